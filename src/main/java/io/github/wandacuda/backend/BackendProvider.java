@@ -1,0 +1,26 @@
+package io.github.wandacuda.backend;
+
+import java.util.List;
+
+/** What a backend offers to {@link java.util.ServiceLoader}: its devices, and a way to open one. */
+public interface BackendProvider {
+  /** Returns the backend's name, as {@code --backend} takes it. */
+  String name();
+
+  /**
+   * Returns the place in the order in which {@code auto} tries backends; the lowest comes first.
+   */
+  int order();
+
+  /** Returns all of the backend's devices, those that can't be used included. Never throws. */
+  List<DeviceDescription> devices();
+
+  /**
+   * Opens a device.
+   *
+   * @param device its index in {@link #devices()}
+   * @param threads CPU threads to use, 1 or more
+   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
+   */
+  Backend open(int device, int threads);
+}

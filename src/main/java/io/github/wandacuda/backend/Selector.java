@@ -1,0 +1,67 @@
+package io.github.wandacuda.backend;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The pruning half of a backend: which weights go, and their zeros. Results are the same to the bit
+ * on every backend.
+ *
+ * <p>All methods may be called from several threads at once; {@link Backend#concurrency()} says how
+ * many calls under way keep the device busy. A call works on what it is given and returns when that
+ * is done.
+ */
+public interface Selector {
+  /** Bins of {@link #countMagnitudes} for the upper half of a magnitude's bits. */
+  int UPPER_BINS = 1 << 15;
+
+  /** Bins of {@link #countMagnitudes} for the lower half of a magnitude's bits. */
+  int LOWER_BINS = 1 << 16;
+
+  /**
+   * Writes {@code source} to {@code destination} with the elements that {@code rule} picks replaced
+   * by +0.0 and every other element's bits as they were.
+   *
+   * @param source the weights
+   * @param norms the norm of each input column, finite and not negative, one for each column of
+   *     {@code source}; or null for scores that are magnitudes alone
+   * @param rule what is pruned
+   * @param destination where the result goes, of the same type and shape; may be {@code source}
+   *     itself, but not overlap it otherwise
+   * @param mask where the packed mask goes, rows * ceil(columns / 8) bytes: one bit a column, 0 =
+   *     pruned by this call, 1 = kept, least significant bit first, each row padded with 0; or null
+   * @return the number of elements that the rule picked, those that were zero before included
+   * @throws NonFiniteWeightException if a weight is NaN or infinite; the destination's content is
+   *     then undefined
+   * @throws IllegalArgumentException if shapes, types, norms or rule don't fit each other
+   */
+  long select(
+      WeightMatrix source,
+      float[] norms,
+      SelectionRule rule,
+      WeightMatrix destination,
+      MemorySegment mask);
+
+  /**
+   * Adds the distribution of the magnitudes' upper bits to {@code counts}: an element's bin is
+   * {@code bits(|w|) >>> 16} with the bits of its exact float32 value.
+   *
+   * @param source the weights
+   * @param counts {@link #UPPER_BINS} counts
+   * @throws NonFiniteWeightException if a weight is NaN or infinite
+   */
+  void countMagnitudes(WeightMatrix source, long[] counts);
+
+  /**
+   * Adds the distribution of the magnitudes' lower bits, {@code bits(|w|) & 0xffff}, of the
+   * elements whose upper bits are {@code upper}.
+   *
+   * @param source the weights
+   * @param upper the bin of {@link #countMagnitudes(WeightMatrix, long[])} to look into
+   * @param counts {@link #LOWER_BINS} counts
+   */
+  void countMagnitudes(WeightMatrix source, int upper, long[] counts);
+
+  /** Returns the number of elements that are +0.0 or -0.0. */
+  long countZeros(WeightMatrix source);
+}

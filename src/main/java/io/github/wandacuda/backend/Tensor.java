@@ -1,0 +1,23 @@
+package io.github.wandacuda.backend;
+
+/**
+ * A row-major float32 matrix in a device's memory: activations, a norm's gain, a bias. Owned by its
+ * backend.
+ */
+public interface Tensor extends AutoCloseable {
+  /** Returns the number of rows, tokens in most cases. */
+  int rows();
+
+  /** Returns the number of columns, features in most cases. */
+  int columns();
+
+  /**
+   * Returns {@code count} rows from row {@code from}, sharing memory with this one; closing it does
+   * nothing.
+   */
+  Tensor rows(int from, int count);
+
+  /** Gives the memory back. */
+  @Override
+  void close();
+}

@@ -1,0 +1,34 @@
+package io.github.wandacuda.backend.cpu.vector;
+
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * The vector shape of this package's kernels. Constants of one class, because the JIT compiles a
+ * vector operation to an instruction only where its species is a constant.
+ */
+final class Lanes {
+  static final VectorSpecies<Float> FLOATS =
+      VectorSpecies.of(float.class, fixed(VectorShape.preferredShape()));
+  static final VectorSpecies<Integer> INTS =
+      VectorSpecies.of(int.class, fixed(VectorShape.preferredShape()));
+  static final int COUNT = FLOATS.length();
+
+  private Lanes() {}
+
+  /**
+   * Of 128, 256 and 512 bits the widest that the machine has; the kernels are written for these.
+   */
+  private static VectorShape fixed(VectorShape preferred) {
+    int bits = preferred.vectorBitSize();
+    if (bits >= 512) {
+      return VectorShape.S_512_BIT;
+    }
+    return bits >= 256 ? VectorShape.S_256_BIT : VectorShape.S_128_BIT;
+  }
+
+  /** Returns the shape in words, such as {@code 256-bit}. */
+  static String describe() {
+    return FLOATS.vectorBitSize() + "-bit";
+  }
+}

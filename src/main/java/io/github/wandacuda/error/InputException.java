@@ -1,0 +1,24 @@
+package io.github.wandacuda.error;
+
+/**
+ * A model, text or statistics file is not what it should be; the line names file, tensor, expected
+ * and found.
+ */
+public class InputException extends WandaException {
+  private static final long serialVersionUID = 1L;
+
+  /** Creates the failure with its one line. */
+  public InputException(String message) {
+    super(message, null);
+  }
+
+  /** Creates the failure with its one line and what led to it. */
+  public InputException(String message, Throwable cause) {
+    super(message, cause);
+  }
+
+  @Override
+  public int exitCode() {
+    return 3;
+  }
+}

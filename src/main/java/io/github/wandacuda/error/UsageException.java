@@ -1,0 +1,24 @@
+package io.github.wandacuda.error;
+
+/**
+ * The request itself makes no sense: options that exclude each other, a pattern that matches
+ * nothing.
+ */
+public class UsageException extends WandaException {
+  private static final long serialVersionUID = 1L;
+
+  /** Creates the failure with its one line. */
+  public UsageException(String message) {
+    super(message, null);
+  }
+
+  /** Creates the failure with its one line and what led to it. */
+  public UsageException(String message, Throwable cause) {
+    super(message, cause);
+  }
+
+  @Override
+  public int exitCode() {
+    return 2;
+  }
+}

@@ -1,0 +1,21 @@
+package io.github.wandacuda.error;
+
+/** A pruned model is not its dense source with weights zeroed and nothing else changed. */
+public class VerificationException extends WandaException {
+  private static final long serialVersionUID = 1L;
+
+  /** Creates the failure with its one line. */
+  public VerificationException(String message) {
+    super(message, null);
+  }
+
+  /** Creates the failure with its one line and what led to it. */
+  public VerificationException(String message, Throwable cause) {
+    super(message, cause);
+  }
+
+  @Override
+  public int exitCode() {
+    return 5;
+  }
+}

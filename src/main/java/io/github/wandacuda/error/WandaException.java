@@ -1,0 +1,13 @@
+package io.github.wandacuda.error;
+
+/** A failure with one clear line for the user and an exit code of the command line. */
+public abstract class WandaException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  WandaException(String message, Throwable cause) {
+    super(message, cause);
+  }
+
+  /** Returns the exit code that the command line ends with. */
+  public abstract int exitCode();
+}

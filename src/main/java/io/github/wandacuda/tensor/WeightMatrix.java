@@ -1,0 +1,109 @@
+package io.github.wandacuda.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Objects;
+
+/**
+ * A view of a linear layer's weight, [rows = output features, columns = input features], in memory
+ * that somebody else may own: a mapped file, a tensor of another inference stack, a Java array. The
+ * view holds no copy and frees nothing.
+ *
+ * <p>Element (r, c) is the little-endian value at byte {@code (r * rowStride + c * columnStride) *
+ * dtype.bytes()} of {@code data}; no alignment is required.
+ *
+ * @param data the memory, at least as long as the last element needs
+ * @param dtype the element type
+ * @param rows output features, 0 or more
+ * @param columns input features, 0 or more
+ * @param rowStride distance between an element and the one below it, in elements
+ * @param columnStride distance between an element and the one to its right, in elements; 1 for a
+ *     row-major matrix
+ */
+public record WeightMatrix(
+    MemorySegment data, DType dtype, int rows, int columns, long rowStride, long columnStride) {
+
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /**
+   * Checks that the whole matrix lies inside {@code data}.
+   *
+   * @throws IllegalArgumentException if a size or stride is negative or the matrix reaches past the
+   *     memory
+   */
+  public WeightMatrix {
+    Objects.requireNonNull(data, "data");
+    Objects.requireNonNull(dtype, "dtype");
+    if (rows < 0 || columns < 0 || rowStride < 0 || columnStride < 0) {
+      throw new IllegalArgumentException(
+          "negative size or stride: %d x %d, strides %d and %d"
+              .formatted(rows, columns, rowStride, columnStride));
+    }
+    if (rows > 0 && columns > 0) {
+      long last =
+          Math.addExact(
+              Math.multiplyExact(rows - 1L, rowStride),
+              Math.multiplyExact(columns - 1L, columnStride));
+      long needed = Math.multiplyExact(last + 1, (long) dtype.bytes());
+      if (needed > data.byteSize()) {
+        throw new IllegalArgumentException(
+            "%d x %d %s needs %d bytes, the memory has %d"
+                .formatted(rows, columns, dtype, needed, data.byteSize()));
+      }
+    }
+  }
+
+  /** Returns a view of a dense row-major matrix at the start of {@code data}. */
+  public static WeightMatrix of(MemorySegment data, DType dtype, int rows, int columns) {
+    return new WeightMatrix(data, dtype, rows, columns, columns, 1);
+  }
+
+  /**
+   * Returns the view with rows and columns exchanged: the matrix that a layer stored as [in, out]
+   * stands for.
+   */
+  public WeightMatrix transposed() {
+    return new WeightMatrix(data, dtype, columns, rows, columnStride, rowStride);
+  }
+
+  /** Returns a view of {@code count} rows from row {@code from}. */
+  public WeightMatrix rows(int from, int count) {
+    Objects.checkFromIndexSize(from, count, rows);
+    long start = Math.min(data.byteSize(), byteOffset(from, 0));
+    return new WeightMatrix(data.asSlice(start), dtype, count, columns, rowStride, columnStride);
+  }
+
+  /** Returns where element (row, column) starts in {@link #data()}, in bytes. */
+  public long byteOffset(int row, int column) {
+    return (row * rowStride + column * columnStride) * dtype.bytes();
+  }
+
+  /** Returns whether each row's elements lie side by side. */
+  public boolean hasDenseRows() {
+    return columnStride == 1;
+  }
+
+  /** Returns the number of elements. */
+  public long elements() {
+    return (long) rows * columns;
+  }
+
+  /**
+   * Returns element (row, column), widened exactly to float32. Meant for errors and tests, not for
+   * loops.
+   */
+  public float get(int row, int column) {
+    Objects.checkIndex(row, rows);
+    Objects.checkIndex(column, columns);
+    long at = byteOffset(row, column);
+    return switch (dtype) {
+      case F32 -> Float.intBitsToFloat(data.get(INT, at));
+      case F16 -> Float.float16ToFloat(data.get(SHORT, at));
+      case BF16 -> Float.intBitsToFloat(data.get(SHORT, at) << 16);
+    };
+  }
+}

@@ -1,0 +1,86 @@
+package io.github.wandacuda.backend.cpu.vector;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.ClassTransform;
+import java.lang.classfile.instruction.InvokeInstruction;
+import java.lang.constant.ClassDesc;
+import jdk.incubator.vector.VectorShape;
+
+/**
+ * Loads the vector kernels as they would be on a machine with another vector width. Their shape is
+ * a constant of {@link Lanes}; this loader defines the package anew with a {@code Lanes} in which
+ * that constant differs. Shapes that the processor lacks work too: the Vector API then computes
+ * them in plain Java.
+ */
+public final class ShapedKernels extends ClassLoader {
+  private static final String PACKAGE = Lanes.class.getPackageName() + ".";
+  private static final ClassDesc SHAPE = ClassDesc.of(VectorShape.class.getName());
+
+  private final VectorShape shape;
+
+  private ShapedKernels(VectorShape shape) {
+    super(ShapedKernels.class.getClassLoader());
+    this.shape = shape;
+  }
+
+  /**
+   * Returns an instance of a class of the kernels' package, created by its constructor without
+   * parameters.
+   *
+   * @param type an interface outside the package that the class implements
+   * @param className the class's simple name
+   * @param shape the vector shape that it is to use
+   */
+  public static <T> T load(Class<T> type, String className, VectorShape shape) {
+    try {
+      Class<?> loaded = new ShapedKernels(shape).loadClass(PACKAGE + className);
+      var constructor = loaded.getDeclaredConstructor();
+      constructor.setAccessible(true);
+      return type.cast(constructor.newInstance());
+    } catch (ReflectiveOperationException e) {
+      throw new LinkageError(className, e);
+    }
+  }
+
+  @Override
+  protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+    if (!name.startsWith(PACKAGE)) {
+      return super.loadClass(name, resolve);
+    }
+    synchronized (getClassLoadingLock(name)) {
+      Class<?> known = findLoadedClass(name);
+      return known != null ? known : define(name);
+    }
+  }
+
+  private Class<?> define(String name) throws ClassNotFoundException {
+    try (InputStream in = getResourceAsStream(name.replace('.', '/') + ".class")) {
+      if (in == null) {
+        throw new ClassNotFoundException(name);
+      }
+      byte[] bytes = in.readAllBytes();
+      byte[] defined = name.equals(Lanes.class.getName()) ? reshaped(bytes) : bytes;
+      return defineClass(name, defined, 0, defined.length);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private byte[] reshaped(byte[] bytes) {
+    ClassFile classFile = ClassFile.of();
+    return classFile.transformClass(
+        classFile.parse(bytes),
+        ClassTransform.transformingMethodBodies(
+            (builder, element) -> {
+              if (element instanceof InvokeInstruction call
+                  && call.name().equalsString("preferredShape")) {
+                builder.getstatic(SHAPE, shape.name(), SHAPE);
+              } else {
+                builder.with(element);
+              }
+            }));
+  }
+}
