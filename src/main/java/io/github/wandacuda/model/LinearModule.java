@@ -1,0 +1,57 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A linear module of a decoder block, found in a checkpoint by its name.
+ *
+ * @param name as in the checkpoint, without {@code .weight}
+ * @param shard the file that holds the weight
+ * @param tensor the weight
+ * @param transposed whether the weight is stored as [in, out], as GPT-2's Conv1D does
+ * @param router whether it is a mixture-of-experts router
+ */
+public record LinearModule(
+    String name, SafetensorsFile shard, TensorInfo tensor, boolean transposed, boolean router) {
+
+  /** Returns whether the weight is of a type that can be pruned. */
+  public boolean prunable() {
+    return tensor.type().isPresent();
+  }
+
+  /** Returns the number of output features. */
+  public int rows() {
+    return transposed ? tensor.columns() : tensor.rows();
+  }
+
+  /** Returns the number of input features. */
+  public int columns() {
+    return transposed ? tensor.rows() : tensor.columns();
+  }
+
+  /** Returns the number of weights. */
+  public long elements() {
+    return tensor.elements();
+  }
+
+  /** Returns the size of the packed mask in bytes. */
+  public long maskBytes() {
+    return rows() * ((columns() + 7L) / 8);
+  }
+
+  /** Returns a view as [output features, input features] of the weight's bytes, laid out as in the file. */
+  public WeightMatrix view(MemorySegment bytes) {
+    WeightMatrix stored =
+        WeightMatrix.of(bytes, tensor.type().orElseThrow(), tensor.rows(), tensor.columns());
+    return transposed ? stored.transposed() : stored;
+  }
+
+  /** Returns a failure that names this module's file and tensor. */
+  public InputException problem(String what) {
+    return new InputException("%s: tensor %s: %s".formatted(shard.path(), tensor.name(), what));
+  }
+}

@@ -1,0 +1,124 @@
+package io.github.wandacuda.model;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.wandacuda.error.InputException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * A model's {@code config.json}, with errors that name the file, the key, what was expected and what was found.
+ *
+ * @param file where it was read from
+ * @param root its content, an object
+ */
+public record ModelConfig(Path file, JsonNode root) {
+  /** The file's name in a model directory. */
+  public static final String FILE_NAME = "config.json";
+
+  private static final JsonMapper MAPPER = JsonMapper.builder().build();
+
+  /**
+   * Reads {@code directory/config.json}.
+   *
+   * @throws InputException if it is missing or no JSON object
+   */
+  public static ModelConfig read(Path directory) {
+    Path file = directory.resolve(FILE_NAME);
+    try (var in = Files.newInputStream(file)) {
+      JsonNode root = MAPPER.readTree(in);
+      if (root == null || !root.isObject()) {
+        throw new InputException(file + ": expected a JSON object");
+      }
+      return new ModelConfig(file, root);
+    } catch (NoSuchFileException e) {
+      throw new InputException(file + ": no such file; a model directory has a config.json", e);
+    } catch (JsonProcessingException e) {
+      throw new InputException(file + ": not JSON: " + e.getOriginalMessage(), e);
+    } catch (IOException e) {
+      throw new InputException(file + ": can't be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** Returns {@code model_type}, or an empty string. */
+  public String modelType() {
+    return root.path("model_type").asText("");
+  }
+
+  /** Returns the first of {@code architectures}, or an empty string. */
+  public String architecture() {
+    return root.path("architectures").path(0).asText("");
+  }
+
+  /** Returns the value of a key, unless it is absent or null. */
+  public Optional<JsonNode> find(String key) {
+    JsonNode value = root.path(key);
+    return value.isMissingNode() || value.isNull() ? Optional.empty() : Optional.of(value);
+  }
+
+  /**
+   * Returns a positive whole number.
+   *
+   * @throws InputException if the key is absent or something else
+   */
+  public int positive(String key) {
+    return positive(key, find(key).orElseThrow(() -> missing(key, "a positive whole number")));
+  }
+
+  /** Returns a positive whole number, or {@code otherwise} if the key is absent or null. */
+  public int positive(String key, int otherwise) {
+    return find(key).map(value -> positive(key, value)).orElse(otherwise);
+  }
+
+  private int positive(String key, JsonNode value) {
+    if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 1) {
+      throw wrong(key, "a positive whole number", value);
+    }
+    return value.intValue();
+  }
+
+  /** Returns a positive number, or {@code otherwise} if the key is absent or null. */
+  public double number(String key, double otherwise) {
+    return find(key).map(value -> number(key, value)).orElse(otherwise);
+  }
+
+  /**
+   * Returns a positive number out of a nested object.
+   *
+   * @param parent the object's key, for the message
+   * @throws InputException if the key is absent or something else
+   */
+  public double number(String parent, JsonNode object, String key) {
+    JsonNode value = object.path(key);
+    if (value.isMissingNode() || value.isNull()) {
+      throw missing(parent + "." + key, "a positive number");
+    }
+    return number(parent + "." + key, value);
+  }
+
+  private double number(String key, JsonNode value) {
+    if (!value.isNumber() || !(value.doubleValue() > 0) || Double.isInfinite(value.doubleValue())) {
+      throw wrong(key, "a positive number", value);
+    }
+    return value.doubleValue();
+  }
+
+  /** Returns the failure of a key that has the wrong value. */
+  public InputException wrong(String key, String expected, JsonNode found) {
+    return new InputException(
+        "%s: %s: expected %s, found %s".formatted(file, key, expected, abbreviated(found)));
+  }
+
+  private InputException missing(String key, String expected) {
+    return new InputException("%s: %s: expected %s, found nothing".formatted(file, key, expected));
+  }
+
+  private static String abbreviated(JsonNode value) {
+    String text = value.toString();
+    return text.length() <= 80 ? text : text.substring(0, 80) + "...";
+  }
+}

@@ -1,0 +1,48 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.error.InputException;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * A Hugging Face model directory, open for reading.
+ *
+ * @param path the directory
+ * @param config its {@code config.json}
+ * @param checkpoint its weights
+ * @param modules the linear modules inside its decoder blocks, in code-point order of their names
+ */
+public record ModelDirectory(
+    Path path, ModelConfig config, Checkpoint checkpoint, List<LinearModule> modules)
+    implements AutoCloseable {
+
+  /**
+   * Opens a model directory.
+   *
+   * @throws InputException if its config or weights are missing or broken
+   */
+  public static ModelDirectory open(Path path) {
+    ModelConfig config = ModelConfig.read(path);
+    Checkpoint checkpoint = Checkpoint.open(path);
+    return new ModelDirectory(path, config, checkpoint, LinearModules.of(config, checkpoint));
+  }
+
+  /**
+   * Returns the modules that are meant to be pruned.
+   *
+   * @throws InputException if the model has none at all
+   */
+  public List<LinearModule> choose(ModuleChoice choice) {
+    if (modules.isEmpty()) {
+      throw new InputException(
+          path + ": no linear modules found; expected matrices named ...layers.<n>....weight");
+    }
+    return choice.of(modules);
+  }
+
+  @Override
+  public void close() {
+    checkpoint.close();
+  }
+}
