@@ -1,0 +1,120 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.InputObserver;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Takes samples through a decoder one block at a time: all samples through the first block, then all through the second.
+ * Memory is one block and the samples' hidden states, whatever the model's size.
+ */
+public final class BlockwiseRun implements AutoCloseable {
+  /** Short samples run together up to so many tokens, so that a weight is unpacked once for them all. */
+  private static final int BATCH_TOKENS = 2048;
+
+  private final Decoder decoder;
+  private final Operations operations;
+  private final List<int[]> samples;
+  private final int sequenceLength;
+  private final int batchSamples;
+  private final HiddenStates states;
+  private final Tensor hidden;
+
+  /**
+   * Embeds the samples.
+   *
+   * @param samples token ids, all lists of the same length, at least one
+   */
+  public BlockwiseRun(Decoder decoder, Operations operations, List<int[]> samples) {
+    this.decoder = decoder;
+    this.operations = operations;
+    this.samples = List.copyOf(samples);
+    sequenceLength = samples.get(0).length;
+    batchSamples = Math.clamp(BATCH_TOKENS / sequenceLength, 1, samples.size());
+    states = new HiddenStates((long) samples.size() * sequenceLength, decoder.hiddenSize());
+    hidden = operations.tensor(batchSamples * sequenceLength, decoder.hiddenSize());
+    forEachBatch(this::embed);
+  }
+
+  /** Work on the samples {@code [from, from + count)}, whose states are in {@code batch}. */
+  @FunctionalInterface
+  private interface BatchWork {
+    void run(int from, int count, Tensor batch);
+  }
+
+  private void forEachBatch(BatchWork work) {
+    for (int from = 0; from < samples.size(); from += batchSamples) {
+      int count = Math.min(batchSamples, samples.size() - from);
+      work.run(from, count, hidden.rows(0, count * sequenceLength));
+    }
+  }
+
+  private MemorySegment states(int from, int count) {
+    return states.tokens((long) from * sequenceLength, count * sequenceLength);
+  }
+
+  private void embed(int from, int count, Tensor batch) {
+    int[] tokens =
+        samples.subList(from, from + count).stream().flatMapToInt(Arrays::stream).toArray();
+    decoder.embed(tokens, batch);
+    operations.download(batch, states(from, count));
+  }
+
+  /**
+   * Runs a block on all samples without keeping its outputs.
+   *
+   * @return the norms of its linear modules' inputs, by module
+   */
+  public Map<String, float[]> observe(Block block) {
+    try (InputNorms norms = new InputNorms(operations)) {
+      forEachBatch(
+          (from, count, batch) -> {
+            operations.upload(states(from, count), batch);
+            block.observe(batch, sequenceLength, norms);
+          });
+      return norms.norms(samples.size());
+    }
+  }
+
+  /** Runs a block on all samples, as {@link #observe} does, and hands its outputs on to the next block. */
+  public Map<String, float[]> observeAndAdvance(Block block) {
+    try (InputNorms norms = new InputNorms(operations)) {
+      advance(block, norms);
+      return norms.norms(samples.size());
+    }
+  }
+
+  /** Runs a block on all samples and hands its outputs on to the next block. */
+  public void advance(Block block) {
+    advance(block, InputObserver.NONE);
+  }
+
+  private void advance(Block block, InputObserver observer) {
+    forEachBatch(
+        (from, count, batch) -> {
+          MemorySegment batchStates = states(from, count);
+          operations.upload(batchStates, batch);
+          block.forward(batch, sequenceLength, observer);
+          operations.download(batch, batchStates);
+        });
+  }
+
+  /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */
+  public double meanLoss(int sample) {
+    Tensor batch = hidden.rows(0, sequenceLength);
+    operations.upload(states(sample, 1), batch);
+    return Arrays.stream(decoder.nextTokenLosses(batch, samples.get(sample))).average().orElseThrow();
+  }
+
+  @Override
+  public void close() {
+    hidden.close();
+    states.close();
+  }
+}

@@ -1,0 +1,62 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.backend.ColumnSquares;
+import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.model.InputObserver;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Gathers the input norms of one block's linear modules while samples run through it. */
+final class InputNorms implements InputObserver, AutoCloseable {
+  private final Operations operations;
+  private final Map<List<String>, ColumnSquares> squares = new LinkedHashMap<>();
+
+  InputNorms(Operations operations) {
+    this.operations = operations;
+  }
+
+  @Override
+  public void input(List<String> modules, Tensor input) {
+    squares
+        .computeIfAbsent(modules, first -> operations.columnSquares(input.columns()))
+        .add(input);
+  }
+
+  /**
+   * Returns the norms by module.
+   *
+   * @param samples how many samples were seen
+   * @throws InputException if an activation was not finite
+   */
+  Map<String, float[]> norms(int samples) {
+    Map<String, float[]> norms = new HashMap<>();
+    squares.forEach(
+        (modules, sums) -> {
+          float[] shared = norms(modules.get(0), sums.sums(), samples);
+          modules.forEach(module -> norms.put(module, shared));
+        });
+    return norms;
+  }
+
+  private static float[] norms(String module, double[] sums, int samples) {
+    float[] norms = new float[sums.length];
+    for (int column = 0; column < norms.length; column++) {
+      norms[column] = (float) Math.sqrt(sums[column] / samples);
+      if (!Float.isFinite(norms[column])) {
+        throw new InputException(
+            "module %s: the norm of input column %d is %s: an activation overflowed or is not a number"
+                .formatted(module, column, norms[column]));
+      }
+    }
+    return norms;
+  }
+
+  @Override
+  public void close() {
+    squares.values().forEach(ColumnSquares::close);
+  }
+}

@@ -1,0 +1,102 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.SafetensorsWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.tensor.DType;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * Activation statistics: the norm of each input column of each linear module. For module m and column j it is {@code
+ * sqrt(1/S * sum over S samples of the sum over tokens of x_j^2)}, where S counts samples, not tokens (the code of Wanda,
+ * arXiv 2306.11695, divides so; a common factor changes no mask).
+ *
+ * <p>The file is a safetensors file with one F32 vector {@code <module>.input_norm} a module.
+ *
+ * @param norms the norms by module name
+ * @param samples S
+ * @param sequenceLength tokens of a sample
+ */
+public record Statistics(SortedMap<String, float[]> norms, int samples, int sequenceLength) {
+  /** The value of the file's {@code format}. */
+  public static final String FORMAT = "wanda-cuda.statistics.v1";
+
+  private static final String SUFFIX = ".input_norm";
+
+  /**
+   * Reads a statistics file.
+   *
+   * @throws InputException if it isn't one, or a norm is negative, NaN or infinite (named with module and column)
+   */
+  public static Statistics read(Path file) {
+    try (SafetensorsFile in = SafetensorsFile.open(file)) {
+      String format = in.metadata().getOrDefault("format", "none");
+      if (!format.equals(FORMAT)) {
+        throw new InputException(
+            "%s: expected format %s in its metadata, found %s".formatted(file, FORMAT, format));
+      }
+      SortedMap<String, float[]> norms = new TreeMap<>();
+      for (TensorInfo tensor : in.tensors()) {
+        norms.put(module(file, tensor), vector(in, tensor));
+      }
+      return new Statistics(
+          norms, count(file, in.metadata(), "samples"), count(file, in.metadata(), "sequence_length"));
+    }
+  }
+
+  private static String module(Path file, TensorInfo tensor) {
+    if (!tensor.name().endsWith(SUFFIX)) {
+      throw new InputException(
+          "%s: tensor %s: expected a name that ends in %s".formatted(file, tensor.name(), SUFFIX));
+    }
+    return tensor.name().substring(0, tensor.name().length() - SUFFIX.length());
+  }
+
+  private static float[] vector(SafetensorsFile in, TensorInfo tensor) {
+    if (!tensor.type().equals(Optional.of(DType.F32)) || tensor.shape().size() != 1) {
+      throw new InputException(
+          "%s: tensor %s: expected an F32 vector, found %s %s"
+              .formatted(in.path(), tensor.name(), tensor.dtype(), tensor.shape()));
+    }
+    float[] norms = in.vector(tensor);
+    for (int column = 0; column < norms.length; column++) {
+      if (!(norms[column] >= 0) || Float.isInfinite(norms[column])) {
+        throw new InputException(
+            "%s: tensor %s: expected a finite norm of 0 or more at column %d, found %s"
+                .formatted(in.path(), tensor.name(), column, norms[column]));
+      }
+    }
+    return norms;
+  }
+
+  private static int count(Path file, Map<String, String> metadata, String key) {
+    String value = metadata.getOrDefault(key, "0");
+    try {
+      return Integer.parseInt(value);
+    } catch (NumberFormatException e) {
+      throw new InputException(
+          "%s: metadata %s: expected a whole number, found '%s'".formatted(file, key, value), e);
+    }
+  }
+
+  /**
+   * Writes the file.
+   *
+   * @throws io.github.wandacuda.error.OutputException if that fails
+   */
+  public void write(Path file) {
+    SortedMap<String, float[]> tensors = new TreeMap<>();
+    norms.forEach((module, values) -> tensors.put(module + SUFFIX, values));
+    Map<String, String> metadata =
+        Map.of(
+            "format", FORMAT,
+            "samples", Integer.toString(samples),
+            "sequence_length", Integer.toString(sequenceLength));
+    SafetensorsWriter.write(file, tensors, metadata);
+  }
+}
