@@ -1,0 +1,110 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Wanda block by block (arXiv 2306.11695, section 3, and its code): all samples run through the dense block, whose linear
+ * modules' input norms are taken; the block is pruned; the samples run through it again, and its outputs are what the next
+ * block sees.
+ */
+final class CalibratedPass {
+  private final ModelDirectory model;
+  private final Backend backend;
+  private final Calibration.FromSamples calibration;
+  private final PhaseClock clock;
+  private final Progress progress;
+
+  CalibratedPass(
+      ModelDirectory model,
+      Backend backend,
+      Calibration.FromSamples calibration,
+      PhaseClock clock,
+      Progress progress) {
+    this.model = model;
+    this.backend = backend;
+    this.calibration = calibration;
+    this.clock = clock;
+    this.progress = progress;
+  }
+
+  List<ModuleResult> run(List<LinearModule> chosen, ModulePruner pruner) {
+    List<ModuleResult> results = new ArrayList<>();
+    try (Decoder decoder = open();
+        BlockwiseRun run =
+            new BlockwiseRun(decoder, backend.operations(), calibration.samples())) {
+      requireInside(decoder, chosen);
+      for (int index = 0; index < decoder.blocks(); index++) {
+        try (Arena arena = Arena.ofShared();
+            Block block = decoder.block(index)) {
+          results.addAll(prune(run, block, chosen, pruner, arena));
+          boolean last = index + 1 == decoder.blocks();
+          if (!last) {
+            timed(() -> run.advance(block));
+          }
+        }
+        progress.step("block", index + 1, decoder.blocks());
+      }
+    }
+    return results;
+  }
+
+  private Decoder open() {
+    return DecoderFamilies.of(model.config())
+        .open(model.config(), model.checkpoint(), backend.operations());
+  }
+
+  /** A module that the forward pass doesn't reach has no norms to be pruned by. */
+  private void requireInside(Decoder decoder, List<LinearModule> chosen) {
+    List<String> inside = decoder.linearModules();
+    chosen.stream()
+        .filter(module -> !inside.contains(module.name()))
+        .findFirst()
+        .ifPresent(
+            module -> {
+              throw new InputException(
+                  module
+                          .problem("is no part of the forward pass, so that it gets no norms")
+                          .getMessage()
+                      + "; leave it out with --exclude");
+            });
+  }
+
+  private List<ModuleResult> prune(
+      BlockwiseRun run,
+      Block block,
+      List<LinearModule> chosen,
+      ModulePruner pruner,
+      Arena arena) {
+    long start = System.nanoTime();
+    Map<String, float[]> norms = run.observe(block);
+    clock.addCalibrate(System.nanoTime() - start);
+    List<ModuleResult> results = new ArrayList<>();
+    for (LinearModule module : chosen) {
+      if (norms.containsKey(module.name())) {
+        MemorySegment memory = arena.allocate(module.tensor().bytes(), 64);
+        results.add(pruner.prune(module, norms.get(module.name()), memory));
+        block.replace(module.name(), module.view(memory));
+      }
+    }
+    return results;
+  }
+
+  private void timed(Runnable work) {
+    long start = System.nanoTime();
+    work.run();
+    clock.addCalibrate(System.nanoTime() - start);
+  }
+}

@@ -1,0 +1,129 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.error.OutputException;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.Map;
+
+/**
+ * The SHA-256 over the packed masks of all modules in a fixed order, fed in whatever order they are made. A mask whose
+ * turn hasn't come waits in a temporary file: all masks of a large model would not fit in memory.
+ */
+final class MaskDigest implements AutoCloseable {
+  private static final int CHUNK = 1 << 20;
+
+  private final int modules;
+  private final Path spill;
+  private final MessageDigest digest;
+  private final Map<Integer, Extent> waiting = new HashMap<>();
+  private FileChannel channel;
+  private long spilled;
+  private int next;
+
+  private record Extent(long offset, long length) {}
+
+  /**
+   * Starts a digest.
+   *
+   * @param modules how many masks will come
+   * @param spill the temporary file; made when needed, gone when this is closed
+   */
+  MaskDigest(int modules, Path spill) {
+    this.modules = modules;
+    this.spill = spill;
+    try {
+      digest = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+
+  /**
+   * Takes the mask of a module.
+   *
+   * @param index the module's place in the order
+   * @param mask its packed mask, not kept
+   * @throws OutputException if the temporary file can't be written
+   */
+  synchronized void add(int index, MemorySegment mask) {
+    try {
+      if (index != next) {
+        wait(index, mask);
+        return;
+      }
+      update(mask);
+      for (next++; waiting.containsKey(next); next++) {
+        updateFromSpill(waiting.remove(next));
+      }
+    } catch (IOException e) {
+      throw new OutputException(spill + ": can't be written: " + e.getMessage(), e);
+    }
+  }
+
+  private void update(MemorySegment mask) {
+    for (long at = 0; at < mask.byteSize(); at += CHUNK) {
+      digest.update(mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer());
+    }
+  }
+
+  private void wait(int index, MemorySegment mask) throws IOException {
+    if (channel == null) {
+      channel =
+          FileChannel.open(
+              spill,
+              StandardOpenOption.CREATE_NEW,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE);
+    }
+    waiting.put(index, new Extent(spilled, mask.byteSize()));
+    for (long at = 0; at < mask.byteSize(); at += CHUNK) {
+      ByteBuffer chunk = mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer();
+      while (chunk.hasRemaining()) {
+        spilled += channel.write(chunk, spilled);
+      }
+    }
+  }
+
+  private void updateFromSpill(Extent extent) throws IOException {
+    ByteBuffer chunk = ByteBuffer.allocate(CHUNK);
+    for (long at = 0; at < extent.length(); at += chunk.limit()) {
+      chunk.clear().limit((int) Math.min(CHUNK, extent.length() - at));
+      while (chunk.hasRemaining()) {
+        if (channel.read(chunk, extent.offset() + at + chunk.position()) < 0) {
+          throw new IOException("it became shorter");
+        }
+      }
+      digest.update(chunk.flip());
+    }
+  }
+
+  /** Returns the digest in hexadecimal, once every mask is there. */
+  synchronized String hex() {
+    if (next != modules) {
+      throw new IllegalStateException("%d of %d masks are there".formatted(next, modules));
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  @Override
+  public synchronized void close() {
+    try {
+      if (channel != null) {
+        channel.close();
+        Files.deleteIfExists(spill);
+        channel = null;
+      }
+    } catch (IOException e) {
+      throw new OutputException(spill + ": can't be removed: " + e.getMessage(), e);
+    }
+  }
+}

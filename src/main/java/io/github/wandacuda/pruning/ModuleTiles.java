@@ -1,0 +1,94 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The tiles of a module's weight, copied out of the mapped file that holds it: code that computes never reads the mapping
+ * itself, which a file that shrinks would turn into a crash.
+ */
+final class ModuleTiles implements TileSource {
+  private static final long ALIGNMENT = 64;
+
+  private final LinearModule module;
+  private final SafetensorsFile file;
+  private final ShardWriter writer;
+  private final PhaseClock clock;
+  private final RowTiles tiles;
+  private final DType dtype;
+  private final long rowBytes;
+  private final MemorySegment whole;
+  private final MemorySegment[] buffers;
+
+  /**
+   * Prepares a module's tiles.
+   *
+   * @param file the file to read, the module's own or one that is laid out like it
+   * @param writer takes changed tiles, or null if there won't be any
+   * @param whole memory that is to hold the whole weight, or null for one buffer a worker
+   * @param arena owns the buffers
+   */
+  ModuleTiles(
+      LinearModule module,
+      SafetensorsFile file,
+      ShardWriter writer,
+      MemorySegment whole,
+      Arena arena,
+      int workers,
+      PhaseClock clock) {
+    this.module = module;
+    this.file = file;
+    this.writer = writer;
+    this.whole = whole;
+    this.clock = clock;
+    dtype = module.tensor().type().orElseThrow();
+    rowBytes = (long) module.columns() * dtype.bytes();
+    tiles =
+        RowTiles.of(
+            module.rows(), module.columns(), dtype.bytes(), !module.transposed(), workers);
+    buffers = new MemorySegment[whole == null ? workers : 0];
+    for (int worker = 0; worker < buffers.length; worker++) {
+      buffers[worker] = arena.allocate(tiles.tileRows() * rowBytes, ALIGNMENT);
+    }
+  }
+
+  @Override
+  public RowTiles tiles() {
+    return tiles;
+  }
+
+  @Override
+  public int columns() {
+    return module.columns();
+  }
+
+  @Override
+  public WeightMatrix read(int worker, int tile) {
+    long start = System.nanoTime();
+    MemorySegment bytes = bytes(worker, tile);
+    file.read(module.tensor(), tiles.firstRow(tile) * rowBytes, bytes);
+    clock.addReadWrite(System.nanoTime() - start);
+    return module.transposed()
+        ? module.view(bytes)
+        : WeightMatrix.of(bytes, dtype, tiles.rowsOf(tile), module.columns());
+  }
+
+  @Override
+  public void write(int worker, int tile) {
+    long start = System.nanoTime();
+    writer.write(module.tensor(), tiles.firstRow(tile) * rowBytes, bytes(worker, tile));
+    clock.addReadWrite(System.nanoTime() - start);
+  }
+
+  private MemorySegment bytes(int worker, int tile) {
+    long size = tiles.rowsOf(tile) * rowBytes;
+    return whole == null
+        ? buffers[worker].asSlice(0, size)
+        : whole.asSlice(tiles.firstRow(tile) * rowBytes, size);
+  }
+}

@@ -1,0 +1,155 @@
+package io.github.wandacuda.pruning;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.WandaException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/**
+ * The content of {@code wanda-cuda.json} in a pruned directory: how it came about. Two equal runs write the same bytes, so
+ * there is no time, path, host or backend in it.
+ *
+ * @param format {@link #FORMAT}
+ * @param version of this library
+ * @param method how weights were scored
+ * @param sparsity the fraction that was asked for, unless a pattern was
+ * @param pattern N:M, unless a fraction was asked for
+ * @param include patterns that replaced the default choice of modules
+ * @param exclude patterns that removed from it
+ * @param samples calibration samples of a calibrated run
+ * @param sequenceLength tokens of a sample
+ * @param seed of the draw of samples
+ * @param calibrationSha256 of the samples' token ids as little-endian 32-bit integers
+ * @param statisticsSha256 of the statistics file
+ * @param modules names of the pruned modules
+ * @param elements their weights
+ * @param pruned weights that the masks take out
+ * @param zeros weights that are zero
+ * @param maskSha256 over the packed masks
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+@JsonPropertyOrder({"format", "version", "method"})
+public record Provenance(
+    String format,
+    String version,
+    String method,
+    Double sparsity,
+    String pattern,
+    List<String> include,
+    List<String> exclude,
+    Integer samples,
+    Integer sequenceLength,
+    Long seed,
+    String calibrationSha256,
+    String statisticsSha256,
+    List<String> modules,
+    long elements,
+    long pruned,
+    long zeros,
+    String maskSha256) {
+
+  /** The file's name in a pruned directory. */
+  public static final String FILE_NAME = "wanda-cuda.json";
+
+  /** The value of {@code format}. */
+  public static final String FORMAT = "wanda-cuda.provenance.v1";
+
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder()
+          .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .build();
+
+  static Provenance of(PruneRequest request, PruneResult result, String version) {
+    Sparsity sparsity = request.sparsity();
+    Calibration calibration = request.calibration();
+    boolean sampled = calibration instanceof Calibration.FromSamples;
+    Calibration.FromSamples samples = sampled ? (Calibration.FromSamples) calibration : null;
+    return new Provenance(
+        FORMAT,
+        version,
+        request.method().label(),
+        sparsity instanceof Sparsity.Ratio ratio ? ratio.fraction() : null,
+        sparsity instanceof Sparsity.GroupPattern pattern ? pattern.toString() : null,
+        texts(request.choice().include()),
+        texts(request.choice().exclude()),
+        sampled ? samples.samples().size() : null,
+        sampled ? samples.sequenceLength() : null,
+        sampled ? samples.seed() : null,
+        sampled ? samples.sha256() : null,
+        calibration instanceof Calibration.FromStatistics statistics ? statistics.sha256() : null,
+        result.modules().stream().map(module -> module.module().name()).toList(),
+        result.elements(),
+        result.pruned(),
+        result.zeros(),
+        result.maskSha256());
+  }
+
+  private static List<String> texts(List<Pattern> patterns) {
+    return patterns.stream().map(Pattern::pattern).toList();
+  }
+
+  /** Returns the file's bytes. */
+  byte[] json() {
+    try {
+      return (MAPPER.writeValueAsString(this) + "\n").getBytes(StandardCharsets.UTF_8);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /**
+   * Reads the file of a pruned directory, or nothing if it has none.
+   *
+   * @throws InputException if it is there but isn't one
+   */
+  public static Optional<Provenance> read(Path directory) {
+    Path file = directory.resolve(FILE_NAME);
+    if (!Files.exists(file)) {
+      return Optional.empty();
+    }
+    try {
+      Provenance provenance = MAPPER.readValue(Files.readAllBytes(file), Provenance.class);
+      provenance.rules();
+      return Optional.of(provenance);
+    } catch (JsonProcessingException e) {
+      throw new InputException(
+          file + ": not what this tool writes: " + e.getOriginalMessage().lines().findFirst().get(),
+          e);
+    } catch (IOException e) {
+      throw new InputException(file + ": can't be read: " + e.getMessage(), e);
+    } catch (UsageException e) {
+      throw new InputException(file + ": " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Returns what was done to each module.
+   *
+   * @throws WandaException if the content makes no sense
+   */
+  public PruningRules rules() {
+    if (method == null || modules == null || (sparsity == null) == (pattern == null)) {
+      throw new UsageException(
+          "expected a method, modules and one of sparsity and pattern, found %s, %s, %s, %s"
+              .formatted(method, modules, sparsity, pattern));
+    }
+    return new PruningRules(
+        Method.of(method),
+        pattern == null ? new Sparsity.Ratio(sparsity) : Sparsity.GroupPattern.parse(pattern));
+  }
+}

@@ -1,0 +1,137 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.parallel.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** Proves that a pruned directory is its dense source with weights zeroed and nothing else changed. */
+public final class Verifier {
+  private Verifier() {}
+
+  /**
+   * What the pruned model is said to be; what is absent is taken from its {@code wanda-cuda.json}.
+   *
+   * @param method how weights were scored, or null
+   * @param sparsity how much went, or null
+   * @param choice which modules, or null
+   */
+  public record Claim(Method method, Sparsity sparsity, ModuleChoice choice) {
+    /** Nothing is said. */
+    public static final Claim NONE = new Claim(null, null, null);
+  }
+
+  /**
+   * Checks a pruned directory.
+   *
+   * @param dense its source
+   * @param pruned the directory
+   * @param threads to use, 1 or more
+   * @return what is wrong with it; nothing if it is proven
+   * @throws InputException if the source is broken or the pruned directory isn't there
+   */
+  public static List<String> verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
+    if (!Files.isDirectory(pruned)) {
+      throw new InputException(pruned + ": expected a pruned model's directory, found none");
+    }
+    Failures failures = new Failures();
+    Optional<Provenance> provenance = provenance(pruned, failures);
+    if (claim.sparsity() == null && provenance.isEmpty()) {
+      failures.add(
+          "%s: has no usable %s, and neither --sparsity nor --pattern says what to expect"
+              .formatted(pruned, Provenance.FILE_NAME));
+      return failures.list();
+    }
+    List<LinearModule> chosen = chosen(dense, claim, provenance, failures);
+    PruningRules rules = rules(claim, provenance);
+    chosen.forEach(rules::check);
+    compareFiles(dense.checkpoint(), pruned, failures);
+    try (Workers workers = new Workers(threads)) {
+      String sha256 =
+          new ShardVerifier(workers, rules, chosen, failures)
+              .verify(dense.checkpoint().shards(), pruned);
+      boolean asRecorded = claim.equals(Claim.NONE);
+      provenance
+          .filter(recorded -> asRecorded && !sha256.equals(recorded.maskSha256()))
+          .ifPresent(
+              recorded ->
+                  failures.add(
+                      "%s: mask_sha256: expected %s by the weights, found %s"
+                          .formatted(
+                              pruned.resolve(Provenance.FILE_NAME),
+                              sha256,
+                              recorded.maskSha256())));
+    }
+    return failures.list();
+  }
+
+  private static Optional<Provenance> provenance(Path pruned, Failures failures) {
+    try {
+      return Provenance.read(pruned);
+    } catch (InputException e) {
+      failures.add(e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  private static PruningRules rules(Claim claim, Optional<Provenance> provenance) {
+    Optional<PruningRules> recorded = provenance.map(Provenance::rules);
+    Method method =
+        claim.method() != null
+            ? claim.method()
+            : recorded.map(PruningRules::method).orElse(Method.WANDA);
+    Sparsity sparsity =
+        claim.sparsity() != null ? claim.sparsity() : recorded.orElseThrow().sparsity();
+    return new PruningRules(method, sparsity);
+  }
+
+  private static List<LinearModule> chosen(
+      ModelDirectory dense, Claim claim, Optional<Provenance> provenance, Failures failures) {
+    if (claim.choice() != null || provenance.isEmpty()) {
+      return dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
+    }
+    Set<String> recorded = new HashSet<>(provenance.get().modules());
+    List<LinearModule> chosen =
+        dense.modules().stream()
+            .filter(module -> recorded.contains(module.name()) && module.prunable())
+            .toList();
+    chosen.forEach(module -> recorded.remove(module.name()));
+    new TreeSet<>(recorded)
+        .forEach(
+            name ->
+                failures.add(
+                    "%s names module %s, which the source has not"
+                        .formatted(Provenance.FILE_NAME, name)));
+    return chosen;
+  }
+
+  private static void compareFiles(Checkpoint dense, Path pruned, Failures failures) {
+    SideFiles expected = SideFiles.of(dense, pruned);
+    expected.files().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
+    expected.lastFiles().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
+  }
+
+  private static void compareFile(Path dense, Path pruned, Path file, Failures failures) {
+    Path copy = pruned.resolve(file);
+    try {
+      if (!Files.isRegularFile(copy)) {
+        failures.add(copy + ": is missing");
+      } else if (Files.mismatch(dense.resolve(file), copy) >= 0) {
+        failures.add(copy + ": differs from the source's");
+      }
+    } catch (IOException e) {
+      failures.add("%s: can't be compared: %s".formatted(copy, e.getMessage()));
+    }
+  }
+}
