@@ -1,0 +1,102 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.UUID;
+
+/**
+ * Writes a file so that its name only ever stands for complete content: under a temporary name in
+ * the same folder, forced to the device, then moved over whatever was there. A device or pipe is
+ * written to directly.
+ */
+public final class AtomicWrite {
+  private static final String PREFIX = ".wanda-cuda-";
+  private static final String SUFFIX = ".partial";
+
+  private AtomicWrite() {}
+
+  /** Writes a file's content. */
+  @FunctionalInterface
+  public interface Content {
+    /** Writes everything to {@code out}, which is buffered and closed by the caller. */
+    void writeTo(OutputStream out) throws IOException;
+  }
+
+  /**
+   * Writes a file.
+   *
+   * @param target the file, replaced if it exists
+   * @throws OutputException if it can't be written; whatever had the name keeps it
+   */
+  public static void write(Path target, Content content) {
+    try {
+      if (Files.exists(target) && !Files.isRegularFile(target)) {
+        writeDirectly(target, content);
+      } else {
+        writeAndMove(target, content);
+      }
+    } catch (IOException e) {
+      throw new OutputException(
+          "%s: expected to write it, found: %s"
+              .formatted(Printable.of(target), Malformed.reason(e)),
+          e);
+    }
+  }
+
+  /**
+   * Returns the name under which {@code target} is written, the same in every run, so that a killed
+   * run's leftover is replaced by the next run's.
+   */
+  static Path temporary(Path target) {
+    byte[] name = target.getFileName().toString().getBytes(StandardCharsets.UTF_8);
+    return target.resolveSibling(PREFIX + UUID.nameUUIDFromBytes(name) + SUFFIX);
+  }
+
+  private static void writeDirectly(Path target, Content content) throws IOException {
+    try (OutputStream out =
+        new BufferedOutputStream(Files.newOutputStream(target, StandardOpenOption.WRITE))) {
+      content.writeTo(out);
+    }
+  }
+
+  private static void writeAndMove(Path target, Content content) throws IOException {
+    Path temporary = temporary(target);
+    Files.deleteIfExists(temporary);
+    try {
+      writeTemporary(temporary, content);
+      Files.move(
+          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException | RuntimeException | Error e) {
+      deleteAfter(e, temporary);
+      throw e;
+    }
+  }
+
+  private static void writeTemporary(Path temporary, Content content) throws IOException {
+    try (FileChannel channel =
+            FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel))) {
+      content.writeTo(out);
+      out.flush();
+      channel.force(true);
+    }
+  }
+
+  private static void deleteAfter(Throwable failure, Path temporary) {
+    try {
+      Files.deleteIfExists(temporary);
+    } catch (IOException e) {
+      failure.addSuppressed(e);
+    }
+  }
+}

@@ -1,0 +1,230 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The weights of a Hugging Face model directory: {@code model.safetensors}, or the shards that
+ * {@code model.safetensors.index.json} names. Safe for use by several threads.
+ */
+public final class Checkpoint implements AutoCloseable {
+  /** The file that holds the weights of a model that isn't sharded. */
+  public static final String SINGLE = "model.safetensors";
+
+  /** The file that says which shard holds which tensor. */
+  public static final String INDEX = "model.safetensors.index.json";
+
+  private static final Logger LOG = LoggerFactory.getLogger(Checkpoint.class);
+
+  private final Path directory;
+  private final Optional<Path> index;
+  private final List<SafetensorsFile> shards;
+  private final Map<String, Entry> entries;
+
+  private Checkpoint(
+      Path directory,
+      Optional<Path> index,
+      List<SafetensorsFile> shards,
+      Map<String, Entry> entries) {
+    this.directory = directory;
+    this.index = index;
+    this.shards = List.copyOf(shards);
+    this.entries = Collections.unmodifiableMap(entries);
+  }
+
+  /**
+   * A tensor and the shard that holds it.
+   *
+   * @param shard the file
+   * @param info the tensor
+   */
+  public record Entry(SafetensorsFile shard, TensorInfo info) {
+    /** Returns the tensor's name. */
+    public String name() {
+      return info.name();
+    }
+
+    /** Returns the tensor's bytes in the mapping, see {@link SafetensorsFile#data}. */
+    public MemorySegment data() {
+      return shard.data(info);
+    }
+
+    /** Returns the tensor as a matrix in the mapping, see {@link SafetensorsFile#matrix}. */
+    public WeightMatrix matrix() {
+      return shard.matrix(info);
+    }
+
+    /** Returns the tensor as a vector, see {@link SafetensorsFile#vector}. */
+    public float[] vector() {
+      return shard.vector(info);
+    }
+  }
+
+  /**
+   * Opens every shard of a model and checks that index and shards agree. Where both a single file
+   * and an index are there, the single file is taken, with a warning, as transformers does.
+   *
+   * @throws InputException if there are no weights, a file is damaged or missing, or index and
+   *     shards contradict each other
+   */
+  public static Checkpoint open(Path modelDirectory) {
+    if (!Files.isDirectory(modelDirectory)) {
+      String found = Files.exists(modelDirectory) ? "a file" : "nothing";
+      throw Malformed.file(modelDirectory, "a model directory", found);
+    }
+    Path single = modelDirectory.resolve(SINGLE);
+    Path indexPath = modelDirectory.resolve(INDEX);
+    boolean indexed = isThere(indexPath);
+    if (isThere(single)) {
+      if (indexed) {
+        LOG.warn("{} is there, so {} is ignored", Printable.of(single), INDEX);
+      }
+      return open(modelDirectory, Optional.empty(), List.of(single));
+    }
+    if (indexed) {
+      CheckpointIndex index = CheckpointIndex.read(indexPath);
+      List<Path> files = index.shards().stream().map(modelDirectory::resolve).toList();
+      return open(modelDirectory, Optional.of(index), files);
+    }
+    throw Malformed.file(modelDirectory, SINGLE + " or " + INDEX, otherWeights(modelDirectory));
+  }
+
+  private static boolean isThere(Path path) {
+    return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  private static String otherWeights(Path directory) {
+    List<String> names;
+    try (Stream<Path> files = Files.list(directory)) {
+      names =
+          files
+              .filter(
+                  file -> OtherWeights.matches(file) || file.toString().endsWith(".safetensors"))
+              .map(file -> Printable.of(file.getFileName()))
+              .sorted(TensorNames.ORDER)
+              .toList();
+    } catch (IOException e) {
+      throw Malformed.unreadable(directory, "a model directory", e);
+    }
+    if (names.isEmpty()) {
+      return "neither";
+    }
+    String first = names.stream().limit(3).collect(Collectors.joining(", "));
+    String more = names.size() > 3 ? " and %d more".formatted(names.size() - 3) : "";
+    return "neither, but weights in a form that is not read (%s%s)".formatted(first, more);
+  }
+
+  private static Checkpoint open(
+      Path directory, Optional<CheckpointIndex> index, List<Path> files) {
+    List<SafetensorsFile> shards = new ArrayList<>();
+    try {
+      for (Path file : files) {
+        shards.add(SafetensorsFile.open(file));
+      }
+      Map<String, Entry> entries = collect(shards);
+      index.ifPresent(known -> checkIndex(known, entries));
+      return new Checkpoint(directory, index.map(CheckpointIndex::path), shards, entries);
+    } catch (RuntimeException | Error e) {
+      shards.forEach(SafetensorsFile::close);
+      throw e;
+    }
+  }
+
+  private static Map<String, Entry> collect(List<SafetensorsFile> shards) {
+    Map<String, Entry> entries = new LinkedHashMap<>();
+    for (SafetensorsFile shard : shards) {
+      for (TensorInfo info : shard.tensors()) {
+        Entry other = entries.put(info.name(), new Entry(shard, info));
+        if (other != null) {
+          throw Malformed.tensor(
+              shard.path(),
+              info.name(),
+              "a tensor of one shard",
+              "it in %s too".formatted(Printable.of(other.shard().path().getFileName())));
+        }
+      }
+    }
+    return entries;
+  }
+
+  private static void checkIndex(CheckpointIndex index, Map<String, Entry> entries) {
+    index
+        .shardOf()
+        .forEach(
+            (name, shard) -> {
+              Entry entry = entries.get(name);
+              Path file = entry == null ? null : entry.shard().path().getFileName();
+              if (file == null || !file.toString().equals(shard)) {
+                throw Malformed.tensor(
+                    index.path(),
+                    name,
+                    "it in " + Printable.of(shard),
+                    file == null ? "it in no shard" : "it in " + Printable.of(file));
+              }
+            });
+  }
+
+  /** Returns the model directory as it was given. */
+  public Path directory() {
+    return directory;
+  }
+
+  /** Returns the index that named the shards, or nothing if the model is a single file. */
+  public Optional<Path> index() {
+    return index;
+  }
+
+  /** Returns the shards in the order of their names. */
+  public List<SafetensorsFile> shards() {
+    return shards;
+  }
+
+  /** Returns all tensors, shard by shard, in the order of their bytes. */
+  public Collection<Entry> tensors() {
+    return entries.values();
+  }
+
+  /** Returns a tensor by its name, or nothing if no shard has it. */
+  public Optional<Entry> find(String name) {
+    return Optional.ofNullable(entries.get(name));
+  }
+
+  /**
+   * Returns a tensor by its name.
+   *
+   * @throws InputException if no shard has it
+   */
+  public Entry get(String name) {
+    return find(name)
+        .orElseThrow(
+            () -> Malformed.tensor(directory, name, "it in the checkpoint", "no such tensor"));
+  }
+
+  /** Returns the length of all shards together, headers included, in bytes. */
+  public long totalBytes() {
+    return shards.stream().mapToLong(SafetensorsFile::byteSize).sum();
+  }
+
+  /** Unmaps every shard. */
+  @Override
+  public void close() {
+    shards.forEach(SafetensorsFile::close);
+  }
+}

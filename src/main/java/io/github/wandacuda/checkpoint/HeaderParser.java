@@ -1,0 +1,155 @@
+package io.github.wandacuda.checkpoint;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** Reads the JSON of one safetensors header. Layout is {@link TensorLayout}'s business. */
+final class HeaderParser {
+  /** Key of the entry that is no tensor. */
+  static final String METADATA = "__metadata__";
+
+  private static final String HEADER = "header";
+  private static final int MOST_DIMENSIONS = 64;
+
+  private final Path file;
+  private final JsonParser json;
+  private final Map<String, TensorInfo> tensors = new LinkedHashMap<>();
+  private Map<String, String> metadata;
+
+  private HeaderParser(Path file, JsonParser json) {
+    this.file = file;
+    this.json = json;
+  }
+
+  /**
+   * Reads a header.
+   *
+   * @param bytes the file's start, up to the end of the header
+   * @param offset where the JSON starts
+   * @throws InputException if it is not what the format asks for
+   */
+  static SafetensorsHeader parse(Path file, byte[] bytes, int offset) {
+    if (offset == bytes.length || bytes[offset] != '{') {
+      String found =
+          offset == bytes.length ? "no byte" : "byte 0x%02x".formatted(bytes[offset] & 0xff);
+      throw Malformed.part(file, HEADER, "'{' as its first byte", found);
+    }
+    return JsonInput.read(file, HEADER, bytes, offset, json -> new HeaderParser(file, json).read());
+  }
+
+  private SafetensorsHeader read() throws IOException {
+    json.nextToken();
+    for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
+      json.nextToken();
+      if (name.equals(METADATA)) {
+        readMetadata();
+      } else {
+        readTensor(name);
+      }
+    }
+    return new SafetensorsHeader(
+        metadata == null ? Map.of() : Collections.unmodifiableMap(metadata),
+        TensorLayout.ordered(tensors.values()));
+  }
+
+  private void readMetadata() throws IOException {
+    if (metadata != null) {
+      throw Malformed.part(file, HEADER, "one " + METADATA, "a second one");
+    }
+    metadata = new LinkedHashMap<>();
+    expect(json.currentToken() == JsonToken.START_OBJECT, METADATA, "an object");
+    for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
+      String part = "%s entry %s".formatted(METADATA, Printable.of(key));
+      expect(json.nextToken() == JsonToken.VALUE_STRING, part, "a string");
+      if (metadata.put(key, json.getText()) != null) {
+        throw Malformed.part(file, part, "one value", "a second one");
+      }
+    }
+  }
+
+  private void readTensor(String name) throws IOException {
+    String part = "tensor " + Printable.of(name);
+    if (!StandardCharsets.UTF_8.newEncoder().canEncode(name)) {
+      throw Malformed.part(file, part, "a name in Unicode", "half a surrogate pair");
+    }
+    if (tensors.containsKey(name)) {
+      throw Malformed.part(file, part, "one entry", "a second one");
+    }
+    expect(json.currentToken() == JsonToken.START_OBJECT, part, "an object");
+    String dtype = null;
+    List<Long> shape = null;
+    List<Long> offsets = null;
+    Set<String> seen = new HashSet<>();
+    for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
+      if (!seen.add(key)) {
+        throw Malformed.part(file, part, "one " + Printable.of(key), "a second one");
+      }
+      json.nextToken();
+      switch (key) {
+        case "dtype" -> {
+          expect(json.currentToken() == JsonToken.VALUE_STRING, part, "a string as dtype");
+          dtype = json.getText();
+        }
+        case "shape" -> shape = readSizes(part, key, MOST_DIMENSIONS);
+        case "data_offsets" -> offsets = readSizes(part, key, 2);
+        default -> json.skipChildren();
+      }
+    }
+    require(dtype != null, part, "dtype");
+    require(shape != null, part, "shape");
+    require(offsets != null, part, "data_offsets");
+    if (offsets.size() != 2) {
+      throw Malformed.part(file, part, "two data_offsets", offsets.toString());
+    }
+    TensorInfo info = new TensorInfo(name, dtype, shape, offsets.get(0), offsets.get(1));
+    TensorLayout.checkSize(file, info);
+    tensors.put(name, info);
+  }
+
+  private List<Long> readSizes(String part, String key, int most) throws IOException {
+    expect(json.currentToken() == JsonToken.START_ARRAY, part, "an array as " + key);
+    List<Long> sizes = new ArrayList<>();
+    while (json.nextToken() != JsonToken.END_ARRAY) {
+      if (sizes.size() == most) {
+        throw Malformed.part(file, part, "at most %d numbers in %s".formatted(most, key), "more");
+      }
+      sizes.add(readSize(part, key));
+    }
+    return sizes;
+  }
+
+  private long readSize(String part, String key) throws IOException {
+    String expected = "integers from 0 to %d in %s".formatted(Long.MAX_VALUE, key);
+    expect(json.currentToken() == JsonToken.VALUE_NUMBER_INT, part, expected);
+    // "-0" has the value 0, and still is no unsigned integer.
+    boolean fits =
+        json.getNumberType() != JsonParser.NumberType.BIG_INTEGER
+            && !json.getText().startsWith("-");
+    expect(fits, part, expected);
+    return json.getLongValue();
+  }
+
+  private void expect(boolean held, String part, String expected) throws IOException {
+    if (!held) {
+      throw Malformed.part(file, part, expected, JsonInput.found(json));
+    }
+  }
+
+  private void require(boolean present, String part, String key) {
+    if (!present) {
+      throw Malformed.part(file, part, key, "none");
+    }
+  }
+}

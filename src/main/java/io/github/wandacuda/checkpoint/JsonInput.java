@@ -1,0 +1,93 @@
+package io.github.wandacuda.checkpoint;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.Reader;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/**
+ * Streaming JSON from a file that nobody vouches for: strict UTF-8, bounded nesting, numbers,
+ * strings and names, and errors in this package's words.
+ */
+final class JsonInput {
+  /**
+   * The longest header that the safetensors format allows, in bytes; an index is held to it too.
+   */
+  static final int LONGEST = 100_000_000;
+
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(64)
+                  .maxNumberLength(100)
+                  .maxNameLength(1 << 20)
+                  .maxStringLength(LONGEST)
+                  .maxDocumentLength(LONGEST)
+                  .build())
+          // A symbol table gains nothing from names that occur once, and takes the many alike names
+          // of a mixture of experts for an attack.
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+          .build();
+
+  private JsonInput() {}
+
+  /** Reads one JSON document. */
+  @FunctionalInterface
+  interface Reading<T> {
+    /** Reads from a parser that stands before the first token; must read up to the last one. */
+    T from(JsonParser json) throws IOException;
+  }
+
+  /**
+   * Reads a document and checks that nothing but white space follows it.
+   *
+   * @param part what the document is, in messages
+   * @throws InputException if it isn't JSON in UTF-8, or {@code reading} finds it wrong
+   */
+  static <T> T read(Path file, String part, byte[] bytes, int offset, Reading<T> reading) {
+    var stream = new ByteArrayInputStream(bytes, offset, bytes.length - offset);
+    try (Reader reader =
+            new InputStreamReader(
+                stream,
+                StandardCharsets.UTF_8
+                    .newDecoder()
+                    .onMalformedInput(CodingErrorAction.REPORT)
+                    .onUnmappableCharacter(CodingErrorAction.REPORT));
+        JsonParser json = FACTORY.createParser(reader)) {
+      T result = reading.from(json);
+      if (json.nextToken() != null) {
+        throw Malformed.part(file, part, "nothing after the JSON object", found(json));
+      }
+      return result;
+    } catch (JsonProcessingException e) {
+      throw Malformed.part(file, part, "JSON", Printable.of(e.getOriginalMessage()));
+    } catch (CharacterCodingException e) {
+      throw Malformed.part(file, part, "UTF-8", "other bytes");
+    } catch (IOException e) {
+      throw Malformed.unreadable(file, "JSON", e);
+    }
+  }
+
+  /** Returns the current token in words. */
+  static String found(JsonParser json) throws IOException {
+    JsonToken token = json.currentToken();
+    if (token == null) {
+      return "its end";
+    }
+    String text = Printable.of(json.getText());
+    return token == JsonToken.VALUE_STRING ? "string \"" + text + "\"" : text;
+  }
+}

@@ -1,0 +1,263 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A safetensors file, checked and mapped read-only as one segment of any length. Safe for use by
+ * several threads. The file is not held open, only mapped.
+ *
+ * <p>Segments and matrices from here are views of the mapping and die with it. Code that computes
+ * copies what it needs through {@link #reads()} or {@link #read} first; {@link MappedReads} says
+ * why.
+ */
+public final class SafetensorsFile implements AutoCloseable {
+  private static final String WHAT = "a safetensors file";
+  private static final int LENGTH_BYTES = Long.BYTES;
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final Path path;
+  private final byte[] headerBytes;
+  private final Map<String, String> metadata;
+  private final Map<String, TensorInfo> tensors;
+  private final List<TensorInfo> ordered;
+  private final Arena arena;
+  private final MemorySegment mapped;
+  private final MappedReads reads;
+
+  private SafetensorsFile(
+      Path path, byte[] headerBytes, SafetensorsHeader header, Mapping mapping) {
+    this.path = path;
+    this.headerBytes = headerBytes;
+    this.metadata = header.metadata();
+    this.ordered = header.tensors();
+    this.tensors = new LinkedHashMap<>();
+    ordered.forEach(info -> tensors.put(info.name(), info));
+    this.arena = mapping.arena();
+    this.mapped = mapping.bytes();
+    this.reads = new MappedReads(path, mapped.byteSize());
+  }
+
+  private record Mapping(Arena arena, MemorySegment bytes) {}
+
+  /**
+   * Checks the whole header of a file and maps the file.
+   *
+   * @param path the file, or a symbolic link to it
+   * @throws InputException if it isn't there, can't be read, or breaks the format in any way
+   */
+  public static SafetensorsFile open(Path path) {
+    if (!Files.isRegularFile(path)) {
+      throw Malformed.file(path, WHAT, notAFile(path));
+    }
+    try (FileChannel channel = FileChannel.open(path)) {
+      long length = channel.size();
+      byte[] headerBytes = readHeader(path, channel, length);
+      SafetensorsHeader header = HeaderParser.parse(path, headerBytes, LENGTH_BYTES);
+      TensorLayout.checkContiguous(path, header.tensors(), length - headerBytes.length);
+      return new SafetensorsFile(path, headerBytes, header, map(channel, length));
+    } catch (IOException e) {
+      throw Malformed.unreadable(path, WHAT, e);
+    }
+  }
+
+  private static String notAFile(Path path) {
+    if (Files.isDirectory(path)) {
+      return "a folder";
+    }
+    if (Files.exists(path)) {
+      return "something that is no regular file";
+    }
+    return Files.isSymbolicLink(path) ? "a symbolic link to nothing" : "nothing";
+  }
+
+  private static byte[] readHeader(Path path, FileChannel channel, long fileLength)
+      throws IOException {
+    if (fileLength < LENGTH_BYTES) {
+      throw Malformed.file(path, "at least 8 bytes", fileLength + " bytes");
+    }
+    ByteBuffer prefix = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    readFully(path, channel, prefix);
+    long length = prefix.getLong(0);
+    if (length < 0 || length > JsonInput.LONGEST) {
+      throw Malformed.part(
+          path,
+          "header",
+          "a length of at most %d bytes".formatted(JsonInput.LONGEST),
+          Long.toUnsignedString(length));
+    }
+    if (length > fileLength - LENGTH_BYTES) {
+      throw Malformed.part(
+          path, "header", length + " bytes", (fileLength - LENGTH_BYTES) + " before the file ends");
+    }
+    ByteBuffer bytes = ByteBuffer.allocate(LENGTH_BYTES + (int) length);
+    bytes.put(prefix.rewind());
+    readFully(path, channel, bytes);
+    return bytes.array();
+  }
+
+  private static void readFully(Path path, FileChannel channel, ByteBuffer bytes)
+      throws IOException {
+    while (bytes.hasRemaining()) {
+      if (channel.read(bytes) < 0) {
+        throw Malformed.part(
+            path,
+            "header",
+            bytes.capacity() + " bytes",
+            bytes.position() + " before the file ends");
+      }
+    }
+  }
+
+  @SuppressWarnings("MustBeClosedChecker") // close() of the file that is being opened closes it.
+  private static Mapping map(FileChannel channel, long length) throws IOException {
+    Arena arena = Arena.ofShared();
+    try {
+      return new Mapping(arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, length, arena));
+    } catch (IOException | RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  /** Returns the file's path as it was given. */
+  public Path path() {
+    return path;
+  }
+
+  /** Returns the file's length in bytes. */
+  public long byteSize() {
+    return mapped.byteSize();
+  }
+
+  /** Returns a copy of the file's bytes up to the data section, the length prefix included. */
+  public byte[] headerBytes() {
+    return headerBytes.clone();
+  }
+
+  /** Returns where in the file the data section starts. */
+  public long dataOffset() {
+    return headerBytes.length;
+  }
+
+  /** Returns the header's {@code __metadata__}; empty if it has none. */
+  public Map<String, String> metadata() {
+    return metadata;
+  }
+
+  /** Returns the tensors in the order of their bytes. */
+  public List<TensorInfo> tensors() {
+    return ordered;
+  }
+
+  /** Returns a tensor by its name, or nothing if the file has none of that name. */
+  public Optional<TensorInfo> tensor(String name) {
+    return Optional.ofNullable(tensors.get(name));
+  }
+
+  /** Returns how to copy out of this file's segments. */
+  public MappedReads reads() {
+    return reads;
+  }
+
+  /** Returns the mapped bytes of one of this file's tensors. */
+  public MemorySegment data(TensorInfo info) {
+    return mapped.asSlice(dataOffset() + info.begin(), info.bytes());
+  }
+
+  /**
+   * Copies bytes of a tensor out of the mapping until {@code destination} is full.
+   *
+   * @param offset where to start in the tensor, in bytes
+   * @throws InputException if the file has become shorter
+   */
+  public void read(TensorInfo info, long offset, MemorySegment destination) {
+    reads.copy(data(info), offset, destination, 0, destination.byteSize());
+  }
+
+  /**
+   * Returns a matrix as it is stored, as a view of the mapping.
+   *
+   * @throws InputException if the tensor isn't a matrix of F32, F16 or BF16 with at most 2^31 - 1
+   *     rows and columns
+   */
+  public WeightMatrix matrix(TensorInfo info) {
+    DType type = type(info, "a matrix");
+    List<Long> shape = info.shape();
+    if (!info.isMatrix() || shape.get(0) > Integer.MAX_VALUE || shape.get(1) > Integer.MAX_VALUE) {
+      throw Malformed.tensor(
+          path,
+          info.name(),
+          "a matrix with at most %d rows and columns".formatted(Integer.MAX_VALUE),
+          "shape " + shape);
+    }
+    return WeightMatrix.of(data(info), type, info.rows(), info.columns());
+  }
+
+  /**
+   * Returns a copy of a vector, widened exactly to float32.
+   *
+   * @throws InputException if the tensor isn't a vector of F32, F16 or BF16, is longer than a Java
+   *     array can be, or the file has become shorter
+   */
+  public float[] vector(TensorInfo info) {
+    DType type = type(info, "a vector");
+    if (info.shape().size() != 1 || info.bytes() > Integer.MAX_VALUE - 8) {
+      throw Malformed.tensor(
+          path, info.name(), "a vector below 2 GiB", "%s %s".formatted(type, info.shape()));
+    }
+    MemorySegment copy = MemorySegment.ofArray(new byte[(int) info.bytes()]);
+    read(info, 0, copy);
+    float[] values = new float[(int) info.elements()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] =
+          switch (type) {
+            case F32 -> Float.intBitsToFloat(copy.getAtIndex(INT, i));
+            case F16 -> Float.float16ToFloat(copy.getAtIndex(SHORT, i));
+            case BF16 -> Float.intBitsToFloat(copy.getAtIndex(SHORT, i) << 16);
+          };
+    }
+    return values;
+  }
+
+  private DType type(TensorInfo info, String what) {
+    return info.type()
+        .orElseThrow(
+            () ->
+                Malformed.tensor(
+                    path,
+                    info.name(),
+                    what + " of F32, F16 or BF16",
+                    "%s %s".formatted(Printable.of(info.dtype()), info.shape())));
+  }
+
+  /**
+   * Unmaps the file. Its segments can't be used any more.
+   *
+   * @throws IllegalStateException if another thread is using one at this moment
+   */
+  @Override
+  public void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}

@@ -1,0 +1,12 @@
+package io.github.wandacuda.checkpoint;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A header's content.
+ *
+ * @param metadata {@code __metadata__}, in the file's order; empty if there is none
+ * @param tensors the tensors in the order of their bytes
+ */
+record SafetensorsHeader(Map<String, String> metadata, List<TensorInfo> tensors) {}

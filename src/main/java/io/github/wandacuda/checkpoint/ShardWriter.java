@@ -1,0 +1,292 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.function.Predicate;
+
+/**
+ * Writes a shard that has another one's header and layout, in any order and from several threads.
+ * Each byte of each tensor has to be written exactly once: {@link #close()} throws if one is
+ * missing, so that a hole never passes for weights.
+ */
+public final class ShardWriter implements AutoCloseable {
+  /** Bounds what the JDK allocates off the heap for a write from the heap. */
+  private static final long CHUNK = 1 << 20;
+
+  private final Path path;
+  private final SafetensorsFile layout;
+  private final FileChannel channel;
+  private final Map<TensorInfo, Integer> indexOf = new HashMap<>();
+  private final AtomicLongArray missing;
+  private volatile boolean failed;
+
+  private ShardWriter(Path path, SafetensorsFile layout, FileChannel channel) {
+    this.path = path;
+    this.layout = layout;
+    this.channel = channel;
+    List<TensorInfo> tensors = layout.tensors();
+    this.missing = new AtomicLongArray(tensors.size());
+    for (int i = 0; i < tensors.size(); i++) {
+      indexOf.put(tensors.get(i), i);
+      missing.set(i, tensors.get(i).bytes());
+    }
+  }
+
+  /**
+   * Starts a new shard, in place of whatever is there, and writes its header.
+   *
+   * @param path the shard to write
+   * @param layout the shard whose header it gets
+   * @throws OutputException if it can't be written, or is {@code layout}'s own file
+   */
+  public static ShardWriter create(Path path, SafetensorsFile layout) {
+    if (isSame(path, layout.path())) {
+      throw new OutputException(
+          "%s: expected another file than the model's own, found that very file"
+              .formatted(Printable.of(path)));
+    }
+    FileChannel channel =
+        open(
+            path,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE);
+    ShardWriter writer = new ShardWriter(path, layout, channel);
+    try {
+      writer.writeFully(MemorySegment.ofArray(layout.headerBytes()), 0);
+      return writer;
+    } catch (RuntimeException | Error e) {
+      writer.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Goes on with a shard that is there already: one that an earlier run left, or the model's own.
+   *
+   * @param path the shard to write
+   * @param layout the shard whose header it has
+   * @param isWritten which tensors are complete in it and stay as they are
+   * @throws OutputException if it can't be written, has another header, or ends before a tensor
+   *     that is said to be complete
+   */
+  public static ShardWriter resume(
+      Path path, SafetensorsFile layout, Predicate<TensorInfo> isWritten) {
+    FileChannel channel = open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    ShardWriter writer = new ShardWriter(path, layout, channel);
+    try {
+      writer.checkHeader();
+      writer.keep(isWritten);
+      return writer;
+    } catch (IOException e) {
+      writer.abandon();
+      throw writer.unwritable(e);
+    } catch (RuntimeException | Error e) {
+      writer.abandon();
+      throw e;
+    }
+  }
+
+  private static boolean isSame(Path path, Path other) {
+    try {
+      return Files.exists(path) && Files.isSameFile(path, other);
+    } catch (IOException e) {
+      throw Malformed.unreadable(other, "a safetensors file", e);
+    }
+  }
+
+  private static FileChannel open(Path path, StandardOpenOption... options) {
+    try {
+      return FileChannel.open(path, options);
+    } catch (IOException e) {
+      throw unwritable(path, e);
+    }
+  }
+
+  private void checkHeader() throws IOException {
+    byte[] expected = layout.headerBytes();
+    ByteBuffer found = ByteBuffer.allocate(expected.length);
+    int read;
+    do {
+      read = channel.read(found, found.position());
+    } while (read > 0);
+    if (found.hasRemaining() || !Arrays.equals(expected, found.array())) {
+      throw new OutputException(
+          "%s: expected the header of %s, found another"
+              .formatted(Printable.of(path), Printable.of(layout.path())));
+    }
+    if (channel.size() > layout.byteSize()) {
+      throw wrongLength(channel.size());
+    }
+  }
+
+  private void keep(Predicate<TensorInfo> isWritten) throws IOException {
+    long length = channel.size();
+    for (TensorInfo info : layout.tensors()) {
+      if (!isWritten.test(info)) {
+        continue;
+      }
+      if (layout.dataOffset() + info.end() > length) {
+        throw new OutputException(
+            "%s: tensor %s: expected its data up to byte %d, found %d bytes"
+                .formatted(
+                    Printable.of(path),
+                    Printable.of(info.name()),
+                    layout.dataOffset() + info.end(),
+                    length));
+      }
+      missing.set(index(info), 0);
+    }
+  }
+
+  /** Returns the path of the shard that is written. */
+  public Path path() {
+    return path;
+  }
+
+  /**
+   * Writes a piece of a tensor.
+   *
+   * @param info the tensor, one of the layout's
+   * @param offset where the piece belongs in the tensor, in bytes
+   * @param bytes the piece; memory that is not mapped from a file, see {@link MappedReads}
+   * @throws OutputException if it can't be written
+   */
+  public void write(TensorInfo info, long offset, MemorySegment bytes) {
+    int index = index(info);
+    long length = bytes.byteSize();
+    if (offset < 0 || offset > info.bytes() - length) {
+      throw new IllegalArgumentException(
+          "%d bytes at %d are outside of %s with %d bytes"
+              .formatted(length, offset, info.name(), info.bytes()));
+    }
+    writeFully(bytes, layout.dataOffset() + info.begin() + offset);
+    if (missing.addAndGet(index, -length) < 0) {
+      failed = true;
+      throw new IllegalStateException(info.name() + " was written more than once");
+    }
+  }
+
+  /**
+   * Writes a whole tensor as it is in {@code source}.
+   *
+   * @param source a file with the same layout
+   * @throws InputException if the source has become shorter
+   * @throws OutputException if it can't be written
+   */
+  public void copy(SafetensorsFile source, TensorInfo info) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment buffer = arena.allocate(Math.clamp(info.bytes(), 1, CHUNK));
+      for (long at = 0; at < info.bytes(); at += CHUNK) {
+        MemorySegment piece = buffer.asSlice(0, Math.min(CHUNK, info.bytes() - at));
+        source.read(info, at, piece);
+        write(info, at, piece);
+      }
+    }
+  }
+
+  private int index(TensorInfo info) {
+    Integer index = indexOf.get(info);
+    if (index == null) {
+      throw new IllegalArgumentException(info.name() + " is not in " + layout.path());
+    }
+    return index;
+  }
+
+  private void writeFully(MemorySegment bytes, long position) {
+    try {
+      for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
+        ByteBuffer chunk = bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer();
+        long start = position + at;
+        while (chunk.hasRemaining()) {
+          writeSome(chunk, start + chunk.position());
+        }
+      }
+    } catch (IOException e) {
+      failed = true;
+      throw unwritable(e);
+    }
+  }
+
+  private void writeSome(ByteBuffer chunk, long position) throws IOException {
+    if (channel.write(chunk, position) <= 0) {
+      throw new IOException(
+          "the system took none of the %d bytes left".formatted(chunk.remaining()));
+    }
+  }
+
+  /**
+   * Ends the shard.
+   *
+   * @throws OutputException if a byte of it was never written, unless a write has failed and said
+   *     so already
+   */
+  @Override
+  public void close() {
+    if (!channel.isOpen()) {
+      return;
+    }
+    long length;
+    try (channel) {
+      length = channel.size();
+    } catch (IOException e) {
+      throw unwritable(e);
+    }
+    if (!failed) {
+      checkComplete(length);
+    }
+  }
+
+  /** Lets go of the shard as it is, complete or not. */
+  public void abandon() {
+    failed = true;
+    close();
+  }
+
+  private void checkComplete(long length) {
+    List<TensorInfo> tensors = layout.tensors();
+    for (int i = 0; i < tensors.size(); i++) {
+      if (missing.get(i) != 0) {
+        throw new OutputException(
+            "%s: tensor %s: expected %d bytes to be written, found %d"
+                .formatted(
+                    Printable.of(path),
+                    Printable.of(tensors.get(i).name()),
+                    tensors.get(i).bytes(),
+                    tensors.get(i).bytes() - missing.get(i)));
+      }
+    }
+    if (length != layout.byteSize()) {
+      throw wrongLength(length);
+    }
+  }
+
+  private OutputException wrongLength(long found) {
+    return new OutputException(
+        "%s: expected %d bytes, found %d".formatted(Printable.of(path), layout.byteSize(), found));
+  }
+
+  private OutputException unwritable(IOException e) {
+    return unwritable(path, e);
+  }
+
+  private static OutputException unwritable(Path path, IOException e) {
+    return new OutputException(
+        "%s: expected to write it, found: %s".formatted(Printable.of(path), Malformed.reason(e)),
+        e);
+  }
+}

@@ -1,0 +1,50 @@
+package io.github.wandacuda.error;
+
+import java.nio.file.Path;
+
+/**
+ * Makes text that came from outside fit for a one-line message: names in a checkpoint, file names,
+ * what another library says. Line breaks, control, formatting and unassigned characters become
+ * escapes, and what is too long is cut.
+ */
+public final class Printable {
+  private static final int LONGEST_TEXT = 200;
+  private static final int LONGEST_PATH = 4096;
+
+  private Printable() {}
+
+  /** Returns {@code text} on one line, cut after 200 characters. */
+  public static String of(String text) {
+    return printable(text, LONGEST_TEXT);
+  }
+
+  /** Returns {@code path} on one line. */
+  public static String of(Path path) {
+    return printable(path.toString(), LONGEST_PATH);
+  }
+
+  private static String printable(String text, int longest) {
+    StringBuilder out = new StringBuilder();
+    int at = 0;
+    while (at < text.length() && at < longest) {
+      int character = text.codePointAt(at);
+      append(out, character);
+      at += Character.charCount(character);
+    }
+    return at < text.length() ? out.append("...").toString() : out.toString();
+  }
+
+  private static void append(StringBuilder out, int character) {
+    switch (Character.getType(character)) {
+      case Character.CONTROL,
+          Character.FORMAT,
+          Character.LINE_SEPARATOR,
+          Character.PARAGRAPH_SEPARATOR,
+          Character.SURROGATE,
+          Character.PRIVATE_USE,
+          Character.UNASSIGNED ->
+          out.append(String.format("\\u%04x", character));
+      default -> out.appendCodePoint(character);
+    }
+  }
+}
