@@ -5,7 +5,6 @@ import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -81,9 +80,6 @@ final class HeaderParser {
 
   private void readTensor(String name) throws IOException {
     String part = "tensor " + Printable.of(name);
-    if (!StandardCharsets.UTF_8.newEncoder().canEncode(name)) {
-      throw Malformed.part(file, part, "a name in Unicode", "half a surrogate pair");
-    }
     if (tensors.containsKey(name)) {
       throw Malformed.part(file, part, "one entry", "a second one");
     }

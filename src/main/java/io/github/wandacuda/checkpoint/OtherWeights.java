@@ -7,7 +7,7 @@ import java.util.regex.Pattern;
 final class OtherWeights {
   private static final Pattern NAME =
       Pattern.compile(
-          "(?i)pytorch_model.*\\.bin(\\.index.*\\.json)?"
+          "(?is)pytorch_model.*\\.bin(\\.index.*\\.json)?"
               + "|consolidated\\..*"
               + "|.*\\.(pt|pth|gguf|ggml|h5|msgpack|onnx|onnx_data|onnx\\.data|ot|tflite)"
               + "|.*\\.ckpt(\\..*|-.*)?"
