@@ -1,0 +1,63 @@
+package io.github.wandacuda.process;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * Ends this process when its parent ends, however the parent ended. On Linux the kernel does it:
+ * {@code prctl(PR_SET_PDEATHSIG, SIGKILL)}. Everywhere a thread waits for the parent's end, which
+ * notices it within seconds where the kernel does nothing.
+ *
+ * <p>Linux keeps the death signal per thread: it follows the parent's thread that forked, so the
+ * parent must keep that thread, and it is forgotten with the thread that asked for it, so the
+ * thread that waits is the one that asks.
+ */
+public final class ParentTie {
+  private static final int PR_SET_PDEATHSIG = 1;
+  private static final long SIGKILL = 9;
+
+  /** What a shell shows for a process that SIGKILL ended. */
+  private static final int KILLED = 128 + (int) SIGKILL;
+
+  private ParentTie() {}
+
+  /**
+   * Ties this process to its parent, in the background. If the parent has already gone this process
+   * ends at once.
+   *
+   * @param parent the pid that the parent had when it started this process
+   */
+  public static void to(long parent) {
+    Thread.ofPlatform().daemon().name("parent-tie").start(() -> hold(parent));
+  }
+
+  private static void hold(long parent) {
+    dieWithParent();
+    // Only now: a parent that ended before the call above sends no signal any more.
+    ProcessHandle.current()
+        .parent()
+        .filter(handle -> handle.pid() == parent)
+        .ifPresent(handle -> handle.onExit().join());
+    Runtime.getRuntime().halt(KILLED);
+  }
+
+  private static void dieWithParent() {
+    if (!System.getProperty("os.name").equals("Linux") || !ThisRuntime.hasNativeAccess()) {
+      return;
+    }
+    try {
+      MethodHandle prctl =
+          Native.function(
+              "prctl",
+              FunctionDescriptor.of(
+                  ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG),
+              Linker.Option.firstVariadicArg(1));
+      int unused = (int) prctl.invokeExact(PR_SET_PDEATHSIG, SIGKILL);
+    } catch (Throwable e) {
+      // The wait for the parent's end does the same, a little later.
+      return;
+    }
+  }
+}
