@@ -1,0 +1,34 @@
+package io.github.wandacuda.launcher;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import org.junit.jupiter.api.Assumptions;
+
+/** The Java versions that the launcher is started with. */
+enum Javas {
+  /** The one of the tests, which the program runs on. */
+  RECENT,
+  /** One that is too old for the program. */
+  OLDER;
+
+  /** Its command; skips the test if this machine has no such Java. */
+  String command() {
+    return this == RECENT ? JavaHome.ofThisProcess().java().toString() : older();
+  }
+
+  private static String older() {
+    Optional<Path> java =
+        JdkPlaces.ofThisMachine().homes().stream()
+            .map(JavaHome::read)
+            .filter(home -> home != null && isOlder(home))
+            .map(JavaHome::java)
+            .findFirst();
+    Assumptions.assumeTrue(java.isPresent(), "this machine has no Java 8 to 24 to start from");
+    return java.get().toString();
+  }
+
+  private static boolean isOlder(JavaHome home) {
+    int feature = JavaHome.feature(home.version());
+    return feature >= 8 && feature < Launcher.JAVA;
+  }
+}

@@ -1,0 +1,279 @@
+package io.github.wandacuda.launcher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.jar.Attributes;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@EnabledOnOs({OS.LINUX, OS.MAC})
+class LauncherIT {
+  private static final int JAVA_8_CLASSES = 52;
+  private static final String INCUBATOR_LINE =
+      "WARNING: Using incubator modules: jdk.incubator.vector\n";
+
+  @TempDir static Path directory;
+  private static Path jar;
+
+  @BeforeAll
+  static void buildJar() throws IOException {
+    jar = ProbeJar.in(directory);
+  }
+
+  private static List<String> command(Javas java, List<String> options, String... args) {
+    List<String> command = new ArrayList<>(List.of(java.command()));
+    command.addAll(options);
+    command.addAll(List.of("-jar", jar.toString()));
+    command.addAll(Arrays.asList(args));
+    return command;
+  }
+
+  private static Started start(Javas java, List<String> options, String... args)
+      throws IOException {
+    return Started.start(directory, List.of(), command(java, options, args));
+  }
+
+  @Test
+  void theBuiltJarStartsWithTheLauncher() throws IOException {
+    try (JarFile built = new JarFile(ProbeJar.BUILT.toFile())) {
+      Attributes main = built.getManifest().getMainAttributes();
+      assertThat(main.getValue("Main-Class")).isEqualTo(Launcher.class.getName());
+      assertThat(main.getValue("Enable-Native-Access")).isEqualTo("ALL-UNNAMED");
+      assertThat(ProbeJar.launcher(built)).hasSizeGreaterThan(10);
+      for (JarEntry entry : ProbeJar.launcher(built)) {
+        if (entry.getName().contains("/launcher/")) {
+          assertThat(classVersion(built, entry)).as(entry.getName()).isEqualTo(JAVA_8_CLASSES);
+        }
+      }
+    }
+  }
+
+  private static int classVersion(JarFile built, JarEntry entry) throws IOException {
+    try (InputStream in = built.getInputStream(entry)) {
+      byte[] start = in.readNBytes(8);
+      return start[6] << 8 | start[7];
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void theProgramHasVectorsAndNativeAccess(Javas java) throws Exception {
+    try (Started program = start(java, List.of(), "show")) {
+      assertThat(program.exitCode()).isZero();
+      assertThat(program.out())
+          .contains("java=" + Runtime.version().feature(), "vector=true", "native=true");
+      assertThat(program.err()).isEqualTo(INCUBATOR_LINE);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void theUsersOptionsPass(Javas java) throws Exception {
+    Path more = Files.writeString(directory.resolve("more " + java), "-Dprobe.more=\"c d\" -ea");
+    List<String> options =
+        List.of("-Xmx300m", "-Dprobe.of.user=a b", "@" + more, "--add-modules", "java.sql");
+    try (Started program = start(java, options, "show")) {
+      assertThat(program.exitCode()).isZero();
+      assertThat(program.out())
+          .contains(
+              "memory=300",
+              "probe.of.user=a b",
+              "probe.more=c d",
+              "assertions=true",
+              "vector=true");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void optionsOfTheEnvironmentAreNotDoubled(Javas java) throws Exception {
+    List<String> variables =
+        List.of("JAVA_TOOL_OPTIONS=-Dprobe.tool=1", "JDK_JAVA_OPTIONS=-Dprobe.jdk=2");
+    try (Started program =
+        Started.start(directory, variables, command(java, List.of("-Dprobe.line=3"), "show"))) {
+      assertThat(program.exitCode()).isZero();
+      assertThat(program.out())
+          .containsOnlyOnce("-Dprobe.tool=1")
+          .containsOnlyOnce("-Dprobe.jdk=2")
+          .containsOnlyOnce("-Dprobe.line=3");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void oddArgumentsPass(Javas java) throws Exception {
+    String[] odd = {"", "a b", "\"q\"", "it's", "é漢😀", "*", "@none", "-Xmx1", "--help", "\\", ""};
+    List<String> args = new ArrayList<>(List.of("show"));
+    args.addAll(Arrays.asList(odd));
+    try (Started program = start(java, List.of(), args.toArray(String[]::new))) {
+      assertThat(program.exitCode()).isZero();
+      List<String> expected = Arrays.stream(odd).map(arg -> "arg=[" + arg + "]").toList();
+      assertThat(program.out().lines().filter(line -> line.startsWith("arg=")))
+          .containsExactlyElementsOf(expected);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void standardInputPasses(Javas java) throws Exception {
+    try (Started program = start(java, List.of(), "read")) {
+      program.write("a line");
+      assertThat(program.exitCode()).isZero();
+      assertThat(program.out()).isEqualTo("read a line\n");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"RECENT, 0", "RECENT, 3", "OLDER, 0", "OLDER, 3"})
+  void exitCodesPass(Javas java, int code) throws Exception {
+    try (Started program = start(java, List.of(), "exit", String.valueOf(code))) {
+      assertThat(program.exitCode()).isEqualTo(code);
+      assertThat(program.out()).isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whatTheProgramThrowsIsShown(Javas java) throws Exception {
+    try (Started program = start(java, List.of(), "fail")) {
+      assertThat(program.exitCode()).isEqualTo(1);
+      assertThat(program.err())
+          .contains("in thread \"main\" java.lang.IllegalStateException: thrown by the program")
+          .doesNotContain("InvocationTargetException");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "RECENT, INT, 130", "RECENT, TERM, 143", "RECENT, HUP, 129",
+    "OLDER, INT, 130", "OLDER, TERM, 143", "OLDER, HUP, 129"
+  })
+  void signalsReachTheProgram(Javas java, String signal, int code) throws Exception {
+    try (Started program = start(java, List.of(), "wait")) {
+      long pid = program.programPid();
+      program.signal(signal);
+      assertThat(program.exitCode()).isEqualTo(code);
+      assertThat(program.out()).endsWith("ended in order\n");
+      assertThat(isRunning(pid)).isFalse();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void anIgnoredSignalStaysIgnored(Javas java) throws Exception {
+    List<String> command = new ArrayList<>(List.of("/usr/bin/env", "nohup"));
+    command.addAll(command(java, List.of(), "wait"));
+    try (Started program = Started.start(directory, List.of(), command)) {
+      program.programPid();
+      program.signal("HUP");
+      program.signal("TERM");
+      assertThat(program.exitCode()).isEqualTo(143);
+      assertThat(program.out()).endsWith("ended in order\n");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void killingWhatTheUserStartedEndsTheWork(Javas java) throws Exception {
+    try (Started program = start(java, List.of(), "wait")) {
+      long pid = program.programPid();
+      assertThat(isRunning(pid)).isTrue();
+      program.signal("KILL");
+      assertThat(program.exitCode()).isEqualTo(137);
+      Started.await("the program has ended", () -> !isRunning(pid));
+    }
+  }
+
+  @Test
+  void aChildWhoseParentHasGoneEnds() throws Exception {
+    List<String> options =
+        List.of("--add-modules", Launcher.MODULE, "-Dwandacuda.launched=" + Integer.MAX_VALUE);
+    try (Started program = start(Javas.RECENT, options, "wait")) {
+      assertThat(program.exitCode()).isEqualTo(137);
+    }
+  }
+
+  @Test
+  void aRecentJavaIsReplacedInPlace() throws Exception {
+    try (Started program = start(Javas.RECENT, List.of(), "wait")) {
+      assertThat(program.programPid()).isEqualTo(program.pid());
+      program.signal("QUIT");
+      Started.await("a thread dump", () -> program.out().contains("Full thread dump"));
+      assertThat(program.isAlive()).isTrue();
+    }
+  }
+
+  @Test
+  @EnabledOnOs(value = OS.LINUX, disabledReason = "only Linux lists a process's sockets")
+  void aPortOfTheFirstStartIsFree() throws Exception {
+    int port;
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = free.getLocalPort();
+    }
+    String debugger = "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=" + port;
+    try (Started program = start(Javas.RECENT, List.of(debugger), "show")) {
+      assertThat(program.exitCode()).as(program.err()).isZero();
+      assertThat(program.out()).contains("vector=true");
+    }
+  }
+
+  @Test
+  void withTheModuleOnTheProgramIsCalledAtOnce() throws Exception {
+    List<String> options = List.of("--add-modules", Launcher.MODULE);
+    try (Started program = start(Javas.RECENT, options, "show")) {
+      assertThat(program.exitCode()).isZero();
+      assertThat(program.out())
+          .contains("pid=" + program.pid(), "vector=true", "native=true")
+          .doesNotContain("wandacuda.launched");
+    }
+  }
+
+  @Test
+  void onAClassPathThereAreNoWarningsEither() throws Exception {
+    List<String> command =
+        List.of(
+            Javas.RECENT.command(), "-cp", jar.toString(), Launcher.class.getName(), "show", "x");
+    try (Started program = Started.start(directory, List.of(), command)) {
+      assertThat(program.exitCode()).isZero();
+      assertThat(program.out()).contains("vector=true", "native=true", "arg=[x]");
+      assertThat(program.err()).isEqualTo(INCUBATOR_LINE);
+    }
+  }
+
+  @Test
+  void aJavaThatWasStartedInVainStartsNoOther() throws Exception {
+    try (Started program = start(Javas.OLDER, List.of("-Dwandacuda.launched=in-place"), "show")) {
+      assertThat(program.exitCode()).isEqualTo(1);
+      assertThat(program.out()).isEmpty();
+      assertThat(program.err()).startsWith("wanda-cuda needs a JDK 25 or newer").hasLineCount(1);
+    }
+  }
+
+  /** Whether a process is there and not merely waiting for its parent to notice its end. */
+  private static boolean isRunning(long pid) {
+    try {
+      Process ps = new ProcessBuilder("/bin/sh", "-c", "ps -o stat= -p " + pid).start();
+      String state = new String(ps.getInputStream().readAllBytes()).strip();
+      return !state.isEmpty() && !state.startsWith("Z");
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+}
