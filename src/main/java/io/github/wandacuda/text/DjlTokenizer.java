@@ -1,0 +1,103 @@
+package io.github.wandacuda.text;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.InputException;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The tokenizer of a {@code tokenizer.json}, run by Hugging Face's own library through DJL.
+ *
+ * <p>Only that file counts. What it says about truncation and padding is turned off, and {@code
+ * tokenizer_config.json} is not read: DJL would change the text and drop special tokens by it in
+ * ways that the original library doesn't.
+ */
+public final class DjlTokenizer implements Tokenizer {
+  private static final Map<String, String> OPTIONS =
+      Map.of("truncation", "do_not_truncate", "padding", "do_not_pad");
+
+  private final Path file;
+  private final HuggingFaceTokenizer tokenizer;
+
+  private DjlTokenizer(Path file, HuggingFaceTokenizer tokenizer) {
+    this.file = file;
+    this.tokenizer = tokenizer;
+  }
+
+  /**
+   * Opens {@code tokenizer.json} of a model directory. Nothing is read from the network.
+   *
+   * @throws InputException if the file is missing, unreadable or no tokenizer
+   * @throws BackendUnavailableException if the native library can't be unpacked or loaded
+   */
+  public static DjlTokenizer open(Path modelDirectory) {
+    Path file = modelDirectory.resolve("tokenizer.json");
+    byte[] json = checked(file);
+    NativeTokenizers.load();
+    try {
+      return new DjlTokenizer(
+          file, HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS));
+    } catch (IOException | RuntimeException e) {
+      throw new InputException(
+          file + ": not a tokenizer that can be used: " + InputFailures.firstLine(e), e);
+    }
+  }
+
+  private static byte[] checked(Path file) {
+    try {
+      byte[] json = Files.readAllBytes(file);
+      Optional<String> undefined = TemplateCheck.undefinedToken(json);
+      if (undefined.isPresent()) {
+        throw new InputException(
+            "%s: post_processor adds the special token %s, which its special_tokens don't define"
+                .formatted(file, undefined.get()));
+      }
+      return json;
+    } catch (JsonProcessingException e) {
+      throw InputFailures.notJson(file, e);
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  @Override
+  public int[] encode(String text) {
+    if (Utf8.hasLoneSurrogate(text)) {
+      throw new IllegalArgumentException("the text holds half a surrogate pair");
+    }
+    long handle = tokenizer.getHandle();
+    try {
+      return Arrays.stream(ids(handle, text)).mapToInt(Math::toIntExact).toArray();
+    } catch (RuntimeException e) {
+      throw new InputException(file + ": cannot encode the text: " + InputFailures.firstLine(e), e);
+    }
+  }
+
+  /** Encodes without the text and the span of each token, which are larger than all else. */
+  private static long[] ids(long handle, String text) {
+    long encoding = TokenizersLibrary.LIB.encode(handle, text, true);
+    try {
+      return TokenizersLibrary.LIB.getTokenIds(encoding);
+    } finally {
+      TokenizersLibrary.LIB.deleteEncoding(encoding);
+    }
+  }
+
+  @Override
+  public String source() {
+    return file.toString();
+  }
+
+  @Override
+  public void close() {
+    tokenizer.close();
+  }
+}

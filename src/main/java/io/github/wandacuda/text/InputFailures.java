@@ -1,0 +1,72 @@
+package io.github.wandacuda.text;
+
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import io.github.wandacuda.error.InputException;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+
+/** The one line that each failure to read a file of the user becomes. */
+final class InputFailures {
+  private InputFailures() {}
+
+  /** Returns the failure for a file that cannot be read. */
+  static InputException unreadable(Path file, IOException cause) {
+    return new InputException(file + ": cannot be read: " + reason(cause), cause);
+  }
+
+  /** Returns the failure for a file, or a part of it, that is not JSON. */
+  static InputException notJson(Object where, JsonProcessingException cause) {
+    JsonLocation at = cause.getLocation();
+    String place = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
+    return new InputException(where + ": not JSON" + place + ": " + jsonReason(cause), cause);
+  }
+
+  /** Returns why a file could not be read or written. */
+  static String reason(IOException cause) {
+    if (cause instanceof NoSuchFileException) {
+      return "no such file";
+    }
+    if (cause instanceof AccessDeniedException) {
+      return "no permission";
+    }
+    return firstLine(cause);
+  }
+
+  /** Returns why something is not JSON, in the first words of the parser. */
+  static String jsonReason(JsonProcessingException cause) {
+    String message = String.valueOf(cause.getOriginalMessage());
+    int end = message.indexOf(" (start marker at");
+    return firstLine(end < 0 ? message : message.substring(0, end));
+  }
+
+  /** Returns in words what a parser stands at. */
+  static String found(JsonParser parser) throws IOException {
+    JsonToken token = parser.currentToken();
+    if (token == null) {
+      return "the end";
+    }
+    return switch (token) {
+      case START_OBJECT -> "an object";
+      case START_ARRAY -> "a list";
+      case VALUE_STRING -> "a string";
+      default -> parser.getText();
+    };
+  }
+
+  /** Returns the first line of a failure's message, or its kind if it has none. */
+  static String firstLine(Throwable cause) {
+    String message = cause.getMessage();
+    return message == null || message.isBlank()
+        ? cause.getClass().getSimpleName()
+        : firstLine(message);
+  }
+
+  private static String firstLine(String message) {
+    return message.strip().lines().findFirst().orElse("").strip();
+  }
+}

@@ -1,0 +1,64 @@
+package io.github.wandacuda.text;
+
+import io.github.wandacuda.error.InputException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.CoderResult;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Strict reading of UTF-8: nothing is replaced, nothing is skipped. */
+final class Utf8 {
+  /**
+   * The most bytes that are one text. The native tokenizer takes at most 2^31 - 1 bytes, in an
+   * encoding that needs at most two bytes for one of UTF-8.
+   */
+  static final int MAXIMUM_BYTES = 1_000_000_000;
+
+  private Utf8() {}
+
+  /** Returns the whole file as one string, a byte order mark included. */
+  static String read(Path file) {
+    byte[] bytes;
+    try {
+      long size = Files.size(file);
+      if (size > MAXIMUM_BYTES) {
+        throw new InputException(
+            "%s: expected a text of at most %d bytes, found %d"
+                .formatted(file, MAXIMUM_BYTES, size));
+      }
+      bytes = Files.readAllBytes(file);
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+    return decode(bytes, file);
+  }
+
+  /**
+   * Returns the string that {@code bytes} hold.
+   *
+   * @param where the file, or the file and the line, for the message of a failure
+   */
+  static String decode(byte[] bytes, Object where) {
+    CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
+    ByteBuffer in = ByteBuffer.wrap(bytes);
+    // UTF-8 never has fewer bytes than UTF-16 has chars.
+    CharBuffer out = CharBuffer.allocate(bytes.length);
+    CoderResult result = decoder.decode(in, out, true);
+    if (result.isError()) {
+      throw new InputException(
+          "%s: expected UTF-8, found byte 0x%02x at byte %d"
+              .formatted(where, bytes[in.position()] & 0xff, in.position()));
+    }
+    return out.flip().toString();
+  }
+
+  /** Returns whether a string holds half a surrogate pair, which no encoding of Unicode can. */
+  static boolean hasLoneSurrogate(String text) {
+    return text.codePoints()
+        .anyMatch(point -> point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE);
+  }
+}
