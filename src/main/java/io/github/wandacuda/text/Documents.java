@@ -1,0 +1,168 @@
+package io.github.wandacuda.text;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import io.github.wandacuda.error.InputException;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * The documents of a JSON-lines file: on each line an object with a string {@code text}; blank
+ * lines don't count.
+ *
+ * <p>The file may be far larger than memory: only the place of each line is kept, 16 bytes a
+ * document, and a line is read when its document is asked for. A compressed file is first inflated
+ * into a temporary one that has no name and goes with the process.
+ *
+ * <p>A line is looked at only when it is asked for, so a bad one that is never drawn does no harm.
+ */
+final class Documents implements AutoCloseable {
+  private static final int PIECE = 1 << 18;
+  private static final JsonFactory JSON =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder().maxStringLength(Utf8.MAXIMUM_BYTES).build())
+          .build();
+
+  private final Path file;
+  private final FileChannel channel;
+  private final LineIndex index;
+
+  private Documents(Path file, FileChannel channel, LineIndex index) {
+    this.file = file;
+    this.channel = channel;
+    this.index = index;
+  }
+
+  /**
+   * Opens a file of documents and finds its lines.
+   *
+   * @param file the file, compressed by gzip if its name ends in {@code .gz}
+   * @throws InputException if the file can't be read, or is compressed and not whole
+   * @throws io.github.wandacuda.error.OutputException if the temporary directory has no room for a
+   *     compressed file's content
+   */
+  static Documents open(Path file) {
+    boolean compressed = CalibrationFormat.endsWith(file, ".gz");
+    try {
+      FileChannel channel =
+          compressed
+              ? Gunzip.toTemporaryFile(file)
+              : FileChannel.open(file, StandardOpenOption.READ);
+      try {
+        return new Documents(file, channel, index(channel));
+      } catch (IOException | RuntimeException e) {
+        channel.close();
+        throw e;
+      }
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  /** Returns the number of documents. */
+  int count() {
+    return index.count();
+  }
+
+  /**
+   * Returns the text of a document. Several threads may ask at once.
+   *
+   * @param document from 0 to {@link #count} - 1
+   * @throws InputException if its line isn't UTF-8, isn't one JSON object, or has no string {@code
+   *     text} of whole characters
+   */
+  String text(int document) {
+    String where = file + ", line " + index.number(document);
+    String line = Utf8.decode(bytes(document, where), where);
+    try (JsonParser parser = JSON.createParser(line)) {
+      return text(parser, where);
+    } catch (JsonProcessingException e) {
+      throw new InputException(where + ": not JSON: " + InputFailures.jsonReason(e), e);
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  private static LineIndex index(FileChannel channel) throws IOException {
+    LineIndex index = new LineIndex();
+    ByteBuffer piece = ByteBuffer.allocate(PIECE);
+    long position = 0;
+    for (int size = channel.read(piece, position); size >= 0; ) {
+      index.append(piece.array(), size);
+      position += size;
+      size = channel.read(piece.clear(), position);
+    }
+    return index;
+  }
+
+  private byte[] bytes(int document, String where) {
+    long start = index.start(document);
+    long size = index.end(document) - start;
+    if (size > Utf8.MAXIMUM_BYTES) {
+      throw new InputException(
+          "%s: expected at most %d bytes, found %d".formatted(where, Utf8.MAXIMUM_BYTES, size));
+    }
+    ByteBuffer bytes = ByteBuffer.allocate((int) size);
+    try {
+      while (bytes.hasRemaining()) {
+        if (channel.read(bytes, start + bytes.position()) < 0) {
+          throw new EOFException("the file became shorter");
+        }
+      }
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+    return bytes.array();
+  }
+
+  private static String text(JsonParser parser, String where) throws IOException {
+    if (parser.nextToken() != JsonToken.START_OBJECT) {
+      throw new InputException(
+          where + ": expected a JSON object, found " + InputFailures.found(parser));
+    }
+    String text = null;
+    while (parser.nextToken() != JsonToken.END_OBJECT) {
+      boolean wanted = parser.currentName().equals("text");
+      JsonToken value = parser.nextToken();
+      if (!wanted) {
+        parser.skipChildren();
+      } else if (value == JsonToken.VALUE_STRING) {
+        text = parser.getText();
+      } else {
+        throw new InputException(
+            where + ": expected a string as text, found " + InputFailures.found(parser));
+      }
+    }
+    if (parser.nextToken() != null) {
+      throw new InputException(where + ": expected one JSON object, found more after it");
+    }
+    return checked(text, where);
+  }
+
+  private static String checked(String text, String where) {
+    if (text == null) {
+      throw new InputException(where + ": expected an object with a string text, found none");
+    }
+    if (Utf8.hasLoneSurrogate(text)) {
+      throw new InputException(where + ": the text holds half a surrogate pair");
+    }
+    return text;
+  }
+}

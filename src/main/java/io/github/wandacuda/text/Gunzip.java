@@ -1,0 +1,84 @@
+package io.github.wandacuda.text;
+
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.zip.GZIPInputStream;
+import java.util.zip.ZipException;
+
+/** Inflates gzip files that are too large for memory. */
+final class Gunzip {
+  private static final int PIECE = 1 << 18;
+
+  private Gunzip() {}
+
+  /**
+   * Returns a channel to the inflated content, in a temporary file without a name that goes when
+   * the channel is closed or the process ends.
+   *
+   * @throws InputException if the file can't be read, isn't gzip or is cut short
+   * @throws OutputException if the temporary directory has no room or can't be written
+   */
+  static FileChannel toTemporaryFile(Path file) {
+    try (InputStream in = Files.newInputStream(file);
+        InputStream inflated = new GZIPInputStream(in, PIECE)) {
+      FileChannel channel = temporaryFile(file);
+      try {
+        copy(file, inflated, channel);
+        return channel;
+      } catch (IOException | RuntimeException e) {
+        channel.close();
+        throw e;
+      }
+    } catch (ZipException | EOFException e) {
+      throw new InputException(
+          "%s: not a whole gzip file: %s".formatted(file, InputFailures.firstLine(e)), e);
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  private static void copy(Path file, InputStream inflated, FileChannel channel)
+      throws IOException {
+    byte[] piece = new byte[PIECE];
+    for (int size = inflated.read(piece); size >= 0; size = inflated.read(piece)) {
+      write(file, channel, ByteBuffer.wrap(piece, 0, size));
+    }
+  }
+
+  private static void write(Path file, FileChannel channel, ByteBuffer bytes) {
+    try {
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+    } catch (IOException e) {
+      throw noTemporaryFile(file, e);
+    }
+  }
+
+  private static FileChannel temporaryFile(Path file) {
+    try {
+      return FileChannel.open(
+          Files.createTempFile("wanda-cuda-documents", null),
+          StandardOpenOption.READ,
+          StandardOpenOption.WRITE,
+          StandardOpenOption.DELETE_ON_CLOSE);
+    } catch (IOException e) {
+      throw noTemporaryFile(file, e);
+    }
+  }
+
+  private static OutputException noTemporaryFile(Path file, IOException cause) {
+    return new OutputException(
+        "%s: cannot be inflated into %s: %s"
+            .formatted(file, System.getProperty("java.io.tmpdir"), InputFailures.reason(cause)),
+        cause);
+  }
+}
