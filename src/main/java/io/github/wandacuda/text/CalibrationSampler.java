@@ -1,0 +1,152 @@
+package io.github.wandacuda.text;
+
+import io.github.wandacuda.error.InputException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes calibration samples from a text, from documents or from token ids, as the file's ending
+ * says.
+ */
+public final class CalibrationSampler {
+  private static final Logger LOG = LoggerFactory.getLogger(CalibrationSampler.class);
+
+  private final CalibrationRequest request;
+  private final Path file;
+  private final Vocabulary vocabulary;
+
+  private CalibrationSampler(CalibrationRequest request) {
+    this.request = request;
+    this.file = request.file();
+    this.vocabulary = new Vocabulary(request.vocabularySize());
+  }
+
+  /**
+   * Returns the samples that a request asks for.
+   *
+   * @param request what is wanted
+   * @param tokenizer gives the model's tokenizer, which stays open; asked only if there is text to
+   *     be tokenized
+   * @throws InputException if the file can't be read, is malformed, holds too little, or has ids
+   *     that the model doesn't know
+   * @throws io.github.wandacuda.error.UsageException if the file's ending says nothing
+   */
+  public static CalibrationSamples sample(
+      CalibrationRequest request, Supplier<? extends Tokenizer> tokenizer) {
+    CalibrationSampler sampler = new CalibrationSampler(request);
+    List<int[]> samples =
+        switch (CalibrationFormat.of(request.file())) {
+          case STREAM -> sampler.fromStream(tokenizer);
+          case DOCUMENTS -> sampler.fromDocuments(tokenizer);
+          case TOKENS -> sampler.fromTokens();
+        };
+    return new CalibrationSamples(samples);
+  }
+
+  private List<int[]> fromStream(Supplier<? extends Tokenizer> tokenizers) {
+    String text = Utf8.read(file);
+    Tokenizer tokenizer = tokenizers.get();
+    int[] tokens = tokenizer.encode(text);
+    int length = request.lengthToDraw();
+    if (tokens.length <= length) {
+      throw new InputException(
+          "%s: expected a text of more than %d tokens, one sample, found %d"
+              .formatted(file, length, tokens.length));
+    }
+    vocabulary.require(tokens, origin(tokenizer));
+    PythonRandom random = new PythonRandom(request.seed());
+    List<int[]> samples = new ArrayList<>();
+    for (int i = 0; i < request.samplesToDraw(); i++) {
+      int start = (int) random.randInt(0, tokens.length - length - 1);
+      samples.add(Arrays.copyOfRange(tokens, start, start + length));
+    }
+    return samples;
+  }
+
+  private List<int[]> fromDocuments(Supplier<? extends Tokenizer> tokenizers) {
+    try (Documents documents = Documents.open(file)) {
+      Tokenizer tokenizer = tokenizers.get();
+      TokenizedDocuments tokenized = new TokenizedDocuments(documents, tokenizer);
+      int length = request.lengthToDraw();
+      DocumentDraw draw =
+          new DocumentDraw(
+              file, documents.count(), length, request.seed(), i -> tokenized.tokens(i).length);
+      List<int[]> samples = new ArrayList<>();
+      for (int i = 0; i < request.samplesToDraw(); i++) {
+        DocumentDraw.Pick pick = draw.next();
+        int[] tokens = tokenized.tokens(pick.document());
+        int[] sample = Arrays.copyOfRange(tokens, pick.offset(), pick.offset() + length);
+        vocabulary.require(sample, origin(tokenizer));
+        samples.add(sample);
+      }
+      LOG.debug(
+          "{}: {} draws from {} documents gave {} samples",
+          file,
+          draw.drawn(),
+          documents.count(),
+          samples.size());
+      return samples;
+    }
+  }
+
+  private List<int[]> fromTokens() {
+    int limit = request.samples().orElse(Integer.MAX_VALUE);
+    List<int[]> lists = TokenLists.read(file, limit);
+    if (lists.isEmpty() || (request.samples().isPresent() && lists.size() < limit)) {
+      throw new InputException(
+          "%s: expected %d lists of token ids, found %d"
+              .formatted(file, request.samples().orElse(1), lists.size()));
+    }
+    int maximum = request.sequenceLength().orElse(Integer.MAX_VALUE);
+    lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
+    requireEqualLengths(lists);
+    lists.forEach(ids -> vocabulary.require(ids, file));
+    return lists;
+  }
+
+  private void requireEqualLengths(List<int[]> lists) {
+    int length = lists.getFirst().length;
+    for (int i = 0; i < lists.size(); i++) {
+      int[] ids = lists.get(i);
+      if (ids.length == 0) {
+        throw new InputException(
+            "%s: expected token ids, found none in list %d".formatted(file, i + 1));
+      }
+      if (ids.length != length) {
+        throw new InputException(
+            "%s: expected lists of one length, found %d token ids in list 1 and %d in list %d"
+                .formatted(file, length, ids.length, i + 1));
+      }
+    }
+  }
+
+  private String origin(Tokenizer tokenizer) {
+    return file + " tokenized by " + tokenizer.source();
+  }
+
+  /** The tokens of documents, those of the last one kept since a pick asks for them again. */
+  private static final class TokenizedDocuments {
+    private final Documents documents;
+    private final Tokenizer tokenizer;
+    private int last = -1;
+    private int[] tokens;
+
+    TokenizedDocuments(Documents documents, Tokenizer tokenizer) {
+      this.documents = documents;
+      this.tokenizer = tokenizer;
+    }
+
+    int[] tokens(int document) {
+      if (document != last) {
+        tokens = tokenizer.encode(documents.text(document));
+        last = document;
+      }
+      return tokens;
+    }
+  }
+}

@@ -1,0 +1,30 @@
+package io.github.wandacuda.text;
+
+import io.github.wandacuda.error.InputException;
+
+/**
+ * The token ids that a model has embeddings for.
+ *
+ * @param size ids run from 0 to one less than this
+ */
+record Vocabulary(int size) {
+  Vocabulary {
+    if (size < 1) {
+      throw new IllegalArgumentException("a vocabulary has at least one token, not " + size);
+    }
+  }
+
+  /**
+   * Checks that the model knows all ids.
+   *
+   * @param where the file that the ids come from, for the message of a failure
+   */
+  void require(int[] ids, Object where) {
+    for (int id : ids) {
+      if (id >= size) {
+        throw new InputException(
+            "%s: token id %d is outside the model's vocabulary of %d".formatted(where, id, size));
+      }
+    }
+  }
+}

@@ -1,0 +1,112 @@
+package io.github.wandacuda.text;
+
+import static io.github.wandacuda.text.TestFiles.HELDOUT_TEXT;
+import static io.github.wandacuda.text.TestFiles.MODEL;
+import static io.github.wandacuda.text.TestFiles.assertRejects;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.wandacuda.error.UsageException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EvaluationWindowsTest {
+  private static final int VOCABULARY = 2048;
+  private static final Path GOLDEN = TestFiles.GOLDEN.resolve("tiny-llama/evaluation.json");
+
+  private static DjlTokenizer tokenizer;
+
+  @TempDir private Path directory;
+
+  @BeforeAll
+  static void open() {
+    tokenizer = DjlTokenizer.open(MODEL);
+  }
+
+  @AfterAll
+  static void close() {
+    tokenizer.close();
+  }
+
+  @Test
+  void cutsATextIntoWindowsAndDropsTheTail() throws IOException {
+    EvaluationWindows windows = EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 512, VOCABULARY);
+    int[] whole = tokenizer.encode(Files.readString(HELDOUT_TEXT));
+    assertThat(whole).hasSize(8085);
+    assertThat(windows.count()).isEqualTo(15);
+    assertThat(windows.tokens()).isEqualTo(15 * 512);
+    assertThat(windows.longest()).isEqualTo(512);
+    int[] joined = Arrays.stream(windows.windows()).flatMapToInt(Arrays::stream).toArray();
+    assertThat(joined).containsExactly(Arrays.copyOf(whole, 15 * 512));
+  }
+
+  @Test
+  void takesATextOfExactlyOneWindow() throws IOException {
+    Path file = Files.writeString(directory.resolve("a.txt"), "a a a");
+    int tokens = tokenizer.encode("a a a").length;
+    EvaluationWindows one = EvaluationWindows.ofText(file, tokenizer, tokens, VOCABULARY);
+    assertThat(one.count()).isEqualTo(1);
+    assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, tokens + 1, VOCABULARY))
+        .isEqualTo(
+            "%s: expected a text of at least %d tokens, one window, found %d"
+                .formatted(file, tokens + 1, tokens));
+  }
+
+  @Test
+  void rejectsTextThatIsNotUtf8OrNotThere() throws IOException {
+    Path file = Files.write(directory.resolve("a.txt"), new byte[] {'a', (byte) 0xff});
+    assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, 2, VOCABULARY))
+        .isEqualTo(file + ": expected UTF-8, found byte 0xff at byte 1");
+    Path none = directory.resolve("none.txt");
+    assertRejects(() -> EvaluationWindows.ofText(none, tokenizer, 2, VOCABULARY))
+        .isEqualTo(none + ": cannot be read: no such file");
+  }
+
+  @Test
+  void refusesWindowsInWhichNothingIsPredicted() {
+    assertThatThrownBy(() -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 1, VOCABULARY))
+        .isInstanceOf(UsageException.class)
+        .hasMessage("--sequence-length: expected at least 2, found 1");
+  }
+
+  @Test
+  void takesEachTokenListAsAWindow() throws IOException {
+    EvaluationWindows golden = EvaluationWindows.ofTokens(GOLDEN, VOCABULARY);
+    assertThat(golden.count()).isEqualTo(32);
+    assertThat(golden.tokens()).isEqualTo(32 * 256);
+
+    EvaluationWindows unequal = EvaluationWindows.ofTokens(write("[[1, 2, 3], [4, 5]]"), 6);
+    assertThat(unequal.windows()).isDeepEqualTo(new int[][] {{1, 2, 3}, {4, 5}});
+    assertThat(unequal.tokens()).isEqualTo(5);
+    assertThat(unequal.longest()).isEqualTo(3);
+  }
+
+  @Test
+  void rejectsTokenListsWithNothingToPredict() throws IOException {
+    Path none = write("[]");
+    assertRejects(() -> EvaluationWindows.ofTokens(none, VOCABULARY))
+        .isEqualTo(none + ": expected lists of token ids, found none");
+    Path single = write("[[1, 2], [3]]");
+    assertRejects(() -> EvaluationWindows.ofTokens(single, VOCABULARY))
+        .isEqualTo(single + ": expected at least 2 token ids, found 1 in list 2");
+  }
+
+  @Test
+  void rejectsIdsThatTheModelDoesNotKnow() throws IOException {
+    Path file = write("[[1, 2], [3, 6]]");
+    assertRejects(() -> EvaluationWindows.ofTokens(file, 6))
+        .isEqualTo(file + ": token id 6 is outside the model's vocabulary of 6");
+    assertRejects(() -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 512, 1000))
+        .startsWith(HELDOUT_TEXT + " tokenized by " + tokenizer.source() + ": token id ");
+  }
+
+  private Path write(String content) throws IOException {
+    return Files.writeString(directory.resolve("a.json"), content);
+  }
+}
