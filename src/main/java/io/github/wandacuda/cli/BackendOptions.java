@@ -1,0 +1,63 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.error.UsageException;
+import picocli.CommandLine.Option;
+
+/** Where the work is done. */
+final class BackendOptions {
+  private static final String ALL = "all";
+
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      defaultValue = Backends.AUTO,
+      description = "auto, or a backend that 'devices' lists (default: ${DEFAULT-VALUE}).")
+  private String backend;
+
+  @Option(
+      names = "--device",
+      paramLabel = "N|all",
+      defaultValue = "0",
+      description = "The device's number within its backend, or all (default: ${DEFAULT-VALUE}).")
+  private String device;
+
+  @Option(names = "--threads", paramLabel = "N", description = "CPU threads (default: all).")
+  private Integer threads;
+
+  int threads() {
+    int count = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
+    if (count < 1) {
+      throw new UsageException("--threads: expected 1 or more, found " + count);
+    }
+    return count;
+  }
+
+  /** Opens the backend. */
+  Backends.Choice open(OutputOptions output) {
+    Backends.Choice choice = Backends.open(backend, deviceNumber(), threads());
+    if (backend.equals(Backends.AUTO)) {
+      output.say(
+          "backend %s, %s: %s"
+              .formatted(
+                  choice.backend().name(), choice.backend().device(), choice.reason()));
+    }
+    return choice;
+  }
+
+  /** Of several devices no backend deals work out yet, so all of them are the first, where there is one only. */
+  private int deviceNumber() {
+    if (device.equals(ALL)) {
+      return 0;
+    }
+    try {
+      int number = Integer.parseInt(device);
+      if (number >= 0) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      // Reported below, as any other text that is no number.
+    }
+    throw new UsageException("--device: expected a number or all, found '" + device + "'");
+  }
+}

@@ -1,0 +1,99 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.DenseCalibration;
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.text.CalibrationSamples;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Runs the dense model over text and writes activation statistics. */
+@Command(
+    name = "calibrate",
+    description = "Runs the dense model over text and writes activation statistics.",
+    mixinStandardHelpOptions = true)
+final class CalibrateCommand implements Runnable {
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      required = true,
+      description = "A Hugging Face model directory.")
+  private Path model;
+
+  @Option(
+      names = "--calibration",
+      paramLabel = "FILE",
+      required = true,
+      description = "Text (.txt, .jsonl, .json.gz, .jsonl.gz) or lists of token ids (.json).")
+  private Path calibration;
+
+  @Option(
+      names = "--output",
+      paramLabel = "FILE",
+      required = true,
+      description = "Where the statistics go.")
+  private Path file;
+
+  @Mixin private SampleOptions sampling;
+  @Mixin private BackendOptions backends;
+  @Mixin private OutputOptions output;
+
+  @Override
+  public void run() {
+    long start = System.nanoTime();
+    try (ModelDirectory directory = ModelDirectory.open(model)) {
+      CalibrationSamples samples = sampling.draw(calibration, directory);
+      try (MemoryWatch memory = new MemoryWatch();
+          Backend backend = backends.open(output).backend()) {
+        Statistics statistics = run(directory, backend, samples);
+        statistics.write(file);
+        double seconds = (System.nanoTime() - start) / 1e9;
+        output.result(
+            object(statistics, backend, seconds, memory),
+            () -> text(statistics, backend, seconds));
+      }
+    }
+  }
+
+  private Statistics run(ModelDirectory directory, Backend backend, CalibrationSamples samples) {
+    try (Decoder decoder =
+        DecoderFamilies.of(directory.config())
+            .open(directory.config(), directory.checkpoint(), backend.operations())) {
+      return DenseCalibration.run(
+          decoder, backend.operations(), List.of(samples.tokens()), output.progress());
+    }
+  }
+
+  private Map<String, Object> object(
+      Statistics statistics, Backend backend, double seconds, MemoryWatch memory) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("output", file.toString());
+    object.put("backend", backend.name());
+    object.put("device", backend.device());
+    object.put("modules", statistics.norms().size());
+    object.put("samples", statistics.samples());
+    object.put("sequence_length", statistics.sequenceLength());
+    object.put("seconds", Map.of("total", seconds));
+    memory.addTo(object);
+    return object;
+  }
+
+  private String text(Statistics statistics, Backend backend, double seconds) {
+    return "%s: input norms of %d modules over %d samples of %d tokens, in %.1f s on %s"
+        .formatted(
+            file,
+            statistics.norms().size(),
+            statistics.samples(),
+            statistics.sequenceLength(),
+            seconds,
+            backend.name());
+  }
+}

@@ -1,0 +1,101 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.Calibration;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.text.CalibrationSamples;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Where the norms come from: a calibration run or a file. */
+final class CalibrationOptions {
+  /** How files of llama.cpp's imatrix tool end. */
+  private static final Set<String> IMATRIX_ENDINGS = Set.of(".gguf", ".dat", ".imatrix");
+
+  @Option(
+      names = "--calibration",
+      paramLabel = "FILE",
+      description = "Text (.txt, .jsonl, .json.gz, .jsonl.gz) or lists of token ids (.json).")
+  private Path calibration;
+
+  @Option(
+      names = "--statistics",
+      paramLabel = "FILE",
+      description = "Activation statistics that 'calibrate' wrote, instead of a calibration run.")
+  private Path statistics;
+
+  @Mixin private SampleOptions sampling;
+
+  /**
+   * Checks that the method has what it needs.
+   *
+   * @throws UsageException if not
+   */
+  void check(Method method) {
+    if (calibration != null && statistics != null) {
+      throw new UsageException("--calibration and --statistics exclude each other");
+    }
+    if (method == Method.WANDA && calibration == null && statistics == null) {
+      throw new UsageException("method wanda needs --calibration FILE or --statistics FILE");
+    }
+    String name = statistics == null ? "" : statistics.toString().toLowerCase(Locale.ROOT);
+    if (IMATRIX_ENDINGS.stream().anyMatch(name::endsWith)) {
+      throw new UsageException(
+          "--statistics: imatrix files are not available yet; they come later: " + statistics);
+    }
+  }
+
+  /** Draws the samples or reads the statistics. */
+  Calibration load(Method method, ModelDirectory model, OutputOptions output) {
+    if (method == Method.MAGNITUDE) {
+      if (calibration != null || statistics != null) {
+        output.say("method magnitude needs no norms: --calibration and --statistics aren't read");
+      }
+      return new Calibration.None();
+    }
+    if (statistics != null) {
+      return new Calibration.FromStatistics(
+          statistics, Statistics.read(statistics), sha256(statistics));
+    }
+    CalibrationSamples samples = sampling.draw(calibration, model);
+    return new Calibration.FromSamples(
+        List.of(samples.tokens()), samples.sha256(), sampling.seed());
+  }
+
+  /** Returns the norms of a run, with the counts of where they came from. */
+  Statistics statistics(PruneResult result, Calibration source) {
+    if (source instanceof Calibration.FromSamples samples) {
+      return result.statistics(samples.samples().size(), samples.sequenceLength());
+    }
+    Statistics read = ((Calibration.FromStatistics) source).statistics();
+    return result.statistics(read.samples(), read.sequenceLength());
+  }
+
+  private static String sha256(Path file) {
+    try (InputStream in = Files.newInputStream(file)) {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      new DigestInputStream(in, digest).transferTo(OutputStream.nullOutputStream());
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (IOException e) {
+      throw new InputException("%s: can't be read: %s".formatted(file, e.getMessage()), e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+}

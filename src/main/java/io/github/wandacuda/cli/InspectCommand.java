@@ -1,0 +1,93 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.Inspector;
+import io.github.wandacuda.pruning.Inspector.Inspection;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Shows what a model directory holds. */
+@Command(
+    name = "inspect",
+    description = "Shows what a model directory holds: modules, shapes, dtypes, zeros, patterns.",
+    mixinStandardHelpOptions = true)
+final class InspectCommand implements Runnable {
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      required = true,
+      description = "A Hugging Face model directory.")
+  private Path model;
+
+  @Mixin private OutputOptions output;
+
+  @Override
+  public void run() {
+    try (ModelDirectory directory = ModelDirectory.open(model)) {
+      List<Inspection> modules =
+          Inspector.inspect(directory, Runtime.getRuntime().availableProcessors());
+      long parameters = parameters(directory.checkpoint());
+      long prunable = modules.stream().mapToLong(InspectCommand::prunable).sum();
+      long zeros = modules.stream().mapToLong(Inspection::zeros).sum();
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("parameters", parameters);
+      object.put("prunable", prunable);
+      object.put("zeros", zeros);
+      object.put("sparsity", prunable == 0 ? 0 : (double) zeros / prunable);
+      object.put("modules", modules.stream().map(InspectCommand::row).toList());
+      output.result(object, () -> text(modules, parameters, prunable, zeros));
+    }
+  }
+
+  private static long parameters(Checkpoint checkpoint) {
+    return checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum();
+  }
+
+  private static long prunable(Inspection inspection) {
+    return inspection.module().prunable() ? inspection.module().elements() : 0;
+  }
+
+  private static Map<String, Object> row(Inspection inspection) {
+    Map<String, Object> row = new LinkedHashMap<>();
+    row.put("name", inspection.module().name());
+    row.put("dtype", inspection.module().tensor().dtype());
+    row.put("rows", inspection.module().rows());
+    row.put("columns", inspection.module().columns());
+    row.put("zeros", inspection.zeros());
+    row.put("sparsity", inspection.sparsity());
+    row.put("patterns", inspection.patterns());
+    return row;
+  }
+
+  private static String text(
+      List<Inspection> modules, long parameters, long prunable, long zeros) {
+    int width = modules.stream().mapToInt(row -> row.module().name().length()).max().orElse(6);
+    StringBuilder text = new StringBuilder();
+    text.append(("%-" + width + "s  %-5s %15s  %8s  %s%n").formatted("module", "dtype", "rows x columns", "zeros", "patterns"));
+    for (Inspection row : modules) {
+      text.append(
+          ("%-" + width + "s  %-5s %15s  %7.2f%%  %s%n")
+              .formatted(
+                  row.module().name(),
+                  row.module().tensor().dtype(),
+                  row.module().rows() + " x " + row.module().columns(),
+                  100 * row.sparsity(),
+                  String.join(" ", row.patterns())));
+    }
+    text.append(
+        "%d parameters, %d of them in %d linear modules, %d of those zero (%.2f%%)"
+            .formatted(
+                parameters,
+                prunable,
+                modules.size(),
+                zeros,
+                prunable == 0 ? 0 : 100.0 * zeros / prunable));
+    return text.toString();
+  }
+}

@@ -1,0 +1,19 @@
+package io.github.wandacuda.cli;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+
+/** The program behind {@code java -jar wanda-cuda.jar}. */
+public final class Main {
+  private Main() {}
+
+  /** Runs one command and ends the process with its exit code. */
+  public static void main(String[] args) {
+    PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
+    int exitCode = new WandaCuda(out, System.err).run(args);
+    out.flush();
+    System.exit(exitCode);
+  }
+}

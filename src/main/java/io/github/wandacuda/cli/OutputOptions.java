@@ -1,0 +1,52 @@
+package io.github.wandacuda.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.wandacuda.calibration.Progress;
+import java.util.Map;
+import java.util.function.Supplier;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** How a command speaks: its result goes to stdout, everything else to stderr. */
+final class OutputOptions {
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(names = "--json", description = "Print the result as one JSON object.")
+  private boolean json;
+
+  @Option(names = "--quiet", description = "Print nothing on stderr but errors.")
+  private boolean quiet;
+
+  @Option(names = "--verbose", description = "Log more, and show where an error came from.")
+  private boolean verbose;
+
+  /** Prints a command's result, as an object or as text for people. */
+  void result(Map<String, Object> object, Supplier<String> text) {
+    try {
+      var out = command.commandLine().getOut();
+      out.println(json ? MAPPER.writeValueAsString(object) : text.get());
+      out.flush();
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Prints a line on stderr unless it is to be quiet. */
+  void say(String line) {
+    if (!quiet) {
+      command.commandLine().getErr().println(line);
+    }
+  }
+
+  /** Returns a progress that shows on stderr. */
+  Progress progress() {
+    return quiet ? Progress.NONE : new ProgressPrinter(System.err, Terminal.isStderr());
+  }
+}

@@ -1,0 +1,105 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Perplexity;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.DecoderFamily;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.text.DjlTokenizer;
+import io.github.wandacuda.text.EvaluationWindows;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Measures a model's perplexity on a text. */
+@Command(
+    name = "perplexity",
+    description = "Measures a model's perplexity on a text, as the code of Wanda does on WikiText-2.",
+    mixinStandardHelpOptions = true)
+final class PerplexityCommand implements Runnable {
+  private static final int DEFAULT_LENGTH = 2048;
+
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      required = true,
+      description = "A Hugging Face model directory.")
+  private Path model;
+
+  @Option(
+      names = "--text",
+      paramLabel = "FILE",
+      description = "A text; cut into windows, the tail dropped.")
+  private Path text;
+
+  @Option(
+      names = "--tokens",
+      paramLabel = "FILE",
+      description = "A .json list of lists of token ids instead, each one window.")
+  private Path tokens;
+
+  @Option(
+      names = "--sequence-length",
+      paramLabel = "N",
+      description =
+          "Tokens of a window (default: 2048, or the model's maximum if that is less).")
+  private Integer sequenceLength;
+
+  @Mixin private BackendOptions backends;
+  @Mixin private OutputOptions output;
+
+  @Override
+  public void run() {
+    if ((text == null) == (tokens == null)) {
+      throw new UsageException("perplexity needs one of --text and --tokens");
+    }
+    if (sequenceLength != null && tokens != null) {
+      throw new UsageException(
+          "--sequence-length goes with --text; with --tokens each list is a window");
+    }
+    try (ModelDirectory directory = ModelDirectory.open(model)) {
+      DecoderFamily family = DecoderFamilies.of(directory.config());
+      EvaluationWindows windows = windows(directory, family.shape(directory.config()));
+      try (Backend backend = backends.open(output).backend();
+          Decoder decoder =
+              family.open(directory.config(), directory.checkpoint(), backend.operations())) {
+        List<int[]> lists = List.of(windows.windows());
+        print(
+            Perplexity.of(decoder, backend.operations(), lists, output.progress()), windows);
+      }
+    }
+  }
+
+  private EvaluationWindows windows(ModelDirectory directory, DecoderShape shape) {
+    if (tokens != null) {
+      return EvaluationWindows.ofTokens(tokens, shape.vocabulary());
+    }
+    int length =
+        sequenceLength != null
+            ? sequenceLength
+            : Math.min(DEFAULT_LENGTH, shape.maximumLength());
+    try (DjlTokenizer tokenizer = DjlTokenizer.open(directory.path())) {
+      return EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary());
+    }
+  }
+
+  private void print(double perplexity, EvaluationWindows windows) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("perplexity", perplexity);
+    object.put("windows", windows.count());
+    object.put("tokens", windows.tokens());
+    object.put("sequence_length", windows.longest());
+    output.result(
+        object,
+        () ->
+            "perplexity %.4f over %d windows of %d tokens"
+                .formatted(perplexity, windows.count(), windows.longest()));
+  }
+}

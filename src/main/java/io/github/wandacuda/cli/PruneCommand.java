@@ -1,0 +1,117 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.Calibration;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.PruneJob;
+import io.github.wandacuda.pruning.PruneRequest;
+import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.pruning.Sparsity;
+import java.nio.file.Path;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** The main job: a model directory in, a pruned model directory out. */
+@Command(
+    name = "prune",
+    description = "Prunes a model: a Hugging Face directory in, a pruned one out.",
+    mixinStandardHelpOptions = true)
+final class PruneCommand implements Runnable {
+  private static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
+
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      required = true,
+      description = "A Hugging Face model directory.")
+  private Path model;
+
+  @Option(
+      names = "--output",
+      paramLabel = "DIR",
+      description = "Where the pruned model goes: a directory that is not there yet, or empty.")
+  private Path target;
+
+  @Option(
+      names = "--no-verify",
+      description = "Leave out the check of the written output.")
+  private boolean skipVerification;
+
+  @Option(
+      names = "--dry-run",
+      description = "Check everything and print the plan; write nothing.")
+  private boolean dryRun;
+
+  @Option(
+      names = "--save-statistics",
+      paramLabel = "FILE",
+      description = "Also write the norms that this run used.")
+  private Path savedStatistics;
+
+  @Option(
+      names = "--report",
+      paramLabel = "FILE",
+      description = "Write a report by module, as .json.")
+  private Path report;
+
+  @Mixin private SparsityOptions sparsity;
+  @Mixin private CalibrationOptions calibrations;
+  @Mixin private ModuleOptions modules;
+  @Mixin private BackendOptions backends;
+  @Mixin private LaterOptions later;
+  @Mixin private OutputOptions output;
+
+  @Override
+  public void run() {
+    later.refuse();
+    Method method = sparsity.method().orElse(Method.WANDA);
+    Sparsity amount = sparsity.sparsity().orElse(DEFAULT_SPARSITY);
+    calibrations.check(method);
+    checkFiles(method);
+    try (MemoryWatch memory = new MemoryWatch();
+        ModelDirectory directory = ModelDirectory.open(model)) {
+      // Choosing modules is cheap and goes wrong often: before text is tokenized.
+      directory.choose(modules.choice());
+      Calibration calibration = calibrations.load(method, directory, output);
+      PruneRequest request =
+          new PruneRequest(
+              target, method, amount, modules.choice(), calibration, !skipVerification);
+      PruneJob job = new PruneJob(directory, request);
+      try (Backend backend = backends.open(output).backend()) {
+        if (dryRun) {
+          PlanPrinter.print(directory, request, job, backend, output);
+        } else {
+          PruneResult result = job.run(backend, Version.current(), output.progress());
+          save(result, calibration);
+          new PrunePrinter(request, backend).print(result, memory, output);
+        }
+      }
+    }
+  }
+
+  private void checkFiles(Method method) {
+    if (target == null) {
+      throw new UsageException("prune needs --output DIR");
+    }
+    if (report != null && !report.toString().endsWith(".json")) {
+      throw new UsageException(
+          "--report: only reports that end in .json are available yet, found '%s'"
+              .formatted(report));
+    }
+    if (savedStatistics != null && method == Method.MAGNITUDE) {
+      throw new UsageException("--save-statistics: magnitude uses no norms that could be saved");
+    }
+  }
+
+  private void save(PruneResult result, Calibration calibration) {
+    if (savedStatistics != null) {
+      calibrations.statistics(result, calibration).write(savedStatistics);
+    }
+    if (report != null) {
+      PruneReport.write(report, result);
+    }
+  }
+}

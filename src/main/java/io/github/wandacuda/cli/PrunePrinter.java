@@ -1,0 +1,65 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.PruneRequest;
+import io.github.wandacuda.pruning.PruneResult;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Says what a run of {@code prune} did.
+ *
+ * @param request what it was to do
+ * @param backend what did it
+ */
+record PrunePrinter(PruneRequest request, Backend backend) {
+
+  void print(PruneResult result, MemoryWatch memory, OutputOptions output) {
+    PhaseClock.Seconds seconds = result.seconds();
+    Map<String, Object> phases = new LinkedHashMap<>();
+    phases.put("total", seconds.total());
+    phases.put("calibrate", seconds.calibrate());
+    phases.put("select", seconds.select());
+    phases.put("read_write", seconds.readWrite());
+    phases.put("verify", seconds.verify());
+
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("output", request.output().toString());
+    object.put("method", request.method().label());
+    object.put("backend", backend.name());
+    object.put("device", backend.device());
+    object.put("modules", result.modules().size());
+    object.put("pruned", result.pruned());
+    object.put("sparsity", result.sparsity());
+    object.put("seconds", phases);
+    memory.addTo(object);
+    object.put("mask_sha256", result.maskSha256());
+    output.result(object, () -> text(result));
+  }
+
+  private String text(PruneResult result) {
+    PhaseClock.Seconds seconds = result.seconds();
+    return """
+        %s: %s, %s, on %s
+          modules  %d
+          weights  %d, of which %d are now zero (%.2f %%)
+          masks    sha256 %s
+          seconds  %.2f: calibrate %.2f, select %.2f, read and write %.2f, verify %s"""
+        .formatted(
+            request.output(),
+            request.method().label(),
+            request.sparsity(),
+            backend.name(),
+            result.modules().size(),
+            result.elements(),
+            result.zeros(),
+            100 * result.sparsity(),
+            result.maskSha256(),
+            seconds.total(),
+            seconds.calibrate(),
+            seconds.select(),
+            seconds.readWrite(),
+            request.verify() ? "%.2f".formatted(seconds.verify()) : "left out");
+  }
+}

@@ -1,0 +1,58 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.text.CalibrationRequest;
+import io.github.wandacuda.text.CalibrationSampler;
+import io.github.wandacuda.text.CalibrationSamples;
+import java.nio.file.Path;
+import java.util.OptionalInt;
+import picocli.CommandLine.Option;
+
+/** The calibration draw. */
+final class SampleOptions {
+  @Option(
+      names = "--samples",
+      paramLabel = "N",
+      description = "Calibration samples (default: 128; all lists of a .json).")
+  private Integer samples;
+
+  @Option(
+      names = "--sequence-length",
+      paramLabel = "N",
+      description =
+          "Tokens of a sample (default: 2048, or the model's maximum if that is less).")
+  private Integer sequenceLength;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Seed of the draw, as in the code of Wanda (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  long seed() {
+    return seed;
+  }
+
+  /** Draws the samples for a model. */
+  CalibrationSamples draw(Path file, ModelDirectory model) {
+    DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
+    CalibrationRequest request =
+        new CalibrationRequest(
+            file,
+            optional(samples),
+            optional(sequenceLength),
+            seed,
+            shape.maximumLength(),
+            shape.vocabulary());
+    try (LazyTokenizer tokenizer = new LazyTokenizer(model.path())) {
+      return CalibrationSampler.sample(request, tokenizer);
+    }
+  }
+
+  private static OptionalInt optional(Integer value) {
+    return value == null ? OptionalInt.empty() : OptionalInt.of(value);
+  }
+}

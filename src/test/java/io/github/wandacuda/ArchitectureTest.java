@@ -1,0 +1,89 @@
+package io.github.wandacuda;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+/** Holds the dependencies that the README's architecture section draws. */
+@AnalyzeClasses(packages = "io.github.wandacuda", importOptions = DoNotIncludeTests.class)
+class ArchitectureTest {
+  private static final String ROOT = "io.github.wandacuda.";
+
+  @ArchTest
+  static final ArchRule LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("cli")
+          .definedBy(ROOT + "cli..")
+          .layer("pruning")
+          .definedBy(ROOT + "pruning..")
+          .layer("calibration")
+          .definedBy(ROOT + "calibration..")
+          .layer("model")
+          .definedBy(ROOT + "model..")
+          .layer("checkpoint")
+          .definedBy(ROOT + "checkpoint..")
+          .layer("text")
+          .definedBy(ROOT + "text..")
+          .layer("backend")
+          .definedBy(ROOT + "backend")
+          .layer("cpu")
+          .definedBy(ROOT + "backend.cpu..")
+          .layer("parallel")
+          .definedBy(ROOT + "parallel..")
+          .layer("tensor")
+          .definedBy(ROOT + "tensor..")
+          .layer("error")
+          .definedBy(ROOT + "error..")
+          .whereLayer("cli")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("cpu")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("pruning")
+          .mayOnlyBeAccessedByLayers("cli")
+          .whereLayer("calibration")
+          .mayOnlyBeAccessedByLayers("pruning", "cli")
+          .whereLayer("text")
+          .mayOnlyBeAccessedByLayers("cli")
+          .whereLayer("model")
+          .mayOnlyBeAccessedByLayers("calibration", "pruning", "cli")
+          .whereLayer("checkpoint")
+          .mayOnlyBeAccessedByLayers("model", "calibration", "pruning", "cli")
+          .whereLayer("backend")
+          .mayOnlyBeAccessedByLayers("cpu", "model", "calibration", "pruning", "cli")
+          .whereLayer("parallel")
+          .mayOnlyBeAccessedByLayers("cpu", "pruning", "cli")
+          .whereLayer("tensor")
+          .mayOnlyBeAccessedByLayers(
+              "backend", "cpu", "checkpoint", "model", "calibration", "pruning", "cli");
+
+  @ArchTest
+  static final ArchRule PACKAGES_FORM_NO_CYCLES =
+      slices()
+          .matching("io.github.wandacuda.(*)..")
+          .should()
+          .beFreeOfCycles();
+
+  @ArchTest
+  static final ArchRule VECTOR_API_STAYS_WITH_THE_VECTOR_KERNELS =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(ROOT + "backend.cpu.vector..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("jdk.incubator.vector..");
+
+  @ArchTest
+  static final ArchRule COMMAND_LINE_LIBRARY_STAYS_IN_THE_COMMAND_LINE =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(ROOT + "cli..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("picocli..");
+}

@@ -1,0 +1,53 @@
+package io.github.wandacuda.testing;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.Calibration;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.PruneJob;
+import io.github.wandacuda.pruning.PruneRequest;
+import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.pruning.Sparsity;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Runs of the pruning job in short. */
+public final class Pruning {
+  private Pruning() {}
+
+  /** Opens the CPU. */
+  public static Backend cpu(int threads) {
+    return Backends.open("cpu", 0, threads).backend();
+  }
+
+  /** Takes the norms from a statistics file. */
+  public static Calibration statistics(Path file) {
+    return new Calibration.FromStatistics(file, Statistics.read(file), "00");
+  }
+
+  /** Takes the norms from token lists. */
+  public static Calibration samples(List<int[]> samples) {
+    return new Calibration.FromSamples(samples, "00", 0);
+  }
+
+  /** Prunes all modules of a model on two threads. */
+  public static PruneResult prune(
+      Path model, Path output, Method method, Sparsity sparsity, Calibration calibration) {
+    return prune(
+        model,
+        new PruneRequest(output, method, sparsity, ModuleChoice.DEFAULT, calibration, true),
+        2);
+  }
+
+  /** Prunes a model as asked. */
+  public static PruneResult prune(Path model, PruneRequest request, int threads) {
+    try (ModelDirectory directory = ModelDirectory.open(model);
+        Backend backend = cpu(threads)) {
+      return new PruneJob(directory, request).run(backend, "test", Progress.NONE);
+    }
+  }
+}

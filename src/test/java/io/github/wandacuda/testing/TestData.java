@@ -1,0 +1,97 @@
+package io.github.wandacuda.testing;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/** The files under {@code testdata}. */
+public final class TestData {
+  private static final JsonMapper JSON = JsonMapper.builder().build();
+
+  /** The LLaMA that was trained for this project. */
+  public static final Path TINY_LLAMA = Path.of("testdata/models/tiny-llama");
+
+  /** What the original Wanda code made of it. */
+  public static final Path GOLDEN = Path.of("testdata/golden/tiny-llama");
+
+  private TestData() {}
+
+  /** Returns the folder of a decoder family's fixture. */
+  public static Path fixture(String family) {
+    return Path.of("testdata/fixtures").resolve(family);
+  }
+
+  /** Reads a JSON file. */
+  public static JsonNode json(Path file) {
+    try {
+      return JSON.readTree(Files.readAllBytes(file));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Reads a list of lists of token ids. */
+  public static List<int[]> tokens(Path file) {
+    try {
+      return List.of(JSON.readValue(Files.readAllBytes(file), int[][].class));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Reads all bytes of the tensors of a file, by name. */
+  public static TreeMap<String, byte[]> bytes(Path file) {
+    TreeMap<String, byte[]> tensors = new TreeMap<>();
+    try (SafetensorsFile in = SafetensorsFile.open(file)) {
+      for (TensorInfo tensor : in.tensors()) {
+        tensors.put(tensor.name(), in.data(tensor).toArray(ValueLayout.JAVA_BYTE));
+      }
+    }
+    return tensors;
+  }
+
+  /** Reads a tensor of float32. */
+  public static float[] floats(Path file, String tensor) {
+    try (SafetensorsFile in = SafetensorsFile.open(file)) {
+      return in.data(in.tensor(tensor).orElseThrow())
+          .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+    }
+  }
+
+  /** Copies a directory. */
+  public static Path copy(Path from, Path to) {
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        Path target = to.resolve(from.relativize(file).toString());
+        if (Files.isDirectory(file)) {
+          Files.createDirectories(target);
+        } else {
+          Files.copy(file, target);
+        }
+      }
+      return to;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Returns the names of the files in a directory, sorted. */
+  public static List<String> names(Path directory) {
+    try (Stream<Path> files = Files.list(directory)) {
+      return Arrays.asList(
+          files.map(file -> file.getFileName().toString()).sorted().toArray(String[]::new));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
