@@ -1,0 +1,31 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.tensor.DType;
+
+/**
+ * Histograms of a row's magnitudes, whose increments at scattered places leave nothing to vectors.
+ */
+final class MagnitudeCounts {
+  private MagnitudeCounts() {}
+
+  /** Counts each element's upper half, and returns the highest of them. */
+  static int upper(DType dtype, int[] words, int columns, long[] counts) {
+    int highest = 0;
+    for (int c = 0; c < columns; c++) {
+      int upper = RowElements.magnitude(dtype, words, c) >>> 16;
+      highest = Math.max(highest, upper);
+      counts[upper]++;
+    }
+    return highest;
+  }
+
+  /** Counts the lower half of each element whose upper half is {@code upper}. */
+  static void lower(DType dtype, int[] words, int columns, int upper, long[] counts) {
+    for (int c = 0; c < columns; c++) {
+      int magnitude = RowElements.magnitude(dtype, words, c);
+      if (magnitude >>> 16 == upper) {
+        counts[magnitude & 0xffff]++;
+      }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.backend.SelectionRule.AtMost;
+import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
+import io.github.wandacuda.tensor.DType;
+import java.util.Arrays;
+
+/**
+ * Selection in plain Java: the specification of what every backend computes (score: Wanda, arXiv
+ * 2306.11695, section 3). Scores are not negative, so their bits are ordered as they are.
+ */
+public final class ScalarSelect implements SelectKernels {
+  @Override
+  public RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
+    float[] scores = new float[columns];
+    return (words, kept) -> {
+      for (int c = 0; c < columns; c++) {
+        int magnitude = RowElements.magnitude(dtype, words, c);
+        if (magnitude >= RowElements.INFINITY) {
+          return RowPruner.NON_FINITE;
+        }
+        scores[c] = Float.intBitsToFloat(magnitude) * norms[c];
+      }
+      int[] picked = picked(scores, rule);
+      for (int c : picked) {
+        RowElements.clear(dtype, words, c);
+      }
+      if (kept != null) {
+        writeKept(columns, picked, kept);
+      }
+      return picked.length;
+    };
+  }
+
+  @Override
+  public int countZeros(DType dtype, int[] words, int columns) {
+    int zeros = 0;
+    for (int c = 0; c < columns; c++) {
+      zeros += RowElements.magnitude(dtype, words, c) == 0 ? 1 : 0;
+    }
+    return zeros;
+  }
+
+  /** Returns the columns of the elements that go. */
+  private static int[] picked(float[] scores, SelectionRule rule) {
+    int[] columns = new int[scores.length];
+    int count = 0;
+    if (rule instanceof LowestPerRow row) {
+      count = pickLowest(scores, 0, scores.length, row.count(), columns, 0);
+    } else if (rule instanceof LowestPerGroup group) {
+      for (int from = 0; from < scores.length; from += group.size()) {
+        count = pickLowest(scores, from, group.size(), group.pruned(), columns, count);
+      }
+    } else if (rule instanceof AtMost atMost) {
+      for (int c = 0; c < scores.length; c++) {
+        if (scores[c] <= atMost.threshold()) {
+          columns[count++] = c;
+        }
+      }
+    }
+    return Arrays.copyOf(columns, count);
+  }
+
+  /** Appends the columns of a group's lowest scores, of equal ones the lowest columns. */
+  private static int pickLowest(
+      float[] scores, int from, int size, int pruned, int[] columns, int count) {
+    long[] ordered = new long[size];
+    for (int i = 0; i < size; i++) {
+      ordered[i] = (long) Float.floatToRawIntBits(scores[from + i]) << 32 | (from + i);
+    }
+    Arrays.sort(ordered);
+    for (int i = 0; i < pruned; i++) {
+      columns[count + i] = (int) ordered[i];
+    }
+    return count + pruned;
+  }
+
+  private static void writeKept(int columns, int[] picked, long[] kept) {
+    Arrays.fill(kept, -1L);
+    if (columns % Long.SIZE != 0) {
+      kept[kept.length - 1] = -1L >>> -columns;
+    }
+    for (int c : picked) {
+      kept[c / Long.SIZE] &= ~(1L << c);
+    }
+  }
+}
