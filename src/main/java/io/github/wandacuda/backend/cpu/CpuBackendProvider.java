@@ -1,0 +1,68 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.BackendProvider;
+import io.github.wandacuda.backend.DeviceDescription;
+import io.github.wandacuda.error.BackendUnavailableException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Offers the processor that this JVM runs on, which is always there: the last choice. */
+public final class CpuBackendProvider implements BackendProvider {
+  private static final Logger LOG = LoggerFactory.getLogger(CpuBackendProvider.class);
+  private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
+  private static final String MODEL_KEY = "model name";
+
+  /** Creates the provider; for {@link java.util.ServiceLoader}. */
+  public CpuBackendProvider() {}
+
+  @Override
+  public String name() {
+    return CpuBackend.NAME;
+  }
+
+  @Override
+  public int order() {
+    return Integer.MAX_VALUE;
+  }
+
+  @Override
+  public List<DeviceDescription> devices() {
+    int threads = Runtime.getRuntime().availableProcessors();
+    String how = "%d threads, %s".formatted(threads, KernelChoice.choose().description());
+    return List.of(new DeviceDescription(0, model(), true, how));
+  }
+
+  @Override
+  public Backend open(int device, int threads) {
+    if (device != 0) {
+      throw new BackendUnavailableException("cpu has no device %d, only 0".formatted(device));
+    }
+    if (!KernelChoice.hasVectors()) {
+      LOG.warn("slow without the Vector API: {}", KernelChoice.ADVICE);
+    }
+    return new CpuBackend(KernelChoice.choose(), model(), threads);
+  }
+
+  /** Returns the processor's model where the system tells it, else its architecture. */
+  private static String model() {
+    if (!Files.isReadable(CPU_INFO)) {
+      return System.getProperty("os.arch");
+    }
+    try (Stream<String> lines = Files.lines(CPU_INFO)) {
+      return lines
+          .filter(line -> line.startsWith(MODEL_KEY))
+          .map(line -> line.substring(line.indexOf(':') + 1).strip())
+          .findFirst()
+          .orElse(System.getProperty("os.arch"));
+    } catch (IOException | UncheckedIOException e) {
+      return System.getProperty("os.arch");
+    }
+  }
+}

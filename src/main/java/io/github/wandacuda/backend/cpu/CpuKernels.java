@@ -1,0 +1,9 @@
+package io.github.wandacuda.backend.cpu;
+
+/**
+ * One set of kernels for all that the CPU backend computes.
+ *
+ * @param select the arithmetic of selection
+ * @param description what they use of the processor, for people
+ */
+public record CpuKernels(SelectKernels select, String description) {}

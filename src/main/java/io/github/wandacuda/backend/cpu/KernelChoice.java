@@ -1,0 +1,26 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.backend.cpu.vector.VectorKernels;
+
+/** Which kernels this JVM can run. */
+final class KernelChoice {
+  /** The module that the vector kernels need, which a JVM has only where it was asked for. */
+  static final String VECTOR_MODULE = "jdk.incubator.vector";
+
+  /** What gets the vector kernels. */
+  static final String ADVICE = "start Java with --add-modules " + VECTOR_MODULE;
+
+  private KernelChoice() {}
+
+  /** Returns whether the vector kernels can be loaded. */
+  static boolean hasVectors() {
+    return ModuleLayer.boot().findModule(VECTOR_MODULE).isPresent();
+  }
+
+  /** Returns the vector kernels where they can be loaded, else the scalar ones. */
+  static CpuKernels choose() {
+    return hasVectors()
+        ? VectorKernels.create()
+        : new CpuKernels(new ScalarSelect(), "scalar: " + ADVICE);
+  }
+}

@@ -1,0 +1,43 @@
+package io.github.wandacuda.backend.cpu;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A JVM of its own, for what may end one or depends on how it was started.
+ *
+ * @param exitCode what it ended with
+ * @param output what it wrote, errors among it
+ */
+record ChildJvm(int exitCode, String output) {
+  private static final long SECONDS = 120;
+
+  /** Runs a class of the tests' class path. */
+  static ChildJvm run(Path directory, List<String> options, Class<?> main, String... arguments)
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(options);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+    command.addAll(List.of(arguments));
+    Path output = directory.resolve("output.txt");
+    Process process =
+        new ProcessBuilder(command)
+            .directory(directory.toFile())
+            .redirectErrorStream(true)
+            .redirectOutput(output.toFile())
+            .start();
+    try {
+      if (!process.waitFor(SECONDS, TimeUnit.SECONDS)) {
+        throw new IllegalStateException("no end after " + SECONDS + " s: " + command);
+      }
+      return new ChildJvm(process.exitValue(), Files.readString(output));
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+}
