@@ -1,0 +1,33 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.backend.cpu.vector.ShapedKernels;
+import java.util.List;
+import java.util.stream.Stream;
+import jdk.incubator.vector.VectorShape;
+
+/** A selector on each implementation of {@link SelectKernels}, at every vector shape. */
+enum AllKernels {
+  SCALAR(new ScalarSelect()),
+  VECTOR_128(vector(VectorShape.S_128_BIT)),
+  VECTOR_256(vector(VectorShape.S_256_BIT)),
+  VECTOR_512(vector(VectorShape.S_512_BIT));
+
+  private final SelectKernels kernels;
+
+  AllKernels(SelectKernels kernels) {
+    this.kernels = kernels;
+  }
+
+  Selector selector() {
+    return new CpuSelector(kernels);
+  }
+
+  static List<Selector> selectors() {
+    return Stream.of(values()).map(AllKernels::selector).toList();
+  }
+
+  private static SelectKernels vector(VectorShape shape) {
+    return ShapedKernels.load(SelectKernels.class, "VectorSelect", shape);
+  }
+}

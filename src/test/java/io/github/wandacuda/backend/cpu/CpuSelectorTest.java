@@ -1,0 +1,209 @@
+package io.github.wandacuda.backend.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.backend.SelectionRule.AtMost;
+import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
+import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CpuSelectorTest {
+  private static final SelectionRule ONE = new LowestPerRow(1);
+  private final Selector selector = AllKernels.SCALAR.selector();
+
+  @ParameterizedTest
+  @EnumSource
+  void aNormChangesWhatGoes(AllKernels kernels) {
+    float[] weights = {4, -1, 2, -3};
+    select(kernels, weights, new float[] {1, 10, 1, 1}, new LowestPerRow(2));
+    assertThat(weights).containsExactly(4, -1, 0, 0);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void ofEqualScoresTheLowestColumnsGo(AllKernels kernels) {
+    float[] weights = {5, 1, -1, 1, 1, 0.5f};
+    select(kernels, weights, null, new LowestPerRow(3));
+    assertThat(weights).containsExactly(5, 0, 0, 1, 1, 0);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void ofEqualScoresInAGroupTheLowestColumnsGo(AllKernels kernels) {
+    float[] weights = {1, 1, 1, 1, 2, 1, 2, 1};
+    select(kernels, weights, null, new LowestPerGroup(2, 4));
+    assertThat(weights).containsExactly(0, 0, 1, 1, 2, 0, 2, 0);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aKeptNegativeZeroStaysOne(AllKernels kernels) {
+    float[] weights = {-0.0f, 0.0f, -0.0f, 1};
+    select(kernels, weights, null, new LowestPerRow(2));
+    assertThat(Arrays.stream(bits(weights)).boxed())
+        .isEqualTo(Arrays.stream(bits(0.0f, 0.0f, -0.0f, 1)).boxed().toList());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void infiniteScoresAreTies(AllKernels kernels) {
+    float[] weights = {3e38f, 2e38f, 1, 3e38f};
+    select(kernels, weights, new float[] {10, 10, 1, 10}, new LowestPerRow(3));
+    assertThat(weights).containsExactly(0, 0, 0, 3e38f);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void subnormalScoresAreToldApart(AllKernels kernels) {
+    float[] weights = {3e-39f, 2e-39f, 1e-39f, 4e-39f};
+    select(kernels, weights, new float[] {1, 1, 1, 1}, new LowestPerRow(2));
+    assertThat(weights).containsExactly(3e-39f, 0, 0, 4e-39f);
+  }
+
+  /** The rows of a call are searched from their predecessor's limit; none may depend on it. */
+  @ParameterizedTest
+  @EnumSource
+  void rowsDoNotDependOnEachOther(AllKernels kernels) {
+    int columns = 600;
+    int[][] bits = Values.SCALED_ROWS.matrix(new SplittableRandom(7), DType.F32, 8, columns);
+    PlacedMatrix together = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, DType.F32, 8, columns);
+    PlacedMatrix apart = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, DType.F32, 8, columns);
+    WeightMatrix all = together.filled(bits).view();
+    WeightMatrix each = apart.filled(bits).view();
+    SelectionRule rule = new LowestPerRow(columns / 2);
+    kernels.selector().select(all, null, rule, all, null);
+    for (int r = 7; r >= 0; r--) {
+      WeightMatrix row = each.rows(r, 1);
+      kernels.selector().select(row, null, rule, row, null);
+    }
+    assertThat(together.bytes()).isEqualTo(apart.bytes());
+  }
+
+  @Test
+  void callsMayOverlap() throws InterruptedException {
+    Selector shared = AllKernels.VECTOR_256.selector();
+    int[][] bits = Values.GAUSSIAN.matrix(new SplittableRandom(8), DType.BF16, 64, 512);
+    List<PlacedMatrix> copies =
+        IntStream.range(0, 4)
+            .mapToObj(
+                i -> PlacedMatrix.of(PlacedMatrix.Layout.DENSE, DType.BF16, 64, 512).filled(bits))
+            .toList();
+    List<Thread> threads =
+        copies.stream()
+            .map(PlacedMatrix::view)
+            .map(m -> Thread.ofPlatform().start(() -> shared.select(m, null, ONE, m, null)))
+            .toList();
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    PlacedMatrix expected = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, DType.BF16, 64, 512);
+    WeightMatrix alone = expected.filled(bits).view();
+    selector.select(alone, null, ONE, alone, null);
+    assertThat(copies).allSatisfy(c -> assertThat(c.bytes()).isEqualTo(expected.bytes()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, -1.0f})
+  void aNormThatIsNoNormIsRefused(float norm) {
+    WeightMatrix matrix = matrix(DType.F32, 2, 3);
+    assertThatThrownBy(() -> selector.select(matrix, new float[] {1, norm, 1}, ONE, matrix, null))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("norm 1 is " + norm);
+  }
+
+  @Test
+  void normsMustBeAsManyAsColumns() {
+    WeightMatrix matrix = matrix(DType.F32, 2, 3);
+    assertThatThrownBy(() -> selector.select(matrix, new float[2], ONE, matrix, null))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("2 norms for 3 columns");
+  }
+
+  @Test
+  void theDestinationMustBeOfTheSameShapeAndType() {
+    WeightMatrix matrix = matrix(DType.F16, 2, 3);
+    for (WeightMatrix other :
+        List.of(matrix(DType.BF16, 2, 3), matrix(DType.F16, 3, 3), matrix(DType.F16, 2, 2))) {
+      assertThatThrownBy(() -> selector.select(matrix, null, ONE, other, null))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageStartingWith("source is 2 x 3 F16, destination ");
+    }
+  }
+
+  @Test
+  void theMaskMustHaveRoom() {
+    WeightMatrix matrix = matrix(DType.F32, 3, 9);
+    MemorySegment mask = MemorySegment.ofArray(new byte[5]);
+    assertThatThrownBy(() -> selector.select(matrix, null, ONE, matrix, mask))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("the mask needs 6 bytes, its memory has 5");
+  }
+
+  @Test
+  void aRuleMustFitTheColumns() {
+    WeightMatrix matrix = matrix(DType.F32, 2, 6);
+    assertThatThrownBy(() -> selector.select(matrix, null, new LowestPerRow(7), matrix, null))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("7 of a row's 6 columns can't be pruned");
+    assertThatThrownBy(() -> selector.select(matrix, null, new LowestPerGroup(2, 4), matrix, null))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("6 columns are no multiple of the pattern's 4");
+  }
+
+  @Test
+  void aMatrixWithoutElementsHasNothingToPrune() {
+    for (WeightMatrix empty : List.of(matrix(DType.BF16, 0, 8), matrix(DType.BF16, 8, 0))) {
+      for (SelectionRule rule :
+          List.of(new LowestPerRow(0), new LowestPerGroup(2, 4), new AtMost(1))) {
+        float[] norms = new float[empty.columns()];
+        MemorySegment mask = Arena.ofAuto().allocate(0);
+        assertThat(selector.select(empty, norms, rule, empty, mask)).isZero();
+      }
+      assertThat(selector.countZeros(empty)).isZero();
+    }
+  }
+
+  @Test
+  void countsMustHaveAllBins() {
+    WeightMatrix matrix = matrix(DType.F32, 1, 1);
+    assertThatThrownBy(() -> selector.countMagnitudes(matrix, new long[7]))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("7 counts for 32768 bins");
+    assertThatThrownBy(() -> selector.countMagnitudes(matrix, 0, new long[7]))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("7 counts for 65536 bins");
+    assertThatThrownBy(
+            () -> selector.countMagnitudes(matrix, 1 << 15, new long[Selector.LOWER_BINS]))
+        .isInstanceOf(IndexOutOfBoundsException.class);
+  }
+
+  private static void select(
+      AllKernels kernels, float[] weights, float[] norms, SelectionRule rule) {
+    WeightMatrix matrix =
+        WeightMatrix.of(MemorySegment.ofArray(weights), DType.F32, 1, weights.length);
+    kernels.selector().select(matrix, norms, rule, matrix, null);
+  }
+
+  private static int[] bits(float... values) {
+    return IntStream.range(0, values.length).map(i -> Float.floatToRawIntBits(values[i])).toArray();
+  }
+
+  private static WeightMatrix matrix(DType dtype, int rows, int columns) {
+    return WeightMatrix.of(
+        Arena.ofAuto().allocate((long) rows * columns * dtype.bytes()), dtype, rows, columns);
+  }
+}

@@ -1,0 +1,32 @@
+package io.github.wandacuda.backend.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@DisabledOnOs(value = OS.WINDOWS, disabledReason = "a mapped file can't be made shorter there")
+class TruncatedMappingTest {
+  @ParameterizedTest
+  @EnumSource(names = {"SCALAR", "VECTOR_256"})
+  void aFileThatShrinksUnderItsMappingIsAnOrdinaryError(AllKernels kernels, @TempDir Path directory)
+      throws Exception {
+    List<String> options = List.of("--add-modules=" + KernelChoice.VECTOR_MODULE);
+    ChildJvm child = ChildJvm.run(directory, options, TruncatedMapping.class, kernels.name());
+    assertThat(child.exitCode()).as(child.output()).isZero();
+    assertThat(child.output())
+        .contains(
+            "caught: select",
+            "caught: select in place",
+            "caught: select a transposed view",
+            "caught: zeros",
+            "caught: magnitudes",
+            "alive: 153600")
+        .doesNotContain("no error");
+  }
+}
