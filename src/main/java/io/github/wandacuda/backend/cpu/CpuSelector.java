@@ -42,7 +42,7 @@ public final class CpuSelector implements Selector {
     }
     RowPruner pruner = kernels.pruner(source.dtype(), source.columns(), checked, rule);
     RowPanel panel = RowPanel.of(source, destination);
-    long[] kept = mask == null ? null : new long[Math.ceilDiv(source.columns(), Long.SIZE)];
+    long[] kept = new long[Math.ceilDiv(source.columns(), Long.SIZE)];
     long picked = 0;
     for (int first = 0; first < source.rows(); first += panel.capacity()) {
       int count = Math.min(panel.capacity(), source.rows() - first);

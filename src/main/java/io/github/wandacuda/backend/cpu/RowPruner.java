@@ -9,7 +9,7 @@ public interface RowPruner {
    * Replaces the elements that the rule picks by +0.0.
    *
    * @param words the row
-   * @param kept where one bit a column goes, 0 = pruned, and zeros past the last column; or null
+   * @param kept where one bit a column goes, 0 = pruned, and zeros past the last column
    * @return the number of elements picked, or {@link #NON_FINITE} with the row left as it was
    */
   int prune(int[] words, long[] kept);

@@ -27,9 +27,7 @@ public final class ScalarSelect implements SelectKernels {
       for (int c : picked) {
         RowElements.clear(dtype, words, c);
       }
-      if (kept != null) {
-        writeKept(columns, picked, kept);
-      }
+      writeKept(columns, picked, kept);
       return picked.length;
     };
   }

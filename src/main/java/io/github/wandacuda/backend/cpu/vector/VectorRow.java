@@ -39,10 +39,7 @@ final class VectorRow implements RowPruner {
       return NON_FINITE;
     }
     int limit = rule.limit(keys);
-    RowMarks.clear(planes, keys, limit, words);
-    if (kept != null) {
-      RowMarks.writeKept(planes, keys, limit, kept);
-    }
+    RowMarks.clear(planes, keys, limit, words, kept);
     return rule.picked(keys, limit);
   }
 
