@@ -6,7 +6,6 @@ import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import java.util.Arrays;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Ranks the keys of each group of consecutive columns, for groups whose share of a plane fits a
@@ -20,7 +19,7 @@ final class GroupRanks {
   private final Planes planes;
   private final int groupLanes;
   private final int step;
-  private final VectorShuffle<Integer>[] rotations;
+  private final int[] rotations;
 
   /** For each rotation, 1 in the lanes that meet a lane to their left. */
   private final int[] lowerColumn;
@@ -38,19 +37,18 @@ final class GroupRanks {
     return size % planes.count() == 0 && size / planes.count() <= COUNT;
   }
 
-  @SuppressWarnings({"unchecked", "rawtypes"})
   GroupRanks(Planes planes, int size) {
     this.planes = planes;
     groupLanes = size / planes.count();
     step = COUNT / groupLanes * groupLanes;
     rankStride = planes.stride() + COUNT;
     ranks = new int[planes.count() * rankStride];
-    rotations = new VectorShuffle[groupLanes];
+    rotations = new int[groupLanes * COUNT];
     lowerColumn = new int[groupLanes * COUNT];
     lowerOrSameColumn = new int[groupLanes * COUNT];
     for (int r = 0; r < groupLanes; r++) {
       int[] source = rotated(r);
-      rotations[r] = VectorShuffle.fromArray(INTS, source, 0);
+      System.arraycopy(source, 0, rotations, r * COUNT, COUNT);
       for (int lane = 0; lane < COUNT; lane++) {
         lowerColumn[r * COUNT + lane] = source[lane] < lane ? 1 : 0;
         lowerOrSameColumn[r * COUNT + lane] = source[lane] <= lane ? 1 : 0;
@@ -76,7 +74,8 @@ final class GroupRanks {
       IntVector key = IntVector.fromArray(INTS, keys, i);
       IntVector rank = IntVector.zero(INTS);
       for (int r = 1; r < groupLanes; r++) {
-        IntVector other = key.rearrange(rotations[r]);
+        IntVector rotation = IntVector.fromArray(INTS, rotations, r * COUNT);
+        IntVector other = rotation.selectFrom(key);
         IntVector end = key.add(IntVector.fromArray(INTS, lowerColumn, r * COUNT));
         rank = rank.add(other.sub(end).lanewise(LSHR, SIGN));
       }
@@ -92,8 +91,9 @@ final class GroupRanks {
       IntVector evenRank = IntVector.zero(INTS);
       IntVector oddRank = IntVector.zero(INTS);
       for (int r = 0; r < groupLanes; r++) {
-        IntVector evens = even.rearrange(rotations[r]);
-        IntVector odds = odd.rearrange(rotations[r]);
+        IntVector rotation = IntVector.fromArray(INTS, rotations, r * COUNT);
+        IntVector evens = rotation.selectFrom(even);
+        IntVector odds = rotation.selectFrom(odd);
         IntVector lower = IntVector.fromArray(INTS, lowerColumn, r * COUNT);
         IntVector lowerOrSame = IntVector.fromArray(INTS, lowerOrSameColumn, r * COUNT);
         IntVector evenEnd = even.add(lower);
