@@ -11,9 +11,15 @@ import java.util.Arrays;
  * neither ties nor outliers mislead. After some tries bisection ends every search.
  */
 final class LowestKeys {
+  /** With so few keys left a pass costs next to nothing, and each of them can be tried. */
   private static final int FEW = 48;
+
   private static final int SAMPLE = 32;
+
+  /** Places in the sorted sample that the limit is rarely further from where it should be. */
   private static final int SAMPLE_MARGIN = 4;
+
+  /** Probes before bisection, several times what random keys need. */
   private static final int TRIES = 24;
 
   private final LimitGuess guess = new LimitGuess();
