@@ -1,0 +1,60 @@
+package io.github.wandacuda.backend.cpu.vector;
+
+import io.github.wandacuda.backend.cpu.CpuTensor;
+import io.github.wandacuda.backend.cpu.ForwardKernels;
+import io.github.wandacuda.backend.cpu.Workers;
+
+/**
+ * Rows of activations in the order in which tiles read them: run after run of columns, within a run
+ * {@link Tile#ROWS} rows after {@link Tile#ROWS} rows, within those column after column. Rows that
+ * fill up the last tile hold anything.
+ */
+final class ActivationPanel {
+  private static final int RUN = ForwardKernels.RUN;
+  private static final int ROWS_PER_TASK = 4 * Tile.ROWS;
+
+  private float[] data = {};
+  private int rows;
+  private int columns;
+
+  /** Copies {@code count} rows of {@code x} from row {@code from} on. */
+  void pack(CpuTensor x, int from, int count, Workers workers) {
+    rows = Tile.wholeRows(count);
+    columns = x.columns();
+    data = Packing.grown(data, rows, columns);
+    workers.runRanges(
+        count,
+        ROWS_PER_TASK,
+        (worker, first, end) -> {
+          for (int row = first; row < end; row += Tile.ROWS) {
+            packTile(x, from + row, Math.min(Tile.ROWS, end - row), row);
+          }
+        });
+  }
+
+  private void packTile(CpuTensor x, int from, int rowCount, int row) {
+    for (int run = 0; run < runs(); run++) {
+      int at = x.at(from) + run * RUN;
+      Packing.stand(x.data(), at, columns, rowCount, depth(run), data, at(run, row), Tile.ROWS);
+    }
+  }
+
+  float[] data() {
+    return data;
+  }
+
+  /** Returns the number of runs; where there are no columns, one that is empty. */
+  int runs() {
+    return Math.max(1, Math.ceilDiv(columns, RUN));
+  }
+
+  /** Returns the columns of a run. */
+  int depth(int run) {
+    return Math.min(RUN, columns - run * RUN);
+  }
+
+  /** Returns where a run of the tile starts whose first row is {@code row}. */
+  int at(int run, int row) {
+    return run * RUN * rows + row * depth(run);
+  }
+}

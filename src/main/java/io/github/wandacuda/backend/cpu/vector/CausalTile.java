@@ -1,0 +1,73 @@
+package io.github.wandacuda.backend.cpu.vector;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
+/**
+ * The last run of keys of a group of queries: those up to the group's first query are seen by all,
+ * of the rest each query only sees those up to itself. A key that isn't seen is left out rather
+ * than multiplied by 0, since its value may be infinite or NaN.
+ */
+final class CausalTile {
+  /**
+   * Keys of the run.
+   *
+   * @param from the run's first key
+   * @param group the group's first query, which is the last key that all see
+   * @param end the key after the last one
+   */
+  record Keys(int from, int group, int end) {
+    int last() {
+      return Math.min(end, group + Tile.COLUMNS) - 1;
+    }
+  }
+
+  private final float[] chain = new float[Tile.ROWS * Tile.COLUMNS];
+
+  /**
+   * Adds the run to the sums of one tile, or makes it the first.
+   *
+   * @param values the tile of values of token 0
+   * @param scores [keys, queries]
+   * @param column of the group's first query in {@code scores}
+   */
+  void multiply(
+      float[] values,
+      int valuesOffset,
+      TileMatrix scores,
+      int column,
+      Keys keys,
+      float[] sums,
+      int sumsOffset) {
+    int common = keys.group - keys.from + 1;
+    Tile.multiply(
+        values,
+        valuesOffset + keys.from * Tile.ROWS,
+        scores.data(),
+        scores.at(keys.from, column),
+        common,
+        chain,
+        0,
+        false);
+    for (int at = 0; at < chain.length; at += Lanes.COUNT) {
+      int row = at / Tile.COLUMNS;
+      int lane = at % Tile.COLUMNS;
+      FloatVector total = FloatVector.fromArray(Lanes.FLOATS, chain, at);
+      for (int j = keys.group + 1; j <= keys.last(); j++) {
+        VectorMask<Float> seeing = Causal.seeing(keys.group + lane, j);
+        FloatVector p =
+            FloatVector.fromArray(Lanes.FLOATS, scores.data(), scores.at(j, column) + lane);
+        FloatVector next = p.fma(broadcast(values[valuesOffset + j * Tile.ROWS + row]), total);
+        total = total.blend(next, seeing);
+      }
+      if (keys.from > 0) {
+        total = FloatVector.fromArray(Lanes.FLOATS, sums, sumsOffset + at).add(total);
+      }
+      total.intoArray(sums, sumsOffset + at);
+    }
+  }
+
+  private static FloatVector broadcast(float value) {
+    return FloatVector.broadcast(Lanes.FLOATS, value);
+  }
+}

@@ -1,0 +1,34 @@
+package io.github.wandacuda.backend.cpu.vector;
+
+import io.github.wandacuda.backend.AttentionShape;
+import io.github.wandacuda.backend.cpu.CpuTensor;
+import io.github.wandacuda.backend.cpu.ForwardKernels;
+import io.github.wandacuda.backend.cpu.Workers;
+
+/**
+ * Attention sequence by sequence: all workers pack its keys and values, then each task takes one
+ * head and a block of its queries.
+ */
+final class VectorAttention {
+  private final AttentionPanels panels = new AttentionPanels();
+  private final PerWorker<QueryBlock> blocks = new PerWorker<>(() -> new QueryBlock(panels));
+
+  /** As {@link ForwardKernels#attention}. */
+  void attention(
+      CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor out, Workers workers) {
+    blocks.prepare(workers);
+    int parts = Math.ceilDiv(shape.sequenceLength(), QueryBlock.QUERIES);
+    for (int start = 0; start < q.rows(); start += shape.sequenceLength()) {
+      int first = start;
+      panels.pack(k, v, shape, start, workers);
+      workers.run(
+          shape.heads() * parts,
+          (worker, task) -> {
+            // The last queries see the most keys: they come first, so that the last tasks are
+            // short.
+            int part = parts - 1 - task % parts;
+            blocks.of(worker).attend(q, shape, first, task / parts, part, out);
+          });
+    }
+  }
+}

@@ -1,0 +1,102 @@
+package io.github.wandacuda.backend.cpu.vector;
+
+import io.github.wandacuda.backend.AttentionShape;
+import io.github.wandacuda.backend.cpu.CpuTensor;
+import io.github.wandacuda.backend.cpu.ForwardKernels;
+import io.github.wandacuda.backend.cpu.Workers;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.util.Arrays;
+
+/** The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width. */
+public final class VectorForward implements ForwardKernels {
+  private final VectorLinear linear = new VectorLinear();
+  private final VectorAttention attention = new VectorAttention();
+
+  /** Creates kernels with no buffers yet. */
+  public VectorForward() {}
+
+  @Override
+  public void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, Workers workers) {
+    linear.linear(x, w, bias, out, workers);
+  }
+
+  @Override
+  public void attention(
+      CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor out, Workers workers) {
+    attention.attention(q, k, v, shape, out, workers);
+  }
+
+  @Override
+  public void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out, int from, int to) {
+    for (int row = from; row < to; row++) {
+      VectorRows.rmsNorm(
+          x.data(),
+          x.at(row),
+          gain.data(),
+          gain.at(0),
+          epsilon,
+          x.columns(),
+          out.data(),
+          out.at(row));
+    }
+  }
+
+  @Override
+  public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to) {
+    for (int row = from; row < to; row++) {
+      int position = row % cos.rows();
+      int end = x.at(row) + x.columns();
+      for (int head = x.at(row); head < end; head += headSize) {
+        VectorElements.rotate(
+            x.data(),
+            head,
+            headSize / 2,
+            cos.data(),
+            cos.at(position),
+            sin.data(),
+            sin.at(position));
+      }
+    }
+  }
+
+  @Override
+  public void siluMultiply(CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
+    VectorElements.siluMultiply(
+        gate.data(),
+        gate.at(from),
+        up.data(),
+        up.at(from),
+        out.data(),
+        out.at(from),
+        (to - from) * gate.columns());
+  }
+
+  @Override
+  public void add(CpuTensor x, CpuTensor y, int from, int to) {
+    VectorElements.add(x.data(), x.at(from), y.data(), y.at(from), (to - from) * x.columns());
+  }
+
+  @Override
+  public void columnSquares(CpuTensor x, double[] sums, int from, int to) {
+    float[] squares = new float[to - from];
+    for (int run = 0; run < x.rows(); run += SQUARES_RUN) {
+      Arrays.fill(squares, 0f);
+      int end = Math.min(x.rows(), run + SQUARES_RUN);
+      for (int row = run; row < end; row++) {
+        VectorElements.addSquares(x.data(), x.at(row) + from, squares);
+      }
+      for (int c = from; c < to; c++) {
+        sums[c] += squares[c - from];
+      }
+    }
+  }
+
+  @Override
+  public double crossEntropy(CpuTensor logits, int row, int target) {
+    float[] data = logits.data();
+    int at = logits.at(row);
+    float max = VectorRows.max(data, at, logits.columns());
+    float sum = VectorRows.sumOfExponentials(data, at, logits.columns(), max);
+    return Math.log(sum) + ((double) max - data[at + target]);
+  }
+}
