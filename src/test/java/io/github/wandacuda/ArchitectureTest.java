@@ -64,10 +64,7 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule PACKAGES_FORM_NO_CYCLES =
-      slices()
-          .matching("io.github.wandacuda.(*)..")
-          .should()
-          .beFreeOfCycles();
+      slices().matching("io.github.wandacuda.(*)..").should().beFreeOfCycles();
 
   @ArchTest
   static final ArchRule VECTOR_API_STAYS_WITH_THE_VECTOR_KERNELS =

@@ -11,11 +11,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Takes samples through a decoder one block at a time: all samples through the first block, then all through the second.
- * Memory is one block and the samples' hidden states, whatever the model's size.
+ * Takes samples through a decoder one block at a time: all samples through the first block, then
+ * all through the second. Memory is one block and the samples' hidden states, whatever the model's
+ * size.
  */
 public final class BlockwiseRun implements AutoCloseable {
-  /** Short samples run together up to so many tokens, so that a weight is unpacked once for them all. */
+  /**
+   * Short samples run together up to so many tokens, so that a weight is unpacked once for them
+   * all.
+   */
   private static final int BATCH_TOKENS = 2048;
 
   private final Decoder decoder;
@@ -82,7 +86,10 @@ public final class BlockwiseRun implements AutoCloseable {
     }
   }
 
-  /** Runs a block on all samples, as {@link #observe} does, and hands its outputs on to the next block. */
+  /**
+   * Runs a block on all samples, as {@link #observe} does, and hands its outputs on to the next
+   * block.
+   */
   public Map<String, float[]> observeAndAdvance(Block block) {
     try (InputNorms norms = new InputNorms(operations)) {
       advance(block, norms);
@@ -109,7 +116,9 @@ public final class BlockwiseRun implements AutoCloseable {
   public double meanLoss(int sample) {
     Tensor batch = hidden.rows(0, sequenceLength);
     operations.upload(states(sample, 1), batch);
-    return Arrays.stream(decoder.nextTokenLosses(batch, samples.get(sample))).average().orElseThrow();
+    return Arrays.stream(decoder.nextTokenLosses(batch, samples.get(sample)))
+        .average()
+        .orElseThrow();
   }
 
   @Override

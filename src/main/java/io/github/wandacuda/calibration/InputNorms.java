@@ -21,9 +21,7 @@ final class InputNorms implements InputObserver, AutoCloseable {
 
   @Override
   public void input(List<String> modules, Tensor input) {
-    squares
-        .computeIfAbsent(modules, first -> operations.columnSquares(input.columns()))
-        .add(input);
+    squares.computeIfAbsent(modules, first -> operations.columnSquares(input.columns())).add(input);
   }
 
   /**

@@ -9,8 +9,9 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * Perplexity over windows of text: exp of the mean over windows of the mean next-token negative log-likelihood within a
- * window (how Wanda, arXiv 2306.11695, section 4, measures it on WikiText-2).
+ * Perplexity over windows of text: exp of the mean over windows of the mean next-token negative
+ * log-likelihood within a window (how Wanda, arXiv 2306.11695, section 4, measures it on
+ * WikiText-2).
  */
 public final class Perplexity {
   private Perplexity() {}

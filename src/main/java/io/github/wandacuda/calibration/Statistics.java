@@ -12,9 +12,10 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * Activation statistics: the norm of each input column of each linear module. For module m and column j it is {@code
- * sqrt(1/S * sum over S samples of the sum over tokens of x_j^2)}, where S counts samples, not tokens (the code of Wanda,
- * arXiv 2306.11695, divides so; a common factor changes no mask).
+ * Activation statistics: the norm of each input column of each linear module. For module m and
+ * column j it is {@code sqrt(1/S * sum over S samples of the sum over tokens of x_j^2)}, where S
+ * counts samples, not tokens (the code of Wanda, arXiv 2306.11695, divides so; a common factor
+ * changes no mask).
  *
  * <p>The file is a safetensors file with one F32 vector {@code <module>.input_norm} a module.
  *
@@ -31,7 +32,8 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
   /**
    * Reads a statistics file.
    *
-   * @throws InputException if it isn't one, or a norm is negative, NaN or infinite (named with module and column)
+   * @throws InputException if it isn't one, or a norm is negative, NaN or infinite (named with
+   *     module and column)
    */
   public static Statistics read(Path file) {
     try (SafetensorsFile in = SafetensorsFile.open(file)) {
@@ -45,7 +47,9 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
         norms.put(module(file, tensor), vector(in, tensor));
       }
       return new Statistics(
-          norms, count(file, in.metadata(), "samples"), count(file, in.metadata(), "sequence_length"));
+          norms,
+          count(file, in.metadata(), "samples"),
+          count(file, in.metadata(), "sequence_length"));
     }
   }
 

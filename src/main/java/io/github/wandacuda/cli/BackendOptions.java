@@ -39,13 +39,15 @@ final class BackendOptions {
     if (backend.equals(Backends.AUTO)) {
       output.say(
           "backend %s, %s: %s"
-              .formatted(
-                  choice.backend().name(), choice.backend().device(), choice.reason()));
+              .formatted(choice.backend().name(), choice.backend().device(), choice.reason()));
     }
     return choice;
   }
 
-  /** Of several devices no backend deals work out yet, so all of them are the first, where there is one only. */
+  /**
+   * Of several devices no backend deals work out yet, so all of them are the first, where there is
+   * one only.
+   */
   private int deviceNumber() {
     if (device.equals(ALL)) {
       return 0;

@@ -57,8 +57,7 @@ final class CalibrateCommand implements Runnable {
         statistics.write(file);
         double seconds = (System.nanoTime() - start) / 1e9;
         output.result(
-            object(statistics, backend, seconds, memory),
-            () -> text(statistics, backend, seconds));
+            object(statistics, backend, seconds, memory), () -> text(statistics, backend, seconds));
       }
     }
   }

@@ -65,11 +65,12 @@ final class InspectCommand implements Runnable {
     return row;
   }
 
-  private static String text(
-      List<Inspection> modules, long parameters, long prunable, long zeros) {
+  private static String text(List<Inspection> modules, long parameters, long prunable, long zeros) {
     int width = modules.stream().mapToInt(row -> row.module().name().length()).max().orElse(6);
     StringBuilder text = new StringBuilder();
-    text.append(("%-" + width + "s  %-5s %15s  %8s  %s%n").formatted("module", "dtype", "rows x columns", "zeros", "patterns"));
+    text.append(
+        ("%-" + width + "s  %-5s %15s  %8s  %s%n")
+            .formatted("module", "dtype", "rows x columns", "zeros", "patterns"));
     for (Inspection row : modules) {
       text.append(
           ("%-" + width + "s  %-5s %15s  %7.2f%%  %s%n")

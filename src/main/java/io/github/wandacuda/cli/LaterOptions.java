@@ -5,7 +5,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import picocli.CommandLine.Option;
 
-/** Options that are agreed on but not available yet: better refused than taken for something else. */
+/**
+ * Options that are agreed on but not available yet: better refused than taken for something else.
+ */
 final class LaterOptions {
   @Option(names = "--resume", hidden = true)
   private boolean resume;

@@ -5,7 +5,10 @@ import io.github.wandacuda.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 
-/** A model's tokenizer, opened when it is asked for: a model without one can be calibrated on token ids. */
+/**
+ * A model's tokenizer, opened when it is asked for: a model without one can be calibrated on token
+ * ids.
+ */
 final class LazyTokenizer implements Supplier<Tokenizer>, AutoCloseable {
   private final Path modelDirectory;
   private Tokenizer tokenizer;

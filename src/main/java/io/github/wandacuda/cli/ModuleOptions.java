@@ -10,6 +10,7 @@ final class ModuleOptions {
   @Option(
       names = "--include",
       paramLabel = "REGEX",
+      converter = RegexConverter.class,
       description =
           "Prune only linear modules in whose name this is found (default: all but routers)."
               + " Repeatable.")
@@ -18,6 +19,7 @@ final class ModuleOptions {
   @Option(
       names = "--exclude",
       paramLabel = "REGEX",
+      converter = RegexConverter.class,
       description = "Leave out linear modules in whose name this is found. Repeatable.")
   private List<Pattern> exclude = List.of();
 

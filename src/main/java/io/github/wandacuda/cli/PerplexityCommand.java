@@ -21,7 +21,8 @@ import picocli.CommandLine.Option;
 /** Measures a model's perplexity on a text. */
 @Command(
     name = "perplexity",
-    description = "Measures a model's perplexity on a text, as the code of Wanda does on WikiText-2.",
+    description =
+        "Measures a model's perplexity on a text, as the code of Wanda does on WikiText-2.",
     mixinStandardHelpOptions = true)
 final class PerplexityCommand implements Runnable {
   private static final int DEFAULT_LENGTH = 2048;
@@ -48,8 +49,7 @@ final class PerplexityCommand implements Runnable {
   @Option(
       names = "--sequence-length",
       paramLabel = "N",
-      description =
-          "Tokens of a window (default: 2048, or the model's maximum if that is less).")
+      description = "Tokens of a window (default: 2048, or the model's maximum if that is less).")
   private Integer sequenceLength;
 
   @Mixin private BackendOptions backends;
@@ -71,8 +71,7 @@ final class PerplexityCommand implements Runnable {
           Decoder decoder =
               family.open(directory.config(), directory.checkpoint(), backend.operations())) {
         List<int[]> lists = List.of(windows.windows());
-        print(
-            Perplexity.of(decoder, backend.operations(), lists, output.progress()), windows);
+        print(Perplexity.of(decoder, backend.operations(), lists, output.progress()), windows);
       }
     }
   }
@@ -82,9 +81,7 @@ final class PerplexityCommand implements Runnable {
       return EvaluationWindows.ofTokens(tokens, shape.vocabulary());
     }
     int length =
-        sequenceLength != null
-            ? sequenceLength
-            : Math.min(DEFAULT_LENGTH, shape.maximumLength());
+        sequenceLength != null ? sequenceLength : Math.min(DEFAULT_LENGTH, shape.maximumLength());
     try (DjlTokenizer tokenizer = DjlTokenizer.open(directory.path())) {
       return EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary());
     }

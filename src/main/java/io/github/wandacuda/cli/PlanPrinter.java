@@ -39,7 +39,10 @@ final class PlanPrinter {
     output.result(object, () -> text(object, chosen.size()));
   }
 
-  /** Opens every block for a run with samples, so that a broken one shows now; returns the states' size. */
+  /**
+   * Opens every block for a run with samples, so that a broken one shows now; returns the states'
+   * size.
+   */
   private static long hiddenStateBytes(
       ModelDirectory model, Calibration calibration, Backend backend) {
     if (!(calibration instanceof Calibration.FromSamples samples)) {

@@ -4,7 +4,10 @@ import io.github.wandacuda.calibration.Progress;
 import java.io.PrintStream;
 import java.time.Duration;
 
-/** Shows progress with the time left: on a terminal one line that is written over, elsewhere a line now and then. */
+/**
+ * Shows progress with the time left: on a terminal one line that is written over, elsewhere a line
+ * now and then.
+ */
 final class ProgressPrinter implements Progress {
   private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(100);
   private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(10);

@@ -35,14 +35,10 @@ final class PruneCommand implements Runnable {
       description = "Where the pruned model goes: a directory that is not there yet, or empty.")
   private Path target;
 
-  @Option(
-      names = "--no-verify",
-      description = "Leave out the check of the written output.")
+  @Option(names = "--no-verify", description = "Leave out the check of the written output.")
   private boolean skipVerification;
 
-  @Option(
-      names = "--dry-run",
-      description = "Check everything and print the plan; write nothing.")
+  @Option(names = "--dry-run", description = "Check everything and print the plan; write nothing.")
   private boolean dryRun;
 
   @Option(

@@ -21,8 +21,7 @@ final class SampleOptions {
   @Option(
       names = "--sequence-length",
       paramLabel = "N",
-      description =
-          "Tokens of a sample (default: 2048, or the model's maximum if that is less).")
+      description = "Tokens of a sample (default: 2048, or the model's maximum if that is less).")
   private Integer sequenceLength;
 
   @Option(

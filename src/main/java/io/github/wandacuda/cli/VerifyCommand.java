@@ -11,7 +11,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Proves that a pruned directory is its dense source with weights zeroed and nothing else changed. */
+/**
+ * Proves that a pruned directory is its dense source with weights zeroed and nothing else changed.
+ */
 @Command(
     name = "verify",
     description =

@@ -11,7 +11,9 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The command line: picks the command, and turns what goes wrong into one line and an exit code. */
+/**
+ * The command line: picks the command, and turns what goes wrong into one line and an exit code.
+ */
 @Command(
     name = "wanda-cuda",
     description = "Prunes large language models by Wanda (arXiv 2306.11695), without retraining.",

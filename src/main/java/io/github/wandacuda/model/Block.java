@@ -8,7 +8,8 @@ public interface Block extends AutoCloseable {
   /**
    * Runs the block.
    *
-   * @param hidden [tokens, hidden size], whole sequences one below the other; replaced by the block's output
+   * @param hidden [tokens, hidden size], whole sequences one below the other; replaced by the
+   *     block's output
    * @param sequenceLength tokens of a sequence
    * @param observer sees the linear modules' inputs
    */

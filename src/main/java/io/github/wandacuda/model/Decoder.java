@@ -4,8 +4,8 @@ import io.github.wandacuda.backend.Tensor;
 import java.util.List;
 
 /**
- * A decoder-only language model that runs block by block, so that no more than one block's weights need be at hand.
- * Used from one thread.
+ * A decoder-only language model that runs block by block, so that no more than one block's weights
+ * need be at hand. Used from one thread.
  */
 public interface Decoder extends AutoCloseable {
   /** Returns the number of decoder blocks. */

@@ -35,7 +35,8 @@ public final class DecoderWeights {
    * Copies a matrix out of its file and makes it readable for the device.
    *
    * @param arena owns the copy; the weight is to be closed before it
-   * @throws InputException if it is missing, of another shape, or in a type that isn't computed with
+   * @throws InputException if it is missing, of another shape, or in a type that isn't computed
+   *     with
    */
   public Weight matrix(String name, int rows, int columns, Arena arena) {
     Checkpoint.Entry entry = entry(name, rows, columns);
@@ -66,7 +67,8 @@ public final class DecoderWeights {
   /**
    * Returns a vector, widened to float32, as a tensor of one row.
    *
-   * @throws InputException if it is missing, of another length, or in a type that isn't computed with
+   * @throws InputException if it is missing, of another length, or in a type that isn't computed
+   *     with
    */
   public Tensor vector(String name, int length) {
     Checkpoint.Entry entry = entry(name, length);
@@ -74,7 +76,9 @@ public final class DecoderWeights {
     return tensor(values, 1, length);
   }
 
-  /** Returns a vector as {@link #vector} does, or null if the checkpoint holds none of that name. */
+  /**
+   * Returns a vector as {@link #vector} does, or null if the checkpoint holds none of that name.
+   */
   public Tensor vectorOrNull(String name, int length) {
     return has(name) ? vector(name, length) : null;
   }
@@ -98,8 +102,7 @@ public final class DecoderWeights {
     if (!entry.info().shape().equals(LongStream.of(shape).boxed().toList())) {
       throw new InputException(
           "%s: tensor %s: expected shape %s, found %s"
-              .formatted(
-                  entry.shard().path(), name, Arrays.toString(shape), entry.info().shape()));
+              .formatted(entry.shard().path(), name, Arrays.toString(shape), entry.info().shape()));
     }
     if (entry.info().type().isEmpty()) {
       throw new InputException(

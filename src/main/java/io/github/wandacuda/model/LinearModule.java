@@ -43,7 +43,10 @@ public record LinearModule(
     return rows() * ((columns() + 7L) / 8);
   }
 
-  /** Returns a view as [output features, input features] of the weight's bytes, laid out as in the file. */
+  /**
+   * Returns a view as [output features, input features] of the weight's bytes, laid out as in the
+   * file.
+   */
   public WeightMatrix view(MemorySegment bytes) {
     WeightMatrix stored =
         WeightMatrix.of(bytes, tensor.type().orElseThrow(), tensor.rows(), tensor.columns());

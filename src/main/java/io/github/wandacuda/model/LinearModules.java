@@ -12,9 +12,10 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Finds the linear modules inside the decoder blocks of any model by the names of its tensors: a matrix called {@code
- * ...layers.<n>.<module>.weight}, or {@code h} or {@code blocks} in the place of {@code layers}. Embeddings, heads and
- * projections stand outside the blocks and norms are vectors, so neither is found.
+ * Finds the linear modules inside the decoder blocks of any model by the names of its tensors: a
+ * matrix called {@code ...layers.<n>.<module>.weight}, or {@code h} or {@code blocks} in the place
+ * of {@code layers}. Embeddings, heads and projections stand outside the blocks and norms are
+ * vectors, so neither is found.
  */
 public final class LinearModules {
   private static final Pattern IN_BLOCK =
@@ -23,11 +24,13 @@ public final class LinearModules {
               + "\\.(?:weight|qweight|weight_packed)");
 
   /** Towers that stand beside the decoder in models of several modes. */
-  private static final Pattern OTHER_TOWER = Pattern.compile("(?:^|\\.)(?:vision|visual|audio)\\w*\\.");
+  private static final Pattern OTHER_TOWER =
+      Pattern.compile("(?:^|\\.)(?:vision|visual|audio)\\w*\\.");
 
   private static final Pattern ENCODER = Pattern.compile("(?:^|\\.)encoder\\.");
   private static final Pattern DECODER = Pattern.compile("(?:^|\\.)decoder\\.");
-  private static final Pattern NO_LINEAR = Pattern.compile("embed|norm|rotary|(?:^|\\.)(?:wte|wpe)");
+  private static final Pattern NO_LINEAR =
+      Pattern.compile("embed|norm|rotary|(?:^|\\.)(?:wte|wpe)");
   private static final Set<String> ROUTERS = Set.of("gate", "shared_expert_gate", "router");
 
   /** Model types whose linear modules are Conv1D, stored as [in, out]. */
@@ -35,7 +38,10 @@ public final class LinearModules {
 
   private LinearModules() {}
 
-  /** Returns all linear modules inside the decoder blocks, routers included, in code-point order of their names. */
+  /**
+   * Returns all linear modules inside the decoder blocks, routers included, in code-point order of
+   * their names.
+   */
   public static List<LinearModule> of(ModelConfig config, Checkpoint checkpoint) {
     boolean transposed = CONV1D.contains(config.modelType());
     boolean hasDecoder =
@@ -67,7 +73,6 @@ public final class LinearModules {
     }
     String name = tensor.substring(0, tensor.lastIndexOf('.'));
     boolean router = ROUTERS.contains(name.substring(name.lastIndexOf('.') + 1));
-    return Optional.of(
-        new LinearModule(name, entry.shard(), entry.info(), transposed, router));
+    return Optional.of(new LinearModule(name, entry.shard(), entry.info(), transposed, router));
   }
 }

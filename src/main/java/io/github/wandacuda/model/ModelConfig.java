@@ -11,7 +11,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * A model's {@code config.json}, with errors that name the file, the key, what was expected and what was found.
+ * A model's {@code config.json}, with errors that name the file, the key, what was expected and
+ * what was found.
  *
  * @param file where it was read from
  * @param root its content, an object

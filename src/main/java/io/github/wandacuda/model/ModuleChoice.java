@@ -6,8 +6,9 @@ import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 /**
- * Which of a model's linear modules are meant. Without patterns to include, all but routers are; a pattern matches where
- * it is found anywhere in a module's name; patterns to exclude are applied last.
+ * Which of a model's linear modules are meant. Without patterns to include, all but routers are; a
+ * pattern matches where it is found anywhere in a module's name; patterns to exclude are applied
+ * last.
  *
  * @param include patterns that replace the default choice
  * @param exclude patterns that remove from it
@@ -26,7 +27,8 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
    * Returns the chosen ones of {@code candidates}, in their order.
    *
    * @throws UsageException if a pattern matches none of them, or nothing is left
-   * @throws io.github.wandacuda.error.InputException if a chosen weight is of a type that can't be pruned
+   * @throws io.github.wandacuda.error.InputException if a chosen weight is of a type that can't be
+   *     pruned
    */
   public List<LinearModule> of(List<LinearModule> candidates) {
     include.forEach(pattern -> requireMatch("--include", pattern, candidates));
@@ -45,8 +47,7 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
     return chosen;
   }
 
-  private static void requireMatch(
-      String option, Pattern pattern, List<LinearModule> candidates) {
+  private static void requireMatch(String option, Pattern pattern, List<LinearModule> candidates) {
     if (candidates.stream().noneMatch(module -> pattern.matcher(module.name()).find())) {
       throw new UsageException(
           "%s '%s' matches none of the model's %d linear modules"

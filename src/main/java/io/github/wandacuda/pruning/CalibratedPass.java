@@ -16,9 +16,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Wanda block by block (arXiv 2306.11695, section 3, and its code): all samples run through the dense block, whose linear
- * modules' input norms are taken; the block is pruned; the samples run through it again, and its outputs are what the next
- * block sees.
+ * Wanda block by block (arXiv 2306.11695, section 3, and its code): all samples run through the
+ * dense block, whose linear modules' input norms are taken; the block is pruned; the samples run
+ * through it again, and its outputs are what the next block sees.
  */
 final class CalibratedPass {
   private final ModelDirectory model;
@@ -43,8 +43,7 @@ final class CalibratedPass {
   List<ModuleResult> run(List<LinearModule> chosen, ModulePruner pruner) {
     List<ModuleResult> results = new ArrayList<>();
     try (Decoder decoder = open();
-        BlockwiseRun run =
-            new BlockwiseRun(decoder, backend.operations(), calibration.samples())) {
+        BlockwiseRun run = new BlockwiseRun(decoder, backend.operations(), calibration.samples())) {
       requireInside(decoder, chosen);
       for (int index = 0; index < decoder.blocks(); index++) {
         try (Arena arena = Arena.ofShared();
@@ -83,11 +82,7 @@ final class CalibratedPass {
   }
 
   private List<ModuleResult> prune(
-      BlockwiseRun run,
-      Block block,
-      List<LinearModule> chosen,
-      ModulePruner pruner,
-      Arena arena) {
+      BlockwiseRun run, Block block, List<LinearModule> chosen, ModulePruner pruner, Arena arena) {
     long start = System.nanoTime();
     Map<String, float[]> norms = run.observe(block);
     clock.addCalibrate(System.nanoTime() - start);

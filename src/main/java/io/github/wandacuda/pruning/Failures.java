@@ -3,7 +3,10 @@ package io.github.wandacuda.pruning;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What a verification found wrong: the first failures in words, the rest counted. Safe for several threads. */
+/**
+ * What a verification found wrong: the first failures in words, the rest counted. Safe for several
+ * threads.
+ */
 final class Failures {
   private static final int KEPT = 100;
 

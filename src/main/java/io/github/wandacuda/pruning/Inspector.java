@@ -37,9 +37,7 @@ public final class Inspector {
     try (Workers workers = new Workers(threads)) {
       for (LinearModule module : model.modules()) {
         inspections.add(
-            module.prunable()
-                ? inspect(module, workers)
-                : new Inspection(module, 0, List.of()));
+            module.prunable() ? inspect(module, workers) : new Inspection(module, 0, List.of()));
       }
     }
     return inspections;
@@ -51,8 +49,7 @@ public final class Inspector {
     int count = workers.count();
     try (Arena arena = Arena.ofShared()) {
       TileSource source =
-          new ModuleTiles(
-              module, module.shard(), null, null, arena, count, new PhaseClock(count));
+          new ModuleTiles(module, module.shard(), null, null, arena, count, new PhaseClock(count));
       workers.run(
           source.tiles().count(),
           (worker, tile) -> zeros.add(inspect(source.read(worker, tile), broken)));

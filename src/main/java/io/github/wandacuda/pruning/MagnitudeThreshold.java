@@ -6,9 +6,10 @@ import io.github.wandacuda.tensor.WeightMatrix;
 import java.util.function.BiConsumer;
 
 /**
- * The magnitude below which a fraction of a matrix lies: the element at index floor(count * fraction) of the sorted
- * magnitudes, found exactly without sorting. The bits of a non-negative float32 order as the number does, so a count of
- * their upper halves finds the upper half of the answer, and a count of the lower halves among those finds the rest.
+ * The magnitude below which a fraction of a matrix lies: the element at index floor(count *
+ * fraction) of the sorted magnitudes, found exactly without sorting. The bits of a non-negative
+ * float32 order as the number does, so a count of their upper halves finds the upper half of the
+ * answer, and a count of the lower halves among those finds the rest.
  */
 final class MagnitudeThreshold {
   private final Selector selector;
@@ -21,7 +22,9 @@ final class MagnitudeThreshold {
     this.source = source;
   }
 
-  /** Returns the magnitude at {@code index}, less than the number of elements, of the sorted ones. */
+  /**
+   * Returns the magnitude at {@code index}, less than the number of elements, of the sorted ones.
+   */
   float at(long index) {
     long[] upper = count(Selector.UPPER_BINS, selector::countMagnitudes);
     Place high = Place.find(upper, index);

@@ -15,8 +15,9 @@ import java.util.HexFormat;
 import java.util.Map;
 
 /**
- * The SHA-256 over the packed masks of all modules in a fixed order, fed in whatever order they are made. A mask whose
- * turn hasn't come waits in a temporary file: all masks of a large model would not fit in memory.
+ * The SHA-256 over the packed masks of all modules in a fixed order, fed in whatever order they are
+ * made. A mask whose turn hasn't come waits in a temporary file: all masks of a large model would
+ * not fit in memory.
  */
 final class MaskDigest implements AutoCloseable {
   private static final int CHUNK = 1 << 20;

@@ -7,9 +7,15 @@ import java.util.stream.Collectors;
 
 /** How weights are scored. */
 public enum Method {
-  /** |W| times the norm of the input column, compared within each output row (arXiv 2306.11695, section 3). */
+  /**
+   * |W| times the norm of the input column, compared within each output row (arXiv 2306.11695,
+   * section 3).
+   */
   WANDA,
-  /** |W|, compared within the whole matrix (Han et al., arXiv 1506.02626, section 3; as the code of Wanda does it). */
+  /**
+   * |W|, compared within the whole matrix (Han et al., arXiv 1506.02626, section 3; as the code of
+   * Wanda does it).
+   */
   MAGNITUDE;
 
   /** Returns the name that the command line and files use. */

@@ -65,7 +65,10 @@ final class ModulePruner {
     }
   }
 
-  /** A module that no sample reached has norms of zero, which would prune its first columns; it goes by magnitude. */
+  /**
+   * A module that no sample reached has norms of zero, which would prune its first columns; it goes
+   * by magnitude.
+   */
   private static boolean isReached(LinearModule module, float[] norms) {
     if (norms == null) {
       return false;

@@ -9,8 +9,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The tiles of a module's weight, copied out of the mapped file that holds it: code that computes never reads the mapping
- * itself, which a file that shrinks would turn into a crash.
+ * The tiles of a module's weight, copied out of the mapped file that holds it: code that computes
+ * never reads the mapping itself, which a file that shrinks would turn into a crash.
  */
 final class ModuleTiles implements TileSource {
   private static final long ALIGNMENT = 64;
@@ -49,8 +49,7 @@ final class ModuleTiles implements TileSource {
     dtype = module.tensor().type().orElseThrow();
     rowBytes = (long) module.columns() * dtype.bytes();
     tiles =
-        RowTiles.of(
-            module.rows(), module.columns(), dtype.bytes(), !module.transposed(), workers);
+        RowTiles.of(module.rows(), module.columns(), dtype.bytes(), !module.transposed(), workers);
     buffers = new MemorySegment[whole == null ? workers : 0];
     for (int worker = 0; worker < buffers.length; worker++) {
       buffers[worker] = arena.allocate(tiles.tileRows() * rowBytes, ALIGNMENT);

@@ -12,9 +12,9 @@ import java.util.concurrent.atomic.LongAdder;
 /**
  * Checks one pruned module against its dense source, and works out the mask that made it.
  *
- * <p>The mask follows from the two alone. An element that changed was pruned. Where the source has zeros of its own, the
- * mask took the first of them by column, as many as the rule asks for beyond the changed ones: among equal scores the
- * lower column goes first, and no score is below a zero's.
+ * <p>The mask follows from the two alone. An element that changed was pruned. Where the source has
+ * zeros of its own, the mask took the first of them by column, as many as the rule asks for beyond
+ * the changed ones: among equal scores the lower column goes first, and no score is below a zero's.
  */
 final class ModuleVerifier {
   private final LinearModule module;

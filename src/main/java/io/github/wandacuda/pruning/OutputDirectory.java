@@ -16,8 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The directory that a pruned model is written to. Every file made here is remembered; closing it before it was declared
- * {@link #finished} takes them away again, so that a failed run leaves nothing that looks like a model.
+ * The directory that a pruned model is written to. Every file made here is remembered; closing it
+ * before it was declared {@link #finished} takes them away again, so that a failed run leaves
+ * nothing that looks like a model.
  */
 final class OutputDirectory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(OutputDirectory.class);
@@ -127,8 +128,7 @@ final class OutputDirectory implements AutoCloseable {
   }
 
   private static OutputException unwritable(Path file, IOException e) {
-    return new OutputException(
-        "%s: can't be written: %s".formatted(file, reason(file, e)), e);
+    return new OutputException("%s: can't be written: %s".formatted(file, reason(file, e)), e);
   }
 
   private static String reason(Path file, IOException e) {

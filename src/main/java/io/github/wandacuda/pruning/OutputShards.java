@@ -13,7 +13,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** The output's shards while they are written: one for each of the source's, of the same name and header. */
+/**
+ * The output's shards while they are written: one for each of the source's, of the same name and
+ * header.
+ */
 final class OutputShards implements AutoCloseable {
   private final Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
 

@@ -3,8 +3,8 @@ package io.github.wandacuda.pruning;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Where the time of a run goes. Workers read, select and write side by side, so the times of these are added up over the
- * workers and divided by their number.
+ * Where the time of a run goes. Workers read, select and write side by side, so the times of these
+ * are added up over the workers and divided by their number.
  */
 public final class PhaseClock {
   private static final double NANOS = 1e9;

@@ -19,8 +19,8 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * The content of {@code wanda-cuda.json} in a pruned directory: how it came about. Two equal runs write the same bytes, so
- * there is no time, path, host or backend in it.
+ * The content of {@code wanda-cuda.json} in a pruned directory: how it came about. Two equal runs
+ * write the same bytes, so there is no time, path, host or backend in it.
  *
  * @param format {@link #FORMAT}
  * @param version of this library

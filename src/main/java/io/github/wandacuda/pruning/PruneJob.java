@@ -18,8 +18,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Prunes a model directory into another one. The output's {@code config.json}, index and {@code wanda-cuda.json} are
- * written last, after the rest was checked, so that a directory that has them is complete.
+ * Prunes a model directory into another one. The output's {@code config.json}, index and {@code
+ * wanda-cuda.json} are written last, after the rest was checked, so that a directory that has them
+ * is complete.
  */
 public final class PruneJob {
   private static final Logger LOG = LoggerFactory.getLogger(PruneJob.class);
@@ -34,8 +35,10 @@ public final class PruneJob {
   /**
    * Checks all that can be checked before something is written.
    *
-   * @throws io.github.wandacuda.error.UsageException if the output isn't empty or a pattern matches nothing
-   * @throws io.github.wandacuda.error.InputException if a module can't be pruned as asked or has no norms
+   * @throws io.github.wandacuda.error.UsageException if the output isn't empty or a pattern matches
+   *     nothing
+   * @throws io.github.wandacuda.error.InputException if a module can't be pruned as asked or has no
+   *     norms
    */
   public PruneJob(ModelDirectory model, PruneRequest request) {
     this.model = model;
@@ -60,7 +63,8 @@ public final class PruneJob {
    *
    * @param backend does the work; stays the caller's to close
    * @param version of this program, for {@code wanda-cuda.json}
-   * @throws io.github.wandacuda.error.InputException if a weight, norm or activation is not finite, or a file is broken
+   * @throws io.github.wandacuda.error.InputException if a weight, norm or activation is not finite,
+   *     or a file is broken
    * @throws io.github.wandacuda.error.OutputException if the output can't be written
    * @throws VerificationException if what was written is not what it should be
    */
@@ -95,8 +99,7 @@ public final class PruneJob {
       Set<TensorInfo> pruned =
           chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
       shards.copyUntouched(pruned, workers, clock);
-      ModulePruner pruner =
-          new ModulePruner(backend, workers, rules, chosen, shards, masks, clock);
+      ModulePruner pruner = new ModulePruner(backend, workers, rules, chosen, shards, masks, clock);
       List<ModuleResult> results = prune(backend, pruner, clock, progress);
       shards.finish();
       return new PruneResult(results, masks.hex(), clock.seconds());

@@ -6,8 +6,9 @@ import io.github.wandacuda.tensor.WeightMatrix;
 import java.util.Objects;
 
 /**
- * Prunes weight matrices in memory, in place and without a copy, wherever they lie: for programs that hold a model's
- * weights themselves. Masks are the same to the bit as those of {@code wanda-cuda prune}.
+ * Prunes weight matrices in memory, in place and without a copy, wherever they lie: for programs
+ * that hold a model's weights themselves. Masks are the same to the bit as those of {@code
+ * wanda-cuda prune}.
  *
  * <pre>{@code
  * try (Backend backend = Backends.open(Backends.AUTO, 0, threads).backend();
@@ -30,26 +31,28 @@ public final class Pruner implements AutoCloseable {
   }
 
   /**
-   * Prunes by Wanda's score, |W| times the norm of the input column (arXiv 2306.11695, section 3): in each row the floor
-   * (columns * fraction) lowest scores, or in each group of M consecutive columns the N lowest; of equal scores the lower
-   * column goes first. Pruned weights become +0.0, the others keep their bits.
+   * Prunes by Wanda's score, |W| times the norm of the input column (arXiv 2306.11695, section 3):
+   * in each row the floor (columns * fraction) lowest scores, or in each group of M consecutive
+   * columns the N lowest; of equal scores the lower column goes first. Pruned weights become +0.0,
+   * the others keep their bits.
    *
    * @param weight [out_features, in_features], changed in place
-   * @param inputNorms the l2 norm of each input feature's activations, one for each column, finite and not negative, in
-   *     any unit that all columns share
+   * @param inputNorms the l2 norm of each input feature's activations, one for each column, finite
+   *     and not negative, in any unit that all columns share
    * @param sparsity how much goes
    * @return the number of weights that the mask takes out
-   * @throws io.github.wandacuda.backend.NonFiniteWeightException if a weight is NaN or infinite; the matrix may then be
-   *     partly pruned
-   * @throws IllegalArgumentException if the norms don't fit the columns, or the columns don't fall into groups
+   * @throws io.github.wandacuda.backend.NonFiniteWeightException if a weight is NaN or infinite;
+   *     the matrix may then be partly pruned
+   * @throws IllegalArgumentException if the norms don't fit the columns, or the columns don't fall
+   *     into groups
    */
   public long wanda(WeightMatrix weight, float[] inputNorms, Sparsity sparsity) {
     return prune(Method.WANDA, weight, Objects.requireNonNull(inputNorms), sparsity);
   }
 
   /**
-   * Prunes by magnitude: every |W| up to the one at index floor(elements * fraction) of the sorted magnitudes of the whole
-   * matrix, or the N lowest of each group.
+   * Prunes by magnitude: every |W| up to the one at index floor(elements * fraction) of the sorted
+   * magnitudes of the whole matrix, or the N lowest of each group.
    *
    * @param weight [out_features, in_features], changed in place
    * @param sparsity how much goes

@@ -24,8 +24,7 @@ final class ShardVerifier {
   private final List<LinearModule> chosen;
   private final Failures failures;
 
-  ShardVerifier(
-      Workers workers, PruningRules rules, List<LinearModule> chosen, Failures failures) {
+  ShardVerifier(Workers workers, PruningRules rules, List<LinearModule> chosen, Failures failures) {
     this.workers = workers;
     this.rules = rules;
     this.chosen = chosen;
@@ -78,7 +77,8 @@ final class ShardVerifier {
     found
         .keySet()
         .forEach(
-            name -> failures.add("%s: tensor %s: not in the source".formatted(pruned.path(), name)));
+            name ->
+                failures.add("%s: tensor %s: not in the source".formatted(pruned.path(), name)));
   }
 
   private record Pair(SafetensorsFile dense, SafetensorsFile pruned, TensorInfo tensor) {}
@@ -117,8 +117,7 @@ final class ShardVerifier {
     }
   }
 
-  private String verifyChosen(
-      Map<SafetensorsFile, SafetensorsFile> counterparts, Path directory) {
+  private String verifyChosen(Map<SafetensorsFile, SafetensorsFile> counterparts, Path directory) {
     try (MaskDigest masks = new MaskDigest(chosen.size(), directory)) {
       for (int index = 0; index < chosen.size(); index++) {
         LinearModule module = chosen.get(index);

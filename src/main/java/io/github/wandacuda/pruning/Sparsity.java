@@ -33,8 +33,8 @@ public sealed interface Sparsity {
   }
 
   /**
-   * N of every M consecutive input columns. What is counted here is what goes, as in the code of Wanda; NVIDIA counts what
-   * stays.
+   * N of every M consecutive input columns. What is counted here is what goes, as in the code of
+   * Wanda; NVIDIA counts what stays.
    *
    * @param pruned N
    * @param size M, more than N

@@ -16,7 +16,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Proves that a pruned directory is its dense source with weights zeroed and nothing else changed. */
+/**
+ * Proves that a pruned directory is its dense source with weights zeroed and nothing else changed.
+ */
 public final class Verifier {
   private Verifier() {}
 

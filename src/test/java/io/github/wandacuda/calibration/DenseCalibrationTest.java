@@ -15,7 +15,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Norms and perplexities against those of Hugging Face transformers and the original Wanda code. */
+/**
+ * Norms and perplexities against those of Hugging Face transformers and the original Wanda code.
+ */
 class DenseCalibrationTest {
   private static final double RELATIVE = 1e-5;
 
@@ -100,7 +102,6 @@ class DenseCalibrationTest {
     List<int[]> samples = TestData.tokens(fixture.resolve("tokens.json"));
     Statistics one = calibrate(fixture.resolve("model"), samples, 1);
     Statistics three = calibrate(fixture.resolve("model"), samples, 3);
-    one.norms()
-        .forEach((module, norms) -> assertThat(three.norms().get(module)).isEqualTo(norms));
+    one.norms().forEach((module, norms) -> assertThat(three.norms().get(module)).isEqualTo(norms));
   }
 }

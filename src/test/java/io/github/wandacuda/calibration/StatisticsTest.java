@@ -39,7 +39,8 @@ class StatisticsTest {
 
   @Test
   void equalStatisticsAreEqualBytes() throws IOException {
-    Statistics statistics = Statistics.read(TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
+    Statistics statistics =
+        Statistics.read(TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
     statistics.write(directory.resolve("one"));
     statistics.write(directory.resolve("two"));
     assertThat(Files.mismatch(directory.resolve("one"), directory.resolve("two"))).isEqualTo(-1);

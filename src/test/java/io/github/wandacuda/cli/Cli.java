@@ -56,8 +56,7 @@ final class Cli {
     try {
       Path out = Files.createTempFile("wanda-cuda", ".out");
       Path err = Files.createTempFile("wanda-cuda", ".err");
-      Process process =
-          command.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+      Process process = command.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
       if (!process.waitFor(SECONDS, TimeUnit.SECONDS)) {
         process.destroyForcibly();
         throw new AssertionError(command.command() + " takes more than " + SECONDS + " s");

@@ -16,8 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The commands as processes: results, streams, exit codes. */
 class CommandLineIT {
   private static final Path MODEL = TestData.TINY_LLAMA;
-  private static final Path STATISTICS =
-      TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
+  private static final Path STATISTICS = TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
   private static final JsonNode RESULTS = TestData.json(TestData.GOLDEN.resolve("results.json"));
   private static final Path TEXT = Path.of("testdata/text/calibration.txt");
 
@@ -33,7 +32,8 @@ class CommandLineIT {
   void pruneFromStatistics() {
     Path output = directory.resolve("out");
     Cli.Result result =
-        Cli.run("prune", "--model", MODEL, "--statistics", STATISTICS, "--output", output, "--json");
+        Cli.run(
+            "prune", "--model", MODEL, "--statistics", STATISTICS, "--output", output, "--json");
     assertThat(result.exitCode()).as(result.err()).isZero();
     JsonNode json = result.json();
     assertThat(fields(json))
@@ -49,8 +49,7 @@ class CommandLineIT {
             "peak_rss_bytes",
             "peak_anonymous_bytes",
             "mask_sha256");
-    assertThat(fields(json.get("seconds")))
-        .contains("total", "calibrate", "select", "read_write");
+    assertThat(fields(json.get("seconds"))).contains("total", "calibrate", "select", "read_write");
     assertThat(json.get("mask_sha256")).isEqualTo(RESULTS.get("wanda-50").get("mask_sha256"));
     assertThat(json.get("modules").intValue()).isEqualTo(42);
     assertThat(json.get("pruned").longValue()).isEqualTo(552_960);
@@ -82,7 +81,15 @@ class CommandLineIT {
     Path output = directory.resolve("out");
     Path statistics = TestData.GOLDEN.resolve("wanda-2of4.statistics.safetensors");
     Cli.run(
-        "prune", "--model", MODEL, "--statistics", statistics, "--pattern", "2:4", "--output", output);
+        "prune",
+        "--model",
+        MODEL,
+        "--statistics",
+        statistics,
+        "--pattern",
+        "2:4",
+        "--output",
+        output);
     Cli.Result inspect = Cli.run("inspect", "--model", output, "--json");
     for (JsonNode module : inspect.json().get("modules")) {
       assertThat(module.get("patterns").toString()).isEqualTo("[\"2:4\",\"4:8\"]");
@@ -94,8 +101,18 @@ class CommandLineIT {
     Path statistics = directory.resolve("statistics.safetensors");
     Cli.Result calibrate =
         Cli.run(
-            "calibrate", "--model", MODEL, "--calibration", TEXT, "--samples", 16,
-            "--sequence-length", 64, "--output", statistics, "--json");
+            "calibrate",
+            "--model",
+            MODEL,
+            "--calibration",
+            TEXT,
+            "--samples",
+            16,
+            "--sequence-length",
+            64,
+            "--output",
+            statistics,
+            "--json");
     assertThat(calibrate.exitCode()).as(calibrate.err()).isZero();
     assertThat(calibrate.json().get("samples").intValue()).isEqualTo(16);
 
@@ -104,16 +121,27 @@ class CommandLineIT {
     Path report = directory.resolve("report.json");
     Cli.Result prune =
         Cli.run(
-            "prune", "--model", MODEL, "--calibration", TEXT, "--samples", 16,
-            "--sequence-length", 64, "--save-statistics", saved, "--report", report,
-            "--output", output);
+            "prune",
+            "--model",
+            MODEL,
+            "--calibration",
+            TEXT,
+            "--samples",
+            16,
+            "--sequence-length",
+            64,
+            "--save-statistics",
+            saved,
+            "--report",
+            report,
+            "--output",
+            output);
     assertThat(prune.exitCode()).as(prune.err()).isZero();
     assertThat(prune.out()).contains("50.00 %", "sha256");
     assertThat(TestData.bytes(saved).keySet()).isEqualTo(TestData.bytes(statistics).keySet());
     assertThat(TestData.bytes(saved).get("model.layers.0.self_attn.q_proj.input_norm"))
         .as("the first block sees the same in both")
-        .isEqualTo(
-            TestData.bytes(statistics).get("model.layers.0.self_attn.q_proj.input_norm"));
+        .isEqualTo(TestData.bytes(statistics).get("model.layers.0.self_attn.q_proj.input_norm"));
     assertThat(TestData.json(report).get("modules")).hasSize(42);
 
     Path again = directory.resolve("again");
@@ -127,7 +155,11 @@ class CommandLineIT {
   void perplexityOfTokensAndOfText() {
     Cli.Result tokens =
         Cli.run(
-            "perplexity", "--model", MODEL, "--tokens", TestData.GOLDEN.resolve("evaluation.json"),
+            "perplexity",
+            "--model",
+            MODEL,
+            "--tokens",
+            TestData.GOLDEN.resolve("evaluation.json"),
             "--json");
     assertThat(fields(tokens.json()))
         .containsExactly("perplexity", "windows", "tokens", "sequence_length");
@@ -139,8 +171,14 @@ class CommandLineIT {
 
     Cli.Result text =
         Cli.run(
-            "perplexity", "--model", MODEL, "--text", "testdata/text/heldout.txt",
-            "--sequence-length", 128, "--json");
+            "perplexity",
+            "--model",
+            MODEL,
+            "--text",
+            "testdata/text/heldout.txt",
+            "--sequence-length",
+            128,
+            "--json");
     assertThat(text.json().get("sequence_length").intValue()).isEqualTo(128);
     assertThat(text.json().get("tokens").intValue())
         .isEqualTo(128 * text.json().get("windows").intValue());
@@ -151,7 +189,14 @@ class CommandLineIT {
     Path output = directory.resolve("out");
     Cli.Result result =
         Cli.run(
-            "prune", "--model", MODEL, "--statistics", STATISTICS, "--output", output, "--dry-run",
+            "prune",
+            "--model",
+            MODEL,
+            "--statistics",
+            STATISTICS,
+            "--output",
+            output,
+            "--dry-run",
             "--json");
     assertThat(result.exitCode()).isZero();
     assertThat(result.json().get("modules")).hasSize(42);
@@ -175,8 +220,19 @@ class CommandLineIT {
   void theSameRunWritesTheSameBytesForAnyNumberOfThreads() throws IOException {
     for (int threads : new int[] {1, 2}) {
       Cli.run(
-          "prune", "--model", MODEL, "--calibration", TEXT, "--samples", 4, "--sequence-length", 96,
-          "--threads", threads, "--output", directory.resolve("out" + threads));
+          "prune",
+          "--model",
+          MODEL,
+          "--calibration",
+          TEXT,
+          "--samples",
+          4,
+          "--sequence-length",
+          96,
+          "--threads",
+          threads,
+          "--output",
+          directory.resolve("out" + threads));
     }
     for (String file : TestData.names(directory.resolve("out1"))) {
       Path one = directory.resolve("out1").resolve(file);

@@ -26,8 +26,14 @@ class FullDiskIT {
       Path output = directory.resolve("out");
       Cli.Result result =
           Cli.run(
-              "prune", "--model", TestData.TINY_LLAMA, "--output", output, "--quiet",
-              "--statistics", TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
+              "prune",
+              "--model",
+              TestData.TINY_LLAMA,
+              "--output",
+              output,
+              "--quiet",
+              "--statistics",
+              TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
       assertThat(result.exitCode()).as(result.err()).isEqualTo(6);
       assertThat(result.errorLines()).singleElement().asString().contains(output.toString());
       assertThat(output).doesNotExist();

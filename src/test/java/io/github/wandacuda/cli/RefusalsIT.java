@@ -16,11 +16,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Bad requests and bad input: one line, the right exit code, and nothing that looks like a model. */
+/**
+ * Bad requests and bad input: one line, the right exit code, and nothing that looks like a model.
+ */
 class RefusalsIT {
   private static final Path MODEL = TestData.TINY_LLAMA;
-  private static final Path STATISTICS =
-      TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
+  private static final Path STATISTICS = TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
 
   @TempDir Path directory;
 
@@ -185,8 +186,7 @@ class RefusalsIT {
   @Test
   void statisticsOfAnotherModel() {
     Path statistics = TestData.fixture("llama-mha").resolve("dense.statistics.safetensors");
-    assertRefused(
-        3, prune(MODEL, "--statistics", statistics), statistics.toString(), "input_norm");
+    assertRefused(3, prune(MODEL, "--statistics", statistics), statistics.toString(), "input_norm");
   }
 
   @Test
@@ -195,7 +195,13 @@ class RefusalsIT {
     assertRefused(
         6,
         Cli.run(
-            "prune", "--model", MODEL, "--statistics", STATISTICS, "--quiet", "--output",
+            "prune",
+            "--model",
+            MODEL,
+            "--statistics",
+            STATISTICS,
+            "--quiet",
+            "--output",
             file.resolve("out")),
         file.toString());
   }
@@ -210,8 +216,7 @@ class RefusalsIT {
 
   @Test
   void verboseShowsWhere() {
-    Cli.Result result =
-        Cli.run("inspect", "--model", directory.resolve("nowhere"), "--verbose");
+    Cli.Result result = Cli.run("inspect", "--model", directory.resolve("nowhere"), "--verbose");
     assertThat(result.exitCode()).isEqualTo(3);
     assertThat(result.err()).contains("\tat io.github.wandacuda");
   }

@@ -124,8 +124,7 @@ class PruneJobTest {
   void theOutputCantBeInsideTheModel() {
     Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
     assertThatThrownBy(
-            () ->
-                Pruning.prune(model, model.resolve("pruned"), Method.WANDA, HALF, STATISTICS))
+            () -> Pruning.prune(model, model.resolve("pruned"), Method.WANDA, HALF, STATISTICS))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("inside the model");
   }
@@ -166,8 +165,7 @@ class PruneJobTest {
   void columnsThatDontFallIntoGroupsAreNamedUnlessExcluded() {
     Sparsity pattern = new Sparsity.GroupPattern(2, 5);
     assertThatThrownBy(
-            () ->
-                Pruning.prune(TestData.TINY_LLAMA, output(), Method.WANDA, pattern, STATISTICS))
+            () -> Pruning.prune(TestData.TINY_LLAMA, output(), Method.WANDA, pattern, STATISTICS))
         .isInstanceOf(InputException.class)
         .hasMessageContainingAll("mlp.down_proj", "352", "2:5", "--exclude");
     assertNothingLeft();
@@ -198,15 +196,12 @@ class PruneJobTest {
             .f32("layers.0.q.input_norm", 5)
             .write(directory.resolve("length"));
     assertThatThrownBy(
-            () ->
-                Pruning.prune(
-                    model, output(), Method.WANDA, HALF, Pruning.statistics(missing)))
+            () -> Pruning.prune(model, output(), Method.WANDA, HALF, Pruning.statistics(missing)))
         .isInstanceOf(InputException.class)
         .hasMessageContainingAll(missing.toString(), "layers.0.q.input_norm", "missing");
     assertThatThrownBy(
             () ->
-                Pruning.prune(
-                    model, output(), Method.WANDA, HALF, Pruning.statistics(wrongLength)))
+                Pruning.prune(model, output(), Method.WANDA, HALF, Pruning.statistics(wrongLength)))
         .isInstanceOf(InputException.class)
         .hasMessageContainingAll(wrongLength.toString(), "layers.0.q.input_norm", "4", "5");
     assertNothingLeft();
@@ -232,7 +227,11 @@ class PruneJobTest {
     assertThatThrownBy(
             () ->
                 Pruning.prune(
-                    model, output(), Method.WANDA, HALF, Pruning.samples(List.of(new int[] {1, 2}))))
+                    model,
+                    output(),
+                    Method.WANDA,
+                    HALF,
+                    Pruning.samples(List.of(new int[] {1, 2}))))
         .isInstanceOf(InputException.class)
         .hasMessageContainingAll("config.json", "any", "--statistics");
     assertNothingLeft();
@@ -242,7 +241,8 @@ class PruneJobTest {
 
   @Test
   void activationsThatOverflowAreNamed() {
-    Path model = TestData.copy(TestData.fixture("llama-mha").resolve("model"), directory.resolve("m"));
+    Path model =
+        TestData.copy(TestData.fixture("llama-mha").resolve("model"), directory.resolve("m"));
     overflow(model.resolve("model.safetensors"), "model.layers.1.mlp.up_proj.weight");
     Calibration samples =
         Pruning.samples(TestData.tokens(TestData.fixture("llama-mha").resolve("tokens.json")));

@@ -17,7 +17,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The library as another program uses it: its own weights, in its own memory, pruned where they are. */
+/**
+ * The library as another program uses it: its own weights, in its own memory, pruned where they
+ * are.
+ */
 class PrunerTest {
   private Backend backend;
   private Pruner pruner;
@@ -36,10 +39,7 @@ class PrunerTest {
 
   @Test
   void prunesAnArrayInPlace() {
-    float[] weights = {
-      3, -1, 2, 0.5f,
-      -4, 5, -6, 7
-    };
+    float[] weights = {3, -1, 2, 0.5f, -4, 5, -6, 7};
     WeightMatrix matrix = WeightMatrix.of(MemorySegment.ofArray(weights), DType.F32, 2, 4);
     float[] inputNorms = {1, 10, 1, 1};
 

@@ -85,9 +85,7 @@ class VerifierTest {
       if (name.endsWith(".safetensors")) {
         byte[] bytes = TestData.bytes(model.resolve(name)).get(tensor);
         if (bytes != null) {
-          return ByteBuffer.wrap(bytes)
-              .order(ByteOrder.LITTLE_ENDIAN)
-              .getInt(4 * element);
+          return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt(4 * element);
         }
       }
     }
@@ -189,7 +187,10 @@ class VerifierTest {
         .isInstanceOf(InputException.class);
   }
 
-  /** Weights with many zeros of both signs and dead columns: the mask can't be read off the result alone. */
+  /**
+   * Weights with many zeros of both signs and dead columns: the mask can't be read off the result
+   * alone.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"0.3", "0.6", "1:4", "2:4", "magnitude"})
   void theMaskOfASourceWithZerosIsWorkedOut(String amount) throws IOException {

@@ -63,8 +63,7 @@ public final class TestData {
   /** Reads a tensor of float32. */
   public static float[] floats(Path file, String tensor) {
     try (SafetensorsFile in = SafetensorsFile.open(file)) {
-      return in.data(in.tensor(tensor).orElseThrow())
-          .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+      return in.data(in.tensor(tensor).orElseThrow()).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     }
   }
 

@@ -23,7 +23,10 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** The sums of squares of an activation matrix's columns on all CPU threads, checked before they are timed. */
+/**
+ * The sums of squares of an activation matrix's columns on all CPU threads, checked before they are
+ * timed.
+ */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)

@@ -26,8 +26,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * A linear layer on all CPU threads, 2048 tokens. The time of one call; {@code 2 * tokens * rows * columns} divided by it
- * is the rate in FLOP/s. One output is checked before the call is timed.
+ * A linear layer on all CPU threads, 2048 tokens. The time of one call; {@code 2 * tokens * rows *
+ * columns} divided by it is the rate in FLOP/s. One output is checked before the call is timed.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -79,8 +79,7 @@ public class LinearBenchmark {
     }
     MemorySegment results = arena.allocate((long) tokens * matrix.rows() * Float.BYTES, 64);
     operations.download(output, results);
-    float found =
-        results.getAtIndex(ValueLayout.JAVA_FLOAT, (long) token * matrix.rows() + row);
+    float found = results.getAtIndex(ValueLayout.JAVA_FLOAT, (long) token * matrix.rows() + row);
     if (Math.abs(found - expected) > 1e-4) {
       throw new IllegalStateException("expected %s, found %s".formatted(expected, found));
     }

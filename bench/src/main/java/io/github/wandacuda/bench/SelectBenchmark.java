@@ -24,8 +24,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Selects a matrix, from one buffer into another, on all CPU threads. The shapes are those of LLaMA-7B's modules. The
- * result is checked before it is timed.
+ * Selects a matrix, from one buffer into another, on all CPU threads. The shapes are those of
+ * LLaMA-7B's modules. The result is checked before it is timed.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -67,8 +67,7 @@ public class SelectBenchmark {
             ? new SelectionRule.LowestPerGroup(2, 4)
             : new SelectionRule.LowestPerRow(sizes[1] / 2);
     long pruned = selectAll();
-    if (pruned != source.elements() / 2
-        || backend.selector().countZeros(destination) < pruned) {
+    if (pruned != source.elements() / 2 || backend.selector().countZeros(destination) < pruned) {
       throw new IllegalStateException("%d of %d pruned".formatted(pruned, source.elements()));
     }
   }

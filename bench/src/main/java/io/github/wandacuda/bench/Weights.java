@@ -7,7 +7,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
 
-/** Data that looks like a model's: normal weights of standard deviation 0.02, log-normal input norms. */
+/**
+ * Data that looks like a model's: normal weights of standard deviation 0.02, log-normal input
+ * norms.
+ */
 final class Weights {
   private static final double DEVIATION = 0.02;
 

@@ -3,15 +3,17 @@ package io.github.wandacuda.backend.cpu;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.parallel.Workers;
 
 /** The processor that this JVM runs on. */
 public final class CpuBackend implements Backend {
   /** The backend's name, as {@code --backend} takes it. */
   static final String NAME = "cpu";
 
-  private final int threads;
   private final String device;
+  private final Workers workers;
   private final Selector selector;
+  private final Operations operations;
 
   /**
    * Opens the processor.
@@ -21,12 +23,10 @@ public final class CpuBackend implements Backend {
    * @param threads threads to use, 1 or more; selections run on those of the callers
    */
   public CpuBackend(CpuKernels kernels, String device, int threads) {
-    if (threads < 1) {
-      throw new IllegalArgumentException("%d threads".formatted(threads));
-    }
-    this.threads = threads;
     this.device = device;
+    workers = new Workers(threads);
     selector = new CpuSelector(kernels.select());
+    operations = new CpuOperations(kernels.forward(), workers);
   }
 
   @Override
@@ -41,7 +41,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public int concurrency() {
-    return threads;
+    return workers.count();
   }
 
   @Override
@@ -51,9 +51,11 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Operations operations() {
-    throw new UnsupportedOperationException("operations");
+    return operations;
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    workers.close();
+  }
 }

@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.parallel.Workers;
 
 /** Column sums in doubles; blocks of columns are shared out to the workers. */
 final class CpuColumnSquares implements ColumnSquares {

@@ -4,6 +4,7 @@ package io.github.wandacuda.backend.cpu;
  * One set of kernels for all that the CPU backend computes.
  *
  * @param select the arithmetic of selection
+ * @param forward the arithmetic of a decoder
  * @param description what they use of the processor, for people
  */
-public record CpuKernels(SelectKernels select, String description) {}
+public record CpuKernels(SelectKernels select, ForwardKernels forward, String description) {}

@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.Weight;
+import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.AttentionShape;
+import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
 
 /**

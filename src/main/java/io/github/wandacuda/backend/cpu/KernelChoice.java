@@ -21,6 +21,6 @@ final class KernelChoice {
   static CpuKernels choose() {
     return hasVectors()
         ? VectorKernels.create()
-        : new CpuKernels(new ScalarSelect(), "scalar: " + ADVICE);
+        : new CpuKernels(new ScalarSelect(), new ScalarForward(), "scalar: " + ADVICE);
   }
 }

@@ -7,7 +7,9 @@ import io.github.wandacuda.model.DecoderWeights;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 
-/** A linear module of a block: its weight, which pruning replaces, and its bias where it has one. */
+/**
+ * A linear module of a block: its weight, which pruning replaces, and its bias where it has one.
+ */
 final class Linear implements AutoCloseable {
   private final String module;
   private Weight weight;
@@ -31,8 +33,7 @@ final class Linear implements AutoCloseable {
     if (matrix.rows() != weight.rows() || matrix.columns() != weight.columns()) {
       throw new IllegalArgumentException(
           "%s is %d x %d, not %d x %d"
-              .formatted(
-                  module, weight.rows(), weight.columns(), matrix.rows(), matrix.columns()));
+              .formatted(module, weight.rows(), weight.columns(), matrix.rows(), matrix.columns()));
     }
     weight.close();
     weight = operations.weight(matrix);

@@ -11,8 +11,9 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A LLaMA decoder block: {@code x += o(attention(rope(q(n)), rope(k(n)), v(n)))} with {@code n = norm(x)}, then {@code x
- * += down(silu(gate(m)) * up(m))} with {@code m = norm(x)} (Touvron et al., arXiv 2302.13971, section 2.2).
+ * A LLaMA decoder block: {@code x += o(attention(rope(q(n)), rope(k(n)), v(n)))} with {@code n =
+ * norm(x)}, then {@code x += down(silu(gate(m)) * up(m))} with {@code m = norm(x)} (Touvron et al.,
+ * arXiv 2302.13971, section 2.2).
  */
 final class LlamaBlock implements Block {
   private final Arena arena = Arena.ofShared();

@@ -15,7 +15,10 @@ import java.util.stream.IntStream;
 
 /** A LLaMA over a checkpoint: embedding, blocks, final norm and head. */
 final class LlamaDecoder implements Decoder {
-  /** Rows of logits at a time: a row is as wide as the vocabulary, so a whole sequence's would be gigabytes. */
+  /**
+   * Rows of logits at a time: a row is as wide as the vocabulary, so a whole sequence's would be
+   * gigabytes.
+   */
   private static final int LOGIT_ROWS = 128;
 
   private final LlamaConfig config;
@@ -92,7 +95,10 @@ final class LlamaDecoder implements Decoder {
     return losses;
   }
 
-  /** Returns the head, loaded when first needed. One that the checkpoint lacks is tied to the embedding. */
+  /**
+   * Returns the head, loaded when first needed. One that the checkpoint lacks is tied to the
+   * embedding.
+   */
   private Weight head() {
     if (head == null) {
       String name = weights.has(names.head()) ? names.head() : names.embedding();

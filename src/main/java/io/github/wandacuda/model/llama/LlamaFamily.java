@@ -8,7 +8,9 @@ import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelConfig;
 import java.util.Set;
 
-/** LLaMA, LLaMA-2 and Llama-3 (Touvron et al., arXiv 2302.13971 and 2307.09288; arXiv 2407.21783). */
+/**
+ * LLaMA, LLaMA-2 and Llama-3 (Touvron et al., arXiv 2302.13971 and 2307.09288; arXiv 2407.21783).
+ */
 public final class LlamaFamily implements DecoderFamily {
   private static final Set<String> ARCHITECTURES = Set.of("LlamaForCausalLM", "LlamaModel", "");
 

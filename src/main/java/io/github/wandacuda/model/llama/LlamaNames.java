@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * What a LLaMA's tensors are called: with {@code model.} in front as LlamaForCausalLM saves them, or without as the bare
- * decoder does.
+ * What a LLaMA's tensors are called: with {@code model.} in front as LlamaForCausalLM saves them,
+ * or without as the bare decoder does.
  */
 record LlamaNames(String prefix) {
   static final String WEIGHT = ".weight";

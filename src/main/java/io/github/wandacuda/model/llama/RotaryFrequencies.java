@@ -6,9 +6,9 @@ import io.github.wandacuda.model.ModelConfig;
 import java.util.Optional;
 
 /**
- * The rotary embedding's angle per position for each pair of a head's features (Su et al., arXiv 2104.09864, section
- * 3.2.2), with the scalings that LLaMA models use. Computed in float32 like Hugging Face transformers, since at large
- * positions the rounding shows.
+ * The rotary embedding's angle per position for each pair of a head's features (Su et al., arXiv
+ * 2104.09864, section 3.2.2), with the scalings that LLaMA models use. Computed in float32 like
+ * Hugging Face transformers, since at large positions the rounding shows.
  */
 final class RotaryFrequencies {
   private static final double DEFAULT_THETA = 10_000;
@@ -20,7 +20,8 @@ final class RotaryFrequencies {
   }
 
   /**
-   * Reads {@code rope_theta} and {@code rope_scaling}, or {@code rope_parameters} that newer configs have for both.
+   * Reads {@code rope_theta} and {@code rope_scaling}, or {@code rope_parameters} that newer
+   * configs have for both.
    *
    * @throws InputException for a kind of scaling that is not computed
    */

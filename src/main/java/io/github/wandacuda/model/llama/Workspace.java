@@ -3,7 +3,9 @@ package io.github.wandacuda.model.llama;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
 
-/** The activations inside a block, kept from one batch to the next and grown when a batch is larger. */
+/**
+ * The activations inside a block, kept from one batch to the next and grown when a batch is larger.
+ */
 final class Workspace implements AutoCloseable {
   private final Operations operations;
   private final LlamaConfig config;
@@ -23,7 +25,13 @@ final class Workspace implements AutoCloseable {
 
   /** The activations for one batch of tokens. */
   record Activations(
-      Tensor narrow, Tensor query, Tensor key, Tensor value, Tensor attended, Tensor gate, Tensor up) {}
+      Tensor narrow,
+      Tensor query,
+      Tensor key,
+      Tensor value,
+      Tensor attended,
+      Tensor gate,
+      Tensor up) {}
 
   Activations forTokens(int tokens) {
     if (tokens > capacity) {

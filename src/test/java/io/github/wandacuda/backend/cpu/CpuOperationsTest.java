@@ -8,6 +8,7 @@ import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.Weight;
+import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;

@@ -2,7 +2,7 @@ package io.github.wandacuda.backend.cpu.vector;
 
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.cpu.CpuTensor;
-import io.github.wandacuda.backend.cpu.Workers;
+import io.github.wandacuda.parallel.Workers;
 
 /**
  * One sequence's keys and values in the order in which tiles read them. Keys are the rows of their

@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.cpu.vector;
 
-import io.github.wandacuda.backend.cpu.Workers;
+import io.github.wandacuda.parallel.Workers;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;

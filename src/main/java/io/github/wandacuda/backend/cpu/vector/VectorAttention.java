@@ -3,7 +3,7 @@ package io.github.wandacuda.backend.cpu.vector;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.cpu.CpuTensor;
 import io.github.wandacuda.backend.cpu.ForwardKernels;
-import io.github.wandacuda.backend.cpu.Workers;
+import io.github.wandacuda.parallel.Workers;
 
 /**
  * Attention sequence by sequence: all workers pack its keys and values, then each task takes one

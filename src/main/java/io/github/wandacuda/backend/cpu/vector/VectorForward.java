@@ -3,7 +3,7 @@ package io.github.wandacuda.backend.cpu.vector;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.cpu.CpuTensor;
 import io.github.wandacuda.backend.cpu.ForwardKernels;
-import io.github.wandacuda.backend.cpu.Workers;
+import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.util.Arrays;
 

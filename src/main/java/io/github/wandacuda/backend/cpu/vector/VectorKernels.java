@@ -8,6 +8,6 @@ public final class VectorKernels {
 
   /** Returns the kernels at the machine's widest vectors. */
   public static CpuKernels create() {
-    return new CpuKernels(new VectorSelect(), Lanes.describe() + " vectors");
+    return new CpuKernels(new VectorSelect(), new VectorForward(), Lanes.describe() + " vectors");
   }
 }

@@ -8,7 +8,7 @@ import io.github.wandacuda.backend.cpu.CpuTensor;
 import io.github.wandacuda.backend.cpu.ForwardKernels;
 import io.github.wandacuda.backend.cpu.Samples;
 import io.github.wandacuda.backend.cpu.ScalarForward;
-import io.github.wandacuda.backend.cpu.Workers;
+import io.github.wandacuda.parallel.Workers;
 import java.util.function.Function;
 import jdk.incubator.vector.VectorShape;
 

@@ -1,4 +1,4 @@
-package io.github.wandacuda.backend.cpu;
+package io.github.wandacuda.parallel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
