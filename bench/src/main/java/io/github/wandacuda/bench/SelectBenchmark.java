@@ -28,15 +28,15 @@ import org.openjdk.jmh.annotations.Warmup;
  * LLaMA-7B's modules. The result is checked before it is timed.
  */
 @State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
 @Warmup(iterations = 5, time = 1)
 @Measurement(iterations = 7, time = 1)
 @Fork(
     value = 1,
     jvmArgsAppend = {"--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"})
 public class SelectBenchmark {
-  private static final int TILE_ROWS = 64;
+  private static final int TILE_ROWS = 128;
 
   @Param({"4096x4096", "11008x4096", "4096x11008"})
   private String shape;
@@ -72,7 +72,7 @@ public class SelectBenchmark {
     }
   }
 
-  /** Weights and bytes for each second, beside the time. */
+  /** Weights and bytes a second, beside the calls. */
   @AuxCounters(AuxCounters.Type.OPERATIONS)
   @State(Scope.Thread)
   public static class Rates {
