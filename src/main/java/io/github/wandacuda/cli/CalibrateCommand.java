@@ -21,12 +21,7 @@ import picocli.CommandLine.Option;
     description = "Runs the dense model over text and writes activation statistics.",
     mixinStandardHelpOptions = true)
 final class CalibrateCommand implements Runnable {
-  @Option(
-      names = "--model",
-      paramLabel = "DIR",
-      required = true,
-      description = "A Hugging Face model directory.")
-  private Path model;
+  @Mixin private ModelOption model;
 
   @Option(
       names = "--calibration",
@@ -49,7 +44,7 @@ final class CalibrateCommand implements Runnable {
   @Override
   public void run() {
     long start = System.nanoTime();
-    try (ModelDirectory directory = ModelDirectory.open(model)) {
+    try (ModelDirectory directory = model.open()) {
       CalibrationSamples samples = sampling.draw(calibration, directory);
       try (MemoryWatch memory = new MemoryWatch();
           Backend backend = backends.open(output).backend()) {

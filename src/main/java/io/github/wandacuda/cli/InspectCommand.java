@@ -4,13 +4,11 @@ import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Inspector;
 import io.github.wandacuda.pruning.Inspector.Inspection;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /** Shows what a model directory holds. */
 @Command(
@@ -18,18 +16,13 @@ import picocli.CommandLine.Option;
     description = "Shows what a model directory holds: modules, shapes, dtypes, zeros, patterns.",
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Runnable {
-  @Option(
-      names = "--model",
-      paramLabel = "DIR",
-      required = true,
-      description = "A Hugging Face model directory.")
-  private Path model;
+  @Mixin private ModelOption model;
 
   @Mixin private OutputOptions output;
 
   @Override
   public void run() {
-    try (ModelDirectory directory = ModelDirectory.open(model)) {
+    try (ModelDirectory directory = model.open()) {
       List<Inspection> modules =
           Inspector.inspect(directory, Runtime.getRuntime().availableProcessors());
       long parameters = parameters(directory.checkpoint());

@@ -25,6 +25,8 @@ final class OutputOptions {
   private boolean quiet;
 
   @Option(names = "--verbose", description = "Log more, and show where an error came from.")
+  @SuppressWarnings(
+      "UnusedVariable") // What it does starts before options are parsed: see WandaCuda.
   private boolean verbose;
 
   /** Prints a command's result, as an object or as text for people. */

@@ -27,12 +27,7 @@ import picocli.CommandLine.Option;
 final class PerplexityCommand implements Runnable {
   private static final int DEFAULT_LENGTH = 2048;
 
-  @Option(
-      names = "--model",
-      paramLabel = "DIR",
-      required = true,
-      description = "A Hugging Face model directory.")
-  private Path model;
+  @Mixin private ModelOption model;
 
   @Option(
       names = "--text",
@@ -64,7 +59,7 @@ final class PerplexityCommand implements Runnable {
       throw new UsageException(
           "--sequence-length goes with --text; with --tokens each list is a window");
     }
-    try (ModelDirectory directory = ModelDirectory.open(model)) {
+    try (ModelDirectory directory = model.open()) {
       DecoderFamily family = DecoderFamilies.of(directory.config());
       EvaluationWindows windows = windows(directory, family.shape(directory.config()));
       try (Backend backend = backends.open(output).backend();

@@ -8,6 +8,7 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Sparsity;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
@@ -22,12 +23,7 @@ import picocli.CommandLine.Option;
 final class PruneCommand implements Runnable {
   private static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
 
-  @Option(
-      names = "--model",
-      paramLabel = "DIR",
-      required = true,
-      description = "A Hugging Face model directory.")
-  private Path model;
+  @Mixin private ModelOption model;
 
   @Option(
       names = "--output",
@@ -68,9 +64,8 @@ final class PruneCommand implements Runnable {
     calibrations.check(method);
     checkFiles(method);
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = ModelDirectory.open(model)) {
-      // Choosing modules is cheap and goes wrong often: before text is tokenized.
-      directory.choose(modules.choice());
+        ModelDirectory directory = model.open()) {
+      PruneJob.check(directory, target, modules.choice(), new PruningRules(method, amount));
       Calibration calibration = calibrations.load(method, directory, output);
       PruneRequest request =
           new PruneRequest(

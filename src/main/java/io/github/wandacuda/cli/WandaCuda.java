@@ -59,7 +59,7 @@ final class WandaCuda implements Runnable {
   int run(String[] args) {
     List<String> words = Arrays.asList(args);
     Logging.configure(words.contains("--quiet"), words.contains("--verbose"));
-    Failures failures = new Failures(err, words.contains("--verbose"));
+    ErrorReporter errors = new ErrorReporter(err, words.contains("--verbose"));
     try {
       return new CommandLine(this)
           .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
@@ -67,11 +67,11 @@ final class WandaCuda implements Runnable {
           .setCaseInsensitiveEnumValuesAllowed(true)
           .setAbbreviatedOptionsAllowed(false)
           .setUsageHelpAutoWidth(true)
-          .setParameterExceptionHandler((e, unparsed) -> failures.usage(e))
-          .setExecutionExceptionHandler((e, commandLine, parsed) -> failures.report(e))
+          .setParameterExceptionHandler((e, unparsed) -> errors.usage(e))
+          .setExecutionExceptionHandler((e, commandLine, parsed) -> errors.report(e))
           .execute(args);
     } catch (Error e) {
-      return failures.report(e);
+      return errors.report(e);
     }
   }
 }

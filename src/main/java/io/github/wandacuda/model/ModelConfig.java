@@ -3,6 +3,7 @@ package io.github.wandacuda.model;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.InputException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,7 +20,7 @@ import java.util.Optional;
  */
 public record ModelConfig(Path file, JsonNode root) {
   /** The file's name in a model directory. */
-  public static final String FILE_NAME = "config.json";
+  public static final String FILE_NAME = SideFiles.CONFIG;
 
   private static final JsonMapper MAPPER = JsonMapper.builder().build();
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.WandaException;
@@ -62,7 +63,7 @@ public record Provenance(
     String maskSha256) {
 
   /** The file's name in a pruned directory. */
-  public static final String FILE_NAME = "wanda-cuda.json";
+  public static final String FILE_NAME = SideFiles.MANIFEST;
 
   /** The value of {@code format}. */
   public static final String FORMAT = "wanda-cuda.provenance.v1";

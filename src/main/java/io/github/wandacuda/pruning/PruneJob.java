@@ -7,6 +7,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.parallel.Workers;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,14 +44,27 @@ public final class PruneJob {
   public PruneJob(ModelDirectory model, PruneRequest request) {
     this.model = model;
     this.request = request;
-    OutputDirectory.check(request.output(), model.path());
-    chosen = model.choose(request.choice());
     rules = new PruningRules(request.method(), request.sparsity());
-    chosen.forEach(rules::check);
+    chosen = check(model, request.output(), request.choice(), rules);
     if (request.calibration() instanceof Calibration.FromStatistics statistics) {
       new NormLookup(statistics).check(chosen);
     }
     sideFiles = SideFiles.of(model.checkpoint(), request.output());
+  }
+
+  /**
+   * Checks what can be checked before norms are at hand, which may take long to come.
+   *
+   * @return the modules that would be pruned
+   * @throws io.github.wandacuda.error.UsageException as the constructor does
+   * @throws io.github.wandacuda.error.InputException as the constructor does
+   */
+  public static List<LinearModule> check(
+      ModelDirectory model, Path output, ModuleChoice choice, PruningRules rules) {
+    OutputDirectory.check(output, model.path());
+    List<LinearModule> chosen = model.choose(choice);
+    chosen.forEach(rules::check);
+    return chosen;
   }
 
   /** Returns the modules that will be pruned, in code-point order of their names. */

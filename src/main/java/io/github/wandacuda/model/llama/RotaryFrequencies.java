@@ -110,7 +110,8 @@ final class RotaryFrequencies {
   }
 
   private float angle(int at) {
-    return (at / frequencies.length) * frequencies[at % frequencies.length];
+    int position = at / frequencies.length;
+    return position * frequencies[at % frequencies.length];
   }
 
   int pairs() {

@@ -41,7 +41,7 @@ final class LimitGuess {
       stayReach = adjusted(stayReach, limit - (long) lastLimit);
       moveReach = adjusted(moveReach, limit - moved());
     } else {
-      stayReach = limit >>> 8;
+      stayReach = (long) limit >>> 8;
       moveReach = stayReach;
     }
     known = true;

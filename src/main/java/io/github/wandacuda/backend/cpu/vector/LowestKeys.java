@@ -77,7 +77,7 @@ final class LowestKeys {
     }
     for (int tries = 0; high - low > 1; tries++) {
       if (tries >= TRIES) {
-        long middle = low + (high - low) / 2;
+        long middle = low + ((long) high - low) / 2;
         probe(middle, middle);
       } else if (length <= FEW) {
         probeEach();

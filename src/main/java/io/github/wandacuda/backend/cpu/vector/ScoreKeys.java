@@ -54,7 +54,7 @@ final class ScoreKeys {
     boolean finite =
         switch (dtype) {
           case F32 -> floats(words, keys);
-          case F16 -> halves(words, 0, keys) & halves(words, planes.stride(), keys);
+          case F16 -> halves(words, 0, keys) && halves(words, planes.stride(), keys);
           case BF16 -> brainFloats(words, keys);
         };
     for (int plane = 0; plane < planes.count(); plane++) {

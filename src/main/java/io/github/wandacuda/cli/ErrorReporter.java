@@ -5,14 +5,14 @@ import java.io.PrintStream;
 import picocli.CommandLine.ParameterException;
 
 /** Says in one line what went wrong, with a stack trace only where it was asked for. */
-final class Failures {
+final class ErrorReporter {
   private static final int INTERNAL_ERROR = 1;
   private static final int USAGE = 2;
 
   private final PrintStream err;
   private final boolean verbose;
 
-  Failures(PrintStream err, boolean verbose) {
+  ErrorReporter(PrintStream err, boolean verbose) {
     this.err = err;
     this.verbose = verbose;
   }
