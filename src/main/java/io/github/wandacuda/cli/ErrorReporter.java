@@ -31,7 +31,9 @@ final class ErrorReporter {
       exitCode = known.exitCode();
       print(oneLine(e.getMessage()));
     } else if (e instanceof OutOfMemoryError) {
-      print("out of memory: %s; give Java more with -Xmx".formatted(oneLine(e.getMessage())));
+      print(
+          "out of memory: %s; take fewer or shorter samples, or give the Java heap more with -Xmx"
+              .formatted(oneLine(e.getMessage())));
     } else {
       print("internal error: %s (--verbose shows where)".formatted(oneLine(e.toString())));
     }
