@@ -62,6 +62,11 @@ public interface Selector {
    */
   void countMagnitudes(WeightMatrix source, int upper, long[] counts);
 
+  /** Returns the bytes of one row of a packed mask, see {@link #select}. */
+  static long maskRowBytes(int columns) {
+    return (columns + 7L) / 8;
+  }
+
   /** Returns the number of elements that are +0.0 or -0.0. */
   long countZeros(WeightMatrix source);
 }

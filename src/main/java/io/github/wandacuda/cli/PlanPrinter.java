@@ -1,7 +1,6 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
@@ -34,7 +33,7 @@ final class PlanPrinter {
     object.put("device", backend.device());
     object.put("modules", chosen.stream().map(LinearModule::name).toList());
     object.put("weights", chosen.stream().mapToLong(LinearModule::elements).sum());
-    object.put("bytes_to_write", bytes(model.checkpoint().shards()));
+    object.put("bytes_to_write", model.checkpoint().totalBytes());
     object.put("hidden_state_bytes", states);
     output.result(object, () -> text(object, chosen.size()));
   }
@@ -57,10 +56,6 @@ final class PlanPrinter {
       long tokens = (long) samples.samples().size() * samples.sequenceLength();
       return tokens * decoder.hiddenSize() * Float.BYTES;
     }
-  }
-
-  private static long bytes(List<SafetensorsFile> shards) {
-    return shards.stream().mapToLong(SafetensorsFile::byteSize).sum();
   }
 
   private static String text(Map<String, Object> plan, int modules) {

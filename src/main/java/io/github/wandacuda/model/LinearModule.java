@@ -1,5 +1,6 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
@@ -40,7 +41,7 @@ public record LinearModule(
 
   /** Returns the size of the packed mask in bytes. */
   public long maskBytes() {
-    return rows() * ((columns() + 7L) / 8);
+    return rows() * Selector.maskRowBytes(columns());
   }
 
   /**

@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Wanda block by block (arXiv 2306.11695, section 3, and its code): all samples run through the
@@ -67,7 +68,7 @@ final class CalibratedPass {
 
   /** A module that the forward pass doesn't reach has no norms to be pruned by. */
   private void requireInside(Decoder decoder, List<LinearModule> chosen) {
-    List<String> inside = decoder.linearModules();
+    Set<String> inside = Set.copyOf(decoder.linearModules());
     chosen.stream()
         .filter(module -> !inside.contains(module.name()))
         .findFirst()

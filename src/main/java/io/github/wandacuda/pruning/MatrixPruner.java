@@ -41,7 +41,7 @@ final class MatrixPruner {
   Counts prune(TileSource source, float[] norms, MemorySegment mask) {
     SelectionRule rule = rule(source);
     RowTiles tiles = source.tiles();
-    long maskRowBytes = (source.columns() + 7L) / 8;
+    long maskRowBytes = Selector.maskRowBytes(source.columns());
     LongAdder pruned = new LongAdder();
     LongAdder zeros = new LongAdder();
     workers.run(

@@ -6,7 +6,9 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -19,7 +21,7 @@ final class ModulePruner {
   private final MatrixPruner pruner;
   private final OutputShards shards;
   private final MaskDigest masks;
-  private final List<LinearModule> order;
+  private final Map<String, Integer> places = new HashMap<>();
 
   /**
    * Creates the pruner of a run.
@@ -38,7 +40,7 @@ final class ModulePruner {
     this.clock = clock;
     this.shards = shards;
     this.masks = masks;
-    this.order = order;
+    order.forEach(module -> places.put(module.name(), places.size()));
     pruner = new MatrixPruner(backend.selector(), workers, rules, clock);
   }
 
@@ -56,7 +58,7 @@ final class ModulePruner {
               module, module.shard(), shards.of(module), memory, arena, workers.count(), clock);
       float[] scale = isReached(module, norms) ? norms : null;
       MatrixPruner.Counts counts = pruner.prune(tiles, scale, mask);
-      masks.add(order.indexOf(module), mask);
+      masks.add(places.get(module.name()), mask);
       return new ModuleResult(module, counts.pruned(), counts.zeros(), norms);
     } catch (NonFiniteWeightException e) {
       throw module.problem(

@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Workers;
@@ -89,7 +90,7 @@ final class ModuleVerifier {
       int columns = dense.columns();
       before = new RowBits(dense.dtype(), columns);
       after = new RowBits(dense.dtype(), columns);
-      maskRowBytes = (columns + 7L) / 8;
+      maskRowBytes = Selector.maskRowBytes(columns);
       if (rules.needsThreshold()) {
         groupSize = columns;
         groupCount = columns;

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -125,7 +126,7 @@ public final class PruneJob {
     if (request.calibration() instanceof Calibration.FromSamples samples) {
       return new CalibratedPass(model, backend, samples, clock, progress)
           .run(chosen, pruner).stream()
-              .sorted(Comparator.comparingInt(result -> chosen.indexOf(result.module())))
+              .sorted(Comparator.comparing(result -> result.module().name(), TensorNames.ORDER))
               .toList();
     }
     NormLookup norms =

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -84,7 +85,8 @@ final class ShardVerifier {
   private record Pair(SafetensorsFile dense, SafetensorsFile pruned, TensorInfo tensor) {}
 
   private void verifyUntouched(Map<SafetensorsFile, SafetensorsFile> counterparts) {
-    List<TensorInfo> touched = chosen.stream().map(LinearModule::tensor).toList();
+    Set<TensorInfo> touched =
+        chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
     List<Pair> pairs = new ArrayList<>();
     counterparts.forEach(
         (dense, pruned) ->
@@ -118,6 +120,7 @@ final class ShardVerifier {
   }
 
   private String verifyChosen(Map<SafetensorsFile, SafetensorsFile> counterparts, Path directory) {
+    // The masks come in their order, so that none is spilled.
     try (MaskDigest masks = new MaskDigest(chosen.size(), directory)) {
       for (int index = 0; index < chosen.size(); index++) {
         LinearModule module = chosen.get(index);

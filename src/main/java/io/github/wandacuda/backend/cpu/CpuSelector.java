@@ -130,7 +130,7 @@ public final class CpuSelector implements Selector {
   }
 
   private static int maskBytes(WeightMatrix matrix) {
-    return Math.ceilDiv(matrix.columns(), Byte.SIZE);
+    return Math.toIntExact(Selector.maskRowBytes(matrix.columns()));
   }
 
   private static void checkShapes(
