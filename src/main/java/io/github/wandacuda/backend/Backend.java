@@ -1,5 +1,8 @@
 package io.github.wandacuda.backend;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
 /** A device that is open for work: it selects weights and runs a decoder's operations. */
 public interface Backend extends AutoCloseable {
   /** Returns the backend's name, as {@code --backend} takes it. */
@@ -7,6 +10,20 @@ public interface Backend extends AutoCloseable {
 
   /** Returns the device's name, for people. */
   String device();
+
+  /**
+   * Returns how many bytes of a weight a call of {@link #selector()} should be given: enough that
+   * the cost of a call doesn't show, few enough that calls overlap.
+   */
+  long tileBytes();
+
+  /**
+   * Allocates host memory that the device reads and writes fastest. Any other memory works too.
+   *
+   * @param bytes 0 or more
+   * @param arena gives the memory back when it is closed, which is to be before the backend is
+   */
+  MemorySegment hostMemory(long bytes, Arena arena);
 
   /** Returns how many calls of {@link #selector()} should be under way at once. */
   int concurrency();

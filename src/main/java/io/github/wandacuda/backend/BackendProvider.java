@@ -12,7 +12,10 @@ public interface BackendProvider {
    */
   int order();
 
-  /** Returns all of the backend's devices, those that can't be used included. Never throws. */
+  /**
+   * Returns all of the backend's devices in the order of their indices, those that can't be used
+   * included; where there is none, one entry that says why. Never throws.
+   */
   List<DeviceDescription> devices();
 
   /**

@@ -1,14 +1,16 @@
 package io.github.wandacuda.backend;
 
 import io.github.wandacuda.error.BackendUnavailableException;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
-/** Finds the backends that are on the class path and opens one of their devices. */
+/** Finds the backends that are on the class path and opens their devices. */
 public final class Backends {
-  /** The name that stands for the first backend with a usable device. */
+  /** The name that stands for the first backend with a device that it prefers. */
   public static final String AUTO = "auto";
 
   private Backends() {}
@@ -39,57 +41,126 @@ public final class Backends {
    */
   public static Choice open(String name, int device, int threads) {
     List<BackendProvider> providers = providers();
-    return name.equals(AUTO)
-        ? openFirst(providers, device, threads)
-        : openNamed(providers, name, device, threads);
-  }
-
-  private static Choice openNamed(
-      List<BackendProvider> providers, String name, int device, int threads) {
-    BackendProvider provider =
-        providers.stream()
-            .filter(candidate -> candidate.name().equals(name))
-            .findFirst()
-            .orElseThrow(
-                () ->
-                    new BackendUnavailableException(
-                        "no backend is called %s; this build has %s"
-                            .formatted(name, names(providers))));
-    DeviceDescription description = describe(provider, device);
-    if (!description.usable()) {
-      throw new BackendUnavailableException(
-          "%s device %d (%s) can't be used: %s"
-              .formatted(name, device, description.name(), description.reason()));
+    if (name.equals(AUTO)) {
+      return openFirst(
+          providers, candidate -> candidate.index() == device, "device " + device, threads);
     }
-    return new Choice(provider.open(device, threads), "asked for");
-  }
-
-  private static Choice openFirst(List<BackendProvider> providers, int device, int threads) {
-    StringBuilder passed = new StringBuilder();
-    for (BackendProvider provider : providers) {
-      for (DeviceDescription description : provider.devices()) {
-        if (description.usable() && description.index() == device) {
-          String reason =
-              passed.isEmpty() ? "the first usable backend" : "passed over" + passed.toString();
-          return new Choice(provider.open(device, threads), reason);
-        }
-        passed.append(" %s (%s)".formatted(provider.name(), description.reason()));
-      }
-    }
-    throw new BackendUnavailableException(
-        "no backend has a usable device %d; this build has %s".formatted(device, names(providers)));
-  }
-
-  private static DeviceDescription describe(BackendProvider provider, int device) {
+    BackendProvider provider = named(providers, name);
     List<DeviceDescription> devices = provider.devices();
+    if (device >= devices.size()) {
+      throw new BackendUnavailableException(name + " has no " + missing(device, devices));
+    }
+    return open(provider, List.of(devices.get(device)), "asked for", threads);
+  }
+
+  /**
+   * Opens all usable devices of a backend as one, which deals the selection out over them. The
+   * first one that the backend prefers also runs the forward half.
+   *
+   * @param name a backend's name, or {@link #AUTO}
+   * @param threads CPU threads to use, 1 or more
+   * @throws BackendUnavailableException if there is no such backend, or it has no usable device
+   */
+  public static Choice openAll(String name, int threads) {
+    List<BackendProvider> providers = providers();
+    if (name.equals(AUTO)) {
+      return openFirst(providers, candidate -> true, "device", threads);
+    }
+    BackendProvider provider = named(providers, name);
+    List<DeviceDescription> devices = provider.devices();
+    List<DeviceDescription> usable = usable(devices);
+    // Without a usable one, the first says what is missing.
+    return open(provider, usable.isEmpty() ? devices.subList(0, 1) : usable, "asked for", threads);
+  }
+
+  /** Returns the usable devices, those first that are preferred. */
+  static List<DeviceDescription> usable(List<DeviceDescription> devices) {
     return devices.stream()
-        .filter(candidate -> candidate.index() == device)
+        .filter(DeviceDescription::usable)
+        .sorted(Comparator.comparing(device -> !device.preferred()))
+        .toList();
+  }
+
+  private static BackendProvider named(List<BackendProvider> providers, String name) {
+    return providers.stream()
+        .filter(candidate -> candidate.name().equals(name))
         .findFirst()
         .orElseThrow(
             () ->
                 new BackendUnavailableException(
-                    "%s has no device %d; it has %d, counted from 0"
-                        .formatted(provider.name(), device, devices.size())));
+                    "no backend is called %s; this build has %s"
+                        .formatted(name, names(providers))));
+  }
+
+  /** Opens what {@code wanted} holds for, in the first backend that has and prefers any of it. */
+  private static Choice openFirst(
+      List<BackendProvider> providers,
+      Predicate<DeviceDescription> wanted,
+      String what,
+      int threads) {
+    List<String> passed = new ArrayList<>();
+    for (BackendProvider provider : providers) {
+      List<DeviceDescription> devices = provider.devices();
+      List<DeviceDescription> taken =
+          devices.stream()
+              .filter(wanted.and(DeviceDescription::usable).and(DeviceDescription::preferred))
+              .toList();
+      if (!taken.isEmpty()) {
+        String reason =
+            passed.isEmpty()
+                ? "the first usable backend"
+                : "passed over " + String.join(", ", passed);
+        return open(provider, taken, reason, threads);
+      }
+      passed.add("%s (%s)".formatted(provider.name(), whyNot(devices)));
+    }
+    throw new BackendUnavailableException(
+        "no backend has a usable %s: %s".formatted(what, String.join(", ", passed)));
+  }
+
+  private static String whyNot(List<DeviceDescription> devices) {
+    return devices.stream()
+        .filter(device -> !device.usable())
+        .map(DeviceDescription::reason)
+        .findFirst()
+        .orElse(
+            devices.stream().anyMatch(device -> !device.preferred())
+                ? "no GPU"
+                : "it has " + numbers(devices));
+  }
+
+  private static Choice open(
+      BackendProvider provider, List<DeviceDescription> devices, String reason, int threads) {
+    List<Backend> opened = new ArrayList<>();
+    try {
+      for (DeviceDescription device : devices) {
+        opened.add(open(provider, device, threads));
+      }
+    } catch (RuntimeException e) {
+      opened.forEach(Backend::close);
+      throw e;
+    }
+    return new Choice(opened.size() == 1 ? opened.get(0) : new DeviceGroup(opened), reason);
+  }
+
+  private static Backend open(BackendProvider provider, DeviceDescription device, int threads) {
+    if (!device.usable()) {
+      throw new BackendUnavailableException(
+          "%s device %d (%s) can't be used: %s"
+              .formatted(provider.name(), device.index(), device.name(), device.reason()));
+    }
+    return provider.open(device.index(), threads);
+  }
+
+  /** Says what is missing: a device of that number, or, where none can be used, any at all. */
+  private static String missing(int device, List<DeviceDescription> devices) {
+    return devices.stream().anyMatch(DeviceDescription::usable)
+        ? "device %d: it has %s".formatted(device, numbers(devices))
+        : "usable device: " + devices.get(0).reason();
+  }
+
+  private static String numbers(List<DeviceDescription> devices) {
+    return devices.size() == 1 ? "one, device 0" : "devices 0 to %d".formatted(devices.size() - 1);
   }
 
   private static String names(List<BackendProvider> providers) {

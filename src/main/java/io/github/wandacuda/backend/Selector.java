@@ -30,12 +30,12 @@ public interface Selector {
    *     itself, but not overlap it otherwise
    * @param mask where the packed mask goes, rows * ceil(columns / 8) bytes: one bit a column, 0 =
    *     pruned by this call, 1 = kept, least significant bit first, each row padded with 0; or null
-   * @return the number of elements that the rule picked, those that were zero before included
+   * @return how many elements the rule picked, and how many of the result are zero
    * @throws NonFiniteWeightException if a weight is NaN or infinite; the destination's content is
    *     then undefined
    * @throws IllegalArgumentException if shapes, types, norms or rule don't fit each other
    */
-  long select(
+  Selection select(
       WeightMatrix source,
       float[] norms,
       SelectionRule rule,

@@ -17,6 +17,9 @@ public interface Tensor extends AutoCloseable {
    */
   Tensor rows(int from, int count);
 
+  /** Returns whether an element of this tensor is an element of {@code other} too. */
+  boolean overlaps(Tensor other);
+
   /** Gives the memory back. */
   @Override
   void close();

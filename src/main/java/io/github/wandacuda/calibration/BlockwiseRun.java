@@ -2,6 +2,7 @@ package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.InputObserver;
@@ -54,6 +55,7 @@ public final class BlockwiseRun implements AutoCloseable {
 
   private void forEachBatch(BatchWork work) {
     for (int from = 0; from < samples.size(); from += batchSamples) {
+      CancelledException.throwIfInterrupted();
       int count = Math.min(batchSamples, samples.size() - from);
       work.run(from, count, hidden.rows(0, count * sequenceLength));
     }

@@ -35,7 +35,10 @@ final class BackendOptions {
 
   /** Opens the backend. */
   Backends.Choice open(OutputOptions output) {
-    Backends.Choice choice = Backends.open(backend, deviceNumber(), threads());
+    Backends.Choice choice =
+        device.equals(ALL)
+            ? Backends.openAll(backend, threads())
+            : Backends.open(backend, deviceNumber(), threads());
     if (backend.equals(Backends.AUTO)) {
       output.say(
           "backend %s, %s: %s"
@@ -44,14 +47,7 @@ final class BackendOptions {
     return choice;
   }
 
-  /**
-   * Of several devices no backend deals work out yet, so all of them are the first, where there is
-   * one only.
-   */
   private int deviceNumber() {
-    if (device.equals(ALL)) {
-      return 0;
-    }
     try {
       int number = Integer.parseInt(device);
       if (number >= 0) {

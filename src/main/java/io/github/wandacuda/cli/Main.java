@@ -16,8 +16,10 @@ public final class Main {
     Locale.setDefault(Locale.ROOT);
     PrintStream out =
         new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
+    Cancellation cancellation = Cancellation.ofCurrentThread();
     int exitCode = new WandaCuda(out, System.err).run(args);
     out.flush();
+    cancellation.workIsDone();
     System.exit(exitCode);
   }
 }

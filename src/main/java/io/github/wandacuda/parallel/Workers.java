@@ -1,5 +1,6 @@
 package io.github.wandacuda.parallel;
 
+import io.github.wandacuda.error.CancelledException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -24,6 +25,8 @@ public final class Workers implements AutoCloseable {
      */
     void run(int worker, int task);
   }
+
+  private static final int CALLER = 0;
 
   private final int count;
   private final List<Thread> threads = new ArrayList<>();
@@ -61,13 +64,15 @@ public final class Workers implements AutoCloseable {
    * as it becomes free. What the tasks wrote is visible to the caller afterwards.
    *
    * @throws IllegalStateException if the workers are closed or already at work
+   * @throws CancelledException if the calling thread is interrupted, whatever a task made of it;
+   *     tasks under way are finished
    * @throws RuntimeException what the first failing task threw, as it is; tasks that nobody had
    *     begun by then are left out. An {@link Error} likewise
    */
   public void run(int tasks, Body body) {
     Job job = new Job(tasks, body);
     publish(job);
-    job.work(0);
+    job.work(CALLER);
     retire(job);
     job.rethrow();
   }
@@ -201,6 +206,9 @@ public final class Workers implements AutoCloseable {
           if (failure.get() != null) {
             return;
           }
+          if (worker == CALLER) {
+            CancelledException.throwIfInterrupted();
+          }
           body.run(worker, task);
         }
       } catch (RuntimeException | Error e) {
@@ -211,6 +219,8 @@ public final class Workers implements AutoCloseable {
     void rethrow() {
       Throwable thrown = failure.get();
       if (thrown instanceof RuntimeException e) {
+        // An interrupt closes the file that the caller was writing to, under the others too.
+        CancelledException.throwIfInterrupted();
         throw e;
       }
       if (thrown instanceof Error e) {

@@ -4,7 +4,6 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
-import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicIntegerArray;
@@ -47,9 +46,9 @@ public final class Inspector {
     LongAdder zeros = new LongAdder();
     AtomicIntegerArray broken = new AtomicIntegerArray(PATTERNS.size());
     int count = workers.count();
-    try (Arena arena = Arena.ofShared()) {
+    try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(count))) {
       TileSource source =
-          new ModuleTiles(module, module.shard(), null, null, arena, count, new PhaseClock(count));
+          new ModuleTiles(module, module.shard(), null, null, buffers, new PhaseClock(count));
       workers.run(
           source.tiles().count(),
           (worker, tile) -> zeros.add(inspect(source.read(worker, tile), broken)));

@@ -1,6 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.NonFiniteWeightException;
+import io.github.wandacuda.backend.Selection;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.parallel.Workers;
@@ -54,8 +55,12 @@ final class MatrixPruner {
               mask == null ? null : mask.asSlice(first * maskRowBytes, rows * maskRowBytes);
           long start = System.nanoTime();
           FiniteWeights.locate(
-              first, () -> pruned.add(selector.select(weights, norms, rule, weights, tileMask)));
-          zeros.add(selector.countZeros(weights));
+              first,
+              () -> {
+                Selection selection = selector.select(weights, norms, rule, weights, tileMask);
+                pruned.add(selection.pruned());
+                zeros.add(selection.zeros());
+              });
           clock.addSelect(System.nanoTime() - start);
           source.write(worker, tile);
         });

@@ -13,10 +13,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Prunes modules out of the mapped source into the output's shards. */
-final class ModulePruner {
+final class ModulePruner implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ModulePruner.class);
 
-  private final Workers workers;
+  private final TileBuffers buffers;
   private final PhaseClock clock;
   private final MatrixPruner pruner;
   private final OutputShards shards;
@@ -36,7 +36,7 @@ final class ModulePruner {
       OutputShards shards,
       MaskDigest masks,
       PhaseClock clock) {
-    this.workers = workers;
+    buffers = new TileBuffers(TileMemory.of(backend));
     this.clock = clock;
     this.shards = shards;
     this.masks = masks;
@@ -54,8 +54,7 @@ final class ModulePruner {
     try (Arena arena = Arena.ofShared()) {
       MemorySegment mask = arena.allocate(module.maskBytes());
       ModuleTiles tiles =
-          new ModuleTiles(
-              module, module.shard(), shards.of(module), memory, arena, workers.count(), clock);
+          new ModuleTiles(module, module.shard(), shards.of(module), memory, buffers, clock);
       float[] scale = isReached(module, norms) ? norms : null;
       MatrixPruner.Counts counts = pruner.prune(tiles, scale, mask);
       masks.add(places.get(module.name()), mask);
@@ -65,6 +64,11 @@ final class ModulePruner {
           "expected finite weights, found %s at row %d, column %d"
               .formatted(e.value(), e.row(), e.column()));
     }
+  }
+
+  @Override
+  public void close() {
+    buffers.close();
   }
 
   /**

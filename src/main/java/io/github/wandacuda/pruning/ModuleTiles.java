@@ -5,7 +5,6 @@ import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -13,8 +12,6 @@ import java.lang.foreign.MemorySegment;
  * never reads the mapping itself, which a file that shrinks would turn into a crash.
  */
 final class ModuleTiles implements TileSource {
-  private static final long ALIGNMENT = 64;
-
   private final LinearModule module;
   private final SafetensorsFile file;
   private final ShardWriter writer;
@@ -23,7 +20,7 @@ final class ModuleTiles implements TileSource {
   private final DType dtype;
   private final long rowBytes;
   private final MemorySegment whole;
-  private final MemorySegment[] buffers;
+  private final TileBuffers buffers;
 
   /**
    * Prepares a module's tiles.
@@ -31,28 +28,32 @@ final class ModuleTiles implements TileSource {
    * @param file the file to read, the module's own or one that is laid out like it
    * @param writer takes changed tiles, or null if there won't be any
    * @param whole memory that is to hold the whole weight, or null for one buffer a worker
-   * @param arena owns the buffers
+   * @param buffers the workers' buffers, which these tiles have to themselves until they are done
    */
   ModuleTiles(
       LinearModule module,
       SafetensorsFile file,
       ShardWriter writer,
       MemorySegment whole,
-      Arena arena,
-      int workers,
+      TileBuffers buffers,
       PhaseClock clock) {
     this.module = module;
     this.file = file;
     this.writer = writer;
     this.whole = whole;
+    this.buffers = buffers;
     this.clock = clock;
     dtype = module.tensor().type().orElseThrow();
     rowBytes = (long) module.columns() * dtype.bytes();
     tiles =
-        RowTiles.of(module.rows(), module.columns(), dtype.bytes(), !module.transposed(), workers);
-    buffers = new MemorySegment[whole == null ? workers : 0];
-    for (int worker = 0; worker < buffers.length; worker++) {
-      buffers[worker] = arena.allocate(tiles.tileRows() * rowBytes, ALIGNMENT);
+        RowTiles.of(
+            module.rows(),
+            rowBytes,
+            !module.transposed(),
+            buffers.memory().tileBytes(),
+            buffers.memory().workers());
+    if (whole == null) {
+      buffers.reserve(tiles.tileRows() * rowBytes);
     }
   }
 
@@ -87,7 +88,7 @@ final class ModuleTiles implements TileSource {
   private MemorySegment bytes(int worker, int tile) {
     long size = tiles.rowsOf(tile) * rowBytes;
     return whole == null
-        ? buffers[worker].asSlice(0, size)
+        ? buffers.of(worker, size)
         : whole.asSlice(tiles.firstRow(tile) * rowBytes, size);
   }
 }

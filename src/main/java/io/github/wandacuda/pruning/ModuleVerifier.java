@@ -5,7 +5,6 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.LongAdder;
@@ -34,9 +33,11 @@ final class ModuleVerifier {
   /** Checks all rows and fills the packed mask. */
   void verify(Workers workers, MemorySegment mask) {
     LongAdder zeros = new LongAdder();
-    try (Arena arena = Arena.ofShared()) {
-      TileSource before = tiles(module.shard(), arena, workers.count());
-      TileSource after = tiles(pruned, arena, workers.count());
+    TileMemory memory = TileMemory.inCache(workers.count());
+    try (TileBuffers denseRows = new TileBuffers(memory);
+        TileBuffers prunedRows = new TileBuffers(memory)) {
+      TileSource before = tiles(module.shard(), denseRows);
+      TileSource after = tiles(pruned, prunedRows);
       RowTiles tiles = before.tiles();
       workers.run(
           tiles.count(),
@@ -58,8 +59,9 @@ final class ModuleVerifier {
     }
   }
 
-  private TileSource tiles(SafetensorsFile file, Arena arena, int workers) {
-    return new ModuleTiles(module, file, null, null, arena, workers, new PhaseClock(workers));
+  private TileSource tiles(SafetensorsFile file, TileBuffers buffers) {
+    return new ModuleTiles(
+        module, file, null, null, buffers, new PhaseClock(buffers.memory().workers()));
   }
 
   private void requireZeros(String where, long expected, long found) {

@@ -114,8 +114,11 @@ public final class PruneJob {
       Set<TensorInfo> pruned =
           chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
       shards.copyUntouched(pruned, workers, clock);
-      ModulePruner pruner = new ModulePruner(backend, workers, rules, chosen, shards, masks, clock);
-      List<ModuleResult> results = prune(backend, pruner, clock, progress);
+      List<ModuleResult> results;
+      try (ModulePruner pruner =
+          new ModulePruner(backend, workers, rules, chosen, shards, masks, clock)) {
+        results = prune(backend, pruner, clock, progress);
+      }
       shards.finish();
       return new PruneResult(results, masks.hex(), clock.seconds());
     }

@@ -67,7 +67,10 @@ public final class Pruner implements AutoCloseable {
   private long prune(Method method, WeightMatrix weight, float[] norms, Sparsity sparsity) {
     PruningRules rules = new PruningRules(method, sparsity);
     return new MatrixPruner(backend.selector(), workers, rules, new PhaseClock(workers.count()))
-        .prune(new MatrixTiles(weight, RowTiles.of(weight, workers.count())), norms, null)
+        .prune(
+            new MatrixTiles(weight, RowTiles.of(weight, backend.tileBytes(), workers.count())),
+            norms,
+            null)
         .pruned();
   }
 

@@ -3,33 +3,34 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.tensor.WeightMatrix;
 
 /**
- * How a matrix is cut into tiles of whole rows: small enough that a tile stays in a core's cache
- * between its steps and that all workers get some, large enough that the cost of a tile doesn't
- * show.
+ * How a matrix is cut into tiles of whole rows: of the size that suits the backend, but small
+ * enough that all workers get some.
  *
  * @param rows rows of the matrix
  * @param tileRows rows of every tile but perhaps the last
  */
 record RowTiles(int rows, int tileRows) {
-  private static final long TILE_BYTES = 256 << 10;
   private static final int TILES_PER_WORKER = 4;
 
   /**
    * Cuts a matrix whose rows lie one after the other; one whose rows are interleaved stays whole.
+   *
+   * @param tileBytes what a backend likes to be given, see {@link
+   *     io.github.wandacuda.backend.Backend#tileBytes}
    */
-  static RowTiles of(int rows, int columns, int elementBytes, boolean dense, int workers) {
+  static RowTiles of(int rows, long rowBytes, boolean dense, long tileBytes, int workers) {
     if (!dense) {
       return new RowTiles(rows, Math.max(1, rows));
     }
-    long bySize = TILE_BYTES / Math.max(1, (long) columns * elementBytes);
+    long bySize = tileBytes / Math.max(1, rowBytes);
     long byShare = rows / ((long) TILES_PER_WORKER * workers);
     return new RowTiles(rows, Math.toIntExact(Math.max(1, Math.min(bySize, byShare))));
   }
 
   /** Cuts a matrix that lies in memory. */
-  static RowTiles of(WeightMatrix matrix, int workers) {
-    return of(
-        matrix.rows(), matrix.columns(), matrix.dtype().bytes(), matrix.hasDenseRows(), workers);
+  static RowTiles of(WeightMatrix matrix, long tileBytes, int workers) {
+    long rowBytes = (long) matrix.columns() * matrix.dtype().bytes();
+    return of(matrix.rows(), rowBytes, matrix.hasDenseRows(), tileBytes, workers);
   }
 
   int count() {

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.OutputException;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CyclicBarrier;
@@ -154,6 +156,22 @@ class WorkersTest {
           });
       assertThat(Thread.interrupted()).isTrue();
       assertThat(done).hasValue(1);
+    }
+  }
+
+  @Test
+  void whatAnInterruptBroughtAboutIsACancellation() {
+    try (Workers workers = new Workers(1)) {
+      assertThatThrownBy(
+              () ->
+                  workers.run(
+                      1,
+                      (worker, task) -> {
+                        Thread.currentThread().interrupt();
+                        throw new OutputException("the channel was closed");
+                      }))
+          .isInstanceOf(CancelledException.class);
+      assertThat(Thread.interrupted()).isTrue();
     }
   }
 

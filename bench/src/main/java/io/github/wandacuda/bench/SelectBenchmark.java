@@ -109,7 +109,8 @@ public class SelectBenchmark {
     int rows = Math.min(TILE_ROWS, source.rows() - first);
     return backend
         .selector()
-        .select(source.rows(first, rows), norms, rule, destination.rows(first, rows), null);
+        .select(source.rows(first, rows), norms, rule, destination.rows(first, rows), null)
+        .pruned();
   }
 
   /** Frees the data. */

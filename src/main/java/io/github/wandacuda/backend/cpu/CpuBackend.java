@@ -4,11 +4,15 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.parallel.Workers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 
 /** The processor that this JVM runs on. */
 public final class CpuBackend implements Backend {
   /** The backend's name, as {@code --backend} takes it. */
   static final String NAME = "cpu";
+
+  private static final long CACHE_LINE = 64;
 
   private final String device;
   private final Workers workers;
@@ -37,6 +41,17 @@ public final class CpuBackend implements Backend {
   @Override
   public String device() {
     return device;
+  }
+
+  /** A tile of 256 KiB stays in a core's cache between its steps. */
+  @Override
+  public long tileBytes() {
+    return 256 << 10;
+  }
+
+  @Override
+  public MemorySegment hostMemory(long bytes, Arena arena) {
+    return arena.allocate(bytes, CACHE_LINE);
   }
 
   @Override

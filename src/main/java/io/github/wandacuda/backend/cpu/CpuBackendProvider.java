@@ -36,7 +36,7 @@ public final class CpuBackendProvider implements BackendProvider {
   public List<DeviceDescription> devices() {
     int threads = Runtime.getRuntime().availableProcessors();
     String how = "%d threads, %s".formatted(threads, KernelChoice.choose().description());
-    return List.of(new DeviceDescription(0, model(), true, how));
+    return List.of(new DeviceDescription(0, model(), true, true, how));
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.ColumnSquares;
+import io.github.wandacuda.backend.OperationShapes;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.parallel.Workers;
 
@@ -21,8 +22,8 @@ final class CpuColumnSquares implements ColumnSquares {
 
   @Override
   public void add(Tensor x) {
-    CpuTensor matrix = Shapes.own(x);
-    Shapes.same("columns", sums.length, matrix.columns());
+    CpuTensor matrix = CpuTensor.own(x);
+    OperationShapes.columnSquares(sums.length, matrix);
     workers.runRanges(
         sums.length,
         COLUMNS_PER_TASK,

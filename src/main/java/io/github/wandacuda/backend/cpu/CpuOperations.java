@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.ColumnSquares;
+import io.github.wandacuda.backend.OperationShapes;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.Weight;
@@ -44,24 +45,16 @@ public final class CpuOperations implements Operations {
 
   @Override
   public void upload(MemorySegment source, Tensor destination) {
-    CpuTensor to = Shapes.own(destination);
-    checkHost(source, to);
+    CpuTensor to = CpuTensor.own(destination);
+    OperationShapes.host(source.byteSize(), to);
     MemorySegment.copy(source, FLOAT, 0, to.data(), to.at(0), to.elements());
   }
 
   @Override
   public void download(Tensor source, MemorySegment destination) {
-    CpuTensor from = Shapes.own(source);
-    checkHost(destination, from);
+    CpuTensor from = CpuTensor.own(source);
+    OperationShapes.host(destination.byteSize(), from);
     MemorySegment.copy(from.data(), from.at(0), destination, FLOAT, 0, from.elements());
-  }
-
-  private static void checkHost(MemorySegment host, CpuTensor tensor) {
-    long needed = (long) tensor.elements() * Float.BYTES;
-    if (host.byteSize() < needed) {
-      throw new IllegalArgumentException(
-          "host memory: expected %d bytes, found %d".formatted(needed, host.byteSize()));
-    }
   }
 
   @Override
@@ -79,9 +72,8 @@ public final class CpuOperations implements Operations {
   @Override
   public void embed(Weight table, int[] tokens, Tensor out) {
     WeightMatrix source = matrix(table);
-    CpuTensor to = Shapes.own(out);
-    Shapes.size("result", to, tokens.length, source.columns());
-    Shapes.indices("token", tokens, source.rows());
+    CpuTensor to = CpuTensor.own(out);
+    OperationShapes.embed(table, tokens, to);
     workers.runRanges(
         to.rows(),
         rowsPerTask(to),
@@ -95,11 +87,10 @@ public final class CpuOperations implements Operations {
 
   @Override
   public void rmsNorm(Tensor x, Tensor gain, float epsilon, Tensor out) {
-    CpuTensor input = Shapes.own(x);
-    CpuTensor gains = Shapes.own(gain);
-    CpuTensor result = Shapes.own(out);
-    Shapes.size("gain", gains, 1, input.columns());
-    Shapes.size("result", result, input.rows(), input.columns());
+    CpuTensor input = CpuTensor.own(x);
+    CpuTensor gains = CpuTensor.own(gain);
+    CpuTensor result = CpuTensor.own(out);
+    OperationShapes.rmsNorm(input, gains, result);
     workers.runRanges(
         input.rows(),
         rowsPerTask(input),
@@ -108,34 +99,20 @@ public final class CpuOperations implements Operations {
 
   @Override
   public void linear(Tensor x, Weight w, Tensor bias, Tensor out) {
-    CpuTensor input = Shapes.own(x);
+    CpuTensor input = CpuTensor.own(x);
     WeightMatrix weight = matrix(w);
-    CpuTensor biases = bias == null ? null : Shapes.own(bias);
-    CpuTensor result = Shapes.own(out);
-    Shapes.same("input features", weight.columns(), input.columns());
-    Shapes.size("result", result, input.rows(), weight.rows());
-    Shapes.apart("input", input, result);
-    if (biases != null) {
-      Shapes.size("bias", biases, 1, weight.rows());
-    }
+    CpuTensor biases = bias == null ? null : CpuTensor.own(bias);
+    CpuTensor result = CpuTensor.own(out);
+    OperationShapes.linear(input, w, biases, result);
     kernels.linear(input, weight, biases, result, workers);
   }
 
   @Override
   public void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
-    CpuTensor input = Shapes.own(x);
-    CpuTensor cosines = Shapes.own(cos);
-    CpuTensor sines = Shapes.own(sin);
-    if (headSize < 2 || headSize % 2 != 0 || input.columns() % headSize != 0) {
-      throw new IllegalArgumentException(
-          "heads of %d features in %d columns".formatted(headSize, input.columns()));
-    }
-    if (cosines.rows() == 0 || input.rows() % cosines.rows() != 0) {
-      throw new IllegalArgumentException(
-          "%d tokens in sequences of %d".formatted(input.rows(), cosines.rows()));
-    }
-    Shapes.same("columns of cos", headSize / 2, cosines.columns());
-    Shapes.size("sin", sines, cosines.rows(), cosines.columns());
+    CpuTensor input = CpuTensor.own(x);
+    CpuTensor cosines = CpuTensor.own(cos);
+    CpuTensor sines = CpuTensor.own(sin);
+    OperationShapes.rotate(input, headSize, cosines, sines);
     workers.runRanges(
         input.rows(),
         rowsPerTask(input),
@@ -144,34 +121,20 @@ public final class CpuOperations implements Operations {
 
   @Override
   public void attention(Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor out) {
-    CpuTensor queries = Shapes.own(q);
-    CpuTensor keys = Shapes.own(k);
-    CpuTensor values = Shapes.own(v);
-    CpuTensor result = Shapes.own(out);
-    int tokens = queries.rows();
-    if (tokens % shape.sequenceLength() != 0) {
-      throw new IllegalArgumentException(
-          "%d tokens in sequences of %d".formatted(tokens, shape.sequenceLength()));
-    }
-    int features = Math.multiplyExact(shape.heads(), shape.headSize());
-    int shared = shape.keyValueHeads() * shape.headSize();
-    Shapes.same("columns of q", features, queries.columns());
-    Shapes.size("k", keys, tokens, shared);
-    Shapes.size("v", values, tokens, shared);
-    Shapes.size("result", result, tokens, features);
-    Shapes.apart("q", queries, result);
-    Shapes.apart("k", keys, result);
-    Shapes.apart("v", values, result);
+    CpuTensor queries = CpuTensor.own(q);
+    CpuTensor keys = CpuTensor.own(k);
+    CpuTensor values = CpuTensor.own(v);
+    CpuTensor result = CpuTensor.own(out);
+    OperationShapes.attention(queries, keys, values, shape, result);
     kernels.attention(queries, keys, values, shape, result, workers);
   }
 
   @Override
   public void siluMultiply(Tensor gate, Tensor up, Tensor out) {
-    CpuTensor gates = Shapes.own(gate);
-    CpuTensor ups = Shapes.own(up);
-    CpuTensor result = Shapes.own(out);
-    Shapes.size("up", ups, gates.rows(), gates.columns());
-    Shapes.size("result", result, gates.rows(), gates.columns());
+    CpuTensor gates = CpuTensor.own(gate);
+    CpuTensor ups = CpuTensor.own(up);
+    CpuTensor result = CpuTensor.own(out);
+    OperationShapes.siluMultiply(gates, ups, result);
     workers.runRanges(
         gates.rows(),
         rowsPerTask(gates),
@@ -180,9 +143,9 @@ public final class CpuOperations implements Operations {
 
   @Override
   public void add(Tensor x, Tensor y) {
-    CpuTensor sum = Shapes.own(x);
-    CpuTensor addend = Shapes.own(y);
-    Shapes.size("y", addend, sum.rows(), sum.columns());
+    CpuTensor sum = CpuTensor.own(x);
+    CpuTensor addend = CpuTensor.own(y);
+    OperationShapes.add(sum, addend);
     workers.runRanges(
         sum.rows(), rowsPerTask(sum), (worker, from, to) -> kernels.add(sum, addend, from, to));
   }
@@ -194,9 +157,8 @@ public final class CpuOperations implements Operations {
 
   @Override
   public double[] crossEntropy(Tensor logits, int[] targets) {
-    CpuTensor input = Shapes.own(logits);
-    Shapes.same("targets", input.rows(), targets.length);
-    Shapes.indices("target", targets, input.columns());
+    CpuTensor input = CpuTensor.own(logits);
+    OperationShapes.crossEntropy(input, targets);
     double[] losses = new double[targets.length];
     workers.run(
         losses.length,

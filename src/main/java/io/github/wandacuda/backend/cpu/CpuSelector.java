@@ -1,15 +1,14 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.NonFiniteWeightException;
+import io.github.wandacuda.backend.Selection;
+import io.github.wandacuda.backend.SelectionArguments;
 import io.github.wandacuda.backend.SelectionRule;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -28,22 +27,22 @@ public final class CpuSelector implements Selector {
   }
 
   @Override
-  public long select(
+  public Selection select(
       WeightMatrix source,
       float[] norms,
       SelectionRule rule,
       WeightMatrix destination,
       MemorySegment mask) {
-    checkShapes(source, destination, mask);
-    checkRule(rule, source.columns());
-    float[] checked = checkedNorms(norms, source.columns());
+    SelectionArguments.check(source, rule, destination, mask);
+    float[] checked = SelectionArguments.norms(norms, source.columns());
     if (source.elements() == 0) {
-      return 0;
+      return new Selection(0, 0);
     }
     RowPruner pruner = kernels.pruner(source.dtype(), source.columns(), checked, rule);
     RowPanel panel = RowPanel.of(source, destination);
     long[] kept = new long[Math.ceilDiv(source.columns(), Long.SIZE)];
     long picked = 0;
+    long zeros = 0;
     for (int first = 0; first < source.rows(); first += panel.capacity()) {
       int count = Math.min(panel.capacity(), source.rows() - first);
       panel.read(source, first, count);
@@ -53,18 +52,19 @@ public final class CpuSelector implements Selector {
           throw nonFinite(source, panel.row(r), first + r);
         }
         picked += inRow;
+        zeros += kernels.countZeros(source.dtype(), panel.row(r), source.columns());
         if (mask != null) {
           writeKept(kept, maskBytes(source), mask, first + r);
         }
       }
       panel.write(destination, first, count);
     }
-    return picked;
+    return new Selection(picked, zeros);
   }
 
   @Override
   public void countMagnitudes(WeightMatrix source, long[] counts) {
-    checkLength(counts, UPPER_BINS);
+    SelectionArguments.checkBins(counts, UPPER_BINS);
     forEachRow(
         source,
         (words, row) -> {
@@ -78,7 +78,7 @@ public final class CpuSelector implements Selector {
   @Override
   public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
     Objects.checkIndex(upper, UPPER_BINS);
-    checkLength(counts, LOWER_BINS);
+    SelectionArguments.checkBins(counts, LOWER_BINS);
     forEachRow(
         source,
         (words, row) ->
@@ -131,65 +131,5 @@ public final class CpuSelector implements Selector {
 
   private static int maskBytes(WeightMatrix matrix) {
     return Math.toIntExact(Selector.maskRowBytes(matrix.columns()));
-  }
-
-  private static void checkShapes(
-      WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
-    if (source.dtype() != destination.dtype()
-        || source.rows() != destination.rows()
-        || source.columns() != destination.columns()) {
-      throw new IllegalArgumentException(
-          "source is %d x %d %s, destination %d x %d %s"
-              .formatted(
-                  source.rows(),
-                  source.columns(),
-                  source.dtype(),
-                  destination.rows(),
-                  destination.columns(),
-                  destination.dtype()));
-    }
-    long needed = (long) source.rows() * maskBytes(source);
-    if (mask != null && mask.byteSize() < needed) {
-      throw new IllegalArgumentException(
-          "the mask needs %d bytes, its memory has %d".formatted(needed, mask.byteSize()));
-    }
-  }
-
-  private static void checkRule(SelectionRule rule, int columns) {
-    if (rule instanceof LowestPerRow row && row.count() > columns) {
-      throw new IllegalArgumentException(
-          "%d of a row's %d columns can't be pruned".formatted(row.count(), columns));
-    }
-    if (rule instanceof LowestPerGroup group && columns % group.size() != 0) {
-      throw new IllegalArgumentException(
-          "%d columns are no multiple of the pattern's %d".formatted(columns, group.size()));
-    }
-    Objects.requireNonNull(rule, "rule");
-  }
-
-  /** Returns a copy of the norms without -0.0, or ones, which leave magnitudes as they are. */
-  private static float[] checkedNorms(float[] norms, int columns) {
-    float[] checked = new float[columns];
-    if (norms == null) {
-      Arrays.fill(checked, 1.0f);
-      return checked;
-    }
-    if (norms.length != columns) {
-      throw new IllegalArgumentException(
-          "%d norms for %d columns".formatted(norms.length, columns));
-    }
-    for (int c = 0; c < columns; c++) {
-      if (!(norms[c] >= 0 && norms[c] <= Float.MAX_VALUE)) {
-        throw new IllegalArgumentException("norm %d is %s".formatted(c, norms[c]));
-      }
-      checked[c] = norms[c] + 0.0f;
-    }
-    return checked;
-  }
-
-  private static void checkLength(long[] counts, int bins) {
-    if (counts.length != bins) {
-      throw new IllegalArgumentException("%d counts for %d bins".formatted(counts.length, bins));
-    }
   }
 }

@@ -38,6 +38,18 @@ public final class CpuTensor implements Tensor {
     return new CpuTensor(new float[rows * columns], 0, rows, columns, true);
   }
 
+  /**
+   * Returns the tensor as the one that this backend made.
+   *
+   * @throws IllegalArgumentException if another one made it
+   */
+  static CpuTensor own(Tensor tensor) {
+    if (tensor instanceof CpuTensor own) {
+      return own;
+    }
+    throw new IllegalArgumentException("a tensor of another backend");
+  }
+
   @Override
   public int rows() {
     return rows;
@@ -72,12 +84,13 @@ public final class CpuTensor implements Tensor {
     return rows * columns;
   }
 
-  /** Returns whether an element of this tensor is an element of {@code other} too. */
+  @Override
   @SuppressWarnings("ReferenceEquality") // the same array, not an equal one
-  boolean overlaps(CpuTensor other) {
-    return data() == other.data()
-        && offset < other.offset + other.elements()
-        && other.offset < offset + elements();
+  public boolean overlaps(Tensor other) {
+    return other instanceof CpuTensor own
+        && data() == own.data()
+        && offset < own.offset + own.elements()
+        && own.offset < offset + elements();
   }
 
   @Override

@@ -2,7 +2,8 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.backend.cpu.vector.ShapedKernels;
-import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdk.incubator.vector.VectorShape;
 
@@ -23,8 +24,8 @@ enum AllKernels {
     return new CpuSelector(kernels);
   }
 
-  static List<Selector> selectors() {
-    return Stream.of(values()).map(AllKernels::selector).toList();
+  static Map<String, Selector> selectors() {
+    return Stream.of(values()).collect(Collectors.toMap(AllKernels::name, AllKernels::selector));
   }
 
   private static SelectKernels vector(VectorShape shape) {

@@ -221,6 +221,11 @@ class CpuOperationsTest {
           }
 
           @Override
+          public boolean overlaps(Tensor other) {
+            return false;
+          }
+
+          @Override
           public void close() {}
         };
     refused(() -> operations.add(foreign, foreign), "a tensor of another backend");

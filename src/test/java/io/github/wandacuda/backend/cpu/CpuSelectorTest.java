@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.backend.Selection;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
 import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
@@ -10,6 +11,8 @@ import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.testing.selection.PlacedMatrix;
+import io.github.wandacuda.testing.selection.Values;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -171,7 +174,7 @@ class CpuSelectorTest {
           List.of(new LowestPerRow(0), new LowestPerGroup(2, 4), new AtMost(1))) {
         float[] norms = new float[empty.columns()];
         MemorySegment mask = Arena.ofAuto().allocate(0);
-        assertThat(selector.select(empty, norms, rule, empty, mask)).isZero();
+        assertThat(selector.select(empty, norms, rule, empty, mask)).isEqualTo(new Selection(0, 0));
       }
       assertThat(selector.countZeros(empty)).isZero();
     }

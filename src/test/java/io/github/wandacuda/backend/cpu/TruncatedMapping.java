@@ -48,7 +48,7 @@ final class TruncatedMapping {
 
   private static long select(Selector selector, WeightMatrix source, WeightMatrix destination) {
     LowestPerRow rule = new LowestPerRow(source.columns() / 2);
-    return selector.select(source, null, rule, destination, null);
+    return selector.select(source, null, rule, destination, null).pruned();
   }
 
   private static void shrinkUnder(String name, Function<WeightMatrix, Long> call)

@@ -1,7 +1,8 @@
-package io.github.wandacuda.backend.cpu;
+package io.github.wandacuda.testing.selection;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.backend.Selection;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.tensor.DType;
@@ -18,7 +19,8 @@ import java.lang.foreign.ValueLayout;
  * @param norms the columns' norms, or null
  * @param rule what is pruned
  */
-record SelectCase(DType dtype, int[][] bits, int columns, float[] norms, SelectionRule rule) {
+public record SelectCase(
+    DType dtype, int[][] bits, int columns, float[] norms, SelectionRule rule) {
   private static final byte UNTOUCHED = 0x33;
   private static final int AFTER_MASK = 3;
 
@@ -26,7 +28,8 @@ record SelectCase(DType dtype, int[][] bits, int columns, float[] norms, Selecti
    * Checks what a selector writes, with and without a mask, to another matrix and to the source
    * itself, and that doing so again changes nothing.
    */
-  void check(String name, Selector selector, PlacedMatrix.Layout from, PlacedMatrix.Layout to) {
+  public void check(
+      String name, Selector selector, PlacedMatrix.Layout from, PlacedMatrix.Layout to) {
     boolean[][] picked = SelectOracle.picked(dtype, bits, norms, rule);
     PlacedMatrix source = matrix(from).filled(bits);
     byte[] sourceBytes = source.bytes();
@@ -35,14 +38,16 @@ record SelectCase(DType dtype, int[][] bits, int columns, float[] norms, Selecti
     byte[] expected = cleared(destination.copy().filled(bits), picked);
     MemorySegment mask = Arena.ofAuto().allocate(maskBytes() + AFTER_MASK);
     mask.fill(UNTOUCHED);
-    long count = selector.select(source.view(), norms, rule, destination.view(), mask);
-    assertThat(count).as(name).isEqualTo(count(picked));
+    Selection count = selector.select(source.view(), norms, rule, destination.view(), mask);
+    assertThat(count.pruned()).as(name).isEqualTo(count(picked));
+    assertThat(count.zeros()).as(name).isEqualTo(selector.countZeros(destination.view()));
     assertThat(destination.bytes()).as(name).isEqualTo(expected);
     assertThat(mask.toArray(ValueLayout.JAVA_BYTE)).as(name).isEqualTo(packed(picked));
     assertThat(source.bytes()).as(name + ": the source").isEqualTo(sourceBytes);
 
-    long again = selector.select(destination.view(), norms, rule, destination.view(), mask);
-    assertThat(again).as(name + ": again").isGreaterThanOrEqualTo(count);
+    Selection again = selector.select(destination.view(), norms, rule, destination.view(), mask);
+    assertThat(again.pruned()).as(name + ": again").isGreaterThanOrEqualTo(count.pruned());
+    assertThat(again.zeros()).as(name + ": again").isEqualTo(count.zeros());
     assertThat(destination.bytes()).as(name + ": again").isEqualTo(expected);
 
     byte[] expectedInPlace = cleared(source.copy(), picked);

@@ -1,4 +1,4 @@
-package io.github.wandacuda.backend.cpu;
+package io.github.wandacuda.testing.selection;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
@@ -12,11 +12,11 @@ import java.util.stream.IntStream;
  * Selection once more, for tests: in double arithmetic, which holds the product of two floats
  * exactly, and with a stable sort, which keeps equal scores in column order.
  */
-final class SelectOracle {
+public final class SelectOracle {
   private SelectOracle() {}
 
   /** Returns an element's magnitude from its bits. */
-  static double magnitude(DType dtype, int bits) {
+  public static double magnitude(DType dtype, int bits) {
     return switch (dtype) {
       case F32 -> Math.abs((double) Float.intBitsToFloat(bits));
       case BF16 -> Math.abs((double) Float.intBitsToFloat(bits << 16));

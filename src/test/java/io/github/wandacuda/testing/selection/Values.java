@@ -1,10 +1,10 @@
-package io.github.wandacuda.backend.cpu;
+package io.github.wandacuda.testing.selection;
 
 import io.github.wandacuda.tensor.DType;
 import java.util.random.RandomGenerator;
 
 /** Kinds of weights, as bits of finite elements of any type. */
-enum Values {
+public enum Values {
   GAUSSIAN,
   SCALED_ROWS,
   FEW,
@@ -17,7 +17,7 @@ enum Values {
 
   private static final float[] CHOICE = {0.25f, -0.25f, 0.5f, -0.5f, 1};
 
-  int[][] matrix(RandomGenerator random, DType dtype, int rows, int columns) {
+  public int[][] matrix(RandomGenerator random, DType dtype, int rows, int columns) {
     int[][] bits = new int[rows][columns];
     for (int[] row : bits) {
       double scale = this == SCALED_ROWS ? Math.exp(3 * random.nextGaussian()) : 0.02;
@@ -45,7 +45,7 @@ enum Values {
   }
 
   /** Returns the bits of the element next to a value, or of the largest one. */
-  static int bits(DType dtype, double value) {
+  public static int bits(DType dtype, double value) {
     float rounded = (float) value;
     return switch (dtype) {
       case F32 -> Float.floatToRawIntBits(rounded);
@@ -58,12 +58,12 @@ enum Values {
   }
 
   /** Returns the bits of infinity. */
-  static int infinity(DType dtype) {
+  public static int infinity(DType dtype) {
     return largest(dtype) + 1;
   }
 
   /** Returns the bits of the sign alone. */
-  static int sign(DType dtype) {
+  public static int sign(DType dtype) {
     return 1 << (dtype.bytes() * Byte.SIZE - 1);
   }
 

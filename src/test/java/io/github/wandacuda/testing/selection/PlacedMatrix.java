@@ -1,4 +1,4 @@
-package io.github.wandacuda.backend.cpu;
+package io.github.wandacuda.testing.selection;
 
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -14,7 +14,7 @@ import java.util.Arrays;
  * @param memory all of the memory
  * @param view the matrix in it
  */
-record PlacedMatrix(MemorySegment memory, WeightMatrix view) {
+public record PlacedMatrix(MemorySegment memory, WeightMatrix view) {
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT =
@@ -24,7 +24,7 @@ record PlacedMatrix(MemorySegment memory, WeightMatrix view) {
   private static final byte NOBODYS = 0x5a;
 
   /** Ways in which a matrix may lie in memory. */
-  enum Layout {
+  public enum Layout {
     DENSE,
     WIDE_ROWS,
     TRANSPOSED,
@@ -48,7 +48,7 @@ record PlacedMatrix(MemorySegment memory, WeightMatrix view) {
     }
   }
 
-  static PlacedMatrix of(Layout layout, DType dtype, int rows, int columns) {
+  public static PlacedMatrix of(Layout layout, DType dtype, int rows, int columns) {
     long rowStride = layout.rowStride(columns);
     long columnStride = layout.columnStride(rows);
     long elements = (rows + 1L) * rowStride + (columns + 1L) * columnStride;
@@ -59,7 +59,7 @@ record PlacedMatrix(MemorySegment memory, WeightMatrix view) {
         memory, new WeightMatrix(data, dtype, rows, columns, rowStride, columnStride));
   }
 
-  PlacedMatrix filled(int[][] bits) {
+  public PlacedMatrix filled(int[][] bits) {
     for (int r = 0; r < view.rows(); r++) {
       for (int c = 0; c < view.columns(); c++) {
         set(r, c, bits[r][c]);
@@ -68,7 +68,7 @@ record PlacedMatrix(MemorySegment memory, WeightMatrix view) {
     return this;
   }
 
-  void set(int row, int column, int bits) {
+  public void set(int row, int column, int bits) {
     long at = view.byteOffset(row, column);
     if (view.dtype() == DType.F32) {
       view.data().set(INT, at, bits);
@@ -77,12 +77,12 @@ record PlacedMatrix(MemorySegment memory, WeightMatrix view) {
     }
   }
 
-  byte[] bytes() {
+  public byte[] bytes() {
     return memory.toArray(ValueLayout.JAVA_BYTE);
   }
 
   /** Returns a matrix of the same layout with the same content. */
-  PlacedMatrix copy() {
+  public PlacedMatrix copy() {
     MemorySegment copied = Arena.ofAuto().allocate(memory.byteSize(), 8).copyFrom(memory);
     MemorySegment data = copied.asSlice(BEFORE, view.data().byteSize());
     return new PlacedMatrix(

@@ -1,4 +1,4 @@
-package io.github.wandacuda.backend.cpu;
+package io.github.wandacuda.testing.selection;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -16,7 +16,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /** Just enough of the safetensors format to read the repository's own test data. */
-final class TensorFiles {
+public final class TensorFiles {
   /**
    * A tensor.
    *
@@ -24,16 +24,16 @@ final class TensorFiles {
    * @param shape its dimensions
    * @param data its bytes
    */
-  record Stored(String dtype, int[] shape, MemorySegment data) {
+  public record Stored(String dtype, int[] shape, MemorySegment data) {
     WeightMatrix matrix() {
       return WeightMatrix.of(data, DType.of(dtype).orElseThrow(), shape[0], shape[1]);
     }
 
-    float[] floats() {
+    public float[] floats() {
       return data.toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     }
 
-    byte[] bytes() {
+    public byte[] bytes() {
       return data.toArray(ValueLayout.JAVA_BYTE);
     }
   }
@@ -41,7 +41,7 @@ final class TensorFiles {
   private TensorFiles() {}
 
   /** Returns all tensors of a directory's files, or of one file, by name. */
-  static Map<String, Stored> read(Path path) {
+  public static Map<String, Stored> read(Path path) {
     Map<String, Stored> tensors = new TreeMap<>();
     try {
       if (!Files.isDirectory(path)) {

@@ -1,9 +1,9 @@
-package io.github.wandacuda.backend.cpu;
+package io.github.wandacuda.testing.selection;
 
 import java.util.random.RandomGenerator;
 
 /** Kinds of input norms. */
-enum Norms {
+public enum Norms {
   NONE,
   LOGNORMAL,
   FEW,
@@ -11,7 +11,7 @@ enum Norms {
   OVERFLOWING,
   SUBNORMAL;
 
-  float[] vector(RandomGenerator random, int columns) {
+  public float[] vector(RandomGenerator random, int columns) {
     if (this == NONE) {
       return null;
     }

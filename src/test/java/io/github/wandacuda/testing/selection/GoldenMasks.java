@@ -1,7 +1,8 @@
-package io.github.wandacuda.backend.cpu;
+package io.github.wandacuda.testing.selection;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.backend.Selection;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -18,7 +19,7 @@ import java.util.TreeMap;
  * @param weights each linear module's weight, [out, in]
  * @param masks each module's packed mask
  */
-record GoldenMasks(Map<String, WeightMatrix> weights, Map<String, byte[]> masks) {
+public record GoldenMasks(Map<String, WeightMatrix> weights, Map<String, byte[]> masks) {
   private static final String MASK = ".mask";
 
   /**
@@ -26,7 +27,7 @@ record GoldenMasks(Map<String, WeightMatrix> weights, Map<String, byte[]> masks)
    *
    * @param transposed whether the model stores its weights as [in, out]
    */
-  static GoldenMasks read(Path model, Path masks, boolean transposed) {
+  public static GoldenMasks read(Path model, Path masks, boolean transposed) {
     Map<String, TensorFiles.Stored> tensors = TensorFiles.read(model);
     Map<String, WeightMatrix> weights = new TreeMap<>();
     Map<String, byte[]> bytes = new TreeMap<>();
@@ -42,14 +43,14 @@ record GoldenMasks(Map<String, WeightMatrix> weights, Map<String, byte[]> masks)
   }
 
   /** What is asked for each module. */
-  interface Request {
+  public interface Request {
     float[] norms(String module);
 
     SelectionRule rule(Selector selector, WeightMatrix weight);
   }
 
   /** Checks that the selector picks the same elements of every module, and zeroes just those. */
-  void check(Selector selector, Request request) {
+  public void check(Selector selector, Request request) {
     assertThat(masks).isNotEmpty();
     masks.forEach(
         (module, expected) -> {
@@ -61,12 +62,14 @@ record GoldenMasks(Map<String, WeightMatrix> weights, Map<String, byte[]> masks)
                   weight.rows(),
                   weight.columns());
           MemorySegment mask = Arena.ofAuto().allocate(expected.length);
-          long picked =
+          Selection selection =
               selector.select(
                   weight, request.norms(module), request.rule(selector, weight), pruned, mask);
+          long picked = selection.pruned();
           assertThat(mask.toArray(ValueLayout.JAVA_BYTE)).as(module).isEqualTo(expected);
           assertThat(picked).as(module).isEqualTo(zeros(expected, weight));
-          assertThat(selector.countZeros(pruned))
+          assertThat(selector.countZeros(pruned)).as(module).isEqualTo(selection.zeros());
+          assertThat(selection.zeros())
               .as(module)
               .isBetween(picked, picked + selector.countZeros(weight));
         });

@@ -1,0 +1,138 @@
+package io.github.wandacuda.backend;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/**
+ * Several devices of one backend that share the selection: each call goes to the device with the
+ * fewest calls under way. The forward half runs on the first one alone, since each decoder block
+ * needs the one before it.
+ */
+final class DeviceGroup implements Backend {
+  private final List<Member> members;
+  private final Selector selector = new SharedSelector();
+
+  /**
+   * Puts open devices together.
+   *
+   * @param backends the devices, one or more, closed with the group
+   */
+  DeviceGroup(List<Backend> backends) {
+    members = backends.stream().map(Member::new).toList();
+  }
+
+  private static final class Member {
+    private final Backend backend;
+    private final AtomicInteger calls = new AtomicInteger();
+
+    Member(Backend backend) {
+      this.backend = backend;
+    }
+  }
+
+  private Backend first() {
+    return members.get(0).backend;
+  }
+
+  @Override
+  public String name() {
+    return first().name();
+  }
+
+  @Override
+  public String device() {
+    return members.stream()
+        .map(member -> member.backend.device())
+        .collect(Collectors.joining(" + "));
+  }
+
+  @Override
+  public long tileBytes() {
+    return members.stream().mapToLong(member -> member.backend.tileBytes()).min().orElseThrow();
+  }
+
+  @Override
+  public MemorySegment hostMemory(long bytes, Arena arena) {
+    return first().hostMemory(bytes, arena);
+  }
+
+  @Override
+  public int concurrency() {
+    return members.stream().mapToInt(member -> member.backend.concurrency()).sum();
+  }
+
+  @Override
+  public Selector selector() {
+    return selector;
+  }
+
+  @Override
+  public Operations operations() {
+    return first().operations();
+  }
+
+  @Override
+  public void close() {
+    members.forEach(member -> member.backend.close());
+  }
+
+  private <T> T onLeastBusy(Function<Selector, T> call) {
+    Member member = takeLeastBusy();
+    try {
+      return call.apply(member.backend.selector());
+    } finally {
+      member.calls.decrementAndGet();
+    }
+  }
+
+  private synchronized Member takeLeastBusy() {
+    Member least = members.get(0);
+    for (Member member : members) {
+      if (member.calls.get() < least.calls.get()) {
+        least = member;
+      }
+    }
+    least.calls.incrementAndGet();
+    return least;
+  }
+
+  private final class SharedSelector implements Selector {
+    @Override
+    public Selection select(
+        WeightMatrix source,
+        float[] norms,
+        SelectionRule rule,
+        WeightMatrix destination,
+        MemorySegment mask) {
+      return onLeastBusy(device -> device.select(source, norms, rule, destination, mask));
+    }
+
+    @Override
+    public void countMagnitudes(WeightMatrix source, long[] counts) {
+      onLeastBusy(
+          device -> {
+            device.countMagnitudes(source, counts);
+            return counts;
+          });
+    }
+
+    @Override
+    public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
+      onLeastBusy(
+          device -> {
+            device.countMagnitudes(source, upper, counts);
+            return counts;
+          });
+    }
+
+    @Override
+    public long countZeros(WeightMatrix source) {
+      return onLeastBusy(device -> device.countZeros(source));
+    }
+  }
+}

@@ -1,0 +1,48 @@
+package io.github.wandacuda.cli;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Gives the work time to clean up when the process is told to end (SIGINT, SIGTERM): an unfinished
+ * output is removed and devices are let go of.
+ */
+final class Cancellation {
+  /** Longer than a batch of tokens or a tile takes; who is in a hurry sends SIGKILL. */
+  private static final long PATIENCE_SECONDS = 20;
+
+  private static final Logger LOG = LoggerFactory.getLogger(Cancellation.class);
+
+  private final CountDownLatch done = new CountDownLatch(1);
+
+  private Cancellation() {}
+
+  /** Interrupts the current thread when the process ends before {@link #workIsDone}. */
+  static Cancellation ofCurrentThread() {
+    Cancellation cancellation = new Cancellation();
+    Thread worker = Thread.currentThread();
+    Runtime.getRuntime()
+        .addShutdownHook(new Thread(() -> cancellation.cancel(worker), "wanda-cuda-cancel"));
+    return cancellation;
+  }
+
+  private void cancel(Thread worker) {
+    if (done.getCount() == 0) {
+      return;
+    }
+    worker.interrupt();
+    try {
+      boolean cleaned = done.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      LOG.debug("cleaned up before the end: {}", cleaned);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Says that there is nothing left to clean up. */
+  void workIsDone() {
+    done.countDown();
+  }
+}
