@@ -1,0 +1,102 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.backend.NonFiniteWeightException;
+import io.github.wandacuda.backend.Selection;
+import io.github.wandacuda.backend.SelectionArguments;
+import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import java.util.function.Function;
+
+/**
+ * Selection on a GPU. Every call has a {@link SelectionSlot} to itself: a queue with room for a
+ * tile on the device. So while one call's kernel runs, another's tile comes in and a third one's
+ * goes out, as long as several threads call.
+ */
+final class GpuSelector implements Selector, AutoCloseable {
+  /** The lowest bin of the magnitudes' upper bits that holds infinities and NaNs. */
+  private static final int NON_FINITE_BIN = 0x7f80;
+
+  private final SlotPool pool;
+
+  GpuSelector(GpuDevice device, PinnedMemory pinned, long tileBytes) {
+    pool = new SlotPool(device, pinned, tileBytes);
+  }
+
+  @Override
+  public Selection select(
+      WeightMatrix source,
+      float[] norms,
+      SelectionRule rule,
+      WeightMatrix destination,
+      MemorySegment mask) {
+    SelectionArguments.check(source, rule, destination, mask);
+    float[] checked = SelectionArguments.norms(norms, source.columns());
+    if (source.elements() == 0) {
+      return new Selection(0, 0);
+    }
+    return withSlot(source, 0, slot -> slot.select(source, checked, rule, destination, mask));
+  }
+
+  @Override
+  public void countMagnitudes(WeightMatrix source, long[] counts) {
+    SelectionArguments.checkBins(counts, UPPER_BINS);
+    if (source.elements() == 0) {
+      return;
+    }
+    long[] found = withSlot(source, UPPER_BINS, slot -> slot.countUpper(source));
+    for (int bin = NON_FINITE_BIN; bin < UPPER_BINS; bin++) {
+      if (found[bin] != 0) {
+        throw withSlot(source, 0, slot -> slot.firstNonFinite(source));
+      }
+    }
+    add(found, counts);
+  }
+
+  @Override
+  public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
+    Objects.checkIndex(upper, UPPER_BINS);
+    SelectionArguments.checkBins(counts, LOWER_BINS);
+    if (source.elements() > 0) {
+      add(withSlot(source, LOWER_BINS, slot -> slot.countLower(source, upper)), counts);
+    }
+  }
+
+  private static void add(long[] found, long[] counts) {
+    for (int bin = 0; bin < counts.length; bin++) {
+      counts[bin] += found[bin];
+    }
+  }
+
+  @Override
+  public long countZeros(WeightMatrix source) {
+    return source.elements() == 0 ? 0 : withSlot(source, 0, slot -> slot.countZeros(source));
+  }
+
+  /** A call that fails for its weights leaves its slot in order; any other failure may not. */
+  private <T> T withSlot(WeightMatrix source, int bins, Function<SelectionSlot, T> work) {
+    SelectionSlot slot = pool.take(source, bins);
+    boolean inOrder = false;
+    try {
+      T result = work.apply(slot);
+      inOrder = true;
+      return result;
+    } catch (NonFiniteWeightException e) {
+      inOrder = true;
+      throw e;
+    } finally {
+      if (inOrder) {
+        pool.giveBack(slot);
+      } else {
+        pool.drop(slot);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    pool.close();
+  }
+}

@@ -1,0 +1,104 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.tensor.DType;
+import java.util.Objects;
+
+/** A row-major float32 matrix in a device's memory, or a range of another one's rows. */
+@SuppressWarnings(
+    "ReferenceEquality") // two tensors share memory if it is the same, not an equal one
+final class GpuTensor implements Tensor {
+  private final DeviceQueue queue;
+  private final DeviceBuffer buffer;
+  private final int firstRow;
+  private final int rows;
+  private final int columns;
+  private final GpuTensor owner;
+  private boolean closed;
+
+  private GpuTensor(
+      DeviceQueue queue,
+      DeviceBuffer buffer,
+      int firstRow,
+      int rows,
+      int columns,
+      GpuTensor owner) {
+    this.queue = queue;
+    this.buffer = buffer;
+    this.firstRow = firstRow;
+    this.rows = rows;
+    this.columns = columns;
+    this.owner = owner == null ? this : owner;
+  }
+
+  /**
+   * Makes a tensor whose content is undefined.
+   *
+   * @param queue where all work on it is queued
+   */
+  static GpuTensor allocate(GpuDevice device, DeviceQueue queue, int rows, int columns) {
+    if (rows < 0 || columns < 0) {
+      throw new IllegalArgumentException("a tensor of %d x %d".formatted(rows, columns));
+    }
+    long bytes = (long) rows * columns * Float.BYTES;
+    return new GpuTensor(queue, device.allocate(Math.max(1, bytes)), 0, rows, columns, null);
+  }
+
+  /**
+   * Returns the tensor as one that a GPU backend made.
+   *
+   * @throws IllegalArgumentException if another one made it
+   */
+  static GpuTensor own(Tensor tensor) {
+    if (tensor instanceof GpuTensor own) {
+      return own;
+    }
+    throw new IllegalArgumentException("a tensor of another backend");
+  }
+
+  /** Returns the elements. */
+  DeviceMatrix matrix() {
+    if (owner.closed) {
+      throw new IllegalStateException("the tensor is closed");
+    }
+    DevicePointer start = buffer.at((long) firstRow * columns * Float.BYTES);
+    return new DeviceMatrix(start, DType.F32, rows, columns, columns);
+  }
+
+  @Override
+  public int rows() {
+    return rows;
+  }
+
+  @Override
+  public int columns() {
+    return columns;
+  }
+
+  long bytes() {
+    return (long) rows * columns * Float.BYTES;
+  }
+
+  @Override
+  public GpuTensor rows(int from, int count) {
+    Objects.checkFromIndexSize(from, count, rows);
+    return new GpuTensor(queue, buffer, firstRow + from, count, columns, owner);
+  }
+
+  @Override
+  public boolean overlaps(Tensor other) {
+    return other instanceof GpuTensor own
+        && owner == own.owner
+        && firstRow < own.firstRow + own.rows
+        && own.firstRow < firstRow + rows;
+  }
+
+  @Override
+  public void close() {
+    if (owner == this && !closed) {
+      closed = true;
+      queue.settle();
+      buffer.close();
+    }
+  }
+}

@@ -1,0 +1,108 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+
+/**
+ * A slot's room on the device: rows of weights, and what goes with them. Where the device is short
+ * of memory, the room is for fewer rows.
+ */
+final class SlotMemory implements AutoCloseable {
+  private final DeviceQueue queue;
+
+  /** Less than was asked for once there wasn't room for so many. */
+  private long tileBytes;
+
+  private final GrowingBuffer weights;
+  private final GrowingBuffer norms;
+  private final GrowingBuffer masks;
+  private final GrowingBuffer reports;
+  private final GrowingBuffer counts;
+
+  SlotMemory(GpuDevice device, DeviceQueue queue, long tileBytes) {
+    this.queue = queue;
+    this.tileBytes = Math.min(tileBytes, device.largestBuffer());
+    weights = new GrowingBuffer(device, queue);
+    norms = new GrowingBuffer(device, queue);
+    masks = new GrowingBuffer(device, queue);
+    reports = new GrowingBuffer(device, queue);
+    counts = new GrowingBuffer(device, queue);
+  }
+
+  /**
+   * Room for rows.
+   *
+   * @param rows how many rows fit
+   * @param pitch bytes from a row of weights to the next
+   * @param counts room for counts, or null
+   */
+  record Tile(
+      int rows,
+      long pitch,
+      DevicePointer weights,
+      DevicePointer norms,
+      DevicePointer masks,
+      DevicePointer reports,
+      DevicePointer counts) {
+
+    /** Returns the weights of the first {@code count} rows. */
+    DeviceMatrix matrix(WeightMatrix like, int count) {
+      return new DeviceMatrix(
+          weights, like.dtype(), count, like.columns(), pitch / like.dtype().bytes());
+    }
+  }
+
+  /**
+   * Makes room for a tile of a matrix, for one row at the least, and for counts.
+   *
+   * @param bins how many counts, or 0
+   * @throws DeviceMemoryException if there isn't room for one row
+   */
+  Tile tileOf(WeightMatrix matrix, int bins) {
+    long rowBytes = (long) matrix.columns() * matrix.dtype().bytes();
+    long pitch = roundUp(rowBytes, PruningKernels.ROW_ALIGNMENT);
+    int rows = Math.clamp(tileBytes / pitch, 1, matrix.rows());
+    while (true) {
+      try {
+        return allocate(rows, pitch, matrix.columns(), bins);
+      } catch (DeviceMemoryException e) {
+        if (rows == 1) {
+          throw e;
+        }
+        rows /= 2;
+        tileBytes = rows * pitch;
+        queue.finish();
+        // Else weights that did fit would keep out what has to go with them.
+        close();
+      }
+    }
+  }
+
+  private Tile allocate(int rows, long pitch, int columns, int bins) {
+    return new Tile(
+        rows,
+        pitch,
+        weights.atLeast(rows * pitch),
+        norms.atLeast((long) columns * Float.BYTES),
+        masks.atLeast(rows * maskPitch(columns)),
+        reports.atLeast((long) rows * PruningKernels.REPORT_INTS * Integer.BYTES),
+        bins == 0 ? null : counts.atLeast((long) bins * Integer.BYTES));
+  }
+
+  /** Returns the bytes from a row of a mask to the next. */
+  static long maskPitch(int columns) {
+    return roundUp(columns, Integer.SIZE) / Byte.SIZE;
+  }
+
+  private static long roundUp(long value, int multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+  }
+
+  @Override
+  public void close() {
+    weights.close();
+    norms.close();
+    masks.close();
+    reports.close();
+    counts.close();
+  }
+}

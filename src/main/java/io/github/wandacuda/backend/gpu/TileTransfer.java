@@ -1,0 +1,69 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Moves rows of weights between host and device: directly where they lie side by side in pinned
+ * memory, else by way of a buffer of its own that does.
+ */
+final class TileTransfer implements AutoCloseable {
+  private final DeviceQueue queue;
+  private final PinnedMemory pinned;
+  private final Staging staging;
+
+  TileTransfer(DeviceQueue queue, PinnedMemory pinned) {
+    this.queue = queue;
+    this.pinned = pinned;
+    staging = new Staging(pinned);
+  }
+
+  /** Queues the way to the device; the weights stay as they are until the queue is finished. */
+  void upload(WeightMatrix from, DeviceMatrix to) {
+    long rowBytes = rowBytes(from);
+    if (isDirect(from)) {
+      queue.upload(from.data(), hostPitch(from), to.data(), pitch(to), rowBytes, from.rows());
+      return;
+    }
+    MemorySegment staged = staging.exactly(from.rows() * rowBytes);
+    HostRows.gather(from, staged);
+    queue.upload(staged, rowBytes, to.data(), pitch(to), rowBytes, from.rows());
+  }
+
+  /** Takes the way back and waits for its end. */
+  void download(DeviceMatrix from, WeightMatrix to) {
+    long rowBytes = rowBytes(to);
+    if (isDirect(to)) {
+      queue.download(from.data(), pitch(from), to.data(), hostPitch(to), rowBytes, to.rows());
+      queue.finish();
+      return;
+    }
+    MemorySegment staged = staging.exactly(to.rows() * rowBytes);
+    queue.download(from.data(), pitch(from), staged, rowBytes, rowBytes, to.rows());
+    queue.finish();
+    HostRows.scatter(staged, to);
+  }
+
+  private boolean isDirect(WeightMatrix matrix) {
+    return matrix.hasDenseRows()
+        && matrix.rowStride() >= matrix.columns()
+        && pinned.contains(matrix.data());
+  }
+
+  private static long rowBytes(WeightMatrix matrix) {
+    return (long) matrix.columns() * matrix.dtype().bytes();
+  }
+
+  private static long hostPitch(WeightMatrix matrix) {
+    return matrix.rowStride() * matrix.dtype().bytes();
+  }
+
+  private static long pitch(DeviceMatrix matrix) {
+    return matrix.stride() * matrix.dtype().bytes();
+  }
+
+  @Override
+  public void close() {
+    staging.close();
+  }
+}
