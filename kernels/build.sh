@@ -1,0 +1,118 @@
+#!/bin/sh
+# Compiles kernels/cuda/*.cu to the PTX that is shipped, and writes down what each kernel needs on each architecture:
+#
+#   kernels/build.sh            writes kernels/cuda/ptx/*.ptx and kernels/cuda/RESOURCES.md
+#   kernels/build.sh --check    builds beside them and says whether they are what the sources give
+#
+# NAME.sm_75.ptx runs from Turing on. Where compute_80 gives other code there is NAME.sm_80.ptx too, which is better from
+# Ampere on. The header is lowered to the oldest version that has all that is used, so that drivers from CUDA 11.8 on take
+# it; ptxas says that it may be.
+set -eu
+LC_ALL=C
+export LC_ALL
+
+here=$(cd "$(dirname "$0")" && pwd)
+architectures="75 80 86 89 90 100 120"
+version=7.0
+release=13.0
+
+command -v nvcc >/dev/null && command -v ptxas >/dev/null || { echo "nvcc and ptxas are needed" >&2; exit 3; }
+nvcc --version | grep -q "release $release," || { echo "nvcc $release is needed, for the same PTX everywhere" >&2; exit 3; }
+
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+
+case ${1-} in
+  '') out=$here/cuda ;;
+  --check) out=$temporary/check ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
+mkdir -p "$out/ptx"
+
+# ptx SOURCE COMPUTE: without what differs from machine to machine.
+ptx() {
+  file=$(basename "$1" .cu).sm_$2
+  (cd "$here/cuda" && nvcc -ptx -std=c++20 -arch="compute_$2" -fmad=false -ftz=false -prec-div=true -prec-sqrt=true \
+    -Werror all-warnings "$(basename "$1")" -o "$temporary/$file.raw")
+  sed -E -e '/^[[:space:]]*\/\//d' -e "s/^\.version .*/.version $version/" -e 's/[[:space:]]*$//' \
+    -e 's/(_INTERNAL_|_GLOBAL__N__)[0-9a-f]{8}_/\100000000_/g' "$temporary/$file.raw" |
+    cat -s >"$temporary/$file.ptx"
+}
+
+# resources NAME COMPUTE ARCHITECTURE: a line for each kernel, "kernel architecture registers shared spilled".
+resources() {
+  ptxas -v -arch="sm_$3" "$temporary/$1.sm_$2.ptx" -o /dev/null 2>"$temporary/$1.$3.log" || { cat "$temporary/$1.$3.log" >&2; exit 1; }
+  awk -v architecture="$3" '
+    /Compiling entry function/ { split($0, part, "\047"); kernel = part[2]; spilled = 0 }
+    /bytes spill stores/ { for (i = 1; i < NF; i++) if ($(i + 1) == "bytes" && $(i + 2) == "spill") spilled += $i }
+    /Used [0-9]+ registers/ {
+      shared = 0
+      for (i = 1; i <= NF; i++) { if ($i == "registers,") registers = $(i - 1); if ($i == "smem," || $i == "smem") shared = $(i - 2) }
+      print kernel, architecture, registers, shared, spilled
+    }' "$temporary/$1.$3.log" >"$temporary/$1.$3.resources"
+}
+
+build() {
+  name=$(basename "$1" .cu)
+  ptx "$1" 75
+  ptx "$1" 80
+  better=80
+  if [ "$(sed /^.target/d "$temporary/$name.sm_75.ptx")" = "$(sed /^.target/d "$temporary/$name.sm_80.ptx")" ]; then
+    rm "$temporary/$name.sm_80.ptx"
+    better=75
+  fi
+  resources "$name" 75 75
+  for architecture in $architectures; do
+    [ "$architecture" = 75 ] || resources "$name" $better "$architecture"
+  done
+}
+
+# table NAME: a file's kernels by architecture.
+table() {
+  cat "$temporary/$1".*.resources | awk -v architectures="$architectures" '
+    { if (!($1 in seen)) { seen[$1] = 1; kernels[++count] = $1 } cell[$1, $2] = $3 (($4 > 0) ? " / " $4 : "") (($5 > 0) ? " / spills " $5 : "") }
+    END {
+      columns = split(architectures, column, " ")
+      header = "| kernel |"; rule = "|---|"
+      for (i = 1; i <= columns; i++) { header = header " sm_" column[i] " |"; rule = rule "---|" }
+      print header; print rule
+      for (k = 1; k <= count; k++) {
+        line = "| `" kernels[k] "` |"
+        for (i = 1; i <= columns; i++) line = line " " cell[kernels[k], column[i]] " |"
+        print line
+      }
+    }'
+}
+
+# As many at a time as there are processors.
+running=
+for source in "$here"/cuda/*.cu; do
+  build "$source" &
+  running="$running $!"
+  set -- $running
+  if [ $# -ge "$(nproc)" ]; then
+    wait "$1"
+    shift
+    running="$*"
+  fi
+done
+for process in $running; do wait "$process"; done
+
+rm -f "$out"/ptx/*.ptx
+cp "$temporary"/*.ptx "$out/ptx"
+{
+  echo "# What the CUDA kernels need"
+  echo
+  echo "Written by \`kernels/build.sh\` from what ptxas of CUDA $release says: registers of a thread / bytes of static shared"
+  echo "memory of a block / bytes that are spilled, where there are any. Other architectures than sm_75 run the PTX of"
+  echo "compute_80 where it differs."
+  for source in "$here"/cuda/*.cu; do
+    printf '\n## %s\n\n' "$(basename "$source")"
+    table "$(basename "$source" .cu)"
+  done
+} >"$out/RESOURCES.md"
+
+if [ "$out" != "$here/cuda" ]; then
+  diff -r -q "$out/ptx" "$here/cuda/ptx"
+  diff -q "$out/RESOURCES.md" "$here/cuda/RESOURCES.md"
+fi

@@ -1,0 +1,5 @@
+// Attention for heads of up to 64 features: attention.cuh. A file of its own, since a driver compiles whole
+// files and a model has one size of heads.
+#include "attention.cuh"
+
+ATTENTION_KERNEL(64)

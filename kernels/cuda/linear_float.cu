@@ -1,0 +1,174 @@
+// A linear layer without tensor cores: out[t, o] = sum over c of x[t, c] * w[o, c] + bias[o], in float32 throughout, for
+// float32 weights (TF32 would drop 13 bits of both) and for BF16 weights where tensor cores know no BF16 (sm_75).
+//
+// A block of 256 threads computes a tile of 128 tokens by 128 features, 8 by 8 a thread. Slices of 16 columns of x and w
+// go through registers into shared memory, transposed, so that a thread reads its 8 tokens and its 8 features of a column
+// as two 16-byte loads each: 4 loads for 64 multiply-adds. While a slice is multiplied the next one is on its way to
+// registers, and shared memory holds two (33 KiB), so that one barrier a slice is enough.
+//
+// 2 tokens * features * columns operations; of x and w, 128 * columns elements each for a tile, so that 64 operations go
+// with each element from L2 or further away: bound by arithmetic. Sums are made as the CPU makes them, to the bit:
+// chains of fused multiply-adds over RUN columns, added up in order; that is why a thread has 128 sums and not 64, and
+// a multiprocessor one block and not two. It is also what keeps the error of long rows low.
+//
+// Edges: what lies outside is read as zero and not written.
+#include "packs.cuh"
+#include "tile_order.cuh"
+#include "weight_values.cuh"
+
+constexpr int THREADS = 256;
+constexpr int TILE = 128;
+constexpr int SLICE = 16;
+constexpr int RUN = 256;
+constexpr int ROW = TILE + 4;  // of a transposed slice, in floats: a multiple of 16 bytes
+constexpr int LOADS = TILE * SLICE / 4 / THREADS;
+
+struct Slice {
+  float x[SLICE][ROW];
+  float w[SLICE][ROW];
+};
+
+// What a thread carries from global to shared memory: four columns of one row, of LOADS rows of each matrix.
+struct Carried {
+  float4 x[LOADS];
+  float4 w[LOADS];
+};
+
+template <class Type>
+struct Input {
+  const float *x;
+  const typename Type::Element *w;
+  long long stride;
+  int tokens, features, columns;
+  bool aligned;
+
+  __device__ __forceinline__ void fetch(Carried &carried, int firstToken, int firstFeature, int firstColumn) const {
+    const int column = firstColumn + threadIdx.x % 4 * 4;
+    const int left = columns - column;
+#pragma unroll
+    for (int i = 0; i < LOADS; i++) {
+      const int row = threadIdx.x / 4 + i * (THREADS / 4);
+      const int token = firstToken + row;
+      const int feature = firstFeature + row;
+      carried.x[i] =
+          loadFour(x + static_cast<long long>(token) * columns + column, token < tokens ? left : 0, aligned);
+      carried.w[i] = loadFourWeights<Type>(w + feature * stride + column, feature < features ? left : 0);
+    }
+  }
+};
+
+static __device__ __forceinline__ void putTransposed(float (*slice)[ROW], int column, int row, float4 values) {
+  slice[column][row] = values.x;
+  slice[column + 1][row] = values.y;
+  slice[column + 2][row] = values.z;
+  slice[column + 3][row] = values.w;
+}
+
+static __device__ __forceinline__ void store(Slice &slice, const Carried &carried) {
+  const int column = threadIdx.x % 4 * 4;
+#pragma unroll
+  for (int i = 0; i < LOADS; i++) {
+    const int row = threadIdx.x / 4 + i * (THREADS / 4);
+    putTransposed(slice.x, column, row, carried.x[i]);
+    putTransposed(slice.w, column, row, carried.w[i]);
+  }
+}
+
+// Eight neighbouring tokens or features would be two groups of banks apart for half of the threads; four and four aren't.
+static __device__ __forceinline__ void eight(float (&values)[8], const float *row, int thread) {
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    const float4 four = *reinterpret_cast<const float4 *>(row + half * (TILE / 2) + thread * 4);
+    values[half * 4] = four.x;
+    values[half * 4 + 1] = four.y;
+    values[half * 4 + 2] = four.z;
+    values[half * 4 + 3] = four.w;
+  }
+}
+
+static __device__ __forceinline__ int place(int i, int thread) {
+  return i / 4 * (TILE / 2) + thread * 4 + i % 4;
+}
+
+static __device__ __forceinline__ void multiply(float (&chain)[8][8], const Slice &slice) {
+#pragma unroll
+  for (int k = 0; k < SLICE; k++) {
+    float x[8], w[8];
+    eight(x, slice.x[k], threadIdx.x / 16);
+    eight(w, slice.w[k], threadIdx.x % 16);
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+#pragma unroll
+      for (int j = 0; j < 8; j++) {
+        chain[i][j] = __fmaf_rn(x[i], w[j], chain[i][j]);
+      }
+    }
+  }
+}
+
+static __device__ __forceinline__ void endRun(float (&sum)[8][8], float (&chain)[8][8]) {
+#pragma unroll
+  for (int i = 0; i < 8; i++) {
+#pragma unroll
+    for (int j = 0; j < 8; j++) {
+      sum[i][j] += chain[i][j];
+      chain[i][j] = 0.0f;
+    }
+  }
+}
+
+template <class Type>
+static __device__ __forceinline__ void linear(const Input<Type> &input, const float *bias, float *out,
+                                              long long outStride) {
+  __shared__ __align__(16) Slice slices[2];
+  const TilePlace tile = tilePlace((input.tokens + TILE - 1) / TILE, (input.features + TILE - 1) / TILE);
+  const int firstToken = tile.row * TILE;
+  const int firstFeature = tile.column * TILE;
+  float sum[8][8] = {};
+  float chain[8][8] = {};
+  Carried carried;
+  input.fetch(carried, firstToken, firstFeature, 0);
+  store(slices[0], carried);
+  int current = 0;
+  for (int column = 0; column < input.columns; column += SLICE) {
+    __syncthreads();
+    const bool more = column + SLICE < input.columns;
+    if (more) {
+      input.fetch(carried, firstToken, firstFeature, column + SLICE);
+    }
+    multiply(chain, slices[current]);
+    current ^= 1;
+    if (more) {
+      store(slices[current], carried);
+    }
+    if (!more || (column + SLICE) % RUN == 0) {
+      endRun(sum, chain);
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < 8; j++) {
+    const int feature = firstFeature + place(j, threadIdx.x % 16);
+    const float offset = bias != nullptr && feature < input.features ? bias[feature] : 0.0f;
+#pragma unroll
+    for (int i = 0; i < 8; i++) {
+      const int token = firstToken + place(i, threadIdx.x / 16);
+      if (token < input.tokens && feature < input.features) {
+        out[token * outStride + feature] = bias == nullptr ? sum[i][j] : sum[i][j] + offset;
+      }
+    }
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS)
+    linear_float_f32(const float *x, const float *w, long long stride, const float *bias, float *out, long long outStride,
+                     int tokens, int features, int columns) {
+  const bool aligned = columns % 4 == 0 && aligned16(x);
+  linear<Float32Values>({x, w, stride, tokens, features, columns, aligned}, bias, out, outStride);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS)
+    linear_float_bf16(const float *x, const unsigned short *w, long long stride, const float *bias, float *out,
+                      long long outStride, int tokens, int features, int columns) {
+  const bool aligned = columns % 4 == 0 && aligned16(x);
+  linear<Bfloat16Values>({x, w, stride, tokens, features, columns, aligned}, bias, out, outStride);
+}

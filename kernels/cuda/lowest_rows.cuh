@@ -1,0 +1,70 @@
+#pragma once
+#include "lowest.cuh"
+#include "report.cuh"
+
+// What the kernels that prune the lowest of whole rows share, however they hold the row. A Row has columns in vectors:
+// forEachVector(f) calls f(column, words, keys) on every lane of a warp alike, in order of the columns.
+
+// Looks for the lowest column that is NaN or infinite. Rare, so the row is read again.
+template <class T>
+static __device__ __forceinline__ void findNonFinite(const RowPlace<T> &place, RowCounts &counts) {
+  for (unsigned column = threadIdx.x; column < place.columns; column += blockDim.x) {
+    if (!T::finite(place.source()[column])) {
+      atomicMin(&counts.nonFinite, column);
+    }
+  }
+}
+
+// Counts the zeros of a result that may have kept some, which is rare, so it is read again.
+template <class T>
+static __device__ __forceinline__ unsigned countZeros(const RowPlace<T> &place) {
+  unsigned zeros = 0;
+  for (unsigned column = threadIdx.x; column < place.columns; column += blockDim.x) {
+    zeros += T::magnitude(place.destination()[column]) == 0u ? 1u : 0u;
+  }
+  return zeros;
+}
+
+// The highest of a thread's keys so far, or NOT_FINITE if one of its weights wasn't.
+constexpr unsigned NOT_FINITE = 0xffffffffu;
+
+template <class T>
+static __device__ __forceinline__ unsigned highestOf(unsigned highest, const Words &words, const unsigned *keys) {
+#pragma unroll
+  for (unsigned j = 0; j < T::VECTOR; j++) {
+    // As signed numbers, so that what is no column doesn't count.
+    highest = static_cast<unsigned>(max(static_cast<int>(highest), static_cast<int>(keys[j])));
+  }
+  return highest;
+}
+
+// Selects and writes a row that was loaded. `highest` is highestOf all of the thread's vectors.
+template <class T, class Row>
+static __device__ __forceinline__ void pruneLowest(
+    const Row &row, const RowPlace<T> &place, unsigned count, unsigned highest, bool finite, int *report,
+    const Histogram &histogram, Search &search, RowCounts &counts) {
+  highest = blockMax(finite ? highest : NOT_FINITE, search.warps);
+  if (highest == NOT_FINITE) {
+    findNonFinite(place, counts);
+    writeReport(counts, 0, 0, report);
+    return;
+  }
+  Limit limit = lowest(row, count, highest, histogram, search);
+  row.forEachVector([&](unsigned column, const Words &words, const unsigned *keys) {
+    unsigned ties = limit.column > column ? limit.column - column : 0u;
+    bool picked[T::VECTOR];
+#pragma unroll
+    for (unsigned j = 0; j < T::VECTOR; j++) {
+      picked[j] = keys[j] < limit.key + (j < ties ? 1u : 0u);
+    }
+    writeVector<T>(place, column, words, picked);
+  });
+  unsigned picked = threadIdx.x == 0 ? count : 0u;
+  unsigned zeros = picked;
+  if (limit.key == 0u) {
+    // Above the zeros all of them are picked, but these may not be.
+    __syncthreads();
+    zeros = countZeros(place);
+  }
+  writeReport(counts, picked, zeros, report);
+}

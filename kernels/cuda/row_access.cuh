@@ -1,0 +1,154 @@
+#pragma once
+#include "elements.cuh"
+
+// Vectors of a row in global or shared memory. Rows start at a multiple of 16 bytes; what lies between a row's last
+// column and the next row is neither read nor written, so a row's last vector goes element by element where the columns
+// don't fill it.
+
+// The key of what is no column: no range of keys holds it, and it is above every limit.
+constexpr unsigned OUTSIDE = 0xffffffffu;
+
+// A block's row, what its columns are worth, and where its results go. Addresses are computed where they are used, so
+// that no register holds one during a search.
+template <class T>
+struct RowPlace {
+  using Element = typename T::Element;
+
+  const void *sources;
+  const float *norms;
+  void *destinations;
+  unsigned *masks;  // null where none is wanted
+  unsigned columns;
+  long long stride;
+
+  __device__ __forceinline__ const Element *source() const {
+    return static_cast<const Element *>(sources) + blockIdx.x * stride;
+  }
+
+  __device__ __forceinline__ Element *destination() const {
+    return static_cast<Element *>(destinations) + blockIdx.x * stride;
+  }
+
+  __device__ __forceinline__ unsigned maskWords() const { return (columns + 31u) / 32u; }
+
+  // The row's mask, or null.
+  __device__ __forceinline__ unsigned *mask() const {
+    return masks == nullptr ? nullptr : masks + static_cast<long long>(blockIdx.x) * maskWords();
+  }
+};
+
+template <class T>
+static __device__ __forceinline__ Words loadVector(
+    const typename T::Element *row, unsigned column, unsigned columns) {
+  Words words = {{0u, 0u, 0u, 0u}};
+  if (column + T::VECTOR <= columns) {
+    uint4 vector = *reinterpret_cast<const uint4 *>(row + column);
+    words.word[0] = vector.x;
+    words.word[1] = vector.y;
+    words.word[2] = vector.z;
+    words.word[3] = vector.w;
+  } else if (column < columns) {
+#pragma unroll
+    for (unsigned j = 0; j < T::VECTOR; j++) {
+      if (column + j < columns) {
+        T::put(words, j, row[column + j]);
+      }
+    }
+  }
+  return words;
+}
+
+template <class T>
+static __device__ __forceinline__ void storeVector(
+    typename T::Element *row, unsigned column, unsigned columns, const Words &words) {
+  if (column + T::VECTOR <= columns) {
+    *reinterpret_cast<uint4 *>(row + column) = make_uint4(words.word[0], words.word[1], words.word[2], words.word[3]);
+  } else if (column < columns) {
+#pragma unroll
+    for (unsigned j = 0; j < T::VECTOR; j++) {
+      if (column + j < columns) {
+        row[column + j] = T::element(words, j);
+      }
+    }
+  }
+}
+
+// The keys of a vector's finite elements; the norms start at a multiple of 16 bytes.
+template <class T>
+static __device__ __forceinline__ void vectorKeys(
+    const Words &words, const float *norms, unsigned column, unsigned columns, unsigned *keys) {
+  if (column + T::VECTOR <= columns) {
+#pragma unroll
+    for (unsigned j = 0; j < T::VECTOR; j += 4) {
+      float4 norm = *reinterpret_cast<const float4 *>(norms + column + j);
+      keys[j] = scoreKey(T::magnitude(words, j), norm.x);
+      keys[j + 1] = scoreKey(T::magnitude(words, j + 1), norm.y);
+      keys[j + 2] = scoreKey(T::magnitude(words, j + 2), norm.z);
+      keys[j + 3] = scoreKey(T::magnitude(words, j + 3), norm.w);
+    }
+  } else {
+#pragma unroll
+    for (unsigned j = 0; j < T::VECTOR; j++) {
+      keys[j] = column + j < columns ? scoreKey(T::magnitude(words, j), norms[column + j]) : OUTSIDE;
+    }
+  }
+}
+
+// The bits of those of a vector's elements that are columns of the row.
+template <class T>
+static __device__ __forceinline__ unsigned columnBits(unsigned column, unsigned columns) {
+  constexpr unsigned ALL = (1u << T::VECTOR) - 1u;
+  if (column + T::VECTOR <= columns) {
+    return ALL;
+  }
+  return column < columns ? (1u << (columns - column)) - 1u : 0u;
+}
+
+// The bits of a vector's elements that are +0.0 or -0.0, those that are no columns included.
+template <class T>
+static __device__ __forceinline__ unsigned zeroBits(const Words &words) {
+  unsigned bits = 0;
+#pragma unroll
+  for (unsigned j = 0; j < T::VECTOR; j++) {
+    bits |= (T::element(words, j) & (MAGNITUDE >> (T::VECTOR == 8 ? 16 : 0))) == 0u ? 1u << j : 0u;
+  }
+  return bits;
+}
+
+// The lowest column of a vector that is NaN or infinite. Rare, so it isn't unrolled into more registers.
+template <class T>
+static __device__ __forceinline__ unsigned firstNonFinite(const Words &words, unsigned column) {
+  unsigned first = OUTSIDE;
+#pragma unroll
+  for (unsigned j = 0; j < T::VECTOR; j++) {
+    if (first == OUTSIDE && !T::finite(T::element(words, j))) {
+      first = column + j;
+    }
+  }
+  return first;
+}
+
+// Writes the result of one vector and returns the bits of what is kept. Every lane of the warp has to come here, with
+// neighbouring vectors: 8 columns are a byte of the mask, which for F32 two lanes fill. Vectors past the last column
+// write the zeros that fill a mask's last word.
+template <class T>
+static __device__ __forceinline__ unsigned writeVector(
+    const RowPlace<T> &place, unsigned column, const Words &words, const bool *picked) {
+  storeVector<T>(place.destination(), column, place.columns, T::prune(words, picked));
+  unsigned kept = 0;
+#pragma unroll
+  for (unsigned j = 0; j < T::VECTOR; j++) {
+    kept |= picked[j] ? 0u : 1u << j;
+  }
+  kept &= columnBits<T>(column, place.columns);
+  if (place.masks != nullptr) {
+    unsigned byte = kept;
+    if (T::VECTOR == 4) {
+      byte |= __shfl_xor_sync(0xffffffffu, kept, 1) << 4;
+    }
+    if (column % 8 == 0 && column < place.maskWords() * 32u) {
+      reinterpret_cast<unsigned char *>(place.mask())[column / 8] = static_cast<unsigned char>(byte);
+    }
+  }
+  return kept;
+}
