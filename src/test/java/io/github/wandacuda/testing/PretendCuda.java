@@ -1,0 +1,196 @@
+package io.github.wandacuda.testing;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * A CUDA driver that runs the project's kernels on the CPU: {@code src/test/pretend-cuda}, built
+ * with g++ into {@code target/pretend-cuda}. Loading it makes it the {@code libcuda.so.1} of this
+ * JVM, for good; so tests that do carry the tag {@code gpu}.
+ */
+public final class PretendCuda {
+  /** In which order the threads of a block take turns. */
+  public enum Order {
+    FORWARD,
+    REVERSE,
+    SHUFFLED
+  }
+
+  private static final List<String> RESOURCES =
+      List.of(
+          "buffers",
+          "bufferBytes",
+          "pinned",
+          "streams",
+          "events",
+          "modules",
+          "contexts",
+          "cublasHandles");
+
+  private static final Path DIRECTORY = Path.of("target", "pretend-cuda");
+
+  private final SymbolLookup library;
+
+  private PretendCuda(Path directory) {
+    Path driver = directory.resolve("libcuda.so.1").toAbsolutePath();
+    System.load(driver.toString());
+    library = SymbolLookup.libraryLookup(driver, Arena.global());
+  }
+
+  private static final class Loaded {
+    static final PretendCuda INSTANCE = new PretendCuda(buildAll());
+
+    private static Path buildAll() {
+      try {
+        PretendCudaBuild.run(
+            DIRECTORY,
+            List.of(
+                "--kernels", PretendCudaBuild.KERNELS.toString(),
+                "--kernels", PretendCudaBuild.SELFTEST.toString()));
+        return DIRECTORY;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
+  /**
+   * Returns the driver as it starts: one device, nothing allocated, counted or about to fail. Skips
+   * the test, with the reason, where it can't be built.
+   */
+  public static PretendCuda start() {
+    PretendCudaBuild.assumePossible();
+    PretendCuda driver = Loaded.INSTANCE;
+    driver.call("pretendReset", FunctionDescriptor.ofVoid());
+    return driver;
+  }
+
+  /** Makes the pretended cuBLAS the {@code libcublas.so.12} of this JVM, for good. */
+  public void loadCublas() {
+    System.load(DIRECTORY.resolve("cublas").resolve("libcublas.so.12").toAbsolutePath().toString());
+  }
+
+  /** Sets the number of devices. Like all settings it holds until the next {@link #start}. */
+  public void devices(int count) {
+    set("pretendSetDevices", count);
+  }
+
+  /** Sets all devices' compute capability, times 10. */
+  public void capability(int capability) {
+    set("pretendSetCapability", capability);
+  }
+
+  /** Sets the CUDA version that the driver supports: 12040 is 12.4. */
+  public void driverVersion(int version) {
+    set("pretendSetDriverVersion", version);
+  }
+
+  /** Sets each device's memory. */
+  public void memory(long bytes) {
+    call("pretendSetMemory", FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG), bytes);
+  }
+
+  /** Sets how many threads run the blocks of a grid. */
+  public void hostThreads(int threads) {
+    set("pretendSetHostThreads", threads);
+  }
+
+  /** Sets in which order threads and blocks take turns; each launch adds 1 to the seed. */
+  public void order(Order order, long seed) {
+    call(
+        "pretendSetOrder",
+        FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG),
+        order.ordinal(),
+        seed);
+  }
+
+  /** Sets whether queued work isn't done before somebody waits for it. */
+  public void deferred(boolean deferred) {
+    set("pretendSetDeferred", deferred ? 1 : 0);
+  }
+
+  /**
+   * Makes a call fail once. A launch fails when it is run; a result from 700 on stays, for all
+   * calls, until the context is gone.
+   *
+   * @param name of the driver's function, without {@code _v2}
+   * @param after which of the following calls fails, counted from 1; 0 for none
+   * @param result a {@code CUresult}
+   */
+  public void fail(String name, long after, int result) {
+    try (Arena arena = Arena.ofConfined()) {
+      call(
+          "pretendFail",
+          FunctionDescriptor.ofVoid(
+              ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT),
+          arena.allocateFrom(name),
+          after,
+          result);
+    }
+  }
+
+  /** Returns what was not given back so far, by its kind; empty where all was. */
+  public Map<String, Long> outstanding() {
+    Map<String, Long> outstanding = new TreeMap<>();
+    for (String kind : RESOURCES) {
+      long count = ask("pretendOutstanding", kind);
+      if (count != 0) {
+        outstanding.put(kind, count);
+      }
+    }
+    return outstanding;
+  }
+
+  /** Returns how often a kernel was launched. */
+  public long launches(String kernel) {
+    return ask("pretendLaunches", kernel);
+  }
+
+  /** Returns how many kernels were launched. */
+  public long launches() {
+    return (long)
+        call(
+            "pretendLaunches",
+            FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.ADDRESS),
+            MemorySegment.NULL);
+  }
+
+  private void set(String function, int value) {
+    call(function, FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT), value);
+  }
+
+  private long ask(String function, String name) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemoryLayout text = ValueLayout.ADDRESS;
+      return (long)
+          call(
+              function,
+              FunctionDescriptor.of(ValueLayout.JAVA_LONG, text),
+              arena.allocateFrom(name));
+    }
+  }
+
+  private Object call(String function, FunctionDescriptor type, Object... arguments) {
+    try {
+      return Linker.nativeLinker()
+          .downcallHandle(library.find(function).orElseThrow(), type)
+          .invokeWithArguments(arguments);
+    } catch (RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new IllegalStateException(String.format(Locale.ROOT, "%s failed", function), e);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+package io.github.wandacuda.testing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The pretend device without its driver, in processes of their own, which it may end. */
+@Tag("gpu")
+@Tag("pretend")
+class PretendDeviceTest {
+  private static final Path DIRECTORY = Path.of("target", "pretend-cuda-selftest");
+  private static final Path CHECKED = Path.of("target", "pretend-cuda-selftest-asan");
+  private static final long SECONDS = 60;
+  private static final int ABORTED = 134;
+
+  @BeforeAll
+  static void build() throws IOException {
+    PretendCudaBuild.assumePossible();
+    List<String> options =
+        List.of(
+            "--kernels", PretendCudaBuild.SELFTEST.toString(),
+            "--program", PretendCudaBuild.SELFTEST.resolve("selftest.cpp").toString());
+    PretendCudaBuild.run(DIRECTORY, options);
+  }
+
+  private static ProcessOutcome run(Path directory, String name) throws IOException {
+    return ProcessOutcome.of(List.of(directory.resolve("selftest").toString(), name), SECONDS);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"basics", "warps", "atomics", "garbage", "orders", "products"})
+  void computesAsCudaDoesInEveryOrder(String name) throws IOException {
+    assertThat(run(DIRECTORY, name)).isEqualTo(new ProcessOutcome(0, ""));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "0 | 1 threads have ended: 3",
+        "1 | 32 threads wait in __ballot_sync with the mask ffffffff: 16 17",
+        "2 | __shfl_sync with the mask 0000ffff, which leaves out the lane that calls",
+        "3 | shuffle with a width of 12",
+        "4 | misaligned access to 'const struct uint4'",
+        "5 | index 40 is outside of 'unsigned int [40]'",
+        "6 | 32 threads wait in __syncwarp with the mask ffffffff",
+        "8 | is not in shared memory",
+      })
+  void refusesWhatADeviceWouldHangOrFailOn(int what, String message) throws IOException {
+    ProcessOutcome outcome = run(DIRECTORY, "refused-" + what);
+    assertThat(outcome.output()).contains(message).contains("in kernel refused, thread (");
+    assertThat(outcome.exitCode()).isEqualTo(ABORTED);
+  }
+
+  @Test
+  void aSanitizerSeesAnAccessBeyondABuffer() throws IOException {
+    PretendCudaBuild.run(
+        CHECKED,
+        List.of(
+            "--asan",
+            "--kernels",
+            PretendCudaBuild.SELFTEST.toString(),
+            "--program",
+            PretendCudaBuild.SELFTEST.resolve("selftest.cpp").toString()));
+    assertThat(run(CHECKED, "basics")).isEqualTo(new ProcessOutcome(0, ""));
+    ProcessOutcome outcome = run(CHECKED, "refused-9");
+    assertThat(outcome.output()).contains("heap-buffer-overflow").contains("refused.cu");
+    assertThat(outcome.exitCode()).isNotZero();
+  }
+}

@@ -1,0 +1,149 @@
+#!/bin/sh
+# Builds the pretend driver and the kernels for the CPU with g++ alone, what changed of it:
+#
+#   build.sh OUT [--asan] [--kernels DIRECTORY]... [--program TEST.cpp]
+#
+#   OUT/libcuda.so.1              the driver, with the runtime that runs a block's threads as fibers
+#   OUT/cublas/libcublas.so.12    cuBLAS, in a directory of its own so that it can be there or not
+#   OUT/kernels/NAME.so           a kernel file; NAME.sm_75.so and NAME.sm_80.so where the architectures' code differs
+#   OUT/TEST                      a program over harness.h, for kernels without the driver
+#
+# --asan adds AddressSanitizer, for programs over harness.h. --kernels takes the .cu files of that directory instead of
+# kernels/cuda; it may be given more than once.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+kernels=$here/../../../kernels/cuda
+[ $# -ge 1 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2; }
+out=$1
+shift
+optimize=-O2 sanitize= program= directories=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --asan) optimize=-O1 sanitize=-fsanitize=address ;;
+    --kernels) directories="$directories $2"; shift ;;
+    --program) program=$2; shift ;;
+    *) echo "unknown option $1" >&2; exit 2 ;;
+  esac
+  shift
+done
+: "${directories:=$kernels}"
+processors=$(nproc)
+mkdir -p "$out/build" "$out/kernels" "$out/cublas"
+out=$(cd "$out" && pwd)
+
+common="-std=c++20 $optimize -g1 -fPIC -ffp-contract=off -fno-strict-aliasing -fvisibility=hidden -Wall -Wno-maybe-uninitialized $sanitize -I$here/runtime"
+# Checks of alignment and of array bounds whose handlers are in runtime/checks.cpp.
+kernel="$common -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=alignment,bounds"
+kernel="$kernel -fno-sanitize-recover=alignment,bounds -I$kernels"
+
+# compile KEY COMMAND...: runs the command unless it was run with the same key, which is a file that sums up its inputs.
+compile() {
+  key=$1
+  shift
+  if ! cmp -s "$key.new" "$key"; then
+    rm -f "$key"
+    "$@"
+    mv "$key.new" "$key"
+  else
+    rm -f "$key.new"
+  fi
+}
+
+library() {
+  name=$1
+  source=$2
+  object=$out/build/$name.$(basename "$source" .cpp)
+  { echo "$common"; cat "$here"/runtime/*.h "$here"/driver/*.h "$source"; } 2>/dev/null | sha256sum >"$object.key.new"
+  compile "$object.key" g++ $common -I"$here/driver" -c "$source" -o "$object.o"
+}
+
+# Preprocesses a kernel file for both architectures and compiles it once for each that differs.
+kernel_file() {
+  source=$1
+  name=$(basename "$source" .cu)
+  for architecture in 75 80; do
+    g++ -x c++ $kernel -D__CUDA_ARCH__=${architecture}0 -E -P "$source" -o "$out/build/$name.$architecture.text"
+  done
+  if cmp -s "$out/build/$name.75.text" "$out/build/$name.80.text"; then
+    rm -f "$out/kernels/$name.sm_75.so" "$out/kernels/$name.sm_80.so"
+    kernel_library "$source" "$name" 80 "$name"
+  else
+    rm -f "$out/kernels/$name.so"
+    for architecture in 75 80; do kernel_library "$source" "$name" $architecture "$name.sm_$architecture"; done
+  fi
+}
+
+# A kernel is what has the attribute of __global__: the last name before its parameters.
+kernel_library() {
+  source=$1
+  text=$out/build/$2.$3.text
+  wrapper=$out/build/$4.cpp
+  names=$(tr '\n' ' ' <"$text" | grep -oP '__visibility__\("default"\), __used__\)\)[^;{(]*?\K\w+(?=\s*\()' | sort -u)
+  {
+    echo "#include \"$source\""
+    echo '#include "register.h"'
+    echo 'static const pretend::Kernel all[] = {'
+    for each in $names; do echo "    PRETEND_KERNEL($each),"; done
+    echo '};'
+    echo 'static const bool registered = (pretend::registerKernels(all, std::size(all)), true);'
+  } >"$wrapper"
+  { echo "$kernel"; cat "$text" "$wrapper" "$here/runtime/register.h" "$here/runtime/kernel.h"; } | sha256sum >"$out/build/$4.key.new"
+  [ -e "$out/kernels/$4.so" ] || rm -f "$out/build/$4.key"
+  compile "$out/build/$4.key" g++ $kernel -D__CUDA_ARCH__=${3}0 -shared "$wrapper" -o "$out/kernels/$4.so" \
+    -L"$out" -l:libcuda.so.1 -Wl,-rpath,'$ORIGIN/..'
+}
+
+# in_parallel FUNCTION ITEM...: as many at a time as there are processors, and fails if one does.
+in_parallel() {
+  function=$1
+  shift
+  jobs= count=0
+  for item in "$@"; do
+    $function "$item" &
+    jobs="$jobs $!"
+    count=$((count + 1))
+    if [ "$count" -ge "$processors" ]; then
+      oldest=${jobs#" "}
+      oldest=${oldest%%" "*}
+      wait "$oldest"
+      jobs=${jobs#" $oldest"}
+      count=$((count - 1))
+    fi
+  done
+  for job in $jobs; do wait "$job"; done
+}
+
+cuda_source() { library cuda "$1"; }
+cublas_source() { library cublas "$1"; }
+
+# link NAME LIBRARY FLAG...: links the objects of NAME.
+link() {
+  name=$1
+  target=$2
+  shift 2
+  cat "$out/build/$name".*.key | sha256sum >"$out/build/$name.key.new"
+  compile "$out/build/$name.key" g++ $sanitize -shared "-Wl,-soname,$(basename "$target")" "$out/build/$name".*.o \
+    -o "$target" "$@"
+}
+
+exec 9>"$out/build/lock"
+flock 9
+in_parallel cuda_source "$here"/runtime/*.cpp "$here"/driver/*.cpp
+in_parallel cublas_source "$here"/cublas/*.cpp
+link cuda "$out/libcuda.so.1" -pthread -ldl
+link cublas "$out/cublas/libcublas.so.12" "-Wl,--version-script=$here/cublas/cublas.map" -L"$out" -l:libcuda.so.1 \
+  -Wl,-rpath,'$ORIGIN/..'
+files=
+for directory in $directories; do files="$files $(find "$(cd "$directory" && pwd)" -maxdepth 1 -name '*.cu')"; done
+in_parallel kernel_file $files
+# What was built of a source that is gone would be loaded too.
+listed=" $(echo $files) "
+for built in "$out"/kernels/*.so; do
+  source_name=$(basename "$built" .so)
+  case "$listed" in *"/${source_name%.sm_*}.cu "*) ;; *) rm -f "$built" ;; esac
+done
+if [ -n "$program" ]; then
+  g++ -std=c++20 $optimize -g $sanitize -ffp-contract=off -Wall -I"$here" -I"$here/runtime" "$program" \
+    -o "$out/$(basename "$program" .cpp)" -L"$out" -l:libcuda.so.1 -Wl,-rpath,"$out" -pthread
+fi

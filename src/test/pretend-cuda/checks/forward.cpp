@@ -1,0 +1,395 @@
+// Runs the kernels of the forward pass over odd sizes and compares what they write with sums in float64. For a run with
+// AddressSanitizer: buffers are as small as the kernels' contract allows, and start where it allows.
+//
+//   build.sh OUT --asan --program checks/forward.cpp && OUT/forward [ROUNDS [SEED]]
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "harness.h"
+
+namespace {
+
+std::mt19937_64 generator;
+std::map<std::string, int> launches;
+int failures = 0;
+
+size_t below(size_t limit) { return generator() % limit; }
+
+float normal() { return std::normal_distribution<float>(0, 1)(generator); }
+
+// Memory of just the size that ends where malloc's does. Float32 tensors may start at any multiple of 4 bytes.
+template <class T>
+class Buffer {
+ public:
+  explicit Buffer(size_t count, bool anywhere = false)
+      : count(count), offset(anywhere ? below(4) * 4 : 0), memory(static_cast<char *>(malloc(offset + count * sizeof(T)))) {
+    memset(memory, 0xff, offset + count * sizeof(T));
+  }
+  Buffer(const Buffer &) = delete;
+  ~Buffer() { free(memory); }
+
+  T *get() { return reinterpret_cast<T *>(memory + offset); }
+  T &operator[](size_t index) { return get()[index]; }
+  size_t size() const { return count; }
+
+  Buffer &fill(const std::function<T()> &value) {
+    for (size_t i = 0; i < count; i++) get()[i] = value();
+    return *this;
+  }
+
+ private:
+  size_t count, offset;
+  char *memory;
+};
+
+struct Type {
+  const char *name;
+  size_t bytes;
+  uint32_t (*toBits)(float);
+  float (*fromBits)(uint32_t);
+};
+
+uint32_t floatBits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+float bitsFloat(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+uint32_t toF16(float value) {
+  const _Float16 half = static_cast<_Float16>(value);
+  uint16_t bits;
+  memcpy(&bits, &half, sizeof bits);
+  return bits;
+}
+
+float fromF16(uint32_t bits) {
+  const auto low = static_cast<uint16_t>(bits);
+  _Float16 half;
+  memcpy(&half, &low, sizeof half);
+  return static_cast<float>(half);
+}
+
+const Type F32 = {"f32", 4, floatBits, bitsFloat};
+const Type F16 = {"f16", 2, toF16, fromF16};
+const Type BF16 = {"bf16", 2, [](float value) { return floatBits(value) >> 16; },
+                   [](uint32_t bits) { return bitsFloat(bits << 16); }};
+const Type *const TYPES[] = {&F32, &F16, &BF16};
+
+// A checkpoint's matrix: rows start at multiples of 16 bytes, and nothing follows the last element.
+class Weight {
+ public:
+  Weight(const Type &type, int rows, int columns)
+      : type(type), stride(strideFor(type, columns)), bytes(((rows - 1) * stride + columns) * type.bytes) {
+    for (int row = 0; row < rows; row++) {
+      for (int column = 0; column < columns; column++) {
+        const uint32_t bits = type.toBits(normal());
+        memcpy(bytes.get() + (row * stride + column) * type.bytes, &bits, type.bytes);
+      }
+    }
+  }
+
+  double at(int row, int column) {
+    uint32_t bits = 0;
+    memcpy(&bits, bytes.get() + (row * stride + column) * type.bytes, type.bytes);
+    return type.fromBits(bits);
+  }
+
+  const float *floats() { return reinterpret_cast<const float *>(bytes.get()); }
+  const unsigned short *shorts() { return reinterpret_cast<const unsigned short *>(bytes.get()); }
+  bool isFloat() const { return type.bytes == 4; }
+
+  const Type &type;
+  const long long stride;
+
+ private:
+  static long long strideFor(const Type &type, int columns) {
+    const long long unit = 16 / static_cast<long long>(type.bytes);
+    return (columns + unit - 1) / unit * unit + static_cast<long long>(below(3)) * unit;
+  }
+
+  Buffer<char> bytes;
+};
+
+void check(const std::string &kernel, double found, double expected, double magnitude) {
+  if (std::abs(found - expected) <= 1e-4 * magnitude + 1e-6) return;
+  if (failures++ < 20) printf("%s: expected %g, found %g\n", kernel.c_str(), expected, found);
+}
+
+unsigned rowThreads(int columns, unsigned most) {
+  return std::clamp((static_cast<unsigned>(columns) + 127) / 128 * 32, 32u, most);
+}
+
+unsigned tiles(int rows, int tileRows, int columns, int tileColumns) {
+  return static_cast<unsigned>((rows + tileRows - 1) / tileRows * ((columns + tileColumns - 1) / tileColumns));
+}
+
+template <class... A>
+void run(pretend::Harness &harness, const std::string &name, pretend::Index grid, unsigned threads, size_t shared,
+         A... arguments) {
+  launches[name]++;
+  harness.order = static_cast<pretend::Order>(below(3));
+  harness.seed = generator();
+  harness.run(name.c_str(), grid, {threads, 1, 1}, shared, arguments...);
+}
+
+void embed(pretend::Harness &harness) {
+  const int vocabulary = 1 + static_cast<int>(below(9)), columns = 1 + static_cast<int>(below(300));
+  const unsigned tokens = 1 + static_cast<unsigned>(below(5));
+  Weight table(*TYPES[below(3)], vocabulary, columns);
+  Buffer<int> ids(tokens, true);
+  ids.fill([&] { return static_cast<int>(below(vocabulary)); });
+  Buffer<float> out(tokens * columns, true);
+  const std::string name = std::string("embed_") + table.type.name;
+  const unsigned threads = rowThreads(columns, 256);
+  if (table.isFloat()) {
+    run(harness, name, {tokens}, threads, 0, table.floats(), table.stride, ids.get(), out.get(), columns);
+  } else {
+    run(harness, name, {tokens}, threads, 0, table.shorts(), table.stride, ids.get(), out.get(), columns);
+  }
+  for (size_t i = 0; i < out.size(); i++) check(name, out[i], table.at(ids[i / columns], static_cast<int>(i % columns)), 0);
+}
+
+void rmsNorm(pretend::Harness &harness) {
+  const int columns = 1 + static_cast<int>(below(below(4) ? 200 : 3000));
+  const unsigned rows = 1 + static_cast<unsigned>(below(3));
+  const float epsilon = 1e-5f;
+  Buffer<float> x(rows * columns, true), gain(columns, true), out(rows * columns, true);
+  x.fill(normal);
+  gain.fill(normal);
+  const int cached = static_cast<int>(below(2));
+  run(harness, "rms_norm", {rows}, rowThreads(columns, 256), cached * columns * sizeof(float), x.get(), gain.get(),
+      epsilon, out.get(), columns, cached);
+  for (unsigned row = 0; row < rows; row++) {
+    double squares = 0;
+    for (int i = 0; i < columns; i++) squares += static_cast<double>(x[row * columns + i]) * x[row * columns + i];
+    for (int i = 0; i < columns; i++) {
+      const double expected = x[row * columns + i] / std::sqrt(squares / columns + epsilon) * gain[i];
+      check("rms_norm", out[row * columns + i], expected, std::abs(expected));
+    }
+  }
+}
+
+void rotate(pretend::Harness &harness) {
+  const int half = 1 + static_cast<int>(below(40)), heads = 1 + static_cast<int>(below(4)), columns = 2 * half * heads;
+  const int positions = 1 + static_cast<int>(below(4));
+  const unsigned rows = positions * (1 + static_cast<unsigned>(below(2)));
+  Buffer<float> x(rows * columns, true), cos(positions * half, true), sin(positions * half, true);
+  x.fill(normal);
+  cos.fill(normal);
+  sin.fill(normal);
+  const std::vector<float> before(x.get(), x.get() + x.size());
+  run(harness, "rotate", {rows}, rowThreads(columns, 256), 0, x.get(), columns, half, cos.get(), sin.get(), positions);
+  for (size_t i = 0; i < x.size(); i++) {
+    const size_t row = i / columns, inHead = i % columns % (2 * half), feature = inHead % half;
+    const size_t low = i - inHead + feature, angle = row % positions * half + feature;
+    const double a = before[low], b = before[low + half];
+    const double expected = inHead < static_cast<size_t>(half) ? a * cos[angle] - b * sin[angle] : b * cos[angle] + a * sin[angle];
+    check("rotate", x[i], expected, 10);
+  }
+}
+
+void elements(pretend::Harness &harness) {
+  const size_t count = 1 + below(5000);
+  const unsigned blocks = 1 + static_cast<unsigned>(below(4));
+  Buffer<float> x(count, true), y(count, true), out(count, true);
+  x.fill(normal);
+  y.fill(normal);
+  run(harness, "silu_multiply", {blocks}, 256, 0, x.get(), y.get(), out.get(), static_cast<long long>(count));
+  for (size_t i = 0; i < count; i++) check("silu_multiply", out[i], x[i] / (1 + std::exp(-static_cast<double>(x[i]))) * y[i], 10);
+  const std::vector<float> before(x.get(), x.get() + count);
+  run(harness, "add", {blocks}, 256, 0, x.get(), y.get(), static_cast<long long>(count));
+  for (size_t i = 0; i < count; i++) check("add", x[i], static_cast<double>(before[i]) + y[i], 10);
+}
+
+void crossEntropy(pretend::Harness &harness) {
+  const int vocabulary = 1 + static_cast<int>(below(3000));
+  const unsigned rows = 1 + static_cast<unsigned>(below(3));
+  Buffer<float> logits(rows * vocabulary, true), losses(rows * 3, true);
+  Buffer<int> targets(rows, true);
+  logits.fill([] { return 5 * normal(); });
+  targets.fill([&] { return static_cast<int>(below(vocabulary)); });
+  run(harness, "cross_entropy", {rows}, rowThreads(vocabulary, 512), 0, logits.get(), vocabulary, targets.get(), losses.get());
+  for (unsigned row = 0; row < rows; row++) {
+    const float *from = logits.get() + row * vocabulary;
+    const float highest = *std::max_element(from, from + vocabulary);
+    double sum = 0;
+    for (int i = 0; i < vocabulary; i++) sum += std::exp(static_cast<double>(from[i]) - highest);
+    check("cross_entropy", losses[3 * row], highest, 0);
+    check("cross_entropy", losses[3 * row + 1], sum, sum);
+    check("cross_entropy", losses[3 * row + 2], from[targets[row]], 0);
+  }
+}
+
+void columnSquares(pretend::Harness &harness) {
+  const int tokens = 1 + static_cast<int>(below(200)), columns = 1 + static_cast<int>(below(150)), runs = (tokens + 31) / 32;
+  Buffer<float> x(tokens * columns, true), sums(runs * columns), written(2 * columns);
+  Buffer<double> state(columns);
+  x.fill(normal);
+  state.fill([] { return 1.0; });
+  const unsigned slabs = static_cast<unsigned>(columns + 31) / 32;
+  run(harness, "column_squares_runs", {tiles(runs, 4, columns, 32)}, 128, 0, x.get(), tokens, columns, sums.get());
+  run(harness, "column_squares_fold", {slabs}, 32, 0, sums.get(), runs, columns, state.get());
+  run(harness, "column_sums", {slabs}, 32, 0, state.get(), columns, written.get());
+  for (int column = 0; column < columns; column++) {
+    double expected = 1;
+    for (int token = 0; token < tokens; token++) expected += static_cast<double>(x[token * columns + column]) * x[token * columns + column];
+    check("column_sums", static_cast<double>(written[column]) + written[columns + column], expected, expected);
+  }
+}
+
+struct Linear {
+  int tokens, columns, features;
+  Weight w;
+  Buffer<float> x, bias;
+  bool biased;
+
+  Linear(const Type &type, int tokens, int columns, int features)
+      : tokens(tokens), columns(columns), features(features), w(type, features, columns), x(tokens * columns, true),
+        bias(features, true), biased(below(2)) {
+    x.fill(normal);
+    bias.fill(normal);
+  }
+
+  void compare(const std::string &name, Buffer<float> &result, long long stride) {
+    for (int token = 0; token < tokens; token++) {
+      for (int feature = 0; feature < features; feature++) {
+        double expected = biased ? bias[feature] : 0, magnitude = 1;
+        for (int i = 0; i < columns; i++) {
+          const double product = x[token * columns + i] * w.at(feature, i);
+          expected += product;
+          magnitude += std::abs(product);
+        }
+        check(name, result[token * stride + feature], expected, magnitude);
+      }
+    }
+  }
+
+  const float *biasOrNull() { return biased ? bias.get() : nullptr; }
+};
+
+int size(int usual) { return 1 + static_cast<int>(below(below(3) ? usual / 3 : usual)); }
+
+void linearFloat(pretend::Harness &harness) {
+  Linear layer(below(2) ? F32 : BF16, size(200), size(100), size(200));
+  const long long stride = layer.features + static_cast<long long>(below(3));
+  Buffer<float> out((layer.tokens - 1) * stride + layer.features, true);
+  const std::string name = std::string("linear_float_") + layer.w.type.name;
+  const unsigned blocks = tiles(layer.tokens, 128, layer.features, 128);
+  if (layer.w.isFloat()) {
+    run(harness, name, {blocks}, 256, 0, layer.x.get(), layer.w.floats(), layer.w.stride, layer.biasOrNull(), out.get(),
+        stride, layer.tokens, layer.features, layer.columns);
+  } else {
+    run(harness, name, {blocks}, 256, 0, layer.x.get(), layer.w.shorts(), layer.w.stride, layer.biasOrNull(), out.get(),
+        stride, layer.tokens, layer.features, layer.columns);
+  }
+  layer.compare(name, out, stride);
+}
+
+void linearTensor(pretend::Harness &harness, int architecture) {
+  const bool few = below(2);
+  Linear layer(architecture == 75 || below(2) ? F16 : BF16, few ? 1 + static_cast<int>(below(64)) : size(200), size(150), size(200));
+  const bool scaled = &layer.w.type == &F16;
+  const int padded = (layer.columns + 31) / 32 * 32;
+  Buffer<unsigned short> halves(static_cast<size_t>(layer.tokens) * padded * 2);
+  Buffer<float> inverses(layer.tokens);
+  const auto rows = static_cast<unsigned>(layer.tokens);
+  const unsigned threads = rowThreads(padded, 256);
+  if (scaled) {
+    run(harness, "split_f16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded, inverses.get());
+  } else {
+    run(harness, "split_bf16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded);
+  }
+  const long long stride = layer.features + static_cast<long long>(below(3));
+  Buffer<float> out((layer.tokens - 1) * stride + layer.features, true);
+  const int tile = few ? 32 : 128;
+  const size_t shared = static_cast<size_t>(architecture == 75 ? 2 : 3) * (2 * tile + 128) * 64;
+  const std::string name = std::string(few ? "linear_tensor_few_" : "linear_tensor_") + layer.w.type.name;
+  const float *factors = scaled ? inverses.get() : nullptr;
+  run(harness, name, {tiles(layer.tokens, tile, layer.features, 128)}, 256, shared, halves.get(), factors,
+      layer.w.shorts(), layer.w.stride, layer.biasOrNull(), out.get(), stride, layer.tokens, layer.features,
+      layer.columns, padded);
+  layer.compare(name, out, stride);
+}
+
+void linearFinish(pretend::Harness &harness) {
+  const int features = size(600);
+  const auto rows = 1 + static_cast<unsigned>(below(3));
+  const long long stride = features + static_cast<long long>(below(3));
+  Buffer<float> out((rows - 1) * stride + features, true), inverses(rows, true), bias(features, true);
+  out.fill(normal);
+  inverses.fill(normal);
+  bias.fill(normal);
+  const std::vector<float> before(out.get(), out.get() + out.size());
+  run(harness, "linear_finish", {rows}, rowThreads(features, 256), 0, out.get(), stride, features, inverses.get(), bias.get());
+  for (size_t i = 0; i < out.size(); i++) {
+    const size_t row = i / stride, feature = i % stride;
+    const bool padding = feature >= static_cast<size_t>(features);
+    check("linear_finish", out[i], padding ? before[i] : static_cast<double>(before[i]) * inverses[row] + bias[feature], 10);
+  }
+}
+
+void attention(pretend::Harness &harness) {
+  const int variants[] = {64, 128, 256}, variant = variants[below(3)], queries = variant == 256 ? 32 : 64;
+  const int headSize = variant == 256 ? size(300) : size(variant), length = size(140), groupSize = 1 + static_cast<int>(below(3));
+  const int keyHeads = 1 + static_cast<int>(below(2)), heads = keyHeads * groupSize, sequences = 1 + static_cast<int>(below(2));
+  const float scale = 1 / std::sqrt(static_cast<float>(headSize));
+  const size_t tokens = static_cast<size_t>(sequences) * length, wide = static_cast<size_t>(heads) * headSize, narrow = static_cast<size_t>(keyHeads) * headSize;
+  Buffer<float> q(tokens * wide, true), k(tokens * narrow, true), v(tokens * narrow, true), out(tokens * wide, true);
+  for (Buffer<float> *each : {&q, &k, &v}) each->fill(normal);
+  const std::string name = "attention_" + std::to_string(variant);
+  run(harness, name,
+      {static_cast<unsigned>(sequences * heads * ((length + queries - 1) / queries)), static_cast<unsigned>((headSize + variant - 1) / variant)},
+      128, 0, q.get(), k.get(), v.get(), out.get(), length, heads, groupSize, headSize, scale);
+  for (size_t token = 0; token < tokens; token++) {
+    for (int head = 0; head < heads; head++) {
+      const size_t first = token / length * length;
+      const float *query = q.get() + token * wide + head * headSize;
+      std::vector<double> weights, expected(headSize);
+      double highest = -INFINITY, sum = 0;
+      for (size_t other = first; other <= token; other++) {
+        double dot = 0;
+        for (int i = 0; i < headSize; i++) dot += static_cast<double>(query[i]) * k[other * narrow + head / groupSize * headSize + i];
+        weights.push_back(dot * scale);
+        highest = std::max(highest, weights.back());
+      }
+      for (double &weight : weights) sum += weight = std::exp(weight - highest);
+      for (size_t other = first; other <= token; other++) {
+        for (int i = 0; i < headSize; i++) expected[i] += weights[other - first] / sum * v[other * narrow + head / groupSize * headSize + i];
+      }
+      for (int i = 0; i < headSize; i++) check(name, out[token * wide + head * headSize + i], expected[i], 1);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argumentCount, char **arguments) {
+  const int rounds = argumentCount > 1 ? atoi(arguments[1]) : 50;
+  generator.seed(argumentCount > 2 ? static_cast<uint64_t>(atoll(arguments[2])) : 1);
+  for (int architecture : {75, 80}) {
+    pretend::Harness harness(architecture);
+    for (int round = 0; round < rounds; round++) {
+      for (auto each : {embed, rmsNorm, rotate, elements, crossEntropy, columnSquares, linearFloat, linearFinish, attention}) {
+        each(harness);
+      }
+      linearTensor(harness, architecture);
+    }
+  }
+  for (const auto &[name, count] : launches) printf("%6d %s\n", count, name.c_str());
+  printf("%d failures\n", failures);
+  return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,171 @@
+// The state of the pretended driver. All of it is guarded by one mutex, which no waiting holds.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "api.h"
+#include "kernel.h"
+#include "launch.h"
+#include "ptx.h"
+#include "stream.h"
+
+namespace pretend {
+
+// A call that fails with a result.
+struct Failure {
+  CUresult result;
+};
+
+// What tests and the environment choose.
+struct Settings {
+  int devices = 1;
+  int capability = 80;
+  int driverVersion = 11080;
+  size_t memoryBytes = size_t{1} << 30;
+  Order order = Order::FORWARD;
+  uint64_t seed = 1;
+  unsigned hostThreads = 2;
+  bool deferred = false;
+
+  static Settings fromEnvironment();
+};
+
+// A call that is going to fail.
+struct Fault {
+  long after;
+  CUresult result;
+};
+
+struct Function {
+  std::string name;
+  const Kernel *kernel;
+  PtxEntry entry;
+  struct Module *module;
+  size_t allowedShared = 0;  // dynamic bytes beyond the default, where they were asked for
+};
+
+struct Module {
+  struct Context *context;
+  Ptx ptx;
+  int architecture;  // which of the kernels' variants it stands for
+  std::map<std::string, std::unique_ptr<Function>> functions;
+};
+
+struct Event {
+  std::shared_ptr<Stream> stream;  // null: never recorded
+  uint64_t number = 0;
+  bool timed = true;
+  std::shared_ptr<std::atomic<int64_t>> nanoseconds;
+};
+
+struct Context {
+  int device;
+  long retained = 0;
+  std::atomic<CUresult> error = CUDA_SUCCESS;  // what every later call returns
+  std::map<CUstream, std::shared_ptr<Stream>> streams;
+  std::shared_ptr<Stream> defaultStream = std::make_shared<Stream>();
+  std::map<CUevent, std::unique_ptr<Event>> events;
+  std::map<CUmodule, std::unique_ptr<Module>> modules;
+};
+
+struct Allocation {
+  size_t bytes;
+  Context *context;
+};
+
+// How many of each there are that were not given back, also where a context took them with it.
+struct Counts {
+  long buffers = 0, bufferBytes = 0, pinned = 0, streams = 0, events = 0, modules = 0, contexts = 0, cublasHandles = 0;
+};
+
+struct Driver {
+  std::mutex mutex;
+  Settings settings = Settings::fromEnvironment();
+  bool initialized = false;
+  std::vector<std::unique_ptr<Context>> contexts;  // the primary ones, by device; null: not retained so far
+  std::map<uintptr_t, Allocation> allocations;
+  std::map<uintptr_t, size_t> pinned;
+  std::map<std::string, Fault> faults;
+  std::map<std::string, long> launches;
+  Counts counts;
+  uint64_t handles = 0;
+
+  static Driver &instance();
+
+  // A handle that was never given out before and is no address.
+  template <class Handle>
+  Handle newHandle() { return reinterpret_cast<Handle>(0x7000000000000000 + 16 * ++handles); }
+
+  size_t usedBytes(int device) const;
+
+  // Fails unless all the bytes are in one allocation of the context's device.
+  void requireAllocated(const Context &context, uintptr_t start, size_t bytes) const;
+
+  std::shared_ptr<Stream> stream(Context &context, CUstream handle);
+
+  // Queues work that is left out after an error. On the default stream it comes after everything and is waited for.
+  void enqueue(std::unique_lock<std::mutex> &lock, Context &context, CUstream handle, std::function<void()> work);
+
+  // Waits for all of a context's streams, with the lock given back meanwhile.
+  void drain(std::unique_lock<std::mutex> &lock, Context &context);
+};
+
+// The context that is current on this host thread.
+Context *&currentContext();
+
+// Prints what a strict driver wouldn't have and fails.
+[[noreturn]] void fail(CUresult result, const char *format, ...) __attribute__((__format__(printf, 2, 3)));
+
+void require(bool holds, CUresult otherwise);
+
+// Fails if it is this call's turn to fail, as a test asked for. An error that a device doesn't recover from stays.
+void failIfAsked(Driver &driver, const char *name);
+
+// Returns the fault that is due for a call, or success.
+CUresult dueFault(Driver &driver, const char *name);
+
+// Runs what a call does: locked, after the checks that all calls have in common.
+template <class Body>
+CUresult call(Body body) {
+  Driver &driver = Driver::instance();
+  std::unique_lock lock(driver.mutex);
+  try {
+    require(driver.initialized, CUDA_ERROR_NOT_INITIALIZED);
+    return body(driver, lock);
+  } catch (const Failure &failure) {
+    return failure.result;
+  }
+}
+
+// A call that gives something of the current context back, which also works after an error that stays.
+template <class Body>
+CUresult callToRelease(Body body) {
+  return call([&](Driver &driver, std::unique_lock<std::mutex> &lock) {
+    Context *context = currentContext();
+    require(context != nullptr && context->retained > 0, CUDA_ERROR_INVALID_CONTEXT);
+    body(driver, *context, lock);
+    return context->error.load();
+  });
+}
+
+// A call that works in the current context.
+template <class Body>
+CUresult callInContext(const char *name, Body body) {
+  return call([&](Driver &driver, std::unique_lock<std::mutex> &lock) {
+    Context *context = currentContext();
+    require(context != nullptr && context->retained > 0, CUDA_ERROR_INVALID_CONTEXT);
+    require(context->error == CUDA_SUCCESS, context->error);
+    failIfAsked(driver, name);
+    body(driver, *context, lock);
+    return context->error.load();
+  });
+}
+
+}  // namespace pretend

@@ -1,0 +1,102 @@
+// Device memory, which is host memory that only kernels and copies may touch, and pinned memory.
+#include <cstdlib>
+#include <cstring>
+
+#include "driver.h"
+
+using namespace pretend;
+
+namespace {
+
+constexpr size_t ALIGNMENT = 512;
+constexpr int GARBAGE = 0xcb, CANARY = 0xd5;
+
+// Bytes behind a buffer that nobody may write to. None where a sanitizer watches over the end.
+#ifdef __SANITIZE_ADDRESS__
+constexpr size_t CANARY_BYTES = 0;
+#else
+constexpr size_t CANARY_BYTES = 256;
+#endif
+
+void *allocate(size_t alignment, size_t bytes) {
+  void *memory;
+  if (posix_memalign(&memory, alignment, bytes + CANARY_BYTES) != 0) throw Failure{CUDA_ERROR_OUT_OF_MEMORY};
+  memset(memory, GARBAGE, bytes);
+  memset(static_cast<char *>(memory) + bytes, CANARY, CANARY_BYTES);
+  return memory;
+}
+
+void checkEnd(uintptr_t start, size_t bytes) {
+  const auto *end = reinterpret_cast<const unsigned char *>(start + bytes);
+  for (size_t i = 0; i < CANARY_BYTES; i++) {
+    if (end[i] != CANARY) refuse("somebody wrote to byte %zu of a buffer of %zu bytes", bytes + i, bytes);
+  }
+}
+
+CUresult allocatePinned(const char *name, void **memory, size_t bytes) {
+  return callInContext(name, [&](Driver &driver, Context &, auto &) {
+    require(bytes > 0, CUDA_ERROR_INVALID_VALUE);
+    *memory = allocate(4096, bytes);
+    driver.pinned[reinterpret_cast<uintptr_t>(*memory)] = bytes;
+    driver.counts.pinned++;
+  });
+}
+
+}  // namespace
+
+PRETEND_API cuMemGetInfo_v2(size_t *available, size_t *total) {
+  return callInContext("cuMemGetInfo", [&](Driver &driver, Context &context, auto &) {
+    *total = driver.settings.memoryBytes;
+    const size_t used = driver.usedBytes(context.device);
+    *available = used > *total ? 0 : *total - used;
+  });
+}
+
+PRETEND_API cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes) {
+  return callInContext("cuMemAlloc", [&](Driver &driver, Context &context, auto &) {
+    require(bytes > 0, CUDA_ERROR_INVALID_VALUE);
+    const size_t used = driver.usedBytes(context.device);
+    require(used <= driver.settings.memoryBytes && bytes <= driver.settings.memoryBytes - used,
+            CUDA_ERROR_OUT_OF_MEMORY);
+    const auto start = reinterpret_cast<uintptr_t>(allocate(ALIGNMENT, bytes));
+    driver.allocations[start] = {bytes, &context};
+    driver.counts.buffers++;
+    driver.counts.bufferBytes += bytes;
+    *pointer = start;
+  });
+}
+
+PRETEND_API cuMemFree_v2(CUdeviceptr pointer) {
+  return callToRelease([&](Driver &driver, Context &context, auto &lock) {
+    if (pointer == 0) return;
+    driver.drain(lock, context);
+    const auto found = driver.allocations.find(pointer);
+    if (found == driver.allocations.end()) fail(CUDA_ERROR_INVALID_VALUE, "no buffer at %#llx to free", pointer);
+    if (found->second.context != &context) fail(CUDA_ERROR_INVALID_VALUE, "freed in another context");
+    checkEnd(pointer, found->second.bytes);
+    driver.counts.buffers--;
+    driver.counts.bufferBytes -= found->second.bytes;
+    driver.allocations.erase(found);
+    free(reinterpret_cast<void *>(pointer));
+  });
+}
+
+PRETEND_API cuMemHostAlloc(void **memory, size_t bytes, unsigned) {
+  return allocatePinned("cuMemHostAlloc", memory, bytes);
+}
+
+PRETEND_API cuMemAllocHost_v2(void **memory, size_t bytes) {
+  return allocatePinned("cuMemAllocHost", memory, bytes);
+}
+
+PRETEND_API cuMemFreeHost(void *memory) {
+  return callToRelease([&](Driver &driver, Context &context, auto &lock) {
+    driver.drain(lock, context);
+    const auto found = driver.pinned.find(reinterpret_cast<uintptr_t>(memory));
+    if (found == driver.pinned.end()) fail(CUDA_ERROR_INVALID_VALUE, "no pinned memory at %p to free", memory);
+    checkEnd(found->first, found->second);
+    driver.counts.pinned--;
+    driver.pinned.erase(found);
+    free(memory);
+  });
+}

@@ -1,0 +1,114 @@
+#include "ptx.h"
+
+#include <regex>
+#include <stdexcept>
+
+namespace pretend {
+namespace {
+
+using Matches = std::sregex_iterator;
+
+int versionOf(const std::string &text) {
+  std::smatch match;
+  if (!std::regex_search(text, match, std::regex(R"(\.version\s+(\d+)\.(\d+))"))) {
+    throw std::invalid_argument("no .version");
+  }
+  return std::stoi(match[1]) * 10 + std::stoi(match[2]);
+}
+
+int targetOf(const std::string &text) {
+  std::smatch match;
+  if (!std::regex_search(text, match, std::regex(R"(\.target\s+sm_(\d+))"))) {
+    throw std::invalid_argument("no .target");
+  }
+  return std::stoi(match[1]);
+}
+
+std::vector<PtxParameter> parametersOf(const std::string &list) {
+  static const std::regex PARAMETER(R"(\.param((?:\s+\.\w+(?:\s+\d+)?)*)\s+\w+(?:\[(\d+)\])?)");
+  static const std::regex TYPE(R"(\.([usbf])(8|16|32|64)\b)");
+  std::vector<PtxParameter> parameters;
+  for (Matches each(list.begin(), list.end(), PARAMETER), end; each != end; ++each) {
+    const std::string words = (*each)[1];
+    std::smatch type;
+    if (!std::regex_search(words, type, TYPE)) throw std::invalid_argument("a .param without a type");
+    const size_t elements = (*each)[2].matched ? std::stoul((*each)[2]) : 1;
+    parameters.push_back({std::stoul(type[2]) / 8 * elements, type[1] == "f"});
+  }
+  return parameters;
+}
+
+// Where the body that starts with the brace at `open` ends.
+size_t endOfBody(const std::string &text, size_t open) {
+  int depth = 0;
+  for (size_t i = open; i < text.size(); i++) {
+    depth += text[i] == '{' ? 1 : text[i] == '}' ? -1 : 0;
+    if (depth == 0) return i + 1;
+  }
+  throw std::invalid_argument("a body that doesn't end");
+}
+
+std::map<std::string, size_t> sharedVariables(const std::string &text) {
+  static const std::regex SHARED(R"(\.shared\s+(?:\.align\s+\d+\s+)?\.[usbf](\d+)\s+([\w$]+)(?:\[(\d+)\])?;)");
+  std::map<std::string, size_t> variables;
+  for (Matches each(text.begin(), text.end(), SHARED), end; each != end; ++each) {
+    const size_t elements = (*each)[3].matched ? std::stoul((*each)[3]) : 1;
+    variables[(*each)[2]] = std::stoul((*each)[1]) / 8 * elements;
+  }
+  return variables;
+}
+
+unsigned maximumThreads(const std::string &directives) {
+  std::smatch match;
+  if (!std::regex_search(directives, match, std::regex(R"(\.maxntid\s+(\d+)(?:\s*,\s*(\d+))?(?:\s*,\s*(\d+))?)"))) {
+    return 1024;
+  }
+  unsigned threads = 1;
+  for (int i = 1; i <= 3; i++) threads *= match[i].matched ? std::stoul(match[i]) : 1;
+  return threads;
+}
+
+}  // namespace
+
+Ptx parsePtx(const std::string &text) {
+  static const std::regex ENTRY(R"(\.entry\s+([\w$]+)\s*(?:\(([^)]*)\))?([^{]*)\{)");
+  static const std::regex REST(R"((\s|//[^\n]*)*)");
+  Ptx ptx;
+  ptx.version = versionOf(text);
+  ptx.target = targetOf(text);
+  const std::map<std::string, size_t> shared = sharedVariables(text);
+  for (Matches each(text.begin(), text.end(), ENTRY), end; each != end; ++each) {
+    const size_t open = each->position() + each->length() - 1;
+    const std::string body = text.substr(open, endOfBody(text, open) - open);
+    PtxEntry entry;
+    entry.parameters = parametersOf((*each)[2]);
+    entry.maximumThreads = maximumThreads((*each)[3]);
+    for (const auto &[name, bytes] : shared) {
+      if (body.find(name) != std::string::npos) entry.sharedBytes += bytes;
+    }
+    ptx.entries.emplace((*each)[1], entry);
+  }
+  const size_t last = text.find_last_of("};");
+  if (last == std::string::npos || !std::regex_match(text.substr(last + 1), REST)) {
+    throw std::invalid_argument("something follows the text: is it not ended by a zero byte?");
+  }
+  return ptx;
+}
+
+std::string difference(const PtxEntry &entry, const Kernel &kernel) {
+  if (entry.parameters.size() != kernel.parameters.size()) {
+    return std::to_string(entry.parameters.size()) + " parameters in PTX, " +
+           std::to_string(kernel.parameters.size()) + " in the source";
+  }
+  for (size_t i = 0; i < entry.parameters.size(); i++) {
+    const PtxParameter &there = entry.parameters[i];
+    const Parameter &here = kernel.parameters[i];
+    if (there.bytes != here.bytes || there.floating != here.floating) {
+      return "parameter " + std::to_string(i) + " has " + std::to_string(there.bytes) + " bytes in PTX, " +
+             std::to_string(here.bytes) + " in the source, or is floating in one only";
+    }
+  }
+  return "";
+}
+
+}  // namespace pretend

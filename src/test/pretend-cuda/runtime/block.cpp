@@ -1,0 +1,269 @@
+#include "block.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "shared.h"
+
+namespace pretend {
+
+__thread Thread *thread;
+
+namespace {
+
+constexpr size_t STACK_BYTES = 128 << 10;
+__thread Block *running;
+
+unsigned warpsOf(unsigned threads) { return (threads + 31) / 32; }
+
+uint64_t nextRandom(uint64_t &state) {
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return state;
+}
+
+}  // namespace
+
+Block *Block::current() { return running; }
+
+Block::Block(const Launch &launch)
+    : launch(launch),
+      count(launch.block.x * launch.block.y * launch.block.z),
+      threads(count),
+      warpOrder(warpsOf(count)),
+      laneOrder(32),
+      ready(warpsOf(count)),
+      inWarp(warpsOf(count)),
+      alive(warpsOf(count)),
+      random(launch.seed * 0x9e3779b97f4a7c15 | 1) {
+  stacks = static_cast<char *>(mmap(nullptr, count * STACK_BYTES, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  if (stacks == MAP_FAILED) refuse("no memory for the stacks of %u threads", count);
+  // As tight as it gets, so that a sanitizer sees an access past the end.
+  if (posix_memalign(&dynamicShared, 256, std::max<size_t>(launch.sharedBytes, 1)) != 0) abort();
+  const SharedVariables shared = sharedVariables(*launch.kernel);
+  staticShared = shared.start;
+  staticSharedBytes = shared.bytes;
+  for (unsigned i = 0; i < warpOrder.size(); i++) warpOrder[i] = i;
+  for (unsigned i = 0; i < 32; i++) laneOrder[i] = i;
+  if (launch.order == Order::REVERSE) {
+    std::reverse(warpOrder.begin(), warpOrder.end());
+    std::reverse(laneOrder.begin(), laneOrder.end());
+  }
+}
+
+Block::~Block() {
+  munmap(stacks, count * STACK_BYTES);
+  free(dynamicShared);
+}
+
+void Block::run(const Index &index) {
+  running = this;
+  startThreads(index);
+  dirtySharedMemory();
+  while (ended < count) {
+    arrange();
+    for (unsigned warp : warpOrder) runWarp(warp);
+    if (ended == count) break;
+    if (arrived < count) refuseDeadlock();
+    openBarrier();
+  }
+  thread = nullptr;
+  running = nullptr;
+}
+
+void Block::startThreads(const Index &index) {
+  for (unsigned i = 0; i < count; i++) {
+    BlockThread &each = threads[i];
+    const Index &shape = launch.block;
+    each.threadIndex = {i % shape.x, i / shape.x % shape.y, i / (shape.x * shape.y)};
+    each.blockIndex = index;
+    each.blockShape = shape;
+    each.gridShape = launch.grid;
+    each.linear = i;
+    each.dynamicShared = dynamicShared;
+    each.state = BlockThread::State::READY;
+    each.copies.clear();
+    each.copyGroups.clear();
+    // Stacks that start a few cache lines apart, not all in the same set of the cache.
+    each.fiber.prepare(stacks + i * STACK_BYTES, STACK_BYTES - i % 61 * 64, &Block::body, &each);
+  }
+  for (unsigned warp = 0; warp < ready.size(); warp++) {
+    ready[warp] = alive[warp] = lanes(warp);
+    inWarp[warp] = 0;
+  }
+  arrived = ended = openings = 0;
+  votes[0].yes = votes[1].yes = 0;
+}
+
+bool Block::isShared(const void *address) const {
+  const auto within = [=](const void *start, size_t bytes) {
+    const auto offset = reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(start);
+    return offset < bytes && offset + 16 <= bytes;
+  };
+  return within(dynamicShared, launch.sharedBytes) || within(staticShared, staticSharedBytes);
+}
+
+// Other garbage for every block, among it -1 and NaN.
+void Block::dirtySharedMemory() {
+  constexpr unsigned char GARBAGE[] = {0xff, 0xa5, 0x7f, 0x5a};
+  const int value = GARBAGE[runs++ % sizeof GARBAGE];
+  memset(dynamicShared, value, launch.sharedBytes);
+  memset(staticShared, value, staticSharedBytes);
+}
+
+void Block::arrange() {
+  if (launch.order != Order::SHUFFLED) return;
+  const auto shuffle = [this](std::vector<unsigned> &order) {
+    for (size_t i = order.size(); i > 1; i--) std::swap(order[i - 1], order[nextRandom(random) % i]);
+  };
+  shuffle(warpOrder);
+  shuffle(laneOrder);
+}
+
+unsigned Block::lanes(unsigned warp) const {
+  const unsigned in = std::min(32u, count - warp * 32);
+  return in == 32 ? 0xffffffff : (1u << in) - 1;
+}
+
+// Until each of its lanes has ended or waits for another warp.
+void Block::runWarp(unsigned warp) {
+  while (ready[warp] != 0) {
+    for (unsigned lane : laneOrder) {
+      if ((ready[warp] >> lane & 1) == 0) continue;
+      BlockThread &next = threads[warp * 32 + lane];
+      thread = &next;
+      scheduler.switchTo(next.fiber);
+    }
+  }
+}
+
+__attribute__((__no_sanitize__("address"))) void Block::body(void *argument) {
+  auto *self = static_cast<BlockThread *>(argument);
+  Block *block = running;
+  block->launch.kernel->call(block->launch.arguments);
+  if (!self->copies.empty()) refuse("the thread ends with copies that it never waited for");
+  self->state = BlockThread::State::ENDED;
+  block->ended++;
+  const unsigned warp = self->linear / 32;
+  block->ready[warp] &= ~(1u << self->lane());
+  block->alive[warp] &= ~(1u << self->lane());
+  // Lanes that wait for this one wait no more.
+  for (unsigned lane = 0; lane < 32; lane++) {
+    if (block->inWarp[warp] >> lane & 1) block->holdMeeting(warp, lane);
+  }
+  block->leave();
+}
+
+void Block::leave() {
+  auto *self = static_cast<BlockThread *>(thread);
+  self->fiber.switchTo(scheduler);
+}
+
+int Block::waitAtBarrier(Vote vote, int value) {
+  auto *self = static_cast<BlockThread *>(thread);
+  const unsigned opening = openings;
+  auto &ours = votes[opening % 2];
+  ours.yes += value != 0;
+  arrived++;
+  self->state = BlockThread::State::AT_BARRIER;
+  ready[self->linear / 32] &= ~(1u << self->lane());
+  leave();
+  switch (vote) {
+    case Vote::ANY:
+      return ours.yes != 0;
+    case Vote::ALL:
+      return ours.yes == count;
+    case Vote::COUNT:
+      return ours.yes;
+    default:
+      return 0;
+  }
+}
+
+void Block::openBarrier() {
+  arrived = 0;
+  openings++;
+  votes[openings % 2].yes = 0;
+  for (BlockThread &each : threads) each.state = BlockThread::State::READY;
+  for (unsigned warp = 0; warp < ready.size(); warp++) ready[warp] = lanes(warp);
+}
+
+void Block::waitInWarp(const char *name, unsigned mask, Meeting meeting, void *payload) {
+  auto *self = static_cast<BlockThread *>(thread);
+  const unsigned warp = self->linear / 32, lane = self->lane();
+  if ((mask >> lane & 1) == 0) refuse("%s with the mask %08x, which leaves out the lane that calls", name, mask);
+  self->name = name;
+  self->mask = mask;
+  self->meeting = meeting;
+  self->payload = payload;
+  self->state = BlockThread::State::IN_WARP;
+  ready[warp] &= ~(1u << lane);
+  inWarp[warp] |= 1u << lane;
+  if (!holdMeeting(warp, lane)) leave();
+}
+
+bool Block::together(const BlockThread &a, const BlockThread &b) const {
+  return a.mask == b.mask && a.meeting == b.meeting && (a.name == b.name || strcmp(a.name, b.name) == 0);
+}
+
+// Holds the meeting that a lane waits for, if all that it names are there, and lets them go on.
+bool Block::holdMeeting(unsigned warp, unsigned lane) {
+  const BlockThread &caller = threads[warp * 32 + lane];
+  const unsigned awaited = caller.mask & alive[warp];
+  if ((awaited & ~inWarp[warp]) != 0) return false;
+  void *payloads[32] = {};
+  for (unsigned rest = awaited; rest != 0; rest &= rest - 1) {
+    const unsigned other = std::countr_zero(rest);
+    const BlockThread &named = threads[warp * 32 + other];
+    if (!together(caller, named)) return false;
+    payloads[other] = named.payload;
+  }
+  caller.meeting(payloads);
+  for (unsigned rest = awaited; rest != 0; rest &= rest - 1) {
+    threads[warp * 32 + std::countr_zero(rest)].state = BlockThread::State::READY;
+  }
+  ready[warp] |= awaited;
+  inWarp[warp] &= ~awaited;
+  return true;
+}
+
+std::string Block::describe(const BlockThread &waiting) {
+  switch (waiting.state) {
+    case BlockThread::State::AT_BARRIER:
+      return "wait at __syncthreads";
+    case BlockThread::State::ENDED:
+      return "have ended";
+    default: {
+      char text[96];
+      snprintf(text, sizeof text, "wait in %s with the mask %08x", waiting.name, waiting.mask);
+      return text;
+    }
+  }
+}
+
+void Block::refuseDeadlock() const {
+  std::map<std::string, std::vector<unsigned>> places;
+  for (const BlockThread &each : threads) places[describe(each)].push_back(each.linear);
+  std::string where;
+  for (const auto &[place, waiting] : places) {
+    where += "\n  " + std::to_string(waiting.size()) + " threads " + place + ":";
+    for (size_t i = 0; i < std::min<size_t>(waiting.size(), 8); i++) where += " " + std::to_string(waiting[i]);
+    if (waiting.size() > 8) where += " ...";
+  }
+  refuse("threads of a block wait for each other for ever:%s", where.c_str());
+}
+
+int barrier(Vote vote, int value) { return Block::current()->waitAtBarrier(vote, value); }
+
+void meet(const char *name, unsigned mask, Meeting meeting, void *payload) {
+  Block::current()->waitInWarp(name, mask, meeting, payload);
+}
+
+}  // namespace pretend

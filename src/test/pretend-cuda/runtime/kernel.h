@@ -1,0 +1,36 @@
+// A compiled kernel as the runtime knows it: found by its name, called with the driver's array of argument addresses.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "thread.h"
+
+namespace pretend {
+
+struct Parameter {
+  size_t bytes, alignment;
+  bool floating;
+  size_t pointee;  // the alignment of what a pointer points to, 0 where the parameter is none
+};
+
+struct Kernel {
+  std::string name;
+  void (*call)(void **arguments);
+  std::vector<Parameter> parameters;
+  void *(*shared)();  // an address in this host thread's copy of the library's shared variables
+};
+
+// Called by a library of kernels when it is loaded. What a library keeps for each host thread are its kernels' shared
+// variables and nothing else.
+PRETEND_EXPORT void registerKernels(const Kernel *kernels, size_t count);
+
+// Loads all kernels compiled for this architecture (75, 80), or for any, from a directory: NAME.sm_75.so, NAME.so. The
+// default is the one beside the runtime. Ends the process if there are none.
+PRETEND_EXPORT void loadKernels(int architecture, const char *directory = nullptr);
+
+// Returns the kernel, or null.
+PRETEND_EXPORT const Kernel *findKernel(int architecture, const std::string &name);
+
+}  // namespace pretend

@@ -1,0 +1,25 @@
+// A launch of a kernel, and how its threads take turns.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel.h"
+
+namespace pretend {
+
+enum class Order { FORWARD, REVERSE, SHUFFLED };
+
+struct Launch {
+  const Kernel *kernel;
+  Index grid, block;
+  size_t sharedBytes;
+  void **arguments;
+  Order order = Order::FORWARD;
+  uint64_t seed = 1;
+  unsigned hostThreads = 1;
+};
+
+// Runs the whole grid and returns when it is done.
+PRETEND_EXPORT void runGrid(const Launch &launch);
+
+}  // namespace pretend

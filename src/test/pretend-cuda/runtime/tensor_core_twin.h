@@ -1,0 +1,133 @@
+// Host twins of kernels/cuda/tensor_core.cuh. Products are exact and summed in float64, rounded to float32 once, which
+// is at least as exact as a tensor core; the order of a tensor core's sum is not specified.
+#pragma once
+
+#include <cstdint>
+
+namespace tensor_core {
+
+using Multiplicand = float (*)(uint16_t bits);
+
+inline float fromBf16(uint16_t bits) { return __uint_as_float(static_cast<unsigned>(bits) << 16); }
+
+inline float fromF16(uint16_t bits) {
+  const unsigned sign = static_cast<unsigned>(bits >> 15) << 31, exponent = bits >> 10 & 31, fraction = bits & 1023;
+  float magnitude;
+  if (exponent == 31) {
+    magnitude = __uint_as_float(0x7f800000 | fraction << 13);
+  } else if (exponent == 0) {
+    magnitude = static_cast<float>(fraction) * 0x1p-24f;
+  } else {
+    magnitude = __uint_as_float((exponent + 112) << 23 | fraction << 13);
+  }
+  return __uint_as_float(sign | __float_as_uint(magnitude));
+}
+
+// What a lane brings to a product with k of 8 or 16.
+struct Fragments {
+  const unsigned *a, *b;
+  float *d;
+};
+
+template <Multiplicand convert, int k>
+void multiplyMeeting(void *const payloads[32]) {
+  float a[16][16], b[16][8];
+  for (int lane = 0; lane < 32; lane++) {
+    const auto *mine = static_cast<const Fragments *>(payloads[lane]);
+    if (!mine) pretend::refuse("a matrix product without lane %d", lane);
+    const int group = lane / 4, pair = lane % 4;
+    for (int half = 0; half < k / 8; half++) {
+      for (int i = 0; i < 2; i++) {
+        const int inner = 8 * half + 2 * pair + i;
+        a[group][inner] = convert(mine->a[2 * half] >> 16 * i);
+        a[group + 8][inner] = convert(mine->a[2 * half + 1] >> 16 * i);
+        b[inner][group] = convert(mine->b[half] >> 16 * i);
+      }
+    }
+  }
+  for (int lane = 0; lane < 32; lane++) {
+    float *d = static_cast<const Fragments *>(payloads[lane])->d;
+    for (int i = 0; i < 4; i++) {
+      const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+      double sum = d[i];
+      for (int inner = 0; inner < k; inner++) sum += static_cast<double>(a[row][inner]) * b[inner][column];
+      d[i] = static_cast<float>(sum);
+    }
+  }
+}
+
+inline void multiplyF16K8(float (&d)[4], const unsigned (&a)[2], unsigned b) {
+  Fragments mine{a, &b, d};
+  pretend::meet("mma.m16n8k8.f16", 0xffffffff, multiplyMeeting<fromF16, 8>, &mine);
+}
+
+#if TENSOR_CORE_K16
+inline void multiplyF16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  Fragments mine{a, b, d};
+  pretend::meet("mma.m16n8k16.f16", 0xffffffff, multiplyMeeting<fromF16, 16>, &mine);
+}
+
+inline void multiplyBf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  Fragments mine{a, b, d};
+  pretend::meet("mma.m16n8k16.bf16", 0xffffffff, multiplyMeeting<fromBf16, 16>, &mine);
+}
+#endif
+
+struct MatrixRow {
+  const uint16_t *row;
+  unsigned *words;
+};
+
+template <int matrices, bool transposed>
+void loadMeeting(void *const payloads[32]) {
+  for (int lane = 0; lane < 32; lane++) {
+    const auto *mine = static_cast<const MatrixRow *>(payloads[lane]);
+    if (!mine) pretend::refuse("ldmatrix without lane %d", lane);
+    for (int matrix = 0; matrix < matrices; matrix++) {
+      unsigned word = 0;
+      for (int i = 0; i < 2; i++) {
+        const int row = transposed ? lane % 4 * 2 + i : lane / 4, column = transposed ? lane / 4 : lane % 4 * 2 + i;
+        word |= unsigned{static_cast<const MatrixRow *>(payloads[8 * matrix + row])->row[column]} << 16 * i;
+      }
+      mine->words[matrix] = word;
+    }
+  }
+}
+
+template <int matrices, bool transposed>
+void load(unsigned (&words)[matrices], const void *row) {
+  if (pretend::thread->lane() < 8 * matrices) pretend::requireShared(row, 16);
+  MatrixRow mine{static_cast<const uint16_t *>(row), words};
+  pretend::meet("ldmatrix", 0xffffffff, loadMeeting<matrices, transposed>, &mine);
+}
+
+inline void loadMatrices(unsigned (&words)[4], const void *row) { load<4, false>(words, row); }
+inline void loadMatrices(unsigned (&words)[2], const void *row) { load<2, false>(words, row); }
+inline void loadMatricesTransposed(unsigned (&words)[4], const void *row) { load<4, true>(words, row); }
+inline void loadMatricesTransposed(unsigned (&words)[2], const void *row) { load<2, true>(words, row); }
+
+inline void copyAsync(void *shared, const void *global, int bytes = 16) {
+  if (bytes < 0 || bytes > 16) pretend::refuse("copyAsync of %d bytes", bytes);
+  pretend::requireShared(shared, 16);
+  if (reinterpret_cast<uintptr_t>(global) % 16 != 0) pretend::refuse("copyAsync from %p, no multiple of 16", global);
+  pretend::copyLater({shared, global, bytes});
+#if __CUDA_ARCH__ < 800
+  pretend::commitCopies();
+  pretend::awaitCopies(0);
+#endif
+}
+
+inline void copyAsyncCommit() {
+#if __CUDA_ARCH__ >= 800
+  pretend::commitCopies();
+#endif
+}
+
+template <int pending>
+void copyAsyncWait() {
+#if __CUDA_ARCH__ >= 800
+  pretend::awaitCopies(pending);
+#endif
+}
+
+}  // namespace tensor_core

@@ -1,0 +1,50 @@
+// Kernels that do what the pretend device refuses. Which of it comes in from outside, so that a compiler can't see it.
+#include "tensor_core.cuh"
+
+extern "C" __global__ void refused(int what, const unsigned char *in, unsigned *out) {
+  __shared__ unsigned values[40];
+  const unsigned lane = threadIdx.x % 32;
+  switch (what) {
+    case 0:  // a barrier that one thread doesn't reach
+      if (threadIdx.x != 3) __syncthreads();
+      break;
+    case 1:  // lanes that wait for each other in different places
+      if (lane < 16) {
+        out[lane] = __shfl_xor_sync(0xffffffff, lane, 1);
+      } else {
+        out[lane] = __ballot_sync(0xffffffff, 1);
+      }
+      break;
+    case 2:  // a lane that its own mask leaves out
+      out[lane] = __shfl_sync(0x0000ffff, lane, 0);
+      break;
+    case 3:  // a shuffle that doesn't divide a warp
+      out[lane] = __shfl_sync(0xffffffff, lane, 0, 12);
+      break;
+    case 4:  // a load of 16 bytes at a multiple of 8
+      out[lane] = reinterpret_cast<const uint4 *>(in + 8 * lane)->w;
+      break;
+    case 5:  // an index beyond an array
+      out[lane] = values[32 + lane];
+      break;
+    case 6:  // a barrier in one half of a warp, a wait for the other half in the other
+      if (lane < 16) {
+        __syncthreads();
+      } else {
+        __syncwarp(0xffffffff);
+      }
+      break;
+    case 7:  // a copy that isn't waited for
+      tensor_core::copyAsync(values, in);
+      tensor_core::copyAsyncCommit();
+      break;
+    case 8:  // a matrix that isn't in shared memory
+      unsigned words[4];
+      tensor_core::loadMatrices(words, in);
+      out[lane] = words[0];
+      break;
+    case 9:  // beyond the end of a buffer
+      out[threadIdx.x] = in[64 + threadIdx.x];
+      break;
+  }
+}
