@@ -1,0 +1,64 @@
+package io.github.wandacuda.backend.cuda;
+
+import io.github.wandacuda.backend.AttentionShape;
+import io.github.wandacuda.backend.gpu.DeviceMatrix;
+
+/** The kernels of {@code kernels/cuda/attention.cuh}, by the features of a head. */
+enum AttentionVariant {
+  /** Up to 64 features. */
+  SMALL(64, 64),
+  /** Up to 128. */
+  MEDIUM(128, 64),
+  /** Any number, 256 of them a block. */
+  LARGE(256, 32);
+
+  private static final int THREADS = 128;
+
+  private final int features;
+  private final int queries;
+
+  AttentionVariant(int features, int queries) {
+    this.features = features;
+    this.queries = queries;
+  }
+
+  /** Returns the one for heads of a size. */
+  static AttentionVariant of(int headSize) {
+    for (AttentionVariant variant : values()) {
+      if (headSize <= variant.features) {
+        return variant;
+      }
+    }
+    return LARGE;
+  }
+
+  /** Queues the kernel for one or more whole sequences. */
+  void launch(
+      CudaQueue queue,
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix out) {
+    int length = shape.sequenceLength();
+    long heads = (long) q.rows() / length * shape.heads();
+    String name = "attention_" + features;
+    queue.launch(
+        queue.device().function(name, name),
+        new Grid(
+            Math.toIntExact(heads * Math.ceilDiv(length, queries)),
+            Math.ceilDiv(shape.headSize(), features),
+            1),
+        THREADS,
+        0,
+        q.data(),
+        k.data(),
+        v.data(),
+        out.data(),
+        length,
+        shape.heads(),
+        shape.heads() / shape.keyValueHeads(),
+        shape.headSize(),
+        shape.scale());
+  }
+}

@@ -1,0 +1,72 @@
+package io.github.wandacuda.backend.cuda;
+
+import io.github.wandacuda.backend.gpu.DeviceMemoryException;
+import java.util.HashSet;
+import java.util.Set;
+import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
+
+/** The memory of a device, of which all that was allocated is given back exactly once. */
+final class CudaMemory implements AutoCloseable {
+  private final CudaContext context;
+  private final Set<CudaBuffer> live = new HashSet<>();
+  private boolean closed;
+
+  CudaMemory(CudaContext context) {
+    this.context = context;
+  }
+
+  /** Returns the bytes that are free now. */
+  long free() {
+    context.enter();
+    return queryFree();
+  }
+
+  private long queryFree() {
+    long[] free = new long[1];
+    context.check(JCudaDriver.cuMemGetInfo(free, new long[1]), "cuMemGetInfo");
+    return free[0];
+  }
+
+  /**
+   * Allocates memory.
+   *
+   * @throws DeviceMemoryException if there isn't enough
+   */
+  synchronized CudaBuffer allocate(long bytes) {
+    if (bytes < 1) {
+      throw new IllegalArgumentException("expected 1 byte or more, found " + bytes);
+    }
+    if (closed) {
+      throw new IllegalStateException("the device is closed");
+    }
+    context.enter();
+    DeviceAddress address = new DeviceAddress();
+    int result = JCudaDriver.cuMemAlloc(address, bytes);
+    if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
+      throw new DeviceMemoryException(context.name(), bytes, queryFree());
+    }
+    // A call also fails for what was queued before, with the memory granted all the same.
+    if (result != CUresult.CUDA_SUCCESS && address.value() != 0) {
+      int unused = JCudaDriver.cuMemFree(address);
+    }
+    context.check(result, () -> "cuMemAlloc of %d bytes".formatted(bytes));
+    CudaBuffer buffer = new CudaBuffer(this, address, bytes);
+    live.add(buffer);
+    return buffer;
+  }
+
+  /** Gives a buffer back, unless it has been. A lost device has nothing left to free. */
+  synchronized void free(CudaBuffer buffer) {
+    if (live.remove(buffer) && context.tryEnter()) {
+      int unused = JCudaDriver.cuMemFree(buffer.start());
+    }
+  }
+
+  /** Gives back all that is left. */
+  @Override
+  public synchronized void close() {
+    closed = true;
+    Set.copyOf(live).forEach(this::free);
+  }
+}

@@ -1,0 +1,78 @@
+package io.github.wandacuda.backend.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import java.lang.foreign.Arena;
+import org.junit.jupiter.api.Test;
+
+class LaunchArgumentsTest {
+  private final LaunchArguments arguments = new LaunchArguments(Arena.ofAuto());
+
+  @Test
+  void integersTakeTheLowerHalf() {
+    arguments.write(-2, Integer.MAX_VALUE);
+    assertThat((int) arguments.written(0)).isEqualTo(-2);
+    assertThat((int) arguments.written(1)).isEqualTo(Integer.MAX_VALUE);
+  }
+
+  @Test
+  void longsAreWhole() {
+    arguments.write(Long.MIN_VALUE, 1L << 40);
+    assertThat(arguments.written(0)).isEqualTo(Long.MIN_VALUE);
+    assertThat(arguments.written(1)).isEqualTo(1L << 40);
+  }
+
+  @Test
+  void floatsKeepTheirBits() {
+    arguments.write(-0.0f, Float.MIN_VALUE, Float.intBitsToFloat(0x7fc01234));
+    assertThat((int) arguments.written(0)).isEqualTo(0x80000000);
+    assertThat((int) arguments.written(1)).isEqualTo(1);
+    assertThat((int) arguments.written(2)).isEqualTo(0x7fc01234);
+  }
+
+  @Test
+  void pointersAreAddresses() {
+    // An address that nothing was allocated at is 0.
+    CudaBuffer buffer = new CudaBuffer(null, new DeviceAddress(), 1L << 33);
+    arguments.write(buffer.at(0), buffer.at((1L << 32) + 16), null);
+    assertThat(arguments.written(0)).isEqualTo(buffer.address());
+    assertThat(arguments.written(1)).isEqualTo(buffer.address() + (1L << 32) + 16);
+    assertThat(arguments.written(2)).isZero();
+  }
+
+  @Test
+  void aLaunchOverwritesTheOneBefore() {
+    arguments.write(-1L, -1L);
+    arguments.write(7, null);
+    assertThat(arguments.written(0)).isEqualTo(7);
+    assertThat(arguments.written(1)).isZero();
+  }
+
+  @Test
+  void refusesWhatNoKernelTakes() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> arguments.write(1.0))
+        .withMessage("a kernel takes no java.lang.Double");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> arguments.write(new Object[LaunchArguments.MOST + 1]));
+  }
+
+  @Test
+  void aPointerOfAnotherBackendIsNoCudaPointer() {
+    DevicePointer other = new DevicePointer(new OtherBuffer(), 0);
+    assertThatIllegalArgumentException().isThrownBy(() -> arguments.write(other));
+  }
+
+  private static final class OtherBuffer implements DeviceBuffer {
+    @Override
+    public long bytes() {
+      return 1;
+    }
+
+    @Override
+    public void close() {}
+  }
+}
