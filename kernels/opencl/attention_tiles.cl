@@ -1,0 +1,229 @@
+// Causal attention, softmax(q k^T * scale) v, in one pass over the keys with an online softmax (Milakov and
+// Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135): scores never leave the work-group.
+//
+// A work-group of 16 x 16 takes 64 queries of one head of one sequence and goes through tiles of 64 keys up to the
+// queries' own; later tiles are not looked at. For each tile:
+//  1. scores, 64 x 64, 4 x 4 in each work-item's registers: queries and keys come 16 features at a time, transposed,
+//     through local memory;
+//  2. softmax, 4 work-items for each query: the highest score so far, exp(score - highest) in place of the scores,
+//     their sum, and the factor exp(highest before - highest now) by which what was added up before has to shrink;
+//  3. values, a few keys at a time through local memory: each work-item adds to the results of 4 queries, PARTS
+//     features of each, in registers.
+// At the end the results are divided by the sums. Heads of more than 256 features are made in parts of 256, for each
+// of which the scores are computed again.
+//
+// Keys and values are read once for each 64 queries of each head: 8 * head_size * keys bytes for 4 * 64 * head_size *
+// keys operations, so the limit is arithmetic. Local memory: 64 x 65 scores, 8.5 KiB for what passes through, 2.3 KiB
+// of softmax: 27 KiB.
+//
+// The highest score begins as the lowest finite float: a score of -Infinity is then exp(-Infinity), never exp(NaN),
+// and a comparison passes over NaN as the CPU's does. Neither a later token of the same sequence nor another sequence
+// has any influence, whatever it holds.
+//
+// PARTS: results of a work-item for each query: 16 * PARTS is at least the head's size or 256.
+#include "places.cl"
+#include "exponential.cl"
+
+#define SIDE 16
+#define TILE 64
+#define DEPTH 16
+#define LINE (TILE + 4)
+#define SCORES_LINE (TILE + 1)
+#define FEATURES (SIDE * PARTS)
+#define STAGED (2 * DEPTH * LINE)
+// Keys whose values are staged at a time: a divisor of TILE.
+#define VALUE_KEYS (PARTS > 8 ? 8 : 16)
+#define SHARES 4
+#define LOWEST (-0x1.fffffep127f)
+
+// Copies a part of 16 features of 64 rows, transposed; 0 where there is no such row or feature.
+void stage_part(
+    __global const float *rows, long stride, int count, int feature, int size,
+    __local float *part) {
+  int c = (int)get_local_id(0);
+  for (int line = (int)get_local_id(1); line < TILE; line += SIDE) {
+    bool inside = line < count && feature + c < size;
+    part[c * LINE + line] = inside ? rows[line * stride + feature + c] : 0.0f;
+  }
+}
+
+// Adds products of this work-item's 4 queries and 4 keys over a staged part.
+void multiply_part(__local const float4 *queries, __local const float4 *keys, float4 *scores) {
+  for (int c = 0; c < DEPTH; c++) {
+    float4 q = queries[c * (LINE / 4) + get_local_id(1)];
+    float4 k = keys[c * (LINE / 4) + get_local_id(0)];
+    scores[0] = fma((float4)(q.x), k, scores[0]);
+    scores[1] = fma((float4)(q.y), k, scores[1]);
+    scores[2] = fma((float4)(q.z), k, scores[2]);
+    scores[3] = fma((float4)(q.w), k, scores[3]);
+  }
+}
+
+// Writes 4 scores of a query; keys after the query's own, which is visible - 1, score -Infinity.
+void write_scores(__local float *line, float4 products, float scale, int visible) {
+  int key = 4 * (int)get_local_id(0);
+  line[key] = key < visible ? products.x * scale : -INFINITY;
+  line[key + 1] = key + 1 < visible ? products.y * scale : -INFINITY;
+  line[key + 2] = key + 2 < visible ? products.z * scale : -INFINITY;
+  line[key + 3] = key + 3 < visible ? products.w * scale : -INFINITY;
+}
+
+// Returns the highest score of a quarter of a line, or what it was before.
+float highest_of(__local const float *scores, float highest) {
+  for (int key = 0; key < TILE / SHARES; key++) {
+    highest = scores[key] > highest ? scores[key] : highest;
+  }
+  return highest;
+}
+
+// Replaces a quarter of a line by exponentials; returns their sum.
+float exponentials(__local float *scores, float highest) {
+  float sum = 0.0f;
+  for (int key = 0; key < TILE / SHARES; key++) {
+    scores[key] = exponential(scores[key] - highest);
+    sum += scores[key];
+  }
+  return sum;
+}
+
+// Copies the values of a few keys, dense; 0 where there is no such key or feature.
+void stage_values(
+    __global const float *values, long stride, int count, int size, __local float *part) {
+  int item = (int)(get_local_id(1) * SIDE + get_local_id(0));
+  for (int i = item; i < VALUE_KEYS * FEATURES; i += SIDE * SIDE) {
+    int key = i / FEATURES;
+    int feature = i % FEATURES;
+    part[i] = key < count && feature < size ? values[key * stride + feature] : 0.0f;
+  }
+}
+
+// Adds staged values, weighted, to the results of 4 queries. A value that a query must not see is passed over, since 0
+// * NaN is not 0; visible is that of the first query, counted from the first staged key.
+void add_values(
+    __local const float *weights, __local const float *values, int visible, float results[4][PARTS]) {
+  for (int key = 0; key < VALUE_KEYS; key++) {
+    __local const float *value = values + key * FEATURES + get_local_id(0);
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      float weight = weights[i * SCORES_LINE + key];
+      if (key < visible + i) {
+#pragma unroll
+        for (int part = 0; part < PARTS; part++) {
+          results[i][part] = fma(weight, value[SIDE * part], results[i][part]);
+        }
+      }
+    }
+  }
+}
+
+// Dimension 0 goes over tiles of queries, from the last one, which has the most keys; dimension 1 over heads, and
+// their parts; dimension 2 over sequences.
+__kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_tiles(
+    __global const float *q, ulong q_offset, __global const float *k, ulong k_offset,
+    __global const float *v, ulong v_offset, __global float *out, ulong out_offset, int length,
+    int heads, int heads_per_key, int head_size, float scale) {
+  __local float scores[TILE * SCORES_LINE];
+  __local float4 staged[STAGED / 4];
+  __local float shares[TILE][SHARES];
+  __local float shared_sums[TILE][SHARES];
+  __local float factors[TILE];
+  int across = (int)get_local_id(0);
+  int down = (int)get_local_id(1);
+  int tile = (int)(get_num_groups(0) - 1 - get_group_id(0));
+  int head = (int)get_group_id(1) % heads;
+  int first_feature = (int)get_group_id(1) / heads * FEATURES;
+  int first = tile * TILE;
+  long stride = (long)heads * head_size;
+  long key_stride = (long)(heads / heads_per_key) * head_size;
+  long start = (long)get_group_id(2) * length;
+  long key_start = start * key_stride + (long)(head / heads_per_key) * head_size;
+  long query_start = (start + first) * stride + (long)head * head_size;
+  __global const float *queries = CONST_PLACE(float, q) + query_start;
+  __global const float *keys = CONST_PLACE(float, k) + key_start;
+  __global const float *values = CONST_PLACE(float, v) + key_start + first_feature;
+  __local float *staged_floats = (__local float *)staged;
+
+  // For the softmax: this work-item's query and its quarter of a tile's keys.
+  int query = (down * SIDE + across) / SHARES;
+  int share = (down * SIDE + across) % SHARES;
+  __local float *quarter = scores + query * SCORES_LINE + share * (TILE / SHARES);
+  float highest = LOWEST;
+  float sum = 0.0f;
+
+  float results[4][PARTS];
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+#pragma unroll
+    for (int part = 0; part < PARTS; part++) {
+      results[i][part] = 0.0f;
+    }
+  }
+
+  for (int key = 0; key <= first; key += TILE) {
+    float4 products[4] = {(float4)(0.0f), (float4)(0.0f), (float4)(0.0f), (float4)(0.0f)};
+    for (int feature = 0; feature < head_size; feature += DEPTH) {
+      stage_part(queries, stride, length - first, feature, head_size, staged_floats);
+      stage_part(keys + key * key_stride, key_stride, length - key, feature, head_size,
+          staged_floats + DEPTH * LINE);
+      barrier(CLK_LOCAL_MEM_FENCE);
+      multiply_part(staged, staged + DEPTH * LINE / 4, products);
+      barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    int visible = first + 4 * down - key + 1;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      write_scores(scores + (4 * down + i) * SCORES_LINE, products[i], scale, visible + i);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+
+    shares[query][share] = highest_of(quarter, highest);
+    barrier(CLK_LOCAL_MEM_FENCE);
+    float before = highest;
+    for (int i = 0; i < SHARES; i++) {
+      highest = shares[query][i] > highest ? shares[query][i] : highest;
+    }
+    float factor = exponential(before - highest);
+    shared_sums[query][share] = exponentials(quarter, highest);
+    if (share == 0) {
+      factors[query] = factor;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    float low = shared_sums[query][0] + shared_sums[query][1];
+    float high = shared_sums[query][2] + shared_sums[query][3];
+    sum = fma(sum, factor, low + high);
+
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+#pragma unroll
+      for (int part = 0; part < PARTS; part++) {
+        results[i][part] *= factors[4 * down + i];
+      }
+    }
+    for (int staging = 0; staging < TILE; staging += VALUE_KEYS) {
+      int at = key + staging;
+      stage_values(values + at * key_stride, key_stride, length - at, head_size - first_feature,
+          staged_floats);
+      barrier(CLK_LOCAL_MEM_FENCE);
+      add_values(scores + 4 * down * SCORES_LINE + staging, staged_floats, visible - staging,
+          results);
+      barrier(CLK_LOCAL_MEM_FENCE);
+    }
+  }
+
+  if (share == 0) {
+    factors[query] = sum;
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    int row = 4 * down + i;
+    __global float *to = PLACE(float, out) + query_start + row * stride + first_feature;
+#pragma unroll
+    for (int part = 0; part < PARTS; part++) {
+      int feature = across + SIDE * part;
+      if (first + row < length && first_feature + feature < head_size) {
+        to[feature] = results[i][part] / factors[row];
+      }
+    }
+  }
+}

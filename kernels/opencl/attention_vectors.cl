@@ -1,0 +1,198 @@
+// Causal attention for devices whose work-items are vector code, which is to say processors: softmax(q k^T * scale) v
+// in one pass over the keys, with an online softmax as in attention_tiles.cl. Why a work-group is one work-item is
+// written in linear_vectors.cl.
+//
+// A work-item takes PANEL queries of one head of one sequence, one in each lane of two vectors, transposed once,
+// [HEAD_SIZE, PANEL]. So a key's scores, and a softmax's steps, are vectors over queries: nothing is summed across
+// lanes. It goes through the keys, up to its last query's own, in tiles of 48. For each tile:
+//  1. scores [48, PANEL]: ROWS keys at a time, each of their features spread over a vector and multiplied with the
+//     queries', sums in 2 * ROWS registers;
+//  2. softmax: the highest score so far, exp(score - highest) in place of the scores, their sum, and the factor
+//     exp(highest before - highest now) by which what was added up before has to shrink;
+//  3. results [HEAD_SIZE, PANEL]: ROWS features at a time, each value spread over a vector and multiplied with the
+//     exponentials, sums in 2 * ROWS registers.
+// At the end the results are divided by the sums, and transposed.
+//
+// Keys and values are read once for each PANEL queries of each head: 8 bytes for 2 * PANEL multiply-adds, so the limit
+// is arithmetic. The work-item keeps 2 * HEAD_SIZE * PANEL + 48 * PANEL floats of private memory: 38 KiB for heads of
+// 128 features and vectors of 16 floats, which is what a second-level cache is for. No local memory.
+//
+// The highest score begins as the lowest finite float: a score of -Infinity is then exp(-Infinity), never exp(NaN),
+// and a comparison passes over NaN as the CPU's does. Neither a later token of the same sequence nor another sequence
+// has any influence, whatever it holds.
+//
+// WIDTH: floats of a vector register. ROWS: as many as there are registers for, a divisor of 48. HEAD_SIZE: any.
+#include "places.cl"
+#include "vectors.cl"
+#include "exponential.cl"
+
+#define KEYS 48
+#define LOWEST (-0x1.fffffep127f)
+
+// Transposes queries [0, count) to [HEAD_SIZE, PANEL], 0 past the last.
+void pack_queries(__global const float *q, long stride, int count, float *panel) {
+  for (int i = 0; i < PANEL; i++) {
+    for (int d = 0; d < HEAD_SIZE; d++) {
+      panel[d * PANEL + i] = i < count ? q[i * stride + d] : 0.0f;
+    }
+  }
+}
+
+// Makes the products of ROWS keys with the queries; those past the last key are of the last key.
+void multiply_keys(__global const float *k, long stride, int count, const float *panel, float *scores) {
+  __global const float *rows[ROWS];
+  vector low[ROWS];
+  vector high[ROWS];
+#pragma unroll
+  for (int t = 0; t < ROWS; t++) {
+    rows[t] = k + min(t, count - 1) * stride;
+    low[t] = (vector)(0.0f);
+    high[t] = (vector)(0.0f);
+  }
+  for (int d = 0; d < HEAD_SIZE; d++) {
+    vector a = load(0, panel + d * PANEL);
+    vector b = load(0, panel + d * PANEL + WIDTH);
+#pragma unroll
+    for (int t = 0; t < ROWS; t++) {
+      vector feature = (vector)(rows[t][d]);
+      low[t] = fma(feature, a, low[t]);
+      high[t] = fma(feature, b, high[t]);
+    }
+  }
+#pragma unroll
+  for (int t = 0; t < ROWS; t++) {
+    store(low[t], 2 * t, scores);
+    store(high[t], 2 * t + 1, scores);
+  }
+}
+
+// Returns 0, 1, 2 and so on.
+whole_vector lanes(void) {
+  int numbers[WIDTH];
+  for (int i = 0; i < WIDTH; i++) {
+    numbers[i] = i;
+  }
+  return load(0, numbers);
+}
+
+// Scales the products of keys [0, count) with one vector of queries, and replaces them by exponentials, which are 0
+// for keys after the query's own. First is the first key, counted from the vector's first query. Returns the factor of
+// what was added up before.
+vector weigh(float *scores, int count, int first, float scale, vector *highest, vector *sum) {
+  whole_vector lane = lanes();
+  vector before = *highest;
+  vector top = before;
+  for (int key = 0; key < count; key++) {
+    vector score = load(0, scores + key * PANEL) * scale;
+    score = lane < first + key ? (vector)(-INFINITY) : score;
+    top = score > top ? score : top;
+    store(score, 0, scores + key * PANEL);
+  }
+  vector total = (vector)(0.0f);
+  for (int key = 0; key < count; key++) {
+    vector weight = exponential(load(0, scores + key * PANEL) - top);
+    total += weight;
+    store(weight, 0, scores + key * PANEL);
+  }
+  vector factor = exponential(before - top);
+  *highest = top;
+  *sum = fma(*sum, factor, total);
+  return factor;
+}
+
+// Returns a value for the queries that see its key, and 0 for the others.
+vector hide(vector value, whole_vector lane, int key) { return lane < key ? (vector)(0.0f) : value; }
+
+// Multiplies ROWS features of values [from, to) with their keys' weights. Where it is asked to, it takes a value that
+// a query must not see for 0, since 0 * NaN is not 0; first is as above.
+void multiply_values(
+    __global const float *v, long stride, int from, int to, const int *features, const float *weights, int first,
+    bool guarded, vector *low, vector *high) {
+  whole_vector lane = lanes();
+  for (int key = from; key < to; key++) {
+    vector a = load(0, weights + key * PANEL);
+    vector b = load(0, weights + key * PANEL + WIDTH);
+    __global const float *values = v + key * stride;
+#pragma unroll
+    for (int t = 0; t < ROWS; t++) {
+      vector value = (vector)(values[features[t]]);
+      low[t] = fma(guarded ? hide(value, lane, first + key) : value, a, low[t]);
+      high[t] = fma(guarded ? hide(value, lane + WIDTH, first + key) : value, b, high[t]);
+    }
+  }
+}
+
+// Shrinks ROWS features of the results and adds weighted values of keys [0, count), of which every query sees the
+// first ones. Features past the last are the last one, once more.
+void add_values(
+    __global const float *v, long stride, int count, int first, const float *weights, vector low_factor,
+    vector high_factor, int feature, float *results) {
+  vector low[ROWS];
+  vector high[ROWS];
+  int features[ROWS];
+#pragma unroll
+  for (int t = 0; t < ROWS; t++) {
+    features[t] = min(feature + t, HEAD_SIZE - 1);
+    low[t] = load(0, results + features[t] * PANEL) * low_factor;
+    high[t] = load(0, results + features[t] * PANEL + WIDTH) * high_factor;
+  }
+  int seen = clamp(1 - first, 0, count);
+  multiply_values(v, stride, 0, seen, features, weights, first, false, low, high);
+  multiply_values(v, stride, seen, count, features, weights, first, true, low, high);
+#pragma unroll
+  for (int t = 0; t < ROWS; t++) {
+    store(low[t], 0, results + features[t] * PANEL);
+    store(high[t], 0, results + features[t] * PANEL + WIDTH);
+  }
+}
+
+// Dimension 0 goes over panels of queries, from the last one, which has the most keys; dimension 1 over heads;
+// dimension 2 over sequences.
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
+    __global const float *q, ulong q_offset, __global const float *k, ulong k_offset, __global const float *v,
+    ulong v_offset, __global float *out, ulong out_offset, int length, int heads, int heads_per_key, float scale) {
+  float queries[HEAD_SIZE * PANEL];
+  float results[HEAD_SIZE * PANEL];
+  float scores[KEYS * PANEL];
+  int first = (int)(get_num_groups(0) - 1 - get_group_id(0)) * PANEL;
+  int head = (int)get_group_id(1);
+  long stride = (long)heads * HEAD_SIZE;
+  long key_stride = (long)(heads / heads_per_key) * HEAD_SIZE;
+  long start = (long)get_group_id(2) * length;
+  long query_start = (start + first) * stride + (long)head * HEAD_SIZE;
+  long key_start = start * key_stride + (long)(head / heads_per_key) * HEAD_SIZE;
+  __global const float *keys = CONST_PLACE(float, k) + key_start;
+  __global const float *values = CONST_PLACE(float, v) + key_start;
+  int query_count = min(PANEL, length - first);
+
+  pack_queries(CONST_PLACE(float, q) + query_start, stride, query_count, queries);
+  for (int i = 0; i < HEAD_SIZE * PANEL; i++) {
+    results[i] = 0.0f;
+  }
+  vector low_highest = (vector)(LOWEST);
+  vector high_highest = (vector)(LOWEST);
+  vector low_sum = (vector)(0.0f);
+  vector high_sum = (vector)(0.0f);
+  for (int key = 0; key < first + query_count; key += KEYS) {
+    int count = min(KEYS, first + query_count - key);
+    for (int t = 0; t < count; t += ROWS) {
+      multiply_keys(keys + (key + t) * key_stride, key_stride, count - t, queries, scores + t * PANEL);
+    }
+    vector low_factor = weigh(scores, count, key - first, scale, &low_highest, &low_sum);
+    vector high_factor = weigh(scores + WIDTH, count, key - first - WIDTH, scale, &high_highest, &high_sum);
+    for (int feature = 0; feature < HEAD_SIZE; feature += ROWS) {
+      add_values(values + key * key_stride, key_stride, count, key - first, scores, low_factor, high_factor,
+          feature, results);
+    }
+  }
+
+  float sums[PANEL];
+  store(low_sum, 0, sums);
+  store(high_sum, 1, sums);
+  __global float *to = PLACE(float, out) + query_start;
+  for (int i = 0; i < query_count; i++) {
+    for (int d = 0; d < HEAD_SIZE; d++) {
+      to[i * stride + d] = results[d * PANEL + i] / sums[i];
+    }
+  }
+}

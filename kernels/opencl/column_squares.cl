@@ -1,0 +1,81 @@
+// Running sums of the squares of each column of an activation matrix [tokens, columns].
+//
+// A square is rounded to float32, the squares of 32 consecutive tokens are summed in order from 0, as on the CPU; there
+// such a run's result is then added to a double. Here it is added to a pair of floats, high + low, which holds 48 bits
+// and needs no cl_khr_fp64: TwoSum (Knuth; Ogita, Rump and Oishi, "Accurate sum and dot product", 2005) gives the
+// rounding error of high + term, exactly, and low collects it. The order is fixed, so a run repeats to the bit.
+//
+// square_blocks: work-item (c, b) takes column c of block b, which is 256 tokens or what is left, and writes its pair
+// to partials [blocks, 2, columns]. Neighbours take neighbouring columns, so that a work-group reads whole lines; a
+// matrix of few columns has many blocks, one of few tokens has many columns: either way there are tokens * columns /
+// 256 work-items. Reads 4 bytes for each element and writes 8 for each 256.
+//
+// add_blocks: a work-item for each column adds the partials to the running sums, in order. copy_sums: writes the
+// running sums out. No local memory.
+#include "places.cl"
+
+#define RUN 32
+#define RUNS_PER_BLOCK 8
+
+// Adds a term to high (x) and low (y). A sum that has become infinite has no rounding error: the formula would give
+// NaN.
+float2 add_exactly(float2 sum, float term) {
+  float high = sum.x + term;
+  float share = high - sum.x;
+  float error = (sum.x - (high - share)) + (term - share);
+  float low = sum.y + (isinf(high) ? 0.0f : error);
+  float total = high + low;
+  return (float2)(total, isinf(total) ? 0.0f : low - (total - high));
+}
+
+__kernel void square_blocks(
+    __global const float *x, ulong x_offset, __global float *partials, ulong partials_offset,
+    int rows, int columns) {
+  int column = (int)get_global_id(0);
+  int block = (int)get_global_id(1);
+  if (column >= columns) {
+    return;
+  }
+  int first = block * RUN * RUNS_PER_BLOCK;
+  __global const float *from = CONST_PLACE(float, x) + (long)first * columns + column;
+  int left = min(rows - first, RUN * RUNS_PER_BLOCK);
+  float2 sum = (float2)(0.0f, 0.0f);
+  for (int run = 0; run < left; run += RUN) {
+    float squares = 0.0f;
+    for (int t = run; t < min(run + RUN, left); t++) {
+      float value = from[(long)t * columns];
+      squares += value * value;
+    }
+    sum = add_exactly(sum, squares);
+  }
+  __global float *to = PLACE(float, partials) + 2L * block * columns + column;
+  to[0] = sum.x;
+  to[columns] = sum.y;
+}
+
+__kernel void add_blocks(
+    __global const float *partials, ulong partials_offset, int blocks, __global float *state,
+    ulong state_offset, int columns) {
+  int column = (int)get_global_id(0);
+  if (column >= columns) {
+    return;
+  }
+  __global float *at = PLACE(float, state) + column;
+  __global const float *from = CONST_PLACE(float, partials) + column;
+  float2 sum = (float2)(at[0], at[columns]);
+  for (int block = 0; block < blocks; block++) {
+    sum = add_exactly(sum, from[2L * block * columns]);
+    sum = add_exactly(sum, from[(2L * block + 1) * columns]);
+  }
+  at[0] = sum.x;
+  at[columns] = sum.y;
+}
+
+__kernel void copy_sums(
+    __global const float *state, ulong state_offset, __global float *sums, ulong sums_offset,
+    long count) {
+  long i = (long)get_global_id(0);
+  if (i < count) {
+    PLACE(float, sums)[i] = CONST_PLACE(float, state)[i];
+  }
+}

@@ -1,0 +1,23 @@
+// Sums of rows, in the order of io.github.wandacuda.backend.cpu.LaneSum. A work-group of 16 x 16 takes 16 rows; work-
+// item (l, r) is lane l of row r and holds the sum of the row's elements l, l + 16, l + 32 and so on. Lanes l and l + 8
+// are added, then l and l + 4, l + 2, l + 1.
+//
+// A row's 16 lanes read 64 bytes side by side, which is a whole number of every device's memory sectors; a row is
+// summed by no more work-items than that, since the order is part of the result.
+#define LANES 16
+#define ROWS_PER_GROUP 16
+
+// Adds the lanes of each row up, in lanes[row][lane]; the row's sum goes to every lane.
+float combine_lanes(__local float lanes[ROWS_PER_GROUP][LANES], float sum) {
+  int lane = (int)get_local_id(0);
+  int row = (int)get_local_id(1);
+  lanes[row][lane] = sum;
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int width = LANES / 2; width > 0; width /= 2) {
+    if (lane < width) {
+      lanes[row][lane] += lanes[row][lane + width];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+  }
+  return lanes[row][0];
+}

@@ -1,0 +1,26 @@
+package io.github.wandacuda.backend.opencl;
+
+import io.github.wandacuda.backend.AttentionShape;
+import io.github.wandacuda.tensor.DType;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The kernels of processors, which run on every device. */
+class VectorKernelsTest extends MatrixKernelsCases {
+  @Override
+  MatrixKernels matrices(OpenClQueue queue) {
+    return new VectorKernels(queue);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4, 8, 16, 64})
+  void everyVectorWidthWillDo(int width) {
+    OpenClForwardKernels vectors =
+        new OpenClForwardKernels(queue(), new VectorKernels(queue(), width));
+    try (vectors;
+        ForwardChecks checks = new ForwardChecks(device(), vectors)) {
+      checks.linear(DType.F32, 31, 45, 270);
+      checks.attention(2, new AttentionShape(101, 2, 1, 20, 0.25f));
+    }
+  }
+}
