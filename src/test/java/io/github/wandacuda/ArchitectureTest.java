@@ -34,6 +34,12 @@ class ArchitectureTest {
           .definedBy(ROOT + "backend")
           .layer("cpu")
           .definedBy(ROOT + "backend.cpu..")
+          .layer("gpu")
+          .definedBy(ROOT + "backend.gpu..")
+          .layer("cuda")
+          .definedBy(ROOT + "backend.cuda..")
+          .layer("opencl")
+          .definedBy(ROOT + "backend.opencl..")
           .layer("parallel")
           .definedBy(ROOT + "parallel..")
           .layer("tensor")
@@ -44,6 +50,12 @@ class ArchitectureTest {
           .mayNotBeAccessedByAnyLayer()
           .whereLayer("cpu")
           .mayNotBeAccessedByAnyLayer()
+          .whereLayer("cuda")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("opencl")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("gpu")
+          .mayOnlyBeAccessedByLayers("cuda", "opencl")
           .whereLayer("pruning")
           .mayOnlyBeAccessedByLayers("cli")
           .whereLayer("calibration")
@@ -55,12 +67,22 @@ class ArchitectureTest {
           .whereLayer("checkpoint")
           .mayOnlyBeAccessedByLayers("model", "calibration", "pruning", "cli")
           .whereLayer("backend")
-          .mayOnlyBeAccessedByLayers("cpu", "model", "calibration", "pruning", "cli")
+          .mayOnlyBeAccessedByLayers(
+              "cpu", "gpu", "cuda", "opencl", "model", "calibration", "pruning", "cli")
           .whereLayer("parallel")
           .mayOnlyBeAccessedByLayers("cpu", "pruning", "cli")
           .whereLayer("tensor")
           .mayOnlyBeAccessedByLayers(
-              "backend", "cpu", "checkpoint", "model", "calibration", "pruning", "cli");
+              "backend",
+              "cpu",
+              "gpu",
+              "cuda",
+              "opencl",
+              "checkpoint",
+              "model",
+              "calibration",
+              "pruning",
+              "cli");
 
   @ArchTest
   static final ArchRule PACKAGES_FORM_NO_CYCLES =

@@ -1,0 +1,34 @@
+package io.github.wandacuda.parity;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.testing.selection.SelectionProperties;
+import java.util.Map;
+import net.jqwik.api.PropertyDefaults;
+import net.jqwik.api.ShrinkingMode;
+import net.jqwik.api.Tag;
+import net.jqwik.api.lifecycle.AfterContainer;
+import net.jqwik.api.lifecycle.BeforeContainer;
+
+@Tag("gpu")
+@PropertyDefaults(tries = 60, shrinking = ShrinkingMode.BOUNDED)
+class GpuParityOpenClSelectionTest extends SelectionProperties {
+  private static Backend backend;
+
+  @BeforeContainer
+  static void open() {
+    backend = Gpu.OPENCL.open();
+  }
+
+  @AfterContainer
+  static void close() {
+    if (backend != null) {
+      backend.close();
+    }
+  }
+
+  @Override
+  protected Map<String, Selector> selectors() {
+    return Map.of(backend.name(), backend.selector());
+  }
+}

@@ -1,0 +1,183 @@
+package io.github.wandacuda.parity;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Perplexity;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.Calibration;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.PruneJob;
+import io.github.wandacuda.pruning.PruneRequest;
+import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestInstance.Lifecycle;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Whole runs on a GPU against the golden masks and against the CPU. */
+@TestInstance(Lifecycle.PER_CLASS)
+abstract class ModelParity {
+  private static final ModuleChoice ALL =
+      new ModuleChoice(List.of(Pattern.compile(".")), List.of());
+
+  private Backend gpu;
+
+  @TempDir Path directory;
+
+  abstract Gpu device();
+
+  @BeforeAll
+  void open() {
+    gpu = device().open();
+  }
+
+  @AfterAll
+  void close() {
+    if (gpu != null) {
+      gpu.close();
+    }
+  }
+
+  private PruneResult prune(
+      Backend backend,
+      Path model,
+      String output,
+      Method method,
+      String amount,
+      Calibration calibration) {
+    Sparsity sparsity =
+        amount.contains(":")
+            ? Sparsity.GroupPattern.parse(amount)
+            : new Sparsity.Ratio(Double.parseDouble(amount));
+    PruneRequest request =
+        new PruneRequest(directory.resolve(output), method, sparsity, ALL, calibration, true);
+    try (ModelDirectory opened = ModelDirectory.open(model)) {
+      return new PruneJob(opened, request).run(backend, "test", Progress.NONE);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wanda-50, 0.5",
+    "wanda-60, 0.6",
+    "wanda-70, 0.7",
+    "wanda-2of4, 2:4",
+    "wanda-4of8, 4:8"
+  })
+  void masksFromStatisticsAreThoseOfTheWandaCode(String run, String amount) {
+    Calibration statistics =
+        Pruning.statistics(TestData.GOLDEN.resolve(run + ".statistics.safetensors"));
+    PruneResult result = prune(gpu, TestData.TINY_LLAMA, run, Method.WANDA, amount, statistics);
+    assertThat(result.maskSha256()).isEqualTo(golden(run).get("mask_sha256").asText());
+    assertThat(result.sparsity()).isEqualTo(golden(run).get("sparsity").doubleValue());
+  }
+
+  private static JsonNode golden(String run) {
+    return TestData.json(TestData.GOLDEN.resolve("results.json")).get(run);
+  }
+
+  @Test
+  void magnitudeMasksAreThoseOfTheWandaCode() {
+    PruneResult result =
+        prune(
+            gpu, TestData.TINY_LLAMA, "magnitude", Method.MAGNITUDE, "0.5", new Calibration.None());
+    assertThat(result.maskSha256()).isEqualTo(golden("magnitude-50").get("mask_sha256").asText());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-mha", "llama-gqa", "llama3", "llama-linear"})
+  void calibratedRunsOfTheFixturesAgreeWithTheCpu(String family) {
+    List<int[]> tokens = TestData.tokens(TestData.fixture(family).resolve("tokens.json"));
+    assertAgreement(TestData.fixture(family).resolve("model"), family, "0.5", tokens);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0.5", "2:4"})
+  void calibratedRunsOfTheTrainedModelAgreeWithTheCpu(String amount) {
+    assertAgreement(TestData.TINY_LLAMA, "tiny" + amount.length(), amount, someTokens());
+  }
+
+  /**
+   * Three samples of 96 tokens: enough to cross the tiles of all kernels, few enough to emulate.
+   */
+  private static List<int[]> someTokens() {
+    return TestData.tokens(TestData.GOLDEN.resolve("calibration.json")).stream()
+        .limit(3)
+        .map(sample -> Arrays.copyOf(sample, 96))
+        .toList();
+  }
+
+  private void assertAgreement(Path model, String name, String amount, List<int[]> tokens) {
+    Calibration samples = Pruning.samples(tokens);
+    PruneResult found = prune(gpu, model, name + "-gpu", Method.WANDA, amount, samples);
+    PruneResult expected;
+    try (Backend cpu = Pruning.cpu(2)) {
+      expected = prune(cpu, model, name + "-cpu", Method.WANDA, amount, samples);
+    }
+    assertThat(found.pruned()).isEqualTo(expected.pruned());
+    long different =
+        differences(directory.resolve(name + "-gpu"), directory.resolve(name + "-cpu"));
+    // Each weight that one run prunes in the other's stead shows twice.
+    assertThat((double) different / found.elements()).isLessThan(0.001);
+  }
+
+  private static long differences(Path one, Path other) {
+    long different = 0;
+    for (String file : TestData.names(one)) {
+      if (file.endsWith(".safetensors")) {
+        TreeMap<String, byte[]> found = TestData.bytes(one.resolve(file));
+        TreeMap<String, byte[]> expected = TestData.bytes(other.resolve(file));
+        for (String tensor : expected.keySet()) {
+          different += differentElements(found.get(tensor), expected.get(tensor));
+        }
+      }
+    }
+    return different;
+  }
+
+  /** All of these models are in 16-bit types, or else a difference counts as two. */
+  private static long differentElements(byte[] found, byte[] expected) {
+    long different = 0;
+    for (int at = 0; at < expected.length; at += 2) {
+      different += found[at] == expected[at] && found[at + 1] == expected[at + 1] ? 0 : 1;
+    }
+    return different;
+  }
+
+  @Test
+  void perplexityIsTheCpus() {
+    List<int[]> windows = someTokens();
+    try (Backend cpu = Pruning.cpu(2)) {
+      assertThat(perplexity(gpu, windows)).isCloseTo(perplexity(cpu, windows), within(0.01));
+    }
+  }
+
+  private static double perplexity(Backend backend, List<int[]> windows) {
+    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
+        Decoder decoder =
+            DecoderFamilies.of(model.config())
+                .open(model.config(), model.checkpoint(), backend.operations())) {
+      return Perplexity.of(decoder, backend.operations(), windows, Progress.NONE);
+    }
+  }
+}
