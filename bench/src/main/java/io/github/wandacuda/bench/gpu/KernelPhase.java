@@ -1,0 +1,130 @@
+package io.github.wandacuda.bench.gpu;
+
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
+import io.github.wandacuda.backend.gpu.DeviceMatrix;
+import io.github.wandacuda.backend.gpu.DeviceMemoryException;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
+import io.github.wandacuda.backend.gpu.GpuBackend;
+import io.github.wandacuda.backend.gpu.GpuDevice;
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** Times each kernel of a backend, against the device's own copy. */
+final class KernelPhase implements Phase {
+  private static final int MOST_ROTATIONS = 16;
+  private static final int FILL_COLUMNS = 4096;
+
+  private final PhaseOptions options;
+  private final Shapes shapes;
+
+  KernelPhase(PhaseOptions options) {
+    this.options = options;
+    this.shapes = options.shapes();
+  }
+
+  @Override
+  public void run(PhaseResult result) {
+    try (var backend = (GpuBackend) Backends.open(options.backend(), 0, 1).backend()) {
+      result.fact("device", backend.device());
+      measureAll(backend.gpu(), result);
+    } catch (BackendUnavailableException e) {
+      result.notRun(e.getMessage());
+    }
+  }
+
+  private void measureAll(GpuDevice device, PhaseResult result) {
+    try (DeviceQueue queue = device.queue();
+        DeviceAccess access = DeviceAccess.of(device, queue);
+        DeviceBuffer from = device.allocate(shapes.copyBytes());
+        DeviceBuffer to = device.allocate(shapes.copyBytes())) {
+      access.facts().forEach(result::fact);
+      fill(device, queue, from);
+      Alternation alternation =
+          new Alternation(
+              queue,
+              new Alternation.Copies(access.copy(), from, to),
+              shapes.batchSeconds(),
+              shapes.repetitions());
+      for (KernelCase one : cases(access)) {
+        if (options.deadline().left() < 0) {
+          result.missing(one.label().row(), "the phase's time was over");
+        } else {
+          measure(device, queue, alternation, one, result);
+        }
+      }
+    }
+  }
+
+  /** Memory that was never written may be cheaper to read, and so may zeros. */
+  private static void fill(GpuDevice device, DeviceQueue queue, DeviceBuffer buffer) {
+    try (Workbench bench = new Workbench(device, queue, 1)) {
+      int rows = Math.toIntExact(buffer.bytes() / Float.BYTES / FILL_COLUMNS);
+      bench
+          .rows(DType.F32, rows, FILL_COLUMNS, WeightKind.NORMAL, 1)
+          .fill(queue, new DeviceMatrix(buffer.at(0), DType.F32, rows, FILL_COLUMNS, FILL_COLUMNS));
+    }
+  }
+
+  private List<KernelCase> cases(DeviceAccess access) {
+    List<KernelCase> cases = new ArrayList<>(SelectCases.of(shapes));
+    cases.addAll(ForwardCases.of(shapes));
+    cases.addAll(LinearCases.of(shapes, access));
+    cases.addAll(HistogramCases.of(shapes));
+    return cases;
+  }
+
+  private void measure(
+      GpuDevice device,
+      DeviceQueue queue,
+      Alternation alternation,
+      KernelCase one,
+      PhaseResult result) {
+    long fitting = device.freeBytes() / 2 / one.deviceBytes();
+    if (fitting < 1) {
+      result.missing(
+          one.label().row(),
+          "%d bytes of device memory are free, twice %d are needed"
+              .formatted(device.freeBytes(), one.deviceBytes()));
+      return;
+    }
+    long wanted = Math.ceilDiv(shapes.rotatedBytes(), one.deviceBytes()) + 1;
+    int rotations = (int) Math.min(Math.min(fitting, wanted), MOST_ROTATIONS);
+    try (Workbench bench = new Workbench(device, queue, rotations)) {
+      KernelCase.Prepared prepared = one.preparation().prepare(bench);
+      prepared.launch().accept(0);
+      queue.finish();
+      prepared.check().run();
+      result.row(row(one, alternation.measure(prepared.launch(), rotations, one.bytes())));
+    } catch (DeviceMemoryException e) {
+      result.missing(one.label().row(), e.getMessage());
+    } catch (IllegalStateException e) {
+      result.missing(one.label().row(), "wrong result: " + e.getMessage());
+      result.failed(one.label() + ": " + e.getMessage());
+    }
+  }
+
+  private static Map<String, Object> row(KernelCase one, Alternation.Measured measured) {
+    Map<String, Object> row = one.label().row();
+    Spread seconds = measured.seconds();
+    row.put("milliseconds", scaled(seconds, 1e3).map());
+    row.put("launches", measured.launches());
+    row.put("bytes", one.bytes());
+    row.put("copy_gigabytes_per_second", scaled(measured.copyRate(), 1e-9).map());
+    if (one.flops() > 0) {
+      row.put("flops", one.flops());
+      row.put("gigaflops_per_second", one.flops() / seconds.median() / 1e9);
+    } else {
+      row.put("gigabytes_per_second", one.bytes() / seconds.median() / 1e9);
+      row.put("fraction_of_copy", measured.ratio().map());
+    }
+    return row;
+  }
+
+  private static Spread scaled(Spread spread, double factor) {
+    return new Spread(spread.median() * factor, spread.least() * factor, spread.most() * factor);
+  }
+}

@@ -1,0 +1,66 @@
+package io.github.wandacuda.bench.gpu;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * What a phase was asked to do.
+ *
+ * @param phase its name
+ * @param home the bundle's folder
+ * @param results where its JSON goes
+ * @param work where checkpoints may be written
+ * @param small whether tiny shapes do
+ * @param deadline when it has to be done
+ */
+record PhaseOptions(
+    String phase, Path home, Path results, Path work, boolean small, Deadline deadline) {
+  private static final String SMALL = "--small";
+
+  /**
+   * Reads a command line: the phase, {@code --home DIR --results DIR --work DIR --seconds N} and
+   * maybe {@code --small}.
+   *
+   * @throws IllegalArgumentException if something is missing
+   */
+  static PhaseOptions parse(String[] args) {
+    Map<String, String> values = new HashMap<>();
+    for (int i = 1; i < args.length; i++) {
+      if (!args[i].equals(SMALL)) {
+        values.put(args[i], i + 1 < args.length ? args[++i] : "");
+      }
+    }
+    return new PhaseOptions(
+        args.length == 0 ? "" : args[0],
+        Path.of(required(values, "--home")),
+        Path.of(required(values, "--results")),
+        Path.of(required(values, "--work")),
+        Arrays.asList(args).contains(SMALL),
+        Deadline.in(Double.parseDouble(required(values, "--seconds"))));
+  }
+
+  private static String required(Map<String, String> values, String name) {
+    String value = values.getOrDefault(name, "");
+    if (value.isEmpty()) {
+      throw new IllegalArgumentException(name + " is missing");
+    }
+    return value;
+  }
+
+  /** Returns the backend that the phase's name ends in. */
+  String backend() {
+    return phase.substring(phase.lastIndexOf('-') + 1);
+  }
+
+  /** Returns the sizes to measure. */
+  Shapes shapes() {
+    return Shapes.read(home.resolve("shapes.json"), small);
+  }
+
+  /** Returns the program's jar. */
+  Path jar() {
+    return home.resolve("lib/wanda-cuda.jar");
+  }
+}

@@ -1,0 +1,76 @@
+package io.github.wandacuda.bench.gpu;
+
+import io.github.wandacuda.backend.gpu.DeviceMatrix;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
+import io.github.wandacuda.backend.gpu.PruningKernels;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/**
+ * Random rows in host memory, which are repeated down a matrix on the device: enough of them that
+ * rows differ as they do in a model, few enough to be made in no time.
+ */
+final class SampleRows {
+  private static final int MOST = 256;
+
+  private final WeightMatrix rows;
+
+  private SampleRows(WeightMatrix rows) {
+    this.rows = rows;
+  }
+
+  static SampleRows of(
+      Arena arena, DType dtype, int matrixRows, int columns, WeightKind kind, double scale) {
+    int count = Math.min(matrixRows, MOST);
+    long pitch = stride(dtype, columns) * dtype.bytes();
+    MemorySegment data = arena.allocate(count * pitch, 64);
+    IntStream.range(0, count)
+        .parallel()
+        .forEach(row -> fill(data.asSlice(row * pitch, pitch), dtype, columns, kind, scale, row));
+    return new SampleRows(new WeightMatrix(data, dtype, count, columns, stride(dtype, columns), 1));
+  }
+
+  /** Returns the distance between rows, in elements, that keeps each where the kernels want it. */
+  static long stride(DType dtype, int columns) {
+    int elements = PruningKernels.ROW_ALIGNMENT / dtype.bytes();
+    return Math.ceilDiv(columns, elements) * (long) elements;
+  }
+
+  private static void fill(
+      MemorySegment row, DType dtype, int columns, WeightKind kind, double scale, int seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    for (int column = 0; column < columns; column++) {
+      float value = (float) (kind.next(random) * scale);
+      switch (dtype) {
+        case F32 -> row.setAtIndex(ValueLayout.JAVA_FLOAT, column, value);
+        case F16 -> row.setAtIndex(ValueLayout.JAVA_SHORT, column, Float.floatToFloat16(value));
+        case BF16 ->
+            row.setAtIndex(
+                ValueLayout.JAVA_SHORT, column, (short) (Float.floatToRawIntBits(value) >>> 16));
+      }
+    }
+  }
+
+  /** Returns an element of the matrix that the rows are repeated down. */
+  float get(int row, int column) {
+    return rows.get(row % rows.rows(), column);
+  }
+
+  /** Queues the copies that fill a matrix on the device. */
+  void fill(DeviceQueue queue, DeviceMatrix matrix) {
+    long rowBytes = (long) matrix.columns() * matrix.dtype().bytes();
+    long pitch = rows.rowStride() * matrix.dtype().bytes();
+    long devicePitch = matrix.stride() * matrix.dtype().bytes();
+    for (int row = 0; row < matrix.rows(); row += rows.rows()) {
+      int count = Math.min(rows.rows(), matrix.rows() - row);
+      DevicePointer to = matrix.rowRange(row, count).data();
+      queue.upload(rows.data(), pitch, to, devicePitch, rowBytes, count);
+    }
+  }
+}

@@ -1,0 +1,26 @@
+package io.github.wandacuda.bench.gpu;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** Repetitions of one measurement, summed up. */
+record Spread(double median, double least, double most) {
+  static Spread of(double... values) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
+    int middle = sorted.length / 2;
+    double median =
+        sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    return new Spread(median, sorted[0], sorted[sorted.length - 1]);
+  }
+
+  /** Returns the three as a row's value. */
+  Map<String, Object> map() {
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("median", median);
+    map.put("min", least);
+    map.put("max", most);
+    return map;
+  }
+}
