@@ -167,7 +167,7 @@ final class CudaPruningKernels implements PruningKernels {
 
   private static void checkRows(DeviceMatrix matrix) {
     checkAligned(matrix.data());
-    if (matrix.stride() * matrix.dtype().bytes() % ROW_ALIGNMENT != 0) {
+    if (matrix.pitch() % ROW_ALIGNMENT != 0) {
       throw new IllegalArgumentException("rows are not aligned: " + matrix);
     }
   }

@@ -24,6 +24,11 @@ public record DeviceMatrix(DevicePointer data, DType dtype, int rows, int column
     }
   }
 
+  /** Returns the bytes from a row to the next. */
+  public long pitch() {
+    return stride * dtype.bytes();
+  }
+
   /** Returns a view of {@code count} rows from row {@code from}. */
   public DeviceMatrix rowRange(int from, int count) {
     return new DeviceMatrix(

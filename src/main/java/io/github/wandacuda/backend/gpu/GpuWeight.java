@@ -24,7 +24,7 @@ final class GpuWeight implements Weight {
     this.device = device;
     this.host = host;
     this.upload = upload;
-    long bytes = WeightUpload.pitch(host) * host.rows();
+    long bytes = RowLayout.devicePitch(host) * host.rows();
     buffer = allocate(device, bytes, upload.reserveBytes());
     if (buffer != null) {
       fill();
@@ -55,7 +55,7 @@ final class GpuWeight implements Weight {
     if (closed) {
       throw new IllegalStateException("the weight is closed");
     }
-    return WeightUpload.matrix(host, buffer.at(0), rows);
+    return RowLayout.onDevice(host, buffer.at(0), rows);
   }
 
   /** Work on some of a weight's rows. */
@@ -88,7 +88,7 @@ final class GpuWeight implements Weight {
     if (buffer == null) {
       throw new DeviceMemoryException(
           device.name(),
-          WeightUpload.pitch(host) * host.rows(),
+          RowLayout.devicePitch(host) * host.rows(),
           Math.min(device.largestBuffer(), device.freeBytes() - upload.reserveBytes()));
     }
     return matrix(host.rows());

@@ -32,7 +32,7 @@ final class HostRows {
       copyElements(matrix, dense, toDense);
       return;
     }
-    long rowBytes = (long) matrix.columns() * matrix.dtype().bytes();
+    long rowBytes = RowLayout.rowBytes(matrix);
     boolean together = matrix.rowStride() == matrix.columns();
     int step = together ? matrix.rows() : 1;
     for (int row = 0; row < matrix.rows(); row += step) {

@@ -32,12 +32,10 @@ final class SlotMemory implements AutoCloseable {
    * Room for rows.
    *
    * @param rows how many rows fit
-   * @param pitch bytes from a row of weights to the next
    * @param counts room for counts, or null
    */
   record Tile(
       int rows,
-      long pitch,
       DevicePointer weights,
       DevicePointer norms,
       DevicePointer masks,
@@ -46,8 +44,7 @@ final class SlotMemory implements AutoCloseable {
 
     /** Returns the weights of the first {@code count} rows. */
     DeviceMatrix matrix(WeightMatrix like, int count) {
-      return new DeviceMatrix(
-          weights, like.dtype(), count, like.columns(), pitch / like.dtype().bytes());
+      return RowLayout.onDevice(like, weights, count);
     }
   }
 
@@ -58,8 +55,7 @@ final class SlotMemory implements AutoCloseable {
    * @throws DeviceMemoryException if there isn't room for one row
    */
   Tile tileOf(WeightMatrix matrix, int bins) {
-    long rowBytes = (long) matrix.columns() * matrix.dtype().bytes();
-    long pitch = roundUp(rowBytes, PruningKernels.ROW_ALIGNMENT);
+    long pitch = RowLayout.devicePitch(matrix);
     int rows = Math.clamp(tileBytes / pitch, 1, matrix.rows());
     while (true) {
       try {
@@ -80,7 +76,6 @@ final class SlotMemory implements AutoCloseable {
   private Tile allocate(int rows, long pitch, int columns, int bins) {
     return new Tile(
         rows,
-        pitch,
         weights.atLeast(rows * pitch),
         norms.atLeast((long) columns * Float.BYTES),
         masks.atLeast(rows * maskPitch(columns)),
@@ -90,11 +85,7 @@ final class SlotMemory implements AutoCloseable {
 
   /** Returns the bytes from a row of a mask to the next. */
   static long maskPitch(int columns) {
-    return roundUp(columns, Integer.SIZE) / Byte.SIZE;
-  }
-
-  private static long roundUp(long value, int multiple) {
-    return (value + multiple - 1) / multiple * multiple;
+    return (long) Math.ceilDiv(columns, Integer.SIZE) * Integer.BYTES;
   }
 
   @Override

@@ -20,46 +20,34 @@ final class TileTransfer implements AutoCloseable {
 
   /** Queues the way to the device; the weights stay as they are until the queue is finished. */
   void upload(WeightMatrix from, DeviceMatrix to) {
-    long rowBytes = rowBytes(from);
+    long rowBytes = RowLayout.rowBytes(from);
     if (isDirect(from)) {
-      queue.upload(from.data(), hostPitch(from), to.data(), pitch(to), rowBytes, from.rows());
+      queue.upload(
+          from.data(), RowLayout.hostPitch(from), to.data(), to.pitch(), rowBytes, from.rows());
       return;
     }
     MemorySegment staged = staging.exactly(from.rows() * rowBytes);
     HostRows.gather(from, staged);
-    queue.upload(staged, rowBytes, to.data(), pitch(to), rowBytes, from.rows());
+    queue.upload(staged, rowBytes, to.data(), to.pitch(), rowBytes, from.rows());
   }
 
   /** Takes the way back and waits for its end. */
   void download(DeviceMatrix from, WeightMatrix to) {
-    long rowBytes = rowBytes(to);
+    long rowBytes = RowLayout.rowBytes(to);
     if (isDirect(to)) {
-      queue.download(from.data(), pitch(from), to.data(), hostPitch(to), rowBytes, to.rows());
+      queue.download(
+          from.data(), from.pitch(), to.data(), RowLayout.hostPitch(to), rowBytes, to.rows());
       queue.finish();
       return;
     }
     MemorySegment staged = staging.exactly(to.rows() * rowBytes);
-    queue.download(from.data(), pitch(from), staged, rowBytes, rowBytes, to.rows());
+    queue.download(from.data(), from.pitch(), staged, rowBytes, rowBytes, to.rows());
     queue.finish();
     HostRows.scatter(staged, to);
   }
 
   private boolean isDirect(WeightMatrix matrix) {
-    return matrix.hasDenseRows()
-        && matrix.rowStride() >= matrix.columns()
-        && pinned.contains(matrix.data());
-  }
-
-  private static long rowBytes(WeightMatrix matrix) {
-    return (long) matrix.columns() * matrix.dtype().bytes();
-  }
-
-  private static long hostPitch(WeightMatrix matrix) {
-    return matrix.rowStride() * matrix.dtype().bytes();
-  }
-
-  private static long pitch(DeviceMatrix matrix) {
-    return matrix.stride() * matrix.dtype().bytes();
+    return RowLayout.isByRows(matrix) && pinned.contains(matrix.data());
   }
 
   @Override

@@ -27,19 +27,6 @@ final class WeightUpload implements AutoCloseable {
     piece = new GrowingBuffer(device, queue);
   }
 
-  /** Returns the bytes from a row to the next on the device. */
-  static long pitch(WeightMatrix matrix) {
-    long rowBytes = (long) matrix.columns() * matrix.dtype().bytes();
-    return Math.ceilDiv(rowBytes, (long) PruningKernels.ROW_ALIGNMENT)
-        * PruningKernels.ROW_ALIGNMENT;
-  }
-
-  /** Returns the first rows of a matrix on the device. */
-  static DeviceMatrix matrix(WeightMatrix like, DevicePointer start, int rows) {
-    long stride = pitch(like) / like.dtype().bytes();
-    return new DeviceMatrix(start, like.dtype(), rows, like.columns(), stride);
-  }
-
   /** Returns the free bytes that weights leave to activations, to kernels and to selection. */
   long reserveBytes() {
     return reserveBytes;
@@ -55,18 +42,18 @@ final class WeightUpload implements AutoCloseable {
     if (from.elements() == 0) {
       return;
     }
-    long rowBytes = (long) from.columns() * from.dtype().bytes();
-    long pitch = pitch(from);
-    if (from.data().isNative() && from.hasDenseRows() && from.rowStride() >= from.columns()) {
-      long hostPitch = from.rowStride() * from.dtype().bytes();
+    long rowBytes = RowLayout.rowBytes(from);
+    if (from.data().isNative() && RowLayout.isByRows(from)) {
+      long hostPitch = RowLayout.hostPitch(from);
       queue.complete(
-          () -> queue.upload(from.data(), hostPitch, to.data(), pitch, rowBytes, from.rows()));
+          () -> queue.upload(from.data(), hostPitch, to.data(), to.pitch(), rowBytes, from.rows()));
       return;
     }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment dense = arena.allocate(from.rows() * rowBytes, Long.BYTES);
       HostRows.gather(from, dense);
-      queue.complete(() -> queue.upload(dense, rowBytes, to.data(), pitch, rowBytes, from.rows()));
+      queue.complete(
+          () -> queue.upload(dense, rowBytes, to.data(), to.pitch(), rowBytes, from.rows()));
     }
   }
 
@@ -76,13 +63,13 @@ final class WeightUpload implements AutoCloseable {
    * @throws DeviceMemoryException if there isn't room for one row
    */
   void stream(WeightMatrix host, GpuWeight.RowWork work) {
-    long pitch = Math.max(1, pitch(host));
+    long pitch = Math.max(1, RowLayout.devicePitch(host));
     int rows = Math.clamp(pieceBytes / pitch, 1, Math.max(1, host.rows()));
     DevicePointer room = room(rows, pitch);
     int fitting = (int) Math.min(rows, room.buffer().bytes() / pitch);
     for (int first = 0; first < host.rows(); first += fitting) {
       WeightMatrix part = host.rows(first, Math.min(fitting, host.rows() - first));
-      DeviceMatrix onDevice = matrix(host, room, part.rows());
+      DeviceMatrix onDevice = RowLayout.onDevice(host, room, part.rows());
       upload(part, onDevice);
       work.run(onDevice, first);
     }

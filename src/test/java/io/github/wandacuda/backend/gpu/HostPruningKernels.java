@@ -22,8 +22,7 @@ final class HostPruningKernels implements PruningKernels {
   }
 
   private static WeightMatrix row(DeviceMatrix matrix, int row) {
-    if (matrix.data().offset() % ROW_ALIGNMENT != 0
-        || matrix.stride() * matrix.dtype().bytes() % ROW_ALIGNMENT != 0) {
+    if (matrix.data().offset() % ROW_ALIGNMENT != 0 || matrix.pitch() % ROW_ALIGNMENT != 0) {
       throw new IllegalArgumentException("rows are not aligned: " + matrix);
     }
     MemorySegment memory = HostDevice.HostBuffer.at(matrix.rowRange(row, 1).data());

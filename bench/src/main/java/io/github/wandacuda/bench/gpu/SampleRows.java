@@ -66,7 +66,7 @@ final class SampleRows {
   void fill(DeviceQueue queue, DeviceMatrix matrix) {
     long rowBytes = (long) matrix.columns() * matrix.dtype().bytes();
     long pitch = rows.rowStride() * matrix.dtype().bytes();
-    long devicePitch = matrix.stride() * matrix.dtype().bytes();
+    long devicePitch = matrix.pitch();
     for (int row = 0; row < matrix.rows(); row += rows.rows()) {
       int count = Math.min(rows.rows(), matrix.rows() - row);
       DevicePointer to = matrix.rowRange(row, count).data();
