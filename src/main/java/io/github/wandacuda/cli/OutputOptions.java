@@ -1,9 +1,7 @@
 package io.github.wandacuda.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.json.JsonText;
 import java.util.Map;
 import java.util.function.Supplier;
 import picocli.CommandLine.Model.CommandSpec;
@@ -12,9 +10,6 @@ import picocli.CommandLine.Spec;
 
 /** How a command speaks: its result goes to stdout, everything else to stderr. */
 final class OutputOptions {
-  private static final JsonMapper MAPPER =
-      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
-
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
@@ -31,13 +26,9 @@ final class OutputOptions {
 
   /** Prints a command's result, as an object or as text for people. */
   void result(Map<String, Object> object, Supplier<String> text) {
-    try {
-      var out = command.commandLine().getOut();
-      out.println(json ? MAPPER.writeValueAsString(object) : text.get());
-      out.flush();
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    var out = command.commandLine().getOut();
+    out.println(json ? JsonText.of(object) : text.get());
+    out.flush();
   }
 
   /** Prints a line on stderr unless it is to be quiet. */

@@ -1,19 +1,16 @@
 package io.github.wandacuda.cli;
 
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.checkpoint.AtomicWrite;
+import io.github.wandacuda.json.JsonText;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruneResult;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** The report by module. */
 final class PruneReport {
-  private static final JsonMapper MAPPER =
-      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
-
   private PruneReport() {}
 
   /**
@@ -27,7 +24,8 @@ final class PruneReport {
     object.put("sparsity", result.sparsity());
     object.put("mask_sha256", result.maskSha256());
     object.put("modules", result.modules().stream().map(PruneReport::row).toList());
-    AtomicWrite.write(file, out -> out.write(MAPPER.writeValueAsBytes(object)));
+    byte[] json = JsonText.of(object).getBytes(StandardCharsets.UTF_8);
+    AtomicWrite.write(file, out -> out.write(json));
   }
 
   private static Map<String, Object> row(ModuleResult result) {

@@ -2,9 +2,9 @@ package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.json.JsonTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -22,8 +22,6 @@ public record ModelConfig(Path file, JsonNode root) {
   /** The file's name in a model directory. */
   public static final String FILE_NAME = SideFiles.CONFIG;
 
-  private static final JsonMapper MAPPER = JsonMapper.builder().build();
-
   /**
    * Reads {@code directory/config.json}.
    *
@@ -32,8 +30,8 @@ public record ModelConfig(Path file, JsonNode root) {
   public static ModelConfig read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     try (var in = Files.newInputStream(file)) {
-      JsonNode root = MAPPER.readTree(in);
-      if (root == null || !root.isObject()) {
+      JsonNode root = JsonTree.read(in);
+      if (!root.isObject()) {
         throw new InputException(file + ": expected a JSON object");
       }
       return new ModelConfig(file, root);

@@ -1,17 +1,13 @@
 package io.github.wandacuda.pruning;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.PropertyNamingStrategies;
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.WandaException;
+import io.github.wandacuda.json.JsonTree;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,8 +37,6 @@ import java.util.regex.Pattern;
  * @param zeros weights that are zero
  * @param maskSha256 over the packed masks
  */
-@JsonInclude(JsonInclude.Include.NON_NULL)
-@JsonPropertyOrder({"format", "version", "method"})
 public record Provenance(
     String format,
     String version,
@@ -67,13 +61,6 @@ public record Provenance(
 
   /** The value of {@code format}. */
   public static final String FORMAT = "wanda-cuda.provenance.v1";
-
-  private static final JsonMapper MAPPER =
-      JsonMapper.builder()
-          .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-          .enable(SerializationFeature.INDENT_OUTPUT)
-          .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-          .build();
 
   static Provenance of(PruneRequest request, PruneResult result, String version) {
     Sparsity sparsity = request.sparsity();
@@ -106,11 +93,7 @@ public record Provenance(
 
   /** Returns the file's bytes. */
   byte[] json() {
-    try {
-      return (MAPPER.writeValueAsString(this) + "\n").getBytes(StandardCharsets.UTF_8);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    return (ProvenanceJson.write(this) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
   /**
@@ -123,19 +106,23 @@ public record Provenance(
     if (!Files.exists(file)) {
       return Optional.empty();
     }
-    try {
-      Provenance provenance = MAPPER.readValue(Files.readAllBytes(file), Provenance.class);
+    try (InputStream in = Files.newInputStream(file)) {
+      Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
       provenance.rules();
       return Optional.of(provenance);
     } catch (JsonProcessingException e) {
-      throw new InputException(
-          file + ": not what this tool writes: " + e.getOriginalMessage().lines().findFirst().get(),
-          e);
+      throw notOurs(file, e.getOriginalMessage().lines().findFirst().get(), e);
     } catch (IOException e) {
       throw new InputException(file + ": can't be read: " + e.getMessage(), e);
+    } catch (InputException e) {
+      throw notOurs(file, e.getMessage(), e);
     } catch (UsageException e) {
       throw new InputException(file + ": " + e.getMessage(), e);
     }
+  }
+
+  private static InputException notOurs(Path file, String why, Exception cause) {
+    return new InputException(file + ": not what this tool writes: " + why, cause);
   }
 
   /**

@@ -1,10 +1,11 @@
 package io.github.wandacuda.text;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import io.github.wandacuda.json.JsonTree;
 import java.io.IOException;
 import java.util.Optional;
 
@@ -13,7 +14,7 @@ import java.util.Optional;
  * not report that: it ends the process when it encodes.
  */
 final class TemplateCheck {
-  private static final ObjectMapper MAPPER = new ObjectMapper();
+  private static final JsonFactory FACTORY = new JsonFactory();
 
   private TemplateCheck() {}
 
@@ -23,7 +24,7 @@ final class TemplateCheck {
    * @throws com.fasterxml.jackson.core.JsonProcessingException if the bytes aren't JSON
    */
   static Optional<String> undefinedToken(byte[] tokenizerJson) throws IOException {
-    try (JsonParser parser = MAPPER.createParser(tokenizerJson)) {
+    try (JsonParser parser = FACTORY.createParser(tokenizerJson)) {
       return undefinedToken(postProcessor(parser));
     }
   }
@@ -35,7 +36,7 @@ final class TemplateCheck {
       boolean wanted = parser.currentName().equals("post_processor");
       parser.nextToken();
       if (wanted) {
-        found = parser.readValueAsTree();
+        found = JsonTree.value(parser);
       } else {
         parser.skipChildren();
       }
