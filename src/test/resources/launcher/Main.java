@@ -14,7 +14,7 @@ public final class Main {
     switch (args[0]) {
       case "exit" -> System.exit(Integer.parseInt(args[1]));
       case "fail" -> throw new IllegalStateException("thrown by the program");
-      case "show" -> show(args);
+      case "show", "inspect", "--help" -> show(args);
       case "wait" -> {
         Thread hook = new Thread(() -> System.out.println("ended in order"));
         Runtime.getRuntime().addShutdownHook(hook);

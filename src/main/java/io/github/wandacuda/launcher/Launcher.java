@@ -5,16 +5,17 @@ import io.github.wandacuda.process.ProcessReplacement;
 import io.github.wandacuda.process.ThisRuntime;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /**
- * Starts the program so that it has the Vector API and may call native code, in the first of three
- * ways that works:
+ * Starts the program so that it may call native code and has the Vector API where it gains by that
+ * ({@link VectorNeed}), in the first of three ways that works:
  *
  * <ol>
- *   <li>This Java has all of that (the user's own options, a runtime image made for it, or one of
- *       the two ways below): the program is called in this process.
+ *   <li>This Java has all of that (nothing needs vectors, the user's own options, a runtime image
+ *       made for it, or one of the two ways below): the program is called in this process.
  *   <li>This Java is new enough but was started without the module: it starts again in place, by
  *       {@code execv}. Pid, signals, exit code, files and streams are then simply the program's.
  *       Needs a Unix and native access, which the jar's manifest turns on.
@@ -56,7 +57,8 @@ public final class Launcher {
   public static void main(String[] args) throws Throwable {
     boolean recent = JavaHome.feature(System.getProperty("java.specification.version")) >= JAVA;
     String launched = System.getProperty(LAUNCHED);
-    if (recent && ThisRuntime.hasResolved(MODULE) && ThisRuntime.hasNativeAccess()) {
+    boolean vectors = VectorNeed.of(args);
+    if (recent && ThisRuntime.hasNativeAccess() && (!vectors || ThisRuntime.hasResolved(MODULE))) {
       if (launched != null && !launched.equals(IN_PLACE)) {
         ParentTie.to(Long.parseLong(launched));
       }
@@ -64,7 +66,7 @@ public final class Launcher {
       return;
     }
     // A process that a launcher started and that still lacks something would start others for ever.
-    System.exit(launched == null ? startAgain(args, recent) : fail());
+    System.exit(launched == null ? startAgain(args, recent, vectors) : fail());
   }
 
   private static void call(String[] args) throws Throwable {
@@ -75,7 +77,8 @@ public final class Launcher {
     }
   }
 
-  private static int startAgain(String[] args, boolean recent) throws InterruptedException {
+  private static int startAgain(String[] args, boolean recent, boolean vectors)
+      throws InterruptedException {
     JavaHome home =
         recent && ThisRuntime.contains(MODULE)
             ? JavaHome.ofThisProcess()
@@ -86,22 +89,24 @@ public final class Launcher {
     String java = home.java().toString();
     CommandLine line = CommandLine.ofThisProcess(args);
     if (recent && ProcessReplacement.isPossible()) {
-      ProcessReplacement.exec(line.encoded(java, options(IN_PLACE)), line.variables());
+      ProcessReplacement.exec(line.encoded(java, options(vectors, IN_PLACE)), line.variables());
     }
     try {
-      return ChildProcess.run(line.words(java, options(OwnPid.get())), line.variables());
+      return ChildProcess.run(line.words(java, options(vectors, OwnPid.get())), line.variables());
     } catch (IOException e) {
       System.err.println("wanda-cuda can't start " + java + ": " + e.getMessage());
       return 1;
     }
   }
 
-  private static List<String> options(String launched) {
-    return Arrays.asList(
-        "--add-modules",
-        MODULE,
-        "--enable-native-access=ALL-UNNAMED",
-        "-D" + LAUNCHED + "=" + launched);
+  private static List<String> options(boolean vectors, String launched) {
+    List<String> options = new ArrayList<>();
+    if (vectors) {
+      options.addAll(Arrays.asList("--add-modules", MODULE));
+    }
+    options.add("--enable-native-access=ALL-UNNAMED");
+    options.add("-D" + LAUNCHED + "=" + launched);
+    return options;
   }
 
   private static int fail() {

@@ -245,6 +245,20 @@ class LauncherIT {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"RECENT, inspect", "RECENT, --help", "OLDER, inspect", "OLDER, --help"})
+  void whatNeedsNoVectorsIsSparedTheModule(Javas java, String command) throws Exception {
+    try (Started program = start(java, List.of("-Dprobe.of.user=1"), command, "x")) {
+      assertThat(program.exitCode()).isZero();
+      assertThat(program.out())
+          .contains("java=" + Runtime.version().feature(), "vector=false", "native=true")
+          .contains("probe.of.user=1", "arg=[x]");
+      assertThat(program.err()).isEmpty();
+      boolean atOnce = program.out().contains("pid=" + program.pid() + "\n");
+      assertThat(atOnce).isEqualTo(java == Javas.RECENT);
+    }
+  }
+
   @Test
   void onAClassPathThereAreNoWarningsEither() throws Exception {
     List<String> command =
