@@ -17,7 +17,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -30,8 +29,6 @@ public final class Checkpoint implements AutoCloseable {
 
   /** The file that says which shard holds which tensor. */
   public static final String INDEX = "model.safetensors.index.json";
-
-  private static final Logger LOG = LoggerFactory.getLogger(Checkpoint.class);
 
   private final Path directory;
   private final Optional<Path> index;
@@ -94,7 +91,9 @@ public final class Checkpoint implements AutoCloseable {
     boolean indexed = isThere(indexPath);
     if (isThere(single)) {
       if (indexed) {
-        LOG.warn("{} is there, so {} is ignored", Printable.of(single), INDEX);
+        // Not a constant: setting up the first logger takes a short command 20 ms.
+        LoggerFactory.getLogger(Checkpoint.class)
+            .warn("{} is there, so {} is ignored", Printable.of(single), INDEX);
       }
       return open(modelDirectory, Optional.empty(), List.of(single));
     }

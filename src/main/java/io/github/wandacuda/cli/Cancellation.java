@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -12,8 +11,6 @@ import org.slf4j.LoggerFactory;
 final class Cancellation {
   /** Longer than a batch of tokens or a tile takes; who is in a hurry sends SIGKILL. */
   private static final long PATIENCE_SECONDS = 20;
-
-  private static final Logger LOG = LoggerFactory.getLogger(Cancellation.class);
 
   private final CountDownLatch done = new CountDownLatch(1);
 
@@ -35,7 +32,8 @@ final class Cancellation {
     worker.interrupt();
     try {
       boolean cleaned = done.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
-      LOG.debug("cleaned up before the end: {}", cleaned);
+      // Not a constant: this class is the first, and logging is set up by the options.
+      LoggerFactory.getLogger(Cancellation.class).debug("cleaned up before the end: {}", cleaned);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

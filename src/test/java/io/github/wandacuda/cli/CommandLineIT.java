@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -94,6 +95,22 @@ class CommandLineIT {
     for (JsonNode module : inspect.json().get("modules")) {
       assertThat(module.get("patterns").toString()).isEqualTo("[\"2:4\",\"4:8\"]");
     }
+  }
+
+  @Test
+  void onlyWhatIsNotQuietWarns() throws IOException {
+    Path model = TestData.copy(TestData.fixture("llama-mha").resolve("model"), directory);
+    Files.copy(
+        MODEL.resolve("model.safetensors.index.json"),
+        model.resolve("model.safetensors.index.json"));
+    assertThat(Cli.run("inspect", "--model", model).errorLines())
+        .singleElement()
+        .asString()
+        .contains("model.safetensors.index.json is ignored");
+    List<String> quiet = Cli.command("inspect", "--model", model, "--quiet", "--json").command();
+    ProcessOutcome outcome = ProcessOutcome.of(quiet, 60);
+    assertThat(outcome.exitCode()).isZero();
+    assertThat(outcome.output()).startsWith("{");
   }
 
   @Test
