@@ -127,13 +127,15 @@ final class HeaderParser {
   }
 
   private long readSize(String part, String key) throws IOException {
-    String expected = "integers from 0 to %d in %s".formatted(Long.MAX_VALUE, key);
-    expect(json.currentToken() == JsonToken.VALUE_NUMBER_INT, part, expected);
     // "-0" has the value 0, and still is no unsigned integer.
     boolean fits =
-        json.getNumberType() != JsonParser.NumberType.BIG_INTEGER
+        json.currentToken() == JsonToken.VALUE_NUMBER_INT
+            && json.getNumberType() != JsonParser.NumberType.BIG_INTEGER
             && !json.getText().startsWith("-");
-    expect(fits, part, expected);
+    if (!fits) {
+      String expected = "integers from 0 to %d in %s".formatted(Long.MAX_VALUE, key);
+      throw Malformed.part(file, part, expected, JsonInput.found(json));
+    }
     return json.getLongValue();
   }
 

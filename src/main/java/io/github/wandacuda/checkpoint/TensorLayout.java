@@ -39,21 +39,24 @@ final class TensorLayout {
     if (elementBits.isEmpty()) {
       return;
     }
-    String what = "%s %s".formatted(Printable.of(info.dtype()), info.shape());
     if (bits % Byte.SIZE != 0) {
       throw Malformed.tensor(
           file,
           info.name(),
           "a whole number of bytes",
-          "%s, which is %d bits".formatted(what, bits));
+          "%s, which is %d bits".formatted(what(info), bits));
     }
     if (size != bits / Byte.SIZE) {
       throw Malformed.tensor(
           file,
           info.name(),
-          "%d bytes for %s".formatted(bits / Byte.SIZE, what),
+          "%d bytes for %s".formatted(bits / Byte.SIZE, what(info)),
           "%d in data_offsets [%d, %d]".formatted(size, info.begin(), info.end()));
     }
+  }
+
+  private static String what(TensorInfo info) {
+    return "%s %s".formatted(Printable.of(info.dtype()), info.shape());
   }
 
   private static long bits(Path file, TensorInfo info, int elementBits) {

@@ -64,36 +64,16 @@ public final class Inspector {
 
   /** Returns the zeros of some rows, and marks the patterns that don't hold in them. */
   private static long inspect(WeightMatrix rows, AtomicIntegerArray broken) {
-    RowBits bits = new RowBits(rows.dtype(), rows.columns());
+    RowZeros row = new RowZeros(rows.dtype(), rows.columns());
     long zeros = 0;
-    for (int row = 0; row < rows.rows(); row++) {
-      bits.read(rows, row);
-      zeros += zeros(bits, 0, bits.columns());
-      for (int index = 0; index < PATTERNS.size(); index++) {
-        if (broken.get(index) == 0 && !holds(PATTERNS.get(index), bits)) {
-          broken.set(index, 1);
+    for (int index = 0; index < rows.rows(); index++) {
+      row.read(rows, index);
+      zeros += row.count();
+      for (int pattern = 0; pattern < PATTERNS.size(); pattern++) {
+        if (broken.get(pattern) == 0 && !row.holds(PATTERNS.get(pattern))) {
+          broken.set(pattern, 1);
         }
       }
-    }
-    return zeros;
-  }
-
-  private static boolean holds(Sparsity.GroupPattern pattern, RowBits bits) {
-    if (bits.columns() % pattern.size() != 0) {
-      return false;
-    }
-    for (int from = 0; from < bits.columns(); from += pattern.size()) {
-      if (zeros(bits, from, from + pattern.size()) < pattern.pruned()) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private static int zeros(RowBits bits, int from, int to) {
-    int zeros = 0;
-    for (int column = from; column < to; column++) {
-      zeros += bits.isZero(column) ? 1 : 0;
     }
     return zeros;
   }
