@@ -16,15 +16,16 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
- * A safetensors file, checked and mapped read-only as one segment of any length. Safe for use by
- * several threads. The file is not held open, only mapped.
+ * A safetensors file, checked, held open and mapped read-only as one segment of any length. Safe
+ * for use by several threads.
  *
- * <p>Segments and matrices from here are views of the mapping and die with it. Code that computes
- * copies what it needs through {@link #reads()} or {@link #read} first; {@link MappedReads} says
- * why.
+ * <p>{@link #read} is how weights get into memory. Segments and matrices from here are views of the
+ * mapping and die with it; code that computes copies what it needs through {@link #reads()} first,
+ * {@link MappedReads} says why.
  */
 public final class SafetensorsFile implements AutoCloseable {
   private static final String WHAT = "a safetensors file";
@@ -39,12 +40,17 @@ public final class SafetensorsFile implements AutoCloseable {
   private final Map<String, String> metadata;
   private final Map<String, TensorInfo> tensors;
   private final List<TensorInfo> ordered;
+  private final FileReads file;
   private final Arena arena;
   private final MemorySegment mapped;
   private final MappedReads reads;
 
   private SafetensorsFile(
-      Path path, byte[] headerBytes, SafetensorsHeader header, Mapping mapping) {
+      Path path,
+      byte[] headerBytes,
+      SafetensorsHeader header,
+      FileChannel channel,
+      Mapping mapping) {
     this.path = path;
     this.headerBytes = headerBytes;
     this.metadata = header.metadata();
@@ -54,6 +60,7 @@ public final class SafetensorsFile implements AutoCloseable {
     this.arena = mapping.arena();
     this.mapped = mapping.bytes();
     this.reads = new MappedReads(path, mapped.byteSize());
+    this.file = new FileReads(path, channel, mapped.byteSize());
   }
 
   private record Mapping(Arena arena, MemorySegment bytes) {}
@@ -68,15 +75,25 @@ public final class SafetensorsFile implements AutoCloseable {
     if (!Files.isRegularFile(path)) {
       throw Malformed.file(path, WHAT, notAFile(path));
     }
-    try (FileChannel channel = FileChannel.open(path)) {
-      long length = channel.size();
-      byte[] headerBytes = readHeader(path, channel, length);
-      SafetensorsHeader header = HeaderParser.parse(path, headerBytes, LENGTH_BYTES);
-      TensorLayout.checkContiguous(path, header.tensors(), length - headerBytes.length);
-      return new SafetensorsFile(path, headerBytes, header, map(channel, length));
+    try {
+      FileChannel channel = FileChannel.open(path);
+      try {
+        return open(path, channel);
+      } catch (IOException | RuntimeException | Error e) {
+        channel.close();
+        throw e;
+      }
     } catch (IOException e) {
       throw Malformed.unreadable(path, WHAT, e);
     }
+  }
+
+  private static SafetensorsFile open(Path path, FileChannel channel) throws IOException {
+    long length = channel.size();
+    byte[] headerBytes = readHeader(path, channel, length);
+    SafetensorsHeader header = HeaderParser.parse(path, headerBytes, LENGTH_BYTES);
+    TensorLayout.checkContiguous(path, header.tensors(), length - headerBytes.length);
+    return new SafetensorsFile(path, headerBytes, header, channel, map(channel, length));
   }
 
   private static String notAFile(Path path) {
@@ -184,13 +201,17 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
-   * Copies bytes of a tensor out of the mapping until {@code destination} is full.
+   * Reads bytes of a tensor until {@code destination} is full. A thread that is interrupted
+   * meanwhile closes the file.
    *
    * @param offset where to start in the tensor, in bytes
+   * @throws IndexOutOfBoundsException if the tensor ends before that
    * @throws InputException if the file has become shorter
+   * @throws io.github.wandacuda.error.CancelledException if the thread was interrupted
    */
   public void read(TensorInfo info, long offset, MemorySegment destination) {
-    reads.copy(data(info), offset, destination, 0, destination.byteSize());
+    Objects.checkFromIndexSize(offset, destination.byteSize(), info.bytes());
+    file.read(dataOffset() + info.begin() + offset, destination);
   }
 
   /**
@@ -250,7 +271,7 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
-   * Unmaps the file. Its segments can't be used any more.
+   * Closes and unmaps the file. Its segments can't be used any more.
    *
    * @throws IllegalStateException if another thread is using one at this moment
    */
@@ -258,6 +279,11 @@ public final class SafetensorsFile implements AutoCloseable {
   public void close() {
     if (arena.scope().isAlive()) {
       arena.close();
+    }
+    try {
+      file.channel().close();
+    } catch (IOException e) {
+      throw Malformed.unreadable(path, "to close it", e);
     }
   }
 }
