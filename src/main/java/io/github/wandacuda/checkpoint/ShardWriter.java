@@ -4,7 +4,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -182,21 +181,17 @@ public final class ShardWriter implements AutoCloseable {
   }
 
   /**
-   * Writes a whole tensor as it is in {@code source}.
+   * Writes a piece of a tensor as it is in {@code source}.
    *
    * @param source a file with the same layout
+   * @param offset where the piece starts in the tensor, in bytes
+   * @param piece memory for the piece, as long as it
    * @throws InputException if the source has become shorter
    * @throws OutputException if it can't be written
    */
-  public void copy(SafetensorsFile source, TensorInfo info) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment buffer = arena.allocate(Math.clamp(info.bytes(), 1, CHUNK));
-      for (long at = 0; at < info.bytes(); at += CHUNK) {
-        MemorySegment piece = buffer.asSlice(0, Math.min(CHUNK, info.bytes() - at));
-        source.read(info, at, piece);
-        write(info, at, piece);
-      }
-    }
+  public void copy(SafetensorsFile source, TensorInfo info, long offset, MemorySegment piece) {
+    source.read(info, offset, piece);
+    write(info, offset, piece);
   }
 
   private int index(TensorInfo info) {

@@ -31,7 +31,7 @@ public final class Workers implements AutoCloseable {
   private final int count;
   private final List<Thread> threads = new ArrayList<>();
   private final Object lock = new Object();
-  private Job current;
+  private Round current;
   private boolean closed;
 
   /**
@@ -70,11 +70,22 @@ public final class Workers implements AutoCloseable {
    *     begun by then are left out. An {@link Error} likewise
    */
   public void run(int tasks, Body body) {
-    Job job = new Job(tasks, body);
-    publish(job);
-    job.work(CALLER);
-    retire(job);
-    job.rethrow();
+    Round round = new Round(tasks, body);
+    publish(round);
+    round.work(CALLER);
+    retire(round);
+    round.rethrow();
+  }
+
+  /**
+   * Runs all tasks of all jobs, several jobs at a time: those of different lanes side by side where
+   * that is possible, otherwise in the list's order.
+   *
+   * @param jobs whose lanes and numbers of tasks stay as they are
+   */
+  public void run(List<? extends Job> jobs) {
+    JobQueue queue = new JobQueue(jobs, count);
+    run(queue.tasks(), (worker, task) -> queue.take(worker).run(worker));
   }
 
   /**
@@ -115,7 +126,7 @@ public final class Workers implements AutoCloseable {
     }
   }
 
-  private void publish(Job job) {
+  private void publish(Round round) {
     synchronized (lock) {
       if (closed) {
         throw new IllegalStateException("the workers are closed");
@@ -123,18 +134,18 @@ public final class Workers implements AutoCloseable {
       if (current != null) {
         throw new IllegalStateException("the workers are already at work");
       }
-      current = job;
-      if (job.tasks > 1) {
+      current = round;
+      if (round.tasks > 1) {
         lock.notifyAll();
       }
     }
   }
 
-  /** Waits for the workers that joined; one that slept through the job can no longer join it. */
-  private void retire(Job job) {
+  /** Waits for the workers that joined; one that slept through the round can no longer join it. */
+  private void retire(Round round) {
     boolean interrupted = false;
     synchronized (lock) {
-      while (job.joined > 0) {
+      while (round.joined > 0) {
         try {
           lock.wait();
         } catch (InterruptedException e) {
@@ -149,20 +160,20 @@ public final class Workers implements AutoCloseable {
   }
 
   private void serve(int worker) {
-    Job done = null;
+    Round done = null;
     while (true) {
-      Job job = join(done);
-      if (job == null) {
+      Round round = join(done);
+      if (round == null) {
         return;
       }
-      job.work(worker);
-      leave(job);
-      done = job;
+      round.work(worker);
+      leave(round);
+      done = round;
     }
   }
 
-  /** Returns the next job, or null once the workers are closed. */
-  private Job join(Job done) {
+  /** Returns the next round, or null once the workers are closed. */
+  private Round join(Round done) {
     synchronized (lock) {
       while (!closed && (current == null || current == done)) {
         try {
@@ -179,23 +190,23 @@ public final class Workers implements AutoCloseable {
     }
   }
 
-  private void leave(Job job) {
+  private void leave(Round round) {
     synchronized (lock) {
-      job.joined--;
+      round.joined--;
       lock.notifyAll();
     }
   }
 
-  private static final class Job {
+  private static final class Round {
     private final int tasks;
     private final Body body;
     private final AtomicInteger next = new AtomicInteger();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
-    /** Threads at work on this job, without the caller; guarded by the lock. */
+    /** Threads at work on this round, without the caller; guarded by the lock. */
     private int joined;
 
-    Job(int tasks, Body body) {
+    Round(int tasks, Body body) {
       this.tasks = tasks;
       this.body = body;
     }

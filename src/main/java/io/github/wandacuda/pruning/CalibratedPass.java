@@ -10,7 +10,6 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +21,8 @@ import java.util.Set;
  * through it again, and its outputs are what the next block sees.
  */
 final class CalibratedPass {
+  private static final long ALIGNMENT = 64;
+
   private final ModelDirectory model;
   private final Backend backend;
   private final Calibration.FromSamples calibration;
@@ -87,14 +88,19 @@ final class CalibratedPass {
     long start = System.nanoTime();
     Map<String, float[]> norms = run.observe(block);
     clock.addCalibrate(System.nanoTime() - start);
-    List<ModuleResult> results = new ArrayList<>();
-    for (LinearModule module : chosen) {
-      if (norms.containsKey(module.name())) {
-        MemorySegment memory = arena.allocate(module.tensor().bytes(), 64);
-        results.add(pruner.prune(module, norms.get(module.name()), memory));
-        block.replace(module.name(), module.view(memory));
-      }
-    }
+    List<ModuleRequest> requests =
+        chosen.stream()
+            .filter(module -> norms.containsKey(module.name()))
+            .map(
+                module ->
+                    new ModuleRequest(
+                        module,
+                        norms.get(module.name()),
+                        arena.allocate(module.tensor().bytes(), ALIGNMENT)))
+            .toList();
+    List<ModuleResult> results = pruner.prune(requests, Progress.NONE);
+    requests.forEach(
+        request -> block.replace(request.module().name(), request.module().view(request.memory())));
     return results;
   }
 

@@ -1,16 +1,26 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.NonFiniteWeightException;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.model.LinearModule;
 
-/** Turns the place of a weight that isn't finite from one in a tile into one in the matrix. */
+/** Says where a weight that isn't finite is: in the matrix, not in its tile, and in the model. */
 final class FiniteWeights {
   private FiniteWeights() {}
 
+  /** Works on a tile that starts at row {@code firstRow} of its matrix. */
   static void locate(int firstRow, Runnable work) {
     try {
       work.run();
     } catch (NonFiniteWeightException e) {
       throw new NonFiniteWeightException(firstRow + e.row(), e.column(), e.value());
     }
+  }
+
+  /** Returns the failure of a module that holds such a weight. */
+  static InputException problem(LinearModule module, NonFiniteWeightException e) {
+    return module.problem(
+        "expected finite weights, found %s at row %d, column %d"
+            .formatted(e.value(), e.row(), e.column()));
   }
 }

@@ -1,15 +1,11 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.NonFiniteWeightException;
-import io.github.wandacuda.backend.Selection;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.parallel.Workers;
-import io.github.wandacuda.tensor.WeightMatrix;
-import java.lang.foreign.MemorySegment;
-import java.util.concurrent.atomic.LongAdder;
 
-/** Prunes one matrix tile by tile on all workers. */
+/** Prunes matrices tile by tile. */
 final class MatrixPruner {
   private final Selector selector;
   private final Workers workers;
@@ -24,47 +20,22 @@ final class MatrixPruner {
   }
 
   /**
-   * What became of a matrix.
-   *
-   * @param pruned elements that the mask takes out
-   * @param zeros elements of the result that are zero
-   */
-  record Counts(long pruned, long zeros) {}
-
-  /**
-   * Prunes a matrix.
+   * Prunes a matrix on all workers.
    *
    * @param source the weights, which take the result back
    * @param norms the norm of each input column, or null to score by magnitude alone
-   * @param mask where the packed mask goes, or null
+   * @return how many elements the mask takes out
    * @throws NonFiniteWeightException if a weight is NaN or infinite, by its place in the matrix
    */
-  Counts prune(TileSource source, float[] norms, MemorySegment mask) {
-    SelectionRule rule = rule(source);
-    RowTiles tiles = source.tiles();
-    long maskRowBytes = Selector.maskRowBytes(source.columns());
-    LongAdder pruned = new LongAdder();
-    LongAdder zeros = new LongAdder();
-    workers.run(
-        tiles.count(),
-        (worker, tile) -> {
-          int first = tiles.firstRow(tile);
-          int rows = tiles.rowsOf(tile);
-          WeightMatrix weights = source.read(worker, tile);
-          MemorySegment tileMask =
-              mask == null ? null : mask.asSlice(first * maskRowBytes, rows * maskRowBytes);
-          long start = System.nanoTime();
-          FiniteWeights.locate(
-              first,
-              () -> {
-                Selection selection = selector.select(weights, norms, rule, weights, tileMask);
-                pruned.add(selection.pruned());
-                zeros.add(selection.zeros());
-              });
-          clock.addSelect(System.nanoTime() - start);
-          source.write(worker, tile);
-        });
-    return new Counts(pruned.sum(), zeros.sum());
+  long prune(TileSource source, float[] norms) {
+    TilePruner tiles = tiles(source, norms);
+    workers.run(source.tiles().count(), (worker, tile) -> tiles.prune(worker, tile, null));
+    return tiles.pruned();
+  }
+
+  /** Prepares a matrix; a threshold that all of its elements have a part in is found here. */
+  TilePruner tiles(TileSource source, float[] norms) {
+    return new TilePruner(selector, rule(source), source, norms, clock);
   }
 
   private SelectionRule rule(TileSource source) {

@@ -2,21 +2,27 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.NonFiniteWeightException;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Workers;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Prunes modules out of the mapped source into the output's shards. */
+/** Prunes modules out of the source's shards into the output's. */
 final class ModulePruner implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ModulePruner.class);
 
   private final TileBuffers buffers;
+  private final MaskPool maskMemory;
+  private final Workers workers;
+  private final PruningRules rules;
   private final PhaseClock clock;
   private final MatrixPruner pruner;
   private final OutputShards shards;
@@ -37,6 +43,9 @@ final class ModulePruner implements AutoCloseable {
       MaskDigest masks,
       PhaseClock clock) {
     buffers = new TileBuffers(TileMemory.of(backend));
+    maskMemory = new MaskPool(order.stream().mapToLong(LinearModule::maskBytes).max().orElse(0));
+    this.workers = workers;
+    this.rules = rules;
     this.clock = clock;
     this.shards = shards;
     this.masks = masks;
@@ -45,46 +54,104 @@ final class ModulePruner implements AutoCloseable {
   }
 
   /**
-   * Prunes a module and writes it.
+   * Prunes modules, several at a time, and writes them.
    *
-   * @param norms the norm of each input column, or null to score by magnitude
-   * @param memory room for the whole pruned weight if it is to be kept, or null
+   * @param requests the modules, best in the order of the digest
+   * @param progress is told of each module that is done
+   * @return a result for each request, in their order
    */
-  ModuleResult prune(LinearModule module, float[] norms, MemorySegment memory) {
-    try (Arena arena = Arena.ofShared()) {
-      MemorySegment mask = arena.allocate(module.maskBytes());
+  List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
+    Run run = new Run(requests, progress);
+    if (rules.needsThreshold()) {
+      // A matrix's threshold is searched for by all workers, so one matrix comes after the other.
+      for (int index = 0; index < requests.size(); index++) {
+        workers.run(run.jobs(index, index + 1));
+      }
+    } else {
+      workers.run(run.jobs(0, requests.size()));
+    }
+    return run.results();
+  }
+
+  /** The modules of a call, and what became of them. */
+  private final class Run {
+    private final List<ModuleRequest> requests;
+    private final Progress progress;
+    private final ModuleResult[] results;
+    private int done;
+
+    Run(List<ModuleRequest> requests, Progress progress) {
+      this.requests = requests;
+      this.progress = progress;
+      results = new ModuleResult[requests.size()];
+    }
+
+    List<ModuleJob> jobs(int from, int to) {
+      List<ModuleJob> jobs = new ArrayList<>();
+      for (int index = from; index < to; index++) {
+        LinearModule module = requests.get(index).module();
+        try {
+          jobs.add(job(index));
+        } catch (NonFiniteWeightException e) {
+          throw FiniteWeights.problem(module, e);
+        }
+      }
+      return jobs;
+    }
+
+    private ModuleJob job(int index) {
+      ModuleRequest request = requests.get(index);
+      LinearModule module = request.module();
+      ShardWriter writer = shards.of(module);
       ModuleTiles tiles =
-          new ModuleTiles(module, module.shard(), shards.of(module), memory, buffers, clock);
-      float[] scale = isReached(module, norms) ? norms : null;
-      MatrixPruner.Counts counts = pruner.prune(tiles, scale, mask);
-      masks.add(places.get(module.name()), mask);
-      return new ModuleResult(module, counts.pruned(), counts.zeros(), norms);
-    } catch (NonFiniteWeightException e) {
-      throw module.problem(
-          "expected finite weights, found %s at row %d, column %d"
-              .formatted(e.value(), e.row(), e.column()));
+          new ModuleTiles(module, module.shard(), writer, request.memory(), buffers, clock);
+      TilePruner tilePruner = pruner.tiles(tiles, scale(request));
+      int count = tiles.tiles().count();
+      if (count == 0) {
+        finish(index, tilePruner, MemorySegment.NULL);
+      }
+      return new ModuleJob(
+          module, writer, tilePruner, count, maskMemory, mask -> finish(index, tilePruner, mask));
+    }
+
+    private void finish(int index, TilePruner pruned, MemorySegment mask) {
+      ModuleRequest request = requests.get(index);
+      masks.add(places.get(request.module().name()), mask);
+      synchronized (this) {
+        results[index] =
+            new ModuleResult(request.module(), pruned.pruned(), pruned.zeros(), request.norms());
+        done++;
+        progress.step("module", done, requests.size());
+      }
+    }
+
+    synchronized List<ModuleResult> results() {
+      return Arrays.asList(results);
     }
   }
 
   @Override
   public void close() {
     buffers.close();
+    maskMemory.close();
   }
 
   /**
-   * A module that no sample reached has norms of zero, which would prune its first columns; it goes
-   * by magnitude.
+   * Returns what a module's columns are weighed by. One that no sample reached has norms of zero,
+   * which would prune its first columns; it goes by magnitude.
    */
-  private static boolean isReached(LinearModule module, float[] norms) {
-    if (norms == null) {
-      return false;
+  private static float[] scale(ModuleRequest request) {
+    if (request.norms() == null) {
+      return null;
     }
-    for (float norm : norms) {
+    for (float norm : request.norms()) {
       if (norm != 0) {
-        return true;
+        return request.norms();
       }
     }
-    LOG.warn("{}: all norms are zero, no sample reached it; pruned by magnitude", module.name());
-    return false;
+    LOG.warn(
+        "{}: all norms are zero, no sample reached it; pruned by magnitude",
+        request.module().name());
+    return null;
   }
 }

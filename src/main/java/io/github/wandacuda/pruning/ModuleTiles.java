@@ -7,10 +7,7 @@ import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
-/**
- * The tiles of a module's weight, copied out of the mapped file that holds it: code that computes
- * never reads the mapping itself, which a file that shrinks would turn into a crash.
- */
+/** The tiles of a module's weight, read from the file that holds it. */
 final class ModuleTiles implements TileSource {
   private final LinearModule module;
   private final SafetensorsFile file;
@@ -28,7 +25,7 @@ final class ModuleTiles implements TileSource {
    * @param file the file to read, the module's own or one that is laid out like it
    * @param writer takes changed tiles, or null if there won't be any
    * @param whole memory that is to hold the whole weight, or null for one buffer a worker
-   * @param buffers the workers' buffers, which these tiles have to themselves until they are done
+   * @param buffers the workers' buffers, made large enough here, so while no worker is at work
    */
   ModuleTiles(
       LinearModule module,

@@ -5,6 +5,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.parallel.Job;
 import io.github.wandacuda.parallel.Workers;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,19 +44,16 @@ final class OutputShards implements AutoCloseable {
 
   /** Copies every tensor that isn't among {@code pruned}. */
   void copyUntouched(Set<TensorInfo> pruned, Workers workers, PhaseClock clock) {
-    List<Runnable> copies = new ArrayList<>();
-    writers.forEach(
-        (shard, writer) ->
-            shard.tensors().stream()
-                .filter(tensor -> !pruned.contains(tensor))
-                .forEach(tensor -> copies.add(() -> writer.copy(shard, tensor))));
-    workers.run(
-        copies.size(),
-        (worker, copy) -> {
-          long start = System.nanoTime();
-          copies.get(copy).run();
-          clock.addReadWrite(System.nanoTime() - start);
-        });
+    try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
+      List<Job> copies = new ArrayList<>();
+      writers.forEach(
+          (shard, writer) ->
+              shard.tensors().stream()
+                  .filter(tensor -> !pruned.contains(tensor))
+                  .forEach(
+                      tensor -> copies.add(new CopyJob(shard, tensor, writer, buffers, clock))));
+      workers.run(copies);
+    }
   }
 
   /**

@@ -11,7 +11,6 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.parallel.Workers;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
@@ -136,12 +135,11 @@ public final class PruneJob {
         request.calibration() instanceof Calibration.FromStatistics statistics
             ? new NormLookup(statistics)
             : null;
-    List<ModuleResult> results = new ArrayList<>();
-    for (LinearModule module : chosen) {
-      results.add(pruner.prune(module, norms == null ? null : norms.of(module), null));
-      progress.step("module", results.size(), chosen.size());
-    }
-    return results;
+    List<ModuleRequest> requests =
+        chosen.stream()
+            .map(module -> new ModuleRequest(module, norms == null ? null : norms.of(module), null))
+            .toList();
+    return pruner.prune(requests, progress);
   }
 
   private void verify(

@@ -69,9 +69,7 @@ public final class Pruner implements AutoCloseable {
     return new MatrixPruner(backend.selector(), workers, rules, new PhaseClock(workers.count()))
         .prune(
             new MatrixTiles(weight, RowTiles.of(weight, backend.tileBytes(), workers.count())),
-            norms,
-            null)
-        .pruned();
+            norms);
   }
 
   @Override

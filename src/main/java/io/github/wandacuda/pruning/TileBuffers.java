@@ -5,8 +5,8 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * A buffer for each worker, kept from one matrix to the next and replaced when a larger one is
- * asked for: pinning a buffer for a GPU takes longer than pruning what fits into it. For one matrix
- * at a time.
+ * asked for: pinning a buffer for a GPU takes longer than pruning what fits into it. A worker has
+ * one tile in it at a time.
  */
 final class TileBuffers implements AutoCloseable {
   private final TileMemory memory;
@@ -21,7 +21,10 @@ final class TileBuffers implements AutoCloseable {
     return memory;
   }
 
-  /** Makes the buffers large enough for {@code bytes} each; what was in them may be lost. */
+  /**
+   * Makes the buffers large enough for {@code bytes} each; what was in them may be lost, so no
+   * worker may be at work.
+   */
   void reserve(long bytes) {
     if (room == null || room.bytes < bytes) {
       close();

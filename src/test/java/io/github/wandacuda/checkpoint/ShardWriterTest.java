@@ -49,6 +49,10 @@ class ShardWriterTest {
     return MemorySegment.ofArray(array);
   }
 
+  private static void copy(ShardWriter writer, SafetensorsFile source, TensorInfo info) {
+    writer.copy(source, info, 0, MemorySegment.ofArray(new byte[(int) info.bytes()]));
+  }
+
   private static TensorInfo tensor(SafetensorsFile file, String name) {
     return file.tensor(name).orElseThrow();
   }
@@ -68,7 +72,7 @@ class ShardWriterTest {
         try (var writer = ShardWriter.create(target, shard)) {
           List<? extends Future<?>> copies =
               shard.tensors().reversed().stream()
-                  .map(info -> threads.submit(() -> writer.copy(shard, info)))
+                  .map(info -> threads.submit(() -> copy(writer, shard, info)))
                   .toList();
           for (Future<?> copy : copies) {
             copy.get();
@@ -87,7 +91,7 @@ class ShardWriterTest {
       writer.write(tensor(layout, "b"), 3, segment(13));
       writer.write(tensor(layout, "b"), 0, segment(10, 11, 12));
       writer.write(tensor(layout, "empty"), 0, segment());
-      writer.copy(layout, tensor(layout, "a"));
+      copy(writer, layout, tensor(layout, "a"));
     }
     assertThat(targetData()).containsExactly(1, 2, 10, 11, 12, 13);
   }
@@ -102,7 +106,7 @@ class ShardWriterTest {
   private void copyAll() {
     try (var layout = SafetensorsFile.open(source);
         var writer = ShardWriter.create(target, layout)) {
-      layout.tensors().forEach(info -> writer.copy(layout, info));
+      layout.tensors().forEach(info -> copy(writer, layout, info));
     }
   }
 
@@ -110,7 +114,7 @@ class ShardWriterTest {
   void aHoleIsNeverSilent() throws IOException {
     try (var layout = SafetensorsFile.open(source)) {
       ShardWriter writer = ShardWriter.create(target, layout);
-      writer.copy(layout, tensor(layout, "b"));
+      copy(writer, layout, tensor(layout, "b"));
       writer.write(tensor(layout, "a"), 1, segment(7));
       assertOutputError(
           writer::close, target + ": tensor a: expected 2 bytes to be written, found 1");
@@ -122,7 +126,7 @@ class ShardWriterTest {
   void aFileThatSomebodyElseCutIsNoticed() throws IOException {
     try (var layout = SafetensorsFile.open(source)) {
       ShardWriter writer = ShardWriter.create(target, layout);
-      layout.tensors().forEach(info -> writer.copy(layout, info));
+      layout.tensors().forEach(info -> copy(writer, layout, info));
       TestFiles.truncate(target, 20);
       assertOutputError(writer::close, target + ": expected " + Files.size(source) + " bytes");
     }
@@ -140,8 +144,8 @@ class ShardWriterTest {
       TensorInfo other = new TensorInfo("a", "U8", List.of(6L), 0, 6);
       assertThatThrownBy(() -> writer.write(other, 0, segment(1)))
           .isInstanceOf(IllegalArgumentException.class);
-      writer.copy(layout, a);
-      assertThatThrownBy(() -> writer.copy(layout, a)).isInstanceOf(IllegalStateException.class);
+      copy(writer, layout, a);
+      assertThatThrownBy(() -> copy(writer, layout, a)).isInstanceOf(IllegalStateException.class);
       writer.close();
     }
   }
@@ -165,7 +169,7 @@ class ShardWriterTest {
       first.write(tensor(layout, "b"), 0, segment(7));
       first.abandon();
       try (var second = ShardWriter.resume(target, layout, info -> info.name().equals("a"))) {
-        second.copy(layout, tensor(layout, "b"));
+        copy(second, layout, tensor(layout, "b"));
       }
       assertThat(targetData()).containsExactly(8, 9, 3, 4, 5, 6);
     }
@@ -210,7 +214,7 @@ class ShardWriterTest {
         var writer = ShardWriter.create(target, layout)) {
       TestFiles.truncate(source, 4096);
       assertInputError(
-          () -> writer.copy(layout, layout.tensors().getFirst()), source + ": expected");
+          () -> copy(writer, layout, layout.tensors().getFirst()), source + ": expected");
       writer.abandon();
     }
   }
@@ -268,7 +272,7 @@ class ShardWriterTest {
       assertThatThrownBy(
               () -> {
                 try (var writer = ShardWriter.create(full, layout)) {
-                  writer.copy(layout, layout.tensors().getFirst());
+                  copy(writer, layout, layout.tensors().getFirst());
                 }
               })
           .isInstanceOf(OutputException.class)

@@ -1,0 +1,76 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.backend.NonFiniteWeightException;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.parallel.Job;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/** Prunes a module out of the source's shard into the output's, tile by tile. */
+final class ModuleJob implements Job {
+  private final LinearModule module;
+  private final ShardWriter writer;
+  private final TilePruner pruner;
+  private final int tiles;
+  private final MaskPool masks;
+  private final Consumer<MemorySegment> finish;
+  private final AtomicInteger left;
+  private MemorySegment memory;
+
+  /**
+   * Prepares a module.
+   *
+   * @param writer the output's shard
+   * @param finish takes the mask when all tiles are done; called once, by whichever worker was last
+   */
+  ModuleJob(
+      LinearModule module,
+      ShardWriter writer,
+      TilePruner pruner,
+      int tiles,
+      MaskPool masks,
+      Consumer<MemorySegment> finish) {
+    this.module = module;
+    this.writer = writer;
+    this.pruner = pruner;
+    this.tiles = tiles;
+    this.masks = masks;
+    this.finish = finish;
+    left = new AtomicInteger(tiles);
+  }
+
+  /** A shard is written by one thread at a time: the system locks a file while it is written to. */
+  @Override
+  public Object lane() {
+    return writer;
+  }
+
+  @Override
+  public int tasks() {
+    return tiles;
+  }
+
+  @Override
+  public void run(int worker, int tile) {
+    MemorySegment mask = mask();
+    try {
+      pruner.prune(worker, tile, mask);
+    } catch (NonFiniteWeightException e) {
+      throw FiniteWeights.problem(module, e);
+    }
+    if (left.decrementAndGet() == 0) {
+      finish.accept(mask);
+      masks.giveBack(memory);
+    }
+  }
+
+  /** Returns memory for the mask, taken when the first tile is begun. */
+  private synchronized MemorySegment mask() {
+    if (memory == null) {
+      memory = masks.take();
+    }
+    return memory.asSlice(0, module.maskBytes());
+  }
+}

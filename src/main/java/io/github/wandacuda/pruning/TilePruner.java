@@ -1,0 +1,71 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.backend.NonFiniteWeightException;
+import io.github.wandacuda.backend.Selection;
+import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.LongAdder;
+
+/** Prunes one matrix tile by tile, in any order and from several workers, and counts. */
+final class TilePruner {
+  private final Selector selector;
+  private final SelectionRule rule;
+  private final TileSource source;
+  private final float[] norms;
+  private final long maskRowBytes;
+  private final PhaseClock clock;
+  private final LongAdder pruned = new LongAdder();
+  private final LongAdder zeros = new LongAdder();
+
+  /**
+   * Prepares a matrix.
+   *
+   * @param source the weights, which take the result back
+   * @param norms the norm of each input column, or null to score by magnitude alone
+   */
+  TilePruner(
+      Selector selector, SelectionRule rule, TileSource source, float[] norms, PhaseClock clock) {
+    this.selector = selector;
+    this.rule = rule;
+    this.source = source;
+    this.norms = norms;
+    this.clock = clock;
+    maskRowBytes = Selector.maskRowBytes(source.columns());
+  }
+
+  /**
+   * Prunes a tile.
+   *
+   * @param mask the whole matrix's packed mask, which gets the tile's rows, or null
+   * @throws NonFiniteWeightException if a weight is NaN or infinite, by its place in the matrix
+   */
+  void prune(int worker, int tile, MemorySegment mask) {
+    int first = source.tiles().firstRow(tile);
+    int rows = source.tiles().rowsOf(tile);
+    WeightMatrix weights = source.read(worker, tile);
+    MemorySegment tileMask =
+        mask == null ? null : mask.asSlice(first * maskRowBytes, rows * maskRowBytes);
+    long start = System.nanoTime();
+    FiniteWeights.locate(
+        first,
+        () -> {
+          Selection selection = selector.select(weights, norms, rule, weights, tileMask);
+          pruned.add(selection.pruned());
+          zeros.add(selection.zeros());
+        });
+    clock.addSelect(System.nanoTime() - start);
+    source.write(worker, tile);
+  }
+
+  /** Returns how many elements the mask takes out, once all tiles are pruned. */
+  long pruned() {
+    return pruned.sum();
+  }
+
+  /** Returns how many elements of the result are zero, once all tiles are pruned. */
+  long zeros() {
+    return zeros.sum();
+  }
+}
