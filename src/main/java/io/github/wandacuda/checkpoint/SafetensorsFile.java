@@ -245,9 +245,13 @@ public final class SafetensorsFile implements AutoCloseable {
       throw Malformed.tensor(
           path, info.name(), "a vector below 2 GiB", "%s %s".formatted(type, info.shape()));
     }
+    float[] values = new float[(int) info.elements()];
+    if (type == DType.F32 && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN) {
+      read(info, 0, MemorySegment.ofArray(values));
+      return values;
+    }
     MemorySegment copy = MemorySegment.ofArray(new byte[(int) info.bytes()]);
     read(info, 0, copy);
-    float[] values = new float[(int) info.elements()];
     for (int i = 0; i < values.length; i++) {
       values[i] =
           switch (type) {
