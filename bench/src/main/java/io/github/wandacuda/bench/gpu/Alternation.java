@@ -2,6 +2,7 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
+import io.github.wandacuda.bench.common.Spread;
 import java.util.function.IntConsumer;
 
 /**

@@ -1,5 +1,10 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.bench.common.Directories;
+import io.github.wandacuda.bench.common.ModelFiles;
+import io.github.wandacuda.bench.common.ModelShape;
+import io.github.wandacuda.bench.common.ProgramRun;
+import io.github.wandacuda.bench.common.ZeroAgreement;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.ForwardKernels;
+import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.tensor.DType;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -11,7 +12,7 @@ import java.util.List;
 
 /** The kernels of the forward pass on float32 activations, all but the linear layers. */
 final class ForwardCases {
-  private static final double UNIT = 1 / WeightKind.DEVIATION;
+  private static final double UNIT = 1 / NormalWeights.DEVIATION;
   private static final float EPSILON = 1e-5f;
 
   private ForwardCases() {}

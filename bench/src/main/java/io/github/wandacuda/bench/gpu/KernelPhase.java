@@ -7,6 +7,7 @@ import io.github.wandacuda.backend.gpu.DeviceMemoryException;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.backend.gpu.GpuDevice;
+import io.github.wandacuda.bench.common.Spread;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.tensor.DType;
 import java.util.ArrayList;

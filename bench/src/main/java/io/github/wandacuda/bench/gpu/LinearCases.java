@@ -1,6 +1,7 @@
 package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
+import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,7 +49,7 @@ final class LinearCases {
     int inputs = shape[1];
     int outputs = shape[2];
     SampleRows activations =
-        bench.rows(inputType, tokens, inputs, WeightKind.NORMAL, 1 / WeightKind.DEVIATION);
+        bench.rows(inputType, tokens, inputs, WeightKind.NORMAL, 1 / NormalWeights.DEVIATION);
     SampleRows weights = bench.rows(dtype, outputs, inputs, WeightKind.NORMAL, 1);
     DeviceMatrix[] x =
         bench.matrices(

@@ -1,5 +1,8 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.bench.common.Directories;
+import io.github.wandacuda.bench.common.Machine;
+import io.github.wandacuda.bench.common.ModelShape;
 import java.nio.file.Path;
 
 /**
@@ -30,7 +33,7 @@ record ModelChoice(ModelShape shape, String limit) {
     return of(
         wanted,
         Directories.usableSpace(directory) / DISK,
-        Environment.availableMemory() / MEMORY,
+        Machine.availableMemory() / MEMORY,
         seconds / WRITES / secondsPerByte);
   }
 

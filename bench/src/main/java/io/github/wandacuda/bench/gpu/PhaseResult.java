@@ -1,5 +1,6 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.bench.common.Json;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;

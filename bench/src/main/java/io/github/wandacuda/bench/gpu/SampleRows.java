@@ -4,11 +4,11 @@ import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.PruningKernels;
+import io.github.wandacuda.bench.common.Elements;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
@@ -47,13 +47,7 @@ final class SampleRows {
     SplittableRandom random = new SplittableRandom(seed);
     for (int column = 0; column < columns; column++) {
       float value = (float) (kind.next(random) * scale);
-      switch (dtype) {
-        case F32 -> row.setAtIndex(ValueLayout.JAVA_FLOAT, column, value);
-        case F16 -> row.setAtIndex(ValueLayout.JAVA_SHORT, column, Float.floatToFloat16(value));
-        case BF16 ->
-            row.setAtIndex(
-                ValueLayout.JAVA_SHORT, column, (short) (Float.floatToRawIntBits(value) >>> 16));
-      }
+      Elements.set(row, dtype, column, value);
     }
   }
 

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.PruningKernels;
+import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.tensor.DType;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,7 +36,7 @@ final class SelectCases {
   }
 
   private static SelectionRule threshold() {
-    return new SelectionRule.AtMost((float) (MEDIAN * WeightKind.DEVIATION));
+    return new SelectionRule.AtMost((float) (MEDIAN * NormalWeights.DEVIATION));
   }
 
   private static KernelCase group(String name, int[] shape, DType dtype, SelectionRule rule) {

@@ -1,5 +1,7 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.bench.common.ProgramRun;
+import io.github.wandacuda.bench.common.Spread;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.bench.common.NormalWeights;
 import java.util.SplittableRandom;
 
 /** How weights are distributed, which is what a selection's time may depend on. */
@@ -10,8 +11,6 @@ enum WeightKind {
   FEW_VALUES("16 values, equal norms"),
   /** Every other weight is zero, as in a model that was pruned before. */
   HALF_ZEROS("half zeros");
-
-  static final double DEVIATION = 0.02;
 
   private static final int VALUES = 16;
 
@@ -28,9 +27,11 @@ enum WeightKind {
   float next(SplittableRandom random) {
     return (float)
         switch (this) {
-          case NORMAL -> random.nextGaussian() * DEVIATION;
-          case FEW_VALUES -> (random.nextInt(2 * VALUES) - VALUES + 0.5) / VALUES * DEVIATION;
-          case HALF_ZEROS -> random.nextBoolean() ? 0 : random.nextGaussian() * DEVIATION;
+          case NORMAL -> random.nextGaussian() * NormalWeights.DEVIATION;
+          case FEW_VALUES ->
+              (random.nextInt(2 * VALUES) - VALUES + 0.5) / VALUES * NormalWeights.DEVIATION;
+          case HALF_ZEROS ->
+              random.nextBoolean() ? 0 : random.nextGaussian() * NormalWeights.DEVIATION;
         };
   }
 

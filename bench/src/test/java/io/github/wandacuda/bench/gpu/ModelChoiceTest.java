@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.wandacuda.bench.common.ModelShape;
 import org.junit.jupiter.api.Test;
 
 class ModelChoiceTest {

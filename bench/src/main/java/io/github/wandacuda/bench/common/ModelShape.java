@@ -1,4 +1,4 @@
-package io.github.wandacuda.bench.gpu;
+package io.github.wandacuda.bench.common;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 
 /** The sizes of a LLaMA. */
-record ModelShape(
+public record ModelShape(
     int layers, int hidden, int intermediate, int heads, int keyValueHeads, int vocabulary) {
   private static final int BF16_BYTES = 2;
 
@@ -17,26 +17,26 @@ record ModelShape(
    * @param name as in a checkpoint
    * @param shape one size for a norm's gain, or [outputs, inputs]
    */
-  record Tensor(String name, List<Integer> shape) {
-    long elements() {
+  public record Tensor(String name, List<Integer> shape) {
+    public long elements() {
       return shape.stream().mapToLong(size -> size).reduce(1, (a, b) -> a * b);
     }
 
-    long bytes() {
+    public long bytes() {
       return elements() * BF16_BYTES;
     }
 
-    boolean isLinear() {
+    public boolean isLinear() {
       return name.endsWith("_proj.weight");
     }
 
     /** Returns the name of the module that it belongs to. */
-    String module() {
+    public String module() {
       return name.substring(0, name.length() - ".weight".length());
     }
   }
 
-  static ModelShape of(JsonNode node) {
+  public static ModelShape of(JsonNode node) {
     return new ModelShape(
         node.required("layers").intValue(),
         node.required("hidden").intValue(),
@@ -46,12 +46,12 @@ record ModelShape(
         node.required("vocabulary").intValue());
   }
 
-  ModelShape withLayers(int count) {
+  public ModelShape withLayers(int count) {
     return new ModelShape(count, hidden, intermediate, heads, keyValueHeads, vocabulary);
   }
 
   /** Returns all tensors in the order in which files hold them. */
-  List<Tensor> tensors() {
+  public List<Tensor> tensors() {
     int keys = hidden / heads * keyValueHeads;
     List<Tensor> tensors = new ArrayList<>();
     tensors.add(new Tensor("model.embed_tokens.weight", List.of(vocabulary, hidden)));
@@ -72,15 +72,15 @@ record ModelShape(
     return tensors;
   }
 
-  long bytes() {
+  public long bytes() {
     return tensors().stream().mapToLong(Tensor::bytes).sum();
   }
 
-  long linearElements() {
+  public long linearElements() {
     return tensors().stream().filter(Tensor::isLinear).mapToLong(Tensor::elements).sum();
   }
 
-  Map<String, Object> config() {
+  public Map<String, Object> config() {
     Map<String, Object> config = new LinkedHashMap<>();
     config.put("architectures", List.of("LlamaForCausalLM"));
     config.put("model_type", "llama");

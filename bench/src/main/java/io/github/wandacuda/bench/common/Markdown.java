@@ -1,4 +1,4 @@
-package io.github.wandacuda.bench.gpu;
+package io.github.wandacuda.bench.common;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
@@ -7,17 +7,17 @@ import java.util.List;
 import java.util.Locale;
 
 /** A table being written, and how its numbers look. */
-final class Markdown {
+public final class Markdown {
   private final List<String> lines = new ArrayList<>();
   private final int columns;
 
-  Markdown(String... titles) {
+  public Markdown(String... titles) {
     columns = titles.length;
     row(titles);
     lines.add("|" + " --- |".repeat(columns));
   }
 
-  Markdown row(String... cells) {
+  public Markdown row(String... cells) {
     if (cells.length != columns) {
       throw new IllegalArgumentException(
           "%d cells in a table of %d columns".formatted(cells.length, columns));
@@ -31,7 +31,7 @@ final class Markdown {
   }
 
   /** Adds a row that has one cell to say in place of its values. */
-  Markdown missing(List<String> labels, String why) {
+  public Markdown missing(List<String> labels, String why) {
     List<String> cells = new ArrayList<>(labels);
     cells.add("not run: " + why);
     cells.addAll(Collections.nCopies(columns - cells.size(), ""));
@@ -44,18 +44,18 @@ final class Markdown {
   }
 
   /** Returns a number with three digits that count, or nothing where there is none. */
-  static String number(JsonNode value) {
+  public static String number(JsonNode value) {
     return value.isNumber() ? number(value.doubleValue()) : "";
   }
 
-  static String number(double value) {
+  public static String number(double value) {
     double size = Math.abs(value);
     int decimals = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : 4;
     return String.format(Locale.ROOT, "%." + decimals + "f", value);
   }
 
   /** Returns a median with its least and most. */
-  static String spread(JsonNode spread) {
+  public static String spread(JsonNode spread) {
     return spread.isMissingNode()
         ? ""
         : "%s (%s to %s)"
@@ -66,11 +66,11 @@ final class Markdown {
   }
 
   /** Returns a ratio as a percentage. */
-  static String percent(JsonNode ratio) {
+  public static String percent(JsonNode ratio) {
     return ratio.isNumber() ? percent(ratio.doubleValue()) : "";
   }
 
-  static String percent(double ratio) {
+  public static String percent(double ratio) {
     return String.format(Locale.ROOT, "%.0f %%", 100 * ratio);
   }
 }

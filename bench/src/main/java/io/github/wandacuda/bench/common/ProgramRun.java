@@ -1,4 +1,4 @@
-package io.github.wandacuda.bench.gpu;
+package io.github.wandacuda.bench.common;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** Runs a program as a process of its own, from start to end on the clock. */
-final class ProgramRun {
+public final class ProgramRun {
   private final Path directory;
 
   /**
@@ -17,7 +17,7 @@ final class ProgramRun {
    *
    * @param directory where their output goes
    */
-  ProgramRun(Path directory) {
+  public ProgramRun(Path directory) {
     this.directory = directory;
   }
 
@@ -27,14 +27,14 @@ final class ProgramRun {
    * @param seconds it took
    * @param output what it printed
    */
-  record Ended(double seconds, String output) {
-    JsonNode json() {
+  public record Ended(double seconds, String output) {
+    public JsonNode json() {
       return Json.parse(output);
     }
   }
 
   /** A run that did not end well, with the reason in a line. */
-  static final class FailedException extends Exception {
+  public static final class FailedException extends Exception {
     private static final long serialVersionUID = 1;
 
     private final boolean stopped;
@@ -45,7 +45,7 @@ final class ProgramRun {
     }
 
     /** Returns whether it was stopped from outside, and nothing is known to be wrong. */
-    boolean isStopped() {
+    public boolean isStopped() {
       return stopped;
     }
   }
@@ -57,7 +57,7 @@ final class ProgramRun {
    * @param mostSeconds after which it is stopped
    * @throws FailedException if it exits with anything but 0, or takes too long
    */
-  Ended run(List<String> command, double mostSeconds) throws FailedException {
+  public Ended run(List<String> command, double mostSeconds) throws FailedException {
     Path output = directory.resolve("stdout.txt");
     Path errors = directory.resolve("stderr.txt");
     try {

@@ -1,4 +1,4 @@
-package io.github.wandacuda.bench.gpu;
+package io.github.wandacuda.bench.common;
 
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -8,17 +8,20 @@ import java.util.SplittableRandom;
  * Random normal BF16 numbers, a gigabyte a second: each 16 random bits pick one of 65536 draws of a
  * standard normal distribution that were made once.
  */
-final class NormalWeights {
+public final class NormalWeights {
+  /** The standard deviation of a trained model's weights, about. */
+  public static final double DEVIATION = 0.02;
+
   private static final int DRAWS = 1 << Short.SIZE;
   private static final short ONE = 0x3f80;
 
   private final short[] draws = new short[DRAWS];
 
-  /** Makes the draws, of standard deviation 0.02. */
-  NormalWeights() {
+  /** Makes the draws, of {@link #DEVIATION}. */
+  public NormalWeights() {
     SplittableRandom random = new SplittableRandom(DRAWS);
     for (int i = 0; i < DRAWS; i++) {
-      float value = (float) (random.nextGaussian() * WeightKind.DEVIATION);
+      float value = (float) (random.nextGaussian() * DEVIATION);
       draws[i] = (short) (Float.floatToRawIntBits(value) >>> Short.SIZE);
     }
   }
@@ -28,7 +31,7 @@ final class NormalWeights {
    *
    * @param seed equal seeds give equal numbers
    */
-  void fill(ByteBuffer buffer, long seed) {
+  public void fill(ByteBuffer buffer, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     while (buffer.remaining() >= Long.BYTES) {
       long bits = random.nextLong();
@@ -42,7 +45,7 @@ final class NormalWeights {
   }
 
   /** Fills the rest of a buffer with ones, which a norm's gain is. */
-  static void fillOnes(ByteBuffer buffer) {
+  public static void fillOnes(ByteBuffer buffer) {
     short[] ones = new short[buffer.remaining() / Short.BYTES];
     Arrays.fill(ones, ONE);
     buffer.asShortBuffer().put(ones);

@@ -1,12 +1,12 @@
-package io.github.wandacuda.bench.gpu;
+package io.github.wandacuda.bench.common;
 
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** Repetitions of one measurement, summed up. */
-record Spread(double median, double least, double most) {
-  static Spread of(double... values) {
+public record Spread(double median, double least, double most) {
+  public static Spread of(double... values) {
     double[] sorted = values.clone();
     Arrays.sort(sorted);
     int middle = sorted.length / 2;
@@ -16,7 +16,7 @@ record Spread(double median, double least, double most) {
   }
 
   /** Returns the three as a row's value. */
-  Map<String, Object> map() {
+  public Map<String, Object> map() {
     Map<String, Object> map = new LinkedHashMap<>();
     map.put("median", median);
     map.put("min", least);

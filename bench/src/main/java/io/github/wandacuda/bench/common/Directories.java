@@ -1,4 +1,4 @@
-package io.github.wandacuda.bench.gpu;
+package io.github.wandacuda.bench.common;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -9,11 +9,11 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** Directories that are made and thrown away. */
-final class Directories {
+public final class Directories {
   private Directories() {}
 
   /** Removes a directory with all that is in it, if it is there. */
-  static void delete(Path directory) {
+  public static void delete(Path directory) {
     if (!Files.exists(directory)) {
       return;
     }
@@ -27,7 +27,7 @@ final class Directories {
     }
   }
 
-  static void create(Path directory) {
+  public static void create(Path directory) {
     try {
       Files.createDirectories(directory);
     } catch (IOException e) {
@@ -36,7 +36,7 @@ final class Directories {
   }
 
   /** Returns the bytes that can still be written there. */
-  static long usableSpace(Path directory) {
+  public static long usableSpace(Path directory) {
     try {
       return Files.getFileStore(directory).getUsableSpace();
     } catch (IOException e) {

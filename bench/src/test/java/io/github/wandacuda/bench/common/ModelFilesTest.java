@@ -1,4 +1,4 @@
-package io.github.wandacuda.bench.gpu;
+package io.github.wandacuda.bench.common;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -63,7 +63,7 @@ class ModelFilesTest {
       }
       long count = matrix.elements();
       assertEquals(0, sum / count, 0.001);
-      assertEquals(WeightKind.DEVIATION, Math.sqrt(squares / count), 0.001);
+      assertEquals(NormalWeights.DEVIATION, Math.sqrt(squares / count), 0.001);
     }
   }
 

@@ -1,4 +1,4 @@
-package io.github.wandacuda.bench.gpu;
+package io.github.wandacuda.bench.common;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.calibration.Statistics;
@@ -21,19 +21,19 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /** Writes a checkpoint of random weights in shards, and what prunes it. Memory is bounded. */
-final class ModelFiles {
+public final class ModelFiles {
   private static final int PIECE = 8 << 20;
   private static final JsonMapper JSON = JsonMapper.builder().build();
 
   private final ModelShape shape;
   private final NormalWeights weights = new NormalWeights();
 
-  ModelFiles(ModelShape shape) {
+  public ModelFiles(ModelShape shape) {
     this.shape = shape;
   }
 
   /** Writes the model's directory. */
-  void writeModel(Path directory, long shardBytes) {
+  public void writeModel(Path directory, long shardBytes) {
     List<List<ModelShape.Tensor>> shards = shards(shardBytes);
     Map<String, String> shardOf = new LinkedHashMap<>();
     try {
@@ -128,7 +128,7 @@ final class ModelFiles {
   }
 
   /** Writes log-normal norms for all linear modules. */
-  void writeStatistics(Path file) {
+  public void writeStatistics(Path file) {
     SplittableRandom random = new SplittableRandom(1);
     SortedMap<String, float[]> norms = new TreeMap<>();
     for (ModelShape.Tensor tensor : shape.tensors()) {
@@ -144,7 +144,7 @@ final class ModelFiles {
   }
 
   /** Writes samples as lists of random token ids. */
-  void writeSamples(Path file, int samples, int length) {
+  public void writeSamples(Path file, int samples, int length) {
     SplittableRandom random = new SplittableRandom(2);
     Json.write(
         file,

@@ -1,4 +1,4 @@
-package io.github.wandacuda.bench.gpu;
+package io.github.wandacuda.bench.common;
 
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
@@ -14,14 +14,14 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /** Compares where two pruned BF16 checkpoints of one model are zero. */
-final class ZeroAgreement {
+public final class ZeroAgreement {
   private final LongAdder elements = new LongAdder();
   private final LongAdder different = new LongAdder();
 
   private ZeroAgreement() {}
 
   /** Returns the fraction of the linear weights that are zero in both or in neither. */
-  static double of(Path one, Path other) {
+  public static double of(Path one, Path other) {
     ZeroAgreement agreement = new ZeroAgreement();
     for (Path shard : shards(one)) {
       try (SafetensorsFile a = SafetensorsFile.open(shard);
