@@ -28,6 +28,11 @@ public final class Json {
     }
   }
 
+  /** Returns an object as a tree, as if it had been written and read. */
+  public static JsonNode tree(Object object) {
+    return MAPPER.valueToTree(object);
+  }
+
   public static JsonNode read(Path file) {
     try {
       return MAPPER.readTree(Files.readAllBytes(file));

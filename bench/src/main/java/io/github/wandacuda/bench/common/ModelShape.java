@@ -46,6 +46,13 @@ public record ModelShape(
         node.required("vocabulary").intValue());
   }
 
+  /** Returns a shape of so many bytes, about: layers of one kind, tables that grow with them. */
+  public static ModelShape ofBytes(long bytes) {
+    ModelShape layer = new ModelShape(1, 2048, 5504, 16, 16, 1000);
+    int layers = (int) Math.max(1, Math.round((double) bytes / layer.bytes()));
+    return new ModelShape(layers, 2048, 5504, 16, 16, 1000 * layers);
+  }
+
   public ModelShape withLayers(int count) {
     return new ModelShape(count, hidden, intermediate, heads, keyValueHeads, vocabulary);
   }
@@ -74,6 +81,10 @@ public record ModelShape(
 
   public long bytes() {
     return tensors().stream().mapToLong(Tensor::bytes).sum();
+  }
+
+  public long largestTensorBytes() {
+    return tensors().stream().mapToLong(Tensor::bytes).max().orElse(0);
   }
 
   public long linearElements() {

@@ -1,0 +1,111 @@
+package io.github.wandacuda.bench.cases;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.backend.Weight;
+import io.github.wandacuda.bench.common.NormalWeights;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** Runs a linear layer. */
+public final class LinearCase implements AutoCloseable {
+  private static final double TOLERANCE = 1e-4;
+
+  private final Arena arena = Arena.ofShared();
+  private final Backend backend;
+  private final Operations operations;
+  private final WeightMatrix matrix;
+  private final WeightMatrix activations;
+  private final Tensor input;
+  private final Weight weight;
+  private final Tensor output;
+
+  /**
+   * Makes the data.
+   *
+   * @param shape output features x input features
+   * @param dtype of the weight
+   */
+  public LinearCase(int tokens, String shape, DType dtype, int threads) {
+    int[] sizes = Matrices.sizes(shape);
+    backend = Backends.open("cpu", 0, threads).backend();
+    operations = backend.operations();
+    matrix = Matrices.normal(arena, dtype, sizes[0], sizes[1], NormalWeights.DEVIATION, 1);
+    activations = Matrices.normal(arena, DType.F32, tokens, sizes[1], 1, 2);
+    weight = operations.weight(matrix);
+    input = operations.tensor(tokens, sizes[1]);
+    operations.upload(activations.data(), input);
+    output = operations.tensor(tokens, sizes[0]);
+  }
+
+  /** Runs the layer. */
+  public void run() {
+    operations.linear(input, weight, null, output);
+  }
+
+  /** Returns the floating-point operations of a run. */
+  public double flops() {
+    return 2.0 * activations.rows() * matrix.elements();
+  }
+
+  /** Returns the input, [tokens, input features]. */
+  public WeightMatrix activations() {
+    return activations;
+  }
+
+  /** Returns the weight, [output features, input features]. */
+  public WeightMatrix matrix() {
+    return matrix;
+  }
+
+  /** Returns what the latest run made, [tokens, output features]. */
+  public MemorySegment outputs(Arena place) {
+    MemorySegment outputs =
+        place.allocate((long) activations.rows() * matrix.rows() * Float.BYTES, Long.BYTES);
+    operations.download(output, outputs);
+    return outputs;
+  }
+
+  /**
+   * Runs once and compares some outputs.
+   *
+   * @throws IllegalStateException if one is wrong
+   */
+  public void check() {
+    run();
+    try (Arena place = Arena.ofConfined()) {
+      MemorySegment outputs = outputs(place);
+      int lastToken = activations.rows() - 1;
+      int lastRow = matrix.rows() - 1;
+      check(0, 0, outputs);
+      check(lastToken / 2, lastRow / 2, outputs);
+      check(lastToken, lastRow, outputs);
+    }
+  }
+
+  private void check(int token, int row, MemorySegment outputs) {
+    double expected = 0;
+    for (int column = 0; column < matrix.columns(); column++) {
+      expected += (double) activations.get(token, column) * matrix.get(row, column);
+    }
+    float found = outputs.getAtIndex(ValueLayout.JAVA_FLOAT, (long) token * matrix.rows() + row);
+    if (Math.abs(found - expected) > TOLERANCE) {
+      throw new IllegalStateException(
+          "token %d, feature %d: %s, not %s".formatted(token, row, found, expected));
+    }
+  }
+
+  @Override
+  public void close() {
+    output.close();
+    input.close();
+    weight.close();
+    backend.close();
+    arena.close();
+  }
+}

@@ -1,0 +1,47 @@
+package io.github.wandacuda.bench.cases;
+
+import io.github.wandacuda.bench.common.ProgramRun;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Runs the program, or another one beside it, as a process. */
+final class Program {
+  private static final double MOST_SECONDS = 1800;
+
+  private final Path jar;
+  private final ProgramRun runs;
+
+  /**
+   * Finds the program.
+   *
+   * @param directory where its output goes
+   * @param jar the program
+   */
+  Program(Path directory, Path jar) {
+    if (!Files.exists(jar)) {
+      throw new IllegalStateException(jar + " is missing: mvn -q -DskipTests package");
+    }
+    this.jar = jar;
+    runs = new ProgramRun(directory);
+  }
+
+  /** Runs it as a user does, on the Java that this process has. */
+  ProgramRun.Ended run(List<String> arguments) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-jar", jar.toString()));
+    command.addAll(arguments);
+    return other(command);
+  }
+
+  /** Runs another program. */
+  ProgramRun.Ended other(List<String> command) {
+    try {
+      return runs.run(command, MOST_SECONDS);
+    } catch (ProgramRun.FailedException e) {
+      throw new IllegalStateException(String.join(" ", command) + ": " + e.getMessage(), e);
+    }
+  }
+}

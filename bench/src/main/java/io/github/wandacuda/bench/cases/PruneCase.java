@@ -1,0 +1,127 @@
+package io.github.wandacuda.bench.cases;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.bench.common.Directories;
+import io.github.wandacuda.bench.common.ModelFiles;
+import io.github.wandacuda.bench.common.ModelShape;
+import io.github.wandacuda.bench.common.ProgramRun;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Prunes a generated checkpoint as a process, without the check of its output. */
+public final class PruneCase {
+  private static final String MODEL = "model";
+  private static final String NORMS = "norms.safetensors";
+  private static final String SAMPLES = "samples.json";
+
+  private final Path directory;
+  private final ModelShape shape;
+  private final Program program;
+  private final List<String> source;
+  private JsonNode report;
+
+  private PruneCase(Path directory, Path jar, ModelShape shape, List<String> source) {
+    this.directory = directory;
+    this.shape = shape;
+    this.source = source;
+    program = new Program(directory, jar);
+  }
+
+  /**
+   * Writes a checkpoint in two shards and norms for it.
+   *
+   * @param directory where all of it goes
+   * @param jar the program
+   * @param gibibytes of BF16, about
+   */
+  public static PruneCase fromStatistics(Path directory, Path jar, double gibibytes) {
+    ModelShape shape = ModelShape.ofBytes((long) (gibibytes * (1 << 30)));
+    ModelFiles files = new ModelFiles(shape);
+    files.writeModel(directory.resolve(MODEL), shape.bytes() / 2 + shape.largestTensorBytes());
+    files.writeStatistics(directory.resolve(NORMS));
+    List<String> source = List.of("--statistics", directory.resolve(NORMS).toString());
+    return new PruneCase(directory, jar, shape, source);
+  }
+
+  /**
+   * Writes a checkpoint and samples for it.
+   *
+   * @param directory where all of it goes
+   * @param jar the program
+   * @param model layers x hidden x intermediate x heads x vocabulary
+   * @param samples samples x tokens of each
+   */
+  public static PruneCase fromSamples(Path directory, Path jar, String model, String samples) {
+    int[] sizes = Matrices.sizes(model);
+    int[] counts = Matrices.sizes(samples);
+    ModelShape shape = new ModelShape(sizes[0], sizes[1], sizes[2], sizes[3], sizes[3], sizes[4]);
+    ModelFiles files = new ModelFiles(shape);
+    files.writeModel(directory.resolve(MODEL), shape.bytes());
+    files.writeSamples(directory.resolve(SAMPLES), counts[0], counts[1]);
+    List<String> source = List.of("--calibration", directory.resolve(SAMPLES).toString());
+    return new PruneCase(directory, jar, shape, source);
+  }
+
+  /** Prunes and returns the seconds of the whole process. */
+  public double prune() {
+    List<String> arguments = new ArrayList<>(List.of("prune", "--model", model().toString()));
+    arguments.addAll(source);
+    arguments.addAll(List.of("--backend", "cpu", "--no-verify", "--json", "--quiet"));
+    arguments.addAll(List.of("--output", output().toString()));
+    ProgramRun.Ended ended = program.run(arguments);
+    report = ended.json();
+    return ended.seconds();
+  }
+
+  /** Copies the checkpoint with {@code cp -r} and returns the seconds of the whole process. */
+  public double copy() {
+    return program.other(List.of("cp", "-r", model().toString(), copied().toString())).seconds();
+  }
+
+  /**
+   * Prunes once, has the program verify the output, and removes it.
+   *
+   * @throws IllegalStateException if it doesn't hold
+   */
+  public void check() {
+    prune();
+    program.run(List.of("verify", "--dense", model().toString(), "--pruned", output().toString()));
+    Directories.delete(output());
+  }
+
+  /** Returns what the latest run printed. */
+  public JsonNode report() {
+    return report;
+  }
+
+  /** Returns the bytes of the checkpoint's tensors. */
+  public long bytes() {
+    return shape.bytes();
+  }
+
+  /** Returns the number of weights that can be pruned. */
+  public long weights() {
+    return shape.linearElements();
+  }
+
+  /** Returns where the checkpoint is. */
+  public Path model() {
+    return directory.resolve(MODEL);
+  }
+
+  /** Returns where the samples are. */
+  public Path samples() {
+    return directory.resolve(SAMPLES);
+  }
+
+  /** Returns where runs write to, which mustn't be there before one. */
+  public Path output() {
+    return directory.resolve("output");
+  }
+
+  /** Returns where copies go, which mustn't be there before one. */
+  public Path copied() {
+    return directory.resolve("copied");
+  }
+}

@@ -1,0 +1,56 @@
+package io.github.wandacuda.bench.cases;
+
+import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.util.Comparator;
+import java.util.stream.IntStream;
+
+/** Holds rows of a result against what sorting scores gives. */
+final class SelectCheck {
+  private final WeightMatrix source;
+  private final float[] norms;
+  private final int pruned;
+  private final int size;
+
+  SelectCheck(WeightMatrix source, float[] norms, SelectionRule rule) {
+    this.source = source;
+    this.norms = norms;
+    if (rule instanceof SelectionRule.LowestPerGroup group) {
+      pruned = group.pruned();
+      size = group.size();
+    } else {
+      pruned = ((SelectionRule.LowestPerRow) rule).count();
+      size = source.columns();
+    }
+  }
+
+  /**
+   * Checks a row.
+   *
+   * @throws IllegalStateException if an element is not what it should be
+   */
+  void row(int row, WeightMatrix result) {
+    boolean[] goes = goes(row);
+    for (int column = 0; column < goes.length; column++) {
+      float expected = goes[column] ? 0 : source.get(row, column);
+      float found = result.get(row, column);
+      if (Float.floatToRawIntBits(expected) != Float.floatToRawIntBits(found)) {
+        throw new IllegalStateException(
+            "row %d, column %d: %s, not %s".formatted(row, column, found, expected));
+      }
+    }
+  }
+
+  /** Which elements the rule picks; the sort is stable, so equal scores go by column. */
+  private boolean[] goes(int row) {
+    boolean[] goes = new boolean[source.columns()];
+    for (int first = 0; first < goes.length; first += size) {
+      IntStream.range(first, first + size)
+          .boxed()
+          .sorted(Comparator.comparing(column -> Math.abs(source.get(row, column)) * norms[column]))
+          .limit(pruned)
+          .forEach(column -> goes[column] = true);
+    }
+    return goes;
+  }
+}

@@ -1,0 +1,127 @@
+package io.github.wandacuda.bench.compare;
+
+import io.github.wandacuda.bench.cases.AttentionCase;
+import io.github.wandacuda.bench.cases.LinearCase;
+import io.github.wandacuda.bench.cases.Matrices;
+import io.github.wandacuda.bench.cases.NormsCase;
+import io.github.wandacuda.bench.cases.ReadCase;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Column norms, linear layers and attention. */
+final class ForwardRows {
+  private static final int THREADS = Runtime.getRuntime().availableProcessors();
+
+  /** Outputs are of the order of one; both sides round sums of thousands of products. */
+  private static final float SGEMM_TOLERANCE = 1e-3f;
+
+  private ForwardRows() {}
+
+  static Outcome normsBesideRead(Row row, Place place, Pairs pairs) {
+    int[] sizes = Matrices.sizes(row.get("shape"));
+    try (NormsCase norms = new NormsCase(sizes[0], sizes[1], THREADS);
+        ReadCase read = new ReadCase(sizes[0], sizes[1], THREADS)) {
+      norms.check();
+      read.check();
+      return pairs.measure(
+          Unit.BYTES,
+          new Pairs.Side(norms.bytes(), Work.of(norms::run)),
+          new Pairs.Side(read.bytes(), Work.of(read::run)));
+    }
+  }
+
+  static Outcome linearBesideOpenBlas(Row row, Place place, Pairs pairs) {
+    Path weights = place.memory().resolve("weights");
+    Path inputs = place.memory().resolve("inputs");
+    Path outputs = place.memory().resolve("outputs");
+    try (LinearCase linear = linear(row, THREADS)) {
+      linear.check();
+      writeFloats(weights, linear.matrix());
+      writeFloats(inputs, linear.activations());
+      List<String> arguments =
+          List.of(
+              row.get("tokens") + "x" + row.get("shape"),
+              Integer.toString(THREADS),
+              inputs.toString(),
+              weights.toString(),
+              outputs.toString());
+      try (Peer openBlas =
+          new Peer(Place.python("ctypes"), place.script("openblas_peer.py"), arguments)) {
+        openBlas.ask("write");
+        compare(linear, outputs);
+        Outcome outcome =
+            pairs.measure(
+                Unit.FLOPS, side(linear), new Pairs.Side(linear.flops(), openBlas.work()));
+        return outcome.with(openBlas.facts());
+      }
+    }
+  }
+
+  static Outcome linearBesideOneThread(Row row, Place place, Pairs pairs) {
+    int threads = row.number("threads");
+    if (threads > THREADS) {
+      throw new NotRunException("only %d processors".formatted(THREADS));
+    }
+    try (LinearCase many = linear(row, threads);
+        LinearCase one = linear(row, 1)) {
+      many.check();
+      one.check();
+      return pairs.measure(Unit.FLOPS, side(many), side(one));
+    }
+  }
+
+  static Outcome attentionBesideLinear(Row row, Place place, Pairs pairs) {
+    try (AttentionCase attention = new AttentionCase(row.get("attention"), THREADS);
+        LinearCase linear = linear(row, THREADS)) {
+      attention.check();
+      linear.check();
+      return pairs.measure(
+          Unit.FLOPS, new Pairs.Side(attention.flops(), Work.of(attention::run)), side(linear));
+    }
+  }
+
+  private static LinearCase linear(Row row, int threads) {
+    return new LinearCase(
+        row.number("tokens"), row.get("shape"), DType.valueOf(row.get("dtype")), threads);
+  }
+
+  private static Pairs.Side side(LinearCase linear) {
+    return new Pairs.Side(linear.flops(), Work.of(linear::run));
+  }
+
+  /**
+   * OpenBLAS has no BF16 x F32 product, so it gets the same values widened, before the clock runs.
+   */
+  private static void writeFloats(Path file, WeightMatrix matrix) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment floats = arena.allocate(matrix.elements() * Float.BYTES, Long.BYTES);
+      long at = 0;
+      for (int r = 0; r < matrix.rows(); r++) {
+        for (int c = 0; c < matrix.columns(); c++) {
+          floats.setAtIndex(ValueLayout.JAVA_FLOAT, at++, matrix.get(r, c));
+        }
+      }
+      RawFiles.write(file, floats);
+    }
+  }
+
+  private static void compare(LinearCase linear, Path outputs) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment ours = linear.outputs(arena);
+      MemorySegment theirs = RawFiles.map(outputs, arena);
+      for (long i = 0; i < ours.byteSize() / Float.BYTES; i++) {
+        float expected = theirs.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        float found = ours.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        if (!(Math.abs(found - expected) <= SGEMM_TOLERANCE)) {
+          throw new IllegalStateException(
+              "output %d is %s, OpenBLAS has %s".formatted(i, found, expected));
+        }
+      }
+    }
+  }
+}

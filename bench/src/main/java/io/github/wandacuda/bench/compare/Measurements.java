@@ -1,0 +1,34 @@
+package io.github.wandacuda.bench.compare;
+
+import java.util.Map;
+
+/** The measurement of each group. */
+final class Measurements {
+  private static final Map<String, Measurement> BY_GROUP =
+      Map.ofEntries(
+          Map.entry("select-copy", SelectRows::besideCopy),
+          Map.entry("groups-copy", SelectRows::besideCopy),
+          Map.entry("select-sort", SelectRows::besideTorch),
+          Map.entry("select-kthvalue", SelectRows::besideTorch),
+          Map.entry("hostile", SelectRows::besideGaussian),
+          Map.entry("norms-read", ForwardRows::normsBesideRead),
+          Map.entry("linear-openblas", ForwardRows::linearBesideOpenBlas),
+          Map.entry("attention-linear", ForwardRows::attentionBesideLinear),
+          Map.entry("threads-select", SelectRows::besideOneThread),
+          Map.entry("threads-linear", ForwardRows::linearBesideOneThread),
+          Map.entry("prune-copy", ProgramRows::pruneBesideCopy),
+          Map.entry("prune-sizes", ProgramRows::pruneBesideCopy),
+          Map.entry("memory", ProgramRows::memory),
+          Map.entry("calibrated-torch", ProgramRows::calibratedBesideTorch),
+          Map.entry("start-up", ProgramRows::startUp));
+
+  private Measurements() {}
+
+  static Measurement of(Group group) {
+    Measurement measurement = BY_GROUP.get(group.name());
+    if (measurement == null) {
+      throw new IllegalArgumentException("nothing measures " + group.name());
+    }
+    return measurement;
+  }
+}

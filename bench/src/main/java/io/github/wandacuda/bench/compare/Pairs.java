@@ -1,0 +1,98 @@
+package io.github.wandacuda.bench.compare;
+
+import io.github.wandacuda.bench.common.Spread;
+import java.util.Map;
+
+/**
+ * Times two sides in turns, ABBA, so that what drifts on the machine touches both alike. Short work
+ * is repeated between two looks at the clock.
+ */
+final class Pairs {
+  private static final int MOST_REPETITIONS = 1 << 20;
+
+  private final Settings settings;
+
+  Pairs(Settings settings) {
+    this.settings = settings;
+  }
+
+  /**
+   * A side.
+   *
+   * @param amount what one run of it does, in the unit's terms
+   */
+  record Side(double amount, Work work) {}
+
+  /** Warms both sides up and measures them. */
+  Outcome measure(Unit unit, Side ours, Side beside) {
+    Batch a = new Batch(ours);
+    Batch b = new Batch(beside);
+    a.warmUp();
+    b.warmUp();
+    int pairs = settings.pairs();
+    double[] ourSeconds = new double[pairs];
+    double[] besideSeconds = new double[pairs];
+    double[] ratios = new double[pairs];
+    for (int i = 0; i < pairs; i++) {
+      if (i % 2 == 0) {
+        ourSeconds[i] = a.seconds();
+        besideSeconds[i] = b.seconds();
+      } else {
+        besideSeconds[i] = b.seconds();
+        ourSeconds[i] = a.seconds();
+      }
+      ratios[i] = ours.amount() / ourSeconds[i] / (beside.amount() / besideSeconds[i]);
+    }
+    return new Outcome(
+        unit,
+        values(unit, ours, ourSeconds),
+        values(unit, beside, besideSeconds),
+        Spread.of(ratios),
+        pairs,
+        Map.of());
+  }
+
+  private static Spread values(Unit unit, Side side, double[] seconds) {
+    double[] values = new double[seconds.length];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = unit.of(side.amount(), seconds[i]);
+    }
+    return Spread.of(values);
+  }
+
+  /** A side with the number of repetitions that fills a batch. */
+  private final class Batch {
+    private final Work work;
+    private int repetitions = 1;
+
+    Batch(Side side) {
+      work = side.work();
+    }
+
+    void warmUp() {
+      double spent = work.seconds(1);
+      double last = spent;
+      while (spent < settings.warmSeconds()) {
+        last = work.seconds(1);
+        spent += last;
+      }
+      repetitions =
+          (int) Math.clamp(Math.ceil(settings.batchSeconds() / last), 1, MOST_REPETITIONS);
+    }
+
+    /** Returns the seconds of one repetition, after a pause. */
+    double seconds() {
+      pause();
+      return work.seconds(repetitions) / repetitions;
+    }
+  }
+
+  private void pause() {
+    try {
+      Thread.sleep((long) (settings.pauseSeconds() * 1e3));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    }
+  }
+}

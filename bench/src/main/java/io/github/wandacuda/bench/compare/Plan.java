@@ -1,0 +1,96 @@
+package io.github.wandacuda.bench.compare;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.bench.common.Json;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * All rows, from {@code rows.json}: each group has a row for every combination of its parameters,
+ * named after the group and those parameters that have more than one value.
+ */
+record Plan(Settings settings, List<Row> rows) {
+  /**
+   * Reads the file.
+   *
+   * @param quick whether tiny sizes do
+   */
+  static Plan read(Path file, boolean quick) {
+    return of(Json.read(file), quick);
+  }
+
+  static Plan of(JsonNode root, boolean quick) {
+    String scale = quick ? "quick" : "full";
+    Settings settings = Settings.of(root.required("settings").required(scale));
+    List<Row> rows = new ArrayList<>();
+    for (JsonNode node : root.required("groups")) {
+      int pairs = quick ? settings.pairs() : node.path("pairs").asInt(settings.pairs());
+      rows.addAll(rows(group(node, pairs), node.required("parameters").required(scale)));
+    }
+    return new Plan(settings, List.copyOf(rows));
+  }
+
+  private static Group group(JsonNode node, int pairs) {
+    return new Group(
+        node.required("group").asText(),
+        node.required("work").asText(),
+        node.required("beside").asText(),
+        Score.valueOf(node.required("score").asText().toUpperCase(Locale.ROOT)),
+        node.required("floor").doubleValue(),
+        node.required("goal").doubleValue(),
+        pairs);
+  }
+
+  private static List<Row> rows(Group group, JsonNode parameters) {
+    List<Row> rows = List.of(new Row(group, group.name(), Map.of()));
+    for (Map.Entry<String, JsonNode> parameter : parameters.properties()) {
+      List<Row> longer = new ArrayList<>();
+      for (Row row : rows) {
+        for (JsonNode value : parameter.getValue()) {
+          boolean named = parameter.getValue().size() > 1;
+          longer.add(with(row, parameter.getKey(), value.asText(), named));
+        }
+      }
+      rows = longer;
+    }
+    return rows;
+  }
+
+  private static Row with(Row row, String parameter, String value, boolean named) {
+    Map<String, String> parameters = new LinkedHashMap<>(row.parameters());
+    parameters.put(parameter, value);
+    return new Row(row.group(), named ? row.name() + "-" + value : row.name(), parameters);
+  }
+
+  /**
+   * Returns the rows whose names start with one of the given ones, all if none is given.
+   *
+   * @throws IllegalArgumentException if one matches nothing
+   */
+  List<Row> chosen(List<String> names) {
+    for (String name : names) {
+      if (rows.stream().noneMatch(row -> row.name().startsWith(name))) {
+        throw new IllegalArgumentException("no row's name starts with " + name);
+      }
+    }
+    return rows.stream()
+        .filter(row -> names.isEmpty() || names.stream().anyMatch(row.name()::startsWith))
+        .toList();
+  }
+
+  /**
+   * Returns the row of a name.
+   *
+   * @throws IllegalArgumentException if there is none
+   */
+  Row row(String name) {
+    return rows.stream()
+        .filter(row -> row.name().equals(name))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("no row is called " + name));
+  }
+}

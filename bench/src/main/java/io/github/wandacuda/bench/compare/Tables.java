@@ -1,0 +1,171 @@
+package io.github.wandacuda.bench.compare;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.bench.common.Markdown;
+import io.github.wandacuda.bench.common.Spread;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** Results for people: a table of all rows, and a short one with the worst row of each group. */
+final class Tables {
+  private static final List<String> VERSIONS = List.of("pytorch", "openblas");
+
+  private final Plan plan;
+  private final Results results;
+  private final Scores scores;
+
+  Tables(Plan plan, Results results) {
+    this.plan = plan;
+    this.results = results;
+    scores = new Scores(plan, results);
+  }
+
+  /** Returns a table with a line for each row that has a result. */
+  String all() {
+    Markdown table =
+        new Markdown("work", "at", "beside", "ours", "beside's", "score", "floor", "goal", "holds");
+    for (Row row : plan.rows()) {
+      results.of(row).ifPresent(result -> add(table, row, result));
+    }
+    return machines() + table;
+  }
+
+  private void add(Markdown table, Row row, JsonNode result) {
+    Group group = row.group();
+    if (!result.has("ours")) {
+      table.missing(List.of(group.work(), row.label()), reason(result));
+      return;
+    }
+    Spread score = scores.of(row).orElseThrow();
+    table.row(
+        group.work(),
+        row.label(),
+        group.beside(),
+        value(result, "ours"),
+        value(result, "beside"),
+        score(group, score) + spread(group, score),
+        bound(group, group.floor()),
+        bound(group, group.goal()),
+        holds(group, score.median()));
+  }
+
+  private static String reason(JsonNode result) {
+    return result.has("failed")
+        ? "**failed**: " + result.path("failed").asText()
+        : result.path("not_run").asText();
+  }
+
+  /** Returns a table with a line for each group: its worst row. */
+  String worst() {
+    Markdown table =
+        new Markdown("work", "beside", "ours", "beside's", "score", "floor", "goal", "holds");
+    groups().forEach((group, rows) -> addWorst(table, group, rows));
+    return machines() + table;
+  }
+
+  private void addWorst(Markdown table, Group group, List<Row> rows) {
+    scores
+        .worst(rows)
+        .ifPresentOrElse(
+            row -> {
+              JsonNode result = results.of(row).orElseThrow();
+              Spread score = scores.of(row).orElseThrow();
+              String where = rows.size() > 1 ? ", worst of %d: %s" : "";
+              table.row(
+                  group.work() + where.formatted(rows.size(), row.label()),
+                  group.beside(),
+                  value(result, "ours"),
+                  value(result, "beside"),
+                  score(group, score) + spread(group, score),
+                  bound(group, group.floor()),
+                  bound(group, group.goal()),
+                  holds(group, score.median()));
+            },
+            () -> table.missing(List.of(group.work(), group.beside()), whyNone(rows)));
+  }
+
+  private String whyNone(List<Row> rows) {
+    return rows.stream()
+        .flatMap(row -> results.of(row).stream())
+        .map(Tables::reason)
+        .findFirst()
+        .orElse("not measured yet");
+  }
+
+  private Map<Group, List<Row>> groups() {
+    Map<Group, List<Row>> groups = new LinkedHashMap<>();
+    for (Row row : plan.rows()) {
+      groups.computeIfAbsent(row.group(), group -> new ArrayList<>()).add(row);
+    }
+    return groups;
+  }
+
+  private static String value(JsonNode result, String side) {
+    JsonNode median = result.path(side).path("median");
+    return median.isMissingNode()
+        ? ""
+        : Markdown.number(median) + " " + result.path("unit").asText();
+  }
+
+  private static String score(Group group, Spread score) {
+    return number(group, score.median());
+  }
+
+  private static String spread(Group group, Spread score) {
+    return score.least() == score.most()
+        ? ""
+        : " (%s to %s)".formatted(number(group, score.least()), number(group, score.most()));
+  }
+
+  private static String bound(Group group, double bound) {
+    return (group.score().moreIsBetter() ? "≥ " : "≤ ") + number(group, bound);
+  }
+
+  private static String number(Group group, double value) {
+    return group.score() == Score.DEVIATION ? Markdown.percent(value) : Markdown.number(value);
+  }
+
+  private static String holds(Group group, double score) {
+    if (group.score().reaches(score, group.goal())) {
+      return "goal";
+    }
+    return group.score().reaches(score, group.floor()) ? "floor" : "**no**";
+  }
+
+  /** Says on what was measured and when; rows may come from several days. */
+  private String machines() {
+    Map<String, Set<String>> facts = new LinkedHashMap<>();
+    for (Row row : plan.rows()) {
+      results.of(row).ifPresent(result -> collect(result, facts));
+    }
+    StringBuilder text = new StringBuilder();
+    facts.forEach((name, values) -> text.append(line(name, values)));
+    return text.isEmpty() ? "" : text.append('\n').toString();
+  }
+
+  private static void collect(JsonNode result, Map<String, Set<String>> facts) {
+    result
+        .path("machine")
+        .properties()
+        .forEach(fact -> put(facts, fact.getKey(), fact.getValue().asText()));
+    for (String version : VERSIONS) {
+      if (result.has(version)) {
+        put(facts, version, result.get(version).asText());
+      }
+    }
+    facts.computeIfAbsent("measured", name -> new TreeSet<>()).add(result.path("date").asText());
+  }
+
+  private static void put(Map<String, Set<String>> facts, String name, String value) {
+    facts.computeIfAbsent(name, any -> new LinkedHashSet<>()).add(value);
+  }
+
+  private static String line(String name, Set<String> values) {
+    return "- %s: %s\n".formatted(name, String.join("; ", values));
+  }
+}

@@ -1,0 +1,34 @@
+package io.github.wandacuda.bench.compare;
+
+/** What a side's speed is told in. */
+enum Unit {
+  /** Weights selected. */
+  WEIGHTS("G weights/s"),
+  /** Bytes of the data, counted once. */
+  BYTES("GB/s"),
+  /** Floating-point operations. */
+  FLOPS("GFLOP/s"),
+  /** Time of a run. */
+  SECONDS("s"),
+  /** Processor time of a run. */
+  CPU_SECONDS("s of CPU"),
+  /** Memory. */
+  MEBIBYTES("MiB");
+
+  private static final double GIGA = 1e9;
+
+  private final String label;
+
+  Unit(String label) {
+    this.label = label;
+  }
+
+  String label() {
+    return label;
+  }
+
+  /** Returns what is told of a run that does an amount of work. */
+  double of(double amount, double seconds) {
+    return this == SECONDS ? seconds : amount / seconds / GIGA;
+  }
+}
