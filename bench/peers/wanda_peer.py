@@ -64,8 +64,7 @@ def run(model, samples, output):
         block = Block(checkpoint.config, tensors, prefix)
         prune_block(block, states, results)
         for name, module in block.linears.items():
-            part = "self_attn" if name[0] in "qkvo" else "mlp"
-            changed[f"{prefix}{part}.{name}.weight"] = module.weight.data
+            changed[f"{prefix}{name}.weight"] = module.weight.data
         states, results = results, states
     checkpoint.write(output, changed)
 

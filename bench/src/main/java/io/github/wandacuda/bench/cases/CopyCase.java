@@ -2,28 +2,35 @@ package io.github.wandacuda.bench.cases;
 
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** Copies a matrix, each thread a share of its rows: what a selection can't be faster than. */
+/** Copies matrices, each thread a share of the rows: what a selection can't be faster than. */
 public final class CopyCase implements AutoCloseable {
-  private final WeightMatrix source;
-  private final WeightMatrix destination;
+  private final Arena arena = Arena.ofShared();
+  private final Rotation sources;
+  private final Rotation destinations;
   private final Workers workers;
+  private int turn;
 
-  /** Prepares a copy between matrices of one shape, which stay the caller's. */
-  public CopyCase(WeightMatrix source, WeightMatrix destination, int threads) {
-    this.source = source;
-    this.destination = destination;
+  /** Prepares copies of matrices, in turns; they stay the caller's. */
+  public CopyCase(Rotation sources, int threads) {
+    this.sources = sources;
+    destinations = sources.zeros(arena);
     workers = new Workers(threads);
   }
 
   /** Copies once. */
   public void run() {
+    turn++;
+    WeightMatrix source = sources.at(turn);
+    WeightMatrix destination = destinations.at(turn);
     int share = Math.ceilDiv(source.rows(), workers.count());
-    workers.runRanges(source.rows(), share, (worker, from, to) -> copy(from, to));
+    workers.runRanges(
+        source.rows(), share, (worker, from, to) -> copy(source, destination, from, to));
   }
 
-  private void copy(int from, int to) {
+  private static void copy(WeightMatrix source, WeightMatrix destination, int from, int to) {
     long start = source.byteOffset(from, 0);
     MemorySegment.copy(
         source.data(), start, destination.data(), start, source.byteOffset(to, 0) - start);
@@ -36,7 +43,7 @@ public final class CopyCase implements AutoCloseable {
    */
   public void check() {
     run();
-    if (source.data().mismatch(destination.data()) >= 0) {
+    if (sources.at(turn).data().mismatch(destinations.at(turn).data()) >= 0) {
       throw new IllegalStateException("the copy differs");
     }
   }
@@ -44,5 +51,6 @@ public final class CopyCase implements AutoCloseable {
   @Override
   public void close() {
     workers.close();
+    arena.close();
   }
 }

@@ -19,11 +19,12 @@ public final class SelectCase implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Backend backend;
   private final Workers workers;
-  private final WeightMatrix source;
-  private final WeightMatrix destination;
+  private final Rotation sources;
+  private final Rotation destinations;
   private final float[] norms;
   private final SelectionRule rule;
   private final List<TileAccess.Tile> tiles;
+  private int turn;
 
   /**
    * What to select from, and how much.
@@ -39,20 +40,26 @@ public final class SelectCase implements AutoCloseable {
     backend = Backends.open("cpu", 0, setup.threads()).backend();
     workers = new Workers(setup.threads());
     norms = setup.data().norms(sizes[1]);
-    source = Matrices.weights(arena, setup.dtype(), sizes[0], sizes[1], setup.data(), norms);
-    destination = Matrices.zeros(arena, setup.dtype(), sizes[0], sizes[1]);
+    WeightMatrix source =
+        Matrices.weights(arena, setup.dtype(), sizes[0], sizes[1], setup.data(), norms);
+    sources = Rotation.of(arena, source);
+    destinations = sources.zeros(arena);
     rule = Amount.rule(setup.amount(), sizes[1]);
     tiles = TileAccess.of(source, backend.tileBytes(), workers.count());
   }
 
   /** Selects the whole matrix and returns how many weights went. */
   public long run() {
+    turn++;
+    WeightMatrix source = source();
+    WeightMatrix destination = destination();
     LongAdder pruned = new LongAdder();
-    workers.run(tiles.size(), (worker, tile) -> pruned.add(select(tiles.get(tile))));
+    workers.run(
+        tiles.size(), (worker, tile) -> pruned.add(select(source, destination, tiles.get(tile))));
     return pruned.sum();
   }
 
-  private long select(TileAccess.Tile tile) {
+  private long select(WeightMatrix source, WeightMatrix destination, TileAccess.Tile tile) {
     return backend
         .selector()
         .select(
@@ -70,34 +77,41 @@ public final class SelectCase implements AutoCloseable {
    * @throws IllegalStateException if the result is wrong
    */
   public void check() {
-    long expected = (long) source.rows() * Amount.perRow(rule, source.columns());
     long pruned = run();
+    WeightMatrix source = source();
+    long expected = (long) source.rows() * perRow();
     if (pruned != expected) {
       throw new IllegalStateException("%d pruned, not %d".formatted(pruned, expected));
     }
     SelectCheck check = new SelectCheck(source, norms, rule);
     for (int row : new int[] {0, source.rows() / 2, source.rows() - 1}) {
-      check.row(row, destination);
+      check.row(row, destination());
     }
   }
 
   /** Returns the number of weights. */
   public long weights() {
-    return source.elements();
+    return source().elements();
   }
 
   /** Returns the bytes that a selection reads. */
   public long bytes() {
-    return source.elements() * source.dtype().bytes();
+    return weights() * source().dtype().bytes();
   }
 
+  /** Returns what the latest run read. */
   public WeightMatrix source() {
-    return source;
+    return sources.at(turn);
   }
 
-  /** Returns where results go, which are those of the latest run. */
+  /** Returns all that runs read from in turns, equal to each other. */
+  public Rotation sources() {
+    return sources;
+  }
+
+  /** Returns what the latest run made. */
   public WeightMatrix destination() {
-    return destination;
+    return destinations.at(turn);
   }
 
   public float[] norms() {
@@ -111,7 +125,7 @@ public final class SelectCase implements AutoCloseable {
 
   /** Returns how many weights of a row go. */
   public int perRow() {
-    return Amount.perRow(rule, source.columns());
+    return Amount.perRow(rule, source().columns());
   }
 
   @Override

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
@@ -41,6 +42,11 @@ public final class Machine {
     return value.equals(UNKNOWN)
         ? Long.MAX_VALUE
         : Long.parseLong(value.substring(0, value.indexOf(' '))) << 10;
+  }
+
+  /** Returns whether an x86 processor has AVX-512. */
+  public static boolean hasAvx512() {
+    return List.of(firstValue(CPU_INFO, "flags").split(" ")).contains("avx512f");
   }
 
   private static String firstValue(String file, String key) {

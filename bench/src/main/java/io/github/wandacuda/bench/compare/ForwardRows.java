@@ -51,7 +51,11 @@ final class ForwardRows {
               weights.toString(),
               outputs.toString());
       try (Peer openBlas =
-          new Peer(Place.python("ctypes"), place.script("openblas_peer.py"), arguments)) {
+          new Peer(
+              Place.python("ctypes"),
+              place.script("openblas_peer.py"),
+              arguments,
+              OpenBlasCore.variables(row.get("core")))) {
         openBlas.ask("write");
         compare(linear, outputs);
         Outcome outcome =

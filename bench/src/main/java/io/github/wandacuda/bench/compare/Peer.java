@@ -28,14 +28,18 @@ final class Peer implements AutoCloseable {
    * Starts a script.
    *
    * @param python the interpreter
+   * @param environment variables for it
    * @throws NotRunException if something that it needs is missing
    */
-  Peer(String python, Path script, List<String> arguments) {
+  Peer(String python, Path script, List<String> arguments, Map<String, String> environment) {
     this.script = script.getFileName().toString();
     List<String> command = new ArrayList<>(List.of(python, script.toString()));
     command.addAll(arguments);
     try {
-      process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+      ProcessBuilder builder =
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+      builder.environment().putAll(environment);
+      process = builder.start();
     } catch (IOException e) {
       throw new NotRunException("no Python: " + e.getMessage());
     }

@@ -59,7 +59,12 @@ final class ProgramRows {
             prune.samples().toString(),
             theirs.toString(),
             Integer.toString(Runtime.getRuntime().availableProcessors()));
-    try (Peer torch = new Peer(Place.python("torch"), place.script("wanda_peer.py"), arguments)) {
+    try (Peer torch =
+        new Peer(
+            Place.python("torch"),
+            place.script("wanda_peer.py"),
+            arguments,
+            OpenBlasCore.variables(row.get("core")))) {
       prune.prune();
       torch.ask("run 1");
       double same = ZeroAgreement.of(prune.output(), theirs);

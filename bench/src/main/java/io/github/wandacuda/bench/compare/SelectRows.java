@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /** Selections beside a copy, PyTorch, tame data, and one thread. */
 final class SelectRows {
@@ -20,21 +21,13 @@ final class SelectRows {
   private SelectRows() {}
 
   static Outcome besideCopy(Row row, Place place, Pairs pairs) {
-    try (Arena arena = Arena.ofShared();
-        SelectCase select = new SelectCase(setup(row, DataKind.GAUSSIAN, THREADS));
-        CopyCase copy = new CopyCase(select.source(), emptyAs(select, arena), THREADS)) {
+    try (SelectCase select = new SelectCase(setup(row, DataKind.GAUSSIAN, THREADS));
+        CopyCase copy = new CopyCase(select.sources(), THREADS)) {
       select.check();
       copy.check();
       return pairs.measure(
           Unit.WEIGHTS, side(select), new Pairs.Side(select.weights(), Work.of(copy::run)));
     }
-  }
-
-  /** A buffer of the copy's own: results of the selection stay what they are. */
-  private static WeightMatrix emptyAs(SelectCase select, Arena arena) {
-    WeightMatrix source = select.source();
-    return WeightMatrix.of(
-        arena.allocate(select.bytes(), Long.SIZE), source.dtype(), source.rows(), source.columns());
   }
 
   static Outcome besideGaussian(Row row, Place place, Pairs pairs) {
@@ -78,7 +71,8 @@ final class SelectRows {
               weights.toString(),
               norms.toString(),
               pruned.toString());
-      try (Peer torch = new Peer(Place.python("torch"), place.script("torch_peer.py"), arguments)) {
+      try (Peer torch =
+          new Peer(Place.python("torch"), place.script("torch_peer.py"), arguments, Map.of())) {
         torch.ask("write");
         if (row.get("method").equals("sort")) {
           checkSame(select, pruned);

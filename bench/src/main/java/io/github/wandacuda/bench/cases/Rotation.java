@@ -1,0 +1,50 @@
+package io.github.wandacuda.bench.cases;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/**
+ * Equal matrices that runs take in turns. A job meets each weight once, so none of it is in a cache;
+ * a benchmark that took the same 33 MB again and again would measure the cache (on a Zen 5 with 32
+ * MB of it, a copy then ran at 34 G weights/s, and at 23 from memory).
+ *
+ * @param matrices one or more
+ */
+public record Rotation(List<WeightMatrix> matrices) {
+  /** Far more than caches hold. */
+  private static final long COLD_BYTES = 1 << 29;
+
+  /** Enough for tiny shapes, which nobody times in earnest. */
+  private static final int MOST = 64;
+
+  /** Returns a matrix and as many copies of it as it takes to be out of the caches. */
+  static Rotation of(Arena arena, WeightMatrix matrix) {
+    long bytes = Math.max(1, matrix.data().byteSize());
+    int count = (int) Math.clamp(Math.ceilDiv(COLD_BYTES, bytes), 1, MOST);
+    Stream<WeightMatrix> copies = IntStream.range(1, count).mapToObj(i -> copy(arena, matrix));
+    return new Rotation(Stream.concat(Stream.of(matrix), copies).toList());
+  }
+
+  private static WeightMatrix copy(Arena arena, WeightMatrix matrix) {
+    WeightMatrix copy = zerosLike(arena, matrix);
+    copy.data().copyFrom(matrix.data());
+    return copy;
+  }
+
+  private static WeightMatrix zerosLike(Arena arena, WeightMatrix matrix) {
+    return Matrices.zeros(arena, matrix.dtype(), matrix.rows(), matrix.columns());
+  }
+
+  /** Returns matrices of zeros, of the same number, type and shape. */
+  Rotation zeros(Arena arena) {
+    return new Rotation(matrices.stream().map(matrix -> zerosLike(arena, matrix)).toList());
+  }
+
+  /** Returns the matrix of a run. */
+  WeightMatrix at(int turn) {
+    return matrices.get(Math.floorMod(turn, matrices.size()));
+  }
+}
