@@ -7,9 +7,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * Equal matrices that runs take in turns. A job meets each weight once, so none of it is in a cache;
- * a benchmark that took the same 33 MB again and again would measure the cache (on a Zen 5 with 32
- * MB of it, a copy then ran at 34 G weights/s, and at 23 from memory).
+ * Equal matrices that runs take in turns. A job meets each weight once, so none of it is in a
+ * cache; a benchmark that took the same 33 MB again and again would measure the cache (on a Zen 5
+ * with 32 MB of it, a copy then ran at 34 G weights/s, and at 23 from memory).
  *
  * @param matrices one or more
  */
