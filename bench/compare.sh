@@ -4,7 +4,7 @@
 #
 #   compare.sh [--no-build] [--quick] [--results DIR] [--memory DIR] [--disk DIR] [ROW]...
 #
-# ROW is how a row's name starts (select-copy, linear-openblas-BF16, …); without one all rows are measured. --quick takes
+# ROW is a row's name or how names start (select-copy, linear-openblas-BF16, …); without one all rows are measured. --quick takes
 # tiny sizes, to test the scripts, and leaves the README alone. --no-build takes what Maven built before.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

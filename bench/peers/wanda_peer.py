@@ -6,9 +6,14 @@ to OUTPUT, in the type that it had. A run's time goes from opening MODEL to the 
 """
 
 import json
+import os
 import sys
 
 import peer
+
+# OpenMP's threads spin when they have nothing to do, on the cores that OpenBLAS's own threads need: on two cores a run took
+# 75 s like that, and 21 s with threads that sleep.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 try:
     import torch

@@ -26,7 +26,14 @@ public final class ModelFiles {
   private static final JsonMapper JSON = JsonMapper.builder().build();
 
   private final ModelShape shape;
-  private final NormalWeights weights = new NormalWeights();
+  private final NormalWeights weights = new NormalWeights(NormalWeights.DEVIATION);
+
+  /**
+   * A hidden state starts far larger than what a block adds to it, as in a model that was trained.
+   * Starting at the weights' own size, one weight that rounding turned in a block turned ten in the
+   * next, and after twelve blocks two right programs differed in 0.4 % of their masks.
+   */
+  private final NormalWeights embeddings = new NormalWeights(1);
 
   public ModelFiles(ModelShape shape) {
     this.shape = shape;
@@ -110,7 +117,7 @@ public final class ModelFiles {
               if (tensor.shape().size() == 1) {
                 NormalWeights.fillOnes(buffer);
               } else {
-                weights.fill(buffer, shard + at + from);
+                values(tensor).fill(buffer, shard + at + from);
               }
               try {
                 writeAt(out, buffer.flip(), at + from);
@@ -118,6 +125,10 @@ public final class ModelFiles {
                 throw new UncheckedIOException(e);
               }
             });
+  }
+
+  private NormalWeights values(ModelShape.Tensor tensor) {
+    return tensor.isEmbedding() ? embeddings : weights;
   }
 
   private static void writeAt(FileChannel out, ByteBuffer bytes, long position) throws IOException {

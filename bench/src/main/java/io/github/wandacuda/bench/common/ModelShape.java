@@ -10,6 +10,7 @@ import java.util.Map;
 public record ModelShape(
     int layers, int hidden, int intermediate, int heads, int keyValueHeads, int vocabulary) {
   private static final int BF16_BYTES = 2;
+  private static final String EMBEDDING = "model.embed_tokens.weight";
 
   /**
    * A tensor of it.
@@ -28,6 +29,10 @@ public record ModelShape(
 
     public boolean isLinear() {
       return name.endsWith("_proj.weight");
+    }
+
+    boolean isEmbedding() {
+      return name.equals(EMBEDDING);
     }
 
     /** Returns the name of the module that it belongs to. */
@@ -61,7 +66,7 @@ public record ModelShape(
   public List<Tensor> tensors() {
     int keys = hidden / heads * keyValueHeads;
     List<Tensor> tensors = new ArrayList<>();
-    tensors.add(new Tensor("model.embed_tokens.weight", List.of(vocabulary, hidden)));
+    tensors.add(new Tensor(EMBEDDING, List.of(vocabulary, hidden)));
     for (int layer = 0; layer < layers; layer++) {
       String block = "model.layers." + layer + ".";
       tensors.add(new Tensor(block + "input_layernorm.weight", List.of(hidden)));

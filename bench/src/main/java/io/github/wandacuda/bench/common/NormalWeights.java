@@ -17,11 +17,11 @@ public final class NormalWeights {
 
   private final short[] draws = new short[DRAWS];
 
-  /** Makes the draws, of {@link #DEVIATION}. */
-  public NormalWeights() {
+  /** Makes the draws, of a standard deviation. */
+  public NormalWeights(double deviation) {
     SplittableRandom random = new SplittableRandom(DRAWS);
     for (int i = 0; i < DRAWS; i++) {
-      float value = (float) (random.nextGaussian() * DEVIATION);
+      float value = (float) (random.nextGaussian() * deviation);
       draws[i] = (short) (Float.floatToRawIntBits(value) >>> Short.SIZE);
     }
   }

@@ -4,10 +4,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.common.Json;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * All rows, from {@code rows.json}: each group has a row for every combination of its parameters,
@@ -67,19 +69,24 @@ record Plan(Settings settings, List<Row> rows) {
   }
 
   /**
-   * Returns the rows whose names start with one of the given ones, all if none is given.
+   * Returns the rows that are called or whose names start with what is given, all if nothing is.
    *
-   * @throws IllegalArgumentException if one matches nothing
+   * @throws IllegalArgumentException if a name matches nothing
    */
   List<Row> chosen(List<String> names) {
-    for (String name : names) {
-      if (rows.stream().noneMatch(row -> row.name().startsWith(name))) {
-        throw new IllegalArgumentException("no row's name starts with " + name);
-      }
+    Set<Row> chosen = new HashSet<>();
+    names.forEach(name -> chosen.addAll(matching(name)));
+    return rows.stream().filter(row -> names.isEmpty() || chosen.contains(row)).toList();
+  }
+
+  /** A name that a row has stands for that row alone, though others may begin with it. */
+  private List<Row> matching(String name) {
+    List<Row> starting = rows.stream().filter(row -> row.name().startsWith(name)).toList();
+    List<Row> equal = starting.stream().filter(row -> row.name().equals(name)).toList();
+    if (starting.isEmpty()) {
+      throw new IllegalArgumentException("no row's name starts with " + name);
     }
-    return rows.stream()
-        .filter(row -> names.isEmpty() || names.stream().anyMatch(row.name()::startsWith))
-        .toList();
+    return equal.isEmpty() ? starting : equal;
   }
 
   /**

@@ -56,6 +56,7 @@ class PlanTest {
     assertEquals(plan.rows(), plan.chosen(List.of()));
     assertEquals(4, plan.chosen(List.of("select-copy-BF16")).size());
     assertEquals(2, plan.chosen(List.of("start-up", "norms")).size());
+    assertEquals(1, plan.chosen(List.of("memory-1")).size());
     assertThrows(IllegalArgumentException.class, () -> plan.chosen(List.of("start-up", "none")));
   }
 }
