@@ -75,9 +75,8 @@ final class Tables {
             row -> {
               JsonNode result = results.of(row).orElseThrow();
               Spread score = scores.of(row).orElseThrow();
-              String where = rows.size() > 1 ? ", worst of %d: %s" : "";
               table.row(
-                  group.work() + where.formatted(rows.size(), row.label()),
+                  group.work() + which(row, rows),
                   group.beside(),
                   value(result, "ours"),
                   value(result, "beside"),
@@ -87,6 +86,17 @@ final class Tables {
                   holds(group, score.median()));
             },
             () -> table.missing(List.of(group.work(), group.beside()), whyNone(rows)));
+  }
+
+  /** Says which row of a group it is, and how many of the others there is nothing to say about. */
+  private String which(Row row, List<Row> rows) {
+    if (rows.size() == 1) {
+      return "";
+    }
+    long measured = rows.stream().filter(other -> scores.of(other).isPresent()).count();
+    String missing =
+        measured < rows.size() ? " (%d not measured)".formatted(rows.size() - measured) : "";
+    return ", worst of %d%s: %s".formatted(measured, missing, row.label());
   }
 
   private String whyNone(List<Row> rows) {
