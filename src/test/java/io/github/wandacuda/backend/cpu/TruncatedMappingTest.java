@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.ChildJvm;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.condition.DisabledOnOs;

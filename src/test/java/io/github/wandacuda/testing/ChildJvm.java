@@ -1,4 +1,4 @@
-package io.github.wandacuda.backend.cpu;
+package io.github.wandacuda.testing;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,11 +13,12 @@ import java.util.concurrent.TimeUnit;
  * @param exitCode what it ended with
  * @param output what it wrote, errors among it
  */
-record ChildJvm(int exitCode, String output) {
+public record ChildJvm(int exitCode, String output) {
   private static final long SECONDS = 120;
 
   /** Runs a class of the tests' class path. */
-  static ChildJvm run(Path directory, List<String> options, Class<?> main, String... arguments)
+  public static ChildJvm run(
+      Path directory, List<String> options, Class<?> main, String... arguments)
       throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
