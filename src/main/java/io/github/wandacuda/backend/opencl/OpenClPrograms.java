@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.process.SignalHandlers;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -44,7 +45,8 @@ final class OpenClPrograms implements AutoCloseable {
     KernelKey key = new KernelKey(program, name);
     OpenClKernel kernel = kernels.get(key);
     if (kernel == null) {
-      kernel = create(program(program), name);
+      // A driver may load its compiler as late as this.
+      kernel = SignalHandlers.kept(() -> create(program(program), name));
       kernels.put(key, kernel);
     }
     return kernel;

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.process.SignalHandlers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -25,9 +26,14 @@ record OpenClTarget(cl_platform_id platform, cl_device_id device, DeviceFacts fa
 
   /**
    * Returns the devices of all platforms; JOCL has to be loaded. A driver that fails, such as one
-   * whose kernel module is missing, doesn't keep the others' devices away.
+   * whose kernel module is missing, doesn't keep the others' devices away. This loads the drivers,
+   * and with PoCL LLVM.
    */
   static List<OpenClTarget> all() {
+    return SignalHandlers.kept(OpenClTarget::ofAllPlatforms);
+  }
+
+  private static List<OpenClTarget> ofAllPlatforms() {
     List<OpenClTarget> targets = new ArrayList<>();
     for (cl_platform_id platform : platforms()) {
       try {
