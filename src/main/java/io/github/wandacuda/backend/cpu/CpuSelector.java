@@ -6,24 +6,31 @@ import io.github.wandacuda.backend.SelectionArguments;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Objects;
 
 /**
- * Selection on the calling thread, row by row in heap buffers of its own. Memory that fails under
- * it, such as a mapping of a file that was shrunk, ends a call with an {@link InternalError}.
+ * Selection on the calling thread, row by row: where the rows lie if their memory and length allow
+ * it, else in a buffer. Memory that fails under it, such as a mapping of a file that was shrunk,
+ * ends a call with an {@link InternalError}.
  */
 public final class CpuSelector implements Selector {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  /** What is copied before it is pruned: enough to copy well, and a share of a core's L2. */
+  private static final long CACHED_BYTES = 64 << 10;
+
   private final SelectKernels kernels;
+  private final PrunerPool pruners;
 
   /** Creates a selector that computes with the given kernels. */
   public CpuSelector(SelectKernels kernels) {
     this.kernels = Objects.requireNonNull(kernels, "kernels");
+    pruners = new PrunerPool(kernels);
   }
 
   @Override
@@ -34,32 +41,93 @@ public final class CpuSelector implements Selector {
       WeightMatrix destination,
       MemorySegment mask) {
     SelectionArguments.check(source, rule, destination, mask);
-    float[] checked = SelectionArguments.norms(norms, source.columns());
     if (source.elements() == 0) {
+      SelectionArguments.norms(norms, source.columns());
       return new Selection(0, 0);
     }
-    RowPruner pruner = kernels.pruner(source.dtype(), source.columns(), checked, rule);
-    RowPanel panel = RowPanel.of(source, destination);
-    long[] kept = new long[Math.ceilDiv(source.columns(), Long.SIZE)];
-    long picked = 0;
-    long zeros = 0;
-    for (int first = 0; first < source.rows(); first += panel.capacity()) {
-      int count = Math.min(panel.capacity(), source.rows() - first);
-      panel.read(source, first, count);
-      for (int r = 0; r < count; r++) {
-        int inRow = pruner.prune(panel.row(r), kept);
-        if (inRow == RowPruner.NON_FINITE) {
-          throw nonFinite(source, panel.row(r), first + r);
-        }
-        picked += inRow;
-        zeros += kernels.countZeros(source.dtype(), panel.row(r), source.columns());
-        if (mask != null) {
-          writeKept(kept, maskBytes(source), mask, first + r);
-        }
-      }
-      panel.write(destination, first, count);
+    PrunerPool.Entry entry = pruners.take(source.dtype(), source.columns(), norms, rule);
+    Run run = new Run(entry.pruner(), source, mask);
+    if (RowPanel.isNeedlessFor(destination) && source.hasDenseRows()) {
+      pruneInPlace(source, destination, run);
+    } else {
+      pruneCopied(source, destination, run);
     }
-    return new Selection(picked, zeros);
+    pruners.give(entry);
+    return new Selection(run.picked, run.zeros);
+  }
+
+  /**
+   * Copies some rows to where they go, unless they are there, and prunes them while they are in the
+   * cache. A copy comes at the speed of the memory, which a kernel that looks at a row several
+   * times doesn't reach.
+   */
+  private static void pruneInPlace(WeightMatrix source, WeightMatrix destination, Run run) {
+    long rowBytes = (long) source.columns() * source.dtype().bytes();
+    int some = (int) Math.max(1, CACHED_BYTES / rowBytes);
+    for (int first = 0; first < source.rows(); first += some) {
+      int end = Math.min(source.rows(), first + some);
+      if (source != destination) {
+        copy(source, destination, first, end, rowBytes);
+      }
+      for (int row = first; row < end; row++) {
+        run.prune(row, destination.data(), destination.byteOffset(row, 0));
+      }
+    }
+  }
+
+  private static void copy(
+      WeightMatrix source, WeightMatrix destination, int first, int end, long rowBytes) {
+    boolean whole =
+        source.rowStride() == source.columns() && destination.rowStride() == source.columns();
+    int step = whole ? end - first : 1;
+    for (int row = first; row < end; row += step) {
+      long from = source.byteOffset(row, 0);
+      long to = destination.byteOffset(row, 0);
+      MemorySegment.copy(source.data(), from, destination.data(), to, step * rowBytes);
+    }
+  }
+
+  private static void pruneCopied(WeightMatrix source, WeightMatrix destination, Run run) {
+    try (Arena arena = Arena.ofConfined()) {
+      RowPanel panel = RowPanel.of(source, destination, arena);
+      for (int first = 0; first < source.rows(); first += panel.capacity()) {
+        int count = Math.min(panel.capacity(), source.rows() - first);
+        panel.read(source, first, count);
+        for (int r = 0; r < count; r++) {
+          run.prune(first + r, panel.memory(), panel.at(r));
+        }
+        panel.write(destination, first, count);
+      }
+    }
+  }
+
+  /** A call under way, and what it adds up. */
+  private static final class Run {
+    private final RowPruner pruner;
+    private final WeightMatrix matrix;
+    private final MemorySegment mask;
+    private final long[] kept;
+    private long picked;
+    private long zeros;
+
+    Run(RowPruner pruner, WeightMatrix matrix, MemorySegment mask) {
+      this.pruner = pruner;
+      this.matrix = matrix;
+      this.mask = mask;
+      kept = new long[Math.ceilDiv(matrix.columns(), Long.SIZE)];
+    }
+
+    void prune(int row, MemorySegment memory, long at) {
+      int inRow = pruner.prune(memory, at, kept);
+      if (inRow == RowPruner.NON_FINITE) {
+        throw nonFinite(matrix, memory, at, row);
+      }
+      picked += inRow;
+      zeros += pruner.zeros();
+      if (mask != null) {
+        writeKept(kept, maskBytes(matrix), mask, row);
+      }
+    }
   }
 
   @Override
@@ -67,10 +135,10 @@ public final class CpuSelector implements Selector {
     SelectionArguments.checkBins(counts, UPPER_BINS);
     forEachRow(
         source,
-        (words, row) -> {
-          int highest = MagnitudeCounts.upper(source.dtype(), words, source.columns(), counts);
+        (memory, at, row) -> {
+          int highest = MagnitudeCounts.upper(source.dtype(), memory, at, source.columns(), counts);
           if (highest >= RowElements.INFINITY >>> 16) {
-            throw nonFinite(source, words, row);
+            throw nonFinite(source, memory, at, row);
           }
         });
   }
@@ -81,8 +149,8 @@ public final class CpuSelector implements Selector {
     SelectionArguments.checkBins(counts, LOWER_BINS);
     forEachRow(
         source,
-        (words, row) ->
-            MagnitudeCounts.lower(source.dtype(), words, source.columns(), upper, counts));
+        (memory, at, row) ->
+            MagnitudeCounts.lower(source.dtype(), memory, at, source.columns(), upper, counts));
   }
 
   @Override
@@ -90,28 +158,38 @@ public final class CpuSelector implements Selector {
     long[] zeros = new long[1];
     forEachRow(
         source,
-        (words, row) -> zeros[0] += kernels.countZeros(source.dtype(), words, source.columns()));
+        (memory, at, row) ->
+            zeros[0] += kernels.countZeros(source.dtype(), memory, at, source.columns()));
     return zeros[0];
   }
 
   private interface RowVisitor {
-    void visit(int[] words, int row);
+    void visit(MemorySegment memory, long at, int row);
   }
 
   private static void forEachRow(WeightMatrix source, RowVisitor visitor) {
-    RowPanel panel = RowPanel.of(source, null);
-    for (int first = 0; first < source.rows(); first += panel.capacity()) {
-      int count = Math.min(panel.capacity(), source.rows() - first);
-      panel.read(source, first, count);
-      for (int r = 0; r < count; r++) {
-        visitor.visit(panel.row(r), first + r);
+    if (RowPanel.isNeedlessFor(source)) {
+      for (int row = 0; row < source.rows(); row++) {
+        visitor.visit(source.data(), source.byteOffset(row, 0), row);
+      }
+      return;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      RowPanel panel = RowPanel.of(source, null, arena);
+      for (int first = 0; first < source.rows(); first += panel.capacity()) {
+        int count = Math.min(panel.capacity(), source.rows() - first);
+        panel.read(source, first, count);
+        for (int r = 0; r < count; r++) {
+          visitor.visit(panel.memory(), panel.at(r), first + r);
+        }
       }
     }
   }
 
-  private static NonFiniteWeightException nonFinite(WeightMatrix source, int[] words, int row) {
+  private static NonFiniteWeightException nonFinite(
+      WeightMatrix source, MemorySegment memory, long at, int row) {
     for (int c = 0; c < source.columns(); c++) {
-      float value = RowElements.value(source.dtype(), words, c);
+      float value = RowElements.value(source.dtype(), memory, at, c);
       if (!Float.isFinite(value)) {
         return new NonFiniteWeightException(row, c, value);
       }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.tensor.DType;
+import java.lang.foreign.MemorySegment;
 
 /**
  * Histograms of a row's magnitudes, whose increments at scattered places leave nothing to vectors.
@@ -9,10 +10,10 @@ final class MagnitudeCounts {
   private MagnitudeCounts() {}
 
   /** Counts each element's upper half, and returns the highest of them. */
-  static int upper(DType dtype, int[] words, int columns, long[] counts) {
+  static int upper(DType dtype, MemorySegment memory, long at, int columns, long[] counts) {
     int highest = 0;
     for (int c = 0; c < columns; c++) {
-      int upper = RowElements.magnitude(dtype, words, c) >>> 16;
+      int upper = RowElements.magnitude(dtype, memory, at, c) >>> 16;
       highest = Math.max(highest, upper);
       counts[upper]++;
     }
@@ -20,9 +21,10 @@ final class MagnitudeCounts {
   }
 
   /** Counts the lower half of each element whose upper half is {@code upper}. */
-  static void lower(DType dtype, int[] words, int columns, int upper, long[] counts) {
+  static void lower(
+      DType dtype, MemorySegment memory, long at, int columns, int upper, long[] counts) {
     for (int c = 0; c < columns; c++) {
-      int magnitude = RowElements.magnitude(dtype, words, c);
+      int magnitude = RowElements.magnitude(dtype, memory, at, c);
       if (magnitude >>> 16 == upper) {
         counts[magnitude & 0xffff]++;
       }

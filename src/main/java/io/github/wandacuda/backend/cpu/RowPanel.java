@@ -2,22 +2,24 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 
 /**
- * Rows of a matrix in heap memory, in the form that {@link SelectKernels} describes.
+ * Rows of a matrix in memory of its own, in the form that {@link SelectKernels} asks for.
  *
- * <p>The matrix may be a mapping of a file that somebody shrinks meanwhile. Then a copy ends in an
- * {@link InternalError}, while a compiled loop of vector loads would end the JVM; so rows are
- * copied here before anything else reads them. A matrix whose columns lie apart (the transposed
- * view of a layer stored as [in, out]) is walked in blocks, so that whole cache lines are used.
+ * <p>A matrix whose rows have that form already is worked on where it lies. Others are copied here:
+ * rows that would need padding; Java arrays; and above all mappings of files, which somebody may
+ * shrink meanwhile. Then a copy ends in an {@link InternalError}, while a compiled loop of vector
+ * loads would end the JVM. A matrix whose columns lie apart (the transposed view of a layer stored
+ * as [in, out]) is walked in blocks, so that whole cache lines are used.
  */
 final class RowPanel {
   private static final int STRIDED_ROWS = 32;
   private static final int BLOCK_COLUMNS = 64;
+  private static final long CACHE_LINE = 64;
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT =
@@ -25,37 +27,56 @@ final class RowPanel {
 
   private final DType dtype;
   private final int columns;
-  private final int[][] rows;
+  private final int capacity;
+  private final long rowBytes;
+  private final MemorySegment memory;
 
   /** A block's elements, column after column. */
   private final int[] wideBlock;
 
   private final short[] narrowBlock;
 
-  private RowPanel(WeightMatrix matrix, boolean dense) {
+  private RowPanel(WeightMatrix matrix, boolean dense, Arena arena) {
     dtype = matrix.dtype();
     columns = matrix.columns();
-    rows = new int[dense ? 1 : Math.min(STRIDED_ROWS, matrix.rows())][];
-    Arrays.setAll(rows, row -> RowElements.row(dtype, columns));
+    capacity = dense ? 1 : Math.min(STRIDED_ROWS, matrix.rows());
+    rowBytes = (long) SelectKernels.padded(columns) * dtype.bytes();
+    memory = arena.allocate(capacity * rowBytes, CACHE_LINE);
     int block = dense ? 0 : STRIDED_ROWS * BLOCK_COLUMNS;
     wideBlock = new int[dtype == DType.F32 ? block : 0];
     narrowBlock = new short[dtype == DType.F32 ? 0 : block];
   }
 
-  /** Returns a panel that suits reading the matrix and, if there is one, writing the other. */
-  static RowPanel of(WeightMatrix source, WeightMatrix destination) {
+  /** Returns whether the matrix's rows can be worked on where they are. */
+  static boolean isNeedlessFor(WeightMatrix matrix) {
+    return matrix.hasDenseRows()
+        && matrix.columns() % SelectKernels.PADDING == 0
+        && PlainMemory.is(matrix.data());
+  }
+
+  /**
+   * Returns a panel that suits reading the matrix and, if there is one, writing the other.
+   *
+   * @param arena how long its memory lasts
+   */
+  static RowPanel of(WeightMatrix source, WeightMatrix destination, Arena arena) {
     boolean dense = source.hasDenseRows() && (destination == null || destination.hasDenseRows());
-    return new RowPanel(source, dense);
+    return new RowPanel(source, dense, arena);
   }
 
   /** Returns how many rows the panel holds. */
   int capacity() {
-    return rows.length;
+    return capacity;
   }
 
-  /** Returns a row, counted from the panel's first. */
-  int[] row(int index) {
-    return rows[index];
+  /** Returns the memory of the rows. */
+  MemorySegment memory() {
+    return memory;
+  }
+
+  /** Returns where in it a row starts, counted from the panel's first. */
+  long at(int index) {
+    return index * rowBytes;
   }
 
   /** Fills the panel with {@code count} rows from row {@code first}. */
@@ -65,7 +86,8 @@ final class RowPanel {
       return;
     }
     for (int r = 0; r < count; r++) {
-      readRow(source, source.byteOffset(first + r, 0), rows[r]);
+      MemorySegment.copy(
+          source.data(), source.byteOffset(first + r, 0), memory, at(r), filledBytes());
     }
   }
 
@@ -76,28 +98,13 @@ final class RowPanel {
       return;
     }
     for (int r = 0; r < count; r++) {
-      writeRow(destination, destination.byteOffset(first + r, 0), rows[r]);
+      MemorySegment.copy(
+          memory, at(r), destination.data(), destination.byteOffset(first + r, 0), filledBytes());
     }
   }
 
-  private void readRow(WeightMatrix source, long at, int[] row) {
-    int whole = wholeWords();
-    MemorySegment.copy(source.data(), INT, at, row, 0, whole);
-    if (whole < RowElements.words(dtype, columns)) {
-      row[whole] = Short.toUnsignedInt(source.data().get(SHORT, at + (long) Integer.BYTES * whole));
-    }
-  }
-
-  private void writeRow(WeightMatrix destination, long at, int[] row) {
-    int whole = wholeWords();
-    MemorySegment.copy(row, 0, destination.data(), INT, at, whole);
-    if (whole < RowElements.words(dtype, columns)) {
-      destination.data().set(SHORT, at + (long) Integer.BYTES * whole, (short) row[whole]);
-    }
-  }
-
-  private int wholeWords() {
-    return dtype == DType.F32 ? columns : columns >>> 1;
+  private long filledBytes() {
+    return (long) columns * dtype.bytes();
   }
 
   private void readBlocks(WeightMatrix source, int first, int count) {
@@ -107,7 +114,7 @@ final class RowPanel {
         readColumn(source, first, column + c, count, c * STRIDED_ROWS);
       }
       for (int r = 0; r < count; r++) {
-        blockToRow(rows[r], r, column, width);
+        blockToRow(r, column, width);
       }
     }
   }
@@ -116,7 +123,7 @@ final class RowPanel {
     for (int column = 0; column < columns; column += BLOCK_COLUMNS) {
       int width = Math.min(BLOCK_COLUMNS, columns - column);
       for (int r = 0; r < count; r++) {
-        rowToBlock(rows[r], r, column, width);
+        rowToBlock(r, column, width);
       }
       for (int c = 0; c < width; c++) {
         writeColumn(destination, first, column + c, count, c * STRIDED_ROWS);
@@ -148,30 +155,27 @@ final class RowPanel {
     }
   }
 
-  private void blockToRow(int[] row, int r, int column, int width) {
-    if (dtype == DType.F32) {
-      for (int c = 0; c < width; c++) {
-        row[column + c] = wideBlock[c * STRIDED_ROWS + r];
+  private void blockToRow(int r, int column, int width) {
+    long at = at(r) + (long) column * dtype.bytes();
+    for (int c = 0; c < width; c++) {
+      int from = c * STRIDED_ROWS + r;
+      if (dtype == DType.F32) {
+        memory.set(INT, at + (long) c * Integer.BYTES, wideBlock[from]);
+      } else {
+        memory.set(SHORT, at + (long) c * Short.BYTES, narrowBlock[from]);
       }
-      return;
-    }
-    for (int c = 0; c < width; c += 2) {
-      int even = Short.toUnsignedInt(narrowBlock[c * STRIDED_ROWS + r]);
-      int odd = c + 1 < width ? narrowBlock[(c + 1) * STRIDED_ROWS + r] : 0;
-      row[(column + c) >>> 1] = even | odd << Short.SIZE;
     }
   }
 
-  private void rowToBlock(int[] row, int r, int column, int width) {
-    if (dtype == DType.F32) {
-      for (int c = 0; c < width; c++) {
-        wideBlock[c * STRIDED_ROWS + r] = row[column + c];
-      }
-      return;
-    }
+  private void rowToBlock(int r, int column, int width) {
+    long at = at(r) + (long) column * dtype.bytes();
     for (int c = 0; c < width; c++) {
-      int word = row[(column + c) >>> 1];
-      narrowBlock[c * STRIDED_ROWS + r] = (short) (word >>> ((c & 1) << 4));
+      int to = c * STRIDED_ROWS + r;
+      if (dtype == DType.F32) {
+        wideBlock[to] = memory.get(INT, at + (long) c * Integer.BYTES);
+      } else {
+        narrowBlock[to] = memory.get(SHORT, at + (long) c * Short.BYTES);
+      }
     }
   }
 }

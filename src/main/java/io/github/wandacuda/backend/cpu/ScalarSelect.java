@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.SelectionRule.AtMost;
 import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.tensor.DType;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -14,31 +15,56 @@ import java.util.Arrays;
 public final class ScalarSelect implements SelectKernels {
   @Override
   public RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
-    float[] scores = new float[columns];
-    return (words, kept) -> {
+    return new Row(dtype, columns, norms, rule);
+  }
+
+  @Override
+  public int countZeros(DType dtype, MemorySegment memory, long at, int columns) {
+    int zeros = 0;
+    for (int c = 0; c < columns; c++) {
+      zeros += RowElements.magnitude(dtype, memory, at, c) == 0 ? 1 : 0;
+    }
+    return zeros;
+  }
+
+  private final class Row implements RowPruner {
+    private final DType dtype;
+    private final int columns;
+    private final float[] norms;
+    private final SelectionRule rule;
+    private final float[] scores;
+    private int zeros;
+
+    Row(DType dtype, int columns, float[] norms, SelectionRule rule) {
+      this.dtype = dtype;
+      this.columns = columns;
+      this.norms = norms;
+      this.rule = rule;
+      scores = new float[columns];
+    }
+
+    @Override
+    public int prune(MemorySegment memory, long at, long[] kept) {
       for (int c = 0; c < columns; c++) {
-        int magnitude = RowElements.magnitude(dtype, words, c);
+        int magnitude = RowElements.magnitude(dtype, memory, at, c);
         if (magnitude >= RowElements.INFINITY) {
-          return RowPruner.NON_FINITE;
+          return NON_FINITE;
         }
         scores[c] = Float.intBitsToFloat(magnitude) * norms[c];
       }
       int[] picked = picked(scores, rule);
       for (int c : picked) {
-        RowElements.clear(dtype, words, c);
+        RowElements.clear(dtype, memory, at, c);
       }
       writeKept(columns, picked, kept);
+      zeros = countZeros(dtype, memory, at, columns);
       return picked.length;
-    };
-  }
-
-  @Override
-  public int countZeros(DType dtype, int[] words, int columns) {
-    int zeros = 0;
-    for (int c = 0; c < columns; c++) {
-      zeros += RowElements.magnitude(dtype, words, c) == 0 ? 1 : 0;
     }
-    return zeros;
+
+    @Override
+    public int zeros() {
+      return zeros;
+    }
   }
 
   /** Returns the columns of the elements that go. */

@@ -2,20 +2,20 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.tensor.DType;
+import java.lang.foreign.MemorySegment;
 
 /**
- * The arithmetic of selection on single rows in heap memory. {@link ScalarSelect} is the
- * specification; every other implementation equals it to the bit.
+ * The arithmetic of selection on single rows. {@link ScalarSelect} is the specification; every
+ * other implementation equals it to the bit.
  *
- * <p>A row is an {@code int[]} of words that hold its bytes in little-endian order: an F32 element
- * fills a word; of two 16-bit elements the one with the even column is the word's lower half. The
- * array's length is a multiple of {@link #PADDING}, and everything past the row is zero, so that an
- * implementation may read and rewrite whole vectors. Kept bits are a {@code long[]} of ceil(columns
- * / 64) entries, least significant bit first.
+ * <p>A row's elements lie side by side, little-endian, in memory off the heap that is no mapping of
+ * a file. It is followed by zeros until the number of elements is a multiple of {@link #PADDING},
+ * so that an implementation may read and rewrite whole vectors. Kept bits are a {@code long[]} of
+ * ceil(columns / 64) entries, least significant bit first.
  */
 public interface SelectKernels {
-  /** The length of a row's array is a multiple of this many words. */
-  int PADDING = 16;
+  /** Elements that a row is padded to a multiple of: those of one entry of kept bits. */
+  int PADDING = Long.SIZE;
 
   /**
    * Prepares the pruning of rows; what it returns serves one thread at a time.
@@ -27,6 +27,11 @@ public interface SelectKernels {
    */
   RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule);
 
-  /** Returns the number of elements of a row that are +0.0 or -0.0. */
-  int countZeros(DType dtype, int[] words, int columns);
+  /** Returns the number of elements of the row at {@code at} that are +0.0 or -0.0. */
+  int countZeros(DType dtype, MemorySegment memory, long at, int columns);
+
+  /** Returns {@code columns}, rounded up to a multiple of {@link #PADDING}. */
+  static int padded(int columns) {
+    return Math.ceilDiv(columns, PADDING) * PADDING;
+  }
 }

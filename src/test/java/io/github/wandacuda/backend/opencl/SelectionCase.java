@@ -9,6 +9,7 @@ import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.PruningKernels;
 import io.github.wandacuda.tensor.DType;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.function.Function;
@@ -123,12 +124,12 @@ record SelectionCase(DType dtype, int[][] bits, float[] norms, SelectionRule rul
     Arrays.fill(report, UNTOUCHED);
     RowPruner pruner = new ScalarSelect().pruner(dtype, columns(), norms, rule);
     for (int r = 0; r < bits.length; r++) {
-      int[] words = words(bits[r]);
+      MemorySegment row = row(bits[r]);
       long[] kept = new long[Math.ceilDiv(columns(), Long.SIZE)];
-      int picked = pruner.prune(words, kept);
+      int picked = pruner.prune(row, 0, kept);
       int at = r * PruningKernels.REPORT_INTS;
       report[at + PruningKernels.PICKED] = picked;
-      report[at + PruningKernels.ZEROS] = new ScalarSelect().countZeros(dtype, words, columns());
+      report[at + PruningKernels.ZEROS] = pruner.zeros();
       report[at + PruningKernels.NON_FINITE] = PruningKernels.NONE;
       for (int c = 0; c < columns(); c++) {
         boolean stays = (kept[c / Long.SIZE] >>> c & 1) != 0;
@@ -142,15 +143,16 @@ record SelectionCase(DType dtype, int[][] bits, float[] norms, SelectionRule rul
   }
 
   /** Returns a row in the form of {@link SelectKernels}. */
-  private int[] words(int[] row) {
-    int perWord = Integer.BYTES / dtype.bytes();
-    int padded =
-        Math.ceilDiv(Math.ceilDiv(row.length, perWord), SelectKernels.PADDING)
-            * SelectKernels.PADDING;
-    int[] words = new int[padded];
-    for (int c = 0; c < row.length; c++) {
-      words[c / perWord] |= row[c] << c % perWord * dtype.bytes() * Byte.SIZE;
+  private MemorySegment row(int[] elements) {
+    long padded = SelectKernels.padded(elements.length);
+    MemorySegment row = Arena.ofAuto().allocate(padded * dtype.bytes());
+    for (int c = 0; c < elements.length; c++) {
+      if (dtype == DType.F32) {
+        row.setAtIndex(ValueLayout.JAVA_INT, c, elements[c]);
+      } else {
+        row.setAtIndex(ValueLayout.JAVA_SHORT, c, (short) elements[c]);
+      }
     }
-    return words;
+    return row;
   }
 }

@@ -2,37 +2,31 @@ package io.github.wandacuda.backend.cpu.vector;
 
 import java.util.Arrays;
 
-/** Picks the lowest keys of groups of any size: one search a group. */
+/** Picks the lowest keys of groups of any size, by sorting each with its keys' places. */
 final class GroupLimits {
+  /** Replaces the key of an element that goes. */
+  static final int GOES = -1;
+
   private final Planes planes;
   private final int pruned;
-  private final int size;
-  private final int[] group;
-  private final LowestKeys lowest;
+  private final long[] group;
 
   GroupLimits(Planes planes, int pruned, int size) {
     this.planes = planes;
     this.pruned = pruned;
-    this.size = size;
-    group = new int[Math.ceilDiv(size, Lanes.COUNT) * Lanes.COUNT];
-    Arrays.fill(group, ScoreKeys.PAD);
-    lowest = new LowestKeys(group.length);
+    group = new long[size];
   }
 
-  /** Replaces the keys of elements that go by -1. */
+  /** Replaces the keys of elements that go by {@link #GOES}. */
   void mark(int[] keys) {
-    for (int from = 0; from < planes.columns(); from += size) {
-      for (int i = 0; i < size; i++) {
-        group[i] = keys[planes.at(from + i)];
+    for (int from = 0; from < planes.columns(); from += group.length) {
+      for (int i = 0; i < group.length; i++) {
+        int column = from + i;
+        group[i] = (long) keys[planes.at(column)] << Integer.SIZE | column;
       }
-      lowest.find(group, group.length, size, 0, pruned);
-      int ties = pruned - lowest.below();
-      for (int i = 0; i < size; i++) {
-        boolean tied = group[i] == lowest.limit() && ties > 0;
-        ties -= tied ? 1 : 0;
-        if (tied || group[i] < lowest.limit()) {
-          keys[planes.at(from + i)] = RowMarks.GOES;
-        }
+      Arrays.sort(group);
+      for (int i = 0; i < pruned; i++) {
+        keys[planes.at((int) group[i])] = GOES;
       }
     }
   }

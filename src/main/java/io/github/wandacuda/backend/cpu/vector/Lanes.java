@@ -12,7 +12,14 @@ final class Lanes {
       VectorSpecies.of(float.class, fixed(VectorShape.preferredShape()));
   static final VectorSpecies<Integer> INTS =
       VectorSpecies.of(int.class, fixed(VectorShape.preferredShape()));
+  static final VectorSpecies<Short> SHORTS =
+      VectorSpecies.of(short.class, fixed(VectorShape.preferredShape()));
+
+  /** Floats, or ints, of a vector. */
   static final int COUNT = FLOATS.length();
+
+  /** Shorts of a vector. */
+  static final int SHORT_COUNT = SHORTS.length();
 
   private Lanes() {}
 

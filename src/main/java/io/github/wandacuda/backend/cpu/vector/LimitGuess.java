@@ -2,37 +2,41 @@ package io.github.wandacuda.backend.cpu.vector;
 
 /**
  * Guesses the limit of a row from the row before: that it stays, or that it moves with the mean of
- * the keys, as it does where rows differ in scale. Whichever has erred less is used.
+ * the keys, as it does where rows differ in scale. Whichever has erred less is used. Keys grow with
+ * the logarithm of a score, 128 for each factor of two.
  */
 final class LimitGuess {
   /** The guess encloses most limits if it reaches this many times the usual error. */
   private static final int ERRORS = 4;
 
-  private boolean known;
+  /** The reach, times this, is what is kept: errors of some rows are averaged. */
+  private static final int SCALE = 16;
+
+  private static final int FIRST_REACH = 64;
+
   private int lastLimit;
   private int lastMean;
   private int mean;
-  private long stayReach;
-  private long moveReach;
+  private long stayReach = FIRST_REACH * SCALE;
+  private long moveReach = FIRST_REACH * SCALE;
+  private boolean known;
 
   /** Turns to a row with this mean. */
   void turnTo(int rowMean) {
     mean = rowMean;
   }
 
-  /** Returns whether there was a row before. */
-  boolean known() {
-    return known;
+  /** Returns where the row's limit should be; without a row before, near the middle of its keys. */
+  long centre() {
+    if (!known) {
+      return mean;
+    }
+    return stayReach <= moveReach ? lastLimit : moved();
   }
 
-  /** Returns a limit that is probably not above the row's. */
-  long low() {
-    return centre() - reach();
-  }
-
-  /** Returns a limit that is probably above the row's. */
-  long high() {
-    return centre() + reach() + 1;
+  /** Returns how far from there it may well be. */
+  long reach() {
+    return Math.min(stayReach, moveReach) / SCALE;
   }
 
   /** Learns the row's limit. */
@@ -40,21 +44,10 @@ final class LimitGuess {
     if (known) {
       stayReach = adjusted(stayReach, limit - (long) lastLimit);
       moveReach = adjusted(moveReach, limit - moved());
-    } else {
-      stayReach = (long) limit >>> 8;
-      moveReach = stayReach;
     }
     known = true;
     lastLimit = limit;
     lastMean = mean;
-  }
-
-  private long centre() {
-    return stayReach <= moveReach ? lastLimit : moved();
-  }
-
-  private long reach() {
-    return Math.min(stayReach, moveReach);
   }
 
   private long moved() {
@@ -62,6 +55,6 @@ final class LimitGuess {
   }
 
   private static long adjusted(long reach, long error) {
-    return reach + ((ERRORS * Math.abs(error) - reach) >> 3);
+    return reach + ((ERRORS * SCALE * Math.abs(error) - reach) >> 3);
   }
 }

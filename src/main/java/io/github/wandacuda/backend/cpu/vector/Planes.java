@@ -4,10 +4,9 @@ import io.github.wandacuda.backend.cpu.SelectKernels;
 import io.github.wandacuda.tensor.DType;
 
 /**
- * Where a row's columns lie in an array of keys. Words of 16-bit elements hold an even and an odd
- * column each, which a shift and a mask tell apart without moving anything across lanes, so the
- * keys of the even columns come first and those of the odd ones in a second plane. F32 rows have
- * one plane.
+ * Where a row's columns lie in an array of 32-bit keys or of norms. Words of 16-bit elements hold
+ * an even and an odd column each, which {@link Scores} tells apart, so the even columns come first
+ * and the odd ones in a second plane. F32 rows have one plane.
  *
  * @param columns elements in a row
  * @param count planes, 1 or 2; column c is in plane {@code c % count}
@@ -17,9 +16,7 @@ record Planes(int columns, int count, int stride) {
   /** Returns the planes of a row. */
   static Planes of(DType dtype, int columns) {
     int count = dtype == DType.F32 ? 1 : 2;
-    int words = Math.ceilDiv(columns, count);
-    int padding = SelectKernels.PADDING;
-    return new Planes(columns, count, Math.ceilDiv(words, padding) * padding);
+    return new Planes(columns, count, SelectKernels.padded(columns) / count);
   }
 
   /** Returns the keys of all planes, padding included. */
@@ -36,5 +33,14 @@ record Planes(int columns, int count, int stride) {
   int at(int column) {
     int odd = count - 1;
     return (column & odd) * stride + (column >>> odd);
+  }
+
+  /** Returns what belongs to the columns, one after the other, in this order; padding gets 0. */
+  float[] arranged(float[] values) {
+    float[] arranged = new float[length()];
+    for (int c = 0; c < values.length; c++) {
+      arranged[at(c)] = values[c];
+    }
+    return arranged;
   }
 }

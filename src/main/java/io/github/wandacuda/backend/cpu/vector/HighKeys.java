@@ -1,0 +1,106 @@
+package io.github.wandacuda.backend.cpu.vector;
+
+import static io.github.wandacuda.backend.cpu.vector.Lanes.COUNT;
+import static io.github.wandacuda.backend.cpu.vector.Lanes.INTS;
+import static io.github.wandacuda.backend.cpu.vector.Lanes.SHORTS;
+import static jdk.incubator.vector.VectorOperators.ADD;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.MAX;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+
+/**
+ * The upper halves of a row's keys: sign, exponent and seven bits of fraction. Most elements are
+ * told apart by them, at half the memory and twice the elements a vector. They lie where {@link
+ * Places} says.
+ */
+final class HighKeys {
+  /** The key of padding, above that of every score, infinity included. */
+  static final short PAD = Short.MAX_VALUE;
+
+  private final Places places;
+  private final float[] norms;
+  private final Planes planes;
+  private long sum;
+
+  /**
+   * Prepares rows.
+   *
+   * @param norms as {@link Planes} arranges them
+   */
+  HighKeys(Places places, Planes planes, float[] norms) {
+    this.places = places;
+    this.planes = planes;
+    this.norms = norms;
+  }
+
+  /** Writes a row's keys, and returns whether all its elements are finite. */
+  boolean compute(MemorySegment memory, long at, short[] keys) {
+    boolean finite =
+        switch (places.dtype()) {
+          case F32 -> floats(memory, at, keys);
+          case F16 -> halves(memory, at, keys);
+          case BF16 -> brainFloats(memory, at, keys);
+        };
+    for (int column = places.columns(); column < places.length(); column++) {
+      keys[places.at(column)] = PAD;
+    }
+    return finite;
+  }
+
+  /** Returns the mean of half of the last row's keys, which moves with the row's scale. */
+  int mean() {
+    return (int) (2 * sum / places.length());
+  }
+
+  private boolean floats(MemorySegment memory, long at, short[] keys) {
+    IntVector highest = IntVector.zero(INTS);
+    IntVector sums = IntVector.zero(INTS);
+    for (int i = 0; i < keys.length; i += 2 * COUNT) {
+      long from = at + (long) Integer.BYTES * i;
+      IntVector low = Scores.magnitudes(memory, from);
+      IntVector high = Scores.magnitudes(memory, from + (long) Integer.BYTES * COUNT);
+      highest = highest.max(low).max(high);
+      IntVector highKeys = Scores.keys(high, norms, i + COUNT);
+      sums = sums.add(highKeys.lanewise(LSHR, Short.SIZE));
+      IntVector halves = Scores.upperHalves(Scores.keys(low, norms, i), highKeys);
+      halves.reinterpretAsShorts().intoArray(keys, i);
+    }
+    sum = sums.reduceLanesToLong(ADD);
+    return highest.reduceLanes(MAX) < Scores.INFINITY;
+  }
+
+  private boolean brainFloats(MemorySegment memory, long at, short[] keys) {
+    ShortVector highest = ShortVector.zero(SHORTS);
+    IntVector sums = IntVector.zero(INTS);
+    int stride = planes.stride();
+    for (int i = 0; i < stride; i += COUNT) {
+      IntVector words = Scores.halfMagnitudes(memory, at + (long) Integer.BYTES * i);
+      highest = highest.max(words.reinterpretAsShorts());
+      IntVector odd = Scores.oddBrainKeys(words, norms, stride + i);
+      sums = sums.add(odd.lanewise(LSHR, Short.SIZE));
+      IntVector halves = Scores.upperHalves(Scores.evenBrainKeys(words, norms, i), odd);
+      halves.reinterpretAsShorts().intoArray(keys, 2 * i);
+    }
+    sum = sums.reduceLanesToLong(ADD);
+    return highest.reduceLanes(MAX) < Scores.BRAIN_INFINITY;
+  }
+
+  private boolean halves(MemorySegment memory, long at, short[] keys) {
+    ShortVector highest = ShortVector.zero(SHORTS);
+    IntVector sums = IntVector.zero(INTS);
+    int stride = planes.stride();
+    for (int i = 0; i < stride; i += COUNT) {
+      IntVector words = Scores.halfMagnitudes(memory, at + (long) Integer.BYTES * i);
+      highest = highest.max(words.reinterpretAsShorts());
+      IntVector odd = Scores.oddHalfKeys(words, norms, stride + i);
+      sums = sums.add(odd.lanewise(LSHR, Short.SIZE));
+      IntVector halves = Scores.upperHalves(Scores.evenHalfKeys(words, norms, i), odd);
+      halves.reinterpretAsShorts().intoArray(keys, 2 * i);
+    }
+    sum = sums.reduceLanesToLong(ADD);
+    return highest.reduceLanes(MAX) < Scores.HALF_INFINITY;
+  }
+}

@@ -1,0 +1,92 @@
+package io.github.wandacuda.backend.cpu.vector;
+
+import static io.github.wandacuda.backend.cpu.vector.Lanes.FLOATS;
+import static io.github.wandacuda.backend.cpu.vector.Lanes.INTS;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.LT;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+
+/**
+ * A vector of weights' scores as keys: the bits of |w| * norm, which for numbers that are not
+ * negative are in the numbers' own order. A vector of words that hold two 16-bit elements each
+ * gives two vectors of keys, those of the even and those of the odd columns, since a shift and a
+ * mask tell them apart without moving anything across lanes.
+ */
+final class Scores {
+  /** The bits of infinity, and their upper halves in BF16 and F16. */
+  static final int INFINITY = 0x7f80_0000;
+
+  static final int BRAIN_INFINITY = INFINITY >>> Short.SIZE;
+  static final int HALF_INFINITY = 0x7c00;
+
+  private static final int MAGNITUDE = 0x7fff_ffff;
+  private static final int HALF_MAGNITUDES = 0x7fff_7fff;
+  private static final int LOWER_HALF = 0xffff;
+  private static final int HALF_SMALLEST_NORMAL = 0x0400;
+  private static final int HALF_TO_FLOAT = 13;
+  private static final int HALF_REBIAS = (127 - 15) << 23;
+  private static final int HALF_SUBNORMAL_REBIAS = (127 - 14) << 23;
+  private static final float HALF_SUBNORMAL_ONE = 0x1p-14f;
+
+  private Scores() {}
+
+  /** Returns the magnitudes' bits of the F32 elements at {@code at}. */
+  static IntVector magnitudes(MemorySegment memory, long at) {
+    return IntVector.fromMemorySegment(INTS, memory, at, ByteOrder.LITTLE_ENDIAN).and(MAGNITUDE);
+  }
+
+  /** Returns the magnitudes' bits of the 16-bit elements at {@code at}, two a word. */
+  static IntVector halfMagnitudes(MemorySegment memory, long at) {
+    return IntVector.fromMemorySegment(INTS, memory, at, ByteOrder.LITTLE_ENDIAN)
+        .and(HALF_MAGNITUDES);
+  }
+
+  /** Returns the keys of magnitudes in float32. */
+  static IntVector keys(IntVector magnitudes, float[] norms, int at) {
+    FloatVector norm = FloatVector.fromArray(FLOATS, norms, at);
+    return magnitudes.reinterpretAsFloats().mul(norm).reinterpretAsInts();
+  }
+
+  /** Returns the keys of the words' lower halves in BF16. */
+  static IntVector evenBrainKeys(IntVector halves, float[] norms, int at) {
+    return keys(halves.lanewise(LSHL, Short.SIZE), norms, at);
+  }
+
+  /** Returns the keys of the words' upper halves in BF16. */
+  static IntVector oddBrainKeys(IntVector halves, float[] norms, int at) {
+    return keys(halves.and(~LOWER_HALF), norms, at);
+  }
+
+  /** Returns the keys of the words' lower halves in F16. */
+  static IntVector evenHalfKeys(IntVector halves, float[] norms, int at) {
+    return keys(widened(halves.and(LOWER_HALF)), norms, at);
+  }
+
+  /** Returns the keys of the words' upper halves in F16. */
+  static IntVector oddHalfKeys(IntVector halves, float[] norms, int at) {
+    return keys(widened(halves.lanewise(LSHR, Short.SIZE)), norms, at);
+  }
+
+  /**
+   * Widens F16 magnitudes to float32. A subnormal half m * 2^-24 is what the float 2^-14 * (1 + m /
+   * 1024) exceeds 2^-14 by: all operands are normal, as denormal ones may be slow.
+   */
+  private static IntVector widened(IntVector half) {
+    IntVector shifted = half.lanewise(LSHL, HALF_TO_FLOAT);
+    IntVector normal = shifted.add(HALF_REBIAS);
+    FloatVector subnormal = shifted.add(HALF_SUBNORMAL_REBIAS).reinterpretAsFloats();
+    VectorMask<Integer> isSubnormal = half.compare(LT, HALF_SMALLEST_NORMAL);
+    return normal.blend(subnormal.sub(HALF_SUBNORMAL_ONE).reinterpretAsInts(), isSubnormal);
+  }
+
+  /** Returns the keys' upper halves side by side: {@code first}'s in the words' lower halves. */
+  static IntVector upperHalves(IntVector first, IntVector second) {
+    return first.lanewise(LSHR, Short.SIZE).or(second.and(~LOWER_HALF));
+  }
+}

@@ -1,0 +1,106 @@
+package io.github.wandacuda.backend.cpu.vector;
+
+import static io.github.wandacuda.backend.cpu.vector.Lanes.COUNT;
+import static io.github.wandacuda.backend.cpu.vector.Lanes.INTS;
+import static jdk.incubator.vector.VectorOperators.ADD;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.MAX;
+import static jdk.incubator.vector.VectorOperators.MIN;
+import static jdk.incubator.vector.VectorOperators.NE;
+
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+
+/**
+ * Tells apart elements whose keys have the same upper half where there are many of them, as in rows
+ * of few different values: bisects between the lowest and the highest of their whole keys. If they
+ * are all equal, as zeros are, nothing is left to bisect.
+ */
+final class TiedKeys {
+  private static final int SIGN = Integer.SIZE - 1;
+  private static final long EVEN = 0x5555_5555_5555_5555L;
+
+  private final Planes planes;
+  private int[] keys = {};
+
+  TiedKeys(Planes planes) {
+    this.planes = planes;
+  }
+
+  /** Returns the room for a row's whole keys. */
+  int[] keys() {
+    if (keys.length == 0) {
+      keys = new int[planes.length()];
+    }
+    return keys;
+  }
+
+  /**
+   * Writes one bit a column, 0 for the {@code wanted} lowest keys, of equal ones the lowest
+   * columns.
+   *
+   * @param half a key's upper half such that at most {@code wanted} keys have a lower one, and at
+   *     least {@code wanted} that or a lower one
+   */
+  void keep(int half, int wanted, long[] kept) {
+    int limit = limit(half, wanted);
+    int left = wanted - below(limit);
+    for (int k = 0; k < kept.length; k++) {
+      long tied = bits(k, limit) ^ bits(k, limit + 1);
+      long goes = left >= Long.bitCount(tied) ? tied : Long.expand((1L << left) - 1, tied);
+      left -= Long.bitCount(goes);
+      kept[k] = ~(bits(k, limit) | goes);
+    }
+    KeptBits.trim(planes.columns(), kept);
+  }
+
+  /** Returns the highest key that at most {@code wanted} are below. */
+  private int limit(int half, int wanted) {
+    IntVector lowest = IntVector.broadcast(INTS, ScoreKeys.PAD);
+    IntVector highest = IntVector.zero(INTS);
+    for (int i = 0; i < keys.length; i += COUNT) {
+      IntVector key = IntVector.fromArray(INTS, keys, i);
+      VectorMask<Integer> other = key.lanewise(LSHR, Short.SIZE).compare(NE, half);
+      lowest = lowest.min(key.blend(ScoreKeys.PAD, other));
+      highest = highest.max(key.blend(0, other));
+    }
+    int low = lowest.reduceLanes(MIN);
+    int high = highest.reduceLanes(MAX) + 1;
+    while (high - low > 1) {
+      int middle = low + (high - low) / 2;
+      if (below(middle) <= wanted) {
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  private int below(int limit) {
+    IntVector count = IntVector.zero(INTS);
+    for (int i = 0; i < keys.length; i += COUNT) {
+      count = count.add(IntVector.fromArray(INTS, keys, i).sub(limit).lanewise(LSHR, SIGN));
+    }
+    return count.reduceLanes(ADD);
+  }
+
+  /** Returns one bit for each of 64 columns, 1 where the key is below the limit. */
+  private long bits(int k, int limit) {
+    if (planes.count() == 1) {
+      return bits(k * Long.SIZE, Long.SIZE, limit);
+    }
+    int from = k * Integer.SIZE;
+    return Long.expand(bits(from, Integer.SIZE, limit), EVEN)
+        | Long.expand(bits(planes.stride() + from, Integer.SIZE, limit), ~EVEN);
+  }
+
+  private long bits(int from, int count, int limit) {
+    long bits = 0;
+    for (int i = 0; i < count; i += COUNT) {
+      bits |= IntVector.fromArray(INTS, keys, from + i).compare(LT, limit).toLong() << i;
+    }
+    return bits;
+  }
+}
