@@ -7,8 +7,11 @@ import io.github.wandacuda.parallel.Workers;
 
 /** Column sums in doubles; blocks of columns are shared out to the workers. */
 final class CpuColumnSquares implements ColumnSquares {
-  /** A kilobyte of a row: enough for streaming, few enough for many workers. */
-  private static final int COLUMNS_PER_TASK = 256;
+  /** Eight kilobytes of a row: as far as the processor fetches ahead by itself, twice. */
+  private static final int MOST_COLUMNS = 2048;
+
+  /** A kilobyte of a row, where there are many workers. */
+  private static final int FEWEST_COLUMNS = 256;
 
   private final ForwardKernels kernels;
   private final Workers workers;
@@ -26,8 +29,14 @@ final class CpuColumnSquares implements ColumnSquares {
     OperationShapes.columnSquares(sums.length, matrix);
     workers.runRanges(
         sums.length,
-        COLUMNS_PER_TASK,
+        columnsPerTask(),
         (worker, from, to) -> kernels.columnSquares(matrix, sums, from, to));
+  }
+
+  private int columnsPerTask() {
+    int share = Math.ceilDiv(sums.length, workers.count());
+    int whole = Math.ceilDiv(share, FEWEST_COLUMNS) * FEWEST_COLUMNS;
+    return Math.clamp(whole, FEWEST_COLUMNS, MOST_COLUMNS);
   }
 
   @Override

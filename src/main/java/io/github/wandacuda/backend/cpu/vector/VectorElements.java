@@ -5,6 +5,9 @@ import jdk.incubator.vector.FloatVector;
 
 /** Kernels that treat each element by itself; those after the last whole vector one by one. */
 final class VectorElements {
+  /** Rows whose squares are added at a time. */
+  private static final int ROWS = 8;
+
   private VectorElements() {}
 
   /** Rotates one head's halves, {@code half} elements each. */
@@ -53,8 +56,46 @@ final class VectorElements {
     }
   }
 
-  /** Adds the squares of as many elements as {@code sums} has. */
-  static void addSquares(float[] x, int at, float[] sums) {
+  /**
+   * Adds the squares of some rows, one after the other, to as many sums as there are columns. Eight
+   * rows at a time: their sum stays in a register meanwhile.
+   *
+   * @param stride elements from a row to the next
+   */
+  static void addSquares(float[] x, int at, int stride, int rows, float[] sums) {
+    int whole = rows / ROWS * ROWS;
+    for (int row = 0; row < whole; row += ROWS) {
+      addEightSquares(x, at + row * stride, stride, sums);
+    }
+    for (int row = whole; row < rows; row++) {
+      addSquares(x, at + row * stride, sums);
+    }
+  }
+
+  private static void addEightSquares(float[] x, int at, int stride, float[] sums) {
+    int whole = Lanes.FLOATS.loopBound(sums.length);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      int from = at + i;
+      FloatVector sum = load(sums, i).add(square(x, from)).add(square(x, from + stride));
+      sum = sum.add(square(x, from + 2 * stride)).add(square(x, from + 3 * stride));
+      sum = sum.add(square(x, from + 4 * stride)).add(square(x, from + 5 * stride));
+      sum = sum.add(square(x, from + 6 * stride)).add(square(x, from + 7 * stride));
+      sum.intoArray(sums, i);
+    }
+    for (int i = whole; i < sums.length; i++) {
+      for (int row = 0; row < ROWS; row++) {
+        float value = x[at + row * stride + i];
+        sums[i] += value * value;
+      }
+    }
+  }
+
+  private static FloatVector square(float[] x, int at) {
+    FloatVector value = load(x, at);
+    return value.mul(value);
+  }
+
+  private static void addSquares(float[] x, int at, float[] sums) {
     int whole = Lanes.FLOATS.loopBound(sums.length);
     for (int i = 0; i < whole; i += Lanes.COUNT) {
       FloatVector value = load(x, at + i);

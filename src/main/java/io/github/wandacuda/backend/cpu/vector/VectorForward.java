@@ -82,9 +82,7 @@ public final class VectorForward implements ForwardKernels {
     for (int run = 0; run < x.rows(); run += SQUARES_RUN) {
       Arrays.fill(squares, 0f);
       int end = Math.min(x.rows(), run + SQUARES_RUN);
-      for (int row = run; row < end; row++) {
-        VectorElements.addSquares(x.data(), x.at(row) + from, squares);
-      }
+      VectorElements.addSquares(x.data(), x.at(run) + from, x.columns(), end - run, squares);
       for (int c = from; c < to; c++) {
         sums[c] += squares[c - from];
       }
