@@ -64,9 +64,10 @@ public final class CpuSelector implements Selector {
   private static void pruneInPlace(WeightMatrix source, WeightMatrix destination, Run run) {
     long rowBytes = (long) source.columns() * source.dtype().bytes();
     int some = (int) Math.max(1, CACHED_BYTES / rowBytes);
+    boolean isThere = source.equals(destination);
     for (int first = 0; first < source.rows(); first += some) {
       int end = Math.min(source.rows(), first + some);
-      if (source != destination) {
+      if (!isThere) {
         copy(source, destination, first, end, rowBytes);
       }
       for (int row = first; row < end; row++) {

@@ -22,12 +22,26 @@ final class PrunerPool {
     this.kernels = kernels;
   }
 
-  /**
-   * A pruner and what it was made for.
-   *
-   * @param norms as they were given, or null
-   */
-  record Entry(DType dtype, int columns, float[] norms, SelectionRule rule, RowPruner pruner) {
+  /** A pruner and what it was made for. */
+  static final class Entry {
+    private final RowPruner pruner;
+    private final DType dtype;
+    private final int columns;
+    private final float[] norms;
+    private final SelectionRule rule;
+
+    private Entry(RowPruner pruner, DType dtype, int columns, float[] norms, SelectionRule rule) {
+      this.pruner = pruner;
+      this.dtype = dtype;
+      this.columns = columns;
+      this.norms = norms;
+      this.rule = rule;
+    }
+
+    RowPruner pruner() {
+      return pruner;
+    }
+
     private boolean serves(DType wanted, int wide, float[] given, SelectionRule asked) {
       return dtype == wanted
           && columns == wide
@@ -50,8 +64,8 @@ final class PrunerPool {
       }
     }
     float[] checked = SelectionArguments.norms(norms, columns);
-    float[] given = norms == null ? null : norms.clone();
-    return new Entry(dtype, columns, given, rule, kernels.pruner(dtype, columns, checked, rule));
+    RowPruner pruner = kernels.pruner(dtype, columns, checked, rule);
+    return new Entry(pruner, dtype, columns, norms == null ? null : norms.clone(), rule);
   }
 
   /** Gives a pruner back. */

@@ -96,6 +96,39 @@ class CpuSelectorTest {
     assertThat(together.bytes()).isEqualTo(apart.bytes());
   }
 
+  /** More elements than are looked at one by one have scores with the same upper half. */
+  @ParameterizedTest
+  @EnumSource
+  void scoresThatDifferInTheirLastBitsAreToldApart(AllKernels kernels) {
+    SplittableRandom random = new SplittableRandom(9);
+    int[][] bits = new int[4][1000];
+    for (int[] row : bits) {
+      Arrays.setAll(row, c -> Float.floatToRawIntBits(1.5f) + random.nextInt(400));
+    }
+    PlacedMatrix found = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, DType.F32, 4, 1000);
+    PlacedMatrix expected = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, DType.F32, 4, 1000);
+    WeightMatrix matrix = found.filled(bits).view();
+    WeightMatrix alike = expected.filled(bits).view();
+    kernels.selector().select(matrix, null, new LowestPerRow(333), matrix, null);
+    selector.select(alike, null, new LowestPerRow(333), alike, null);
+    assertThat(found.bytes()).isEqualTo(expected.bytes());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void normsThatChangeBetweenCallsCount(AllKernels kernels) {
+    Selector one = kernels.selector();
+    float[] norms = {1, 1, 1, 10};
+    for (float[] kept : new float[][] {{0, 2, 0, 1}, {3, 2, 0, 0}}) {
+      float[] weights = {3, 2, 1, 1};
+      WeightMatrix matrix = WeightMatrix.of(MemorySegment.ofArray(weights), DType.F32, 1, 4);
+      norms[0] = kept[0] == 0 ? 0.1f : 1;
+      one.select(matrix, norms, new LowestPerRow(2), matrix, null);
+      assertThat(weights).containsExactly(kept);
+      norms[3] = 0.1f;
+    }
+  }
+
   @Test
   void callsMayOverlap() throws InterruptedException {
     Selector shared = AllKernels.VECTOR_256.selector();

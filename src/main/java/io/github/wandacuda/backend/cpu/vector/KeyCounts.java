@@ -37,14 +37,34 @@ final class KeyCounts {
    * @return the number of keys copied, and in the upper half that of keys below {@code low}
    */
   static long gather(short[] keys, int length, short low, int span, short[] to) {
+    return Lanes.COMPRESSES_SHORTS
+        ? compressed(keys, length, low, (short) span, to)
+        : picked(keys, length, low, (short) span, to);
+  }
+
+  private static long compressed(short[] keys, int length, short low, short span, short[] to) {
+    ShortVector lows = ShortVector.zero(SHORTS);
+    int copied = 0;
+    for (int i = 0; i < length; i += SHORT_COUNT) {
+      ShortVector key = ShortVector.fromArray(SHORTS, keys, i);
+      ShortVector overLow = key.sub(low);
+      lows = lows.add(overLow.lanewise(LSHR, SIGN));
+      VectorMask<Short> inside = overLow.compare(ULT, span);
+      key.compress(inside).intoArray(to, copied);
+      copied += inside.trueCount();
+    }
+    return (long) sum(lows) << Integer.SIZE | copied;
+  }
+
+  private static long picked(short[] keys, int length, short low, short span, short[] to) {
     ShortVector lows = ShortVector.zero(SHORTS);
     int copied = 0;
     for (int i = 0; i < length; i += SHORT_COUNT) {
       ShortVector overLow = ShortVector.fromArray(SHORTS, keys, i).sub(low);
       lows = lows.add(overLow.lanewise(LSHR, SIGN));
-      VectorMask<Short> inside = overLow.compare(ULT, (short) span);
-      overLow.add(low).compress(inside).intoArray(to, copied);
-      copied += inside.trueCount();
+      for (long left = overLow.compare(ULT, span).toLong(); left != 0; left &= left - 1) {
+        to[copied++] = keys[i + Long.numberOfTrailingZeros(left)];
+      }
     }
     return (long) sum(lows) << Integer.SIZE | copied;
   }

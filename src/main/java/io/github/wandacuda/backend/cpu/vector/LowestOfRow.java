@@ -19,9 +19,6 @@ import java.util.Arrays;
  * </ol>
  */
 final class LowestOfRow implements RowPruner {
-  /** The most elements at the limit that are worth a look at each of them. */
-  private static final int MOST_TIES = 128;
-
   private final DType dtype;
   private final int columns;
   private final float[] norms;
@@ -32,8 +29,7 @@ final class LowestOfRow implements RowPruner {
   private final ScoreKeys scores;
   private final TiedKeys tied;
   private final short[] keys;
-  private final int[] atLimit = new int[MOST_TIES];
-  private final long[] ordered = new long[MOST_TIES];
+  private final long[] ordered = new long[KeptBits.MOST_LISTED];
   private int zeros;
 
   LowestOfRow(DType dtype, int columns, float[] norms, int wanted) {
@@ -59,36 +55,31 @@ final class LowestOfRow implements RowPruner {
     }
     search.find(keys, keys.length, columns, high.mean(), wanted);
     int left = wanted - search.below();
-    if (left > 0 && search.atLimit() > MOST_TIES) {
+    if (left > 0 && search.atLimit() > KeptBits.MOST_LISTED) {
       scores.compute(memory, at, tied.keys());
       tied.keep(search.limit(), wanted, kept);
+      bits.apply(kept, memory, at);
     } else {
-      bits.set(keys, search.limit(), kept);
-      clearLowest(left, memory, at, kept);
+      int listed = bits.clear(keys, search.limit(), left > 0, memory, at, kept);
+      clearLowest(listed, left, memory, at, kept);
     }
-    bits.apply(kept, memory, at);
     // Scores of zero are the lowest: where one above them goes, all of them do.
     zeros = search.limit() > 0 ? wanted : ZeroCounts.count(dtype, memory, at, columns);
     return wanted;
   }
 
-  /**
-   * Clears the bits of the lowest of the elements at the limit, of equal ones the lowest columns.
-   */
-  private void clearLowest(int count, MemorySegment memory, long at, long[] kept) {
-    if (count == 0) {
-      return;
-    }
-    int found = bits.list(keys, search.limit(), atLimit);
-    for (int i = 0; i < found; i++) {
-      int column = atLimit[i];
+  /** Takes out the lowest of the listed elements, of equal ones the lowest columns. */
+  private void clearLowest(int listed, int count, MemorySegment memory, long at, long[] kept) {
+    for (int i = 0; i < listed; i++) {
+      int column = bits.listed()[i];
       float magnitude = Float.intBitsToFloat(RowElements.magnitude(dtype, memory, at, column));
       int key = Float.floatToRawIntBits(magnitude * norms[column]);
       ordered[i] = (long) key << Integer.SIZE | column;
     }
-    Arrays.sort(ordered, 0, found);
+    Arrays.sort(ordered, 0, listed);
     for (int i = 0; i < count; i++) {
       int column = (int) ordered[i];
+      RowElements.clear(dtype, memory, at, column);
       kept[column / Long.SIZE] &= ~(1L << column);
     }
   }

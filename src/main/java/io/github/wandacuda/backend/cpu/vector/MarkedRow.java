@@ -44,8 +44,7 @@ final class MarkedRow implements RowPruner {
       return NON_FINITE;
     }
     rule.mark(planes, keys, marks);
-    bits.set(marks, 0, kept);
-    bits.apply(kept, memory, at);
+    bits.clear(marks, 0, false, memory, at, kept);
     zeros = ZeroCounts.count(dtype, memory, at, planes.columns());
     int stay = 0;
     for (long word : kept) {

@@ -28,14 +28,4 @@ record Places(DType dtype, int columns) {
     int inPair = column - pair;
     return pair + inPair % RUN * 2 + inPair / RUN;
   }
-
-  /** Returns whose key is at a place. */
-  int column(int place) {
-    if (dtype != DType.F32) {
-      return place;
-    }
-    int pair = place / (2 * RUN) * (2 * RUN);
-    int inPair = place - pair;
-    return pair + inPair % 2 * RUN + inPair / 2;
-  }
 }
