@@ -11,7 +11,8 @@ import io.github.wandacuda.tensor.WeightMatrix;
  */
 final class WeightPanel {
   private final WeightReader reader = new WeightReader();
-  private final float[] row = new float[ForwardKernels.RUN];
+  private final Turn turn = new Turn();
+  private final float[] rows = new float[Lanes.COUNT * ForwardKernels.RUN];
   private float[] data = {};
 
   /**
@@ -21,11 +22,31 @@ final class WeightPanel {
    */
   void pack(WeightMatrix w, int feature, int count, int column, int depth) {
     data = Packing.grown(data, Tile.wholeColumns(count), ForwardKernels.RUN);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i += Lanes.COUNT) {
+      int features = Math.min(Lanes.COUNT, count - i);
+      for (int row = 0; row < features; row++) {
+        reader.read(w, feature + i + row, column, depth, rows, row * ForwardKernels.RUN);
+      }
       int lane = i % Tile.COLUMNS;
-      reader.read(w, feature + i, column, depth, row, 0);
-      Packing.stand(row, 0, depth, data, at(i - lane, depth) + lane, Tile.COLUMNS);
+      turnRows(depth, at(i - lane, depth) + lane);
     }
+  }
+
+  /** Writes {@link #rows} as columns; what an earlier feature left in unused rows does no harm. */
+  private void turnRows(int depth, int to) {
+    int whole = Lanes.FLOATS.loopBound(depth);
+    for (int k = 0; k < whole; k += Lanes.COUNT) {
+      turn.square(rows, k, ForwardKernels.RUN, data, to + k * Tile.COLUMNS, Tile.COLUMNS);
+    }
+    Packing.stand(
+        rows,
+        whole,
+        ForwardKernels.RUN,
+        Lanes.COUNT,
+        depth - whole,
+        data,
+        to + whole * Tile.COLUMNS,
+        Tile.COLUMNS);
   }
 
   float[] data() {
