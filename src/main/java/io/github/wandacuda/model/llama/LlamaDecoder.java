@@ -28,10 +28,8 @@ final class LlamaDecoder implements Decoder {
   private final Workspace workspace;
   private final RotaryTables rotary;
   private final Tensor finalNorm;
-  private final Tensor normed;
-  private final Tensor logits;
   private final Arena arena = Arena.ofShared();
-  private Weight head;
+  private Head head;
 
   LlamaDecoder(LlamaConfig config, Checkpoint checkpoint, Operations operations) {
     this.config = config;
@@ -40,11 +38,17 @@ final class LlamaDecoder implements Decoder {
     names = LlamaNames.of(weights);
     workspace = new Workspace(operations, config);
     rotary = new RotaryTables(config.rotary(), weights);
-    int vocabulary = config.vocabulary();
-    int hidden = config.hiddenSize();
-    finalNorm = weights.vector(names.finalNorm(), hidden);
-    normed = operations.tensor(LOGIT_ROWS, hidden);
-    logits = operations.tensor(LOGIT_ROWS, vocabulary);
+    finalNorm = weights.vector(names.finalNorm(), config.hiddenSize());
+  }
+
+  /** What only logits need: the weight, and room for {@link #LOGIT_ROWS} of them. */
+  private record Head(Weight weight, Tensor normed, Tensor logits) implements AutoCloseable {
+    @Override
+    public void close() {
+      weight.close();
+      normed.close();
+      logits.close();
+    }
   }
 
   @Override
@@ -99,20 +103,26 @@ final class LlamaDecoder implements Decoder {
    * Returns the head, loaded when first needed. One that the checkpoint lacks is tied to the
    * embedding.
    */
-  private Weight head() {
+  private Head head() {
     if (head == null) {
+      int vocabulary = config.vocabulary();
+      int hidden = config.hiddenSize();
       String name = weights.has(names.head()) ? names.head() : names.embedding();
-      head = weights.matrix(name, config.vocabulary(), config.hiddenSize(), arena);
+      head =
+          new Head(
+              weights.matrix(name, vocabulary, hidden, arena),
+              operations.tensor(LOGIT_ROWS, hidden),
+              operations.tensor(LOGIT_ROWS, vocabulary));
     }
     return head;
   }
 
   /** Returns the logits of at most {@link #LOGIT_ROWS} hidden states, valid until the next call. */
   Tensor logits(Tensor hidden) {
-    Tensor states = normed.rows(0, hidden.rows());
-    Tensor scores = logits.rows(0, hidden.rows());
+    Tensor states = head().normed().rows(0, hidden.rows());
+    Tensor scores = head().logits().rows(0, hidden.rows());
     operations.rmsNorm(hidden, finalNorm, config.epsilon(), states);
-    operations.linear(states, head(), null, scores);
+    operations.linear(states, head().weight(), null, scores);
     return scores;
   }
 
@@ -121,8 +131,6 @@ final class LlamaDecoder implements Decoder {
     workspace.close();
     rotary.close();
     finalNorm.close();
-    normed.close();
-    logits.close();
     if (head != null) {
       head.close();
     }
