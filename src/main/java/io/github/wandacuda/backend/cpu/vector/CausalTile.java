@@ -46,9 +46,10 @@ final class CausalTile {
         scores.data(),
         scores.at(keys.from, column),
         common,
-        chain,
+        Tile.NOTHING,
         0,
-        false);
+        chain,
+        0);
     for (int at = 0; at < chain.length; at += Lanes.COUNT) {
       int row = at / Tile.COLUMNS;
       int lane = at % Tile.COLUMNS;

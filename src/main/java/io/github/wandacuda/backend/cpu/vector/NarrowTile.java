@@ -20,9 +20,10 @@ final class NarrowTile {
       float[] b,
       int bOffset,
       int depth,
+      float[] before,
+      int beforeOffset,
       float[] c,
-      int cOffset,
-      boolean accumulate) {
+      int cOffset) {
     FloatVector c00 = FloatVector.zero(F);
     FloatVector c01 = FloatVector.zero(F);
     FloatVector c10 = FloatVector.zero(F);
@@ -49,16 +50,14 @@ final class NarrowTile {
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
     }
-    if (accumulate) {
-      c00 = FloatVector.fromArray(F, c, cOffset).add(c00);
-      c01 = FloatVector.fromArray(F, c, cOffset + W).add(c01);
-      c10 = FloatVector.fromArray(F, c, cOffset + 2 * W).add(c10);
-      c11 = FloatVector.fromArray(F, c, cOffset + 3 * W).add(c11);
-      c20 = FloatVector.fromArray(F, c, cOffset + 4 * W).add(c20);
-      c21 = FloatVector.fromArray(F, c, cOffset + 5 * W).add(c21);
-      c30 = FloatVector.fromArray(F, c, cOffset + 6 * W).add(c30);
-      c31 = FloatVector.fromArray(F, c, cOffset + 7 * W).add(c31);
-    }
+    c00 = FloatVector.fromArray(F, before, beforeOffset).add(c00);
+    c01 = FloatVector.fromArray(F, before, beforeOffset + W).add(c01);
+    c10 = FloatVector.fromArray(F, before, beforeOffset + 2 * W).add(c10);
+    c11 = FloatVector.fromArray(F, before, beforeOffset + 3 * W).add(c11);
+    c20 = FloatVector.fromArray(F, before, beforeOffset + 4 * W).add(c20);
+    c21 = FloatVector.fromArray(F, before, beforeOffset + 5 * W).add(c21);
+    c30 = FloatVector.fromArray(F, before, beforeOffset + 6 * W).add(c30);
+    c31 = FloatVector.fromArray(F, before, beforeOffset + 7 * W).add(c31);
     c00.intoArray(c, cOffset);
     c01.intoArray(c, cOffset + W);
     c10.intoArray(c, cOffset + 2 * W);

@@ -79,6 +79,7 @@ final class QueryBlock {
   }
 
   private void multiplyTile(int keys, int size, int j, int column) {
+    int at = scores.at(j, column);
     for (int run = 0; run < size; run += RUN) {
       Tile.multiply(
           panels.keys(),
@@ -86,9 +87,10 @@ final class QueryBlock {
           queries,
           column * size + run * Tile.COLUMNS,
           Math.min(RUN, size - run),
+          run == 0 ? Tile.NOTHING : scores.data(),
+          run == 0 ? 0 : at,
           scores.data(),
-          scores.at(j, column),
-          run > 0);
+          at);
     }
   }
 
@@ -97,6 +99,7 @@ final class QueryBlock {
     for (int run = 0; run <= last; run += RUN) {
       for (int d = 0; d < size; d += Tile.ROWS) {
         int values = panels.valueAt(head, d);
+        int at = sums.at(d, column);
         if (run < last) {
           Tile.multiply(
               panels.values(),
@@ -104,9 +107,10 @@ final class QueryBlock {
               scores.data(),
               scores.at(run, column),
               RUN,
+              run == 0 ? Tile.NOTHING : sums.data(),
+              run == 0 ? 0 : at,
               sums.data(),
-              sums.at(d, column),
-              run > 0);
+              at);
         } else {
           diagonal.multiply(
               panels.values(),
@@ -115,7 +119,7 @@ final class QueryBlock {
               column,
               new CausalTile.Keys(run, group, end),
               sums.data(),
-              sums.at(d, column));
+              at);
         }
       }
     }

@@ -1,5 +1,7 @@
 package io.github.wandacuda.backend.cpu.vector;
 
+import java.util.Arrays;
+
 /**
  * A small block of a matrix product whose sums stay in vector registers: {@link #ROWS} rows of a
  * first matrix times {@link #COLUMNS} columns of a second one. Vectors lie along the columns, never
@@ -18,17 +20,29 @@ final class Tile {
   static final int ROWS = WIDE ? WideTile.ROWS : NarrowTile.ROWS;
   static final int COLUMNS = (WIDE ? WideTile.VECTORS : NarrowTile.VECTORS) * Lanes.COUNT;
 
+  /**
+   * Sums of a tile that change nothing when others are added to them, not even a zero's sign.
+   * Adding these rather than nothing saves {@link #multiply} a branch: the first run of a matrix
+   * never took it, so that C2 compiled it as a trap, and the second run fell back to the slow code
+   * for a third of a second until it was compiled anew.
+   */
+  static final float[] NOTHING = new float[ROWS * COLUMNS];
+
+  static {
+    Arrays.fill(NOTHING, -0f);
+  }
+
   private Tile() {}
 
   /**
-   * Computes {@code c[i, j] (+)= sum over k of a[k, i] * b[k, j]}, fused, from 0, in the order of
-   * k. All three matrices are dense.
+   * Computes {@code c[i, j] = before[i, j] + sum over k of a[k, i] * b[k, j]}, the sum fused, from
+   * 0, in the order of k. All matrices are dense.
    *
    * @param a {@code depth} rows of {@link #ROWS} values
    * @param b {@code depth} rows of {@link #COLUMNS} values
    * @param depth terms of a sum, 0 or more
-   * @param c {@link #ROWS} rows of {@link #COLUMNS} values
-   * @param accumulate whether the sums are added to what c holds or replace it
+   * @param before {@link #ROWS} rows of {@link #COLUMNS} values; {@link #NOTHING} for none
+   * @param c likewise; may be {@code before}
    */
   static void multiply(
       float[] a,
@@ -36,13 +50,14 @@ final class Tile {
       float[] b,
       int bOffset,
       int depth,
+      float[] before,
+      int beforeOffset,
       float[] c,
-      int cOffset,
-      boolean accumulate) {
+      int cOffset) {
     if (WIDE) {
-      WideTile.multiply(a, aOffset, b, bOffset, depth, c, cOffset, accumulate);
+      WideTile.multiply(a, aOffset, b, bOffset, depth, before, beforeOffset, c, cOffset);
     } else {
-      NarrowTile.multiply(a, aOffset, b, bOffset, depth, c, cOffset, accumulate);
+      NarrowTile.multiply(a, aOffset, b, bOffset, depth, before, beforeOffset, c, cOffset);
     }
   }
 

@@ -102,16 +102,20 @@ final class VectorLinear {
   private void pass(int run, int start, int row, int rowEnd, int feature, Scratch scratch) {
     int depth = panel.depth(run);
     int weights = scratch.weights.at(feature, depth);
+    float[] sums = scratch.sums.data();
+    float[] before = run == 0 ? Tile.NOTHING : sums;
     for (int r = row; r < rowEnd; r += Tile.ROWS) {
+      int at = scratch.sums.at(r, feature);
       Tile.multiply(
           panel.data(),
           panel.at(run, start + r),
           scratch.weights.data(),
           weights,
           depth,
-          scratch.sums.data(),
-          scratch.sums.at(r, feature),
-          run > 0);
+          before,
+          run == 0 ? 0 : at,
+          sums,
+          at);
     }
   }
 }

@@ -20,9 +20,10 @@ final class WideTile {
       float[] b,
       int bOffset,
       int depth,
+      float[] before,
+      int beforeOffset,
       float[] c,
-      int cOffset,
-      boolean accumulate) {
+      int cOffset) {
     FloatVector c00 = FloatVector.zero(F);
     FloatVector c01 = FloatVector.zero(F);
     FloatVector c02 = FloatVector.zero(F);
@@ -85,32 +86,30 @@ final class WideTile {
       c52 = a5.fma(b2, c52);
       c53 = a5.fma(b3, c53);
     }
-    if (accumulate) {
-      c00 = FloatVector.fromArray(F, c, cOffset).add(c00);
-      c01 = FloatVector.fromArray(F, c, cOffset + W).add(c01);
-      c02 = FloatVector.fromArray(F, c, cOffset + 2 * W).add(c02);
-      c03 = FloatVector.fromArray(F, c, cOffset + 3 * W).add(c03);
-      c10 = FloatVector.fromArray(F, c, cOffset + 4 * W).add(c10);
-      c11 = FloatVector.fromArray(F, c, cOffset + 5 * W).add(c11);
-      c12 = FloatVector.fromArray(F, c, cOffset + 6 * W).add(c12);
-      c13 = FloatVector.fromArray(F, c, cOffset + 7 * W).add(c13);
-      c20 = FloatVector.fromArray(F, c, cOffset + 8 * W).add(c20);
-      c21 = FloatVector.fromArray(F, c, cOffset + 9 * W).add(c21);
-      c22 = FloatVector.fromArray(F, c, cOffset + 10 * W).add(c22);
-      c23 = FloatVector.fromArray(F, c, cOffset + 11 * W).add(c23);
-      c30 = FloatVector.fromArray(F, c, cOffset + 12 * W).add(c30);
-      c31 = FloatVector.fromArray(F, c, cOffset + 13 * W).add(c31);
-      c32 = FloatVector.fromArray(F, c, cOffset + 14 * W).add(c32);
-      c33 = FloatVector.fromArray(F, c, cOffset + 15 * W).add(c33);
-      c40 = FloatVector.fromArray(F, c, cOffset + 16 * W).add(c40);
-      c41 = FloatVector.fromArray(F, c, cOffset + 17 * W).add(c41);
-      c42 = FloatVector.fromArray(F, c, cOffset + 18 * W).add(c42);
-      c43 = FloatVector.fromArray(F, c, cOffset + 19 * W).add(c43);
-      c50 = FloatVector.fromArray(F, c, cOffset + 20 * W).add(c50);
-      c51 = FloatVector.fromArray(F, c, cOffset + 21 * W).add(c51);
-      c52 = FloatVector.fromArray(F, c, cOffset + 22 * W).add(c52);
-      c53 = FloatVector.fromArray(F, c, cOffset + 23 * W).add(c53);
-    }
+    c00 = FloatVector.fromArray(F, before, beforeOffset).add(c00);
+    c01 = FloatVector.fromArray(F, before, beforeOffset + W).add(c01);
+    c02 = FloatVector.fromArray(F, before, beforeOffset + 2 * W).add(c02);
+    c03 = FloatVector.fromArray(F, before, beforeOffset + 3 * W).add(c03);
+    c10 = FloatVector.fromArray(F, before, beforeOffset + 4 * W).add(c10);
+    c11 = FloatVector.fromArray(F, before, beforeOffset + 5 * W).add(c11);
+    c12 = FloatVector.fromArray(F, before, beforeOffset + 6 * W).add(c12);
+    c13 = FloatVector.fromArray(F, before, beforeOffset + 7 * W).add(c13);
+    c20 = FloatVector.fromArray(F, before, beforeOffset + 8 * W).add(c20);
+    c21 = FloatVector.fromArray(F, before, beforeOffset + 9 * W).add(c21);
+    c22 = FloatVector.fromArray(F, before, beforeOffset + 10 * W).add(c22);
+    c23 = FloatVector.fromArray(F, before, beforeOffset + 11 * W).add(c23);
+    c30 = FloatVector.fromArray(F, before, beforeOffset + 12 * W).add(c30);
+    c31 = FloatVector.fromArray(F, before, beforeOffset + 13 * W).add(c31);
+    c32 = FloatVector.fromArray(F, before, beforeOffset + 14 * W).add(c32);
+    c33 = FloatVector.fromArray(F, before, beforeOffset + 15 * W).add(c33);
+    c40 = FloatVector.fromArray(F, before, beforeOffset + 16 * W).add(c40);
+    c41 = FloatVector.fromArray(F, before, beforeOffset + 17 * W).add(c41);
+    c42 = FloatVector.fromArray(F, before, beforeOffset + 18 * W).add(c42);
+    c43 = FloatVector.fromArray(F, before, beforeOffset + 19 * W).add(c43);
+    c50 = FloatVector.fromArray(F, before, beforeOffset + 20 * W).add(c50);
+    c51 = FloatVector.fromArray(F, before, beforeOffset + 21 * W).add(c51);
+    c52 = FloatVector.fromArray(F, before, beforeOffset + 22 * W).add(c52);
+    c53 = FloatVector.fromArray(F, before, beforeOffset + 23 * W).add(c53);
     c00.intoArray(c, cOffset);
     c01.intoArray(c, cOffset + W);
     c02.intoArray(c, cOffset + 2 * W);
