@@ -33,6 +33,7 @@ public final class Main {
     out.println("vector=" + ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent());
     out.println("native=" + Main.class.getModule().isNativeAccessEnabled());
     out.println("memory=" + (Runtime.getRuntime().maxMemory() >> 20));
+    out.println("collector=" + ManagementFactory.getGarbageCollectorMXBeans().get(0).getName());
     out.println("assertions=" + Main.class.desiredAssertionStatus());
     System.getProperties().stringPropertyNames().stream()
         .filter(name -> name.startsWith("probe."))

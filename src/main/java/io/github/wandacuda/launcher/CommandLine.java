@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The command line that this process was started with, to start another Java in the same way: the
@@ -118,6 +119,21 @@ final class CommandLine {
       line.add(new String(word, charset));
     }
     return line;
+  }
+
+  /**
+   * All texts in which the user may have given options to the JVM: the words of this line, and
+   * variables of the environment.
+   */
+  List<String> given(Map<String, String> environment) {
+    List<String> given = new ArrayList<>();
+    for (byte[] word : words) {
+      given.add(new String(word, charset));
+    }
+    for (String variable : OPTION_VARIABLES) {
+      given.add(environment.getOrDefault(variable, ""));
+    }
+    return given;
   }
 
   /** The environment variables whose options are part of this line. */

@@ -11,10 +11,11 @@ import java.util.List;
 
 /**
  * Starts the program so that it may call native code and has the Vector API where it gains by that
- * ({@link VectorNeed}), in the first of three ways that works:
+ * ({@link VectorNeed}), with options that bring the API up to speed soon ({@link KernelOptions}),
+ * in the first of three ways that works:
  *
  * <ol>
- *   <li>This Java has all of that (nothing needs vectors, the user's own options, a runtime image
+ *   <li>This Java may and has them (nothing needs vectors, the user's own options, a runtime image
  *       made for it, or one of the two ways below): the program is called in this process.
  *   <li>This Java is new enough but was started without the module: it starts again in place, by
  *       {@code execv}. Pid, signals, exit code, files and streams are then simply the program's.
@@ -88,25 +89,32 @@ public final class Launcher {
     }
     String java = home.java().toString();
     CommandLine line = CommandLine.ofThisProcess(args);
+    List<String> options = options(vectors, line);
     if (recent && ProcessReplacement.isPossible()) {
-      ProcessReplacement.exec(line.encoded(java, options(vectors, IN_PLACE)), line.variables());
+      ProcessReplacement.exec(line.encoded(java, with(options, IN_PLACE)), line.variables());
     }
     try {
-      return ChildProcess.run(line.words(java, options(vectors, OwnPid.get())), line.variables());
+      return ChildProcess.run(line.words(java, with(options, OwnPid.get())), line.variables());
     } catch (IOException e) {
       System.err.println("wanda-cuda can't start " + java + ": " + e.getMessage());
       return 1;
     }
   }
 
-  private static List<String> options(boolean vectors, String launched) {
+  private static List<String> options(boolean vectors, CommandLine line) {
     List<String> options = new ArrayList<>();
     if (vectors) {
       options.addAll(Arrays.asList("--add-modules", MODULE));
+      options.addAll(KernelOptions.beside(line.given(System.getenv())));
     }
     options.add("--enable-native-access=ALL-UNNAMED");
-    options.add("-D" + LAUNCHED + "=" + launched);
     return options;
+  }
+
+  private static List<String> with(List<String> options, String launched) {
+    List<String> more = new ArrayList<>(options);
+    more.add("-D" + LAUNCHED + "=" + launched);
+    return more;
   }
 
   private static int fail() {

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -43,6 +44,16 @@ class CommandLineTest {
     byte[] told = {'j', 0, (byte) 0xe9, (byte) 0xff, 0};
     CommandLine line = CommandLine.ofLinux(told, UTF_8);
     assertThat(line.encoded("java", List.of()).get(1)).containsExactly(0xe9, 0xff);
+  }
+
+  @Test
+  void whatTheUserGaveIsTheLineAndTheEnvironment() {
+    Map<String, String> environment =
+        Map.of("JDK_JAVA_OPTIONS", "-Da=1 -Db=2", "_JAVA_OPTIONS", "-Dc=3", "OTHER", "-Dd=4");
+    CommandLine line = CommandLine.ofLinux("java\0-Xint\0@more\0".getBytes(UTF_8), UTF_8);
+    assertThat(line.given(environment))
+        .contains("-Xint", "@more", "-Da=1 -Db=2", "-Dc=3")
+        .doesNotContain("java", "-Dd=4");
   }
 
   @Test

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @EnabledOnOs({OS.LINUX, OS.MAC})
 class LauncherIT {
@@ -113,6 +114,57 @@ class LauncherIT {
           .containsOnlyOnce("-Dprobe.tool=1")
           .containsOnlyOnce("-Dprobe.jdk=2")
           .containsOnlyOnce("-Dprobe.line=3");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void kernelsComeUpToSpeedSoon(Javas java) throws Exception {
+    try (Started program = start(java, List.of(), "show")) {
+      assertThat(program.exitCode()).isZero();
+      assertThat(program.out())
+          .contains("-XX:+UseSerialGC, -XX:CompileCommand=quiet, -XX:CompileCommand=Compile")
+          .contains("collector=Copy\n");
+      assertThat(program.err()).isEqualTo(INCUBATOR_LINE);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"-Xint", "-Xcomp", "-XX:TieredStopAtLevel=1", "-XX:-TieredCompilation"})
+  void theUsersCompilerWins(String option) throws Exception {
+    try (Started program = start(Javas.RECENT, List.of(option), "show")) {
+      assertThat(program.exitCode()).isZero();
+      assertThat(program.out()).contains(option).doesNotContain("CompileCommand");
+      assertThat(program.err()).isEqualTo(INCUBATOR_LINE);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void theUsersCollectorWins(Javas java) throws Exception {
+    try (Started program = start(java, List.of("-XX:+UseParallelGC"), "show")) {
+      assertThat(program.exitCode()).as(program.err()).isZero();
+      assertThat(program.out()).contains("collector=PS ");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"})
+  void theUsersCollectorWinsFromTheEnvironment(String variable) throws Exception {
+    List<String> variables = List.of(variable + "=-Dprobe.a=1 -XX:+UseParallelGC");
+    List<String> command = command(Javas.RECENT, List.of(), "show");
+    try (Started program = Started.start(directory, variables, command)) {
+      assertThat(program.exitCode()).as(program.err()).isZero();
+      assertThat(program.out()).contains("collector=PS ");
+    }
+  }
+
+  @Test
+  void theUsersCollectorWinsFromAFile() throws Exception {
+    Path more = Files.writeString(directory.resolve("collector"), "-XX:+UseParallelGC");
+    try (Started program = start(Javas.RECENT, List.of("@" + more), "show")) {
+      assertThat(program.exitCode()).as(program.err()).isZero();
+      assertThat(program.out()).contains("collector=PS ");
     }
   }
 
