@@ -15,13 +15,13 @@ import java.util.regex.Pattern;
  *   <li>The serial collector uses the same memory over and over for those short-lived objects, so
  *       that the system need not provide fresh pages. What lives long lies off the heap or is
  *       small: a calibrated run spends 0.3 % of its time collecting.
- *   <li>The kernels are compiled after a fiftieth of the usual number of calls, and who calls one
- *       then waits for its code. A five-hundredth is too few for a useful profile: selection became
- *       three times slower by it.
+ *   <li>The kernels are compiled after a twentieth of the usual number of calls, and who calls one
+ *       then waits for its code. Fewer calls make too poor a profile: at a fiftieth, selection was
+ *       two to three times slower in some runs, to their end; at a five-hundredth, in all.
  * </ul>
  *
- * <p>Pruning 3 GiB in memory on two cores took 3.6 s without them, 2.6 s with the collector alone
- * and 2.3 s with both; the peak of anonymous memory went from 515 to 180 MiB.
+ * <p>Pruning 3 GiB in memory on two cores took 3.3 s without them, 2.6 s with the collector alone
+ * and 2.2 s with both; the peak of anonymous memory went from 590 to 180 MiB.
  */
 final class KernelOptions {
   private static final String KERNELS = "io/github/wandacuda/backend/cpu/vector/*.*";
@@ -32,7 +32,7 @@ final class KernelOptions {
       Collections.unmodifiableList(
           Arrays.asList(
               "-XX:CompileCommand=quiet",
-              "-XX:CompileCommand=CompileThresholdScaling," + KERNELS + ",0.02",
+              "-XX:CompileCommand=CompileThresholdScaling," + KERNELS + ",0.05",
               "-XX:CompileCommand=BackgroundCompilation," + KERNELS + ",false"));
 
   /** A file of options, which may hold any. */
