@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
  * <ul>
  *   <li>The serial collector uses the same memory over and over for those short-lived objects, so
  *       that the system need not provide fresh pages. What lives long lies off the heap or is
- *       small: a calibrated run spends 0.3 % of its time collecting.
+ *       small: a calibrated run spends 0.6 % of its time collecting.
  *   <li>The kernels are compiled after a twentieth of the usual number of calls, and who calls one
  *       then waits for its code. Fewer calls make too poor a profile: at a fiftieth, selection was
  *       two to three times slower in some runs, to their end; at a five-hundredth, in all.
