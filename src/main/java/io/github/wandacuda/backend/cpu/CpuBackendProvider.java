@@ -4,20 +4,13 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.BackendUnavailableException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Offers the processor that this JVM runs on, which is always there: the last choice. */
 public final class CpuBackendProvider implements BackendProvider {
   private static final Logger LOG = LoggerFactory.getLogger(CpuBackendProvider.class);
-  private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
-  private static final String MODEL_KEY = "model name";
 
   /** Creates the provider; for {@link java.util.ServiceLoader}. */
   public CpuBackendProvider() {}
@@ -52,17 +45,6 @@ public final class CpuBackendProvider implements BackendProvider {
 
   /** Returns the processor's model where the system tells it, else its architecture. */
   private static String model() {
-    if (!Files.isReadable(CPU_INFO)) {
-      return System.getProperty("os.arch");
-    }
-    try (Stream<String> lines = Files.lines(CPU_INFO)) {
-      return lines
-          .filter(line -> line.startsWith(MODEL_KEY))
-          .map(line -> line.substring(line.indexOf(':') + 1).strip())
-          .findFirst()
-          .orElse(System.getProperty("os.arch"));
-    } catch (IOException | UncheckedIOException e) {
-      return System.getProperty("os.arch");
-    }
+    return CpuInfo.model().orElse(System.getProperty("os.arch"));
   }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cpu.vector;
 
+import io.github.wandacuda.backend.cpu.CpuInfo;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -26,7 +27,7 @@ final class Lanes {
    * does it in plain Java where it doesn't, which takes a hundred times as long as one by one.
    */
   static final boolean COMPRESSES_SHORTS =
-      FLOATS.vectorShape() == VectorShape.S_512_BIT && CpuFlags.has("avx512_vbmi2");
+      FLOATS.vectorShape() == VectorShape.S_512_BIT && CpuInfo.hasFlag("avx512_vbmi2");
 
   private Lanes() {}
 
