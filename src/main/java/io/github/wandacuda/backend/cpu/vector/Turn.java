@@ -11,7 +11,7 @@ import jdk.incubator.vector.VectorShuffle;
  * and a store, on four rows.
  *
  * <p>A store per element would go to another cache line each time: into a panel of 256 KB that took
- * three times as long (0.5 ns an element on a Zen 5) as this.
+ * three times as long (1 ns an element on a Zen 5) as this.
  *
  * <p>Not for several threads at once; each has its own.
  */
