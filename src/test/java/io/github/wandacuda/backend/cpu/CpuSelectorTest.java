@@ -114,6 +114,49 @@ class CpuSelectorTest {
     assertThat(found.bytes()).isEqualTo(expected.bytes());
   }
 
+  /**
+   * Rows of a matrix in which no group, a few, or all have scores at the limit that only their last
+   * bits tell apart, or nothing does, by turns: each kind follows each other one.
+   */
+  @ParameterizedTest
+  @EnumSource
+  void groupsWithScoresAlikeAreToldApart(AllKernels kernels) {
+    SplittableRandom random = new SplittableRandom(10);
+    int columns = 1000;
+    float[] norms = new float[columns];
+    for (int c = 0; c < columns; c++) {
+      norms[c] = 1 + random.nextInt(5) * 0x1p-12f;
+    }
+    for (DType dtype : List.of(DType.BF16, DType.F16)) {
+      for (LowestPerGroup rule : List.of(new LowestPerGroup(2, 4), new LowestPerGroup(4, 8))) {
+        int[][] bits = new int[200][];
+        Arrays.setAll(bits, r -> rowWithTies(random, columns, r * 7 % 32 / 8, dtype));
+        PlacedMatrix found = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, dtype, 200, columns);
+        PlacedMatrix expected = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, dtype, 200, columns);
+        WeightMatrix matrix = found.filled(bits).view();
+        WeightMatrix alike = expected.filled(bits).view();
+        Selection selection = kernels.selector().select(matrix, norms, rule, matrix, null);
+        assertThat(selection).isEqualTo(selector.select(alike, norms, rule, alike, null));
+        assertThat(found.bytes()).isEqualTo(expected.bytes());
+      }
+    }
+  }
+
+  private static int[] rowWithTies(SplittableRandom random, int columns, int kind, DType dtype) {
+    int[] row = new int[columns];
+    int one = dtype == DType.BF16 ? 0x3f80 : 0x3c00;
+    for (int c = 0; c < columns; c++) {
+      row[c] =
+          switch (kind) {
+            case 0 -> one + random.nextInt(1 << 9);
+            case 1 -> c / 8 % 17 == 0 ? one : one + random.nextInt(1 << 9);
+            case 2 -> one;
+            default -> random.nextInt(3) * one / 2;
+          };
+    }
+    return row;
+  }
+
   @ParameterizedTest
   @EnumSource
   void normsThatChangeBetweenCallsCount(AllKernels kernels) {

@@ -41,8 +41,8 @@ final class HighKeys {
     boolean finite =
         switch (places.dtype()) {
           case F32 -> floats(memory, at, keys);
-          case F16 -> halves(memory, at, keys);
-          case BF16 -> brainFloats(memory, at, keys);
+          case F16 -> halves(memory, at, keys, false);
+          case BF16 -> halves(memory, at, keys, true);
         };
     for (int column = places.columns(); column < places.length(); column++) {
       keys[places.at(column)] = PAD;
@@ -72,35 +72,19 @@ final class HighKeys {
     return highest.reduceLanes(MAX) < Scores.INFINITY;
   }
 
-  private boolean brainFloats(MemorySegment memory, long at, short[] keys) {
+  private boolean halves(MemorySegment memory, long at, short[] keys, boolean brain) {
     ShortVector highest = ShortVector.zero(SHORTS);
     IntVector sums = IntVector.zero(INTS);
     int stride = planes.stride();
     for (int i = 0; i < stride; i += COUNT) {
       IntVector words = Scores.halfMagnitudes(memory, at + (long) Integer.BYTES * i);
       highest = highest.max(words.reinterpretAsShorts());
-      IntVector odd = Scores.oddBrainKeys(words, norms, stride + i);
+      IntVector odd = Scores.oddKeys(words, brain, norms, stride + i);
       sums = sums.add(odd.lanewise(LSHR, Short.SIZE));
-      IntVector halves = Scores.upperHalves(Scores.evenBrainKeys(words, norms, i), odd);
+      IntVector halves = Scores.upperHalves(Scores.evenKeys(words, brain, norms, i), odd);
       halves.reinterpretAsShorts().intoArray(keys, 2 * i);
     }
     sum = sums.reduceLanesToLong(ADD);
-    return highest.reduceLanes(MAX) < Scores.BRAIN_INFINITY;
-  }
-
-  private boolean halves(MemorySegment memory, long at, short[] keys) {
-    ShortVector highest = ShortVector.zero(SHORTS);
-    IntVector sums = IntVector.zero(INTS);
-    int stride = planes.stride();
-    for (int i = 0; i < stride; i += COUNT) {
-      IntVector words = Scores.halfMagnitudes(memory, at + (long) Integer.BYTES * i);
-      highest = highest.max(words.reinterpretAsShorts());
-      IntVector odd = Scores.oddHalfKeys(words, norms, stride + i);
-      sums = sums.add(odd.lanewise(LSHR, Short.SIZE));
-      IntVector halves = Scores.upperHalves(Scores.evenHalfKeys(words, norms, i), odd);
-      halves.reinterpretAsShorts().intoArray(keys, 2 * i);
-    }
-    sum = sums.reduceLanesToLong(ADD);
-    return highest.reduceLanes(MAX) < Scores.HALF_INFINITY;
+    return highest.reduceLanes(MAX) < (brain ? Scores.BRAIN_INFINITY : Scores.HALF_INFINITY);
   }
 }

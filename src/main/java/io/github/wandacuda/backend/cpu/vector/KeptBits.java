@@ -44,7 +44,6 @@ final class KeptBits {
    * @return how many are listed
    */
   int clear(short[] keys, int limit, boolean listing, MemorySegment memory, long at, long[] kept) {
-    Arrays.fill(kept, -1L);
     int count =
         places.dtype() == DType.F32
             ? clearWide(keys, limit << Short.SIZE, listing, memory, at, kept)
@@ -67,17 +66,23 @@ final class KeptBits {
       throw PlainMemory.expected();
     }
     int count = 0;
-    for (int c = 0; c < keys.length; c += SHORT_COUNT) {
-      long to = at + (long) Short.BYTES * c;
-      ShortVector key = ShortVector.fromArray(SHORTS, keys, c);
-      VectorMask<Short> goes = key.compare(LT, limit);
-      ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER)
-          .blend((short) 0, goes)
-          .intoMemorySegment(memory, to, ORDER);
-      kept[c / Long.SIZE] ^= goes.toLong() << c;
-      VectorMask<Short> equal = key.compare(EQ, limit);
-      if (listing && equal.anyTrue()) {
-        count = list(c, equal.toLong(), count);
+    for (int word = 0; word < kept.length; word++) {
+      int column = word * Long.SIZE;
+      long goes = 0;
+      long equal = 0;
+      for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
+        ShortVector key = ShortVector.fromArray(SHORTS, keys, column + i);
+        VectorMask<Short> lower = key.compare(LT, limit);
+        long to = at + (long) Short.BYTES * (column + i);
+        ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER)
+            .blend((short) 0, lower)
+            .intoMemorySegment(memory, to, ORDER);
+        goes |= lower.toLong() << i;
+        equal |= key.compare(EQ, limit).toLong() << i;
+      }
+      kept[word] = ~goes;
+      if (listing && equal != 0) {
+        count = list(column, equal, count);
       }
     }
     return count;
@@ -88,6 +93,7 @@ final class KeptBits {
     if (memory.getClass() != PlainMemory.TYPE) {
       throw PlainMemory.expected();
     }
+    Arrays.fill(kept, -1L);
     int count = 0;
     for (int c = 0; c < keys.length; c += SHORT_COUNT) {
       IntVector pair = ShortVector.fromArray(SHORTS, keys, c).reinterpretAsInts();

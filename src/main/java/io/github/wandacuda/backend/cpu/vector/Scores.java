@@ -53,6 +53,14 @@ final class Scores {
     return magnitudes.reinterpretAsFloats().mul(norm).reinterpretAsInts();
   }
 
+  static IntVector evenKeys(IntVector halves, boolean brain, float[] norms, int at) {
+    return brain ? evenBrainKeys(halves, norms, at) : evenHalfKeys(halves, norms, at);
+  }
+
+  static IntVector oddKeys(IntVector halves, boolean brain, float[] norms, int at) {
+    return brain ? oddBrainKeys(halves, norms, at) : oddHalfKeys(halves, norms, at);
+  }
+
   /** Returns the keys of the words' lower halves in BF16. */
   static IntVector evenBrainKeys(IntVector halves, float[] norms, int at) {
     return keys(halves.lanewise(LSHL, Short.SIZE), norms, at);

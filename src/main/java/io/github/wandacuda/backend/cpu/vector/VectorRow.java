@@ -16,7 +16,10 @@ final class VectorRow {
       return new LowestOfRow(dtype, columns, norms, row.count());
     }
     if (rule instanceof LowestPerGroup group) {
-      return new MarkedRow(dtype, columns, norms, GroupRule.of(dtype, columns, group));
+      RowPruner whole = new MarkedRow(dtype, columns, norms, GroupRule.of(dtype, columns, group));
+      return HalvedGroups.serves(dtype, group)
+          ? new HalvedGroups(dtype, columns, norms, group.size(), whole)
+          : whole;
     }
     float threshold = ((AtMost) rule).threshold();
     int limit = threshold < 0 ? 0 : Float.floatToRawIntBits(threshold + 0.0f) + 1;
