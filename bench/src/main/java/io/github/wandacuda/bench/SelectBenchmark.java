@@ -20,8 +20,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Selects a matrix, from one buffer into another, on all CPU threads, and copies it. The shapes are
- * those of the modules of LLaMA 7B and 70B. Results are checked before they are timed.
+ * Selects a matrix in place on all CPU threads, and copies it. The shapes are those of the modules
+ * of LLaMA 7B and 70B. Results are checked before they are timed.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
@@ -56,6 +56,12 @@ public class SelectBenchmark {
     copy = new CopyCase(select.sources(), THREADS);
     select.check();
     copy.check();
+  }
+
+  /** Puts matrices back that were selected. */
+  @Setup(Level.Invocation)
+  public void putBack() {
+    select.prepare();
   }
 
   /** Selects the whole matrix. */

@@ -43,6 +43,18 @@ public record Rotation(List<WeightMatrix> matrices) {
     return new Rotation(matrices.stream().map(matrix -> zerosLike(arena, matrix)).toList());
   }
 
+  /** Copies matrices of the same number, type and shape. */
+  void copyFrom(Rotation others) {
+    for (int i = 0; i < matrices.size(); i++) {
+      matrices.get(i).data().copyFrom(others.matrices.get(i).data());
+    }
+  }
+
+  /** Returns the number of matrices. */
+  int count() {
+    return matrices.size();
+  }
+
   /** Returns the matrix of a run. */
   WeightMatrix at(int turn) {
     return matrices.get(Math.floorMod(turn, matrices.size()));

@@ -12,19 +12,20 @@ import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Selects a matrix from one buffer into another as a pruning job does: each thread takes tile after
- * tile, of the backend's size.
+ * Selects a matrix in place, as a pruning job and {@code Pruner} do: each thread takes tile after
+ * tile, of the backend's size. What was selected once is put back before it is selected again.
  */
 public final class SelectCase implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Backend backend;
   private final Workers workers;
   private final Rotation sources;
-  private final Rotation destinations;
+  private final Rotation matrices;
   private final float[] norms;
   private final SelectionRule rule;
   private final List<TileAccess.Tile> tiles;
   private int turn;
+  private int selected;
 
   /**
    * What to select from, and how much.
@@ -43,32 +44,45 @@ public final class SelectCase implements AutoCloseable {
     WeightMatrix source =
         Matrices.weights(arena, setup.dtype(), sizes[0], sizes[1], setup.data(), norms);
     sources = Rotation.of(arena, source);
-    destinations = sources.zeros(arena);
+    matrices = sources.zeros(arena);
+    matrices.copyFrom(sources);
     rule = Amount.rule(setup.amount(), sizes[1]);
     tiles = TileAccess.of(source, backend.tileBytes(), workers.count());
   }
 
-  /** Selects the whole matrix and returns how many weights went. */
+  /** Makes a run ready: once all matrices were selected, all are put back. */
+  public void prepare() {
+    if (selected == matrices.count()) {
+      matrices.copyFrom(sources);
+      selected = 0;
+    }
+  }
+
+  /** Selects the next matrix, which has to be ready, and returns how many weights went. */
   public long run() {
     turn++;
-    WeightMatrix source = source();
-    WeightMatrix destination = destination();
+    selected++;
+    WeightMatrix matrix = result();
     LongAdder pruned = new LongAdder();
-    workers.run(
-        tiles.size(), (worker, tile) -> pruned.add(select(source, destination, tiles.get(tile))));
+    workers.run(tiles.size(), (worker, tile) -> pruned.add(select(matrix, tiles.get(tile))));
     return pruned.sum();
   }
 
-  private long select(WeightMatrix source, WeightMatrix destination, TileAccess.Tile tile) {
-    return backend
-        .selector()
-        .select(
-            source.rows(tile.first(), tile.rows()),
-            norms,
-            rule,
-            destination.rows(tile.first(), tile.rows()),
-            null)
-        .pruned();
+  /** Selects some times, and returns the seconds that it took. */
+  public double seconds(int repetitions) {
+    long spent = 0;
+    for (int i = 0; i < repetitions; i++) {
+      prepare();
+      long start = System.nanoTime();
+      run();
+      spent += System.nanoTime() - start;
+    }
+    return spent / 1e9;
+  }
+
+  private long select(WeightMatrix matrix, TileAccess.Tile tile) {
+    WeightMatrix rows = matrix.rows(tile.first(), tile.rows());
+    return backend.selector().select(rows, norms, rule, rows, null).pruned();
   }
 
   /**
@@ -77,6 +91,7 @@ public final class SelectCase implements AutoCloseable {
    * @throws IllegalStateException if the result is wrong
    */
   public void check() {
+    prepare();
     long pruned = run();
     WeightMatrix source = source();
     long expected = (long) source.rows() * perRow();
@@ -85,7 +100,7 @@ public final class SelectCase implements AutoCloseable {
     }
     SelectCheck check = new SelectCheck(source, norms, rule);
     for (int row : new int[] {0, source.rows() / 2, source.rows() - 1}) {
-      check.row(row, destination());
+      check.row(row, result());
     }
   }
 
@@ -99,19 +114,19 @@ public final class SelectCase implements AutoCloseable {
     return weights() * source().dtype().bytes();
   }
 
-  /** Returns what the latest run read. */
+  /** Returns what the latest run selected from, as it was before. */
   public WeightMatrix source() {
     return sources.at(turn);
   }
 
-  /** Returns all that runs read from in turns, equal to each other. */
+  /** Returns what matrices are as long as they were not selected, as many as there are. */
   public Rotation sources() {
     return sources;
   }
 
   /** Returns what the latest run made. */
-  public WeightMatrix destination() {
-    return destinations.at(turn);
+  public WeightMatrix result() {
+    return matrices.at(turn);
   }
 
   public float[] norms() {

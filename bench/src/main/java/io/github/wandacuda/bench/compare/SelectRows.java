@@ -89,7 +89,7 @@ final class SelectRows {
 
   private static void checkSame(SelectCase select, Path pruned) {
     try (Arena arena = Arena.ofConfined()) {
-      long differs = RawFiles.map(pruned, arena).mismatch(select.destination().data());
+      long differs = RawFiles.map(pruned, arena).mismatch(select.result().data());
       if (differs >= 0) {
         throw new IllegalStateException("PyTorch prunes other weights, at byte " + differs);
       }
@@ -98,7 +98,7 @@ final class SelectRows {
 
   private static void checkCount(SelectCase select, Path pruned) {
     try (Arena arena = Arena.ofConfined()) {
-      WeightMatrix ours = select.destination();
+      WeightMatrix ours = select.result();
       WeightMatrix theirs =
           WeightMatrix.of(RawFiles.map(pruned, arena), ours.dtype(), ours.rows(), ours.columns());
       long expected = select.countZeros(ours);
@@ -116,6 +116,6 @@ final class SelectRows {
   }
 
   private static Pairs.Side side(SelectCase select) {
-    return new Pairs.Side(select.weights(), Work.of(select::run));
+    return new Pairs.Side(select.weights(), select::seconds);
   }
 }

@@ -23,6 +23,7 @@ class CasesTest {
   void selectionsOfAllKindsHold(DataKind data) {
     try (SelectCase select = select("50%", data)) {
       select.check();
+      select.prepare();
       assertEquals(9 * 136 / 2, select.run());
     }
   }
@@ -39,7 +40,7 @@ class CasesTest {
   void aWrongElementIsNoticed() {
     try (SelectCase select = select("50%", DataKind.GAUSSIAN)) {
       select.run();
-      WeightMatrix result = select.destination();
+      WeightMatrix result = select.result();
       SelectCheck check =
           new SelectCheck(select.source(), select.norms(), Amount.rule("50%", result.columns()));
       check.row(4, result);
@@ -57,6 +58,17 @@ class CasesTest {
       select.run();
       assertTrue(select.source().data().address() != first.data().address());
       assertEquals(-1, select.source().data().mismatch(first.data()));
+    }
+  }
+
+  @Test
+  void whatWasSelectedIsPutBack() {
+    try (SelectCase select = select("50%", DataKind.GAUSSIAN)) {
+      int all = select.sources().matrices().size();
+      select.seconds(all);
+      assertEquals(9 * 136 / 2, select.countZeros(select.result()));
+      select.prepare();
+      assertEquals(-1, select.result().data().mismatch(select.source().data()));
     }
   }
 
