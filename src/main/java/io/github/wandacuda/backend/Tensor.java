@@ -17,6 +17,14 @@ public interface Tensor extends AutoCloseable {
    */
   Tensor rows(int from, int count);
 
+  /**
+   * Returns the elements in their order as rows of another length, sharing memory with this one;
+   * closing it does nothing.
+   *
+   * @param rows with {@code columns}, as many elements as there are
+   */
+  Tensor reshaped(int rows, int columns);
+
   /** Returns whether an element of this tensor is an element of {@code other} too. */
   boolean overlaps(Tensor other);
 

@@ -3,6 +3,7 @@ package io.github.wandacuda.parity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.offset;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.ColumnSquares;
@@ -218,8 +219,8 @@ abstract class OperationsParity {
               try (Tensor x = tensor(operations, 37, 24, a);
                   Tensor y = tensor(operations, 37, 24, b)) {
                 operations.add(x, y);
-                operations.siluMultiply(x, y, y);
-                operations.siluMultiply(y, x, y);
+                operations.gate(Activation.SILU, x, y, y);
+                operations.gate(Activation.SILU, y, x, y);
                 return values(operations, y);
               }
             }));
@@ -265,7 +266,7 @@ abstract class OperationsParity {
                   Tensor keys = tensor(operations, tokens, keyValueHeads * size, k);
                   Tensor values = tensor(operations, tokens, keyValueHeads * size, v);
                   Tensor out = operations.tensor(tokens, heads * size)) {
-                operations.attention(queries, keys, values, shape, out);
+                operations.attention(queries, keys, values, shape, null, out);
                 return values(operations, out);
               }
             }),

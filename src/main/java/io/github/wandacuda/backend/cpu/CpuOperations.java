@@ -1,9 +1,11 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.OperationShapes;
 import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Routing;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.Weight;
 import io.github.wandacuda.parallel.Workers;
@@ -11,6 +13,8 @@ import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.function.IntConsumer;
 
 /**
  * The forward half on the CPU: checks what it is given, shares the work out to threads, and leaves
@@ -98,10 +102,27 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
+  public void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out) {
+    CpuTensor input = CpuTensor.own(x);
+    CpuTensor gains = CpuTensor.own(gain);
+    CpuTensor biases = ownOrNull(bias);
+    CpuTensor result = CpuTensor.own(out);
+    OperationShapes.layerNorm(input, gains, biases, result);
+    workers.runRanges(
+        input.rows(),
+        rowsPerTask(input),
+        (worker, from, to) -> kernels.layerNorm(input, gains, biases, epsilon, result, from, to));
+  }
+
+  private static CpuTensor ownOrNull(Tensor tensor) {
+    return tensor == null ? null : CpuTensor.own(tensor);
+  }
+
+  @Override
   public void linear(Tensor x, Weight w, Tensor bias, Tensor out) {
     CpuTensor input = CpuTensor.own(x);
     WeightMatrix weight = matrix(w);
-    CpuTensor biases = bias == null ? null : CpuTensor.own(bias);
+    CpuTensor biases = ownOrNull(bias);
     CpuTensor result = CpuTensor.own(out);
     OperationShapes.linear(input, w, biases, result);
     kernels.linear(input, weight, biases, result, workers);
@@ -120,25 +141,38 @@ public final class CpuOperations implements Operations {
   }
 
   @Override
-  public void attention(Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor out) {
+  public void attention(
+      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
     CpuTensor queries = CpuTensor.own(q);
     CpuTensor keys = CpuTensor.own(k);
     CpuTensor values = CpuTensor.own(v);
     CpuTensor result = CpuTensor.own(out);
-    OperationShapes.attention(queries, keys, values, shape, result);
-    kernels.attention(queries, keys, values, shape, result, workers);
+    CpuTensor biases = ownOrNull(keyBias);
+    OperationShapes.attention(queries, keys, values, shape, biases, result);
+    kernels.attention(queries, keys, values, shape, biases, result, workers);
   }
 
   @Override
-  public void siluMultiply(Tensor gate, Tensor up, Tensor out) {
+  public void activate(Activation activation, Tensor x, Tensor out) {
+    CpuTensor input = CpuTensor.own(x);
+    CpuTensor result = CpuTensor.own(out);
+    OperationShapes.activate(input, result);
+    workers.runRanges(
+        input.rows(),
+        rowsPerTask(input),
+        (worker, from, to) -> kernels.activate(activation, input, result, from, to));
+  }
+
+  @Override
+  public void gate(Activation activation, Tensor gate, Tensor up, Tensor out) {
     CpuTensor gates = CpuTensor.own(gate);
     CpuTensor ups = CpuTensor.own(up);
     CpuTensor result = CpuTensor.own(out);
-    OperationShapes.siluMultiply(gates, ups, result);
+    OperationShapes.gate(gates, ups, result);
     workers.runRanges(
         gates.rows(),
         rowsPerTask(gates),
-        (worker, from, to) -> kernels.siluMultiply(gates, ups, result, from, to));
+        (worker, from, to) -> kernels.gate(activation, gates, ups, result, from, to));
   }
 
   @Override
@@ -148,6 +182,82 @@ public final class CpuOperations implements Operations {
     OperationShapes.add(sum, addend);
     workers.runRanges(
         sum.rows(), rowsPerTask(sum), (worker, from, to) -> kernels.add(sum, addend, from, to));
+  }
+
+  @Override
+  public void clear(Tensor x) {
+    CpuTensor own = CpuTensor.own(x);
+    Arrays.fill(own.data(), own.at(0), own.at(own.rows()), 0f);
+  }
+
+  @Override
+  public void scale(Tensor x, float factor) {
+    CpuTensor own = CpuTensor.own(x);
+    workers.runRanges(
+        own.rows(), rowsPerTask(own), (worker, from, to) -> kernels.scale(own, factor, from, to));
+  }
+
+  @Override
+  public void softcap(Tensor x, float cap) {
+    CpuTensor own = CpuTensor.own(x);
+    OperationShapes.softcap(cap);
+    workers.runRanges(
+        own.rows(), rowsPerTask(own), (worker, from, to) -> kernels.softcap(own, cap, from, to));
+  }
+
+  @Override
+  public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
+    CpuTensor from = CpuTensor.own(source);
+    CpuTensor to = CpuTensor.own(out);
+    OperationShapes.gatherColumns(from, offset, width, stride, to);
+    int groups = to.columns() / width;
+    forEachRow(
+        to,
+        t -> {
+          for (int i = 0; i < groups; i++) {
+            int at = from.at(t) + offset + i * stride;
+            System.arraycopy(from.data(), at, to.data(), to.at(t) + i * width, width);
+          }
+        });
+  }
+
+  @Override
+  public Routing route(Tensor logits, int k, boolean renormalize) {
+    CpuTensor input = CpuTensor.own(logits);
+    OperationShapes.route(input, k);
+    ScalarRouting routing = new ScalarRouting(input, k, renormalize);
+    forEachRow(input, routing::route);
+    return routing.routing();
+  }
+
+  @Override
+  public void gatherRows(Tensor x, int[] rows, Tensor out) {
+    CpuTensor from = CpuTensor.own(x);
+    CpuTensor to = CpuTensor.own(out);
+    OperationShapes.gatherRows(from, rows, to);
+    forEachRow(
+        to,
+        i -> System.arraycopy(from.data(), from.at(rows[i]), to.data(), to.at(i), to.columns()));
+  }
+
+  @Override
+  public void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
+    CpuTensor input = CpuTensor.own(x);
+    CpuTensor sum = CpuTensor.own(out);
+    OperationShapes.addRows(input, rows, factors, sum);
+    forEachRow(input, i -> kernels.addRow(input, i, factors[i], sum, rows[i]));
+  }
+
+  /** Shares out work on the single rows of {@code tensor}. */
+  private void forEachRow(CpuTensor tensor, IntConsumer work) {
+    workers.runRanges(
+        tensor.rows(),
+        rowsPerTask(tensor),
+        (worker, from, to) -> {
+          for (int row = from; row < to; row++) {
+            work.accept(row);
+          }
+        });
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.backend.OperationShapes;
 import io.github.wandacuda.backend.Tensor;
 import java.util.Objects;
 
@@ -64,6 +65,12 @@ public final class CpuTensor implements Tensor {
   public CpuTensor rows(int from, int count) {
     Objects.checkFromIndexSize(from, count, rows);
     return new CpuTensor(data(), at(from), count, columns, false);
+  }
+
+  @Override
+  public CpuTensor reshaped(int newRows, int newColumns) {
+    OperationShapes.reshaped(this, newRows, newColumns);
+    return new CpuTensor(data(), offset, newRows, newColumns, false);
   }
 
   /** Returns the array that holds the elements, and maybe those of other tensors. */

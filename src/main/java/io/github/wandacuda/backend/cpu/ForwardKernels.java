@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -33,14 +34,24 @@ public interface ForwardKernels {
   void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, Workers workers);
 
   /**
-   * Causal attention. For the query of token i of a sequence, and j from 0 to i: {@code s[j]} is
-   * the sum over features of {@code q * k[j]} in runs, times the scale; {@code p[j] = exp(s[j] -
-   * max)} ({@link Exponential}), where max passes over NaN; the output is the sum over j of {@code
-   * p[j] * v[j]} in runs, which begin at the sequence's tokens 0, {@link #RUN} and so on, divided
-   * by the sum of p in the order of {@link LaneSum}.
+   * Causal attention. For the query of token i of a sequence, and j from {@link
+   * AttentionShape#firstKey} to i: {@code s[j]} is the sum over features of {@code q * k[j]} in
+   * runs, times the scale; with a softcap, {@code softcap * tanh(s[j] / softcap)} ({@link Tanh});
+   * with a key bias, plus that of key j; {@code p[j] = exp(s[j] - max)} ({@link Exponential}),
+   * where max passes over NaN; the output is the sum over j of {@code p[j] * v[j]} in runs, which
+   * begin at the sequence's tokens 0, {@link #RUN} and so on, those without a key left out, divided
+   * by the sum of p, in which token j's is {@link LaneSum}'s element j.
+   *
+   * @param keyBias null for none
    */
   void attention(
-      CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor out, Workers workers);
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out,
+      Workers workers);
 
   /**
    * RMSNorm of rows {@code from} to {@code to - 1}: squares are rounded, then summed as {@link
@@ -50,19 +61,39 @@ public interface ForwardKernels {
   void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out, int from, int to);
 
   /**
+   * LayerNorm of rows {@code from} to {@code to - 1}: the mean is the sum ({@link LaneSum}) divided
+   * by the columns; differences from it are rounded, their squares too, then summed likewise and
+   * divided by the columns; {@code 1 / sqrt(variance + epsilon)}, each of the three operations
+   * rounded, is multiplied by the difference, rounded, and by the gain, rounded; the bias is added.
+   *
+   * @param bias null for none
+   */
+  void layerNorm(
+      CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to);
+
+  /**
    * Rotates rows {@code from} to {@code to - 1}; both products are rounded before they are added or
    * subtracted.
    */
   void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to);
 
-  /**
-   * {@code gate / (1 + exp(-gate)) * up} for rows {@code from} to {@code to - 1}, each operation
-   * rounded.
-   */
-  void siluMultiply(CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to);
+  /** {@link ScalarActivation} of rows {@code from} to {@code to - 1}. */
+  void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to);
+
+  /** {@link ScalarActivation} of the gate, times up, for rows {@code from} to {@code to - 1}. */
+  void gate(Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to);
 
   /** Adds y to x in rows {@code from} to {@code to - 1}. */
   void add(CpuTensor x, CpuTensor y, int from, int to);
+
+  /** Multiplies rows {@code from} to {@code to - 1}. */
+  void scale(CpuTensor x, float factor, int from, int to);
+
+  /** {@code cap * tanh(x / cap)} ({@link Tanh}) for rows {@code from} to {@code to - 1}. */
+  void softcap(CpuTensor x, float cap, int from, int to);
+
+  /** Adds {@code factor * x}, rounded, of one row of x to row {@code to} of {@code out}. */
+  void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to);
 
   /**
    * Adds the squares in columns {@code from} to {@code to - 1} of all rows of x to {@code sums}. A

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -31,7 +32,8 @@ public final class ScalarForward implements ForwardKernels {
     }
   }
 
-  private static float dot(float[] a, int aOffset, float[] b, int bOffset, int count) {
+  /** Returns the sum of products in runs, as {@link ForwardKernels#RUN} says. */
+  static float dot(float[] a, int aOffset, float[] b, int bOffset, int count) {
     float sum = 0;
     for (int run = 0; run < count; run += RUN) {
       float chain = 0;
@@ -45,66 +47,23 @@ public final class ScalarForward implements ForwardKernels {
 
   @Override
   public void attention(
-      CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor out, Workers workers) {
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out,
+      Workers workers) {
+    ScalarAttention attention = new ScalarAttention(q, k, v, shape, keyBias, out);
     workers.run(
         q.rows() / shape.sequenceLength() * shape.heads(),
         (worker, task) -> {
           int start = task / shape.heads() * shape.sequenceLength();
           float[] p = new float[shape.sequenceLength()];
           for (int i = 0; i < shape.sequenceLength(); i++) {
-            attend(q, k, v, shape, out, start, i, task % shape.heads(), p);
+            attention.attend(start, i, task % shape.heads(), p);
           }
         });
-  }
-
-  /** Attention of one head of token {@code i} of the sequence that begins in row {@code start}. */
-  private static void attend(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
-      AttentionShape shape,
-      CpuTensor out,
-      int start,
-      int i,
-      int head,
-      float[] p) {
-    int size = shape.headSize();
-    int column = head * size;
-    int shared = head / (shape.heads() / shape.keyValueHeads()) * size;
-    float max = Float.NEGATIVE_INFINITY;
-    for (int j = 0; j <= i; j++) {
-      float product =
-          dot(q.data(), q.at(start + i) + column, k.data(), k.at(start + j) + shared, size);
-      p[j] = product * shape.scale();
-      max = p[j] > max ? p[j] : max;
-    }
-    float sum = exponentials(p, i + 1, max);
-    for (int d = 0; d < size; d++) {
-      float total = weighted(p, i + 1, v, start, shared + d);
-      out.data()[out.at(start + i) + column + d] = total / sum;
-    }
-  }
-
-  /** Replaces each of the first {@code count} scores by exp(score - max); returns their sum. */
-  private static float exponentials(float[] p, int count, float max) {
-    float[] lanes = new float[LaneSum.LANES];
-    for (int j = 0; j < count; j++) {
-      p[j] = Exponential.exp(p[j] - max);
-      lanes[j % LaneSum.LANES] += p[j];
-    }
-    return LaneSum.combine(lanes);
-  }
-
-  private static float weighted(float[] p, int count, CpuTensor v, int start, int column) {
-    float sum = 0;
-    for (int run = 0; run < count; run += RUN) {
-      float chain = 0;
-      for (int j = run; j < Math.min(count, run + RUN); j++) {
-        chain = Math.fma(p[j], v.data()[v.at(start + j) + column], chain);
-      }
-      sum = run == 0 ? chain : sum + chain;
-    }
-    return sum;
   }
 
   @Override
@@ -126,32 +85,88 @@ public final class ScalarForward implements ForwardKernels {
   }
 
   @Override
+  public void layerNorm(
+      CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to) {
+    int columns = x.columns();
+    for (int t = from; t < to; t++) {
+      float[] lanes = new float[LaneSum.LANES];
+      for (int c = 0; c < columns; c++) {
+        lanes[c % LaneSum.LANES] += x.data()[x.at(t) + c];
+      }
+      float mean = LaneSum.combine(lanes) / columns;
+      Arrays.fill(lanes, 0f);
+      for (int c = 0; c < columns; c++) {
+        float difference = x.data()[x.at(t) + c] - mean;
+        lanes[c % LaneSum.LANES] += difference * difference;
+      }
+      float variance = LaneSum.combine(lanes) / columns;
+      float factor = 1f / (float) Math.sqrt(variance + epsilon);
+      for (int c = 0; c < columns; c++) {
+        float normal = (x.data()[x.at(t) + c] - mean) * factor;
+        float gained = normal * gain.data()[gain.at(0) + c];
+        out.data()[out.at(t) + c] = bias == null ? gained : gained + bias.data()[bias.at(0) + c];
+      }
+    }
+  }
+
+  @Override
   public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to) {
-    int half = headSize / 2;
+    int pairs = cos.columns();
     float[] data = x.data();
     for (int t = from; t < to; t++) {
       int position = t % cos.rows();
       for (int head = 0; head < x.columns(); head += headSize) {
-        for (int i = 0; i < half; i++) {
+        for (int i = 0; i < pairs; i++) {
           int at = x.at(t) + head + i;
           float c = cos.data()[cos.at(position) + i];
           float s = sin.data()[sin.at(position) + i];
           float a = data[at];
-          float b = data[at + half];
+          float b = data[at + pairs];
           data[at] = a * c - b * s;
-          data[at + half] = b * c + a * s;
+          data[at + pairs] = b * c + a * s;
         }
       }
     }
   }
 
   @Override
-  public void siluMultiply(CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
+  public void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to) {
+    int count = (to - from) * x.columns();
+    for (int i = 0; i < count; i++) {
+      out.data()[out.at(from) + i] = ScalarActivation.of(activation, x.data()[x.at(from) + i]);
+    }
+  }
+
+  @Override
+  public void gate(
+      Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
     int count = (to - from) * gate.columns();
     for (int i = 0; i < count; i++) {
-      float g = gate.data()[gate.at(from) + i];
-      float silu = g / (1f + Exponential.exp(-g));
-      out.data()[out.at(from) + i] = silu * up.data()[up.at(from) + i];
+      float activated = ScalarActivation.of(activation, gate.data()[gate.at(from) + i]);
+      out.data()[out.at(from) + i] = activated * up.data()[up.at(from) + i];
+    }
+  }
+
+  @Override
+  public void scale(CpuTensor x, float factor, int from, int to) {
+    int count = (to - from) * x.columns();
+    for (int i = 0; i < count; i++) {
+      x.data()[x.at(from) + i] *= factor;
+    }
+  }
+
+  @Override
+  public void softcap(CpuTensor x, float cap, int from, int to) {
+    int count = (to - from) * x.columns();
+    for (int i = 0; i < count; i++) {
+      x.data()[x.at(from) + i] = cap * Tanh.of(x.data()[x.at(from) + i] / cap);
+    }
+  }
+
+  @Override
+  public void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to) {
+    for (int c = 0; c < x.columns(); c++) {
+      out.data()[out.at(to) + c] += factor * x.data()[x.at(row) + c];
     }
   }
 

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cuda;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
@@ -84,6 +85,9 @@ final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
+    if (2 * cos.columns() != headSize) {
+      throw new UnsupportedOperationException("rotation of a part of each head");
+    }
     forEachRow(
         device.function("rotate", "rotate"),
         x,
@@ -97,14 +101,25 @@ final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void attention(
-      DeviceMatrix q, DeviceMatrix k, DeviceMatrix v, AttentionShape shape, DeviceMatrix out) {
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix keyBias,
+      DeviceMatrix out) {
+    if (shape.window() > 0 || shape.softcap() > 0 || keyBias != null) {
+      throw new UnsupportedOperationException("attention with a window, softcap or key bias");
+    }
     if (!isEmpty(q)) {
       AttentionVariant.of(shape.headSize()).launch(queue, q, k, v, shape, out);
     }
   }
 
   @Override
-  public void siluMultiply(DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+    if (activation != Activation.SILU) {
+      throw new UnsupportedOperationException("gate by " + activation);
+    }
     forEachElement("silu_multiply", out, gate.data(), up.data(), out.data());
   }
 

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 
 /**
@@ -26,6 +27,17 @@ public interface ForwardKernels {
   void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out);
 
   /**
+   * LayerNorm; {@code out} may be {@code x}.
+   *
+   * @param gain float32 [columns]
+   * @param bias float32 [columns], or null
+   */
+  default void layerNorm(
+      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
+    throw new UnsupportedOperationException("layerNorm");
+  }
+
+  /**
    * A linear layer, accumulated in float32.
    *
    * @param x [tokens, columns]
@@ -37,23 +49,94 @@ public interface ForwardKernels {
   void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out);
 
   /**
-   * Rotary embedding in place.
+   * Rotary embedding in place, of each head's first features, two for each column of {@code cos}.
    *
    * @param x [sequences * positions, heads * headSize]
-   * @param cos [positions, headSize / 2]
+   * @param cos [positions, pairs]
    * @param sin as {@code cos}
    */
   void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin);
 
-  /** Causal attention in one pass over the keys, with an online softmax. */
+  /**
+   * Causal attention in one pass over the keys that the window shows, with an online softmax.
+   *
+   * @param keyBias [heads, sequenceLength], or null
+   */
   void attention(
-      DeviceMatrix q, DeviceMatrix k, DeviceMatrix v, AttentionShape shape, DeviceMatrix out);
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix keyBias,
+      DeviceMatrix out);
 
-  /** {@code out = gate * sigmoid(gate) * up}; {@code out} may be either input. */
-  void siluMultiply(DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out);
+  /** {@code out = activation(x)}; {@code out} may be {@code x}. */
+  default void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
+    throw new UnsupportedOperationException("activate");
+  }
+
+  /** {@code out = activation(gate) * up}; {@code out} may be either input. */
+  void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out);
 
   /** {@code x += y}. */
   void add(DeviceMatrix x, DeviceMatrix y);
+
+  /** {@code x *= factor}. */
+  default void scale(DeviceMatrix x, float factor) {
+    throw new UnsupportedOperationException("scale");
+  }
+
+  /** {@code x = cap * tanh(x / cap)}. */
+  default void softcap(DeviceMatrix x, float cap) {
+    throw new UnsupportedOperationException("softcap");
+  }
+
+  /**
+   * {@code out[t, i * width + j] = source[t, offset + i * stride + j]} for j below the width.
+   *
+   * @param source [tokens, columns]
+   * @param out [tokens, groups * width]
+   */
+  default void gatherColumns(
+      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
+    throw new UnsupportedOperationException("gatherColumns");
+  }
+
+  /**
+   * Chooses the k most probable experts of each token, equal ones from the lowest on.
+   *
+   * @param logits [tokens, experts]
+   * @param experts int32 [tokens, k]
+   * @param weights float32 [tokens, k]
+   */
+  default void route(
+      DeviceMatrix logits,
+      int k,
+      boolean renormalize,
+      DevicePointer experts,
+      DevicePointer weights) {
+    throw new UnsupportedOperationException("route");
+  }
+
+  /**
+   * {@code out[i] = x[rows[i]]}.
+   *
+   * @param rows int32 [out.rows]
+   */
+  default void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
+    throw new UnsupportedOperationException("gatherRows");
+  }
+
+  /**
+   * {@code out[rows[i]] += factors[i] * x[i]}.
+   *
+   * @param rows int32 [x.rows], all different
+   * @param factors float32 [x.rows]
+   */
+  default void addRows(
+      DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
+    throw new UnsupportedOperationException("addRows");
+  }
 
   /**
    * Bytes of the running sums of {@link #columnSquares} for so many columns.

@@ -1,15 +1,18 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.OperationShapes;
 import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Routing;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.Weight;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /**
  * The forward half on a GPU: checks what it is given and queues kernels. All work is in one queue,
@@ -21,14 +24,14 @@ final class GpuOperations implements Operations, AutoCloseable {
   private final DeviceQueue queue;
   private final WeightUpload weights;
   private final GrowingBuffer indices;
-  private final GrowingBuffer losses;
+  private final GrowingBuffer results;
 
   GpuOperations(GpuDevice device) {
     this.device = device;
     queue = device.queue();
     weights = new WeightUpload(device, queue);
     indices = new GrowingBuffer(device, queue);
-    losses = new GrowingBuffer(device, queue);
+    results = new GrowingBuffer(device, queue);
   }
 
   @Override
@@ -130,10 +133,33 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
+  public void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out) {
+    GpuTensor input = GpuTensor.own(x);
+    GpuTensor gains = GpuTensor.own(gain);
+    GpuTensor biases = ownOrNull(bias);
+    GpuTensor result = GpuTensor.own(out);
+    OperationShapes.layerNorm(input, gains, biases, result);
+    if (result.bytes() > 0) {
+      queue
+          .forward()
+          .layerNorm(
+              input.matrix(),
+              gains.matrix().data(),
+              biases == null ? null : biases.matrix().data(),
+              epsilon,
+              result.matrix());
+    }
+  }
+
+  private static GpuTensor ownOrNull(Tensor tensor) {
+    return tensor == null ? null : GpuTensor.own(tensor);
+  }
+
+  @Override
   public void linear(Tensor x, Weight w, Tensor bias, Tensor out) {
     GpuTensor input = GpuTensor.own(x);
     GpuWeight weight = own(w);
-    GpuTensor biases = bias == null ? null : GpuTensor.own(bias);
+    GpuTensor biases = ownOrNull(bias);
     GpuTensor result = GpuTensor.own(out);
     OperationShapes.linear(input, w, biases, result);
     if (result.bytes() == 0) {
@@ -163,27 +189,45 @@ final class GpuOperations implements Operations, AutoCloseable {
   }
 
   @Override
-  public void attention(Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor out) {
+  public void attention(
+      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
     GpuTensor queries = GpuTensor.own(q);
     GpuTensor keys = GpuTensor.own(k);
     GpuTensor values = GpuTensor.own(v);
     GpuTensor result = GpuTensor.own(out);
-    OperationShapes.attention(queries, keys, values, shape, result);
+    GpuTensor biases = ownOrNull(keyBias);
+    OperationShapes.attention(queries, keys, values, shape, biases, result);
     if (result.bytes() > 0) {
       queue
           .forward()
-          .attention(queries.matrix(), keys.matrix(), values.matrix(), shape, result.matrix());
+          .attention(
+              queries.matrix(),
+              keys.matrix(),
+              values.matrix(),
+              shape,
+              biases == null ? null : biases.matrix(),
+              result.matrix());
     }
   }
 
   @Override
-  public void siluMultiply(Tensor gate, Tensor up, Tensor out) {
+  public void activate(Activation activation, Tensor x, Tensor out) {
+    GpuTensor input = GpuTensor.own(x);
+    GpuTensor result = GpuTensor.own(out);
+    OperationShapes.activate(input, result);
+    if (result.bytes() > 0) {
+      queue.forward().activate(activation, input.matrix(), result.matrix());
+    }
+  }
+
+  @Override
+  public void gate(Activation activation, Tensor gate, Tensor up, Tensor out) {
     GpuTensor gates = GpuTensor.own(gate);
     GpuTensor ups = GpuTensor.own(up);
     GpuTensor result = GpuTensor.own(out);
-    OperationShapes.siluMultiply(gates, ups, result);
+    OperationShapes.gate(gates, ups, result);
     if (result.bytes() > 0) {
-      queue.forward().siluMultiply(gates.matrix(), ups.matrix(), result.matrix());
+      queue.forward().gate(activation, gates.matrix(), ups.matrix(), result.matrix());
     }
   }
 
@@ -195,6 +239,95 @@ final class GpuOperations implements Operations, AutoCloseable {
     if (sum.bytes() > 0) {
       queue.forward().add(sum.matrix(), addend.matrix());
     }
+  }
+
+  @Override
+  public void clear(Tensor x) {
+    GpuTensor own = GpuTensor.own(x);
+    if (own.bytes() > 0) {
+      queue.clear(own.matrix().data(), own.bytes());
+    }
+  }
+
+  @Override
+  public void scale(Tensor x, float factor) {
+    GpuTensor own = GpuTensor.own(x);
+    if (own.bytes() > 0) {
+      queue.forward().scale(own.matrix(), factor);
+    }
+  }
+
+  @Override
+  public void softcap(Tensor x, float cap) {
+    GpuTensor own = GpuTensor.own(x);
+    OperationShapes.softcap(cap);
+    if (own.bytes() > 0) {
+      queue.forward().softcap(own.matrix(), cap);
+    }
+  }
+
+  @Override
+  public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
+    GpuTensor from = GpuTensor.own(source);
+    GpuTensor to = GpuTensor.own(out);
+    OperationShapes.gatherColumns(from, offset, width, stride, to);
+    if (to.bytes() > 0) {
+      queue.forward().gatherColumns(from.matrix(), offset, width, stride, to.matrix());
+    }
+  }
+
+  @Override
+  public Routing route(Tensor logits, int k, boolean renormalize) {
+    GpuTensor input = GpuTensor.own(logits);
+    OperationShapes.route(input, k);
+    int places = Math.multiplyExact(input.rows(), k);
+    if (places == 0) {
+      return new Routing(k, new int[0], new float[0]);
+    }
+    long bytes = (long) places * Integer.BYTES;
+    DevicePointer experts = results.atLeast(2 * bytes);
+    DevicePointer weights = experts.plus(bytes);
+    queue.forward().route(input.matrix(), k, renormalize, experts, weights);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(2 * bytes, Integer.BYTES);
+      queue.complete(() -> queue.download(experts, host));
+      return new Routing(
+          k,
+          host.asSlice(0, bytes).toArray(ValueLayout.JAVA_INT),
+          host.asSlice(bytes).toArray(ValueLayout.JAVA_FLOAT));
+    }
+  }
+
+  @Override
+  public void gatherRows(Tensor x, int[] rows, Tensor out) {
+    GpuTensor from = GpuTensor.own(x);
+    GpuTensor to = GpuTensor.own(out);
+    OperationShapes.gatherRows(from, rows, to);
+    if (to.bytes() > 0) {
+      DevicePointer places = upload(rows);
+      queue.forward().gatherRows(from.matrix(), places, to.matrix());
+    }
+  }
+
+  @Override
+  public void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
+    GpuTensor input = GpuTensor.own(x);
+    GpuTensor sum = GpuTensor.own(out);
+    OperationShapes.addRows(input, rows, factors, sum);
+    if (input.bytes() > 0) {
+      DevicePointer places = upload(rowsAndFactors(rows, factors));
+      DevicePointer weights = places.plus((long) rows.length * Integer.BYTES);
+      queue.forward().addRows(input.matrix(), places, weights, sum.matrix());
+    }
+  }
+
+  /** Returns the rows and after them the factors' bits, so that both go up at once. */
+  private static int[] rowsAndFactors(int[] rows, float[] factors) {
+    int[] all = Arrays.copyOf(rows, rows.length + factors.length);
+    for (int i = 0; i < factors.length; i++) {
+      all[rows.length + i] = Float.floatToRawIntBits(factors[i]);
+    }
+    return all;
   }
 
   @Override
@@ -212,7 +345,7 @@ final class GpuOperations implements Operations, AutoCloseable {
     }
     long bytes = (long) targets.length * ForwardKernels.LOSS_FLOATS * Float.BYTES;
     DevicePointer ids = upload(targets);
-    DevicePointer place = losses.atLeast(bytes);
+    DevicePointer place = results.atLeast(bytes);
     queue.forward().crossEntropy(input.matrix(), ids, place);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(bytes, Float.BYTES);
@@ -236,6 +369,6 @@ final class GpuOperations implements Operations, AutoCloseable {
     queue.close();
     weights.close();
     indices.close();
-    losses.close();
+    results.close();
   }
 }

@@ -1,31 +1,27 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.backend.OperationShapes;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.tensor.DType;
 import java.util.Objects;
 
-/** A row-major float32 matrix in a device's memory, or a range of another one's rows. */
+/** A row-major float32 matrix in a device's memory, or a range of another one's elements. */
 @SuppressWarnings(
     "ReferenceEquality") // two tensors share memory if it is the same, not an equal one
 final class GpuTensor implements Tensor {
   private final DeviceQueue queue;
   private final DeviceBuffer buffer;
-  private final int firstRow;
+  private final long first;
   private final int rows;
   private final int columns;
   private final GpuTensor owner;
   private boolean closed;
 
   private GpuTensor(
-      DeviceQueue queue,
-      DeviceBuffer buffer,
-      int firstRow,
-      int rows,
-      int columns,
-      GpuTensor owner) {
+      DeviceQueue queue, DeviceBuffer buffer, long first, int rows, int columns, GpuTensor owner) {
     this.queue = queue;
     this.buffer = buffer;
-    this.firstRow = firstRow;
+    this.first = first;
     this.rows = rows;
     this.columns = columns;
     this.owner = owner == null ? this : owner;
@@ -61,7 +57,7 @@ final class GpuTensor implements Tensor {
     if (owner.closed) {
       throw new IllegalStateException("the tensor is closed");
     }
-    DevicePointer start = buffer.at((long) firstRow * columns * Float.BYTES);
+    DevicePointer start = buffer.at(first * Float.BYTES);
     return new DeviceMatrix(start, DType.F32, rows, columns, columns);
   }
 
@@ -76,21 +72,31 @@ final class GpuTensor implements Tensor {
   }
 
   long bytes() {
-    return (long) rows * columns * Float.BYTES;
+    return elements() * Float.BYTES;
   }
 
   @Override
   public GpuTensor rows(int from, int count) {
     Objects.checkFromIndexSize(from, count, rows);
-    return new GpuTensor(queue, buffer, firstRow + from, count, columns, owner);
+    return new GpuTensor(queue, buffer, first + (long) from * columns, count, columns, owner);
+  }
+
+  @Override
+  public GpuTensor reshaped(int newRows, int newColumns) {
+    OperationShapes.reshaped(this, newRows, newColumns);
+    return new GpuTensor(queue, buffer, first, newRows, newColumns, owner);
+  }
+
+  private long elements() {
+    return (long) rows * columns;
   }
 
   @Override
   public boolean overlaps(Tensor other) {
     return other instanceof GpuTensor own
         && owner == own.owner
-        && firstRow < own.firstRow + own.rows
-        && own.firstRow < firstRow + rows;
+        && first < own.first + own.elements()
+        && own.first < first + elements();
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
@@ -112,6 +113,9 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
+    if (2 * cos.columns() != headSize) {
+      throw new UnsupportedOperationException("rotation of a part of each head");
+    }
     if (isEmpty(x)) {
       return;
     }
@@ -130,14 +134,25 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void attention(
-      DeviceMatrix q, DeviceMatrix k, DeviceMatrix v, AttentionShape shape, DeviceMatrix out) {
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix keyBias,
+      DeviceMatrix out) {
+    if (shape.window() > 0 || shape.softcap() > 0 || keyBias != null) {
+      throw new UnsupportedOperationException("attention with a window, softcap or key bias");
+    }
     if (!isEmpty(out)) {
       matrices.attention(q, k, v, shape, out);
     }
   }
 
   @Override
-  public void siluMultiply(DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+    if (activation != Activation.SILU) {
+      throw new UnsupportedOperationException("gate by " + activation);
+    }
     if (isEmpty(out)) {
       return;
     }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.model.llama;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.model.Block;
@@ -91,6 +92,7 @@ final class LlamaBlock implements Block {
         inside.key(),
         inside.value(),
         config.attention(sequenceLength),
+        null,
         inside.attended());
 
     observer.input(List.of(output.module()), inside.attended());
@@ -104,7 +106,7 @@ final class LlamaBlock implements Block {
     observer.input(List.of(gate.module(), up.module()), inside.narrow());
     gate.apply(operations, inside.narrow(), inside.gate());
     up.apply(operations, inside.narrow(), inside.up());
-    operations.siluMultiply(inside.gate(), inside.up(), inside.gate());
+    operations.gate(Activation.SILU, inside.gate(), inside.up(), inside.gate());
     observer.input(List.of(down.module()), inside.gate());
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
@@ -161,8 +162,11 @@ class CpuOperationsTest {
     Tensor gain = operations.tensor(1, 4);
     refused(() -> operations.rmsNorm(two, two, 1f, two), "gain: expected 1 x 4, found 2 x 4");
     refused(() -> operations.rmsNorm(two, gain, 1f, three), "result: expected 2 x 4, found 3 x 4");
-    refused(() -> operations.siluMultiply(two, three, two), "up: expected 2 x 4, found 3 x 4");
-    refused(() -> operations.siluMultiply(two, two, three), "result: expected 2 x 4, found 3 x 4");
+    refused(
+        () -> operations.gate(Activation.SILU, two, three, two), "up: expected 2 x 4, found 3 x 4");
+    refused(
+        () -> operations.gate(Activation.SILU, two, two, three),
+        "result: expected 2 x 4, found 3 x 4");
     refused(() -> operations.add(two, three), "y: expected 2 x 4, found 3 x 4");
     refused(() -> operations.columnSquares(3).add(two), "columns: expected 3, found 4");
     refused(
@@ -179,7 +183,7 @@ class CpuOperationsTest {
     refused(() -> operations.rotate(x, 0, table, table), "heads of 0 features in 12 columns");
     Tensor three = operations.tensor(3, 2);
     refused(() -> operations.rotate(x, 4, three, three), "4 tokens in sequences of 3");
-    refused(() -> operations.rotate(x, 6, table, table), "columns of cos: expected 3, found 2");
+    refused(() -> operations.rotate(x, 3, table, table), "2 pairs in heads of 3 features");
     refused(() -> operations.rotate(x, 4, table, three), "sin: expected 2 x 2, found 3 x 2");
     operations.rotate(x, 4, table, table);
   }
@@ -191,14 +195,20 @@ class CpuOperationsTest {
     Tensor k = operations.tensor(4, 6);
     Tensor out = operations.tensor(4, 12);
     refused(
-        () -> operations.attention(q.rows(0, 3), k, k, shape, out), "3 tokens in sequences of 2");
-    refused(() -> operations.attention(k, k, k, shape, out), "columns of q: expected 12, found 6");
-    refused(() -> operations.attention(q, q, k, shape, out), "k: expected 4 x 6, found 4 x 12");
+        () -> operations.attention(q.rows(0, 3), k, k, shape, null, out),
+        "3 tokens in sequences of 2");
     refused(
-        () -> operations.attention(q, k, k.rows(0, 2), shape, out),
+        () -> operations.attention(k, k, k, shape, null, out),
+        "columns of q: expected 12, found 6");
+    refused(
+        () -> operations.attention(q, q, k, shape, null, out), "k: expected 4 x 6, found 4 x 12");
+    refused(
+        () -> operations.attention(q, k, k.rows(0, 2), shape, null, out),
         "v: expected 4 x 6, found 2 x 6");
-    refused(() -> operations.attention(q, k, k, shape, k), "result: expected 4 x 12, found 4 x 6");
-    refused(() -> operations.attention(q, k, k, shape, q), "q overlaps the result");
+    refused(
+        () -> operations.attention(q, k, k, shape, null, k),
+        "result: expected 4 x 12, found 4 x 6");
+    refused(() -> operations.attention(q, k, k, shape, null, q), "q overlaps the result");
   }
 
   @Test
@@ -217,6 +227,11 @@ class CpuOperationsTest {
 
           @Override
           public Tensor rows(int from, int count) {
+            return this;
+          }
+
+          @Override
+          public Tensor reshaped(int rows, int columns) {
             return this;
           }
 

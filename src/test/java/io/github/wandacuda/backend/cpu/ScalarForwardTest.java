@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.parallel.Workers;
@@ -73,7 +74,7 @@ class ScalarForwardTest {
     CpuTensor k = samples.tensor(sequences * length, shared * size);
     CpuTensor v = samples.tensor(sequences * length, shared * size);
     CpuTensor out = samples.tensor(sequences * length, heads * size);
-    operations.attention(q, k, v, shape, out);
+    operations.attention(q, k, v, shape, null, out);
     for (int t = 0; t < sequences * length; t++) {
       for (int column = 0; column < heads * size; column++) {
         assertThat(at(out, t, column)).isCloseTo(attended(q, k, v, shape, t, column), within(2e-5));
@@ -107,7 +108,7 @@ class ScalarForwardTest {
     CpuTensor k = row(2, 300f, 200f);
     CpuTensor v = row(2, 5f, 7f);
     CpuTensor out = CpuTensor.zeros(2, 1);
-    operations.attention(q, k, v, shape, out);
+    operations.attention(q, k, v, shape, null, out);
     assertThat(out.data()).containsExactly(5f, 5f);
   }
 
@@ -169,7 +170,7 @@ class ScalarForwardTest {
     CpuTensor gate = samples.tensor(10, 50);
     CpuTensor up = samples.tensor(10, 50);
     CpuTensor out = CpuTensor.zeros(10, 50);
-    operations.siluMultiply(gate, up, out);
+    operations.gate(Activation.SILU, gate, up, out);
     for (int c = 0; c < 500; c++) {
       double g = at(gate, 0, c);
       double expected = g / (1 + Math.exp(-g)) * at(up, 0, c);
@@ -182,7 +183,7 @@ class ScalarForwardTest {
     CpuTensor gate =
         row(1, -200f, 200f, Float.NEGATIVE_INFINITY, Float.POSITIVE_INFINITY, Float.NaN, -0f);
     CpuTensor up = row(1, 1f, 1f, 1f, 1f, 1f, 1f);
-    operations.siluMultiply(gate, up, gate);
+    operations.gate(Activation.SILU, gate, up, gate);
     assertThat(gate.data())
         .containsExactly(-0f, 200f, Float.NaN, Float.POSITIVE_INFINITY, Float.NaN, -0f);
   }

@@ -51,6 +51,7 @@ class CudaAttentionTest {
             scalar.tensor(k, sharedColumns()),
             scalar.tensor(v, sharedColumns()),
             shape,
+            null,
             out);
         return scalar.read(out);
       }
@@ -63,6 +64,7 @@ class CudaAttentionTest {
           session.matrix(k, sharedColumns(), 0),
           session.matrix(v, sharedColumns(), offset),
           shape,
+          null,
           out);
       return session.read(out);
     }

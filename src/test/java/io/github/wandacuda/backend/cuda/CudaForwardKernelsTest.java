@@ -4,6 +4,7 @@ import static io.github.wandacuda.backend.cuda.ScalarOperations.random;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
@@ -146,11 +147,11 @@ class CudaForwardKernelsTest {
     float[] b = random(rows * columns, 2, 2);
     DeviceMatrix x = session.matrix(a, columns, offset);
     DeviceMatrix y = session.matrix(b, columns, 0);
-    session.own.siluMultiply(x, y, y);
+    session.own.gate(Activation.SILU, x, y, y);
     session.own.add(x, y);
     Tensor expected = scalar.tensor(a, columns);
     Tensor other = scalar.tensor(b, columns);
-    scalar.operations.siluMultiply(expected, other, other);
+    scalar.operations.gate(Activation.SILU, expected, other, other);
     scalar.operations.add(expected, other);
     assertThat(bits(session.read(y))).isEqualTo(bits(scalar.read(other)));
     assertThat(bits(session.read(x))).isEqualTo(bits(scalar.read(expected)));
@@ -240,7 +241,7 @@ class CudaForwardKernelsTest {
     session.own.rotate(
         none, 8, session.matrix(new float[4], 4, 0), session.matrix(new float[4], 4, 0));
     session.own.add(none, none);
-    session.own.siluMultiply(none, none, none);
+    session.own.gate(Activation.SILU, none, none, none);
     session.own.columnSquares(none, place);
     session.own.crossEntropy(none, place, place);
     session.queue.finish();

@@ -1,8 +1,10 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Routing;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.cpu.CpuOperations;
 import io.github.wandacuda.backend.cpu.ScalarForward;
@@ -104,13 +106,92 @@ final class HostForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void attention(
-      DeviceMatrix q, DeviceMatrix k, DeviceMatrix v, AttentionShape shape, DeviceMatrix out) {
-    into(out, result -> scalar.attention(read(q), read(k), read(v), shape, result));
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix keyBias,
+      DeviceMatrix out) {
+    into(
+        out,
+        result ->
+            scalar.attention(
+                read(q), read(k), read(v), shape, keyBias == null ? null : read(keyBias), result));
   }
 
   @Override
-  public void siluMultiply(DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
-    into(out, result -> scalar.siluMultiply(read(gate), read(up), result));
+  public void layerNorm(
+      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
+    into(
+        out,
+        result ->
+            scalar.layerNorm(
+                read(x),
+                vector(gain, x.columns()),
+                bias == null ? null : vector(bias, x.columns()),
+                epsilon,
+                result));
+  }
+
+  @Override
+  public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
+    into(out, result -> scalar.activate(activation, read(x), result));
+  }
+
+  @Override
+  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+    into(out, result -> scalar.gate(activation, read(gate), read(up), result));
+  }
+
+  @Override
+  public void scale(DeviceMatrix x, float factor) {
+    into(x, result -> scalar.scale(result, factor));
+  }
+
+  @Override
+  public void softcap(DeviceMatrix x, float cap) {
+    into(x, result -> scalar.softcap(result, cap));
+  }
+
+  @Override
+  public void gatherColumns(
+      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
+    into(out, result -> scalar.gatherColumns(read(source), offset, width, stride, result));
+  }
+
+  @Override
+  public void route(
+      DeviceMatrix logits,
+      int k,
+      boolean renormalize,
+      DevicePointer experts,
+      DevicePointer weights) {
+    queue.launch(
+        () -> {
+          Routing routing = scalar.route(read(logits), k, renormalize);
+          MemorySegment expertMemory = HostDevice.HostBuffer.at(experts);
+          MemorySegment weightMemory = HostDevice.HostBuffer.at(weights);
+          for (int place = 0; place < routing.experts().length; place++) {
+            expertMemory.setAtIndex(INT, place, routing.experts()[place]);
+            weightMemory.setAtIndex(FLOAT, place, routing.weights()[place]);
+          }
+        });
+  }
+
+  @Override
+  public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
+    into(out, result -> scalar.gatherRows(read(x), ints(rows, out.rows()), result));
+  }
+
+  @Override
+  public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
+    float[] weights = new float[x.rows()];
+    into(
+        out,
+        result -> {
+          scalar.download(vector(factors, weights.length), MemorySegment.ofArray(weights));
+          scalar.addRows(read(x), ints(rows, weights.length), weights, result);
+        });
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.Operations;
@@ -118,9 +119,9 @@ final class ForwardChecks implements AutoCloseable {
 
   void attention(CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape) {
     CpuTensor expected = CpuTensor.zeros(q.rows(), q.columns());
-    cpu.attention(q, k, v, shape, expected);
+    cpu.attention(q, k, v, shape, null, expected);
     DeviceMatrix out = like(expected);
-    kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, out);
+    kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, null, out);
     float[] found = device.floats(out);
     for (int i = 0; i < found.length; i++) {
       float sound = expected.data()[expected.at(0) + i];
@@ -134,15 +135,15 @@ final class ForwardChecks implements AutoCloseable {
 
   void siluMultiply(CpuTensor gate, CpuTensor up) {
     CpuTensor expected = CpuTensor.zeros(gate.rows(), gate.columns());
-    cpu.siluMultiply(gate, up, expected);
+    cpu.gate(Activation.SILU, gate, up, expected);
     DeviceMatrix gates = device.copy(gate);
     DeviceMatrix ups = device.copy(up);
     DeviceMatrix out = like(expected);
-    kernels.siluMultiply(gates, ups, out);
+    kernels.gate(Activation.SILU, gates, ups, out);
     assertBits(out, expected);
-    kernels.siluMultiply(gates, ups, gates);
+    kernels.gate(Activation.SILU, gates, ups, gates);
     assertBits(gates, expected);
-    kernels.siluMultiply(device.copy(gate), ups, ups);
+    kernels.gate(Activation.SILU, device.copy(gate), ups, ups);
     assertBits(ups, expected);
   }
 

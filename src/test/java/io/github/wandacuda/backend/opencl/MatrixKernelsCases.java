@@ -117,7 +117,7 @@ abstract class MatrixKernelsCases {
       v.data()[v.at(139) + column] = Float.NaN;
     }
     DeviceMatrix out = device.empty(140, 32, 32);
-    kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, out);
+    kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, null, out);
     float[] found = device.floats(out);
     for (int i = 0; i < found.length; i++) {
       int token = i / 32;
@@ -135,7 +135,7 @@ abstract class MatrixKernelsCases {
     k.data()[0] = Float.NEGATIVE_INFINITY;
     CpuTensor v = samples.tensor(130, 1);
     DeviceMatrix out = device.empty(130, 1, 1);
-    kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, out);
+    kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, null, out);
     float[] found = device.floats(out);
     for (int i = 0; i < found.length; i++) {
       assertThat(Float.isFinite(found[i])).isEqualTo(i >= 100);
@@ -150,7 +150,7 @@ abstract class MatrixKernelsCases {
     DeviceMatrix first = device.empty(200, 256, 256);
     DeviceMatrix second = device.empty(200, 256, 256);
     for (DeviceMatrix out : new DeviceMatrix[] {first, second}) {
-      kernels.attention(device.copy(q), device.copy(k), device.copy(k), shape, out);
+      kernels.attention(device.copy(q), device.copy(k), device.copy(k), shape, null, out);
     }
     assertThat(device.floats(first)).isEqualTo(device.floats(second));
   }

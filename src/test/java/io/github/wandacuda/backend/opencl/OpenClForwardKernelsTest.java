@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.cpu.CpuTensor;
 import io.github.wandacuda.backend.cpu.Samples;
@@ -154,8 +155,8 @@ class OpenClForwardKernelsTest {
     kernels.rmsNorm(none, at, 1e-5f, none);
     kernels.linear(none, one, null, device.empty(0, 1, 1));
     kernels.rotate(none, 4, angles, angles);
-    kernels.attention(none, none, none, new AttentionShape(3, 2, 1, 4, 1f), none);
-    kernels.siluMultiply(none, none, none);
+    kernels.attention(none, none, none, new AttentionShape(3, 2, 1, 4, 1f), null, none);
+    kernels.gate(Activation.SILU, none, none, none);
     kernels.add(none, none);
     kernels.columnSquares(none, at);
     kernels.crossEntropy(none, at, at);

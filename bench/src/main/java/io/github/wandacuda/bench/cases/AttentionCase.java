@@ -55,7 +55,7 @@ public final class AttentionCase implements AutoCloseable {
 
   /** Attends. */
   public void run() {
-    operations.attention(inputs.get(0), inputs.get(1), inputs.get(2), shape, output);
+    operations.attention(inputs.get(0), inputs.get(1), inputs.get(2), shape, null, output);
   }
 
   /**

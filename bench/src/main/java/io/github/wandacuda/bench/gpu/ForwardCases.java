@@ -1,5 +1,6 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
@@ -125,7 +126,7 @@ final class ForwardCases {
           DeviceMatrix[] out = bench.outputs(DType.F32, shape[0], shape[1], shape[1]);
           ForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
-              turn -> kernels.siluMultiply(gate[turn], up[turn], out[turn]),
+              turn -> kernels.gate(Activation.SILU, gate[turn], up[turn], out[turn]),
               () -> {
                 double value = content.get(shape[0] - 1, 0);
                 double expected = value / (1 + Math.exp(-value)) * value;
@@ -159,7 +160,7 @@ final class ForwardCases {
           AttentionShape attention = new AttentionShape(tokens, heads, heads, headSize, scale);
           ForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
-              turn -> kernels.attention(q[turn], k[turn], v[turn], attention, out[turn]),
+              turn -> kernels.attention(q[turn], k[turn], v[turn], attention, null, out[turn]),
               () -> checkAttention(bench, content, out[0], attention));
         });
   }

@@ -1,14 +1,17 @@
 package io.github.wandacuda.backend.cpu.vector;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.cpu.CpuTensor;
 import io.github.wandacuda.backend.cpu.ForwardKernels;
+import io.github.wandacuda.backend.cpu.ScalarForward;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.util.Arrays;
 
 /** The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width. */
 public final class VectorForward implements ForwardKernels {
+  private final ScalarForward scalar = new ScalarForward();
   private final VectorLinear linear = new VectorLinear();
   private final VectorAttention attention = new VectorAttention();
 
@@ -22,8 +25,44 @@ public final class VectorForward implements ForwardKernels {
 
   @Override
   public void attention(
-      CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor out, Workers workers) {
-    attention.attention(q, k, v, shape, out, workers);
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out,
+      Workers workers) {
+    if (shape.window() > 0 || shape.softcap() > 0 || keyBias != null) {
+      scalar.attention(q, k, v, shape, keyBias, out, workers);
+    } else {
+      attention.attention(q, k, v, shape, out, workers);
+    }
+  }
+
+  @Override
+  public void layerNorm(
+      CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to) {
+    scalar.layerNorm(x, gain, bias, epsilon, out, from, to);
+  }
+
+  @Override
+  public void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to) {
+    scalar.activate(activation, x, out, from, to);
+  }
+
+  @Override
+  public void scale(CpuTensor x, float factor, int from, int to) {
+    scalar.scale(x, factor, from, to);
+  }
+
+  @Override
+  public void softcap(CpuTensor x, float cap, int from, int to) {
+    scalar.softcap(x, cap, from, to);
+  }
+
+  @Override
+  public void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to) {
+    scalar.addRow(x, row, factor, out, to);
   }
 
   @Override
@@ -50,7 +89,7 @@ public final class VectorForward implements ForwardKernels {
         VectorElements.rotate(
             x.data(),
             head,
-            headSize / 2,
+            cos.columns(),
             cos.data(),
             cos.at(position),
             sin.data(),
@@ -60,7 +99,12 @@ public final class VectorForward implements ForwardKernels {
   }
 
   @Override
-  public void siluMultiply(CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
+  public void gate(
+      Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
+    if (activation != Activation.SILU) {
+      scalar.gate(activation, gate, up, out, from, to);
+      return;
+    }
     VectorElements.siluMultiply(
         gate.data(),
         gate.at(from),

@@ -70,7 +70,7 @@ class VectorForwardPropertiesTest {
               CpuTensor k = samples.tensor(sequences * length, shared * size);
               CpuTensor v = samples.tensor(sequences * length, shared * size);
               CpuTensor out = samples.tensor(sequences * length, shared * group * size);
-              operations.attention(q, k, v, heads, out);
+              operations.attention(q, k, v, heads, null, out);
               return out;
             });
   }

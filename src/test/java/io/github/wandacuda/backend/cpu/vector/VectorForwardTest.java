@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.cpu.vector;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.cpu.CpuTensor;
@@ -116,7 +117,7 @@ class VectorForwardTest {
               CpuTensor k = samples.spoil(samples.tensor(rows, size[3] * size[4]), spoiled);
               CpuTensor v = samples.spoil(samples.tensor(rows, size[3] * size[4]), spoiled);
               CpuTensor out = samples.tensor(rows, size[2] * size[4]);
-              operations.attention(q, k, v, heads, out);
+              operations.attention(q, k, v, heads, null, out);
               return out;
             });
   }
@@ -167,7 +168,7 @@ class VectorForwardTest {
                 Arrays.fill(k.data(), k.at(from), k.at(tokens), Float.NaN);
                 Arrays.fill(v.data(), v.at(from), v.at(tokens), Float.POSITIVE_INFINITY);
                 CpuTensor out = samples.tensor(tokens, 4);
-                operations.attention(q, k, v, heads, out);
+                operations.attention(q, k, v, heads, null, out);
                 for (int i = 0; i < tokens; i++) {
                   assertThat(Float.isFinite(out.data()[out.at(i)])).isEqualTo(i < from);
                 }
@@ -223,8 +224,8 @@ class VectorForwardTest {
                 CpuTensor gate = samples.spoil(samples.tensor(257, columns), 100);
                 CpuTensor up = samples.spoil(samples.tensor(257, columns), 100);
                 CpuTensor out = samples.tensor(257, columns);
-                operations.siluMultiply(gate, up, out);
-                operations.siluMultiply(gate, up, gate);
+                operations.gate(Activation.SILU, gate, up, out);
+                operations.gate(Activation.SILU, gate, up, gate);
                 assertThat(Samples.bits(gate)).isEqualTo(Samples.bits(out));
                 return out;
               });

@@ -1,0 +1,12 @@
+package io.github.wandacuda.parity;
+
+import io.github.wandacuda.backend.Backend;
+import org.junit.jupiter.api.Tag;
+
+@Tag("gpu")
+class GpuParityOpenClAttentionTest extends AttentionParity {
+  @Override
+  Backend device() {
+    return Gpu.OPENCL.open();
+  }
+}

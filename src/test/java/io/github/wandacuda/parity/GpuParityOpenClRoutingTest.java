@@ -1,0 +1,12 @@
+package io.github.wandacuda.parity;
+
+import io.github.wandacuda.backend.Backend;
+import org.junit.jupiter.api.Tag;
+
+@Tag("gpu")
+class GpuParityOpenClRoutingTest extends RoutingParity {
+  @Override
+  Backend device() {
+    return Gpu.OPENCL.open();
+  }
+}
