@@ -68,14 +68,14 @@ public final class BlockwiseRun implements AutoCloseable {
   private void embed(int from, int count, Tensor batch) {
     int[] tokens =
         samples.subList(from, from + count).stream().flatMapToInt(Arrays::stream).toArray();
-    decoder.embed(tokens, batch);
+    decoder.embed(tokens, sequenceLength, batch);
     operations.download(batch, states(from, count));
   }
 
   /**
    * Runs a block on all samples without keeping its outputs.
    *
-   * @return the norms of its linear modules' inputs, by module
+   * @return the norms of its linear modules' inputs, by module; zeros for one that no token reached
    */
   public Map<String, float[]> observe(Block block) {
     try (InputNorms norms = new InputNorms(operations)) {
@@ -84,7 +84,7 @@ public final class BlockwiseRun implements AutoCloseable {
             operations.upload(states(from, count), batch);
             block.observe(batch, sequenceLength, norms);
           });
-      return norms.norms(samples.size());
+      return norms.norms(block.inputFeatures(), samples.size());
     }
   }
 
@@ -95,7 +95,7 @@ public final class BlockwiseRun implements AutoCloseable {
   public Map<String, float[]> observeAndAdvance(Block block) {
     try (InputNorms norms = new InputNorms(operations)) {
       advance(block, norms);
-      return norms.norms(samples.size());
+      return norms.norms(block.inputFeatures(), samples.size());
     }
   }
 

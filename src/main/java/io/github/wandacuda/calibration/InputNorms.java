@@ -27,11 +27,14 @@ final class InputNorms implements InputObserver, AutoCloseable {
   /**
    * Returns the norms by module.
    *
+   * @param inputFeatures of all modules that should be there; one that saw nothing, such as an
+   *     expert that no token was sent to, gets zeros
    * @param samples how many samples were seen
    * @throws InputException if an activation was not finite
    */
-  Map<String, float[]> norms(int samples) {
+  Map<String, float[]> norms(Map<String, Integer> inputFeatures, int samples) {
     Map<String, float[]> norms = new HashMap<>();
+    inputFeatures.forEach((module, features) -> norms.put(module, new float[features]));
     squares.forEach(
         (modules, sums) -> {
           float[] shared = norms(modules.get(0), sums.sums(), samples);

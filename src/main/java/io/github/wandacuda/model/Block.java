@@ -2,6 +2,7 @@ package io.github.wandacuda.model;
 
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.tensor.WeightMatrix;
+import java.util.Map;
 
 /** One decoder block, loaded and ready to run. */
 public interface Block extends AutoCloseable {
@@ -23,6 +24,9 @@ public interface Block extends AutoCloseable {
    * @param observer sees the linear modules' inputs
    */
   void observe(Tensor hidden, int sequenceLength, InputObserver observer);
+
+  /** Returns the input features of each linear module, by its full name. */
+  Map<String, Integer> inputFeatures();
 
   /**
    * Replaces a linear module's weight.

@@ -20,10 +20,11 @@ public interface Decoder extends AutoCloseable {
   /**
    * Looks up tokens.
    *
-   * @param tokens ids below the vocabulary
+   * @param tokens ids below the vocabulary, whole sequences one after the other
+   * @param sequenceLength tokens of a sequence
    * @param hidden [tokens, hidden size]
    */
-  void embed(int[] tokens, Tensor hidden);
+  void embed(int[] tokens, int sequenceLength, Tensor hidden);
 
   /** Returns block {@code index}; the caller closes it before it takes the next. */
   Block block(int index);

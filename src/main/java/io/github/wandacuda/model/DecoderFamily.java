@@ -2,24 +2,45 @@ package io.github.wandacuda.model;
 
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.model.decoder.DecoderDescription;
+import io.github.wandacuda.model.decoder.DescribedDecoder;
 
-/** A kind of decoder whose forward pass is known. */
+/**
+ * A kind of decoder whose forward pass is known: it says what a model is made of. Families are
+ * found by {@link java.util.ServiceLoader}; one that carries the annotation {@code @AutoService} is
+ * registered by the build.
+ */
 public interface DecoderFamily {
-  /** Returns whether a model's config says that it is of this family. */
-  boolean matches(ModelConfig config);
+  /** Returns the {@code model_type} of this family's configs. */
+  String modelType();
+
+  /** Returns the {@code architectures} entry of its language models. */
+  String architecture();
+
+  /**
+   * Describes a model of this family.
+   *
+   * @throws io.github.wandacuda.error.InputException if the config asks for what is not computed
+   */
+  DecoderDescription describe(ModelConfig config);
 
   /**
    * Returns the sizes of a model of this family.
    *
-   * @throws io.github.wandacuda.error.InputException if the config asks for what is not computed
+   * @throws io.github.wandacuda.error.InputException as {@link #describe} does
    */
-  DecoderShape shape(ModelConfig config);
+  default DecoderShape shape(ModelConfig config) {
+    return describe(config).shape();
+  }
 
   /**
    * Opens a model of this family.
    *
    * @param checkpoint its weights, read while the decoder is open
-   * @throws io.github.wandacuda.error.InputException if a tensor is missing or of the wrong shape
+   * @throws io.github.wandacuda.error.InputException as {@link #describe} does, and if a tensor is
+   *     missing or of the wrong shape
    */
-  Decoder open(ModelConfig config, Checkpoint checkpoint, Operations operations);
+  default Decoder open(ModelConfig config, Checkpoint checkpoint, Operations operations) {
+    return new DescribedDecoder(describe(config), checkpoint, operations);
+  }
 }

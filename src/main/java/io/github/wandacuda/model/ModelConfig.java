@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -74,11 +76,65 @@ public record ModelConfig(Path file, JsonNode root) {
     return find(key).map(value -> positive(key, value)).orElse(otherwise);
   }
 
+  /**
+   * Returns a positive whole number that has several names.
+   *
+   * @param keys in the order in which they count
+   * @throws InputException if all of them are absent, or the first that isn't is something else
+   */
+  public int positive(List<String> keys) {
+    return positive(
+        keys.stream().filter(key -> find(key).isPresent()).findFirst().orElse(keys.get(0)));
+  }
+
   private int positive(String key, JsonNode value) {
     if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 1) {
       throw wrong(key, "a positive whole number", value);
     }
     return value.intValue();
+  }
+
+  /** Returns true or false, or {@code otherwise} if the key is absent or null. */
+  public boolean flag(String key, boolean otherwise) {
+    return find(key).map(value -> flag(key, value)).orElse(otherwise);
+  }
+
+  private boolean flag(String key, JsonNode value) {
+    if (!value.isBoolean()) {
+      throw wrong(key, "true or false", value);
+    }
+    return value.booleanValue();
+  }
+
+  /** Returns a string, or {@code otherwise} if the key is absent or null. */
+  public String text(String key, String otherwise) {
+    return find(key).map(value -> text(key, value)).orElse(otherwise);
+  }
+
+  private String text(String key, JsonNode value) {
+    if (!value.isTextual()) {
+      throw wrong(key, "a string", value);
+    }
+    return value.textValue();
+  }
+
+  /** Returns the elements of a list, none if the key is absent or null. */
+  public List<JsonNode> list(String key) {
+    List<JsonNode> elements = new ArrayList<>();
+    find(key)
+        .ifPresent(
+            value -> {
+              if (!value.isArray()) {
+                throw wrong(key, "a list", value);
+              }
+              value.forEach(elements::add);
+            });
+    return elements;
+  }
+
+  /** Returns whether a key is there, be its value null. */
+  public boolean has(String key) {
+    return root.has(key);
   }
 
   /** Returns a positive number, or {@code otherwise} if the key is absent or null. */
@@ -105,6 +161,16 @@ public record ModelConfig(Path file, JsonNode root) {
       throw wrong(key, "a positive number", value);
     }
     return value.doubleValue();
+  }
+
+  /**
+   * Returns the failure of a key that asks for what the forward pass doesn't compute, with what
+   * works without one.
+   */
+  public InputException notComputed(String key, String expected, JsonNode found) {
+    return new InputException(
+        wrong(key, expected, found).getMessage()
+            + "; 'prune --statistics' and 'prune --method magnitude' need no forward pass");
   }
 
   /** Returns the failure of a key that has the wrong value. */

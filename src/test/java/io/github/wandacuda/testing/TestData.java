@@ -26,6 +26,19 @@ public final class TestData {
 
   private TestData() {}
 
+  /** Returns the names of all decoder families' fixtures. */
+  public static List<String> families() {
+    try (Stream<Path> folders = Files.list(Path.of("testdata/fixtures"))) {
+      return folders
+          .filter(Files::isDirectory)
+          .map(folder -> folder.getFileName().toString())
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** Returns the folder of a decoder family's fixture. */
   public static Path fixture(String family) {
     return Path.of("testdata/fixtures").resolve(family);

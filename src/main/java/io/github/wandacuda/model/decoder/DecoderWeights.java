@@ -1,0 +1,178 @@
+package io.github.wandacuda.model.decoder;
+
+import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.backend.Weight;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.LongStream;
+
+/**
+ * Fetches a decoder's tensors out of its checkpoint, with their shapes checked, onto a device.
+ * Names are those after the decoder's prefix.
+ */
+final class DecoderWeights {
+  private static final long ALIGNMENT = 64;
+  private static final String WEIGHT = ".weight";
+  private static final String BIAS = ".bias";
+
+  private final Checkpoint checkpoint;
+  private final Operations operations;
+  private final String prefix;
+
+  private DecoderWeights(Checkpoint checkpoint, Operations operations, String prefix) {
+    this.checkpoint = Objects.requireNonNull(checkpoint);
+    this.operations = Objects.requireNonNull(operations);
+    this.prefix = prefix;
+  }
+
+  /**
+   * Reads from {@code checkpoint} for the device behind {@code operations}.
+   *
+   * @param prefixes what names may begin with
+   * @param tensor one that every checkpoint has: its name tells which prefix it is
+   */
+  static DecoderWeights of(
+      Checkpoint checkpoint, Operations operations, List<String> prefixes, String tensor) {
+    String prefix =
+        prefixes.stream()
+            .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
+            .findFirst()
+            .orElse(prefixes.get(0));
+    return new DecoderWeights(checkpoint, operations, prefix);
+  }
+
+  Operations operations() {
+    return operations;
+  }
+
+  /** Returns a name as the checkpoint has it. */
+  String fullName(String name) {
+    return prefix + name;
+  }
+
+  /** Returns whether the checkpoint holds a tensor, by its full name. */
+  boolean has(String fullName) {
+    return checkpoint.find(fullName).isPresent();
+  }
+
+  /**
+   * Copies a linear module's weight out of its file and makes it readable for the device.
+   *
+   * @param arena owns the copy; the weight is to be closed before it
+   * @throws InputException if it is missing, of another shape, or in a type that isn't computed
+   *     with
+   */
+  Weight weight(LinearDescription linear, Arena arena) {
+    String name = fullName(linear.name()) + WEIGHT;
+    WeightMatrix matrix =
+        linear.transposed()
+            ? read(name, linear.columns(), linear.rows(), arena).transposed()
+            : read(name, linear.rows(), linear.columns(), arena);
+    return operations.weight(matrix);
+  }
+
+  /** Returns a linear module's bias, or null if it has none. */
+  Tensor bias(LinearDescription linear) {
+    return linear.bias() ? vector(linear.name() + BIAS, linear.rows()) : null;
+  }
+
+  /** Returns a norm's gain; ones if it has none. */
+  Tensor gain(NormDescription norm) {
+    float[] values = new float[norm.size()];
+    Arrays.fill(values, 1);
+    if (norm.affine()) {
+      values = values(norm.name() + WEIGHT, norm.size());
+      for (int column = 0; column < values.length; column++) {
+        values[column] += norm.gainOffset();
+      }
+    }
+    return tensor(values, 1, values.length);
+  }
+
+  /** Returns a LayerNorm's bias, or null if it has none. */
+  Tensor bias(NormDescription norm) {
+    boolean biased = norm.affine() && norm.kind() == NormDescription.Kind.LAYER;
+    return biased ? vector(norm.name() + BIAS, norm.size()) : null;
+  }
+
+  /**
+   * As {@link #weight}, of a matrix that is no linear module.
+   *
+   * @param fullName the tensor's
+   */
+  Weight matrix(String fullName, int rows, int columns, Arena arena) {
+    return operations.weight(read(fullName, rows, columns, arena));
+  }
+
+  private WeightMatrix read(String fullName, int rows, int columns, Arena arena) {
+    Checkpoint.Entry entry = entry(fullName, rows, columns);
+    MemorySegment copy = arena.allocate(entry.info().bytes(), ALIGNMENT);
+    entry.shard().read(entry.info(), 0, copy);
+    return WeightMatrix.of(copy, entry.info().type().orElseThrow(), rows, columns);
+  }
+
+  /**
+   * Copies some rows of a matrix out of its file, so that a large table need never be loaded whole.
+   *
+   * @param rows which, in the order wanted
+   * @param arena owns the copy
+   * @return [rows.length, columns]
+   */
+  WeightMatrix rows(String name, int height, int columns, int[] rows, Arena arena) {
+    Checkpoint.Entry entry = entry(fullName(name), height, columns);
+    DType dtype = entry.info().type().orElseThrow();
+    long rowBytes = (long) columns * dtype.bytes();
+    MemorySegment copy = arena.allocate(rows.length * rowBytes, ALIGNMENT);
+    for (int at = 0; at < rows.length; at++) {
+      entry.shard().read(entry.info(), rows[at] * rowBytes, copy.asSlice(at * rowBytes, rowBytes));
+    }
+    return WeightMatrix.of(copy, dtype, rows.length, columns);
+  }
+
+  private Tensor vector(String name, int length) {
+    return tensor(values(name, length), 1, length);
+  }
+
+  /** Returns a vector, widened to float32. */
+  private float[] values(String name, int length) {
+    Checkpoint.Entry entry = entry(fullName(name), length);
+    return entry.shard().vector(entry.info());
+  }
+
+  /** Returns a tensor with the given values. */
+  Tensor tensor(float[] values, int rows, int columns) {
+    Tensor tensor = operations.tensor(rows, columns);
+    operations.upload(MemorySegment.ofArray(values), tensor);
+    return tensor;
+  }
+
+  private Checkpoint.Entry entry(String name, long... shape) {
+    Checkpoint.Entry entry =
+        checkpoint
+            .find(name)
+            .orElseThrow(
+                () ->
+                    new InputException(
+                        "%s: tensor %s is missing; expected one of shape %s"
+                            .formatted(checkpoint.directory(), name, Arrays.toString(shape))));
+    if (!entry.info().shape().equals(LongStream.of(shape).boxed().toList())) {
+      throw new InputException(
+          "%s: tensor %s: expected shape %s, found %s"
+              .formatted(entry.shard().path(), name, Arrays.toString(shape), entry.info().shape()));
+    }
+    if (entry.info().type().isEmpty()) {
+      throw new InputException(
+          "%s: tensor %s: expected F32, F16 or BF16, found %s"
+              .formatted(entry.shard().path(), name, entry.info().dtype()));
+    }
+    return entry;
+  }
+}

@@ -1,0 +1,91 @@
+package io.github.wandacuda.model.decoder;
+
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.model.decoder.Workspace.Place;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** {@link BlockDescription}, loaded. */
+final class DescribedBlock implements Block {
+  private final Arena arena = Arena.ofShared();
+  private final boolean parallel;
+  private final Residual attention;
+  private final Residual mlp;
+
+  DescribedBlock(
+      DecoderWeights weights,
+      Workspace workspace,
+      PositionTensors positions,
+      BlockDescription description) {
+    parallel = description.parallel();
+    attention =
+        new Residual(
+            weights,
+            workspace,
+            new Attention(weights, workspace, positions, description.attention(), arena),
+            Place.ATTENTION_BRANCH,
+            description.attentionNorms());
+    mlp =
+        new Residual(
+            weights,
+            workspace,
+            Mlps.load(weights, workspace, description.mlp(), arena),
+            Place.MLP_BRANCH,
+            description.mlpNorms());
+  }
+
+  @Override
+  public void forward(Tensor hidden, int sequenceLength, InputObserver observer) {
+    if (parallel) {
+      Tensor attended = attention.branch(hidden, sequenceLength, observer);
+      Tensor transformed = mlp.branch(hidden, sequenceLength, observer);
+      attention.finish(attended, hidden);
+      mlp.finish(transformed, hidden);
+    } else {
+      attention.run(hidden, sequenceLength, observer);
+      mlp.run(hidden, sequenceLength, observer);
+    }
+  }
+
+  @Override
+  public void observe(Tensor hidden, int sequenceLength, InputObserver observer) {
+    if (parallel) {
+      attention.observe(hidden, sequenceLength, observer);
+    } else {
+      attention.run(hidden, sequenceLength, observer);
+    }
+    mlp.observe(hidden, sequenceLength, observer);
+  }
+
+  @Override
+  public Map<String, Integer> inputFeatures() {
+    Map<String, Integer> features = new LinkedHashMap<>();
+    linears().forEach(linear -> features.put(linear.module(), linear.columns()));
+    return features;
+  }
+
+  private Stream<Linear> linears() {
+    return Stream.concat(attention.linears(), mlp.linears());
+  }
+
+  @Override
+  public void replace(String module, WeightMatrix weight) {
+    linears()
+        .filter(linear -> linear.module().equals(module))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("no module " + module))
+        .replace(weight);
+  }
+
+  @Override
+  public void close() {
+    attention.close();
+    mlp.close();
+    arena.close();
+  }
+}

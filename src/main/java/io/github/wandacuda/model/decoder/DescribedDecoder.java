@@ -1,0 +1,106 @@
+package io.github.wandacuda.model.decoder;
+
+import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+
+/** The one decoder that all families are: assembled over a checkpoint as a description says. */
+public final class DescribedDecoder implements Decoder {
+  private final DecoderDescription description;
+  private final Operations operations;
+  private final DecoderWeights weights;
+  private final Workspace workspace;
+  private final PositionTensors positions;
+  private final Embedding embedding;
+  private Head head;
+
+  /**
+   * Assembles a decoder.
+   *
+   * @param checkpoint its weights, read while the decoder is open
+   * @throws io.github.wandacuda.error.InputException if a tensor is missing or of the wrong shape
+   */
+  public DescribedDecoder(
+      DecoderDescription description, Checkpoint checkpoint, Operations operations) {
+    this.description = description;
+    this.operations = operations;
+    weights =
+        DecoderWeights.of(
+            checkpoint, operations, description.prefixes(), description.embedding().table());
+    workspace = new Workspace(operations);
+    positions = new PositionTensors(weights);
+    embedding =
+        new Embedding(
+            weights, workspace, description.embedding(), description.shape().vocabulary());
+  }
+
+  @Override
+  public int blocks() {
+    return description.blocks().size();
+  }
+
+  @Override
+  public List<String> linearModules() {
+    return description.blocks().stream().flatMap(LinearNames::of).map(weights::fullName).toList();
+  }
+
+  @Override
+  public int hiddenSize() {
+    return description.shape().hiddenSize();
+  }
+
+  @Override
+  public void embed(int[] tokens, int sequenceLength, Tensor hidden) {
+    embedding.embed(tokens, sequenceLength, hidden);
+  }
+
+  @Override
+  public Block block(int index) {
+    Objects.checkIndex(index, blocks());
+    return new DescribedBlock(weights, workspace, positions, description.blocks().get(index));
+  }
+
+  @Override
+  public double[] nextTokenLosses(Tensor hidden, int[] tokens) {
+    if (hidden.rows() != tokens.length) {
+      throw new IllegalArgumentException(
+          "%d hidden states for %d tokens".formatted(hidden.rows(), tokens.length));
+    }
+    double[] losses = new double[tokens.length - 1];
+    for (int from = 0; from < losses.length; from += Head.ROWS) {
+      int count = Math.min(Head.ROWS, losses.length - from);
+      Tensor scores = logits(hidden.rows(from, count));
+      int[] targets = Arrays.copyOfRange(tokens, from + 1, from + 1 + count);
+      System.arraycopy(operations.crossEntropy(scores, targets), 0, losses, from, count);
+    }
+    return losses;
+  }
+
+  /**
+   * Returns the logits of some hidden states, valid until the next call.
+   *
+   * @param hidden [tokens, hidden size] out of the last block, at most 128 rows
+   * @return [tokens, vocabulary]
+   */
+  public Tensor logits(Tensor hidden) {
+    if (head == null) {
+      head = new Head(weights, description);
+    }
+    return head.logits(hidden);
+  }
+
+  @Override
+  public void close() {
+    workspace.close();
+    positions.close();
+    embedding.close();
+    if (head != null) {
+      head.close();
+    }
+  }
+}

@@ -1,0 +1,102 @@
+package io.github.wandacuda.model.decoder;
+
+import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.backend.Weight;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.model.decoder.Workspace.Place;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.util.stream.IntStream;
+
+/** {@link EmbeddingDescription} over a checkpoint; of tables only the rows that are asked for. */
+final class Embedding implements AutoCloseable {
+  private final DecoderWeights weights;
+  private final Operations operations;
+  private final Workspace workspace;
+  private final EmbeddingDescription description;
+  private final int vocabulary;
+  private final Arena arena = Arena.ofShared();
+  private final Linear projection;
+  private final Norm norm;
+
+  Embedding(
+      DecoderWeights weights,
+      Workspace workspace,
+      EmbeddingDescription description,
+      int vocabulary) {
+    this.weights = weights;
+    operations = weights.operations();
+    this.workspace = workspace;
+    this.description = description;
+    this.vocabulary = vocabulary;
+    projection =
+        description.projection() == null
+            ? null
+            : new Linear(weights, description.projection(), arena);
+    norm = Norm.orNull(weights, description.norm());
+  }
+
+  /**
+   * Embeds sequences.
+   *
+   * @throws InputException if a sequence is longer than there are positions
+   */
+  void embed(int[] tokens, int sequenceLength, Tensor hidden) {
+    if (projection == null) {
+      lookUp(tokens, hidden);
+    } else {
+      Tensor narrow = workspace.take(Place.NARROW, tokens.length, description.width());
+      lookUp(tokens, narrow);
+      projection.apply(narrow, hidden);
+    }
+    if (description.scale() != 1) {
+      operations.scale(hidden, description.scale());
+    }
+    if (description.positions() != null) {
+      addPositions(description.positions(), sequenceLength, hidden);
+    }
+    if (norm != null) {
+      norm.apply(hidden, hidden);
+    }
+  }
+
+  private void lookUp(int[] tokens, Tensor out) {
+    int width = description.width();
+    try (Arena rows = Arena.ofShared();
+        Weight table =
+            operations.weight(weights.rows(description.table(), vocabulary, width, tokens, rows))) {
+      operations.embed(table, IntStream.range(0, tokens.length).toArray(), out);
+    }
+  }
+
+  private void addPositions(
+      EmbeddingDescription.Positions positions, int sequenceLength, Tensor hidden) {
+    if (sequenceLength > positions.count()) {
+      throw new InputException(
+          "%s has %d positions, fewer than a sequence's %d tokens"
+              .formatted(weights.fullName(positions.table()), positions.count(), sequenceLength));
+    }
+    Tensor added = workspace.take(Place.POSITIONS, hidden.rows(), hidden.columns());
+    int[] rows = IntStream.range(positions.offset(), positions.offset() + sequenceLength).toArray();
+    int height = positions.offset() + positions.count();
+    try (Arena copy = Arena.ofShared()) {
+      WeightMatrix some = weights.rows(positions.table(), height, hidden.columns(), rows, copy);
+      try (Weight table = operations.weight(some)) {
+        int[] places =
+            IntStream.range(0, hidden.rows()).map(token -> token % sequenceLength).toArray();
+        operations.embed(table, places, added);
+      }
+    }
+    operations.add(hidden, added);
+  }
+
+  @Override
+  public void close() {
+    if (projection != null) {
+      projection.close();
+    }
+    Norm.close(norm);
+    arena.close();
+  }
+}

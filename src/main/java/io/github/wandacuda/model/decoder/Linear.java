@@ -1,0 +1,60 @@
+package io.github.wandacuda.model.decoder;
+
+import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.backend.Weight;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+
+/** A linear module: its weight, which pruning replaces, and its bias where it has one. */
+final class Linear implements AutoCloseable {
+  private final Operations operations;
+  private final String module;
+  private final Tensor bias;
+  private Weight weight;
+
+  Linear(DecoderWeights weights, LinearDescription description, Arena arena) {
+    operations = weights.operations();
+    module = weights.fullName(description.name());
+    weight = weights.weight(description, arena);
+    bias = weights.bias(description);
+  }
+
+  /** Returns the module's full name. */
+  String module() {
+    return module;
+  }
+
+  /** Returns the number of output features. */
+  int rows() {
+    return weight.rows();
+  }
+
+  /** Returns the number of input features. */
+  int columns() {
+    return weight.columns();
+  }
+
+  /** {@code output = input * w^T + bias}. */
+  void apply(Tensor input, Tensor output) {
+    operations.linear(input, weight, bias, output);
+  }
+
+  void replace(WeightMatrix matrix) {
+    if (matrix.rows() != weight.rows() || matrix.columns() != weight.columns()) {
+      throw new IllegalArgumentException(
+          "%s is %d x %d, not %d x %d"
+              .formatted(module, weight.rows(), weight.columns(), matrix.rows(), matrix.columns()));
+    }
+    weight.close();
+    weight = operations.weight(matrix);
+  }
+
+  @Override
+  public void close() {
+    weight.close();
+    if (bias != null) {
+      bias.close();
+    }
+  }
+}

@@ -1,0 +1,93 @@
+package io.github.wandacuda.model.decoder;
+
+import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.model.decoder.BlockDescription.BranchNorms;
+import io.github.wandacuda.model.decoder.Workspace.Place;
+import java.util.stream.Stream;
+
+/** A branch beside the residual, with the norms around it. */
+final class Residual implements AutoCloseable {
+  private final Operations operations;
+  private final Workspace workspace;
+  private final Branch branch;
+  private final Place output;
+  private final Norm before;
+  private final Norm after;
+  private final Norm sum;
+  private final boolean normedResidual;
+
+  /**
+   * Puts norms around a branch.
+   *
+   * @param output where the branch's output goes before it is added
+   */
+  Residual(
+      DecoderWeights weights, Workspace workspace, Branch branch, Place output, BranchNorms norms) {
+    operations = weights.operations();
+    this.workspace = workspace;
+    this.branch = branch;
+    this.output = output;
+    before = Norm.orNull(weights, norms.before());
+    after = Norm.orNull(weights, norms.after());
+    sum = Norm.orNull(weights, norms.sum());
+    normedResidual = norms.normedResidual();
+  }
+
+  /** Runs the branch on {@code hidden} and adds its output to that. */
+  void run(Tensor hidden, int sequenceLength, InputObserver observer) {
+    if (normedResidual) {
+      before.apply(hidden, hidden);
+      Tensor out = workspace.take(output, hidden.rows(), hidden.columns());
+      branch.run(hidden, sequenceLength, observer, out);
+      finish(out, hidden);
+    } else {
+      finish(branch(hidden, sequenceLength, observer), hidden);
+    }
+  }
+
+  /** Runs the branch and returns its output, which {@link #finish} adds. */
+  Tensor branch(Tensor hidden, int sequenceLength, InputObserver observer) {
+    Tensor out = workspace.take(output, hidden.rows(), hidden.columns());
+    branch.run(input(hidden), sequenceLength, observer, out);
+    return out;
+  }
+
+  /** Adds a branch's output to the residual. */
+  void finish(Tensor out, Tensor hidden) {
+    if (after != null) {
+      after.apply(out, out);
+    }
+    operations.add(hidden, out);
+    if (sum != null) {
+      sum.apply(hidden, hidden);
+    }
+  }
+
+  /** Runs the branch as far as its last linear module's input. */
+  void observe(Tensor hidden, int sequenceLength, InputObserver observer) {
+    branch.run(input(hidden), sequenceLength, observer, null);
+  }
+
+  private Tensor input(Tensor hidden) {
+    if (before == null) {
+      return hidden;
+    }
+    Tensor normed = workspace.take(Place.NORMED, hidden.rows(), hidden.columns());
+    before.apply(hidden, normed);
+    return normed;
+  }
+
+  Stream<Linear> linears() {
+    return branch.linears();
+  }
+
+  @Override
+  public void close() {
+    branch.close();
+    Norm.close(before);
+    Norm.close(after);
+    Norm.close(sum);
+  }
+}

@@ -1,0 +1,61 @@
+package io.github.wandacuda.model.family;
+
+import io.github.wandacuda.model.decoder.PositionTable;
+import java.util.function.DoubleUnaryOperator;
+
+/**
+ * ALiBi (Press et al., arXiv 2108.12409): a head's slope times a key's position, added to its
+ * scores. Slopes are those of the paper where the heads are a power of two; else the largest such
+ * number of heads get them, and the others every second one of twice as many heads.
+ */
+final class Alibi {
+  private Alibi() {}
+
+  /** Returns the slopes of so many heads, in float32. */
+  static float[] slopes(int heads) {
+    int most = Integer.highestOneBit(heads);
+    float[] slopes = new float[heads];
+    for (int head = 0; head < heads; head++) {
+      slopes[head] = head < most ? power(most, head + 1) : power(2 * most, 2 * (head - most) + 1);
+    }
+    return slopes;
+  }
+
+  private static float power(int heads, int exponent) {
+    return (float) Math.pow((float) Math.pow(2, -8.0 / heads), exponent);
+  }
+
+  /** Returns the biases of heads: slope times position. */
+  static PositionTable table(int heads) {
+    return table(slopes(heads), DoubleUnaryOperator.identity(), 1);
+  }
+
+  /**
+   * Returns the biases of heads as Falcon has them: slopes, positions and their products rounded to
+   * bfloat16, added before scores are scaled.
+   *
+   * @param scale of the scores
+   */
+  static PositionTable brainTable(int heads, float scale) {
+    return table(slopes(heads), Alibi::brain, scale);
+  }
+
+  private static PositionTable table(float[] slopes, DoubleUnaryOperator round, float scale) {
+    return length -> {
+      float[] table = new float[Math.multiplyExact(slopes.length, length)];
+      for (int at = 0; at < table.length; at++) {
+        double slope = round.applyAsDouble(slopes[at / length]);
+        double position = round.applyAsDouble(at % length);
+        table[at] = (float) round.applyAsDouble((float) (slope * position)) * scale;
+      }
+      return new PositionTable.Values(table, slopes.length, length);
+    };
+  }
+
+  /** Rounds to bfloat16, ties to even. */
+  private static double brain(double value) {
+    int bits = Float.floatToRawIntBits((float) value);
+    int rounded = bits + 0x7fff + (bits >>> 16 & 1);
+    return Float.intBitsToFloat(rounded & 0xffff_0000);
+  }
+}

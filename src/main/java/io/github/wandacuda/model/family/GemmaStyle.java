@@ -1,0 +1,38 @@
+package io.github.wandacuda.model.family;
+
+import io.github.wandacuda.backend.Activation;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.decoder.EmbeddingDescription;
+
+/** What the Gemma families share. */
+class GemmaStyle extends LlamaStyle {
+  private static final int DEFAULT_HEAD_SIZE = 256;
+  private static final String ACTIVATION = "hidden_activation";
+
+  GemmaStyle(ModelConfig config) {
+    super(config, DEFAULT_HEAD_SIZE, 1e-6);
+  }
+
+  /**
+   * The first configs say gelu and mean its tanh form, which {@code hidden_activation} came to say.
+   */
+  @Override
+  final Activation activation() {
+    if (config.find(ACTIVATION).isPresent()) {
+      return Activations.of(config, ACTIVATION, "");
+    }
+    Activation old = Activations.of(config, "hidden_act", "gelu_pytorch_tanh");
+    return old == Activation.GELU ? Activation.GELU_TANH : old;
+  }
+
+  @Override
+  final float gainOffset() {
+    return 1;
+  }
+
+  @Override
+  final EmbeddingDescription embedding() {
+    return new EmbeddingDescription(
+        "embed_tokens.weight", hidden, null, (float) Math.sqrt(hidden), null, null);
+  }
+}

@@ -1,0 +1,116 @@
+package io.github.wandacuda.model.family;
+
+import com.google.auto.service.AutoService;
+import io.github.wandacuda.backend.Activation;
+import io.github.wandacuda.model.DecoderFamily;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.decoder.AttentionDescription;
+import io.github.wandacuda.model.decoder.AttentionDescription.Scores;
+import io.github.wandacuda.model.decoder.BlockDescription;
+import io.github.wandacuda.model.decoder.BlockDescription.BranchNorms;
+import io.github.wandacuda.model.decoder.DecoderDescription;
+import io.github.wandacuda.model.decoder.EmbeddingDescription;
+import io.github.wandacuda.model.decoder.HeadDescription;
+import io.github.wandacuda.model.decoder.Heads;
+import io.github.wandacuda.model.decoder.LinearDescription;
+import io.github.wandacuda.model.decoder.MlpDescription;
+import io.github.wandacuda.model.decoder.NormDescription;
+import io.github.wandacuda.model.decoder.ProjectionDescription;
+import io.github.wandacuda.model.decoder.Rotary;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * GPT-NeoX and Pythia (Black et al., arXiv 2204.06745): rotary embeddings of a part of each head,
+ * one module for q, k and v, and branches that run side by side.
+ */
+@AutoService(DecoderFamily.class)
+public final class GptNeoxFamily implements DecoderFamily {
+  @Override
+  public String modelType() {
+    return "gpt_neox";
+  }
+
+  @Override
+  public String architecture() {
+    return "GPTNeoXForCausalLM";
+  }
+
+  @Override
+  public DecoderDescription describe(ModelConfig config) {
+    return new Plan(config).decoder();
+  }
+
+  private static final class Plan {
+    private final ModelConfig config;
+    private final int hidden;
+    private final int wide;
+    private final float epsilon;
+    private final boolean bias;
+    private final boolean parallel;
+    private final Heads heads;
+    private final Rotary rotary;
+    private final Activation activation;
+
+    Plan(ModelConfig config) {
+      this.config = config;
+      hidden = config.positive("hidden_size");
+      wide = config.positive("intermediate_size");
+      epsilon = (float) config.number("layer_norm_eps", 1e-5);
+      bias = config.flag("attention_bias", true);
+      parallel = config.flag("use_parallel_residual", true);
+      heads = HeadSizes.sharing(config, hidden, List.of("num_attention_heads"));
+      rotary =
+          RotaryFrequencies.partial(
+              config,
+              heads.size(),
+              List.of("rotary_pct", "partial_rotary_factor"),
+              0.25,
+              RotaryFrequencies.DEFAULT_THETA,
+              List.of("rope_theta", "rotary_emb_base"));
+      activation = Activations.of(config, "hidden_act", "gelu");
+    }
+
+    DecoderDescription decoder() {
+      DecoderShape shape =
+          new DecoderShape(
+              config.positive("num_hidden_layers"),
+              hidden,
+              config.positive("vocab_size"),
+              config.positive("max_position_embeddings", 2048));
+      return new DecoderDescription(
+          shape,
+          List.of("gpt_neox.", ""),
+          EmbeddingDescription.of("embed_in.weight", hidden),
+          IntStream.range(0, shape.blocks()).mapToObj(this::block).toList(),
+          HeadDescription.of(norm("final_layer_norm"), "embed_out.weight"));
+    }
+
+    private NormDescription norm(String name) {
+      return NormDescription.layer(name, hidden, epsilon);
+    }
+
+    private BlockDescription block(int block) {
+      String name = "layers." + block + ".";
+      LinearDescription fused =
+          LinearDescription.of(name + "attention.query_key_value", 3 * hidden, hidden, bias);
+      return new BlockDescription(
+          new AttentionDescription(
+              ProjectionDescription.Fused.byGroup(fused, heads),
+              null,
+              null,
+              heads,
+              rotary,
+              Scores.plain(heads),
+              LinearDescription.of(name + "attention.dense", hidden, hidden, bias)),
+          BranchNorms.before(norm(name + "input_layernorm")),
+          new MlpDescription.Plain(
+              LinearDescription.of(name + "mlp.dense_h_to_4h", wide, hidden, true),
+              activation,
+              LinearDescription.of(name + "mlp.dense_4h_to_h", hidden, wide, true)),
+          BranchNorms.before(norm(name + "post_attention_layernorm")),
+          parallel);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+package io.github.wandacuda.model.family;
+
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.decoder.Heads;
+import java.util.List;
+
+/** Reads the heads of an attention out of a config. */
+final class HeadSizes {
+  private HeadSizes() {}
+
+  /**
+   * Reads {@code num_attention_heads}, {@code num_key_value_heads} and {@code head_dim}.
+   *
+   * @param otherwise features of a head where the config has none; 0 for the hidden size shared out
+   */
+  static Heads of(ModelConfig config, int hidden, int otherwise) {
+    int heads = config.positive("num_attention_heads");
+    int shared = config.positive("num_key_value_heads", heads);
+    if (heads % shared != 0) {
+      throw config.wrong(
+          "num_key_value_heads", "a divisor of " + heads, config.root().get("num_key_value_heads"));
+    }
+    boolean fixed = otherwise > 0 && !config.has("head_dim");
+    int size = config.positive("head_dim", fixed ? otherwise : Math.max(1, hidden / heads));
+    return new Heads(heads, shared, size);
+  }
+
+  /**
+   * Reads a number of heads that share the hidden size out, each with a key and a value.
+   *
+   * @param keys the number's, in the order in which they count
+   */
+  static Heads sharing(ModelConfig config, int hidden, List<String> keys) {
+    int heads = config.positive(keys);
+    if (hidden % heads != 0) {
+      throw config.wrong(
+          keys.get(0), "a divisor of the hidden size " + hidden, config.root().path(keys.get(0)));
+    }
+    return new Heads(heads, heads, hidden / heads);
+  }
+
+  /**
+   * Reads how many key and value heads a number of queries share.
+   *
+   * @param keys the number's, in the order in which they count; as many as queries without one
+   */
+  static Heads grouped(ModelConfig config, Heads all, List<String> keys) {
+    boolean given = keys.stream().anyMatch(key -> config.find(key).isPresent());
+    int shared = given ? config.positive(keys) : all.queries();
+    if (all.queries() % shared != 0) {
+      throw config.wrong(
+          keys.get(0), "a divisor of " + all.queries(), config.root().path(keys.get(0)));
+    }
+    return new Heads(all.queries(), shared, all.size());
+  }
+}

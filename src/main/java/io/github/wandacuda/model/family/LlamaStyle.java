@@ -1,0 +1,180 @@
+package io.github.wandacuda.model.family;
+
+import io.github.wandacuda.backend.Activation;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.decoder.AttentionDescription;
+import io.github.wandacuda.model.decoder.AttentionDescription.Scores;
+import io.github.wandacuda.model.decoder.BlockDescription;
+import io.github.wandacuda.model.decoder.BlockDescription.BranchNorms;
+import io.github.wandacuda.model.decoder.DecoderDescription;
+import io.github.wandacuda.model.decoder.EmbeddingDescription;
+import io.github.wandacuda.model.decoder.HeadDescription;
+import io.github.wandacuda.model.decoder.Heads;
+import io.github.wandacuda.model.decoder.LinearDescription;
+import io.github.wandacuda.model.decoder.MlpDescription;
+import io.github.wandacuda.model.decoder.NormDescription;
+import io.github.wandacuda.model.decoder.ProjectionDescription;
+import io.github.wandacuda.model.decoder.Rotary;
+import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
+
+/**
+ * What LLaMA and the many that follow it share: {@code x += o(attention(rope(q(n)), rope(k(n)),
+ * v(n)))} with {@code n = rmsNorm(x)}, then {@code x += down(activation(gate(m)) * up(m))} with
+ * {@code m = rmsNorm(x)}, and the names of their tensors (Touvron et al., arXiv 2302.13971, section
+ * 2.2). A family overrides what is different about it.
+ */
+class LlamaStyle {
+  private static final int DEFAULT_MAXIMUM_LENGTH = 2048;
+
+  final ModelConfig config;
+  final int hidden;
+  final float epsilon;
+
+  private final Heads heads;
+
+  LlamaStyle(ModelConfig config) {
+    this(config, 0, 1e-6);
+  }
+
+  /**
+   * Reads what all have in their configs.
+   *
+   * @param defaultHeadSize where the config has none; 0 for the hidden size shared out
+   * @param defaultEpsilon the norms' where the config has none
+   */
+  LlamaStyle(ModelConfig config, int defaultHeadSize, double defaultEpsilon) {
+    this.config = config;
+    hidden = config.positive("hidden_size");
+    epsilon = (float) config.number("rms_norm_eps", defaultEpsilon);
+    heads = HeadSizes.of(config, hidden, defaultHeadSize);
+  }
+
+  Rotary rotary() {
+    return RotaryFrequencies.of(config, heads.size(), RotaryFrequencies.DEFAULT_THETA);
+  }
+
+  final Heads heads() {
+    return heads;
+  }
+
+  /** Returns a tensor's name inside of a block. */
+  static String in(int block, String name) {
+    return "layers." + block + "." + name;
+  }
+
+  /** Returns whether q, k and v have biases. */
+  boolean projectionBias() {
+    return config.flag("attention_bias", false);
+  }
+
+  /** Returns whether o has a bias. */
+  boolean outputBias() {
+    return projectionBias();
+  }
+
+  /** Returns whether the MLP's modules have biases. */
+  boolean mlpBias() {
+    return false;
+  }
+
+  Activation activation() {
+    return Activations.of(config, "hidden_act", "silu");
+  }
+
+  /** Returns what is added to a norm's stored gain. */
+  float gainOffset() {
+    return 0;
+  }
+
+  Scores scores(int block) {
+    return Scores.plain(heads);
+  }
+
+  /** Returns the norm over each head of {@code q} or {@code k}, or null. */
+  NormDescription headNorm(int block, String which) {
+    return null;
+  }
+
+  ProjectionDescription projection(int block) {
+    boolean bias = projectionBias();
+    return new ProjectionDescription.Separate(
+        linear(block, "self_attn.q_proj", heads.queryWidth(), hidden, bias),
+        linear(block, "self_attn.k_proj", heads.keyValueWidth(), hidden, bias),
+        linear(block, "self_attn.v_proj", heads.keyValueWidth(), hidden, bias));
+  }
+
+  MlpDescription mlp(int block) {
+    return gated(in(block, "mlp."), config.positive("intermediate_size"));
+  }
+
+  /** Returns a gated MLP under a name. */
+  final MlpDescription gated(String name, int wide) {
+    return new MlpDescription.Gated(
+        LinearDescription.of(name + "gate_proj", wide, hidden, mlpBias()),
+        LinearDescription.of(name + "up_proj", wide, hidden, mlpBias()),
+        activation(),
+        LinearDescription.of(name + "down_proj", hidden, wide, mlpBias()));
+  }
+
+  BranchNorms attentionNorms(int block) {
+    return BranchNorms.before(norm(in(block, "input_layernorm"), hidden));
+  }
+
+  BranchNorms mlpNorms(int block) {
+    return BranchNorms.before(norm(in(block, "post_attention_layernorm"), hidden));
+  }
+
+  EmbeddingDescription embedding() {
+    return EmbeddingDescription.of("embed_tokens.weight", hidden);
+  }
+
+  HeadDescription head() {
+    return HeadDescription.of(norm("norm", hidden), "lm_head.weight");
+  }
+
+  final NormDescription norm(String name, int size) {
+    return NormDescription.rms(name, size, epsilon, gainOffset());
+  }
+
+  static LinearDescription linear(int block, String name, int rows, int columns, boolean bias) {
+    return LinearDescription.of(in(block, name), rows, columns, bias);
+  }
+
+  final DecoderDescription decoder() {
+    DecoderShape shape =
+        new DecoderShape(
+            config.positive("num_hidden_layers"),
+            hidden,
+            config.positive("vocab_size"),
+            config.positive("max_position_embeddings", DEFAULT_MAXIMUM_LENGTH));
+    Rotary rotary = rotary();
+    return new DecoderDescription(
+        shape,
+        List.of("model.", ""),
+        embedding(),
+        blocks(shape.blocks(), block -> block(block, rotary)),
+        head());
+  }
+
+  private BlockDescription block(int block, Rotary rotary) {
+    AttentionDescription attention =
+        new AttentionDescription(
+            projection(block),
+            headNorm(block, "q"),
+            headNorm(block, "k"),
+            heads,
+            rotary,
+            scores(block),
+            linear(block, "self_attn.o_proj", hidden, heads.queryWidth(), outputBias()));
+    return new BlockDescription(
+        attention, attentionNorms(block), mlp(block), mlpNorms(block), false);
+  }
+
+  /** Returns all blocks' descriptions. */
+  static List<BlockDescription> blocks(int count, IntFunction<BlockDescription> block) {
+    return IntStream.range(0, count).mapToObj(block).toList();
+  }
+}

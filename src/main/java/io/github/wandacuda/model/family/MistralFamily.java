@@ -1,0 +1,40 @@
+package io.github.wandacuda.model.family;
+
+import com.google.auto.service.AutoService;
+import io.github.wandacuda.model.DecoderFamily;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.decoder.AttentionDescription.Scores;
+import io.github.wandacuda.model.decoder.DecoderDescription;
+
+/** Mistral (Jiang et al., arXiv 2310.06825): LLaMA with a window. */
+@AutoService(DecoderFamily.class)
+public final class MistralFamily implements DecoderFamily {
+  /** Where a config says nothing of windows, as the first ones do. */
+  private static final int DEFAULT_WINDOW = 4096;
+
+  @Override
+  public String modelType() {
+    return "mistral";
+  }
+
+  @Override
+  public String architecture() {
+    return "MistralForCausalLM";
+  }
+
+  @Override
+  public DecoderDescription describe(ModelConfig config) {
+    Windows windows = Windows.of(config, DEFAULT_WINDOW, block -> true);
+    return new LlamaStyle(config) {
+      @Override
+      boolean projectionBias() {
+        return false;
+      }
+
+      @Override
+      Scores scores(int block) {
+        return super.scores(block).within(windows.at(block));
+      }
+    }.decoder();
+  }
+}

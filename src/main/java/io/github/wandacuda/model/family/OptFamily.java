@@ -1,0 +1,148 @@
+package io.github.wandacuda.model.family;
+
+import com.google.auto.service.AutoService;
+import io.github.wandacuda.backend.Activation;
+import io.github.wandacuda.model.DecoderFamily;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.decoder.AttentionDescription;
+import io.github.wandacuda.model.decoder.AttentionDescription.Scores;
+import io.github.wandacuda.model.decoder.BlockDescription;
+import io.github.wandacuda.model.decoder.BlockDescription.BranchNorms;
+import io.github.wandacuda.model.decoder.DecoderDescription;
+import io.github.wandacuda.model.decoder.EmbeddingDescription;
+import io.github.wandacuda.model.decoder.HeadDescription;
+import io.github.wandacuda.model.decoder.Heads;
+import io.github.wandacuda.model.decoder.LinearDescription;
+import io.github.wandacuda.model.decoder.MlpDescription;
+import io.github.wandacuda.model.decoder.NormDescription;
+import io.github.wandacuda.model.decoder.ProjectionDescription;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * OPT (Zhang et al., arXiv 2205.01068): learned positions, LayerNorms before the branches or, in
+ * the one of 350 million parameters, after the sums.
+ */
+@AutoService(DecoderFamily.class)
+public final class OptFamily implements DecoderFamily {
+  @Override
+  public String modelType() {
+    return "opt";
+  }
+
+  @Override
+  public String architecture() {
+    return "OPTForCausalLM";
+  }
+
+  @Override
+  public DecoderDescription describe(ModelConfig config) {
+    return new Plan(config).decoder();
+  }
+
+  private static final class Plan {
+    /** Rows of the position table before that of position 0. */
+    private static final int FIRST_POSITION = 2;
+
+    /** Whatever the config says. */
+    private static final float EPSILON = 1e-5f;
+
+    private final ModelConfig config;
+    private final int hidden;
+    private final int embedded;
+    private final int wide;
+    private final int positions;
+    private final boolean bias;
+    private final boolean affine;
+    private final boolean normsFirst;
+    private final Heads heads;
+    private final Activation activation;
+
+    Plan(ModelConfig config) {
+      this.config = config;
+      hidden = config.positive("hidden_size");
+      embedded = config.positive("word_embed_proj_dim", hidden);
+      wide = config.positive("ffn_dim");
+      positions = config.positive("max_position_embeddings", 2048);
+      bias = config.flag("enable_bias", true);
+      affine = config.flag("layer_norm_elementwise_affine", true);
+      normsFirst = config.flag("do_layer_norm_before", true);
+      heads = HeadSizes.sharing(config, hidden, List.of("num_attention_heads"));
+      activation = Activations.of(config, "activation_function", "relu");
+    }
+
+    DecoderDescription decoder() {
+      DecoderShape shape =
+          new DecoderShape(
+              config.positive("num_hidden_layers"),
+              hidden,
+              config.positive("vocab_size"),
+              positions);
+      return new DecoderDescription(
+          shape,
+          List.of("model.decoder.", "decoder.", ""),
+          embedding(),
+          IntStream.range(0, shape.blocks()).mapToObj(this::block).toList(),
+          head());
+    }
+
+    private EmbeddingDescription embedding() {
+      return new EmbeddingDescription(
+          "embed_tokens.weight",
+          embedded,
+          projection("project_in", hidden, embedded),
+          1,
+          new EmbeddingDescription.Positions("embed_positions.weight", FIRST_POSITION, positions),
+          null);
+    }
+
+    /** Returns a projection to or from embeddings of another width, or null if there is none. */
+    private LinearDescription projection(String name, int rows, int columns) {
+      return rows == columns ? null : LinearDescription.of(name, rows, columns, false);
+    }
+
+    private HeadDescription head() {
+      boolean normed = normsFirst && !config.flag("_remove_final_layer_norm", false);
+      return new HeadDescription(
+          normed ? norm("final_layer_norm") : null,
+          projection("project_out", embedded, hidden),
+          "lm_head.weight",
+          0);
+    }
+
+    private NormDescription norm(String name) {
+      return new NormDescription(NormDescription.Kind.LAYER, name, hidden, EPSILON, affine, 0);
+    }
+
+    private BranchNorms norms(String name) {
+      return normsFirst ? BranchNorms.before(norm(name)) : BranchNorms.onSum(norm(name));
+    }
+
+    private BlockDescription block(int block) {
+      String name = "layers." + block + ".";
+      String attention = name + "self_attn.";
+      return new BlockDescription(
+          new AttentionDescription(
+              new ProjectionDescription.Separate(
+                  linear(attention + "q_proj", hidden, hidden),
+                  linear(attention + "k_proj", hidden, hidden),
+                  linear(attention + "v_proj", hidden, hidden)),
+              null,
+              null,
+              heads,
+              null,
+              Scores.plain(heads),
+              linear(attention + "out_proj", hidden, hidden)),
+          norms(name + "self_attn_layer_norm"),
+          new MlpDescription.Plain(
+              linear(name + "fc1", wide, hidden), activation, linear(name + "fc2", hidden, wide)),
+          norms(name + "final_layer_norm"),
+          false);
+    }
+
+    private LinearDescription linear(String name, int rows, int columns) {
+      return LinearDescription.of(name, rows, columns, bias);
+    }
+  }
+}

@@ -1,0 +1,138 @@
+package io.github.wandacuda.model.family;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.decoder.Rotary;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Reads a rotary embedding's frequencies out of a config: {@code rope_theta} and {@code
+ * rope_scaling}, or {@code rope_parameters} that newer configs have for both. Computed in float32
+ * like Hugging Face transformers.
+ */
+final class RotaryFrequencies {
+  /** The base of most families where the config has none. */
+  static final double DEFAULT_THETA = 10_000;
+
+  private static final String SCALING = "rope_scaling";
+  private static final String PARAMETERS = "rope_parameters";
+  private static final String THETA = "rope_theta";
+  private static final String PARTIAL = "partial_rotary_factor";
+
+  private final ModelConfig config;
+  private final String key;
+  private final Optional<JsonNode> scaling;
+
+  private RotaryFrequencies(ModelConfig config) {
+    this.config = config;
+    Optional<JsonNode> parameters = config.find(PARAMETERS);
+    key = parameters.isPresent() ? PARAMETERS : SCALING;
+    scaling = parameters.or(() -> config.find(SCALING));
+  }
+
+  /**
+   * Reads an embedding of whole heads.
+   *
+   * @param headSize features of a head, even
+   * @param defaultTheta the base where the config has none
+   * @throws io.github.wandacuda.error.InputException for a kind of scaling that is not computed
+   */
+  static Rotary of(ModelConfig config, int headSize, double defaultTheta) {
+    return partial(config, headSize, List.of(), 1, defaultTheta, List.of(THETA));
+  }
+
+  /**
+   * Reads an embedding of a part of each head.
+   *
+   * @param partKeys keys of the part's share of a head, in the order in which they count
+   * @param defaultPart the share where the config has none
+   * @param thetaKeys keys of the base, in the order in which they count
+   */
+  static Rotary partial(
+      ModelConfig config,
+      int headSize,
+      List<String> partKeys,
+      double defaultPart,
+      double defaultTheta,
+      List<String> thetaKeys) {
+    RotaryFrequencies reader = new RotaryFrequencies(config);
+    double theta = reader.number(THETA, thetaKeys, defaultTheta);
+    double part = partKeys.isEmpty() ? 1 : reader.number(PARTIAL, partKeys, defaultPart);
+    int features = (int) (headSize * part);
+    int pairs = Math.ceilDiv(features, 2);
+    if (pairs < 1 || 2 * pairs > headSize) {
+      throw new InputException(
+          "%s: heads of %d features: expected an even number of them to rotate, found %d"
+              .formatted(config.file(), headSize, features));
+    }
+    return new Rotary(reader.scaled(plain(theta, features, pairs)));
+  }
+
+  /** Returns a number out of the scaling's object, or one of the config's own. */
+  private double number(String inside, List<String> keys, double otherwise) {
+    if (scaling.isPresent() && scaling.get().has(inside)) {
+      return config.number(key, scaling.get(), inside);
+    }
+    return keys.stream()
+        .filter(candidate -> config.find(candidate).isPresent())
+        .findFirst()
+        .map(candidate -> config.number(candidate, otherwise))
+        .orElse(otherwise);
+  }
+
+  /** Returns theta^(-2i/d) for each pair i of d features. */
+  private static float[] plain(double theta, int features, int pairs) {
+    float[] frequencies = new float[pairs];
+    for (int i = 0; i < pairs; i++) {
+      float exponent = (float) (2 * i) / features;
+      frequencies[i] = 1f / (float) Math.pow(theta, exponent);
+    }
+    return frequencies;
+  }
+
+  private float[] scaled(float[] plain) {
+    if (scaling.isEmpty()) {
+      return plain;
+    }
+    JsonNode node = scaling.get();
+    JsonNode kind = node.has("rope_type") ? node.get("rope_type") : node.path("type");
+    return switch (kind.asText("default")) {
+      case "default", "" -> plain;
+      case "linear" -> linear(plain, config.number(key, node, "factor"));
+      case "llama3" -> llama3(plain, node);
+      default -> throw config.notComputed(key, "a scaling of kind default, linear or llama3", kind);
+    };
+  }
+
+  private static float[] linear(float[] plain, double factor) {
+    float[] scaled = new float[plain.length];
+    for (int i = 0; i < plain.length; i++) {
+      scaled[i] = plain[i] / (float) factor;
+    }
+    return scaled;
+  }
+
+  /** Llama 3.1's scaling: long waves are stretched, short ones kept, those between blended. */
+  private float[] llama3(float[] plain, JsonNode node) {
+    double factor = config.number(key, node, "factor");
+    double low = config.number(key, node, "low_freq_factor");
+    double high = config.number(key, node, "high_freq_factor");
+    double length = config.number(key, node, "original_max_position_embeddings");
+    float[] scaled = new float[plain.length];
+    for (int i = 0; i < plain.length; i++) {
+      float frequency = plain[i];
+      double wave = 2 * Math.PI / frequency;
+      if (wave > length / low) {
+        scaled[i] = (float) (frequency / factor);
+      } else if (wave < length / high) {
+        scaled[i] = frequency;
+      } else {
+        double smooth = (length / wave - low) / (high - low);
+        scaled[i] = (float) ((1 - smooth) * frequency / factor + smooth * frequency);
+      }
+    }
+    return scaled;
+  }
+}

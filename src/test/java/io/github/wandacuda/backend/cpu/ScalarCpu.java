@@ -1,0 +1,13 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.backend.Backend;
+
+/** The CPU with the kernels that are the specification. */
+public final class ScalarCpu {
+  private ScalarCpu() {}
+
+  public static Backend open(int threads) {
+    return new CpuBackend(
+        new CpuKernels(new ScalarSelect(), new ScalarForward(), "scalar"), "test", threads);
+  }
+}

@@ -1,0 +1,180 @@
+package io.github.wandacuda.families;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.calibration.DenseCalibration;
+import io.github.wandacuda.calibration.Perplexity;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.decoder.DescribedDecoder;
+import io.github.wandacuda.pruning.Calibration;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.PruneJob;
+import io.github.wandacuda.pruning.PruneRequest;
+import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * A decoder family's fixture on one backend: what Hugging Face transformers computed for a small
+ * random model of the family, and the masks that Wanda gave it.
+ */
+final class FixtureChecks {
+  /** Routers included, as the fixtures were pruned. */
+  private static final ModuleChoice ALL =
+      new ModuleChoice(List.of(Pattern.compile(".")), List.of());
+
+  private final Path fixture;
+  private final Backend backend;
+  private final JsonNode expected;
+  private final List<int[]> tokens;
+
+  FixtureChecks(String family, Backend backend) {
+    fixture = TestData.fixture(family);
+    this.backend = backend;
+    expected = TestData.json(fixture.resolve("expected.json"));
+    tokens = TestData.tokens(fixture.resolve("tokens.json"));
+  }
+
+  private ModelDirectory open() {
+    return ModelDirectory.open(fixture.resolve("model"));
+  }
+
+  private DescribedDecoder decoder(ModelDirectory model) {
+    return (DescribedDecoder)
+        DecoderFamilies.of(model.config())
+            .open(model.config(), model.checkpoint(), backend.operations());
+  }
+
+  /** Checks every logit of every sample. */
+  void logitsAre(double tolerance) {
+    float[] logits = TestData.floats(fixture.resolve("logits.safetensors"), "logits");
+    try (ModelDirectory model = open();
+        DescribedDecoder decoder = decoder(model)) {
+      for (int sample = 0; sample < tokens.size(); sample++) {
+        float[] found = logits(decoder, tokens.get(sample));
+        int start = sample * found.length;
+        for (int i = 0; i < found.length; i++) {
+          assertThat((double) found[i])
+              .as("sample %d, logit %d", sample, i)
+              .isCloseTo(logits[start + i], within(tolerance));
+        }
+      }
+    }
+  }
+
+  private float[] logits(DescribedDecoder decoder, int[] sample) {
+    try (Tensor hidden = backend.operations().tensor(sample.length, decoder.hiddenSize())) {
+      decoder.embed(sample, sample.length, hidden);
+      for (int index = 0; index < decoder.blocks(); index++) {
+        try (Block block = decoder.block(index)) {
+          block.forward(hidden, sample.length, InputObserver.NONE);
+        }
+      }
+      Tensor logits = decoder.logits(hidden);
+      float[] values = new float[logits.rows() * logits.columns()];
+      backend.operations().download(logits, MemorySegment.ofArray(values));
+      return values;
+    }
+  }
+
+  /**
+   * Checks the norms of every module of the dense model; those of dead columns are exactly 0.
+   *
+   * @param tolerance relative
+   */
+  void normsAre(double tolerance) {
+    Statistics dense = Statistics.read(fixture.resolve("dense.statistics.safetensors"));
+    try (ModelDirectory model = open();
+        DescribedDecoder decoder = decoder(model)) {
+      Statistics found = DenseCalibration.run(decoder, backend.operations(), tokens, Progress.NONE);
+      assertThat(found.samples()).isEqualTo(4);
+      assertThat(decoder.linearModules())
+          .containsExactlyInAnyOrderElementsOf(dense.norms().keySet());
+      assertSame(found, dense, tolerance);
+    }
+  }
+
+  private static void assertSame(Statistics found, Statistics expected, double tolerance) {
+    assertThat(found.norms().keySet()).isEqualTo(expected.norms().keySet());
+    expected
+        .norms()
+        .forEach(
+            (module, norms) -> {
+              for (int column = 0; column < norms.length; column++) {
+                assertThat((double) found.norms().get(module)[column])
+                    .as("%s, column %d", module, column)
+                    .isCloseTo(norms[column], within(tolerance * norms[column]));
+              }
+            });
+  }
+
+  /**
+   * Checks the dense model's perplexity.
+   *
+   * @param tolerance relative
+   */
+  void perplexityIs(double tolerance) {
+    try (ModelDirectory model = open();
+        DescribedDecoder decoder = decoder(model)) {
+      assertPerplexity("perplexity_dense", decoder, tolerance);
+    }
+  }
+
+  private void assertPerplexity(String key, DescribedDecoder decoder, double tolerance) {
+    double perplexity = expected.get(key).doubleValue();
+    double found = Perplexity.of(decoder, backend.operations(), tokens, Progress.NONE);
+    assertThat(found).as(key).isCloseTo(perplexity, within(tolerance * perplexity));
+  }
+
+  /** Prunes by the norms that the sequential run saw, and checks every mask bit. */
+  void masksFromStatisticsAreExact(Path output) {
+    Path statistics = fixture.resolve("wanda50.statistics.safetensors");
+    assertMasks(prune(Pruning.statistics(statistics), output));
+  }
+
+  /**
+   * Prunes block by block, and checks every mask bit, the norms that the run saw, and the pruned
+   * model's perplexity.
+   *
+   * @param tolerance of norms and perplexity, relative
+   */
+  void calibratedMasksAreExact(Path output, double tolerance) {
+    PruneResult result = prune(Pruning.samples(tokens), output);
+    assertMasks(result);
+    Statistics sequential = Statistics.read(fixture.resolve("wanda50.statistics.safetensors"));
+    assertSame(result.statistics(4, tokens.get(0).length), sequential, tolerance);
+    try (ModelDirectory model = ModelDirectory.open(output);
+        DescribedDecoder decoder = decoder(model)) {
+      assertPerplexity("perplexity_wanda50", decoder, tolerance);
+    }
+  }
+
+  private PruneResult prune(Calibration calibration, Path output) {
+    PruneRequest request =
+        new PruneRequest(output, Method.WANDA, new Sparsity.Ratio(0.5), ALL, calibration, true);
+    try (ModelDirectory model = open()) {
+      return new PruneJob(model, request).run(backend, "test", Progress.NONE);
+    }
+  }
+
+  private void assertMasks(PruneResult result) {
+    assertThat(result.modules()).hasSize(expected.get("modules").intValue());
+    assertThat(result.pruned()).isEqualTo(expected.get("pruned").longValue());
+    assertThat(result.maskSha256()).isEqualTo(expected.get("mask_sha256").asText());
+  }
+}

@@ -1,0 +1,70 @@
+package io.github.wandacuda.families;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.testing.TestData;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestInstance.Lifecycle;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** All families' fixtures on a backend that computes in float32. */
+@TestInstance(Lifecycle.PER_CLASS)
+abstract class FixturesParity {
+  private static final double LOGITS = 2e-4;
+  private static final double RELATIVE = 1e-5;
+
+  private Backend backend;
+
+  abstract Backend device();
+
+  @BeforeAll
+  void open() {
+    backend = device();
+  }
+
+  @AfterAll
+  void close() {
+    if (backend != null) {
+      backend.close();
+    }
+  }
+
+  static List<String> families() {
+    return TestData.families();
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void logitsAgreeWithTransformers(String family) {
+    new FixtureChecks(family, backend).logitsAre(LOGITS);
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void normsAgreeWithTransformers(String family) {
+    new FixtureChecks(family, backend).normsAre(RELATIVE);
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void perplexityAgreesWithTransformers(String family) {
+    new FixtureChecks(family, backend).perplexityIs(RELATIVE);
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void masksFromStatisticsAreExact(String family, @TempDir Path directory) {
+    new FixtureChecks(family, backend).masksFromStatisticsAreExact(directory.resolve("out"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void calibratedMasksAreExact(String family, @TempDir Path directory) {
+    new FixtureChecks(family, backend).calibratedMasksAreExact(directory.resolve("out"), RELATIVE);
+  }
+}
