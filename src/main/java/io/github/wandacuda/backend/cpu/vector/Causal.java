@@ -14,4 +14,14 @@ final class Causal {
   static VectorMask<Float> seeing(int first, int key) {
     return INDEX.compare(VectorOperators.GE, (float) (key - first));
   }
+
+  /** Returns the lanes whose query is {@code key} or later, but less than a window later. */
+  static VectorMask<Float> seeing(int first, int key, int window) {
+    return seeing(first, key).and(before(first, (long) key + window));
+  }
+
+  /** Returns the lanes whose query is before {@code query}. */
+  static VectorMask<Float> before(int first, long query) {
+    return INDEX.compare(VectorOperators.LT, (float) (query - first));
+  }
 }

@@ -15,8 +15,9 @@ final class CausalTile {
    * @param from the run's first key
    * @param group the group's first query, which is the last key that all see
    * @param end the key after the last one
+   * @param first whether it is the first run too
    */
-  record Keys(int from, int group, int end) {
+  record Keys(int from, int group, int end, boolean first) {
     int last() {
       return Math.min(end, group + Tile.COLUMNS) - 1;
     }
@@ -61,7 +62,7 @@ final class CausalTile {
         FloatVector next = p.fma(broadcast(values[valuesOffset + j * Tile.ROWS + row]), total);
         total = total.blend(next, seeing);
       }
-      if (keys.from > 0) {
+      if (!keys.first) {
         total = FloatVector.fromArray(Lanes.FLOATS, sums, sumsOffset + at).add(total);
       }
       total.intoArray(sums, sumsOffset + at);

@@ -35,10 +35,18 @@ final class QueryBlock {
   /**
    * Computes a block's output.
    *
+   * @param keyBias added to scores, null for none
    * @param start the sequence's first row
    * @param part which block of {@link #QUERIES} queries of the sequence
    */
-  void attend(CpuTensor q, AttentionShape shape, int start, int head, int part, CpuTensor out) {
+  void attend(
+      CpuTensor q,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      int start,
+      int head,
+      int part,
+      CpuTensor out) {
     int first = part * QUERIES;
     int end = Math.min(shape.sequenceLength(), first + QUERIES);
     int shared = head / (shape.heads() / shape.keyValueHeads());
@@ -46,11 +54,12 @@ final class QueryBlock {
     scores.reshape(end, end - first);
     sums.reshape(size, end - first);
     packQueries(q, size, start, head, first, end);
-    multiplyKeys(shared, size, first, end);
+    multiplyKeys(shared, shape, first, end);
+    softmax.reshape(shape, keyBias, head);
     for (int group = first; group < end; group += Tile.COLUMNS) {
       int column = group - first;
-      softmax.exponentials(scores, column, group, end, shape.scale());
-      multiplyValues(shared, size, column, group, end);
+      softmax.exponentials(scores, column, group, end);
+      multiplyValues(shared, shape, column, group, end);
       softmax.divide(sums, column, size);
     }
     sums.copyTurnedTo(out, start + first, head * size);
@@ -66,13 +75,15 @@ final class QueryBlock {
     }
   }
 
-  private void multiplyKeys(int head, int size, int first, int end) {
-    for (int key = 0; key < end; key += KEYS_PER_PASS) {
+  private void multiplyKeys(int head, AttentionShape shape, int first, int end) {
+    int firstPass = shape.firstKey(first) / KEYS_PER_PASS * KEYS_PER_PASS;
+    for (int key = firstPass; key < end; key += KEYS_PER_PASS) {
       for (int group = first; group < end; group += Tile.COLUMNS) {
         int seen = Math.min(end, group + Tile.COLUMNS);
         int keyEnd = Math.min(seen, key + KEYS_PER_PASS);
-        for (int j = key; j < keyEnd; j += Tile.ROWS) {
-          multiplyTile(panels.keyAt(head, j), size, j, group - first);
+        int keyStart = Math.max(key, shape.firstKey(group) / Tile.ROWS * Tile.ROWS);
+        for (int j = keyStart; j < keyEnd; j += Tile.ROWS) {
+          multiplyTile(panels.keyAt(head, j), shape.headSize(), j, group - first);
         }
       }
     }
@@ -94,34 +105,63 @@ final class QueryBlock {
     }
   }
 
-  private void multiplyValues(int head, int size, int column, int group, int end) {
+  private void multiplyValues(int head, AttentionShape shape, int column, int group, int end) {
     int last = group / RUN * RUN;
-    for (int run = 0; run <= last; run += RUN) {
-      for (int d = 0; d < size; d += Tile.ROWS) {
-        int values = panels.valueAt(head, d);
-        int at = sums.at(d, column);
-        if (run < last) {
-          Tile.multiply(
-              panels.values(),
-              values + run * Tile.ROWS,
-              scores.data(),
-              scores.at(run, column),
-              RUN,
-              run == 0 ? Tile.NOTHING : sums.data(),
-              run == 0 ? 0 : at,
-              sums.data(),
-              at);
-        } else {
-          diagonal.multiply(
-              panels.values(),
-              values,
-              scores,
-              column,
-              new CausalTile.Keys(run, group, end),
-              sums.data(),
-              at);
-        }
+    int firstKey = shape.firstKey(group);
+    int commonKey = shape.firstKey(group + Tile.COLUMNS - 1);
+    int firstRun = firstKey / RUN * RUN;
+    for (int run = firstRun; run <= last; run += RUN) {
+      boolean first = run == firstRun;
+      if (commonKey > run) {
+        int from = Math.max(run, firstKey);
+        int to = Math.min(Math.min(run + RUN, end), group + Tile.COLUMNS);
+        multiplyWindow(
+            head, column, new WindowTile.Keys(run, from, to, group, shape.window()), first);
+      } else if (run < last) {
+        multiplyRun(head, column, run, first);
+      } else {
+        multiplyDiagonal(head, column, new CausalTile.Keys(run, group, end, first));
       }
+    }
+  }
+
+  private void multiplyRun(int head, int column, int run, boolean first) {
+    for (int d = 0; d < sums.rows(); d += Tile.ROWS) {
+      int at = sums.at(d, column);
+      Tile.multiply(
+          panels.values(),
+          panels.valueAt(head, d) + run * Tile.ROWS,
+          scores.data(),
+          scores.at(run, column),
+          RUN,
+          first ? Tile.NOTHING : sums.data(),
+          first ? 0 : at,
+          sums.data(),
+          at);
+    }
+  }
+
+  private void multiplyWindow(int head, int column, WindowTile.Keys keys, boolean first) {
+    for (int d = 0; d < sums.rows(); d += Tile.ROWS) {
+      int at = sums.at(d, column);
+      WindowTile.multiply(
+          panels.values(),
+          panels.valueAt(head, d),
+          scores,
+          column,
+          keys,
+          first ? Tile.NOTHING : sums.data(),
+          first ? 0 : at,
+          sums.data(),
+          at);
+    }
+  }
+
+  private void multiplyDiagonal(int head, int column, CausalTile.Keys keys) {
+    for (int d = 0; d < sums.rows(); d += Tile.ROWS) {
+      int values = panels.valueAt(head, d);
+      diagonal.multiply(
+          panels.values(), values, scores, column, keys, sums.data(), sums.at(d, column));
     }
   }
 }

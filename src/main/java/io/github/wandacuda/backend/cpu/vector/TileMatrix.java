@@ -19,6 +19,10 @@ final class TileMatrix {
     data = Packing.grown(data, Tile.wholeRows(rows), Tile.wholeColumns(columns));
   }
 
+  int rows() {
+    return rows;
+  }
+
   float[] data() {
     return data;
   }

@@ -15,7 +15,13 @@ final class VectorAttention {
 
   /** As {@link ForwardKernels#attention}. */
   void attention(
-      CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor out, Workers workers) {
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out,
+      Workers workers) {
     blocks.prepare(workers);
     int parts = Math.ceilDiv(shape.sequenceLength(), QueryBlock.QUERIES);
     for (int start = 0; start < q.rows(); start += shape.sequenceLength()) {
@@ -27,7 +33,7 @@ final class VectorAttention {
             // The last queries see the most keys: they come first, so that the last tasks are
             // short.
             int part = parts - 1 - task % parts;
-            blocks.of(worker).attend(q, shape, first, task / parts, part, out);
+            blocks.of(worker).attend(q, shape, keyBias, first, task / parts, part, out);
           });
     }
   }

@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.cpu.vector;
 
-import io.github.wandacuda.backend.cpu.Exponential;
+import io.github.wandacuda.backend.cpu.Tanh;
 import jdk.incubator.vector.FloatVector;
 
 /** Kernels that treat each element by itself; those after the last whole vector one by one. */
@@ -31,18 +31,38 @@ final class VectorElements {
     }
   }
 
-  static void siluMultiply(
-      float[] gate, int gateAt, float[] up, int upAt, float[] out, int outAt, int count) {
+  static void scale(float[] x, int at, float factor, int count) {
     int whole = Lanes.FLOATS.loopBound(count);
     for (int i = 0; i < whole; i += Lanes.COUNT) {
-      FloatVector g = load(gate, gateAt + i);
-      FloatVector silu = g.div(VectorExponential.exp(g.neg()).add(1f));
-      silu.mul(load(up, upAt + i)).intoArray(out, outAt + i);
+      load(x, at + i).mul(factor).intoArray(x, at + i);
     }
     for (int i = whole; i < count; i++) {
-      float g = gate[gateAt + i];
-      float silu = g / (1f + Exponential.exp(-g));
-      out[outAt + i] = silu * up[upAt + i];
+      x[at + i] *= factor;
+    }
+  }
+
+  static void softcap(float[] x, int at, float cap, int count) {
+    int whole = Lanes.FLOATS.loopBound(count);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      softcap(load(x, at + i), cap).intoArray(x, at + i);
+    }
+    for (int i = whole; i < count; i++) {
+      x[at + i] = cap * Tanh.of(x[at + i] / cap);
+    }
+  }
+
+  /** Returns cap * tanh(x / cap). */
+  static FloatVector softcap(FloatVector x, float cap) {
+    return VectorTanh.of(x.div(cap)).mul(cap);
+  }
+
+  static void addScaled(float[] x, int xAt, float factor, float[] sum, int sumAt, int count) {
+    int whole = Lanes.FLOATS.loopBound(count);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      load(sum, sumAt + i).add(load(x, xAt + i).mul(factor)).intoArray(sum, sumAt + i);
+    }
+    for (int i = whole; i < count; i++) {
+      sum[sumAt + i] += factor * x[xAt + i];
     }
   }
 

@@ -4,14 +4,12 @@ import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.cpu.CpuTensor;
 import io.github.wandacuda.backend.cpu.ForwardKernels;
-import io.github.wandacuda.backend.cpu.ScalarForward;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.util.Arrays;
 
 /** The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width. */
 public final class VectorForward implements ForwardKernels {
-  private final ScalarForward scalar = new ScalarForward();
   private final VectorLinear linear = new VectorLinear();
   private final VectorAttention attention = new VectorAttention();
 
@@ -32,37 +30,53 @@ public final class VectorForward implements ForwardKernels {
       CpuTensor keyBias,
       CpuTensor out,
       Workers workers) {
-    if (shape.window() > 0 || shape.softcap() > 0 || keyBias != null) {
-      scalar.attention(q, k, v, shape, keyBias, out, workers);
-    } else {
-      attention.attention(q, k, v, shape, out, workers);
-    }
+    attention.attention(q, k, v, shape, keyBias, out, workers);
   }
 
   @Override
   public void layerNorm(
       CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to) {
-    scalar.layerNorm(x, gain, bias, epsilon, out, from, to);
+    for (int row = from; row < to; row++) {
+      VectorRows.layerNorm(
+          x.data(),
+          x.at(row),
+          gain.data(),
+          gain.at(0),
+          bias == null ? null : bias.data(),
+          bias == null ? 0 : bias.at(0),
+          epsilon,
+          x.columns(),
+          out.data(),
+          out.at(row));
+    }
   }
 
   @Override
   public void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to) {
-    scalar.activate(activation, x, out, from, to);
+    VectorActivation.gate(
+        activation,
+        x.data(),
+        x.at(from),
+        null,
+        0,
+        out.data(),
+        out.at(from),
+        (to - from) * x.columns());
   }
 
   @Override
   public void scale(CpuTensor x, float factor, int from, int to) {
-    scalar.scale(x, factor, from, to);
+    VectorElements.scale(x.data(), x.at(from), factor, (to - from) * x.columns());
   }
 
   @Override
   public void softcap(CpuTensor x, float cap, int from, int to) {
-    scalar.softcap(x, cap, from, to);
+    VectorElements.softcap(x.data(), x.at(from), cap, (to - from) * x.columns());
   }
 
   @Override
   public void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to) {
-    scalar.addRow(x, row, factor, out, to);
+    VectorElements.addScaled(x.data(), x.at(row), factor, out.data(), out.at(to), x.columns());
   }
 
   @Override
@@ -101,11 +115,8 @@ public final class VectorForward implements ForwardKernels {
   @Override
   public void gate(
       Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
-    if (activation != Activation.SILU) {
-      scalar.gate(activation, gate, up, out, from, to);
-      return;
-    }
-    VectorElements.siluMultiply(
+    VectorActivation.gate(
+        activation,
         gate.data(),
         gate.at(from),
         up.data(),

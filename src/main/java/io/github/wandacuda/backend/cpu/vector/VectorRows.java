@@ -35,6 +35,64 @@ final class VectorRows {
     }
   }
 
+  static void layerNorm(
+      float[] x,
+      int xAt,
+      float[] gain,
+      int gainAt,
+      float[] bias,
+      int biasAt,
+      float epsilon,
+      int columns,
+      float[] out,
+      int outAt) {
+    float mean = sum(x, xAt, columns) / columns;
+    float variance = sumOfSquares(x, xAt, columns, mean) / columns;
+    float factor = 1f / (float) Math.sqrt(variance + epsilon);
+    int whole = Lanes.FLOATS.loopBound(columns);
+    for (int c = 0; c < whole; c += Lanes.COUNT) {
+      FloatVector normal = load(x, xAt + c).sub(mean).mul(factor);
+      FloatVector gained = normal.mul(load(gain, gainAt + c));
+      (bias == null ? gained : gained.add(load(bias, biasAt + c))).intoArray(out, outAt + c);
+    }
+    for (int c = whole; c < columns; c++) {
+      float normal = (x[xAt + c] - mean) * factor;
+      float gained = normal * gain[gainAt + c];
+      out[outAt + c] = bias == null ? gained : gained + bias[biasAt + c];
+    }
+  }
+
+  private static float sum(float[] x, int at, int count) {
+    float[] lanes = new float[LANES];
+    int whole = count - count % LANES;
+    for (int c = 0; c < whole; c += LANES) {
+      for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
+        load(lanes, lane).add(load(x, at + c + lane)).intoArray(lanes, lane);
+      }
+    }
+    for (int c = whole; c < count; c++) {
+      lanes[c - whole] += x[at + c];
+    }
+    return LaneSum.combine(lanes);
+  }
+
+  /** Returns the sum of (x - mean)^2. */
+  private static float sumOfSquares(float[] x, int at, int count, float mean) {
+    float[] lanes = new float[LANES];
+    int whole = count - count % LANES;
+    for (int c = 0; c < whole; c += LANES) {
+      for (int lane = 0; lane < LANES; lane += Lanes.COUNT) {
+        FloatVector difference = load(x, at + c + lane).sub(mean);
+        load(lanes, lane).add(difference.mul(difference)).intoArray(lanes, lane);
+      }
+    }
+    for (int c = whole; c < count; c++) {
+      float difference = x[at + c] - mean;
+      lanes[c - whole] += difference * difference;
+    }
+    return LaneSum.combine(lanes);
+  }
+
   private static float sumOfSquares(float[] x, int at, int count) {
     float[] lanes = new float[LANES];
     int whole = count - count % LANES;
