@@ -18,9 +18,6 @@ final class LaterOptions {
   @Option(names = "--yes", hidden = true)
   private boolean yes;
 
-  @Option(names = "--unreached", hidden = true)
-  private String unreached;
-
   /**
    * Refuses the options that were given.
    *
@@ -31,7 +28,6 @@ final class LaterOptions {
     given.put("--resume", resume);
     given.put("--in-place", inPlace);
     given.put("--yes", yes);
-    given.put("--unreached", unreached != null);
     given.forEach(
         (option, isGiven) -> {
           if (isGiven) {

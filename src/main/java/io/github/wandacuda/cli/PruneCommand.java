@@ -10,6 +10,7 @@ import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -49,6 +50,14 @@ final class PruneCommand implements Runnable {
       description = "Write a report by module, as .json.")
   private Path report;
 
+  @Option(
+      names = "--unreached",
+      paramLabel = "NAME",
+      defaultValue = "magnitude",
+      description =
+          "A module that no sample reached: magnitude, keep or fail (default: ${DEFAULT-VALUE}).")
+  private String unreached;
+
   @Mixin private SparsityOptions sparsity;
   @Mixin private CalibrationOptions calibrations;
   @Mixin private ModuleOptions modules;
@@ -61,6 +70,7 @@ final class PruneCommand implements Runnable {
     later.refuse();
     Method method = sparsity.method().orElse(Method.WANDA);
     Sparsity amount = sparsity.sparsity().orElse(DEFAULT_SPARSITY);
+    Unreached fallback = Unreached.of(unreached);
     calibrations.check(method);
     checkFiles(method);
     try (MemoryWatch memory = new MemoryWatch();
@@ -69,7 +79,7 @@ final class PruneCommand implements Runnable {
       Calibration calibration = calibrations.load(method, directory, output);
       PruneRequest request =
           new PruneRequest(
-              target, method, amount, modules.choice(), calibration, !skipVerification);
+              target, method, amount, modules.choice(), calibration, !skipVerification, fallback);
       PruneJob job = new PruneJob(directory, request);
       try (Backend backend = backends.open(output).backend()) {
         if (dryRun) {

@@ -38,6 +38,11 @@ final class MatrixPruner {
     return new TilePruner(selector, rule(source), source, norms, clock);
   }
 
+  /** Prepares a matrix that stays as it is. */
+  TilePruner unchanged(TileSource source) {
+    return new TilePruner(selector, new SelectionRule.LowestPerRow(0), source, null, clock);
+  }
+
   private SelectionRule rule(TileSource source) {
     if (rules.sparsity() instanceof Sparsity.GroupPattern pattern) {
       return new SelectionRule.LowestPerGroup(pattern.pruned(), pattern.size());

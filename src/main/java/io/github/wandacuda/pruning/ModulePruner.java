@@ -105,7 +105,7 @@ final class ModulePruner implements AutoCloseable {
       ShardWriter writer = shards.of(module);
       ModuleTiles tiles =
           new ModuleTiles(module, module.shard(), writer, request.memory(), buffers, clock);
-      TilePruner tilePruner = pruner.tiles(tiles, scale(request));
+      TilePruner tilePruner = tilePruner(request, tiles);
       int count = tiles.tiles().count();
       if (count == 0) {
         finish(index, tilePruner, MemorySegment.NULL);
@@ -136,22 +136,18 @@ final class ModulePruner implements AutoCloseable {
     maskMemory.close();
   }
 
-  /**
-   * Returns what a module's columns are weighed by. One that no sample reached has norms of zero,
-   * which would prune its first columns; it goes by magnitude.
-   */
-  private static float[] scale(ModuleRequest request) {
-    if (request.norms() == null) {
-      return null;
+  /** Prepares a module; one that no sample reached is handled as the rules say. */
+  private TilePruner tilePruner(ModuleRequest request, TileSource tiles) {
+    LinearModule module = request.module();
+    if (!Unreached.isUnreached(request.norms())) {
+      return pruner.tiles(tiles, request.norms());
     }
-    for (float norm : request.norms()) {
-      if (norm != 0) {
-        return request.norms();
-      }
-    }
+    rules.unreached().check(module, request.norms());
+    boolean keep = rules.unreached() == Unreached.KEEP;
     LOG.warn(
-        "{}: all norms are zero, no sample reached it; pruned by magnitude",
-        request.module().name());
-    return null;
+        "{}: all norms are zero, no sample reached it; {}",
+        module.name(),
+        keep ? "kept as it is" : "pruned by magnitude");
+    return keep ? pruner.unchanged(tiles) : pruner.tiles(tiles, null);
   }
 }

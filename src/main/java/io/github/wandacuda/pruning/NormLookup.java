@@ -10,10 +10,11 @@ record NormLookup(Calibration.FromStatistics source) {
   /**
    * Checks that every module has its norms.
    *
+   * @param unreached whether norms may all be zero
    * @throws InputException if a module has none, or not one for each of its columns
    */
-  void check(List<LinearModule> modules) {
-    modules.forEach(this::of);
+  void check(List<LinearModule> modules, Unreached unreached) {
+    modules.forEach(module -> unreached.check(module, of(module)));
   }
 
   float[] of(LinearModule module) {

@@ -2,6 +2,7 @@ package io.github.wandacuda.pruning;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.WandaException;
@@ -13,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
@@ -36,6 +38,7 @@ import java.util.regex.Pattern;
  * @param pruned weights that the masks take out
  * @param zeros weights that are zero
  * @param maskSha256 over the packed masks
+ * @param kept names of the modules that no sample reached and that were kept as they are, if any
  */
 public record Provenance(
     String format,
@@ -54,7 +57,8 @@ public record Provenance(
     long elements,
     long pruned,
     long zeros,
-    String maskSha256) {
+    String maskSha256,
+    List<String> kept) {
 
   /** The file's name in a pruned directory. */
   public static final String FILE_NAME = SideFiles.MANIFEST;
@@ -84,7 +88,13 @@ public record Provenance(
         result.elements(),
         result.pruned(),
         result.zeros(),
-        result.maskSha256());
+        result.maskSha256(),
+        kept(request, result));
+  }
+
+  private static List<String> kept(PruneRequest request, PruneResult result) {
+    List<String> kept = result.kept(request.rules()).stream().sorted(TensorNames.ORDER).toList();
+    return kept.isEmpty() ? null : kept;
   }
 
   private static List<String> texts(List<Pattern> patterns) {
@@ -138,6 +148,8 @@ public record Provenance(
     }
     return new PruningRules(
         Method.of(method),
-        pattern == null ? new Sparsity.Ratio(sparsity) : Sparsity.GroupPattern.parse(pattern));
+        pattern == null ? new Sparsity.Ratio(sparsity) : Sparsity.GroupPattern.parse(pattern),
+        kept == null ? Unreached.MAGNITUDE : Unreached.KEEP,
+        kept == null ? Set.of() : Set.copyOf(kept));
   }
 }

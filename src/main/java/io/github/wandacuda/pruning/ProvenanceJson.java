@@ -38,6 +38,7 @@ final class ProvenanceJson {
     object.put("pruned", provenance.pruned());
     object.put("zeros", provenance.zeros());
     object.put("mask_sha256", provenance.maskSha256());
+    object.put("kept", provenance.kept());
     object.values().removeIf(value -> value == null);
     return JsonText.of(object);
   }
@@ -70,7 +71,8 @@ final class ProvenanceJson {
         json.count("elements"),
         json.count("pruned"),
         json.count("zeros"),
-        json.text("mask_sha256"));
+        json.text("mask_sha256"),
+        json.texts("kept"));
   }
 
   private String text(String key) {

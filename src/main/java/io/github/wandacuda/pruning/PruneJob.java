@@ -44,10 +44,10 @@ public final class PruneJob {
   public PruneJob(ModelDirectory model, PruneRequest request) {
     this.model = model;
     this.request = request;
-    rules = new PruningRules(request.method(), request.sparsity());
+    rules = request.rules();
     chosen = check(model, request.output(), request.choice(), rules);
     if (request.calibration() instanceof Calibration.FromStatistics statistics) {
-      new NormLookup(statistics).check(chosen);
+      new NormLookup(statistics).check(chosen, request.unreached());
     }
     sideFiles = SideFiles.of(model.checkpoint(), request.output());
   }
@@ -147,7 +147,7 @@ public final class PruneJob {
     long start = System.nanoTime();
     Failures failures = new Failures();
     String sha256 =
-        new ShardVerifier(workers, rules, chosen, failures)
+        new ShardVerifier(workers, rules.keeping(result.kept(rules)), chosen, failures)
             .verify(model.checkpoint().shards(), output.path());
     if (failures.isEmpty() && !sha256.equals(result.maskSha256())) {
       failures.add(

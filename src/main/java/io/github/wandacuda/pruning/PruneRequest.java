@@ -2,6 +2,7 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.model.ModuleChoice;
 import java.nio.file.Path;
+import java.util.Set;
 
 /**
  * What a run of {@code prune} is to do.
@@ -12,6 +13,7 @@ import java.nio.file.Path;
  * @param choice which modules
  * @param calibration where the norms come from
  * @param verify whether the written output is checked before it is declared finished
+ * @param unreached what becomes of modules that no sample reached
  */
 public record PruneRequest(
     Path output,
@@ -19,4 +21,22 @@ public record PruneRequest(
     Sparsity sparsity,
     ModuleChoice choice,
     Calibration calibration,
-    boolean verify) {}
+    boolean verify,
+    Unreached unreached) {
+
+  /** Creates a request in which modules that no sample reached go by magnitude. */
+  public PruneRequest(
+      Path output,
+      Method method,
+      Sparsity sparsity,
+      ModuleChoice choice,
+      Calibration calibration,
+      boolean verify) {
+    this(output, method, sparsity, choice, calibration, verify, Unreached.MAGNITUDE);
+  }
+
+  /** Returns what is done to the modules. */
+  PruningRules rules() {
+    return new PruningRules(method, sparsity, unreached, Set.of());
+  }
+}

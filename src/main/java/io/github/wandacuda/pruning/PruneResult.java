@@ -2,6 +2,7 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.calibration.Statistics;
 import java.util.List;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -33,6 +34,19 @@ public record PruneResult(
   /** Returns the share of zeros. */
   public double sparsity() {
     return elements() == 0 ? 0 : (double) zeros() / elements();
+  }
+
+  /** Returns the names of the modules that no sample reached. */
+  public List<String> unreached() {
+    return modules.stream()
+        .filter(result -> Unreached.isUnreached(result.norms()))
+        .map(result -> result.module().name())
+        .toList();
+  }
+
+  /** Returns the names of the modules that rules kept as they are. */
+  Set<String> kept(PruningRules rules) {
+    return rules.unreached() == Unreached.KEEP ? Set.copyOf(unreached()) : Set.of();
   }
 
   /** Returns the norms that the run used. */

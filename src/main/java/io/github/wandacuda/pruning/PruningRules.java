@@ -1,14 +1,45 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.model.LinearModule;
+import java.util.Set;
 
 /**
  * What is done to every chosen module.
  *
  * @param method how weights are scored
  * @param sparsity how much goes
+ * @param unreached what becomes of modules that no sample reached
+ * @param kept names of modules that stay as they are, known once norms are
  */
-public record PruningRules(Method method, Sparsity sparsity) {
+public record PruningRules(
+    Method method, Sparsity sparsity, Unreached unreached, Set<String> kept) {
+  /** What keeps a module as it is. */
+  private static final Sparsity NOTHING = new Sparsity.Ratio(0);
+
+  /** Copies the names. */
+  public PruningRules {
+    kept = Set.copyOf(kept);
+  }
+
+  /** Makes rules that prune every module. */
+  public PruningRules(Method method, Sparsity sparsity) {
+    this(method, sparsity, Unreached.MAGNITUDE, Set.of());
+  }
+
+  /** Returns the same rules for a run that kept some modules as they are. */
+  PruningRules keeping(Set<String> names) {
+    return new PruningRules(method, sparsity, unreached, names);
+  }
+
+  /** Returns what holds for a module. */
+  PruningRules of(LinearModule module) {
+    return kept.contains(module.name()) ? nothing() : this;
+  }
+
+  /** Returns rules that prune nothing. */
+  PruningRules nothing() {
+    return new PruningRules(Method.WANDA, NOTHING);
+  }
 
   /**
    * Checks that a module can be pruned so.

@@ -128,7 +128,7 @@ final class ShardVerifier {
           MemorySegment mask = arena.allocate(module.maskBytes());
           SafetensorsFile pruned = counterparts.get(module.shard());
           if (pruned != null && isAlike(pruned, module.tensor())) {
-            new ModuleVerifier(module, pruned, rules, failures).verify(workers, mask);
+            new ModuleVerifier(module, pruned, rules.of(module), failures).verify(workers, mask);
           }
           masks.add(index, mask);
         }

@@ -95,7 +95,11 @@ public final class Verifier {
             : recorded.map(PruningRules::method).orElse(Method.WANDA);
     Sparsity sparsity =
         claim.sparsity() != null ? claim.sparsity() : recorded.orElseThrow().sparsity();
-    return new PruningRules(method, sparsity);
+    PruningRules rules = new PruningRules(method, sparsity);
+    // What a run kept holds for what it wrote down of itself, not for what somebody else claims.
+    return claim.sparsity() == null && claim.method() == null
+        ? rules.keeping(recorded.orElseThrow().kept())
+        : rules;
   }
 
   private static List<LinearModule> chosen(

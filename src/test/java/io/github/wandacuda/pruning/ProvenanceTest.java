@@ -46,7 +46,8 @@ class ProvenanceTest {
             1L << 40,
             1L << 39,
             0,
-            "m"));
+            "m",
+            List.of("model.layers.0.é")));
     assertComesBack(
         new Provenance(
             null,
@@ -65,6 +66,7 @@ class ProvenanceTest {
             0,
             0,
             0,
+            null,
             null));
   }
 
@@ -88,7 +90,8 @@ class ProvenanceTest {
             8,
             4,
             4,
-            "d");
+            "d",
+            null);
     assertThat(new String(provenance.json()))
         .isEqualTo(
             """

@@ -41,15 +41,23 @@ final class ColumnSoftmax {
   void exponentials(TileMatrix scores, int column, int group, int end) {
     Arrays.fill(partial, 0f);
     boolean bent = shape.softcap() > 0 || keyBias != null;
+    // What was bent was scaled with it, and times 1 changes nothing.
+    float scale = bent ? 1f : shape.scale();
+    int keys = Math.min(end, group + Tile.COLUMNS);
+    boolean hides = shape.firstKey(group + Tile.COLUMNS - 1) > 0;
     for (int lane = 0; lane < Tile.COLUMNS; lane += Lanes.COUNT) {
-      Keys keys = Keys.of(shape, group + lane, Math.min(end, group + Tile.COLUMNS));
       int at = scores.at(0, column) + lane;
+      int query = group + lane;
       if (bent) {
-        bend(scores.data(), at, keys);
+        bend(scores.data(), at, Math.min(keys, shape.firstKey(query)), keys);
       }
-      // What was bent was scaled with it, and times 1 changes nothing.
-      FloatVector max = scale(scores.data(), at, keys, bent ? 1f : shape.scale());
-      exponentials(scores.data(), at, keys, max, lane);
+      if (hides) {
+        WindowSoftmax window = new WindowSoftmax(scores.data(), at, shape, query, keys);
+        window.exponentials(window.scale(scale), partial, lane);
+      } else {
+        FloatVector max = scale(scores.data(), at, query, keys, scale);
+        exponentials(scores.data(), at, query, keys, max, lane);
+      }
     }
     for (int width = LaneSum.LANES / 2; width > 0; width /= 2) {
       int half = width * Tile.COLUMNS;
@@ -71,31 +79,12 @@ final class ColumnSoftmax {
   }
 
   /**
-   * The keys of a vector of queries: those before {@code common} and those from {@code causal} on
-   * some of them don't see.
-   *
-   * @param query the first query
-   * @param window keys that a query sees
+   * Scales, bounds and biases the scores of one vector of queries, of keys from {@code from} on.
    */
-  private record Keys(int query, int window, int from, int common, int causal, int end) {
-    static Keys of(AttentionShape shape, int query, int end) {
-      int from = Math.min(end, shape.firstKey(query));
-      int common = Math.clamp(shape.firstKey(query + Lanes.COUNT - 1), from, end);
-      int causal = Math.clamp(query + 1, common, end);
-      int window = shape.window() == 0 ? shape.sequenceLength() : shape.window();
-      return new Keys(query, window, from, common, causal, end);
-    }
-
-    VectorMask<Float> seeing(int key) {
-      return Causal.seeing(query, key, window);
-    }
-  }
-
-  /** Scales, bounds and biases the scores of one vector of queries. */
-  private void bend(float[] data, int start, Keys keys) {
+  private void bend(float[] data, int start, int from, int end) {
     float scale = shape.scale();
     float cap = shape.softcap();
-    for (int j = keys.from; j < keys.end; j++) {
+    for (int j = from; j < end; j++) {
       int at = start + j * Tile.COLUMNS;
       FloatVector score = load(data, at).mul(scale);
       if (cap > 0) {
@@ -108,55 +97,41 @@ final class ColumnSoftmax {
     }
   }
 
-  /** Scales the scores of one vector of queries; returns their maxima. */
-  private static FloatVector scale(float[] data, int start, Keys keys, float scale) {
+  /** Scales the scores of one vector of queries, from {@code query} on; returns their maxima. */
+  private static FloatVector scale(float[] data, int from, int query, int keys, float scale) {
     FloatVector max = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
-    max = scaleSome(data, start, keys, keys.from, keys.common, scale, max);
-    int at = start + keys.common * Tile.COLUMNS;
-    for (int j = keys.common; j < keys.causal; j++, at += Tile.COLUMNS) {
+    int common = Math.min(keys, query + 1);
+    int at = from;
+    for (int j = 0; j < common; j++, at += Tile.COLUMNS) {
       FloatVector score = load(data, at).mul(scale);
       score.intoArray(data, at);
       max = max.blend(score, score.compare(VectorOperators.GT, max));
     }
-    return scaleSome(data, start, keys, keys.causal, keys.end, scale, max);
-  }
-
-  /** As {@link #scale}, of keys that not all of the queries see. */
-  private static FloatVector scaleSome(
-      float[] data, int start, Keys keys, int from, int end, float scale, FloatVector before) {
-    FloatVector max = before;
-    for (int j = from; j < end; j++) {
-      int at = start + j * Tile.COLUMNS;
+    for (int j = common; j < keys; j++, at += Tile.COLUMNS) {
       FloatVector score = load(data, at).mul(scale);
       score.intoArray(data, at);
       VectorMask<Float> greater = score.compare(VectorOperators.GT, max);
-      max = max.blend(score, greater.and(keys.seeing(j)));
+      max = max.blend(score, greater.and(Causal.seeing(query, j)));
     }
     return max;
   }
 
-  private void exponentials(float[] data, int start, Keys keys, FloatVector max, int lane) {
-    someExponentials(data, start, keys, keys.from, keys.common, max, lane);
-    int at = start + keys.common * Tile.COLUMNS;
-    for (int j = keys.common; j < keys.causal; j++, at += Tile.COLUMNS) {
+  private void exponentials(
+      float[] data, int from, int query, int keys, FloatVector max, int lane) {
+    int common = Math.min(keys, query + 1);
+    int at = from;
+    for (int j = 0; j < common; j++, at += Tile.COLUMNS) {
       int sum = j % LaneSum.LANES * Tile.COLUMNS + lane;
       FloatVector p = VectorExponential.exp(load(data, at).sub(max));
       p.intoArray(data, at);
       load(partial, sum).add(p).intoArray(partial, sum);
     }
-    someExponentials(data, start, keys, keys.causal, keys.end, max, lane);
-  }
-
-  /** As {@link #exponentials}, of keys that not all of the queries see. */
-  private void someExponentials(
-      float[] data, int start, Keys keys, int from, int end, FloatVector max, int lane) {
-    for (int j = from; j < end; j++) {
-      int at = start + j * Tile.COLUMNS;
+    for (int j = common; j < keys; j++, at += Tile.COLUMNS) {
       int sum = j % LaneSum.LANES * Tile.COLUMNS + lane;
       FloatVector p = VectorExponential.exp(load(data, at).sub(max));
       p.intoArray(data, at);
       FloatVector before = load(partial, sum);
-      before.blend(before.add(p), keys.seeing(j)).intoArray(partial, sum);
+      before.blend(before.add(p), Causal.seeing(query, j)).intoArray(partial, sum);
     }
   }
 
