@@ -13,15 +13,18 @@ import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.decoder.DescribedDecoder;
 import io.github.wandacuda.pruning.Calibration;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.tensor.WeightMatrix;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.MemorySegment;
@@ -148,13 +151,26 @@ final class FixtureChecks {
   }
 
   /**
-   * Prunes block by block, and checks every mask bit, the norms that the run saw, and the pruned
-   * model's perplexity.
+   * Prunes block by block, and checks the masks, the norms that the run saw, and the pruned model's
+   * perplexity.
    *
+   * @param share of the mask bits that may differ; the norms and the perplexity are only checked
+   *     where it is 0, since they follow from the masks of the blocks before
    * @param tolerance of norms and perplexity, relative
    */
-  void calibratedMasksAreExact(Path output, double tolerance) {
+  void calibratedRunAgrees(Path output, double share, double tolerance) {
     PruneResult result = prune(Pruning.samples(tokens), output);
+    var masks = TestData.bytes(fixture.resolve("wanda50.masks.safetensors"));
+    long different = 0;
+    for (ModuleResult module : result.modules()) {
+      byte[] mask = masks.get(module.module().name() + ".mask");
+      different += differentBits(module.module(), mask, output);
+    }
+    assertThat((double) different / result.elements()).isLessThanOrEqualTo(share);
+    if (share > 0) {
+      assertThat(result.pruned()).isEqualTo(expected.get("pruned").longValue());
+      return;
+    }
     assertMasks(result);
     Statistics sequential = Statistics.read(fixture.resolve("wanda50.statistics.safetensors"));
     assertSame(result.statistics(4, tokens.get(0).length), sequential, tolerance);
@@ -162,6 +178,22 @@ final class FixtureChecks {
         DescribedDecoder decoder = decoder(model)) {
       assertPerplexity("perplexity_wanda50", decoder, tolerance);
     }
+  }
+
+  /** Compares a mask with the zeros of the written output: the dense models have none. */
+  private static long differentBits(LinearModule module, byte[] mask, Path output) {
+    Path shard = output.resolve(module.shard().path().getFileName());
+    byte[] bytes = TestData.bytes(shard).get(module.tensor().name());
+    WeightMatrix weights = module.view(MemorySegment.ofArray(bytes));
+    int rowBytes = (module.columns() + 7) / 8;
+    long different = 0;
+    for (int row = 0; row < weights.rows(); row++) {
+      for (int column = 0; column < weights.columns(); column++) {
+        boolean kept = (mask[row * rowBytes + column / 8] >> column % 8 & 1) == 1;
+        different += kept == (weights.get(row, column) != 0) ? 0 : 1;
+      }
+    }
+    return different;
   }
 
   private PruneResult prune(Calibration calibration, Path output) {

@@ -8,7 +8,7 @@ import java.lang.foreign.SymbolLookup;
 import org.opentest4j.TestAbortedException;
 
 /** The GPU backends, as the parity tests open them. */
-enum Gpu {
+public enum Gpu {
   /** On a real card where there is a driver, else on the pretend driver. */
   CUDA("cuda") {
     @Override
@@ -43,7 +43,7 @@ enum Gpu {
   }
 
   /** Opens the backend's first device, or skips the test by naming what is missing. */
-  Backend open() {
+  public Backend open() {
     prepare();
     String missing =
         Backends.providers().stream()
