@@ -1,0 +1,142 @@
+package io.github.wandacuda.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.wandacuda.error.InputException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class DecoderFamiliesTest {
+  @TempDir Path directory;
+
+  private ModelConfig config(String json) {
+    try {
+      Files.writeString(directory.resolve("config.json"), json.replace('\'', '"'));
+      return ModelConfig.read(directory);
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void allAreRegistered() {
+    assertThat(DecoderFamilies.known().stream().map(DecoderFamily::modelType))
+        .containsExactly(
+            "bloom",
+            "falcon",
+            "gemma",
+            "gemma2",
+            "gpt2",
+            "gpt_neox",
+            "llama",
+            "mistral",
+            "mixtral",
+            "opt",
+            "phi3",
+            "qwen2",
+            "qwen2_moe",
+            "qwen3");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "llama, LlamaForCausalLM, llama",
+    "llama, LlamaModel, llama",
+    "other, LlamaForCausalLM, llama",
+    "gpt2, GPT2Model, gpt2",
+    "gpt2, GPT2LMHeadModel, gpt2",
+    "bloom, BloomModel, bloom",
+    "gemma2, '', gemma2"
+  })
+  void familiesAreFoundByArchitectureOrType(String type, String architecture, String family) {
+    String architectures = architecture.isEmpty() ? "" : "'" + architecture + "'";
+    ModelConfig config =
+        config("{'model_type': '%s', 'architectures': [%s]}".formatted(type, architectures));
+    assertThat(DecoderFamilies.of(config).modelType()).isEqualTo(family);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "llama, LlamaForSequenceClassification",
+    "mamba, MambaForCausalLM",
+    "'', ''",
+    "gemma3, ''"
+  })
+  void anUnknownOneNamesTheKnown(String type, String architecture) {
+    ModelConfig config =
+        config("{'model_type': '%s', 'architectures': ['%s']}".formatted(type, architecture));
+    assertThatThrownBy(() -> DecoderFamilies.of(config))
+        .isInstanceOf(InputException.class)
+        .hasMessageStartingWith(
+            "%s: no forward pass for architecture '%s' (model_type '%s'); known are bloom"
+                    .formatted(config.file(), architecture, type)
+                + " (BloomForCausalLM), falcon (FalconForCausalLM), ")
+        .hasMessageContaining("gpt2 (GPT2LMHeadModel)")
+        .hasMessageEndingWith(
+            "; 'prune --statistics' and 'prune --method magnitude' need none and work all the"
+                + " same");
+  }
+
+  private static final String SIZES =
+      "'hidden_size': 16, 'num_hidden_layers': 1, 'vocab_size': 9, 'intermediate_size': 8, ";
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "'rope_scaling': {'type': 'dynamic', 'factor': 2.0} | rope_scaling: expected a scaling of"
+            + " kind default, linear or llama3, found \"dynamic\"; 'prune --statistics'",
+        "'rope_scaling': {'rope_type': 'yarn', 'factor': 2.0} | found \"yarn\"; 'prune",
+        "'rope_scaling': {'rope_type': 'longrope'} | found \"longrope\"; 'prune --statistics'",
+        "'rope_parameters': {'rope_type': 'yarn'} | rope_parameters: expected a scaling of kind",
+        "'rope_scaling': {'rope_type': 'linear'} | rope_scaling.factor: expected a positive",
+        "'hidden_act': 'mish' | hidden_act: expected one of gelu, gelu_accurate, gelu_fast,",
+        "'hidden_act': 3 | hidden_act: expected a string, found 3",
+        "'attention_bias': 'yes' | attention_bias: expected true or false, found \"yes\"",
+        "'num_key_value_heads': 3 | num_key_value_heads: expected a divisor of 4, found 3",
+        "'head_dim': 7 | heads of 7 features: expected an even number of them to rotate, found 7",
+      })
+  void whatIsNotComputedIsRefused(String keys, String message) {
+    ModelConfig config =
+        config("{'model_type': 'llama', " + SIZES + "'num_attention_heads': 4, " + keys + "}");
+    assertThatThrownBy(() -> DecoderFamilies.of(config).shape(config))
+        .isInstanceOf(InputException.class)
+        .hasMessageStartingWith(config.file() + ": ")
+        .hasMessageContaining(message);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "gemma2 | 'layer_types': ['chunked_attention'] | layer_types: expected sliding_attention",
+        "qwen3 | 'use_sliding_window': true, 'layer_types': [] , 'max_window_layers': -1 |"
+            + " max_window_layers: expected a positive whole number, found -1",
+        "mixtral | 'num_local_experts': 2, 'num_experts_per_tok': 3 | num_experts_per_tok:"
+            + " expected at most the 2 experts, found 3",
+        "qwen2_moe | 'num_experts': 2, 'mlp_only_layers': 1 | mlp_only_layers: expected a list,",
+        "opt | 'ffn_dim': 8, 'hidden_size': 18 | num_attention_heads: expected a divisor of the"
+            + " hidden size 18, found 4",
+        "falcon | 'new_decoder_architecture': true, 'num_kv_heads': 3 | num_kv_heads: expected a"
+            + " divisor of 4, found 3",
+        "gpt_neox | 'rotary_pct': 0.1 | heads of 4 features: expected an even number",
+        "phi3 | 'rope_scaling': {'type': 'su', 'long_factor': []} | found \"su\"; 'prune",
+        "gpt2 | 'n_layer': 1 | n_embd: expected a positive whole number, found nothing",
+      })
+  void eachFamilyChecksItsOwn(String type, String keys, String message) {
+    String sizes = type.equals("gpt2") ? "" : SIZES + "'num_attention_heads': 4, ";
+    ModelConfig config = config("{'model_type': '" + type + "', " + sizes + keys + "}");
+    assertThatThrownBy(() -> DecoderFamilies.of(config).shape(config))
+        .isInstanceOf(InputException.class)
+        .hasMessageStartingWith(config.file() + ": ")
+        .hasMessageContaining(message);
+  }
+}
