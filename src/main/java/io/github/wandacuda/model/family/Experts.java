@@ -1,10 +1,15 @@
 package io.github.wandacuda.model.family;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.model.ModelConfig;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.function.IntPredicate;
 
 /** What mixtures of experts have in their configs. */
 final class Experts {
   private static final String PER_TOKEN = "num_experts_per_tok";
+  private static final String DENSE_BLOCKS = "mlp_only_layers";
 
   private Experts() {}
 
@@ -16,5 +21,21 @@ final class Experts {
           PER_TOKEN, "at most the %d experts".formatted(experts), config.root().get(PER_TOKEN));
     }
     return count;
+  }
+
+  /**
+   * Reads which of a Qwen's blocks have a plain MLP: those of {@code mlp_only_layers}, and all but
+   * every {@code decoder_sparse_step}-th.
+   */
+  static IntPredicate denseBlocks(ModelConfig config) {
+    int step = config.positive("decoder_sparse_step", 1);
+    Set<Integer> listed = new HashSet<>();
+    for (JsonNode block : config.list(DENSE_BLOCKS)) {
+      if (!block.isInt()) {
+        throw config.wrong(DENSE_BLOCKS, "whole numbers", block);
+      }
+      listed.add(block.intValue());
+    }
+    return block -> listed.contains(block) || (block + 1) % step != 0;
   }
 }

@@ -89,8 +89,13 @@ class LlamaStyle {
     return 0;
   }
 
+  /** Returns the last keys that a block's tokens see, or 0 for all. */
+  int window(int block) {
+    return 0;
+  }
+
   Scores scores(int block) {
-    return Scores.plain(heads);
+    return Scores.plain(heads).within(window(block));
   }
 
   /** Returns the norm over each head of {@code q} or {@code k}, or null. */

@@ -1,15 +1,12 @@
 package io.github.wandacuda.model.family;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.google.auto.service.AutoService;
 import io.github.wandacuda.model.DecoderFamily;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.decoder.AttentionDescription.Scores;
 import io.github.wandacuda.model.decoder.DecoderDescription;
 import io.github.wandacuda.model.decoder.LinearDescription;
 import io.github.wandacuda.model.decoder.MlpDescription;
-import java.util.HashSet;
-import java.util.Set;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /** Qwen 1.5 and 2 MoE (arXiv 2407.10671): Qwen 2 with a mixture of experts and a shared one. */
@@ -35,20 +32,13 @@ public final class Qwen2MoeFamily implements DecoderFamily {
 
     private final Windows windows;
     private final int experts;
-    private final int sparseStep;
-    private final Set<Integer> denseBlocks = new HashSet<>();
+    private final IntPredicate denseBlocks;
 
     Style(ModelConfig config) {
       super(config);
       windows = Windows.ifUsed(config, DEFAULT_WINDOW, block -> true);
       experts = config.positive("num_experts");
-      sparseStep = config.positive("decoder_sparse_step", 1);
-      for (JsonNode block : config.list("mlp_only_layers")) {
-        if (!block.isInt()) {
-          throw config.wrong("mlp_only_layers", "whole numbers", block);
-        }
-        denseBlocks.add(block.intValue());
-      }
+      denseBlocks = Experts.denseBlocks(config);
     }
 
     @Override
@@ -62,14 +52,13 @@ public final class Qwen2MoeFamily implements DecoderFamily {
     }
 
     @Override
-    Scores scores(int block) {
-      return super.scores(block).within(windows.at(block));
+    int window(int block) {
+      return windows.at(block);
     }
 
     @Override
     MlpDescription mlp(int block) {
-      boolean dense = denseBlocks.contains(block) || (block + 1) % sparseStep != 0;
-      return dense ? super.mlp(block) : mixture(in(block, "mlp."));
+      return denseBlocks.test(block) ? super.mlp(block) : mixture(in(block, "mlp."));
     }
 
     private MlpDescription mixture(String name) {

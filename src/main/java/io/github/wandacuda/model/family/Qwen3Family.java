@@ -3,7 +3,6 @@ package io.github.wandacuda.model.family;
 import com.google.auto.service.AutoService;
 import io.github.wandacuda.model.DecoderFamily;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.decoder.AttentionDescription.Scores;
 import io.github.wandacuda.model.decoder.DecoderDescription;
 import io.github.wandacuda.model.decoder.NormDescription;
 
@@ -36,8 +35,8 @@ public final class Qwen3Family implements DecoderFamily {
       }
 
       @Override
-      Scores scores(int block) {
-        return super.scores(block).within(windows.at(block));
+      int window(int block) {
+        return windows.at(block);
       }
     }.decoder();
   }
