@@ -1,5 +1,6 @@
-// Causal attention: softmax(q k^T * scale) v for each head, token i of a sequence seeing tokens 0 to i of it; query head
-// h reads key and value head h / group.
+// Causal attention: softmax(softcap(q k^T * scale) + bias) v for each head, token i of a sequence seeing the last `window`
+// of tokens 0 to i of it; query head h reads key and value head h / group. The bound of scores, cap * tanh(score / cap),
+// and the bias, of a head's keys, may be absent.
 //
 // One pass over the keys with an online softmax (Dao et al., arXiv 2205.14135), in float32 without tensor cores. A block
 // of 128 threads has 64 queries of one head and takes 64 keys at a time: scores, 8 queries by 4 keys a thread, from
@@ -7,22 +8,24 @@
 // probabilities go to shared memory, where only that half warp reads them, and are multiplied by slices of 16 values,
 // 8 queries by 4 features for each 64 features of a head. The next slice is on its way to registers while one is
 // multiplied. Of heads with more than 128 features a block has 32 queries, since outputs are held in registers. Tiles of
-// keys past the last query are skipped; of the others only the last needs a mask.
+// keys past the last query or ahead of the first one's window are skipped; of the others only the last needs a mask, and
+// the first ones that a window cuts.
 //
 // 4 operations for each query, key it sees and feature; a tile reads queries, keys and values, 3 floats for 64 * 64 * 4
 // operations of a feature: 21 for each byte that comes from L2, bound by arithmetic; half of the bandwidth of shared
-// memory is needed at most. Shared memory: 27 KiB (17 for more than 128 features) and 4 KiB more for each 64 features;
+// memory is needed at most. A bound takes 40 operations more for each query and key, a bias 4 bytes from L1. Shared memory: 27 KiB (17 for more than 128 features) and 4 KiB more for each 64 features;
 // registers limit a multiprocessor to two or three blocks.
 //
 // A block makes 64 SLOTS features of the result; a head with more has a block for each 256 (grid.y), which makes the
 // scores again. Blocks with many keys come first, since the last to start decide when all end.
 //
 // Order: a score is one chain of fused multiply-adds over the features, as on the CPU up to 256 features; all else runs
-// in a fixed order. A value whose token isn't seen doesn't touch the result, be it NaN.
+// in a fixed order. A key or value whose token isn't seen doesn't touch the result, be it NaN.
 #pragma once
 
 #include "exponential.cuh"
 #include "packs.cuh"
+#include "tanh.cuh"
 
 namespace {
 
@@ -44,9 +47,12 @@ constexpr int QUERIES = GROUPS * MINE<SLOTS>;
 
 struct Problem {
   const float *q, *k, *v;
+  const float *bias;  // [heads, length], or null
   float *out;
   int length, heads, group, size;
+  int window;  // the last keys that a query sees, all if it is the length
   float scale;
+  float cap;     // 0: none
   bool aligned;  // all rows of all heads
 };
 
@@ -54,6 +60,7 @@ struct Problem {
 struct Place {
   const float *q, *k, *v;
   float *out;
+  int head;
   int stride, sharedStride;
   int firstQuery;
   int firstFeature;
@@ -62,7 +69,7 @@ struct Place {
     const int tiles = (problem.length + queries - 1) / queries;
     const int tasks = static_cast<int>(gridDim.x / tiles);
     const int task = static_cast<int>(blockIdx.x % tasks);
-    const int head = task % problem.heads;
+    head = task % problem.heads;
     const long long row = static_cast<long long>(task / problem.heads) * problem.length;
     stride = problem.heads * problem.size;
     sharedStride = stride / problem.group;
@@ -111,6 +118,11 @@ struct Block {
   }
 
   __device__ __forceinline__ int query(int i) const { return place.firstQuery + queries + i * GROUPS; }
+
+  // Whether a query sees a key: neither later than itself nor ahead of its window.
+  __device__ __forceinline__ bool sees(int i, int key) const {
+    return static_cast<unsigned>(query(i) - key) < static_cast<unsigned>(problem.window);
+  }
 
   // Four features of LOADS rows.
   template <int LOADS>
@@ -199,7 +211,35 @@ struct Block {
     }
   }
 
-  // Turns scores into probabilities relative to the highest score so far, and what there is already too.
+  // Scales products of queries and keys, bounds them and adds the keys' biases.
+  __device__ __forceinline__ void adjust(int firstKey) {
+#pragma unroll
+    for (int i = 0; i < MINE; i++) {
+#pragma unroll
+      for (int j = 0; j < KEYS_OF_THREAD; j++) {
+        scores[i][j] *= problem.scale;
+        if (problem.cap > 0.0f) {
+          scores[i][j] = softcapped(scores[i][j], problem.cap);
+        }
+      }
+    }
+    if (problem.bias == nullptr) {
+      return;
+    }
+    const float *from = problem.bias + static_cast<long long>(place.head) * problem.length;
+#pragma unroll
+    for (int j = 0; j < KEYS_OF_THREAD; j++) {
+      const int key = firstKey + lane + j * LANES;
+      const float bias = key < problem.length ? from[key] : 0.0f;
+#pragma unroll
+      for (int i = 0; i < MINE; i++) {
+        scores[i][j] += bias;
+      }
+    }
+  }
+
+  // Turns scores into probabilities relative to the highest score so far, and what there is already too. A query that
+  // has seen nothing yet, or nothing above -Infinity, takes them relative to 0: its sum stays 0.
   template <bool MASKED>
   __device__ __forceinline__ void softmax(int firstKey) {
 #pragma unroll
@@ -207,8 +247,7 @@ struct Block {
       float top = highest[i];
 #pragma unroll
       for (int j = 0; j < KEYS_OF_THREAD; j++) {
-        scores[i][j] *= problem.scale;
-        const bool seen = !MASKED || firstKey + lane + j * LANES <= query(i);
+        const bool seen = !MASKED || sees(i, firstKey + lane + j * LANES);
         top = seen && scores[i][j] > top ? scores[i][j] : top;
       }
 #pragma unroll
@@ -216,18 +255,19 @@ struct Block {
         const float other = __shfl_xor_sync(0xffffffffu, top, distance);
         top = other > top ? other : top;
       }
+      const float base = top == -INFINITY ? 0.0f : top;
       float sum = 0.0f;
 #pragma unroll
       for (int j = 0; j < KEYS_OF_THREAD; j++) {
-        const bool seen = !MASKED || firstKey + lane + j * LANES <= query(i);
-        scores[i][j] = seen ? exponentialOf(scores[i][j] - top) : 0.0f;
+        const bool seen = !MASKED || sees(i, firstKey + lane + j * LANES);
+        scores[i][j] = seen ? exponentialOf(scores[i][j] - base) : 0.0f;
         sum += scores[i][j];
       }
 #pragma unroll
       for (int distance = LANES / 2; distance > 0; distance /= 2) {
         sum += __shfl_xor_sync(0xffffffffu, sum, distance);
       }
-      const float factor = exponentialOf(highest[i] - top);
+      const float factor = exponentialOf(highest[i] - base);
       highest[i] = top;
       sums[i] = __fmaf_rn(sums[i], factor, sum);
 #pragma unroll
@@ -269,7 +309,7 @@ struct Block {
         const float4 v = reinterpret_cast<const float4 *>(shared.v)[(key * SLOTS + slot) * LANES + lane];
 #pragma unroll
         for (int i = 0; i < MINE; i++) {
-          if (!MASKED || firstKey + slice + key <= query(i)) {
+          if (!MASKED || sees(i, firstKey + slice + key)) {
             float *sum = outputs[i] + slot * 4;
             sum[0] = __fmaf_rn(p[i], v.x, sum[0]);
             sum[1] = __fmaf_rn(p[i], v.y, sum[1]);
@@ -283,7 +323,6 @@ struct Block {
 
   template <bool MASKED>
   __device__ __forceinline__ void attend(int firstKey) {
-    score(firstKey);
     softmax<MASKED>(firstKey);
     storeProbabilities();
     float4 values[VALUE_LOADS];
@@ -322,22 +361,28 @@ template <int SLOTS>
 __device__ __forceinline__ void attention(const Problem &problem) {
   __shared__ __align__(16) Shared<SLOTS> shared;
   Block<SLOTS> block(problem, shared);
-  const int masked = block.place.firstQuery / KEYS * KEYS;
+  const int firstQuery = block.place.firstQuery;
+  const int firstSeen = max(0, firstQuery + 1 - problem.window);
 #pragma unroll 1
-  for (int firstKey = 0; firstKey < masked; firstKey += KEYS) {
-    block.template attend<false>(firstKey);
+  for (int firstKey = firstSeen / KEYS * KEYS; firstKey <= firstQuery; firstKey += KEYS) {
+    block.score(firstKey);
+    block.adjust(firstKey);
+    if (firstKey + KEYS <= firstQuery && firstKey + problem.window >= firstQuery + QUERIES<SLOTS>) {
+      block.template attend<false>(firstKey);
+    } else {
+      block.template attend<true>(firstKey);
+    }
   }
-  block.template attend<true>(masked);
   block.write();
 }
 
 }  // namespace
 
-// Defines the kernel for heads of up to so many features, a multiple of 64.
+// Defines the kernel for heads of up to so many features, a multiple of 64. Small ones leave room for three blocks.
 #define ATTENTION_KERNEL(features)                                                                                   \
-  extern "C" __global__ void __launch_bounds__(THREADS)                                                              \
-      attention_##features(const float *q, const float *k, const float *v, float *out, int length, int heads,        \
-                           int group, int size, float scale) {                                                       \
+  extern "C" __global__ void __launch_bounds__(THREADS, features == 64 ? 3 : 2)                                      \
+      attention_##features(const float *q, const float *k, const float *v, const float *bias, float *out,            \
+                           int length, int heads, int group, int size, int window, float scale, float cap) {         \
     const bool aligned = size % 4 == 0 && aligned16(q) && aligned16(k) && aligned16(v);                              \
-    attention<features / 64>({q, k, v, out, length, heads, group, size, scale, aligned});                            \
+    attention<features / 64>({q, k, v, bias, out, length, heads, group, size, window, scale, cap, aligned});         \
   }

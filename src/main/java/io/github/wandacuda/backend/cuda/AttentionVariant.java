@@ -39,6 +39,7 @@ enum AttentionVariant {
       DeviceMatrix k,
       DeviceMatrix v,
       AttentionShape shape,
+      DeviceMatrix keyBias,
       DeviceMatrix out) {
     int length = shape.sequenceLength();
     long heads = (long) q.rows() / length * shape.heads();
@@ -54,11 +55,14 @@ enum AttentionVariant {
         q.data(),
         k.data(),
         v.data(),
+        keyBias == null ? null : keyBias.data(),
         out.data(),
         length,
         shape.heads(),
         shape.heads() / shape.keyValueHeads(),
         shape.headSize(),
-        shape.scale());
+        shape.window() == 0 ? length : Math.min(shape.window(), length),
+        shape.scale(),
+        shape.softcap());
   }
 }

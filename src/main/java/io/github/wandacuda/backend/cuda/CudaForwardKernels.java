@@ -5,22 +5,21 @@ import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.ForwardKernels;
+import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * The kernels of the forward pass. Embeddings, sums and products of elements, rotations and column
- * squares come out to the CPU's bits.
+ * The kernels of the forward pass. Norms, attention, linear layers and cross-entropy add up in an
+ * order of their own; everything else comes out to the CPU's bits.
  */
 final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
   private static final int ROW_THREADS = 256;
   private static final int LOSS_THREADS = 512;
-  private static final int ELEMENT_THREADS = 256;
 
-  /** Elements of a thread that does one thing to each: one pack. */
-  private static final int ELEMENTS = 4;
+  /** Of the choice of experts, which gives half a warp to a token. */
+  private static final int ROUTE_THREADS = 128;
 
-  /** Blocks that keep a multiprocessor's memory requests coming. */
-  private static final int BLOCKS_PER_MULTIPROCESSOR = 32;
+  private static final int ROUTED_TOKENS = 8;
 
   /** What a block has without asking, less more than what it needs beside a row. */
   private static final int ROW_BYTES = 47 << 10;
@@ -28,6 +27,7 @@ final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
   private final CudaQueue queue;
   private final CudaDevice device;
   private final CudaLinear linear;
+  private final CudaElements elements;
   private final CudaColumnSquares squares;
 
   CudaForwardKernels(CudaQueue queue) {
@@ -43,6 +43,7 @@ final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
     this.queue = queue;
     device = queue.device();
     linear = new CudaLinear(queue, cublas);
+    elements = new CudaElements(queue);
     squares = new CudaColumnSquares(queue);
   }
 
@@ -60,22 +61,31 @@ final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out) {
-    if (isEmpty(x)) {
+    normalize("rms_norm", x, x.data(), gain, epsilon, out.data());
+  }
+
+  @Override
+  public void layerNorm(
+      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
+    normalize("layer_norm", x, x.data(), gain, bias, epsilon, out.data());
+  }
+
+  /** Launches a kernel that keeps rows in shared memory, where they fit, and says so last. */
+  private void normalize(String name, DeviceMatrix rows, Object... others) {
+    if (isEmpty(rows)) {
       return;
     }
-    long rowBytes = (long) x.columns() * Float.BYTES;
+    long rowBytes = (long) rows.columns() * Float.BYTES;
     int cached = rowBytes <= ROW_BYTES ? 1 : 0;
+    Object[] arguments = Arrays.copyOf(others, others.length + 2);
+    arguments[others.length] = rows.columns();
+    arguments[others.length + 1] = cached;
     queue.launch(
-        device.function("rms_norm", "rms_norm"),
-        LaunchShape.blocks(x.rows()),
-        LaunchShape.rowThreads(x.columns(), ROW_THREADS),
+        device.function(name, name),
+        LaunchShape.blocks(rows.rows()),
+        LaunchShape.rowThreads(rows.columns(), ROW_THREADS),
         cached * (int) rowBytes,
-        x.data(),
-        gain,
-        epsilon,
-        out.data(),
-        x.columns(),
-        cached);
+        arguments);
   }
 
   @Override
@@ -85,15 +95,13 @@ final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
-    if (2 * cos.columns() != headSize) {
-      throw new UnsupportedOperationException("rotation of a part of each head");
-    }
     forEachRow(
         device.function("rotate", "rotate"),
         x,
         x.data(),
-        x.columns(),
-        headSize / 2,
+        x.columns() / headSize,
+        headSize,
+        cos.columns(),
         cos.data(),
         sin.data(),
         cos.rows());
@@ -107,25 +115,96 @@ final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
       AttentionShape shape,
       DeviceMatrix keyBias,
       DeviceMatrix out) {
-    if (shape.window() > 0 || shape.softcap() > 0 || keyBias != null) {
-      throw new UnsupportedOperationException("attention with a window, softcap or key bias");
-    }
     if (!isEmpty(q)) {
-      AttentionVariant.of(shape.headSize()).launch(queue, q, k, v, shape, out);
+      AttentionVariant.of(shape.headSize()).launch(queue, q, k, v, shape, keyBias, out);
     }
+  }
+
+  @Override
+  public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
+    elements.activate(activation, x, out);
   }
 
   @Override
   public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
-    if (activation != Activation.SILU) {
-      throw new UnsupportedOperationException("gate by " + activation);
-    }
-    forEachElement("silu_multiply", out, gate.data(), up.data(), out.data());
+    elements.gate(activation, gate, up, out);
   }
 
   @Override
   public void add(DeviceMatrix x, DeviceMatrix y) {
-    forEachElement("add", x, x.data(), y.data());
+    elements.add(x, y);
+  }
+
+  @Override
+  public void scale(DeviceMatrix x, float factor) {
+    elements.scale(x, factor);
+  }
+
+  @Override
+  public void softcap(DeviceMatrix x, float cap) {
+    elements.softcap(x, cap);
+  }
+
+  @Override
+  public void gatherColumns(
+      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
+    forEachRow(
+        device.function("gather_columns", "gather_columns"),
+        out,
+        source.data(),
+        source.columns(),
+        offset,
+        width,
+        stride,
+        out.data(),
+        out.columns());
+  }
+
+  @Override
+  public void route(
+      DeviceMatrix logits,
+      int k,
+      boolean renormalize,
+      DevicePointer experts,
+      DevicePointer weights) {
+    if (isEmpty(logits)) {
+      return;
+    }
+    queue.launch(
+        device.function("route", "route"),
+        LaunchShape.blocks(Math.ceilDiv(logits.rows(), ROUTED_TOKENS)),
+        ROUTE_THREADS,
+        0,
+        logits.data(),
+        logits.rows(),
+        logits.columns(),
+        k,
+        renormalize ? 1 : 0,
+        experts,
+        weights);
+  }
+
+  @Override
+  public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
+    forEachRow(
+        device.function("expert_rows", "gather_rows"),
+        out,
+        x.data(),
+        rows,
+        out.data(),
+        out.columns());
+  }
+
+  @Override
+  public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
+    forEachRow(
+        device.function("expert_rows", "add_rows"),
+        x,
+        x.data(),
+        rows,
+        factors,
+        out.data(),
+        out.columns());
   }
 
   private void forEachRow(CudaFunction function, DeviceMatrix rows, Object... arguments) {
@@ -133,25 +212,6 @@ final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
       int threads = LaunchShape.rowThreads(rows.columns(), ROW_THREADS);
       queue.launch(function, LaunchShape.blocks(rows.rows()), threads, 0, arguments);
     }
-  }
-
-  /** Launches a kernel whose last argument is the number of elements. */
-  private void forEachElement(String name, DeviceMatrix matrix, DevicePointer... matrices) {
-    if (isEmpty(matrix)) {
-      return;
-    }
-    long count = (long) matrix.rows() * matrix.columns();
-    long blocks = Math.ceilDiv(count, (long) ELEMENT_THREADS * ELEMENTS);
-    long most = (long) device.multiprocessors() * BLOCKS_PER_MULTIPROCESSOR;
-    Object[] arguments = new Object[matrices.length + 1];
-    System.arraycopy(matrices, 0, arguments, 0, matrices.length);
-    arguments[matrices.length] = count;
-    queue.launch(
-        device.function("elementwise", name),
-        LaunchShape.blocks(Math.min(blocks, most)),
-        ELEMENT_THREADS,
-        0,
-        arguments);
   }
 
   private static boolean isEmpty(DeviceMatrix matrix) {
