@@ -21,9 +21,9 @@ class Harness {
   uint64_t seed = 1;
   unsigned hostThreads = 1;
 
-  // Launches a kernel and waits for it.
+  // Launches a kernel, waits for it and returns how many barriers its blocks passed.
   template <class... A>
-  void run(const char *name, Index grid, Index block, size_t sharedBytes, A... arguments) const {
+  uint64_t run(const char *name, Index grid, Index block, size_t sharedBytes, A... arguments) const {
     const Kernel *kernel = findKernel(architecture, name);
     if (!kernel) refuse("no kernel %s", name);
     if (block.x * block.y * block.z > 1024) refuse("%s with %u threads", name, block.x * block.y * block.z);
@@ -41,7 +41,7 @@ class Harness {
     }
     void *addresses[] = {&arguments..., nullptr};
     Launch launch{kernel, grid, block, sharedBytes, addresses, order, seed, hostThreads};
-    runGrid(launch);
+    return runGrid(launch);
   }
 
  private:

@@ -1,54 +1,11 @@
-// Runs the kernels of the forward pass over odd sizes and compares what they write with sums in float64. For a run with
-// AddressSanitizer: buffers are as small as the kernels' contract allows, and start where it allows.
+// Runs the kernels that every decoder needs over odd sizes and compares what they write with sums in float64; decoder.cpp
+// has the others. For a run with AddressSanitizer: buffers are as small as the kernels' contract allows, and start where it
+// allows.
 //
 //   build.sh OUT --asan --program checks/forward.cpp && OUT/forward [ROUNDS [SEED]]
-#include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <functional>
-#include <map>
-#include <random>
-#include <string>
-#include <vector>
-
-#include "harness.h"
+#include "checks.h"
 
 namespace {
-
-std::mt19937_64 generator;
-std::map<std::string, int> launches;
-int failures = 0;
-
-size_t below(size_t limit) { return generator() % limit; }
-
-float normal() { return std::normal_distribution<float>(0, 1)(generator); }
-
-// Memory of just the size that ends where malloc's does. Float32 tensors may start at any multiple of 4 bytes.
-template <class T>
-class Buffer {
- public:
-  explicit Buffer(size_t count, bool anywhere = false)
-      : count(count), offset(anywhere ? below(4) * 4 : 0), memory(static_cast<char *>(malloc(offset + count * sizeof(T)))) {
-    memset(memory, 0xff, offset + count * sizeof(T));
-  }
-  Buffer(const Buffer &) = delete;
-  ~Buffer() { free(memory); }
-
-  T *get() { return reinterpret_cast<T *>(memory + offset); }
-  T &operator[](size_t index) { return get()[index]; }
-  size_t size() const { return count; }
-
-  Buffer &fill(const std::function<T()> &value) {
-    for (size_t i = 0; i < count; i++) get()[i] = value();
-    return *this;
-  }
-
- private:
-  size_t count, offset;
-  char *memory;
-};
 
 struct Type {
   const char *name;
@@ -124,26 +81,8 @@ class Weight {
   Buffer<char> bytes;
 };
 
-void check(const std::string &kernel, double found, double expected, double magnitude) {
-  if (std::abs(found - expected) <= 1e-4 * magnitude + 1e-6) return;
-  if (failures++ < 20) printf("%s: expected %g, found %g\n", kernel.c_str(), expected, found);
-}
-
-unsigned rowThreads(int columns, unsigned most) {
-  return std::clamp((static_cast<unsigned>(columns) + 127) / 128 * 32, 32u, most);
-}
-
 unsigned tiles(int rows, int tileRows, int columns, int tileColumns) {
   return static_cast<unsigned>((rows + tileRows - 1) / tileRows * ((columns + tileColumns - 1) / tileColumns));
-}
-
-template <class... A>
-void run(pretend::Harness &harness, const std::string &name, pretend::Index grid, unsigned threads, size_t shared,
-         A... arguments) {
-  launches[name]++;
-  harness.order = static_cast<pretend::Order>(below(3));
-  harness.seed = generator();
-  harness.run(name.c_str(), grid, {threads, 1, 1}, shared, arguments...);
 }
 
 void embed(pretend::Harness &harness) {
@@ -183,35 +122,13 @@ void rmsNorm(pretend::Harness &harness) {
   }
 }
 
-void rotate(pretend::Harness &harness) {
-  const int half = 1 + static_cast<int>(below(40)), heads = 1 + static_cast<int>(below(4)), columns = 2 * half * heads;
-  const int positions = 1 + static_cast<int>(below(4));
-  const unsigned rows = positions * (1 + static_cast<unsigned>(below(2)));
-  Buffer<float> x(rows * columns, true), cos(positions * half, true), sin(positions * half, true);
-  x.fill(normal);
-  cos.fill(normal);
-  sin.fill(normal);
-  const std::vector<float> before(x.get(), x.get() + x.size());
-  run(harness, "rotate", {rows}, rowThreads(columns, 256), 0, x.get(), columns, half, cos.get(), sin.get(), positions);
-  for (size_t i = 0; i < x.size(); i++) {
-    const size_t row = i / columns, inHead = i % columns % (2 * half), feature = inHead % half;
-    const size_t low = i - inHead + feature, angle = row % positions * half + feature;
-    const double a = before[low], b = before[low + half];
-    const double expected = inHead < static_cast<size_t>(half) ? a * cos[angle] - b * sin[angle] : b * cos[angle] + a * sin[angle];
-    check("rotate", x[i], expected, 10);
-  }
-}
-
-void elements(pretend::Harness &harness) {
+void add(pretend::Harness &harness) {
   const size_t count = 1 + below(5000);
-  const unsigned blocks = 1 + static_cast<unsigned>(below(4));
-  Buffer<float> x(count, true), y(count, true), out(count, true);
+  Buffer<float> x(count, true), y(count, true);
   x.fill(normal);
   y.fill(normal);
-  run(harness, "silu_multiply", {blocks}, 256, 0, x.get(), y.get(), out.get(), static_cast<long long>(count));
-  for (size_t i = 0; i < count; i++) check("silu_multiply", out[i], x[i] / (1 + std::exp(-static_cast<double>(x[i]))) * y[i], 10);
   const std::vector<float> before(x.get(), x.get() + count);
-  run(harness, "add", {blocks}, 256, 0, x.get(), y.get(), static_cast<long long>(count));
+  run(harness, "add", {1 + static_cast<unsigned>(below(4))}, 256, 0, x.get(), y.get(), static_cast<long long>(count));
   for (size_t i = 0; i < count; i++) check("add", x[i], static_cast<double>(before[i]) + y[i], 10);
 }
 
@@ -281,8 +198,6 @@ struct Linear {
   const float *biasOrNull() { return biased ? bias.get() : nullptr; }
 };
 
-int size(int usual) { return 1 + static_cast<int>(below(below(3) ? usual / 3 : usual)); }
-
 void linearFloat(pretend::Harness &harness) {
   Linear layer(below(2) ? F32 : BF16, size(200), size(100), size(200));
   const long long stride = layer.features + static_cast<long long>(below(3));
@@ -342,54 +257,13 @@ void linearFinish(pretend::Harness &harness) {
   }
 }
 
-void attention(pretend::Harness &harness) {
-  const int variants[] = {64, 128, 256}, variant = variants[below(3)], queries = variant == 256 ? 32 : 64;
-  const int headSize = variant == 256 ? size(300) : size(variant), length = size(140), groupSize = 1 + static_cast<int>(below(3));
-  const int keyHeads = 1 + static_cast<int>(below(2)), heads = keyHeads * groupSize, sequences = 1 + static_cast<int>(below(2));
-  const float scale = 1 / std::sqrt(static_cast<float>(headSize));
-  const size_t tokens = static_cast<size_t>(sequences) * length, wide = static_cast<size_t>(heads) * headSize, narrow = static_cast<size_t>(keyHeads) * headSize;
-  Buffer<float> q(tokens * wide, true), k(tokens * narrow, true), v(tokens * narrow, true), out(tokens * wide, true);
-  for (Buffer<float> *each : {&q, &k, &v}) each->fill(normal);
-  const std::string name = "attention_" + std::to_string(variant);
-  run(harness, name,
-      {static_cast<unsigned>(sequences * heads * ((length + queries - 1) / queries)), static_cast<unsigned>((headSize + variant - 1) / variant)},
-      128, 0, q.get(), k.get(), v.get(), out.get(), length, heads, groupSize, headSize, scale);
-  for (size_t token = 0; token < tokens; token++) {
-    for (int head = 0; head < heads; head++) {
-      const size_t first = token / length * length;
-      const float *query = q.get() + token * wide + head * headSize;
-      std::vector<double> weights, expected(headSize);
-      double highest = -INFINITY, sum = 0;
-      for (size_t other = first; other <= token; other++) {
-        double dot = 0;
-        for (int i = 0; i < headSize; i++) dot += static_cast<double>(query[i]) * k[other * narrow + head / groupSize * headSize + i];
-        weights.push_back(dot * scale);
-        highest = std::max(highest, weights.back());
-      }
-      for (double &weight : weights) sum += weight = std::exp(weight - highest);
-      for (size_t other = first; other <= token; other++) {
-        for (int i = 0; i < headSize; i++) expected[i] += weights[other - first] / sum * v[other * narrow + head / groupSize * headSize + i];
-      }
-      for (int i = 0; i < headSize; i++) check(name, out[token * wide + head * headSize + i], expected[i], 1);
-    }
-  }
-}
-
 }  // namespace
 
 int main(int argumentCount, char **arguments) {
-  const int rounds = argumentCount > 1 ? atoi(arguments[1]) : 50;
-  generator.seed(argumentCount > 2 ? static_cast<uint64_t>(atoll(arguments[2])) : 1);
-  for (int architecture : {75, 80}) {
-    pretend::Harness harness(architecture);
-    for (int round = 0; round < rounds; round++) {
-      for (auto each : {embed, rmsNorm, rotate, elements, crossEntropy, columnSquares, linearFloat, linearFinish, attention}) {
-        each(harness);
-      }
-      linearTensor(harness, architecture);
+  return runChecks(argumentCount, arguments, [](pretend::Harness &harness, int architecture) {
+    for (auto each : {embed, rmsNorm, add, crossEntropy, columnSquares, linearFloat, linearFinish}) {
+      each(harness);
     }
-  }
-  for (const auto &[name, count] : launches) printf("%6d %s\n", count, name.c_str());
-  printf("%d failures\n", failures);
-  return failures == 0 ? 0 : 1;
+    linearTensor(harness, architecture);
+  });
 }

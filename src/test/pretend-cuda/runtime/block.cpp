@@ -63,7 +63,7 @@ Block::~Block() {
   free(dynamicShared);
 }
 
-void Block::run(const Index &index) {
+unsigned Block::run(const Index &index) {
   running = this;
   startThreads(index);
   dirtySharedMemory();
@@ -76,6 +76,7 @@ void Block::run(const Index &index) {
   }
   thread = nullptr;
   running = nullptr;
+  return openings;
 }
 
 void Block::startThreads(const Index &index) {

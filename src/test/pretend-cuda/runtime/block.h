@@ -32,8 +32,8 @@ class Block {
   Block(const Block &) = delete;
   Block &operator=(const Block &) = delete;
 
-  // Runs one block of the grid from start to end.
-  void run(const Index &index);
+  // Runs one block of the grid from start to end and returns how many barriers it passed.
+  unsigned run(const Index &index);
 
   int waitAtBarrier(Vote vote, int value);
   void waitInWarp(const char *name, unsigned mask, Meeting meeting, void *payload);

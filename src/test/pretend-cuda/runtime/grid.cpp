@@ -38,25 +38,30 @@ class Blocks {
   std::atomic<uint64_t> next = 0;
 };
 
-void work(const Launch &launch, Blocks &blocks) {
+// Returns how many barriers were passed.
+uint64_t work(const Launch &launch, Blocks &blocks) {
   Index index;
-  if (!blocks.take(index)) return;
+  if (!blocks.take(index)) return 0;
   Block block(launch);
+  uint64_t barriers = 0;
   do {
-    block.run(index);
+    barriers += block.run(index);
   } while (blocks.take(index));
+  return barriers;
 }
 
 }  // namespace
 
-void runGrid(const Launch &launch) {
+uint64_t runGrid(const Launch &launch) {
   Blocks blocks(launch);
+  std::atomic<uint64_t> barriers = 0;
   std::vector<std::thread> others;
   // A host thread's start costs as much as some blocks do.
   const uint64_t hostThreads = std::min<uint64_t>(launch.hostThreads, (blocks.size() + 7) / 8);
-  for (uint64_t i = 1; i < hostThreads; i++) others.emplace_back([&] { work(launch, blocks); });
-  work(launch, blocks);
+  for (uint64_t i = 1; i < hostThreads; i++) others.emplace_back([&] { barriers += work(launch, blocks); });
+  barriers += work(launch, blocks);
   for (std::thread &other : others) other.join();
+  return barriers;
 }
 
 }  // namespace pretend

@@ -19,7 +19,7 @@ struct Launch {
   unsigned hostThreads = 1;
 };
 
-// Runs the whole grid and returns when it is done.
-PRETEND_EXPORT void runGrid(const Launch &launch);
+// Runs the whole grid, and returns when it is done how many barriers its blocks passed.
+PRETEND_EXPORT uint64_t runGrid(const Launch &launch);
 
 }  // namespace pretend

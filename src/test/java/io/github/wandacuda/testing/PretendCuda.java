@@ -39,7 +39,8 @@ public final class PretendCuda {
           "contexts",
           "cublasHandles");
 
-  private static final Path DIRECTORY = Path.of("target", "pretend-cuda");
+  /** Where it is built. */
+  public static final Path DIRECTORY = Path.of("target", "pretend-cuda");
 
   private final SymbolLookup library;
 

@@ -60,6 +60,14 @@ class PtxTest {
     }
   }
 
+  /** The file says so where one does, on any architecture. */
+  @Test
+  void noKernelSpillsRegisters() throws IOException {
+    assertThat(Files.readString(PretendCudaBuild.KERNELS.resolve("RESOURCES.md")))
+        .contains("| `attention_128` |")
+        .doesNotContain("/ spills ");
+  }
+
   @Test
   void isWhatTheSourcesGive() throws IOException {
     assumeTrue(

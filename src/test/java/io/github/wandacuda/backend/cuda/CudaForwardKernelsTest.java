@@ -1,6 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
+import static io.github.wandacuda.backend.cuda.ScalarOperations.bits;
 import static io.github.wandacuda.backend.cuda.ScalarOperations.random;
+import static io.github.wandacuda.backend.cuda.ScalarOperations.withEdges;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -25,24 +27,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("gpu")
 @Tag("pretend")
 class CudaForwardKernelsTest {
-  /** Values that round, overflow and vanish on the way through a sigmoid. */
-  private static final float[] EDGES = {
-    0f,
-    -0f,
-    1e-40f,
-    -1e-40f,
-    Float.MIN_NORMAL,
-    88.7f,
-    -88.7f,
-    -104.5f,
-    200f,
-    Float.MAX_VALUE,
-    -Float.MAX_VALUE,
-    Float.POSITIVE_INFINITY,
-    Float.NEGATIVE_INFINITY,
-    Float.NaN
-  };
-
   private final ScalarOperations scalar = new ScalarOperations();
   private ForwardSession session;
 
@@ -57,20 +41,6 @@ class CudaForwardKernelsTest {
     if (session != null) {
       session.close();
     }
-  }
-
-  private static int[] bits(float[] values) {
-    int[] bits = new int[values.length];
-    for (int i = 0; i < bits.length; i++) {
-      bits[i] = Float.floatToIntBits(values[i]);
-    }
-    return bits;
-  }
-
-  private static float[] withEdges(int count, long seed) {
-    float[] values = random(count, 3, seed);
-    System.arraycopy(EDGES, 0, values, 0, Math.min(count, EDGES.length));
-    return values;
   }
 
   @ParameterizedTest

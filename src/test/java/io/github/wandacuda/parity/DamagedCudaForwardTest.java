@@ -1,0 +1,119 @@
+package io.github.wandacuda.parity;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.PretendCuda;
+import io.github.wandacuda.testing.PretendCudaBuild;
+import io.github.wandacuda.testing.ProcessOutcome;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The parity tests notice a forward kernel that is wrong in one place. */
+@Tag("gpu")
+@Tag("pretend")
+class DamagedCudaForwardTest {
+  private static final Path OUT = Path.of("target", "pretend-cuda-damaged");
+  private static final long SECONDS = 120;
+
+  /** A kernel file, a place in it or in what it includes, and what that is changed to. */
+  enum Damage {
+    LAYER_NORM("layer_norm", "layer_norm.cu", "value - mean) * factor", "value + mean) * factor"),
+    GELU("activate", "activation.cuh", "x < 0.0f ? tail", "x > 0.0f ? tail"),
+    TAIL("activate", "activation.cuh", "-0x1.4514ecp-4f", "-0x1.45p-4f"),
+    TANH("elementwise", "tanh.cuh", "1.0f - __fdiv_rn", "1.0f + __fdiv_rn"),
+    ROTATION("rotate", "rotate.cu", "return u - v", "return u + v"),
+    GROUPS("gather_columns", "gather_columns.cu", "(group) * stride", "(group) * width"),
+    ADDITION("expert_rows", "expert_rows.cu", "sum + factor", "sum - factor"),
+    EXPERTS("route", "route.cu", "candidate < chosen", "candidate <= chosen"),
+    TIES("route", "route.cu", "candidate > best", "candidate < best"),
+    WINDOW("attention_64", "attention.cuh", "<unsigned>(problem.w", "<unsigned>(1 + problem.w"),
+    TILES("attention_64", "attention.cuh", "/ KEYS * KEYS; first", "/ KEYS * KEYS + KEYS; first"),
+    WHOLE("attention_64", "attention.cuh", ">= firstQuery + QUERIES<SLOTS>", ">= firstQuery"),
+    NOTHING_SEEN("attention_64", "attention.cuh", "top == -INFINITY ? 0.0f", "false ? 0.0f"),
+    BOUND("attention_64", "attention.cuh", "problem.cap > 0.0f", "problem.cap < 0.0f"),
+    BIAS("attention_64", "attention.cuh", "scores[i][j] += bias", "scores[i][j] -= bias");
+
+    private final String kernel;
+    private final String file;
+    private final String sound;
+    private final String damaged;
+
+    Damage(String kernel, String file, String sound, String damaged) {
+      this.kernel = kernel;
+      this.file = file;
+      this.sound = sound;
+      this.damaged = damaged;
+    }
+
+    private void apply(Path kernels) throws IOException {
+      Path source = kernels.resolve(file);
+      String text = Files.readString(source);
+      assertThat(text).contains(sound);
+      Files.writeString(source, text.replace(sound, damaged));
+    }
+  }
+
+  @TempDir Path kernels;
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "layer_norm",
+        "activate",
+        "elementwise",
+        "rotate",
+        "gather_columns",
+        "expert_rows",
+        "route",
+        "attention_64"
+      })
+  void soundKernelsPass(String kernel) throws IOException {
+    PretendCuda.start();
+    ProcessOutcome outcome = check(PretendCuda.DIRECTORY, kernel);
+    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(ForwardOnCuda.SAME);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void isNoticed(Damage damage) throws IOException {
+    PretendCudaBuild.assumePossible();
+    copy(damage.kernel + ".cu");
+    try (DirectoryStream<Path> headers =
+        Files.newDirectoryStream(PretendCudaBuild.KERNELS, "*.cuh")) {
+      for (Path header : headers) {
+        copy(header.getFileName().toString());
+      }
+    }
+    damage.apply(kernels);
+    PretendCudaBuild.run(OUT, List.of("--kernels", kernels.toString()));
+    ProcessOutcome outcome = check(OUT, damage.kernel);
+    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(ForwardOnCuda.DIFFERENT);
+  }
+
+  private void copy(String name) throws IOException {
+    Files.copy(PretendCudaBuild.KERNELS.resolve(name), kernels.resolve(name));
+  }
+
+  /** Runs parity tests in a process that finds a driver and its kernels as the system's. */
+  private static ProcessOutcome check(Path driver, String kernel) throws IOException {
+    return ProcessOutcome.of(
+        List.of(
+            "env",
+            "LD_LIBRARY_PATH=" + driver.toAbsolutePath(),
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            ForwardOnCuda.class.getName(),
+            kernel),
+        SECONDS);
+  }
+}

@@ -1,0 +1,76 @@
+package io.github.wandacuda.parity;
+
+import io.github.wandacuda.backend.Activation;
+
+/** A program that runs the parity tests of one kernel file on CUDA and says whether they pass. */
+final class ForwardOnCuda {
+  static final int SAME = 0;
+  static final int DIFFERENT = 10;
+
+  private ForwardOnCuda() {}
+
+  /**
+   * Runs them.
+   *
+   * @param args the kernel file's name
+   */
+  public static void main(String[] args) {
+    System.exit(passes(args[0]) ? SAME : DIFFERENT);
+  }
+
+  private static boolean passes(String kernel) {
+    try {
+      switch (kernel) {
+        case "route" -> routing();
+        case "attention_64" -> attention();
+        default -> decoderParts(kernel);
+      }
+      return true;
+    } catch (AssertionError e) {
+      System.out.println(e.getMessage());
+      return false;
+    }
+  }
+
+  private static void routing() {
+    RoutingParity tests = new GpuParityCudaRoutingTest();
+    tests.open();
+    try {
+      tests.expertsAndWeightsAgree(5, 8, 3);
+      tests.equalOnesComeFromTheLowestOn();
+    } finally {
+      tests.close();
+    }
+  }
+
+  private static void attention() {
+    AttentionParity tests = new GpuParityCudaAttentionTest();
+    tests.open();
+    try {
+      tests.windowsAgree(200, 1, 1, 16, 70);
+      tests.hiddenKeysReachNoToken(7);
+      tests.boundedScoresAgree(44, 4, 2, 8, 4);
+      tests.biasesAgree(44, 4, 4, 8, 0.25f);
+    } finally {
+      tests.close();
+    }
+  }
+
+  private static void decoderParts(String kernel) {
+    DecoderPartsParity tests = new GpuParityCudaDecoderPartsTest();
+    tests.open();
+    try {
+      switch (kernel) {
+        case "layer_norm" -> tests.layerNormAgrees(3, 70);
+        case "activate" -> tests.activationsGiveTheSameBits(Activation.GELU);
+        case "elementwise" -> tests.scalingGivesTheSameBits(3, 85);
+        case "rotate" -> tests.rotationOfAPartGivesTheSameBits(10, 2);
+        case "gather_columns" -> tests.columnsAreGathered(8, 4, 12, 4);
+        case "expert_rows" -> tests.rowsAreGatheredAndAdded(5, 7);
+        default -> throw new IllegalArgumentException(kernel);
+      }
+    } finally {
+      tests.close();
+    }
+  }
+}

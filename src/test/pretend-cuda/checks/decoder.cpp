@@ -1,0 +1,241 @@
+// Runs the kernels in which decoders differ (norms, activations, positions, attention, experts) over odd sizes and compares
+// what they write with sums in float64. For a run with AddressSanitizer: buffers are as small as the kernels' contract
+// allows, and start where it allows.
+//
+//   build.sh OUT --asan --program checks/decoder.cpp && OUT/decoder [ROUNDS [SEED]]
+#include <numeric>
+
+#include "checks.h"
+
+namespace {
+
+std::vector<float> valuesOf(Buffer<float> &buffer) { return {buffer.get(), buffer.get() + buffer.size()}; }
+
+void layerNorm(pretend::Harness &harness) {
+  const int columns = 1 + static_cast<int>(below(below(4) ? 200 : 3000));
+  const unsigned rows = 1 + static_cast<unsigned>(below(3));
+  const float epsilon = 1e-5f;
+  Buffer<float> x(rows * columns, true), gain(columns, true), bias(columns, true), out(rows * columns, true);
+  x.fill([] { return 3 + normal(); });
+  gain.fill(normal);
+  bias.fill(normal);
+  const bool biased = below(2), inPlace = below(2);
+  const int cached = static_cast<int>(below(2));
+  const std::vector<float> before = valuesOf(x);
+  float *to = inPlace ? x.get() : out.get();
+  const float *biases = biased ? bias.get() : nullptr;
+  run(harness, "layer_norm", {rows}, rowThreads(columns, 256), cached * columns * sizeof(float), x.get(), gain.get(),
+      biases, epsilon, to, columns, cached);
+  for (unsigned row = 0; row < rows; row++) {
+    const float *from = before.data() + row * columns;
+    const double mean = std::accumulate(from, from + columns, 0.0) / columns;
+    double squares = 0;
+    for (int i = 0; i < columns; i++) squares += (from[i] - mean) * (from[i] - mean);
+    const double deviation = std::sqrt(squares / columns + epsilon);
+    for (int i = 0; i < columns; i++) {
+      const double expected = (from[i] - mean) / deviation * gain[i] + (biased ? bias[i] : 0);
+      check("layer_norm", to[row * columns + i], expected, 10);
+    }
+  }
+}
+
+void scaling(pretend::Harness &harness) {
+  const size_t count = 1 + below(5000);
+  const unsigned blocks = 1 + static_cast<unsigned>(below(4));
+  Buffer<float> x(count, true);
+  x.fill([] { return 20 * normal(); });
+  const std::vector<float> before = valuesOf(x);
+  run(harness, "softcap", {blocks}, 256, 0, x.get(), 7.0f, static_cast<long long>(count));
+  run(harness, "scale", {blocks}, 256, 0, x.get(), -2.5f, static_cast<long long>(count));
+  for (size_t i = 0; i < count; i++) check("softcap, scale", x[i], -17.5 * std::tanh(before[i] / 7.0), 20);
+}
+
+struct Kind {
+  const char *name;
+  double (*of)(double);
+};
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+const Kind KINDS[] = {
+    {"silu", [](double x) { return x * sigmoid(x); }},
+    {"gelu", [](double x) { return x / 2 * std::erfc(-x / std::sqrt(2.0)); }},
+    {"gelu_tanh", [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }},
+    {"quick_gelu", [](double x) { return x * sigmoid(1.702 * x); }},
+    {"relu", [](double x) { return std::max(x, 0.0); }},
+};
+
+void activations(pretend::Harness &harness) {
+  const Kind &kind = KINDS[below(std::size(KINDS))];
+  const size_t count = 1 + below(5000);
+  const unsigned blocks = 1 + static_cast<unsigned>(below(4));
+  Buffer<float> x(count, true), up(count, true), out(count, true);
+  x.fill([] { return 3 * normal(); });
+  up.fill(normal);
+  const std::string activate = std::string("activate_") + kind.name, gate = std::string("gate_") + kind.name;
+  run(harness, activate, {blocks}, 256, 0, x.get(), out.get(), static_cast<long long>(count));
+  for (size_t i = 0; i < count; i++) check(activate, out[i], kind.of(x[i]), std::abs(kind.of(x[i])));
+  run(harness, gate, {blocks}, 256, 0, x.get(), up.get(), out.get(), static_cast<long long>(count));
+  for (size_t i = 0; i < count; i++) check(gate, out[i], kind.of(x[i]) * up[i], std::abs(kind.of(x[i]) * up[i]));
+}
+
+void rotate(pretend::Harness &harness) {
+  const int pairs = 1 + static_cast<int>(below(40)), headSize = 2 * pairs + static_cast<int>(below(2) ? 0 : below(50));
+  const int heads = 1 + static_cast<int>(below(4)), columns = heads * headSize, positions = 1 + static_cast<int>(below(4));
+  const unsigned rows = positions * (1 + static_cast<unsigned>(below(2)));
+  Buffer<float> x(rows * columns, true), cos(positions * pairs, true), sin(positions * pairs, true);
+  x.fill(normal);
+  cos.fill(normal);
+  sin.fill(normal);
+  const std::vector<float> before = valuesOf(x);
+  run(harness, "rotate", {rows}, rowThreads(columns, 256), 0, x.get(), heads, headSize, pairs, cos.get(), sin.get(), positions);
+  for (size_t i = 0; i < x.size(); i++) {
+    const int inHead = static_cast<int>(i % columns % headSize), feature = inHead % pairs;
+    const size_t low = i - inHead + feature, angle = i / columns % positions * pairs + feature;
+    const double a = before[low], b = before[low + pairs];
+    const double rotated = inHead < pairs ? a * cos[angle] - b * sin[angle] : b * cos[angle] + a * sin[angle];
+    check("rotate", x[i], inHead < 2 * pairs ? rotated : before[i], 10);
+  }
+}
+
+void gatherColumns(pretend::Harness &harness) {
+  const int unit = below(2) ? 4 : 1, width = unit * size(30), groups = size(9);
+  const int stride = groups == 1 && below(2) ? 0 : unit * static_cast<int>(below(30)) + width;
+  const int offset = unit * static_cast<int>(below(9)), columns = groups * width;
+  const int wide = offset + (groups - 1) * stride + width + (below(2) ? 0 : static_cast<int>(below(9)));
+  const auto rows = 1 + static_cast<unsigned>(below(3));
+  Buffer<float> source(rows * wide, true), out(rows * columns, true);
+  source.fill(normal);
+  run(harness, "gather_columns", {rows}, rowThreads(columns, 256), 0, source.get(), wide, offset, width, stride, out.get(), columns);
+  for (size_t i = 0; i < out.size(); i++) {
+    const size_t column = i % columns;
+    check("gather_columns", out[i], source[i / columns * wide + offset + column / width * stride + column % width], 0);
+  }
+}
+
+void expertRows(pretend::Harness &harness) {
+  const int columns = size(600), tokens = size(30);
+  const auto count = 1 + static_cast<unsigned>(below(tokens));
+  Buffer<float> x(tokens * columns, true), some(count * columns, true), factors(count, true), sum(tokens * columns, true);
+  x.fill(normal);
+  factors.fill(normal);
+  sum.fill(normal);
+  std::vector<int> all(tokens);
+  std::iota(all.begin(), all.end(), 0);
+  std::shuffle(all.begin(), all.end(), generator);
+  Buffer<int> rows(count, true);
+  std::copy_n(all.begin(), count, rows.get());
+  run(harness, "gather_rows", {count}, rowThreads(columns, 256), 0, x.get(), rows.get(), some.get(), columns);
+  std::vector<double> expected(sum.get(), sum.get() + sum.size());
+  for (size_t i = 0; i < some.size(); i++) {
+    const size_t at = static_cast<size_t>(rows[i / columns]) * columns + i % columns;
+    check("gather_rows", some[i], x[at], 0);
+    expected[at] += static_cast<double>(factors[i / columns]) * x[at];
+  }
+  run(harness, "add_rows", {count}, rowThreads(columns, 256), 0, some.get(), rows.get(), factors.get(), sum.get(), columns);
+  for (size_t i = 0; i < sum.size(); i++) check("add_rows", sum[i], expected[i], 10);
+}
+
+void route(pretend::Harness &harness) {
+  const int tokens = size(40), experts = size(200), k = 1 + static_cast<int>(below(std::min(experts, 20)));
+  const int renormalize = static_cast<int>(below(2)), coarse = static_cast<int>(below(2));
+  Buffer<float> logits(tokens * experts, true), weights(tokens * k, true);
+  Buffer<int> chosen(tokens * k, true);
+  logits.fill([=] { return coarse ? std::round(2 * normal()) : 2 * normal(); });
+  run(harness, "route", {static_cast<unsigned>(tokens + 7) / 8}, 128, 0, logits.get(), tokens, experts, k, renormalize,
+      chosen.get(), weights.get());
+  for (int token = 0; token < tokens; token++) {
+    const float *from = logits.get() + token * experts;
+    std::vector<int> order(experts);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [=](int a, int b) { return from[a] > from[b]; });
+    double sum = 0;
+    for (int i = 0; i < (renormalize ? k : experts); i++) sum += std::exp(static_cast<double>(from[order[i]]));
+    for (int i = 0; i < k; i++) {
+      check("route's expert", chosen[token * k + i], order[i], 0);
+      check("route's weight", weights[token * k + i], std::exp(static_cast<double>(from[order[i]])) / sum, 1);
+    }
+  }
+}
+
+// Attention with or without a window, a bound of scores and biases of keys.
+struct Attention {
+  const int variant, queries, headSize, length, groupSize, keyHeads, heads, sequences, window;
+  const float scale, cap;
+  const bool biased;
+  Buffer<float> q, k, v, bias, out;
+
+  explicit Attention(int variant)
+      : variant(variant), queries(variant == 256 ? 32 : 64), headSize(variant == 256 ? size(300) : size(variant)),
+        length(size(140)), groupSize(1 + static_cast<int>(below(3))), keyHeads(1 + static_cast<int>(below(2))),
+        heads(keyHeads * groupSize), sequences(1 + static_cast<int>(below(2))), window(below(2) ? length : size(length + 2)),
+        scale(1 / std::sqrt(static_cast<float>(headSize))), cap(below(2) ? 0 : 1.5f), biased(below(2)), q(tokens() * wide(), true),
+        k(tokens() * narrow(), true), v(tokens() * narrow(), true), bias(static_cast<size_t>(heads) * length, true),
+        out(tokens() * wide(), true) {
+    for (Buffer<float> *each : {&q, &k, &v, &bias}) each->fill(normal);
+  }
+
+  size_t tokens() const { return static_cast<size_t>(sequences) * length; }
+  size_t wide() const { return static_cast<size_t>(heads) * headSize; }
+  size_t narrow() const { return static_cast<size_t>(keyHeads) * headSize; }
+  int blocksOfHead() const { return (length + queries - 1) / queries; }
+  int slabs() const { return (headSize + variant - 1) / variant; }
+
+  uint64_t launch(pretend::Harness &harness) {
+    const pretend::Index grid = {static_cast<unsigned>(sequences * heads * blocksOfHead()), static_cast<unsigned>(slabs())};
+    const float *biases = biased ? bias.get() : nullptr;
+    return run(harness, name(), grid, 128, 0, q.get(), k.get(), v.get(), biases, out.get(), length, heads, groupSize,
+               headSize, window, scale, cap);
+  }
+
+  std::string name() const { return "attention_" + std::to_string(variant); }
+
+  // Two barriers for each 16 features and each 16 keys of a tile of 64, so they tell whether a hidden tile was computed.
+  uint64_t barriers() const {
+    uint64_t tiles = 0;
+    for (int first = 0; first < length; first += queries) tiles += first / 64 - std::max(0, first + 1 - window) / 64 + 1;
+    return tiles * sequences * heads * slabs() * 2 * ((headSize + 15) / 16 + 64 / 16);
+  }
+
+  double score(size_t token, size_t other, int head) {
+    double dot = 0;
+    for (int i = 0; i < headSize; i++) dot += static_cast<double>(q[token * wide() + head * headSize + i]) * key(k, other, head)[i];
+    dot *= scale;
+    if (cap > 0) dot = cap * std::tanh(dot / cap);
+    return biased ? dot + bias[head * length + other % length] : dot;
+  }
+
+  const float *key(Buffer<float> &of, size_t other, int head) { return of.get() + other * narrow() + head / groupSize * headSize; }
+
+  void compare(size_t token, int head) {
+    const size_t first = std::max<long long>(token / length * length, static_cast<long long>(token) - window + 1);
+    std::vector<double> expected(headSize);
+    double sum = 0;
+    for (size_t other = first; other <= token; other++) {
+      const double weight = std::exp(score(token, other, head));
+      sum += weight;
+      for (int i = 0; i < headSize; i++) expected[i] += weight * key(v, other, head)[i];
+    }
+    for (int i = 0; i < headSize; i++) check(name(), out[token * wide() + head * headSize + i], expected[i] / sum, 1);
+  }
+};
+
+void attention(pretend::Harness &harness) {
+  const int variants[] = {64, 128, 256};
+  Attention attention(variants[below(3)]);
+  const uint64_t barriers = attention.launch(harness);
+  check(attention.name() + "'s barriers", static_cast<double>(barriers), static_cast<double>(attention.barriers()), 0);
+  for (size_t token = 0; token < attention.tokens(); token++) {
+    for (int head = 0; head < attention.heads; head++) attention.compare(token, head);
+  }
+}
+
+}  // namespace
+
+int main(int argumentCount, char **arguments) {
+  return runChecks(argumentCount, arguments, [](pretend::Harness &harness, int) {
+    for (auto each : {layerNorm, scaling, activations, rotate, gatherColumns, expertRows, route, attention}) {
+      each(harness);
+    }
+  });
+}
