@@ -6,12 +6,12 @@
 #include "activation.cuh"
 #include "along.cuh"
 
-#define ACTIVATION_KERNELS(name, function)                                                                      \
-  extern "C" __global__ void activate_##name(const float *x, float *out, long long count) {                     \
-    transform(x, out, count, [](float a) { return activation::function(a); });                                  \
-  }                                                                                                             \
-  extern "C" __global__ void gate_##name(const float *gate, const float *up, float *out, long long count) {     \
-    combine(gate, up, out, count, [](float g, float u) { return activation::function(g) * u; });                \
+#define ACTIVATION_KERNELS(name, function)                                                                     \
+  extern "C" __global__ void activate_##name(const float *x, float *out, long long count) {                    \
+    along(count, [](float a) { return activation::function(a); }, out, x);                                     \
+  }                                                                                                            \
+  extern "C" __global__ void gate_##name(const float *gate, const float *up, float *out, long long count) {    \
+    along(count, [](float g, float u) { return activation::function(g) * u; }, out, gate, up);                 \
   }
 
 ACTIVATION_KERNELS(silu, silu)

@@ -1,6 +1,6 @@
-// Causal attention: softmax(softcap(q k^T * scale) + bias) v for each head, token i of a sequence seeing the last `window`
-// of tokens 0 to i of it; query head h reads key and value head h / group. The bound of scores, cap * tanh(score / cap),
-// and the bias, of a head's keys, may be absent.
+// Causal attention: softmax(softcap(q k^T * scale) + bias) v for each head, token i of a sequence seeing the last
+// `window` of tokens 0 to i of it; query head h reads key and value head h / group. The bound of scores, cap * tanh(score
+// / cap), and the bias, of a head's keys, may be absent.
 //
 // One pass over the keys with an online softmax (Dao et al., arXiv 2205.14135), in float32 without tensor cores. A block
 // of 128 threads has 64 queries of one head and takes 64 keys at a time: scores, 8 queries by 4 keys a thread, from
@@ -13,8 +13,9 @@
 //
 // 4 operations for each query, key it sees and feature; a tile reads queries, keys and values, 3 floats for 64 * 64 * 4
 // operations of a feature: 21 for each byte that comes from L2, bound by arithmetic; half of the bandwidth of shared
-// memory is needed at most. A bound takes 40 operations more for each query and key, a bias 4 bytes from L1. Shared memory: 27 KiB (17 for more than 128 features) and 4 KiB more for each 64 features;
-// registers limit a multiprocessor to two or three blocks.
+// memory is needed at most. A bound takes 40 operations more for each query and key, a bias 4 bytes from L1. Shared
+// memory: 27 KiB (17 for more than 128 features) and 4 KiB more for each 64 features; registers limit a multiprocessor
+// to two or three blocks.
 //
 // A block makes 64 SLOTS features of the result; a head with more has a block for each 256 (grid.y), which makes the
 // scores again. Blocks with many keys come first, since the last to start decide when all end.

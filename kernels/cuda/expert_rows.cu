@@ -3,8 +3,8 @@
 // where a block does.
 //
 // One block of whole warps for each row that is moved (grid.x), whose threads walk along it, four floats at a time where
-// the columns are a multiple of four and all addresses allow it. Moves 8 bytes an element, or 12 where it adds. No shared
-// memory.
+// the columns are a multiple of four and all addresses allow it. Moves 8 bytes an element, or 12 where it adds. No
+// shared memory.
 #include "packs.cuh"
 
 // Whether all rows of both can be walked along in packs of four.

@@ -2,8 +2,8 @@
 // the width.
 //
 // One block of whole warps for each token (grid.x), whose threads walk along the result's row, four neighbouring columns
-// at a time where the width, the stride and both rows are multiples of four and all addresses allow it. Moves 8 bytes for
-// each element of the result and computes nothing but places. No shared memory.
+// at a time where the width and the stride are multiples of four and both rows start at a multiple of 16 bytes. Moves 8
+// bytes for each element of the result and computes nothing but places. No shared memory.
 #include "packs.cuh"
 
 template <class Pack>
@@ -18,7 +18,6 @@ extern "C" __global__ void gather_columns(const float *source, int sourceColumns
                                           float *out, int columns) {
   const float *from = source + static_cast<long long>(blockIdx.x) * sourceColumns + offset;
   float *to = out + static_cast<long long>(blockIdx.x) * columns;
-  // Of rows that don't all start at a multiple of 16 bytes some do.
   if (width % 4 == 0 && stride % 4 == 0 && aligned16(from) && aligned16(to)) {
     gather(reinterpret_cast<const float4 *>(from), width / 4, stride / 4, reinterpret_cast<float4 *>(to), columns / 4);
   } else {

@@ -1,11 +1,11 @@
-// LayerNorm: out = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * gain + bias for each row; the bias may be null,
-// and `out` may be `x`.
+// LayerNorm: out = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * gain + bias for each row; the bias may be
+// null, and `out` may be `x`.
 //
-// One block of whole warps for each row (grid.x). The variance is the mean of squared differences, a second pass over the
-// row, since the difference of two large means would lose digits. A thread keeps every blockDim.x-th pack of the row in
-// shared memory (columns * 4 bytes; `cached` is 0 where that is more than a block has, and the row is read again, from
-// the cache in most cases) and nobody else's; both sums run in a fixed order (block_reduce.cuh). Moves 8 bytes an element,
-// and gain and bias, which stay in cache.
+// One block of whole warps for each row (grid.x). The variance is the mean of squared differences, a second pass over
+// the row, since the difference of two large means would lose digits. A thread keeps every blockDim.x-th pack of the row
+// in shared memory (columns * 4 bytes; `cached` is 0 where that is more than a block has, and the row is read again,
+// from the cache in most cases) and nobody else's; both sums run in a fixed order (block_reduce.cuh). Moves 8 bytes an
+// element, and gain and bias, which stay in cache.
 #include "block_reduce.cuh"
 #include "packs.cuh"
 
