@@ -1,10 +1,11 @@
-// Causal attention, softmax(q k^T * scale) v, in one pass over the keys with an online softmax (Milakov and
-// Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135): scores never leave the work-group.
+// Causal attention, softmax(softcap(q k^T * scale) + key_bias) v over the keys of a window, in one pass over them with
+// an online softmax (Milakov and Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135): scores never leave the
+// work-group.
 //
-// A work-group of 16 x 16 takes 64 queries of one head of one sequence and goes through tiles of 64 keys up to the
-// queries' own; later tiles are not looked at. For each tile:
+// A work-group of 16 x 16 takes 64 queries of one head of one sequence and goes through tiles of 64 keys, from the one
+// in which the first query's window begins up to the queries' own; others are not looked at. For each tile:
 //  1. scores, 64 x 64, 4 x 4 in each work-item's registers: queries and keys come 16 features at a time, transposed,
-//     through local memory;
+//     through local memory; then they are bounded by a softcap, and biased, where that is asked for;
 //  2. softmax, 4 work-items for each query: the highest score so far, exp(score - highest) in place of the scores,
 //     their sum, and the factor exp(highest before - highest now) by which what was added up before has to shrink;
 //  3. values, a few keys at a time through local memory: each work-item adds to the results of 4 queries, PARTS
@@ -23,6 +24,7 @@
 // PARTS: results of a work-item for each query: 16 * PARTS is at least the head's size or 256.
 #include "places.cl"
 #include "exponential.cl"
+#include "tanh.cl"
 
 #define SIDE 16
 #define TILE 64
@@ -59,13 +61,43 @@ void multiply_part(__local const float4 *queries, __local const float4 *keys, fl
   }
 }
 
-// Writes 4 scores of a query; keys after the query's own, which is visible - 1, score -Infinity.
-void write_scores(__local float *line, float4 products, float scale, int visible) {
+// Returns this work-item's 4 keys' biases; 0 where there is no such key, or no bias.
+float4 biases_of(__global const float *biases, int count) {
   int key = 4 * (int)get_local_id(0);
-  line[key] = key < visible ? products.x * scale : -INFINITY;
-  line[key + 1] = key + 1 < visible ? products.y * scale : -INFINITY;
-  line[key + 2] = key + 2 < visible ? products.z * scale : -INFINITY;
-  line[key + 3] = key + 3 < visible ? products.w * scale : -INFINITY;
+  float4 found = (float4)(0.0f);
+  if (biases != 0) {
+    found.x = key < count ? biases[key] : 0.0f;
+    found.y = key + 1 < count ? biases[key + 1] : 0.0f;
+    found.z = key + 2 < count ? biases[key + 2] : 0.0f;
+    found.w = key + 3 < count ? biases[key + 3] : 0.0f;
+  }
+  return found;
+}
+
+// Returns the scores that 4 products come to; a softcap of 0 is none.
+float4 finish(float4 products, float scale, float softcap, float4 biases) {
+  float4 scores = products * scale;
+  if (softcap > 0.0f) {
+    scores /= softcap;
+    scores.x = hyperbolic_tangent(scores.x);
+    scores.y = hyperbolic_tangent(scores.y);
+    scores.z = hyperbolic_tangent(scores.z);
+    scores.w = hyperbolic_tangent(scores.w);
+    scores *= softcap;
+  }
+  return scores + biases;
+}
+
+// Whether a query sees a key that is so many places before it.
+bool sees(int distance, int window) { return distance >= 0 && distance < window; }
+
+// Writes 4 scores of a query, -Infinity for keys that it must not see. Its place is counted from the tile's first key.
+void write_scores(__local float *line, float4 scores, int place, int window) {
+  int key = 4 * (int)get_local_id(0);
+  line[key] = sees(place - key, window) ? scores.x : -INFINITY;
+  line[key + 1] = sees(place - key - 1, window) ? scores.y : -INFINITY;
+  line[key + 2] = sees(place - key - 2, window) ? scores.z : -INFINITY;
+  line[key + 3] = sees(place - key - 3, window) ? scores.w : -INFINITY;
 }
 
 // Returns the highest score of a quarter of a line, or what it was before.
@@ -98,15 +130,16 @@ void stage_values(
 }
 
 // Adds staged values, weighted, to the results of 4 queries. A value that a query must not see is passed over, since 0
-// * NaN is not 0; visible is that of the first query, counted from the first staged key.
+// * NaN is not 0; place is that of the first query, counted from the first staged key.
 void add_values(
-    __local const float *weights, __local const float *values, int visible, float results[4][PARTS]) {
+    __local const float *weights, __local const float *values, int place, int window,
+    float results[4][PARTS]) {
   for (int key = 0; key < VALUE_KEYS; key++) {
     __local const float *value = values + key * FEATURES + get_local_id(0);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
       float weight = weights[i * SCORES_LINE + key];
-      if (key < visible + i) {
+      if (sees(place + i - key, window)) {
 #pragma unroll
         for (int part = 0; part < PARTS; part++) {
           results[i][part] = fma(weight, value[SIDE * part], results[i][part]);
@@ -117,11 +150,12 @@ void add_values(
 }
 
 // Dimension 0 goes over tiles of queries, from the last one, which has the most keys; dimension 1 over heads, and
-// their parts; dimension 2 over sequences.
+// their parts; dimension 2 over sequences. The window is 1 or more, and the sequence's length where there is none.
 __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_tiles(
     __global const float *q, ulong q_offset, __global const float *k, ulong k_offset,
-    __global const float *v, ulong v_offset, __global float *out, ulong out_offset, int length,
-    int heads, int heads_per_key, int head_size, float scale) {
+    __global const float *v, ulong v_offset, __global const float *key_bias, ulong key_bias_offset,
+    __global float *out, ulong out_offset, int length, int heads, int heads_per_key, int head_size,
+    float scale, float softcap, int window) {
   __local float scores[TILE * SCORES_LINE];
   __local float4 staged[STAGED / 4];
   __local float shares[TILE][SHARES];
@@ -141,6 +175,8 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_til
   __global const float *queries = CONST_PLACE(float, q) + query_start;
   __global const float *keys = CONST_PLACE(float, k) + key_start;
   __global const float *values = CONST_PLACE(float, v) + key_start + first_feature;
+  __global const float *biases =
+      key_bias == 0 ? 0 : CONST_PLACE(float, key_bias) + (long)head * length;
   __local float *staged_floats = (__local float *)staged;
 
   // For the softmax: this work-item's query and its quarter of a tile's keys.
@@ -159,7 +195,7 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_til
     }
   }
 
-  for (int key = 0; key <= first; key += TILE) {
+  for (int key = max(0, first - window + 1) / TILE * TILE; key <= first; key += TILE) {
     float4 products[4] = {(float4)(0.0f), (float4)(0.0f), (float4)(0.0f), (float4)(0.0f)};
     for (int feature = 0; feature < head_size; feature += DEPTH) {
       stage_part(queries, stride, length - first, feature, head_size, staged_floats);
@@ -169,10 +205,12 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_til
       multiply_part(staged, staged + DEPTH * LINE / 4, products);
       barrier(CLK_LOCAL_MEM_FENCE);
     }
-    int visible = first + 4 * down - key + 1;
+    float4 tile_biases = biases_of(biases == 0 ? 0 : biases + key, length - key);
+    int place = first + 4 * down - key;
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      write_scores(scores + (4 * down + i) * SCORES_LINE, products[i], scale, visible + i);
+      float4 tile_scores = finish(products[i], scale, softcap, tile_biases);
+      write_scores(scores + (4 * down + i) * SCORES_LINE, tile_scores, place + i, window);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
 
@@ -204,7 +242,7 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_til
       stage_values(values + at * key_stride, key_stride, length - at, head_size - first_feature,
           staged_floats);
       barrier(CLK_LOCAL_MEM_FENCE);
-      add_values(scores + 4 * down * SCORES_LINE + staging, staged_floats, visible - staging,
+      add_values(scores + 4 * down * SCORES_LINE + staging, staged_floats, place - staging, window,
           results);
       barrier(CLK_LOCAL_MEM_FENCE);
     }

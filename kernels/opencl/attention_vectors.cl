@@ -1,14 +1,16 @@
-// Causal attention for devices whose work-items are vector code, which is to say processors: softmax(q k^T * scale) v
-// in one pass over the keys, with an online softmax as in attention_tiles.cl. Why a work-group is one work-item is
-// written in linear_vectors.cl.
+// Causal attention for devices whose work-items are vector code, which is to say processors:
+// softmax(softcap(q k^T * scale) + key_bias) v over the keys of a window, in one pass over them, with an online softmax
+// as in attention_tiles.cl. Why a work-group is one work-item is written in linear_vectors.cl.
 //
 // A work-item takes PANEL queries of one head of one sequence, one in each lane of two vectors, transposed once,
 // [HEAD_SIZE, PANEL]. So a key's scores, and a softmax's steps, are vectors over queries: nothing is summed across
-// lanes. It goes through the keys, up to its last query's own, in tiles of 48. For each tile:
+// lanes. It goes through the keys, from the first one that its first query sees up to its last query's own, in tiles of
+// 48. For each tile:
 //  1. scores [48, PANEL]: ROWS keys at a time, each of their features spread over a vector and multiplied with the
 //     queries', sums in 2 * ROWS registers;
-//  2. softmax: the highest score so far, exp(score - highest) in place of the scores, their sum, and the factor
-//     exp(highest before - highest now) by which what was added up before has to shrink;
+//  2. softmax, of scores that are bounded by a softcap and biased first where that is asked for: the highest score so
+//     far, exp(score - highest) in place of the scores, their sum, and the factor exp(highest before - highest now) by
+//     which what was added up before has to shrink;
 //  3. results [HEAD_SIZE, PANEL]: ROWS features at a time, each value spread over a vector and multiplied with the
 //     exponentials, sums in 2 * ROWS registers.
 // At the end the results are divided by the sums, and transposed.
@@ -25,6 +27,7 @@
 #include "places.cl"
 #include "vectors.cl"
 #include "exponential.cl"
+#include "tanh.cl"
 
 #define KEYS 48
 #define LOWEST (-0x1.fffffep127f)
@@ -75,16 +78,32 @@ whole_vector lanes(void) {
   return load(0, numbers);
 }
 
-// Scales the products of keys [0, count) with one vector of queries, and replaces them by exponentials, which are 0
-// for keys after the query's own. First is the first key, counted from the vector's first query. Returns the factor of
-// what was added up before.
-vector weigh(float *scores, int count, int first, float scale, vector *highest, vector *sum) {
+// Returns the scores that products with a key come to; a softcap of 0 is none.
+vector finish(vector product, float scale, float softcap, float bias) {
+  vector score = product * scale;
+  if (softcap > 0.0f) {
+    score = softcap * hyperbolic_tangent(score / softcap);
+  }
+  return score + bias;
+}
+
+// Tells the queries that don't see a key: those before it, and those whose window begins after it. The key is counted
+// from the vector's first query.
+whole_vector hidden(whole_vector lane, int key, int window) { return (lane < key) | (lane >= key + window); }
+
+// Makes scores of the products of keys [0, count) with one vector of queries, and replaces them by exponentials, which
+// are 0 for keys that a query must not see. First is the first key, counted from the vector's first query; biases are
+// those of the keys, or null. Returns the factor of what was added up before.
+vector weigh(
+    float *scores, int count, int first, int window, float scale, float softcap, __global const float *biases,
+    vector *highest, vector *sum) {
   whole_vector lane = lanes();
   vector before = *highest;
   vector top = before;
   for (int key = 0; key < count; key++) {
-    vector score = load(0, scores + key * PANEL) * scale;
-    score = lane < first + key ? (vector)(-INFINITY) : score;
+    float bias = biases == 0 ? 0.0f : biases[key];
+    vector score = finish(load(0, scores + key * PANEL), scale, softcap, bias);
+    score = hidden(lane, first + key, window) ? (vector)(-INFINITY) : score;
     top = score > top ? score : top;
     store(score, 0, scores + key * PANEL);
   }
@@ -101,13 +120,15 @@ vector weigh(float *scores, int count, int first, float scale, vector *highest, 
 }
 
 // Returns a value for the queries that see its key, and 0 for the others.
-vector hide(vector value, whole_vector lane, int key) { return lane < key ? (vector)(0.0f) : value; }
+vector hide(vector value, whole_vector lane, int key, int window) {
+  return hidden(lane, key, window) ? (vector)(0.0f) : value;
+}
 
 // Multiplies ROWS features of values [from, to) with their keys' weights. Where it is asked to, it takes a value that
 // a query must not see for 0, since 0 * NaN is not 0; first is as above.
 void multiply_values(
     __global const float *v, long stride, int from, int to, const int *features, const float *weights, int first,
-    bool guarded, vector *low, vector *high) {
+    int window, bool guarded, vector *low, vector *high) {
   whole_vector lane = lanes();
   for (int key = from; key < to; key++) {
     vector a = load(0, weights + key * PANEL);
@@ -116,17 +137,17 @@ void multiply_values(
 #pragma unroll
     for (int t = 0; t < ROWS; t++) {
       vector value = (vector)(values[features[t]]);
-      low[t] = fma(guarded ? hide(value, lane, first + key) : value, a, low[t]);
-      high[t] = fma(guarded ? hide(value, lane + WIDTH, first + key) : value, b, high[t]);
+      low[t] = fma(guarded ? hide(value, lane, first + key, window) : value, a, low[t]);
+      high[t] = fma(guarded ? hide(value, lane + WIDTH, first + key, window) : value, b, high[t]);
     }
   }
 }
 
-// Shrinks ROWS features of the results and adds weighted values of keys [0, count), of which every query sees the
-// first ones. Features past the last are the last one, once more.
+// Shrinks ROWS features of the results and adds weighted values of keys [0, count), of which every query sees those
+// between the last query's window and the first query. Features past the last are the last one, once more.
 void add_values(
-    __global const float *v, long stride, int count, int first, const float *weights, vector low_factor,
-    vector high_factor, int feature, float *results) {
+    __global const float *v, long stride, int count, int first, int window, const float *weights,
+    vector low_factor, vector high_factor, int feature, float *results) {
   vector low[ROWS];
   vector high[ROWS];
   int features[ROWS];
@@ -136,9 +157,11 @@ void add_values(
     low[t] = load(0, results + features[t] * PANEL) * low_factor;
     high[t] = load(0, results + features[t] * PANEL + WIDTH) * high_factor;
   }
-  int seen = clamp(1 - first, 0, count);
-  multiply_values(v, stride, 0, seen, features, weights, first, false, low, high);
-  multiply_values(v, stride, seen, count, features, weights, first, true, low, high);
+  int from = clamp(PANEL - window - first, 0, count);
+  int to = clamp(1 - first, from, count);
+  multiply_values(v, stride, 0, from, features, weights, first, window, true, low, high);
+  multiply_values(v, stride, from, to, features, weights, first, window, false, low, high);
+  multiply_values(v, stride, to, count, features, weights, first, window, true, low, high);
 #pragma unroll
   for (int t = 0; t < ROWS; t++) {
     store(low[t], 0, results + features[t] * PANEL);
@@ -147,10 +170,11 @@ void add_values(
 }
 
 // Dimension 0 goes over panels of queries, from the last one, which has the most keys; dimension 1 over heads;
-// dimension 2 over sequences.
+// dimension 2 over sequences. The window is 1 or more, and the sequence's length where there is none.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
     __global const float *q, ulong q_offset, __global const float *k, ulong k_offset, __global const float *v,
-    ulong v_offset, __global float *out, ulong out_offset, int length, int heads, int heads_per_key, float scale) {
+    ulong v_offset, __global const float *key_bias, ulong key_bias_offset, __global float *out, ulong out_offset,
+    int length, int heads, int heads_per_key, float scale, float softcap, int window) {
   float queries[HEAD_SIZE * PANEL];
   float results[HEAD_SIZE * PANEL];
   float scores[KEYS * PANEL];
@@ -163,6 +187,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
   long key_start = start * key_stride + (long)(head / heads_per_key) * HEAD_SIZE;
   __global const float *keys = CONST_PLACE(float, k) + key_start;
   __global const float *values = CONST_PLACE(float, v) + key_start;
+  __global const float *biases = key_bias == 0 ? 0 : CONST_PLACE(float, key_bias) + (long)head * length;
   int query_count = min(PANEL, length - first);
 
   pack_queries(CONST_PLACE(float, q) + query_start, stride, query_count, queries);
@@ -173,16 +198,19 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
   vector high_highest = (vector)(LOWEST);
   vector low_sum = (vector)(0.0f);
   vector high_sum = (vector)(0.0f);
-  for (int key = 0; key < first + query_count; key += KEYS) {
+  for (int key = max(0, first - window + 1); key < first + query_count; key += KEYS) {
     int count = min(KEYS, first + query_count - key);
     for (int t = 0; t < count; t += ROWS) {
       multiply_keys(keys + (key + t) * key_stride, key_stride, count - t, queries, scores + t * PANEL);
     }
-    vector low_factor = weigh(scores, count, key - first, scale, &low_highest, &low_sum);
-    vector high_factor = weigh(scores + WIDTH, count, key - first - WIDTH, scale, &high_highest, &high_sum);
+    __global const float *tile_biases = biases == 0 ? 0 : biases + key;
+    vector low_factor =
+        weigh(scores, count, key - first, window, scale, softcap, tile_biases, &low_highest, &low_sum);
+    vector high_factor = weigh(scores + WIDTH, count, key - first - WIDTH, window, scale, softcap, tile_biases,
+        &high_highest, &high_sum);
     for (int feature = 0; feature < HEAD_SIZE; feature += ROWS) {
-      add_values(values + key * key_stride, key_stride, count, key - first, scores, low_factor, high_factor,
-          feature, results);
+      add_values(values + key * key_stride, key_stride, count, key - first, window, scores, low_factor,
+          high_factor, feature, results);
     }
   }
 

@@ -14,7 +14,6 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void cr
     ulong targets_offset, __global float *losses, ulong losses_offset, int rows, int columns) {
   __local float lanes[ROWS_PER_GROUP][LANES];
   int lane = (int)get_local_id(0);
-  int group_row = (int)get_local_id(1);
   int row = (int)get_global_id(1);
   // Work-items without a row go through the last one, since all have to reach the barriers.
   __global const float *from =
@@ -24,12 +23,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void cr
     float logit = c + lane < columns ? from[c + lane] : -INFINITY;
     highest = logit > highest ? logit : highest;
   }
-  lanes[group_row][lane] = highest;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (int l = 0; l < LANES; l++) {
-    highest = lanes[group_row][l] > highest ? lanes[group_row][l] : highest;
-  }
-  barrier(CLK_LOCAL_MEM_FENCE);
+  highest = highest_lane(lanes, highest);
   float sum = 0.0f;
   for (int c = 0; c < columns; c += LANES) {
     float term = c + lane < columns ? exponential(from[c + lane] - highest) : 0.0f;

@@ -1,6 +1,6 @@
-// Sums of rows, in the order of io.github.wandacuda.backend.cpu.LaneSum. A work-group of 16 x 16 takes 16 rows; work-
-// item (l, r) is lane l of row r and holds the sum of the row's elements l, l + 16, l + 32 and so on. Lanes l and l + 8
-// are added, then l and l + 4, l + 2, l + 1.
+// Sums of rows, in the order of io.github.wandacuda.backend.cpu.LaneSum, and highest elements of rows. A work-group of
+// 16 x 16 takes 16 rows; work-item (l, r) is lane l of row r and holds the sum of the row's elements l, l + 16, l + 32
+// and so on. Lanes l and l + 8 are added, then l and l + 4, l + 2, l + 1.
 //
 // A row's 16 lanes read 64 bytes side by side, which is a whole number of every device's memory sectors; a row is
 // summed by no more work-items than that, since the order is part of the result.
@@ -20,4 +20,16 @@ float combine_lanes(__local float lanes[ROWS_PER_GROUP][LANES], float sum) {
     barrier(CLK_LOCAL_MEM_FENCE);
   }
   return lanes[row][0];
+}
+
+// Returns the highest of what a row's lanes hold to each of them; NaN is passed over. The lanes may be written again.
+float highest_lane(__local float lanes[ROWS_PER_GROUP][LANES], float highest) {
+  int row = (int)get_local_id(1);
+  lanes[row][get_local_id(0)] = highest;
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int l = 0; l < LANES; l++) {
+    highest = lanes[row][l] > highest ? lanes[row][l] : highest;
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  return highest;
 }

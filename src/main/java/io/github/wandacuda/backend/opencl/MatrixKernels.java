@@ -16,11 +16,27 @@ interface MatrixKernels {
 
   /** As {@link io.github.wandacuda.backend.gpu.ForwardKernels#attention}. */
   void attention(
-      DeviceMatrix q, DeviceMatrix k, DeviceMatrix v, AttentionShape shape, DeviceMatrix out);
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix keyBias,
+      DeviceMatrix out);
 
   /** Returns what suits a queue's device. */
   static MatrixKernels of(OpenClQueue queue) {
     return queue.device().facts().gpu() ? new TileKernels(queue) : new VectorKernels(queue);
+  }
+
+  /** Returns the first element of a matrix, or null for none. */
+  static DevicePointer dataOrNull(DeviceMatrix matrix) {
+    return matrix == null ? null : matrix.data();
+  }
+
+  /** Returns the last keys that a token sees: all of a sequence where there is no window. */
+  static int window(AttentionShape shape) {
+    int length = shape.sequenceLength();
+    return shape.window() == 0 ? length : Math.min(shape.window(), length);
   }
 
   /** Returns the compiler's option for a type of weights. */

@@ -6,6 +6,7 @@ import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.ForwardKernels;
 import io.github.wandacuda.backend.gpu.GrowingBuffer;
+import java.util.Locale;
 
 /**
  * Launches the kernels of the forward pass. All but attention give the CPU's bits, on devices that
@@ -24,6 +25,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   private static final int SQUARES_BLOCK = 256;
 
   private static final String ELEMENTWISE = "elementwise.cl";
+  private static final String GATHER = "gather.cl";
   private static final String SQUARES = "column_squares.cl";
 
   private final OpenClQueue queue;
@@ -42,6 +44,11 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
 
   private OpenClKernel kernel(String file, String name) {
     return queue.device().kernel(file, name, "");
+  }
+
+  private OpenClKernel kernel(Activation activation, String name) {
+    String function = activation.name().toLowerCase(Locale.ROOT);
+    return queue.device().kernel("activate.cl", name, "-D ACTIVATION=" + function);
   }
 
   private static long up(long count, int multiple) {
@@ -105,6 +112,24 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   }
 
   @Override
+  public void layerNorm(
+      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
+    if (isEmpty(x)) {
+      return;
+    }
+    launchRows(
+        kernel("layer_norm.cl", "layer_norm"),
+        x.rows(),
+        x.data(),
+        gain,
+        bias,
+        epsilon,
+        out.data(),
+        x.rows(),
+        x.columns());
+  }
+
+  @Override
   public void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
     if (!isEmpty(out)) {
       matrices.linear(x, w, bias, out);
@@ -113,15 +138,13 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
-    if (2 * cos.columns() != headSize) {
-      throw new UnsupportedOperationException("rotation of a part of each head");
-    }
     if (isEmpty(x)) {
       return;
     }
+    int pairs = cos.columns();
     launchColumns(
         kernel(ELEMENTWISE, "rotate_pairs"),
-        x.columns() / 2,
+        x.columns() / headSize * pairs,
         Math.min(x.rows(), MOST_ROWS),
         x.data(),
         cos.data(),
@@ -129,6 +152,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
         x.rows(),
         x.columns(),
         headSize,
+        pairs,
         cos.rows());
   }
 
@@ -140,25 +164,28 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
       AttentionShape shape,
       DeviceMatrix keyBias,
       DeviceMatrix out) {
-    if (shape.window() > 0 || shape.softcap() > 0 || keyBias != null) {
-      throw new UnsupportedOperationException("attention with a window, softcap or key bias");
-    }
     if (!isEmpty(out)) {
-      matrices.attention(q, k, v, shape, out);
+      matrices.attention(q, k, v, shape, keyBias, out);
     }
   }
 
   @Override
-  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
-    if (activation != Activation.SILU) {
-      throw new UnsupportedOperationException("gate by " + activation);
+  public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
+    if (isEmpty(out)) {
+      return;
     }
+    long count = elements(out);
+    launchFlat(kernel(activation, "activate"), count, x.data(), out.data(), count);
+  }
+
+  @Override
+  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
     if (isEmpty(out)) {
       return;
     }
     long count = elements(out);
     launchFlat(
-        kernel(ELEMENTWISE, "silu_multiply"), count, gate.data(), up.data(), out.data(), count);
+        kernel(activation, "gate_multiply"), count, gate.data(), up.data(), out.data(), count);
   }
 
   @Override
@@ -168,6 +195,99 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
     }
     long count = elements(x);
     launchFlat(kernel(ELEMENTWISE, "add"), count, x.data(), y.data(), count);
+  }
+
+  @Override
+  public void scale(DeviceMatrix x, float factor) {
+    inPlace("scale", x, factor);
+  }
+
+  @Override
+  public void softcap(DeviceMatrix x, float cap) {
+    inPlace("softcap", x, cap);
+  }
+
+  private void inPlace(String name, DeviceMatrix x, float parameter) {
+    if (isEmpty(x)) {
+      return;
+    }
+    long count = elements(x);
+    launchFlat(kernel(ELEMENTWISE, name), count, x.data(), parameter, count);
+  }
+
+  @Override
+  public void gatherColumns(
+      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
+    if (isEmpty(out)) {
+      return;
+    }
+    launchColumns(
+        kernel(GATHER, "gather_columns"),
+        out.columns(),
+        Math.min(out.rows(), MOST_ROWS),
+        source.data(),
+        source.columns(),
+        offset,
+        width,
+        stride,
+        out.data(),
+        out.rows(),
+        out.columns());
+  }
+
+  @Override
+  public void route(
+      DeviceMatrix logits,
+      int k,
+      boolean renormalize,
+      DevicePointer experts,
+      DevicePointer weights) {
+    if (isEmpty(logits)) {
+      return;
+    }
+    launchRows(
+        kernel("route.cl", "route"),
+        logits.rows(),
+        logits.data(),
+        k,
+        renormalize ? 1 : 0,
+        experts,
+        weights,
+        logits.rows(),
+        logits.columns());
+  }
+
+  @Override
+  public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
+    if (isEmpty(out)) {
+      return;
+    }
+    launchColumns(
+        kernel(GATHER, "gather_rows"),
+        out.columns(),
+        Math.min(out.rows(), MOST_ROWS),
+        x.data(),
+        rows,
+        out.data(),
+        out.rows(),
+        out.columns());
+  }
+
+  @Override
+  public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
+    if (isEmpty(x)) {
+      return;
+    }
+    launchColumns(
+        kernel(GATHER, "add_rows"),
+        x.columns(),
+        Math.min(x.rows(), MOST_ROWS),
+        x.data(),
+        rows,
+        factors,
+        out.data(),
+        x.rows(),
+        x.columns());
   }
 
   @Override

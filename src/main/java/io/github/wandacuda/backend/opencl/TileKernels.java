@@ -55,7 +55,12 @@ final class TileKernels implements MatrixKernels {
 
   @Override
   public void attention(
-      DeviceMatrix q, DeviceMatrix k, DeviceMatrix v, AttentionShape shape, DeviceMatrix out) {
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix keyBias,
+      DeviceMatrix out) {
     int features = Math.min(shape.headSize(), HEAD_FEATURES);
     long parts = Math.ceilDiv(shape.headSize(), HEAD_FEATURES);
     long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES);
@@ -71,11 +76,14 @@ final class TileKernels implements MatrixKernels {
         q.data(),
         k.data(),
         v.data(),
+        MatrixKernels.dataOrNull(keyBias),
         out.data(),
         shape.sequenceLength(),
         shape.heads(),
         shape.heads() / shape.keyValueHeads(),
         shape.headSize(),
-        shape.scale());
+        shape.scale(),
+        shape.softcap(),
+        MatrixKernels.window(shape));
   }
 }

@@ -77,7 +77,12 @@ final class VectorKernels implements MatrixKernels {
 
   @Override
   public void attention(
-      DeviceMatrix q, DeviceMatrix k, DeviceMatrix v, AttentionShape shape, DeviceMatrix out) {
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix keyBias,
+      DeviceMatrix out) {
     OpenClKernel kernel =
         kernel("attention_vectors.cl", "attention_vectors", "-D HEAD_SIZE=" + shape.headSize());
     int length = shape.sequenceLength();
@@ -88,11 +93,14 @@ final class VectorKernels implements MatrixKernels {
         q.data(),
         k.data(),
         v.data(),
+        MatrixKernels.dataOrNull(keyBias),
         out.data(),
         length,
         shape.heads(),
         shape.heads() / shape.keyValueHeads(),
-        shape.scale());
+        shape.scale(),
+        shape.softcap(),
+        MatrixKernels.window(shape));
   }
 
   private OpenClKernel kernel(String file, String name, String option) {
