@@ -6,16 +6,17 @@
 // rounding error of high + term, exactly, and low collects it. The order is fixed, so a run repeats to the bit.
 //
 // square_blocks: work-item (c, b) takes column c of block b, which is 256 tokens or what is left, and writes its pair
-// to partials [blocks, 2, columns]. Neighbours take neighbouring columns, so that a work-group reads whole lines; a
-// matrix of few columns has many blocks, one of few tokens has many columns: either way there are tokens * columns /
-// 256 work-items. Reads 4 bytes for each element and writes 8 for each 256.
+// to partials [blocks, 2, columns]; it takes further blocks where there are more than dimension 1 has places for, since
+// some devices limit that. Neighbours take neighbouring columns, so that a work-group reads whole lines; a matrix of
+// few columns has many blocks, one of few tokens has many columns: either way there are tokens * columns / 256
+// work-items. Reads 4 bytes for each element and writes 8 for each 256.
 //
 // add_blocks: a work-item for each column adds the partials to the running sums, in order. copy_sums: writes the
 // running sums out. No local memory.
 #include "places.cl"
 
 #define RUN 32
-#define RUNS_PER_BLOCK 8
+#define BLOCK 256
 
 // Adds a term to high (x) and low (y). A sum that has become infinite has no rounding error: the formula would give
 // NaN.
@@ -32,25 +33,27 @@ __kernel void square_blocks(
     __global const float *x, ulong x_offset, __global float *partials, ulong partials_offset,
     int rows, int columns) {
   int column = (int)get_global_id(0);
-  int block = (int)get_global_id(1);
   if (column >= columns) {
     return;
   }
-  int first = block * RUN * RUNS_PER_BLOCK;
-  __global const float *from = CONST_PLACE(float, x) + (long)first * columns + column;
-  int left = min(rows - first, RUN * RUNS_PER_BLOCK);
-  float2 sum = (float2)(0.0f, 0.0f);
-  for (int run = 0; run < left; run += RUN) {
-    float squares = 0.0f;
-    for (int t = run; t < min(run + RUN, left); t++) {
-      float value = from[(long)t * columns];
-      squares += value * value;
+  long blocks = ((long)rows + BLOCK - 1) / BLOCK;
+  for (long block = (long)get_global_id(1); block < blocks; block += get_global_size(1)) {
+    long first = block * BLOCK;
+    __global const float *from = CONST_PLACE(float, x) + first * columns + column;
+    int left = (int)min(rows - first, (long)BLOCK);
+    float2 sum = (float2)(0.0f, 0.0f);
+    for (int run = 0; run < left; run += RUN) {
+      float squares = 0.0f;
+      for (int t = run; t < min(run + RUN, left); t++) {
+        float value = from[(long)t * columns];
+        squares += value * value;
+      }
+      sum = add_exactly(sum, squares);
     }
-    sum = add_exactly(sum, squares);
+    __global float *to = PLACE(float, partials) + 2L * block * columns + column;
+    to[0] = sum.x;
+    to[columns] = sum.y;
   }
-  __global float *to = PLACE(float, partials) + 2L * block * columns + column;
-  to[0] = sum.x;
-  to[columns] = sum.y;
 }
 
 __kernel void add_blocks(

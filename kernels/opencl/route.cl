@@ -24,6 +24,12 @@ bool before(float probability, int expert, float other_probability, int other) {
   return probability > other_probability || (probability == other_probability && expert < other);
 }
 
+// Returns a logit's probability, or what NaN counts as.
+float probability_of(float logit, float highest, float sum) {
+  float probability = exponential(logit - highest) / sum;
+  return probability >= 0.0f ? probability : LEAST;
+}
+
 __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void route(
     __global const float *logits, ulong logits_offset, int chosen, int renormalize,
     __global int *experts, ulong experts_offset, __global float *weights, ulong weights_offset,
@@ -61,11 +67,8 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void ro
     int best = NO_EXPERT;
     for (int c = 0; c < columns; c += LANES) {
       int expert = c + lane;
-      float probability = NONE;
-      if (expert < columns) {
-        probability = exponential(from[expert] - highest) / sum;
-        probability = probability >= 0.0f ? probability : LEAST;
-      }
+      float probability =
+          expert < columns ? probability_of(from[expert], highest, sum) : NONE;
       if (before(last_probability, last, probability, expert)
           && before(probability, expert, best_probability, best)) {
         best_probability = probability;

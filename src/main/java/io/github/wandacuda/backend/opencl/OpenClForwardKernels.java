@@ -13,14 +13,6 @@ import java.util.Locale;
  * round quotients and roots as IEEE 754 does.
  */
 final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
-  private static final int GROUP = DeviceFacts.WORK_GROUP;
-
-  /** Work-items of a group in each of two dimensions. */
-  private static final int SIDE = 16;
-
-  /** Groups in dimension 1 that every device takes. */
-  private static final int MOST_ROWS = 1 << 15;
-
   /** Tokens whose squares a work-item adds up. */
   private static final int SQUARES_BLOCK = 256;
 
@@ -29,6 +21,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   private static final String SQUARES = "column_squares.cl";
 
   private final OpenClQueue queue;
+  private final Launches launches;
   private final MatrixKernels matrices;
   private final GrowingBuffer partials;
 
@@ -38,6 +31,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
 
   OpenClForwardKernels(OpenClQueue queue, MatrixKernels matrices) {
     this.queue = queue;
+    this.launches = new Launches(queue);
     this.matrices = matrices;
     this.partials = new GrowingBuffer(queue.device(), queue);
   }
@@ -51,10 +45,6 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
     return queue.device().kernel("activate.cl", name, "-D ACTIVATION=" + function);
   }
 
-  private static long up(long count, int multiple) {
-    return Math.ceilDiv(count, multiple) * multiple;
-  }
-
   private static boolean isEmpty(DeviceMatrix matrix) {
     return matrix.rows() == 0 || matrix.columns() == 0;
   }
@@ -63,30 +53,12 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
     return (long) matrix.rows() * matrix.columns();
   }
 
-  /** Queues a kernel with a work-item for each of {@code count} elements. */
-  private void launchFlat(OpenClKernel kernel, long count, Object... arguments) {
-    queue.launch(kernel, new long[] {up(count, GROUP)}, new long[] {GROUP}, arguments);
-  }
-
-  /** Queues a kernel with a work-item for each column, and rows in dimension 1. */
-  private void launchColumns(OpenClKernel kernel, int columns, int rows, Object... arguments) {
-    queue.launch(kernel, new long[] {up(columns, GROUP), rows}, new long[] {GROUP, 1}, arguments);
-  }
-
-  /** Queues a kernel whose groups take 16 rows each. */
-  private void launchRows(OpenClKernel kernel, int rows, Object... arguments) {
-    queue.launch(kernel, new long[] {SIDE, up(rows, SIDE)}, new long[] {SIDE, SIDE}, arguments);
-  }
-
   @Override
   public void embed(DeviceMatrix table, DevicePointer tokens, DeviceMatrix out) {
-    if (isEmpty(out)) {
-      return;
-    }
-    launchColumns(
+    launches.columns(
         queue.device().kernel("embed.cl", "embed", MatrixKernels.weightOption(table.dtype())),
         out.columns(),
-        Math.min(out.rows(), MOST_ROWS),
+        out.rows(),
         table.data(),
         table.stride(),
         tokens,
@@ -97,12 +69,9 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out) {
-    if (isEmpty(x)) {
-      return;
-    }
-    launchRows(
+    launches.rows(
         kernel("rms_norm.cl", "rms_norm"),
-        x.rows(),
+        x,
         x.data(),
         gain,
         epsilon,
@@ -114,12 +83,9 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   @Override
   public void layerNorm(
       DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
-    if (isEmpty(x)) {
-      return;
-    }
-    launchRows(
+    launches.rows(
         kernel("layer_norm.cl", "layer_norm"),
-        x.rows(),
+        x,
         x.data(),
         gain,
         bias,
@@ -138,14 +104,11 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
-    if (isEmpty(x)) {
-      return;
-    }
     int pairs = cos.columns();
-    launchColumns(
+    launches.columns(
         kernel(ELEMENTWISE, "rotate_pairs"),
         x.columns() / headSize * pairs,
-        Math.min(x.rows(), MOST_ROWS),
+        x.rows(),
         x.data(),
         cos.data(),
         sin.data(),
@@ -171,30 +134,21 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
-    if (isEmpty(out)) {
-      return;
-    }
     long count = elements(out);
-    launchFlat(kernel(activation, "activate"), count, x.data(), out.data(), count);
+    launches.elements(kernel(activation, "activate"), count, x.data(), out.data(), count);
   }
 
   @Override
   public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
-    if (isEmpty(out)) {
-      return;
-    }
     long count = elements(out);
-    launchFlat(
+    launches.elements(
         kernel(activation, "gate_multiply"), count, gate.data(), up.data(), out.data(), count);
   }
 
   @Override
   public void add(DeviceMatrix x, DeviceMatrix y) {
-    if (isEmpty(x)) {
-      return;
-    }
     long count = elements(x);
-    launchFlat(kernel(ELEMENTWISE, "add"), count, x.data(), y.data(), count);
+    launches.elements(kernel(ELEMENTWISE, "add"), count, x.data(), y.data(), count);
   }
 
   @Override
@@ -208,23 +162,17 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   }
 
   private void inPlace(String name, DeviceMatrix x, float parameter) {
-    if (isEmpty(x)) {
-      return;
-    }
     long count = elements(x);
-    launchFlat(kernel(ELEMENTWISE, name), count, x.data(), parameter, count);
+    launches.elements(kernel(ELEMENTWISE, name), count, x.data(), parameter, count);
   }
 
   @Override
   public void gatherColumns(
       DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
-    if (isEmpty(out)) {
-      return;
-    }
-    launchColumns(
+    launches.columns(
         kernel(GATHER, "gather_columns"),
         out.columns(),
-        Math.min(out.rows(), MOST_ROWS),
+        out.rows(),
         source.data(),
         source.columns(),
         offset,
@@ -242,12 +190,9 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
       boolean renormalize,
       DevicePointer experts,
       DevicePointer weights) {
-    if (isEmpty(logits)) {
-      return;
-    }
-    launchRows(
+    launches.rows(
         kernel("route.cl", "route"),
-        logits.rows(),
+        logits,
         logits.data(),
         k,
         renormalize ? 1 : 0,
@@ -259,13 +204,10 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
-    if (isEmpty(out)) {
-      return;
-    }
-    launchColumns(
+    launches.columns(
         kernel(GATHER, "gather_rows"),
         out.columns(),
-        Math.min(out.rows(), MOST_ROWS),
+        out.rows(),
         x.data(),
         rows,
         out.data(),
@@ -275,13 +217,10 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
 
   @Override
   public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
-    if (isEmpty(x)) {
-      return;
-    }
-    launchColumns(
+    launches.columns(
         kernel(GATHER, "add_rows"),
         x.columns(),
-        Math.min(x.rows(), MOST_ROWS),
+        x.rows(),
         x.data(),
         rows,
         factors,
@@ -302,7 +241,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
     }
     int blocks = Math.ceilDiv(x.rows(), SQUARES_BLOCK);
     DevicePointer sums = partials.atLeast(blocks * columnSquaresBytes(x.columns()));
-    launchColumns(
+    launches.columns(
         kernel(SQUARES, "square_blocks"),
         x.columns(),
         blocks,
@@ -310,24 +249,19 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
         sums,
         x.rows(),
         x.columns());
-    launchFlat(kernel(SQUARES, "add_blocks"), x.columns(), sums, blocks, state, x.columns());
+    launches.elements(kernel(SQUARES, "add_blocks"), x.columns(), sums, blocks, state, x.columns());
   }
 
   @Override
   public void columnSums(DevicePointer state, int columns, DevicePointer sums) {
-    if (columns > 0) {
-      launchFlat(kernel(SQUARES, "copy_sums"), 2L * columns, state, sums, 2L * columns);
-    }
+    launches.elements(kernel(SQUARES, "copy_sums"), 2L * columns, state, sums, 2L * columns);
   }
 
   @Override
   public void crossEntropy(DeviceMatrix logits, DevicePointer targets, DevicePointer losses) {
-    if (isEmpty(logits)) {
-      return;
-    }
-    launchRows(
+    launches.rows(
         kernel("cross_entropy.cl", "cross_entropy"),
-        logits.rows(),
+        logits,
         logits.data(),
         targets,
         losses,

@@ -3,7 +3,9 @@ package io.github.wandacuda.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
+import io.github.wandacuda.backend.cpu.CpuTensor;
 import io.github.wandacuda.backend.cpu.Samples;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -24,16 +26,46 @@ class DamagedForwardKernelsTest {
     WIDENING("widen.cl", "0x1p112f", "0x1p111f", checks -> embed(checks, DType.F16)),
     EPSILON("rms_norm.cl", "mean + epsilon", "mean - epsilon", Damage::norm),
     LANES("lane_sum.cl", "lane < width", "lane < width - 1", Damage::norm),
+    MEAN("layer_norm.cl", "[c + lane] - mean", "[c + lane]", Damage::layerNorm),
+    BIAS("layer_norm.cl", "bias == 0", "bias != 0", Damage::layerNorm),
     ADDITION("elementwise.cl", "+= CONST_PLACE", "-= CONST_PLACE", Damage::add),
-    ROTATION("elementwise.cl", "a * c - b * s", "a * c + b * s", c -> c.rotate(2, 3, 2, 8)),
-    SIGMOID("elementwise.cl", "exponential(-g)", "exponential(g)", Damage::silu),
-    POLYNOMIAL("exponential.cl", "0x1.11121p-7f", "0x1.12p-7f", Damage::silu),
+    ROTATION("elementwise.cl", "a * c - b * s", "a * c + b * s", c -> c.rotate(2, 3, 2, 8, 4)),
+    PART("elementwise.cl", "at[pairs]", "at[head_size / 2]", c -> c.rotate(2, 3, 2, 8, 3)),
+    FACTOR("elementwise.cl", "*= factor", "+= factor", Damage::scale),
+    CAP("elementwise.cl", "*at / cap", "*at", Damage::softcap),
+    TANH("tanh.cl", "1.33314422036e-1f", "1.33314e-1f", Damage::softcap),
+    SMALL("tanh.cl", "size < 0.625f", "size < 0.5f", Damage::softcap),
+    SILU("activate.cl", "exponential(-x)", "exponential(x)", of(Activation.SILU)),
+    QUICK("activate.cl", "1.702f", "1.70f", of(Activation.QUICK_GELU)),
+    CUBIC("activate.cl", "0.044715f", "0.0447f", of(Activation.GELU_TANH)),
+    GELU("activate.cl", "1.0f - tail", "tail", of(Activation.GELU)),
+    RELU("activate.cl", "x < 0.0f ? 0.0f", "x < 1.0f ? 0.0f", of(Activation.RELU)),
+    GATE("activate.cl", "activated * CONST", "activated + CONST", of(Activation.RELU)),
+    TAIL("normal_tail.cl", "0x1.e9c47ep-4f", "0x1.e9c4p-4f", of(Activation.GELU)),
+    POLYNOMIAL("exponential.cl", "0x1.11121p-7f", "0x1.12p-7f", of(Activation.SILU)),
+    GROUPS("gather.cl", "/ width * stride", "/ width * width", Damage::gatherColumns),
+    ROWS("gather.cl", "place * columns + column];", "row * columns + column];", Damage::gather),
+    ADDED_ROWS("gather.cl", "factor * CONST", "CONST", Damage::addRows),
+    EXPERTS("route.cl", "expert < other", "expert > other", c -> c.route(equal(), 3)),
+    ROUNDS("route.cl", "last = best", "last = -1", c -> c.route(equal(), 3)),
+    PROBABILITY("route.cl", "highest) / sum", "highest)", Damage::route),
+    RENORMALIZED("route.cl", "/= weight_sum", "*= weight_sum", Damage::route),
     SQUARES_RUN("column_squares.cl", "define RUN 32", "define RUN 64", Damage::squares),
     LOW_SUM("column_squares.cl", "sum.y + (", "sum.y - (", Damage::squares),
     HIGHEST("cross_entropy.cl", "logit > highest", "logit < highest", Damage::loss),
-    TILES_CAUSALITY("attention_tiles.cl", "key + 1 < visible", "key < visible", Damage::attention),
+    TILES_CAUSALITY("attention_tiles.cl", "distance >= 0", "distance > 0", Damage::attention),
+    TILES_SCORES(
+        "attention_tiles.cl", "sees(place - key - 2", "sees(place - key", Damage::attention),
+    TILES_WINDOW("attention_tiles.cl", "< window", "<= window", Damage::attention),
+    TILES_START("attention_tiles.cl", "/ TILE * TILE", "/ TILE * TILE + TILE", Damage::attention),
+    TILES_SOFTCAP("attention_tiles.cl", "scores /= softcap", "scores *= 1.0f", Damage::attention),
+    TILES_BIAS("attention_tiles.cl", "biases[key + 3]", "biases[key]", Damage::attention),
     TILES_FACTOR("attention_tiles.cl", "before - highest", "highest - before", Damage::attention),
-    VECTORS_CAUSALITY("attention_vectors.cl", "lane < first", "lane <= first", Damage::attention),
+    VECTORS_CAUSALITY("attention_vectors.cl", "lane < key", "lane <= key", Damage::attention),
+    VECTORS_WINDOW("attention_vectors.cl", "key + window", "key + window - 1", Damage::attention),
+    VECTORS_START("attention_vectors.cl", "- window + 1)", "- window + 2)", Damage::attention),
+    VECTORS_SOFTCAP("attention_vectors.cl", "score / softcap", "score", Damage::attention),
+    VECTORS_BIAS("attention_vectors.cl", "score + bias", "score", Damage::attention),
     VECTORS_FACTOR("attention_vectors.cl", "before - top", "top - before", Damage::attention),
     VECTORS("linear_vectors.cl", "fma(value, b,", "fma(value, a,", checks -> checks.linear(320)),
     VECTORS_RUN("linear_vectors.cl", "RUN 256", "RUN 128", checks -> checks.linear(320)),
@@ -75,8 +107,41 @@ class DamagedForwardKernelsTest {
       checks.add(checks.samples().tensor(3, 7), checks.samples().tensor(3, 7));
     }
 
-    private static void silu(ForwardChecks checks) {
-      checks.siluMultiply(checks.samples().tensor(50, 70), checks.samples().tensor(50, 70));
+    private static void layerNorm(ForwardChecks checks) {
+      checks.layerNorm(checks.samples().tensor(3, 100));
+    }
+
+    private static void scale(ForwardChecks checks) {
+      checks.scale(checks.samples().tensor(3, 7), 2.5f);
+    }
+
+    private static void softcap(ForwardChecks checks) {
+      checks.softcap(checks.samples().tensor(50, 70), 2f);
+    }
+
+    private static Consumer<ForwardChecks> of(Activation activation) {
+      return checks ->
+          checks.gate(activation, checks.samples().tensor(50, 70), checks.samples().tensor(50, 70));
+    }
+
+    private static void gatherColumns(ForwardChecks checks) {
+      checks.gatherColumns(checks.samples().tensor(3, 48), 8, 4, 12, 3);
+    }
+
+    private static void gather(ForwardChecks checks) {
+      checks.gatherRows(checks.samples().tensor(5, 9), 3, 0, 4);
+    }
+
+    private static void addRows(ForwardChecks checks) {
+      checks.addRows(checks.samples().tensor(5, 9), 3, 0, 4);
+    }
+
+    private static void route(ForwardChecks checks) {
+      checks.route(checks.samples().tensor(18, 20), 3);
+    }
+
+    private static CpuTensor equal() {
+      return CpuTensor.zeros(2, 40);
     }
 
     private static void squares(ForwardChecks checks) {
@@ -88,7 +153,8 @@ class DamagedForwardKernelsTest {
     }
 
     private static void attention(ForwardChecks checks) {
-      checks.attention(1, new AttentionShape(150, 2, 1, 16, 0.25f));
+      AttentionShape shape = new AttentionShape(150, 2, 1, 16, 0.25f, 2f, 70);
+      checks.attention(1, shape, checks.samples().tensor(2, 150));
     }
   }
 

@@ -7,6 +7,7 @@ import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Routing;
 import io.github.wandacuda.backend.cpu.CpuOperations;
 import io.github.wandacuda.backend.cpu.CpuTensor;
 import io.github.wandacuda.backend.cpu.Samples;
@@ -75,6 +76,23 @@ final class ForwardChecks implements AutoCloseable {
     assertBits(inPlace, expected);
   }
 
+  /** With a bias and without. */
+  void layerNorm(CpuTensor x) {
+    CpuTensor gain = samples.tensor(1, x.columns());
+    DevicePointer gains = device.copy(gain).data();
+    for (CpuTensor bias : new CpuTensor[] {samples.tensor(1, x.columns()), null}) {
+      CpuTensor expected = CpuTensor.zeros(x.rows(), x.columns());
+      cpu.layerNorm(x, gain, bias, 1e-5f, expected);
+      DevicePointer biases = bias == null ? null : device.copy(bias).data();
+      DeviceMatrix out = like(expected);
+      DeviceMatrix inPlace = device.copy(x);
+      kernels.layerNorm(inPlace, gains, biases, 1e-5f, out);
+      assertBits(out, expected);
+      kernels.layerNorm(inPlace, gains, biases, 1e-5f, inPlace);
+      assertBits(inPlace, expected);
+    }
+  }
+
   void linear(int columns) {
     linear(DType.BF16, 20, 70, columns);
   }
@@ -96,10 +114,10 @@ final class ForwardChecks implements AutoCloseable {
     assertBits(out, expected);
   }
 
-  void rotate(int sequences, int positions, int heads, int headSize) {
+  void rotate(int sequences, int positions, int heads, int headSize, int pairs) {
     CpuTensor x = samples.tensor(sequences * positions, heads * headSize);
-    CpuTensor cos = samples.tensor(positions, headSize / 2);
-    CpuTensor sin = samples.tensor(positions, headSize / 2);
+    CpuTensor cos = samples.tensor(positions, pairs);
+    CpuTensor sin = samples.tensor(positions, pairs);
     DeviceMatrix rotated = device.copy(x);
     kernels.rotate(rotated, headSize, device.copy(cos), device.copy(sin));
     CpuTensor expected = Samples.copy(x);
@@ -108,20 +126,30 @@ final class ForwardChecks implements AutoCloseable {
   }
 
   void attention(int sequences, AttentionShape shape) {
+    attention(sequences, shape, null);
+  }
+
+  /**
+   * @param keyBias may be null
+   */
+  void attention(int sequences, AttentionShape shape, CpuTensor keyBias) {
     int tokens = sequences * shape.sequenceLength();
     int shared = shape.keyValueHeads() * shape.headSize();
     attention(
         samples.tensor(tokens, shape.heads() * shape.headSize()),
         samples.tensor(tokens, shared),
         samples.tensor(tokens, shared),
-        shape);
+        shape,
+        keyBias);
   }
 
-  void attention(CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape) {
+  private void attention(
+      CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor keyBias) {
     CpuTensor expected = CpuTensor.zeros(q.rows(), q.columns());
-    cpu.attention(q, k, v, shape, null, expected);
+    cpu.attention(q, k, v, shape, keyBias, expected);
     DeviceMatrix out = like(expected);
-    kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, null, out);
+    DeviceMatrix biases = keyBias == null ? null : device.copy(keyBias);
+    kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, biases, out);
     float[] found = device.floats(out);
     for (int i = 0; i < found.length; i++) {
       float sound = expected.data()[expected.at(0) + i];
@@ -133,18 +161,45 @@ final class ForwardChecks implements AutoCloseable {
     }
   }
 
-  void siluMultiply(CpuTensor gate, CpuTensor up) {
+  void activate(Activation activation, CpuTensor x) {
+    CpuTensor expected = CpuTensor.zeros(x.rows(), x.columns());
+    cpu.activate(activation, x, expected);
+    DeviceMatrix inPlace = device.copy(x);
+    DeviceMatrix out = like(expected);
+    kernels.activate(activation, inPlace, out);
+    assertBits(out, expected);
+    kernels.activate(activation, inPlace, inPlace);
+    assertBits(inPlace, expected);
+  }
+
+  void gate(Activation activation, CpuTensor gate, CpuTensor up) {
     CpuTensor expected = CpuTensor.zeros(gate.rows(), gate.columns());
-    cpu.gate(Activation.SILU, gate, up, expected);
+    cpu.gate(activation, gate, up, expected);
     DeviceMatrix gates = device.copy(gate);
     DeviceMatrix ups = device.copy(up);
     DeviceMatrix out = like(expected);
-    kernels.gate(Activation.SILU, gates, ups, out);
+    kernels.gate(activation, gates, ups, out);
     assertBits(out, expected);
-    kernels.gate(Activation.SILU, gates, ups, gates);
+    kernels.gate(activation, gates, ups, gates);
     assertBits(gates, expected);
-    kernels.gate(Activation.SILU, device.copy(gate), ups, ups);
+    kernels.gate(activation, device.copy(gate), ups, ups);
     assertBits(ups, expected);
+  }
+
+  void scale(CpuTensor x, float factor) {
+    DeviceMatrix scaled = device.copy(x);
+    kernels.scale(scaled, factor);
+    CpuTensor expected = Samples.copy(x);
+    cpu.scale(expected, factor);
+    assertBits(scaled, expected);
+  }
+
+  void softcap(CpuTensor x, float cap) {
+    DeviceMatrix bounded = device.copy(x);
+    kernels.softcap(bounded, cap);
+    CpuTensor expected = Samples.copy(x);
+    cpu.softcap(expected, cap);
+    assertBits(bounded, expected);
   }
 
   void add(CpuTensor x, CpuTensor y) {
@@ -153,6 +208,49 @@ final class ForwardChecks implements AutoCloseable {
     CpuTensor expected = Samples.copy(x);
     cpu.add(expected, y);
     assertBits(sum, expected);
+  }
+
+  void gatherColumns(CpuTensor source, int offset, int width, int stride, int groups) {
+    CpuTensor expected = CpuTensor.zeros(source.rows(), groups * width);
+    cpu.gatherColumns(source, offset, width, stride, expected);
+    DeviceMatrix out = like(expected);
+    kernels.gatherColumns(device.copy(source), offset, width, stride, out);
+    assertBits(out, expected);
+  }
+
+  void gatherRows(CpuTensor x, int... rows) {
+    CpuTensor expected = CpuTensor.zeros(rows.length, x.columns());
+    cpu.gatherRows(x, rows, expected);
+    DeviceMatrix out = like(expected);
+    kernels.gatherRows(device.copy(x), device.copy(rows), out);
+    assertBits(out, expected);
+  }
+
+  /**
+   * @param rows of the sum that rows are added to, all different
+   */
+  void addRows(CpuTensor sum, int... rows) {
+    CpuTensor x = samples.tensor(rows.length, sum.columns());
+    CpuTensor weights = samples.tensor(1, rows.length);
+    int first = weights.at(0);
+    float[] factors = Arrays.copyOfRange(weights.data(), first, first + rows.length);
+    DeviceMatrix out = device.copy(sum);
+    kernels.addRows(device.copy(x), device.copy(rows), device.copy(weights).data(), out);
+    CpuTensor expected = Samples.copy(sum);
+    cpu.addRows(x, rows, factors, expected);
+    assertBits(out, expected);
+  }
+
+  /** With weights as they are and renormalized. */
+  void route(CpuTensor logits, int k) {
+    for (boolean renormalize : new boolean[] {true, false}) {
+      Routing expected = cpu.route(logits, k, renormalize);
+      DeviceMatrix experts = device.empty(logits.rows(), k, k);
+      DeviceMatrix weights = device.empty(logits.rows(), k, k);
+      kernels.route(device.copy(logits), k, renormalize, experts.data(), weights.data());
+      assertThat(bits(device.floats(experts))).isEqualTo(expected.experts());
+      assertThat(bits(device.floats(weights))).isEqualTo(bits(expected.weights()));
+    }
   }
 
   /** Sums up several matrices of as many columns. */

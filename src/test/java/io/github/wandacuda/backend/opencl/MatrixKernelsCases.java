@@ -8,6 +8,7 @@ import io.github.wandacuda.backend.cpu.Samples;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.tensor.DType;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Linear layers and attention on the first OpenCL device, against the scalar kernels of the CPU.
@@ -97,6 +99,66 @@ abstract class MatrixKernelsCases {
   void attentionIsNearTheCpus(int sequences, int length, int heads, int shared, int size) {
     float scale = (float) (1 / Math.sqrt(size));
     checks.attention(sequences, new AttentionShape(length, heads, shared, size, scale));
+  }
+
+  /** Windows on both sides of the edges of tiles and panels, shorter and longer than sequences. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, 1, 8, 1",
+    "2, 70, 4, 2, 24, 1",
+    "2, 70, 2, 1, 24, 2",
+    "1, 200, 2, 2, 16, 31",
+    "1, 200, 2, 1, 16, 33",
+    "1, 300, 1, 1, 64, 48",
+    "1, 300, 1, 1, 64, 63",
+    "1, 300, 1, 1, 64, 65",
+    "2, 130, 2, 1, 300, 64",
+    "1, 130, 1, 1, 256, 129",
+    "1, 130, 1, 1, 80, 2000000000",
+    "1, 1000, 1, 1, 17, 100"
+  })
+  void attentionThroughAWindowIsNearTheCpus(
+      int sequences, int length, int heads, int shared, int size, int window) {
+    float scale = (float) (1 / Math.sqrt(size));
+    checks.attention(sequences, new AttentionShape(length, heads, shared, size, scale, 0, window));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 1, 0", "70, 0.5, 0", "130, 4, 33", "200, 50, 64"})
+  void attentionOfBoundedScoresIsNearTheCpus(int length, float softcap, int window) {
+    checks.attention(2, new AttentionShape(length, 4, 2, 24, 2f, softcap, window));
+  }
+
+  /** Biases among NaN, so that one that isn't a key's own spoils the result. */
+  @ParameterizedTest
+  @CsvSource({"1, 0, 0", "63, 0, 0", "65, 0, 17", "130, 3, 0", "200, 3, 64"})
+  void attentionOfBiasedKeysIsNearTheCpus(int length, float softcap, int window) {
+    AttentionShape shape = new AttentionShape(length, 4, 2, 24, 0.2f, softcap, window);
+    checks.attention(2, shape, samples.tensor(4, length));
+  }
+
+  /** A key that the window hides is left out, not multiplied by 0. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 20, 40, 70})
+  void attentionSeesNothingBeforeItsWindow(int window) {
+    AttentionShape shape = new AttentionShape(150, 1, 1, 16, 0.25f, 0, window);
+    CpuTensor q = samples.tensor(150, 16);
+    CpuTensor k = samples.tensor(150, 16);
+    CpuTensor v = samples.tensor(150, 16);
+    CpuTensor bias = samples.tensor(1, 150);
+    Arrays.fill(k.data(), k.at(20), k.at(21), Float.NaN);
+    Arrays.fill(v.data(), v.at(30), v.at(31), Float.POSITIVE_INFINITY);
+    bias.data()[bias.at(0) + 40] = Float.NaN;
+    DeviceMatrix out = device.empty(150, 16, 16);
+    kernels.attention(
+        device.copy(q), device.copy(k), device.copy(v), shape, device.copy(bias), out);
+    float[] found = device.floats(out);
+    for (int i = 0; i < found.length; i++) {
+      int token = i / 16;
+      boolean spoiled =
+          IntStream.of(20, 30, 40).anyMatch(key -> key <= token && token < key + window);
+      assertThat(Float.isFinite(found[i])).as("token %d", token).isEqualTo(!spoiled);
+    }
   }
 
   @Test
