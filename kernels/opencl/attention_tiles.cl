@@ -21,7 +21,9 @@
 // and a comparison passes over NaN as the CPU's does. Neither a later token of the same sequence nor another sequence
 // has any influence, whatever it holds.
 //
-// PARTS: results of a work-item for each query: 16 * PARTS is at least the head's size or 256.
+// PARTS: results of a work-item for each query: 16 * PARTS is at least the head's size or 256. WINDOWED, BOUNDED,
+// BIASED: 1 where there is a window, a softcap, a bias of keys, else 0, so that attention without them does nothing for
+// them.
 #include "places.cl"
 #include "exponential.cl"
 #include "tanh.cl"
@@ -61,23 +63,20 @@ void multiply_part(__local const float4 *queries, __local const float4 *keys, fl
   }
 }
 
-// Returns this work-item's 4 keys' biases; 0 where there is no such key, or no bias.
+// Returns this work-item's 4 keys' biases; 0 where there is no such key.
 float4 biases_of(__global const float *biases, int count) {
   int key = 4 * (int)get_local_id(0);
-  float4 found = (float4)(0.0f);
-  if (biases != 0) {
-    found.x = key < count ? biases[key] : 0.0f;
-    found.y = key + 1 < count ? biases[key + 1] : 0.0f;
-    found.z = key + 2 < count ? biases[key + 2] : 0.0f;
-    found.w = key + 3 < count ? biases[key + 3] : 0.0f;
-  }
-  return found;
+  return (float4)(
+      key < count ? biases[key] : 0.0f,
+      key + 1 < count ? biases[key + 1] : 0.0f,
+      key + 2 < count ? biases[key + 2] : 0.0f,
+      key + 3 < count ? biases[key + 3] : 0.0f);
 }
 
-// Returns the scores that 4 products come to; a softcap of 0 is none.
+// Returns the scores that 4 products come to.
 float4 finish(float4 products, float scale, float softcap, float4 biases) {
   float4 scores = products * scale;
-  if (softcap > 0.0f) {
+  if (BOUNDED) {
     scores /= softcap;
     scores.x = hyperbolic_tangent(scores.x);
     scores.y = hyperbolic_tangent(scores.y);
@@ -85,11 +84,13 @@ float4 finish(float4 products, float scale, float softcap, float4 biases) {
     scores.w = hyperbolic_tangent(scores.w);
     scores *= softcap;
   }
-  return scores + biases;
+  return BIASED ? scores + biases : scores;
 }
 
 // Whether a query sees a key that is so many places before it.
-bool sees(int distance, int window) { return distance >= 0 && distance < window; }
+bool sees(int distance, int window) {
+  return distance >= 0 && (!WINDOWED || distance < window);
+}
 
 // Writes 4 scores of a query, -Infinity for keys that it must not see. Its place is counted from the tile's first key.
 void write_scores(__local float *line, float4 scores, int place, int window) {
@@ -150,7 +151,7 @@ void add_values(
 }
 
 // Dimension 0 goes over tiles of queries, from the last one, which has the most keys; dimension 1 over heads, and
-// their parts; dimension 2 over sequences. The window is 1 or more, and the sequence's length where there is none.
+// their parts; dimension 2 over sequences.
 __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_tiles(
     __global const float *q, ulong q_offset, __global const float *k, ulong k_offset,
     __global const float *v, ulong v_offset, __global const float *key_bias, ulong key_bias_offset,
@@ -175,8 +176,7 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_til
   __global const float *queries = CONST_PLACE(float, q) + query_start;
   __global const float *keys = CONST_PLACE(float, k) + key_start;
   __global const float *values = CONST_PLACE(float, v) + key_start + first_feature;
-  __global const float *biases =
-      key_bias == 0 ? 0 : CONST_PLACE(float, key_bias) + (long)head * length;
+  __global const float *biases = BIASED ? CONST_PLACE(float, key_bias) + (long)head * length : 0;
   __local float *staged_floats = (__local float *)staged;
 
   // For the softmax: this work-item's query and its quarter of a tile's keys.
@@ -195,7 +195,8 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_til
     }
   }
 
-  for (int key = max(0, first - window + 1) / TILE * TILE; key <= first; key += TILE) {
+  int first_key = WINDOWED ? max(0, first - window + 1) / TILE * TILE : 0;
+  for (int key = first_key; key <= first; key += TILE) {
     float4 products[4] = {(float4)(0.0f), (float4)(0.0f), (float4)(0.0f), (float4)(0.0f)};
     for (int feature = 0; feature < head_size; feature += DEPTH) {
       stage_part(queries, stride, length - first, feature, head_size, staged_floats);
@@ -205,7 +206,7 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_til
       multiply_part(staged, staged + DEPTH * LINE / 4, products);
       barrier(CLK_LOCAL_MEM_FENCE);
     }
-    float4 tile_biases = biases_of(biases == 0 ? 0 : biases + key, length - key);
+    float4 tile_biases = BIASED ? biases_of(biases + key, length - key) : (float4)(0.0f);
     int place = first + 4 * down - key;
 #pragma unroll
     for (int i = 0; i < 4; i++) {

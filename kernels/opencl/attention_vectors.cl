@@ -24,6 +24,8 @@
 // has any influence, whatever it holds.
 //
 // WIDTH: floats of a vector register. ROWS: as many as there are registers for, a divisor of 48. HEAD_SIZE: any.
+// WINDOWED, BOUNDED, BIASED: 1 where there is a window, a softcap, a bias of keys, else 0, so that attention without
+// them does nothing for them.
 #include "places.cl"
 #include "vectors.cl"
 #include "exponential.cl"
@@ -78,22 +80,24 @@ whole_vector lanes(void) {
   return load(0, numbers);
 }
 
-// Returns the scores that products with a key come to; a softcap of 0 is none.
+// Returns the scores that products with a key come to.
 vector finish(vector product, float scale, float softcap, float bias) {
   vector score = product * scale;
-  if (softcap > 0.0f) {
+  if (BOUNDED) {
     score = softcap * hyperbolic_tangent(score / softcap);
   }
-  return score + bias;
+  return BIASED ? score + bias : score;
 }
 
 // Tells the queries that don't see a key: those before it, and those whose window begins after it. The key is counted
 // from the vector's first query.
-whole_vector hidden(whole_vector lane, int key, int window) { return (lane < key) | (lane >= key + window); }
+whole_vector hidden(whole_vector lane, int key, int window) {
+  return WINDOWED ? (lane < key) | (lane >= key + window) : lane < key;
+}
 
 // Makes scores of the products of keys [0, count) with one vector of queries, and replaces them by exponentials, which
 // are 0 for keys that a query must not see. First is the first key, counted from the vector's first query; biases are
-// those of the keys, or null. Returns the factor of what was added up before.
+// those of the keys. Returns the factor of what was added up before.
 vector weigh(
     float *scores, int count, int first, int window, float scale, float softcap, __global const float *biases,
     vector *highest, vector *sum) {
@@ -101,7 +105,7 @@ vector weigh(
   vector before = *highest;
   vector top = before;
   for (int key = 0; key < count; key++) {
-    float bias = biases == 0 ? 0.0f : biases[key];
+    float bias = BIASED ? biases[key] : 0.0f;
     vector score = finish(load(0, scores + key * PANEL), scale, softcap, bias);
     score = hidden(lane, first + key, window) ? (vector)(-INFINITY) : score;
     top = score > top ? score : top;
@@ -125,8 +129,10 @@ vector hide(vector value, whole_vector lane, int key, int window) {
 }
 
 // Multiplies ROWS features of values [from, to) with their keys' weights. Where it is asked to, it takes a value that
-// a query must not see for 0, since 0 * NaN is not 0; first is as above.
-void multiply_values(
+// a query must not see for 0, since 0 * NaN is not 0; first is as above. A
+// compiler that finds it too large to be inlined of its own accord would pass the sums through memory, which took half
+// as long again.
+__attribute__((always_inline)) void multiply_values(
     __global const float *v, long stride, int from, int to, const int *features, const float *weights, int first,
     int window, bool guarded, vector *low, vector *high) {
   whole_vector lane = lanes();
@@ -157,9 +163,11 @@ void add_values(
     low[t] = load(0, results + features[t] * PANEL) * low_factor;
     high[t] = load(0, results + features[t] * PANEL + WIDTH) * high_factor;
   }
-  int from = clamp(PANEL - window - first, 0, count);
+  int from = WINDOWED ? clamp(PANEL - window - first, 0, count) : 0;
   int to = clamp(1 - first, from, count);
-  multiply_values(v, stride, 0, from, features, weights, first, window, true, low, high);
+  if (WINDOWED) {
+    multiply_values(v, stride, 0, from, features, weights, first, window, true, low, high);
+  }
   multiply_values(v, stride, from, to, features, weights, first, window, false, low, high);
   multiply_values(v, stride, to, count, features, weights, first, window, true, low, high);
 #pragma unroll
@@ -170,7 +178,7 @@ void add_values(
 }
 
 // Dimension 0 goes over panels of queries, from the last one, which has the most keys; dimension 1 over heads;
-// dimension 2 over sequences. The window is 1 or more, and the sequence's length where there is none.
+// dimension 2 over sequences.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
     __global const float *q, ulong q_offset, __global const float *k, ulong k_offset, __global const float *v,
     ulong v_offset, __global const float *key_bias, ulong key_bias_offset, __global float *out, ulong out_offset,
@@ -187,7 +195,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
   long key_start = start * key_stride + (long)(head / heads_per_key) * HEAD_SIZE;
   __global const float *keys = CONST_PLACE(float, k) + key_start;
   __global const float *values = CONST_PLACE(float, v) + key_start;
-  __global const float *biases = key_bias == 0 ? 0 : CONST_PLACE(float, key_bias) + (long)head * length;
+  __global const float *biases = BIASED ? CONST_PLACE(float, key_bias) + (long)head * length : 0;
   int query_count = min(PANEL, length - first);
 
   pack_queries(CONST_PLACE(float, q) + query_start, stride, query_count, queries);
@@ -198,12 +206,12 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
   vector high_highest = (vector)(LOWEST);
   vector low_sum = (vector)(0.0f);
   vector high_sum = (vector)(0.0f);
-  for (int key = max(0, first - window + 1); key < first + query_count; key += KEYS) {
+  for (int key = WINDOWED ? max(0, first - window + 1) : 0; key < first + query_count; key += KEYS) {
     int count = min(KEYS, first + query_count - key);
     for (int t = 0; t < count; t += ROWS) {
       multiply_keys(keys + (key + t) * key_stride, key_stride, count - t, queries, scores + t * PANEL);
     }
-    __global const float *tile_biases = biases == 0 ? 0 : biases + key;
+    __global const float *tile_biases = BIASED ? biases + key : 0;
     vector low_factor =
         weigh(scores, count, key - first, window, scale, softcap, tile_biases, &low_highest, &low_sum);
     vector high_factor = weigh(scores + WIDTH, count, key - first - WIDTH, window, scale, softcap, tile_biases,

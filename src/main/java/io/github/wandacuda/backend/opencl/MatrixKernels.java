@@ -33,10 +33,12 @@ interface MatrixKernels {
     return matrix == null ? null : matrix.data();
   }
 
-  /** Returns the last keys that a token sees: all of a sequence where there is no window. */
-  static int window(AttentionShape shape) {
-    int length = shape.sequenceLength();
-    return shape.window() == 0 ? length : Math.min(shape.window(), length);
+  /** Returns the compiler's options for what scores of attention go through. */
+  static String scoreOptions(AttentionShape shape, DeviceMatrix keyBias) {
+    // A window as long as the sequence hides nothing.
+    boolean windowed = shape.window() > 0 && shape.window() < shape.sequenceLength();
+    return "-D WINDOWED=%d -D BOUNDED=%d -D BIASED=%d"
+        .formatted(windowed ? 1 : 0, shape.softcap() > 0 ? 1 : 0, keyBias == null ? 0 : 1);
   }
 
   /** Returns the compiler's option for a type of weights. */

@@ -64,13 +64,17 @@ final class TileKernels implements MatrixKernels {
     int features = Math.min(shape.headSize(), HEAD_FEATURES);
     long parts = Math.ceilDiv(shape.headSize(), HEAD_FEATURES);
     long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES);
-    queue.launch(
+    OpenClKernel kernel =
         queue
             .device()
             .kernel(
                 "attention_tiles.cl",
                 "attention_tiles",
-                "-D PARTS=" + Math.ceilDiv(features, SIDE)),
+                "-D PARTS=%d %s"
+                    .formatted(
+                        Math.ceilDiv(features, SIDE), MatrixKernels.scoreOptions(shape, keyBias)));
+    queue.launch(
+        kernel,
         new long[] {tiles * SIDE, shape.heads() * parts * SIDE, q.rows() / shape.sequenceLength()},
         new long[] {SIDE, SIDE, 1},
         q.data(),
@@ -84,6 +88,6 @@ final class TileKernels implements MatrixKernels {
         shape.headSize(),
         shape.scale(),
         shape.softcap(),
-        MatrixKernels.window(shape));
+        shape.window());
   }
 }

@@ -84,7 +84,11 @@ final class VectorKernels implements MatrixKernels {
       DeviceMatrix keyBias,
       DeviceMatrix out) {
     OpenClKernel kernel =
-        kernel("attention_vectors.cl", "attention_vectors", "-D HEAD_SIZE=" + shape.headSize());
+        kernel(
+            "attention_vectors.cl",
+            "attention_vectors",
+            "-D HEAD_SIZE=%d %s"
+                .formatted(shape.headSize(), MatrixKernels.scoreOptions(shape, keyBias)));
     int length = shape.sequenceLength();
     queue.launch(
         kernel,
@@ -100,7 +104,7 @@ final class VectorKernels implements MatrixKernels {
         shape.heads() / shape.keyValueHeads(),
         shape.scale(),
         shape.softcap(),
-        MatrixKernels.window(shape));
+        shape.window());
   }
 
   private OpenClKernel kernel(String file, String name, String option) {

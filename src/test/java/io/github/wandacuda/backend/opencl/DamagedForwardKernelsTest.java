@@ -62,7 +62,8 @@ class DamagedForwardKernelsTest {
     TILES_BIAS("attention_tiles.cl", "biases[key + 3]", "biases[key]", Damage::attention),
     TILES_FACTOR("attention_tiles.cl", "before - highest", "highest - before", Damage::attention),
     VECTORS_CAUSALITY("attention_vectors.cl", "lane < key", "lane <= key", Damage::attention),
-    VECTORS_WINDOW("attention_vectors.cl", "key + window", "key + window - 1", Damage::attention),
+    VECTORS_WINDOW(
+        "attention_vectors.cl", "lane >= key + window", "lane > key + window", Damage::attention),
     VECTORS_START("attention_vectors.cl", "- window + 1)", "- window + 2)", Damage::attention),
     VECTORS_SOFTCAP("attention_vectors.cl", "score / softcap", "score", Damage::attention),
     VECTORS_BIAS("attention_vectors.cl", "score + bias", "score", Damage::attention),
