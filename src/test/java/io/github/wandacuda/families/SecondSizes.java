@@ -162,6 +162,15 @@ final class SecondSizes {
             + "'num_experts': 3, 'num_experts_per_tok': 3, 'moe_intermediate_size': 8, "
             + "'shared_expert_intermediate_size': 9, 'mlp_only_layers': [], "
             + "'use_sliding_window': true, 'sliding_window': 7, 'rms_norm_eps': 1e-6");
+    add(
+        "qwen3_moe, a dense block, heads wider than the hidden size",
+        "BF16",
+        "model.",
+        "qwen3_moe",
+        sizes
+            + "'head_dim': 14, 'num_experts': 6, 'num_experts_per_tok': 2, "
+            + "'moe_intermediate_size': 11, 'norm_topk_prob': true, 'mlp_only_layers': [1], "
+            + "'rms_norm_eps': 1e-6, 'tie_word_embeddings': true");
   }
 
   private void layerNorms() {

@@ -91,7 +91,7 @@ final class RmsNormModels extends ReferenceModel {
       k = linear(x, name + "self_attn.k_proj", shared * size, bias);
       v = linear(x, name + "self_attn.v_proj", shared * size, bias);
     }
-    if (type.equals("qwen3")) {
+    if (type.startsWith("qwen3")) {
       q = headNorm(q, name + "self_attn.q_norm", size);
       k = headNorm(k, name + "self_attn.k_norm", size);
     }
@@ -137,7 +137,7 @@ final class RmsNormModels extends ReferenceModel {
       case "gemma2" -> block % 2 == 0 ? window : 0;
       case "qwen2", "qwen3" ->
           flag("use_sliding_window", false) && block >= integer("max_window_layers") ? window : 0;
-      case "qwen2_moe" -> flag("use_sliding_window", false) ? window : 0;
+      case "qwen2_moe", "qwen3_moe" -> flag("use_sliding_window", false) ? window : 0;
       default -> 0;
     };
   }
@@ -146,7 +146,7 @@ final class RmsNormModels extends ReferenceModel {
     if (type.equals("mixtral")) {
       return experts(x, name + "block_sparse_moe.", integer("num_local_experts"), true);
     }
-    if (type.equals("qwen2_moe")) {
+    if (type.endsWith("_moe")) {
       boolean listed = false;
       for (JsonNode dense : config.path("mlp_only_layers")) {
         listed |= dense.intValue() == block;
