@@ -11,8 +11,6 @@ import io.github.wandacuda.backend.Weight;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 
 /**
  * The forward half on a GPU: checks what it is given and queues kernels. All work is in one queue,
@@ -23,15 +21,13 @@ final class GpuOperations implements Operations, AutoCloseable {
   private final GpuDevice device;
   private final DeviceQueue queue;
   private final WeightUpload weights;
-  private final GrowingBuffer indices;
-  private final GrowingBuffer results;
+  private final RowOperations rows;
 
   GpuOperations(GpuDevice device) {
     this.device = device;
     queue = device.queue();
     weights = new WeightUpload(device, queue);
-    indices = new GrowingBuffer(device, queue);
-    results = new GrowingBuffer(device, queue);
+    rows = new RowOperations(device, queue);
   }
 
   @Override
@@ -93,32 +89,9 @@ final class GpuOperations implements Operations, AutoCloseable {
     throw new IllegalArgumentException("a weight of another backend");
   }
 
-  /**
-   * Takes a table that is on the device whole; decoders give the rows that their tokens need.
-   *
-   * @throws DeviceMemoryException if there was no room for it
-   */
   @Override
   public void embed(Weight table, int[] tokens, Tensor out) {
-    GpuWeight source = own(table);
-    GpuTensor to = GpuTensor.own(out);
-    OperationShapes.embed(table, tokens, to);
-    if (to.bytes() == 0) {
-      return;
-    }
-    DevicePointer ids = upload(tokens);
-    queue.forward().embed(source.whole(), ids, to.matrix());
-  }
-
-  private DevicePointer upload(int[] values) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocateFrom(ValueLayout.JAVA_INT, values);
-      // What was queued before may still read the numbers that these replace.
-      queue.finish();
-      DevicePointer place = indices.atLeast(host.byteSize());
-      queue.complete(() -> queue.upload(host, place));
-      return place;
-    }
+    rows.embed(own(table), tokens, out);
   }
 
   @Override
@@ -167,14 +140,14 @@ final class GpuOperations implements Operations, AutoCloseable {
     }
     DeviceMatrix all = result.matrix();
     weight.forEachTile(
-        (rows, first) ->
+        (tile, first) ->
             queue
                 .forward()
                 .linear(
                     input.matrix(),
-                    rows,
-                    biases == null ? null : biases.matrix().columnRange(first, rows.rows()).data(),
-                    all.columnRange(first, rows.rows())));
+                    tile,
+                    biases == null ? null : biases.matrix().columnRange(first, tile.rows()).data(),
+                    all.columnRange(first, tile.rows())));
   }
 
   @Override
@@ -278,56 +251,17 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public Routing route(Tensor logits, int k, boolean renormalize) {
-    GpuTensor input = GpuTensor.own(logits);
-    OperationShapes.route(input, k);
-    int places = Math.multiplyExact(input.rows(), k);
-    if (places == 0) {
-      return new Routing(k, new int[0], new float[0]);
-    }
-    long bytes = (long) places * Integer.BYTES;
-    DevicePointer experts = results.atLeast(2 * bytes);
-    DevicePointer weights = experts.plus(bytes);
-    queue.forward().route(input.matrix(), k, renormalize, experts, weights);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(2 * bytes, Integer.BYTES);
-      queue.complete(() -> queue.download(experts, host));
-      return new Routing(
-          k,
-          host.asSlice(0, bytes).toArray(ValueLayout.JAVA_INT),
-          host.asSlice(bytes).toArray(ValueLayout.JAVA_FLOAT));
-    }
+    return rows.route(logits, k, renormalize);
   }
 
   @Override
-  public void gatherRows(Tensor x, int[] rows, Tensor out) {
-    GpuTensor from = GpuTensor.own(x);
-    GpuTensor to = GpuTensor.own(out);
-    OperationShapes.gatherRows(from, rows, to);
-    if (to.bytes() > 0) {
-      DevicePointer places = upload(rows);
-      queue.forward().gatherRows(from.matrix(), places, to.matrix());
-    }
+  public void gatherRows(Tensor x, int[] from, Tensor out) {
+    rows.gatherRows(x, from, out);
   }
 
   @Override
-  public void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
-    GpuTensor input = GpuTensor.own(x);
-    GpuTensor sum = GpuTensor.own(out);
-    OperationShapes.addRows(input, rows, factors, sum);
-    if (input.bytes() > 0) {
-      DevicePointer places = upload(rowsAndFactors(rows, factors));
-      DevicePointer weights = places.plus((long) rows.length * Integer.BYTES);
-      queue.forward().addRows(input.matrix(), places, weights, sum.matrix());
-    }
-  }
-
-  /** Returns the rows and after them the factors' bits, so that both go up at once. */
-  private static int[] rowsAndFactors(int[] rows, float[] factors) {
-    int[] all = Arrays.copyOf(rows, rows.length + factors.length);
-    for (int i = 0; i < factors.length; i++) {
-      all[rows.length + i] = Float.floatToRawIntBits(factors[i]);
-    }
-    return all;
+  public void addRows(Tensor x, int[] to, float[] factors, Tensor out) {
+    rows.addRows(x, to, factors, out);
   }
 
   @Override
@@ -337,38 +271,13 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public double[] crossEntropy(Tensor logits, int[] targets) {
-    GpuTensor input = GpuTensor.own(logits);
-    OperationShapes.crossEntropy(input, targets);
-    double[] result = new double[targets.length];
-    if (targets.length == 0) {
-      return result;
-    }
-    long bytes = (long) targets.length * ForwardKernels.LOSS_FLOATS * Float.BYTES;
-    DevicePointer ids = upload(targets);
-    DevicePointer place = results.atLeast(bytes);
-    queue.forward().crossEntropy(input.matrix(), ids, place);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment host = arena.allocate(bytes, Float.BYTES);
-      queue.complete(() -> queue.download(place, host));
-      for (int row = 0; row < result.length; row++) {
-        result[row] = loss(host, (long) row * ForwardKernels.LOSS_FLOATS);
-      }
-    }
-    return result;
-  }
-
-  private static double loss(MemorySegment host, long at) {
-    double highest = host.getAtIndex(ValueLayout.JAVA_FLOAT, at);
-    double sum = host.getAtIndex(ValueLayout.JAVA_FLOAT, at + 1);
-    double target = host.getAtIndex(ValueLayout.JAVA_FLOAT, at + 2);
-    return Math.log(sum) + (highest - target);
+    return rows.crossEntropy(logits, targets);
   }
 
   @Override
   public void close() {
     queue.close();
     weights.close();
-    indices.close();
-    results.close();
+    rows.close();
   }
 }

@@ -1,0 +1,133 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.backend.OperationShapes;
+import io.github.wandacuda.backend.Routing;
+import io.github.wandacuda.backend.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/** The operations that take numbers of rows from the host, or hand it some numbers a row. */
+final class RowOperations implements AutoCloseable {
+  private final DeviceQueue queue;
+  private final GrowingBuffer indices;
+  private final GrowingBuffer results;
+
+  RowOperations(GpuDevice device, DeviceQueue queue) {
+    this.queue = queue;
+    indices = new GrowingBuffer(device, queue);
+    results = new GrowingBuffer(device, queue);
+  }
+
+  /**
+   * Takes a table that is on the device whole; decoders give the rows that their tokens need.
+   *
+   * @throws DeviceMemoryException if there was no room for it
+   */
+  void embed(GpuWeight table, int[] tokens, Tensor out) {
+    GpuTensor to = GpuTensor.own(out);
+    OperationShapes.embed(table, tokens, to);
+    if (to.bytes() == 0) {
+      return;
+    }
+    DevicePointer ids = upload(tokens);
+    queue.forward().embed(table.whole(), ids, to.matrix());
+  }
+
+  private DevicePointer upload(int[] values) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocateFrom(ValueLayout.JAVA_INT, values);
+      // What was queued before may still read the numbers that these replace.
+      queue.finish();
+      DevicePointer place = indices.atLeast(host.byteSize());
+      queue.complete(() -> queue.upload(host, place));
+      return place;
+    }
+  }
+
+  Routing route(Tensor logits, int k, boolean renormalize) {
+    GpuTensor input = GpuTensor.own(logits);
+    OperationShapes.route(input, k);
+    int places = Math.multiplyExact(input.rows(), k);
+    if (places == 0) {
+      return new Routing(k, new int[0], new float[0]);
+    }
+    long bytes = (long) places * Integer.BYTES;
+    DevicePointer experts = results.atLeast(2 * bytes);
+    DevicePointer weights = experts.plus(bytes);
+    queue.forward().route(input.matrix(), k, renormalize, experts, weights);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(2 * bytes, Integer.BYTES);
+      queue.complete(() -> queue.download(experts, host));
+      return new Routing(
+          k,
+          host.asSlice(0, bytes).toArray(ValueLayout.JAVA_INT),
+          host.asSlice(bytes).toArray(ValueLayout.JAVA_FLOAT));
+    }
+  }
+
+  void gatherRows(Tensor x, int[] rows, Tensor out) {
+    GpuTensor from = GpuTensor.own(x);
+    GpuTensor to = GpuTensor.own(out);
+    OperationShapes.gatherRows(from, rows, to);
+    if (to.bytes() > 0) {
+      DevicePointer places = upload(rows);
+      queue.forward().gatherRows(from.matrix(), places, to.matrix());
+    }
+  }
+
+  void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
+    GpuTensor input = GpuTensor.own(x);
+    GpuTensor sum = GpuTensor.own(out);
+    OperationShapes.addRows(input, rows, factors, sum);
+    if (input.bytes() > 0) {
+      DevicePointer places = upload(rowsAndFactors(rows, factors));
+      DevicePointer weights = places.plus((long) rows.length * Integer.BYTES);
+      queue.forward().addRows(input.matrix(), places, weights, sum.matrix());
+    }
+  }
+
+  /** Returns the rows and after them the factors' bits, so that both go up at once. */
+  private static int[] rowsAndFactors(int[] rows, float[] factors) {
+    int[] all = Arrays.copyOf(rows, rows.length + factors.length);
+    for (int i = 0; i < factors.length; i++) {
+      all[rows.length + i] = Float.floatToRawIntBits(factors[i]);
+    }
+    return all;
+  }
+
+  double[] crossEntropy(Tensor logits, int[] targets) {
+    GpuTensor input = GpuTensor.own(logits);
+    OperationShapes.crossEntropy(input, targets);
+    double[] result = new double[targets.length];
+    if (targets.length == 0) {
+      return result;
+    }
+    long bytes = (long) targets.length * ForwardKernels.LOSS_FLOATS * Float.BYTES;
+    DevicePointer ids = upload(targets);
+    DevicePointer place = results.atLeast(bytes);
+    queue.forward().crossEntropy(input.matrix(), ids, place);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(bytes, Float.BYTES);
+      queue.complete(() -> queue.download(place, host));
+      for (int row = 0; row < result.length; row++) {
+        result[row] = loss(host, (long) row * ForwardKernels.LOSS_FLOATS);
+      }
+    }
+    return result;
+  }
+
+  private static double loss(MemorySegment host, long at) {
+    double highest = host.getAtIndex(ValueLayout.JAVA_FLOAT, at);
+    double sum = host.getAtIndex(ValueLayout.JAVA_FLOAT, at + 1);
+    double target = host.getAtIndex(ValueLayout.JAVA_FLOAT, at + 2);
+    return Math.log(sum) + (highest - target);
+  }
+
+  @Override
+  public void close() {
+    indices.close();
+    results.close();
+  }
+}
