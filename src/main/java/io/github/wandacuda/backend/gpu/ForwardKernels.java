@@ -32,10 +32,8 @@ public interface ForwardKernels {
    * @param gain float32 [columns]
    * @param bias float32 [columns], or null
    */
-  default void layerNorm(
-      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
-    throw new UnsupportedOperationException("layerNorm");
-  }
+  void layerNorm(
+      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out);
 
   /**
    * A linear layer, accumulated in float32.
@@ -71,9 +69,7 @@ public interface ForwardKernels {
       DeviceMatrix out);
 
   /** {@code out = activation(x)}; {@code out} may be {@code x}. */
-  default void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
-    throw new UnsupportedOperationException("activate");
-  }
+  void activate(Activation activation, DeviceMatrix x, DeviceMatrix out);
 
   /** {@code out = activation(gate) * up}; {@code out} may be either input. */
   void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out);
@@ -82,14 +78,10 @@ public interface ForwardKernels {
   void add(DeviceMatrix x, DeviceMatrix y);
 
   /** {@code x *= factor}. */
-  default void scale(DeviceMatrix x, float factor) {
-    throw new UnsupportedOperationException("scale");
-  }
+  void scale(DeviceMatrix x, float factor);
 
   /** {@code x = cap * tanh(x / cap)}. */
-  default void softcap(DeviceMatrix x, float cap) {
-    throw new UnsupportedOperationException("softcap");
-  }
+  void softcap(DeviceMatrix x, float cap);
 
   /**
    * {@code out[t, i * width + j] = source[t, offset + i * stride + j]} for j below the width.
@@ -97,10 +89,7 @@ public interface ForwardKernels {
    * @param source [tokens, columns]
    * @param out [tokens, groups * width]
    */
-  default void gatherColumns(
-      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
-    throw new UnsupportedOperationException("gatherColumns");
-  }
+  void gatherColumns(DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out);
 
   /**
    * Chooses the k most probable experts of each token, equal ones from the lowest on.
@@ -109,23 +98,19 @@ public interface ForwardKernels {
    * @param experts int32 [tokens, k]
    * @param weights float32 [tokens, k]
    */
-  default void route(
+  void route(
       DeviceMatrix logits,
       int k,
       boolean renormalize,
       DevicePointer experts,
-      DevicePointer weights) {
-    throw new UnsupportedOperationException("route");
-  }
+      DevicePointer weights);
 
   /**
    * {@code out[i] = x[rows[i]]}.
    *
    * @param rows int32 [out.rows]
    */
-  default void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
-    throw new UnsupportedOperationException("gatherRows");
-  }
+  void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out);
 
   /**
    * {@code out[rows[i]] += factors[i] * x[i]}.
@@ -133,10 +118,7 @@ public interface ForwardKernels {
    * @param rows int32 [x.rows], all different
    * @param factors float32 [x.rows]
    */
-  default void addRows(
-      DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
-    throw new UnsupportedOperationException("addRows");
-  }
+  void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out);
 
   /**
    * Bytes of the running sums of {@link #columnSquares} for so many columns.

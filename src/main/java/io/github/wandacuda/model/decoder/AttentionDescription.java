@@ -20,6 +20,16 @@ public record AttentionDescription(
     Scores scores,
     LinearDescription output) {
 
+  /** Returns attention without norms over its heads. */
+  public static AttentionDescription of(
+      ProjectionDescription projection,
+      Heads heads,
+      Rotary rotary,
+      Scores scores,
+      LinearDescription output) {
+    return new AttentionDescription(projection, null, null, heads, rotary, scores, output);
+  }
+
   /**
    * What scores go through on their way to the softmax.
    *

@@ -2,6 +2,8 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.model.DecoderShape;
 import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 
 /**
  * A decoder: what it is made of, and what its tensors are called.
@@ -19,6 +21,21 @@ public record DecoderDescription(
     EmbeddingDescription embedding,
     List<BlockDescription> blocks,
     HeadDescription head) {
+  /**
+   * Returns a decoder whose blocks are described one by one.
+   *
+   * @param block describes one by its index
+   */
+  public static DecoderDescription of(
+      DecoderShape shape,
+      List<String> prefixes,
+      EmbeddingDescription embedding,
+      IntFunction<BlockDescription> block,
+      HeadDescription head) {
+    List<BlockDescription> blocks = IntStream.range(0, shape.blocks()).mapToObj(block).toList();
+    return new DecoderDescription(shape, prefixes, embedding, blocks, head);
+  }
+
   /** Copies the lists. */
   public DecoderDescription {
     prefixes = List.copyOf(prefixes);

@@ -19,7 +19,6 @@ import io.github.wandacuda.model.decoder.NormDescription;
 import io.github.wandacuda.model.decoder.PositionTable;
 import io.github.wandacuda.model.decoder.ProjectionDescription;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /** BLOOM (arXiv 2211.05100): ALiBi, a LayerNorm on the embeddings, one module for q, k and v. */
 @AutoService(DecoderFamily.class)
@@ -63,12 +62,12 @@ public final class BloomFamily implements DecoderFamily {
               hidden,
               config.positive("vocab_size"),
               config.positive("seq_length", 2048));
-      return new DecoderDescription(
+      return DecoderDescription.of(
           shape,
           List.of("transformer.", ""),
           new EmbeddingDescription(
               "word_embeddings.weight", hidden, null, 1, null, norm("word_embeddings_layernorm")),
-          IntStream.range(0, shape.blocks()).mapToObj(this::block).toList(),
+          this::block,
           HeadDescription.of(norm("ln_f"), "lm_head.weight"));
     }
 
@@ -84,10 +83,8 @@ public final class BloomFamily implements DecoderFamily {
       String name = "h." + block + ".";
       LinearDescription fused = linear(name + "self_attention.query_key_value", 3 * hidden, hidden);
       return new BlockDescription(
-          new AttentionDescription(
+          AttentionDescription.of(
               ProjectionDescription.Fused.byGroup(fused, heads),
-              null,
-              null,
               heads,
               null,
               Scores.plain(heads).biased(alibi),

@@ -2,19 +2,45 @@ package io.github.wandacuda.model.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.decoder.LinearDescription;
+import io.github.wandacuda.model.decoder.MlpDescription;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 
-/** What mixtures of experts have in their configs. */
+/** What mixtures of experts have in common, in their configs too. */
 final class Experts {
   private static final String PER_TOKEN = "num_experts_per_tok";
   private static final String DENSE_BLOCKS = "mlp_only_layers";
 
   private Experts() {}
 
+  /**
+   * Describes a mixture.
+   *
+   * @param router logits of the experts, [experts, hidden]
+   * @param renormalize whether the chosen experts' weights are to add up to 1
+   * @param expert describes one by its number
+   * @param shared what every token goes through besides, or null
+   */
+  static MlpDescription.Experts mixture(
+      ModelConfig config,
+      LinearDescription router,
+      boolean renormalize,
+      IntFunction<MlpDescription> expert,
+      MlpDescription.SharedExpert shared) {
+    return new MlpDescription.Experts(
+        router,
+        perToken(config, router.rows()),
+        renormalize,
+        IntStream.range(0, router.rows()).mapToObj(expert).toList(),
+        shared);
+  }
+
   /** Reads how many of the experts a token goes to. */
-  static int perToken(ModelConfig config, int experts) {
+  private static int perToken(ModelConfig config, int experts) {
     int count = config.positive(PER_TOKEN);
     if (count > experts) {
       throw config.wrong(

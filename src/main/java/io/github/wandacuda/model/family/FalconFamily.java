@@ -19,7 +19,6 @@ import io.github.wandacuda.model.decoder.NormDescription;
 import io.github.wandacuda.model.decoder.ProjectionDescription;
 import io.github.wandacuda.model.decoder.Rotary;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * Falcon (arXiv 2311.16867): one module for q, k and v, which keys and values are shared in as the
@@ -91,11 +90,11 @@ public final class FalconFamily implements DecoderFamily {
               hidden,
               config.positive("vocab_size"),
               config.positive("max_position_embeddings", 2048));
-      return new DecoderDescription(
+      return DecoderDescription.of(
           shape,
           List.of("transformer.", ""),
           EmbeddingDescription.of("word_embeddings.weight", hidden),
-          IntStream.range(0, shape.blocks()).mapToObj(this::block).toList(),
+          this::block,
           HeadDescription.of(norm("ln_f"), "lm_head.weight"));
     }
 
@@ -115,10 +114,8 @@ public final class FalconFamily implements DecoderFamily {
       int rows = heads.queryWidth() + 2 * heads.keyValueWidth();
       LinearDescription fused = linear(name + "self_attention.query_key_value", rows, hidden);
       return new BlockDescription(
-          new AttentionDescription(
+          AttentionDescription.of(
               ProjectionDescription.Fused.byGroup(fused, heads),
-              null,
-              null,
               heads,
               rotary,
               scores,

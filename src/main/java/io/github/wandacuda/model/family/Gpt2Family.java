@@ -18,7 +18,6 @@ import io.github.wandacuda.model.decoder.MlpDescription;
 import io.github.wandacuda.model.decoder.NormDescription;
 import io.github.wandacuda.model.decoder.ProjectionDescription;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * GPT-2 (Radford et al., 2019): learned positions, LayerNorms, and linear modules that are stored
@@ -67,7 +66,7 @@ public final class Gpt2Family implements DecoderFamily {
               hidden,
               config.positive("vocab_size"),
               positions);
-      return new DecoderDescription(
+      return DecoderDescription.of(
           shape,
           List.of("transformer.", ""),
           new EmbeddingDescription(
@@ -77,7 +76,7 @@ public final class Gpt2Family implements DecoderFamily {
               1,
               new EmbeddingDescription.Positions("wpe.weight", 0, positions),
               null),
-          IntStream.range(0, shape.blocks()).mapToObj(this::block).toList(),
+          this::block,
           HeadDescription.of(norm("ln_f"), "lm_head.weight"));
     }
 
@@ -89,10 +88,8 @@ public final class Gpt2Family implements DecoderFamily {
       String name = "h." + block + ".";
       LinearDescription fused = LinearDescription.conv1d(name + "attn.c_attn", 3 * hidden, hidden);
       return new BlockDescription(
-          new AttentionDescription(
+          AttentionDescription.of(
               ProjectionDescription.Fused.sideBySide(fused, heads),
-              null,
-              null,
               heads,
               null,
               new Scores(scale(block), 0, 0, null),

@@ -19,7 +19,6 @@ import io.github.wandacuda.model.decoder.NormDescription;
 import io.github.wandacuda.model.decoder.ProjectionDescription;
 import io.github.wandacuda.model.decoder.Rotary;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * GPT-NeoX and Pythia (Black et al., arXiv 2204.06745): rotary embeddings of a part of each head,
@@ -79,11 +78,11 @@ public final class GptNeoxFamily implements DecoderFamily {
               hidden,
               config.positive("vocab_size"),
               config.positive("max_position_embeddings", 2048));
-      return new DecoderDescription(
+      return DecoderDescription.of(
           shape,
           List.of("gpt_neox.", ""),
           EmbeddingDescription.of("embed_in.weight", hidden),
-          IntStream.range(0, shape.blocks()).mapToObj(this::block).toList(),
+          this::block,
           HeadDescription.of(norm("final_layer_norm"), "embed_out.weight"));
     }
 
@@ -96,10 +95,8 @@ public final class GptNeoxFamily implements DecoderFamily {
       LinearDescription fused =
           LinearDescription.of(name + "attention.query_key_value", 3 * hidden, hidden, bias);
       return new BlockDescription(
-          new AttentionDescription(
+          AttentionDescription.of(
               ProjectionDescription.Fused.byGroup(fused, heads),
-              null,
-              null,
               heads,
               rotary,
               Scores.plain(heads),

@@ -17,8 +17,6 @@ import io.github.wandacuda.model.decoder.NormDescription;
 import io.github.wandacuda.model.decoder.ProjectionDescription;
 import io.github.wandacuda.model.decoder.Rotary;
 import java.util.List;
-import java.util.function.IntFunction;
-import java.util.stream.IntStream;
 
 /**
  * What LLaMA and the many that follow it share: {@code x += o(attention(rope(q(n)), rope(k(n)),
@@ -156,12 +154,8 @@ class LlamaStyle {
             config.positive("vocab_size"),
             config.positive("max_position_embeddings", DEFAULT_MAXIMUM_LENGTH));
     Rotary rotary = rotary();
-    return new DecoderDescription(
-        shape,
-        List.of("model.", ""),
-        embedding(),
-        blocks(shape.blocks(), block -> block(block, rotary)),
-        head());
+    return DecoderDescription.of(
+        shape, List.of("model.", ""), embedding(), block -> block(block, rotary), head());
   }
 
   private BlockDescription block(int block, Rotary rotary) {
@@ -176,10 +170,5 @@ class LlamaStyle {
             linear(block, "self_attn.o_proj", hidden, heads.queryWidth(), outputBias()));
     return new BlockDescription(
         attention, attentionNorms(block), mlp(block), mlpNorms(block), false);
-  }
-
-  /** Returns all blocks' descriptions. */
-  static List<BlockDescription> blocks(int count, IntFunction<BlockDescription> block) {
-    return IntStream.range(0, count).mapToObj(block).toList();
   }
 }

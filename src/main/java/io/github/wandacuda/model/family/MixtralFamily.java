@@ -7,7 +7,6 @@ import io.github.wandacuda.model.decoder.DecoderDescription;
 import io.github.wandacuda.model.decoder.LinearDescription;
 import io.github.wandacuda.model.decoder.MlpDescription;
 import io.github.wandacuda.model.decoder.Rotary;
-import java.util.stream.IntStream;
 
 /** Mixtral (Jiang et al., arXiv 2401.04088): Mistral with a mixture of experts. */
 @AutoService(DecoderFamily.class)
@@ -48,13 +47,11 @@ public final class MixtralFamily implements DecoderFamily {
       @Override
       MlpDescription mlp(int block) {
         String name = in(block, "block_sparse_moe.");
-        return new MlpDescription.Experts(
+        return Experts.mixture(
+            config,
             LinearDescription.of(name + "gate", experts, hidden, false),
-            Experts.perToken(config, experts),
             true,
-            IntStream.range(0, experts)
-                .mapToObj(expert -> expert(name + "experts." + expert + "."))
-                .toList(),
+            expert -> expert(name + "experts." + expert + "."),
             null);
       }
 

@@ -18,7 +18,6 @@ import io.github.wandacuda.model.decoder.MlpDescription;
 import io.github.wandacuda.model.decoder.NormDescription;
 import io.github.wandacuda.model.decoder.ProjectionDescription;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * OPT (Zhang et al., arXiv 2205.01068): learned positions, LayerNorms before the branches or, in
@@ -79,12 +78,8 @@ public final class OptFamily implements DecoderFamily {
               hidden,
               config.positive("vocab_size"),
               positions);
-      return new DecoderDescription(
-          shape,
-          List.of("model.decoder.", "decoder.", ""),
-          embedding(),
-          IntStream.range(0, shape.blocks()).mapToObj(this::block).toList(),
-          head());
+      return DecoderDescription.of(
+          shape, List.of("model.decoder.", "decoder.", ""), embedding(), this::block, head());
     }
 
     private EmbeddingDescription embedding() {
@@ -123,13 +118,11 @@ public final class OptFamily implements DecoderFamily {
       String name = "layers." + block + ".";
       String attention = name + "self_attn.";
       return new BlockDescription(
-          new AttentionDescription(
+          AttentionDescription.of(
               new ProjectionDescription.Separate(
                   linear(attention + "q_proj", hidden, hidden),
                   linear(attention + "k_proj", hidden, hidden),
                   linear(attention + "v_proj", hidden, hidden)),
-              null,
-              null,
               heads,
               null,
               Scores.plain(heads),

@@ -7,7 +7,6 @@ import io.github.wandacuda.model.decoder.DecoderDescription;
 import io.github.wandacuda.model.decoder.LinearDescription;
 import io.github.wandacuda.model.decoder.MlpDescription;
 import java.util.function.IntPredicate;
-import java.util.stream.IntStream;
 
 /** Qwen 1.5 and 2 MoE (arXiv 2407.10671): Qwen 2 with a mixture of experts and a shared one. */
 @AutoService(DecoderFamily.class)
@@ -63,13 +62,11 @@ public final class Qwen2MoeFamily implements DecoderFamily {
 
     private MlpDescription mixture(String name) {
       int wide = config.positive("moe_intermediate_size");
-      return new MlpDescription.Experts(
+      return Experts.mixture(
+          config,
           LinearDescription.of(name + "gate", experts, hidden, false),
-          Experts.perToken(config, experts),
           config.flag("norm_topk_prob", false),
-          IntStream.range(0, experts)
-              .mapToObj(expert -> gated(name + "experts." + expert + ".", wide))
-              .toList(),
+          expert -> gated(name + "experts." + expert + ".", wide),
           new MlpDescription.SharedExpert(
               LinearDescription.of(name + "shared_expert_gate", 1, hidden, false),
               gated(name + "shared_expert.", config.positive("shared_expert_intermediate_size"))));

@@ -8,7 +8,6 @@ import io.github.wandacuda.model.decoder.LinearDescription;
 import io.github.wandacuda.model.decoder.MlpDescription;
 import io.github.wandacuda.model.decoder.NormDescription;
 import java.util.function.IntPredicate;
-import java.util.stream.IntStream;
 
 /** Qwen 3 MoE (arXiv 2505.09388): Qwen 3 with a mixture of experts and none that is shared. */
 @AutoService(DecoderFamily.class)
@@ -48,13 +47,11 @@ public final class Qwen3MoeFamily implements DecoderFamily {
 
       private MlpDescription mixture(String name) {
         int wide = config.positive("moe_intermediate_size");
-        return new MlpDescription.Experts(
+        return Experts.mixture(
+            config,
             LinearDescription.of(name + "gate", experts, hidden, false),
-            Experts.perToken(config, experts),
             config.flag("norm_topk_prob", false),
-            IntStream.range(0, experts)
-                .mapToObj(expert -> gated(name + "experts." + expert + ".", wide))
-                .toList(),
+            expert -> gated(name + "experts." + expert + ".", wide),
             null);
       }
     }.decoder();

@@ -24,7 +24,7 @@ final class HalvedGroups implements RowPruner {
   private static final int FOUR = 4;
   private static final int EIGHT = 8;
 
-  /** One of so many groups may be looked at element by element, which takes as long as ten. */
+  /** One of so many groups may be looked at element by element, which takes far longer. */
   private static final int GROUPS_PER_TIE = 16;
 
   /** Rows that are left to whole scores after one that had to be. */
