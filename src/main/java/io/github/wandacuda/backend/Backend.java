@@ -12,6 +12,14 @@ public interface Backend extends AutoCloseable {
   String device();
 
   /**
+   * Names what the last bits of {@link #operations()}' results depend on: runs of the same name
+   * give the same bytes.
+   */
+  default String arithmetic() {
+    return name() + " on " + device();
+  }
+
+  /**
    * Returns how many bytes of a weight a call of {@link #selector()} should be given: enough that
    * the cost of a call doesn't show, few enough that calls overlap.
    */

@@ -52,6 +52,11 @@ final class DeviceGroup implements Backend {
   }
 
   @Override
+  public String arithmetic() {
+    return first().arithmetic();
+  }
+
+  @Override
   public long tileBytes() {
     return members.stream().mapToLong(member -> member.backend.tileBytes()).min().orElseThrow();
   }

@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * Takes samples through a decoder one block at a time: all samples through the first block, then
@@ -21,7 +22,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * Short samples run together up to so many tokens, so that a weight is unpacked once for them
    * all.
    */
-  private static final int BATCH_TOKENS = 2048;
+  public static final int BATCH_TOKENS = 2048;
 
   private final Decoder decoder;
   private final Operations operations;
@@ -37,6 +38,16 @@ public final class BlockwiseRun implements AutoCloseable {
    * @param samples token ids, all lists of the same length, at least one
    */
   public BlockwiseRun(Decoder decoder, Operations operations, List<int[]> samples) {
+    this(decoder, operations, samples, null);
+  }
+
+  /**
+   * Goes on with the hidden states of an earlier run.
+   *
+   * @param load fills what {@link #states()} returns; null to embed the samples
+   */
+  public BlockwiseRun(
+      Decoder decoder, Operations operations, List<int[]> samples, Consumer<MemorySegment> load) {
     this.decoder = decoder;
     this.operations = operations;
     this.samples = List.copyOf(samples);
@@ -44,7 +55,21 @@ public final class BlockwiseRun implements AutoCloseable {
     batchSamples = Math.clamp(BATCH_TOKENS / sequenceLength, 1, samples.size());
     states = new HiddenStates((long) samples.size() * sequenceLength, decoder.hiddenSize());
     hidden = operations.tensor(batchSamples * sequenceLength, decoder.hiddenSize());
-    forEachBatch(this::embed);
+    try {
+      if (load == null) {
+        forEachBatch(this::embed);
+      } else {
+        load.accept(states());
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Returns the hidden states of all samples that the next block will see. */
+  public MemorySegment states() {
+    return states.all();
   }
 
   /** Work on the samples {@code [from, from + count)}, whose states are in {@code batch}. */

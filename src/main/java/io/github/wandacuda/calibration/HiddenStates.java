@@ -14,6 +14,11 @@ final class HiddenStates implements AutoCloseable {
     states = arena.allocate(Math.multiplyExact(tokens, tokenBytes), 64);
   }
 
+  /** Returns the states of all tokens. */
+  MemorySegment all() {
+    return states;
+  }
+
   /** Returns the states of {@code count} tokens. */
   MemorySegment tokens(long from, int count) {
     return states.asSlice(from * tokenBytes, count * tokenBytes);

@@ -20,7 +20,10 @@ import java.util.UUID;
  * written to directly.
  */
 public final class AtomicWrite {
-  private static final String PREFIX = ".wanda-cuda-";
+  /** How the names of all files begin that only serve until others are finished. */
+  public static final String OWN = ".wanda-cuda";
+
+  private static final String PREFIX = OWN + "-";
   private static final String SUFFIX = ".partial";
 
   private AtomicWrite() {}
@@ -57,7 +60,7 @@ public final class AtomicWrite {
    * Returns the name under which {@code target} is written, the same in every run, so that a killed
    * run's leftover is replaced by the next run's.
    */
-  static Path temporary(Path target) {
+  public static Path temporary(Path target) {
     byte[] name = target.getFileName().toString().getBytes(StandardCharsets.UTF_8);
     return target.resolveSibling(PREFIX + UUID.nameUUIDFromBytes(name) + SUFFIX);
   }
@@ -76,6 +79,7 @@ public final class AtomicWrite {
       writeTemporary(temporary, content);
       Files.move(
           temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Folders.forceParent(target);
     } catch (IOException | RuntimeException | Error e) {
       deleteAfter(e, temporary);
       throw e;

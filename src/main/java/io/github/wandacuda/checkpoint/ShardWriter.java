@@ -31,6 +31,7 @@ public final class ShardWriter implements AutoCloseable {
   private final FileChannel channel;
   private final Map<TensorInfo, Integer> indexOf = new HashMap<>();
   private final AtomicLongArray missing;
+  private final PieceChecksum[] checksums;
   private volatile boolean failed;
 
   private ShardWriter(Path path, SafetensorsFile layout, FileChannel channel) {
@@ -39,9 +40,11 @@ public final class ShardWriter implements AutoCloseable {
     this.channel = channel;
     List<TensorInfo> tensors = layout.tensors();
     this.missing = new AtomicLongArray(tensors.size());
+    this.checksums = new PieceChecksum[tensors.size()];
     for (int i = 0; i < tensors.size(); i++) {
       indexOf.put(tensors.get(i), i);
       missing.set(i, tensors.get(i).bytes());
+      checksums[i] = new PieceChecksum();
     }
   }
 
@@ -173,7 +176,8 @@ public final class ShardWriter implements AutoCloseable {
           "%d bytes at %d are outside of %s with %d bytes"
               .formatted(length, offset, info.name(), info.bytes()));
     }
-    writeFully(bytes, layout.dataOffset() + info.begin() + offset);
+    int crc = writeFully(bytes, layout.dataOffset() + info.begin() + offset);
+    checksums[index].add(offset, length, crc);
     if (missing.addAndGet(index, -length) < 0) {
       failed = true;
       throw new IllegalStateException(info.name() + " was written more than once");
@@ -202,11 +206,14 @@ public final class ShardWriter implements AutoCloseable {
     return index;
   }
 
-  private void writeFully(MemorySegment bytes, long position) {
+  /** Returns the CRC-32C of the bytes, taken while they are in the cache for being written. */
+  private int writeFully(MemorySegment bytes, long position) {
+    Crc32c crc = new Crc32c();
     try {
       for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
         ByteBuffer chunk = bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer();
         long start = position + at;
+        crc.add(chunk);
         while (chunk.hasRemaining()) {
           writeSome(chunk, start + chunk.position());
         }
@@ -215,12 +222,45 @@ public final class ShardWriter implements AutoCloseable {
       failed = true;
       throw unwritable(e);
     }
+    return crc.value();
   }
 
   private void writeSome(ByteBuffer chunk, long position) throws IOException {
     if (channel.write(chunk, position) <= 0) {
       throw new IOException(
           "the system took none of the %d bytes left".formatted(chunk.remaining()));
+    }
+  }
+
+  /**
+   * Returns the CRC-32C of a tensor that this writer has written whole.
+   *
+   * @throws IllegalStateException if it hasn't
+   */
+  public int checksum(TensorInfo info) {
+    return checksums[index(info)].whole(info.bytes());
+  }
+
+  /** Returns whether every byte of every tensor is written. */
+  public boolean isComplete() {
+    for (int i = 0; i < missing.length(); i++) {
+      if (missing.get(i) != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Forces what was written so far to the device. May go on beside writes.
+   *
+   * @throws OutputException if that fails
+   */
+  public void force() {
+    try {
+      channel.force(true);
+    } catch (IOException e) {
+      throw unwritable(e);
     }
   }
 

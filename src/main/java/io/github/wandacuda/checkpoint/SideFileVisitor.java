@@ -90,7 +90,7 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
   @Override
   public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
     count();
-    if (own.contains(file)) {
+    if (own.contains(file) || file.getFileName().toString().startsWith(AtomicWrite.OWN)) {
       return FileVisitResult.CONTINUE;
     }
     boolean skipped = SKIPPED_FOLDERS.contains(file.getFileName().toString());

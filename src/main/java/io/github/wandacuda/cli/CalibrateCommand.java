@@ -45,6 +45,7 @@ final class CalibrateCommand implements Runnable {
   public void run() {
     long start = System.nanoTime();
     try (ModelDirectory directory = model.open()) {
+      ResultFiles.check("--output", file, directory, null);
       CalibrationSamples samples = sampling.draw(calibration, directory);
       try (MemoryWatch memory = new MemoryWatch();
           Backend backend = backends.open(output).backend()) {

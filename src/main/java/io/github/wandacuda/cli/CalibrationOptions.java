@@ -61,6 +61,11 @@ final class CalibrationOptions {
     }
   }
 
+  /** Returns whether samples are to run through the model. */
+  boolean fromSamples(Method method) {
+    return method == Method.WANDA && calibration != null;
+  }
+
   /** Draws the samples or reads the statistics. */
   Calibration load(Method method, ModelDirectory model, OutputOptions output) {
     if (method == Method.MAGNITUDE) {

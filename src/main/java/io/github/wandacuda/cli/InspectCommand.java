@@ -22,7 +22,7 @@ final class InspectCommand implements Runnable {
 
   @Override
   public void run() {
-    try (ModelDirectory directory = model.open()) {
+    try (ModelDirectory directory = model.openAnyway()) {
       List<Inspection> modules =
           Inspector.inspect(directory, Runtime.getRuntime().availableProcessors());
       long parameters = parameters(directory.checkpoint());

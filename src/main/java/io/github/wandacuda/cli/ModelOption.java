@@ -1,6 +1,8 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.InPlaceJob;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
@@ -13,7 +15,23 @@ final class ModelOption {
       description = "A Hugging Face model directory.")
   private Path path;
 
+  /**
+   * Opens the model.
+   *
+   * @throws InputException also if it is pruned in place in part
+   */
   ModelDirectory open() {
+    if (InPlaceJob.isInterrupted(path)) {
+      throw new InputException(
+          path
+              + ": expected a model, found one that is pruned in part: a run with --in-place was"
+              + " interrupted; run the same again to end it");
+    }
+    return openAnyway();
+  }
+
+  /** Opens the model, which may be pruned in place in part. */
+  ModelDirectory openAnyway() {
     return ModelDirectory.open(path);
   }
 }

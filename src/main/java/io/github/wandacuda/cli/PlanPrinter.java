@@ -6,24 +6,29 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Calibration;
-import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
+import io.github.wandacuda.pruning.PruningJob;
+import io.github.wandacuda.pruning.RunNeeds;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /** Says what a run of {@code prune} would do. */
 final class PlanPrinter {
+  private static final double MIB = 1 << 20;
+
   private PlanPrinter() {}
 
   static void print(
       ModelDirectory model,
       PruneRequest request,
-      PruneJob job,
+      PruningJob job,
       Backend backend,
       OutputOptions output) {
+    job.requireRoom(backend);
+    openBlocks(model, request.calibration(), backend);
     List<LinearModule> chosen = job.chosen();
-    long states = hiddenStateBytes(model, request.calibration(), backend);
+    RunNeeds needs = job.needs(backend);
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("dry_run", true);
     object.put("output", request.output().toString());
@@ -33,19 +38,20 @@ final class PlanPrinter {
     object.put("device", backend.device());
     object.put("modules", chosen.stream().map(LinearModule::name).toList());
     object.put("weights", chosen.stream().mapToLong(LinearModule::elements).sum());
-    object.put("bytes_to_write", model.checkpoint().totalBytes());
-    object.put("hidden_state_bytes", states);
-    output.result(object, () -> text(object, chosen.size()));
+    object.put("bytes_to_read", needs.readBytes());
+    object.put("bytes_to_write", needs.writeBytes());
+    object.put("temporary_bytes", needs.temporaryBytes());
+    object.put("hidden_state_bytes", needs.stateBytes());
+    object.put("memory_bytes", needs.memoryBytes());
+    double seconds = job.estimatedSeconds(backend);
+    object.put("estimated_seconds", seconds);
+    output.result(object, () -> text(object, chosen.size(), needs, seconds));
   }
 
-  /**
-   * Opens every block for a run with samples, so that a broken one shows now; returns the states'
-   * size.
-   */
-  private static long hiddenStateBytes(
-      ModelDirectory model, Calibration calibration, Backend backend) {
-    if (!(calibration instanceof Calibration.FromSamples samples)) {
-      return 0;
+  /** Opens every block for a run with samples, so that a broken one shows now. */
+  private static void openBlocks(ModelDirectory model, Calibration calibration, Backend backend) {
+    if (!(calibration instanceof Calibration.FromSamples)) {
+      return;
     }
     try (Decoder decoder =
         DecoderFamilies.of(model.config())
@@ -53,16 +59,18 @@ final class PlanPrinter {
       for (int index = 0; index < decoder.blocks(); index++) {
         decoder.block(index).close();
       }
-      long tokens = (long) samples.samples().size() * samples.sequenceLength();
-      return tokens * decoder.hiddenSize() * Float.BYTES;
     }
   }
 
-  private static String text(Map<String, Object> plan, int modules) {
+  private static String text(
+      Map<String, Object> plan, int modules, RunNeeds needs, double seconds) {
     return """
         would prune %s weights in %d modules by %s, %s, on %s (%s)
-          output         %s, %s bytes in shards
-          hidden states  %s bytes of memory
+          output     %s
+          to read    %.1f MiB of weights
+          to write   %.1f MiB, and %.1f MiB that are removed in the end
+          memory     %.1f MiB besides the Java heap, %.1f MiB of it hidden states
+          time       about %.1f s, and what the disk takes to write
         nothing was written"""
         .formatted(
             plan.get("weights"),
@@ -72,7 +80,11 @@ final class PlanPrinter {
             plan.get("backend"),
             plan.get("device"),
             plan.get("output"),
-            plan.get("bytes_to_write"),
-            plan.get("hidden_state_bytes"));
+            needs.readBytes() / MIB,
+            needs.writeBytes() / MIB,
+            needs.temporaryBytes() / MIB,
+            needs.memoryBytes() / MIB,
+            needs.stateBytes() / MIB,
+            seconds);
   }
 }

@@ -4,10 +4,12 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Calibration;
+import io.github.wandacuda.pruning.InPlaceJob;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.pruning.PruningJob;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.pruning.Unreached;
@@ -25,17 +27,12 @@ final class PruneCommand implements Runnable {
   private static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
 
   @Mixin private ModelOption model;
+  @Mixin private TargetOptions target;
 
   @Option(
-      names = "--output",
-      paramLabel = "DIR",
-      description = "Where the pruned model goes: a directory that is not there yet, or empty.")
-  private Path target;
-
-  @Option(names = "--no-verify", description = "Leave out the check of the written output.")
-  private boolean skipVerification;
-
-  @Option(names = "--dry-run", description = "Check everything and print the plan; write nothing.")
+      names = "--dry-run",
+      description =
+          "Check everything and print the plan, with bytes, memory and time; write nothing.")
   private boolean dryRun;
 
   @Option(
@@ -62,41 +59,65 @@ final class PruneCommand implements Runnable {
   @Mixin private CalibrationOptions calibrations;
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
-  @Mixin private LaterOptions later;
   @Mixin private OutputOptions output;
 
   @Override
   public void run() {
-    later.refuse();
     Method method = sparsity.method().orElse(Method.WANDA);
     Sparsity amount = sparsity.sparsity().orElse(DEFAULT_SPARSITY);
     Unreached fallback = Unreached.of(unreached);
     calibrations.check(method);
+    target.check(calibrations.fromSamples(method));
     checkFiles(method);
     try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = model.open()) {
-      PruneJob.check(directory, target, modules.choice(), new PruningRules(method, amount));
+        ModelDirectory directory = target.inPlace() ? model.openAnyway() : model.open()) {
+      Path place = target.directory(directory.path());
+      if (!target.inPlace()) {
+        PruneJob.check(
+            directory, place, target.resume(), modules.choice(), new PruningRules(method, amount));
+      }
+      ResultFiles.check("--save-statistics", savedStatistics, directory, place);
+      ResultFiles.check("--report", report, directory, place);
       Calibration calibration = calibrations.load(method, directory, output);
       PruneRequest request =
           new PruneRequest(
-              target, method, amount, modules.choice(), calibration, !skipVerification, fallback);
-      PruneJob job = new PruneJob(directory, request);
+              place,
+              method,
+              amount,
+              modules.choice(),
+              calibration,
+              target.verify(),
+              target.resume(),
+              fallback);
+      PruningJob job =
+          target.inPlace() ? new InPlaceJob(directory, request) : new PruneJob(directory, request);
+      if (target.inPlace() && !dryRun) {
+        target.confirm(request, job.chosen().size());
+      }
       try (Backend backend = backends.open(output).backend()) {
         if (dryRun) {
           PlanPrinter.print(directory, request, job, backend, output);
         } else {
-          PruneResult result = job.run(backend, Version.current(), output.progress());
-          save(result, calibration);
-          new PrunePrinter(request, backend).print(result, memory, output);
+          run(job, request, backend, memory);
         }
       }
     }
   }
 
-  private void checkFiles(Method method) {
-    if (target == null) {
-      throw new UsageException("prune needs --output DIR");
+  private void run(PruningJob job, PruneRequest request, Backend backend, MemoryWatch memory) {
+    PruneResult result =
+        job.run(
+            backend,
+            Version.current(),
+            output.progress(),
+            unfinished -> save(unfinished, request.calibration()));
+    if (result.wasFinished() && (savedStatistics != null || report != null)) {
+      output.say("the output was finished before: --save-statistics and --report are left out");
     }
+    new PrunePrinter(request, backend).print(result, memory, output);
+  }
+
+  private void checkFiles(Method method) {
     if (report != null && !report.toString().endsWith(".json")) {
       throw new UsageException(
           "--report: only reports that end in .json are available yet, found '%s'"

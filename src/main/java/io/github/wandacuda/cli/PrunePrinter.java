@@ -29,7 +29,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     object.put("method", request.method().label());
     object.put("backend", backend.name());
     object.put("device", backend.device());
-    object.put("modules", result.modules().size());
+    object.put("modules", result.provenance().modules().size());
     object.put("pruned", result.pruned());
     object.put("sparsity", result.sparsity());
     object.put("seconds", phases);
@@ -40,18 +40,21 @@ record PrunePrinter(PruneRequest request, Backend backend) {
 
   private String text(PruneResult result) {
     PhaseClock.Seconds seconds = result.seconds();
+    String title =
+        result.wasFinished()
+            ? "finished before, nothing was done"
+            : "%s, %s, on %s"
+                .formatted(request.method().label(), request.sparsity(), backend.name());
     return """
-        %s: %s, %s, on %s
+        %s: %s
           modules  %d
           weights  %d, of which %d are now zero (%.2f %%)
           masks    sha256 %s
           seconds  %.2f: calibrate %.2f, select %.2f, read and write %.2f, verify %s"""
         .formatted(
             request.output(),
-            request.method().label(),
-            request.sparsity(),
-            backend.name(),
-            result.modules().size(),
+            title,
+            result.provenance().modules().size(),
             result.elements(),
             result.zeros(),
             100 * result.sparsity(),

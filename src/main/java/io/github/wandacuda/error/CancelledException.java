@@ -9,6 +9,11 @@ public class CancelledException extends WandaException {
     super("cancelled; nothing that looks finished was left", null);
   }
 
+  /** Creates the failure with a line that says what is left. */
+  public CancelledException(String message) {
+    super(message, null);
+  }
+
   /**
    * Gives a job up if the current thread was interrupted. The thread stays interrupted.
    *

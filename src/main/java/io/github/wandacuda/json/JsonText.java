@@ -2,6 +2,7 @@ package io.github.wandacuda.json;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.PrettyPrinter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import java.io.IOException;
 import java.io.StringWriter;
@@ -21,9 +22,18 @@ public final class JsonText {
    * @param object values by name: maps, lists, strings, numbers, truth values and null
    */
   public static String of(Map<String, ?> object) {
+    return text(object, new DefaultPrettyPrinter());
+  }
+
+  /** Returns an object's text on one line, without a line end. */
+  public static String line(Map<String, ?> object) {
+    return text(object, null);
+  }
+
+  private static String text(Map<String, ?> object, PrettyPrinter printer) {
     StringWriter text = new StringWriter();
     try (JsonGenerator json = FACTORY.createGenerator(text)) {
-      json.setPrettyPrinter(new DefaultPrettyPrinter());
+      json.setPrettyPrinter(printer);
       write(json, object);
     } catch (IOException e) {
       throw new UncheckedIOException(e);

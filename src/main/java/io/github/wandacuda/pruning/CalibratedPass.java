@@ -10,10 +10,12 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * Wanda block by block (arXiv 2306.11695, section 3, and its code): all samples run through the
@@ -42,18 +44,30 @@ final class CalibratedPass {
     this.progress = progress;
   }
 
-  List<ModuleResult> run(List<LinearModule> chosen, ModulePruner pruner) {
+  /**
+   * Prunes all blocks, or those from {@code first} on.
+   *
+   * @param first the block to begin with, whose states are saved unless it is 0
+   * @param saved where each block's states are saved
+   */
+  List<ModuleResult> run(
+      List<LinearModule> chosen, ModulePruner pruner, int first, StateFiles saved) {
     List<ModuleResult> results = new ArrayList<>();
+    Consumer<MemorySegment> load = first == 0 ? null : states -> saved.load(first, states);
     try (Decoder decoder = open();
-        BlockwiseRun run = new BlockwiseRun(decoder, backend.operations(), calibration.samples())) {
+        BlockwiseRun run =
+            new BlockwiseRun(decoder, backend.operations(), calibration.samples(), load);
+        StateFiles saving = saved) {
       requireInside(decoder, chosen);
-      for (int index = 0; index < decoder.blocks(); index++) {
+      for (int index = first; index < decoder.blocks(); index++) {
         try (Arena arena = Arena.ofShared();
             Block block = decoder.block(index)) {
           results.addAll(prune(run, block, chosen, pruner, arena));
           boolean last = index + 1 == decoder.blocks();
           if (!last) {
+            saving.await();
             timed(() -> run.advance(block));
+            saving.save(index + 1, run.states());
           }
         }
         progress.step("block", index + 1, decoder.blocks());

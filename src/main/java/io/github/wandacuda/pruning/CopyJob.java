@@ -4,6 +4,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.parallel.Job;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** Copies a tensor that isn't pruned, piece by piece. */
 final class CopyJob implements Job {
@@ -13,13 +14,21 @@ final class CopyJob implements Job {
   private final TileBuffers buffers;
   private final PhaseClock clock;
   private final long pieceBytes;
+  private final Runnable done;
+  private final AtomicInteger left;
 
+  /**
+   * Prepares a copy.
+   *
+   * @param done called once, when the last piece is written
+   */
   CopyJob(
       SafetensorsFile shard,
       TensorInfo tensor,
       ShardWriter writer,
       TileBuffers buffers,
-      PhaseClock clock) {
+      PhaseClock clock,
+      Runnable done) {
     this.shard = shard;
     this.tensor = tensor;
     this.writer = writer;
@@ -27,6 +36,8 @@ final class CopyJob implements Job {
     this.clock = clock;
     pieceBytes = buffers.memory().tileBytes();
     buffers.reserve(pieceBytes);
+    this.done = done;
+    left = new AtomicInteger(tasks());
   }
 
   @Override
@@ -46,5 +57,8 @@ final class CopyJob implements Job {
     long count = Math.min(pieceBytes, tensor.bytes() - from);
     writer.copy(shard, tensor, from, buffers.of(worker, count));
     clock.addReadWrite(System.nanoTime() - start);
+    if (left.decrementAndGet() == 0) {
+      done.run();
+    }
   }
 }

@@ -19,7 +19,7 @@ import java.util.Map;
  * made. A mask whose turn hasn't come waits in a temporary file: all masks of a large model would
  * not fit in memory.
  */
-final class MaskDigest implements AutoCloseable {
+final class MaskDigest implements MaskSink, AutoCloseable {
   private static final int CHUNK = 1 << 20;
 
   private final int modules;
@@ -51,11 +51,10 @@ final class MaskDigest implements AutoCloseable {
   /**
    * Takes the mask of a module.
    *
-   * @param index the module's place in the order
-   * @param mask its packed mask, not kept
    * @throws OutputException if the temporary file can't be written
    */
-  synchronized void add(int index, MemorySegment mask) {
+  @Override
+  public synchronized void add(int index, MemorySegment mask) {
     try {
       if (index != next) {
         wait(index, mask);

@@ -28,14 +28,14 @@ final class MatrixPruner {
    * @throws NonFiniteWeightException if a weight is NaN or infinite, by its place in the matrix
    */
   long prune(TileSource source, float[] norms) {
-    TilePruner tiles = tiles(source, norms);
+    TilePruner tiles = tiles(source, rule(source), norms);
     workers.run(source.tiles().count(), (worker, tile) -> tiles.prune(worker, tile, null));
     return tiles.pruned();
   }
 
-  /** Prepares a matrix; a threshold that all of its elements have a part in is found here. */
-  TilePruner tiles(TileSource source, float[] norms) {
-    return new TilePruner(selector, rule(source), source, norms, clock);
+  /** Prepares a matrix. */
+  TilePruner tiles(TileSource source, SelectionRule rule, float[] norms) {
+    return new TilePruner(selector, rule, source, norms, clock);
   }
 
   /** Prepares a matrix that stays as it is. */
@@ -43,7 +43,8 @@ final class MatrixPruner {
     return new TilePruner(selector, new SelectionRule.LowestPerRow(0), source, null, clock);
   }
 
-  private SelectionRule rule(TileSource source) {
+  /** Returns what is pruned; a threshold that all elements have a part in is found here. */
+  SelectionRule rule(TileSource source) {
     if (rules.sparsity() instanceof Sparsity.GroupPattern pattern) {
       return new SelectionRule.LowestPerGroup(pattern.pruned(), pattern.size());
     }

@@ -2,6 +2,7 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.NonFiniteWeightException;
+import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.model.LinearModule;
@@ -25,22 +26,24 @@ final class ModulePruner implements AutoCloseable {
   private final PruningRules rules;
   private final PhaseClock clock;
   private final MatrixPruner pruner;
-  private final OutputShards shards;
-  private final MaskDigest masks;
+  private final ShardTarget shards;
+  private final MaskSink masks;
   private final Map<String, Integer> places = new HashMap<>();
 
   /**
    * Creates the pruner of a run.
    *
    * @param order the chosen modules in the order of the digest
+   * @param shards where the result goes
+   * @param masks takes each module's mask
    */
   ModulePruner(
       Backend backend,
       Workers workers,
       PruningRules rules,
       List<LinearModule> order,
-      OutputShards shards,
-      MaskDigest masks,
+      ShardTarget shards,
+      MaskSink masks,
       PhaseClock clock) {
     buffers = new TileBuffers(TileMemory.of(backend));
     maskMemory = new MaskPool(order.stream().mapToLong(LinearModule::maskBytes).max().orElse(0));
@@ -103,8 +106,10 @@ final class ModulePruner implements AutoCloseable {
       ModuleRequest request = requests.get(index);
       LinearModule module = request.module();
       ShardWriter writer = shards.of(module);
-      ModuleTiles tiles =
-          new ModuleTiles(module, module.shard(), writer, request.memory(), buffers, clock);
+      TileSource tiles =
+          shards.through(
+              module,
+              new ModuleTiles(module, module.shard(), writer, request.memory(), buffers, clock));
       TilePruner tilePruner = tilePruner(request, tiles);
       int count = tiles.tiles().count();
       if (count == 0) {
@@ -117,9 +122,11 @@ final class ModulePruner implements AutoCloseable {
     private void finish(int index, TilePruner pruned, MemorySegment mask) {
       ModuleRequest request = requests.get(index);
       masks.add(places.get(request.module().name()), mask);
+      ModuleResult result =
+          new ModuleResult(request.module(), pruned.pruned(), pruned.zeros(), request.norms());
+      shards.done(result);
       synchronized (this) {
-        results[index] =
-            new ModuleResult(request.module(), pruned.pruned(), pruned.zeros(), request.norms());
+        results[index] = result;
         done++;
         progress.step("module", done, requests.size());
       }
@@ -140,7 +147,7 @@ final class ModulePruner implements AutoCloseable {
   private TilePruner tilePruner(ModuleRequest request, TileSource tiles) {
     LinearModule module = request.module();
     if (!Unreached.isUnreached(request.norms())) {
-      return pruner.tiles(tiles, request.norms());
+      return pruner.tiles(tiles, rule(module, tiles), request.norms());
     }
     rules.unreached().check(module, request.norms());
     boolean keep = rules.unreached() == Unreached.KEEP;
@@ -148,6 +155,10 @@ final class ModulePruner implements AutoCloseable {
         "{}: all norms are zero, no sample reached it; {}",
         module.name(),
         keep ? "kept as it is" : "pruned by magnitude");
-    return keep ? pruner.unchanged(tiles) : pruner.tiles(tiles, null);
+    return keep ? pruner.unchanged(tiles) : pruner.tiles(tiles, rule(module, tiles), null);
+  }
+
+  private SelectionRule rule(LinearModule module, TileSource tiles) {
+    return shards.rule(module, () -> pruner.rule(tiles));
   }
 }

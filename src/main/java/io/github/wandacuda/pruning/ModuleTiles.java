@@ -50,7 +50,7 @@ final class ModuleTiles implements TileSource {
             buffers.memory().tileBytes(),
             buffers.memory().workers());
     if (whole == null) {
-      buffers.reserve(tiles.tileRows() * rowBytes);
+      buffers.reserve(largestBytes());
     }
   }
 
@@ -82,7 +82,13 @@ final class ModuleTiles implements TileSource {
     clock.addReadWrite(System.nanoTime() - start);
   }
 
-  private MemorySegment bytes(int worker, int tile) {
+  /** Returns the bytes of the largest tile. */
+  long largestBytes() {
+    return tiles.tileRows() * rowBytes;
+  }
+
+  /** Returns where a tile's bytes are, from when it is read until it is written. */
+  MemorySegment bytes(int worker, int tile) {
     long size = tiles.rowsOf(tile) * rowBytes;
     return whole == null
         ? buffers.of(worker, size)

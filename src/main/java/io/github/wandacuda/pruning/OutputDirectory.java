@@ -1,91 +1,102 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.AtomicWrite;
+import io.github.wandacuda.checkpoint.Folders;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.UsageException;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.stream.Stream;
+import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The directory that a pruned model is written to. Every file made here is remembered; closing it
- * before it was declared {@link #finished} takes them away again, so that a failed run leaves
- * nothing that looks like a model.
+ * The directory that a pruned model is written to. From its first moment until the model is
+ * complete it has a {@link Journal}; in the end {@code wanda-cuda.json} takes the journal's place
+ * and then its own name, so that at every moment the directory is either plainly unfinished or
+ * finished, with nothing else left in it.
+ *
+ * <p>Closing it keeps what is there, for another run to go on with, unless it was {@link #discard
+ * discarded}.
  */
 final class OutputDirectory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(OutputDirectory.class);
 
   private final Path directory;
-  private final Deque<Path> made = new ArrayDeque<>();
-  private boolean finished;
+  private final Deque<Path> files = new ArrayDeque<>();
+  private final Deque<Path> folders = new ArrayDeque<>();
+  private Journal journal;
+  private Optional<Provenance> finished = Optional.empty();
+  private Optional<RunRecords> interrupted = Optional.empty();
+  private boolean discarded;
 
   private OutputDirectory(Path directory) {
     this.directory = directory;
   }
 
   /**
-   * Checks that a place can become the output of a model.
+   * Makes the directory, or opens the one that an earlier run has left, and locks other runs out.
    *
-   * @throws UsageException if something is there already, or it lies inside the model
+   * @param resume whether an earlier run may be there
+   * @param own the files that the run makes, relative to the directory
+   * @throws io.github.wandacuda.error.UsageException if the place is taken
+   * @throws OutputException if it can't be made
    */
-  static void check(Path directory, Path model) {
-    if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
-      requireEmpty(directory);
-    }
-    Path absolute = directory.toAbsolutePath().normalize();
-    if (absolute.startsWith(model.toAbsolutePath().normalize())
-        || resolved(absolute).startsWith(resolved(model.toAbsolutePath().normalize()))) {
-      throw new UsageException(
-          "%s: the output can't be inside the model's directory %s".formatted(directory, model));
-    }
-  }
-
-  /** Returns a path with the links in its existing part followed. */
-  private static Path resolved(Path absolute) {
-    try {
-      return absolute.toRealPath();
-    } catch (IOException e) {
-      Path parent = absolute.getParent();
-      return parent == null ? absolute : resolved(parent).resolve(absolute.getFileName());
-    }
-  }
-
-  private static void requireEmpty(Path directory) {
-    if (!Files.isDirectory(directory)) {
-      throw new UsageException(directory + ": the output exists and is no directory");
-    }
-    try (Stream<Path> entries = Files.list(directory)) {
-      if (entries.findAny().isPresent()) {
-        throw new UsageException(
-            directory + ": the output directory exists and is not empty; name another one");
-      }
-    } catch (IOException e) {
-      throw unwritable(directory, e);
-    }
-  }
-
-  /**
-   * Makes the directory.
-   *
-   * @throws OutputException if that fails
-   */
-  static OutputDirectory create(Path directory, Path model) {
-    check(directory, model);
+  static OutputDirectory open(Path directory, Path model, boolean resume, Set<Path> own) {
+    OutputPlace.check(directory, model, resume);
     OutputDirectory output = new OutputDirectory(directory);
     try {
       output.makeDirectories(directory);
+      output.look(resume, own);
       return output;
-    } catch (OutputException e) {
+    } catch (RuntimeException | Error e) {
+      output.folders.forEach(OutputDirectory::delete);
       output.close();
       throw e;
+    }
+  }
+
+  private void look(boolean resume, Set<Path> own) {
+    if (!Journal.isIn(directory)) {
+      finished = resume ? Provenance.read(directory) : finished;
+      if (finished.isPresent()) {
+        return;
+      }
+      OutputPlace.requireOwn(directory, own);
+    }
+    journal = Journal.open(directory);
+    finished = provenance(journal.content());
+    if (finished.isPresent()) {
+      // The earlier run was stopped between its last two steps.
+      endByRename();
+      return;
+    }
+    interrupted = RunRecords.read(journal.records());
+    if (interrupted.isPresent() && !resume) {
+      throw OutputPlace.holdsInterruptedRun(directory);
+    }
+  }
+
+  /** Returns what took the journal's place, if that has happened. */
+  private Optional<Provenance> provenance(byte[] content) {
+    if (content.length == 0 || content[0] != '{') {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(
+          Provenance.read(new ByteArrayInputStream(content), directory.resolve(Journal.FILE_NAME)));
+    } catch (IOException | InputException e) {
+      LOG.debug("{} is no finished record", journal.file(), e);
+      return Optional.empty();
     }
   }
 
@@ -93,11 +104,27 @@ final class OutputDirectory implements AutoCloseable {
     return directory;
   }
 
+  /** Returns what a finished run has said about itself, if there is one. */
+  Optional<Provenance> finished() {
+    return finished;
+  }
+
+  /** Returns what an interrupted run has left, if there is one. */
+  Optional<RunRecords> interrupted() {
+    return interrupted;
+  }
+
+  /** Returns the journal, which there is unless the directory is finished. */
+  Journal journal() {
+    return journal;
+  }
+
   /** Returns the path of a file that is about to be made, its folder made already. */
   Path file(String relative) {
     Path file = directory.resolve(relative);
     makeDirectories(file.getParent());
-    made.push(file);
+    files.push(file);
+    files.push(AtomicWrite.temporary(file));
     return file;
   }
 
@@ -108,9 +135,11 @@ final class OutputDirectory implements AutoCloseable {
     makeDirectories(wanted.getParent());
     try {
       Files.createDirectory(wanted);
-      made.push(wanted);
+      folders.push(wanted);
     } catch (FileAlreadyExistsException e) {
-      throw new OutputException(wanted + ": expected a directory, found something else", e);
+      if (!Files.isDirectory(wanted)) {
+        throw new OutputException(wanted + ": expected a directory, found something else", e);
+      }
     } catch (IOException e) {
       throw unwritable(wanted, e);
     }
@@ -122,9 +151,35 @@ final class OutputDirectory implements AutoCloseable {
     sideFiles.copy(relative, directory);
   }
 
-  /** Writes a small file. */
-  void write(byte[] content, String relative) {
-    AtomicWrite.write(file(relative), out -> out.write(content));
+  /** Removes a file that is needed no longer. */
+  void remove(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw unwritable(file, e);
+    }
+  }
+
+  /** Writes the last file and declares the model complete. */
+  void finish(Provenance provenance) {
+    Folders.force(directory);
+    AtomicWrite.write(journal.file(), out -> out.write(provenance.json()));
+    endByRename();
+  }
+
+  private void endByRename() {
+    Path record = directory.resolve(Provenance.FILE_NAME);
+    try {
+      Files.move(journal.file(), record, StandardCopyOption.ATOMIC_MOVE);
+    } catch (NoSuchFileException e) {
+      if (!Files.exists(record)) {
+        throw unwritable(record, e);
+      }
+      // A run that came in between the two steps has done this one.
+    } catch (IOException e) {
+      throw unwritable(record, e);
+    }
+    Folders.force(directory);
   }
 
   private static OutputException unwritable(Path file, IOException e) {
@@ -138,21 +193,30 @@ final class OutputDirectory implements AutoCloseable {
     return reason.isEmpty() ? kind : reason;
   }
 
-  /** Declares that the model is complete. */
-  void finished() {
-    finished = true;
+  /** Says that what is there is of no use, and is to be taken away. */
+  void discard() {
+    discarded = true;
   }
 
   @Override
   public void close() {
-    while (!finished && !made.isEmpty()) {
-      Path path = made.pop();
-      try {
-        Files.deleteIfExists(path);
-      } catch (IOException e) {
-        // What can't be removed stays; without config.json nothing takes it for a model.
-        LOG.debug("{} can't be removed", path, e);
-      }
+    if (discarded) {
+      files.forEach(OutputDirectory::delete);
+      // Last of all files: as long as any is left, the directory is plainly unfinished.
+      delete(journal.file());
+      folders.forEach(OutputDirectory::delete);
+    }
+    if (journal != null) {
+      journal.close();
+    }
+  }
+
+  /** What can't be removed stays; without config.json nothing takes it for a model. */
+  private static void delete(Path path) {
+    try {
+      Files.deleteIfExists(path);
+    } catch (IOException e) {
+      LOG.debug("{} can't be removed", path, e);
     }
   }
 }

@@ -1,13 +1,19 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.Folders;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Job;
 import io.github.wandacuda.parallel.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,58 +22,164 @@ import java.util.Set;
 
 /**
  * The output's shards while they are written: one for each of the source's, of the same name and
- * header.
+ * header. Each is written under a temporary name; when it is complete it is forced to the device
+ * and gets its own name, in the background, while others are written.
  */
-final class OutputShards implements AutoCloseable {
-  private final Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
+final class OutputShards implements ShardTarget, AutoCloseable {
+  private final Path directory;
+  private final Journal journal;
+  private final Background background = new Background("wanda-cuda-files");
+  private final boolean withNorms;
+  private final KeptWork kept;
+  private final Map<SafetensorsFile, Shard> shards = new LinkedHashMap<>();
 
   /**
-   * Creates all shards.
+   * Creates all shards, or goes on with those that are there.
    *
-   * @throws io.github.wandacuda.error.OutputException if one can't be made
+   * @param kept what an interrupted run has written of them
+   * @param withNorms whether the journal is to hold the modules' norms
+   * @throws OutputException if one can't be made
    */
-  OutputShards(Checkpoint source, OutputDirectory output) {
+  OutputShards(Checkpoint source, OutputDirectory output, KeptWork kept, boolean withNorms) {
+    this.directory = output.path();
+    this.journal = output.journal();
+    this.withNorms = withNorms;
+    this.kept = kept;
     try {
       for (SafetensorsFile shard : source.shards()) {
-        Path file = output.file(shard.path().getFileName().toString());
-        writers.put(shard, ShardWriter.create(file, shard));
+        Path target = output.file(shard.path().getFileName().toString());
+        shards.put(shard, open(target, shard));
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       close();
       throw e;
     }
   }
 
-  ShardWriter of(LinearModule module) {
-    return writers.get(module.shard());
+  /** A shard, on its way from its temporary name to its own. */
+  private static final class Shard {
+    private final Path temporary;
+    private final Path target;
+    private final ShardWriter writer;
+    private boolean published;
+
+    Shard(Path temporary, Path target, ShardWriter writer) {
+      this.temporary = temporary;
+      this.target = target;
+      this.writer = writer;
+    }
+  }
+
+  private Shard open(Path target, SafetensorsFile layout) {
+    Path temporary = AtomicWrite.temporary(target);
+    boolean begun = layout.tensors().stream().anyMatch(t -> t.bytes() > 0 && kept.has(t));
+    try {
+      if (!begun) {
+        Files.deleteIfExists(target);
+        Files.deleteIfExists(temporary);
+        return new Shard(temporary, target, ShardWriter.create(temporary, layout));
+      }
+      if (Files.exists(target)) {
+        Files.move(target, temporary, StandardCopyOption.ATOMIC_MOVE);
+      }
+      return new Shard(temporary, target, ShardWriter.resume(temporary, layout, kept::has));
+    } catch (IOException e) {
+      throw unwritable(target, e);
+    }
+  }
+
+  private static OutputException unwritable(Path file, IOException e) {
+    return new OutputException("%s: can't be written: %s".formatted(file, e.getMessage()), e);
+  }
+
+  @Override
+  public ShardWriter of(LinearModule module) {
+    return shards.get(module.shard()).writer;
   }
 
   /** Copies every tensor that isn't among {@code pruned}. */
   void copyUntouched(Set<TensorInfo> pruned, Workers workers, PhaseClock clock) {
     try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
       List<Job> copies = new ArrayList<>();
-      writers.forEach(
-          (shard, writer) ->
-              shard.tensors().stream()
-                  .filter(tensor -> !pruned.contains(tensor))
-                  .forEach(
-                      tensor -> copies.add(new CopyJob(shard, tensor, writer, buffers, clock))));
+      shards.forEach(
+          (source, shard) ->
+              source.tensors().stream()
+                  .filter(tensor -> !pruned.contains(tensor) && !kept.has(tensor))
+                  .forEach(tensor -> copies.add(copy(source, tensor, shard, buffers, clock))));
       workers.run(copies);
     }
+  }
+
+  private Job copy(
+      SafetensorsFile source,
+      TensorInfo tensor,
+      Shard shard,
+      TileBuffers buffers,
+      PhaseClock clock) {
+    Runnable done =
+        () -> record(shard, RunRecords.tensor(tensor.name(), shard.writer.checksum(tensor)));
+    return new CopyJob(source, tensor, shard.writer, buffers, clock, done);
+  }
+
+  @Override
+  public void done(ModuleResult result) {
+    Shard shard = shards.get(result.module().shard());
+    int checksum = shard.writer.checksum(result.module().tensor());
+    record(shard, RunRecords.module(result, checksum, withNorms));
+  }
+
+  private void record(Shard shard, Map<String, Object> record) {
+    background.submit(
+        () -> {
+          journal.append(record);
+          if (shard.writer.isComplete()) {
+            publish(shard);
+          }
+        });
+  }
+
+  /** Gives a complete shard its own name, in the background alone. */
+  private void publish(Shard shard) {
+    if (shard.published || background.isEnding()) {
+      return;
+    }
+    shard.writer.force();
+    shard.writer.close();
+    try {
+      Files.move(shard.temporary, shard.target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw unwritable(shard.target, e);
+    }
+    Folders.force(directory);
+    shard.published = true;
+  }
+
+  /** Forces what was written so far to the device; in the background alone. */
+  void force() {
+    shards.values().stream()
+        .filter(shard -> !shard.published)
+        .forEach(shard -> shard.writer.force());
   }
 
   /**
    * Ends all shards.
    *
-   * @throws io.github.wandacuda.error.OutputException if one wasn't written whole
+   * @throws OutputException if one wasn't written whole
    */
   void finish() {
-    writers.values().forEach(ShardWriter::close);
+    shards.values().forEach(shard -> background.submit(() -> publish(shard)));
+    background.await();
+  }
+
+  /** Returns the thread that does what waits for the device. */
+  Background background() {
+    return background;
   }
 
   /** Lets go of shards that weren't finished. */
   @Override
   public void close() {
-    writers.values().forEach(ShardWriter::abandon);
+    background.close();
+    shards.values().forEach(shard -> shard.writer.abandon());
   }
 }

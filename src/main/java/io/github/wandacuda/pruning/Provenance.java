@@ -7,6 +7,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.json.JsonTree;
+import io.github.wandacuda.model.LinearModule;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -28,11 +29,13 @@ import java.util.regex.Pattern;
  * @param pattern N:M, unless a fraction was asked for
  * @param include patterns that replaced the default choice of modules
  * @param exclude patterns that removed from it
+ * @param unreached what becomes of modules that no sample reached, where norms are used
  * @param samples calibration samples of a calibrated run
  * @param sequenceLength tokens of a sample
  * @param seed of the draw of samples
  * @param calibrationSha256 of the samples' token ids as little-endian 32-bit integers
  * @param statisticsSha256 of the statistics file
+ * @param sourceSha256 of the source's config.json and its shards' names, lengths and headers
  * @param modules names of the pruned modules
  * @param elements their weights
  * @param pruned weights that the masks take out
@@ -48,11 +51,13 @@ public record Provenance(
     String pattern,
     List<String> include,
     List<String> exclude,
+    String unreached,
     Integer samples,
     Integer sequenceLength,
     Long seed,
     String calibrationSha256,
     String statisticsSha256,
+    String sourceSha256,
     List<String> modules,
     long elements,
     long pruned,
@@ -66,7 +71,14 @@ public record Provenance(
   /** The value of {@code format}. */
   public static final String FORMAT = "wanda-cuda.provenance.v1";
 
-  static Provenance of(PruneRequest request, PruneResult result, String version) {
+  /**
+   * Returns what can be said of a run before it has begun.
+   *
+   * @param modules the chosen ones
+   * @param source of the source, see {@link SourceDigest}
+   */
+  static Provenance planned(
+      PruneRequest request, List<LinearModule> modules, String source, String version) {
     Sparsity sparsity = request.sparsity();
     Calibration calibration = request.calibration();
     boolean sampled = calibration instanceof Calibration.FromSamples;
@@ -79,21 +91,51 @@ public record Provenance(
         sparsity instanceof Sparsity.GroupPattern pattern ? pattern.toString() : null,
         texts(request.choice().include()),
         texts(request.choice().exclude()),
+        request.method() == Method.MAGNITUDE ? null : request.unreached().label(),
         sampled ? samples.samples().size() : null,
         sampled ? samples.sequenceLength() : null,
         sampled ? samples.seed() : null,
         sampled ? samples.sha256() : null,
         calibration instanceof Calibration.FromStatistics statistics ? statistics.sha256() : null,
-        result.modules().stream().map(module -> module.module().name()).toList(),
-        result.elements(),
-        result.pruned(),
-        result.zeros(),
-        result.maskSha256(),
-        kept(request, result));
+        source,
+        modules.stream().map(LinearModule::name).toList(),
+        modules.stream().mapToLong(LinearModule::elements).sum(),
+        0,
+        0,
+        null,
+        null);
   }
 
-  private static List<String> kept(PruneRequest request, PruneResult result) {
-    List<String> kept = result.kept(request.rules()).stream().sorted(TensorNames.ORDER).toList();
+  /** Returns it with what the run came to. */
+  Provenance with(List<ModuleResult> results, String masks) {
+    return new Provenance(
+        format,
+        version,
+        method,
+        sparsity,
+        pattern,
+        include,
+        exclude,
+        unreached,
+        samples,
+        sequenceLength,
+        seed,
+        calibrationSha256,
+        statisticsSha256,
+        sourceSha256,
+        modules,
+        elements,
+        results.stream().mapToLong(ModuleResult::pruned).sum(),
+        results.stream().mapToLong(ModuleResult::zeros).sum(),
+        masks,
+        kept(results));
+  }
+
+  private List<String> kept(List<ModuleResult> results) {
+    if (!Unreached.KEEP.label().equals(unreached)) {
+      return null;
+    }
+    List<String> kept = Unreached.in(results).stream().sorted(TensorNames.ORDER).toList();
     return kept.isEmpty() ? null : kept;
   }
 
@@ -117,13 +159,24 @@ public record Provenance(
       return Optional.empty();
     }
     try (InputStream in = Files.newInputStream(file)) {
-      Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
-      provenance.rules();
-      return Optional.of(provenance);
-    } catch (JsonProcessingException e) {
-      throw notOurs(file, e.getOriginalMessage().lines().findFirst().get(), e);
+      return Optional.of(read(in, file));
     } catch (IOException e) {
       throw new InputException(file + ": can't be read: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Reads the file's content.
+   *
+   * @param file where it comes from, for messages
+   */
+  static Provenance read(InputStream in, Path file) throws IOException {
+    try {
+      Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
+      provenance.rules();
+      return provenance;
+    } catch (JsonProcessingException e) {
+      throw notOurs(file, e.getOriginalMessage().lines().findFirst().get(), e);
     } catch (InputException e) {
       throw notOurs(file, e.getMessage(), e);
     } catch (UsageException e) {

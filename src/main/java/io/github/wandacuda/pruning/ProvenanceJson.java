@@ -20,6 +20,18 @@ final class ProvenanceJson {
 
   /** Returns the text. */
   static String write(Provenance provenance) {
+    Map<String, Object> object = cause(provenance);
+    object.put("elements", provenance.elements());
+    object.put("pruned", provenance.pruned());
+    object.put("zeros", provenance.zeros());
+    object.put("mask_sha256", provenance.maskSha256());
+    object.put("kept", provenance.kept());
+    object.values().removeIf(value -> value == null);
+    return JsonText.of(object);
+  }
+
+  /** Returns what the result depends on, without the result, by the names of the file. */
+  static Map<String, Object> cause(Provenance provenance) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("format", provenance.format());
     object.put("version", provenance.version());
@@ -28,19 +40,16 @@ final class ProvenanceJson {
     object.put("pattern", provenance.pattern());
     object.put("include", provenance.include());
     object.put("exclude", provenance.exclude());
+    object.put("unreached", provenance.unreached());
     object.put("samples", provenance.samples());
     object.put("sequence_length", provenance.sequenceLength());
     object.put("seed", provenance.seed());
     object.put("calibration_sha256", provenance.calibrationSha256());
     object.put("statistics_sha256", provenance.statisticsSha256());
+    object.put("source_sha256", provenance.sourceSha256());
     object.put("modules", provenance.modules());
-    object.put("elements", provenance.elements());
-    object.put("pruned", provenance.pruned());
-    object.put("zeros", provenance.zeros());
-    object.put("mask_sha256", provenance.maskSha256());
-    object.put("kept", provenance.kept());
     object.values().removeIf(value -> value == null);
-    return JsonText.of(object);
+    return object;
   }
 
   /**
@@ -62,11 +71,13 @@ final class ProvenanceJson {
         json.text("pattern"),
         json.texts("include"),
         json.texts("exclude"),
+        json.text("unreached"),
         json.integer("samples"),
         json.integer("sequence_length"),
         json.seed(),
         json.text("calibration_sha256"),
         json.text("statistics_sha256"),
+        json.text("source_sha256"),
         json.texts("modules"),
         json.count("elements"),
         json.count("pruned"),

@@ -3,18 +3,21 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SideFiles;
-import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.parallel.Workers;
+import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
-import java.util.stream.Collectors;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,10 +25,13 @@ import org.slf4j.LoggerFactory;
  * Prunes a model directory into another one. The output's {@code config.json}, index and {@code
  * wanda-cuda.json} are written last, after the rest was checked, so that a directory that has them
  * is complete.
+ *
+ * <p>A run that is interrupted, or fails for want of space, rights, memory or a device, leaves what
+ * it has finished for one that resumes. One that finds its input broken or its output wrong takes
+ * everything away.
  */
-public final class PruneJob {
+public final class PruneJob implements PruningJob {
   private static final Logger LOG = LoggerFactory.getLogger(PruneJob.class);
-  private static final String SPILL = ".wanda-cuda.masks.tmp";
 
   private final ModelDirectory model;
   private final PruneRequest request;
@@ -38,14 +44,13 @@ public final class PruneJob {
    *
    * @throws io.github.wandacuda.error.UsageException if the output isn't empty or a pattern matches
    *     nothing
-   * @throws io.github.wandacuda.error.InputException if a module can't be pruned as asked or has no
-   *     norms
+   * @throws InputException if a module can't be pruned as asked or has no norms
    */
   public PruneJob(ModelDirectory model, PruneRequest request) {
     this.model = model;
     this.request = request;
     rules = request.rules();
-    chosen = check(model, request.output(), request.choice(), rules);
+    chosen = check(model, request.output(), request.resume(), request.choice(), rules);
     if (request.calibration() instanceof Calibration.FromStatistics statistics) {
       new NormLookup(statistics).check(chosen, request.unreached());
     }
@@ -55,108 +60,130 @@ public final class PruneJob {
   /**
    * Checks what can be checked before norms are at hand, which may take long to come.
    *
+   * @param resume whether an earlier run's output may be there
    * @return the modules that would be pruned
    * @throws io.github.wandacuda.error.UsageException as the constructor does
-   * @throws io.github.wandacuda.error.InputException as the constructor does
+   * @throws InputException as the constructor does
    */
   public static List<LinearModule> check(
-      ModelDirectory model, Path output, ModuleChoice choice, PruningRules rules) {
-    OutputDirectory.check(output, model.path());
+      ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
+    OutputPlace.check(output, model.path(), resume);
     List<LinearModule> chosen = model.choose(choice);
     chosen.forEach(rules::check);
     return chosen;
   }
 
-  /** Returns the modules that will be pruned, in code-point order of their names. */
+  @Override
   public List<LinearModule> chosen() {
     return chosen;
   }
 
-  /**
-   * Prunes, checks, and declares the output finished.
-   *
-   * @param backend does the work; stays the caller's to close
-   * @param version of this program, for {@code wanda-cuda.json}
-   * @throws io.github.wandacuda.error.InputException if a weight, norm or activation is not finite,
-   *     or a file is broken
-   * @throws io.github.wandacuda.error.OutputException if the output can't be written
-   * @throws VerificationException if what was written is not what it should be
-   */
+  @Override
+  public RunNeeds needs(Backend backend) {
+    return RunNeeds.of(model, request, chosen, sideFiles, backend);
+  }
+
+  @Override
+  public double estimatedSeconds(Backend backend) {
+    return new RunEstimate(model, request, backend).seconds(chosen, needs(backend));
+  }
+
+  @Override
+  public void requireRoom(Backend backend) {
+    RunNeeds needs = needs(backend);
+    long disk = needs.writeBytes() + needs.maskBytes() - Room.taken(request.output());
+    Room.requireDisk(request.output(), disk);
+    Room.requireMemory(needs.memoryBytes());
+  }
+
+  /** Runs with nothing to be done before the end, see {@link PruningJob#run}. */
   public PruneResult run(Backend backend, String version, Progress progress) {
-    sideFiles
-        .leftOut()
-        .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+    return run(backend, version, progress, result -> {});
+  }
+
+  @Override
+  public PruneResult run(
+      Backend backend, String version, Progress progress, Consumer<PruneResult> beforeEnd) {
+    requireRoom(backend);
+    Provenance plan = Provenance.planned(request, chosen, SourceDigest.of(model), version);
+    Fingerprint cause = Fingerprint.of(plan);
     try (Workers workers = new Workers(backend.concurrency());
-        OutputDirectory output = OutputDirectory.create(request.output(), model.path())) {
+        OutputDirectory output =
+            OutputDirectory.open(request.output(), model.path(), request.resume(), ownFiles())) {
       PhaseClock clock = new PhaseClock(workers.count());
-      PruneResult result = writeShards(backend, workers, output, clock, progress);
-      sideFiles.files().forEach(file -> output.copy(sideFiles, file));
-      if (request.verify()) {
-        verify(workers, output, result, clock);
+      if (output.finished().isPresent()) {
+        Provenance finished = output.finished().get();
+        requireSame(cause, Fingerprint.of(finished));
+        return new PruneResult(finished, List.of(), clock.seconds());
       }
-      sideFiles.lastFiles().forEach(file -> output.copy(sideFiles, file));
-      output.write(Provenance.of(request, result, version).json(), Provenance.FILE_NAME);
-      output.finished();
-      return new PruneResult(result.modules(), result.maskSha256(), clock.seconds());
-    }
-  }
-
-  private PruneResult writeShards(
-      Backend backend,
-      Workers workers,
-      OutputDirectory output,
-      PhaseClock clock,
-      Progress progress) {
-    Path spill = output.file(SPILL);
-    try (OutputShards shards = new OutputShards(model.checkpoint(), output);
-        MaskDigest masks = new MaskDigest(chosen.size(), spill)) {
-      Set<TensorInfo> pruned =
-          chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
-      shards.copyUntouched(pruned, workers, clock);
-      List<ModuleResult> results;
-      try (ModulePruner pruner =
-          new ModulePruner(backend, workers, rules, chosen, shards, masks, clock)) {
-        results = prune(backend, pruner, clock, progress);
+      Fingerprint fingerprint = cause.with(SourceDigest.byFile(model)).with(arithmetic(backend));
+      output.interrupted().ifPresent(earlier -> requireSame(fingerprint, earlier.run()));
+      PruneRun run =
+          new PruneRun(model, request, rules, chosen, sideFiles, workers, output, clock, progress);
+      try {
+        return run.run(backend, fingerprint, plan, beforeEnd);
+      } catch (RuntimeException | Error e) {
+        settle(e, output);
+        throw e;
       }
-      shards.finish();
-      return new PruneResult(results, masks.hex(), clock.seconds());
     }
   }
 
-  private List<ModuleResult> prune(
-      Backend backend, ModulePruner pruner, PhaseClock clock, Progress progress) {
-    if (request.calibration() instanceof Calibration.FromSamples samples) {
-      return new CalibratedPass(model, backend, samples, clock, progress)
-          .run(chosen, pruner).stream()
-              .sorted(Comparator.comparing(result -> result.module().name(), TensorNames.ORDER))
-              .toList();
-    }
-    NormLookup norms =
-        request.calibration() instanceof Calibration.FromStatistics statistics
-            ? new NormLookup(statistics)
-            : null;
-    List<ModuleRequest> requests =
-        chosen.stream()
-            .map(module -> new ModuleRequest(module, norms == null ? null : norms.of(module), null))
-            .toList();
-    return pruner.prune(requests, progress);
+  private Set<Path> ownFiles() {
+    Set<Path> own = new HashSet<>(sideFiles.files());
+    own.addAll(sideFiles.lastFiles());
+    model.checkpoint().shards().forEach(shard -> own.add(shard.path().getFileName()));
+    return own;
   }
 
-  private void verify(
-      Workers workers, OutputDirectory output, PruneResult result, PhaseClock clock) {
-    long start = System.nanoTime();
-    Failures failures = new Failures();
-    String sha256 =
-        new ShardVerifier(workers, rules.keeping(result.kept(rules)), chosen, failures)
-            .verify(model.checkpoint().shards(), output.path());
-    if (failures.isEmpty() && !sha256.equals(result.maskSha256())) {
-      failures.add(
-          "the masks' SHA-256: expected %s, found %s".formatted(result.maskSha256(), sha256));
+  /** Returns what a calibrated run's bytes depend on besides the input. */
+  private Map<String, String> arithmetic(Backend backend) {
+    return request.calibration() instanceof Calibration.FromSamples
+        ? Map.of("backend", backend.arithmetic())
+        : Map.of();
+  }
+
+  private void requireSame(Fingerprint now, Fingerprint there) {
+    List<String> differences = now.differencesFrom(there);
+    if (!differences.isEmpty()) {
+      throw new UsageException(
+          "%s: holds the output of another run, which differs in %s"
+              .formatted(request.output(), String.join(", ", differences)));
     }
-    clock.addVerify(System.nanoTime() - start);
-    if (!failures.isEmpty()) {
-      throw new VerificationException(
-          "%s: the written output is wrong: %s".formatted(output.path(), failures.first()));
+  }
+
+  /**
+   * Decides what becomes of the output of a run that failed.
+   *
+   * @throws CancelledException if it failed because it was interrupted
+   */
+  private void settle(Throwable e, OutputDirectory output) {
+    if (isInterrupted(e)) {
+      CancelledException cancelled =
+          new CancelledException(
+              "cancelled; what is finished of %s is kept: run the same again with --resume to go on"
+                  .formatted(request.output()));
+      cancelled.addSuppressed(e);
+      throw cancelled;
     }
+    if (isInputsOrOutputsFault(e)) {
+      output.discard();
+    } else {
+      LOG.warn(
+          "{}: what is finished is kept: run the same again with --resume to go on",
+          request.output());
+    }
+  }
+
+  private static boolean isInterrupted(Throwable e) {
+    // An interrupt closes files under whoever uses them, who takes that for a failure.
+    return e instanceof CancelledException || Thread.currentThread().isInterrupted();
+  }
+
+  /** A file that couldn't be read may be readable the next time. */
+  private static boolean isInputsOrOutputsFault(Throwable e) {
+    return (e instanceof InputException && !(e.getCause() instanceof IOException))
+        || e instanceof UsageException
+        || e instanceof VerificationException;
   }
 }

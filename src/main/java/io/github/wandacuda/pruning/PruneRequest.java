@@ -7,12 +7,14 @@ import java.util.Set;
 /**
  * What a run of {@code prune} is to do.
  *
- * @param output where the pruned model goes: a directory that doesn't exist yet or is empty
+ * @param output where the pruned model goes: a directory that doesn't exist yet or is empty, or
+ *     that an earlier run has left if this one resumes
  * @param method how weights are scored
  * @param sparsity how much goes
  * @param choice which modules
  * @param calibration where the norms come from
  * @param verify whether the written output is checked before it is declared finished
+ * @param resume whether to go on with an interrupted output
  * @param unreached what becomes of modules that no sample reached
  */
 public record PruneRequest(
@@ -22,9 +24,13 @@ public record PruneRequest(
     ModuleChoice choice,
     Calibration calibration,
     boolean verify,
+    boolean resume,
     Unreached unreached) {
 
-  /** Creates a request in which modules that no sample reached go by magnitude. */
+  /**
+   * Creates the request of a run that begins anew, with modules that no sample reached by
+   * magnitude.
+   */
   public PruneRequest(
       Path output,
       Method method,
@@ -32,7 +38,12 @@ public record PruneRequest(
       ModuleChoice choice,
       Calibration calibration,
       boolean verify) {
-    this(output, method, sparsity, choice, calibration, verify, Unreached.MAGNITUDE);
+    this(output, method, sparsity, choice, calibration, verify, false, Unreached.MAGNITUDE);
+  }
+
+  /** Returns the request to do the same and to go on with what is there of it. */
+  public PruneRequest resuming() {
+    return new PruneRequest(output, method, sparsity, choice, calibration, verify, true, unreached);
   }
 
   /** Returns what is done to the modules. */

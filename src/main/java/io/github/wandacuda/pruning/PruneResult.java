@@ -2,33 +2,43 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.calibration.Statistics;
 import java.util.List;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
  * What a run of {@code prune} did.
  *
- * @param modules the chosen modules, in code-point order of their names
- * @param maskSha256 SHA-256 over their packed masks in that order, in hexadecimal
+ * @param provenance what it wrote about itself
+ * @param modules what came of the chosen modules, in code-point order of their names; none if the
+ *     output was finished before
  * @param seconds where the time went
  */
 public record PruneResult(
-    List<ModuleResult> modules, String maskSha256, PhaseClock.Seconds seconds) {
+    Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds) {
+
+  /** Returns whether an earlier run had finished the output, so that nothing was done. */
+  public boolean wasFinished() {
+    return modules.size() < provenance.modules().size();
+  }
+
+  /** Returns SHA-256 over the packed masks in the modules' order, in hexadecimal. */
+  public String maskSha256() {
+    return provenance.maskSha256();
+  }
 
   /** Returns the weights of all chosen modules. */
   public long elements() {
-    return modules.stream().mapToLong(result -> result.module().elements()).sum();
+    return provenance.elements();
   }
 
   /** Returns the weights that the masks take out. */
   public long pruned() {
-    return modules.stream().mapToLong(ModuleResult::pruned).sum();
+    return provenance.pruned();
   }
 
   /** Returns the weights that are zero in the result. */
   public long zeros() {
-    return modules.stream().mapToLong(ModuleResult::zeros).sum();
+    return provenance.zeros();
   }
 
   /** Returns the share of zeros. */
@@ -38,15 +48,7 @@ public record PruneResult(
 
   /** Returns the names of the modules that no sample reached. */
   public List<String> unreached() {
-    return modules.stream()
-        .filter(result -> Unreached.isUnreached(result.norms()))
-        .map(result -> result.module().name())
-        .toList();
-  }
-
-  /** Returns the names of the modules that rules kept as they are. */
-  Set<String> kept(PruningRules rules) {
-    return rules.unreached() == Unreached.KEEP ? Set.copyOf(unreached()) : Set.of();
+    return Unreached.in(modules);
   }
 
   /** Returns the norms that the run used. */

@@ -1,6 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.model.LinearModule;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -29,6 +30,11 @@ public record PruningRules(
   /** Returns the same rules for a run that kept some modules as they are. */
   PruningRules keeping(Set<String> names) {
     return new PruningRules(method, sparsity, unreached, names);
+  }
+
+  /** Returns the same rules once it is known which modules nothing reached. */
+  PruningRules after(List<ModuleResult> results) {
+    return unreached == Unreached.KEEP ? keeping(Set.copyOf(Unreached.in(results))) : this;
   }
 
   /** Returns what holds for a module. */

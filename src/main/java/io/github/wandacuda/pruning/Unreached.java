@@ -4,6 +4,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
@@ -59,6 +60,14 @@ public enum Unreached {
       }
     }
     return true;
+  }
+
+  /** Returns the names of those modules that nothing reached. */
+  static List<String> in(List<ModuleResult> results) {
+    return results.stream()
+        .filter(result -> isUnreached(result.norms()))
+        .map(result -> result.module().name())
+        .toList();
   }
 
   /**

@@ -39,6 +39,7 @@ class UnreachedTest {
             ModuleChoice.DEFAULT,
             source,
             true,
+            false,
             unreached),
         2);
   }

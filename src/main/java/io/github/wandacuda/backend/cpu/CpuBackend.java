@@ -43,6 +43,12 @@ public final class CpuBackend implements Backend {
     return device;
   }
 
+  /** Results are the same on every processor, with vectors and without. */
+  @Override
+  public String arithmetic() {
+    return name();
+  }
+
   /** A tile of 256 KiB stays in a core's cache between its steps. */
   @Override
   public long tileBytes() {

@@ -1,0 +1,119 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.WrittenShard;
+import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.parallel.Workers;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.ToIntFunction;
+
+/**
+ * Checks modules that were pruned in their own files, by reading the files again: a weight's bytes
+ * have the checksum that was taken before they were written, when they were proven to be the kept
+ * weights' bits and zeros; and there are as many zeros as there should be, in every row, group or
+ * matrix.
+ */
+final class InPlaceCheck {
+  private final Workers workers;
+  private final PruningRules rules;
+
+  InPlaceCheck(Workers workers, PruningRules rules) {
+    this.workers = workers;
+    this.rules = rules;
+  }
+
+  /**
+   * Checks all modules.
+   *
+   * @param results what came of them
+   * @param checksums what their bytes should have
+   * @throws VerificationException if something is wrong
+   */
+  void check(List<ModuleResult> results, ToIntFunction<LinearModule> checksums) {
+    for (ModuleResult result : results) {
+      LinearModule module = result.module();
+      SafetensorsFile shard = module.shard();
+      try (WrittenShard written = open(shard.path(), shard)) {
+        if (!written.holds(module.tensor(), checksums.applyAsInt(module))) {
+          throw wrong(module, "its bytes are not those that were written");
+        }
+      }
+      checkZeros(result);
+    }
+  }
+
+  private static WrittenShard open(Path path, SafetensorsFile shard) {
+    return WrittenShard.open(path, shard)
+        .orElseThrow(() -> new VerificationException(path + ": its header is not the one it had"));
+  }
+
+  private void checkZeros(ModuleResult result) {
+    LinearModule module = result.module();
+    LongAdder zeros = new LongAdder();
+    int count = workers.count();
+    try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(count))) {
+      TileSource source =
+          new ModuleTiles(module, module.shard(), null, null, buffers, new PhaseClock(count));
+      workers.run(
+          source.tiles().count(),
+          (worker, tile) ->
+              zeros.add(zeros(module, source.read(worker, tile), source.tiles().firstRow(tile))));
+    }
+    if (zeros.sum() != result.zeros()) {
+      throw wrong(module, "expected %d zeros, found %d".formatted(result.zeros(), zeros.sum()));
+    }
+  }
+
+  /** Returns the zeros of some rows, which have to be enough for the rules. */
+  private long zeros(LinearModule module, WeightMatrix weights, int firstRow) {
+    RowBits row = new RowBits(weights.dtype(), weights.columns());
+    PruningRules own = rules.of(module);
+    int size = groupSize(own, row.columns());
+    long least = least(own, row.columns());
+    long zeros = 0;
+    for (int index = 0; index < weights.rows(); index++) {
+      row.read(weights, index);
+      for (int from = 0; from < row.columns(); from += size) {
+        int found = zeros(row, from, Math.min(size, row.columns() - from));
+        if (found < least) {
+          throw wrong(
+              module,
+              "row %d, columns from %d: expected at least %d zeros, found %d"
+                  .formatted(firstRow + index, from, least, found));
+        }
+        zeros += found;
+      }
+    }
+    return zeros;
+  }
+
+  private static int zeros(RowBits row, int from, int count) {
+    int zeros = 0;
+    for (int column = from; column < from + count; column++) {
+      zeros += row.isZero(column) ? 1 : 0;
+    }
+    return zeros;
+  }
+
+  /** Returns how many columns are looked at together. */
+  private static int groupSize(PruningRules rules, int columns) {
+    return rules.sparsity() instanceof Sparsity.GroupPattern pattern ? pattern.size() : columns;
+  }
+
+  /** Returns how many zeros each of these has to have. */
+  private static long least(PruningRules rules, int columns) {
+    if (rules.sparsity() instanceof Sparsity.GroupPattern pattern) {
+      return pattern.pruned();
+    }
+    return rules.needsThreshold() ? 0 : ((Sparsity.Ratio) rules.sparsity()).of(columns);
+  }
+
+  private static VerificationException wrong(LinearModule module, String what) {
+    return new VerificationException(
+        "%s: tensor %s: %s".formatted(module.shard().path(), module.tensor().name(), what));
+  }
+}

@@ -1,0 +1,121 @@
+package io.github.wandacuda.pruning;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.model.LinearModule;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
+
+/**
+ * A model's own shards while they are pruned.
+ *
+ * <p>A row or group that was pruned in part is pruned again to the same end: zeros have the lowest
+ * score there is, so those that are zeroed already are picked again, and the others' order among
+ * each other is as it was. That doesn't hold for a threshold that is found in a whole matrix, since
+ * zeros move the others' places up: it is written to the journal, and is there to stay, before the
+ * first weight of its matrix is changed.
+ */
+final class InPlaceShards implements ShardTarget, AutoCloseable {
+  private static final String THRESHOLD = "threshold";
+  private static final String BITS = "bits";
+
+  private final Journal journal;
+  private final TileBuffers copies;
+  private final Map<String, Float> thresholds = new HashMap<>();
+  private final Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
+
+  /**
+   * Opens the shards for writing.
+   *
+   * @param pruned the tensors that will be written
+   * @param records what an interrupted run has left
+   * @param memory where tiles' copies come from
+   */
+  InPlaceShards(
+      Checkpoint model,
+      Set<TensorInfo> pruned,
+      Journal journal,
+      List<JsonNode> records,
+      TileMemory memory) {
+    this.journal = journal;
+    copies = new TileBuffers(memory);
+    for (JsonNode record : records) {
+      if (record.has(THRESHOLD)) {
+        float threshold = Float.intBitsToFloat(record.path(BITS).asInt());
+        thresholds.put(record.get(THRESHOLD).asText(), threshold);
+      }
+    }
+    try {
+      for (SafetensorsFile shard : model.shards()) {
+        if (shard.tensors().stream().anyMatch(pruned::contains)) {
+          writers.put(
+              shard, ShardWriter.resume(shard.path(), shard, tensor -> !pruned.contains(tensor)));
+        }
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  @Override
+  public ShardWriter of(LinearModule module) {
+    return writers.get(module.shard());
+  }
+
+  @Override
+  public TileSource through(LinearModule module, ModuleTiles tiles) {
+    return new CheckedTiles(module, tiles, copies);
+  }
+
+  @Override
+  public SelectionRule rule(LinearModule module, Supplier<SelectionRule> found) {
+    String name = module.tensor().name();
+    if (thresholds.containsKey(name)) {
+      return new SelectionRule.AtMost(thresholds.get(name));
+    }
+    SelectionRule rule = found.get();
+    if (rule instanceof SelectionRule.AtMost atMost) {
+      journal.append(Map.of(THRESHOLD, name, BITS, Float.floatToRawIntBits(atMost.threshold())));
+      journal.force();
+    }
+    return rule;
+  }
+
+  @Override
+  public void done(ModuleResult result) {}
+
+  /** Returns the CRC-32C of a module's weight as it was to be written. */
+  int checksum(LinearModule module) {
+    return of(module).checksum(module.tensor());
+  }
+
+  /**
+   * Forces all that was written to the device.
+   *
+   * @throws io.github.wandacuda.error.OutputException if that fails or something is missing
+   */
+  void finish() {
+    writers
+        .values()
+        .forEach(
+            writer -> {
+              writer.force();
+              writer.close();
+            });
+  }
+
+  @Override
+  public void close() {
+    writers.values().forEach(ShardWriter::abandon);
+    copies.close();
+  }
+}

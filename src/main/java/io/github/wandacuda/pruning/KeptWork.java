@@ -1,0 +1,113 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.checkpoint.AtomicWrite;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.WrittenShard;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.parallel.Workers;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * What of an interrupted run's work can be kept. The journal only says where to look: a tensor is
+ * kept if its bytes, read back, have the checksum that was taken when they were written. So it
+ * doesn't matter what a crash of the system has lost of them.
+ */
+final class KeptWork {
+  /** Nothing. */
+  static final KeptWork NONE = new KeptWork(Set.of(), Map.of());
+
+  private final Set<TensorInfo> written;
+  private final Map<String, RunRecords.Tensor> records;
+
+  private KeptWork(Set<TensorInfo> written, Map<String, RunRecords.Tensor> records) {
+    this.written = written;
+    this.records = records;
+  }
+
+  /** Reads back what a journal says is written. */
+  static KeptWork check(RunRecords records, Checkpoint source, Path directory, Workers workers) {
+    Set<TensorInfo> written = ConcurrentHashMap.newKeySet();
+    for (SafetensorsFile shard : source.shards()) {
+      try (WrittenShard file = find(shard, directory).orElse(null)) {
+        if (file != null) {
+          check(shard, file, records.tensors(), workers, written);
+        }
+      }
+    }
+    return new KeptWork(written, records.tensors());
+  }
+
+  /** Returns the shard under either of its names. */
+  private static Optional<WrittenShard> find(SafetensorsFile shard, Path directory) {
+    Path target = directory.resolve(shard.path().getFileName());
+    return Stream.of(target, AtomicWrite.temporary(target))
+        .flatMap(path -> WrittenShard.open(path, shard).stream())
+        .findFirst();
+  }
+
+  private static void check(
+      SafetensorsFile shard,
+      WrittenShard file,
+      Map<String, RunRecords.Tensor> records,
+      Workers workers,
+      Set<TensorInfo> written) {
+    List<TensorInfo> claimed =
+        shard.tensors().stream().filter(tensor -> records.containsKey(tensor.name())).toList();
+    workers.run(
+        claimed.size(),
+        (worker, index) -> {
+          TensorInfo tensor = claimed.get(index);
+          if (file.holds(tensor, records.get(tensor.name()).checksum())) {
+            written.add(tensor);
+          }
+        });
+  }
+
+  /** Returns it without the modules that aren't among {@code names}. */
+  KeptWork withModulesOf(Set<String> names) {
+    Set<TensorInfo> left =
+        written.stream()
+            .filter(tensor -> !isModule(tensor) || names.contains(tensor.name()))
+            .collect(Collectors.toUnmodifiableSet());
+    return new KeptWork(left, records);
+  }
+
+  private boolean isModule(TensorInfo tensor) {
+    return records.get(tensor.name()).module().isPresent();
+  }
+
+  /** Returns whether a tensor is written and stays as it is. */
+  boolean has(TensorInfo tensor) {
+    return written.contains(tensor) || tensor.bytes() == 0;
+  }
+
+  /** Returns whether every module that a journal names is among what is kept. */
+  boolean hasModulesOf(Set<String> names) {
+    Set<String> kept = written.stream().map(TensorInfo::name).collect(Collectors.toSet());
+    return names.stream()
+        .filter(name -> records.get(name).module().isPresent())
+        .allMatch(kept::contains);
+  }
+
+  /** Returns what came of the modules that are kept, in the order of {@code chosen}. */
+  List<ModuleResult> results(List<LinearModule> chosen) {
+    List<ModuleResult> results = new ArrayList<>();
+    for (LinearModule module : chosen) {
+      if (written.contains(module.tensor())) {
+        RunRecords.Module record = records.get(module.tensor().name()).module().orElseThrow();
+        results.add(new ModuleResult(module, record.pruned(), record.zeros(), record.norms()));
+      }
+    }
+    return results;
+  }
+}

@@ -1,0 +1,18 @@
+package io.github.wandacuda.pruning;
+
+import java.lang.foreign.MemorySegment;
+
+/** Takes masks, in any order and from several threads. */
+@FunctionalInterface
+interface MaskSink {
+  /** Has no use for them. */
+  MaskSink NONE = (index, mask) -> {};
+
+  /**
+   * Takes the mask of a module.
+   *
+   * @param index the module's place in the order of the digest
+   * @param mask its packed mask, not kept
+   */
+  void add(int index, MemorySegment mask);
+}

@@ -1,0 +1,185 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.checkpoint.AtomicWrite;
+import io.github.wandacuda.checkpoint.Crc32c;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * The samples' hidden states between two blocks, in files of the unfinished output: the newest and
+ * the one before it, so that one is whole at every moment.
+ */
+final class StateFiles implements AutoCloseable {
+  private static final int FILES = 2;
+  private static final long CHUNK = 8 << 20;
+
+  private final OutputDirectory output;
+  private final Background background;
+  private final OutputShards shards;
+  private final boolean wanted;
+  private boolean closed;
+
+  /**
+   * Creates the files' writer.
+   *
+   * @param shards are forced to the device before the states are, so that after a power failure too
+   *     the blocks before them are whole; theirs is the thread that does so
+   * @param wanted whether states are saved at all
+   */
+  StateFiles(OutputDirectory output, OutputShards shards, boolean wanted) {
+    this.wanted = wanted;
+    this.output = output;
+    this.background = shards.background();
+    this.shards = shards;
+    for (int file = 0; file < FILES; file++) {
+      output.file(name(file));
+    }
+  }
+
+  private static String name(int block) {
+    return AtomicWrite.OWN + ".states-" + fileOf(block);
+  }
+
+  /**
+   * Saves the states that a block will see, in the background: they stay as they are until {@link
+   * #await}.
+   */
+  void save(int block, MemorySegment states) {
+    if (wanted) {
+      background.submit(() -> write(block, states));
+    }
+  }
+
+  /** Waits until states are saved, so that they may change. */
+  void await() {
+    background.await();
+  }
+
+  private void write(int block, MemorySegment states) {
+    if (isClosed()) {
+      return;
+    }
+    shards.force();
+    Path file = output.path().resolve(name(block));
+    Crc32c crc = new Crc32c();
+    try (FileChannel channel =
+        FileChannel.open(
+            file,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS)) {
+      for (long at = 0; at < states.byteSize(); at += CHUNK) {
+        if (!write(channel, states, at, crc)) {
+          return;
+        }
+      }
+      channel.force(true);
+    } catch (IOException e) {
+      throw unusable(file, "written", e);
+    }
+    Journal journal = output.journal();
+    journal.append(RunRecords.states(block, crc.value()));
+    journal.force();
+  }
+
+  /** Writes a chunk, unless the states' memory may be gone. */
+  private synchronized boolean write(FileChannel channel, MemorySegment states, long at, Crc32c crc)
+      throws IOException {
+    if (closed) {
+      return false;
+    }
+    ByteBuffer chunk = chunk(states, at);
+    crc.add(chunk);
+    while (chunk.hasRemaining()) {
+      channel.write(chunk);
+    }
+    return true;
+  }
+
+  private synchronized boolean isClosed() {
+    return closed;
+  }
+
+  /** Lets go of the states' memory, whether or not they are saved. */
+  @Override
+  public synchronized void close() {
+    closed = true;
+  }
+
+  private static ByteBuffer chunk(MemorySegment states, long at) {
+    return states.asSlice(at, Math.min(CHUNK, states.byteSize() - at)).asByteBuffer();
+  }
+
+  /**
+   * Fills {@code states} with those that a block will see.
+   *
+   * @throws OutputException if they can't be read
+   */
+  void load(int block, MemorySegment states) {
+    Path file = output.path().resolve(name(block));
+    try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {
+      for (long at = 0; at < states.byteSize(); at += CHUNK) {
+        ByteBuffer chunk = chunk(states, at);
+        while (chunk.hasRemaining()) {
+          if (channel.read(chunk) < 0) {
+            throw new IOException("it has become shorter");
+          }
+        }
+      }
+    } catch (ClosedByInterruptException e) {
+      throw new CancelledException();
+    } catch (IOException e) {
+      throw unusable(file, "read", e);
+    }
+  }
+
+  /** Returns whether the states of a record are there and whole. */
+  static boolean holds(Path directory, RunRecords.States record) {
+    Path file = directory.resolve(name(record.block()));
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    Crc32c crc = new Crc32c();
+    ByteBuffer chunk = ByteBuffer.allocateDirect((int) CHUNK);
+    try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {
+      while (channel.read(chunk.clear()) >= 0) {
+        crc.add(chunk.flip());
+      }
+      return crc.value() == record.checksum();
+    } catch (ClosedByInterruptException e) {
+      throw new CancelledException();
+    } catch (IOException e) {
+      throw unusable(file, "read", e);
+    }
+  }
+
+  /** Returns in which of the files a block's states are. */
+  static int fileOf(int block) {
+    return block % FILES;
+  }
+
+  /** Removes the files of an output. */
+  static void remove(OutputDirectory output) {
+    for (int file = 0; file < FILES; file++) {
+      output.remove(output.path().resolve(name(file)));
+    }
+  }
+
+  private static OutputException unusable(Path file, String what, IOException e) {
+    return new OutputException(
+        "%s: can't be %s: %s"
+            .formatted(Printable.of(file), what, Printable.of(String.valueOf(e.getMessage()))),
+        e);
+  }
+}

@@ -1,0 +1,64 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Checks that a model's shards may be written to, and are nobody else's too. */
+final class WritableShards {
+  private WritableShards() {}
+
+  /**
+   * Checks a model's directory and shards.
+   *
+   * @throws OutputException if one can't be written, is a link (as in a Hugging Face cache, where
+   *     other models may share the file), or has a second name
+   */
+  static void check(Path directory, List<SafetensorsFile> shards) {
+    if (!Files.isWritable(directory)) {
+      throw new OutputException(Printable.of(directory) + ": expected to write it, found no right");
+    }
+    for (SafetensorsFile shard : shards) {
+      check(shard.path());
+    }
+  }
+
+  private static void check(Path shard) {
+    if (Files.isSymbolicLink(shard)) {
+      throw new OutputException(
+          "%s: expected a file of the model's own, found a link to %s: what others may use too is"
+                  .formatted(Printable.of(shard), Printable.of(target(shard)))
+              + " never written to; copy the model, or name an --output");
+    }
+    if (!Files.isWritable(shard)) {
+      throw new OutputException(Printable.of(shard) + ": expected to write it, found no right");
+    }
+    if (names(shard) > 1) {
+      throw new OutputException(
+          "%s: expected a file of the model's own, found one with %d names (hard links): the others"
+                  .formatted(Printable.of(shard), names(shard))
+              + " would change too; copy the model, or name an --output");
+    }
+  }
+
+  private static Path target(Path link) {
+    try {
+      return Files.readSymbolicLink(link);
+    } catch (IOException e) {
+      return link;
+    }
+  }
+
+  /** Returns how many names a file has, 1 where the system doesn't tell. */
+  private static int names(Path file) {
+    try {
+      return Files.getAttribute(file, "unix:nlink") instanceof Integer names ? names : 1;
+    } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
+      return 1;
+    }
+  }
+}
