@@ -18,7 +18,7 @@ class CancellationIT {
 
   @ParameterizedTest
   @CsvSource({"INT, 130", "TERM, 143"})
-  void aRunThatIsToldToEndTakesItsOutputAway(String signal, int exitCode)
+  void aRunThatIsToldToEndSaysHowToGoOn(String signal, int exitCode)
       throws IOException, InterruptedException {
     Path output = directory.resolve("out");
     Path errors = directory.resolve("errors");
@@ -42,16 +42,19 @@ class CancellationIT {
             .redirectOutput(directory.resolve("results").toFile())
             .redirectError(errors.toFile())
             .start();
-    waitFor(run, output.resolve("model-00001-of-00003.safetensors"));
+    waitFor(run, output.resolve(".wanda-cuda.states-1"));
+    long told = System.nanoTime();
     new ProcessBuilder("kill", "-" + signal, Long.toString(run.pid())).start().waitFor();
     assertThat(run.waitFor(SECONDS, TimeUnit.SECONDS)).isTrue();
     assertThat(run.exitValue()).isEqualTo(exitCode);
-    assertThat(output).doesNotExist();
-    assertThat(Files.readString(errors)).contains("wanda-cuda: cancelled; ");
+    assertThat(System.nanoTime() - told).isLessThan(TimeUnit.SECONDS.toNanos(5));
+    assertThat(output.resolve("config.json")).doesNotExist();
+    assertThat(output.resolve(".wanda-cuda.journal")).exists();
+    assertThat(Files.readString(errors)).contains("wanda-cuda: cancelled; ", "--resume");
     assertThat(directory.resolve("results")).isEmptyFile();
   }
 
-  /** The shards are made before the first block runs. */
+  /** The states are saved when the first block is done. */
   private static void waitFor(Process run, Path file) throws InterruptedException {
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
     while (!Files.exists(file)) {

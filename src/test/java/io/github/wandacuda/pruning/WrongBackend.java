@@ -1,0 +1,53 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Selection;
+import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.testing.BackendAround;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** Changes the last bit of a weight that is kept. */
+final class WrongBackend extends BackendAround {
+  WrongBackend(Backend inner) {
+    super(inner);
+  }
+
+  @Override
+  public Selector selector() {
+    Selector right = super.selector();
+    return new Selector() {
+      @Override
+      public Selection select(
+          WeightMatrix source,
+          float[] norms,
+          SelectionRule rule,
+          WeightMatrix destination,
+          MemorySegment mask) {
+        Selection selection = right.select(source, norms, rule, destination, mask);
+        MemorySegment data = destination.data();
+        long last = destination.byteOffset(destination.rows() - 1, destination.columns() - 1);
+        byte bits = data.get(ValueLayout.JAVA_BYTE, last);
+        data.set(ValueLayout.JAVA_BYTE, last, (byte) (bits ^ 1));
+        return selection;
+      }
+
+      @Override
+      public void countMagnitudes(WeightMatrix source, long[] counts) {
+        right.countMagnitudes(source, counts);
+      }
+
+      @Override
+      public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
+        right.countMagnitudes(source, upper, counts);
+      }
+
+      @Override
+      public long countZeros(WeightMatrix source) {
+        return right.countZeros(source);
+      }
+    };
+  }
+}

@@ -1,0 +1,60 @@
+package io.github.wandacuda.testing;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.Selector;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** A backend that is like another one, to be changed in one respect. Closing it does nothing. */
+public class BackendAround implements Backend {
+  private final Backend inner;
+
+  /** Wraps a backend. */
+  public BackendAround(Backend inner) {
+    this.inner = inner;
+  }
+
+  @Override
+  public String name() {
+    return inner.name();
+  }
+
+  @Override
+  public String device() {
+    return inner.device();
+  }
+
+  @Override
+  public String arithmetic() {
+    return inner.arithmetic();
+  }
+
+  @Override
+  public long tileBytes() {
+    return inner.tileBytes();
+  }
+
+  @Override
+  public MemorySegment hostMemory(long bytes, Arena arena) {
+    return inner.hostMemory(bytes, arena);
+  }
+
+  @Override
+  public int concurrency() {
+    return inner.concurrency();
+  }
+
+  @Override
+  public Selector selector() {
+    return inner.selector();
+  }
+
+  @Override
+  public Operations operations() {
+    return inner.operations();
+  }
+
+  @Override
+  public void close() {}
+}
