@@ -50,7 +50,7 @@ CUresult release(CUdevice device) {
     require(context.retained > 0, CUDA_ERROR_INVALID_CONTEXT);
     driver.counts.contexts--;
     if (--context.retained == 0) destroy(driver, lock, context);
-    return CUDA_SUCCESS;
+    return dueFault(driver, "cuDevicePrimaryCtxRelease");
   });
 }
 
@@ -72,14 +72,14 @@ PRETEND_API cuDevicePrimaryCtxRelease(CUdevice device) { return release(device);
 PRETEND_API cuDevicePrimaryCtxRelease_v2(CUdevice device) { return release(device); }
 
 PRETEND_API cuCtxSetCurrent(CUcontext handle) {
-  return call([&](Driver &driver, auto &) {
+  return call("cuCtxSetCurrent", [&](Driver &driver, auto &) {
     currentContext() = handle == nullptr ? nullptr : contextOf(driver, handle);
     return CUDA_SUCCESS;
   });
 }
 
 PRETEND_API cuCtxGetCurrent(CUcontext *handle) {
-  return call([&](Driver &, auto &) {
+  return call("cuCtxGetCurrent", [&](Driver &, auto &) {
     *handle = handleOf(currentContext());
     return CUDA_SUCCESS;
   });

@@ -39,6 +39,7 @@ void pretendReset() {
   driver.initialized = false;
   driver.faults.clear();
   driver.launches.clear();
+  driver.calls.clear();
   driver.counts = Counts();
   driver.settings = Settings::fromEnvironment();
 }
@@ -103,6 +104,15 @@ long pretendLaunches(const char *kernel) {
     }
   });
   return sum;
+}
+
+long pretendCalls(const char *name) {
+  long calls = 0;
+  change([&](Driver &driver) {
+    const auto found = driver.calls.find(name);
+    if (found != driver.calls.end()) calls = found->second;
+  });
+  return calls;
 }
 
 CUresult pretendEnqueue(CUstream stream, const char *name, const PretendMemory *touched, int count,

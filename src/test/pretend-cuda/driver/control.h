@@ -31,6 +31,9 @@ PRETEND_EXPORT long pretendOutstanding(const char *kind);
 // How often a kernel was launched; null: all of them.
 PRETEND_EXPORT long pretendLaunches(const char *kernel);
 
+// How often a call of this name (without _v2) was made.
+PRETEND_EXPORT long pretendCalls(const char *name);
+
 // For libraries on top of the driver: queues work on a stream, after a check of the memory that it touches.
 struct PretendMemory {
   CUdeviceptr start;

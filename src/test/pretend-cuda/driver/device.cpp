@@ -54,19 +54,21 @@ PRETEND_API cuInit(unsigned flags) {
 PRETEND_API cuDriverGetVersion(int *version) {
   Driver &driver = Driver::instance();
   std::lock_guard lock(driver.mutex);
+  const CUresult fault = dueFault(driver, "cuDriverGetVersion");
+  if (fault != CUDA_SUCCESS) return fault;
   *version = driver.settings.driverVersion;
   return CUDA_SUCCESS;
 }
 
 PRETEND_API cuDeviceGetCount(int *count) {
-  return call([&](Driver &driver, auto &) {
+  return call("cuDeviceGetCount", [&](Driver &driver, auto &) {
     *count = driver.settings.devices;
     return CUDA_SUCCESS;
   });
 }
 
 PRETEND_API cuDeviceGet(CUdevice *device, int ordinal) {
-  return call([&](Driver &driver, auto &) {
+  return call("cuDeviceGet", [&](Driver &driver, auto &) {
     requireDevice(driver, ordinal);
     *device = ordinal;
     return CUDA_SUCCESS;
@@ -74,7 +76,7 @@ PRETEND_API cuDeviceGet(CUdevice *device, int ordinal) {
 }
 
 PRETEND_API cuDeviceGetName(char *name, int length, CUdevice device) {
-  return call([&](Driver &driver, auto &) {
+  return call("cuDeviceGetName", [&](Driver &driver, auto &) {
     requireDevice(driver, device);
     require(length > 0, CUDA_ERROR_INVALID_VALUE);
     snprintf(name, length, "Pretend GPU sm_%d", driver.settings.capability);
@@ -83,7 +85,7 @@ PRETEND_API cuDeviceGetName(char *name, int length, CUdevice device) {
 }
 
 PRETEND_API cuDeviceTotalMem_v2(size_t *bytes, CUdevice device) {
-  return call([&](Driver &driver, auto &) {
+  return call("cuDeviceTotalMem", [&](Driver &driver, auto &) {
     requireDevice(driver, device);
     *bytes = driver.settings.memoryBytes;
     return CUDA_SUCCESS;
@@ -91,7 +93,7 @@ PRETEND_API cuDeviceTotalMem_v2(size_t *bytes, CUdevice device) {
 }
 
 static CUresult uuid(CUuuid *id, CUdevice device) {
-  return call([&](Driver &driver, auto &) {
+  return call("cuDeviceGetUuid", [&](Driver &driver, auto &) {
     requireDevice(driver, device);
     memcpy(id->bytes, "a-pretended-gpu", 15);
     id->bytes[15] = static_cast<char>(device);
@@ -103,7 +105,7 @@ PRETEND_API cuDeviceGetUuid(CUuuid *id, CUdevice device) { return uuid(id, devic
 PRETEND_API cuDeviceGetUuid_v2(CUuuid *id, CUdevice device) { return uuid(id, device); }
 
 PRETEND_API cuDeviceGetPCIBusId(char *id, int length, CUdevice device) {
-  return call([&](Driver &driver, auto &) {
+  return call("cuDeviceGetPCIBusId", [&](Driver &driver, auto &) {
     requireDevice(driver, device);
     require(length >= 13, CUDA_ERROR_INVALID_VALUE);
     snprintf(id, length, "0000:%02x:00.0", device + 1);
@@ -112,7 +114,7 @@ PRETEND_API cuDeviceGetPCIBusId(char *id, int length, CUdevice device) {
 }
 
 PRETEND_API cuDeviceGetAttribute(int *value, int attribute, CUdevice device) {
-  return call([&](Driver &driver, auto &) {
+  return call("cuDeviceGetAttribute", [&](Driver &driver, auto &) {
     requireDevice(driver, device);
     const int capability = driver.settings.capability;
     switch (attribute) {

@@ -54,6 +54,7 @@ void require(bool holds, CUresult otherwise) {
 }
 
 CUresult dueFault(Driver &driver, const char *name) {
+  driver.calls[name]++;
   const auto fault = driver.faults.find(name);
   if (fault == driver.faults.end() || --fault->second.after > 0) return CUDA_SUCCESS;
   const CUresult result = fault->second.result;

@@ -94,6 +94,7 @@ struct Driver {
   std::map<uintptr_t, size_t> pinned;
   std::map<std::string, Fault> faults;
   std::map<std::string, long> launches;
+  std::map<std::string, long> calls;  // of those that can be made to fail
   Counts counts;
   uint64_t handles = 0;
 
@@ -144,14 +145,26 @@ CUresult call(Body body) {
   }
 }
 
-// A call that gives something of the current context back, which also works after an error that stays.
+// A call that works without a context.
 template <class Body>
-CUresult callToRelease(Body body) {
+CUresult call(const char *name, Body body) {
+  return call([&](Driver &driver, std::unique_lock<std::mutex> &lock) {
+    const CUresult fault = dueFault(driver, name);
+    require(fault == CUDA_SUCCESS, fault);
+    return body(driver, lock);
+  });
+}
+
+// A call that gives something of the current context back, which also works after an error that stays. One that is to
+// fail has done its work, as on a device, where it returns the error of earlier work.
+template <class Body>
+CUresult callToRelease(const char *name, Body body) {
   return call([&](Driver &driver, std::unique_lock<std::mutex> &lock) {
     Context *context = currentContext();
     require(context != nullptr && context->retained > 0, CUDA_ERROR_INVALID_CONTEXT);
     body(driver, *context, lock);
-    return context->error.load();
+    const CUresult fault = dueFault(driver, name);
+    return fault == CUDA_SUCCESS ? context->error.load() : fault;
   });
 }
 

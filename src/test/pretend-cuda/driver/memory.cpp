@@ -67,7 +67,7 @@ PRETEND_API cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes) {
 }
 
 PRETEND_API cuMemFree_v2(CUdeviceptr pointer) {
-  return callToRelease([&](Driver &driver, Context &context, auto &lock) {
+  return callToRelease("cuMemFree", [&](Driver &driver, Context &context, auto &lock) {
     if (pointer == 0) return;
     driver.drain(lock, context);
     const auto found = driver.allocations.find(pointer);
@@ -90,7 +90,7 @@ PRETEND_API cuMemAllocHost_v2(void **memory, size_t bytes) {
 }
 
 PRETEND_API cuMemFreeHost(void *memory) {
-  return callToRelease([&](Driver &driver, Context &context, auto &lock) {
+  return callToRelease("cuMemFreeHost", [&](Driver &driver, Context &context, auto &lock) {
     driver.drain(lock, context);
     const auto found = driver.pinned.find(reinterpret_cast<uintptr_t>(memory));
     if (found == driver.pinned.end()) fail(CUDA_ERROR_INVALID_VALUE, "no pinned memory at %p to free", memory);

@@ -93,7 +93,7 @@ PRETEND_API cuModuleLoadDataEx(CUmodule *handle, const void *image, unsigned cou
 }
 
 PRETEND_API cuModuleUnload(CUmodule handle) {
-  return callToRelease([&](Driver &driver, Context &context, auto &lock) {
+  return callToRelease("cuModuleUnload", [&](Driver &driver, Context &context, auto &lock) {
     driver.drain(lock, context);
     if (context.modules.erase(handle) == 0) fail(CUDA_ERROR_INVALID_HANDLE, "no module %p", (void *)handle);
     driver.counts.modules--;

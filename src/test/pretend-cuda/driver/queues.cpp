@@ -44,7 +44,7 @@ PRETEND_API cuStreamCreate(CUstream *handle, unsigned) { return createStream(han
 PRETEND_API cuStreamCreateWithPriority(CUstream *handle, unsigned, int) { return createStream(handle); }
 
 PRETEND_API cuStreamDestroy_v2(CUstream handle) {
-  return callToRelease([&](Driver &driver, Context &context, auto &lock) {
+  return callToRelease("cuStreamDestroy", [&](Driver &driver, Context &context, auto &lock) {
     const std::shared_ptr<Stream> stream = driver.stream(context, handle);
     require(handle != nullptr, CUDA_ERROR_INVALID_HANDLE);
     awaitUnlocked(lock, stream, stream->last());
@@ -88,7 +88,7 @@ PRETEND_API cuEventCreate(CUevent *handle, unsigned flags) {
 }
 
 PRETEND_API cuEventDestroy_v2(CUevent handle) {
-  return callToRelease([&](Driver &driver, Context &context, auto &) {
+  return callToRelease("cuEventDestroy", [&](Driver &driver, Context &context, auto &) {
     eventOf(context, handle);
     context.events.erase(handle);
     driver.counts.events--;

@@ -154,6 +154,11 @@ public final class PretendCuda {
     return outstanding;
   }
 
+  /** Returns how often a call was made that can be made to {@link #fail}. */
+  public long calls(String name) {
+    return ask("pretendCalls", name);
+  }
+
   /** Returns how often a kernel was launched. */
   public long launches(String kernel) {
     return ask("pretendLaunches", kernel);

@@ -1,0 +1,90 @@
+package io.github.wandacuda.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.GeneratedLlama;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** A model, runs of it, and what has to hold whatever happens to them. */
+final class Case {
+  private final Path model;
+  private final Path copy;
+  private final Path statistics;
+  private final Path samples;
+  private final Path directory;
+
+  /** Writes a model below a directory, and a copy to compare it with. */
+  Case(Path directory, GeneratedLlama llama, int samples, int length) throws IOException {
+    this.directory = directory;
+    model = llama.write(directory.resolve("model"));
+    copy = llama.write(directory.resolve("untouched"));
+    statistics = llama.writeStatistics(directory.resolve("statistics.safetensors"));
+    this.samples = llama.writeSamples(directory.resolve("samples.json"), samples, length);
+  }
+
+  Path model() {
+    return model;
+  }
+
+  Path output() {
+    return directory.resolve("out");
+  }
+
+  /** Returns the options of a kind of run: statistics, magnitude or samples. */
+  List<Object> options(String kind) {
+    return switch (kind) {
+      case "statistics" -> List.of("--statistics", statistics);
+      case "magnitude" -> List.of("--method", "magnitude");
+      default -> List.of("--calibration", samples);
+    };
+  }
+
+  /** Returns the words of a run. */
+  Object[] run(String kind, Path output, Object... more) {
+    List<Object> words =
+        new ArrayList<>(List.of("prune", "--model", model, "--output", output, "--backend", "cpu"));
+    words.addAll(options(kind));
+    words.addAll(Arrays.asList(more));
+    return words.toArray();
+  }
+
+  /** Runs undisturbed and returns the output. */
+  Path undisturbed(String kind) throws IOException, InterruptedException {
+    Path output = directory.resolve("undisturbed-" + kind);
+    if (!Files.exists(output)) {
+      try (Program program = Program.start(run(kind, output))) {
+        assertThat(program.exitCode()).as(program.said()).isZero();
+      }
+    }
+    return output;
+  }
+
+  /** Resumes and compares the result. */
+  void assertGoesOn(String kind) throws IOException, InterruptedException {
+    try (Program program = Program.start(run(kind, output(), "--resume"))) {
+      assertThat(program.exitCode()).as(program.said()).isZero();
+    }
+    Directories.assertSame(undisturbed(kind), output());
+  }
+
+  /** The input is as it was, byte for byte. */
+  void assertInputUnchanged() {
+    Directories.assertSame(copy, model);
+  }
+
+  /** The output can't be taken for a finished one; if it is, it is whole. */
+  void assertPlainlyUnfinished(String kind) throws IOException, InterruptedException {
+    if (Files.exists(output().resolve("wanda-cuda.json"))) {
+      Directories.assertSame(undisturbed(kind), output());
+    } else {
+      boolean begun = Files.exists(output()) && !Directories.files(output()).isEmpty();
+      assertThat(!begun || Files.exists(output().resolve(".wanda-cuda.journal"))).isTrue();
+    }
+  }
+}

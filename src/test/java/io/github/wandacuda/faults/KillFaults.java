@@ -1,0 +1,169 @@
+package io.github.wandacuda.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FaultCounts;
+import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Runs are killed at random moments and go on until they are done. */
+class KillFaults {
+  private static final Duration TIME = Duration.ofSeconds(35);
+
+  /** After so many kills in a row a run may end, so that its result can be compared. */
+  private static final int MOST_IN_A_ROW = 6;
+
+  private static final long LEAST_MILLIS = 300;
+
+  @TempDir Path directory;
+
+  private final long seed = System.nanoTime();
+  private final Random random = new Random(seed);
+  private Case run;
+  private long kills;
+  private long stops;
+
+  @BeforeEach
+  void write() throws IOException {
+    run = new Case(directory, new GeneratedLlama(10, 512, 1408, 4000), 12, 128);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"statistics", "magnitude", "samples"})
+  void aRunThatIsKilledGoesOnToTheSameBytes(String kind) throws Exception {
+    long start = System.nanoTime();
+    Path expected = run.undisturbed(kind);
+    long millis = (System.nanoTime() - start) / 1_000_000;
+    int cycles = 0;
+    while (System.nanoTime() - start < TIME.toNanos()) {
+      killUntilDone(kind, millis);
+      Directories.assertSame(expected, run.output());
+      remove(run.output());
+      cycles++;
+    }
+    run.assertInputUnchanged();
+    FaultCounts.add(kills, "kills survived");
+    FaultCounts.add(stops, "signals to end obeyed");
+    assertThat(kills).as("kills in %d cycles, seed %d", cycles, seed).isPositive();
+  }
+
+  private void killUntilDone(String kind, long millis) throws Exception {
+    for (int killed = 0; ; killed++) {
+      try (Program program = Program.start(run.run(kind, run.output(), "--resume", "--quiet"))) {
+        boolean spared = killed >= MOST_IN_A_ROW;
+        if (spared || program.endsWithin(random.nextLong(LEAST_MILLIS, LEAST_MILLIS + millis))) {
+          assertThat(program.exitCode()).as("%s, seed %d", program.said(), seed).isZero();
+          return;
+        }
+        end(program);
+      }
+      run.assertPlainlyUnfinished(kind);
+    }
+  }
+
+  /** Most are killed, some are told to end; either way nothing may go on. */
+  private void end(Program program) throws Exception {
+    String signal = List.of("KILL", "KILL", "KILL", "TERM", "INT").get(random.nextInt(5));
+    program.signal(signal);
+    long told = System.nanoTime();
+    int exitCode = program.exitCode();
+    assertThat(System.nanoTime() - told).isLessThan(Duration.ofSeconds(5).toNanos());
+    switch (signal) {
+      case "KILL" -> kills++;
+      default -> {
+        stops++;
+        int expected = signal.equals("TERM") ? 143 : 130;
+        // It may have been done at that moment, or not yet have begun.
+        assertThat(exitCode).as(program.said()).isIn(expected, 0);
+      }
+    }
+    assertNothingRuns();
+  }
+
+  /** No process works on the output, under whatever pid. */
+  private void assertNothingRuns() throws IOException {
+    String output = run.output().toString();
+    List<String> found = new ArrayList<>();
+    try (var processes = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
+      for (Path process : processes) {
+        String words = commandLine(process);
+        if (words.contains(output)) {
+          found.add(words);
+        }
+      }
+    }
+    assertThat(found).isEmpty();
+  }
+
+  private static String commandLine(Path process) {
+    try {
+      return Files.readString(process.resolve("cmdline")).replace('\0', ' ');
+    } catch (IOException e) {
+      return ""; // It has ended meanwhile.
+    }
+  }
+
+  private static void remove(Path output) throws IOException {
+    for (Path file : Directories.files(output)) {
+      Files.delete(output.resolve(file));
+    }
+    Files.delete(output);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"statistics", "magnitude"})
+  void aModelThatIsPrunedInPlaceEndsTheSame(String kind) throws Exception {
+    long start = System.nanoTime();
+    Path expected = run.undisturbed(kind);
+    long millis = (System.nanoTime() - start) / 1_000_000;
+    while (System.nanoTime() - start < TIME.toNanos() / 2) {
+      Path model = TestData.copy(run.model(), directory.resolve("in-place"));
+      List<Object> words = new ArrayList<>(List.of("prune", "--in-place", "--yes", "--quiet"));
+      words.addAll(List.of("--backend", "cpu", "--model", model));
+      words.addAll(run.options(kind));
+      for (int killed = 0; killed >= 0; killed++) {
+        try (Program program = Program.start(words.toArray())) {
+          if (killed >= MOST_IN_A_ROW
+              || program.endsWithin(random.nextLong(LEAST_MILLIS, LEAST_MILLIS + millis))) {
+            assertThat(program.exitCode()).as(program.said()).isZero();
+            break;
+          }
+          program.signal("KILL");
+          kills++;
+        }
+      }
+      Directories.assertSame(expected, model);
+      remove(model);
+    }
+    FaultCounts.add(kills, "kills survived");
+  }
+
+  @Test
+  void aSecondRunIsKeptOutAndTheFirstIsNotDisturbed() throws Exception {
+    Object[] words = run.run("samples", run.output(), "--resume", "--quiet");
+    try (Program first = Program.start(words)) {
+      first.awaitFile(run.output().resolve(".wanda-cuda.states-1"));
+      assertThat(first.isRunning()).as(first.said()).isTrue();
+      try (Program second = Program.start(words)) {
+        assertThat(second.exitCode()).isEqualTo(2);
+        assertThat(second.errors()).singleElement().asString().contains("another run is at work");
+      }
+      assertThat(first.exitCode()).as(first.said()).isZero();
+    }
+    Directories.assertSame(run.undisturbed("samples"), run.output());
+    FaultCounts.add(1, "second runs kept out");
+  }
+}
