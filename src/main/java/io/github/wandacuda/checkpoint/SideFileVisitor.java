@@ -24,7 +24,7 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
   /** Folders that link to each other can spell exponentially many paths without a loop. */
   private static final int MOST_ENTRIES = 100_000;
 
-  private static final Set<String> SKIPPED_FOLDERS = Set.of(".git", ".cache");
+  static final Set<String> SKIPPED_FOLDERS = Set.of(".git", ".cache");
 
   private final Path directory;
   private final Path output;

@@ -20,6 +20,14 @@ final class Failures {
     count++;
   }
 
+  /**
+   * Returns whether there are so many that further ones are only counted: words for each element of
+   * a matrix that is wrong all over would take hours.
+   */
+  synchronized boolean areMany() {
+    return count >= KEPT;
+  }
+
   synchronized boolean isEmpty() {
     return count == 0;
   }

@@ -70,46 +70,20 @@ final class InPlaceCheck {
 
   /** Returns the zeros of some rows, which have to be enough for the rules. */
   private long zeros(LinearModule module, WeightMatrix weights, int firstRow) {
-    RowBits row = new RowBits(weights.dtype(), weights.columns());
-    PruningRules own = rules.of(module);
-    int size = groupSize(own, row.columns());
-    long least = least(own, row.columns());
+    ZeroRule rule = ZeroRule.of(rules.of(module), weights.columns());
+    RowCheck row = new RowCheck(weights.dtype(), weights.columns(), rule);
     long zeros = 0;
     for (int index = 0; index < weights.rows(); index++) {
-      row.read(weights, index);
-      for (int from = 0; from < row.columns(); from += size) {
-        int found = zeros(row, from, Math.min(size, row.columns() - from));
-        if (found < least) {
-          throw wrong(
-              module,
-              "row %d, columns from %d: expected at least %d zeros, found %d"
-                  .formatted(firstRow + index, from, least, found));
-        }
-        zeros += found;
+      row.read(weights, weights, index);
+      if (!rule.wholeMatrix() && !row.hasItsZeros()) {
+        throw wrong(
+            module,
+            "row %d: expected at least %d zeros in every %d columns, found less"
+                .formatted(firstRow + index, rule.groupZeros(), rule.groupSize()));
       }
+      zeros += row.zeros();
     }
     return zeros;
-  }
-
-  private static int zeros(RowBits row, int from, int count) {
-    int zeros = 0;
-    for (int column = from; column < from + count; column++) {
-      zeros += row.isZero(column) ? 1 : 0;
-    }
-    return zeros;
-  }
-
-  /** Returns how many columns are looked at together. */
-  private static int groupSize(PruningRules rules, int columns) {
-    return rules.sparsity() instanceof Sparsity.GroupPattern pattern ? pattern.size() : columns;
-  }
-
-  /** Returns how many zeros each of these has to have. */
-  private static long least(PruningRules rules, int columns) {
-    if (rules.sparsity() instanceof Sparsity.GroupPattern pattern) {
-      return pattern.pruned();
-    }
-    return rules.needsThreshold() ? 0 : ((Sparsity.Ratio) rules.sparsity()).of(columns);
   }
 
   private static VerificationException wrong(LinearModule module, String what) {

@@ -1,166 +1,172 @@
 package io.github.wandacuda.pruning;
 
-import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.parallel.Workers;
+import io.github.wandacuda.parallel.Job;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 
-/**
- * Checks one pruned module against its dense source, and works out the mask that made it.
- *
- * <p>The mask follows from the two alone. An element that changed was pruned. Where the source has
- * zeros of its own, the mask took the first of them by column, as many as the rule asks for beyond
- * the changed ones: among equal scores the lower column goes first, and no score is below a zero's.
- */
-final class ModuleVerifier {
+/** Checks one pruned module against its dense source, tile by tile, and works out its mask. */
+final class ModuleVerifier implements Job {
   private final LinearModule module;
   private final SafetensorsFile pruned;
   private final PruningRules rules;
+  private final ZeroRule rule;
   private final Failures failures;
+  private final MasksInOrder masks;
+  private final int place;
+  private final TileSource before;
+  private final TileSource after;
+  private final AtomicInteger left;
+  private final LongAdder zeros = new LongAdder();
+  private final LongAdder taken = new LongAdder();
+  private MemorySegment mask;
 
+  /**
+   * Prepares a module.
+   *
+   * @param pruned holds a tensor of the same name, type, shape and place
+   * @param buffers of the workers, made large enough here
+   * @param masks takes the module's mask
+   * @param place the module's among all masks
+   */
   ModuleVerifier(
-      LinearModule module, SafetensorsFile pruned, PruningRules rules, Failures failures) {
+      LinearModule module,
+      SafetensorsFile pruned,
+      PruningRules rules,
+      Failures failures,
+      TilePairs buffers,
+      MasksInOrder masks,
+      int place) {
     this.module = module;
     this.pruned = pruned;
     this.rules = rules;
     this.failures = failures;
+    this.masks = masks;
+    this.place = place;
+    rule = ZeroRule.of(rules, module.columns());
+    before = buffers.dense(module, module.shard());
+    after = buffers.pruned(module, pruned);
+    left = new AtomicInteger(before.tiles().count());
   }
 
-  /** Checks all rows and fills the packed mask. */
-  void verify(Workers workers, MemorySegment mask) {
-    LongAdder zeros = new LongAdder();
-    TileMemory memory = TileMemory.inCache(workers.count());
-    try (TileBuffers denseRows = new TileBuffers(memory);
-        TileBuffers prunedRows = new TileBuffers(memory)) {
-      TileSource before = tiles(module.shard(), denseRows);
-      TileSource after = tiles(pruned, prunedRows);
-      RowTiles tiles = before.tiles();
-      workers.run(
-          tiles.count(),
-          (worker, tile) -> {
-            Rows rows =
-                new Rows(
-                    before.read(worker, tile),
-                    after.read(worker, tile),
-                    tiles.firstRow(tile),
-                    mask);
-            for (int row = 0; row < tiles.rowsOf(tile); row++) {
-              zeros.add(rows.verify(row));
-            }
-          });
+  /** One lane for all: masks are best finished in their order. */
+  @Override
+  public Object lane() {
+    return ModuleVerifier.class;
+  }
+
+  @Override
+  public int tasks() {
+    return before.tiles().count();
+  }
+
+  @Override
+  public void run(int worker, int tile) {
+    try {
+      verify(worker, tile);
+    } catch (RuntimeException | Error e) {
+      masks.giveUp();
+      throw e;
     }
-    if (rules.needsThreshold() && module.elements() > 0) {
+  }
+
+  private void verify(int worker, int tile) {
+    MemorySegment whole = mask();
+    WeightMatrix dense = before.read(worker, tile);
+    WeightMatrix zeroed = after.read(worker, tile);
+    RowCheck check = new RowCheck(dense.dtype(), dense.columns(), rule);
+    int first = before.tiles().firstRow(tile);
+    long tileZeros = 0;
+    long tileTaken = 0;
+    for (int row = 0; row < dense.rows(); row++) {
+      check.read(dense, zeroed, row);
+      if (!check.keepsOrZeroes()) {
+        reportChanges(dense, zeroed, row, first);
+      }
+      if (!rule.wholeMatrix() && !check.hasItsZeros()) {
+        reportGroups(check, first + row);
+      }
+      check.writeMask(whole, first + row);
+      tileZeros += check.zeros();
+      tileTaken += check.pruned();
+    }
+    zeros.add(tileZeros);
+    taken.add(tileTaken);
+    if (left.decrementAndGet() == 0) {
+      finish(whole);
+    }
+  }
+
+  private synchronized MemorySegment mask() {
+    if (mask == null) {
+      mask = masks.begin(place);
+    }
+    return mask;
+  }
+
+  private void finish(MemorySegment whole) {
+    if (rule.wholeMatrix()) {
       long expected = ((Sparsity.Ratio) rules.sparsity()).of(module.elements()) + 1;
       requireZeros("the matrix", expected, zeros.sum());
     }
+    masks.finish(place, whole, module.maskBytes());
   }
 
-  private TileSource tiles(SafetensorsFile file, TileBuffers buffers) {
-    return new ModuleTiles(
-        module, file, null, null, buffers, new PhaseClock(buffers.memory().workers()));
+  /** Returns the module's zeros, once all tiles are done. */
+  long zeros() {
+    return zeros.sum();
+  }
+
+  /** Returns how many weights the mask takes out, once all tiles are done. */
+  long pruned() {
+    return taken.sum();
+  }
+
+  private void reportChanges(WeightMatrix dense, WeightMatrix zeroed, int row, int first) {
+    for (int column = 0; column < dense.columns(); column++) {
+      long was = Elements.bits(dense, row, column);
+      long is = Elements.bits(zeroed, row, column);
+      if (is != was && is != 0) {
+        report(
+            "row %d, column %d".formatted(first + row, column),
+            Elements.text(dense, row, column) + " or 0.0",
+            Elements.text(zeroed, row, column));
+        if (failures.areMany()) {
+          return;
+        }
+      }
+    }
+  }
+
+  private void reportGroups(RowCheck check, int row) {
+    int size = rule.groupSize();
+    int columns = module.columns();
+    if (size >= columns) {
+      requireZeros("row " + row, rule.groupZeros(), check.zeros());
+      return;
+    }
+    for (int from = 0; from < columns && !failures.areMany(); from += size) {
+      String where = "row %d, columns %d to %d".formatted(row, from, from + size - 1);
+      requireZeros(where, rule.groupZeros(), check.zeros(from));
+    }
   }
 
   private void requireZeros(String where, long expected, long found) {
     if (found < expected) {
-      failures.add(
-          "%s: %s: expected at least %d zeros, found %d"
-              .formatted(module.name(), where, expected, found));
+      report(where, "at least %d zeros".formatted(expected), Long.toString(found));
     }
   }
 
-  /** One worker's view of the rows of a tile. */
-  private final class Rows {
-    private final WeightMatrix dense;
-    private final WeightMatrix zeroed;
-    private final int firstRow;
-    private final RowBits before;
-    private final RowBits after;
-    private final MemorySegment mask;
-    private final long maskRowBytes;
-    private final int groupSize;
-    private final int groupCount;
-
-    Rows(WeightMatrix dense, WeightMatrix zeroed, int firstRow, MemorySegment mask) {
-      this.dense = dense;
-      this.zeroed = zeroed;
-      this.firstRow = firstRow;
-      this.mask = mask;
-      int columns = dense.columns();
-      before = new RowBits(dense.dtype(), columns);
-      after = new RowBits(dense.dtype(), columns);
-      maskRowBytes = Selector.maskRowBytes(columns);
-      if (rules.needsThreshold()) {
-        groupSize = columns;
-        groupCount = columns;
-      } else if (rules.sparsity() instanceof Sparsity.GroupPattern pattern) {
-        groupSize = pattern.size();
-        groupCount = pattern.pruned();
-      } else {
-        groupSize = columns;
-        groupCount = Math.toIntExact(((Sparsity.Ratio) rules.sparsity()).of(columns));
-      }
-    }
-
-    /** Checks a row of the tile and returns its zeros. */
-    int verify(int row) {
-      before.read(dense, row);
-      after.read(zeroed, row);
-      int zeros = 0;
-      for (int from = 0; from < before.columns(); from += groupSize) {
-        zeros += verifyGroup(row, from, Math.min(groupSize, before.columns() - from));
-      }
-      return zeros;
-    }
-
-    private int verifyGroup(int row, int from, int size) {
-      int zeros = 0;
-      int changed = 0;
-      for (int column = from; column < from + size; column++) {
-        zeros += after.isZero(column) ? 1 : 0;
-        if (before.bits(column) != after.bits(column)) {
-          checkChange(row, column);
-        }
-        changed += after.isZero(column) && !before.isZero(column) ? 1 : 0;
-      }
-      if (!rules.needsThreshold()) {
-        String where =
-            groupSize == before.columns()
-                ? "row " + (firstRow + row)
-                : "row %d, columns %d to %d".formatted(firstRow + row, from, from + size - 1);
-        requireZeros(where, groupCount, zeros);
-      }
-      fillMask(row, from, size, groupCount - changed);
-      return zeros;
-    }
-
-    private void checkChange(int row, int column) {
-      if (after.bits(column) != 0) {
-        failures.add(
-            "%s: row %d, column %d: expected %s or 0.0, found %s"
-                .formatted(
-                    module.name(),
-                    firstRow + row,
-                    column,
-                    dense.get(row, column),
-                    zeroed.get(row, column)));
-      }
-    }
-
-    /** Marks what is kept; of the source's own zeros the first {@code prunedZeros} are not. */
-    private void fillMask(int row, int from, int size, int prunedZeros) {
-      int left = prunedZeros;
-      for (int column = from; column < from + size; column++) {
-        boolean kept = !after.isZero(column) || (before.isZero(column) && left-- <= 0);
-        if (kept) {
-          long at = (firstRow + row) * maskRowBytes + column / 8;
-          byte bits = mask.get(ValueLayout.JAVA_BYTE, at);
-          mask.set(ValueLayout.JAVA_BYTE, at, (byte) (bits | 1 << column % 8));
-        }
-      }
-    }
+  private void report(String where, String expected, String found) {
+    TensorInfo tensor = module.tensor();
+    failures.add(
+        "%s: tensor %s: %s: expected %s, found %s"
+            .formatted(
+                Printable.of(pruned.path()), Printable.of(tensor.name()), where, expected, found));
   }
 }

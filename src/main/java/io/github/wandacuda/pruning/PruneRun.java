@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -208,17 +209,21 @@ final class PruneRun {
   private String verify(String expected, PruningRules rulesAfter) {
     long start = System.nanoTime();
     Failures failures = new Failures();
-    String found =
+    Optional<String> found =
         new ShardVerifier(workers, rulesAfter, chosen, failures)
-            .verify(model.checkpoint().shards(), output.path());
-    if (failures.isEmpty() && expected != null && !found.equals(expected)) {
-      failures.add("the masks' SHA-256: expected %s, found %s".formatted(expected, found));
-    }
+            .verify(model.checkpoint().shards(), output.path())
+            .map(ShardVerifier.Found::maskSha256);
+    found
+        .filter(sha256 -> failures.isEmpty() && expected != null && !sha256.equals(expected))
+        .ifPresent(
+            sha256 ->
+                failures.add(
+                    "the masks' SHA-256: expected %s, found %s".formatted(expected, sha256)));
     clock.addVerify(System.nanoTime() - start);
     if (!failures.isEmpty()) {
       throw new VerificationException(
           "%s: the written output is wrong: %s".formatted(output.path(), failures.first()));
     }
-    return found;
+    return found.orElseThrow();
   }
 }

@@ -3,27 +3,38 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.parallel.Job;
 import io.github.wandacuda.parallel.Workers;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** Checks the shards of a pruned model against those of its dense source. */
 final class ShardVerifier {
-  private static final int CHUNK = 1 << 20;
-
   private final Workers workers;
   private final PruningRules rules;
   private final List<LinearModule> chosen;
   private final Failures failures;
+  private final Map<SafetensorsFile, SafetensorsFile> counterparts = new HashMap<>();
+
+  /**
+   * What the shards hold.
+   *
+   * @param maskSha256 over the masks of the chosen modules
+   * @param pruned weights that the masks take out
+   * @param zeros weights of the chosen modules that are zero
+   */
+  record Found(String maskSha256, long pruned, long zeros) {}
 
   ShardVerifier(Workers workers, PruningRules rules, List<LinearModule> chosen, Failures failures) {
     this.workers = workers;
@@ -37,23 +48,23 @@ final class ShardVerifier {
    *
    * @param denseShards the source's shards
    * @param directory holds shards of the same names
-   * @return the SHA-256 over the masks of the chosen modules
+   * @return what was found, unless a module is missing, which is a failure
    */
-  String verify(List<SafetensorsFile> denseShards, Path directory) {
-    Map<SafetensorsFile, SafetensorsFile> counterparts = new HashMap<>();
+  Optional<Found> verify(List<SafetensorsFile> denseShards, Path directory) {
     try {
       for (SafetensorsFile dense : denseShards) {
-        open(dense, directory, counterparts);
+        open(dense, directory);
       }
-      verifyUntouched(counterparts);
-      return verifyChosen(counterparts, directory);
+      try (TilePairs buffers = new TilePairs(workers.count())) {
+        workers.run(untouched(denseShards, buffers));
+        return verifyChosen(buffers);
+      }
     } finally {
       counterparts.values().forEach(SafetensorsFile::close);
     }
   }
 
-  private void open(
-      SafetensorsFile dense, Path directory, Map<SafetensorsFile, SafetensorsFile> counterparts) {
+  private void open(SafetensorsFile dense, Path directory) {
     try {
       SafetensorsFile pruned =
           SafetensorsFile.open(directory.resolve(dense.path().getFileName().toString()));
@@ -65,75 +76,89 @@ final class ShardVerifier {
   }
 
   private void comparePlaces(SafetensorsFile dense, SafetensorsFile pruned) {
+    String file = Printable.of(pruned.path());
     Map<String, TensorInfo> found =
         pruned.tensors().stream().collect(Collectors.toMap(TensorInfo::name, Function.identity()));
+    boolean alike = true;
     for (TensorInfo expected : dense.tensors()) {
       TensorInfo actual = found.remove(expected.name());
       if (!expected.equals(actual)) {
+        alike = false;
         failures.add(
             "%s: tensor %s: expected %s, found %s"
-                .formatted(pruned.path(), expected.name(), expected, actual));
+                .formatted(
+                    file,
+                    Printable.of(expected.name()),
+                    inWords(expected),
+                    actual == null ? "none" : inWords(actual)));
       }
     }
-    found
-        .keySet()
-        .forEach(
-            name ->
-                failures.add("%s: tensor %s: not in the source".formatted(pruned.path(), name)));
+    for (String name : found.keySet()) {
+      alike = false;
+      failures.add(
+          "%s: tensor %s: expected none, as in the source, found %s"
+              .formatted(file, Printable.of(name), inWords(found.get(name))));
+    }
+    int at = Arrays.mismatch(dense.headerBytes(), pruned.headerBytes());
+    if (alike && at >= 0) {
+      failures.add(
+          "%s: header: expected the source's, found another at byte %d".formatted(file, at));
+    }
   }
 
-  private record Pair(SafetensorsFile dense, SafetensorsFile pruned, TensorInfo tensor) {}
+  private static String inWords(TensorInfo tensor) {
+    return "%s %s at [%d, %d]"
+        .formatted(Printable.of(tensor.dtype()), tensor.shape(), tensor.begin(), tensor.end());
+  }
 
-  private void verifyUntouched(Map<SafetensorsFile, SafetensorsFile> counterparts) {
+  private List<Job> untouched(List<SafetensorsFile> denseShards, TilePairs buffers) {
     Set<TensorInfo> touched =
         chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
-    List<Pair> pairs = new ArrayList<>();
-    counterparts.forEach(
-        (dense, pruned) ->
-            dense.tensors().stream()
-                .filter(tensor -> !touched.contains(tensor))
-                .filter(tensor -> isAlike(pruned, tensor))
-                .forEach(tensor -> pairs.add(new Pair(dense, pruned, tensor))));
-    workers.run(pairs.size(), (worker, index) -> compareBytes(pairs.get(index)));
-  }
-
-  private static boolean isAlike(SafetensorsFile pruned, TensorInfo tensor) {
-    return pruned.tensor(tensor.name()).filter(tensor::equals).isPresent();
-  }
-
-  private void compareBytes(Pair pair) {
-    TensorInfo tensor = pair.tensor();
-    MemorySegment left = MemorySegment.ofArray(new byte[CHUNK]);
-    MemorySegment right = MemorySegment.ofArray(new byte[CHUNK]);
-    for (long at = 0; at < tensor.bytes(); at += CHUNK) {
-      long count = Math.min(CHUNK, tensor.bytes() - at);
-      pair.dense().read(tensor, at, left.asSlice(0, count));
-      pair.pruned().read(tensor, at, right.asSlice(0, count));
-      long mismatch = left.asSlice(0, count).mismatch(right.asSlice(0, count));
-      if (mismatch >= 0) {
-        failures.add(
-            "%s: tensor %s: was not to be pruned, but differs at byte %d"
-                .formatted(pair.pruned().path(), tensor.name(), at + mismatch));
-        return;
-      }
-    }
-  }
-
-  private String verifyChosen(Map<SafetensorsFile, SafetensorsFile> counterparts, Path directory) {
-    // The masks come in their order, so that none is spilled.
-    try (MaskDigest masks = new MaskDigest(chosen.size(), directory)) {
-      for (int index = 0; index < chosen.size(); index++) {
-        LinearModule module = chosen.get(index);
-        try (Arena arena = Arena.ofShared()) {
-          MemorySegment mask = arena.allocate(module.maskBytes());
-          SafetensorsFile pruned = counterparts.get(module.shard());
-          if (pruned != null && isAlike(pruned, module.tensor())) {
-            new ModuleVerifier(module, pruned, rules.of(module), failures).verify(workers, mask);
-          }
-          masks.add(index, mask);
+    List<Job> jobs = new ArrayList<>();
+    for (SafetensorsFile dense : denseShards) {
+      for (TensorInfo tensor : dense.tensors()) {
+        if (!touched.contains(tensor)) {
+          counterpart(dense, tensor)
+              .map(pruned -> new UntouchedTensor(dense, pruned, tensor, buffers, failures))
+              .ifPresent(jobs::add);
         }
       }
-      return masks.hex();
     }
+    return jobs;
+  }
+
+  /** Returns the file that has the tensor in the same place. */
+  private Optional<SafetensorsFile> counterpart(SafetensorsFile dense, TensorInfo tensor) {
+    return Optional.ofNullable(counterparts.get(dense))
+        .filter(pruned -> pruned.tensor(tensor.name()).filter(tensor::equals).isPresent());
+  }
+
+  private Optional<Found> verifyChosen(TilePairs buffers) {
+    long maskBytes = chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
+    List<ModuleVerifier> jobs = new ArrayList<>();
+    try (MasksInOrder masks = new MasksInOrder(chosen.size(), maskBytes, workers.count() + 1)) {
+      for (int index = 0; index < chosen.size(); index++) {
+        LinearModule module = chosen.get(index);
+        Optional<SafetensorsFile> pruned = counterpart(module.shard(), module.tensor());
+        if (pruned.isPresent() && module.elements() > 0) {
+          jobs.add(
+              new ModuleVerifier(
+                  module, pruned.get(), rules.of(module), failures, buffers, masks, index));
+        } else {
+          masks.finish(index, MemorySegment.NULL, 0);
+        }
+      }
+      workers.run(jobs);
+      if (chosen.stream().anyMatch(module -> isMissing(module))) {
+        return Optional.empty();
+      }
+      long pruned = jobs.stream().mapToLong(ModuleVerifier::pruned).sum();
+      long zeros = jobs.stream().mapToLong(ModuleVerifier::zeros).sum();
+      return Optional.of(new Found(masks.hex(), pruned, zeros));
+    }
+  }
+
+  private boolean isMissing(LinearModule module) {
+    return counterpart(module.shard(), module.tensor()).isEmpty();
   }
 }

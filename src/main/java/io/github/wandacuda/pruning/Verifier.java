@@ -1,8 +1,10 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -14,7 +16,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 
 /**
  * Proves that a pruned directory is its dense source with weights zeroed and nothing else changed.
@@ -55,25 +56,23 @@ public final class Verifier {
               .formatted(pruned, Provenance.FILE_NAME));
       return failures.list();
     }
-    List<LinearModule> chosen = chosen(dense, claim, provenance, failures);
+    Path recordFile = pruned.resolve(Provenance.FILE_NAME);
+    Optional<RecordCheck> recorded =
+        provenance.map(record -> new RecordCheck(recordFile, record, failures));
+    List<LinearModule> chosen =
+        claim.choice() == null && recorded.isPresent()
+            ? recorded.get().modules(dense)
+            : dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
     PruningRules rules = rules(claim, provenance);
     chosen.forEach(rules::check);
     compareFiles(dense.checkpoint(), pruned, failures);
     try (Workers workers = new Workers(threads)) {
-      String sha256 =
+      Optional<ShardVerifier.Found> found =
           new ShardVerifier(workers, rules, chosen, failures)
               .verify(dense.checkpoint().shards(), pruned);
-      boolean asRecorded = claim.equals(Claim.NONE);
-      provenance
-          .filter(recorded -> asRecorded && !sha256.equals(recorded.maskSha256()))
-          .ifPresent(
-              recorded ->
-                  failures.add(
-                      "%s: mask_sha256: expected %s by the weights, found %s"
-                          .formatted(
-                              pruned.resolve(Provenance.FILE_NAME),
-                              sha256,
-                              recorded.maskSha256())));
+      if (claim.equals(Claim.NONE) && recorded.isPresent()) {
+        found.ifPresent(shards -> recorded.get().compare(chosen, shards));
+      }
     }
     return failures.list();
   }
@@ -102,42 +101,37 @@ public final class Verifier {
         : rules;
   }
 
-  private static List<LinearModule> chosen(
-      ModelDirectory dense, Claim claim, Optional<Provenance> provenance, Failures failures) {
-    if (claim.choice() != null || provenance.isEmpty()) {
-      return dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
-    }
-    Set<String> recorded = new HashSet<>(provenance.get().modules());
-    List<LinearModule> chosen =
-        dense.modules().stream()
-            .filter(module -> recorded.contains(module.name()) && module.prunable())
-            .toList();
-    chosen.forEach(module -> recorded.remove(module.name()));
-    new TreeSet<>(recorded)
-        .forEach(
-            name ->
-                failures.add(
-                    "%s names module %s, which the source has not"
-                        .formatted(Provenance.FILE_NAME, name)));
-    return chosen;
-  }
-
   private static void compareFiles(Checkpoint dense, Path pruned, Failures failures) {
     SideFiles expected = SideFiles.of(dense, pruned);
     expected.files().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
     expected.lastFiles().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
+    Set<Path> known = new HashSet<>(expected.files());
+    known.addAll(expected.lastFiles());
+    dense.shards().forEach(shard -> known.add(shard.path().getFileName()));
+    known.add(Path.of(Provenance.FILE_NAME));
+    ExtraFiles.in(pruned, known)
+        .forEach(
+            file -> add(failures, pruned.resolve(file), "nothing, as in the source", "a file"));
   }
 
   private static void compareFile(Path dense, Path pruned, Path file, Failures failures) {
     Path copy = pruned.resolve(file);
     try {
       if (!Files.isRegularFile(copy)) {
-        failures.add(copy + ": is missing");
-      } else if (Files.mismatch(dense.resolve(file), copy) >= 0) {
-        failures.add(copy + ": differs from the source's");
+        add(failures, copy, "a copy of the source's", "that it is missing");
+        return;
+      }
+      long at = Files.mismatch(dense.resolve(file), copy);
+      if (at >= 0) {
+        add(failures, copy, "the source's bytes", "that it differs at byte " + at);
       }
     } catch (IOException e) {
-      failures.add("%s: can't be compared: %s".formatted(copy, e.getMessage()));
+      add(failures, copy, "a copy of the source's", "that it can't be read: " + e.getMessage());
     }
+  }
+
+  private static void add(Failures failures, Path file, String expected, String found) {
+    failures.add(
+        "%s: expected %s, found %s".formatted(Printable.of(file), expected, Printable.of(found)));
   }
 }
