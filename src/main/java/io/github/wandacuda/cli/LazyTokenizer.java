@@ -1,7 +1,7 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.text.DjlTokenizer;
 import io.github.wandacuda.text.Tokenizer;
+import io.github.wandacuda.text.TokenizerProcess;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 
@@ -20,7 +20,7 @@ final class LazyTokenizer implements Supplier<Tokenizer>, AutoCloseable {
   @Override
   public Tokenizer get() {
     if (tokenizer == null) {
-      tokenizer = DjlTokenizer.open(modelDirectory);
+      tokenizer = TokenizerProcess.open(modelDirectory);
     }
     return tokenizer;
   }

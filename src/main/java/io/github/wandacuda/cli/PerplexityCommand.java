@@ -8,8 +8,8 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderFamily;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.text.DjlTokenizer;
 import io.github.wandacuda.text.EvaluationWindows;
+import io.github.wandacuda.text.TokenizerProcess;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -77,7 +77,7 @@ final class PerplexityCommand implements Runnable {
     }
     int length =
         sequenceLength != null ? sequenceLength : Math.min(DEFAULT_LENGTH, shape.maximumLength());
-    try (DjlTokenizer tokenizer = DjlTokenizer.open(directory.path())) {
+    try (TokenizerProcess tokenizer = TokenizerProcess.open(directory.path())) {
       return EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary());
     }
   }
