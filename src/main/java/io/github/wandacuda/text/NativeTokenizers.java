@@ -3,26 +3,25 @@ package io.github.wandacuda.text;
 import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.process.PrivateDirectory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
-import java.util.List;
-import java.util.stream.Stream;
 
 /** Loads DJL's native tokenizer library, without network or telemetry. */
 final class NativeTokenizers {
   private static final String CACHE = "ENGINE_CACHE_DIR";
+  private static final String OTHER_CACHE = "DJL_CACHE_DIR";
 
   private NativeTokenizers() {}
 
   /**
    * Loads the library unless this JVM already has it.
    *
-   * <p>DJL unpacks it below the user's home, once for all processes. Where that cannot be written,
-   * DJL would take a folder of the shared temporary directory that anybody may have made before,
-   * and load what lies in it; so it gets a private one there, which goes once the library is
-   * loaded.
+   * <p>DJL unpacks it below the user's home, once for all processes, and loads what it finds there.
+   * Where that cannot be written, or others could have put something there, it gets a private
+   * folder in the temporary directory, which goes once the library is loaded; by itself it would
+   * take one there that anybody may have made before.
    *
    * @throws BackendUnavailableException if there is no library for this platform, or it can't be
    *     unpacked or loaded
@@ -33,17 +32,43 @@ final class NativeTokenizers {
     }
     setUnlessGiven("OPT_OUT_TRACKING", "true");
     setUnlessGiven("RUST_FLAVOR", "cpu");
-    if (isGiven(CACHE) || isGiven("DJL_CACHE_DIR") || homeIsUsable()) {
+    if (isGiven(CACHE) || isGiven(OTHER_CACHE)) {
+      requirePrivate();
       check();
-      return;
+    } else if (homeIsUsable()) {
+      check();
+    } else {
+      checkInPrivateDirectory();
     }
-    Path folder = privateFolder();
+  }
+
+  private static void requirePrivate() {
+    Path folder = Path.of(isGiven(CACHE) ? given(CACHE) : given(OTHER_CACHE));
     try {
-      System.setProperty(CACHE, folder.toString());
+      if (!isOnlyMine(folder)) {
+        throw new BackendUnavailableException(
+            "%s: expected a folder that only you can write to, to load a library from"
+                .formatted(folder));
+      }
+    } catch (IOException e) {
+      throw unavailable(e);
+    }
+  }
+
+  /** Returns whether nobody else can have put a library into a cache, made here if need be. */
+  private static boolean isOnlyMine(Path cache) throws IOException {
+    Path libraries = Files.createDirectories(cache.resolve("tokenizers"));
+    return Files.isWritable(libraries) && PrivateDirectory.isOnlyMine(libraries);
+  }
+
+  private static void checkInPrivateDirectory() {
+    try (PrivateDirectory folder = PrivateDirectory.create("wanda-cuda-tokenizers")) {
+      System.setProperty(CACHE, folder.path().toString());
       check();
+    } catch (IOException e) {
+      throw unavailable(e);
     } finally {
       System.clearProperty(CACHE);
-      delete(folder);
     }
   }
 
@@ -76,8 +101,12 @@ final class NativeTokenizers {
   }
 
   private static boolean isGiven(String name) {
+    return !given(name).isEmpty();
+  }
+
+  private static String given(String name) {
     String variable = System.getenv(name);
-    return (variable != null && !variable.isEmpty()) || !System.getProperty(name, "").isEmpty();
+    return variable != null && !variable.isEmpty() ? variable : System.getProperty(name, "");
   }
 
   private static boolean homeIsUsable() {
@@ -87,29 +116,9 @@ final class NativeTokenizers {
       return false;
     }
     try {
-      return Files.isWritable(Files.createDirectories(home.resolve(".djl.ai/tokenizers")));
+      return isOnlyMine(home.resolve(".djl.ai"));
     } catch (IOException e) {
       return false;
-    }
-  }
-
-  private static Path privateFolder() {
-    try {
-      return Files.createTempDirectory("wanda-cuda-tokenizers");
-    } catch (IOException e) {
-      throw unavailable(e);
-    }
-  }
-
-  /** Deletes what it can: Windows keeps a library that is loaded. */
-  private static void delete(Path folder) {
-    try (Stream<Path> walk = Files.walk(folder)) {
-      List<Path> deepestFirst = walk.sorted(Comparator.reverseOrder()).toList();
-      for (Path path : deepestFirst) {
-        Files.deleteIfExists(path);
-      }
-    } catch (IOException e) {
-      folder.toFile().deleteOnExit();
     }
   }
 }

@@ -5,12 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Each test runs processes of its own, as a process loads the library only once. */
 class NativeTokenizersTest {
@@ -54,6 +57,37 @@ class NativeTokenizersTest {
     Files.writeString(home.resolve(".djl.ai"), "a file");
     assertThat(TestProcess.finish(start(home))).isEqualTo(EXPECTED);
     assertThat(files(temporary)).isEmpty();
+  }
+
+  /** What lies there is no library: whoever loaded it would fail. */
+  @ParameterizedTest
+  @ValueSource(strings = {"rwxrwxrwx", "rwxrwx---"})
+  void loadsNothingOutOfAFolderThatOthersCanWriteTo(String permissions) throws Exception {
+    assertThat(TestProcess.finish(start(home))).isEqualTo(EXPECTED);
+    Path folder = files(home.resolve(".djl.ai/tokenizers")).get(0);
+    for (Path library : files(folder)) {
+      Files.writeString(library, "planted");
+    }
+    Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString(permissions));
+    assertThat(TestProcess.finish(start(home))).isEqualTo(EXPECTED);
+    assertThat(files(temporary)).isEmpty();
+  }
+
+  @Test
+  void loadsNothingOverALink() throws Exception {
+    Path planted = Files.createDirectories(directory.resolve("planted/tokenizers"));
+    Files.setPosixFilePermissions(planted, PosixFilePermissions.fromString("rwxrwxrwx"));
+    Files.createSymbolicLink(home.resolve(".djl.ai"), planted.getParent());
+    assertThat(TestProcess.finish(start(home))).isEqualTo(EXPECTED);
+    assertThat(files(planted)).isEmpty();
+  }
+
+  @Test
+  void refusesAFolderOfTheUsersThatOthersCanWriteTo() throws Exception {
+    Path cache = Files.createDirectory(directory.resolve("cache"));
+    Files.setPosixFilePermissions(cache, PosixFilePermissions.fromString("rwxrwxrwx"));
+    assertThat(TestProcess.finish(start(home, "-DDJL_CACHE_DIR=" + cache)))
+        .contains("expected a folder that only you can write to");
   }
 
   @Test

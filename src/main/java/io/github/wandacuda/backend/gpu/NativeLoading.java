@@ -1,11 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.process.PrivateDirectory;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * Loads the native halves of JCuda and JOCL safely. Both unpack a library into {@code
@@ -24,34 +20,20 @@ public final class NativeLoading {
    */
   public static void inPrivateDirectory(Runnable load) {
     synchronized (NativeLoading.class) {
-      Path directory = privateDirectory();
-      String usual = System.setProperty(TEMPORARY, directory.toString());
-      try {
-        load.run();
-      } finally {
-        System.setProperty(TEMPORARY, usual);
-        delete(directory);
+      try (PrivateDirectory directory = PrivateDirectory.create("wanda-cuda-")) {
+        String usual = System.setProperty(TEMPORARY, directory.path().toString());
+        try {
+          load.run();
+        } finally {
+          System.setProperty(TEMPORARY, usual);
+        }
+      } catch (IOException e) {
+        LinkageError failure =
+            new UnsatisfiedLinkError(
+                "no private directory to unpack a library in: " + e.getMessage());
+        failure.initCause(e);
+        throw failure;
       }
-    }
-  }
-
-  private static Path privateDirectory() {
-    try {
-      return Files.createTempDirectory("wanda-cuda-");
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  /** A library that is loaded needs its file no more, where the system lets it go. */
-  private static void delete(Path directory) {
-    try (Stream<Path> files = Files.list(directory)) {
-      for (Path file : List.copyOf(files.toList())) {
-        Files.deleteIfExists(file);
-      }
-      Files.deleteIfExists(directory);
-    } catch (IOException e) {
-      directory.toFile().deleteOnExit();
     }
   }
 }
