@@ -3,6 +3,7 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.InputObserver;
@@ -10,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -109,7 +111,26 @@ public final class BlockwiseRun implements AutoCloseable {
             operations.upload(states(from, count), batch);
             block.observe(batch, sequenceLength, norms);
           });
+      requireFinite(norms, block, 0, samples.size());
       return norms.norms(block.inputFeatures(), samples.size());
+    }
+  }
+
+  /**
+   * Checks norms while the states that led to them are still there.
+   *
+   * @throws InputException if one isn't finite; it names the first activation that isn't either
+   */
+  private void requireFinite(InputNorms norms, Block block, int from, int count) {
+    try {
+      norms.requireFinite();
+    } catch (InputException e) {
+      Tensor batch = hidden.rows(0, sequenceLength);
+      for (int sample = from; sample < from + count; sample++) {
+        operations.upload(states(sample, 1), batch);
+        block.observe(batch, sequenceLength, new NonFiniteSearch(operations, "sample " + sample));
+      }
+      throw e;
     }
   }
 
@@ -119,7 +140,7 @@ public final class BlockwiseRun implements AutoCloseable {
    */
   public Map<String, float[]> observeAndAdvance(Block block) {
     try (InputNorms norms = new InputNorms(operations)) {
-      advance(block, norms);
+      advance(block, norms, (from, count) -> requireFinite(norms, block, from, count));
       return norms.norms(block.inputFeatures(), samples.size());
     }
   }
@@ -129,14 +150,31 @@ public final class BlockwiseRun implements AutoCloseable {
     advance(block, InputObserver.NONE);
   }
 
-  private void advance(Block block, InputObserver observer) {
+  /** Runs a block on all samples, whose linear modules' inputs are seen. */
+  void advance(Block block, InputObserver observer) {
+    advance(block, observer, (from, count) -> {});
+  }
+
+  /** Is called when a batch has run, before its states are replaced. */
+  @FunctionalInterface
+  private interface BatchCheck {
+    void of(int from, int count);
+  }
+
+  private void advance(Block block, InputObserver observer, BatchCheck check) {
     forEachBatch(
         (from, count, batch) -> {
           MemorySegment batchStates = states(from, count);
           operations.upload(batchStates, batch);
           block.forward(batch, sequenceLength, observer);
+          check.of(from, count);
           operations.download(batch, batchStates);
         });
+  }
+
+  /** Returns the first state of a sample, rows being its tokens, that isn't finite. */
+  Optional<NonFiniteSearch.Found> nonFiniteState(int sample) {
+    return NonFiniteSearch.find(states(sample, 1), decoder.hiddenSize());
   }
 
   /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */

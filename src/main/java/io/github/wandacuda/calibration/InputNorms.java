@@ -25,12 +25,21 @@ final class InputNorms implements InputObserver, AutoCloseable {
   }
 
   /**
+   * Checks what was gathered so far.
+   *
+   * @throws InputException if a sum of squares is not finite
+   */
+  void requireFinite() {
+    squares.forEach((modules, sums) -> norms(modules.get(0), sums.sums(), 1));
+  }
+
+  /**
    * Returns the norms by module.
    *
    * @param inputFeatures of all modules that should be there; one that saw nothing, such as an
    *     expert that no token was sent to, gets zeros
    * @param samples how many samples were seen
-   * @throws InputException if an activation was not finite
+   * @throws InputException if one is not finite
    */
   Map<String, float[]> norms(Map<String, Integer> inputFeatures, int samples) {
     Map<String, float[]> norms = new HashMap<>();
@@ -49,7 +58,7 @@ final class InputNorms implements InputObserver, AutoCloseable {
       norms[column] = (float) Math.sqrt(sums[column] / samples);
       if (!Float.isFinite(norms[column])) {
         throw new InputException(
-            "module %s: the norm of input column %d is %s: an activation overflowed or is not a number"
+            "module %s: expected a finite norm of input column %d, found %s: its activations are too large"
                 .formatted(module, column, norms[column]));
       }
     }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import java.util.ArrayList;
@@ -21,6 +22,8 @@ public final class Perplexity {
    *
    * @param windows token ids; windows of different lengths are run length by length
    * @param progress told after each block of the whole
+   * @throws InputException if a loss or the perplexity isn't finite; it names the first module,
+   *     block, row and column where something isn't
    */
   public static double of(
       Decoder decoder, Operations operations, List<int[]> windows, Progress progress) {
@@ -39,10 +42,46 @@ public final class Perplexity {
           progress.step("block", ++step, steps);
         }
         for (int window = 0; window < group.size(); window++) {
-          sum += run.meanLoss(window);
+          double loss = run.meanLoss(window);
+          if (!Double.isFinite(loss)) {
+            int[] tokens = group.get(window);
+            throw problem(decoder, operations, tokens, "window " + windows.indexOf(tokens), loss);
+          }
+          sum += loss;
         }
       }
     }
-    return Math.exp(sum / windows.size());
+    double perplexity = Math.exp(sum / windows.size());
+    if (!Double.isFinite(perplexity)) {
+      throw new InputException(
+          "perplexity: expected a mean loss whose exponential is finite, found %s"
+              .formatted(sum / windows.size()));
+    }
+    return perplexity;
+  }
+
+  /** Runs a window again, to find where it began that its loss isn't finite. */
+  private static InputException problem(
+      Decoder decoder, Operations operations, int[] tokens, String window, double loss) {
+    NonFiniteSearch search = new NonFiniteSearch(operations, window);
+    try (BlockwiseRun run = new BlockwiseRun(decoder, operations, List.of(tokens))) {
+      requireFinite(run, search, "the embedding");
+      for (int index = 0; index < decoder.blocks(); index++) {
+        try (Block block = decoder.block(index)) {
+          run.advance(block, search);
+        }
+        requireFinite(run, search, "the output of block " + index);
+      }
+    }
+    return new InputException(
+        "the logits: expected a finite loss, found %s for %s".formatted(loss, window));
+  }
+
+  private static void requireFinite(BlockwiseRun run, NonFiniteSearch search, String where) {
+    run.nonFiniteState(0)
+        .ifPresent(
+            found -> {
+              throw search.failure(where, found);
+            });
   }
 }

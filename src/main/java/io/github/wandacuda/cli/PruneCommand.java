@@ -44,7 +44,7 @@ final class PruneCommand implements Runnable {
   @Option(
       names = "--report",
       paramLabel = "FILE",
-      description = "Write a report by module, as .json.")
+      description = "Write a report by module, as .json or .html.")
   private Path report;
 
   @Option(
@@ -107,10 +107,7 @@ final class PruneCommand implements Runnable {
   private void run(PruningJob job, PruneRequest request, Backend backend, MemoryWatch memory) {
     PruneResult result =
         job.run(
-            backend,
-            Version.current(),
-            output.progress(),
-            unfinished -> save(unfinished, request.calibration()));
+            backend, Version.current(), output.progress(), unfinished -> save(request, unfinished));
     if (result.wasFinished() && (savedStatistics != null || report != null)) {
       output.say("the output was finished before: --save-statistics and --report are left out");
     }
@@ -118,22 +115,21 @@ final class PruneCommand implements Runnable {
   }
 
   private void checkFiles(Method method) {
-    if (report != null && !report.toString().endsWith(".json")) {
+    if (report != null && !PruneReport.canBe(report)) {
       throw new UsageException(
-          "--report: only reports that end in .json are available yet, found '%s'"
-              .formatted(report));
+          "--report: expected a name that ends in .json or .html, found '%s'".formatted(report));
     }
     if (savedStatistics != null && method == Method.MAGNITUDE) {
       throw new UsageException("--save-statistics: magnitude uses no norms that could be saved");
     }
   }
 
-  private void save(PruneResult result, Calibration calibration) {
+  private void save(PruneRequest request, PruneResult result) {
     if (savedStatistics != null) {
-      calibrations.statistics(result, calibration).write(savedStatistics);
+      calibrations.statistics(result, request.calibration()).write(savedStatistics);
     }
     if (report != null) {
-      PruneReport.write(report, result);
+      PruneReport.write(report, request, result);
     }
   }
 }

@@ -32,6 +32,8 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     object.put("modules", result.provenance().modules().size());
     object.put("pruned", result.pruned());
     object.put("sparsity", result.sparsity());
+    object.put("dead_columns", result.deadColumns());
+    object.put("zero_rows", result.zeroRows());
     object.put("seconds", phases);
     memory.addTo(object);
     object.put("mask_sha256", result.maskSha256());
@@ -49,6 +51,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
         %s: %s
           modules  %d
           weights  %d, of which %d are now zero (%.2f %%)
+          numbers  %d columns with norm 0, %d rows that are all zero
           masks    sha256 %s
           seconds  %.2f: calibrate %.2f, select %.2f, read and write %.2f, verify %s"""
         .formatted(
@@ -58,6 +61,8 @@ record PrunePrinter(PruneRequest request, Backend backend) {
             result.elements(),
             result.zeros(),
             100 * result.sparsity(),
+            result.deadColumns(),
+            result.zeroRows(),
             result.maskSha256(),
             seconds.total(),
             seconds.calibrate(),

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.json.JsonText;
 import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -13,19 +14,35 @@ import java.util.Map;
 final class PruneReport {
   private PruneReport() {}
 
+  /** Returns whether reports can be written to a file of this name. */
+  static boolean canBe(Path file) {
+    return isHtml(file) || file.toString().endsWith(".json");
+  }
+
+  private static boolean isHtml(Path file) {
+    return file.toString().endsWith(".html");
+  }
+
   /**
-   * Writes the report as JSON.
+   * Writes the report as JSON, or as a page if the file's name ends in {@code .html}.
    *
    * @throws io.github.wandacuda.error.OutputException if that fails
    */
-  static void write(Path file, PruneResult result) {
+  static void write(Path file, PruneRequest request, PruneResult result) {
+    String text = isHtml(file) ? HtmlReport.of(request, result) : json(result);
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    AtomicWrite.write(file, out -> out.write(bytes));
+  }
+
+  private static String json(PruneResult result) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("pruned", result.pruned());
     object.put("sparsity", result.sparsity());
+    object.put("dead_columns", result.deadColumns());
+    object.put("zero_rows", result.zeroRows());
     object.put("mask_sha256", result.maskSha256());
     object.put("modules", result.modules().stream().map(PruneReport::row).toList());
-    byte[] json = JsonText.of(object).getBytes(StandardCharsets.UTF_8);
-    AtomicWrite.write(file, out -> out.write(json));
+    return JsonText.of(object);
   }
 
   private static Map<String, Object> row(ModuleResult result) {
@@ -38,28 +55,20 @@ final class PruneReport {
     row.put("zeros", result.zeros());
     long elements = result.module().elements();
     row.put("sparsity", elements == 0 ? 0 : (double) result.zeros() / elements);
+    row.put("zero_rows", result.zeroRows());
     if (result.norms() != null) {
-      row.put("norms", norms(result.norms()));
+      row.put("norms", norms(result));
     }
     return row;
   }
 
-  private static Map<String, Object> norms(float[] norms) {
-    float least = Float.POSITIVE_INFINITY;
-    float most = 0;
-    double sum = 0;
-    int dead = 0;
-    for (float norm : norms) {
-      least = Math.min(least, norm);
-      most = Math.max(most, norm);
-      sum += norm;
-      dead += norm == 0 ? 1 : 0;
-    }
+  private static Map<String, Object> norms(ModuleResult result) {
+    NormSummary norms = NormSummary.of(result.norms());
     Map<String, Object> summary = new LinkedHashMap<>();
-    summary.put("least", norms.length == 0 ? 0 : least);
-    summary.put("mean", norms.length == 0 ? 0 : sum / norms.length);
-    summary.put("most", most);
-    summary.put("dead_columns", dead);
+    summary.put("least", norms.least());
+    summary.put("mean", norms.mean());
+    summary.put("most", norms.most());
+    summary.put("dead_columns", result.deadColumns());
     return summary;
   }
 }

@@ -105,7 +105,9 @@ final class KeptWork {
     for (LinearModule module : chosen) {
       if (written.contains(module.tensor())) {
         RunRecords.Module record = records.get(module.tensor().name()).module().orElseThrow();
-        results.add(new ModuleResult(module, record.pruned(), record.zeros(), record.norms()));
+        results.add(
+            new ModuleResult(
+                module, record.pruned(), record.zeros(), record.zeroRows(), record.norms()));
       }
     }
     return results;

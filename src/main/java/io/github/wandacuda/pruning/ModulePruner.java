@@ -123,7 +123,12 @@ final class ModulePruner implements AutoCloseable {
       ModuleRequest request = requests.get(index);
       masks.add(places.get(request.module().name()), mask);
       ModuleResult result =
-          new ModuleResult(request.module(), pruned.pruned(), pruned.zeros(), request.norms());
+          new ModuleResult(
+              request.module(),
+              pruned.pruned(),
+              pruned.zeros(),
+              pruned.zeroRows(),
+              request.norms());
       shards.done(result);
       synchronized (this) {
         results[index] = result;

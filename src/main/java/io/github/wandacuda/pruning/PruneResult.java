@@ -41,6 +41,16 @@ public record PruneResult(
     return provenance.zeros();
   }
 
+  /** Returns the input columns of all modules that no sample reached. */
+  public long deadColumns() {
+    return modules.stream().mapToLong(ModuleResult::deadColumns).sum();
+  }
+
+  /** Returns the rows of all modules that are zero all over in the result. */
+  public long zeroRows() {
+    return modules.stream().mapToLong(ModuleResult::zeroRows).sum();
+  }
+
   /** Returns the share of zeros. */
   public double sparsity() {
     return elements() == 0 ? 0 : (double) zeros() / elements();

@@ -165,12 +165,7 @@ final class PruneRun {
   /** Returns what came of the modules that are kept. */
   private List<ModuleResult> kept(KeptWork kept) {
     return kept.results(chosen).stream()
-        .map(
-            result ->
-                result.norms() == null
-                    ? new ModuleResult(
-                        result.module(), result.pruned(), result.zeros(), norms(result.module()))
-                    : result)
+        .map(result -> result.norms() == null ? result.with(norms(result.module())) : result)
         .toList();
   }
 

@@ -46,10 +46,11 @@ record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<States> sta
    *
    * @param pruned weights that its mask takes out
    * @param zeros weights that are zero
+   * @param zeroRows rows whose weights all are
    * @param norms of its input columns in a calibrated run, or null
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
-  record Module(long pruned, long zeros, float[] norms) {}
+  record Module(long pruned, long zeros, int zeroRows, float[] norms) {}
 
   /**
    * Hidden states that are written.
@@ -82,6 +83,7 @@ record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<States> sta
     Map<String, Object> record = tensor(result.module().tensor().name(), checksum);
     record.put("pruned", result.pruned());
     record.put("zeros", result.zeros());
+    record.put("zero_rows", result.zeroRows());
     if (norms && result.norms() != null) {
       record.put("norms", encoded(result.norms()));
     }
@@ -137,6 +139,7 @@ record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<States> sta
                 new Module(
                     record.get("pruned").asLong(),
                     record.path("zeros").asLong(),
+                    record.path("zero_rows").asInt(),
                     record.has("norms") ? decoded(record.get("norms").asText()) : null))
             : Optional.empty();
     return new Tensor(checksum(record), module);

@@ -18,6 +18,7 @@ final class TilePruner {
   private final PhaseClock clock;
   private final LongAdder pruned = new LongAdder();
   private final LongAdder zeros = new LongAdder();
+  private final LongAdder zeroRows = new LongAdder();
 
   /**
    * Prepares a matrix.
@@ -54,6 +55,7 @@ final class TilePruner {
           Selection selection = selector.select(weights, norms, rule, weights, tileMask);
           pruned.add(selection.pruned());
           zeros.add(selection.zeros());
+          zeroRows.add(zeroRows(weights));
         });
     clock.addSelect(System.nanoTime() - start);
     source.write(worker, tile);
@@ -67,5 +69,23 @@ final class TilePruner {
   /** Returns how many elements of the result are zero, once all tiles are pruned. */
   long zeros() {
     return zeros.sum();
+  }
+
+  /** Returns how many rows of the result are zero all over, once all tiles are pruned. */
+  int zeroRows() {
+    return zeroRows.intValue();
+  }
+
+  /** Looks at a row up to its first weight that isn't zero, which is soon. */
+  private static int zeroRows(WeightMatrix weights) {
+    int count = 0;
+    for (int row = 0; row < weights.rows(); row++) {
+      int column = 0;
+      while (column < weights.columns() && weights.get(row, column) == 0) {
+        column++;
+      }
+      count += column == weights.columns() ? 1 : 0;
+    }
+    return count;
   }
 }

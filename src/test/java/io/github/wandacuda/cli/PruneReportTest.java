@@ -1,0 +1,92 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.PruneJob;
+import io.github.wandacuda.pruning.PruneRequest;
+import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A model with dead columns, rows of zeros and a name that HTML could mistake. */
+class PruneReportTest {
+  private static final String MODULE = "layers.0.<b>&\\\"q\\\"";
+
+  @TempDir Path directory;
+  private PruneRequest request;
+  private PruneResult result;
+
+  @BeforeEach
+  void prune() throws IOException {
+    float[] weights = new float[6 * 8];
+    for (int element = 0; element < weights.length; element++) {
+      // Rows 1 and 4 are all zero.
+      weights[element] = element / 8 % 3 == 1 ? 0 : element + 1;
+    }
+    Path model = Files.createDirectory(directory.resolve("model"));
+    Files.writeString(model.resolve("config.json"), "{}");
+    new SafetensorsBytes()
+        .f32(MODULE + ".weight", weights, 6, 8)
+        .write(model.resolve("model.safetensors"));
+    Path statistics =
+        new SafetensorsBytes()
+            .metadata("format", "wanda-cuda.statistics.v1")
+            .f32(MODULE + ".input_norm", new float[] {1, 0, 2, 0, 0, 3, 4, 5}, 8)
+            .write(directory.resolve("statistics"));
+    request =
+        new PruneRequest(
+            directory.resolve("out"),
+            Method.WANDA,
+            new Sparsity.Ratio(0.5),
+            ModuleChoice.DEFAULT,
+            Pruning.statistics(statistics),
+            true);
+    try (ModelDirectory opened = ModelDirectory.open(model);
+        Backend backend = Pruning.cpu(2)) {
+      result = new PruneJob(opened, request).run(backend, "test", Progress.NONE);
+    }
+  }
+
+  @Test
+  void countsWhatIsDeadAndZero() {
+    assertThat(result.deadColumns()).isEqualTo(3);
+    assertThat(result.zeroRows()).isEqualTo(2);
+    Path file = directory.resolve("report.json");
+    PruneReport.write(file, request, result);
+    JsonNode json = TestData.json(file);
+    assertThat(json.get("dead_columns").asInt()).isEqualTo(3);
+    assertThat(json.get("zero_rows").asInt()).isEqualTo(2);
+    JsonNode module = json.get("modules").get(0);
+    assertThat(module.get("zero_rows").asInt()).isEqualTo(2);
+    assertThat(module.get("norms").get("dead_columns").asInt()).isEqualTo(3);
+    assertThat(module.get("norms").get("least").asDouble()).isZero();
+    assertThat(module.get("norms").get("most").asDouble()).isEqualTo(5);
+  }
+
+  @Test
+  void thePageNeedsNothingBesideItAndMistakesNoName() throws IOException {
+    Path file = directory.resolve("report.html");
+    PruneReport.write(file, request, result);
+    String page = Files.readString(file);
+    assertThat(page)
+        .startsWith("<!DOCTYPE html>")
+        .contains("<html lang=\"en\">", "layers.0.&lt;b&gt;&amp;&quot;q&quot;", result.maskSha256())
+        .contains("<dt>Dead columns</dt><dd>3</dd>", "<dt>Rows all zero</dt><dd>2</dd>")
+        .contains("<td class=\"some\">3</td><td class=\"some\">2</td><td>0.000</td>")
+        .doesNotContain("<b>", "${", "http:", "https:", "<script", "url(", "@import");
+  }
+}
