@@ -5,12 +5,13 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.LoggerFactory;
 
 /**
- * Gives the work time to clean up when the process is told to end (SIGINT, SIGTERM): an unfinished
- * output is removed and devices are let go of.
+ * Gives the work time to end in order when the process is told to (SIGINT, SIGTERM): it says how to
+ * go on, and devices are let go of. An unfinished output is one that can be gone on with at every
+ * moment, so nothing is lost where the time is too short.
  */
 final class Cancellation {
-  /** Longer than a batch of tokens or a tile takes; who is in a hurry sends SIGKILL. */
-  private static final long PATIENCE_SECONDS = 20;
+  /** Longer than a tile or a layer takes, shorter than a person's patience. */
+  private static final long PATIENCE_SECONDS = 2;
 
   private final CountDownLatch done = new CountDownLatch(1);
 

@@ -42,6 +42,9 @@ final class ResultFiles {
       throw new UsageException(
           "%s: %s lies in the output's directory; name another place".formatted(option, file));
     }
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      return; // A device or a pipe is written to as it is.
+    }
     Path folder = file.toAbsolutePath().getParent();
     if (!Files.isDirectory(folder) || !Files.isWritable(folder)) {
       throw new OutputException(

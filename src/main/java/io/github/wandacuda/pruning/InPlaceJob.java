@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.AtomicWrite;
-import io.github.wandacuda.checkpoint.Folders;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
@@ -16,7 +15,6 @@ import io.github.wandacuda.parallel.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -114,7 +112,7 @@ public final class InPlaceJob implements PruningJob {
       try {
         PruneResult result = prune(backend, workers, journal, records, plan, progress);
         beforeEnd.accept(result);
-        finish(journal, result.provenance());
+        journal.becomes(result.provenance().json(), model.path().resolve(Provenance.FILE_NAME));
         return result;
       } catch (RuntimeException | Error e) {
         settle(e);
@@ -187,17 +185,6 @@ public final class InPlaceJob implements PruningJob {
     // What an earlier run said of the model no longer holds.
     delete(model.path().resolve(Provenance.FILE_NAME));
     return records;
-  }
-
-  private void finish(Journal journal, Provenance provenance) {
-    Path record = model.path().resolve(Provenance.FILE_NAME);
-    AtomicWrite.write(journal.file(), out -> out.write(provenance.json()));
-    try {
-      Files.move(journal.file(), record, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      throw unwritable(record, e);
-    }
-    Folders.force(model.path());
   }
 
   private static void delete(Path file) {

@@ -10,6 +10,7 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.json.JsonText;
 import io.github.wandacuda.json.JsonTree;
 import java.io.ByteArrayInputStream;
+import java.io.File;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -18,7 +19,9 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -205,6 +208,44 @@ final class Journal implements AutoCloseable {
   /** Returns where the file is. */
   Path file() {
     return file;
+  }
+
+  /**
+   * Puts a record of the finished run in the journal's place, and gives it a name of its own: at
+   * every moment there is the one or the other.
+   *
+   * @param content of the record
+   * @param record its name
+   */
+  void becomes(byte[] content, Path record) {
+    if (File.separatorChar == '\\') {
+      // Windows replaces no file that is open. The lock has done its work.
+      close();
+    }
+    AtomicWrite.write(file, out -> out.write(content));
+    rename(file, record);
+  }
+
+  /** Does the second step, which an interrupted run has left undone. */
+  void rename(Path record) {
+    if (File.separatorChar == '\\') {
+      close();
+    }
+    rename(file, record);
+  }
+
+  private static void rename(Path file, Path record) {
+    try {
+      Files.move(file, record, StandardCopyOption.ATOMIC_MOVE);
+    } catch (NoSuchFileException e) {
+      if (!Files.exists(record)) {
+        throw unwritable(record, e);
+      }
+      // A run that came in between the two steps has done this one.
+    } catch (IOException e) {
+      throw unwritable(record, e);
+    }
+    Folders.force(record.toAbsolutePath().getParent());
   }
 
   private static String hex(int checksum) {

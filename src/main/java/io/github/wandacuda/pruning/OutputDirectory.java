@@ -9,9 +9,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
@@ -77,7 +75,7 @@ final class OutputDirectory implements AutoCloseable {
     finished = provenance(journal.content());
     if (finished.isPresent()) {
       // The earlier run was stopped between its last two steps.
-      endByRename();
+      journal.rename(directory.resolve(Provenance.FILE_NAME));
       return;
     }
     interrupted = RunRecords.read(journal.records());
@@ -163,23 +161,7 @@ final class OutputDirectory implements AutoCloseable {
   /** Writes the last file and declares the model complete. */
   void finish(Provenance provenance) {
     Folders.force(directory);
-    AtomicWrite.write(journal.file(), out -> out.write(provenance.json()));
-    endByRename();
-  }
-
-  private void endByRename() {
-    Path record = directory.resolve(Provenance.FILE_NAME);
-    try {
-      Files.move(journal.file(), record, StandardCopyOption.ATOMIC_MOVE);
-    } catch (NoSuchFileException e) {
-      if (!Files.exists(record)) {
-        throw unwritable(record, e);
-      }
-      // A run that came in between the two steps has done this one.
-    } catch (IOException e) {
-      throw unwritable(record, e);
-    }
-    Folders.force(directory);
+    journal.becomes(provenance.json(), directory.resolve(Provenance.FILE_NAME));
   }
 
   private static OutputException unwritable(Path file, IOException e) {

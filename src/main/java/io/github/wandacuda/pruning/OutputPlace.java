@@ -41,6 +41,11 @@ final class OutputPlace {
     }
   }
 
+  /** Returns whether a run has finished in a place, so that nothing is going to be written. */
+  static boolean isFinished(Path directory) {
+    return Files.exists(directory.resolve(SideFiles.MANIFEST)) && !Journal.isIn(directory);
+  }
+
   /** Returns a path with the links in its existing part followed. */
   private static Path resolved(Path path) {
     Path absolute = path.toAbsolutePath().normalize();

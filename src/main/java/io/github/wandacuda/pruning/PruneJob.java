@@ -104,7 +104,9 @@ public final class PruneJob implements PruningJob {
   @Override
   public PruneResult run(
       Backend backend, String version, Progress progress, Consumer<PruneResult> beforeEnd) {
-    requireRoom(backend);
+    if (!OutputPlace.isFinished(request.output())) {
+      requireRoom(backend);
+    }
     Provenance plan = Provenance.planned(request, chosen, SourceDigest.of(model), version);
     Fingerprint cause = Fingerprint.of(plan);
     try (Workers workers = new Workers(backend.concurrency());

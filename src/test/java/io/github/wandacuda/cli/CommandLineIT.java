@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -217,6 +218,81 @@ class CommandLineIT {
             "--json");
     assertThat(result.exitCode()).isZero();
     assertThat(result.json().get("modules")).hasSize(42);
+    assertThat(fields(result.json()))
+        .contains(
+            "bytes_to_read",
+            "bytes_to_write",
+            "temporary_bytes",
+            "memory_bytes",
+            "hidden_state_bytes",
+            "estimated_seconds");
+    assertThat(result.json().get("bytes_to_write").longValue()).isGreaterThan(3_000_000);
+    assertThat(result.json().get("estimated_seconds").doubleValue()).isPositive();
+    assertThat(output).doesNotExist();
+  }
+
+  @Test
+  void aModelIsPrunedInPlaceWhenThatIsMeant() {
+    Path model = TestData.copy(MODEL, directory.resolve("model"));
+    Object[] words = {"prune", "--model", model, "--statistics", STATISTICS, "--in-place"};
+    Cli.Result asked = Cli.run(words);
+    assertThat(asked.exitCode()).isEqualTo(2);
+    assertThat(asked.err()).contains("no terminal to ask on", "--yes");
+    Directories.assertSame(MODEL, model);
+
+    List<Object> sure = new ArrayList<>(List.of(words));
+    sure.addAll(List.of("--yes", "--json"));
+    Cli.Result result = Cli.run(sure.toArray());
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    assertThat(result.json().get("mask_sha256"))
+        .isEqualTo(RESULTS.get("wanda-50").get("mask_sha256"));
+    assertThat(Cli.run("verify", "--dense", MODEL, "--pruned", model).exitCode()).isZero();
+  }
+
+  @Test
+  void aFinishedOutputIsResumedByDoingNothing() {
+    Path output = directory.resolve("out");
+    Object[] words = {
+      "prune",
+      "--model",
+      MODEL,
+      "--statistics",
+      STATISTICS,
+      "--output",
+      output,
+      "--resume",
+      "--json"
+    };
+    Cli.Result first = Cli.run(words);
+    assertThat(first.exitCode()).as(first.err()).isZero();
+    Cli.Result second = Cli.run(words);
+    assertThat(second.exitCode()).as(second.err()).isZero();
+    for (String field : List.of("modules", "pruned", "sparsity", "mask_sha256")) {
+      assertThat(second.json().get(field)).isEqualTo(first.json().get(field));
+    }
+  }
+
+  @Test
+  void noResultReplacesAFileThatIsRead() {
+    Path model = TestData.copy(MODEL, directory.resolve("model"));
+    Path shard = model.resolve("model-00001-of-00003.safetensors");
+    Path output = directory.resolve("out");
+    for (Path file : List.of(shard, output.resolve("report.json"))) {
+      Cli.Result result =
+          Cli.run(
+              "prune",
+              "--model",
+              model,
+              "--statistics",
+              STATISTICS,
+              "--output",
+              output,
+              "--save-statistics",
+              file);
+      assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
+      assertThat(result.err()).contains("--save-statistics", file.toString());
+    }
+    Directories.assertSame(MODEL, model);
     assertThat(output).doesNotExist();
   }
 

@@ -164,7 +164,10 @@ class CudaFaults {
       assertThat(thrown.getMessage()).as(what).hasLineCount(1);
       places.add(place(thrown));
     }
-    assertThat(driver.outstanding()).as(what).isEmpty();
+    // Without its context nothing can be given back.
+    assertThat(driver.outstanding().isEmpty() || call.startsWith("cuCtxSetCurrent"))
+        .as("%s: %s is given back", what, driver.outstanding())
+        .isTrue();
     boolean finished = Files.exists(output.resolve("wanda-cuda.json"));
     // A failure to give something back may come when all is done.
     assertThat(finished || thrown != null).as(what).isTrue();

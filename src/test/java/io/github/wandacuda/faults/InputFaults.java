@@ -24,14 +24,11 @@ class InputFaults {
 
   @BeforeEach
   void write() throws IOException {
-    run = new Case(directory, new GeneratedLlama(6, 512, 1408, 2000), 16, 128);
+    run = new Case(directory, new GeneratedLlama(6, 384, 1024, 2000), 12, 128);
   }
 
   @ParameterizedTest
-  @CsvSource({
-    "statistics, 1, 0", "statistics, 3, 0.5", "statistics, 3, 0.99",
-    "samples, 2, 0.1", "samples, 3, 0.5", "samples, 3, 0.99"
-  })
+  @CsvSource({"statistics, 1, 0", "statistics, 3, 0.99", "samples, 2, 0.1", "samples, 3, 0.99"})
   void aShardThatIsCutShortEndsTheRunInOneLine(String kind, int number, double left)
       throws Exception {
     Path shard = run.model().resolve("model-0000%d-of-00003.safetensors".formatted(number));

@@ -17,6 +17,7 @@ import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
@@ -94,6 +95,23 @@ abstract class ModelParity {
 
   private static JsonNode golden(String run) {
     return TestData.json(TestData.GOLDEN.resolve("results.json")).get(run);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"wanda, 0.5", "wanda, 2:4", "magnitude, 0.5"})
+  void outputsFromStatisticsAreTheCpusByteForByte(String name, String amount) {
+    Method method = Method.of(name);
+    Calibration calibration =
+        method == Method.MAGNITUDE
+            ? new Calibration.None()
+            : Pruning.statistics(TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
+    String output = name + amount.length();
+    prune(gpu, TestData.TINY_LLAMA, output + "-on-gpu", method, amount, calibration);
+    try (Backend cpu = Pruning.cpu(2)) {
+      prune(cpu, TestData.TINY_LLAMA, output + "-on-cpu", method, amount, calibration);
+    }
+    Directories.assertSame(
+        directory.resolve(output + "-on-cpu"), directory.resolve(output + "-on-gpu"));
   }
 
   @Test
