@@ -148,7 +148,7 @@ final class Journal implements AutoCloseable {
   /** Returns the record of a line, or null if it isn't one. */
   private static JsonNode record(byte[] content, int from, int end) {
     int start = from + CHECKSUM_DIGITS + 1;
-    if (start > end) {
+    if (start > end || content[start - 1] != ' ') {
       return null;
     }
     String checksum = new String(content, from, CHECKSUM_DIGITS, StandardCharsets.US_ASCII);

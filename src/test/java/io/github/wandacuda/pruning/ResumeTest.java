@@ -133,14 +133,30 @@ class ResumeTest {
     assertGoesOn(kind);
   }
 
+  /** Each time a little is done, until nothing is left to be stopped at. */
   @ParameterizedTest
   @EnumSource(Kind.class)
   void manyStopsDoToo(Kind kind) {
-    int steps = kind == Kind.SAMPLES ? BLOCKS - 1 : 6;
-    for (int step = 1; step <= steps; step++) {
-      stopAfter(kind, kind == Kind.SAMPLES ? step : 3);
+    Thread caller = Thread.currentThread();
+    int stops = 0;
+    for (boolean done = false; !done; ) {
+      int step = kind == Kind.SAMPLES ? stops + 1 : 1;
+      try {
+        prune(
+            request(kind, 0.5, output),
+            (what, now, total) -> {
+              if (now >= step && now < total) {
+                caller.interrupt();
+              }
+            });
+        done = true;
+      } catch (CancelledException e) {
+        assertThat(Thread.interrupted()).isTrue();
+        stops++;
+      }
     }
-    assertGoesOn(kind);
+    assertThat(stops).isGreaterThan(1);
+    Directories.assertSame(uninterrupted(kind), output);
   }
 
   @Test
@@ -197,7 +213,8 @@ class ResumeTest {
     stopAfter(Kind.SAMPLES, 4);
     Path states = output.resolve(".wanda-cuda.states-" + which);
     try (RandomAccessFile file = new RandomAccessFile(states.toFile(), "rw")) {
-      file.setLength(file.length() - 1);
+      // It may be empty: the next states were about to be written to it.
+      file.setLength(Math.max(0, file.length() - 1));
     }
     assertGoesOn(Kind.SAMPLES);
   }
