@@ -30,7 +30,7 @@ class HeapFaults {
   @ValueSource(strings = {"statistics", "magnitude", "samples"})
   void aHeapThatIsExhaustedEndsTheRunWhichGoesOnWithMore(String kind) throws Exception {
     int exhausted = 0;
-    for (int mib : new int[] {4, 7, 10, 16}) {
+    for (int mib : new int[] {5, 9, 16}) {
       List<String> options = List.of("-Xmx" + mib + "m", "-XX:-UseGCOverheadLimit");
       try (Program program =
           Program.start(List.of(), options, run.run(kind, run.output(), "--resume"))) {

@@ -21,10 +21,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs are killed at random moments and go on until they are done. */
 class KillFaults {
-  private static final Duration TIME = Duration.ofSeconds(35);
+  private static final Duration TIME = Duration.ofSeconds(22);
 
   /** After so many kills in a row a run may end, so that its result can be compared. */
-  private static final int MOST_IN_A_ROW = 6;
+  private static final int MOST_IN_A_ROW = 10;
 
   private static final long LEAST_MILLIS = 300;
 

@@ -42,7 +42,7 @@ class OpenClFaults {
   private ProcessOutcome program(Path classes, Object... words) throws IOException {
     List<String> command = new ArrayList<>();
     command.add("env");
-    command.add("XDG_CACHE_HOME=" + Files.createTempDirectory(directory, "cache"));
+    command.add("XDG_CACHE_HOME=" + directory.resolve("cache").toAbsolutePath());
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("--add-modules", "jdk.incubator.vector"));
     command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp"));
