@@ -181,4 +181,16 @@ CUresult callInContext(const char *name, Body body) {
   });
 }
 
+// A call that makes something in the current context. What it has made is granted: an error of earlier work comes with
+// a later call, since JCuda hands on whatever was on its stack as the handle of a call that failed.
+template <class Body>
+CUresult callToCreate(const char *name, Body body) {
+  bool made = false;
+  const CUresult result = callInContext(name, [&](Driver &driver, Context &context, auto &lock) {
+    body(driver, context, lock);
+    made = true;
+  });
+  return made ? CUDA_SUCCESS : result;
+}
+
 }  // namespace pretend

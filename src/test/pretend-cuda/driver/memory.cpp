@@ -53,7 +53,7 @@ PRETEND_API cuMemGetInfo_v2(size_t *available, size_t *total) {
 }
 
 PRETEND_API cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes) {
-  return callInContext("cuMemAlloc", [&](Driver &driver, Context &context, auto &) {
+  return callToCreate("cuMemAlloc", [&](Driver &driver, Context &context, auto &) {
     require(bytes > 0, CUDA_ERROR_INVALID_VALUE);
     const size_t used = driver.usedBytes(context.device);
     require(used <= driver.settings.memoryBytes && bytes <= driver.settings.memoryBytes - used,

@@ -40,7 +40,7 @@ ErrorLog errorLog(unsigned count, const int *options, void **values) {
 }
 
 CUresult load(CUmodule *handle, const void *image, const ErrorLog &log) {
-  return callInContext("cuModuleLoadData", [&](Driver &driver, Context &context, auto &) {
+  return callToCreate("cuModuleLoadData", [&](Driver &driver, Context &context, auto &) {
     auto module = std::make_unique<Module>();
     try {
       module->ptx = parsePtx(static_cast<const char *>(image));

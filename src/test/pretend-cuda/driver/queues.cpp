@@ -16,7 +16,7 @@ Event &eventOf(Context &context, CUevent handle) {
 }
 
 CUresult createStream(CUstream *handle) {
-  return callInContext("cuStreamCreate", [&](Driver &driver, Context &context, auto &) {
+  return callToCreate("cuStreamCreate", [&](Driver &driver, Context &context, auto &) {
     *handle = driver.newHandle<CUstream>();
     context.streams.emplace(*handle, std::make_shared<Stream>());
     driver.counts.streams++;
@@ -77,7 +77,7 @@ PRETEND_API cuStreamWaitEvent(CUstream handle, CUevent eventHandle, unsigned) {
 }
 
 PRETEND_API cuEventCreate(CUevent *handle, unsigned flags) {
-  return callInContext("cuEventCreate", [&](Driver &driver, Context &context, auto &) {
+  return callToCreate("cuEventCreate", [&](Driver &driver, Context &context, auto &) {
     constexpr unsigned DISABLE_TIMING = 2;
     *handle = driver.newHandle<CUevent>();
     auto event = std::make_unique<Event>();

@@ -46,10 +46,7 @@ final class CudaMemory implements AutoCloseable {
     if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
       throw new DeviceMemoryException(context.name(), bytes, queryFree());
     }
-    // A call also fails for what was queued before, with the memory granted all the same.
-    if (result != CUresult.CUDA_SUCCESS && address.value() != 0) {
-      int unused = JCudaDriver.cuMemFree(address);
-    }
+    // Where it fails the address is whatever was on JCuda's stack, so that it can't be freed.
     context.check(result, () -> "cuMemAlloc of %d bytes".formatted(bytes));
     CudaBuffer buffer = new CudaBuffer(this, address, bytes);
     live.add(buffer);

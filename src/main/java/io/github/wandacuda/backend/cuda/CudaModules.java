@@ -14,7 +14,6 @@ import java.util.Objects;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUjit_option;
 import jcuda.driver.CUmodule;
-import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
 /** The kernel files that are loaded on a device: each when it is first needed, and once. */
@@ -66,10 +65,7 @@ final class CudaModules implements AutoCloseable {
               options.length,
               options,
               HostPointer.to(values));
-      // A call also fails for what other threads queued, with the module loaded all the same.
-      if (result != CUresult.CUDA_SUCCESS && !module.equals(new CUmodule())) {
-        JCudaDriver.cuModuleUnload(module);
-      }
+      // Where it fails the handle is whatever was on JCuda's stack, so that it can't be unloaded.
       context.check(result, () -> "cuModuleLoadDataEx of %s%s".formatted(file, firstLine(log)));
       return module;
     }

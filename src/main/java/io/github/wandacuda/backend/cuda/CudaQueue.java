@@ -6,7 +6,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
-import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
@@ -25,12 +24,10 @@ final class CudaQueue implements DeviceQueue {
     this.device = device;
     this.context = device.context();
     context.enter();
-    int result = JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING);
-    // A call also fails for what other threads queued, with the stream made all the same.
-    if (result != CUresult.CUDA_SUCCESS && !stream.equals(new CUstream())) {
-      int unused = JCudaDriver.cuStreamDestroy(stream);
-    }
-    context.check(result, "cuStreamCreate");
+    // Where it fails the handle is whatever was on JCuda's stack, which a driver must not be given.
+    context.check(
+        JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING),
+        "cuStreamCreate");
   }
 
   CudaDevice device() {
