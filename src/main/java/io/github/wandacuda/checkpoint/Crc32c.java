@@ -72,7 +72,7 @@ public final class Crc32c {
     int factor = right;
     for (int bit = 31; bit >= 0; bit--) {
       sum ^= factor & -(left >>> bit & 1);
-      factor = factor >>> 1 ^ POLYNOMIAL & -(factor & 1);
+      factor = (factor >>> 1) ^ (POLYNOMIAL & -(factor & 1));
     }
     return sum;
   }

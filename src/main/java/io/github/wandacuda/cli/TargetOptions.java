@@ -5,6 +5,7 @@ import io.github.wandacuda.pruning.PruneRequest;
 import java.io.Console;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** Where the pruned model goes. */
@@ -88,13 +89,15 @@ final class TargetOptions {
     if (yes) {
       return;
     }
-    Console console = System.console();
-    if (console == null || !console.isTerminal()) {
-      throw new UsageException(
-          "--in-place changes the model in "
-              + request.output()
-              + " and there is no terminal to ask on; say --yes if that is meant");
-    }
+    Console console =
+        Optional.ofNullable(System.console())
+            .filter(Console::isTerminal)
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "--in-place changes the model in "
+                            + request.output()
+                            + " and there is no terminal to ask on; say --yes if that is meant"));
     String answer =
         console.readLine(
             "Prune %d modules of %s in place? Their weights are not kept anywhere. [y/N] ",

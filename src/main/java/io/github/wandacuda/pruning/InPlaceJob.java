@@ -79,8 +79,8 @@ public final class InPlaceJob implements PruningJob {
   public RunNeeds needs(Backend backend) {
     long pruned = chosen.stream().mapToLong(module -> module.tensor().bytes()).sum();
     long masks = chosen.stream().mapToLong(LinearModule::maskBytes).sum();
-    long passes = 1 + (rules.needsThreshold() ? 2 : 0) + (request.verify() ? 2 : 0);
-    long tiles = 2 * backend.concurrency() * backend.tileBytes();
+    long passes = 1L + (rules.needsThreshold() ? 2 : 0) + (request.verify() ? 2 : 0);
+    long tiles = 2L * backend.concurrency() * backend.tileBytes();
     return new RunNeeds(passes * pruned, pruned, masks, 0, tiles);
   }
 

@@ -110,9 +110,10 @@ final class Journal implements AutoCloseable {
   byte[] content() {
     try {
       ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(channel.size()));
-      while (bytes.hasRemaining() && channel.read(bytes, bytes.position()) >= 0) {
-        continue;
-      }
+      int read;
+      do {
+        read = channel.read(bytes, bytes.position());
+      } while (read > 0);
       return bytes.array();
     } catch (IOException e) {
       throw unwritable(file, e);

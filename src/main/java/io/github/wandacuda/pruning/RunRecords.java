@@ -18,13 +18,13 @@ import java.util.Set;
  * What the records of a run's journal say.
  *
  * <ul>
- *   <li>{@code run}: the fingerprint, first;
- *   <li>{@code tensor}: a tensor is written, with the CRC-32C of its bytes and, for a module, what
- *       came out of it;
- *   <li>{@code states}: the hidden states that a block will see are written, and all modules of the
- *       blocks before it;
- *   <li>{@code resumed}: a calibrated run went on with the states of a block, so that what was said
- *       of later ones no longer holds.
+ *   <li>{@code "run"}: the fingerprint, first;
+ *   <li>{@code "tensor"}: a tensor is written, with the CRC-32C of its bytes and, for a module,
+ *       what came out of it;
+ *   <li>{@code "states"}: the hidden states that a block will see are written, and all modules of
+ *       the blocks before it;
+ *   <li>{@code "resumed"}: a calibrated run went on with the states of a block, so that what was
+ *       said of later ones no longer holds.
  * </ul>
  *
  * @param run the fingerprint
