@@ -4,6 +4,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.tensor.DType;
 import java.nio.file.Path;
 import java.util.Map;
@@ -40,8 +41,10 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
       String format = in.metadata().getOrDefault("format", "none");
       if (!format.equals(FORMAT)) {
         throw new InputException(
-            "%s: expected format %s in its metadata, found %s".formatted(file, FORMAT, format));
+            "%s: expected format %s in its metadata, found %s"
+                .formatted(file, FORMAT, Printable.of(format)));
       }
+      requireRoom(in);
       SortedMap<String, float[]> norms = new TreeMap<>();
       for (TensorInfo tensor : in.tensors()) {
         norms.put(module(file, tensor), vector(in, tensor));
@@ -53,10 +56,19 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
     }
   }
 
+  private static void requireRoom(SafetensorsFile in) {
+    long most = Runtime.getRuntime().maxMemory() / 2;
+    if (in.byteSize() > most) {
+      throw new InputException(
+          "%s: expected norms of at most %d bytes, half of the Java heap, found %d"
+              .formatted(in.path(), most, in.byteSize()));
+    }
+  }
+
   private static String module(Path file, TensorInfo tensor) {
     if (!tensor.name().endsWith(SUFFIX)) {
       throw new InputException(
-          "%s: tensor %s: expected a name that ends in %s".formatted(file, tensor.name(), SUFFIX));
+          "%s: tensor %s: expected a name that ends in %s".formatted(file, Printable.of(tensor.name()), SUFFIX));
     }
     return tensor.name().substring(0, tensor.name().length() - SUFFIX.length());
   }
@@ -65,14 +77,18 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
     if (!tensor.type().equals(Optional.of(DType.F32)) || tensor.shape().size() != 1) {
       throw new InputException(
           "%s: tensor %s: expected an F32 vector, found %s %s"
-              .formatted(in.path(), tensor.name(), tensor.dtype(), tensor.shape()));
+              .formatted(
+                  in.path(),
+                  Printable.of(tensor.name()),
+                  Printable.of(tensor.dtype()),
+                  tensor.shape()));
     }
     float[] norms = in.vector(tensor);
     for (int column = 0; column < norms.length; column++) {
       if (!(norms[column] >= 0) || Float.isInfinite(norms[column])) {
         throw new InputException(
             "%s: tensor %s: expected a finite norm of 0 or more at column %d, found %s"
-                .formatted(in.path(), tensor.name(), column, norms[column]));
+                .formatted(in.path(), Printable.of(tensor.name()), column, norms[column]));
       }
     }
     return norms;
@@ -81,11 +97,16 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
   private static int count(Path file, Map<String, String> metadata, String key) {
     String value = metadata.getOrDefault(key, "0");
     try {
-      return Integer.parseInt(value);
+      int count = Integer.parseInt(value);
+      if (count >= 0) {
+        return count;
+      }
     } catch (NumberFormatException e) {
-      throw new InputException(
-          "%s: metadata %s: expected a whole number, found '%s'".formatted(file, key, value), e);
+      // Told below, as a negative number is.
     }
+    throw new InputException(
+        "%s: metadata %s: expected a whole number, found '%s'"
+            .formatted(file, key, Printable.of(value)));
   }
 
   /**

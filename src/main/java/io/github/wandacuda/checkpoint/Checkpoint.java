@@ -8,10 +8,11 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.AbstractCollection;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,17 +34,11 @@ public final class Checkpoint implements AutoCloseable {
   private final Path directory;
   private final Optional<Path> index;
   private final List<SafetensorsFile> shards;
-  private final Map<String, Entry> entries;
 
-  private Checkpoint(
-      Path directory,
-      Optional<Path> index,
-      List<SafetensorsFile> shards,
-      Map<String, Entry> entries) {
+  private Checkpoint(Path directory, Optional<Path> index, List<SafetensorsFile> shards) {
     this.directory = directory;
     this.index = index;
     this.shards = List.copyOf(shards);
-    this.entries = Collections.unmodifiableMap(entries);
   }
 
   /**
@@ -98,6 +93,7 @@ public final class Checkpoint implements AutoCloseable {
       return open(modelDirectory, Optional.empty(), List.of(single));
     }
     if (indexed) {
+      Links.requireInside(modelDirectory, indexPath);
       CheckpointIndex index = CheckpointIndex.read(indexPath);
       List<Path> files = index.shards().stream().map(modelDirectory::resolve).toList();
       return open(modelDirectory, Optional.of(index), files);
@@ -135,44 +131,44 @@ public final class Checkpoint implements AutoCloseable {
     List<SafetensorsFile> shards = new ArrayList<>();
     try {
       for (Path file : files) {
+        Links.requireInside(directory, file);
         shards.add(SafetensorsFile.open(file));
       }
-      Map<String, Entry> entries = collect(shards);
-      index.ifPresent(known -> checkIndex(known, entries));
-      return new Checkpoint(directory, index.map(CheckpointIndex::path), shards, entries);
+      requireUnique(shards);
+      Checkpoint checkpoint = new Checkpoint(directory, index.map(CheckpointIndex::path), shards);
+      index.ifPresent(checkpoint::check);
+      return checkpoint;
     } catch (RuntimeException | Error e) {
       shards.forEach(SafetensorsFile::close);
       throw e;
     }
   }
 
-  private static Map<String, Entry> collect(List<SafetensorsFile> shards) {
-    Map<String, Entry> entries = new LinkedHashMap<>();
-    for (SafetensorsFile shard : shards) {
+  private static void requireUnique(List<SafetensorsFile> shards) {
+    Map<String, SafetensorsFile> shardOf = new HashMap<>();
+    for (SafetensorsFile shard : shards.size() > 1 ? shards : List.<SafetensorsFile>of()) {
       for (TensorInfo info : shard.tensors()) {
-        Entry other = entries.put(info.name(), new Entry(shard, info));
+        SafetensorsFile other = shardOf.put(info.name(), shard);
         if (other != null) {
           throw Malformed.tensor(
               shard.path(),
               info.name(),
               "a tensor of one shard",
-              "it in %s too".formatted(Printable.of(other.shard().path().getFileName())));
+              "it in %s too".formatted(Printable.of(other.path().getFileName())));
         }
       }
     }
-    return entries;
   }
 
-  private static void checkIndex(CheckpointIndex index, Map<String, Entry> entries) {
-    index
+  private void check(CheckpointIndex known) {
+    known
         .shardOf()
         .forEach(
             (name, shard) -> {
-              Entry entry = entries.get(name);
-              Path file = entry == null ? null : entry.shard().path().getFileName();
+              Path file = find(name).map(entry -> entry.shard().path().getFileName()).orElse(null);
               if (file == null || !file.toString().equals(shard)) {
                 throw Malformed.tensor(
-                    index.path(),
+                    known.path(),
                     name,
                     "it in " + Printable.of(shard),
                     file == null ? "it in no shard" : "it in " + Printable.of(file));
@@ -197,12 +193,30 @@ public final class Checkpoint implements AutoCloseable {
 
   /** Returns all tensors, shard by shard, in the order of their bytes. */
   public Collection<Entry> tensors() {
-    return entries.values();
+    return new AbstractCollection<>() {
+      @Override
+      public Iterator<Entry> iterator() {
+        return shards.stream()
+            .flatMap(shard -> shard.tensors().stream().map(info -> new Entry(shard, info)))
+            .iterator();
+      }
+
+      @Override
+      public int size() {
+        return shards.stream().mapToInt(shard -> shard.tensors().size()).sum();
+      }
+    };
   }
 
   /** Returns a tensor by its name, or nothing if no shard has it. */
   public Optional<Entry> find(String name) {
-    return Optional.ofNullable(entries.get(name));
+    for (SafetensorsFile shard : shards) {
+      Optional<TensorInfo> info = shard.tensor(name);
+      if (info.isPresent()) {
+        return info.map(found -> new Entry(shard, found));
+      }
+    }
+    return Optional.empty();
   }
 
   /**

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,7 +25,11 @@ final class HeaderParser {
 
   private final Path file;
   private final JsonParser json;
-  private final Map<String, TensorInfo> tensors = new LinkedHashMap<>();
+  private final Map<String, TensorInfo> tensors = new HashMap<>();
+
+  /** Types and shapes come again and again, and a file may have a million tensors. */
+  private final Map<Object, Object> seen = new HashMap<>();
+
   private Map<String, String> metadata;
 
   private HeaderParser(Path file, JsonParser json) {
@@ -60,7 +65,8 @@ final class HeaderParser {
     }
     return new SafetensorsHeader(
         metadata == null ? Map.of() : Collections.unmodifiableMap(metadata),
-        TensorLayout.ordered(tensors.values()));
+        TensorLayout.ordered(tensors.values()),
+        Collections.unmodifiableMap(tensors));
   }
 
   private void readMetadata() throws IOException {
@@ -87,9 +93,9 @@ final class HeaderParser {
     String dtype = null;
     List<Long> shape = null;
     List<Long> offsets = null;
-    Set<String> seen = new HashSet<>();
+    Set<String> keys = new HashSet<>();
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
-      if (!seen.add(key)) {
+      if (!keys.add(key)) {
         throw Malformed.part(file, part, "one " + Printable.of(key), "a second one");
       }
       json.nextToken();
@@ -109,9 +115,16 @@ final class HeaderParser {
     if (offsets.size() != 2) {
       throw Malformed.part(file, part, "two data_offsets", offsets.toString());
     }
-    TensorInfo info = new TensorInfo(name, dtype, shape, offsets.get(0), offsets.get(1));
+    TensorInfo info =
+        new TensorInfo(name, once(dtype), once(List.copyOf(shape)), offsets.get(0), offsets.get(1));
     TensorLayout.checkSize(file, info);
     tensors.put(name, info);
+  }
+
+  /** Returns the object that is equal to this one and came first. */
+  @SuppressWarnings("unchecked") // What is equal to a string or a list is one.
+  private <T> T once(T value) {
+    return (T) seen.computeIfAbsent(value, first -> first);
   }
 
   private List<Long> readSizes(String part, String key, int most) throws IOException {

@@ -13,7 +13,6 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -55,8 +54,7 @@ public final class SafetensorsFile implements AutoCloseable {
     this.headerBytes = headerBytes;
     this.metadata = header.metadata();
     this.ordered = header.tensors();
-    this.tensors = new LinkedHashMap<>();
-    ordered.forEach(info -> tensors.put(info.name(), info));
+    this.tensors = header.byName();
     this.arena = mapping.arena();
     this.mapped = mapping.bytes();
     this.reads = new MappedReads(path, mapped.byteSize());

@@ -17,7 +17,10 @@ import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Walks a model directory for {@link SideFiles}. Links are followed, also those to folders. */
+/**
+ * Walks a model directory for {@link SideFiles}. Links are followed, also those to folders, as far
+ * as {@link Links} lets them lead.
+ */
 final class SideFileVisitor extends SimpleFileVisitor<Path> {
   private static final Logger LOG = LoggerFactory.getLogger(SideFileVisitor.class);
 
@@ -83,6 +86,7 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
       leaveOut(folder);
       return FileVisitResult.SKIP_SUBTREE;
     }
+    Links.requireInside(directory, folder);
     boolean isOutput = Files.exists(output) && Files.isSameFile(folder, output);
     return isOutput ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
   }
@@ -100,6 +104,7 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
         || OtherWeights.matches(file)) {
       leaveOut(file);
     } else {
+      Links.requireInside(directory, file);
       files.add(directory.relativize(file));
     }
     return FileVisitResult.CONTINUE;

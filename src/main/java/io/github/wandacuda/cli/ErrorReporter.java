@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.WandaException;
 import java.io.PrintStream;
 import picocli.CommandLine.ParameterException;
@@ -48,6 +49,6 @@ final class ErrorReporter {
   }
 
   private static String oneLine(String message) {
-    return message == null ? "no message" : message.replaceAll("\\s*[\\r\\n]+\\s*", " ");
+    return message == null ? "no message" : Printable.message(message);
   }
 }

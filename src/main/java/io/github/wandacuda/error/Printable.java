@@ -10,6 +10,7 @@ import java.nio.file.Path;
 public final class Printable {
   private static final int LONGEST_TEXT = 200;
   private static final int LONGEST_PATH = 4096;
+  private static final int LONGEST_MESSAGE = 20_000;
 
   private Printable() {}
 
@@ -21,6 +22,11 @@ public final class Printable {
   /** Returns {@code path} on one line. */
   public static String of(Path path) {
     return printable(path.toString(), LONGEST_PATH);
+  }
+
+  /** Returns a whole message on one line, its line breaks as spaces. */
+  public static String message(String message) {
+    return printable(message.replaceAll("\\s*[\\r\\n]+\\s*", " "), LONGEST_MESSAGE);
   }
 
   private static String printable(String text, int longest) {

@@ -3,6 +3,7 @@ package io.github.wandacuda.json;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -13,7 +14,21 @@ import java.io.InputStream;
 
 /** Reads JSON as a tree. */
 public final class JsonTree {
-  private static final JsonFactory FACTORY = new JsonFactory();
+  /** A tree takes up to a hundred bytes of memory a token; a model's config has some hundred. */
+  private static final int MOST_TOKENS = 1_000_000;
+
+  private static final long LONGEST = 64 << 20;
+
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(200)
+                  .maxTokenCount(MOST_TOKENS)
+                  .maxDocumentLength(LONGEST)
+                  .build())
+          .build();
+
   private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
 
   private JsonTree() {}
@@ -22,7 +37,8 @@ public final class JsonTree {
    * Reads the first value of a document; what follows it isn't looked at.
    *
    * @return the value, or a missing node if there is nothing but white space
-   * @throws com.fasterxml.jackson.core.JsonProcessingException if it isn't JSON
+   * @throws com.fasterxml.jackson.core.JsonProcessingException if it isn't JSON, is longer than 64
+   *     MiB, or has more than a million tokens or 200 levels
    */
   public static JsonNode read(InputStream in) throws IOException {
     try (JsonParser json = FACTORY.createParser(in)) {

@@ -7,6 +7,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.InputException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -21,6 +22,9 @@ import java.util.Optional;
  * ways that the original library doesn't.
  */
 public final class DjlTokenizer implements Tokenizer {
+  /** Twice what the largest vocabularies take. */
+  private static final int LONGEST = 100_000_000;
+
   private static final Map<String, String> OPTIONS =
       Map.of("truncation", "do_not_truncate", "padding", "do_not_pad");
 
@@ -53,7 +57,7 @@ public final class DjlTokenizer implements Tokenizer {
 
   private static byte[] checked(Path file) {
     try {
-      byte[] json = Files.readAllBytes(file);
+      byte[] json = bytes(file);
       Optional<String> undefined = TemplateCheck.undefinedToken(json);
       if (undefined.isPresent()) {
         throw new InputException(
@@ -65,6 +69,17 @@ public final class DjlTokenizer implements Tokenizer {
       throw InputFailures.notJson(file, e);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  private static byte[] bytes(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] bytes = in.readNBytes(LONGEST + 1);
+      if (bytes.length > LONGEST) {
+        throw new InputException(
+            "%s: expected at most %d bytes, found more".formatted(file, LONGEST));
+      }
+      return bytes;
     }
   }
 

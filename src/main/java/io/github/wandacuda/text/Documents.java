@@ -119,6 +119,7 @@ final class Documents implements AutoCloseable {
       throw new InputException(
           "%s: expected at most %d bytes, found %d".formatted(where, Utf8.MAXIMUM_BYTES, size));
     }
+    HeapRoom.require(where, size, HeapRoom.OF_TEXT);
     ByteBuffer bytes = ByteBuffer.allocate((int) size);
     try {
       while (bytes.hasRemaining()) {

@@ -17,13 +17,20 @@ import java.util.zip.ZipException;
 final class Gunzip {
   private static final int PIECE = 1 << 18;
 
+  /** Text shrinks to a third or a tenth. What shrinks to a thousandth was made to fill a disk. */
+  private static final long MOST_TIMES = 100;
+
+  /** Up to here a file may shrink as it likes. */
+  private static final long HARMLESS = 64 << 20;
+
   private Gunzip() {}
 
   /**
    * Returns a channel to the inflated content, in a temporary file without a name that goes when
    * the channel is closed or the process ends.
    *
-   * @throws InputException if the file can't be read, isn't gzip or is cut short
+   * @throws InputException if the file can't be read, isn't gzip, is cut short or holds more than
+   *     text does
    * @throws OutputException if the temporary directory has no room or can't be written
    */
   static FileChannel toTemporaryFile(Path file) {
@@ -48,7 +55,15 @@ final class Gunzip {
   private static void copy(Path file, InputStream inflated, FileChannel channel)
       throws IOException {
     byte[] piece = new byte[PIECE];
+    long most = Math.max(HARMLESS, Math.multiplyExact(Files.size(file), MOST_TIMES));
+    long written = 0;
     for (int size = inflated.read(piece); size >= 0; size = inflated.read(piece)) {
+      written += size;
+      if (written > most) {
+        throw new InputException(
+            "%s: expected text that is at most %d times as long as the file, found more than %d bytes"
+                .formatted(file, MOST_TIMES, most));
+      }
       write(file, channel, ByteBuffer.wrap(piece, 0, size));
     }
   }

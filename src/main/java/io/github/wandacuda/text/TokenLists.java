@@ -34,6 +34,11 @@ final class TokenLists {
    * @throws InputException if the file cannot be read or isn't such a list
    */
   static List<int[]> read(Path file, int limit) {
+    try {
+      HeapRoom.require(file, Files.size(file), HeapRoom.OF_IDS);
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
     try (InputStream in = Files.newInputStream(file);
         JsonParser parser = JSON.createParser(in)) {
       return new TokenLists(file, parser).lists(limit);

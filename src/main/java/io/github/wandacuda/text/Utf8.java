@@ -30,6 +30,7 @@ final class Utf8 {
             "%s: expected a text of at most %d bytes, found %d"
                 .formatted(file, MAXIMUM_BYTES, size));
       }
+      HeapRoom.require(file, size, HeapRoom.OF_TEXT);
       bytes = Files.readAllBytes(file);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);

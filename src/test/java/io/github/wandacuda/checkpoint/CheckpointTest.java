@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -132,16 +134,32 @@ class CheckpointTest {
   }
 
   @Test
+  void shardsOutsideAreRefused() throws IOException {
+    Path outside = TestFiles.LLAMA_GQA.toAbsolutePath();
+    for (String name : List.of("model-00001-of-00003.safetensors", INDEX)) {
+      Files.copy(outside.resolve(INDEX), model.resolve(INDEX), StandardCopyOption.REPLACE_EXISTING);
+      Files.deleteIfExists(model.resolve(name));
+      Files.createSymbolicLink(model.resolve(name), outside.resolve(name));
+      assertInputError(
+          () -> Checkpoint.open(model).close(),
+          model.resolve(name) + ": expected a file inside the model's directory",
+          "found a link to " + outside.resolve(name));
+    }
+  }
+
+  /** As in a Hugging Face cache. */
+  @Test
   void linkedShardsAreFollowed() throws IOException {
     Path blobs = Files.createDirectory(folder.resolve("blobs"));
+    Path snapshot = Files.createDirectories(folder.resolve("snapshots/0123"));
     for (int i = 1; i <= 3; i++) {
       String name = "model-0000%d-of-00003.safetensors".formatted(i);
       Files.copy(TestFiles.LLAMA_GQA.resolve(name), blobs.resolve("b" + i));
-      Files.createSymbolicLink(model.resolve(name), Path.of("../blobs/b" + i));
+      Files.createSymbolicLink(snapshot.resolve(name), Path.of("../../blobs/b" + i));
     }
     Files.copy(TestFiles.LLAMA_GQA.resolve(INDEX), blobs.resolve("index"));
-    Files.createSymbolicLink(model.resolve(INDEX), Path.of("../blobs/index"));
-    try (var linked = Checkpoint.open(model);
+    Files.createSymbolicLink(snapshot.resolve(INDEX), Path.of("../../blobs/index"));
+    try (var linked = Checkpoint.open(snapshot);
         var real = Checkpoint.open(TestFiles.LLAMA_GQA)) {
       assertThat(linked.tensors()).hasSameSizeAs(real.tensors());
       for (Checkpoint.Entry entry : real.tensors()) {

@@ -144,19 +144,32 @@ class SideFilesTest {
 
   @Test
   void linkedFilesAreFollowedAndLinksToNothingLeftOut() throws IOException {
-    Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
-    Files.writeString(elsewhere.resolve("file"), "linked");
-    Files.createSymbolicLink(model.resolve("tokenizer.json"), Path.of("../elsewhere/file"));
-    Files.createSymbolicLink(model.resolve("folder"), Path.of("../elsewhere"));
+    put("inside/file");
+    Files.writeString(model.resolve("inside/file"), "linked");
+    Path cached = Files.createDirectories(folder.resolve("models--owner--name/blobs"));
+    Files.writeString(cached.resolve("0123"), "linked");
+    Files.createSymbolicLink(model.resolve("tokenizer.json"), cached.resolve("0123"));
+    Files.createSymbolicLink(model.resolve("folder"), Path.of("inside"));
     Files.createSymbolicLink(model.resolve("nothing"), Path.of("gone"));
     SideFiles side = find();
-    assertThat(names(side.files())).containsExactly("folder/file", "tokenizer.json");
+    assertThat(names(side.files())).containsExactly("folder/file", "inside/file", "tokenizer.json");
     assertThat(names(side.leftOut())).containsExactly("nothing");
     side.copy(Path.of("tokenizer.json"), output);
     side.copy(Path.of("folder/file"), output);
     for (String name : List.of("tokenizer.json", "folder/file")) {
       assertThat(output.resolve(name)).hasContent("linked").isRegularFile();
       assertThat(Files.isSymbolicLink(output.resolve(name))).isFalse();
+    }
+  }
+
+  @Test
+  void linksThatLeaveTheDirectoryAreRefused() throws IOException {
+    Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
+    Files.writeString(elsewhere.resolve("file"), "secret");
+    for (String target : List.of("../elsewhere/file", "../elsewhere")) {
+      Path link = Files.createSymbolicLink(model.resolve("link"), Path.of(target));
+      assertInputError(this::find, link + ": expected a file inside the model's directory");
+      Files.delete(link);
     }
   }
 
@@ -175,6 +188,7 @@ class SideFilesTest {
   @Test
   @Timeout(value = 60, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void linksThatSpellEndlesslyManyPathsAreRefused() throws IOException {
+    Path folder = Files.createDirectory(model.resolve("inside"));
     for (int i = 0; i < 40; i++) {
       Path step = Files.createDirectory(folder.resolve("step" + i));
       Files.createSymbolicLink(step.resolve("left"), folder.resolve("step" + (i + 1)));

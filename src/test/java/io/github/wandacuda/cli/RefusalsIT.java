@@ -81,7 +81,7 @@ class RefusalsIT {
         "--unreached drop",
         "--in-place",
         "--yes",
-        "--report report.html",
+        "--report report.pdf",
         "--threads 0",
         "--device first",
         "--calibration testdata/text/calibration.txt"

@@ -29,4 +29,11 @@ class PrintableTest {
     Path path = Path.of("/m/" + "x".repeat(250), "a\nb");
     assertThat(Printable.of(path)).isEqualTo("/m/" + "x".repeat(250) + "/a\\u000ab");
   }
+
+  @Test
+  void aMessageIsOneLineThatNoTerminalObeys() {
+    assertThat(Printable.message("a\r\n  b\u001b[2Jc\u0007" + "d".repeat(5_000)))
+        .isEqualTo("a b\\u001b[2Jc\\u0007" + "d".repeat(5_000));
+    assertThat(Printable.message("e".repeat(30_000))).hasSize(20_003).endsWith("...");
+  }
 }

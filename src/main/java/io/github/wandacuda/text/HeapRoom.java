@@ -1,0 +1,33 @@
+package io.github.wandacuda.text;
+
+import io.github.wandacuda.error.InputException;
+
+/** Refuses input that the Java heap has no room for, before the heap is full. */
+final class HeapRoom {
+  /**
+   * Bytes of memory for a byte of text: itself, two as a string's, two more while it is decoded.
+   */
+  static final int OF_TEXT = 5;
+
+  /** Bytes of memory for a byte of token ids: at best two are an id of four, held twice. */
+  static final int OF_IDS = 4;
+
+  private HeapRoom() {}
+
+  /**
+   * Checks that content can be held.
+   *
+   * @param where the file, or the file and the line
+   * @param size of the content in bytes
+   * @param times bytes of memory that a byte of it takes
+   * @throws InputException if it can't
+   */
+  static void require(Object where, long size, int times) {
+    long heap = Runtime.getRuntime().maxMemory();
+    if (size > heap / times) {
+      throw new InputException(
+          "%s: expected at most %d bytes for a Java heap of %d, found %d; give it more with -Xmx"
+              .formatted(where, heap / times, heap, size));
+    }
+  }
+}

@@ -1,0 +1,120 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * A command on a file that somebody broke.
+ *
+ * @param name what is wrong with it
+ * @param said what the error has to say
+ * @param command makes the file in a folder of its own and returns the command's words
+ */
+record HostileFile(String name, String said, Command command) {
+
+  /** Makes files and says how they are used. */
+  @FunctionalInterface
+  interface Command {
+    /** Returns a command's words. */
+    List<String> in(Path folder) throws IOException;
+  }
+
+  /** A change to a directory. */
+  @FunctionalInterface
+  interface Change {
+    void to(Path directory) throws IOException;
+  }
+
+  /** A model of which {@code change} breaks something, looked at by {@code inspect}. */
+  static HostileFile inspected(String name, String said, Change change) {
+    return new HostileFile(name, said, folder -> inspect(broken(folder, change)));
+  }
+
+  /** A model of which {@code change} breaks something, pruned from good statistics. */
+  static HostileFile pruned(String name, String said, Change change) {
+    return new HostileFile(
+        name,
+        said,
+        folder ->
+            List.of(
+                "prune",
+                "--model",
+                broken(folder, change).toString(),
+                "--output",
+                folder.resolve("out").toString(),
+                "--statistics",
+                TestData.GOLDEN.resolve("wanda-50.statistics.safetensors").toString(),
+                "--backend",
+                "cpu",
+                "--quiet"));
+  }
+
+  /** The bundled model, pruned with a statistics file that {@code change} makes. */
+  static HostileFile statistics(String name, String said, Change change) {
+    return used(name, said, "--statistics", "statistics.safetensors", change);
+  }
+
+  /** The bundled model, calibrated with a file of this name that {@code change} makes. */
+  static HostileFile calibration(String name, String said, String file, Change change) {
+    return used(name, said, "--calibration", file, change);
+  }
+
+  private static HostileFile used(
+      String name, String said, String option, String file, Change change) {
+    return new HostileFile(
+        name,
+        said,
+        folder -> {
+          change.to(folder.resolve(file));
+          return List.of(
+              "prune",
+              "--model",
+              TestData.TINY_LLAMA.toString(),
+              "--output",
+              folder.resolve("out").toString(),
+              option,
+              folder.resolve(file).toString(),
+              "--backend",
+              "cpu",
+              "--samples",
+              "2",
+              "--sequence-length",
+              "64",
+              "--quiet");
+        });
+  }
+
+  /** A model of which {@code change} breaks something, whose perplexity on a text is asked for. */
+  static HostileFile tokenized(String name, String said, Change change) {
+    return new HostileFile(
+        name,
+        said,
+        folder ->
+            List.of(
+                "perplexity",
+                "--model",
+                broken(folder, change).toString(),
+                "--text",
+                "testdata/text/heldout.txt",
+                "--backend",
+                "cpu",
+                "--quiet"));
+  }
+
+  static List<String> inspect(Path model) {
+    return List.of("inspect", "--model", model.toString(), "--quiet");
+  }
+
+  private static Path broken(Path folder, Change change) throws IOException {
+    Path model = TestData.copy(TestData.TINY_LLAMA, folder.resolve("model"));
+    change.to(model);
+    return model;
+  }
+
+  @Override
+  public String toString() {
+    return name;
+  }
+}
