@@ -35,7 +35,7 @@ class SupplyChainTest {
         // The range of JDKs that may build is the toolchain's, not a dependency's.
         .filteredOn(version -> !version.equals("[25,)"))
         .hasSizeGreaterThan(20)
-        .allMatch(version -> version.matches("[0-9][0-9A-Za-z.-]*|\\$\\{[A-Za-z.]+}"))
+        .allMatch(version -> version.matches("[0-9][0-9A-Za-z.-]*|\\$\\{[A-Za-z0-9.]+}"))
         .noneMatch(version -> version.endsWith("-SNAPSHOT"));
   }
 

@@ -68,7 +68,8 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
   private static String module(Path file, TensorInfo tensor) {
     if (!tensor.name().endsWith(SUFFIX)) {
       throw new InputException(
-          "%s: tensor %s: expected a name that ends in %s".formatted(file, Printable.of(tensor.name()), SUFFIX));
+          "%s: tensor %s: expected a name that ends in %s"
+              .formatted(file, Printable.of(tensor.name()), SUFFIX));
     }
     return tensor.name().substring(0, tensor.name().length() - SUFFIX.length());
   }

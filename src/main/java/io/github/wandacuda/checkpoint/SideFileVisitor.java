@@ -33,6 +33,10 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
   private final Path output;
   private final Set<Path> own = new HashSet<>();
   private final Set<Path> unused = new HashSet<>();
+
+  /** What was found to lie inside, however often links lead to it. */
+  private final Set<Object> inside = new HashSet<>();
+
   private final List<Path> files = new ArrayList<>();
   private final List<Path> leftOut = new ArrayList<>();
   private int entries;
@@ -86,7 +90,7 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
       leaveOut(folder);
       return FileVisitResult.SKIP_SUBTREE;
     }
-    Links.requireInside(directory, folder);
+    requireInside(folder, attributes);
     boolean isOutput = Files.exists(output) && Files.isSameFile(folder, output);
     return isOutput ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
   }
@@ -104,7 +108,7 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
         || OtherWeights.matches(file)) {
       leaveOut(file);
     } else {
-      Links.requireInside(directory, file);
+      requireInside(file, attributes);
       files.add(directory.relativize(file));
     }
     return FileVisitResult.CONTINUE;
@@ -117,6 +121,13 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
       return FileVisitResult.CONTINUE;
     }
     throw Malformed.unreadable(file, "a file that goes along with the model", failure);
+  }
+
+  private void requireInside(Path path, BasicFileAttributes attributes) {
+    Object key = attributes.fileKey();
+    if (key == null || inside.add(key)) {
+      Links.requireInside(directory, path);
+    }
   }
 
   private void leaveOut(Path path) {

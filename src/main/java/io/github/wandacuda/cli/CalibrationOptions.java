@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.calibration.Imatrix;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
@@ -18,16 +19,11 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Locale;
-import java.util.Set;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Where the norms come from: a calibration run or a file. */
 final class CalibrationOptions {
-  /** How files of llama.cpp's imatrix tool end. */
-  private static final Set<String> IMATRIX_ENDINGS = Set.of(".gguf", ".dat", ".imatrix");
-
   @Option(
       names = "--calibration",
       paramLabel = "FILE",
@@ -37,7 +33,9 @@ final class CalibrationOptions {
   @Option(
       names = "--statistics",
       paramLabel = "FILE",
-      description = "Activation statistics that 'calibrate' wrote, instead of a calibration run.")
+      description =
+          "Activation statistics instead of a calibration run: what 'calibrate' wrote, or an imatrix"
+              + " of llama.cpp (.gguf, .dat, .imatrix).")
   private Path statistics;
 
   @Mixin private SampleOptions sampling;
@@ -53,11 +51,6 @@ final class CalibrationOptions {
     }
     if (method == Method.WANDA && calibration == null && statistics == null) {
       throw new UsageException("method wanda needs --calibration FILE or --statistics FILE");
-    }
-    String name = statistics == null ? "" : statistics.toString().toLowerCase(Locale.ROOT);
-    if (IMATRIX_ENDINGS.stream().anyMatch(name::endsWith)) {
-      throw new UsageException(
-          "--statistics: imatrix files are not available yet; they come later: " + statistics);
     }
   }
 
@@ -76,7 +69,9 @@ final class CalibrationOptions {
     }
     if (statistics != null) {
       return new Calibration.FromStatistics(
-          statistics, Statistics.read(statistics), sha256(statistics));
+          statistics,
+          Imatrix.isNamed(statistics) ? Imatrix.read(statistics) : Statistics.read(statistics),
+          sha256(statistics));
     }
     CalibrationSamples samples = sampling.draw(calibration, model);
     return new Calibration.FromSamples(

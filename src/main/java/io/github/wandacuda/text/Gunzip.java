@@ -46,7 +46,10 @@ final class Gunzip {
       }
     } catch (ZipException | EOFException e) {
       throw new InputException(
-          "%s: not a whole gzip file: %s".formatted(file, InputFailures.firstLine(e)), e);
+          "%s: not a whole gzip file: %s"
+              .formatted(
+                  file, e instanceof EOFException ? "it ends early" : InputFailures.firstLine(e)),
+          e);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }

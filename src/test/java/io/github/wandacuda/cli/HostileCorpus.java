@@ -6,6 +6,8 @@ import static io.github.wandacuda.cli.HostileFile.pruned;
 import static io.github.wandacuda.cli.HostileFile.statistics;
 import static io.github.wandacuda.cli.HostileFile.tokenized;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -105,7 +107,7 @@ final class HostileCorpus {
   private static List<HostileFile> headers() {
     String second = "{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[%d,%d]}";
     return List.of(
-        header("deep JSON", "expected JSON", "{\"a\":" + "[".repeat(1_000_000) + "}", 0),
+        header("deep JSON", "expected an object", "{\"a\":" + "[".repeat(1_000_000) + "}", 0),
         header("deep objects", "expected JSON", "{\"a\":".repeat(200_000), 0),
         header("huge name", "expected JSON", "{\"" + "a".repeat(30_000_000) + "\":1}", 0),
         header("huge number", "expected JSON", "{\"a\":" + "1".repeat(1_000_000) + "}", 0),
@@ -253,7 +255,10 @@ final class HostileCorpus {
         inspected(
             "a config of 3 GB",
             "not JSON",
-            model -> extend(model.resolve("config.json"), 3L << 30)),
+            model -> {
+              Files.delete(model.resolve("config.json"));
+              extend(model.resolve("config.json"), 3L << 30);
+            }),
         config("a negative size", "hidden_size", hidden, "\"hidden_size\": -128"),
         config("a fraction as size", "hidden_size", hidden, "\"hidden_size\": 128.5"),
         config("a text as size", "hidden_size", hidden, "\"hidden_size\": \"128\""),
@@ -378,9 +383,9 @@ final class HostileCorpus {
             "an id that the model hasn't",
             "2048",
             "[" + ids.replace("[1,", "[2048,") + "," + ids + "]"),
-        lists("deep lists", "not JSON", "[".repeat(1_000_000)),
+        lists("deep lists", "found a list", "[".repeat(1_000_000)),
         lists("a list of lists of lists", "found a list", "[[[1]]]"),
-        lists("more after the end", "nothing after", "[" + ids + "," + ids + "]]"),
+        lists("more after the end", "not JSON", "[" + ids + "," + ids + "]]"),
         calibration(
             "ids: a gigabyte", "for a Java heap of", "ids.json", file -> extend(file, 1L << 30)));
   }
@@ -456,11 +461,12 @@ final class HostileCorpus {
         said,
         model -> {
           Path file = model.resolve("tokenizer.json");
-          String text = Files.readString(file);
-          String normalizer =
-              "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"%s\"},\"before\":"
-                  .formatted(Base64.getEncoder().encodeToString(table));
-          Files.writeString(file, text.replaceFirst("\"normalizer\":", normalizer));
+          JsonMapper mapper = JsonMapper.builder().build();
+          ObjectNode json = (ObjectNode) mapper.readTree(file.toFile());
+          json.putObject("normalizer")
+              .put("type", "Precompiled")
+              .put("precompiled_charsmap", Base64.getEncoder().encodeToString(table));
+          mapper.writeValue(file.toFile(), json);
         });
   }
 
