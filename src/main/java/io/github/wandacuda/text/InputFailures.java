@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
@@ -54,7 +55,7 @@ final class InputFailures {
       case START_OBJECT -> "an object";
       case START_ARRAY -> "a list";
       case VALUE_STRING -> "a string";
-      default -> parser.getText();
+      default -> Printable.of(parser.getText());
     };
   }
 
@@ -67,6 +68,6 @@ final class InputFailures {
   }
 
   private static String firstLine(String message) {
-    return message.strip().lines().findFirst().orElse("").strip();
+    return Printable.of(message.strip().lines().findFirst().orElse("").strip());
   }
 }

@@ -183,7 +183,7 @@ class ImatrixTest {
       for (int length = 0; length < whole.length; length++) {
         tolerate(Arrays.copyOf(whole, length));
       }
-      for (int round = 0; round < 20_000; round++) {
+      for (int round = 0; round < 2_000; round++) {
         byte[] damaged = whole.clone();
         for (int change = random.nextInt(3); change >= 0; change--) {
           damaged[random.nextInt(damaged.length)] = (byte) random.nextInt();
