@@ -151,7 +151,7 @@ class InPlaceTest {
   @Test
   void linksAreNotWrittenThrough() throws IOException {
     Path blobs = TestData.copy(TestData.TINY_LLAMA, directory.resolve("blobs"));
-    Path model = Files.createDirectory(directory.resolve("snapshot"));
+    Path model = Files.createDirectories(directory.resolve("snapshots/main"));
     for (Path file : Directories.files(blobs)) {
       Files.createSymbolicLink(model.resolve(file), blobs.resolve(file));
     }
