@@ -47,6 +47,8 @@ class CommandLineIT {
             "modules",
             "pruned",
             "sparsity",
+            "dead_columns",
+            "zero_rows",
             "seconds",
             "peak_rss_bytes",
             "peak_anonymous_bytes",

@@ -2,6 +2,8 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -101,6 +103,43 @@ record HostileFile(String name, String said, Command command) {
                 "--backend",
                 "cpu",
                 "--quiet"));
+  }
+
+  /** A decoder family's fixture with something else in its config, run on the fixture's tokens. */
+  static HostileFile family(String family, String name, String said, String from, String to) {
+    Path fixture = TestData.fixture(family);
+    return new HostileFile(
+        family + ": " + name,
+        said,
+        folder -> {
+          Path model = TestData.copy(fixture.resolve("model"), folder.resolve("model"));
+          replace(model.resolve("config.json"), from, to);
+          return List.of(
+              "perplexity",
+              "--model",
+              model.toString(),
+              "--tokens",
+              fixture.resolve("tokens.json").toString(),
+              "--backend",
+              "cpu",
+              "--quiet");
+        });
+  }
+
+  /** Puts other text into a file, which has to hold the one that goes. */
+  static void replace(Path file, String from, String to) throws IOException {
+    String text = Files.readString(file);
+    if (!text.contains(from)) {
+      throw new IllegalArgumentException("%s has no %s".formatted(file, from));
+    }
+    Files.writeString(file, text.replace(from, to));
+  }
+
+  /** Sets a file's length; what is new reads as zeros and takes no room. */
+  static void extend(Path file, long length) throws IOException {
+    try (RandomAccessFile access = new RandomAccessFile(file.toFile(), "rw")) {
+      access.setLength(length);
+    }
   }
 
   static List<String> inspect(Path model) {

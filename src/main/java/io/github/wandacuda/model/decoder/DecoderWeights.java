@@ -64,6 +64,20 @@ final class DecoderWeights {
   }
 
   /**
+   * Returns a linear module's full name.
+   *
+   * @throws InputException if its weight is missing or of another shape
+   */
+  String require(LinearDescription linear) {
+    boolean transposed = linear.transposed();
+    entry(
+        fullName(linear.name()) + WEIGHT,
+        transposed ? linear.columns() : linear.rows(),
+        transposed ? linear.rows() : linear.columns());
+    return fullName(linear.name());
+  }
+
+  /**
    * Copies a linear module's weight out of its file and makes it readable for the device.
    *
    * @param arena owns the copy; the weight is to be closed before it
@@ -86,13 +100,15 @@ final class DecoderWeights {
 
   /** Returns a norm's gain; ones if it has none. */
   Tensor gain(NormDescription norm) {
-    float[] values = new float[norm.size()];
-    Arrays.fill(values, 1);
+    float[] values;
     if (norm.affine()) {
       values = values(norm.name() + WEIGHT, norm.size());
       for (int column = 0; column < values.length; column++) {
         values[column] += norm.gainOffset();
       }
+    } else {
+      values = new float[norm.size()];
+      Arrays.fill(values, 1);
     }
     return tensor(values, 1, values.length);
   }

@@ -14,6 +14,7 @@ public final class DescribedDecoder implements Decoder {
   private final DecoderDescription description;
   private final Operations operations;
   private final DecoderWeights weights;
+  private final List<String> linearModules;
   private final Workspace workspace;
   private final PositionTensors positions;
   private final Embedding embedding;
@@ -32,6 +33,7 @@ public final class DescribedDecoder implements Decoder {
     weights =
         DecoderWeights.of(
             checkpoint, operations, description.prefixes(), description.embedding().table());
+    linearModules = description.linears().map(weights::require).toList();
     workspace = new Workspace(operations);
     positions = new PositionTensors(weights);
     embedding =
@@ -41,12 +43,12 @@ public final class DescribedDecoder implements Decoder {
 
   @Override
   public int blocks() {
-    return description.blocks().size();
+    return description.shape().blocks();
   }
 
   @Override
   public List<String> linearModules() {
-    return description.blocks().stream().flatMap(LinearNames::of).map(weights::fullName).toList();
+    return linearModules;
   }
 
   @Override
@@ -62,7 +64,7 @@ public final class DescribedDecoder implements Decoder {
   @Override
   public Block block(int index) {
     Objects.checkIndex(index, blocks());
-    return new DescribedBlock(weights, workspace, positions, description.blocks().get(index));
+    return new DescribedBlock(weights, workspace, positions, description.block().apply(index));
   }
 
   @Override

@@ -30,9 +30,7 @@ final class ExpertsMlp implements Branch {
     this.description = description;
     router = new Linear(weights, description.router(), arena);
     experts =
-        description.experts().stream()
-            .map(expert -> Mlps.load(weights, workspace, expert, arena))
-            .toList();
+        description.all().map(expert -> Mlps.load(weights, workspace, expert, arena)).toList();
     shared =
         description.shared() == null
             ? null

@@ -1,7 +1,9 @@
 package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.backend.Activation;
-import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** What stands beside attention in a block. */
 public sealed interface MlpDescription {
@@ -45,19 +47,19 @@ public sealed interface MlpDescription {
    * @param router [experts, hidden]
    * @param expertsPerToken experts that a token goes to
    * @param renormalize whether a token's weights are made to sum up to 1
-   * @param experts all of them
+   * @param expert describes one by its number
    * @param shared the one that every token goes to, or null
    */
   record Experts(
       LinearDescription router,
       int expertsPerToken,
       boolean renormalize,
-      List<MlpDescription> experts,
+      IntFunction<MlpDescription> expert,
       SharedExpert shared)
       implements MlpDescription {
-    /** Copies the list. */
-    public Experts {
-      experts = List.copyOf(experts);
+    /** Returns all experts, described one after the other. */
+    Stream<MlpDescription> all() {
+      return IntStream.range(0, router.rows()).mapToObj(expert);
     }
   }
 

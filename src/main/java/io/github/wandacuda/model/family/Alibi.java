@@ -12,7 +12,7 @@ final class Alibi {
   private Alibi() {}
 
   /** Returns the slopes of so many heads, in float32. */
-  static float[] slopes(int heads) {
+  private static float[] slopes(int heads) {
     int most = Integer.highestOneBit(heads);
     float[] slopes = new float[heads];
     for (int head = 0; head < heads; head++) {
@@ -27,7 +27,7 @@ final class Alibi {
 
   /** Returns the biases of heads: slope times position. */
   static PositionTable table(int heads) {
-    return table(slopes(heads), DoubleUnaryOperator.identity(), 1);
+    return table(heads, DoubleUnaryOperator.identity(), 1);
   }
 
   /**
@@ -37,11 +37,12 @@ final class Alibi {
    * @param scale of the scores
    */
   static PositionTable brainTable(int heads, float scale) {
-    return table(slopes(heads), Alibi::brain, scale);
+    return table(heads, Alibi::brain, scale);
   }
 
-  private static PositionTable table(float[] slopes, DoubleUnaryOperator round, float scale) {
+  private static PositionTable table(int heads, DoubleUnaryOperator round, float scale) {
     return length -> {
+      float[] slopes = slopes(heads);
       float[] table = new float[Math.multiplyExact(slopes.length, length)];
       for (int at = 0; at < table.length; at++) {
         double slope = round.applyAsDouble(slopes[at / length]);

@@ -62,7 +62,7 @@ public final class BloomFamily implements DecoderFamily {
               hidden,
               config.positive("vocab_size"),
               config.positive("seq_length", 2048));
-      return DecoderDescription.of(
+      return new DecoderDescription(
           shape,
           List.of("transformer.", ""),
           new EmbeddingDescription(

@@ -8,7 +8,6 @@ import java.util.HashSet;
 import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
-import java.util.stream.IntStream;
 
 /** What mixtures of experts have in common, in their configs too. */
 final class Experts {
@@ -32,11 +31,7 @@ final class Experts {
       IntFunction<MlpDescription> expert,
       MlpDescription.SharedExpert shared) {
     return new MlpDescription.Experts(
-        router,
-        perToken(config, router.rows()),
-        renormalize,
-        IntStream.range(0, router.rows()).mapToObj(expert).toList(),
-        shared);
+        router, perToken(config, router.rows()), renormalize, expert, shared);
   }
 
   /** Reads how many of the experts a token goes to. */

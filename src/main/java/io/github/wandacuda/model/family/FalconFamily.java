@@ -90,7 +90,7 @@ public final class FalconFamily implements DecoderFamily {
               hidden,
               config.positive("vocab_size"),
               config.positive("max_position_embeddings", 2048));
-      return DecoderDescription.of(
+      return new DecoderDescription(
           shape,
           List.of("transformer.", ""),
           EmbeddingDescription.of("word_embeddings.weight", hidden),

@@ -66,7 +66,7 @@ public final class Gpt2Family implements DecoderFamily {
               hidden,
               config.positive("vocab_size"),
               positions);
-      return DecoderDescription.of(
+      return new DecoderDescription(
           shape,
           List.of("transformer.", ""),
           new EmbeddingDescription(

@@ -78,7 +78,7 @@ public final class GptNeoxFamily implements DecoderFamily {
               hidden,
               config.positive("vocab_size"),
               config.positive("max_position_embeddings", 2048));
-      return DecoderDescription.of(
+      return new DecoderDescription(
           shape,
           List.of("gpt_neox.", ""),
           EmbeddingDescription.of("embed_in.weight", hidden),

@@ -154,7 +154,7 @@ class LlamaStyle {
             config.positive("vocab_size"),
             config.positive("max_position_embeddings", DEFAULT_MAXIMUM_LENGTH));
     Rotary rotary = rotary();
-    return DecoderDescription.of(
+    return new DecoderDescription(
         shape, List.of("model.", ""), embedding(), block -> block(block, rotary), head());
   }
 

@@ -78,7 +78,7 @@ public final class OptFamily implements DecoderFamily {
               hidden,
               config.positive("vocab_size"),
               positions);
-      return DecoderDescription.of(
+      return new DecoderDescription(
           shape, List.of("model.decoder.", "decoder.", ""), embedding(), this::block, head());
     }
 

@@ -16,6 +16,9 @@ final class RotaryFrequencies {
   /** The base of most families where the config has none. */
   static final double DEFAULT_THETA = 10_000;
 
+  /** Far beyond any model's, so that a config's word alone takes no memory. */
+  private static final int MOST_FEATURES = 1 << 16;
+
   private static final String SCALING = "rope_scaling";
   private static final String PARAMETERS = "rope_parameters";
   private static final String THETA = "rope_theta";
@@ -60,6 +63,11 @@ final class RotaryFrequencies {
     RotaryFrequencies reader = new RotaryFrequencies(config);
     double theta = reader.number(THETA, thetaKeys, defaultTheta);
     double part = partKeys.isEmpty() ? 1 : reader.number(PARTIAL, partKeys, defaultPart);
+    if (headSize > MOST_FEATURES) {
+      throw new InputException(
+          "%s: expected heads of at most %d features, found %d"
+              .formatted(config.file(), MOST_FEATURES, headSize));
+    }
     int features = (int) (headSize * part);
     int pairs = Math.ceilDiv(features, 2);
     if (pairs < 1 || 2 * pairs > headSize) {

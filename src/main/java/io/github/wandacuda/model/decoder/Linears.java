@@ -2,19 +2,18 @@ package io.github.wandacuda.model.decoder;
 
 import java.util.stream.Stream;
 
-/** The names of a block's linear modules, from its description alone. */
-final class LinearNames {
-  private LinearNames() {}
+/** A block's linear modules, from its description alone. */
+final class Linears {
+  private Linears() {}
 
-  /** Returns the names after the decoder's prefix. */
-  static Stream<String> of(BlockDescription block) {
+  /** Returns them one after the other. */
+  static Stream<LinearDescription> of(BlockDescription block) {
     Stream<LinearDescription> projections =
         block.attention().projection() instanceof ProjectionDescription.Separate separate
             ? Stream.of(separate.query(), separate.key(), separate.value())
             : Stream.of(((ProjectionDescription.Fused) block.attention().projection()).linear());
     return Stream.of(projections, Stream.of(block.attention().output()), linears(block.mlp()))
-        .flatMap(linears -> linears)
-        .map(LinearDescription::name);
+        .flatMap(linears -> linears);
   }
 
   private static Stream<LinearDescription> linears(MlpDescription mlp) {
@@ -29,8 +28,7 @@ final class LinearNames {
     }
     MlpDescription.Experts experts = (MlpDescription.Experts) mlp;
     Stream<LinearDescription> routed =
-        Stream.concat(
-            Stream.of(experts.router()), experts.experts().stream().flatMap(LinearNames::linears));
+        Stream.concat(Stream.of(experts.router()), experts.all().flatMap(Linears::linears));
     return experts.shared() == null
         ? routed
         : Stream.concat(
