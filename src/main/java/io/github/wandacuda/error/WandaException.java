@@ -1,11 +1,14 @@
 package io.github.wandacuda.error;
 
-/** A failure with one clear line for the user and an exit code of the command line. */
+/**
+ * A failure with one clear line for the user and an exit code of the command line. What a file says
+ * is quoted in it, so it is made printable here, whoever wrote it.
+ */
 public abstract class WandaException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   WandaException(String message, Throwable cause) {
-    super(message, cause);
+    super(Printable.message(message), cause);
   }
 
   /** Returns the exit code that the command line ends with. */

@@ -1,6 +1,7 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
@@ -52,6 +53,10 @@ public final class DecoderFamilies {
     return new InputException(
         ("%s: no forward pass for architecture '%s' (model_type '%s'); known are %s; 'prune"
                 + " --statistics' and 'prune --method magnitude' need none and work all the same")
-            .formatted(config.file(), config.architecture(), config.modelType(), names));
+            .formatted(
+                config.file(),
+                Printable.of(config.architecture()),
+                Printable.of(config.modelType()),
+                names));
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.json.JsonTree;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -185,6 +186,6 @@ public record ModelConfig(Path file, JsonNode root) {
 
   private static String abbreviated(JsonNode value) {
     String text = value.toString();
-    return text.length() <= 80 ? text : text.substring(0, 80) + "...";
+    return Printable.of(text.length() <= 80 ? text : text.substring(0, 80) + "...");
   }
 }

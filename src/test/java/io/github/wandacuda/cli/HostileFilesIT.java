@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -33,7 +34,7 @@ class HostileFilesIT {
 
   @AfterAll
   static void count() {
-    System.out.println("faults: " + refused + " malformed files refused");
+    FaultCounts.add(refused, "malformed files refused");
   }
 
   private static List<String> java(String... more) {

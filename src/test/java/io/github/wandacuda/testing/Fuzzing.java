@@ -5,25 +5,19 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 
 /**
  * What every fuzz test does: it gives bytes to a reader as a file, which may refuse them in one
  * line, and in no other way.
  */
 public final class Fuzzing {
-  private static final Path COUNTS = Path.of("target/fuzz-executions");
   private static final Pattern MORE_THAN_A_LINE = Pattern.compile("[\\r\\n\\u2028\\u2029]");
 
-  private final Class<?> test;
   private final Path folder;
-  private long executions;
 
-  /** Prepares the inputs of a test. */
-  public Fuzzing(Class<?> test) {
-    this.test = test;
+  /** Makes room for the files. */
+  public Fuzzing() {
     try {
       folder = Files.createTempDirectory("fuzz");
     } catch (IOException e) {
@@ -49,7 +43,6 @@ public final class Fuzzing {
    * @param name of the file that holds them
    */
   public void run(byte[] bytes, String name, Reader reader) throws IOException {
-    executions++;
     Path file = folder.resolve(name);
     Files.write(file, bytes);
     try {
@@ -58,23 +51,6 @@ public final class Fuzzing {
       if (MORE_THAN_A_LINE.matcher(e.getMessage()).find() || e.getMessage().length() > 10_000) {
         throw new AssertionError("not one clear line: " + e.getMessage(), e);
       }
-    }
-  }
-
-  /** Says how many inputs all fuzz tests have read. */
-  public void finish() {
-    try {
-      Files.createDirectories(COUNTS);
-      Files.writeString(COUNTS.resolve(test.getSimpleName()), Long.toString(executions));
-      long all = 0;
-      try (Stream<Path> counts = Files.list(COUNTS)) {
-        for (Path count : List.copyOf(counts.toList())) {
-          all += Long.parseLong(Files.readString(count));
-        }
-      }
-      System.out.println("faults: " + all + " fuzz executions");
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }

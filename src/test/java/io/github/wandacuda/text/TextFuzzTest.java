@@ -3,17 +3,11 @@ package io.github.wandacuda.text;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.github.wandacuda.testing.Fuzzing;
 import java.io.IOException;
-import org.junit.jupiter.api.AfterAll;
 
 class TextFuzzTest {
-  private static final Fuzzing FUZZING = new Fuzzing(TextFuzzTest.class);
+  private static final Fuzzing FUZZING = new Fuzzing();
 
-  @AfterAll
-  static void count() {
-    FUZZING.finish();
-  }
-
-  @FuzzTest(maxDuration = "45s")
+  @FuzzTest
   void read(byte[] bytes) throws IOException {
     FUZZING.run(bytes, "x.txt", Utf8::read);
   }

@@ -2,6 +2,7 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.model.DecoderShape;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -23,9 +24,10 @@ public record DecoderDescription(
     EmbeddingDescription embedding,
     IntFunction<BlockDescription> block,
     HeadDescription head) {
-  /** Copies the list. */
+  /** Copies the list, and describes a block, since that is where most of a config is checked. */
   public DecoderDescription {
     prefixes = List.copyOf(prefixes);
+    Objects.requireNonNull(block.apply(0));
   }
 
   /** Returns the linear modules of all blocks, described one after the other. */

@@ -1,0 +1,57 @@
+package io.github.wandacuda.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.FaultCounts;
+import io.github.wandacuda.testing.ProcessOutcome;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Fuzzes each reader by Jazzer, led by coverage, for {@code -Dfuzz.seconds}. A process fuzzes one
+ * of them, from the inputs that are committed and what earlier runs found. An input that does harm
+ * is written beside the committed ones, so that it is one of them from then on.
+ */
+class FuzzFaults {
+  private static final Path TESTS = Path.of("src", "test", "java");
+  private static final Pattern DONE = Pattern.compile("Done (\\d+) runs in");
+  private static final int SECONDS = Integer.getInteger("fuzz.seconds", 12);
+  private static final int SECONDS_TO_START = 120;
+
+  static List<String> readers() throws IOException {
+    try (Stream<Path> files = Files.walk(TESTS)) {
+      return files
+          .filter(file -> file.toString().endsWith("FuzzTest.java"))
+          .map(file -> TESTS.relativize(file).toString().replace(".java", "").replace('/', '.'))
+          .sorted()
+          .toList();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("readers")
+  void nothingButRefusals(String reader) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-Xmx2g", "--enable-native-access=ALL-UNNAMED"));
+    command.addAll(List.of("-XX:+EnableDynamicAgentLoading"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of("com.code_intelligence.jazzer.Jazzer", "--target_class=" + reader));
+    command.add("--instrumentation_includes=io.github.wandacuda.**:com.fasterxml.jackson.core.**");
+    command.add("--custom_hook_excludes=java.**");
+    command.add("-max_total_time=" + SECONDS);
+    ProcessOutcome outcome = ProcessOutcome.of(command, SECONDS + SECONDS_TO_START);
+    assertThat(outcome.exitCode()).as(outcome.output()).isZero();
+    Matcher done = DONE.matcher(outcome.output());
+    assertThat(done.find()).as(outcome.output()).isTrue();
+    FaultCounts.add(Long.parseLong(done.group(1)), "fuzz executions");
+  }
+}
