@@ -1,20 +1,34 @@
 package io.github.wandacuda.families;
 
-import io.github.wandacuda.families.SecondSizesTest.Second;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The configs of {@link SecondSizesTest}: all have a vocabulary of 61. */
+/** The models of {@link SecondSizesParity}. */
 final class SecondSizes {
+  /** Tokens that every model knows. */
+  static final int VOCABULARY = 61;
+
   private final List<Second> models = new ArrayList<>();
 
   private SecondSizes() {}
 
+  /**
+   * A model to make up.
+   *
+   * @param prefix of its tensors' names
+   */
+  record Second(String name, String dtype, String prefix, String config) {
+    @Override
+    public String toString() {
+      return "%s, %s, prefix '%s'".formatted(name, dtype, prefix);
+    }
+  }
+
   private void add(String name, String dtype, String prefix, String type, String keys) {
     String config =
         """
-        {"model_type": "%s", "vocab_size": 61, %s}"""
-            .formatted(type, keys.replace('\'', '"'));
+        {"model_type": "%s", "vocab_size": %d, %s}"""
+            .formatted(type, VOCABULARY, keys.replace('\'', '"'));
     models.add(new Second(name, dtype, prefix, config));
   }
 

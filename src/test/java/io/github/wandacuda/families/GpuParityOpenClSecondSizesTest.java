@@ -1,0 +1,18 @@
+package io.github.wandacuda.families;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.parity.Gpu;
+import org.junit.jupiter.api.Tag;
+
+@Tag("gpu")
+class GpuParityOpenClSecondSizesTest extends SecondSizesMasks {
+  @Override
+  Backend device() {
+    return Gpu.OPENCL.open();
+  }
+
+  @Override
+  double differentBits() {
+    return 0.001;
+  }
+}
