@@ -1,0 +1,19 @@
+package io.github.wandacuda.families;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.opencl.TiledOpenCl;
+import org.junit.jupiter.api.Tag;
+
+/** The kernels of tiles, which a device that isn't a GPU doesn't get otherwise. */
+@Tag("gpu")
+class GpuParityOpenClTilesSecondSizesTest extends SecondSizesMasks {
+  @Override
+  Backend device() {
+    return TiledOpenCl.open();
+  }
+
+  @Override
+  double differentBits() {
+    return 0.001;
+  }
+}
