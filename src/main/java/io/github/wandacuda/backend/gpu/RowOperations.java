@@ -38,8 +38,6 @@ final class RowOperations implements AutoCloseable {
   private DevicePointer upload(int[] values) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocateFrom(ValueLayout.JAVA_INT, values);
-      // What was queued before may still read the numbers that these replace.
-      queue.finish();
       DevicePointer place = indices.atLeast(host.byteSize());
       queue.complete(() -> queue.upload(host, place));
       return place;
