@@ -40,7 +40,7 @@ build() {
 # Packed, since the JVM alone is half of the limit otherwise; run.sh unpacks it.
 make_runtime() {
   "$jdk/bin/jlink" \
-    --add-modules java.base,java.logging,java.management,jdk.incubator.vector,jdk.unsupported,jdk.zipfs \
+    --add-modules java.base,java.logging,java.management,jdk.incubator.vector,jdk.management,jdk.unsupported,jdk.zipfs \
     --strip-debug --no-header-files --no-man-pages --vm server --compress zip-0 \
     --add-options=" --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED" \
     --output "$scratch/runtime" 2> "$scratch/jlink.log" || fail "jlink: $(cat "$scratch/jlink.log")"
