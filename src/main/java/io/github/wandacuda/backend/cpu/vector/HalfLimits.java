@@ -7,6 +7,7 @@ import static io.github.wandacuda.backend.cpu.vector.Lanes.SHORT_COUNT;
 import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.GT;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.IntVector;
@@ -30,6 +31,7 @@ final class HalfLimits {
   private static final VectorMask<Integer> UPPER_PAIRS = VectorMask.fromLong(INTS, 0xcccc);
 
   private final PairedKeys keys;
+  private final NextRow next;
   private final int size;
   private final int vectors;
   private final int shift;
@@ -49,9 +51,11 @@ final class HalfLimits {
    *
    * @param keys of rows whose planes are multiples of half as many vectors as a group has columns
    * @param size columns of a group, 4 or 8
+   * @param next its first half is loaded by the way
    */
-  HalfLimits(PairedKeys keys, int size) {
+  HalfLimits(PairedKeys keys, int size, NextRow next) {
     this.keys = keys;
+    this.next = next;
     this.size = size;
     vectors = size / 2;
     shift = Integer.numberOfTrailingZeros(vectors);
@@ -187,8 +191,13 @@ final class HalfLimits {
   private void keep() {
     int[] words = keys.words();
     int stride = keys.stride();
+    MemorySegment ahead = next.memory();
+    long first = next.first();
+    long mask = next.mask();
+    long touched = 0;
     Arrays.fill(above, 0);
     for (int i = 0; i < stride; i += COUNT) {
+      touched |= NextRow.touch(ahead, first + ((long) Integer.BYTES * i & mask));
       int pair = i / COUNT;
       ShortVector limit =
           IntVector.fromArray(INTS, spreads, (pair & vectors - 1) * COUNT)
@@ -196,11 +205,12 @@ final class HalfLimits {
               .reinterpretAsShorts();
       long even = above(words, i, limit);
       long odd = above(words, stride + i, limit);
-      long first = even & EVEN_BITS | (odd & EVEN_BITS) << 1;
-      long second = even >>> 1 & EVEN_BITS | odd & ~EVEN_BITS;
+      long low = even & EVEN_BITS | (odd & EVEN_BITS) << 1;
+      long high = even >>> 1 & EVEN_BITS | odd & ~EVEN_BITS;
       int column = 4 * i;
-      above[column / Long.SIZE] |= (first | second << SHORT_COUNT) << column;
+      above[column / Long.SIZE] |= (low | high << SHORT_COUNT) << column;
     }
+    next.keep(touched);
   }
 
   private IntVector limits(int vector) {

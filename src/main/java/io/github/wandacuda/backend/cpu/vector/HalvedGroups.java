@@ -35,6 +35,7 @@ final class HalvedGroups implements RowPruner {
   private final int size;
   private final float[] norms;
   private final PairedKeys keys;
+  private final NextRow next;
   private final HalfLimits limits;
   private final KeptBits bits;
   private final RowPruner whole;
@@ -57,8 +58,9 @@ final class HalvedGroups implements RowPruner {
     this.norms = norms;
     this.whole = whole;
     keys = new PairedKeys(dtype, columns, norms, size / 2);
-    limits = new HalfLimits(keys, size);
-    bits = new KeptBits(new Places(dtype, columns));
+    next = new NextRow((long) columns * dtype.bytes());
+    limits = new HalfLimits(keys, size, next);
+    bits = new KeptBits(new Places(dtype, columns), next);
     passes =
         Stream.of(keys.passes(), limits.passes()).flatMap(List::stream).toArray(RowPass[]::new);
   }
@@ -75,6 +77,7 @@ final class HalvedGroups implements RowPruner {
       pause--;
       return pruneWhole(memory, at, kept);
     }
+    next.follow(memory, at);
     for (RowPass pass : passes) {
       pass.run(memory, at);
     }

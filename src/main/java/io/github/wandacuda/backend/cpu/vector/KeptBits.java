@@ -26,10 +26,17 @@ final class KeptBits {
   static final int MOST_LISTED = 128;
 
   private final Places places;
+  private final NextRow next;
   private final int[] listed = new int[MOST_LISTED];
 
-  KeptBits(Places places) {
+  /**
+   * Prepares rows.
+   *
+   * @param next is loaded by the way, its second half, if elements have 16 bits
+   */
+  KeptBits(Places places, NextRow next) {
     this.places = places;
+    this.next = next;
   }
 
   /** Returns the columns listed last, in no order. */
@@ -66,8 +73,13 @@ final class KeptBits {
       throw PlainMemory.expected();
     }
     int count = 0;
+    MemorySegment ahead = next.memory();
+    long second = next.second();
+    long mask = next.mask();
+    long touched = 0;
     for (int word = 0; word < kept.length; word++) {
       int column = word * Long.SIZE;
+      touched |= NextRow.touch(ahead, second + (column & mask));
       long goes = 0;
       long equal = 0;
       for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
@@ -85,6 +97,7 @@ final class KeptBits {
         count = list(column, equal, count);
       }
     }
+    next.keep(touched);
     return count;
   }
 
@@ -137,13 +150,19 @@ final class KeptBits {
       applyWide(kept, memory, at);
       return;
     }
+    MemorySegment ahead = next.memory();
+    long second = next.second();
+    long mask = next.mask();
+    long touched = 0;
     for (int c = 0; c < places.length(); c += SHORT_COUNT) {
+      touched |= NextRow.touch(ahead, second + (c & mask));
       long to = at + (long) Short.BYTES * c;
       VectorMask<Short> goes = VectorMask.fromLong(SHORTS, ~kept[c / Long.SIZE] >>> c);
       ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER)
           .blend((short) 0, goes)
           .intoMemorySegment(memory, to, ORDER);
     }
+    next.keep(touched);
   }
 
   private void applyWide(long[] kept, MemorySegment memory, long at) {

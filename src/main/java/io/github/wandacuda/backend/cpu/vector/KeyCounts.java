@@ -6,6 +6,7 @@ import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.ULT;
 
+import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
@@ -34,15 +35,21 @@ final class KeyCounts {
    * Copies the keys from {@code low} to below {@code low + span} to another array, up to a vector
    * more behind them.
    *
+   * @param next its first half is loaded by the way, where keys are compressed
    * @return the number of keys copied, and in the upper half that of keys below {@code low}
    */
-  static long gather(short[] keys, int length, short low, int span, short[] to) {
+  static long gather(short[] keys, int length, short low, int span, short[] to, NextRow next) {
     return Lanes.COMPRESSES_SHORTS
-        ? compressed(keys, length, low, (short) span, to)
+        ? compressed(keys, length, low, (short) span, to, next)
         : picked(keys, length, low, (short) span, to);
   }
 
-  private static long compressed(short[] keys, int length, short low, short span, short[] to) {
+  private static long compressed(
+      short[] keys, int length, short low, short span, short[] to, NextRow next) {
+    MemorySegment ahead = next.memory();
+    long first = next.first();
+    long mask = next.mask();
+    long touched = 0;
     ShortVector lows = ShortVector.zero(SHORTS);
     int copied = 0;
     for (int i = 0; i < length; i += SHORT_COUNT) {
@@ -52,7 +59,9 @@ final class KeyCounts {
       VectorMask<Short> inside = overLow.compare(ULT, span);
       key.compress(inside).intoArray(to, copied);
       copied += inside.trueCount();
+      touched |= NextRow.touch(ahead, first + (i & mask));
     }
+    next.keep(touched);
     return (long) sum(lows) << Integer.SIZE | copied;
   }
 

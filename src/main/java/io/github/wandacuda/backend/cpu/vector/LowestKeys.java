@@ -13,6 +13,7 @@ final class LowestKeys {
   private static final int WIDENING = 8;
 
   private final LimitGuess guess = new LimitGuess();
+  private final NextRow next;
   private final short[] inside;
 
   private short[] keys;
@@ -27,8 +28,10 @@ final class LowestKeys {
    * Creates a search.
    *
    * @param most the largest number of keys, padding included
+   * @param next is loaded by the way
    */
-  LowestKeys(int most) {
+  LowestKeys(int most, NextRow next) {
+    this.next = next;
     inside = new short[most + Lanes.SHORT_COUNT];
   }
 
@@ -86,7 +89,7 @@ final class LowestKeys {
     while (high - low > 1) {
       int first = (int) Math.clamp(from, low + 1L, high - 1L);
       int second = (int) Math.clamp(to, first + 1L, high);
-      long counts = KeyCounts.gather(keys, length, (short) first, second - first, inside);
+      long counts = KeyCounts.gather(keys, length, (short) first, second - first, inside, next);
       int below = (int) (counts >>> Integer.SIZE);
       int between = (int) counts;
       tighten(first, below);

@@ -23,6 +23,7 @@ final class LowestOfRow implements RowPruner {
   private final int columns;
   private final float[] norms;
   private final int wanted;
+  private final NextRow next;
   private final HighKeys high;
   private final LowestKeys search;
   private final KeptBits bits;
@@ -41,8 +42,9 @@ final class LowestOfRow implements RowPruner {
     Planes planes = Planes.of(dtype, columns);
     float[] arranged = planes.arranged(norms);
     high = new HighKeys(places, planes, arranged);
-    search = new LowestKeys(places.length());
-    bits = new KeptBits(places);
+    next = new NextRow((long) columns * dtype.bytes());
+    search = new LowestKeys(places.length(), next);
+    bits = new KeptBits(places, next);
     scores = new ScoreKeys(dtype, planes, arranged);
     tied = new TiedKeys(planes);
     keys = new short[places.length()];
@@ -53,6 +55,7 @@ final class LowestOfRow implements RowPruner {
     if (!high.compute(memory, at, keys)) {
       return NON_FINITE;
     }
+    next.follow(memory, at);
     search.find(keys, keys.length, columns, high.mean(), wanted);
     int left = wanted - search.below();
     if (left > 0 && search.atLimit() > KeptBits.MOST_LISTED) {

@@ -23,6 +23,7 @@ final class MarkedRow implements RowPruner {
   private final Planes planes;
   private final ScoreKeys scores;
   private final Rule rule;
+  private final NextRow next;
   private final KeptBits bits;
   private final int[] keys;
   private final short[] marks;
@@ -33,7 +34,8 @@ final class MarkedRow implements RowPruner {
     this.rule = rule;
     planes = Planes.of(dtype, columns);
     scores = new ScoreKeys(dtype, planes, planes.arranged(norms));
-    bits = new KeptBits(new Places(dtype, columns));
+    next = new NextRow((long) columns * dtype.bytes());
+    bits = new KeptBits(new Places(dtype, columns), next);
     keys = new int[planes.length() + Lanes.COUNT];
     marks = new short[planes.length()];
   }
@@ -43,6 +45,7 @@ final class MarkedRow implements RowPruner {
     if (!scores.compute(memory, at, keys)) {
       return NON_FINITE;
     }
+    next.follow(memory, at);
     rule.mark(planes, keys, marks);
     bits.clear(marks, 0, false, memory, at, kept);
     zeros = ZeroCounts.count(dtype, memory, at, planes.columns());

@@ -14,7 +14,7 @@ class LowestKeysTest {
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2, 100, COUNT / 2, COUNT - 2, COUNT - 1, COUNT})
   void theLimitPartsTheLowestFromTheRest(int wanted) {
-    LowestKeys search = new LowestKeys(COUNT);
+    LowestKeys search = new LowestKeys(COUNT, new NextRow(0));
     SplittableRandom random = new SplittableRandom(wanted);
     for (int row = 0; row < 20; row++) {
       int bound = 1 << random.nextInt(1, Short.SIZE);
@@ -24,7 +24,7 @@ class LowestKeysTest {
 
   @Test
   void aGuessFromARowOfAnotherScaleOnlyTakesLonger() {
-    LowestKeys search = new LowestKeys(COUNT);
+    LowestKeys search = new LowestKeys(COUNT, new NextRow(0));
     SplittableRandom random = new SplittableRandom(1);
     for (int row = 0; row < 20; row++) {
       int from = row % 2 == 0 ? 0 : 0x7000;
@@ -39,7 +39,7 @@ class LowestKeysTest {
     Arrays.fill(keys, HighKeys.PAD);
     Arrays.fill(keys, 0, 10, 5);
     for (int wanted : new int[] {5, 10, 11, COUNT - 1}) {
-      find(new LowestKeys(COUNT), keys, wanted);
+      find(new LowestKeys(COUNT, new NextRow(0)), keys, wanted);
     }
   }
 
