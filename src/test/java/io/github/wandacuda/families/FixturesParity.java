@@ -1,13 +1,8 @@
 package io.github.wandacuda.families;
 
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.testing.TestData;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.TestInstance.Lifecycle;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -17,14 +12,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  * too, if in another order than the CPU: what is measured is 1.5e-5 on logits, 1e-6 on norms and
  * 2e-7 on perplexity on all of them, and the tolerances are those that the fixtures ask for.
  */
-@TestInstance(Lifecycle.PER_CLASS)
-abstract class FixturesParity {
+abstract class FixturesParity extends OneBackend {
   private static final double LOGITS = 2e-4;
   private static final double RELATIVE = 1e-5;
-
-  private Backend backend;
-
-  abstract Backend device();
 
   /**
    * Returns the share of a calibrated run's mask bits that may differ: sums in another order leave
@@ -34,18 +24,6 @@ abstract class FixturesParity {
     return 0;
   }
 
-  @BeforeAll
-  void open() {
-    backend = device();
-  }
-
-  @AfterAll
-  void close() {
-    if (backend != null) {
-      backend.close();
-    }
-  }
-
   static List<String> families() {
     return TestData.families();
   }
@@ -53,31 +31,31 @@ abstract class FixturesParity {
   @ParameterizedTest
   @MethodSource("families")
   void logitsAgreeWithTransformers(String family) {
-    new FixtureChecks(family, backend).logitsAre(LOGITS);
+    new FixtureChecks(family, backend()).logitsAre(LOGITS);
   }
 
   @ParameterizedTest
   @MethodSource("families")
   void normsAgreeWithTransformers(String family) {
-    new FixtureChecks(family, backend).normsAre(RELATIVE);
+    new FixtureChecks(family, backend()).normsAre(RELATIVE);
   }
 
   @ParameterizedTest
   @MethodSource("families")
   void perplexityAgreesWithTransformers(String family) {
-    new FixtureChecks(family, backend).perplexityIs(RELATIVE);
+    new FixtureChecks(family, backend()).perplexityIs(RELATIVE);
   }
 
   @ParameterizedTest
   @MethodSource("families")
   void masksFromStatisticsAreExact(String family, @TempDir Path directory) {
-    new FixtureChecks(family, backend).masksFromStatisticsAreExact(directory.resolve("out"));
+    new FixtureChecks(family, backend()).masksFromStatisticsAreExact(directory.resolve("out"));
   }
 
   @ParameterizedTest
   @MethodSource("families")
   void calibratedRunsAgree(String family, @TempDir Path directory) {
-    new FixtureChecks(family, backend)
+    new FixtureChecks(family, backend())
         .calibratedRunAgrees(directory.resolve("out"), differentBits(), RELATIVE);
   }
 }

@@ -1,14 +1,9 @@
 package io.github.wandacuda.families;
 
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.families.SecondSizes.Second;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.TestInstance.Lifecycle;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -22,12 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * the scalar, the vector and the OpenCL ones: at most 2.6e-5 on logits, 9e-7 on perplexity, and on
  * norms 1.7e-6, but for a mixture that sends experts few tokens, where it is 8.6e-6.
  */
-@TestInstance(Lifecycle.PER_CLASS)
-abstract class SecondSizesParity {
-  private Backend backend;
-
-  abstract Backend device();
-
+abstract class SecondSizesParity extends OneBackend {
   /** Returns the tolerance of logits, relative to what is larger, the logit or 1. */
   double logits(Second second) {
     return 2e-4;
@@ -38,24 +28,12 @@ abstract class SecondSizesParity {
     return 1e-5;
   }
 
-  @BeforeAll
-  void open() {
-    backend = device();
-  }
-
-  @AfterAll
-  void close() {
-    if (backend != null) {
-      backend.close();
-    }
-  }
-
   static List<Second> models() {
     return SecondSizes.all();
   }
 
   final SecondSizeChecks checks(Second second, Path directory) throws IOException {
-    return new SecondSizeChecks(second, backend, directory);
+    return new SecondSizeChecks(second, backend(), directory);
   }
 
   @ParameterizedTest

@@ -141,6 +141,7 @@ class CudaFaults {
     }
     FaultCounts.add(faults, "faults injected: CUDA driver calls");
     FaultCounts.add(places.size(), "places in the code where a CUDA call failed");
+    assertThat(places).hasSizeGreaterThan(15);
     assertThat(failed).containsAll(callsOfTheBackend());
   }
 

@@ -32,11 +32,6 @@ public final class Fuzzing {
     void read(Path file) throws IOException;
   }
 
-  /** Returns the folder of the inputs. */
-  public Path folder() {
-    return folder;
-  }
-
   /**
    * Gives bytes to a reader.
    *
