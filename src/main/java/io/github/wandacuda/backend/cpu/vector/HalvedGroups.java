@@ -5,16 +5,16 @@ import io.github.wandacuda.backend.cpu.RowElements;
 import io.github.wandacuda.backend.cpu.RowPruner;
 import io.github.wandacuda.tensor.DType;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
-import java.util.stream.Stream;
+import java.util.Arrays;
 
 /**
  * Prunes the lower half of each group of four or eight 16-bit elements, 2:4 and 4:8, in short
  * passes:
  *
  * <ol>
- *   <li>{@link PairedKeys} are the upper halves of the scores' bits.
- *   <li>{@link HalfLimits} are the highest that go.
+ *   <li>{@link HighKeys} writes the upper halves of the scores' bits.
+ *   <li>{@link FourVotes} or {@link EightLimits} tells which are above half of their group.
+ *   <li>{@link KeptGroups} writes the row without the others.
  *   <li>The one group in a hundred where keys are equal at the limit is looked at element by
  *       element. If many are such, the row is left to a pruner that compares whole scores, and so
  *       are the next ones.
@@ -34,11 +34,11 @@ final class HalvedGroups implements RowPruner {
   private final int columns;
   private final int size;
   private final float[] norms;
-  private final PairedKeys keys;
+  private final HighKeys high;
   private final NextRow next;
-  private final HalfLimits limits;
-  private final KeptBits bits;
+  private final KeptGroups groups;
   private final RowPruner whole;
+  private final short[] keys;
   private final RowPass[] passes;
   private int pause;
   private int zeros;
@@ -57,12 +57,30 @@ final class HalvedGroups implements RowPruner {
     this.size = size;
     this.norms = norms;
     this.whole = whole;
-    keys = new PairedKeys(dtype, columns, norms, size / 2);
+    Places places = new Places(dtype, columns);
+    Planes planes = Planes.of(dtype, columns);
     next = new NextRow((long) columns * dtype.bytes());
-    limits = new HalfLimits(keys, size, next);
-    bits = new KeptBits(new Places(dtype, columns), next);
-    passes =
-        Stream.of(keys.passes(), limits.passes()).flatMap(List::stream).toArray(RowPass[]::new);
+    high = new HighKeys(places, planes, planes.arranged(norms));
+    groups = new KeptGroups(columns, size, next);
+    keys = new short[EightLimits.room(columns)];
+    Arrays.fill(keys, HighKeys.PAD);
+    passes = size == FOUR ? ofFour() : ofEight();
+  }
+
+  private RowPass[] ofFour() {
+    return new RowPass[] {
+      (memory, at, kept) -> FourVotes.above(keys, kept),
+      (memory, at, kept) -> groups.clear(kept, memory, at)
+    };
+  }
+
+  private RowPass[] ofEight() {
+    EightLimits limits = new EightLimits(columns);
+    return new RowPass[] {
+      (memory, at, kept) -> limits.find(keys),
+      (memory, at, kept) -> limits.above(keys, kept),
+      (memory, at, kept) -> groups.clear(kept, memory, at)
+    };
   }
 
   /** Returns whether a rule is one of those that this prunes by. */
@@ -78,20 +96,18 @@ final class HalvedGroups implements RowPruner {
       return pruneWhole(memory, at, kept);
     }
     next.follow(memory, at);
-    for (RowPass pass : passes) {
-      pass.run(memory, at);
-    }
-    if (!keys.areFinite()) {
+    if (!high.compute(memory, at, keys)) {
       return NON_FINITE;
     }
+    for (RowPass pass : passes) {
+      pass.run(memory, at, kept);
+    }
+    KeptBits.trim(columns, kept);
     zeros = columns / 2;
-    if (!settle(memory, at)) {
+    if (!settle(memory, at, kept)) {
       pause = PAUSE;
       return pruneWhole(memory, at, kept);
     }
-    System.arraycopy(limits.above(), 0, kept, 0, kept.length);
-    KeptBits.trim(columns, kept);
-    bits.apply(kept, memory, at);
     return columns / 2;
   }
 
@@ -102,44 +118,49 @@ final class HalvedGroups implements RowPruner {
   }
 
   /** Settles the groups whose keys are equal at the limit; returns false if they are too many. */
-  private boolean settle(MemorySegment memory, long at) {
-    long[] ties = limits.ties();
-    int left = 2 + columns / size / GROUPS_PER_TIE;
-    for (int vector = 0; vector < ties.length; vector++) {
-      for (long lanes = ties[vector]; lanes != 0; lanes &= lanes - 1) {
-        int column = limits.column(vector, Long.numberOfTrailingZeros(lanes));
+  private boolean settle(MemorySegment memory, long at, long[] kept) {
+    int allowed = 2 + columns / size / GROUPS_PER_TIE;
+    for (int i = 0; i < groups.listed(); i++) {
+      int word = groups.word(i);
+      long goes = 0;
+      for (long left = groups.groups(i); left != 0; left &= left - 1) {
+        int first = Long.numberOfTrailingZeros(left);
+        int column = word * Long.SIZE + first;
         if (column < columns) {
-          if (left == 0) {
+          if (allowed == 0) {
             return false;
           }
-          left--;
-          settle(memory, at, column);
+          allowed--;
+          goes |= settle(memory, at, column, groups.above(i) >>> first) << first;
         }
       }
+      kept[word] &= ~goes;
     }
     return true;
   }
 
-  /** Lets the highest of those that go stay, until half of the group does. */
-  private void settle(MemorySegment memory, long at, int column) {
-    int group = (1 << size) - 1;
-    int word = column / Long.SIZE;
-    long stays = limits.above()[word] >>> column & group;
-    while (Long.bitCount(stays) < size / 2) {
-      int highest = -1;
-      int score = -1;
-      for (long left = ~stays & group; left != 0; left &= left - 1) {
-        int place = column + Long.numberOfTrailingZeros(left);
-        int other = score(memory, at, place);
-        if (other >= score) {
-          highest = place;
-          score = other;
-        }
+  /**
+   * Clears the lower half of a group.
+   *
+   * @param above one bit for each column, 1 for those that stay anyway
+   * @return one bit for each column, 1 for those that go
+   */
+  private long settle(MemorySegment memory, long at, int column, long above) {
+    long goes = ~above & (1L << size) - 1;
+    while (Long.bitCount(goes) > size / 2) {
+      long highest = 0;
+      for (long left = goes; left != 0; left &= left - 1) {
+        int place = Long.numberOfTrailingZeros(left);
+        highest = Math.max(highest, (long) score(memory, at, column + place) << size | place);
       }
-      stays |= 1L << highest - column;
-      zeros += RowElements.magnitude(dtype, memory, at, highest) == 0 ? 1 : 0;
+      int place = (int) highest & size - 1;
+      goes ^= 1L << place;
+      zeros += RowElements.magnitude(dtype, memory, at, column + place) == 0 ? 1 : 0;
     }
-    limits.above()[word] |= stays << column;
+    for (long left = goes; left != 0; left &= left - 1) {
+      RowElements.clear(dtype, memory, at, column + Long.numberOfTrailingZeros(left));
+    }
+    return goes;
   }
 
   private int score(MemorySegment memory, long at, int column) {

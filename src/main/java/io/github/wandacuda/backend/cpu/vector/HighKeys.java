@@ -3,8 +3,6 @@ package io.github.wandacuda.backend.cpu.vector;
 import static io.github.wandacuda.backend.cpu.vector.Lanes.COUNT;
 import static io.github.wandacuda.backend.cpu.vector.Lanes.INTS;
 import static io.github.wandacuda.backend.cpu.vector.Lanes.SHORTS;
-import static jdk.incubator.vector.VectorOperators.ADD;
-import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
 import java.lang.foreign.MemorySegment;
@@ -23,7 +21,6 @@ final class HighKeys {
   private final Places places;
   private final float[] norms;
   private final Planes planes;
-  private long sum;
 
   /**
    * Prepares rows.
@@ -50,41 +47,30 @@ final class HighKeys {
     return finite;
   }
 
-  /** Returns the mean of half of the last row's keys, which moves with the row's scale. */
-  int mean() {
-    return (int) (2 * sum / places.length());
-  }
-
   private boolean floats(MemorySegment memory, long at, short[] keys) {
     IntVector highest = IntVector.zero(INTS);
-    IntVector sums = IntVector.zero(INTS);
     for (int i = 0; i < keys.length; i += 2 * COUNT) {
       long from = at + (long) Integer.BYTES * i;
       IntVector low = Scores.magnitudes(memory, from);
       IntVector high = Scores.magnitudes(memory, from + (long) Integer.BYTES * COUNT);
       highest = highest.max(low).max(high);
       IntVector highKeys = Scores.keys(high, norms, i + COUNT);
-      sums = sums.add(highKeys.lanewise(LSHR, Short.SIZE));
       IntVector halves = Scores.upperHalves(Scores.keys(low, norms, i), highKeys);
       halves.reinterpretAsShorts().intoArray(keys, i);
     }
-    sum = sums.reduceLanesToLong(ADD);
     return highest.reduceLanes(MAX) < Scores.INFINITY;
   }
 
   private boolean halves(MemorySegment memory, long at, short[] keys, boolean brain) {
     ShortVector highest = ShortVector.zero(SHORTS);
-    IntVector sums = IntVector.zero(INTS);
     int stride = planes.stride();
     for (int i = 0; i < stride; i += COUNT) {
       IntVector words = Scores.halfMagnitudes(memory, at + (long) Integer.BYTES * i);
       highest = highest.max(words.reinterpretAsShorts());
       IntVector odd = Scores.oddKeys(words, brain, norms, stride + i);
-      sums = sums.add(odd.lanewise(LSHR, Short.SIZE));
       IntVector halves = Scores.upperHalves(Scores.evenKeys(words, brain, norms, i), odd);
       halves.reinterpretAsShorts().intoArray(keys, 2 * i);
     }
-    sum = sums.reduceLanesToLong(ADD);
     return highest.reduceLanes(MAX) < (brain ? Scores.BRAIN_INFINITY : Scores.HALF_INFINITY);
   }
 }

@@ -74,12 +74,11 @@ final class KeptBits {
     }
     int count = 0;
     MemorySegment ahead = next.memory();
-    long second = next.second();
-    long mask = next.mask();
+    long middle = next.middle();
     long touched = 0;
     for (int word = 0; word < kept.length; word++) {
       int column = word * Long.SIZE;
-      touched |= NextRow.touch(ahead, second + (column & mask));
+      touched |= NextRow.touch(ahead, middle + column);
       long goes = 0;
       long equal = 0;
       for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
@@ -151,11 +150,10 @@ final class KeptBits {
       return;
     }
     MemorySegment ahead = next.memory();
-    long second = next.second();
-    long mask = next.mask();
+    long middle = next.middle();
     long touched = 0;
     for (int c = 0; c < places.length(); c += SHORT_COUNT) {
-      touched |= NextRow.touch(ahead, second + (c & mask));
+      touched |= NextRow.touch(ahead, middle + c);
       long to = at + (long) Short.BYTES * c;
       VectorMask<Short> goes = VectorMask.fromLong(SHORTS, ~kept[c / Long.SIZE] >>> c);
       ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER)

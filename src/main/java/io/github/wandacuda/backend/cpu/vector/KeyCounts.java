@@ -1,5 +1,7 @@
 package io.github.wandacuda.backend.cpu.vector;
 
+import static io.github.wandacuda.backend.cpu.vector.Lanes.COUNT;
+import static io.github.wandacuda.backend.cpu.vector.Lanes.INTS;
 import static io.github.wandacuda.backend.cpu.vector.Lanes.SHORTS;
 import static io.github.wandacuda.backend.cpu.vector.Lanes.SHORT_COUNT;
 import static jdk.incubator.vector.VectorOperators.ADD;
@@ -19,8 +21,21 @@ import jdk.incubator.vector.VectorMask;
  */
 final class KeyCounts {
   private static final int SIGN = Short.SIZE - 1;
+  private static final int SAMPLED = 4;
 
   private KeyCounts() {}
+
+  /** Returns about the mean of the keys, of those in odd places of every fourth vector. */
+  static int mean(short[] keys, int length) {
+    IntVector sum = IntVector.zero(INTS);
+    int count = 0;
+    for (int i = 0; i < length; i += SAMPLED * SHORT_COUNT) {
+      IntVector pairs = ShortVector.fromArray(SHORTS, keys, i).reinterpretAsInts();
+      sum = sum.add(pairs.lanewise(LSHR, Short.SIZE));
+      count += COUNT;
+    }
+    return (int) (sum.reduceLanesToLong(ADD) / count);
+  }
 
   /** Returns the number of keys below a limit. */
   static int below(short[] keys, int length, short limit) {
@@ -47,19 +62,20 @@ final class KeyCounts {
   private static long compressed(
       short[] keys, int length, short low, short span, short[] to, NextRow next) {
     MemorySegment ahead = next.memory();
-    long first = next.first();
-    long mask = next.mask();
+    long start = next.start();
     long touched = 0;
     ShortVector lows = ShortVector.zero(SHORTS);
     int copied = 0;
-    for (int i = 0; i < length; i += SHORT_COUNT) {
-      ShortVector key = ShortVector.fromArray(SHORTS, keys, i);
-      ShortVector overLow = key.sub(low);
-      lows = lows.add(overLow.lanewise(LSHR, SIGN));
-      VectorMask<Short> inside = overLow.compare(ULT, span);
-      key.compress(inside).intoArray(to, copied);
-      copied += inside.trueCount();
-      touched |= NextRow.touch(ahead, first + (i & mask));
+    for (int word = 0; word < length; word += Long.SIZE) {
+      touched |= NextRow.touch(ahead, start + word);
+      for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
+        ShortVector key = ShortVector.fromArray(SHORTS, keys, word + i);
+        ShortVector overLow = key.sub(low);
+        lows = lows.add(overLow.lanewise(LSHR, SIGN));
+        VectorMask<Short> inside = overLow.compare(ULT, span);
+        key.compress(inside).intoArray(to, copied);
+        copied += inside.trueCount();
+      }
     }
     next.keep(touched);
     return (long) sum(lows) << Integer.SIZE | copied;

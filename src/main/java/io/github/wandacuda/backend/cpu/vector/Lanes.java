@@ -16,6 +16,9 @@ final class Lanes {
   static final VectorSpecies<Short> SHORTS =
       VectorSpecies.of(short.class, fixed(VectorShape.preferredShape()));
 
+  static final VectorSpecies<Long> LONGS =
+      VectorSpecies.of(long.class, fixed(VectorShape.preferredShape()));
+
   /** Floats, or ints, of a vector. */
   static final int COUNT = FLOATS.length();
 

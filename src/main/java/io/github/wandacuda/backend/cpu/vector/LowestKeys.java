@@ -12,6 +12,9 @@ import java.util.Arrays;
 final class LowestKeys {
   private static final int WIDENING = 8;
 
+  /** In so narrow a window keys mostly are spread evenly; where they aren't, it is halved then. */
+  private static final int INTERPOLATIONS = 3;
+
   private final LimitGuess guess = new LimitGuess();
   private final NextRow next;
   private final short[] inside;
@@ -42,10 +45,9 @@ final class LowestKeys {
    * @param all the keys; {@link HighKeys#PAD} where there is none
    * @param end the keys' number, padding included: a multiple of the vector length
    * @param count the number of keys that are not padding
-   * @param mean about the mean of the keys; only the speed depends on it
    * @param lowest how many are to be the lowest, from 0 to {@code count}
    */
-  void find(short[] all, int end, int count, int mean, int lowest) {
+  void find(short[] all, int end, int count, int lowest) {
     keys = all;
     length = end;
     wanted = lowest;
@@ -57,10 +59,10 @@ final class LowestKeys {
       settle(lowest == 0 ? 0 : HighKeys.PAD, lowest);
       return;
     }
-    guess.turnTo(mean);
+    guess.turnTo(KeyCounts.mean(keys, length));
     int excluded = gather();
-    while (high - low > 1) {
-      int middle = (low + high) >>> 1;
+    for (int steps = 0; high - low > 1; steps++) {
+      int middle = steps < INTERPOLATIONS ? interpolated() : (low + high) >>> 1;
       tighten(middle, excluded + KeyCounts.below(keys, length, (short) middle));
     }
     guess.learn(low);
@@ -79,6 +81,12 @@ final class LowestKeys {
   /** Returns the number of keys at the limit; 0 if all that go are below it. */
   int atLimit() {
     return countHigh - countLow;
+  }
+
+  /** Returns where the limit is if the keys are spread evenly. */
+  private int interpolated() {
+    long share = (long) (high - low) * (wanted - countLow) / (countHigh - countLow);
+    return Math.clamp(low + share, low + 1, high - 1);
   }
 
   /** Goes on with the keys of a window that holds the limit; returns how many are below those. */

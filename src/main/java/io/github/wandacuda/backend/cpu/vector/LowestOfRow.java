@@ -41,8 +41,8 @@ final class LowestOfRow implements RowPruner {
     Places places = new Places(dtype, columns);
     Planes planes = Planes.of(dtype, columns);
     float[] arranged = planes.arranged(norms);
-    high = new HighKeys(places, planes, arranged);
     next = new NextRow((long) columns * dtype.bytes());
+    high = new HighKeys(places, planes, arranged);
     search = new LowestKeys(places.length(), next);
     bits = new KeptBits(places, next);
     scores = new ScoreKeys(dtype, planes, arranged);
@@ -52,15 +52,15 @@ final class LowestOfRow implements RowPruner {
 
   @Override
   public int prune(MemorySegment memory, long at, long[] kept) {
+    next.follow(memory, at);
     if (!high.compute(memory, at, keys)) {
       return NON_FINITE;
     }
-    next.follow(memory, at);
-    search.find(keys, keys.length, columns, high.mean(), wanted);
+    search.find(keys, keys.length, columns, wanted);
     int left = wanted - search.below();
     if (left > 0 && search.atLimit() > KeptBits.MOST_LISTED) {
       scores.compute(memory, at, tied.keys());
-      tied.keep(search.limit(), wanted, kept);
+      tied.keep(search.limit(), search.below(), wanted, kept);
       bits.apply(kept, memory, at);
     } else {
       int listed = bits.clear(keys, search.limit(), left > 0, memory, at, kept);

@@ -1,26 +1,25 @@
 package io.github.wandacuda.backend.cpu.vector;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
  * The row behind the one that is worked on. Passes that find all they need in the cache load a word
- * of each of its lines meanwhile: a first half and a second half, by two of them. Otherwise the
- * first pass over a row waits for the memory and the others leave it idle: of 1.8 µs for 4096 BF16
- * columns, the first pass took 1.0, and takes 0.3 when the row was loaded early, which costs the
- * others 0.35 (one thread of a Zen 4; reading 8 KiB at its 16 GB/s takes 0.5).
+ * of each of its lines meanwhile. Otherwise the first pass over a row waits for the memory and the
+ * others leave it idle: of 1.8 µs for 4096 BF16 columns, the first pass took 1.0, and takes 0.3
+ * when the row was loaded early, which costs the others 0.35 (one thread of a Zen 4; reading 8 KiB
+ * at its 16 GB/s takes 0.5).
  */
 final class NextRow {
   /** How far passes may reach behind a row: they work on whole vectors and words of bits. */
   private static final long PADDING = 256;
 
-  private static final MemorySegment NOWHERE = Arena.global().allocate(Long.BYTES);
+  /** The bytes of a cache's line. */
+  static final int LINE = 64;
 
   private final long bytes;
-  private MemorySegment memory = NOWHERE;
+  private MemorySegment memory = MemorySegment.NULL;
   private long start;
-  private long mask;
   private long touched;
 
   /**
@@ -32,12 +31,15 @@ final class NextRow {
     this.bytes = bytes;
   }
 
-  /** Turns to the row behind one; the last row that lies in {@code all} is left alone. */
+  /**
+   * Turns to the row behind one. If that is the last one in {@code all}, it is turned to itself: it
+   * is in the cache already, so that loading it again costs little, and needs no other code.
+   */
   void follow(MemorySegment all, long at) {
-    boolean isThere = at + 2 * bytes + PADDING <= all.byteSize();
-    memory = isThere ? all : NOWHERE;
-    start = isThere ? at + bytes : 0;
-    mask = isThere ? -1 : 0;
+    memory = all;
+    long behind = at + bytes;
+    boolean isThere = behind + bytes + PADDING <= all.byteSize();
+    start = isThere ? behind + (-all.address() - behind & LINE - 1) : at;
   }
 
   /** Returns the memory to load from. */
@@ -45,19 +47,14 @@ final class NextRow {
     return memory;
   }
 
-  /** Returns where the first half starts. */
-  long first() {
+  /** Returns where the row's first line starts. */
+  long start() {
     return start;
   }
 
-  /** Returns where the second half starts. */
-  long second() {
-    return start + (bytes / 2 & mask);
-  }
-
-  /** Returns what offsets from there are to be masked by. */
-  long mask() {
-    return mask;
+  /** Returns where the first line of its second half starts. */
+  long middle() {
+    return start + bytes / 2 / LINE * LINE;
   }
 
   /** Loads a word; all words of a pass are to be combined and {@link #keep kept}. */

@@ -15,6 +15,7 @@ interface RowPass {
    *
    * @param memory holds the row
    * @param at where it starts, in bytes
+   * @param kept which of its columns stay, one bit each
    */
-  void run(MemorySegment memory, long at);
+  void run(MemorySegment memory, long at, long[] kept);
 }

@@ -4,13 +4,11 @@ import static io.github.wandacuda.backend.cpu.vector.Lanes.FLOATS;
 import static io.github.wandacuda.backend.cpu.vector.Lanes.INTS;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
-import static jdk.incubator.vector.VectorOperators.LT;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
 
 /**
  * A vector of weights' scores as keys: the bits of |w| * norm, which for numbers that are not
@@ -28,11 +26,11 @@ final class Scores {
   private static final int MAGNITUDE = 0x7fff_ffff;
   private static final int HALF_MAGNITUDES = 0x7fff_7fff;
   private static final int LOWER_HALF = 0xffff;
-  private static final int HALF_SMALLEST_NORMAL = 0x0400;
   private static final int HALF_TO_FLOAT = 13;
   private static final int HALF_REBIAS = (127 - 15) << 23;
-  private static final int HALF_SUBNORMAL_REBIAS = (127 - 14) << 23;
-  private static final float HALF_SUBNORMAL_ONE = 0x1p-14f;
+  private static final FloatVector TWO = FloatVector.broadcast(FLOATS, 2);
+  private static final FloatVector MINUS_HALF_SMALLEST_NORMAL =
+      FloatVector.broadcast(FLOATS, -0x1p-14f);
 
   private Scores() {}
 
@@ -82,15 +80,15 @@ final class Scores {
   }
 
   /**
-   * Widens F16 magnitudes to float32. A subnormal half m * 2^-24 is what the float 2^-14 * (1 + m /
-   * 1024) exceeds 2^-14 by: all operands are normal, as denormal ones may be slow.
+   * Widens F16 magnitudes to float32. With its exponent rebiased, a normal half is x and a
+   * subnormal one, m * 2^-24, becomes x = 2^-15 * (1 + m / 1024), so that it is 2x - 2^-14. For
+   * normal halves that isn't less than x, and for subnormal ones it is. All operands are normal, as
+   * denormal ones may be slow.
    */
   private static IntVector widened(IntVector half) {
-    IntVector shifted = half.lanewise(LSHL, HALF_TO_FLOAT);
-    IntVector normal = shifted.add(HALF_REBIAS);
-    FloatVector subnormal = shifted.add(HALF_SUBNORMAL_REBIAS).reinterpretAsFloats();
-    VectorMask<Integer> isSubnormal = half.compare(LT, HALF_SMALLEST_NORMAL);
-    return normal.blend(subnormal.sub(HALF_SUBNORMAL_ONE).reinterpretAsInts(), isSubnormal);
+    IntVector rebiased = half.lanewise(LSHL, HALF_TO_FLOAT).add(HALF_REBIAS);
+    FloatVector subnormal = rebiased.reinterpretAsFloats().fma(TWO, MINUS_HALF_SMALLEST_NORMAL);
+    return rebiased.min(subnormal.reinterpretAsInts());
   }
 
   /** Returns the keys' upper halves side by side: {@code first}'s in the words' lower halves. */

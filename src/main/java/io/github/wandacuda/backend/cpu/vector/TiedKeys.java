@@ -23,6 +23,8 @@ final class TiedKeys {
 
   private final Planes planes;
   private int[] keys = {};
+  private int lowest;
+  private int highest;
 
   TiedKeys(Planes planes) {
     this.planes = planes;
@@ -42,31 +44,41 @@ final class TiedKeys {
    *
    * @param half a key's upper half such that at most {@code wanted} keys have a lower one, and at
    *     least {@code wanted} that or a lower one
+   * @param below how many have a lower one
    */
-  void keep(int half, int wanted, long[] kept) {
-    int limit = limit(half, wanted);
-    int left = wanted - below(limit);
+  void keep(int half, int below, int wanted, long[] kept) {
+    range(half);
+    boolean allEqual = lowest == highest;
+    int limit = allEqual ? lowest : limit(wanted);
+    int left = wanted - (allEqual ? below : below(limit));
     for (int k = 0; k < kept.length; k++) {
-      long tied = bits(k, limit) ^ bits(k, limit + 1);
+      long lower = bits(k, limit);
+      long tied = lower ^ bits(k, limit + 1);
       long goes = left >= Long.bitCount(tied) ? tied : Long.expand((1L << left) - 1, tied);
       left -= Long.bitCount(goes);
-      kept[k] = ~(bits(k, limit) | goes);
+      kept[k] = ~(lower | goes);
     }
     KeptBits.trim(planes.columns(), kept);
   }
 
-  /** Returns the highest key that at most {@code wanted} are below. */
-  private int limit(int half, int wanted) {
-    IntVector lowest = IntVector.broadcast(INTS, ScoreKeys.PAD);
-    IntVector highest = IntVector.zero(INTS);
+  /** Finds the lowest and the highest key with an upper half. */
+  private void range(int half) {
+    IntVector low = IntVector.broadcast(INTS, ScoreKeys.PAD);
+    IntVector high = IntVector.zero(INTS);
     for (int i = 0; i < keys.length; i += COUNT) {
       IntVector key = IntVector.fromArray(INTS, keys, i);
       VectorMask<Integer> other = key.lanewise(LSHR, Short.SIZE).compare(NE, half);
-      lowest = lowest.min(key.blend(ScoreKeys.PAD, other));
-      highest = highest.max(key.blend(0, other));
+      low = low.min(key.blend(ScoreKeys.PAD, other));
+      high = high.max(key.blend(0, other));
     }
-    int low = lowest.reduceLanes(MIN);
-    int high = highest.reduceLanes(MAX) + 1;
+    lowest = low.reduceLanes(MIN);
+    highest = high.reduceLanes(MAX);
+  }
+
+  /** Returns the highest key that at most {@code wanted} are below. */
+  private int limit(int wanted) {
+    int low = lowest;
+    int high = highest + 1;
     while (high - low > 1) {
       int middle = low + (high - low) / 2;
       if (below(middle) <= wanted) {

@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.cpu.vector;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -14,7 +15,7 @@ class LowestKeysTest {
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2, 100, COUNT / 2, COUNT - 2, COUNT - 1, COUNT})
   void theLimitPartsTheLowestFromTheRest(int wanted) {
-    LowestKeys search = new LowestKeys(COUNT, new NextRow(0));
+    LowestKeys search = search();
     SplittableRandom random = new SplittableRandom(wanted);
     for (int row = 0; row < 20; row++) {
       int bound = 1 << random.nextInt(1, Short.SIZE);
@@ -24,7 +25,7 @@ class LowestKeysTest {
 
   @Test
   void aGuessFromARowOfAnotherScaleOnlyTakesLonger() {
-    LowestKeys search = new LowestKeys(COUNT, new NextRow(0));
+    LowestKeys search = search();
     SplittableRandom random = new SplittableRandom(1);
     for (int row = 0; row < 20; row++) {
       int from = row % 2 == 0 ? 0 : 0x7000;
@@ -39,7 +40,7 @@ class LowestKeysTest {
     Arrays.fill(keys, HighKeys.PAD);
     Arrays.fill(keys, 0, 10, 5);
     for (int wanted : new int[] {5, 10, 11, COUNT - 1}) {
-      find(new LowestKeys(COUNT, new NextRow(0)), keys, wanted);
+      find(search(), keys, wanted);
     }
   }
 
@@ -48,7 +49,7 @@ class LowestKeysTest {
     for (int i = 0; i < COUNT; i++) {
       halves[i] = (short) keys[i];
     }
-    search.find(halves, COUNT, COUNT, mean(keys), wanted);
+    search.find(halves, COUNT, COUNT, wanted);
     int limit = search.limit();
     long below = Arrays.stream(keys).filter(key -> key < limit).count();
     long notAbove = Arrays.stream(keys).filter(key -> key <= limit).count();
@@ -57,7 +58,9 @@ class LowestKeysTest {
     assertThat(notAbove).isGreaterThanOrEqualTo(wanted);
   }
 
-  private static int mean(int[] keys) {
-    return (int) Arrays.stream(keys).average().orElseThrow();
+  private static LowestKeys search() {
+    NextRow next = new NextRow(COUNT);
+    next.follow(Arena.ofAuto().allocate(2L * COUNT), 0);
+    return new LowestKeys(COUNT, next);
   }
 }
