@@ -16,6 +16,11 @@ final class Pairs {
     this.settings = settings;
   }
 
+  /** Returns one that rests before each measurement. */
+  Pairs rested() {
+    return new Pairs(settings.rested());
+  }
+
   /**
    * A side.
    *

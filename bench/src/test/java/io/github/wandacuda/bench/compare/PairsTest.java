@@ -19,7 +19,7 @@ class PairsTest {
   }
 
   private static Pairs pairs(int count, double batchSeconds) {
-    return new Pairs(new Settings(count, batchSeconds, 0, 0));
+    return new Pairs(new Settings(count, batchSeconds, 0, 0, 0));
   }
 
   @Test

@@ -43,7 +43,7 @@ class TablesTest {
   }
 
   private Tables tables() {
-    return new Tables(new Plan(new Settings(1, 0, 0, 0), rows), results);
+    return new Tables(new Plan(new Settings(1, 0, 0, 0, 0), rows), results);
   }
 
   private static String line(String table, int index) {

@@ -6,6 +6,9 @@ import static io.github.wandacuda.backend.cpu.vector.Lanes.SHORTS;
 import static io.github.wandacuda.backend.cpu.vector.Lanes.SHORT_COUNT;
 import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.MAX;
+import static jdk.incubator.vector.VectorOperators.MIN;
 import static jdk.incubator.vector.VectorOperators.ULT;
 
 import java.lang.foreign.MemorySegment;
@@ -44,6 +47,22 @@ final class KeyCounts {
       below = below.add(ShortVector.fromArray(SHORTS, keys, i).sub(limit).lanewise(LSHR, SIGN));
     }
     return sum(below);
+  }
+
+  /**
+   * Returns the highest key below a limit in the upper half, or 0, and the lowest one that isn't in
+   * the lower half.
+   */
+  static int neighbours(short[] keys, int length, short limit) {
+    ShortVector highest = ShortVector.zero(SHORTS);
+    ShortVector lowest = ShortVector.broadcast(SHORTS, HighKeys.PAD);
+    for (int i = 0; i < length; i += SHORT_COUNT) {
+      ShortVector key = ShortVector.fromArray(SHORTS, keys, i);
+      VectorMask<Short> below = key.compare(LT, limit);
+      highest = highest.max(key.blend((short) 0, below.not()));
+      lowest = lowest.min(key.blend(HighKeys.PAD, below));
+    }
+    return highest.reduceLanes(MAX) << Short.SIZE | lowest.reduceLanes(MIN);
   }
 
   /**

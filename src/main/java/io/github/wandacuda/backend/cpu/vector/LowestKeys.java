@@ -15,6 +15,8 @@ final class LowestKeys {
   /** In so narrow a window keys mostly are spread evenly; where they aren't, it is halved then. */
   private static final int INTERPOLATIONS = 3;
 
+  private static final int MANY = 1024;
+
   private final LimitGuess guess = new LimitGuess();
   private final NextRow next;
   private final short[] inside;
@@ -63,7 +65,7 @@ final class LowestKeys {
     int excluded = gather();
     for (int steps = 0; high - low > 1; steps++) {
       int middle = steps < INTERPOLATIONS ? interpolated() : (low + high) >>> 1;
-      tighten(middle, excluded + KeyCounts.below(keys, length, (short) middle));
+      part(middle, excluded + KeyCounts.below(keys, length, (short) middle));
     }
     guess.learn(low);
   }
@@ -113,6 +115,20 @@ final class LowestKeys {
       to = high <= first ? high : low + reach;
     }
     return 0;
+  }
+
+  /**
+   * Goes on with the keys on one side. If they are many, which they are where many are equal, not
+   * at the limit itself but at the next key, so that equal ones are passed over at once.
+   */
+  private void part(int limit, int count) {
+    if (length < MANY) {
+      tighten(limit, count);
+      return;
+    }
+    int neighbours = KeyCounts.neighbours(keys, length, (short) limit);
+    tighten((neighbours >>> Short.SIZE) + 1, count);
+    tighten(neighbours & HighKeys.PAD, count);
   }
 
   private void tighten(int limit, int count) {

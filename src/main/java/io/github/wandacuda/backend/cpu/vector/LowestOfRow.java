@@ -60,7 +60,7 @@ final class LowestOfRow implements RowPruner {
     int left = wanted - search.below();
     if (left > 0 && search.atLimit() > KeptBits.MOST_LISTED) {
       scores.compute(memory, at, tied.keys());
-      tied.keep(search.limit(), search.below(), wanted, kept);
+      tied.keep(keys, search.limit(), search.below(), wanted, kept);
       bits.apply(kept, memory, at);
     } else {
       int listed = bits.clear(keys, search.limit(), left > 0, memory, at, kept);

@@ -2,6 +2,8 @@ package io.github.wandacuda.backend.cpu.vector;
 
 import static io.github.wandacuda.backend.cpu.vector.Lanes.COUNT;
 import static io.github.wandacuda.backend.cpu.vector.Lanes.INTS;
+import static io.github.wandacuda.backend.cpu.vector.Lanes.SHORTS;
+import static io.github.wandacuda.backend.cpu.vector.Lanes.SHORT_COUNT;
 import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.LT;
@@ -10,6 +12,7 @@ import static jdk.incubator.vector.VectorOperators.MIN;
 import static jdk.incubator.vector.VectorOperators.NE;
 
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
@@ -42,23 +45,46 @@ final class TiedKeys {
    * Writes one bit a column, 0 for the {@code wanted} lowest keys, of equal ones the lowest
    * columns.
    *
+   * @param halves the keys' upper halves, where {@link Places} says
    * @param half a key's upper half such that at most {@code wanted} keys have a lower one, and at
    *     least {@code wanted} that or a lower one
    * @param below how many have a lower one
    */
-  void keep(int half, int below, int wanted, long[] kept) {
+  void keep(short[] halves, int half, int below, int wanted, long[] kept) {
     range(half);
-    boolean allEqual = lowest == highest;
-    int limit = allEqual ? lowest : limit(wanted);
-    int left = wanted - (allEqual ? below : below(limit));
-    for (int k = 0; k < kept.length; k++) {
-      long lower = bits(k, limit);
-      long tied = lower ^ bits(k, limit + 1);
-      long goes = left >= Long.bitCount(tied) ? tied : Long.expand((1L << left) - 1, tied);
-      left -= Long.bitCount(goes);
-      kept[k] = ~(lower | goes);
+    if (lowest == highest && planes.count() == 2) {
+      keepByHalves(halves, half, wanted - below, kept);
+    } else {
+      int limit = limit(wanted);
+      keepByKeys(limit, wanted - below(limit), kept);
     }
     KeptBits.trim(planes.columns(), kept);
+  }
+
+  /** Takes {@code left} of those at the limit, whose whole keys are equal too. */
+  private static void keepByHalves(short[] halves, int limit, int left, long[] kept) {
+    int more = left;
+    for (int k = 0; k < kept.length; k++) {
+      long lower = bits(halves, k, limit);
+      long goes = lowest(bits(halves, k, limit + 1) ^ lower, more);
+      more -= Long.bitCount(goes);
+      kept[k] = ~(lower | goes);
+    }
+  }
+
+  private void keepByKeys(int limit, int left, long[] kept) {
+    int more = left;
+    for (int k = 0; k < kept.length; k++) {
+      long lower = bits(k, limit);
+      long goes = lowest(bits(k, limit + 1) ^ lower, more);
+      more -= Long.bitCount(goes);
+      kept[k] = ~(lower | goes);
+    }
+  }
+
+  /** Returns the lowest bits that are set, {@code most} of them. */
+  private static long lowest(long bits, int most) {
+    return most >= Long.bitCount(bits) ? bits : Long.expand((1L << most) - 1, bits);
   }
 
   /** Finds the lowest and the highest key with an upper half. */
@@ -106,6 +132,15 @@ final class TiedKeys {
     int from = k * Integer.SIZE;
     return Long.expand(bits(from, Integer.SIZE, limit), EVEN)
         | Long.expand(bits(planes.stride() + from, Integer.SIZE, limit), ~EVEN);
+  }
+
+  private static long bits(short[] halves, int k, int limit) {
+    long bits = 0;
+    for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
+      ShortVector half = ShortVector.fromArray(SHORTS, halves, k * Long.SIZE + i);
+      bits |= half.compare(LT, (short) limit).toLong() << i;
+    }
+    return bits;
   }
 
   private long bits(int from, int count, int limit) {

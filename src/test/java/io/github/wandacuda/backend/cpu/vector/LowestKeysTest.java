@@ -33,6 +33,19 @@ class LowestKeysTest {
     }
   }
 
+  /** Half of the rows have the limit at one of them, half at another. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 7})
+  void rowsOfFewDifferentKeysArePartedToo(int different) {
+    SplittableRandom random = new SplittableRandom(different);
+    int[] values = random.ints(different, 0, Short.MAX_VALUE + 1).toArray();
+    LowestKeys search = search();
+    for (int row = 0; row < 20; row++) {
+      int[] keys = random.ints(COUNT, 0, different).map(i -> values[i]).toArray();
+      find(search, keys, COUNT / 2);
+    }
+  }
+
   /** So that the highest of the keys and the padding are the same number. */
   @Test
   void keysMayBeAsHighAsThePadding() {
