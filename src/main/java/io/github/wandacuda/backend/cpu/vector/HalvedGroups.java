@@ -39,7 +39,8 @@ final class HalvedGroups implements RowPruner {
   private final KeptGroups groups;
   private final RowPruner whole;
   private final short[] keys;
-  private final RowPass[] passes;
+  private final RowPass[] score;
+  private final RowPass[] halve;
   private int pause;
   private int zeros;
 
@@ -64,7 +65,8 @@ final class HalvedGroups implements RowPruner {
     groups = new KeptGroups(columns, size, next);
     keys = new short[EightLimits.room(columns)];
     Arrays.fill(keys, HighKeys.PAD);
-    passes = size == FOUR ? ofFour() : ofEight();
+    score = new RowPass[] {(memory, at, kept) -> high.compute(memory, at, keys)};
+    halve = size == FOUR ? ofFour() : ofEight();
   }
 
   private RowPass[] ofFour() {
@@ -96,12 +98,11 @@ final class HalvedGroups implements RowPruner {
       return pruneWhole(memory, at, kept);
     }
     next.follow(memory, at);
-    if (!high.compute(memory, at, keys)) {
+    RowPass.runAll(score, memory, at, kept);
+    if (!high.areFinite()) {
       return NON_FINITE;
     }
-    for (RowPass pass : passes) {
-      pass.run(memory, at, kept);
-    }
+    RowPass.runAll(halve, memory, at, kept);
     KeptBits.trim(columns, kept);
     zeros = columns / 2;
     if (!settle(memory, at, kept)) {

@@ -21,6 +21,7 @@ final class HighKeys {
   private final Places places;
   private final float[] norms;
   private final Planes planes;
+  private boolean finite;
 
   /**
    * Prepares rows.
@@ -33,9 +34,9 @@ final class HighKeys {
     this.norms = norms;
   }
 
-  /** Writes a row's keys, and returns whether all its elements are finite. */
-  boolean compute(MemorySegment memory, long at, short[] keys) {
-    boolean finite =
+  /** Writes a row's keys. */
+  void compute(MemorySegment memory, long at, short[] keys) {
+    finite =
         switch (places.dtype()) {
           case F32 -> floats(memory, at, keys);
           case F16 -> halves(memory, at, keys, false);
@@ -44,6 +45,10 @@ final class HighKeys {
     for (int column = places.columns(); column < places.length(); column++) {
       keys[places.at(column)] = PAD;
     }
+  }
+
+  /** Returns whether all elements of the last row were finite. */
+  boolean areFinite() {
     return finite;
   }
 

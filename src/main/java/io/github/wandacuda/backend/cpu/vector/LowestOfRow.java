@@ -31,6 +31,10 @@ final class LowestOfRow implements RowPruner {
   private final TiedKeys tied;
   private final short[] keys;
   private final long[] ordered = new long[KeptBits.MOST_LISTED];
+  private final RowPass[] searching;
+  private final RowPass[] clearing;
+  private final RowPass[] clearingTied;
+  private int listed;
   private int zeros;
 
   LowestOfRow(DType dtype, int columns, float[] norms, int wanted) {
@@ -48,31 +52,54 @@ final class LowestOfRow implements RowPruner {
     scores = new ScoreKeys(dtype, planes, arranged);
     tied = new TiedKeys(planes);
     keys = new short[places.length()];
+    searching = search();
+    clearing = clear();
+    clearingTied = clearTied();
+  }
+
+  private RowPass[] search() {
+    return new RowPass[] {
+      (memory, at, kept) -> high.compute(memory, at, keys),
+      (memory, at, kept) -> search.find(keys, keys.length, columns, wanted)
+    };
+  }
+
+  private RowPass[] clear() {
+    return new RowPass[] {
+      (memory, at, kept) -> listed = bits.clear(keys, search.limit(), left() > 0, memory, at, kept),
+      (memory, at, kept) -> clearLowest(memory, at, kept)
+    };
+  }
+
+  private RowPass[] clearTied() {
+    return new RowPass[] {
+      (memory, at, kept) -> scores.compute(memory, at, tied.keys()),
+      (memory, at, kept) -> tied.keep(keys, search.limit(), search.below(), wanted, kept),
+      (memory, at, kept) -> bits.apply(kept, memory, at)
+    };
   }
 
   @Override
   public int prune(MemorySegment memory, long at, long[] kept) {
     next.follow(memory, at);
-    if (!high.compute(memory, at, keys)) {
+    RowPass.runAll(searching, memory, at, kept);
+    if (!high.areFinite()) {
       return NON_FINITE;
     }
-    search.find(keys, keys.length, columns, wanted);
-    int left = wanted - search.below();
-    if (left > 0 && search.atLimit() > KeptBits.MOST_LISTED) {
-      scores.compute(memory, at, tied.keys());
-      tied.keep(keys, search.limit(), search.below(), wanted, kept);
-      bits.apply(kept, memory, at);
-    } else {
-      int listed = bits.clear(keys, search.limit(), left > 0, memory, at, kept);
-      clearLowest(listed, left, memory, at, kept);
-    }
+    boolean manyTied = left() > 0 && search.atLimit() > KeptBits.MOST_LISTED;
+    RowPass.runAll(manyTied ? clearingTied : clearing, memory, at, kept);
     // Scores of zero are the lowest: where one above them goes, all of them do.
     zeros = search.limit() > 0 ? wanted : ZeroCounts.count(dtype, memory, at, columns);
     return wanted;
   }
 
+  /** Returns how many of those at the limit go. */
+  private int left() {
+    return wanted - search.below();
+  }
+
   /** Takes out the lowest of the listed elements, of equal ones the lowest columns. */
-  private void clearLowest(int listed, int count, MemorySegment memory, long at, long[] kept) {
+  private void clearLowest(MemorySegment memory, long at, long[] kept) {
     for (int i = 0; i < listed; i++) {
       int column = bits.listed()[i];
       float magnitude = Float.intBitsToFloat(RowElements.magnitude(dtype, memory, at, column));
@@ -80,7 +107,7 @@ final class LowestOfRow implements RowPruner {
       ordered[i] = (long) key << Integer.SIZE | column;
     }
     Arrays.sort(ordered, 0, listed);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < left(); i++) {
       int column = (int) ordered[i];
       RowElements.clear(dtype, memory, at, column);
       kept[column / Long.SIZE] &= ~(1L << column);

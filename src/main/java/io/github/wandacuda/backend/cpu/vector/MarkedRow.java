@@ -22,32 +22,38 @@ final class MarkedRow implements RowPruner {
   private final DType dtype;
   private final Planes planes;
   private final ScoreKeys scores;
-  private final Rule rule;
   private final NextRow next;
   private final KeptBits bits;
   private final int[] keys;
   private final short[] marks;
+  private final RowPass[] score;
+  private final RowPass[] clear;
   private int zeros;
 
   MarkedRow(DType dtype, int columns, float[] norms, Rule rule) {
     this.dtype = dtype;
-    this.rule = rule;
     planes = Planes.of(dtype, columns);
     scores = new ScoreKeys(dtype, planes, planes.arranged(norms));
     next = new NextRow((long) columns * dtype.bytes());
     bits = new KeptBits(new Places(dtype, columns), next);
     keys = new int[planes.length() + Lanes.COUNT];
     marks = new short[planes.length()];
+    score = new RowPass[] {(memory, at, kept) -> scores.compute(memory, at, keys)};
+    clear =
+        new RowPass[] {
+          (memory, at, kept) -> rule.mark(planes, keys, marks),
+          (memory, at, kept) -> bits.clear(marks, 0, false, memory, at, kept)
+        };
   }
 
   @Override
   public int prune(MemorySegment memory, long at, long[] kept) {
-    if (!scores.compute(memory, at, keys)) {
+    RowPass.runAll(score, memory, at, kept);
+    if (!scores.areFinite()) {
       return NON_FINITE;
     }
     next.follow(memory, at);
-    rule.mark(planes, keys, marks);
-    bits.clear(marks, 0, false, memory, at, kept);
+    RowPass.runAll(clear, memory, at, kept);
     zeros = ZeroCounts.count(dtype, memory, at, planes.columns());
     int stay = 0;
     for (long word : kept) {

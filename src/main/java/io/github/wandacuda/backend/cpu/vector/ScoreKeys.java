@@ -19,6 +19,7 @@ final class ScoreKeys {
   private final DType dtype;
   private final Planes planes;
   private final float[] norms;
+  private boolean finite;
 
   /**
    * Prepares rows.
@@ -31,9 +32,9 @@ final class ScoreKeys {
     this.norms = norms;
   }
 
-  /** Writes a row's keys, and returns whether all its elements are finite. */
-  boolean compute(MemorySegment memory, long at, int[] keys) {
-    boolean finite =
+  /** Writes a row's keys. */
+  void compute(MemorySegment memory, long at, int[] keys) {
+    finite =
         switch (dtype) {
           case F32 -> floats(memory, at, keys);
           case F16 -> halves(memory, at, keys);
@@ -43,6 +44,10 @@ final class ScoreKeys {
       int from = plane * planes.stride();
       Arrays.fill(keys, from + planes.filled(plane), from + planes.stride(), PAD);
     }
+  }
+
+  /** Returns whether all elements of the last row were finite. */
+  boolean areFinite() {
     return finite;
   }
 
