@@ -127,14 +127,24 @@ public abstract class SelectionProperties {
     int row = random.nextInt(rows);
     int column = random.nextInt(columns);
     int bits = Values.infinity(dtype) + (nan ? 1 : 0) | (negative ? Values.sign(dtype) : 0);
-    matrix.set(row, column, bits);
+    int to = random.nextBoolean() ? columns : column + 1;
+    for (int c = column; c < to; c++) {
+      matrix.set(row, c, bits);
+    }
     matrix.set(rows - 1, columns - 1, bits);
+    // An infinite weight's score is no number where the norm is zero.
+    float[] norms = new float[columns];
+    for (int c = 0; c < columns; c++) {
+      norms[c] = random.nextInt(2);
+    }
+    SelectionRule rule =
+        columns % 8 == 0 && random.nextBoolean()
+            ? new LowestPerGroup(4, 8)
+            : new LowestPerRow(random.nextInt(columns + 1));
     for (Selector selector : selectors().values()) {
       PlacedMatrix destination = matrix.copy();
       assertThatThrownBy(
-              () ->
-                  selector.select(
-                      matrix.view(), null, new LowestPerRow(0), destination.view(), null))
+              () -> selector.select(matrix.view(), norms, rule, destination.view(), null))
           .isInstanceOfSatisfying(
               NonFiniteWeightException.class, e -> assertPlace(e, row, column, nan, negative));
       assertThatThrownBy(

@@ -25,15 +25,16 @@ final class LowestOfRow implements RowPruner {
   private final int wanted;
   private final NextRow next;
   private final HighKeys high;
-  private final LowestKeys search;
+  private final LowestKeys lowest;
   private final KeptBits bits;
   private final ScoreKeys scores;
   private final TiedKeys tied;
   private final short[] keys;
   private final long[] ordered = new long[KeptBits.MOST_LISTED];
-  private final RowPass[] searching;
-  private final RowPass[] clearing;
-  private final RowPass[] clearingTied;
+  private final RowPass[] score;
+  private final RowPass[] search;
+  private final RowPass[] clear;
+  private final RowPass[] clearTied;
   private int listed;
   private int zeros;
 
@@ -47,26 +48,20 @@ final class LowestOfRow implements RowPruner {
     float[] arranged = planes.arranged(norms);
     next = new NextRow((long) columns * dtype.bytes());
     high = new HighKeys(places, planes, arranged);
-    search = new LowestKeys(places.length(), next);
+    lowest = new LowestKeys(places.length(), next);
     bits = new KeptBits(places, next);
     scores = new ScoreKeys(dtype, planes, arranged);
     tied = new TiedKeys(planes);
     keys = new short[places.length()];
-    searching = search();
-    clearing = clear();
-    clearingTied = clearTied();
-  }
-
-  private RowPass[] search() {
-    return new RowPass[] {
-      (memory, at, kept) -> high.compute(memory, at, keys),
-      (memory, at, kept) -> search.find(keys, keys.length, columns, wanted)
-    };
+    score = new RowPass[] {(memory, at, kept) -> high.compute(memory, at, keys)};
+    search = new RowPass[] {(memory, at, kept) -> lowest.find(keys, keys.length, columns, wanted)};
+    clear = clear();
+    clearTied = clearTied();
   }
 
   private RowPass[] clear() {
     return new RowPass[] {
-      (memory, at, kept) -> listed = bits.clear(keys, search.limit(), left() > 0, memory, at, kept),
+      (memory, at, kept) -> listed = bits.clear(keys, lowest.limit(), left() > 0, memory, at, kept),
       (memory, at, kept) -> clearLowest(memory, at, kept)
     };
   }
@@ -74,7 +69,7 @@ final class LowestOfRow implements RowPruner {
   private RowPass[] clearTied() {
     return new RowPass[] {
       (memory, at, kept) -> scores.compute(memory, at, tied.keys()),
-      (memory, at, kept) -> tied.keep(keys, search.limit(), search.below(), wanted, kept),
+      (memory, at, kept) -> tied.keep(keys, lowest.limit(), lowest.below(), wanted, kept),
       (memory, at, kept) -> bits.apply(kept, memory, at)
     };
   }
@@ -82,20 +77,21 @@ final class LowestOfRow implements RowPruner {
   @Override
   public int prune(MemorySegment memory, long at, long[] kept) {
     next.follow(memory, at);
-    RowPass.runAll(searching, memory, at, kept);
+    RowPass.runAll(score, memory, at, kept);
     if (!high.areFinite()) {
       return NON_FINITE;
     }
-    boolean manyTied = left() > 0 && search.atLimit() > KeptBits.MOST_LISTED;
-    RowPass.runAll(manyTied ? clearingTied : clearing, memory, at, kept);
+    RowPass.runAll(search, memory, at, kept);
+    boolean manyTied = left() > 0 && lowest.atLimit() > KeptBits.MOST_LISTED;
+    RowPass.runAll(manyTied ? clearTied : clear, memory, at, kept);
     // Scores of zero are the lowest: where one above them goes, all of them do.
-    zeros = search.limit() > 0 ? wanted : ZeroCounts.count(dtype, memory, at, columns);
+    zeros = lowest.limit() > 0 ? wanted : ZeroCounts.count(dtype, memory, at, columns);
     return wanted;
   }
 
   /** Returns how many of those at the limit go. */
   private int left() {
-    return wanted - search.below();
+    return wanted - lowest.below();
   }
 
   /** Takes out the lowest of the listed elements, of equal ones the lowest columns. */
