@@ -21,8 +21,8 @@ final class ProgramRows {
     PruneCase prune =
         PruneCase.fromStatistics(place.memory(), place.jar(), Double.parseDouble(row.get("gib")));
     prune.check();
-    // A virtual machine may give freed memory back within seconds. A copy right after another's
-    // output was removed took 1.2 s and one after 6 s took 5.5, which is what a user's run takes.
+    // A virtual machine may give freed memory back to its host within seconds, so that a run right
+    // after another's output was removed isn't what a user's run is.
     return pairs
         .rested()
         .measure(

@@ -23,6 +23,12 @@ class PairsTest {
   }
 
   @Test
+  void aRestTakesThePlaceOfAPause() {
+    Settings rested = new Settings(1, 2, 3, 4, 5).rested();
+    assertEquals(new Settings(1, 2, 3, 5, 5), rested);
+  }
+
+  @Test
   void sidesTakeTurnsAndTheFirstOneChanges() {
     pairs(3, 0)
         .measure(

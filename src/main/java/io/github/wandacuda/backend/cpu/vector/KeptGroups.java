@@ -24,7 +24,6 @@ final class KeptGroups {
   private final int size;
   private final NextRow next;
   private final int[] words;
-  private final long[] groups;
   private final long[] above;
   private int listed;
 
@@ -38,7 +37,6 @@ final class KeptGroups {
     this.size = size;
     this.next = next;
     words = new int[Math.ceilDiv(columns, Long.SIZE)];
-    groups = new long[words.length];
     above = new long[words.length];
   }
 
@@ -78,12 +76,16 @@ final class KeptGroups {
 
   /** Lists a word's groups where too few bits are set, and returns the bits of their columns. */
   private long list(int word, long bits) {
-    long firsts = size == FOUR ? foursShort(bits) : eightsShort(bits);
     words[listed] = word;
-    groups[listed] = firsts;
     above[listed] = bits;
     listed++;
+    long firsts = firstsShort(bits);
     return (firsts << size) - firsts;
+  }
+
+  /** Returns the first column of each group where too few bits are set. */
+  private long firstsShort(long bits) {
+    return size == FOUR ? foursShort(bits) : eightsShort(bits);
   }
 
   private static long foursShort(long bits) {
@@ -110,7 +112,7 @@ final class KeptGroups {
 
   /** Returns the first columns of the groups that were left in the i-th word, one bit each. */
   long groups(int i) {
-    return groups[i];
+    return firstsShort(above[i]);
   }
 
   /** Returns which columns of the i-th word are above the lower half of their group. */
