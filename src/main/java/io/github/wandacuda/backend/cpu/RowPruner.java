@@ -13,7 +13,8 @@ public interface RowPruner {
    * @param memory holds the row
    * @param at where the row starts in it, in bytes
    * @param kept where one bit a column goes, 0 = pruned, and zeros past the last column
-   * @return the number of elements picked, or {@link #NON_FINITE} with the row left as it was
+   * @return the number of elements picked, or {@link #NON_FINITE} with, at least, the elements that
+   *     aren't finite left as they were
    */
   int prune(MemorySegment memory, long at, long[] kept);
 

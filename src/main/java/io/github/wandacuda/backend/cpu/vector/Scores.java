@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 
 /**
  * A vector of weights' scores as keys: the bits of |w| * norm, which for numbers that are not
@@ -41,8 +42,12 @@ final class Scores {
 
   /** Returns the magnitudes' bits of the 16-bit elements at {@code at}, two a word. */
   static IntVector halfMagnitudes(MemorySegment memory, long at) {
-    return IntVector.fromMemorySegment(INTS, memory, at, ByteOrder.LITTLE_ENDIAN)
-        .and(HALF_MAGNITUDES);
+    return halfMagnitudes(IntVector.fromMemorySegment(INTS, memory, at, ByteOrder.LITTLE_ENDIAN));
+  }
+
+  /** Returns the magnitudes' bits of words of two 16-bit elements. */
+  static IntVector halfMagnitudes(IntVector elements) {
+    return elements.and(HALF_MAGNITUDES);
   }
 
   /** Returns the keys of magnitudes in float32. */
@@ -89,6 +94,19 @@ final class Scores {
     IntVector rebiased = half.lanewise(LSHL, HALF_TO_FLOAT).add(HALF_REBIAS);
     FloatVector subnormal = rebiased.reinterpretAsFloats().fma(TWO, MINUS_HALF_SMALLEST_NORMAL);
     return rebiased.min(subnormal.reinterpretAsInts());
+  }
+
+  /** Returns the upper halves of the keys of words of two 16-bit elements, in their order. */
+  static ShortVector halves(
+      IntVector elements, boolean brain, float[] norms, int stride, int pair) {
+    IntVector words = halfMagnitudes(elements);
+    IntVector odd = oddKeys(words, brain, norms, stride + pair);
+    return upperHalves(evenKeys(words, brain, norms, pair), odd).reinterpretAsShorts();
+  }
+
+  /** Returns the magnitude of infinity in BF16 or F16. */
+  static short infinity(boolean brain) {
+    return (short) (brain ? BRAIN_INFINITY : HALF_INFINITY);
   }
 
   /** Returns the keys' upper halves side by side: {@code first}'s in the words' lower halves. */

@@ -1,0 +1,138 @@
+package io.github.wandacuda.backend.cpu.vector;
+
+import io.github.wandacuda.backend.cpu.RowElements;
+import io.github.wandacuda.tensor.DType;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The groups of a row of which less than half is cleared, as the keys that were compared are equal
+ * there: clears the lowest of the others by their whole scores, of equal ones the lowest columns.
+ */
+final class ShortGroups {
+  private static final int FOUR = 4;
+  private static final long PAIRS = 0x5555_5555_5555_5555L;
+  private static final long FOURS = 0x3333_3333_3333_3333L;
+  private static final long FIRST_OF_4 = 0x1111_1111_1111_1111L;
+  private static final long FIRST_OF_8 = 0x0101_0101_0101_0101L;
+
+  private final DType dtype;
+  private final int columns;
+  private final float[] norms;
+  private final int size;
+  private final int most;
+  private final int[] words;
+  private int zeros;
+
+  /**
+   * Prepares rows.
+   *
+   * @param size of a group, 4 or 8
+   * @param most how many groups of a row may be such, as each takes far longer than another
+   */
+  ShortGroups(DType dtype, int columns, float[] norms, int size, int most) {
+    this.dtype = dtype;
+    this.columns = columns;
+    this.norms = norms;
+    this.size = size;
+    this.most = most;
+    words = new int[Math.ceilDiv(columns, Long.SIZE)];
+  }
+
+  /**
+   * Clears until half of each group is.
+   *
+   * @param kept one bit a column, 0 where it is cleared; never more than half of a group
+   * @return false if the groups are too many; some aren't cleared then
+   */
+  boolean settle(MemorySegment memory, long at, long[] kept) {
+    zeros = 0;
+    int groups = 0;
+    int count = list(kept);
+    for (int i = 0; i < count; i++) {
+      int word = words[i];
+      for (long left = firsts(~kept[word]); left != 0; left &= left - 1) {
+        int first = Long.numberOfTrailingZeros(left);
+        int column = word * Long.SIZE + first;
+        if (column < columns) {
+          groups++;
+          if (groups > most) {
+            return false;
+          }
+          kept[word] &= ~(settle(memory, at, column, kept[word] >>> first) << first);
+        }
+      }
+    }
+    return true;
+  }
+
+  /** Lists the words of 64 columns with such groups, in a loop that C2 can do without branches. */
+  private int list(long[] kept) {
+    int count = 0;
+    for (int word = 0; word < kept.length; word++) {
+      words[count] = word;
+      count += Long.bitCount(kept[word]) == Long.SIZE / 2 ? 0 : 1;
+    }
+    return count;
+  }
+
+  /** Returns the number of zeros that the groups settled last have besides the cleared elements. */
+  int zeros() {
+    return zeros;
+  }
+
+  /**
+   * Settles a group.
+   *
+   * @param kept one bit for each column, 0 for those that are cleared
+   * @return one bit for each column, 1 for those that go too
+   */
+  private long settle(MemorySegment memory, long at, int column, long kept) {
+    long all = (1L << size) - 1;
+    long stays = kept & all;
+    long lowest = Long.MAX_VALUE;
+    while (Long.bitCount(stays) > size / 2) {
+      lowest = Long.MAX_VALUE;
+      for (int place = 0; place < size; place++) {
+        long goneIsHighest = (stays >>> place & 1) - 1 >>> 1;
+        long value = (long) score(memory, at, column + place) << size | place;
+        lowest = Math.min(lowest, value | goneIsHighest);
+      }
+      int place = (int) lowest & size - 1;
+      RowElements.clear(dtype, memory, at, column + place);
+      stays ^= 1L << place;
+    }
+    if (lowest >>> size == 0) {
+      countZeros(memory, at, column, stays);
+    }
+    return kept & all & ~stays;
+  }
+
+  private void countZeros(MemorySegment memory, long at, int column, long stays) {
+    for (long left = stays; left != 0; left &= left - 1) {
+      int place = Long.numberOfTrailingZeros(left);
+      zeros += RowElements.magnitude(dtype, memory, at, column + place) == 0 ? 1 : 0;
+    }
+  }
+
+  private int score(MemorySegment memory, long at, int column) {
+    int magnitude = RowElements.magnitude(dtype, memory, at, column);
+    return Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) * norms[column]);
+  }
+
+  /** Returns the first columns of the groups of which too few bits are set, one bit each. */
+  private long firsts(long bits) {
+    return size == FOUR ? foursShort(bits) : eightsShort(bits);
+  }
+
+  private static long foursShort(long bits) {
+    long pairs = bits - (bits >>> 1 & PAIRS);
+    long counts = (pairs & FOURS) + (pairs >>> 2 & FOURS);
+    return ~counts >>> 1 & FIRST_OF_4;
+  }
+
+  private static long eightsShort(long bits) {
+    long pairs = bits - (bits >>> 1 & PAIRS);
+    long fours = (pairs & FOURS) + (pairs >>> 2 & FOURS);
+    return ~(fours + (fours >>> 4)) >>> 2 & FIRST_OF_8;
+  }
+}
