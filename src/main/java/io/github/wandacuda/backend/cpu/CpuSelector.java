@@ -21,7 +21,7 @@ public final class CpuSelector implements Selector {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  /** What is copied before it is pruned: enough to copy well, and a share of a core's L2. */
+  /** What is loaded or copied before it is pruned: enough to do it well, and a share of an L2. */
   private static final long CACHED_BYTES = 64 << 10;
 
   private final SelectKernels kernels;
@@ -57,9 +57,9 @@ public final class CpuSelector implements Selector {
   }
 
   /**
-   * Copies some rows to where they go, unless they are there, and prunes them while they are in the
-   * cache. A copy comes at the speed of the memory, which a kernel that looks at a row several
-   * times doesn't reach.
+   * Loads some rows into the cache, copying them to where they go unless they are there, and prunes
+   * them. Either comes at the speed of the memory, which a kernel that looks at a row several times
+   * doesn't reach.
    */
   private static void pruneInPlace(WeightMatrix source, WeightMatrix destination, Run run) {
     long rowBytes = (long) source.columns() * source.dtype().bytes();
@@ -69,10 +69,20 @@ public final class CpuSelector implements Selector {
       int end = Math.min(source.rows(), first + some);
       if (!isThere) {
         copy(source, destination, first, end, rowBytes);
+      } else if (!run.pruner.passesOnce()) {
+        load(source, first, end, rowBytes, run.preload);
       }
       for (int row = first; row < end; row++) {
         run.prune(row, destination.data(), destination.byteOffset(row, 0));
       }
+    }
+  }
+
+  private static void load(
+      WeightMatrix matrix, int first, int end, long rowBytes, Preload preload) {
+    int step = matrix.rowStride() == matrix.columns() ? end - first : 1;
+    for (int row = first; row < end; row += step) {
+      preload.load(matrix.data(), matrix.byteOffset(row, 0), step * rowBytes);
     }
   }
 
@@ -107,6 +117,7 @@ public final class CpuSelector implements Selector {
     private final RowPruner pruner;
     private final WeightMatrix matrix;
     private final MemorySegment mask;
+    private final Preload preload = new Preload();
     private final long[] kept;
     private long picked;
     private long zeros;

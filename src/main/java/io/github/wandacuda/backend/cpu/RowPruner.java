@@ -18,6 +18,11 @@ public interface RowPruner {
    */
   int prune(MemorySegment memory, long at, long[] kept);
 
+  /** Returns whether rows are passed over just once, so that loading them before gains nothing. */
+  default boolean passesOnce() {
+    return false;
+  }
+
   /** Returns the number of zeros, of either sign, that the row pruned last has now. */
   int zeros();
 }

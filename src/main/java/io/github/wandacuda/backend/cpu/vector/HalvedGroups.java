@@ -92,6 +92,11 @@ final class HalvedGroups implements RowPruner {
   }
 
   @Override
+  public boolean passesOnce() {
+    return true;
+  }
+
+  @Override
   public int zeros() {
     return zeros;
   }

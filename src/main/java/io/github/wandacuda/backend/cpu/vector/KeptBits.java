@@ -26,17 +26,12 @@ final class KeptBits {
   static final int MOST_LISTED = 128;
 
   private final Places places;
-  private final NextRow next;
   private final int[] listed = new int[MOST_LISTED];
+  private final long[] equal;
 
-  /**
-   * Prepares rows.
-   *
-   * @param next is loaded by the way, its second half, if elements have 16 bits
-   */
-  KeptBits(Places places, NextRow next) {
+  KeptBits(Places places) {
     this.places = places;
-    this.next = next;
+    equal = new long[Math.ceilDiv(places.columns(), Long.SIZE)];
   }
 
   /** Returns the columns listed last, in no order. */
@@ -69,34 +64,41 @@ final class KeptBits {
 
   private int clear(
       short[] keys, short limit, boolean listing, MemorySegment memory, long at, long[] kept) {
+    clear(keys, limit, memory, at, kept, equal);
+    return listing ? list(equal) : 0;
+  }
+
+  private static void clear(
+      short[] keys, short limit, MemorySegment memory, long at, long[] kept, long[] equal) {
     if (memory.getClass() != PlainMemory.TYPE) {
       throw PlainMemory.expected();
     }
-    int count = 0;
-    MemorySegment ahead = next.memory();
-    long middle = next.middle();
-    long touched = 0;
     for (int word = 0; word < kept.length; word++) {
       int column = word * Long.SIZE;
-      touched |= NextRow.touch(ahead, middle + column);
       long goes = 0;
-      long equal = 0;
+      long ties = 0;
       for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
         ShortVector key = ShortVector.fromArray(SHORTS, keys, column + i);
-        VectorMask<Short> lower = key.compare(LT, limit);
         long to = at + (long) Short.BYTES * (column + i);
-        ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER)
-            .blend((short) 0, lower)
-            .intoMemorySegment(memory, to, ORDER);
+        ShortVector elements = ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER);
+        VectorMask<Short> lower = key.compare(LT, limit);
+        elements.blend((short) 0, lower).intoMemorySegment(memory, to, ORDER);
         goes |= lower.toLong() << i;
-        equal |= key.compare(EQ, limit).toLong() << i;
+        ties |= key.compare(EQ, limit).toLong() << i;
       }
       kept[word] = ~goes;
-      if (listing && equal != 0) {
-        count = list(column, equal, count);
+      equal[word] = ties;
+    }
+  }
+
+  private int list(long[] bits) {
+    int count = 0;
+    for (int first = 0; first < bits.length; first += Long.SIZE) {
+      for (long left = WordsOfBits.notZero(bits, first); left != 0; left &= left - 1) {
+        int word = first + Long.numberOfTrailingZeros(left);
+        count = list(word * Long.SIZE, bits[word], count);
       }
     }
-    next.keep(touched);
     return count;
   }
 
@@ -149,18 +151,13 @@ final class KeptBits {
       applyWide(kept, memory, at);
       return;
     }
-    MemorySegment ahead = next.memory();
-    long middle = next.middle();
-    long touched = 0;
     for (int c = 0; c < places.length(); c += SHORT_COUNT) {
-      touched |= NextRow.touch(ahead, middle + c);
       long to = at + (long) Short.BYTES * c;
       VectorMask<Short> goes = VectorMask.fromLong(SHORTS, ~kept[c / Long.SIZE] >>> c);
       ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER)
           .blend((short) 0, goes)
           .intoMemorySegment(memory, to, ORDER);
     }
-    next.keep(touched);
   }
 
   private void applyWide(long[] kept, MemorySegment memory, long at) {

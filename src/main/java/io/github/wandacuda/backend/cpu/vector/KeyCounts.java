@@ -11,7 +11,6 @@ import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.MIN;
 import static jdk.incubator.vector.VectorOperators.ULT;
 
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
@@ -69,24 +68,18 @@ final class KeyCounts {
    * Copies the keys from {@code low} to below {@code low + span} to another array, up to a vector
    * more behind them.
    *
-   * @param next its first half is loaded by the way, where keys are compressed
    * @return the number of keys copied, and in the upper half that of keys below {@code low}
    */
-  static long gather(short[] keys, int length, short low, int span, short[] to, NextRow next) {
+  static long gather(short[] keys, int length, short low, int span, short[] to) {
     return Lanes.COMPRESSES_SHORTS
-        ? compressed(keys, length, low, (short) span, to, next)
+        ? compressed(keys, length, low, (short) span, to)
         : picked(keys, length, low, (short) span, to);
   }
 
-  private static long compressed(
-      short[] keys, int length, short low, short span, short[] to, NextRow next) {
-    MemorySegment ahead = next.memory();
-    long start = next.start();
-    long touched = 0;
+  private static long compressed(short[] keys, int length, short low, short span, short[] to) {
     ShortVector lows = ShortVector.zero(SHORTS);
     int copied = 0;
     for (int word = 0; word < length; word += Long.SIZE) {
-      touched |= NextRow.touch(ahead, start + word);
       for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
         ShortVector key = ShortVector.fromArray(SHORTS, keys, word + i);
         ShortVector overLow = key.sub(low);
@@ -96,7 +89,6 @@ final class KeyCounts {
         copied += inside.trueCount();
       }
     }
-    next.keep(touched);
     return (long) sum(lows) << Integer.SIZE | copied;
   }
 

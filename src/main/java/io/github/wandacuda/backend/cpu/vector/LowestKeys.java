@@ -18,7 +18,6 @@ final class LowestKeys {
   private static final int MANY = 1024;
 
   private final LimitGuess guess = new LimitGuess();
-  private final NextRow next;
   private final short[] inside;
 
   private short[] keys;
@@ -33,10 +32,8 @@ final class LowestKeys {
    * Creates a search.
    *
    * @param most the largest number of keys, padding included
-   * @param next is loaded by the way
    */
-  LowestKeys(int most, NextRow next) {
-    this.next = next;
+  LowestKeys(int most) {
     inside = new short[most + Lanes.SHORT_COUNT];
   }
 
@@ -99,7 +96,7 @@ final class LowestKeys {
     while (high - low > 1) {
       int first = (int) Math.clamp(from, low + 1L, high - 1L);
       int second = (int) Math.clamp(to, first + 1L, high);
-      long counts = KeyCounts.gather(keys, length, (short) first, second - first, inside, next);
+      long counts = KeyCounts.gather(keys, length, (short) first, second - first, inside);
       int below = (int) (counts >>> Integer.SIZE);
       int between = (int) counts;
       tighten(first, below);

@@ -23,7 +23,6 @@ final class LowestOfRow implements RowPruner {
   private final int columns;
   private final float[] norms;
   private final int wanted;
-  private final NextRow next;
   private final HighKeys high;
   private final LowestKeys lowest;
   private final KeptBits bits;
@@ -46,10 +45,9 @@ final class LowestOfRow implements RowPruner {
     Places places = new Places(dtype, columns);
     Planes planes = Planes.of(dtype, columns);
     float[] arranged = planes.arranged(norms);
-    next = new NextRow((long) columns * dtype.bytes());
     high = new HighKeys(places, planes, arranged);
-    lowest = new LowestKeys(places.length(), next);
-    bits = new KeptBits(places, next);
+    lowest = new LowestKeys(places.length());
+    bits = new KeptBits(places);
     scores = new ScoreKeys(dtype, planes, arranged);
     tied = new TiedKeys(planes);
     keys = new short[places.length()];
@@ -76,7 +74,6 @@ final class LowestOfRow implements RowPruner {
 
   @Override
   public int prune(MemorySegment memory, long at, long[] kept) {
-    next.follow(memory, at);
     RowPass.runAll(score, memory, at, kept);
     if (!high.areFinite()) {
       return NON_FINITE;

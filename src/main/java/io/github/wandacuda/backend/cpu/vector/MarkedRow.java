@@ -22,7 +22,6 @@ final class MarkedRow implements RowPruner {
   private final DType dtype;
   private final Planes planes;
   private final ScoreKeys scores;
-  private final NextRow next;
   private final KeptBits bits;
   private final int[] keys;
   private final short[] marks;
@@ -34,8 +33,7 @@ final class MarkedRow implements RowPruner {
     this.dtype = dtype;
     planes = Planes.of(dtype, columns);
     scores = new ScoreKeys(dtype, planes, planes.arranged(norms));
-    next = new NextRow((long) columns * dtype.bytes());
-    bits = new KeptBits(new Places(dtype, columns), next);
+    bits = new KeptBits(new Places(dtype, columns));
     keys = new int[planes.length() + Lanes.COUNT];
     marks = new short[planes.length()];
     score = new RowPass[] {(memory, at, kept) -> scores.compute(memory, at, keys)};
@@ -52,7 +50,6 @@ final class MarkedRow implements RowPruner {
     if (!scores.areFinite()) {
       return NON_FINITE;
     }
-    next.follow(memory, at);
     RowPass.runAll(clear, memory, at, kept);
     zeros = ZeroCounts.count(dtype, memory, at, planes.columns());
     int stay = 0;

@@ -20,7 +20,7 @@ final class ShortGroups {
   private final float[] norms;
   private final int size;
   private final int most;
-  private final int[] words;
+  private int groups;
   private int zeros;
 
   /**
@@ -35,7 +35,6 @@ final class ShortGroups {
     this.norms = norms;
     this.size = size;
     this.most = most;
-    words = new int[Math.ceilDiv(columns, Long.SIZE)];
   }
 
   /**
@@ -46,33 +45,28 @@ final class ShortGroups {
    */
   boolean settle(MemorySegment memory, long at, long[] kept) {
     zeros = 0;
-    int groups = 0;
-    int count = list(kept);
-    for (int i = 0; i < count; i++) {
-      int word = words[i];
-      for (long left = firsts(~kept[word]); left != 0; left &= left - 1) {
-        int first = Long.numberOfTrailingZeros(left);
-        int column = word * Long.SIZE + first;
-        if (column < columns) {
-          groups++;
-          if (groups > most) {
-            return false;
-          }
-          kept[word] &= ~(settle(memory, at, column, kept[word] >>> first) << first);
+    groups = 0;
+    for (int first = 0; first < kept.length; first += Long.SIZE) {
+      for (long left = WordsOfBits.notHalf(kept, first); left != 0; left &= left - 1) {
+        settle(first + Long.numberOfTrailingZeros(left), memory, at, kept);
+        if (groups > most) {
+          return false;
         }
       }
     }
     return true;
   }
 
-  /** Lists the words of 64 columns with such groups, in a loop that C2 can do without branches. */
-  private int list(long[] kept) {
-    int count = 0;
-    for (int word = 0; word < kept.length; word++) {
-      words[count] = word;
-      count += Long.bitCount(kept[word]) == Long.SIZE / 2 ? 0 : 1;
+  /** Settles the groups of a word of 64 columns. */
+  private void settle(int word, MemorySegment memory, long at, long[] kept) {
+    for (long left = firsts(~kept[word]); left != 0; left &= left - 1) {
+      int first = Long.numberOfTrailingZeros(left);
+      int column = word * Long.SIZE + first;
+      if (column < columns) {
+        kept[word] &= ~(settle(memory, at, column, kept[word] >>> first) << first);
+        groups++;
+      }
     }
-    return count;
   }
 
   /** Returns the number of zeros that the groups settled last have besides the cleared elements. */

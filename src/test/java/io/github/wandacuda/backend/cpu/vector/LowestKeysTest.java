@@ -2,7 +2,6 @@ package io.github.wandacuda.backend.cpu.vector;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -72,8 +71,6 @@ class LowestKeysTest {
   }
 
   private static LowestKeys search() {
-    NextRow next = new NextRow(COUNT);
-    next.follow(Arena.ofAuto().allocate(2L * COUNT), 0);
-    return new LowestKeys(COUNT, next);
+    return new LowestKeys(COUNT);
   }
 }
