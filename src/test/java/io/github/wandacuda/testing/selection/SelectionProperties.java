@@ -137,9 +137,10 @@ public abstract class SelectionProperties {
     for (int c = 0; c < columns; c++) {
       norms[c] = random.nextInt(2);
     }
+    int size = columns % 8 == 0 && random.nextBoolean() ? 8 : 4;
     SelectionRule rule =
-        columns % 8 == 0 && random.nextBoolean()
-            ? new LowestPerGroup(4, 8)
+        columns % size == 0 && random.nextBoolean()
+            ? new LowestPerGroup(size / 2, size)
             : new LowestPerRow(random.nextInt(columns + 1));
     for (Selector selector : selectors().values()) {
       PlacedMatrix destination = matrix.copy();

@@ -66,17 +66,11 @@ final class KeyCounts {
 
   /**
    * Copies the keys from {@code low} to below {@code low + span} to another array, up to a vector
-   * more behind them.
+   * more behind them. To be used where {@link Lanes#COMPRESSES_SHORTS} only.
    *
    * @return the number of keys copied, and in the upper half that of keys below {@code low}
    */
-  static long gather(short[] keys, int length, short low, int span, short[] to) {
-    return Lanes.COMPRESSES_SHORTS
-        ? compressed(keys, length, low, (short) span, to)
-        : picked(keys, length, low, (short) span, to);
-  }
-
-  private static long compressed(short[] keys, int length, short low, short span, short[] to) {
+  static long gather(short[] keys, int length, short low, short span, short[] to) {
     ShortVector lows = ShortVector.zero(SHORTS);
     int copied = 0;
     for (int word = 0; word < length; word += Long.SIZE) {
@@ -87,19 +81,6 @@ final class KeyCounts {
         VectorMask<Short> inside = overLow.compare(ULT, span);
         key.compress(inside).intoArray(to, copied);
         copied += inside.trueCount();
-      }
-    }
-    return (long) sum(lows) << Integer.SIZE | copied;
-  }
-
-  private static long picked(short[] keys, int length, short low, short span, short[] to) {
-    ShortVector lows = ShortVector.zero(SHORTS);
-    int copied = 0;
-    for (int i = 0; i < length; i += SHORT_COUNT) {
-      ShortVector overLow = ShortVector.fromArray(SHORTS, keys, i).sub(low);
-      lows = lows.add(overLow.lanewise(LSHR, SIGN));
-      for (long left = overLow.compare(ULT, span).toLong(); left != 0; left &= left - 1) {
-        to[copied++] = keys[i + Long.numberOfTrailingZeros(left)];
       }
     }
     return (long) sum(lows) << Integer.SIZE | copied;
