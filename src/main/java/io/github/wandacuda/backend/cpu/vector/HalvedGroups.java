@@ -53,7 +53,8 @@ final class HalvedGroups implements RowPruner {
         : (memory, at, kept) -> finite = LowestOfFours.clear(memory, at, false, norms, kept);
   }
 
-  private RowPass eights(DType dtype, float[] norms) {
+  private RowPass eights(DType dtype, float[] planes) {
+    float[] norms = LowestOfEights.arranged(planes);
     return dtype == DType.BF16
         ? (memory, at, kept) -> finite = LowestOfEights.clear(memory, at, true, norms, kept)
         : (memory, at, kept) -> finite = LowestOfEights.clear(memory, at, false, norms, kept);

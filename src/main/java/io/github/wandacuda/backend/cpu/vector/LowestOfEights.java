@@ -46,13 +46,31 @@ final class LowestOfEights {
     return IntVector.fromArray(INTS, lanes, 0);
   }
 
-  /** Clears elements of a row; see {@link LowestOfFours#clear}. */
+  /**
+   * Arranges a row's norms: those of the even columns of a vector, then those of its odd ones.
+   *
+   * @param planes the norms as {@link Planes} arranges them
+   */
+  static float[] arranged(float[] planes) {
+    float[] arranged = new float[planes.length];
+    int stride = planes.length / 2;
+    for (int from = 0; from < stride; from += COUNT) {
+      System.arraycopy(planes, from, arranged, 2 * from, COUNT);
+      System.arraycopy(planes, stride + from, arranged, 2 * from + COUNT, COUNT);
+    }
+    return arranged;
+  }
+
+  /**
+   * Clears elements of a row; see {@link LowestOfFours#clear}.
+   *
+   * @param norms as {@link #arranged} says
+   */
   static boolean clear(MemorySegment memory, long at, boolean brain, float[] norms, long[] kept) {
     if (memory.getClass() != PlainMemory.TYPE) {
       throw PlainMemory.expected();
     }
     short[] keys = new short[2 * SHORT_COUNT];
-    int stride = norms.length / 2;
     for (int word = 0; word < kept.length; word++) {
       long goes = 0;
       for (int i = 0; i < PAIRS; i += SHORT_COUNT) {
@@ -62,8 +80,8 @@ final class LowestOfEights {
         for (int v = 0; v < 2; v++) {
           IntVector words = IntVector.fromMemorySegment(INTS, memory, to + VECTOR * v, ORDER);
           highest = highest.max(Scores.halfMagnitudes(words).reinterpretAsShorts());
-          Scores.halves(words, brain, norms, stride, pair + COUNT * v)
-              .intoArray(keys, SHORT_COUNT * v);
+          int even = 2 * (pair + COUNT * v);
+          Scores.halves(words, brain, norms, even, even + COUNT).intoArray(keys, SHORT_COUNT * v);
         }
         if (highest.compare(GE, Scores.infinity(brain)).anyTrue()) {
           return false;

@@ -96,12 +96,16 @@ final class Scores {
     return rebiased.min(subnormal.reinterpretAsInts());
   }
 
-  /** Returns the upper halves of the keys of words of two 16-bit elements, in their order. */
-  static ShortVector halves(
-      IntVector elements, boolean brain, float[] norms, int stride, int pair) {
+  /**
+   * Returns the upper halves of the keys of words of two 16-bit elements, in their order.
+   *
+   * @param even where the norms of the words' lower halves are
+   * @param odd where those of their upper halves are
+   */
+  static ShortVector halves(IntVector elements, boolean brain, float[] norms, int even, int odd) {
     IntVector words = halfMagnitudes(elements);
-    IntVector odd = oddKeys(words, brain, norms, stride + pair);
-    return upperHalves(evenKeys(words, brain, norms, pair), odd).reinterpretAsShorts();
+    IntVector oddKeys = oddKeys(words, brain, norms, odd);
+    return upperHalves(evenKeys(words, brain, norms, even), oddKeys).reinterpretAsShorts();
   }
 
   /** Returns the magnitude of infinity in BF16 or F16. */
