@@ -25,9 +25,9 @@ import jdk.incubator.vector.VectorMask;
  * Comparing each key with its seven others takes twice as many operations.
  *
  * <p>A group is four neighbouring words of two keys; the words' lower halves are one four and the
- * upper halves the other. First each word meets its neighbour, which leaves the same in both, so
- * that of there on the even words of one vector and the odd words of the next go into one. All is
- * written out in one loop for the reason that {@link LowestOfFours} gives.
+ * upper halves the other. First each word meets its neighbour, which leaves the same two results in
+ * both; from then on the even words of one vector and the odd words of the next share a vector. All
+ * is written out in one loop for the reason that {@link LowestOfFours} gives.
  */
 final class LowestOfEights {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;

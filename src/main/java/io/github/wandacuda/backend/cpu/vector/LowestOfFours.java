@@ -22,8 +22,8 @@ import jdk.incubator.vector.VectorMask;
  * three signs are a majority.
  *
  * <p>Elements are read, scored, compared and written in one loop, which then takes hardly longer
- * than the memory: three loops over a row, one for each step, took twice as long (4096 BF16 columns
- * 1.3 µs, and 0.6 now, of which 0.4 in a cache; one thread of a Zen 4). In so long a loop C2 stops
+ * than the memory: with three loops over a row, one for each step, 4096 BF16 columns took 1.3 µs,
+ * and take 0.6 to 0.8, of which 0.4 in a cache (one thread of a Zen 4). In so long a loop C2 stops
  * inlining our own methods once it has made 18,000 nodes ("NodeCountInliningCutoff", 25.0.3), and
  * what it calls instead works on vectors as objects, six times slower. So those come first, and the
  * rest is written out.
