@@ -72,10 +72,8 @@ final class HighKeys {
     for (int i = 0; i < stride; i += COUNT) {
       IntVector words = Scores.halfMagnitudes(memory, at + (long) Integer.BYTES * i);
       highest = highest.max(words.reinterpretAsShorts());
-      IntVector odd = Scores.oddKeys(words, brain, norms, stride + i);
-      IntVector halves = Scores.upperHalves(Scores.evenKeys(words, brain, norms, i), odd);
-      halves.reinterpretAsShorts().intoArray(keys, 2 * i);
+      Scores.halves(words, brain, norms, i, stride + i).intoArray(keys, 2 * i);
     }
-    return highest.reduceLanes(MAX) < (brain ? Scores.BRAIN_INFINITY : Scores.HALF_INFINITY);
+    return highest.reduceLanes(MAX) < Scores.infinity(brain);
   }
 }

@@ -62,12 +62,11 @@ final class LowestKeys {
     }
     guess.turnTo(KeyCounts.mean(keys, length));
     int excluded = enclose();
-    boolean manyEqual = Lanes.COMPRESSES_SHORTS && length >= MANY;
     for (int steps = 0; high - low > 1; steps++) {
       boolean spread = steps < INTERPOLATIONS;
       int middle = spread ? interpolated() : (low + high) >>> 1;
       int below = excluded + KeyCounts.below(keys, length, (short) middle);
-      if (manyEqual || length >= MANY && !spread) {
+      if (length >= MANY && (Lanes.COMPRESSES_SHORTS || !spread)) {
         tightenPastEqual(middle, below);
       } else {
         tighten(middle, below);

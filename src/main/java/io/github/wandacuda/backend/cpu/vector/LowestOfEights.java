@@ -78,8 +78,8 @@ final class LowestOfEights {
         long to = at + (long) Integer.BYTES * pair;
         ShortVector highest = ShortVector.zero(SHORTS);
         for (int v = 0; v < 2; v++) {
-          IntVector words = IntVector.fromMemorySegment(INTS, memory, to + VECTOR * v, ORDER);
-          highest = highest.max(Scores.halfMagnitudes(words).reinterpretAsShorts());
+          IntVector words = Scores.halfMagnitudes(memory, to + VECTOR * v);
+          highest = highest.max(words.reinterpretAsShorts());
           int even = 2 * (pair + COUNT * v);
           Scores.halves(words, brain, norms, even, even + COUNT).intoArray(keys, SHORT_COUNT * v);
         }

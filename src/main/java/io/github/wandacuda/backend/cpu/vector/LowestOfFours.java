@@ -60,7 +60,8 @@ final class LowestOfFours {
         int pair = word * PAIRS + i;
         long to = place(at, pair);
         IntVector elements = IntVector.fromMemorySegment(INTS, memory, to, ByteOrder.LITTLE_ENDIAN);
-        ShortVector key = Scores.halves(elements, brain, norms, pair, stride + pair);
+        IntVector magnitudes = Scores.halfMagnitudes(elements);
+        ShortVector key = Scores.halves(magnitudes, brain, norms, pair, stride + pair);
         LongVector group = key.reinterpretAsLongs();
         ShortVector a = key.sub(group.lanewise(ROL, Short.SIZE).reinterpretAsShorts());
         ShortVector b = key.sub(group.lanewise(ROL, 2 * Short.SIZE).reinterpretAsShorts());

@@ -97,13 +97,12 @@ final class Scores {
   }
 
   /**
-   * Returns the upper halves of the keys of words of two 16-bit elements, in their order.
+   * Returns the upper halves of the keys of words of two 16-bit magnitudes, in their order.
    *
    * @param even where the norms of the words' lower halves are
    * @param odd where those of their upper halves are
    */
-  static ShortVector halves(IntVector elements, boolean brain, float[] norms, int even, int odd) {
-    IntVector words = halfMagnitudes(elements);
+  static ShortVector halves(IntVector words, boolean brain, float[] norms, int even, int odd) {
     IntVector oddKeys = oddKeys(words, brain, norms, odd);
     return upperHalves(evenKeys(words, brain, norms, even), oddKeys).reinterpretAsShorts();
   }

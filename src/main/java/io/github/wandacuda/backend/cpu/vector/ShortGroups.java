@@ -20,7 +20,6 @@ final class ShortGroups {
   private final float[] norms;
   private final int size;
   private final int most;
-  private int groups;
   private int zeros;
 
   /**
@@ -45,10 +44,10 @@ final class ShortGroups {
    */
   boolean settle(MemorySegment memory, long at, long[] kept) {
     zeros = 0;
-    groups = 0;
+    int groups = 0;
     for (int first = 0; first < kept.length; first += Long.SIZE) {
       for (long left = WordsOfBits.notHalf(kept, first); left != 0; left &= left - 1) {
-        settle(first + Long.numberOfTrailingZeros(left), memory, at, kept);
+        groups += settle(first + Long.numberOfTrailingZeros(left), memory, at, kept);
         if (groups > most) {
           return false;
         }
@@ -57,8 +56,9 @@ final class ShortGroups {
     return true;
   }
 
-  /** Settles the groups of a word of 64 columns. */
-  private void settle(int word, MemorySegment memory, long at, long[] kept) {
+  /** Settles the groups of a word of 64 columns, and returns how many they are. */
+  private int settle(int word, MemorySegment memory, long at, long[] kept) {
+    int groups = 0;
     for (long left = firsts(~kept[word]); left != 0; left &= left - 1) {
       int first = Long.numberOfTrailingZeros(left);
       int column = word * Long.SIZE + first;
@@ -67,6 +67,7 @@ final class ShortGroups {
         groups++;
       }
     }
+    return groups;
   }
 
   /** Returns the number of zeros that the groups settled last have besides the cleared elements. */
