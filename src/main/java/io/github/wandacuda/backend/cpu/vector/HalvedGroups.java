@@ -8,10 +8,10 @@ import java.lang.foreign.MemorySegment;
 /**
  * Prunes the lower half of each group of four or eight 16-bit elements, 2:4 and 4:8. A group tells
  * by itself what goes, so {@link LowestOfFours} or {@link LowestOfEights} passes over a row just
- * once, as fast as it comes from memory: it compares the upper halves of the scores' bits, and
- * clears what they tell apart. The one group in a hundred where they are equal at the limit is
- * looked at element by element afterwards. If many are such, the row is left to a pruner that
- * compares whole scores, and so are the next ones.
+ * once, while it comes from memory: it compares the upper halves of the scores' bits, and clears
+ * what they tell apart. The one group in a hundred where they are equal at the limit is looked at
+ * element by element afterwards. If many are such, the row is left to a pruner that compares whole
+ * scores, and so are the next ones.
  */
 final class HalvedGroups implements RowPruner {
   private static final int FOUR = 4;
