@@ -10,10 +10,10 @@ import java.util.List;
 /**
  * Pruners at rest. A matrix is selected in tiles of a few rows, and making a pruner takes about as
  * long as pruning a tile; besides, one that comes back knows where the last rows' limits were.
- * Holds those used last.
+ * Holds those used last, some for each module of a decoder block.
  */
 final class PrunerPool {
-  private static final int MOST = 64;
+  private static final int MOST = 16;
 
   private final SelectKernels kernels;
   private final List<Entry> idle = new ArrayList<>();

@@ -73,21 +73,21 @@ final class KeptBits {
     if (memory.getClass() != PlainMemory.TYPE) {
       throw PlainMemory.expected();
     }
-    for (int word = 0; word < kept.length; word++) {
-      int column = word * Long.SIZE;
+    int end = kept.length * Long.SIZE;
+    for (int column = 0; column < end; column += Long.SIZE) {
       long goes = 0;
       long ties = 0;
       for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
         ShortVector key = ShortVector.fromArray(SHORTS, keys, column + i);
-        long to = at + (long) Short.BYTES * (column + i);
+        long to = at + (long) Short.BYTES * column + Short.BYTES * i;
         ShortVector elements = ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER);
         VectorMask<Short> lower = key.compare(LT, limit);
         elements.blend((short) 0, lower).intoMemorySegment(memory, to, ORDER);
         goes |= lower.toLong() << i;
         ties |= key.compare(EQ, limit).toLong() << i;
       }
-      kept[word] = ~goes;
-      equal[word] = ties;
+      kept[column / Long.SIZE] = ~goes;
+      equal[column / Long.SIZE] = ties;
     }
   }
 

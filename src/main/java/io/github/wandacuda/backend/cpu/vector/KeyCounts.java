@@ -86,7 +86,8 @@ final class KeyCounts {
     return (long) sum(lows) << Integer.SIZE | copied;
   }
 
-  private static int sum(ShortVector counts) {
+  /** Returns the sum of unsigned counts. */
+  static int sum(ShortVector counts) {
     IntVector pairs = counts.reinterpretAsInts();
     IntVector upper = pairs.lanewise(LSHR, Short.SIZE);
     return pairs.and(0xffff).add(upper).reduceLanes(ADD);

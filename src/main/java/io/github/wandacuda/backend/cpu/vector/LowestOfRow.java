@@ -35,6 +35,7 @@ final class LowestOfRow implements RowPruner {
   private final RowPass[] clear;
   private final RowPass[] clearTied;
   private int listed;
+  private boolean manyShare;
   private int zeros;
 
   LowestOfRow(DType dtype, int columns, float[] norms, int wanted) {
@@ -79,11 +80,31 @@ final class LowestOfRow implements RowPruner {
       return NON_FINITE;
     }
     RowPass.runAll(search, memory, at, kept);
-    boolean manyTied = left() > 0 && lowest.atLimit() > KeptBits.MOST_LISTED;
-    RowPass.runAll(manyTied ? clearTied : clear, memory, at, kept);
+    manyShare = left() > 0 && lowest.atLimit() > KeptBits.MOST_LISTED;
+    RowPass.runAll(manyShare ? clearTied : clear, memory, at, kept);
     // Scores of zero are the lowest: where one above them goes, all of them do.
     zeros = lowest.limit() > 0 ? wanted : ZeroCounts.count(dtype, memory, at, columns);
     return wanted;
+  }
+
+  /** Returns the upper half of the last row's limit, as a score's bits. */
+  int limit() {
+    return lowest.limit() << Short.SIZE;
+  }
+
+  /** Returns how many elements of the last row have it. */
+  int sharing() {
+    return lowest.atLimit();
+  }
+
+  /** Returns whether very many elements of the last row have the very same score as its limit. */
+  boolean isTied() {
+    return manyShare && tied.atLimit() > KeptBits.MOST_LISTED;
+  }
+
+  /** Returns the limit of a row that {@link #isTied}, as a score's bits. */
+  int tiedLimit() {
+    return tied.limit();
   }
 
   /** Returns how many of those at the limit go. */

@@ -27,8 +27,8 @@ final class Scores {
   private static final int MAGNITUDE = 0x7fff_ffff;
   private static final int HALF_MAGNITUDES = 0x7fff_7fff;
   private static final int LOWER_HALF = 0xffff;
-  private static final int HALF_TO_FLOAT = 13;
-  private static final int HALF_REBIAS = (127 - 15) << 23;
+  static final int HALF_TO_FLOAT = 13;
+  static final int HALF_REBIAS = (127 - 15) << 23;
   private static final FloatVector TWO = FloatVector.broadcast(FLOATS, 2);
   private static final FloatVector MINUS_HALF_SMALLEST_NORMAL =
       FloatVector.broadcast(FLOATS, -0x1p-14f);

@@ -28,6 +28,7 @@ final class TiedKeys {
   private int[] keys = {};
   private int lowest;
   private int highest;
+  private int limit;
 
   TiedKeys(Planes planes) {
     this.planes = planes;
@@ -52,13 +53,25 @@ final class TiedKeys {
    */
   void keep(short[] halves, int half, int below, int wanted, long[] kept) {
     range(half);
+    limit = lowest == highest ? lowest : limit(wanted);
     if (lowest == highest && planes.count() == 2) {
       keepByHalves(halves, half, wanted - below, kept);
     } else {
-      int limit = limit(wanted);
       keepByKeys(limit, wanted - below(limit), kept);
     }
     KeptBits.trim(planes.columns(), kept);
+  }
+
+  /** Returns the number of keys that are {@link #limit}. */
+  int atLimit() {
+    return below(limit + 1) - below(limit);
+  }
+
+  /**
+   * Returns the whole key that at most as many as were wanted are below, and the rest not above.
+   */
+  int limit() {
+    return limit;
   }
 
   /** Takes {@code left} of those at the limit, whose whole keys are equal too. */
@@ -83,7 +96,7 @@ final class TiedKeys {
   }
 
   /** Returns the lowest bits that are set, {@code most} of them. */
-  private static long lowest(long bits, int most) {
+  static long lowest(long bits, int most) {
     return most >= Long.bitCount(bits) ? bits : Long.expand((1L << most) - 1, bits);
   }
 

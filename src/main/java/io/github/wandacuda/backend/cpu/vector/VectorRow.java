@@ -13,7 +13,11 @@ final class VectorRow {
 
   static RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
     if (rule instanceof LowestPerRow row) {
-      return new LowestOfRow(dtype, columns, norms, row.count());
+      int wanted = row.count();
+      LowestOfRow whole = new LowestOfRow(dtype, columns, norms, wanted);
+      return LowestByLimits.serves(dtype, columns, wanted)
+          ? new LowestByLimits(dtype, columns, norms, wanted, whole)
+          : whole;
     }
     if (rule instanceof LowestPerGroup group) {
       RowPruner whole = new MarkedRow(dtype, columns, norms, GroupRule.of(dtype, columns, group));
