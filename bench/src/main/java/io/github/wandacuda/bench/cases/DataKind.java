@@ -26,7 +26,9 @@ public enum DataKind {
   /** Numbers below the type's smallest normal one. */
   DENORMAL(false),
   /** Normal weights of which 99 % are zero, anywhere. */
-  SPARSE_99(false);
+  SPARSE_99(false),
+  /** Normal weights, those of each row times another factor: log-normal, by a fifth. */
+  SCALED_ROWS(false);
 
   private final boolean equalNorms;
 

@@ -14,6 +14,7 @@ final class WeightRows {
   private static final int TIED_MAGNITUDES = 16;
   private static final int OUTLIER_DEVIATIONS = 50_000;
   private static final int ONE_KEPT_OF = 100;
+  private static final double ROW_DEVIATION = 0.2;
   private static final float SMALLEST_NORMAL_F16 = 0x1p-14f;
 
   private final DataKind kind;
@@ -54,12 +55,17 @@ final class WeightRows {
       row[random.nextInt(row.length)] = (float) (OUTLIER_DEVIATIONS * NormalWeights.DEVIATION);
     } else if (kind == DataKind.SPARSE) {
       dropLowerHalf(row);
+    } else if (kind == DataKind.SCALED_ROWS) {
+      float scale = (float) Math.exp(ROW_DEVIATION * random.nextGaussian());
+      for (int column = 0; column < row.length; column++) {
+        row[column] *= scale;
+      }
     }
   }
 
   private float value(SplittableRandom random, int column, int columns) {
     return switch (kind) {
-      case GAUSSIAN, SPARSE, OUTLIER, REAL -> normal(random);
+      case GAUSSIAN, SPARSE, OUTLIER, REAL, SCALED_ROWS -> normal(random);
       case TIES -> signed(random, (float) (1 + random.nextInt(TIED_MAGNITUDES)) / TIED_MAGNITUDES);
       case EQUAL -> (float) NormalWeights.DEVIATION;
       case ZERO -> 0;

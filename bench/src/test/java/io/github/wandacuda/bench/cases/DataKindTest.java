@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.tensor.DType;
+import java.util.Arrays;
 import java.util.function.DoublePredicate;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -33,14 +34,18 @@ class DataKindTest {
     return IntStream.range(0, row.length).mapToObj(i -> Math.abs(row[i])).distinct().count();
   }
 
-  @Test
-  void gaussianRowsAreNormalAndDiffer() {
-    float[] row = row(DataKind.GAUSSIAN);
+  private static double deviation(float[] row) {
     double squares = 0;
     for (float value : row) {
       squares += value * value;
     }
-    assertEquals(NormalWeights.DEVIATION, Math.sqrt(squares / COLUMNS), 0.001);
+    return Math.sqrt(squares / COLUMNS);
+  }
+
+  @Test
+  void gaussianRowsAreNormalAndDiffer() {
+    float[] row = row(DataKind.GAUSSIAN);
+    assertEquals(NormalWeights.DEVIATION, deviation(row), 0.001);
     assertTrue(row[0] != row(DataKind.GAUSSIAN, DType.BF16, 2)[0]);
   }
 
@@ -56,6 +61,18 @@ class DataKindTest {
     assertEquals(2, magnitudes(row(DataKind.TWO_VALUES)));
     assertEquals(1, magnitudes(row(DataKind.EQUAL)));
     assertArrayEquals(new float[] {1, 1, 1}, DataKind.TIES.norms(3));
+  }
+
+  @Test
+  void scaledRowsDifferByAFifth() {
+    double[] logarithms =
+        IntStream.range(0, 50)
+            .mapToDouble(i -> Math.log(deviation(row(DataKind.SCALED_ROWS, DType.BF16, i))))
+            .toArray();
+    double mean = Arrays.stream(logarithms).average().orElseThrow();
+    double squares = Arrays.stream(logarithms).map(value -> (value - mean) * (value - mean)).sum();
+    assertEquals(Math.log(NormalWeights.DEVIATION), mean, 0.1);
+    assertEquals(0.2, Math.sqrt(squares / logarithms.length), 0.08);
   }
 
   @Test
