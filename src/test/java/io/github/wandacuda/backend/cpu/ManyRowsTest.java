@@ -43,14 +43,14 @@ class ManyRowsTest {
       @ForAll DType dtype,
       @ForAll Norms norms,
       @ForAll @IntRange(min = 500, max = 700) int columns,
-      @ForAll @IntRange(min = 1, max = 40) int while_,
+      @ForAll @IntRange(min = 1, max = 40) int stretch,
       @ForAll @IntRange(min = 1, max = 99) int percent,
       @ForAll long seed) {
     RandomGenerator random = new SplittableRandom(seed);
     int[][] bits = new int[120][];
-    for (int first = 0; first < bits.length; first += while_) {
+    for (int first = 0; first < bits.length; first += stretch) {
       Values kind = Values.values()[random.nextInt(Values.values().length)];
-      int count = Math.min(while_, bits.length - first);
+      int count = Math.min(stretch, bits.length - first);
       System.arraycopy(kind.matrix(random, dtype, count, columns), 0, bits, first, count);
     }
     check(dtype, bits, columns, norms.vector(random, columns), percent);

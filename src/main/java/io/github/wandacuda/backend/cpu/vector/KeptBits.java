@@ -79,7 +79,7 @@ final class KeptBits {
       long ties = 0;
       for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
         ShortVector key = ShortVector.fromArray(SHORTS, keys, column + i);
-        long to = at + (long) Short.BYTES * column + Short.BYTES * i;
+        long to = at + (long) Short.BYTES * (column + i);
         ShortVector elements = ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER);
         VectorMask<Short> lower = key.compare(LT, limit);
         elements.blend((short) 0, lower).intoMemorySegment(memory, to, ORDER);

@@ -29,9 +29,9 @@ final class LowestByLimits implements RowPruner {
   private static final int WHOLE_COST = 8;
 
   /** In rows, how much longer it may take at first, as tables are made, and after a long pause. */
-  private static final int FIRST_CREDIT = 45;
+  private static final int FIRST_CREDIT = 250;
 
-  private static final int NEXT_CREDIT = 12;
+  private static final int NEXT_CREDIT = 60;
 
   private final DType dtype;
   private final int columns;

@@ -25,7 +25,7 @@ final class WindowedRow {
   /** What takes time, in columns that are counted; {@link LowestOfRow} takes eight a column. */
   private static final int CLEAR_COST = 3;
 
-  private static final int TABLE_COST = 18;
+  private static final int TABLE_COST = 85;
   private static final int LISTED_COST = 128;
 
   private static final int MOST_COUNTS = 4;
