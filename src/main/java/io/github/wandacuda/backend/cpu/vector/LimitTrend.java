@@ -23,7 +23,7 @@ final class LimitTrend {
     density = Math.max(1, sharing) / (double) (1 << Short.SIZE);
   }
 
-  /** Returns a score that the next row's limit is not below, five times of six. */
+  /** Returns a score that the next row's limit is not below, three times of four. */
   long low() {
     return centre - error + (error >> 2);
   }
