@@ -32,6 +32,12 @@ public final class RowElements {
     return Float.floatToRawIntBits(value(dtype, memory, at, column)) & MAGNITUDE;
   }
 
+  /** Returns the bits of the element's score, |w| * norm, which order as the scores do. */
+  public static int score(DType dtype, MemorySegment memory, long at, int column, float[] norms) {
+    float magnitude = Float.intBitsToFloat(magnitude(dtype, memory, at, column));
+    return Float.floatToRawIntBits(magnitude * norms[column]);
+  }
+
   /** Makes the element +0.0. */
   public static void clear(DType dtype, MemorySegment memory, long at, int column) {
     if (dtype == DType.F32) {

@@ -47,8 +47,7 @@ final class FewScores {
     count = list(which, columns);
     padded = Math.ceilDiv(count, COUNT) * COUNT;
     for (int i = 0; i < count; i++) {
-      float magnitude = Float.intBitsToFloat(RowElements.magnitude(dtype, memory, at, columns[i]));
-      scores[i] = Float.floatToRawIntBits(magnitude * norms[columns[i]]);
+      scores[i] = RowElements.score(dtype, memory, at, columns[i], norms);
     }
     Arrays.fill(scores, count, padded, Integer.MAX_VALUE);
   }

@@ -116,8 +116,7 @@ final class LowestOfRow implements RowPruner {
   private void clearLowest(MemorySegment memory, long at, long[] kept) {
     for (int i = 0; i < listed; i++) {
       int column = bits.listed()[i];
-      float magnitude = Float.intBitsToFloat(RowElements.magnitude(dtype, memory, at, column));
-      int key = Float.floatToRawIntBits(magnitude * norms[column]);
+      int key = RowElements.score(dtype, memory, at, column, norms);
       ordered[i] = (long) key << Integer.SIZE | column;
     }
     Arrays.sort(ordered, 0, listed);

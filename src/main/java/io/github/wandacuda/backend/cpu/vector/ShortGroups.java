@@ -110,8 +110,7 @@ final class ShortGroups {
   }
 
   private int score(MemorySegment memory, long at, int column) {
-    int magnitude = RowElements.magnitude(dtype, memory, at, column);
-    return Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) * norms[column]);
+    return RowElements.score(dtype, memory, at, column, norms);
   }
 
   /** Returns the first columns of the groups of which too few bits are set, one bit each. */

@@ -26,8 +26,7 @@ record SortedLimit(int score, int equal, int sharing) {
   static SortedLimit of(DType dtype, MemorySegment memory, long at, float[] norms, int wanted) {
     int[] scores = new int[norms.length];
     for (int column = 0; column < scores.length; column++) {
-      float magnitude = Float.intBitsToFloat(RowElements.magnitude(dtype, memory, at, column));
-      scores[column] = Float.floatToRawIntBits(magnitude * norms[column]);
+      scores[column] = RowElements.score(dtype, memory, at, column, norms);
     }
     Arrays.sort(scores);
     int limit = scores[wanted];
