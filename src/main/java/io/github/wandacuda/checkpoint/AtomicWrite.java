@@ -2,6 +2,7 @@ package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -50,9 +51,7 @@ public final class AtomicWrite {
       }
     } catch (IOException e) {
       throw new OutputException(
-          "%s: expected to write it, found: %s"
-              .formatted(Printable.of(target), Malformed.reason(e)),
-          e);
+          "%s: expected to write it, found: %s".formatted(Printable.of(target), Reason.of(e)), e);
     }
   }
 

@@ -73,15 +73,16 @@ record CheckpointIndex(Path path, Map<String, String> shardOf) {
     expect(path, json, json.currentToken() == JsonToken.START_OBJECT, WEIGHT_MAP, "an object");
     Map<String, String> shardOf = new LinkedHashMap<>();
     for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
-      String part = "tensor " + Printable.of(name);
-      expect(path, json, json.nextToken() == JsonToken.VALUE_STRING, part, "a file name");
+      if (json.nextToken() != JsonToken.VALUE_STRING) {
+        throw Malformed.tensor(path, name, "a file name", JsonInput.found(json));
+      }
       String shard = json.getText();
       if (!isPlain(shard)) {
-        throw Malformed.part(
-            path, part, "the name of a file beside the index", '"' + Printable.of(shard) + '"');
+        throw Malformed.tensor(
+            path, name, "the name of a file beside the index", '"' + Printable.of(shard) + '"');
       }
       if (shardOf.put(name, shard) != null) {
-        throw Malformed.part(path, part, "one shard", "a second one");
+        throw Malformed.tensor(path, name, "one shard", "a second one");
       }
     }
     return shardOf;

@@ -2,6 +2,7 @@ package io.github.wandacuda.checkpoint;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.io.IOException;
@@ -74,46 +75,50 @@ final class HeaderParser {
       throw Malformed.part(file, HEADER, "one " + METADATA, "a second one");
     }
     metadata = new LinkedHashMap<>();
-    expect(json.currentToken() == JsonToken.START_OBJECT, METADATA, "an object");
+    expect(
+        json.currentToken() == JsonToken.START_OBJECT,
+        ErrorDetails.file(file).part(METADATA),
+        "an object");
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
-      String part = "%s entry %s".formatted(METADATA, Printable.of(key));
-      expect(json.nextToken() == JsonToken.VALUE_STRING, part, "a string");
+      ErrorDetails place =
+          ErrorDetails.file(file).part("%s entry %s".formatted(METADATA, Printable.of(key)));
+      expect(json.nextToken() == JsonToken.VALUE_STRING, place, "a string");
       if (metadata.put(key, json.getText()) != null) {
-        throw Malformed.part(file, part, "one value", "a second one");
+        throw new InputException(place.expected("one value", "a second one"));
       }
     }
   }
 
   private void readTensor(String name) throws IOException {
-    String part = "tensor " + Printable.of(name);
+    ErrorDetails place = ErrorDetails.file(file).tensor(name);
     if (tensors.containsKey(name)) {
-      throw Malformed.part(file, part, "one entry", "a second one");
+      throw new InputException(place.expected("one entry", "a second one"));
     }
-    expect(json.currentToken() == JsonToken.START_OBJECT, part, "an object");
+    expect(json.currentToken() == JsonToken.START_OBJECT, place, "an object");
     String dtype = null;
     List<Long> shape = null;
     List<Long> offsets = null;
     Set<String> keys = new HashSet<>();
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
       if (!keys.add(key)) {
-        throw Malformed.part(file, part, "one " + Printable.of(key), "a second one");
+        throw new InputException(place.expected("one " + Printable.of(key), "a second one"));
       }
       json.nextToken();
       switch (key) {
         case "dtype" -> {
-          expect(json.currentToken() == JsonToken.VALUE_STRING, part, "a string as dtype");
+          expect(json.currentToken() == JsonToken.VALUE_STRING, place, "a string as dtype");
           dtype = json.getText();
         }
-        case "shape" -> shape = readSizes(part, key, MOST_DIMENSIONS);
-        case "data_offsets" -> offsets = readSizes(part, key, 2);
+        case "shape" -> shape = readSizes(place, key, MOST_DIMENSIONS);
+        case "data_offsets" -> offsets = readSizes(place, key, 2);
         default -> json.skipChildren();
       }
     }
-    require(dtype != null, part, "dtype");
-    require(shape != null, part, "shape");
-    require(offsets != null, part, "data_offsets");
+    require(dtype != null, place, "dtype");
+    require(shape != null, place, "shape");
+    require(offsets != null, place, "data_offsets");
     if (offsets.size() != 2) {
-      throw Malformed.part(file, part, "two data_offsets", offsets.toString());
+      throw new InputException(place.expected("two data_offsets", offsets.toString()));
     }
     TensorInfo info =
         new TensorInfo(name, once(dtype), once(List.copyOf(shape)), offsets.get(0), offsets.get(1));
@@ -127,19 +132,20 @@ final class HeaderParser {
     return (T) seen.computeIfAbsent(value, first -> first);
   }
 
-  private List<Long> readSizes(String part, String key, int most) throws IOException {
-    expect(json.currentToken() == JsonToken.START_ARRAY, part, "an array as " + key);
+  private List<Long> readSizes(ErrorDetails place, String key, int most) throws IOException {
+    expect(json.currentToken() == JsonToken.START_ARRAY, place, "an array as " + key);
     List<Long> sizes = new ArrayList<>();
     while (json.nextToken() != JsonToken.END_ARRAY) {
       if (sizes.size() == most) {
-        throw Malformed.part(file, part, "at most %d numbers in %s".formatted(most, key), "more");
+        throw new InputException(
+            place.expected("at most %d numbers in %s".formatted(most, key), "more"));
       }
-      sizes.add(readSize(part, key));
+      sizes.add(readSize(place, key));
     }
     return sizes;
   }
 
-  private long readSize(String part, String key) throws IOException {
+  private long readSize(ErrorDetails place, String key) throws IOException {
     // "-0" has the value 0, and still is no unsigned integer.
     boolean fits =
         json.currentToken() == JsonToken.VALUE_NUMBER_INT
@@ -147,20 +153,20 @@ final class HeaderParser {
             && !json.getText().startsWith("-");
     if (!fits) {
       String expected = "integers from 0 to %d in %s".formatted(Long.MAX_VALUE, key);
-      throw Malformed.part(file, part, expected, JsonInput.found(json));
+      throw new InputException(place.expected(expected, JsonInput.found(json)));
     }
     return json.getLongValue();
   }
 
-  private void expect(boolean held, String part, String expected) throws IOException {
+  private void expect(boolean held, ErrorDetails place, String expected) throws IOException {
     if (!held) {
-      throw Malformed.part(file, part, expected, JsonInput.found(json));
+      throw new InputException(place.expected(expected, JsonInput.found(json)));
     }
   }
 
-  private void require(boolean present, String part, String key) {
+  private void require(boolean present, ErrorDetails place, String key) {
     if (!present) {
-      throw Malformed.part(file, part, key, "none");
+      throw new InputException(place.expected(key, "none"));
     }
   }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.checkpoint;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -321,7 +322,6 @@ public final class ShardWriter implements AutoCloseable {
 
   private static OutputException unwritable(Path path, IOException e) {
     return new OutputException(
-        "%s: expected to write it, found: %s".formatted(Printable.of(path), Malformed.reason(e)),
-        e);
+        "%s: expected to write it, found: %s".formatted(Printable.of(path), Reason.of(e)), e);
   }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.checkpoint;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -93,7 +94,7 @@ public record SideFiles(
     } catch (IOException e) {
       throw new OutputException(
           "%s: expected to make this folder, found: %s"
-              .formatted(Printable.of(parent), Malformed.reason(e)),
+              .formatted(Printable.of(parent), Reason.of(e)),
           e);
     }
   }

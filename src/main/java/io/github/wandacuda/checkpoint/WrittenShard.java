@@ -3,6 +3,7 @@ package io.github.wandacuda.checkpoint;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
@@ -101,7 +102,7 @@ public final class WrittenShard implements AutoCloseable {
     }
     return new OutputException(
         "%s: expected to read what is finished of it, found: %s"
-            .formatted(Printable.of(path), Malformed.reason(e)),
+            .formatted(Printable.of(path), Reason.of(e)),
         e);
   }
 

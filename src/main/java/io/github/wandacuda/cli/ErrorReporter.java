@@ -1,51 +1,92 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.WandaException;
+import io.github.wandacuda.json.JsonText;
 import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import picocli.CommandLine.ParameterException;
 
-/** Says in one line what went wrong, with a stack trace only where it was asked for. */
+/**
+ * Says in one line what went wrong, for people or, with {@code --json}, as one object; with a stack
+ * trace only where it was asked for.
+ */
 final class ErrorReporter {
   private static final int INTERNAL_ERROR = 1;
   private static final int USAGE = 2;
 
   private final PrintStream err;
+  private final boolean json;
   private final boolean verbose;
 
-  ErrorReporter(PrintStream err, boolean verbose) {
+  ErrorReporter(PrintStream err, List<String> words) {
     this.err = err;
-    this.verbose = verbose;
+    json = words.contains("--json");
+    verbose = words.contains("--verbose");
   }
 
   /** Reports options that picocli refused. */
   int usage(ParameterException e) {
     String command = e.getCommandLine().getCommandSpec().qualifiedName();
-    print("%s (see %s --help)".formatted(oneLine(e.getMessage()), command));
+    ErrorDetails details = ErrorDetails.saying(oneLine(e.getMessage()));
+    print(details.hint("see " + command + " --help"), USAGE, List.of());
     return USAGE;
   }
 
   /** Reports a failure and returns its exit code. */
   int report(Throwable e) {
-    int exitCode = INTERNAL_ERROR;
-    if (e instanceof WandaException known) {
-      exitCode = known.exitCode();
-      print(oneLine(e.getMessage()));
-    } else if (e instanceof OutOfMemoryError) {
-      print(
-          "out of memory: %s; take fewer or shorter samples, or give the Java heap more with -Xmx"
-              .formatted(oneLine(e.getMessage())));
-    } else {
-      print("internal error: %s (--verbose shows where)".formatted(oneLine(e.toString())));
-    }
-    if (verbose) {
-      e.printStackTrace(err);
-    }
+    int exitCode = e instanceof WandaException known ? known.exitCode() : INTERNAL_ERROR;
+    print(details(e), exitCode, verbose ? trace(e).lines().toList() : List.of());
     return exitCode;
   }
 
-  private void print(String line) {
-    err.println("wanda-cuda: " + line);
+  private static ErrorDetails details(Throwable e) {
+    if (e instanceof WandaException known) {
+      return known.details();
+    }
+    if (e instanceof OutOfMemoryError) {
+      return ErrorDetails.saying("out of memory: " + oneLine(e.getMessage()))
+          .hint("take fewer or shorter samples, or give the Java heap more with -Xmx");
+    }
+    return ErrorDetails.saying("internal error: " + oneLine(e.toString()))
+        .hint("--verbose shows where");
+  }
+
+  private void print(ErrorDetails details, int exitCode, List<String> trace) {
+    if (json) {
+      err.println(JsonText.line(object(details, exitCode, trace)));
+    } else {
+      err.println("wanda-cuda: " + details.line());
+      trace.forEach(err::println);
+    }
+  }
+
+  /** What isn't known is null, so that the keys are always there. */
+  private static Map<String, Object> object(
+      ErrorDetails details, int exitCode, List<String> trace) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("error", details.line());
+    object.put("file", details.file());
+    object.put("tensor", details.tensor());
+    object.put("expected", details.expected());
+    object.put("found", details.found());
+    object.put("hint", details.hint());
+    object.put("exit", exitCode);
+    if (!trace.isEmpty()) {
+      object.put("trace", trace);
+    }
+    return object;
+  }
+
+  private static String trace(Throwable e) {
+    StringWriter text = new StringWriter();
+    e.printStackTrace(new PrintWriter(text));
+    return text.toString();
   }
 
   private static String oneLine(String message) {

@@ -83,7 +83,7 @@ final class WandaCuda implements Runnable {
   int run(String[] args) {
     List<String> words = Arrays.asList(args);
     Logging.configure(words.contains("--quiet"), words.contains("--verbose"));
-    ErrorReporter errors = new ErrorReporter(err, words.contains("--verbose"));
+    ErrorReporter errors = new ErrorReporter(err, words);
     try {
       return commandLine(words)
           .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))

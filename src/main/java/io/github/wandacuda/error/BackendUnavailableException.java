@@ -14,6 +14,16 @@ public class BackendUnavailableException extends WandaException {
     super(message, cause);
   }
 
+  /** Creates the failure with what it is about. */
+  public BackendUnavailableException(ErrorDetails details) {
+    super(details, null);
+  }
+
+  /** Creates the failure with what it is about and what led to it. */
+  public BackendUnavailableException(ErrorDetails details, Throwable cause) {
+    super(details, cause);
+  }
+
   @Override
   public int exitCode() {
     return 4;

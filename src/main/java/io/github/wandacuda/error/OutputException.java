@@ -14,6 +14,16 @@ public class OutputException extends WandaException {
     super(message, cause);
   }
 
+  /** Creates the failure with what it is about. */
+  public OutputException(ErrorDetails details) {
+    super(details, null);
+  }
+
+  /** Creates the failure with what it is about and what led to it. */
+  public OutputException(ErrorDetails details, Throwable cause) {
+    super(details, cause);
+  }
+
   @Override
   public int exitCode() {
     return 6;

@@ -21,7 +21,12 @@ public final class Printable {
 
   /** Returns {@code path} on one line. */
   public static String of(Path path) {
-    return printable(path.toString(), LONGEST_PATH);
+    return path(path.toString());
+  }
+
+  /** Returns a path's text on one line. */
+  static String path(String path) {
+    return printable(path, LONGEST_PATH);
   }
 
   /** Returns a whole message on one line, its line breaks as spaces. */
@@ -49,7 +54,10 @@ public final class Printable {
           Character.SURROGATE,
           Character.PRIVATE_USE,
           Character.UNASSIGNED ->
-          out.append(String.format("\\u%04x", character));
+          // Two escapes for what lies beyond U+FFFF, so that it is right in JSON too.
+          Character.toString(character)
+              .chars()
+              .forEach(unit -> out.append(String.format("\\u%04x", unit)));
       default -> out.appendCodePoint(character);
     }
   }

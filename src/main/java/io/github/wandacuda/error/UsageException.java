@@ -17,6 +17,16 @@ public class UsageException extends WandaException {
     super(message, cause);
   }
 
+  /** Creates the failure with what it is about. */
+  public UsageException(ErrorDetails details) {
+    super(details, null);
+  }
+
+  /** Creates the failure with what it is about and what led to it. */
+  public UsageException(ErrorDetails details, Throwable cause) {
+    super(details, cause);
+  }
+
   @Override
   public int exitCode() {
     return 2;

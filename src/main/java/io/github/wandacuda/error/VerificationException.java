@@ -14,6 +14,16 @@ public class VerificationException extends WandaException {
     super(message, cause);
   }
 
+  /** Creates the failure with what it is about. */
+  public VerificationException(ErrorDetails details) {
+    super(details, null);
+  }
+
+  /** Creates the failure with what it is about and what led to it. */
+  public VerificationException(ErrorDetails details, Throwable cause) {
+    super(details, cause);
+  }
+
   @Override
   public int exitCode() {
     return 5;

@@ -7,8 +7,20 @@ package io.github.wandacuda.error;
 public abstract class WandaException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
+  private final ErrorDetails details;
+
+  WandaException(ErrorDetails details, Throwable cause) {
+    super(details.line(), cause);
+    this.details = details;
+  }
+
   WandaException(String message, Throwable cause) {
-    super(Printable.message(message), cause);
+    this(ErrorDetails.saying(message), cause);
+  }
+
+  /** Returns what it is about, part by part. */
+  public final ErrorDetails details() {
+    return details;
   }
 
   /** Returns the exit code that the command line ends with. */

@@ -2,10 +2,13 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -219,5 +222,27 @@ class RefusalsIT {
     Cli.Result result = Cli.run("inspect", "--model", directory.resolve("nowhere"), "--verbose");
     assertThat(result.exitCode()).isEqualTo(3);
     assertThat(result.err()).contains("\tat io.github.wandacuda");
+  }
+
+  @Test
+  void anErrorIsAnObjectWithJson() throws IOException {
+    Path model = broken();
+    Path shard = model.resolve("model-00001-of-00003.safetensors");
+    String bytes = Files.readString(shard, StandardCharsets.ISO_8859_1);
+    Files.writeString(shard, bytes.replace("[128,352]", "[-28,352]"), StandardCharsets.ISO_8859_1);
+    Cli.Result result = Cli.run("inspect", "--model", model, "--json");
+    assertThat(result.exitCode()).isEqualTo(3);
+    JsonNode error = JsonMapper.builder().build().readTree(result.err());
+    List<String> keys = new ArrayList<>();
+    error.fieldNames().forEachRemaining(keys::add);
+    assertThat(keys)
+        .containsExactly("error", "file", "tensor", "expected", "found", "hint", "exit");
+    assertThat(error.get("error").textValue()).startsWith(shard + ": tensor model.");
+    assertThat(error.get("file").textValue()).isEqualTo(shard.toString());
+    assertThat(error.get("tensor").textValue()).isEqualTo("model.layers.0.mlp.down_proj.weight");
+    assertThat(error.get("expected").textValue()).startsWith("integers from 0 to ");
+    assertThat(error.get("found").textValue()).isEqualTo("-28");
+    assertThat(error.get("hint").isNull()).isTrue();
+    assertThat(error.get("exit").intValue()).isEqualTo(3);
   }
 }

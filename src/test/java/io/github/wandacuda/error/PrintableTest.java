@@ -18,6 +18,11 @@ class PrintableTest {
   }
 
   @Test
+  void whatLiesBeyondSixteenBitsIsEscapedAsInJson() {
+    assertThat(Printable.of("a" + Character.toString(0xe0001))).isEqualTo("a\\udb40\\udc01");
+  }
+
+  @Test
   void longTextIsCut() {
     assertThat(Printable.of("x".repeat(200))).isEqualTo("x".repeat(200));
     assertThat(Printable.of("x".repeat(201))).isEqualTo("x".repeat(200) + "...");

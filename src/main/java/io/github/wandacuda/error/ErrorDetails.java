@@ -1,0 +1,91 @@
+package io.github.wandacuda.error;
+
+import java.io.Serializable;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * What a failure is about, part by part. The one line that people read is made from it, and the
+ * object that {@code --json} prints: {@code file: tensor name: part: expected this, found that;
+ * hint}. Every part may be null.
+ *
+ * @param file the file or directory that is wrong
+ * @param tensor the tensor in it
+ * @param part what else it is about: a part of the file, a place in the tensor, an option
+ * @param expected what should have been there
+ * @param found what is there
+ * @param said the failure in a sentence of its own, where "expected, found" doesn't fit
+ * @param hint what to do about it
+ */
+public record ErrorDetails(
+    String file,
+    String tensor,
+    String part,
+    String expected,
+    String found,
+    String said,
+    String hint)
+    implements Serializable {
+
+  /** Returns the failure of a file or directory. */
+  public static ErrorDetails file(Path file) {
+    return new ErrorDetails(file.toString(), null, null, null, null, null, null);
+  }
+
+  /** Returns the failure of an option, or of another thing that is in no file. */
+  public static ErrorDetails of(String part) {
+    return new ErrorDetails(null, null, part, null, null, null, null);
+  }
+
+  /** Returns a failure that is told by a sentence alone. */
+  public static ErrorDetails saying(String sentence) {
+    return new ErrorDetails(null, null, null, null, null, sentence, null);
+  }
+
+  /** Returns the same of a tensor in the file. */
+  public ErrorDetails tensor(String name) {
+    return new ErrorDetails(file, name, part, expected, found, said, hint);
+  }
+
+  /** Returns the same of a part of the file or a place in the tensor. */
+  public ErrorDetails part(String name) {
+    return new ErrorDetails(file, tensor, name, expected, found, said, hint);
+  }
+
+  /** Returns the same with what should be there and what is. */
+  public ErrorDetails expected(String expected, String found) {
+    return new ErrorDetails(file, tensor, part, expected, found, said, hint);
+  }
+
+  /** Returns the same with a sentence in the place of what was expected and found. */
+  public ErrorDetails said(String sentence) {
+    return new ErrorDetails(file, tensor, part, expected, found, sentence, hint);
+  }
+
+  /** Returns the same with what to do about it. */
+  public ErrorDetails hint(String hint) {
+    return new ErrorDetails(file, tensor, part, expected, found, said, hint);
+  }
+
+  /** Returns the one line. */
+  public String line() {
+    String place =
+        Stream.of(
+                file == null ? null : Printable.path(file),
+                tensor == null ? null : "tensor " + Printable.of(tensor),
+                part,
+                sentence())
+            .filter(Objects::nonNull)
+            .collect(Collectors.joining(": "));
+    return Printable.message(hint == null ? place : place + "; " + hint);
+  }
+
+  private String sentence() {
+    if (said != null || expected == null) {
+      return said;
+    }
+    return "expected %s, found %s".formatted(expected, found);
+  }
+}
