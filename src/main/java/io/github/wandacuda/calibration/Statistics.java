@@ -1,5 +1,6 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
@@ -53,6 +54,15 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
           norms,
           count(file, in.metadata(), "samples"),
           count(file, in.metadata(), "sequence_length"));
+    }
+  }
+
+  /** Returns whether a file is one of these, as far as its metadata tells. */
+  public static boolean isOne(Path file) {
+    try (SafetensorsFile in = SafetensorsFile.open(file)) {
+      return FORMAT.equals(in.metadata().get("format"));
+    } catch (InputException e) {
+      return false;
     }
   }
 
@@ -116,6 +126,11 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
    * @throws io.github.wandacuda.error.OutputException if that fails
    */
   public void write(Path file) {
+    AtomicWrite.write(file, content());
+  }
+
+  /** Returns the file's content. */
+  public AtomicWrite.Content content() {
     SortedMap<String, float[]> tensors = new TreeMap<>();
     norms.forEach((module, values) -> tensors.put(module + SUFFIX, values));
     Map<String, String> metadata =
@@ -123,6 +138,6 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
             "format", FORMAT,
             "samples", Integer.toString(samples),
             "sequence_length", Integer.toString(sequenceLength));
-    SafetensorsWriter.write(file, tensors, metadata);
+    return SafetensorsWriter.content(tensors, metadata);
   }
 }

@@ -24,17 +24,22 @@ final class Links {
       if (!Files.exists(file)) {
         return;
       }
-      Path real = file.toRealPath();
-      Path home = directory.toRealPath();
-      if (!real.startsWith(home) && !isBlobOf(real, home) && !isCached(real)) {
+      if (!isInside(directory, file)) {
         throw Malformed.file(
             file,
             "a file inside the model's directory or a Hugging Face cache",
-            "a link to " + Printable.of(real));
+            "a link to " + Printable.of(file.toRealPath()));
       }
     } catch (IOException e) {
       throw Malformed.unreadable(file, "a file of the model", e);
     }
+  }
+
+  /** Returns whether something of a model directory lies where its links may lead. */
+  static boolean isInside(Path directory, Path file) throws IOException {
+    Path real = file.toRealPath();
+    Path home = directory.toRealPath();
+    return real.startsWith(home) || isBlobOf(real, home) || isCached(real);
   }
 
   /**

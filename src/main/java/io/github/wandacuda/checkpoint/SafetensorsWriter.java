@@ -32,6 +32,12 @@ public final class SafetensorsWriter {
    */
   public static void write(
       Path target, Map<String, float[]> vectors, Map<String, String> metadata) {
+    AtomicWrite.write(target, content(vectors, metadata));
+  }
+
+  /** Returns what {@link #write} writes. */
+  public static AtomicWrite.Content content(
+      Map<String, float[]> vectors, Map<String, String> metadata) {
     if (vectors.containsKey(HeaderParser.METADATA)) {
       throw new IllegalArgumentException("no tensor can be called " + HeaderParser.METADATA);
     }
@@ -39,14 +45,12 @@ public final class SafetensorsWriter {
     sorted.putAll(vectors);
     SortedMap<String, String> sortedMetadata = new TreeMap<>(TensorNames.ORDER);
     sortedMetadata.putAll(metadata);
-    AtomicWrite.write(
-        target,
-        out -> {
-          out.write(header(sorted, sortedMetadata));
-          for (float[] vector : sorted.values()) {
-            write(out, vector);
-          }
-        });
+    return out -> {
+      out.write(header(sorted, sortedMetadata));
+      for (float[] vector : sorted.values()) {
+        write(out, vector);
+      }
+    };
   }
 
   private static byte[] header(

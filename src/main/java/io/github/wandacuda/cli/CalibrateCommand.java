@@ -37,6 +37,7 @@ final class CalibrateCommand implements Runnable {
       description = "Where the statistics go.")
   private Path file;
 
+  @Mixin private OverwriteOption overwrite;
   @Mixin private SampleOptions sampling;
   @Mixin private BackendOptions backends;
   @Mixin private OutputOptions output;
@@ -44,13 +45,16 @@ final class CalibrateCommand implements Runnable {
   @Override
   public void run() {
     long start = System.nanoTime();
-    try (ModelDirectory directory = model.open()) {
-      ResultFiles.check("--output", file, directory, null);
+    try (ModelDirectory directory = model.open();
+        ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given())) {
+      results.read("--calibration", calibration);
+      results.add("--output", file, ResultKind.STATISTICS);
+      results.reserve();
       CalibrationSamples samples = sampling.draw(calibration, directory);
       try (MemoryWatch memory = new MemoryWatch();
           Backend backend = backends.open(output).backend()) {
         Statistics statistics = run(directory, backend, samples);
-        statistics.write(file);
+        results.write("--output", statistics.content());
         double seconds = (System.nanoTime() - start) / 1e9;
         output.result(
             object(statistics, backend, seconds, memory), () -> text(statistics, backend, seconds));

@@ -59,6 +59,12 @@ final class CalibrationOptions {
     return method == Method.WANDA && calibration != null;
   }
 
+  /** Tells what the run reads. */
+  void addTo(ResultFiles results) {
+    results.read("--calibration", calibration);
+    results.read("--statistics", statistics);
+  }
+
   /** Draws the samples or reads the statistics. */
   Calibration load(Method method, ModelDirectory model, OutputOptions output) {
     if (method == Method.MAGNITUDE) {

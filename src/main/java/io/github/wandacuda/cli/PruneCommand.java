@@ -26,6 +26,9 @@ import picocli.CommandLine.Option;
 final class PruneCommand implements Runnable {
   private static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
 
+  private static final String SAVED_STATISTICS = "--save-statistics";
+  private static final String REPORT = "--report";
+
   @Mixin private ModelOption model;
   @Mixin private TargetOptions target;
 
@@ -36,13 +39,13 @@ final class PruneCommand implements Runnable {
   private boolean dryRun;
 
   @Option(
-      names = "--save-statistics",
+      names = SAVED_STATISTICS,
       paramLabel = "FILE",
       description = "Also write the norms that this run used.")
   private Path savedStatistics;
 
   @Option(
-      names = "--report",
+      names = REPORT,
       paramLabel = "FILE",
       description = "Write a report by module, as .json or .html.")
   private Path report;
@@ -55,6 +58,7 @@ final class PruneCommand implements Runnable {
           "A module that no sample reached: magnitude, keep or fail (default: ${DEFAULT-VALUE}).")
   private String unreached;
 
+  @Mixin private OverwriteOption overwrite;
   @Mixin private SparsityOptions sparsity;
   @Mixin private CalibrationOptions calibrations;
   @Mixin private ModuleOptions modules;
@@ -76,38 +80,68 @@ final class PruneCommand implements Runnable {
         PruneJob.check(
             directory, place, target.resume(), modules.choice(), new PruningRules(method, amount));
       }
-      ResultFiles.check("--save-statistics", savedStatistics, directory, place);
-      ResultFiles.check("--report", report, directory, place);
-      Calibration calibration = calibrations.load(method, directory, output);
-      PruneRequest request =
-          new PruneRequest(
-              place,
-              method,
-              amount,
-              modules.choice(),
-              calibration,
-              target.verify(),
-              target.resume(),
-              fallback);
-      PruningJob job =
-          target.inPlace() ? new InPlaceJob(directory, request) : new PruneJob(directory, request);
-      if (target.inPlace() && !dryRun) {
-        target.confirm(request, job.chosen().size());
-      }
-      try (Backend backend = backends.open(output).backend()) {
-        if (dryRun) {
-          PlanPrinter.print(directory, request, job, backend, output);
-        } else {
-          run(job, request, backend, memory);
-        }
+      try (ResultFiles results = results(directory, place)) {
+        Calibration calibration = calibrations.load(method, directory, output);
+        PruneRequest request =
+            new PruneRequest(
+                place,
+                method,
+                amount,
+                modules.choice(),
+                calibration,
+                target.verify(),
+                target.resume(),
+                fallback);
+        prune(directory, request, results, memory);
       }
     }
   }
 
-  private void run(PruningJob job, PruneRequest request, Backend backend, MemoryWatch memory) {
+  /** Checks and, where they will be written, reserves the result files. */
+  private ResultFiles results(ModelDirectory directory, Path place) {
+    ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given());
+    try {
+      calibrations.addTo(results);
+      results.add(SAVED_STATISTICS, savedStatistics, ResultKind.STATISTICS);
+      results.add(REPORT, report, ResultKind.REPORT);
+      if (!dryRun) {
+        results.reserve();
+      }
+      return results;
+    } catch (RuntimeException | Error e) {
+      results.close();
+      throw e;
+    }
+  }
+
+  private void prune(
+      ModelDirectory directory, PruneRequest request, ResultFiles results, MemoryWatch memory) {
+    PruningJob job =
+        target.inPlace() ? new InPlaceJob(directory, request) : new PruneJob(directory, request);
+    if (target.inPlace() && !dryRun) {
+      target.confirm(request, job.chosen().size());
+    }
+    try (Backend backend = backends.open(output).backend()) {
+      if (dryRun) {
+        PlanPrinter.print(directory, request, job, backend, output);
+      } else {
+        run(job, request, backend, results, memory);
+      }
+    }
+  }
+
+  private void run(
+      PruningJob job,
+      PruneRequest request,
+      Backend backend,
+      ResultFiles results,
+      MemoryWatch memory) {
     PruneResult result =
         job.run(
-            backend, Version.current(), output.progress(), unfinished -> save(request, unfinished));
+            backend,
+            Version.current(),
+            output.progress(),
+            unfinished -> save(request, unfinished, results));
     if (result.wasFinished() && (savedStatistics != null || report != null)) {
       output.say("the output was finished before: --save-statistics and --report are left out");
     }
@@ -124,12 +158,13 @@ final class PruneCommand implements Runnable {
     }
   }
 
-  private void save(PruneRequest request, PruneResult result) {
+  private void save(PruneRequest request, PruneResult result, ResultFiles results) {
     if (savedStatistics != null) {
-      calibrations.statistics(result, request.calibration()).write(savedStatistics);
+      results.write(
+          SAVED_STATISTICS, calibrations.statistics(result, request.calibration()).content());
     }
     if (report != null) {
-      PruneReport.write(report, request, result);
+      results.write(REPORT, PruneReport.content(report, request, result));
     }
   }
 }

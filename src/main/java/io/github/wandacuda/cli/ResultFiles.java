@@ -1,70 +1,151 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.AtomicWrite;
+import io.github.wandacuda.checkpoint.FileIdentity;
+import io.github.wandacuda.checkpoint.ReservedFile;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.ModelDirectory;
-import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.List;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
 
 /**
- * Checks files that a command writes besides its main result, before the work that leads to them.
+ * The files that a command writes besides its main result, or that are its result. They are checked
+ * and reserved before the work that leads to them, and nothing is lost by them: what the run reads
+ * is never replaced, and other files only where this program wrote them or it was asked for.
  */
-final class ResultFiles {
-  private static final List<String> READ =
-      List.of(ModelConfig.FILE_NAME, Checkpoint.INDEX, "tokenizer.json");
+final class ResultFiles implements AutoCloseable {
+  private static final String ANOTHER = "name another file";
 
-  private ResultFiles() {}
+  private final Path model;
+  private final Path output;
+  private final boolean overwrite;
+  private final Set<Object> inModel;
+  private final Map<Object, String> read = new HashMap<>();
+  private final Map<String, Path> files = new LinkedHashMap<>();
+  private final Map<String, ReservedFile> reserved = new LinkedHashMap<>();
 
   /**
-   * Checks a file.
+   * Begins with no files.
    *
-   * @param option what named it, for messages
-   * @param file the file, or null
-   * @param model the model that is read
+   * @param model the directory of the model that is read
    * @param output the directory that is written, or null
-   * @throws UsageException if it would replace a file of the model or go into the output
+   * @param overwrite whether files that this program didn't write may be replaced
+   */
+  ResultFiles(Path model, Path output, boolean overwrite) {
+    this.model = model;
+    this.output = output;
+    this.overwrite = overwrite;
+    inModel = FileIdentity.allIn(model);
+  }
+
+  /** Says that the run reads a file besides the model, if it isn't null. */
+  void read(String option, Path file) {
+    if (file != null) {
+      FileIdentity.of(file).ifPresent(identity -> read.put(identity, option));
+    }
+  }
+
+  /**
+   * Checks a file that the command will write.
+   *
+   * @param option what names it
+   * @param file the file; nothing is written if it is null
+   * @throws UsageException if it is read by the run, lies in the model's or the output's directory,
+   *     is another option's file too, or is somebody else's
    * @throws OutputException if it can't be written
    */
-  static void check(String option, Path file, ModelDirectory model, Path output) {
+  void add(String option, Path file, ResultKind kind) {
     if (file == null) {
       return;
     }
-    Path absolute = real(file);
-    if (isRead(absolute, model)) {
-      throw new UsageException(
-          "%s: %s is a file of the model, which is never replaced".formatted(option, file));
+    refuseRead(option, file);
+    if (output != null && FileIdentity.isWithin(file, output)) {
+      throw refused(option, file, "lies in the output's directory", "name another place");
     }
-    if (output != null && !output.equals(model.path()) && absolute.startsWith(real(output))) {
-      throw new UsageException(
-          "%s: %s lies in the output's directory; name another place".formatted(option, file));
+    files.forEach(
+        (other, taken) -> {
+          if (FileIdentity.real(file).equals(FileIdentity.real(taken))) {
+            throw refused(option, file, "is what %s writes too".formatted(other), ANOTHER);
+          }
+        });
+    ReservedFile.requireWritable(file);
+    refuseForeign(option, file, kind);
+    files.put(option, file);
+  }
+
+  private void refuseRead(String option, Path file) {
+    for (Path place = FileIdentity.real(file).getParent();
+        place != null;
+        place = place.getParent()) {
+      if (FileIdentity.of(place).filter(inModel::contains).isPresent()) {
+        throw refused(
+            option,
+            file,
+            "lies in the model's directory %s, where nothing is ever written"
+                .formatted(Printable.of(model)),
+            "name another place");
+      }
     }
-    if (Files.exists(file) && !Files.isRegularFile(file)) {
-      return; // A device or a pipe is written to as it is.
-    }
-    Path folder = file.toAbsolutePath().getParent();
-    if (!Files.isDirectory(folder) || !Files.isWritable(folder)) {
-      throw new OutputException(
-          "%s: expected a folder that can be written for %s".formatted(folder, option));
+    FileIdentity.of(file)
+        .ifPresent(
+            identity -> {
+              if (inModel.contains(identity)) {
+                throw refused(
+                    option, file, "is a file of the model, which is never replaced", ANOTHER);
+              }
+              if (read.containsKey(identity)) {
+                throw refused(
+                    option,
+                    file,
+                    "is what %s reads, which is never replaced".formatted(read.get(identity)),
+                    ANOTHER);
+              }
+            });
+  }
+
+  private void refuseForeign(String option, Path file, ResultKind kind) {
+    boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+    boolean device = Files.exists(file) && !Files.isRegularFile(file);
+    if (there && !device && !overwrite && !kind.isWrittenHere(file)) {
+      throw refused(
+          option,
+          file,
+          "exists and isn't %s that this program wrote".formatted(kind.inWords()),
+          "--overwrite replaces it");
     }
   }
 
-  private static boolean isRead(Path file, ModelDirectory model) {
-    boolean shard =
-        model.checkpoint().shards().stream().anyMatch(read -> real(read.path()).equals(file));
-    return shard || READ.stream().anyMatch(name -> real(model.path().resolve(name)).equals(file));
+  private static UsageException refused(String option, Path file, String why, String hint) {
+    return new UsageException(
+        ErrorDetails.file(file).part(option).said("this file " + why).hint(hint));
   }
 
-  private static Path real(Path path) {
-    Path absolute = path.toAbsolutePath().normalize();
-    try {
-      return absolute.toRealPath();
-    } catch (IOException e) {
-      Path parent = absolute.getParent();
-      return parent == null ? absolute : real(parent).resolve(absolute.getFileName());
+  /**
+   * Makes and locks all files, under temporary names.
+   *
+   * @throws OutputException if one can't be made
+   * @throws UsageException if another run has reserved one
+   */
+  void reserve() {
+    files.forEach((option, file) -> reserved.put(option, ReservedFile.of(file)));
+  }
+
+  /** Writes the file of an option, if it was given. */
+  void write(String option, AtomicWrite.Content content) {
+    if (reserved.containsKey(option)) {
+      reserved.get(option).write(content);
     }
+  }
+
+  @Override
+  public void close() {
+    reserved.values().forEach(ReservedFile::close);
   }
 }

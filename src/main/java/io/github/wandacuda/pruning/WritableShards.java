@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.checkpoint.FileIdentity;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
@@ -37,10 +38,11 @@ final class WritableShards {
     if (!Files.isWritable(shard)) {
       throw new OutputException(Printable.of(shard) + ": expected to write it, found no right");
     }
-    if (names(shard) > 1) {
+    int names = FileIdentity.names(shard);
+    if (names > 1) {
       throw new OutputException(
           "%s: expected a file of the model's own, found one with %d names (hard links): the others"
-                  .formatted(Printable.of(shard), names(shard))
+                  .formatted(Printable.of(shard), names)
               + " would change too; copy the model, or name an --output");
     }
   }
@@ -50,15 +52,6 @@ final class WritableShards {
       return Files.readSymbolicLink(link);
     } catch (IOException e) {
       return link;
-    }
-  }
-
-  /** Returns how many names a file has, 1 where the system doesn't tell. */
-  private static int names(Path file) {
-    try {
-      return Files.getAttribute(file, "unix:nlink") instanceof Integer names ? names : 1;
-    } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
-      return 1;
     }
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
@@ -66,8 +67,9 @@ class PruneReportTest {
     assertThat(result.deadColumns()).isEqualTo(3);
     assertThat(result.zeroRows()).isEqualTo(2);
     Path file = directory.resolve("report.json");
-    PruneReport.write(file, request, result);
+    AtomicWrite.write(file, PruneReport.content(file, request, result));
     JsonNode json = TestData.json(file);
+    assertThat(PruneReport.isOne(file)).isTrue();
     assertThat(json.get("dead_columns").asInt()).isEqualTo(3);
     assertThat(json.get("zero_rows").asInt()).isEqualTo(2);
     JsonNode module = json.get("modules").get(0);
@@ -80,7 +82,8 @@ class PruneReportTest {
   @Test
   void thePageNeedsNothingBesideItAndMistakesNoName() throws IOException {
     Path file = directory.resolve("report.html");
-    PruneReport.write(file, request, result);
+    AtomicWrite.write(file, PruneReport.content(file, request, result));
+    assertThat(PruneReport.isOne(file)).isTrue();
     String page = Files.readString(file);
     assertThat(page)
         .startsWith("<!DOCTYPE html>")

@@ -1,0 +1,197 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.GeneratedLlama;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Commands whose result files are named after what they read, in this process: each has to be
+ * refused, and nothing may have changed.
+ */
+final class ResultTrials {
+  private static final String CALIBRATION = "samples.json";
+  private static final String TEXT = "text.txt";
+  private static final String STATISTICS = "statistics.safetensors";
+
+  private final Path directory;
+  private final Path model;
+
+  /** Writes a model with files of all kinds, and what else is read. */
+  ResultTrials(Path directory) throws IOException {
+    this.directory = directory;
+    GeneratedLlama llama = new GeneratedLlama(3, 32, 64, 50);
+    model = llama.write(directory.resolve("model"));
+    Files.createDirectories(model.resolve("sub/below"));
+    for (String name :
+        List.of(
+            "generation_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "merges.txt",
+            "page.html",
+            ".hidden.json",
+            "sub/chat_template.json",
+            "sub/below/modeling_any.py")) {
+      Files.writeString(model.resolve(name), "{\"of\": \"" + name + "\"}");
+    }
+    llama.writeSamples(directory.resolve(CALIBRATION), 2, 8);
+    llama.writeStatistics(directory.resolve(STATISTICS));
+    Files.writeString(directory.resolve(TEXT), "A text to calibrate on.");
+  }
+
+  /** How an option's file is named. */
+  enum Name {
+    ITSELF,
+    DOTS,
+    LINK,
+    LINK_TO_LINK,
+    SECOND_NAME,
+    LINKED_FOLDER;
+
+    /** Makes another path to a file, with the same ending. */
+    Path of(Path file, Path directory) throws IOException {
+      Path folder = Files.createDirectories(directory.resolve("links"));
+      Path other = folder.resolve(this + "-" + file.getFileName());
+      return switch (this) {
+        case ITSELF -> file;
+        case DOTS ->
+            file.getParent()
+                .resolve("../" + file.getParent().getFileName())
+                .resolve("./" + file.getFileName());
+        case LINK -> Files.createSymbolicLink(other, file);
+        case LINK_TO_LINK ->
+            Files.createSymbolicLink(
+                other, Files.createSymbolicLink(folder.resolve("between"), file));
+        case SECOND_NAME -> Files.createLink(other, file);
+        case LINKED_FOLDER ->
+            Files.createSymbolicLink(folder.resolve("folder"), file.getParent())
+                .resolve(file.getFileName());
+      };
+    }
+  }
+
+  /** A command and the option that names its result file. */
+  enum Trial {
+    CALIBRATE_ON_TOKENS("--output", "calibrate", "--calibration", CALIBRATION),
+    CALIBRATE_ON_TEXT("--output", "calibrate", "--calibration", TEXT),
+    SAVE_OF_TOKENS("--save-statistics", "prune", "--calibration", CALIBRATION),
+    SAVE_OF_STATISTICS("--save-statistics", "prune", "--statistics", STATISTICS),
+    REPORT_OF_TOKENS("--report", "prune", "--calibration", CALIBRATION),
+    REPORT_OF_STATISTICS("--report", "prune", "--statistics", STATISTICS),
+    REPORT_OF_MAGNITUDE("--report", "prune", "--method", "magnitude"),
+    SAVE_IN_PLACE("--save-statistics", "prune", "--in-place", "--yes", "--statistics", STATISTICS);
+
+    private final String option;
+    private final List<String> words;
+
+    Trial(String option, String... words) {
+      this.option = option;
+      this.words = List.of(words);
+    }
+
+    boolean hasOutput() {
+      return words.contains("prune") && !words.contains("--in-place");
+    }
+  }
+
+  /** What a command did. */
+  record Outcome(int exitCode, String said) {}
+
+  Path directory() {
+    return directory;
+  }
+
+  Path model() {
+    return model;
+  }
+
+  /** Returns all files that a trial reads. */
+  List<Path> inputs(Trial trial) {
+    List<Path> inputs = new ArrayList<>();
+    Directories.files(model).forEach(file -> inputs.add(model.resolve(file)));
+    trial.words.stream()
+        .filter(word -> List.of(CALIBRATION, TEXT, STATISTICS).contains(word))
+        .forEach(word -> inputs.add(directory.resolve(word)));
+    return inputs;
+  }
+
+  Outcome run(Trial trial, Path result, String... more) {
+    List<String> words = new ArrayList<>();
+    for (String word : trial.words) {
+      Path input = directory.resolve(word);
+      words.add(Files.isRegularFile(input) ? input.toString() : word);
+    }
+    words.addAll(List.of("--model", model.toString(), "--backend", "cpu", "--quiet"));
+    if (trial.hasOutput()) {
+      words.addAll(List.of("--output", directory.resolve("out").toString()));
+    }
+    words.addAll(List.of(trial.option, result.toString()));
+    words.addAll(Arrays.asList(more));
+    ByteArrayOutputStream said = new ByteArrayOutputStream();
+    PrintStream stream = new PrintStream(said, true, StandardCharsets.UTF_8);
+    int exitCode = new WandaCuda(stream, stream).run(words.toArray(String[]::new));
+    return new Outcome(exitCode, said.toString(StandardCharsets.UTF_8));
+  }
+
+  /** Removes what a run has made. */
+  void removeOutput() throws IOException {
+    Path output = directory.resolve("out");
+    if (Files.exists(output)) {
+      try (var paths = Files.walk(output)) {
+        for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(path);
+        }
+      }
+    }
+  }
+
+  /** Names a result after an input, and expects that it is refused. */
+  void refuse(Trial trial, Path input, Name name, String... more) throws IOException {
+    Path links = directory.resolve("links");
+    Path result = name.of(input, directory);
+    refuse(trial, input, result, more);
+    if (Files.exists(links)) {
+      try (var entries = Files.list(links)) {
+        for (Path entry : entries.toList()) {
+          Files.delete(entry);
+        }
+      }
+    }
+  }
+
+  /** Names a result by another path to an input, and expects that it is refused. */
+  void refuse(Trial trial, Path input, Path result, String... more) throws IOException {
+    Map<Path, String> before = content();
+    Outcome outcome = run(trial, result, more);
+    assertThat(outcome.exitCode())
+        .as("%s named %s, %s: %s", trial, input, result, outcome.said())
+        .isEqualTo(2);
+    assertThat(outcome.said().lines()).singleElement().asString().contains(trial.option);
+    assertThat(content()).as("%s named %s", trial, result).isEqualTo(before);
+  }
+
+  /** Returns all that is there. */
+  Map<Path, String> content() throws IOException {
+    Map<Path, String> content = new TreeMap<>();
+    try (var paths = Files.walk(directory)) {
+      for (Path path : paths.filter(Files::isRegularFile).toList()) {
+        content.put(path, Files.readString(path, StandardCharsets.ISO_8859_1));
+      }
+    }
+    return content;
+  }
+}
