@@ -4,10 +4,16 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaCall;
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import java.io.FileInputStream;
+import java.io.RandomAccessFile;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 
 /** Holds the dependencies that the README's architecture section draws. */
 @AnalyzeClasses(packages = "io.github.wandacuda", importOptions = DoNotIncludeTests.class)
@@ -105,4 +111,34 @@ class ArchitectureTest {
           .should()
           .dependOnClassesThat()
           .resideInAPackage("picocli..");
+
+  /** Files of the system and those that only this program makes, which it opens itself. */
+  private static final String OWN_FILES =
+      "CpuInfo|ProgramCache|Room|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardWriter"
+          + "|WrittenShard|Folders|Gunzip";
+
+  private static final DescribedPredicate<JavaCall<?>> READS =
+      DescribedPredicate.describe(
+          "open files to read them",
+          call ->
+              (call.getTargetOwner().isEquivalentTo(Files.class)
+                      && call.getName()
+                          .matches(
+                              "new(InputStream|ByteChannel|BufferedReader)"
+                                  + "|read(AllBytes|String|AllLines)|lines"))
+                  || (call.getTargetOwner().isEquivalentTo(FileChannel.class)
+                      && call.getName().equals("open"))
+                  || call.getTargetOwner().isAssignableTo(FileInputStream.class)
+                  || call.getTargetOwner().isAssignableTo(RandomAccessFile.class));
+
+  /** A file that isn't regular makes whoever opens it wait for ever. */
+  @ArchTest
+  static final ArchRule FILES_ARE_OPENED_IN_ONE_PLACE =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages(ROOT + "input..", ROOT + "launcher..")
+          .and()
+          .haveNameNotMatching(".*\\.(" + OWN_FILES + ")")
+          .should()
+          .callCodeUnitWhere(READS);
 }

@@ -1,12 +1,12 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.input.InputFile;
 import java.io.IOException;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Numbers and texts out of a small binary file, none of them beyond its end. */
@@ -29,13 +29,13 @@ final class LittleEndianFile {
    */
   static LittleEndianFile open(Path file) {
     try {
-      long size = Files.size(file);
+      long size = InputFile.size(file);
       long most = Math.min(LONGEST, Runtime.getRuntime().maxMemory() / 3);
       if (size > most) {
         throw new InputException(
             "%s: expected at most %d bytes, found %d".formatted(file, most, size));
       }
-      return new LittleEndianFile(file, ByteBuffer.wrap(Files.readAllBytes(file)));
+      return new LittleEndianFile(file, ByteBuffer.wrap(InputFile.bytes(file)));
     } catch (IOException e) {
       throw new InputException("%s: can't be read: %s".formatted(file, e.getMessage()), e);
     }

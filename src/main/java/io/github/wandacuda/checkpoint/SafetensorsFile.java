@@ -2,6 +2,7 @@ package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.io.IOException;
@@ -74,7 +75,7 @@ public final class SafetensorsFile implements AutoCloseable {
       throw Malformed.file(path, WHAT, notAFile(path));
     }
     try {
-      FileChannel channel = FileChannel.open(path);
+      FileChannel channel = InputFile.channel(path);
       try {
         return open(path, channel);
       } catch (IOException | RuntimeException | Error e) {

@@ -4,6 +4,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.input.InputFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -79,7 +80,7 @@ public record SideFiles(
   public void copy(Path file, Path output) {
     Path source = directory.resolve(file);
     Path target = output.resolve(file);
-    try (InputStream in = Files.newInputStream(source)) {
+    try (InputStream in = InputFile.stream(source)) {
       createParent(target);
       AtomicWrite.write(target, out -> transfer(source, in, out));
     } catch (IOException e) {

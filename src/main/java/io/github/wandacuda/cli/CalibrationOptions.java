@@ -4,6 +4,7 @@ import io.github.wandacuda.calibration.Imatrix;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Calibration;
 import io.github.wandacuda.pruning.Method;
@@ -12,7 +13,6 @@ import io.github.wandacuda.text.CalibrationSamples;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
@@ -94,7 +94,7 @@ final class CalibrationOptions {
   }
 
   private static String sha256(Path file) {
-    try (InputStream in = Files.newInputStream(file)) {
+    try (InputStream in = InputFile.stream(file)) {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       new DigestInputStream(in, digest).transferTo(OutputStream.nullOutputStream());
       return HexFormat.of().formatHex(digest.digest());

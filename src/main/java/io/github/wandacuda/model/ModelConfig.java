@@ -5,9 +5,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.json.JsonTree;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,6 +25,13 @@ public record ModelConfig(Path file, JsonNode root) {
   /** The file's name in a model directory. */
   public static final String FILE_NAME = SideFiles.CONFIG;
 
+  /** Far beyond any model's, and small enough that a few such numbers can be added up. */
+  static final int MOST = 1 << 27;
+
+  /** Keys that say that weights are quantized; the second one is older. */
+  private static final List<String> QUANTIZATION =
+      List.of("quantization_config", "compression_config");
+
   /**
    * Reads {@code directory/config.json}.
    *
@@ -32,7 +39,7 @@ public record ModelConfig(Path file, JsonNode root) {
    */
   public static ModelConfig read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
-    try (var in = Files.newInputStream(file)) {
+    try (var in = InputFile.stream(file)) {
       JsonNode root = JsonTree.read(in);
       if (!root.isObject()) {
         throw new InputException(file + ": expected a JSON object");
@@ -89,10 +96,26 @@ public record ModelConfig(Path file, JsonNode root) {
   }
 
   private int positive(String key, JsonNode value) {
-    if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 1) {
+    if (!value.isIntegralNumber() || value.bigIntegerValue().signum() < 1) {
       throw wrong(key, "a positive whole number", value);
     }
+    if (!value.canConvertToInt() || value.intValue() > MOST) {
+      throw wrong(key, "a positive whole number of at most " + MOST, value);
+    }
     return value.intValue();
+  }
+
+  /**
+   * Checks that a product of sizes is one that a tensor can have.
+   *
+   * @param key one of the sizes, for the message
+   * @throws InputException if it isn't
+   */
+  public void requireWidth(String key, long width) {
+    if (width > MOST) {
+      throw new InputException(
+          "%s: %s: expected a width of at most %d, found %d".formatted(file, key, MOST, width));
+    }
   }
 
   /** Returns true or false, or {@code otherwise} if the key is absent or null. */
@@ -157,11 +180,32 @@ public record ModelConfig(Path file, JsonNode root) {
     return number(parent + "." + key, value);
   }
 
+  /** What is computed with it is float32. */
   private double number(String key, JsonNode value) {
-    if (!value.isNumber() || !(value.doubleValue() > 0) || Double.isInfinite(value.doubleValue())) {
+    if (!value.isNumber() || !(value.doubleValue() > 0)) {
       throw wrong(key, "a positive number", value);
     }
-    return value.doubleValue();
+    double number = value.doubleValue();
+    if (number < Float.MIN_NORMAL || number > Float.MAX_VALUE) {
+      throw wrong(key, "a positive number from 1.2e-38 to 3.4e38", value);
+    }
+    return number;
+  }
+
+  /**
+   * Checks that the weights are stored as numbers that a forward pass computes with.
+   *
+   * @throws InputException if the model says that they are quantized
+   */
+  void requireUnquantized() {
+    for (String key : QUANTIZATION) {
+      find(key).ifPresent(value -> refuseQuantization(key, value));
+    }
+  }
+
+  private void refuseQuantization(String key, JsonNode value) {
+    JsonNode method = value.path("quant_method");
+    throw notComputed(key, "weights that are not quantized", method.isTextual() ? method : value);
   }
 
   /**
@@ -171,7 +215,8 @@ public record ModelConfig(Path file, JsonNode root) {
   public InputException notComputed(String key, String expected, JsonNode found) {
     return new InputException(
         wrong(key, expected, found).getMessage()
-            + "; 'prune --statistics' and 'prune --method magnitude' need no forward pass");
+            + "; 'prune --statistics' and 'prune --method magnitude' need no forward pass, and"
+            + " prune what is stored as F32, F16 or BF16");
   }
 
   /** Returns the failure of a key that has the wrong value. */

@@ -6,6 +6,7 @@ import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.WandaException;
+import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.json.JsonTree;
 import io.github.wandacuda.model.LinearModule;
 import java.io.IOException;
@@ -158,7 +159,7 @@ public record Provenance(
     if (!Files.exists(file)) {
       return Optional.empty();
     }
-    try (InputStream in = Files.newInputStream(file)) {
+    try (InputStream in = InputFile.stream(file)) {
       return Optional.of(read(in, file));
     } catch (IOException e) {
       throw new InputException(file + ": can't be read: " + e.getMessage(), e);

@@ -4,6 +4,7 @@ import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.model.ModelDirectory;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -61,7 +62,7 @@ final class SourceDigest {
 
   private static byte[] read(Path file) {
     try {
-      return Files.readAllBytes(file);
+      return InputFile.bytes(file);
     } catch (IOException e) {
       throw unreadable(file, e);
     }

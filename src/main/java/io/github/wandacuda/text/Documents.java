@@ -6,12 +6,12 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.input.InputFile;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 
 /**
  * The documents of a JSON-lines file: on each line an object with a string {@code text}; blank
@@ -55,7 +55,7 @@ final class Documents implements AutoCloseable {
       FileChannel channel =
           compressed
               ? Gunzip.toTemporaryFile(file)
-              : FileChannel.open(file, StandardOpenOption.READ);
+              : InputFile.channel(file);
       try {
         return new Documents(file, channel, index(channel));
       } catch (IOException | RuntimeException e) {

@@ -2,6 +2,7 @@ package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.input.InputFile;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -34,7 +35,7 @@ final class Gunzip {
    * @throws OutputException if the temporary directory has no room or can't be written
    */
   static FileChannel toTemporaryFile(Path file) {
-    try (InputStream in = Files.newInputStream(file);
+    try (InputStream in = InputFile.stream(file);
         InputStream inflated = new GZIPInputStream(in, PIECE)) {
       FileChannel channel = temporaryFile(file);
       try {

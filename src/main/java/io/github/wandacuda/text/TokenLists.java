@@ -5,9 +5,9 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.input.InputFile;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,11 +35,11 @@ final class TokenLists {
    */
   static List<int[]> read(Path file, int limit) {
     try {
-      HeapRoom.require(file, Files.size(file), HeapRoom.OF_IDS);
+      HeapRoom.require(file, InputFile.size(file), HeapRoom.OF_IDS);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }
-    try (InputStream in = Files.newInputStream(file);
+    try (InputStream in = InputFile.stream(file);
         JsonParser parser = JSON.createParser(in)) {
       return new TokenLists(file, parser).lists(limit);
     } catch (JsonProcessingException e) {

@@ -4,6 +4,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.input.InputFile;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
@@ -11,6 +12,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -69,6 +71,9 @@ public final class TokenizerProcess implements Tokenizer {
    */
   public static TokenizerProcess open(Path modelDirectory) {
     Path file = modelDirectory.resolve("tokenizer.json");
+    if (Files.exists(file)) {
+      InputFile.require(file);
+    }
     TokenizerProcess tokenizer = new TokenizerProcess(file, start(modelDirectory));
     try {
       tokenizer.requireReady();

@@ -1,13 +1,13 @@
 package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.input.InputFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Strict reading of UTF-8: nothing is replaced, nothing is skipped. */
@@ -24,14 +24,14 @@ final class Utf8 {
   static String read(Path file) {
     byte[] bytes;
     try {
-      long size = Files.size(file);
+      long size = InputFile.size(file);
       if (size > MAXIMUM_BYTES) {
         throw new InputException(
             "%s: expected a text of at most %d bytes, found %d"
                 .formatted(file, MAXIMUM_BYTES, size));
       }
       HeapRoom.require(file, size, HeapRoom.OF_TEXT);
-      bytes = Files.readAllBytes(file);
+      bytes = InputFile.bytes(file);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }
