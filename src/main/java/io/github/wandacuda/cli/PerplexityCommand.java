@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderFamily;
@@ -73,12 +74,14 @@ final class PerplexityCommand implements Runnable {
 
   private EvaluationWindows windows(ModelDirectory directory, DecoderShape shape) {
     if (tokens != null) {
-      return EvaluationWindows.ofTokens(tokens, shape.vocabulary());
+      return EvaluationWindows.ofTokens(tokens, shape.maximumLength(), shape.vocabulary());
     }
-    int length =
-        sequenceLength != null ? sequenceLength : Math.min(DEFAULT_LENGTH, shape.maximumLength());
+    int maximum = shape.maximumLength();
+    int length = sequenceLength != null ? sequenceLength : Math.min(DEFAULT_LENGTH, maximum);
+    EvaluationWindows.requireLength(length, maximum);
+    InputFile.require(text);
     try (TokenizerProcess tokenizer = TokenizerProcess.open(directory.path())) {
-      return EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary());
+      return EvaluationWindows.ofText(text, tokenizer, length, maximum, shape.vocabulary());
     }
   }
 

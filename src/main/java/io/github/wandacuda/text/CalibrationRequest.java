@@ -27,7 +27,8 @@ public record CalibrationRequest(
   /**
    * Checks the numbers.
    *
-   * @throws UsageException if samples or sequence length is given and below 1
+   * @throws UsageException if samples or sequence length is given and below 1, or the length is
+   *     beyond the model's maximum
    */
   public CalibrationRequest {
     requirePositive("--samples", samples);
@@ -35,6 +36,7 @@ public record CalibrationRequest(
     if (modelMaximum < 1 || vocabularySize < 1) {
       throw new IllegalArgumentException("a model with no positions or no tokens");
     }
+    sequenceLength.ifPresent(length -> Positions.require(length, modelMaximum));
   }
 
   /** Returns the number of samples to draw from a text: 128 unless given. */

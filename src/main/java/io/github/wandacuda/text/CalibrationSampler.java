@@ -105,6 +105,7 @@ public final class CalibrationSampler {
     int maximum = request.sequenceLength().orElse(Integer.MAX_VALUE);
     lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
     requireEqualLengths(lists);
+    Positions.require(file, 0, lists.getFirst(), request.modelMaximum());
     lists.forEach(ids -> vocabulary.require(ids, file));
     return lists;
   }

@@ -52,10 +52,7 @@ final class Documents implements AutoCloseable {
   static Documents open(Path file) {
     boolean compressed = CalibrationFormat.endsWith(file, ".gz");
     try {
-      FileChannel channel =
-          compressed
-              ? Gunzip.toTemporaryFile(file)
-              : InputFile.channel(file);
+      FileChannel channel = compressed ? Gunzip.toTemporaryFile(file) : InputFile.channel(file);
       try {
         return new Documents(file, channel, index(channel));
       } catch (IOException | RuntimeException e) {

@@ -25,17 +25,15 @@ public final class EvaluationWindows {
    * @param file the text, UTF-8
    * @param tokenizer the model's
    * @param length tokens of each window
+   * @param modelMaximum the longest sequence that the model takes
    * @param vocabularySize the number of tokens that the model has embeddings for
    * @throws InputException if the file can't be read, isn't UTF-8, has fewer tokens than one
    *     window, or ids that the model doesn't know
-   * @throws UsageException if the length is below 2
+   * @throws UsageException as {@link #requireLength} does
    */
   public static EvaluationWindows ofText(
-      Path file, Tokenizer tokenizer, int length, int vocabularySize) {
-    if (length < SHORTEST) {
-      throw new UsageException(
-          "--sequence-length: expected at least %d, found %d".formatted(SHORTEST, length));
-    }
+      Path file, Tokenizer tokenizer, int length, int modelMaximum, int vocabularySize) {
+    requireLength(length, modelMaximum);
     int[] tokens = tokenizer.encode(Utf8.read(file));
     if (tokens.length < length) {
       throw new InputException(
@@ -51,14 +49,28 @@ public final class EvaluationWindows {
   }
 
   /**
+   * Checks a window's length.
+   *
+   * @throws UsageException if it is below 2 or beyond the model's maximum
+   */
+  public static void requireLength(int length, int modelMaximum) {
+    if (length < SHORTEST) {
+      throw new UsageException(
+          "--sequence-length: expected at least %d, found %d".formatted(SHORTEST, length));
+    }
+    Positions.require(length, modelMaximum);
+  }
+
+  /**
    * Reads windows that are token ids already.
    *
    * @param file a JSON list of lists of token ids, each a window; they may differ in length
+   * @param modelMaximum the longest sequence that the model takes
    * @param vocabularySize the number of tokens that the model has embeddings for
    * @throws InputException if the file can't be read or isn't such a list, has no window, one of
-   *     fewer than 2 ids, or ids that the model doesn't know
+   *     fewer than 2 ids or more than the model's maximum, or ids that the model doesn't know
    */
-  public static EvaluationWindows ofTokens(Path file, int vocabularySize) {
+  public static EvaluationWindows ofTokens(Path file, int modelMaximum, int vocabularySize) {
     List<int[]> windows = TokenLists.read(file, Integer.MAX_VALUE);
     if (windows.isEmpty()) {
       throw new InputException(file + ": expected lists of token ids, found none");
@@ -71,6 +83,7 @@ public final class EvaluationWindows {
             "%s: expected at least %d token ids, found %d in list %d"
                 .formatted(file, SHORTEST, window.length, i + 1));
       }
+      Positions.require(file, i, window, modelMaximum);
       vocabulary.require(window, file);
     }
     return new EvaluationWindows(windows);

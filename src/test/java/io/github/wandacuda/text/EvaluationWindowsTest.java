@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class EvaluationWindowsTest {
   private static final int VOCABULARY = 2048;
+  private static final int MAXIMUM = 512;
   private static final Path GOLDEN = TestFiles.GOLDEN.resolve("tiny-llama/evaluation.json");
 
   private static DjlTokenizer tokenizer;
@@ -36,7 +37,8 @@ class EvaluationWindowsTest {
 
   @Test
   void cutsATextIntoWindowsAndDropsTheTail() throws IOException {
-    EvaluationWindows windows = EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 512, VOCABULARY);
+    EvaluationWindows windows =
+        EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 512, MAXIMUM, VOCABULARY);
     int[] whole = tokenizer.encode(Files.readString(HELDOUT_TEXT));
     assertThat(whole).hasSize(8085);
     assertThat(windows.count()).isEqualTo(15);
@@ -50,9 +52,9 @@ class EvaluationWindowsTest {
   void takesATextOfExactlyOneWindow() throws IOException {
     Path file = Files.writeString(directory.resolve("a.txt"), "a a a");
     int tokens = tokenizer.encode("a a a").length;
-    EvaluationWindows one = EvaluationWindows.ofText(file, tokenizer, tokens, VOCABULARY);
+    EvaluationWindows one = EvaluationWindows.ofText(file, tokenizer, tokens, MAXIMUM, VOCABULARY);
     assertThat(one.count()).isEqualTo(1);
-    assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, tokens + 1, VOCABULARY))
+    assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, tokens + 1, MAXIMUM, VOCABULARY))
         .isEqualTo(
             "%s: expected a text of at least %d tokens, one window, found %d"
                 .formatted(file, tokens + 1, tokens));
@@ -61,27 +63,45 @@ class EvaluationWindowsTest {
   @Test
   void rejectsTextThatIsNotUtf8OrNotThere() throws IOException {
     Path file = Files.write(directory.resolve("a.txt"), new byte[] {'a', (byte) 0xff});
-    assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, 2, VOCABULARY))
+    assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, 2, MAXIMUM, VOCABULARY))
         .isEqualTo(file + ": expected UTF-8, found byte 0xff at byte 1");
     Path none = directory.resolve("none.txt");
-    assertRejects(() -> EvaluationWindows.ofText(none, tokenizer, 2, VOCABULARY))
+    assertRejects(() -> EvaluationWindows.ofText(none, tokenizer, 2, MAXIMUM, VOCABULARY))
         .isEqualTo(none + ": cannot be read: no such file");
   }
 
   @Test
   void refusesWindowsInWhichNothingIsPredicted() {
-    assertThatThrownBy(() -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 1, VOCABULARY))
+    assertThatThrownBy(
+            () -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 1, MAXIMUM, VOCABULARY))
         .isInstanceOf(UsageException.class)
         .hasMessage("--sequence-length: expected at least 2, found 1");
   }
 
   @Test
+  void refusesWindowsBeyondTheModelsPositions() throws IOException {
+    assertThatThrownBy(
+            () -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 513, MAXIMUM, VOCABULARY))
+        .isInstanceOf(UsageException.class)
+        .hasMessage(
+            "--sequence-length: expected at most 512, the positions that the model has, found 513");
+    Path file = write("[[1, 2], [1, 2, 3, 4]]");
+    assertRejects(() -> EvaluationWindows.ofTokens(file, 3, VOCABULARY))
+        .isEqualTo(
+            file
+                + ": list 2: expected at most 3 token ids, the positions that the model has, found"
+                + " 4");
+    assertThat(EvaluationWindows.ofTokens(file, 4, VOCABULARY).count()).isEqualTo(2);
+  }
+
+  @Test
   void takesEachTokenListAsAWindow() throws IOException {
-    EvaluationWindows golden = EvaluationWindows.ofTokens(GOLDEN, VOCABULARY);
+    EvaluationWindows golden = EvaluationWindows.ofTokens(GOLDEN, MAXIMUM, VOCABULARY);
     assertThat(golden.count()).isEqualTo(32);
     assertThat(golden.tokens()).isEqualTo(32 * 256);
 
-    EvaluationWindows unequal = EvaluationWindows.ofTokens(write("[[1, 2, 3], [4, 5]]"), 6);
+    EvaluationWindows unequal =
+        EvaluationWindows.ofTokens(write("[[1, 2, 3], [4, 5]]"), MAXIMUM, 6);
     assertThat(unequal.windows()).isDeepEqualTo(new int[][] {{1, 2, 3}, {4, 5}});
     assertThat(unequal.tokens()).isEqualTo(5);
     assertThat(unequal.longest()).isEqualTo(3);
@@ -90,19 +110,19 @@ class EvaluationWindowsTest {
   @Test
   void rejectsTokenListsWithNothingToPredict() throws IOException {
     Path none = write("[]");
-    assertRejects(() -> EvaluationWindows.ofTokens(none, VOCABULARY))
+    assertRejects(() -> EvaluationWindows.ofTokens(none, MAXIMUM, VOCABULARY))
         .isEqualTo(none + ": expected lists of token ids, found none");
     Path single = write("[[1, 2], [3]]");
-    assertRejects(() -> EvaluationWindows.ofTokens(single, VOCABULARY))
+    assertRejects(() -> EvaluationWindows.ofTokens(single, MAXIMUM, VOCABULARY))
         .isEqualTo(single + ": expected at least 2 token ids, found 1 in list 2");
   }
 
   @Test
   void rejectsIdsThatTheModelDoesNotKnow() throws IOException {
     Path file = write("[[1, 2], [3, 6]]");
-    assertRejects(() -> EvaluationWindows.ofTokens(file, 6))
+    assertRejects(() -> EvaluationWindows.ofTokens(file, MAXIMUM, 6))
         .isEqualTo(file + ": token id 6 is outside the model's vocabulary of 6");
-    assertRejects(() -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 512, 1000))
+    assertRejects(() -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 512, MAXIMUM, 1000))
         .startsWith(HELDOUT_TEXT + " tokenized by " + tokenizer.source() + ": token id ");
   }
 
