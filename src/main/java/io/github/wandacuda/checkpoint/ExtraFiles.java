@@ -8,25 +8,64 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Pattern;
 
-/** Finds files of a directory that are none of those that should be there. */
-public final class ExtraFiles {
+/**
+ * Files that a copy of a model has and its source hasn't. Paths are relative to the copy, in
+ * code-point order; links count as files, {@code .git} and {@code .cache} are passed over.
+ *
+ * @param loaded what may change what a program loads out of the directory, or is left over of an
+ *     unfinished write: weights in any form, code, configs, tokenizers
+ * @param others what stands beside the model: notes, pictures, licences
+ */
+public record ExtraFiles(List<Path> loaded, List<Path> others) {
   /** Enough to be told of. */
-  private static final int MOST = 100;
+  private static final int MOST = 10_000;
 
-  private ExtraFiles() {}
+  private static final Pattern LOADED =
+      Pattern.compile(
+          ".*\\.(safetensors|json|py|pyc|so|jinja|model|spm|tiktoken|vocab)|(vocab|merges)\\.txt");
+
+  /** Takes copies of the lists. */
+  public ExtraFiles {
+    loaded = List.copyOf(loaded);
+    others = List.copyOf(others);
+  }
 
   /**
-   * Returns the first files that aren't known, relative to the directory and in code-point order;
-   * links count as files, {@code .git} and {@code .cache} are passed over.
+   * Finds the files that were added to a copy of a model.
    *
-   * @param known paths relative to the directory
+   * @param source the model's weights
+   * @param sideFiles what goes along with them
+   * @param copy the directory that holds the copy
    * @throws io.github.wandacuda.error.InputException if a folder can't be read
    */
-  public static List<Path> in(Path directory, Set<Path> known) {
-    List<Path> extra = new ArrayList<>();
+  public static ExtraFiles of(Checkpoint source, SideFiles sideFiles, Path copy) {
+    Set<Path> known = new HashSet<>(sideFiles.files());
+    known.addAll(sideFiles.lastFiles());
+    source.shards().forEach(shard -> known.add(shard.path().getFileName()));
+    known.add(Path.of(SideFiles.MANIFEST));
+    List<Path> loaded = new ArrayList<>();
+    List<Path> others = new ArrayList<>();
+    for (Path file : unknown(copy, known)) {
+      (isLoaded(file) ? loaded : others).add(file);
+    }
+    return new ExtraFiles(loaded, others);
+  }
+
+  private static boolean isLoaded(Path file) {
+    String name = file.getFileName().toString();
+    return name.startsWith(AtomicWrite.OWN)
+        || OtherWeights.matches(file)
+        || LOADED.matcher(name.toLowerCase(Locale.ROOT)).matches();
+  }
+
+  private static List<Path> unknown(Path directory, Set<Path> known) {
+    List<Path> unknown = new ArrayList<>();
     try {
       Files.walkFileTree(
           directory,
@@ -43,15 +82,15 @@ public final class ExtraFiles {
             public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
               Path relative = directory.relativize(file);
               if (!known.contains(relative)) {
-                extra.add(relative);
+                unknown.add(relative);
               }
-              return extra.size() < MOST ? FileVisitResult.CONTINUE : FileVisitResult.TERMINATE;
+              return unknown.size() < MOST ? FileVisitResult.CONTINUE : FileVisitResult.TERMINATE;
             }
           });
     } catch (IOException e) {
       throw Malformed.unreadable(directory, "a model directory", e);
     }
-    extra.sort(Comparator.comparing(Path::toString, TensorNames.ORDER));
-    return extra;
+    unknown.sort(Comparator.comparing(Path::toString, TensorNames.ORDER));
+    return unknown;
   }
 }

@@ -12,10 +12,8 @@ import io.github.wandacuda.parallel.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * Proves that a pruned directory is its dense source with weights zeroed and nothing else changed.
@@ -105,11 +103,8 @@ public final class Verifier {
     SideFiles expected = SideFiles.of(dense, pruned);
     expected.files().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
     expected.lastFiles().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
-    Set<Path> known = new HashSet<>(expected.files());
-    known.addAll(expected.lastFiles());
-    dense.shards().forEach(shard -> known.add(shard.path().getFileName()));
-    known.add(Path.of(Provenance.FILE_NAME));
-    ExtraFiles.in(pruned, known)
+    ExtraFiles.of(dense, expected, pruned)
+        .loaded()
         .forEach(
             file -> add(failures, pruned.resolve(file), "nothing, as in the source", "a file"));
   }
