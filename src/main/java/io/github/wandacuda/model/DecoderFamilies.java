@@ -5,7 +5,6 @@ import io.github.wandacuda.error.Printable;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /** The decoder families whose forward pass is known. */
@@ -21,20 +20,27 @@ public final class DecoderFamilies {
   }
 
   /**
-   * Returns the family of a model: by its architecture, or where that says nothing of a language
-   * model, by its model type.
+   * Returns the family of a model: by its model type, which its architecture must not contradict,
+   * or where a config names no type, by its architecture.
    *
-   * @throws InputException if it is none of the known ones
+   * @throws InputException if it is none of the known ones, or its weights are quantized
    */
   public static DecoderFamily of(ModelConfig config) {
     List<DecoderFamily> known = known();
-    Predicate<DecoderFamily> named = family -> family.architecture().equals(config.architecture());
-    Predicate<DecoderFamily> typed =
-        family -> family.modelType().equals(config.modelType()) && isBare(config, family);
-    return known.stream()
-        .filter(named.or(typed))
-        .findFirst()
-        .orElseThrow(() -> unknown(config, known));
+    DecoderFamily found =
+        known.stream()
+            .filter(family -> isOf(config, family))
+            .findFirst()
+            .orElseThrow(() -> unknown(config, known));
+    config.requireUnquantized();
+    return found;
+  }
+
+  private static boolean isOf(ModelConfig config, DecoderFamily family) {
+    boolean named = family.architecture().equals(config.architecture());
+    return config.modelType().isEmpty()
+        ? named
+        : family.modelType().equals(config.modelType()) && (named || isBare(config, family));
   }
 
   /** Returns whether the architecture is the decoder without a head, such as LlamaModel. */
@@ -51,12 +57,13 @@ public final class DecoderFamilies {
             .map(family -> "%s (%s)".formatted(family.modelType(), family.architecture()))
             .collect(Collectors.joining(", "));
     return new InputException(
-        ("%s: no forward pass for architecture '%s' (model_type '%s'); known are %s; 'prune"
-                + " --statistics' and 'prune --method magnitude' need none and work all the same")
+        ("%s: no forward pass for model_type '%s' with architecture '%s'; known are %s; 'prune"
+                + " --statistics' and 'prune --method magnitude' need none, and prune what is"
+                + " stored as F32, F16 or BF16")
             .formatted(
                 config.file(),
-                Printable.of(config.architecture()),
                 Printable.of(config.modelType()),
+                Printable.of(config.architecture()),
                 names));
   }
 }

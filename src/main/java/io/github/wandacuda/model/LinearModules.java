@@ -7,7 +7,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -18,10 +17,8 @@ import java.util.stream.Stream;
  * vectors, so neither is found.
  */
 public final class LinearModules {
-  private static final Pattern IN_BLOCK =
-      Pattern.compile(
-          "(?<before>(?:[^.]+\\.)*?)(?:layers?|h|blocks?)\\.\\d+\\.(?<inside>.+)"
-              + "\\.(?:weight|qweight|weight_packed)");
+  private static final Set<String> BLOCKS = Set.of("layer", "layers", "h", "block", "blocks");
+  private static final Set<String> WEIGHTS = Set.of("weight", "qweight", "weight_packed");
 
   /** Towers that stand beside the decoder in models of several modes. */
   private static final Pattern OTHER_TOWER =
@@ -36,6 +33,9 @@ public final class LinearModules {
   /** Model types whose linear modules are Conv1D, stored as [in, out]. */
   private static final Set<String> CONV1D = Set.of("gpt2", "openai-gpt", "imagegpt");
 
+  /** How their architectures begin, where a config has no model type. */
+  private static final Pattern CONV1D_ARCHITECTURE = Pattern.compile("GPT2|OpenAIGPT|ImageGPT");
+
   private LinearModules() {}
 
   /**
@@ -43,7 +43,10 @@ public final class LinearModules {
    * their names.
    */
   public static List<LinearModule> of(ModelConfig config, Checkpoint checkpoint) {
-    boolean transposed = CONV1D.contains(config.modelType());
+    boolean transposed =
+        config.modelType().isEmpty()
+            ? CONV1D_ARCHITECTURE.matcher(config.architecture()).lookingAt()
+            : CONV1D.contains(config.modelType());
     boolean hasDecoder =
         entries(checkpoint).anyMatch(entry -> DECODER.matcher(entry.info().name()).find());
     return entries(checkpoint)
@@ -64,15 +67,41 @@ public final class LinearModules {
   private static Optional<LinearModule> module(
       Checkpoint.Entry entry, boolean transposed, boolean hasDecoder) {
     String tensor = entry.info().name();
-    Matcher matcher = IN_BLOCK.matcher(tensor);
-    if (!matcher.matches()
-        || OTHER_TOWER.matcher(matcher.group("before")).find()
-        || (hasDecoder && ENCODER.matcher(matcher.group("before")).find())
-        || NO_LINEAR.matcher(matcher.group("inside")).find()) {
+    int inside = insideOfBlock(tensor);
+    int end = tensor.lastIndexOf('.');
+    if (inside < 0 || inside >= end || !WEIGHTS.contains(tensor.substring(end + 1))) {
       return Optional.empty();
     }
-    String name = tensor.substring(0, tensor.lastIndexOf('.'));
+    String before = tensor.substring(0, inside);
+    if (OTHER_TOWER.matcher(before).find()
+        || (hasDecoder && ENCODER.matcher(before).find())
+        || NO_LINEAR.matcher(tensor.substring(inside, end)).find()) {
+      return Optional.empty();
+    }
+    String name = tensor.substring(0, end);
     boolean router = ROUTERS.contains(name.substring(name.lastIndexOf('.') + 1));
     return Optional.of(new LinearModule(name, entry.shard(), entry.info(), transposed, router));
+  }
+
+  /**
+   * Returns where the part of a name begins that follows a block's number, or -1. Names are looked
+   * at part by part, since a regular expression would call itself for each.
+   */
+  private static int insideOfBlock(String tensor) {
+    boolean numbered = false;
+    int from = 0;
+    for (int dot = tensor.indexOf('.'); dot > from; dot = tensor.indexOf('.', from)) {
+      String part = tensor.substring(from, dot);
+      from = dot + 1;
+      if (numbered && part.chars().allMatch(LinearModules::isDigit)) {
+        return from;
+      }
+      numbered = BLOCKS.contains(part);
+    }
+    return -1;
+  }
+
+  private static boolean isDigit(int character) {
+    return character >= '0' && character <= '9';
   }
 }

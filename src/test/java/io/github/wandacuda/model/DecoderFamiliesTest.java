@@ -48,13 +48,13 @@ class DecoderFamiliesTest {
   @CsvSource({
     "llama, LlamaForCausalLM, llama",
     "llama, LlamaModel, llama",
-    "other, LlamaForCausalLM, llama",
+    "'', LlamaForCausalLM, llama",
     "gpt2, GPT2Model, gpt2",
     "gpt2, GPT2LMHeadModel, gpt2",
     "bloom, BloomModel, bloom",
     "gemma2, '', gemma2"
   })
-  void familiesAreFoundByArchitectureOrType(String type, String architecture, String family) {
+  void familiesAreFoundByTypeOrElseByArchitecture(String type, String architecture, String family) {
     String architectures = architecture.isEmpty() ? "" : "'" + architecture + "'";
     ModelConfig config =
         config("{'model_type': '%s', 'architectures': [%s]}".formatted(type, architectures));
@@ -66,7 +66,11 @@ class DecoderFamiliesTest {
     "llama, LlamaForSequenceClassification",
     "mamba, MambaForCausalLM",
     "'', ''",
-    "gemma3, ''"
+    "gemma3, ''",
+    "deepseek_v3, LlamaForCausalLM",
+    "mistral, LlamaForCausalLM",
+    "other, LlamaForCausalLM",
+    "'', MambaForCausalLM",
   })
   void anUnknownOneNamesTheKnown(String type, String architecture) {
     ModelConfig config =
@@ -74,13 +78,13 @@ class DecoderFamiliesTest {
     assertThatThrownBy(() -> DecoderFamilies.of(config))
         .isInstanceOf(InputException.class)
         .hasMessageStartingWith(
-            "%s: no forward pass for architecture '%s' (model_type '%s'); known are bloom"
-                    .formatted(config.file(), architecture, type)
+            "%s: no forward pass for model_type '%s' with architecture '%s'; known are bloom"
+                    .formatted(config.file(), type, architecture)
                 + " (BloomForCausalLM), falcon (FalconForCausalLM), ")
         .hasMessageContaining("gpt2 (GPT2LMHeadModel)")
         .hasMessageEndingWith(
-            "; 'prune --statistics' and 'prune --method magnitude' need none and work all the"
-                + " same");
+            "; 'prune --statistics' and 'prune --method magnitude' need none, and prune what is"
+                + " stored as F32, F16 or BF16");
   }
 
   private static final String SIZES =
@@ -97,6 +101,26 @@ class DecoderFamiliesTest {
         "'rope_scaling': {'rope_type': 'longrope'} | found \"longrope\"; 'prune --statistics'",
         "'rope_parameters': {'rope_type': 'yarn'} | rope_parameters: expected a scaling of kind",
         "'rope_scaling': {'rope_type': 'linear'} | rope_scaling.factor: expected a positive",
+        "'rope_scaling': 'linear' | rope_scaling: expected an object, found \"linear\"",
+        "'rope_scaling': [4.0] | rope_scaling: expected an object, found [4.0]",
+        "'rope_scaling': 8 | rope_scaling: expected an object, found 8",
+        "'rope_scaling': true | rope_scaling: expected an object, found true",
+        "'rope_scaling': {'factor': 4.0} | rope_scaling: expected an object with a rope_type,",
+        "'rope_scaling': {'type': 7} | rope_scaling: expected a scaling of kind default,",
+        "'rope_scaling': {'type': ''} | rope_scaling: expected a scaling of kind default,",
+        "'rope_parameters': {'full_attention': {'rope_theta': 1.0}} | rope_parameters: expected an",
+        "'quantization_config': {'quant_method': 'gptq', 'bits': 4} | quantization_config: expected"
+            + " weights that are not quantized, found \"gptq\"; 'prune --statistics' and",
+        "'quantization_config': {'quant_method': 'awq'} | found \"awq\"; 'prune --statistics'",
+        "'quantization_config': {'quant_method': 'bitsandbytes'} | found \"bitsandbytes\"; 'prune",
+        "'quantization_config': {'quant_method': 'fp8'} | found \"fp8\"; 'prune --statistics'",
+        "'quantization_config': {'load_in_4bit': true} | found {\"load_in_4bit\":true}; 'prune",
+        "'quantization_config': [] | quantization_config: expected weights that are not quantized,",
+        "'compression_config': {'quant_method': 'compressed-tensors'} | compression_config: expected",
+        "'num_attention_heads': 1000000000 | num_attention_heads: expected a positive whole number"
+            + " of at most 134217728, found 1000000000",
+        "'num_attention_heads': 65536, 'head_dim': 32768 | num_attention_heads: expected a width",
+        "'rope_theta': 1e300 | rope_theta: expected a positive number from 1.2e-38 to 3.4e38,",
         "'hidden_act': 'mish' | hidden_act: expected one of gelu, gelu_accurate, gelu_fast,",
         "'hidden_act': 3 | hidden_act: expected a string, found 3",
         "'attention_bias': 'yes' | attention_bias: expected true or false, found \"yes\"",
@@ -105,7 +129,7 @@ class DecoderFamiliesTest {
       })
   void whatIsNotComputedIsRefused(String keys, String message) {
     ModelConfig config =
-        config("{'model_type': 'llama', " + SIZES + "'num_attention_heads': 4, " + keys + "}");
+        config("{'model_type': 'llama', 'num_attention_heads': 4, " + SIZES + keys + "}");
     assertThatThrownBy(() -> DecoderFamilies.of(config).shape(config))
         .isInstanceOf(InputException.class)
         .hasMessageStartingWith(config.file() + ": ")
@@ -130,6 +154,9 @@ class DecoderFamiliesTest {
         "gpt_neox | 'rotary_pct': 0.1 | heads of 4 features: expected an even number",
         "phi3 | 'rope_scaling': {'type': 'su', 'long_factor': []} | found \"su\"; 'prune",
         "gpt2 | 'n_layer': 1 | n_embd: expected a positive whole number, found nothing",
+        "gemma2 | 'attn_logit_softcapping': 1e300 | attn_logit_softcapping: expected a positive",
+        "phi3 | 'partial_rotary_factor': 1e9 | partial_rotary_factor: expected at most the whole",
+        "gpt_neox | 'rotary_pct': 1e9 | rotary_pct: expected at most the whole of a head, 1, found",
       })
   void eachFamilyChecksItsOwn(String type, String keys, String message) {
     String sizes = type.equals("gpt2") ? "" : SIZES + "'num_attention_heads': 4, ";
@@ -138,5 +165,38 @@ class DecoderFamiliesTest {
         .isInstanceOf(InputException.class)
         .hasMessageStartingWith(config.file() + ": ")
         .hasMessageContaining(message);
+  }
+
+  /** What a config says of weights that are not quantized is nothing, or null. */
+  @Test
+  void noQuantizationIsNone() {
+    ModelConfig config =
+        config(
+            "{'model_type': 'llama', 'quantization_config': null, 'num_attention_heads': 4, "
+                + SIZES.replaceAll(", $", "}"));
+    assertThat(DecoderFamilies.of(config).shape(config).blocks()).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "'rope_scaling': null | 96",
+        "'rope_scaling': {} | 96",
+        "'rope_scaling': {'type': 'linear', 'factor': 4.0} | 384",
+        "'rope_scaling': {'type': 'linear', 'factor': 4.0, 'original_max_position_embeddings': 24}"
+            + " | 96",
+        "'rope_parameters': {'rope_theta': 10000.0} | 96",
+        "'rope_parameters': {'rope_type': 'default'} | 96",
+      })
+  void aLinearScalingStretchesThePositions(String keys, int positions) {
+    ModelConfig config =
+        config(
+            "{'model_type': 'llama', 'max_position_embeddings': 96, 'num_attention_heads': 4, "
+                + SIZES
+                + keys
+                + "}");
+    assertThat(DecoderFamilies.of(config).shape(config).maximumLength()).isEqualTo(positions);
   }
 }

@@ -89,13 +89,18 @@ public final class FalconFamily implements DecoderFamily {
               config.positive(List.of("num_hidden_layers", "n_layer")),
               hidden,
               config.positive("vocab_size"),
-              config.positive("max_position_embeddings", 2048));
+              positions());
       return new DecoderDescription(
           shape,
           List.of("transformer.", ""),
           EmbeddingDescription.of("word_embeddings.weight", hidden),
           this::block,
           HeadDescription.of(norm("ln_f"), "lm_head.weight"));
+    }
+
+    private int positions() {
+      int positions = config.positive("max_position_embeddings", 2048);
+      return rotary == null ? positions : RotaryFrequencies.positions(config, positions);
     }
 
     private BranchNorms norm(int block, String name) {

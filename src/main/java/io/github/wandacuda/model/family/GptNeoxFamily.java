@@ -77,13 +77,17 @@ public final class GptNeoxFamily implements DecoderFamily {
               config.positive("num_hidden_layers"),
               hidden,
               config.positive("vocab_size"),
-              config.positive("max_position_embeddings", 2048));
+              positions());
       return new DecoderDescription(
           shape,
           List.of("gpt_neox.", ""),
           EmbeddingDescription.of("embed_in.weight", hidden),
           this::block,
           HeadDescription.of(norm("final_layer_norm"), "embed_out.weight"));
+    }
+
+    private int positions() {
+      return RotaryFrequencies.positions(config, config.positive("max_position_embeddings", 2048));
     }
 
     private NormDescription norm(String name) {

@@ -22,6 +22,7 @@ final class HeadSizes {
     }
     boolean fixed = otherwise > 0 && !config.has("head_dim");
     int size = config.positive("head_dim", fixed ? otherwise : Math.max(1, hidden / heads));
+    config.requireWidth("num_attention_heads", (long) heads * size);
     return new Heads(heads, shared, size);
   }
 

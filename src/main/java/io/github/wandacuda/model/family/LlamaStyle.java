@@ -152,10 +152,15 @@ class LlamaStyle {
             config.positive("num_hidden_layers"),
             hidden,
             config.positive("vocab_size"),
-            config.positive("max_position_embeddings", DEFAULT_MAXIMUM_LENGTH));
+            positions());
     Rotary rotary = rotary();
     return new DecoderDescription(
         shape, List.of("model.", ""), embedding(), block -> block(block, rotary), head());
+  }
+
+  private int positions() {
+    return RotaryFrequencies.positions(
+        config, config.positive("max_position_embeddings", DEFAULT_MAXIMUM_LENGTH));
   }
 
   private BlockDescription block(int block, Rotary rotary) {

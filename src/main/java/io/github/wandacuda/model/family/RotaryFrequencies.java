@@ -6,6 +6,7 @@ import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.decoder.Rotary;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Reads a rotary embedding's frequencies out of a config: {@code rope_theta} and {@code
@@ -23,6 +24,13 @@ final class RotaryFrequencies {
   private static final String PARAMETERS = "rope_parameters";
   private static final String THETA = "rope_theta";
   private static final String PARTIAL = "partial_rotary_factor";
+  private static final String ORIGINAL_POSITIONS = "original_max_position_embeddings";
+  private static final String DEFAULT = "default";
+  private static final String LINEAR = "linear";
+  private static final Set<String> KINDS = Set.of(DEFAULT, LINEAR, "llama3");
+
+  /** What an object without a kind may hold. */
+  private static final Set<String> UNSCALED = Set.of("rope_type", "type", THETA, PARTIAL);
 
   private final ModelConfig config;
   private final String key;
@@ -33,6 +41,26 @@ final class RotaryFrequencies {
     Optional<JsonNode> parameters = config.find(PARAMETERS);
     key = parameters.isPresent() ? PARAMETERS : SCALING;
     scaling = parameters.or(() -> config.find(SCALING));
+    scaling.filter(value -> !value.isObject()).ifPresent(this::refuse);
+  }
+
+  private void refuse(JsonNode value) {
+    throw config.wrong(key, "an object", value);
+  }
+
+  /**
+   * Returns the positions that a model with a rotary embedding takes: a linear scaling stretches
+   * those that it was trained for, unless the config counts the stretched ones already.
+   *
+   * @param positions as the config has them
+   */
+  static int positions(ModelConfig config, int positions) {
+    RotaryFrequencies reader = new RotaryFrequencies(config);
+    boolean stretched =
+        reader.scaling.isPresent()
+            && reader.kind().equals(LINEAR)
+            && !reader.scaling.get().has(ORIGINAL_POSITIONS);
+    return stretched ? (int) (positions * reader.factor()) : positions;
   }
 
   /**
@@ -63,6 +91,11 @@ final class RotaryFrequencies {
     RotaryFrequencies reader = new RotaryFrequencies(config);
     double theta = reader.number(THETA, thetaKeys, defaultTheta);
     double part = partKeys.isEmpty() ? 1 : reader.number(PARTIAL, partKeys, defaultPart);
+    if (part > 1) {
+      throw new InputException(
+          "%s: %s: expected at most the whole of a head, 1, found %s"
+              .formatted(config.file(), partKeys.get(0), part));
+    }
     if (headSize > MOST_FEATURES) {
       throw new InputException(
           "%s: expected heads of at most %d features, found %d"
@@ -104,14 +137,38 @@ final class RotaryFrequencies {
     if (scaling.isEmpty()) {
       return plain;
     }
-    JsonNode node = scaling.get();
-    JsonNode kind = node.has("rope_type") ? node.get("rope_type") : node.path("type");
-    return switch (kind.asText("default")) {
-      case "default", "" -> plain;
-      case "linear" -> linear(plain, config.number(key, node, "factor"));
-      case "llama3" -> llama3(plain, node);
-      default -> throw config.notComputed(key, "a scaling of kind default, linear or llama3", kind);
+    return switch (kind()) {
+      case DEFAULT -> plain;
+      case LINEAR -> linear(plain, factor());
+      default -> llama3(plain, scaling.get());
     };
+  }
+
+  /**
+   * Returns the kind of scaling. An object that names none scales nothing, so there may be nothing
+   * in it that would.
+   */
+  private String kind() {
+    JsonNode node = scaling.orElseThrow();
+    JsonNode kind = node.has("rope_type") ? node.get("rope_type") : node.path("type");
+    if (kind.isMissingNode() || kind.isNull()) {
+      node.properties().stream()
+          .filter(entry -> !UNSCALED.contains(entry.getKey()) && !entry.getValue().isNull())
+          .findFirst()
+          .ifPresent(
+              entry -> {
+                throw config.wrong(key, "an object with a rope_type, as it has more", node);
+              });
+      return DEFAULT;
+    }
+    if (!KINDS.contains(kind.asText())) {
+      throw config.notComputed(key, "a scaling of kind default, linear or llama3", kind);
+    }
+    return kind.asText();
+  }
+
+  private double factor() {
+    return config.number(key, scaling.orElseThrow(), "factor");
   }
 
   private static float[] linear(float[] plain, double factor) {
@@ -124,10 +181,10 @@ final class RotaryFrequencies {
 
   /** Llama 3.1's scaling: long waves are stretched, short ones kept, those between blended. */
   private float[] llama3(float[] plain, JsonNode node) {
-    double factor = config.number(key, node, "factor");
+    double factor = factor();
     double low = config.number(key, node, "low_freq_factor");
     double high = config.number(key, node, "high_freq_factor");
-    double length = config.number(key, node, "original_max_position_embeddings");
+    double length = config.number(key, node, ORIGINAL_POSITIONS);
     float[] scaled = new float[plain.length];
     for (int i = 0; i < plain.length; i++) {
       float frequency = plain[i];
