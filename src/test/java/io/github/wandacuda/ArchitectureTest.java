@@ -115,7 +115,7 @@ class ArchitectureTest {
   /** Files of the system and those that only this program makes, which it opens itself. */
   private static final String OWN_FILES =
       "CpuInfo|ProgramCache|Room|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardWriter"
-          + "|WrittenShard|Folders|Gunzip";
+          + "|WrittenShard|ReservedFile|Folders|Gunzip";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

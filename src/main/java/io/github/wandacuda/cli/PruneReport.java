@@ -4,6 +4,8 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.checkpoint.AtomicWrite;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.json.JsonText;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruneRequest;
@@ -11,7 +13,6 @@ import io.github.wandacuda.pruning.PruneResult;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -43,9 +44,9 @@ final class PruneReport {
   /** Returns whether a file is a report that this program wrote, as its beginning tells. */
   static boolean isOne(Path file) {
     byte[] bytes;
-    try (InputStream in = Files.newInputStream(file)) {
+    try (InputStream in = InputFile.stream(file)) {
       bytes = in.readNBytes(BEGINNING);
-    } catch (IOException e) {
+    } catch (IOException | InputException e) {
       return false;
     }
     String beginning = new String(bytes, StandardCharsets.UTF_8);
