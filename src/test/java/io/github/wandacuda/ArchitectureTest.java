@@ -112,9 +112,12 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAPackage("picocli..");
 
-  /** Files of the system and those that only this program makes, which it opens itself. */
+  /**
+   * Files of the system and those that only this program makes, which it opens itself; and {@code
+   * StandIn}, which looks at a file that was refused, if it is a regular one.
+   */
   private static final String OWN_FILES =
-      "CpuInfo|ProgramCache|Room|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardWriter"
+      "StandIn|CpuInfo|ProgramCache|Room|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardWriter"
           + "|WrittenShard|ReservedFile|Folders|Gunzip";
 
   private static final DescribedPredicate<JavaCall<?>> READS =

@@ -1,5 +1,6 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.util.HashMap;
@@ -142,6 +143,6 @@ final class GgufImatrix {
   }
 
   private InputException problem(String expected, String found) {
-    return new InputException("%s: expected %s, found %s".formatted(in.file(), expected, found));
+    return new InputException(ErrorDetails.file(in.file()).expected(expected, found));
   }
 }

@@ -1,7 +1,7 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -90,17 +90,15 @@ public final class Imatrix {
   }
 
   InputException problem(String weight, String expected, String found) {
-    return new InputException(
-        "%s: tensor %s: expected %s, found %s"
-            .formatted(file, Printable.of(weight), expected, found));
+    return new InputException(ErrorDetails.file(file).tensor(weight).expected(expected, found));
   }
 
   /** Returns what was added. */
   Statistics statistics(long chunks, long chunkTokens) {
     if (norms.isEmpty()) {
       throw new InputException(
-          "%s: expected sums of a model's blocks (blk.0.attn_q.weight and so on), found none"
-              .formatted(file));
+          ErrorDetails.file(file)
+              .expected("sums of a model's blocks (blk.0.attn_q.weight and so on)", "none"));
     }
     return new Statistics(norms, count(chunks), count(chunkTokens));
   }

@@ -3,7 +3,9 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.InputObserver;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -58,8 +60,10 @@ final class InputNorms implements InputObserver, AutoCloseable {
       norms[column] = (float) Math.sqrt(sums[column] / samples);
       if (!Float.isFinite(norms[column])) {
         throw new InputException(
-            "module %s: expected a finite norm of input column %d, found %s: its activations are too large"
-                .formatted(module, column, norms[column]));
+            ErrorDetails.of("module " + Printable.of(module))
+                .expected(
+                    "a finite norm of input column %d".formatted(column),
+                    "%s: its activations are too large".formatted(norms[column])));
       }
     }
     return norms;

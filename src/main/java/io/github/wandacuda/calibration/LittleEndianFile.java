@@ -1,6 +1,8 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.input.InputFile;
 import java.io.IOException;
 import java.nio.BufferUnderflowException;
@@ -33,11 +35,15 @@ final class LittleEndianFile {
       long most = Math.min(LONGEST, Runtime.getRuntime().maxMemory() / 3);
       if (size > most) {
         throw new InputException(
-            "%s: expected at most %d bytes, found %d".formatted(file, most, size));
+            ErrorDetails.file(file)
+                .expected("at most %d bytes".formatted(most), String.valueOf(size))
+                .hint("give the Java heap more with -Xmx"));
       }
       return new LittleEndianFile(file, ByteBuffer.wrap(InputFile.bytes(file)));
     } catch (IOException e) {
-      throw new InputException("%s: can't be read: %s".formatted(file, e.getMessage()), e);
+      throw new InputException(
+          ErrorDetails.file(file).expected("an imatrix", "that it can't be read: " + Reason.of(e)),
+          e);
     }
   }
 
@@ -111,8 +117,10 @@ final class LittleEndianFile {
     int most = bytes.remaining() / leastBytes;
     if (count < 0 || count > most) {
       throw new InputException(
-          "%s: expected at most %d for %s at byte %d, found %s"
-              .formatted(file, most, what, bytes.position(), Long.toUnsignedString(count)));
+          ErrorDetails.file(file)
+              .expected(
+                  "at most %d for %s at byte %d".formatted(most, what, bytes.position()),
+                  Long.toUnsignedString(count)));
     }
     return (int) count;
   }
@@ -135,6 +143,8 @@ final class LittleEndianFile {
 
   private InputException cut() {
     return new InputException(
-        "%s: expected more, found its end after %d bytes".formatted(file, bytes.limit()));
+        ErrorDetails.file(file)
+            .expected("more", "its end after %d bytes".formatted(bytes.limit()))
+            .hint("copy or download it again"));
   }
 }

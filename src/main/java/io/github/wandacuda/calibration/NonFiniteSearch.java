@@ -2,7 +2,9 @@ package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.InputObserver;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -51,8 +53,11 @@ final class NonFiniteSearch implements InputObserver {
   /** Returns the failure of activations that aren't finite. */
   InputException failure(String where, Found found) {
     return new InputException(
-        "%s: expected finite activations, found %s at row %d, column %d of %s"
-            .formatted(where, found.value(), found.row(), found.column(), sample));
+        ErrorDetails.of(Printable.of(where))
+            .expected(
+                "finite activations",
+                "%s at row %d, column %d of %s"
+                    .formatted(found.value(), found.row(), found.column(), sample)));
   }
 
   /**

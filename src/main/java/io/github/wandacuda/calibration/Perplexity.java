@@ -1,6 +1,7 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
@@ -54,8 +55,9 @@ public final class Perplexity {
     double perplexity = Math.exp(sum / windows.size());
     if (!Double.isFinite(perplexity)) {
       throw new InputException(
-          "perplexity: expected a mean loss whose exponential is finite, found %s"
-              .formatted(sum / windows.size()));
+          ErrorDetails.of("perplexity")
+              .expected(
+                  "a mean loss whose exponential is finite", String.valueOf(sum / windows.size())));
     }
     return perplexity;
   }
@@ -74,7 +76,8 @@ public final class Perplexity {
       }
     }
     return new InputException(
-        "the logits: expected a finite loss, found %s for %s".formatted(loss, window));
+        ErrorDetails.of("the logits")
+            .expected("a finite loss", "%s for %s".formatted(loss, window)));
   }
 
   private static void requireFinite(BlockwiseRun run, NonFiniteSearch search, String where) {

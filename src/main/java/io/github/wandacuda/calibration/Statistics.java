@@ -4,6 +4,7 @@ import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.tensor.DType;
@@ -42,8 +43,9 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
       String format = in.metadata().getOrDefault("format", "none");
       if (!format.equals(FORMAT)) {
         throw new InputException(
-            "%s: expected format %s in its metadata, found %s"
-                .formatted(file, FORMAT, Printable.of(format)));
+            ErrorDetails.file(file)
+                .expected("format %s in its metadata".formatted(FORMAT), Printable.of(format))
+                .hint("statistics are what 'calibrate' writes, or an imatrix of llama.cpp"));
       }
       requireRoom(in);
       SortedMap<String, float[]> norms = new TreeMap<>();
@@ -70,16 +72,20 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
     long most = Runtime.getRuntime().maxMemory() / 2;
     if (in.byteSize() > most) {
       throw new InputException(
-          "%s: expected norms of at most %d bytes, half of the Java heap, found %d"
-              .formatted(in.path(), most, in.byteSize()));
+          ErrorDetails.file(in.path())
+              .expected(
+                  "norms of at most %d bytes, half of the Java heap".formatted(most),
+                  String.valueOf(in.byteSize()))
+              .hint("give the heap more with -Xmx"));
     }
   }
 
   private static String module(Path file, TensorInfo tensor) {
     if (!tensor.name().endsWith(SUFFIX)) {
       throw new InputException(
-          "%s: tensor %s: expected a name that ends in %s"
-              .formatted(file, Printable.of(tensor.name()), SUFFIX));
+          ErrorDetails.file(file)
+              .tensor(tensor.name())
+              .expected("a name that ends in " + SUFFIX, "another"));
     }
     return tensor.name().substring(0, tensor.name().length() - SUFFIX.length());
   }
@@ -87,19 +93,21 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
   private static float[] vector(SafetensorsFile in, TensorInfo tensor) {
     if (!tensor.type().equals(Optional.of(DType.F32)) || tensor.shape().size() != 1) {
       throw new InputException(
-          "%s: tensor %s: expected an F32 vector, found %s %s"
-              .formatted(
-                  in.path(),
-                  Printable.of(tensor.name()),
-                  Printable.of(tensor.dtype()),
-                  tensor.shape()));
+          ErrorDetails.file(in.path())
+              .tensor(tensor.name())
+              .expected(
+                  "an F32 vector",
+                  "%s %s".formatted(Printable.of(tensor.dtype()), tensor.shape())));
     }
     float[] norms = in.vector(tensor);
     for (int column = 0; column < norms.length; column++) {
       if (!(norms[column] >= 0) || Float.isInfinite(norms[column])) {
         throw new InputException(
-            "%s: tensor %s: expected a finite norm of 0 or more at column %d, found %s"
-                .formatted(in.path(), Printable.of(tensor.name()), column, norms[column]));
+            ErrorDetails.file(in.path())
+                .tensor(tensor.name())
+                .expected(
+                    "a finite norm of 0 or more at column %d".formatted(column),
+                    String.valueOf(norms[column])));
       }
     }
     return norms;
@@ -116,8 +124,9 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
       // Told below, as a negative number is.
     }
     throw new InputException(
-        "%s: metadata %s: expected a whole number, found '%s'"
-            .formatted(file, key, Printable.of(value)));
+        ErrorDetails.file(file)
+            .part("metadata " + key)
+            .expected("a whole number", "'%s'".formatted(Printable.of(value))));
   }
 
   /**

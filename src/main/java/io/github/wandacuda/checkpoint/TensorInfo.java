@@ -1,7 +1,7 @@
 package io.github.wandacuda.checkpoint;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.tensor.DType;
 import java.util.List;
 import java.util.Optional;
@@ -68,13 +68,14 @@ public record TensorInfo(String name, String dtype, List<Long> shape, long begin
   private int matrixSize(int dimension, String what) {
     if (!isMatrix()) {
       throw new InputException(
-          "tensor %s: expected a matrix, found shape %s".formatted(Printable.of(name), shape));
+          ErrorDetails.NOWHERE.tensor(name).expected("a matrix", "shape " + shape));
     }
     long size = shape.get(dimension);
     if (size > Integer.MAX_VALUE) {
       throw new InputException(
-          "tensor %s: expected at most %d %s, found %d"
-              .formatted(Printable.of(name), Integer.MAX_VALUE, what, size));
+          ErrorDetails.NOWHERE
+              .tensor(name)
+              .expected("at most %d %s".formatted(Integer.MAX_VALUE, what), String.valueOf(size)));
     }
     return (int) size;
   }

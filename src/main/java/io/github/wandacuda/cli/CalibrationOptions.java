@@ -2,7 +2,9 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.calibration.Imatrix;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.model.ModelDirectory;
@@ -99,7 +101,10 @@ final class CalibrationOptions {
       new DigestInputStream(in, digest).transferTo(OutputStream.nullOutputStream());
       return HexFormat.of().formatHex(digest.digest());
     } catch (IOException e) {
-      throw new InputException("%s: can't be read: %s".formatted(file, e.getMessage()), e);
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("statistics", "that they can't be read: " + Reason.of(e)),
+          e);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java has SHA-256", e);
     }

@@ -29,6 +29,10 @@ public record ErrorDetails(
     String hint)
     implements Serializable {
 
+  /** A failure of which nothing is known yet. */
+  public static final ErrorDetails NOWHERE =
+      new ErrorDetails(null, null, null, null, null, null, null);
+
   /** Returns the failure of a file or directory. */
   public static ErrorDetails file(Path file) {
     return new ErrorDetails(file.toString(), null, null, null, null, null, null);

@@ -19,12 +19,12 @@ public class InputException extends WandaException {
 
   /** Creates the failure with what it is about. */
   public InputException(ErrorDetails details) {
-    super(details, null);
+    super(StandIn.explain(details), null);
   }
 
   /** Creates the failure with what it is about and what led to it. */
   public InputException(ErrorDetails details, Throwable cause) {
-    super(details, cause);
+    super(StandIn.explain(details), cause);
   }
 
   @Override

@@ -1,7 +1,8 @@
 package io.github.wandacuda.input;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
@@ -71,8 +72,9 @@ public final class InputFile {
     BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class, options);
     if (!attributes.isRegularFile()) {
       throw new InputException(
-          "%s: expected a regular file, found %s"
-              .formatted(Printable.of(file), kind(file, attributes, options)));
+          ErrorDetails.file(file)
+              .expected("a regular file", kind(file, attributes, options))
+              .hint(attributes.isDirectory() ? null : "write what it gives to a file first"));
     }
   }
 
@@ -85,13 +87,9 @@ public final class InputFile {
     try {
       requireRegular(file);
     } catch (NoSuchFileException e) {
-      throw new InputException(
-          "%s: expected a file, found nothing".formatted(Printable.of(file)), e);
+      throw new InputException(ErrorDetails.file(file).expected("a file", "nothing"), e);
     } catch (IOException e) {
-      throw new InputException(
-          "%s: cannot be read: %s"
-              .formatted(Printable.of(file), Printable.of(String.valueOf(e.getMessage()))),
-          e);
+      throw new InputException(ErrorDetails.file(file).said("cannot be read: " + Reason.of(e)), e);
     }
   }
 
@@ -107,7 +105,7 @@ public final class InputFile {
       return "something else";
     }
     return switch ((int) Files.getAttribute(file, "unix:mode", options) & FORMAT) {
-      case PIPE -> "a pipe; write what it gives to a file first";
+      case PIPE -> "a pipe";
       case CHARACTERS, BLOCKS -> "a device";
       case SOCKET -> "a socket";
       default -> "something else";

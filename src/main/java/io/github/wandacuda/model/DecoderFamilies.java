@@ -1,5 +1,6 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.util.Comparator;
@@ -56,14 +57,15 @@ public final class DecoderFamilies {
         known.stream()
             .map(family -> "%s (%s)".formatted(family.modelType(), family.architecture()))
             .collect(Collectors.joining(", "));
+    String found =
+        "model_type '%s' with architecture '%s'"
+            .formatted(Printable.of(config.modelType()), Printable.of(config.architecture()));
     return new InputException(
-        ("%s: no forward pass for model_type '%s' with architecture '%s'; known are %s; 'prune"
-                + " --statistics' and 'prune --method magnitude' need none, and prune what is"
-                + " stored as F32, F16 or BF16")
-            .formatted(
-                config.file(),
-                Printable.of(config.modelType()),
-                Printable.of(config.architecture()),
-                names));
+        ErrorDetails.file(config.file())
+            .expected("an architecture of " + names, found)
+            .said("no forward pass for %s; known are %s".formatted(found, names))
+            .hint(
+                "'prune --statistics' and 'prune --method magnitude' need none, and prune what is"
+                    + " stored as F32, F16 or BF16"));
   }
 }

@@ -3,7 +3,7 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
@@ -54,8 +54,8 @@ public record LinearModule(
     return transposed ? stored.transposed() : stored;
   }
 
-  /** Returns a failure that names this module's file and tensor. */
-  public InputException problem(String what) {
-    return new InputException("%s: tensor %s: %s".formatted(shard.path(), tensor.name(), what));
+  /** Returns this module's file and tensor, for a failure that is about them. */
+  public ErrorDetails place() {
+    return ErrorDetails.file(shard.path()).tensor(tensor.name());
   }
 }

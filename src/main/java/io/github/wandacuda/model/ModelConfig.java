@@ -3,8 +3,10 @@ package io.github.wandacuda.model;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.json.JsonTree;
 import java.io.IOException;
@@ -42,15 +44,24 @@ public record ModelConfig(Path file, JsonNode root) {
     try (var in = InputFile.stream(file)) {
       JsonNode root = JsonTree.read(in);
       if (!root.isObject()) {
-        throw new InputException(file + ": expected a JSON object");
+        throw new InputException(ErrorDetails.file(file).expected("a JSON object", kind(root)));
       }
       return new ModelConfig(file, root);
     } catch (NoSuchFileException e) {
-      throw new InputException(file + ": no such file; a model directory has a config.json", e);
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("a model directory's config.json", "no such file")
+              .hint("name the folder that holds config.json and the .safetensors files"),
+          e);
     } catch (JsonProcessingException e) {
-      throw new InputException(file + ": not JSON: " + e.getOriginalMessage(), e);
+      throw new InputException(
+          ErrorDetails.file(file).expected("JSON", "none: " + Printable.of(e.getOriginalMessage())),
+          e);
     } catch (IOException e) {
-      throw new InputException(file + ": can't be read: " + e.getMessage(), e);
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("a config.json", "that it can't be read: " + Reason.of(e)),
+          e);
     }
   }
 
@@ -114,7 +125,9 @@ public record ModelConfig(Path file, JsonNode root) {
   public void requireWidth(String key, long width) {
     if (width > MOST) {
       throw new InputException(
-          "%s: %s: expected a width of at most %d, found %d".formatted(file, key, MOST, width));
+          ErrorDetails.file(file)
+              .part(key)
+              .expected("a width of at most %d".formatted(MOST), String.valueOf(width)));
     }
   }
 
@@ -214,19 +227,25 @@ public record ModelConfig(Path file, JsonNode root) {
    */
   public InputException notComputed(String key, String expected, JsonNode found) {
     return new InputException(
-        wrong(key, expected, found).getMessage()
-            + "; 'prune --statistics' and 'prune --method magnitude' need no forward pass, and"
-            + " prune what is stored as F32, F16 or BF16");
+        wrong(key, expected, found)
+            .details()
+            .hint(
+                "'prune --statistics' and 'prune --method magnitude' need no forward pass, and"
+                    + " prune what is stored as F32, F16 or BF16"));
   }
 
   /** Returns the failure of a key that has the wrong value. */
   public InputException wrong(String key, String expected, JsonNode found) {
     return new InputException(
-        "%s: %s: expected %s, found %s".formatted(file, key, expected, abbreviated(found)));
+        ErrorDetails.file(file).part(key).expected(expected, abbreviated(found)));
   }
 
   private InputException missing(String key, String expected) {
-    return new InputException("%s: %s: expected %s, found nothing".formatted(file, key, expected));
+    return new InputException(ErrorDetails.file(file).part(key).expected(expected, "nothing"));
+  }
+
+  private static String kind(JsonNode root) {
+    return root.isMissingNode() ? "an empty file" : abbreviated(root);
   }
 
   private static String abbreviated(JsonNode value) {

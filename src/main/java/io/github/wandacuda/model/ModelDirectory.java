@@ -1,6 +1,7 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import java.nio.file.Path;
 import java.util.List;
@@ -36,7 +37,8 @@ public record ModelDirectory(
   public List<LinearModule> choose(ModuleChoice choice) {
     if (modules.isEmpty()) {
       throw new InputException(
-          path + ": no linear modules found; expected matrices named ...layers.<n>....weight");
+          ErrorDetails.file(path)
+              .expected("matrices named ...layers.<n>....weight", "no linear modules"));
     }
     return choice.of(modules);
   }

@@ -1,5 +1,7 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import java.util.List;
 import java.util.function.Predicate;
@@ -61,9 +63,11 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
 
   private static void requirePrunable(LinearModule module) {
     if (!module.prunable()) {
-      throw module.problem(
-          "expected F32, F16 or BF16 to prune, found %s; leave it out with --exclude"
-              .formatted(module.tensor().dtype()));
+      throw new InputException(
+          module
+              .place()
+              .expected("F32, F16 or BF16 to prune", Printable.of(module.tensor().dtype()))
+              .hint("leave it out with --exclude"));
     }
   }
 }

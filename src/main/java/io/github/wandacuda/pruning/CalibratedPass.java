@@ -91,9 +91,10 @@ final class CalibratedPass {
             module -> {
               throw new InputException(
                   module
-                          .problem("is no part of the forward pass, so that it gets no norms")
-                          .getMessage()
-                      + "; leave it out with --exclude");
+                      .place()
+                      .expected(
+                          "a part of the forward pass", "none of it, so that it gets no norms")
+                      .hint("leave it out with --exclude"));
             });
   }
 

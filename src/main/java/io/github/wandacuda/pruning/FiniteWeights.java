@@ -19,8 +19,11 @@ final class FiniteWeights {
 
   /** Returns the failure of a module that holds such a weight. */
   static InputException problem(LinearModule module, NonFiniteWeightException e) {
-    return module.problem(
-        "expected finite weights, found %s at row %d, column %d"
-            .formatted(e.value(), e.row(), e.column()));
+    return new InputException(
+        module
+            .place()
+            .expected(
+                "finite weights",
+                "%s at row %d, column %d".formatted(e.value(), e.row(), e.column())));
   }
 }

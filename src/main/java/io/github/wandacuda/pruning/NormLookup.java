@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import java.util.List;
@@ -21,14 +22,24 @@ record NormLookup(Calibration.FromStatistics source) {
     float[] norms = source.statistics().norms().get(module.name());
     if (norms == null) {
       throw new InputException(
-          "%s: tensor %s.input_norm is missing; the module is to be pruned and has %d input columns"
-              .formatted(source.file(), module.name(), module.columns()));
+          place(module)
+              .expected(
+                  "the norms of the module's %d input columns".formatted(module.columns()),
+                  "no such tensor")
+              .hint("take this model's own statistics, or leave the module out with --exclude"));
     }
     if (norms.length != module.columns()) {
       throw new InputException(
-          "%s: tensor %s.input_norm: expected one norm for each of %d input columns, found %d"
-              .formatted(source.file(), module.name(), module.columns(), norms.length));
+          place(module)
+              .expected(
+                  "one norm for each of %d input columns".formatted(module.columns()),
+                  String.valueOf(norms.length))
+              .hint("take this model's own statistics"));
     }
     return norms;
+  }
+
+  private ErrorDetails place(LinearModule module) {
+    return ErrorDetails.file(source.file()).tensor(module.name() + ".input_norm");
   }
 }

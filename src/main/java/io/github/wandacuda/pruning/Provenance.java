@@ -3,7 +3,9 @@ package io.github.wandacuda.pruning;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.input.InputFile;
@@ -162,7 +164,7 @@ public record Provenance(
     try (InputStream in = InputFile.stream(file)) {
       return Optional.of(read(in, file));
     } catch (IOException e) {
-      throw new InputException(file + ": can't be read: " + e.getMessage(), e);
+      throw new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
     }
   }
 
@@ -181,12 +183,16 @@ public record Provenance(
     } catch (InputException e) {
       throw notOurs(file, e.getMessage(), e);
     } catch (UsageException e) {
-      throw new InputException(file + ": " + e.getMessage(), e);
+      throw notOurs(file, e.getMessage(), e);
     }
   }
 
   private static InputException notOurs(Path file, String why, Exception cause) {
-    return new InputException(file + ": not what this tool writes: " + why, cause);
+    return new InputException(
+        ErrorDetails.file(file)
+            .said("not what this tool writes: " + why)
+            .hint("take the file back from where the model was pruned, or prune again"),
+        cause);
   }
 
   /**

@@ -1,6 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.json.JsonText;
@@ -142,7 +143,7 @@ final class ProvenanceJson {
     }
     if (!isSo.test(value)) {
       throw new InputException(
-          "%s: expected %s, found %s".formatted(key, expected, Printable.of(value.toString())));
+          ErrorDetails.of(key).expected(expected, Printable.of(value.toString())));
     }
     return true;
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import java.util.List;
 import java.util.Set;
@@ -55,9 +56,14 @@ public record PruningRules(
   void check(LinearModule module) {
     if (sparsity instanceof Sparsity.GroupPattern pattern
         && module.columns() % pattern.size() != 0) {
-      throw module.problem(
-          "expected columns that are a multiple of %d for pattern %s, found %d; leave it out with --exclude"
-              .formatted(pattern.size(), pattern, module.columns()));
+      throw new InputException(
+          module
+              .place()
+              .expected(
+                  "columns that are a multiple of %d for pattern %s"
+                      .formatted(pattern.size(), pattern),
+                  String.valueOf(module.columns()))
+              .hint("leave it out with --exclude"));
     }
   }
 

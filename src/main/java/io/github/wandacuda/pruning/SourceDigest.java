@@ -2,8 +2,9 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.model.ModelDirectory;
 import java.io.IOException;
@@ -77,8 +78,7 @@ final class SourceDigest {
   }
 
   private static InputException unreadable(Path file, IOException e) {
-    return new InputException(
-        "%s: can't be read: %s".formatted(Printable.of(file), Printable.of(e.getMessage())), e);
+    return new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
   }
 
   private static MessageDigest sha256() {

@@ -1,6 +1,8 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
 import java.util.Arrays;
@@ -78,8 +80,9 @@ public enum Unreached {
   void check(LinearModule module, float[] norms) {
     if (this == FAIL && isUnreached(norms)) {
       throw new InputException(
-          "%s: all norms are zero, no sample reached it; give more samples, or --unreached magnitude or keep"
-              .formatted(module.name()));
+          ErrorDetails.of(Printable.of(module.name()))
+              .said("all norms are zero, no sample reached it")
+              .hint("give more samples, or --unreached magnitude or keep"));
     }
   }
 }

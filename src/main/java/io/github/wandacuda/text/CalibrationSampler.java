@@ -1,5 +1,6 @@
 package io.github.wandacuda.text;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -55,8 +56,11 @@ public final class CalibrationSampler {
     int length = request.lengthToDraw();
     if (tokens.length <= length) {
       throw new InputException(
-          "%s: expected a text of more than %d tokens, one sample, found %d"
-              .formatted(file, length, tokens.length));
+          ErrorDetails.file(file)
+              .expected(
+                  "a text of more than %d tokens, one sample".formatted(length),
+                  String.valueOf(tokens.length))
+              .hint("take a longer text, or a smaller --sequence-length"));
     }
     vocabulary.require(tokens, origin(tokenizer));
     PythonRandom random = new PythonRandom(request.seed());
@@ -99,14 +103,17 @@ public final class CalibrationSampler {
     List<int[]> lists = TokenLists.read(file, limit);
     if (lists.isEmpty() || (request.samples().isPresent() && lists.size() < limit)) {
       throw new InputException(
-          "%s: expected %d lists of token ids, found %d"
-              .formatted(file, request.samples().orElse(1), lists.size()));
+          ErrorDetails.file(file)
+              .expected(
+                  "%d lists of token ids".formatted(request.samples().orElse(1)),
+                  String.valueOf(lists.size()))
+              .hint("add lists, or leave --samples out to take all that there are"));
     }
     int maximum = request.sequenceLength().orElse(Integer.MAX_VALUE);
     lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
     requireEqualLengths(lists);
     Positions.require(file, 0, lists.getFirst(), request.modelMaximum());
-    lists.forEach(ids -> vocabulary.require(ids, file));
+    lists.forEach(ids -> vocabulary.require(ids, ErrorDetails.file(file)));
     return lists;
   }
 
@@ -116,18 +123,21 @@ public final class CalibrationSampler {
       int[] ids = lists.get(i);
       if (ids.length == 0) {
         throw new InputException(
-            "%s: expected token ids, found none in list %d".formatted(file, i + 1));
+            ErrorDetails.file(file).part("list %d".formatted(i + 1)).expected("token ids", "none"));
       }
       if (ids.length != length) {
         throw new InputException(
-            "%s: expected lists of one length, found %d token ids in list 1 and %d in list %d"
-                .formatted(file, length, ids.length, i + 1));
+            ErrorDetails.file(file)
+                .expected(
+                    "lists of one length",
+                    "%d token ids in list 1 and %d in list %d".formatted(length, ids.length, i + 1))
+                .hint("cut them to one length with --sequence-length"));
       }
     }
   }
 
-  private String origin(Tokenizer tokenizer) {
-    return file + " tokenized by " + tokenizer.source();
+  private ErrorDetails origin(Tokenizer tokenizer) {
+    return ErrorDetails.file(file).part("tokenized by " + tokenizer.source());
   }
 
   /** The tokens of documents, those of the last one kept since a pick asks for them again. */

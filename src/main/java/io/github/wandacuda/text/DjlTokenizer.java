@@ -4,7 +4,9 @@ import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.input.InputFile;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -51,7 +53,9 @@ public final class DjlTokenizer implements Tokenizer {
           file, HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), OPTIONS));
     } catch (IOException | RuntimeException e) {
       throw new InputException(
-          file + ": not a tokenizer that can be used: " + InputFailures.firstLine(e), e);
+          ErrorDetails.file(file)
+              .said("not a tokenizer that can be used: " + InputFailures.firstLine(e)),
+          e);
     }
   }
 
@@ -61,12 +65,14 @@ public final class DjlTokenizer implements Tokenizer {
       Optional<String> undefined = TemplateCheck.undefinedToken(json);
       if (undefined.isPresent()) {
         throw new InputException(
-            "%s: post_processor adds the special token %s, which its special_tokens don't define"
-                .formatted(file, undefined.get()));
+            ErrorDetails.file(file)
+                .said(
+                    "post_processor adds the special token %s, which its special_tokens don't define"
+                        .formatted(Printable.of(undefined.get()))));
       }
       return json;
     } catch (JsonProcessingException e) {
-      throw InputFailures.notJson(file, e);
+      throw InputFailures.notJson(ErrorDetails.file(file), e);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }
@@ -77,7 +83,7 @@ public final class DjlTokenizer implements Tokenizer {
       byte[] bytes = in.readNBytes(LONGEST + 1);
       if (bytes.length > LONGEST) {
         throw new InputException(
-            "%s: expected at most %d bytes, found more".formatted(file, LONGEST));
+            ErrorDetails.file(file).expected("at most %d bytes".formatted(LONGEST), "more"));
       }
       return bytes;
     }
@@ -92,7 +98,8 @@ public final class DjlTokenizer implements Tokenizer {
     try {
       return Arrays.stream(ids(handle, text)).mapToInt(Math::toIntExact).toArray();
     } catch (RuntimeException e) {
-      throw new InputException(file + ": cannot encode the text: " + InputFailures.firstLine(e), e);
+      throw new InputException(
+          ErrorDetails.file(file).said("cannot encode the text: " + InputFailures.firstLine(e)), e);
     }
   }
 

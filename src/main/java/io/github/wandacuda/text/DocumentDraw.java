@@ -1,5 +1,6 @@
 package io.github.wandacuda.text;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -43,7 +44,7 @@ final class DocumentDraw {
   DocumentDraw(
       Path file, int documents, int sequenceLength, long seed, IntUnaryOperator tokenCount) {
     if (documents == 0) {
-      throw new InputException(file + ": expected documents, found none");
+      throw new InputException(ErrorDetails.file(file).expected("documents", "none"));
     }
     this.file = file;
     this.sequenceLength = sequenceLength;
@@ -68,8 +69,11 @@ final class DocumentDraw {
       }
       if (tooShort == counts.length) {
         throw new InputException(
-            "%s: expected a document of more than %d tokens, found %d documents of at most %d"
-                .formatted(file, sequenceLength, counts.length, longest));
+            ErrorDetails.file(file)
+                .expected(
+                    "a document of more than %d tokens".formatted(sequenceLength),
+                    "%d documents of at most %d".formatted(counts.length, longest))
+                .hint("take a text with longer documents, or a smaller --sequence-length"));
       }
     }
   }

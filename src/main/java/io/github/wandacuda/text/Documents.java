@@ -5,13 +5,18 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.input.InputFile;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * The documents of a JSON-lines file: on each line an object with a string {@code text}; blank
@@ -30,6 +35,11 @@ final class Documents implements AutoCloseable {
           .streamReadConstraints(
               StreamReadConstraints.builder().maxStringLength(Utf8.MAXIMUM_BYTES).build())
           .build();
+
+  private static final String ONE_OBJECT = "each line is an object such as {\"text\": \"...\"}";
+
+  /** Of a line without text so many keys are named. */
+  private static final int MOST_KEYS = 8;
 
   private final Path file;
   private final FileChannel channel;
@@ -77,12 +87,17 @@ final class Documents implements AutoCloseable {
    *     text} of whole characters
    */
   String text(int document) {
-    String where = file + ", line " + index.number(document);
+    ErrorDetails where = ErrorDetails.file(file).part("line " + index.number(document));
     String line = Utf8.decode(bytes(document, where), where);
     try (JsonParser parser = JSON.createParser(line)) {
       return text(parser, where);
     } catch (JsonProcessingException e) {
-      throw new InputException(where + ": not JSON: " + InputFailures.jsonReason(e), e);
+      throw new InputException(
+          where
+              .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
+              .said("not JSON: " + InputFailures.jsonReason(e))
+              .hint(ONE_OBJECT),
+          e);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }
@@ -109,12 +124,12 @@ final class Documents implements AutoCloseable {
     return index;
   }
 
-  private byte[] bytes(int document, String where) {
+  private byte[] bytes(int document, ErrorDetails where) {
     long start = index.start(document);
     long size = index.end(document) - start;
     if (size > Utf8.MAXIMUM_BYTES) {
       throw new InputException(
-          "%s: expected at most %d bytes, found %d".formatted(where, Utf8.MAXIMUM_BYTES, size));
+          where.expected("at most %d bytes".formatted(Utf8.MAXIMUM_BYTES), String.valueOf(size)));
     }
     HeapRoom.require(where, size, HeapRoom.OF_TEXT);
     ByteBuffer bytes = ByteBuffer.allocate((int) size);
@@ -130,14 +145,18 @@ final class Documents implements AutoCloseable {
     return bytes.array();
   }
 
-  private static String text(JsonParser parser, String where) throws IOException {
+  private static String text(JsonParser parser, ErrorDetails where) throws IOException {
     if (parser.nextToken() != JsonToken.START_OBJECT) {
       throw new InputException(
-          where + ": expected a JSON object, found " + InputFailures.found(parser));
+          where.expected("a JSON object", InputFailures.found(parser)).hint(ONE_OBJECT));
     }
     String text = null;
+    List<String> keys = new ArrayList<>();
     while (parser.nextToken() != JsonToken.END_OBJECT) {
       boolean wanted = parser.currentName().equals("text");
+      if (keys.size() <= MOST_KEYS) {
+        keys.add(parser.currentName());
+      }
       JsonToken value = parser.nextToken();
       if (!wanted) {
         parser.skipChildren();
@@ -145,22 +164,30 @@ final class Documents implements AutoCloseable {
         text = parser.getText();
       } else {
         throw new InputException(
-            where + ": expected a string as text, found " + InputFailures.found(parser));
+            where.expected("a string as \"text\"", InputFailures.found(parser)));
       }
     }
     if (parser.nextToken() != null) {
-      throw new InputException(where + ": expected one JSON object, found more after it");
+      throw new InputException(where.expected("one JSON object", "more after it").hint(ONE_OBJECT));
     }
-    return checked(text, where);
-  }
-
-  private static String checked(String text, String where) {
     if (text == null) {
-      throw new InputException(where + ": expected an object with a string text, found none");
+      throw new InputException(
+          where
+              .expected("an object with a string \"text\"", found(keys))
+              .hint("rename the key that holds the text to \"text\""));
     }
     if (Utf8.hasLoneSurrogate(text)) {
-      throw new InputException(where + ": the text holds half a surrogate pair");
+      throw new InputException(where.expected("whole characters", "half a surrogate pair"));
     }
     return text;
+  }
+
+  private static String found(List<String> keys) {
+    if (keys.isEmpty()) {
+      return "one without keys";
+    }
+    String names =
+        keys.stream().limit(MOST_KEYS).map(Printable::of).collect(Collectors.joining(", "));
+    return "the keys " + names + (keys.size() > MOST_KEYS ? " and more" : "");
   }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.text;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import java.nio.file.Path;
@@ -37,10 +38,14 @@ public final class EvaluationWindows {
     int[] tokens = tokenizer.encode(Utf8.read(file));
     if (tokens.length < length) {
       throw new InputException(
-          "%s: expected a text of at least %d tokens, one window, found %d"
-              .formatted(file, length, tokens.length));
+          ErrorDetails.file(file)
+              .expected(
+                  "a text of at least %d tokens, one window".formatted(length),
+                  String.valueOf(tokens.length))
+              .hint("take a longer text, or a smaller --sequence-length"));
     }
-    new Vocabulary(vocabularySize).require(tokens, file + " tokenized by " + tokenizer.source());
+    new Vocabulary(vocabularySize)
+        .require(tokens, ErrorDetails.file(file).part("tokenized by " + tokenizer.source()));
     List<int[]> windows = new ArrayList<>();
     for (int start = 0; start <= tokens.length - length; start += length) {
       windows.add(Arrays.copyOfRange(tokens, start, start + length));
@@ -73,18 +78,20 @@ public final class EvaluationWindows {
   public static EvaluationWindows ofTokens(Path file, int modelMaximum, int vocabularySize) {
     List<int[]> windows = TokenLists.read(file, Integer.MAX_VALUE);
     if (windows.isEmpty()) {
-      throw new InputException(file + ": expected lists of token ids, found none");
+      throw new InputException(ErrorDetails.file(file).expected("lists of token ids", "none"));
     }
     Vocabulary vocabulary = new Vocabulary(vocabularySize);
     for (int i = 0; i < windows.size(); i++) {
       int[] window = windows.get(i);
       if (window.length < SHORTEST) {
         throw new InputException(
-            "%s: expected at least %d token ids, found %d in list %d"
-                .formatted(file, SHORTEST, window.length, i + 1));
+            ErrorDetails.file(file)
+                .part("list %d".formatted(i + 1))
+                .expected(
+                    "at least %d token ids".formatted(SHORTEST), String.valueOf(window.length)));
       }
       Positions.require(file, i, window, modelMaximum);
-      vocabulary.require(window, file);
+      vocabulary.require(window, ErrorDetails.file(file));
     }
     return new EvaluationWindows(windows);
   }

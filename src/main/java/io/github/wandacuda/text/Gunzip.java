@@ -1,7 +1,9 @@
 package io.github.wandacuda.text;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.input.InputFile;
 import java.io.EOFException;
 import java.io.IOException;
@@ -46,10 +48,12 @@ final class Gunzip {
         throw e;
       }
     } catch (ZipException | EOFException e) {
+      String problem = e instanceof EOFException ? "it ends early" : InputFailures.firstLine(e);
       throw new InputException(
-          "%s: not a whole gzip file: %s"
-              .formatted(
-                  file, e instanceof EOFException ? "it ends early" : InputFailures.firstLine(e)),
+          ErrorDetails.file(file)
+              .expected("a whole gzip file", problem)
+              .said("not a whole gzip file: " + problem)
+              .hint("compress it again, or rename it if it isn't compressed"),
           e);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
@@ -65,8 +69,11 @@ final class Gunzip {
       written += size;
       if (written > most) {
         throw new InputException(
-            "%s: expected text that is at most %d times as long as the file, found more than %d bytes"
-                .formatted(file, MOST_TIMES, most));
+            ErrorDetails.file(file)
+                .expected(
+                    "text that is at most %d times as long as the file".formatted(MOST_TIMES),
+                    "more than %d bytes".formatted(most))
+                .hint("inflate it by hand if that is right"));
       }
       write(file, channel, ByteBuffer.wrap(piece, 0, size));
     }
@@ -96,8 +103,11 @@ final class Gunzip {
 
   private static OutputException noTemporaryFile(Path file, IOException cause) {
     return new OutputException(
-        "%s: cannot be inflated into %s: %s"
-            .formatted(file, System.getProperty("java.io.tmpdir"), InputFailures.reason(cause)),
+        ErrorDetails.file(file)
+            .said(
+                "cannot be inflated into %s: %s"
+                    .formatted(System.getProperty("java.io.tmpdir"), Reason.of(cause)))
+            .hint("name a folder with more room by -Djava.io.tmpdir, or inflate it by hand"),
         cause);
   }
 }

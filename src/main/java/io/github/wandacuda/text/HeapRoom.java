@@ -1,5 +1,6 @@
 package io.github.wandacuda.text;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 
 /** Refuses input that the Java heap has no room for, before the heap is full. */
@@ -22,12 +23,15 @@ final class HeapRoom {
    * @param times bytes of memory that a byte of it takes
    * @throws InputException if it can't
    */
-  static void require(Object where, long size, int times) {
+  static void require(ErrorDetails where, long size, int times) {
     long heap = Runtime.getRuntime().maxMemory();
     if (size > heap / times) {
       throw new InputException(
-          "%s: expected at most %d bytes for a Java heap of %d, found %d; give it more with -Xmx"
-              .formatted(where, heap / times, heap, size));
+          where
+              .expected(
+                  "at most %d bytes for a Java heap of %d".formatted(heap / times, heap),
+                  String.valueOf(size))
+              .hint("give the heap more with -Xmx"));
     }
   }
 }

@@ -4,11 +4,11 @@ import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /** The one line that each failure to read a file of the user becomes. */
@@ -17,25 +17,21 @@ final class InputFailures {
 
   /** Returns the failure for a file that cannot be read. */
   static InputException unreadable(Path file, IOException cause) {
-    return new InputException(file + ": cannot be read: " + reason(cause), cause);
+    String reason = Reason.of(cause);
+    return new InputException(
+        ErrorDetails.file(file)
+            .expected("a file that can be read", reason)
+            .said("cannot be read: " + reason),
+        cause);
   }
 
   /** Returns the failure for a file, or a part of it, that is not JSON. */
-  static InputException notJson(Object where, JsonProcessingException cause) {
+  static InputException notJson(ErrorDetails where, JsonProcessingException cause) {
     JsonLocation at = cause.getLocation();
     String place = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
-    return new InputException(where + ": not JSON" + place + ": " + jsonReason(cause), cause);
-  }
-
-  /** Returns why a file could not be read or written. */
-  static String reason(IOException cause) {
-    if (cause instanceof NoSuchFileException) {
-      return "no such file";
-    }
-    if (cause instanceof AccessDeniedException) {
-      return "no permission";
-    }
-    return firstLine(cause);
+    String problem = place + ": " + jsonReason(cause);
+    return new InputException(
+        where.expected("JSON", "none" + problem).said("not JSON" + problem), cause);
   }
 
   /** Returns why something is not JSON, in the first words of the parser. */

@@ -1,5 +1,6 @@
 package io.github.wandacuda.text;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import java.nio.file.Path;
@@ -16,8 +17,10 @@ final class Positions {
   static void require(int length, int modelMaximum) {
     if (length > modelMaximum) {
       throw new UsageException(
-          "--sequence-length: expected at most %d, the positions that the model has, found %d"
-              .formatted(modelMaximum, length));
+          ErrorDetails.of("--sequence-length")
+              .expected(
+                  "at most %d, the positions that the model has".formatted(modelMaximum),
+                  String.valueOf(length)));
     }
   }
 
@@ -30,8 +33,11 @@ final class Positions {
   static void require(Path file, int index, int[] ids, int modelMaximum) {
     if (ids.length > modelMaximum) {
       throw new InputException(
-          "%s: list %d: expected at most %d token ids, the positions that the model has, found %d"
-              .formatted(file, index + 1, modelMaximum, ids.length));
+          ErrorDetails.file(file)
+              .part("list %d".formatted(index + 1))
+              .expected(
+                  "at most %d token ids, the positions that the model has".formatted(modelMaximum),
+                  String.valueOf(ids.length)));
     }
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.input.InputFile;
 import java.io.IOException;
@@ -35,7 +36,7 @@ final class TokenLists {
    */
   static List<int[]> read(Path file, int limit) {
     try {
-      HeapRoom.require(file, InputFile.size(file), HeapRoom.OF_IDS);
+      HeapRoom.require(ErrorDetails.file(file), InputFile.size(file), HeapRoom.OF_IDS);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }
@@ -43,7 +44,7 @@ final class TokenLists {
         JsonParser parser = JSON.createParser(in)) {
       return new TokenLists(file, parser).lists(limit);
     } catch (JsonProcessingException e) {
-      throw InputFailures.notJson(file, e);
+      throw InputFailures.notJson(ErrorDetails.file(file), e);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }
@@ -90,12 +91,15 @@ final class TokenLists {
 
   private InputException unexpected(String expected) throws IOException {
     return new InputException(
-        "%s: expected %s, found %s at line %d, column %d"
-            .formatted(
-                file,
+        ErrorDetails.file(file)
+            .expected(
                 expected,
-                InputFailures.found(parser),
-                parser.currentTokenLocation().getLineNr(),
-                parser.currentTokenLocation().getColumnNr()));
+                "%s at line %d, column %d"
+                    .formatted(
+                        InputFailures.found(parser),
+                        parser.currentTokenLocation().getLineNr(),
+                        parser.currentTokenLocation().getColumnNr()))
+            .hint(
+                "token ids are lists in a list, such as [[1, 2], [3, 4]]; text goes as .txt or .jsonl"));
   }
 }

@@ -2,6 +2,7 @@ package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.input.InputFile;
@@ -120,10 +121,10 @@ public final class TokenizerProcess implements Tokenizer {
     try {
       int status = answers.readInt();
       if (status == TokenizerServer.UNAVAILABLE) {
-        throw new BackendUnavailableException(message());
+        throw new BackendUnavailableException(SentDetails.read(answers));
       }
       if (status != TokenizerServer.READY) {
-        throw new InputException(message());
+        throw new InputException(SentDetails.read(answers));
       }
     } catch (IOException e) {
       throw brokenDown(e);
@@ -145,7 +146,7 @@ public final class TokenizerProcess implements Tokenizer {
       texts.flush();
       int count = answers.readInt();
       if (count == TokenizerServer.FAILED) {
-        throw new InputException(message());
+        throw new InputException(SentDetails.read(answers));
       }
       byte[] ids = new byte[Math.multiplyExact(count, Integer.BYTES)];
       answers.readFully(ids);
@@ -157,16 +158,13 @@ public final class TokenizerProcess implements Tokenizer {
     }
   }
 
-  private String message() throws IOException {
-    return new String(answers.readNBytes(answers.readInt()), StandardCharsets.UTF_8);
-  }
-
   private RuntimeException brokenDown(IOException cause) {
     // Whoever ends this process ends the other one too.
     CancelledException.throwIfInterrupted();
     return new InputException(
-        "%s: the tokenizer library broke down on it: %s"
-            .formatted(file, Printable.of(errors.reason())),
+        ErrorDetails.file(file)
+            .said("the tokenizer library broke down on it: " + Printable.of(errors.reason()))
+            .hint("save it again with the version of tokenizers that the model was made with"),
         cause);
   }
 

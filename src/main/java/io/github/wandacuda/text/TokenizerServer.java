@@ -19,9 +19,9 @@ import java.nio.file.Path;
  * input until that ends.
  *
  * <p>It first answers whether the tokenizer could be opened: a status and, unless that is {@link
- * #READY}, a message. Then a text, its length in bytes and UTF-8, is answered by the number of
- * tokens and their ids, or by -1 and a message. Numbers have four bytes, the highest first; a
- * message is written as a text is.
+ * #READY}, what is wrong as {@link SentDetails}. Then a text, its length in bytes and UTF-8, is
+ * answered by the number of tokens and their ids, or by -1 and what is wrong. Numbers have four
+ * bytes, the highest first.
  */
 public final class TokenizerServer {
   static final int READY = 0;
@@ -66,7 +66,7 @@ public final class TokenizerServer {
       }
     } catch (WandaException e) {
       out.writeInt(e instanceof BackendUnavailableException ? UNAVAILABLE : BAD_INPUT);
-      write(e.getMessage());
+      SentDetails.write(out, e.details());
       out.flush();
     }
   }
@@ -86,18 +86,12 @@ public final class TokenizerServer {
       ids = tokenizer.encode(text);
     } catch (WandaException e) {
       out.writeInt(FAILED);
-      write(e.getMessage());
+      SentDetails.write(out, e.details());
       return;
     }
     ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(ids.length, Integer.BYTES));
     bytes.asIntBuffer().put(ids);
     out.writeInt(ids.length);
     out.write(bytes.array());
-  }
-
-  private void write(String message) throws IOException {
-    byte[] bytes = message.getBytes(StandardCharsets.UTF_8);
-    out.writeInt(bytes.length);
-    out.write(bytes);
   }
 }

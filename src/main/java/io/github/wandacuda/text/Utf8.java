@@ -1,5 +1,6 @@
 package io.github.wandacuda.text;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.input.InputFile;
 import java.io.IOException;
@@ -27,15 +28,16 @@ final class Utf8 {
       long size = InputFile.size(file);
       if (size > MAXIMUM_BYTES) {
         throw new InputException(
-            "%s: expected a text of at most %d bytes, found %d"
-                .formatted(file, MAXIMUM_BYTES, size));
+            ErrorDetails.file(file)
+                .expected(
+                    "a text of at most %d bytes".formatted(MAXIMUM_BYTES), String.valueOf(size)));
       }
-      HeapRoom.require(file, size, HeapRoom.OF_TEXT);
+      HeapRoom.require(ErrorDetails.file(file), size, HeapRoom.OF_TEXT);
       bytes = InputFile.bytes(file);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }
-    return decode(bytes, file);
+    return decode(bytes, ErrorDetails.file(file));
   }
 
   /**
@@ -43,7 +45,7 @@ final class Utf8 {
    *
    * @param where the file, or the file and the line, for the message of a failure
    */
-  static String decode(byte[] bytes, Object where) {
+  static String decode(byte[] bytes, ErrorDetails where) {
     CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
     ByteBuffer in = ByteBuffer.wrap(bytes);
     // UTF-8 never has fewer bytes than UTF-16 has chars.
@@ -51,8 +53,11 @@ final class Utf8 {
     CoderResult result = decoder.decode(in, out, true);
     if (result.isError()) {
       throw new InputException(
-          "%s: expected UTF-8, found byte 0x%02x at byte %d"
-              .formatted(where, bytes[in.position()] & 0xff, in.position()));
+          where
+              .expected(
+                  "UTF-8",
+                  "byte 0x%02x at byte %d".formatted(bytes[in.position()] & 0xff, in.position()))
+              .hint("save the text as UTF-8"));
     }
     return out.flip().toString();
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.text;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 
 /**
@@ -19,11 +20,14 @@ record Vocabulary(int size) {
    *
    * @param where the file that the ids come from, for the message of a failure
    */
-  void require(int[] ids, Object where) {
+  void require(int[] ids, ErrorDetails where) {
     for (int id : ids) {
       if (id >= size) {
         throw new InputException(
-            "%s: token id %d is outside the model's vocabulary of %d".formatted(where, id, size));
+            where
+                .expected("an id below " + size, String.valueOf(id))
+                .said("token id %d is outside the model's vocabulary of %d".formatted(id, size))
+                .hint("take the tokenizer that the model was trained with"));
       }
     }
   }

@@ -93,11 +93,11 @@ class CalibrationSamplerTest {
     assertThat(sample(file, of(2), of(tokens - 1), 0).tokens())
         .isDeepEqualTo(new int[][] {start, start});
     assertRejects(() -> sample(file, of(3), of(tokens), 0))
-        .isEqualTo(
+        .startsWith(
             "%s: expected a text of more than %d tokens, one sample, found %d"
                 .formatted(file, tokens, tokens));
     Path empty = Files.writeString(directory.resolve("empty.txt"), "");
-    assertRejects(() -> sample(empty, UNGIVEN, UNGIVEN, 0)).endsWith("found 1");
+    assertRejects(() -> sample(empty, UNGIVEN, UNGIVEN, 0)).contains("found 1;");
   }
 
   @Test
@@ -141,45 +141,46 @@ class CalibrationSamplerTest {
     assertThat(sampleTokens(file, of(2), of(2)).tokens())
         .isDeepEqualTo(new int[][] {{1, 2}, {4, 5}});
     assertRejects(() -> sampleTokens(file, of(2), UNGIVEN))
-        .isEqualTo(
+        .startsWith(
             file + ": expected lists of one length, found 3 token ids in list 1 and 2 in list 2");
-    assertRejects(() -> sampleTokens(file, UNGIVEN, of(2))).endsWith("and 1 in list 3");
+    assertRejects(() -> sampleTokens(file, UNGIVEN, of(2))).contains("and 1 in list 3;");
   }
 
   @Test
   void rejectsFewerListsThanAskedFor() throws IOException {
     Path file = write("[[1], [2]]");
     assertRejects(() -> sampleTokens(file, of(3), UNGIVEN))
-        .isEqualTo(file + ": expected 3 lists of token ids, found 2");
+        .startsWith(file + ": expected 3 lists of token ids, found 2");
     Path none = write("[]");
-    assertRejects(() -> sampleTokens(none, UNGIVEN, UNGIVEN)).endsWith("found 0");
+    assertRejects(() -> sampleTokens(none, UNGIVEN, UNGIVEN)).contains("found 0;");
   }
 
   @Test
   void rejectsEmptyLists() throws IOException {
     Path file = write("[[], []]");
     assertRejects(() -> sampleTokens(file, UNGIVEN, UNGIVEN))
-        .isEqualTo(file + ": expected token ids, found none in list 1");
+        .isEqualTo(file + ": list 1: expected token ids, found none");
     Path second = write("[[1], []]");
-    assertRejects(() -> sampleTokens(second, UNGIVEN, UNGIVEN)).endsWith("found none in list 2");
+    assertRejects(() -> sampleTokens(second, UNGIVEN, UNGIVEN))
+        .contains("list 2: expected token ids, found none");
   }
 
   @Test
   void rejectsIdsThatTheModelDoesNotKnow() throws IOException {
     Path file = write("[[1, 2048]]");
     assertRejects(() -> sampleTokens(file, UNGIVEN, UNGIVEN))
-        .isEqualTo(file + ": token id 2048 is outside the model's vocabulary of 2048");
+        .startsWith(file + ": token id 2048 is outside the model's vocabulary of 2048");
     assertThat(sampleTokens(write("[[1, 2047]]"), UNGIVEN, UNGIVEN).count()).isEqualTo(1);
 
     CalibrationRequest small =
         new CalibrationRequest(CALIBRATION_TEXT, of(1), of(8), 0, MODEL_MAXIMUM, 1000);
     assertRejects(() -> CalibrationSampler.sample(small, () -> tokenizer))
-        .contains(CALIBRATION_TEXT + " tokenized by " + tokenizer.source() + ": token id ")
-        .endsWith(" is outside the model's vocabulary of 1000");
+        .contains(CALIBRATION_TEXT + ": tokenized by " + tokenizer.source() + ": token id ")
+        .contains(" is outside the model's vocabulary of 1000;");
     CalibrationRequest smallDocuments =
         new CalibrationRequest(documents("a.jsonl"), of(9), of(128), 0, MODEL_MAXIMUM, 1000);
     assertRejects(() -> CalibrationSampler.sample(smallDocuments, () -> tokenizer))
-        .endsWith(" is outside the model's vocabulary of 1000");
+        .contains(" is outside the model's vocabulary of 1000;");
   }
 
   @Test
@@ -187,7 +188,7 @@ class CalibrationSamplerTest {
     assertThatThrownBy(() -> sampleTokens(Path.of("none.parquet"), UNGIVEN, UNGIVEN))
         .isInstanceOf(UsageException.class);
     assertRejects(() -> sampleTokens(Path.of("none.txt"), UNGIVEN, UNGIVEN))
-        .isEqualTo("none.txt: cannot be read: no such file");
+        .isEqualTo("none.txt: cannot be read: no such file or folder");
   }
 
   @Test

@@ -130,7 +130,8 @@ class DjlTokenizerTest {
   @Test
   void namesAMissingFile() {
     assertRejects(() -> DjlTokenizer.open(directory))
-        .isEqualTo(directory.resolve("tokenizer.json") + ": cannot be read: no such file");
+        .isEqualTo(
+            directory.resolve("tokenizer.json") + ": cannot be read: no such file or folder");
   }
 
   @ParameterizedTest

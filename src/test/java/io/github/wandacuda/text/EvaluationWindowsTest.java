@@ -55,7 +55,7 @@ class EvaluationWindowsTest {
     EvaluationWindows one = EvaluationWindows.ofText(file, tokenizer, tokens, MAXIMUM, VOCABULARY);
     assertThat(one.count()).isEqualTo(1);
     assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, tokens + 1, MAXIMUM, VOCABULARY))
-        .isEqualTo(
+        .startsWith(
             "%s: expected a text of at least %d tokens, one window, found %d"
                 .formatted(file, tokens + 1, tokens));
   }
@@ -64,10 +64,10 @@ class EvaluationWindowsTest {
   void rejectsTextThatIsNotUtf8OrNotThere() throws IOException {
     Path file = Files.write(directory.resolve("a.txt"), new byte[] {'a', (byte) 0xff});
     assertRejects(() -> EvaluationWindows.ofText(file, tokenizer, 2, MAXIMUM, VOCABULARY))
-        .isEqualTo(file + ": expected UTF-8, found byte 0xff at byte 1");
+        .startsWith(file + ": expected UTF-8, found byte 0xff at byte 1");
     Path none = directory.resolve("none.txt");
     assertRejects(() -> EvaluationWindows.ofText(none, tokenizer, 2, MAXIMUM, VOCABULARY))
-        .isEqualTo(none + ": cannot be read: no such file");
+        .isEqualTo(none + ": cannot be read: no such file or folder");
   }
 
   @Test
@@ -111,19 +111,19 @@ class EvaluationWindowsTest {
   void rejectsTokenListsWithNothingToPredict() throws IOException {
     Path none = write("[]");
     assertRejects(() -> EvaluationWindows.ofTokens(none, MAXIMUM, VOCABULARY))
-        .isEqualTo(none + ": expected lists of token ids, found none");
+        .startsWith(none + ": expected lists of token ids, found none");
     Path single = write("[[1, 2], [3]]");
     assertRejects(() -> EvaluationWindows.ofTokens(single, MAXIMUM, VOCABULARY))
-        .isEqualTo(single + ": expected at least 2 token ids, found 1 in list 2");
+        .isEqualTo(single + ": list 2: expected at least 2 token ids, found 1");
   }
 
   @Test
   void rejectsIdsThatTheModelDoesNotKnow() throws IOException {
     Path file = write("[[1, 2], [3, 6]]");
     assertRejects(() -> EvaluationWindows.ofTokens(file, MAXIMUM, 6))
-        .isEqualTo(file + ": token id 6 is outside the model's vocabulary of 6");
+        .startsWith(file + ": token id 6 is outside the model's vocabulary of 6");
     assertRejects(() -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 512, MAXIMUM, 1000))
-        .startsWith(HELDOUT_TEXT + " tokenized by " + tokenizer.source() + ": token id ");
+        .startsWith(HELDOUT_TEXT + ": tokenized by " + tokenizer.source() + ": token id ");
   }
 
   private Path write(String content) throws IOException {

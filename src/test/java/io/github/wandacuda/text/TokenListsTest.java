@@ -54,7 +54,7 @@ class TokenListsTest {
   @Test
   void saysWhereTheTroubleIs() throws IOException {
     Path file = write("[[1, 2],\n [3, true]]");
-    assertRejects(() -> TokenLists.read(file, 5)).endsWith("found true at line 2, column 6");
+    assertRejects(() -> TokenLists.read(file, 5)).contains("found true at line 2, column 6");
     Path cut = write("[[1, 2],\n [3, 4");
     assertRejects(() -> TokenLists.read(cut, 5))
         .isEqualTo(
@@ -74,8 +74,9 @@ class TokenListsTest {
   void rejectsWhatCannotBeRead() throws IOException {
     Path none = directory.resolve("none.json");
     assertRejects(() -> TokenLists.read(none, 1))
-        .isEqualTo(none + ": cannot be read: no such file");
-    assertRejects(() -> TokenLists.read(directory, 1)).contains(": cannot be read: ");
+        .isEqualTo(none + ": cannot be read: no such file or folder");
+    assertRejects(() -> TokenLists.read(directory, 1))
+        .endsWith(": expected a regular file, found a folder");
     Path latin = Files.write(none, "[[1], [\u00e9]]".getBytes(StandardCharsets.ISO_8859_1));
     assertRejects(() -> TokenLists.read(latin, 5)).contains("not JSON at line 1");
   }

@@ -4,7 +4,9 @@ import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.Weight;
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
@@ -177,17 +179,22 @@ final class DecoderWeights {
             .orElseThrow(
                 () ->
                     new InputException(
-                        "%s: tensor %s is missing; expected one of shape %s"
-                            .formatted(checkpoint.directory(), name, Arrays.toString(shape))));
+                        ErrorDetails.file(checkpoint.directory())
+                            .tensor(name)
+                            .expected("one of shape " + Arrays.toString(shape), "it missing")));
     if (!entry.info().shape().equals(LongStream.of(shape).boxed().toList())) {
       throw new InputException(
-          "%s: tensor %s: expected shape %s, found %s"
-              .formatted(entry.shard().path(), name, Arrays.toString(shape), entry.info().shape()));
+          ErrorDetails.file(entry.shard().path())
+              .tensor(name)
+              .expected(
+                  "shape " + Arrays.toString(shape) + ", as config.json says",
+                  entry.info().shape().toString()));
     }
     if (entry.info().type().isEmpty()) {
       throw new InputException(
-          "%s: tensor %s: expected F32, F16 or BF16, found %s"
-              .formatted(entry.shard().path(), name, entry.info().dtype()));
+          ErrorDetails.file(entry.shard().path())
+              .tensor(name)
+              .expected("F32, F16 or BF16", Printable.of(entry.info().dtype())));
     }
     return entry;
   }

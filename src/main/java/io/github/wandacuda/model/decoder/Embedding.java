@@ -3,6 +3,7 @@ package io.github.wandacuda.model.decoder;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.Weight;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.decoder.Workspace.Place;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -74,8 +75,12 @@ final class Embedding implements AutoCloseable {
       EmbeddingDescription.Positions positions, int sequenceLength, Tensor hidden) {
     if (sequenceLength > positions.count()) {
       throw new InputException(
-          "%s has %d positions, fewer than a sequence's %d tokens"
-              .formatted(weights.fullName(positions.table()), positions.count(), sequenceLength));
+          ErrorDetails.of("the positions' embeddings")
+              .tensor(weights.fullName(positions.table()))
+              .expected(
+                  "at most %d tokens, one a position".formatted(positions.count()),
+                  "a sequence of %d".formatted(sequenceLength))
+              .hint("take a smaller --sequence-length"));
     }
     Tensor added = workspace.take(Place.POSITIONS, hidden.rows(), hidden.columns());
     int[] rows = IntStream.range(positions.offset(), positions.offset() + sequenceLength).toArray();

@@ -1,6 +1,7 @@
 package io.github.wandacuda.model.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.decoder.Rotary;
@@ -93,20 +94,24 @@ final class RotaryFrequencies {
     double part = partKeys.isEmpty() ? 1 : reader.number(PARTIAL, partKeys, defaultPart);
     if (part > 1) {
       throw new InputException(
-          "%s: %s: expected at most the whole of a head, 1, found %s"
-              .formatted(config.file(), partKeys.get(0), part));
+          ErrorDetails.file(config.file())
+              .part(partKeys.get(0))
+              .expected("at most the whole of a head, 1", String.valueOf(part)));
     }
     if (headSize > MOST_FEATURES) {
       throw new InputException(
-          "%s: expected heads of at most %d features, found %d"
-              .formatted(config.file(), MOST_FEATURES, headSize));
+          ErrorDetails.file(config.file())
+              .expected(
+                  "heads of at most %d features".formatted(MOST_FEATURES),
+                  String.valueOf(headSize)));
     }
     int features = (int) (headSize * part);
     int pairs = Math.ceilDiv(features, 2);
     if (pairs < 1 || 2 * pairs > headSize) {
       throw new InputException(
-          "%s: heads of %d features: expected an even number of them to rotate, found %d"
-              .formatted(config.file(), headSize, features));
+          ErrorDetails.file(config.file())
+              .part("heads of %d features".formatted(headSize))
+              .expected("an even number of them to rotate", String.valueOf(features)));
     }
     return new Rotary(reader.scaled(plain(theta, features, pairs)));
   }
