@@ -20,6 +20,7 @@ public final class DenseCalibration {
       Decoder decoder, Operations operations, List<int[]> samples, Progress progress) {
     SortedMap<String, float[]> norms = new TreeMap<>();
     try (BlockwiseRun run = new BlockwiseRun(decoder, operations, samples)) {
+      progress.begin(0);
       for (int index = 0; index < decoder.blocks(); index++) {
         try (Block block = decoder.block(index)) {
           norms.putAll(run.observeAndAdvance(block));

@@ -32,15 +32,19 @@ public final class Perplexity {
     windows.forEach(
         window -> byLength.computeIfAbsent(window.length, any -> new ArrayList<>()).add(window));
     int steps = byLength.size() * decoder.blocks();
+    double all = windows.stream().mapToLong(window -> window.length).sum();
+    double tokensDone = 0;
     int step = 0;
     double sum = 0;
+    progress.begin(0);
     for (List<int[]> group : byLength.values()) {
       try (BlockwiseRun run = new BlockwiseRun(decoder, operations, group)) {
         for (int index = 0; index < decoder.blocks(); index++) {
           try (Block block = decoder.block(index)) {
             run.advance(block);
           }
-          progress.step("block", ++step, steps);
+          tokensDone += (double) group.size() * group.get(0).length / decoder.blocks();
+          progress.step("block", ++step, steps, tokensDone / all);
         }
         for (int window = 0; window < group.size(); window++) {
           double loss = run.meanLoss(window);

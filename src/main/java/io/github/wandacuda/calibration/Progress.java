@@ -14,4 +14,20 @@ public interface Progress {
    * @param total steps in all
    */
   void step(String what, long done, long total);
+
+  /**
+   * A step is done, as {@link #step(String, long, long)} tells, where steps are unequal.
+   *
+   * @param share how much of all work is done, from 0 to 1
+   */
+  default void step(String what, long done, long total, double share) {
+    step(what, done, total);
+  }
+
+  /**
+   * The steps begin now.
+   *
+   * @param share how much of all work was done before, by a run that is gone on with
+   */
+  default void begin(double share) {}
 }

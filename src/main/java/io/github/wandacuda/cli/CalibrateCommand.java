@@ -56,7 +56,7 @@ final class CalibrateCommand implements Runnable {
         Statistics statistics = run(directory, backend, samples);
         results.write("--output", statistics.content());
         double seconds = (System.nanoTime() - start) / 1e9;
-        output.result(
+        output.written(
             object(statistics, backend, seconds, memory), () -> text(statistics, backend, seconds));
       }
     }

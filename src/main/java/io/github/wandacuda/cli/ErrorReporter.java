@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.RealCause;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.json.JsonText;
 import java.io.PrintStream;
@@ -38,8 +39,9 @@ final class ErrorReporter {
     return USAGE;
   }
 
-  /** Reports a failure and returns its exit code. */
-  int report(Throwable e) {
+  /** Reports a failure, or what is behind it, and returns its exit code. */
+  int report(Throwable failure) {
+    Throwable e = RealCause.behind(failure).map(Throwable.class::cast).orElse(failure);
     int exitCode = e instanceof WandaException known ? known.exitCode() : INTERNAL_ERROR;
     print(details(e), exitCode, verbose ? trace(e).lines().toList() : List.of());
     return exitCode;

@@ -2,8 +2,7 @@ package io.github.wandacuda.cli;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Locale;
 
 /** The program behind {@code java -jar wanda-cuda.jar}. */
@@ -14,12 +13,13 @@ public final class Main {
   public static void main(String[] args) {
     // What is printed is read by scripts too: the same digits everywhere.
     Locale.setDefault(Locale.ROOT);
-    PrintStream out =
-        new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
-    Cancellation cancellation = Cancellation.ofCurrentThread();
-    int exitCode = new WandaCuda(out, System.err).run(args);
-    out.flush();
-    cancellation.workIsDone();
+    Stderr err = new Stderr(System.err);
+    // Logging and libraries write there too.
+    System.setErr(err.printer());
+    ErrorReporter errors = new ErrorReporter(System.err, Arrays.asList(args));
+    Cancellation cancellation = Cancellation.ofCurrentThread(errors);
+    int exitCode = new WandaCuda(new FileOutputStream(FileDescriptor.out), err).run(args);
+    cancellation.workIsDone(exitCode);
     System.exit(exitCode);
   }
 }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.json.JsonText;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -24,8 +25,18 @@ final class OutputOptions {
       "UnusedVariable") // What it does starts before options are parsed: see WandaCuda.
   private boolean verbose;
 
-  /** Prints a command's result, as an object or as text for people. */
+  /**
+   * Prints a command's result, as an object or as text for people.
+   *
+   * @throws CancelledException if the command was interrupted and has nothing else to show for
+   */
   void result(Map<String, Object> object, Supplier<String> text) {
+    CancelledException.throwIfInterrupted();
+    written(object, text);
+  }
+
+  /** Prints the result of a command whose files are written, as {@link #result} does. */
+  void written(Map<String, Object> object, Supplier<String> text) {
     var out = command.commandLine().getOut();
     out.println(json ? JsonText.of(object) : text.get());
     out.flush();
@@ -40,6 +51,7 @@ final class OutputOptions {
 
   /** Returns a progress that shows on stderr. */
   Progress progress() {
-    return quiet ? Progress.NONE : new ProgressPrinter(System.err, Terminal.isStderr());
+    WandaCuda program = (WandaCuda) command.root().userObject();
+    return quiet ? Progress.NONE : new ProgressPrinter(program.stderr(), Terminal.isStderr());
   }
 }

@@ -37,7 +37,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     object.put("seconds", phases);
     memory.addTo(object);
     object.put("mask_sha256", result.maskSha256());
-    output.result(object, () -> text(result));
+    output.written(object, () -> text(result));
   }
 
   private String text(PruneResult result) {

@@ -1,5 +1,10 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
+import java.io.BufferedWriter;
+import java.io.OutputStream;
+import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -39,12 +44,22 @@ final class WandaCuda implements Runnable {
 
   @Spec private CommandSpec spec;
 
-  private final PrintStream out;
-  private final PrintStream err;
+  private final Stdout out;
+  private final Stderr err;
 
-  WandaCuda(PrintStream out, PrintStream err) {
-    this.out = out;
+  /**
+   * Creates the command line.
+   *
+   * @param out where results go, which is not buffered
+   * @param err where everything else goes
+   */
+  WandaCuda(OutputStream out, Stderr err) {
+    this.out = new Stdout(out);
     this.err = err;
+  }
+
+  WandaCuda(OutputStream out, PrintStream err) {
+    this(out, new Stderr(err));
   }
 
   private static Map<String, Class<?>> commands() {
@@ -79,23 +94,46 @@ final class WandaCuda implements Runnable {
     return line;
   }
 
+  /** Returns where progress is shown. */
+  Stderr stderr() {
+    return err;
+  }
+
   /** Runs the command that {@code args} ask for and returns the exit code. */
   int run(String[] args) {
     List<String> words = Arrays.asList(args);
-    Logging.configure(words.contains("--quiet"), words.contains("--verbose"));
-    ErrorReporter errors = new ErrorReporter(err, words);
+    ErrorReporter errors = new ErrorReporter(err.printer(), words);
     try {
-      return commandLine(words)
-          .setOut(new PrintWriter(out, true, StandardCharsets.UTF_8))
-          .setErr(new PrintWriter(err, true, StandardCharsets.UTF_8))
-          .setCaseInsensitiveEnumValuesAllowed(true)
-          .setAbbreviatedOptionsAllowed(false)
-          .setUsageHelpAutoWidth(true)
-          .setParameterExceptionHandler((e, unparsed) -> errors.usage(e))
-          .setExecutionExceptionHandler((e, commandLine, parsed) -> errors.report(e))
-          .execute(args);
-    } catch (Error e) {
+      Logging.configure(words.contains("--quiet"), words.contains("--verbose"));
+      int exitCode = execute(words, errors);
+      if (exitCode == 0) {
+        out.failure()
+            .ifPresent(
+                failure -> {
+                  throw new OutputException(
+                      "stdout: the result can't be written: " + Reason.of(failure), failure);
+                });
+      }
+      return exitCode;
+    } catch (RuntimeException | Error e) {
       return errors.report(e);
     }
+  }
+
+  private int execute(List<String> words, ErrorReporter errors) {
+    PrintWriter results =
+        new PrintWriter(new BufferedWriter(new OutputStreamWriter(out, StandardCharsets.UTF_8)));
+    int exitCode =
+        commandLine(words)
+            .setOut(results)
+            .setErr(new PrintWriter(err.printer(), true))
+            .setCaseInsensitiveEnumValuesAllowed(true)
+            .setAbbreviatedOptionsAllowed(false)
+            .setUsageHelpAutoWidth(true)
+            .setParameterExceptionHandler((e, unparsed) -> errors.usage(e))
+            .setExecutionExceptionHandler((e, commandLine, parsed) -> errors.report(e))
+            .execute(words.toArray(String[]::new));
+    results.flush();
+    return exitCode;
   }
 }

@@ -3,15 +3,21 @@ package io.github.wandacuda.error;
 /** The thread that runs a job was interrupted, so that the job was given up. */
 public class CancelledException extends WandaException {
   private static final long serialVersionUID = 1L;
+  private static final String LINE = "cancelled; nothing that looks finished was left";
 
   /** Creates the failure with its one line. */
   public CancelledException() {
-    super("cancelled; nothing that looks finished was left", null);
+    super(LINE, null);
   }
 
-  /** Creates the failure with a line that says what is left. */
-  public CancelledException(String message) {
-    super(message, null);
+  /** Creates the failure with its one line and what came of it where the work was. */
+  public CancelledException(Throwable cause) {
+    super(LINE, cause);
+  }
+
+  /** Creates the failure with a line that says what is left, and what came of it. */
+  public CancelledException(String message, Throwable cause) {
+    super(message, cause);
   }
 
   /**

@@ -59,6 +59,7 @@ final class CalibratedPass {
             new BlockwiseRun(decoder, backend.operations(), calibration.samples(), load);
         StateFiles saving = saved) {
       requireInside(decoder, chosen);
+      progress.begin((double) first / decoder.blocks());
       for (int index = first; index < decoder.blocks(); index++) {
         try (Arena arena = Arena.ofShared();
             Block block = decoder.block(index)) {

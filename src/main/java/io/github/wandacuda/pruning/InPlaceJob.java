@@ -8,6 +8,8 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.RealCause;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -196,19 +198,17 @@ public final class InPlaceJob implements PruningJob {
   }
 
   private static OutputException unwritable(Path file, IOException e) {
-    return new OutputException("%s: can't be written: %s".formatted(file, e.getMessage()), e);
+    return new OutputException("%s: can't be written: %s".formatted(file, Reason.of(e)), e);
   }
 
   /** Says how to go on after a failure. */
   private void settle(Throwable e) {
-    if (e instanceof CancelledException || Thread.currentThread().isInterrupted()) {
-      CancelledException cancelled =
-          new CancelledException(
-              "cancelled; %s is pruned in part: run the same again to end it"
-                  .formatted(model.path()));
-      cancelled.addSuppressed(e);
-      throw cancelled;
+    if (RealCause.behind(e).orElse(null) instanceof CancelledException) {
+      throw new CancelledException(
+          "cancelled; %s is pruned in part: run the same again to end it".formatted(model.path()),
+          e);
     }
     LOG.warn("{}: may be pruned in part: run the same again to end it", model.path());
+    RealCause.throwIfBehind(e);
   }
 }

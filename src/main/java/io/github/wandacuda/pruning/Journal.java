@@ -6,6 +6,7 @@ import io.github.wandacuda.checkpoint.Crc32c;
 import io.github.wandacuda.checkpoint.Folders;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.json.JsonText;
 import io.github.wandacuda.json.JsonTree;
@@ -255,7 +256,7 @@ final class Journal implements AutoCloseable {
 
   private static OutputException unwritable(Path file, IOException e) {
     return new OutputException(
-        "%s: can't be written: %s".formatted(Printable.of(file), Printable.of(e.getMessage())), e);
+        "%s: can't be written: %s".formatted(Printable.of(file), Reason.of(e)), e);
   }
 
   /** Unlocks the file, which stays. */

@@ -65,6 +65,7 @@ final class ModulePruner implements AutoCloseable {
    */
   List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
     Run run = new Run(requests, progress);
+    progress.begin(0);
     if (rules.needsThreshold()) {
       // A matrix's threshold is searched for by all workers, so one matrix comes after the other.
       for (int index = 0; index < requests.size(); index++) {
@@ -81,12 +82,15 @@ final class ModulePruner implements AutoCloseable {
     private final List<ModuleRequest> requests;
     private final Progress progress;
     private final ModuleResult[] results;
+    private final long elements;
     private int done;
+    private long elementsDone;
 
     Run(List<ModuleRequest> requests, Progress progress) {
       this.requests = requests;
       this.progress = progress;
       results = new ModuleResult[requests.size()];
+      elements = requests.stream().mapToLong(request -> request.module().elements()).sum();
     }
 
     List<ModuleJob> jobs(int from, int to) {
@@ -133,7 +137,9 @@ final class ModulePruner implements AutoCloseable {
       synchronized (this) {
         results[index] = result;
         done++;
-        progress.step("module", done, requests.size());
+        elementsDone += request.module().elements();
+        progress.step(
+            "module", done, requests.size(), elements == 0 ? 1 : (double) elementsDone / elements);
       }
     }
 

@@ -5,8 +5,10 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.RealCause;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -16,6 +18,7 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -157,29 +160,25 @@ public final class PruneJob implements PruningJob {
   /**
    * Decides what becomes of the output of a run that failed.
    *
-   * @throws CancelledException if it failed because it was interrupted
+   * @throws WandaException what is behind the failure, if it doesn't stand for itself: a {@link
+   *     CancelledException} says how to go on
    */
   private void settle(Throwable e, OutputDirectory output) {
-    if (isInterrupted(e)) {
-      CancelledException cancelled =
-          new CancelledException(
-              "cancelled; what is finished of %s is kept: run the same again with --resume to go on"
-                  .formatted(request.output()));
-      cancelled.addSuppressed(e);
-      throw cancelled;
+    Optional<WandaException> behind = RealCause.behind(e);
+    if (behind.orElse(null) instanceof CancelledException) {
+      throw new CancelledException(
+          "cancelled; what is finished of %s is kept: run the same again with --resume to go on"
+              .formatted(request.output()),
+          e);
     }
-    if (isInputsOrOutputsFault(e)) {
+    if (behind.isEmpty() && isInputsOrOutputsFault(e)) {
       output.discard();
-    } else {
-      LOG.warn(
-          "{}: what is finished is kept: run the same again with --resume to go on",
-          request.output());
+      return;
     }
-  }
-
-  private static boolean isInterrupted(Throwable e) {
-    // An interrupt closes files under whoever uses them, who takes that for a failure.
-    return e instanceof CancelledException || Thread.currentThread().isInterrupted();
+    LOG.warn(
+        "{}: what is finished is kept: run the same again with --resume to go on",
+        request.output());
+    RealCause.throwIfBehind(e);
   }
 
   /** A file that couldn't be read may be readable the next time. */

@@ -1,0 +1,64 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.github.wandacuda.testing.TestData;
+import java.io.File;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A result that can't be written is not a result. */
+class FullStdoutIT {
+  private static final File FULL = new File("/dev/full");
+
+  @TempDir Path directory;
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--help",
+        "--version",
+        "prune --help",
+        "devices",
+        "devices --json",
+        "inspect",
+        "inspect --json",
+        "prune",
+        "prune --dry-run",
+        "calibrate",
+        "perplexity"
+      })
+  void aResultThatIsLostIsToldAndNoSuccess(String words) throws Exception {
+    assumeTrue(FULL.exists(), "skipped: the system has no full device");
+    Object[] arguments =
+        Stream.concat(Stream.of(words.split(" ")), options(words)).toArray(Object[]::new);
+    File errors = directory.resolve("errors").toFile();
+    int exitCode =
+        Cli.command(arguments).redirectOutput(FULL).redirectError(errors).start().waitFor();
+    assertThat(errors)
+        .content()
+        .containsOnlyOnce("wanda-cuda: ")
+        .contains("wanda-cuda: stdout: the result can't be written: No space left on device");
+    assertThat(exitCode).isEqualTo(6);
+  }
+
+  private Stream<Object> options(String words) {
+    Stream<Object> model = Stream.of("--model", TestData.TINY_LLAMA);
+    Path tokens = TestData.GOLDEN.resolve("evaluation.json");
+    return switch (words) {
+      case "prune", "prune --dry-run" ->
+          Stream.concat(
+              model, Stream.of("--output", directory.resolve("out"), "--method", "magnitude"));
+      case "inspect", "inspect --json" -> model;
+      case "calibrate" ->
+          Stream.concat(
+              model, Stream.of("--output", directory.resolve("norms"), "--calibration", tokens));
+      case "perplexity" -> Stream.concat(model, Stream.of("--tokens", tokens));
+      default -> Stream.empty();
+    };
+  }
+}

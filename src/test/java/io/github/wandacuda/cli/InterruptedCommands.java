@@ -1,0 +1,194 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.InterruptedAt;
+import io.github.wandacuda.testing.TestData;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.LongUnaryOperator;
+import java.util.stream.Stream;
+
+/** Every command, on a small model, interrupted at one call after the other. */
+final class InterruptedCommands {
+  /** What is run: all commands, and {@code prune} in each of its ways. */
+  static final List<String> KINDS =
+      List.of(
+          "samples",
+          "statistics",
+          "magnitude",
+          "resumed",
+          "in-place",
+          "dry-run",
+          "calibrate",
+          "perplexity",
+          "inspect",
+          "verify",
+          "devices");
+
+  private static final String FEW = "q_proj|down_proj";
+
+  private final Path directory;
+  private final Path model;
+  private final Path statistics;
+  private final Path samples;
+
+  /**
+   * Writes the model and what goes with it.
+   *
+   * @param blocks decoder blocks, of which a shard has two
+   */
+  InterruptedCommands(Path directory, int blocks) throws IOException {
+    this.directory = directory;
+    GeneratedLlama llama = new GeneratedLlama(blocks, 32, 32, 40);
+    model = llama.write(directory.resolve("model"));
+    Files.writeString(model.resolve("generation_config.json"), "{}");
+    statistics = llama.writeStatistics(directory.resolve("statistics.safetensors"));
+    samples = llama.writeSamples(directory.resolve("samples.json"), 2, 8);
+  }
+
+  /** How a run ended. */
+  private record Ended(long asked, int exitCode, String out, String err) {}
+
+  private static Ended run(long when, List<Object> words) throws Exception {
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int[] exitCode = {-1};
+    String[] args = words.stream().map(Object::toString).toArray(String[]::new);
+    Stderr errors = new Stderr(new PrintStream(err, true, StandardCharsets.UTF_8));
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    long asked = InterruptedAt.run(() -> exitCode[0] = new WandaCuda(out, errors).run(args), when);
+    return new Ended(
+        asked,
+        exitCode[0],
+        out.toString(StandardCharsets.UTF_8),
+        err.toString(StandardCharsets.UTF_8));
+  }
+
+  private List<Object> words(String kind, Path place) {
+    List<Object> words = new ArrayList<>(List.of("prune", "--quiet", "--backend", "cpu"));
+    // With one thread the calls are the same in every run.
+    words.addAll(List.of("--threads", 1));
+    List<Object> output = List.of("--model", model, "--output", place);
+    switch (kind) {
+      case "samples", "resumed" -> {
+        words.addAll(output);
+        words.addAll(List.of("--calibration", samples, "--resume", "--include", FEW));
+      }
+      case "statistics" -> {
+        words.addAll(output);
+        words.addAll(List.of("--statistics", statistics, "--resume", "--pattern", "2:4"));
+      }
+      case "magnitude" -> {
+        words.addAll(output);
+        words.addAll(List.of("--method", "magnitude", "--resume", "--include", FEW));
+      }
+      case "in-place" ->
+          words.addAll(
+              List.of("--model", place, "--in-place", "--yes", "--statistics", statistics));
+      case "dry-run" -> {
+        words.addAll(output);
+        words.addAll(List.of("--statistics", statistics, "--dry-run"));
+      }
+      case "calibrate" -> {
+        words.set(0, "calibrate");
+        words.addAll(List.of("--model", model, "--calibration", samples));
+        words.addAll(List.of("--output", place.resolve("norms.safetensors")));
+      }
+      case "perplexity" -> {
+        words.set(0, "perplexity");
+        words.addAll(List.of("--model", model, "--tokens", samples));
+      }
+      case "inspect" -> {
+        return List.of("inspect", "--quiet", "--model", model);
+      }
+      case "verify" -> {
+        return List.of(
+            "verify", "--quiet", "--dense", model, "--pruned", directory.resolve("pruned"));
+      }
+      default -> {
+        return List.of("devices", "--quiet");
+      }
+    }
+    return words;
+  }
+
+  /** Makes what a kind of run begins with. */
+  private void begin(String kind, Path place, long resumedAt) throws Exception {
+    remove(place);
+    switch (kind) {
+      case "in-place" -> TestData.copy(model, place);
+      case "calibrate" -> Files.createDirectories(place);
+      case "resumed" -> run(resumedAt, words("samples", place));
+      case "verify" -> {
+        if (!Files.exists(directory.resolve("pruned"))) {
+          run(InterruptedAt.NEVER, words("statistics", directory.resolve("pruned")));
+        }
+      }
+      default -> {}
+    }
+  }
+
+  /**
+   * Interrupts a kind of run at one call after the other, and lets it go on each time.
+   *
+   * @param next the call to try after one that was tried
+   * @return how many interrupts there were
+   */
+  long interrupt(String kind, LongUnaryOperator next) throws Exception {
+    Path expected = directory.resolve("expected");
+    Path place = directory.resolve("place");
+    long whole = run(InterruptedAt.NEVER, words("samples", place)).asked();
+    begin(kind, expected, whole / 2);
+    Ended undisturbed = run(InterruptedAt.NEVER, words(kind, expected));
+    assertThat(undisturbed.exitCode()).as(undisturbed.err()).isZero();
+    long interrupts = 0;
+    for (long when = 1; when <= undisturbed.asked(); when = next.applyAsLong(when)) {
+      begin(kind, place, whole / 2);
+      Ended ended = run(when, words(kind, place));
+      String what = "%s, interrupted at call %d".formatted(kind, when);
+      if (ended.exitCode() == 0) {
+        // It was all done, and said so.
+        assertThat(ended.out()).as(what).isNotEmpty();
+        assertThat(ended.err()).as(what).isEmpty();
+      } else {
+        assertCancelled(what, ended, place);
+        interrupts++;
+      }
+      if (Files.exists(expected)) {
+        Ended again = run(InterruptedAt.NEVER, words(kind, place));
+        assertThat(again.exitCode()).as("%s: %s", what, again.err()).isZero();
+        Directories.assertSame(expected, place);
+      }
+    }
+    remove(place);
+    remove(expected);
+    return interrupts;
+  }
+
+  private static void assertCancelled(String what, Ended ended, Path place) {
+    assertThat(ended.err().lines()).as(what).singleElement().asString().startsWith("wanda-cuda: ");
+    assertThat(ended.err()).as(what).startsWith("wanda-cuda: cancelled");
+    assertThat(ended.exitCode()).as(what).isEqualTo(130);
+    assertThat(place.resolve("wanda-cuda.json")).as(what).doesNotExist();
+    assertThat(place.resolve("norms.safetensors")).as(what).doesNotExist();
+  }
+
+  private static void remove(Path place) throws IOException {
+    if (Files.exists(place)) {
+      try (Stream<Path> files = Files.walk(place)) {
+        for (Path file : (Iterable<Path>) files.sorted(Comparator.reverseOrder())::iterator) {
+          Files.delete(file);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,31 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.FaultCounts;
+import io.github.wandacuda.testing.MemoryDirectory;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every command is interrupted at each call that an interrupt can end. */
+class InterruptedCommandsFaults {
+  /** No call waits for a disk. */
+  @TempDir(factory = MemoryDirectory.class)
+  Path directory;
+
+  static Stream<String> kinds() {
+    // A dry run repeats some work for a second, to see how long it takes.
+    return InterruptedCommands.KINDS.stream().filter(kind -> !kind.equals("dry-run"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("kinds")
+  void aRunThatIsInterruptedSaysSoAndGoesOn(String kind) throws Exception {
+    long interrupts = new InterruptedCommands(directory, 2).interrupt(kind, call -> call + 1);
+    FaultCounts.add(interrupts, "interrupts at each interruptible call");
+    assertThat(interrupts).isPositive();
+  }
+}
