@@ -26,11 +26,19 @@ public final class Main {
     }
   }
 
+  private static boolean hasVectors() {
+    try {
+      return Class.forName("jdk.incubator.vector.Vector") != null;
+    } catch (ClassNotFoundException missing) {
+      return false;
+    }
+  }
+
   private static void show(String[] args) {
     PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     out.println("java=" + Runtime.version().feature());
     out.println("pid=" + ProcessHandle.current().pid());
-    out.println("vector=" + ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent());
+    out.println("vector=" + hasVectors());
     out.println("native=" + Main.class.getModule().isNativeAccessEnabled());
     out.println("memory=" + (Runtime.getRuntime().maxMemory() >> 20));
     out.println("collector=" + ManagementFactory.getGarbageCollectorMXBeans().get(0).getName());

@@ -4,6 +4,7 @@ import java.io.File;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** The program in a process below this one. */
 final class ChildProcess {
@@ -15,13 +16,15 @@ final class ChildProcess {
    *
    * @param command the program and its arguments
    * @param withoutVariables names of environment variables that the program must not inherit
+   * @param variables environment variables that it gets in addition
    * @return the program's exit code; 128 and the signal's number if a signal ended it
    * @throws IOException if the program can't be started
    */
-  static int run(List<String> command, List<String> withoutVariables)
+  static int run(List<String> command, List<String> withoutVariables, Map<String, String> variables)
       throws IOException, InterruptedException {
     ProcessBuilder builder = new ProcessBuilder(forThisSystem(command)).inheritIO();
     builder.environment().keySet().removeAll(withoutVariables);
+    builder.environment().putAll(variables);
     Process process = builder.start();
     SignalRelay.to(process);
     return process.waitFor();

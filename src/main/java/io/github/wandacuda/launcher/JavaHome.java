@@ -8,12 +8,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Properties;
 
 /** An installed Java, as the file {@code release} in its directory describes it. */
 final class JavaHome {
   /** The file name of the command that starts a Java. */
   static final String COMMAND = File.separatorChar == '\\' ? "java.exe" : "java";
+
+  private static final String RELEASE = "release";
 
   private final Path path;
   private final String version;
@@ -31,9 +34,14 @@ final class JavaHome {
         Paths.get(System.getProperty("java.home")), System.getProperty("java.version"), true);
   }
 
+  /** What has to be in a Java's directory, so that it is taken for one. */
+  static List<Path> telling(Path path) {
+    return Arrays.asList(path.resolve(RELEASE), java(path));
+  }
+
   /** The Java in that directory, or null if there is none that tells its version. */
   static JavaHome read(Path path) {
-    Path release = path.resolve("release");
+    Path release = path.resolve(RELEASE);
     if (!Files.isRegularFile(release) || !Files.isExecutable(java(path))) {
       return null;
     }

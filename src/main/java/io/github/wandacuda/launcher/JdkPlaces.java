@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -20,6 +21,8 @@ final class JdkPlaces {
   /** What lies between a JDK's directory and its home, on macOS and for Homebrew. */
   private static final List<String> INSIDE =
       Arrays.asList("", "Contents/Home", "libexec", "libexec/openjdk.jdk/Contents/Home");
+
+  private static final List<String> NAMING = Arrays.asList("JAVA_HOME", "JDK_HOME");
 
   private static final List<String> LINUX =
       Arrays.asList(
@@ -92,12 +95,22 @@ final class JdkPlaces {
         Paths.get(System.getProperty("java.home")));
   }
 
+  /** What the user's variables name as a JDK's home, be it an absolute path or not. */
+  Map<String, Path> named() {
+    Map<String, Path> named = new LinkedHashMap<>();
+    for (String name : NAMING) {
+      Path home = directory(variable(name));
+      if (home != null) {
+        named.put(name, home);
+      }
+    }
+    return named;
+  }
+
   /** All directories that may be a JDK's home; most of them may not exist. */
   List<Path> homes() {
-    List<Path> homes = new ArrayList<>();
-    addVariable("JAVA_HOME", homes);
-    addVariable("JDK_HOME", homes);
-    addChildren(siblings(), homes);
+    List<Path> homes = new ArrayList<>(named().values());
+    addSiblings(homes);
     if (system.startsWith("windows")) {
       addWindows(homes);
     } else {
@@ -108,6 +121,13 @@ final class JdkPlaces {
     addOfUser(homes);
     addPath(homes);
     return homes;
+  }
+
+  /** Windows doesn't tell who may write there, so that only places of its own order count. */
+  private void addSiblings(List<Path> homes) {
+    if (!system.startsWith("windows")) {
+      addChildren(siblings(), homes);
+    }
   }
 
   /** The directory that holds the running Java's directory. */
@@ -140,7 +160,7 @@ final class JdkPlaces {
   private void addPath(List<Path> homes) {
     for (String entry : variable("PATH").split(File.pathSeparator)) {
       Path directory = directory(entry);
-      if (directory == null) {
+      if (directory == null || !directory.isAbsolute()) {
         continue;
       }
       try {
@@ -152,13 +172,6 @@ final class JdkPlaces {
     }
   }
 
-  private void addVariable(String name, List<Path> homes) {
-    Path home = directory(variable(name));
-    if (home != null) {
-      homes.add(home);
-    }
-  }
-
   private void addChildrenBelowVariable(String name, String below, List<Path> homes) {
     Path directory = directory(variable(name));
     if (directory != null) {
@@ -166,8 +179,9 @@ final class JdkPlaces {
     }
   }
 
+  /** Not below the current directory: whoever works in it need not know what lies there. */
   private static void addChildren(Path directory, List<Path> homes) {
-    String[] children = directory.toFile().list();
+    String[] children = directory.isAbsolute() ? directory.toFile().list() : null;
     if (children == null) {
       return;
     }

@@ -1,11 +1,24 @@
 package io.github.wandacuda.launcher;
 
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
-/** Chooses the Java that the program runs on. */
+/**
+ * Chooses the Java that the program runs on. One that somebody else may have put there, or may
+ * change, is not even asked for its version.
+ */
 final class JdkSearch {
-  private JdkSearch() {}
+  private final TrustedPaths trusted;
+  private final Map<Path, String> passedOver = new LinkedHashMap<>();
+
+  JdkSearch(TrustedPaths trusted) {
+    this.trusted = trusted;
+  }
 
   /**
    * The best of the suitable ones: the version that the program was tested with, else the lowest
@@ -14,18 +27,53 @@ final class JdkSearch {
    * @param homes where to look; directories that are no Java's home are passed over
    * @return null if there is none
    */
-  static JavaHome best(List<Path> homes) {
+  JavaHome best(List<Path> homes) {
     JavaHome best = null;
     for (Path path : homes) {
-      JavaHome home = JavaHome.read(path);
+      JavaHome home = read(path);
       if (home != null && home.isSuitable() && (best == null || feature(home) < feature(best))) {
-        best = home;
+        best = isTrusted(home) ? home : best;
       }
       if (best != null && feature(best) == Launcher.JAVA) {
         return best;
       }
     }
     return best;
+  }
+
+  /** The homes that were found and passed over because others may have a hand in them, and why. */
+  Map<Path, String> passedOver() {
+    return Collections.unmodifiableMap(passedOver);
+  }
+
+  private JavaHome read(Path path) {
+    for (Path told : JavaHome.telling(path)) {
+      String objection = trusted.objection(told);
+      if (objection != null) {
+        passOver(path, objection);
+        return null;
+      }
+    }
+    return JavaHome.read(path);
+  }
+
+  private boolean isTrusted(JavaHome home) {
+    String objection = trusted.objectionWithin(home.path());
+    if (objection != null) {
+      passOver(home.path(), objection);
+    }
+    return objection == null;
+  }
+
+  private void passOver(Path path, String objection) {
+    boolean found = JavaHome.telling(path).stream().allMatch(JdkSearch::isThere);
+    if (found || !path.isAbsolute()) {
+      passedOver.put(path, objection);
+    }
+  }
+
+  private static boolean isThere(Path path) {
+    return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
   }
 
   private static int feature(JavaHome home) {

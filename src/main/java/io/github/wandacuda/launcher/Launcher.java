@@ -5,9 +5,12 @@ import io.github.wandacuda.process.ProcessReplacement;
 import io.github.wandacuda.process.ThisRuntime;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Starts the program so that it may call native code and has the Vector API where it gains by that
@@ -17,14 +20,19 @@ import java.util.List;
  * <ol>
  *   <li>This Java may and has them (nothing needs vectors, the user's own options, a runtime image
  *       made for it, or one of the two ways below): the program is called in this process.
- *   <li>This Java is new enough but was started without the module: it starts again in place, by
- *       {@code execv}. Pid, signals, exit code, files and streams are then simply the program's.
- *       Needs a Unix and native access, which the jar's manifest turns on.
+ *   <li>This Java is new enough: it starts again in place, by {@code execv}. Pid, signals, exit
+ *       code, files and streams are then simply the program's. Needs a Unix and native access,
+ *       which the jar's manifest turns on.
  *   <li>Otherwise the program runs in a child process: where this Java is too old or has no such
  *       module, with the JDK that {@link JdkSearch} finds. The child has this process's standard
  *       streams (not other open files, so {@code <(command)} needs one of the other ways), gets its
  *       signals and ends when it ends, even by SIGKILL; the exit code is the child's.
  * </ol>
+ *
+ * <p>The module is not asked for by {@code --add-modules}, with which the JVM prints a line about
+ * incubator modules that no option turns off, but loaded when Java has started ({@link
+ * ThisRuntime#load}); in a Java where that fails, by the option after all. A Java that was started
+ * in the {@link PosixLocale} starts again in any case, with one in which it can name all files.
  *
  * <p>Whatever JVM options this process was started with, the program gets too. This process runs
  * under them as well, so one that takes a port or a file for itself (a debugger's, say) is best
@@ -47,6 +55,11 @@ public final class Launcher {
 
   private static final String IN_PLACE = "in-place";
 
+  /** Lets {@link ThisRuntime#load} bring the module in. */
+  private static final String LOADING = "--add-exports=java.base/jdk.internal.module=ALL-UNNAMED";
+
+  private static final int FAILED = 1;
+
   private Launcher() {}
 
   /**
@@ -59,15 +72,33 @@ public final class Launcher {
     boolean recent = JavaHome.feature(System.getProperty("java.specification.version")) >= JAVA;
     String launched = System.getProperty(LAUNCHED);
     boolean vectors = VectorNeed.of(args);
-    if (recent && ThisRuntime.hasNativeAccess() && (!vectors || ThisRuntime.hasResolved(MODULE))) {
+    boolean able = recent && ThisRuntime.hasNativeAccess();
+    if (able && (!vectors || hasVectors(launched)) && hasNames(launched)) {
       if (launched != null && !launched.equals(IN_PLACE)) {
         ParentTie.to(Long.parseLong(launched));
       }
       call(args);
       return;
     }
+    CommandLine line = CommandLine.ofThisProcess(args);
+    if (launched == null) {
+      System.exit(startAgain(args, line, recent, vectors));
+    }
+    if (able && ThisRuntime.contains(MODULE) && !ThisRuntime.hasResolved(MODULE)) {
+      // A Java that loads no modules: the JVM's own option does it, and prints a line.
+      replace(line, Arrays.asList("--add-modules", MODULE));
+    }
     // A process that a launcher started and that still lacks something would start others for ever.
-    System.exit(launched == null ? startAgain(args, recent, vectors) : fail());
+    System.exit(fail(args, Collections.<Path, String>emptyMap()));
+  }
+
+  private static boolean hasVectors(String launched) {
+    return ThisRuntime.hasResolved(MODULE) || (launched != null && ThisRuntime.load(MODULE));
+  }
+
+  /** Whether files of any name can be reached, as far as that can be helped. */
+  private static boolean hasNames(String launched) {
+    return launched != null || !PosixLocale.isUsed();
   }
 
   private static void call(String[] args) throws Throwable {
@@ -78,33 +109,55 @@ public final class Launcher {
     }
   }
 
-  private static int startAgain(String[] args, boolean recent, boolean vectors)
+  private static int startAgain(String[] args, CommandLine line, boolean recent, boolean vectors)
       throws InterruptedException {
-    JavaHome home =
-        recent && ThisRuntime.contains(MODULE)
-            ? JavaHome.ofThisProcess()
-            : JdkSearch.best(JdkPlaces.ofThisMachine().homes());
-    if (home == null) {
-      return fail();
-    }
-    String java = home.java().toString();
-    CommandLine line = CommandLine.ofThisProcess(args);
     List<String> options = options(vectors, line);
-    if (recent && ProcessReplacement.isPossible()) {
-      ProcessReplacement.exec(line.encoded(java, with(options, IN_PLACE)), line.variables());
+    if (recent && (!vectors || ThisRuntime.contains(MODULE))) {
+      replace(line, with(options, IN_PLACE));
+      return startBelow(JavaHome.ofThisProcess(), line, options);
     }
+    JdkPlaces places = JdkPlaces.ofThisMachine();
+    JdkSearch search = new JdkSearch(TrustedPaths.ofThisProcess());
+    JavaHome home = search.best(places.homes());
+    if (home == null) {
+      return fail(args, search.passedOver());
+    }
+    if (!Arrays.asList(args).contains("--quiet")) {
+      warnOfNamed(places.named(), search.passedOver());
+    }
+    return startBelow(home, line, options);
+  }
+
+  /** Returns only if it isn't possible. */
+  private static void replace(CommandLine line, List<String> options) {
+    if (ProcessReplacement.isPossible()) {
+      String java = JavaHome.ofThisProcess().java().toString();
+      ProcessReplacement.exec(line.encoded(java, options), line.variables(), variables());
+    }
+  }
+
+  private static int startBelow(JavaHome home, CommandLine line, List<String> options)
+      throws InterruptedException {
+    String java = home.java().toString();
     try {
-      return ChildProcess.run(line.words(java, with(options, OwnPid.get())), line.variables());
+      List<String> command = line.words(java, with(options, OwnPid.get()));
+      return ChildProcess.run(command, line.variables(), variables());
     } catch (IOException e) {
       System.err.println("wanda-cuda can't start " + java + ": " + e.getMessage());
-      return 1;
+      return FAILED;
     }
+  }
+
+  private static Map<String, String> variables() {
+    return PosixLocale.isUsed()
+        ? PosixLocale.replacement(System.getenv())
+        : Collections.<String, String>emptyMap();
   }
 
   private static List<String> options(boolean vectors, CommandLine line) {
     List<String> options = new ArrayList<>();
     if (vectors) {
-      options.addAll(Arrays.asList("--add-modules", MODULE));
+      options.add(LOADING);
       options.addAll(KernelOptions.beside(line.given(System.getenv())));
     }
     options.add("--enable-native-access=ALL-UNNAMED");
@@ -117,24 +170,41 @@ public final class Launcher {
     return more;
   }
 
-  private static int fail() {
-    System.err.println(
-        missing(System.getProperty("java.version"), System.getProperty("java.home")));
-    return 1;
+  private static void warnOfNamed(Map<String, Path> named, Map<Path, String> passedOver) {
+    for (Map.Entry<String, Path> each : named.entrySet()) {
+      String objection = passedOver.get(each.getValue());
+      if (objection != null) {
+        System.err.println(
+            "wanda-cuda: passed over "
+                + each.getKey()
+                + ", "
+                + Words.printable(each.getValue())
+                + ": "
+                + objection);
+      }
+    }
+  }
+
+  private static int fail(String[] args, Map<Path, String> passedOver) {
+    String message =
+        missing(System.getProperty("java.version"), System.getProperty("java.home"), passedOver);
+    boolean json = Arrays.asList(args).contains("--json");
+    System.err.println(json ? Words.jsonError(message, FAILED) : message);
+    return FAILED;
   }
 
   /** Says in one line that no Java can run the program. */
-  static String missing(String version, String home) {
-    return "wanda-cuda needs a JDK "
-        + JAVA
-        + " or newer with the module "
-        + MODULE
-        + " (Eclipse Temurin "
-        + JAVA
-        + ", for example), found Java "
-        + version
-        + " in "
-        + home
-        + " and no other that will do: install one, or let JAVA_HOME point to one";
+  static String missing(String version, String home, Map<Path, String> passedOver) {
+    StringBuilder message = new StringBuilder("wanda-cuda needs a JDK ");
+    message.append(JAVA).append(" or newer with the module ").append(MODULE);
+    message.append(" (Eclipse Temurin ").append(JAVA).append(", for example), found Java ");
+    message.append(version).append(" in ").append(home).append(" and no other that will do");
+    String before = ", passed over where others than root and you may have a hand in it: ";
+    for (Map.Entry<Path, String> each : passedOver.entrySet()) {
+      message.append(before).append(Words.printable(each.getKey()));
+      message.append(" (").append(each.getValue()).append(")");
+      before = ", ";
+    }
+    return message.append(": install one, or let JAVA_HOME point to one").toString();
   }
 }

@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Turns this process into another program by {@code execv(3)}: same pid, parent, standard streams,
@@ -33,8 +34,10 @@ public final class ProcessReplacement {
    * @param command the program's path and its arguments, each in the system's encoding without a
    *     closing 0
    * @param withoutVariables names of environment variables that the program must not inherit
+   * @param variables environment variables that it gets in addition
    */
-  public static void exec(List<byte[]> command, List<String> withoutVariables) {
+  public static void exec(
+      List<byte[]> command, List<String> withoutVariables, Map<String, String> variables) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment words = arena.allocate(POINTER, command.size() + 1L);
       for (int i = 0; i < command.size(); i++) {
@@ -43,6 +46,9 @@ public final class ProcessReplacement {
       words.setAtIndex(POINTER, command.size(), MemorySegment.NULL);
       for (String variable : withoutVariables) {
         unset(arena.allocateFrom(variable));
+      }
+      for (Map.Entry<String, String> each : variables.entrySet()) {
+        set(arena.allocateFrom(each.getKey()), arena.allocateFrom(each.getValue()));
       }
       OpenSockets.closeOnExec();
       replace(words.getAtIndex(POINTER, 0), words);
@@ -62,6 +68,14 @@ public final class ProcessReplacement {
     MethodHandle unsetenv =
         Native.function("unsetenv", FunctionDescriptor.of(ValueLayout.JAVA_INT, POINTER));
     int unused = (int) unsetenv.invokeExact(name);
+  }
+
+  private static void set(MemorySegment name, MemorySegment value) throws Throwable {
+    MethodHandle setenv =
+        Native.function(
+            "setenv",
+            FunctionDescriptor.of(ValueLayout.JAVA_INT, POINTER, POINTER, ValueLayout.JAVA_INT));
+    int unused = (int) setenv.invokeExact(name, value, 1);
   }
 
   private static void replace(MemorySegment path, MemorySegment words) throws Throwable {

@@ -17,6 +17,25 @@ public final class ThisRuntime {
     return false;
   }
 
+  /**
+   * Brings a module of this Java's image into this run, by the method with which the JVM itself
+   * does it for agents. Its classes are then as they are by {@code --add-modules}, but the JVM
+   * prints no line about an incubator module. Works where {@code java.base} exports {@code
+   * jdk.internal.module} to the class path.
+   *
+   * @return whether it worked: the method is no part of the API
+   */
+  public static boolean load(String module) {
+    try {
+      Class.forName("jdk.internal.module.Modules")
+          .getMethod("loadModule", String.class)
+          .invoke(null, module);
+      return true;
+    } catch (ReflectiveOperationException | LinkageError otherJava) {
+      return false;
+    }
+  }
+
   /** Whether the module is part of this Java's image, so that {@code --add-modules} finds it. */
   public static boolean contains(String module) {
     return ModuleFinder.ofSystem().find(module).isPresent();

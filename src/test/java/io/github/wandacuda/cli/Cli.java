@@ -24,7 +24,7 @@ final class Cli {
    *
    * @param exitCode its exit code
    * @param out its stdout
-   * @param err its stderr, without the JVM's own line about incubator modules
+   * @param err its stderr
    */
   record Result(int exitCode, String out, String err) {
     JsonNode json() {
@@ -61,7 +61,7 @@ final class Cli {
         process.destroyForcibly();
         throw new AssertionError(command.command() + " takes more than " + SECONDS + " s");
       }
-      Result result = new Result(process.exitValue(), read(out), withoutJvmLine(read(err)));
+      Result result = new Result(process.exitValue(), read(out), read(err));
       Files.delete(out);
       Files.delete(err);
       return result;
@@ -75,9 +75,5 @@ final class Cli {
 
   private static String read(Path file) throws IOException {
     return Files.readString(file, StandardCharsets.UTF_8);
-  }
-
-  private static String withoutJvmLine(String err) {
-    return err.replaceFirst("(?m)^WARNING: Using incubator modules: .*\\R", "");
   }
 }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.launcher;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Assumptions;
 
@@ -24,6 +25,10 @@ enum Javas {
             .map(JavaHome::java)
             .findFirst();
     Assumptions.assumeTrue(java.isPresent(), "this machine has no Java 8 to 24 to start from");
+    List<Path> homes = JdkPlaces.ofThisMachine().homes();
+    Assumptions.assumeTrue(
+        new JdkSearch(TrustedPaths.ofThisProcess()).best(homes) != null,
+        "no JDK of this machine lies where only root and this user may write");
     return java.get().toString();
   }
 

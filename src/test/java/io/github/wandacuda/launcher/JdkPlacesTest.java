@@ -6,6 +6,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -28,7 +29,7 @@ class JdkPlacesTest {
 
   private Path found(String system, Map<String, String> environment) {
     JdkPlaces places = new JdkPlaces(system, environment, root, user, running);
-    JavaHome best = JdkSearch.best(places.homes());
+    JavaHome best = new JdkSearch(new TrustedPaths(null, 0)).best(places.homes());
     return best == null ? null : best.path();
   }
 
@@ -136,6 +137,32 @@ class JdkPlacesTest {
         bin.resolve(JavaHome.COMMAND), jdk.resolve("bin").resolve(JavaHome.COMMAND));
     String path = root.resolve("missing") + File.pathSeparator + bin;
     assertThat(found("Linux", Map.of("PATH", path))).isEqualTo(jdk);
+  }
+
+  /** A user without an entry in passwd has the home {@code ?}. */
+  @Test
+  void nothingBelowTheCurrentDirectoryIsAPlace() {
+    Map<String, String> environment =
+        Map.of("PATH", ":.:bin", "SDKMAN_DIR", "src", "SDKMAN_CANDIDATES_DIR", ".");
+    for (String system : List.of("Linux", "Mac OS X", "Windows 11")) {
+      JdkPlaces places = new JdkPlaces(system, environment, root, Path.of("src"), Path.of("src/x"));
+      assertThat(places.homes()).as(system).allMatch(Path::isAbsolute);
+    }
+  }
+
+  @Test
+  void whatAVariableNamesIsToldEvenIfItIsRelative() {
+    JdkPlaces places =
+        new JdkPlaces("Linux", Map.of("JAVA_HOME", "jdk", "JDK_HOME", ""), root, user, running);
+    assertThat(places.named()).isEqualTo(Map.of("JAVA_HOME", Path.of("jdk")));
+    assertThat(places.homes()).contains(Path.of("jdk"));
+  }
+
+  @Test
+  void windowsHasNoSiblings() {
+    running = root.resolve("jvms/jdk-17");
+    FakeJdk.at(root.resolve("jvms/jdk-25"), "25");
+    assertThat(found("Windows 11", Map.of())).isNull();
   }
 
   @Test

@@ -16,7 +16,7 @@ class JdkSearchTest {
     for (String version : versions) {
       homes.add(FakeJdk.at(directory.resolve("jdk-" + version), version));
     }
-    JavaHome best = JdkSearch.best(homes);
+    JavaHome best = new JdkSearch(new TrustedPaths(null, 0)).best(homes);
     return best == null ? "none" : best.version();
   }
 
@@ -44,7 +44,7 @@ class JdkSearchTest {
   void passesOverWhatIsNoJdk() {
     Path jdk = FakeJdk.at(directory.resolve("jdk"), "25");
     List<Path> homes = List.of(directory.resolve("missing"), directory, jdk);
-    assertThat(JdkSearch.best(homes).path()).isEqualTo(jdk);
+    assertThat(new JdkSearch(new TrustedPaths(null, 0)).best(homes).path()).isEqualTo(jdk);
   }
 
   @Test
@@ -52,6 +52,7 @@ class JdkSearchTest {
     Path without =
         FakeJdk.withRelease(directory.resolve("a"), "JAVA_VERSION=\"25\"\nMODULES=\"java.base\"");
     Path with = FakeJdk.at(directory.resolve("b"), "26");
-    assertThat(JdkSearch.best(List.of(without, with)).path()).isEqualTo(with);
+    assertThat(new JdkSearch(new TrustedPaths(null, 0)).best(List.of(without, with)).path())
+        .isEqualTo(with);
   }
 }

@@ -14,7 +14,13 @@ final class KernelChoice {
 
   /** Returns whether the vector kernels can be loaded. */
   static boolean hasVectors() {
-    return ModuleLayer.boot().findModule(VECTOR_MODULE).isPresent();
+    try {
+      // By a class: the launcher brings the module in after the boot layer was made.
+      Class.forName(VECTOR_MODULE + ".Vector", false, null);
+      return true;
+    } catch (ClassNotFoundException missing) {
+      return false;
+    }
   }
 
   /** Returns the vector kernels where they can be loaded, else the scalar ones. */

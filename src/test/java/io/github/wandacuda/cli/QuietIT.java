@@ -1,0 +1,71 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.TestData;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** With {@code --quiet} stderr is empty, or one line if there is an error: of the JVM's too. */
+class QuietIT {
+  private static final Path STATISTICS = TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
+  private static final Path TEXT = Path.of("testdata/text/calibration.txt");
+
+  @TempDir static Path directory;
+
+  private static Cli.Result run(String line) {
+    List<Object> words = new ArrayList<>();
+    for (String word : line.split(" ")) {
+      words.add(
+          word.replace("MODEL", TestData.TINY_LLAMA.toString())
+              .replace("STATISTICS", STATISTICS.toString())
+              .replace("TEXT", TEXT.toString())
+              .replace("DIR", directory.toString()));
+    }
+    words.add("--quiet");
+    return Cli.run(words.toArray());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "prune --model MODEL --statistics STATISTICS --output DIR/statistics",
+        "prune --model MODEL --calibration TEXT --samples 2 --sequence-length 32 --output DIR/text",
+        "calibrate --model MODEL --calibration TEXT --samples 2 --sequence-length 32 --output DIR/s",
+        "perplexity --model MODEL --text testdata/text/heldout.txt --sequence-length 256",
+        "inspect --model MODEL",
+        "verify --dense MODEL --pruned MODEL --sparsity 0",
+        "devices"
+      })
+  void aSuccessSaysNothing(String line) {
+    Cli.Result result = run(line);
+    assertThat(result.err()).isEmpty();
+    assertThat(result.exitCode()).isZero();
+    assertThat(result.out()).isNotEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "prune --model DIR/none --method magnitude --output DIR/a",
+        "prune --model MODEL --output DIR/a",
+        "prune --model MODEL --method magnitude --output MODEL",
+        "prune --model MODEL --calibration DIR --output DIR/a",
+        "prune --model MODEL --method magnitude --output DIR/a --backend cuda --device 99",
+        "calibrate --model MODEL --calibration DIR/none --output DIR/s2",
+        "perplexity --model MODEL --text DIR/none",
+        "inspect --model DIR/none",
+        "verify --dense MODEL --pruned MODEL --sparsity 0.5",
+        "devices --none",
+        "prnue"
+      })
+  void anErrorIsOneLine(String line) {
+    Cli.Result result = run(line);
+    assertThat(result.errorLines()).hasSize(1);
+    assertThat(result.exitCode()).isNotZero();
+  }
+}
