@@ -130,14 +130,18 @@ public final class Checkpoint implements AutoCloseable {
       Path directory, Optional<CheckpointIndex> index, List<Path> files) {
     List<SafetensorsFile> shards = new ArrayList<>();
     try {
+      HeaderRoom room = new HeaderRoom();
       for (Path file : files) {
         Links.requireInside(directory, file);
-        shards.add(SafetensorsFile.open(file));
+        shards.add(SafetensorsFile.open(file, room));
       }
-      requireUnique(shards);
-      Checkpoint checkpoint = new Checkpoint(directory, index.map(CheckpointIndex::path), shards);
-      index.ifPresent(checkpoint::check);
-      return checkpoint;
+      index.ifPresent(known -> check(known, shards));
+      long tensors = shards.stream().mapToLong(shard -> shard.tensors().size()).sum();
+      // An index that names every tensor once, each in the shard that has it, leaves no second one.
+      if (index.isEmpty() || index.get().tensors() != tensors) {
+        requireUnique(shards);
+      }
+      return new Checkpoint(directory, index.map(CheckpointIndex::path), shards);
     } catch (RuntimeException | Error e) {
       shards.forEach(SafetensorsFile::close);
       throw e;
@@ -160,20 +164,24 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  private void check(CheckpointIndex known) {
-    known
-        .shardOf()
-        .forEach(
-            (name, shard) -> {
-              Path file = find(name).map(entry -> entry.shard().path().getFileName()).orElse(null);
-              if (file == null || !file.toString().equals(shard)) {
-                throw Malformed.tensor(
-                    known.path(),
-                    name,
-                    "it in " + Printable.of(shard),
-                    file == null ? "it in no shard" : "it in " + Printable.of(file));
-              }
-            });
+  private static void check(CheckpointIndex known, List<SafetensorsFile> shards) {
+    Map<String, SafetensorsFile> byName = new HashMap<>();
+    shards.forEach(shard -> byName.put(shard.path().getFileName().toString(), shard));
+    known.visit(
+        (name, shard) -> {
+          if (!byName.containsKey(shard) || byName.get(shard).tensor(name).isEmpty()) {
+            throw Malformed.tensor(
+                known.path(), name, "it in " + Printable.of(shard), found(name, shards));
+          }
+        });
+  }
+
+  private static String found(String name, List<SafetensorsFile> shards) {
+    return shards.stream()
+        .filter(shard -> shard.tensor(name).isPresent())
+        .map(shard -> "it in " + Printable.of(shard.path().getFileName()))
+        .findFirst()
+        .orElse("it in no shard");
   }
 
   /** Returns the model directory as it was given. */

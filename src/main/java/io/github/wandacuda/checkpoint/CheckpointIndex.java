@@ -9,70 +9,106 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
  * Which shard holds which tensor, as {@code model.safetensors.index.json} says. Its metadata (a
- * total size that is often wrong) is not looked at.
+ * total size that is often wrong) is not looked at. What it says of a million tensors would take as
+ * much memory as the tensors do, so it is read once more where it is needed.
  *
  * @param path the index
- * @param shardOf the file name of each tensor's shard
+ * @param shards the shards' file names in order
+ * @param tensors how many it names
  */
-record CheckpointIndex(Path path, Map<String, String> shardOf) {
+record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
+  private static final String INDEX = "index";
   private static final String WEIGHT_MAP = "weight_map";
+
+  /** Is told of a tensor and the file name of its shard. */
+  @FunctionalInterface
+  interface Visitor {
+    /** Called for each in the order of the file. */
+    void tensor(String name, String shard);
+  }
 
   /**
    * Reads an index.
    *
-   * @throws InputException if it isn't one, or names a file outside of its own folder
+   * @throws InputException if it isn't one, names a tensor twice, or a file outside of its own
+   *     folder
    */
   static CheckpointIndex read(Path path) {
-    byte[] bytes;
-    try (InputStream in = InputFile.stream(path)) {
-      bytes = in.readNBytes(JsonInput.LONGEST + 1);
+    SortedSet<String> shards = new TreeSet<>(TensorNames.ORDER);
+    Set<String> names = new HashSet<>();
+    visit(
+        path,
+        (name, shard) -> {
+          shards.add(shard);
+          if (!names.add(name)) {
+            throw Malformed.tensor(path, name, "one shard", "a second one");
+          }
+          if (names.size() > TensorNames.MOST) {
+            throw Malformed.part(
+                path, INDEX, "at most %d tensors".formatted(TensorNames.MOST), "more");
+          }
+        });
+    return new CheckpointIndex(path, shards, names.size());
+  }
+
+  /** Reads it again, tensor by tensor. */
+  void visit(Visitor visitor) {
+    visit(path, visitor);
+  }
+
+  private static void visit(Path path, Visitor visitor) {
+    try {
+      long size = InputFile.size(path);
+      if (size > JsonInput.LONGEST) {
+        throw Malformed.file(
+            path, "at most %d bytes".formatted(JsonInput.LONGEST), Long.toString(size));
+      }
+      try (InputStream in = InputFile.stream(path)) {
+        JsonInput.read(
+            path,
+            INDEX,
+            in,
+            json -> {
+              readAll(path, json, visitor);
+              return null;
+            });
+      }
     } catch (IOException e) {
       throw Malformed.unreadable(path, "an index", e);
     }
-    if (bytes.length > JsonInput.LONGEST) {
-      throw Malformed.file(path, "at most %d bytes".formatted(JsonInput.LONGEST), "more");
-    }
-    return JsonInput.read(path, "index", bytes, 0, json -> read(path, json));
   }
 
-  /** Returns the shards' file names in order. */
-  SortedSet<String> shards() {
-    SortedSet<String> shards = new TreeSet<>(TensorNames.ORDER);
-    shards.addAll(shardOf.values());
-    return shards;
-  }
-
-  private static CheckpointIndex read(Path path, JsonParser json) throws IOException {
-    expect(path, json, json.nextToken() == JsonToken.START_OBJECT, "index", "an object");
-    Map<String, String> shardOf = null;
+  private static void readAll(Path path, JsonParser json, Visitor visitor) throws IOException {
+    expect(path, json, json.nextToken() == JsonToken.START_OBJECT, INDEX, "an object");
+    int tensors = -1;
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
       json.nextToken();
       if (!key.equals(WEIGHT_MAP)) {
         json.skipChildren();
-      } else if (shardOf == null) {
-        shardOf = readWeightMap(path, json);
+      } else if (tensors < 0) {
+        tensors = readWeightMap(path, json, visitor);
       } else {
-        throw Malformed.part(path, "index", "one " + WEIGHT_MAP, "a second one");
+        throw Malformed.part(path, INDEX, "one " + WEIGHT_MAP, "a second one");
       }
     }
-    if (shardOf == null || shardOf.isEmpty()) {
+    if (tensors <= 0) {
       throw Malformed.part(
-          path, "index", WEIGHT_MAP + " with tensors", shardOf == null ? "none" : "an empty one");
+          path, INDEX, WEIGHT_MAP + " with tensors", tensors < 0 ? "none" : "an empty one");
     }
-    return new CheckpointIndex(path, shardOf);
   }
 
-  private static Map<String, String> readWeightMap(Path path, JsonParser json) throws IOException {
+  private static int readWeightMap(Path path, JsonParser json, Visitor visitor) throws IOException {
     expect(path, json, json.currentToken() == JsonToken.START_OBJECT, WEIGHT_MAP, "an object");
-    Map<String, String> shardOf = new LinkedHashMap<>();
+    int tensors = 0;
     for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
+      TensorNames.requireLength(path, name);
       if (json.nextToken() != JsonToken.VALUE_STRING) {
         throw Malformed.tensor(path, name, "a file name", JsonInput.found(json));
       }
@@ -81,11 +117,10 @@ record CheckpointIndex(Path path, Map<String, String> shardOf) {
         throw Malformed.tensor(
             path, name, "the name of a file beside the index", '"' + Printable.of(shard) + '"');
       }
-      if (shardOf.put(name, shard) != null) {
-        throw Malformed.tensor(path, name, "one shard", "a second one");
-      }
+      visitor.tensor(name, shard);
+      tensors++;
     }
-    return shardOf;
+    return tensors;
   }
 
   private static boolean isPlain(String name) {

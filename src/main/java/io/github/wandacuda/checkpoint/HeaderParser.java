@@ -23,6 +23,12 @@ final class HeaderParser {
 
   private static final String HEADER = "header";
   private static final int MOST_DIMENSIONS = 64;
+  private static final int MOST_KEYS = 64;
+
+  /** In characters, an entry counted as a hundred more, so that the memory for it has a bound. */
+  private static final int MOST_METADATA = 1 << 24;
+
+  private static final int ENTRY = 100;
 
   private final Path file;
   private final JsonParser json;
@@ -32,6 +38,7 @@ final class HeaderParser {
   private final Map<Object, Object> seen = new HashMap<>();
 
   private Map<String, String> metadata;
+  private long metadataSize;
 
   private HeaderParser(Path file, JsonParser json) {
     this.file = file;
@@ -83,7 +90,13 @@ final class HeaderParser {
       ErrorDetails place =
           ErrorDetails.file(file).part("%s entry %s".formatted(METADATA, Printable.of(key)));
       expect(json.nextToken() == JsonToken.VALUE_STRING, place, "a string");
-      if (metadata.put(key, json.getText()) != null) {
+      String value = json.getText();
+      metadataSize += key.length() + value.length() + ENTRY;
+      if (metadataSize > MOST_METADATA) {
+        throw Malformed.part(
+            file, METADATA, "at most %d characters".formatted(MOST_METADATA), "more");
+      }
+      if (metadata.put(key, value) != null) {
         throw new InputException(place.expected("one value", "a second one"));
       }
     }
@@ -91,6 +104,10 @@ final class HeaderParser {
 
   private void readTensor(String name) throws IOException {
     ErrorDetails place = ErrorDetails.file(file).tensor(name);
+    TensorNames.requireLength(file, name);
+    if (tensors.size() == TensorNames.MOST) {
+      throw Malformed.part(file, HEADER, "at most %d tensors".formatted(TensorNames.MOST), "more");
+    }
     if (tensors.containsKey(name)) {
       throw new InputException(place.expected("one entry", "a second one"));
     }
@@ -102,6 +119,9 @@ final class HeaderParser {
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
       if (!keys.add(key)) {
         throw new InputException(place.expected("one " + Printable.of(key), "a second one"));
+      }
+      if (keys.size() > MOST_KEYS) {
+        throw new InputException(place.expected("at most %d keys".formatted(MOST_KEYS), "more"));
       }
       json.nextToken();
       switch (key) {

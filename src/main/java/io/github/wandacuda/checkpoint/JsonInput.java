@@ -5,10 +5,12 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.Reader;
 import java.nio.charset.CharacterCodingException;
@@ -26,6 +28,9 @@ final class JsonInput {
    */
   static final int LONGEST = 100_000_000;
 
+  /** A string takes up to four times its length in memory while it is read. */
+  private static final int LONGEST_STRING = 1 << 24;
+
   private static final JsonFactory FACTORY =
       JsonFactory.builder()
           .streamReadConstraints(
@@ -33,7 +38,7 @@ final class JsonInput {
                   .maxNestingDepth(64)
                   .maxNumberLength(100)
                   .maxNameLength(1 << 20)
-                  .maxStringLength(LONGEST)
+                  .maxStringLength(LONGEST_STRING)
                   .maxDocumentLength(LONGEST)
                   .build())
           // A symbol table gains nothing from names that occur once, and takes the many alike names
@@ -58,7 +63,12 @@ final class JsonInput {
    * @throws InputException if it isn't JSON in UTF-8, or {@code reading} finds it wrong
    */
   static <T> T read(Path file, String part, byte[] bytes, int offset, Reading<T> reading) {
-    var stream = new ByteArrayInputStream(bytes, offset, bytes.length - offset);
+    return read(
+        file, part, new ByteArrayInputStream(bytes, offset, bytes.length - offset), reading);
+  }
+
+  /** Reads a document out of a stream, as it comes, and closes it. */
+  static <T> T read(Path file, String part, InputStream stream, Reading<T> reading) {
     try (Reader reader =
             new InputStreamReader(
                 stream,
@@ -72,6 +82,9 @@ final class JsonInput {
         throw Malformed.part(file, part, "nothing after the JSON object", found(json));
       }
       return result;
+    } catch (StreamConstraintsException e) {
+      String found = e.getOriginalMessage().replaceAll(", from `.*`", "");
+      throw Malformed.part(file, part, "JSON within bounds", Printable.of(found));
     } catch (JsonProcessingException e) {
       throw Malformed.part(file, part, "JSON", Printable.of(e.getOriginalMessage()));
     } catch (CharacterCodingException e) {

@@ -71,13 +71,18 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws InputException if it isn't there, can't be read, or breaks the format in any way
    */
   public static SafetensorsFile open(Path path) {
+    return open(path, new HeaderRoom());
+  }
+
+  /** Opens one of several files, whose headers share the room that there is. */
+  static SafetensorsFile open(Path path, HeaderRoom room) {
     if (!Files.isRegularFile(path)) {
       throw Malformed.file(path, WHAT, notAFile(path));
     }
     try {
       FileChannel channel = InputFile.channel(path);
       try {
-        return open(path, channel);
+        return open(path, channel, room);
       } catch (IOException | RuntimeException | Error e) {
         channel.close();
         throw e;
@@ -87,12 +92,22 @@ public final class SafetensorsFile implements AutoCloseable {
     }
   }
 
-  private static SafetensorsFile open(Path path, FileChannel channel) throws IOException {
+  private static SafetensorsFile open(Path path, FileChannel channel, HeaderRoom room)
+      throws IOException {
     long length = channel.size();
-    byte[] headerBytes = readHeader(path, channel, length);
-    SafetensorsHeader header = HeaderParser.parse(path, headerBytes, LENGTH_BYTES);
+    byte[] headerBytes = readHeader(path, channel, length, room);
+    SafetensorsHeader header = parse(path, headerBytes, room);
     TensorLayout.checkContiguous(path, header.tensors(), length - headerBytes.length);
     return new SafetensorsFile(path, headerBytes, header, channel, map(channel, length));
+  }
+
+  /** A header may be made for nothing but taking memory: that it is too much is its own fault. */
+  private static SafetensorsHeader parse(Path path, byte[] headerBytes, HeaderRoom room) {
+    try {
+      return HeaderParser.parse(path, headerBytes, LENGTH_BYTES);
+    } catch (OutOfMemoryError e) {
+      throw room.tooLong(path, "%d whose content has none".formatted(headerBytes.length));
+    }
   }
 
   private static String notAFile(Path path) {
@@ -105,7 +120,7 @@ public final class SafetensorsFile implements AutoCloseable {
     return Files.isSymbolicLink(path) ? "a symbolic link to nothing" : "nothing";
   }
 
-  private static byte[] readHeader(Path path, FileChannel channel, long fileLength)
+  private static byte[] readHeader(Path path, FileChannel channel, long fileLength, HeaderRoom room)
       throws IOException {
     if (fileLength < LENGTH_BYTES) {
       throw Malformed.file(path, "at least 8 bytes", fileLength + " bytes");
@@ -124,6 +139,7 @@ public final class SafetensorsFile implements AutoCloseable {
       throw Malformed.part(
           path, "header", length + " bytes", (fileLength - LENGTH_BYTES) + " before the file ends");
     }
+    room.take(path, length);
     ByteBuffer bytes = ByteBuffer.allocate(LENGTH_BYTES + (int) length);
     bytes.put(prefix.rewind());
     readFully(path, channel, bytes);

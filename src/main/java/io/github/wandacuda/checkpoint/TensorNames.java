@@ -1,14 +1,21 @@
 package io.github.wandacuda.checkpoint;
 
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
 
-/** The order of names, the same in every language that sorts by code points or by UTF-8 bytes. */
+/** The names of tensors: how long they may be, and their order. */
 public final class TensorNames {
+  /** The most tensors of a model. */
+  static final int MOST = 1_000_000;
+
+  /** Ten times what any model has; every message, table and report repeats names. */
+  private static final int LONGEST = 4096;
+
   /**
-   * Code-point order. {@link String#compareTo} differs from it where characters beyond U+FFFF meet
-   * those from U+E000.
+   * Code-point order, the same in every language that sorts by code points or by UTF-8 bytes.
+   * {@link String#compareTo} differs from it where characters beyond U+FFFF meet those from U+E000.
    */
   public static final Comparator<String> ORDER =
       (left, right) ->
@@ -22,6 +29,21 @@ public final class TensorNames {
   public static final Comparator<String> NATURAL = TensorNames::compareNaturally;
 
   private TensorNames() {}
+
+  /**
+   * Checks a name's length.
+   *
+   * @throws io.github.wandacuda.error.InputException if it is longer than any name needs to be
+   */
+  static void requireLength(Path file, String name) {
+    if (name.length() > LONGEST) {
+      throw Malformed.tensor(
+          file,
+          name,
+          "a name of at most %d characters".formatted(LONGEST),
+          Integer.toString(name.length()));
+    }
+  }
 
   private static int compareNaturally(String left, String right) {
     int at = 0;

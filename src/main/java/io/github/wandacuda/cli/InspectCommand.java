@@ -1,9 +1,11 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Inspector;
 import io.github.wandacuda.pruning.Inspector.Inspection;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +18,9 @@ import picocli.CommandLine.Mixin;
     description = "Shows what a model directory holds: modules, shapes, dtypes, zeros, patterns.",
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Runnable {
+  /** A longer name pushes its own row to the right, not those of all others. */
+  private static final int WIDEST = 100;
+
   @Mixin private ModelOption model;
 
   @Mixin private OutputOptions output;
@@ -24,7 +29,9 @@ final class InspectCommand implements Runnable {
   public void run() {
     try (ModelDirectory directory = model.openAnyway()) {
       List<Inspection> modules =
-          Inspector.inspect(directory, Runtime.getRuntime().availableProcessors());
+          Inspector.inspect(directory, Runtime.getRuntime().availableProcessors()).stream()
+              .sorted(Comparator.comparing(Inspection::name, TensorNames.NATURAL))
+              .toList();
       long parameters = parameters(directory.checkpoint());
       long prunable = modules.stream().mapToLong(InspectCommand::prunable).sum();
       long zeros = modules.stream().mapToLong(Inspection::zeros).sum();
@@ -59,7 +66,8 @@ final class InspectCommand implements Runnable {
   }
 
   private static String text(List<Inspection> modules, long parameters, long prunable, long zeros) {
-    int width = modules.stream().mapToInt(row -> row.module().name().length()).max().orElse(6);
+    int longest = modules.stream().mapToInt(row -> row.module().name().length()).max().orElse(6);
+    int width = Math.min(WIDEST, longest);
     StringBuilder text = new StringBuilder();
     text.append(
         ("%-" + width + "s  %-5s %15s  %8s  %s%n")

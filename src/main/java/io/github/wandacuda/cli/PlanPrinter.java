@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
@@ -36,7 +37,8 @@ final class PlanPrinter {
     object.put("amount", request.sparsity().toString());
     object.put("backend", backend.name());
     object.put("device", backend.device());
-    object.put("modules", chosen.stream().map(LinearModule::name).toList());
+    object.put(
+        "modules", chosen.stream().map(LinearModule::name).sorted(TensorNames.NATURAL).toList());
     object.put("weights", chosen.stream().mapToLong(LinearModule::elements).sum());
     object.put("bytes_to_read", needs.readBytes());
     object.put("bytes_to_write", needs.writeBytes());

@@ -18,7 +18,7 @@ final class SparsityOptions {
       names = "--sparsity",
       paramLabel = "R",
       description = "Fraction of each output row that is pruned, 0 <= R < 1 (default: 0.5).")
-  private Double sparsity;
+  private String sparsity;
 
   @Option(
       names = "--pattern",
@@ -37,6 +37,6 @@ final class SparsityOptions {
     if (pattern != null) {
       return Optional.of(Sparsity.GroupPattern.parse(pattern));
     }
-    return Optional.ofNullable(sparsity).map(Sparsity.Ratio::new);
+    return Optional.ofNullable(sparsity).map(Sparsity.Ratio::parse);
   }
 }

@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.NonFiniteWeightException;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Workers;
 import java.lang.foreign.MemorySegment;
@@ -65,6 +66,7 @@ final class ModulePruner implements AutoCloseable {
    */
   List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
     Run run = new Run(requests, progress);
+    warnOfUnreached(requests);
     progress.begin(0);
     if (rules.needsThreshold()) {
       // A matrix's threshold is searched for by all workers, so one matrix comes after the other.
@@ -154,6 +156,19 @@ final class ModulePruner implements AutoCloseable {
     maskMemory.close();
   }
 
+  /** In the order in which people read modules, which is not that of the digest. */
+  private void warnOfUnreached(List<ModuleRequest> requests) {
+    String what = rules.unreached() == Unreached.KEEP ? "kept as it is" : "pruned by magnitude";
+    if (rules.unreached() != Unreached.FAIL) {
+      requests.stream()
+          .filter(request -> Unreached.isUnreached(request.norms()))
+          .map(request -> request.module().name())
+          .sorted(TensorNames.NATURAL)
+          .forEach(
+              name -> LOG.warn("{}: all norms are zero, no sample reached it; {}", name, what));
+    }
+  }
+
   /** Prepares a module; one that no sample reached is handled as the rules say. */
   private TilePruner tilePruner(ModuleRequest request, TileSource tiles) {
     LinearModule module = request.module();
@@ -162,10 +177,6 @@ final class ModulePruner implements AutoCloseable {
     }
     rules.unreached().check(module, request.norms());
     boolean keep = rules.unreached() == Unreached.KEEP;
-    LOG.warn(
-        "{}: all norms are zero, no sample reached it; {}",
-        module.name(),
-        keep ? "kept as it is" : "pruned by magnitude");
     return keep ? pruner.unchanged(tiles) : pruner.tiles(tiles, rule(module, tiles), null);
   }
 

@@ -101,7 +101,7 @@ public record Provenance(
         sampled ? samples.sha256() : null,
         calibration instanceof Calibration.FromStatistics statistics ? statistics.sha256() : null,
         source,
-        modules.stream().map(LinearModule::name).toList(),
+        modules.stream().map(LinearModule::name).sorted(TensorNames.NATURAL).toList(),
         modules.stream().mapToLong(LinearModule::elements).sum(),
         0,
         0,
@@ -138,7 +138,7 @@ public record Provenance(
     if (!Unreached.KEEP.label().equals(unreached)) {
       return null;
     }
-    List<String> kept = Unreached.in(results).stream().sorted(TensorNames.ORDER).toList();
+    List<String> kept = Unreached.in(results).stream().sorted(TensorNames.NATURAL).toList();
     return kept.isEmpty() ? null : kept;
   }
 

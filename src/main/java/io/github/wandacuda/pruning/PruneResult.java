@@ -1,6 +1,8 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.checkpoint.TensorNames;
+import java.util.Comparator;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -9,12 +11,20 @@ import java.util.TreeMap;
  * What a run of {@code prune} did.
  *
  * @param provenance what it wrote about itself
- * @param modules what came of the chosen modules, in code-point order of their names; none if the
+ * @param modules what came of the chosen modules, in the natural order of their names; none if the
  *     output was finished before
  * @param seconds where the time went
  */
 public record PruneResult(
     Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds) {
+
+  /** Puts a copy of the list in order. */
+  public PruneResult {
+    modules =
+        modules.stream()
+            .sorted(Comparator.comparing(result -> result.module().name(), TensorNames.NATURAL))
+            .toList();
+  }
 
   /** Returns whether an earlier run had finished the output, so that nothing was done. */
   public boolean wasFinished() {

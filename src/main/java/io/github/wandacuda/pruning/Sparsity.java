@@ -1,6 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.error.UsageException;
+import java.math.BigDecimal;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -13,8 +14,33 @@ public sealed interface Sparsity {
    * @param fraction at least 0, less than 1
    */
   record Ratio(double fraction) implements Sparsity {
-    /** Checks the range. */
+    /** A decimal number; Java's own parser takes "0x1p-1", "0.5f" and "NaN" too. */
+    private static final Pattern FORM =
+        Pattern.compile("[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d{1,9})?");
+
+    /**
+     * Parses a fraction such as {@code 0.5}.
+     *
+     * @throws UsageException if it is none, out of range, or nothing but by rounding 0 or 1
+     */
+    public static Ratio parse(String text) {
+      if (!FORM.matcher(text).matches()) {
+        throw new UsageException(
+            "sparsity: expected a fraction such as 0.5, found '%s'".formatted(text));
+      }
+      BigDecimal exact = new BigDecimal(text);
+      double fraction = exact.doubleValue();
+      boolean rounded = fraction >= 1 || (fraction == 0 && exact.signum() != 0);
+      if (exact.signum() < 0 || rounded) {
+        throw new UsageException(
+            "sparsity: expected a fraction of at least 0 and less than 1, found " + text);
+      }
+      return new Ratio(fraction);
+    }
+
+    /** Checks the range; there is one zero. */
     public Ratio {
+      fraction = fraction == 0 ? 0 : fraction;
       if (!(fraction >= 0 && fraction < 1)) {
         throw new UsageException(
             "sparsity: expected a fraction of at least 0 and less than 1, found " + fraction);
@@ -36,17 +62,18 @@ public sealed interface Sparsity {
    * N of every M consecutive input columns. What is counted here is what goes, as in the code of
    * Wanda; NVIDIA counts what stays.
    *
-   * @param pruned N
+   * @param pruned N, at least 1
    * @param size M, more than N
    */
   record GroupPattern(int pruned, int size) implements Sparsity {
     private static final Pattern FORM = Pattern.compile("(\\d{1,6}):(\\d{1,6})");
 
-    /** Checks that something of a group is kept. */
+    /** Checks that something of a group goes and something is kept. */
     public GroupPattern {
-      if (pruned < 0 || size < 1 || pruned >= size) {
+      if (pruned < 1 || pruned >= size) {
         throw new UsageException(
-            "pattern: expected N:M with N less than M, found %d:%d".formatted(pruned, size));
+            "pattern: expected N:M with N at least 1 and less than M, found %d:%d"
+                .formatted(pruned, size));
       }
     }
 
@@ -58,7 +85,8 @@ public sealed interface Sparsity {
     public static GroupPattern parse(String text) {
       Matcher matcher = FORM.matcher(text);
       if (!matcher.matches()) {
-        throw new UsageException("pattern: expected N:M such as 2:4, found '" + text + "'");
+        throw new UsageException(
+            "pattern: expected N:M such as 2:4, with numbers up to 999999, found '" + text + "'");
       }
       return new GroupPattern(
           Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));

@@ -11,12 +11,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 
 /** Shards, indexes and links that nobody should be able to do harm with. */
 final class HostileCheckpoints {
   private static final String SHARD = "model-00001-of-00003.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
   private static final String TENSOR = "{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}";
+  private static final String EMPTY = "{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}";
 
   private HostileCheckpoints() {}
 
@@ -93,6 +95,48 @@ final class HostileCheckpoints {
         header("deep JSON", "expected an object", "{\"a\":" + "[".repeat(1_000_000) + "}", 0),
         header("deep objects", "expected JSON", "{\"a\":".repeat(200_000), 0),
         header("huge name", "expected JSON", "{\"" + "a".repeat(30_000_000) + "\":1}", 0),
+        header("a name of a megabyte", "at most 4096", named("a".repeat(1 << 19)), 4),
+        large(
+            "60 names of a megabyte",
+            "at most 4096",
+            () -> numbered(",\"" + "a.".repeat(1 << 18) + "%d\":" + EMPTY, 60)),
+        large(
+            "a name of a megabyte beside 3000 modules",
+            "at most 4096",
+            () ->
+                numbered(",\"layers.%d.q.weight\":" + EMPTY.replace("[0]", "[0,0]"), 3000)
+                    + ",\"layers.0."
+                    + "a".repeat(1 << 19)
+                    + ".weight\":"
+                    + EMPTY),
+        large(
+            "50 MB of metadata",
+            "at most 16777216 characters",
+            () ->
+                ",\"__metadata__\":{\"a\":\"\""
+                    + numbered(",\"k%d\":\"0123456789\"", 2_500_000)
+                    + "}"),
+        large(
+            "a value of 50 MB in the metadata",
+            "JSON within bounds",
+            () -> ",\"__metadata__\":{\"a\":\"" + "v".repeat(50_000_000) + "\"}"),
+        large(
+            "more than a million tensors",
+            "at most 1000000 tensors",
+            () -> numbered(",\"t%d\":" + EMPTY, 1_100_000)),
+        large(
+            "a million keys of a tensor",
+            "at most 64 keys",
+            () -> ",\"b\":{\"dtype\":\"U8\"" + numbered(",\"k%d\":0", 1_000_000) + "}"),
+        large(
+            "shapes that take all memory",
+            "for a Java heap of",
+            () ->
+                numbered(
+                    ",\"t%d\":{\"dtype\":\"U8\",\"shape\":[0,%d"
+                        + ",999".repeat(62)
+                        + "],\"data_offsets\":[0,0]}",
+                    250_000)),
         header("huge number", "expected JSON", "{\"a\":" + "1".repeat(1_000_000) + "}", 0),
         header("tensor twice", "one entry", "{\"a\":" + TENSOR + ",\"a\":" + TENSOR + "}", 4),
         header(
@@ -121,8 +165,34 @@ final class HostileCheckpoints {
         header("lone surrogate", "expected JSON", "{\"\\ud800\":1}", 0));
   }
 
+  private static String named(String name) {
+    return "{\"" + name + "\":" + TENSOR + "}";
+  }
+
+  /** A header that is made when it is needed: together they would fill the memory. */
+  private static HostileFile large(String name, String said, Supplier<String> entries) {
+    return inspected(
+        name,
+        said,
+        model ->
+            Files.write(
+                model.resolve(SHARD), safetensors("{\"a\":" + TENSOR + entries.get() + "}", 4)));
+  }
+
+  private static String numbered(String text, int count) {
+    StringBuilder all = new StringBuilder();
+    for (int number = 0; number < count; number++) {
+      all.append(text.replace("%d", Integer.toString(number)));
+    }
+    return all.toString();
+  }
+
   private static HostileFile index(String name, String said, String json) {
     return inspected(name, said, model -> Files.writeString(model.resolve(INDEX), json));
+  }
+
+  private static HostileFile largeIndex(String name, String said, Supplier<String> json) {
+    return inspected(name, said, model -> Files.writeString(model.resolve(INDEX), json.get()));
   }
 
   private static HostileFile shardName(String name, String shard) {
@@ -146,6 +216,32 @@ final class HostileCheckpoints {
             "one weight_map",
             "{\"weight_map\":{\"a\":\"b\"},\"weight_map\":{}}"),
         index("a tensor in two shards", "one shard", "{\"weight_map\":{\"a\":\"b\",\"a\":\"c\"}}"),
+        index(
+            "a name of a megabyte in the index",
+            "at most 4096",
+            "{\"weight_map\":{\"" + "a".repeat(1 << 19) + "\":\"b\"}}"),
+        largeIndex(
+            "an index of a million tensors",
+            "it in no shard",
+            () ->
+                "{\"weight_map\":{\"t\":\""
+                    + SHARD
+                    + "\""
+                    + numbered(",\"model.layers.%d.mlp.q_proj\":\"" + SHARD + "\"", 999_999)
+                    + "}}"),
+        largeIndex(
+            "an index of more than a million tensors",
+            "at most 1000000 tensors",
+            () ->
+                "{\"weight_map\":{\"t\":\""
+                    + SHARD
+                    + "\""
+                    + numbered(",\"%d\":\"" + SHARD + "\"", 1_000_001)
+                    + "}}"),
+        largeIndex(
+            "50 MB of metadata in an index, and nothing else",
+            "weight_map",
+            () -> "{\"metadata\":{\"x\":[0" + numbered(",%d", 7_000_000) + "]}}"),
         index("a number as shard", "a file name", "{\"weight_map\":{\"a\":1}}"),
         index("deep index", "expected JSON", "{\"x\":" + "[".repeat(1_000_000)),
         index(

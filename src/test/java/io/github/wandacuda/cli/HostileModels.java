@@ -65,7 +65,7 @@ final class HostileModels {
             "\"num_hidden_layers\": 0"),
         config(
             "a billion layers",
-            "is missing",
+            "of at most 134217728",
             "\"num_hidden_layers\": 6",
             "\"num_hidden_layers\": 1000000000"),
         config(
@@ -77,50 +77,54 @@ final class HostileModels {
             "\"rms_norm_eps\": -1"),
         config(
             "a billion heads",
-            "heads of 1 features",
+            "of at most 134217728",
             "\"num_attention_heads\": 4",
             "\"num_attention_heads\": 1000000000"),
         config(
             "heads of a billion",
-            "at most 65536 features",
+            "of at most 134217728",
             "\"hidden_size\": 128",
             "\"head_dim\": 1000000000, \"hidden_size\": 128"),
         family(
             "llama-mha",
             "wide",
-            "expected shape",
+            "of at most 134217728",
             "\"hidden_size\": 32",
             "\"hidden_size\": 2000000000"),
         family(
             "mixtral",
             "a billion experts",
-            "expected shape",
+            "of at most 134217728",
             "\"num_local_experts\": 4",
             "\"num_local_experts\": 1000000000"),
         family(
             "bloom",
             "a billion heads",
-            "a divisor of the hidden size",
+            "of at most 134217728",
             "\"n_head\": 4",
             "\"n_head\": 1000000000"),
         family(
             "bloom",
             "a billion features",
-            "expected shape",
+            "of at most 134217728",
             "\"hidden_size\": 32",
             "\"hidden_size\": 1000000000"),
         family(
             "opt",
             "a billion positions",
-            "expected shape",
+            "of at most 134217728",
             "\"max_position_embeddings\": 96",
             "\"max_position_embeddings\": 1000000000"),
         family(
-            "gpt2", "a billion layers", "is missing", "\"n_layer\": 3", "\"n_layer\": 1000000000"),
+            "gpt2",
+            "a billion layers",
+            "of at most 134217728",
+            "\"n_layer\": 3",
+            "\"n_layer\": 1000000000"),
         family(
             "gpt2",
             "a large vocabulary",
-            "expected shape",
+            "of at most 134217728",
             "\"vocab_size\": 128",
             "\"vocab_size\": 2000000000"));
   }

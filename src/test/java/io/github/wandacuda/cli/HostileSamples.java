@@ -107,7 +107,7 @@ final class HostileSamples {
         text("empty", "more than 64 tokens", file -> Files.write(file, new byte[0])),
         text("900 MB", "for a Java heap of", file -> HostileFile.extend(file, 900_000_000)),
         text("a terabyte", "at most 1000000000 bytes", file -> HostileFile.extend(file, 1L << 40)),
-        text("a folder", "cannot be read", Files::createDirectory));
+        text("a folder", "expected a regular file", Files::createDirectory));
   }
 
   private static HostileFile lists(String name, String said, String json) {

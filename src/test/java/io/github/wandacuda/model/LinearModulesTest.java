@@ -11,10 +11,15 @@ import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LinearModulesTest {
   @TempDir Path directory;
@@ -132,6 +137,53 @@ class LinearModulesTest {
       assertThatThrownBy(
               () -> model.choose(new ModuleChoice(List.of(), List.of(Pattern.compile("layers")))))
           .isInstanceOf(UsageException.class);
+    }
+  }
+
+  /** As long as names may be, and of parts that each could be a block's. */
+  @ParameterizedTest
+  @ValueSource(strings = {"a.", "layers.", "0.", "layers.0.", "h.1.", "vision.", "x.embed."})
+  void longNamesAreReadInNoTimeAndLittleStack(String part)
+      throws IOException, InterruptedException {
+    String name = part.repeat(4000 / part.length()) + "weight";
+    SafetensorsBytes file = new SafetensorsBytes().f32(name, 4, 4);
+    for (int module = 0; module < 300; module++) {
+      file.f32("layers.%d.q.weight".formatted(module), 4, 4);
+    }
+    file.write(directory.resolve("model.safetensors"));
+    Files.writeString(directory.resolve("config.json"), "{}");
+    AtomicInteger found = new AtomicInteger();
+    Runnable open =
+        () -> {
+          try (ModelDirectory model = ModelDirectory.open(directory)) {
+            found.set(model.modules().size());
+          }
+        };
+    Thread thread = new Thread(null, open, "little stack", 256 << 10);
+    thread.start();
+    assertThat(thread.join(Duration.ofSeconds(10))).isTrue();
+    assertThat(found.get()).isBetween(300, 301);
+  }
+
+  /** Without a type the architecture says whether weights lie the other way. */
+  @ParameterizedTest
+  @CsvSource({
+    "gpt2, GPT2LMHeadModel, true",
+    "'', GPT2LMHeadModel, true",
+    "'', OpenAIGPTModel, true",
+    "'', LlamaForCausalLM, false",
+    "llama, GPT2LMHeadModel, false"
+  })
+  void conv1dGoesByTypeOrElseByArchitecture(String type, String architecture, boolean transposed)
+      throws IOException {
+    new SafetensorsBytes()
+        .f32("h.0.c_fc.weight", 4, 8)
+        .write(directory.resolve("model.safetensors"));
+    Files.writeString(
+        directory.resolve("config.json"),
+        "{\"model_type\": \"%s\", \"architectures\": [\"%s\"]}".formatted(type, architecture));
+    try (ModelDirectory model = ModelDirectory.open(directory)) {
+      assertThat(model.modules().get(0).transposed()).isEqualTo(transposed);
     }
   }
 }
