@@ -10,9 +10,12 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.util.Set;
 import java.util.UUID;
 
 /**
@@ -50,9 +53,28 @@ public final class AtomicWrite {
         writeAndMove(target, content);
       }
     } catch (IOException e) {
-      throw new OutputException(
-          "%s: expected to write it, found: %s".formatted(Printable.of(target), Reason.of(e)), e);
+      throw unwritable(target, e);
     }
+  }
+
+  /**
+   * Writes a file of an output: whatever has its name, a link or a device too, is replaced and
+   * never written through.
+   *
+   * @param attributes what the new file gets, see {@link FileModes}
+   * @throws OutputException if it can't be written; whatever had the name keeps it
+   */
+  public static void replace(Path target, Content content, FileAttribute<?>... attributes) {
+    try {
+      writeAndMove(target, content, attributes);
+    } catch (IOException e) {
+      throw unwritable(target, e);
+    }
+  }
+
+  private static OutputException unwritable(Path target, IOException e) {
+    return new OutputException(
+        "%s: expected to write it, found: %s".formatted(Printable.of(target), Reason.of(e)), e);
   }
 
   /**
@@ -71,11 +93,12 @@ public final class AtomicWrite {
     }
   }
 
-  private static void writeAndMove(Path target, Content content) throws IOException {
+  private static void writeAndMove(Path target, Content content, FileAttribute<?>... attributes)
+      throws IOException {
     Path temporary = temporary(target);
     Files.deleteIfExists(temporary);
     try {
-      writeTemporary(temporary, content);
+      writeTemporary(temporary, content, attributes);
       Files.move(
           temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       Folders.forceParent(target);
@@ -85,9 +108,10 @@ public final class AtomicWrite {
     }
   }
 
-  private static void writeTemporary(Path temporary, Content content) throws IOException {
-    try (FileChannel channel =
-            FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+  private static void writeTemporary(
+      Path temporary, Content content, FileAttribute<?>... attributes) throws IOException {
+    Set<OpenOption> options = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    try (FileChannel channel = FileChannel.open(temporary, options, attributes);
         OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel))) {
       content.writeTo(out);
       out.flush();

@@ -1,5 +1,6 @@
 package io.github.wandacuda.checkpoint;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
@@ -9,12 +10,16 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.Predicate;
 
@@ -50,24 +55,23 @@ public final class ShardWriter implements AutoCloseable {
   }
 
   /**
-   * Starts a new shard, in place of whatever is there, and writes its header.
+   * Starts a new shard, in place of whatever is there, and writes its header. Who may read the
+   * source's may read it, see {@link FileModes}.
    *
    * @param path the shard to write
    * @param layout the shard whose header it gets
-   * @throws OutputException if it can't be written, or is {@code layout}'s own file
+   * @throws OutputException if it can't be written, is a link or has a second name
    */
   public static ShardWriter create(Path path, SafetensorsFile layout) {
-    if (isSame(path, layout.path())) {
-      throw new OutputException(
-          "%s: expected another file than the model's own, found that very file"
-              .formatted(Printable.of(path)));
-    }
+    requireOwn(path, layout);
     FileChannel channel =
         open(
             path,
+            FileModes.like(layout.path()),
             StandardOpenOption.CREATE,
             StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE);
+            StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS);
     ShardWriter writer = new ShardWriter(path, layout, channel);
     try {
       writer.writeFully(MemorySegment.ofArray(layout.headerBytes()), 0);
@@ -79,17 +83,40 @@ public final class ShardWriter implements AutoCloseable {
   }
 
   /**
-   * Goes on with a shard that is there already: one that an earlier run left, or the model's own.
+   * Goes on with a shard that an earlier run left. What it is too long by is cut off.
    *
    * @param path the shard to write
    * @param layout the shard whose header it has
    * @param isWritten which tensors are complete in it and stay as they are
-   * @throws OutputException if it can't be written, has another header, or ends before a tensor
-   *     that is said to be complete
+   * @throws OutputException if it can't be written, is a link or has a second name, has another
+   *     header, or ends before a tensor that is said to be complete
    */
   public static ShardWriter resume(
       Path path, SafetensorsFile layout, Predicate<TensorInfo> isWritten) {
-    FileChannel channel = open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    requireOwn(path, layout);
+    return goOn(path, layout, isWritten);
+  }
+
+  /**
+   * Goes on with the model's own shard.
+   *
+   * @param shard the shard to write
+   * @param isWritten which tensors stay as they are
+   * @throws OutputException if it can't be written, is a link, or has become another
+   */
+  public static ShardWriter inPlace(SafetensorsFile shard, Predicate<TensorInfo> isWritten) {
+    return goOn(shard.path(), shard, isWritten);
+  }
+
+  private static ShardWriter goOn(
+      Path path, SafetensorsFile layout, Predicate<TensorInfo> isWritten) {
+    FileChannel channel =
+        open(
+            path,
+            new FileAttribute<?>[0],
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS);
     ShardWriter writer = new ShardWriter(path, layout, channel);
     try {
       writer.checkHeader();
@@ -104,17 +131,25 @@ public final class ShardWriter implements AutoCloseable {
     }
   }
 
-  private static boolean isSame(Path path, Path other) {
-    try {
-      return Files.exists(path) && Files.isSameFile(path, other);
-    } catch (IOException e) {
-      throw Malformed.unreadable(other, "a safetensors file", e);
+  /** Nothing is written through another name: what it stands for isn't the output's. */
+  private static void requireOwn(Path path, SafetensorsFile layout) {
+    String found = null;
+    if (Files.isSymbolicLink(path)) {
+      found = "a link";
+    } else if (FileIdentity.of(path).equals(FileIdentity.of(layout.path()))) {
+      found = "the model's";
+    } else if (Files.isRegularFile(path) && FileIdentity.names(path) > 1) {
+      found = "one with a second name (hard link)";
+    }
+    if (found != null) {
+      throw new OutputException(
+          ErrorDetails.file(path).expected("another file than the model's own", found));
     }
   }
 
-  private static FileChannel open(Path path, StandardOpenOption... options) {
+  private static FileChannel open(Path path, FileAttribute<?>[] attributes, OpenOption... options) {
     try {
-      return FileChannel.open(path, options);
+      return FileChannel.open(path, Set.of(options), attributes);
     } catch (IOException e) {
       throw unwritable(path, e);
     }
@@ -133,7 +168,7 @@ public final class ShardWriter implements AutoCloseable {
               .formatted(Printable.of(path), Printable.of(layout.path())));
     }
     if (channel.size() > layout.byteSize()) {
-      throw wrongLength(channel.size());
+      channel.truncate(layout.byteSize());
     }
   }
 

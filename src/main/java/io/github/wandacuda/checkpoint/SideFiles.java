@@ -70,7 +70,8 @@ public record SideFiles(
   }
 
   /**
-   * Copies one of the files and makes the folders that it needs, see {@link AtomicWrite}.
+   * Copies one of the files and makes the folders that it needs, see {@link AtomicWrite}; the copy
+   * may be read by who may read the file, see {@link FileModes}.
    *
    * @param file its relative path
    * @param output the directory that the copy goes to, below its relative path
@@ -82,7 +83,7 @@ public record SideFiles(
     Path target = output.resolve(file);
     try (InputStream in = InputFile.stream(source)) {
       createParent(target);
-      AtomicWrite.write(target, out -> transfer(source, in, out));
+      AtomicWrite.replace(target, out -> transfer(source, in, out), FileModes.like(source));
     } catch (IOException e) {
       throw Malformed.unreadable(source, "a file that goes along with the model", e);
     }

@@ -11,6 +11,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Optional;
 
@@ -36,15 +37,16 @@ public final class WrittenShard implements AutoCloseable {
    *
    * @param path where it would be
    * @param layout the shard whose header it has
-   * @return nothing if there is no regular file, or one with another header
+   * @return nothing if there is no regular file, one with a second name, or with another header
    * @throws OutputException if it can't be read
    */
   public static Optional<WrittenShard> open(Path path, SafetensorsFile layout) {
-    if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+    if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS) || FileIdentity.names(path) > 1) {
       return Optional.empty();
     }
     try {
-      FileChannel channel = FileChannel.open(path);
+      FileChannel channel =
+          FileChannel.open(path, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
       WrittenShard shard = new WrittenShard(path, layout, channel);
       byte[] header = layout.headerBytes();
       ByteBuffer found = ByteBuffer.allocate(header.length);

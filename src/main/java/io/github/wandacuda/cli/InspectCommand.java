@@ -27,7 +27,7 @@ final class InspectCommand implements Runnable {
 
   @Override
   public void run() {
-    try (ModelDirectory directory = model.openAnyway()) {
+    try (ModelDirectory directory = model.open()) {
       List<Inspection> modules =
           Inspector.inspect(directory, Runtime.getRuntime().availableProcessors()).stream()
               .sorted(Comparator.comparing(Inspection::name, TensorNames.NATURAL))

@@ -1,8 +1,7 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.InPlaceJob;
+import io.github.wandacuda.pruning.UnfinishedRun;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
@@ -18,15 +17,10 @@ final class ModelOption {
   /**
    * Opens the model.
    *
-   * @throws InputException also if it is pruned in place in part
+   * @throws io.github.wandacuda.error.InputException also if it is unfinished
    */
   ModelDirectory open() {
-    if (InPlaceJob.isInterrupted(path)) {
-      throw new InputException(
-          path
-              + ": expected a model, found one that is pruned in part: a run with --in-place was"
-              + " interrupted; run the same again to end it");
-    }
+    UnfinishedRun.requireNone(path);
     return openAnyway();
   }
 

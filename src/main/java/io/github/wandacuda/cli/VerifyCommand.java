@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.UnfinishedRun;
 import io.github.wandacuda.pruning.Verifier;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -46,6 +47,7 @@ final class VerifyCommand implements Runnable {
             sparsity.method().orElse(null),
             sparsity.sparsity().orElse(null),
             modules.given() ? modules.choice() : null);
+    UnfinishedRun.requireNone(dense);
     int threads = Runtime.getRuntime().availableProcessors();
     try (ModelDirectory directory = ModelDirectory.open(dense)) {
       List<String> failures = Verifier.verify(directory, pruned, claim, threads);

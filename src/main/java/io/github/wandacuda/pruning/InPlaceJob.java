@@ -4,7 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.AtomicWrite;
+import io.github.wandacuda.checkpoint.FileModes;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.OutputException;
@@ -19,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -32,6 +35,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class InPlaceJob implements PruningJob {
   private static final Logger LOG = LoggerFactory.getLogger(InPlaceJob.class);
+
+  /** The part of the fingerprint that tells such a run from others. */
+  static final String MARK = "in_place";
+
   private static final String SPILL = AtomicWrite.OWN + ".masks";
 
   private final ModelDirectory model;
@@ -64,11 +71,6 @@ public final class InPlaceJob implements PruningJob {
       new NormLookup(statistics).check(chosen, request.unreached());
     }
     WritableShards.check(model.path(), written());
-  }
-
-  /** Returns whether a model was pruned in place in part. */
-  public static boolean isInterrupted(Path model) {
-    return Journal.isIn(model);
   }
 
   @Override
@@ -108,19 +110,44 @@ public final class InPlaceJob implements PruningJob {
       Backend backend, String version, Progress progress, Consumer<PruneResult> beforeEnd) {
     requireRoom(backend);
     Provenance plan = Provenance.planned(request, chosen, SourceDigest.of(model), version);
+    Optional<Provenance> ended = endEarlier();
+    if (ended.isPresent() && isSame(plan, ended.get())) {
+      return new PruneResult(ended.get(), List.of(), new PhaseClock(1).seconds());
+    }
     try (Workers workers = new Workers(backend.concurrency());
         Journal journal = Journal.open(model.path())) {
-      List<JsonNode> records = begin(journal, Fingerprint.of(plan).with(Map.of("in_place", "yes")));
+      List<JsonNode> records = begin(journal, Fingerprint.of(plan).with(Map.of(MARK, "yes")));
       try {
         PruneResult result = prune(backend, workers, journal, records, plan, progress);
         beforeEnd.accept(result);
-        journal.becomes(result.provenance().json(), model.path().resolve(Provenance.FILE_NAME));
+        journal.becomes(
+            result.provenance().json(),
+            model.path().resolve(Provenance.FILE_NAME),
+            FileModes.like(model.path().resolve(SideFiles.CONFIG)));
         return result;
       } catch (RuntimeException | Error e) {
         settle(e);
         throw e;
       }
     }
+  }
+
+  /** Takes the last step of a run that was stopped before it; returns what it said of itself. */
+  private Optional<Provenance> endEarlier() {
+    if (!Journal.isIn(model.path())) {
+      return Optional.empty();
+    }
+    try (Journal journal = Journal.open(model.path())) {
+      Optional<Provenance> finished = journal.finished();
+      if (finished.isPresent()) {
+        journal.rename(model.path().resolve(Provenance.FILE_NAME));
+      }
+      return finished;
+    }
+  }
+
+  private static boolean isSame(Provenance plan, Provenance ended) {
+    return Fingerprint.of(plan).differencesFrom(Fingerprint.of(ended)).isEmpty();
   }
 
   private PruneResult prune(

@@ -6,6 +6,9 @@ import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.LinearModule;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -49,21 +52,35 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
     copies = new TileBuffers(memory);
     for (JsonNode record : records) {
       if (record.has(THRESHOLD)) {
-        float threshold = Float.intBitsToFloat(record.path(BITS).asInt());
-        thresholds.put(record.get(THRESHOLD).asText(), threshold);
+        thresholds.put(record.get(THRESHOLD).asText(), threshold(record, journal));
       }
     }
     try {
       for (SafetensorsFile shard : model.shards()) {
         if (shard.tensors().stream().anyMatch(pruned::contains)) {
-          writers.put(
-              shard, ShardWriter.resume(shard.path(), shard, tensor -> !pruned.contains(tensor)));
+          writers.put(shard, ShardWriter.inPlace(shard, tensor -> !pruned.contains(tensor)));
         }
       }
     } catch (RuntimeException | Error e) {
       close();
       throw e;
     }
+  }
+
+  private static float threshold(JsonNode record, Journal journal) {
+    JsonNode bits = record.path(BITS);
+    float threshold = Float.intBitsToFloat(bits.asInt());
+    if (!bits.isIntegralNumber()
+        || !bits.canConvertToInt()
+        || !(threshold >= 0)
+        || Float.isInfinite(threshold)) {
+      throw new InputException(
+          ErrorDetails.file(journal.file())
+              .part("threshold of " + Printable.of(record.get(THRESHOLD).asText()))
+              .expected("the bits of a number from 0 on", Printable.of(bits.toString()))
+              .hint("the model may be pruned in part: take a new copy of it"));
+    }
+    return threshold;
   }
 
   @Override

@@ -3,7 +3,11 @@ package io.github.wandacuda.pruning;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.Crc32c;
+import io.github.wandacuda.checkpoint.FileIdentity;
+import io.github.wandacuda.checkpoint.FileModes;
 import io.github.wandacuda.checkpoint.Folders;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Reason;
@@ -13,21 +17,28 @@ import io.github.wandacuda.json.JsonTree;
 import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What an unfinished directory says about itself: the file {@code .wanda-cuda.journal}, a record a
@@ -43,10 +54,15 @@ final class Journal implements AutoCloseable {
   /** The file's name. */
   static final String FILE_NAME = AtomicWrite.OWN + ".journal";
 
+  private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
+
   private static final int CHECKSUM_DIGITS = 8;
+
+  private static final int LONGEST_FIRST = 64 << 20;
 
   private final Path file;
   private final FileChannel channel;
+  private FileChannel successor;
 
   private Journal(Path file, FileChannel channel) {
     this.file = file;
@@ -67,34 +83,68 @@ final class Journal implements AutoCloseable {
   static Journal open(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     try {
-      FileChannel channel =
-          FileChannel.open(
-              file,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE,
-              LinkOption.NOFOLLOW_LINKS);
-      Journal journal = new Journal(file, channel);
+      boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+      if (there) {
+        requireOwn(file);
+      }
+      Optional<Object> before = FileIdentity.of(file);
+      FileChannel channel = there ? openExisting(file) : create(file);
       try {
-        journal.lock(directory);
-        return journal;
+        // The other run may have finished, and put another file in its place, in between.
+        boolean same = !there || before.equals(FileIdentity.of(file));
+        if (!tryLock(channel) || !same || !Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+          throw busy(directory);
+        }
+        return new Journal(file, channel);
       } catch (IOException | RuntimeException | Error e) {
         channel.close();
         throw e;
       }
+    } catch (NoSuchFileException | FileAlreadyExistsException e) {
+      throw Files.isDirectory(directory) ? busy(directory) : unwritable(file, e);
     } catch (IOException e) {
       throw unwritable(file, e);
     }
   }
 
-  private void lock(Path directory) throws IOException {
-    if (!tryLock() || !isStillThere()) {
-      throw new UsageException(
-          Printable.of(directory) + ": another run is at work in this directory; wait for its end");
+  /** Nothing is written through a link or to a file that has a second name elsewhere. */
+  private static void requireOwn(Path file) {
+    String found = null;
+    if (Files.isSymbolicLink(file)) {
+      found = "a link";
+    } else if (!Files.isRegularFile(file)) {
+      found = "no regular file";
+    } else if (FileIdentity.names(file) > 1) {
+      found = "one with a second name (hard link)";
+    }
+    if (found != null) {
+      throw new OutputException(
+          ErrorDetails.file(file)
+              .expected("a journal of the run's own", found)
+              .hint("nothing is written to it; take it away"));
     }
   }
 
-  private boolean tryLock() throws IOException {
+  private static FileChannel openExisting(Path file) throws IOException {
+    return FileChannel.open(
+        file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  private static FileChannel create(Path file, FileAttribute<?>... attributes) throws IOException {
+    return FileChannel.open(
+        file,
+        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
+        attributes.length == 0 ? FileModes.ownerOnly() : attributes);
+  }
+
+  private static UsageException busy(Path directory) {
+    return new UsageException(
+        ErrorDetails.file(directory)
+            .said("another run is at work in this directory")
+            .hint("wait for its end"));
+  }
+
+  private static boolean tryLock(FileChannel channel) throws IOException {
     try {
       return channel.tryLock() != null;
     } catch (OverlappingFileLockException e) {
@@ -102,14 +152,16 @@ final class Journal implements AutoCloseable {
     }
   }
 
-  /** The other run may have finished, and taken its journal away, between opening and locking. */
-  private boolean isStillThere() throws IOException {
-    return Files.exists(file, LinkOption.NOFOLLOW_LINKS) && Files.size(file) == channel.size();
-  }
-
   /** Returns the file's content, which is something else than records in the end of a run. */
   byte[] content() {
     try {
+      long most = Runtime.getRuntime().maxMemory() / 4;
+      if (channel.size() > Math.min(most, Integer.MAX_VALUE - Long.BYTES)) {
+        throw new InputException(
+            ErrorDetails.file(file)
+                .expected("a journal that fits into memory", channel.size() + " bytes")
+                .hint("give Java more with -Xmx, or begin anew in another directory"));
+      }
       ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(channel.size()));
       int read;
       do {
@@ -118,6 +170,35 @@ final class Journal implements AutoCloseable {
       return bytes.array();
     } catch (IOException e) {
       throw unwritable(file, e);
+    }
+  }
+
+  /** Returns what a finished run has put in the journal's place, if that has happened. */
+  Optional<Provenance> finished() {
+    byte[] content = content();
+    if (content.length == 0 || content[0] != '{') {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(Provenance.read(new ByteArrayInputStream(content), file));
+    } catch (IOException | InputException e) {
+      LOG.debug("{} is no finished record", file, e);
+      return Optional.empty();
+    }
+  }
+
+  /** Returns the first record of a directory's journal, whoever is at work there, if it has one. */
+  static Optional<JsonNode> firstRecord(Path directory) {
+    Path file = directory.resolve(FILE_NAME);
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      return Optional.empty();
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] content = in.readNBytes(LONGEST_FIRST);
+      return Optional.ofNullable(record(content, 0, Math.max(0, lineEnd(content, 0))));
+    } catch (IOException e) {
+      LOG.debug("{} can't be read", file, e);
+      return Optional.empty();
     }
   }
 
@@ -218,14 +299,38 @@ final class Journal implements AutoCloseable {
    *
    * @param content of the record
    * @param record its name
+   * @param attributes what the record's file gets, see {@link FileModes}
    */
-  void becomes(byte[] content, Path record) {
-    if (File.separatorChar == '\\') {
-      // Windows replaces no file that is open. The lock has done its work.
-      close();
+  void becomes(byte[] content, Path record, FileAttribute<?>... attributes) {
+    succeed(content, attributes);
+    rename(record);
+  }
+
+  /**
+   * Does the first step. What takes the journal's place is locked before, as the journal is, so
+   * that no other run takes it for the journal of one that has ended.
+   */
+  void succeed(byte[] content, FileAttribute<?>... attributes) {
+    Path next = AtomicWrite.temporary(file);
+    try {
+      Files.deleteIfExists(next);
+      successor = create(next, attributes);
+      ByteBuffer bytes = ByteBuffer.wrap(content);
+      while (bytes.hasRemaining()) {
+        successor.write(bytes);
+      }
+      successor.force(true);
+      if (File.separatorChar == '\\') {
+        // Windows replaces no file that is open. The lock has done its work.
+        close();
+      } else {
+        successor.lock();
+      }
+      Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Folders.force(file.toAbsolutePath().getParent());
+    } catch (IOException e) {
+      throw unwritable(file, e);
     }
-    AtomicWrite.write(file, out -> out.write(content));
-    rename(file, record);
   }
 
   /** Does the second step, which an interrupted run has left undone. */
@@ -239,11 +344,6 @@ final class Journal implements AutoCloseable {
   private static void rename(Path file, Path record) {
     try {
       Files.move(file, record, StandardCopyOption.ATOMIC_MOVE);
-    } catch (NoSuchFileException e) {
-      if (!Files.exists(record)) {
-        throw unwritable(record, e);
-      }
-      // A run that came in between the two steps has done this one.
     } catch (IOException e) {
       throw unwritable(record, e);
     }
@@ -262,7 +362,7 @@ final class Journal implements AutoCloseable {
   /** Unlocks the file, which stays. */
   @Override
   public void close() {
-    try {
+    try (FileChannel last = successor) {
       channel.close();
     } catch (IOException e) {
       throw unwritable(file, e);

@@ -9,6 +9,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Workers;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,27 +25,83 @@ import java.util.stream.Stream;
  */
 final class KeptWork {
   /** Nothing. */
-  static final KeptWork NONE = new KeptWork(Set.of(), Map.of());
+  static final KeptWork NONE = new KeptWork(Set.of(), Map.of(), Map.of());
 
   private final Set<TensorInfo> written;
+  private final Map<SafetensorsFile, Path> places;
   private final Map<String, RunRecords.Tensor> records;
 
-  private KeptWork(Set<TensorInfo> written, Map<String, RunRecords.Tensor> records) {
+  private KeptWork(
+      Set<TensorInfo> written,
+      Map<SafetensorsFile, Path> places,
+      Map<String, RunRecords.Tensor> records) {
     this.written = written;
+    this.places = places;
     this.records = records;
   }
 
-  /** Reads back what a journal says is written. */
-  static KeptWork check(RunRecords records, Checkpoint source, Path directory, Workers workers) {
+  /**
+   * Reads back what a journal says is written.
+   *
+   * @param chosen the modules that are pruned
+   * @param withNorms whether the journal holds their norms
+   */
+  static KeptWork check(
+      RunRecords records,
+      Checkpoint source,
+      List<LinearModule> chosen,
+      boolean withNorms,
+      Path directory,
+      Workers workers) {
+    Map<String, RunRecords.Tensor> sensible = new HashMap<>(records.tensors());
+    Map<String, LinearModule> modules = new HashMap<>();
+    chosen.forEach(module -> modules.put(module.tensor().name(), module));
+    sensible
+        .entrySet()
+        .removeIf(tensor -> !fits(tensor.getValue(), modules.get(tensor.getKey()), withNorms));
     Set<TensorInfo> written = ConcurrentHashMap.newKeySet();
+    Map<SafetensorsFile, Path> places = new HashMap<>();
     for (SafetensorsFile shard : source.shards()) {
       try (WrittenShard file = find(shard, directory).orElse(null)) {
         if (file != null) {
-          check(shard, file, records.tensors(), workers, written);
+          places.put(shard, file.path());
+          check(shard, file, sensible, workers, written);
         }
       }
     }
-    return new KeptWork(written, records.tensors());
+    return new KeptWork(written, places, sensible);
+  }
+
+  /** Returns whether what a record says can have come of a tensor. */
+  private static boolean fits(RunRecords.Tensor record, LinearModule module, boolean withNorms) {
+    if (record.module().isEmpty() || module == null) {
+      return record.module().isEmpty() && module == null;
+    }
+    RunRecords.Module result = record.module().get();
+    return result.pruned() >= 0
+        && result.pruned() <= module.elements()
+        && result.zeros() >= 0
+        && result.zeros() <= module.elements()
+        && result.zeroRows() >= 0
+        && result.zeroRows() <= module.rows()
+        && (withNorms ? areNorms(result.norms(), module.columns()) : result.norms() == null);
+  }
+
+  private static boolean areNorms(float[] norms, int columns) {
+    if (norms == null || norms.length != columns) {
+      return false;
+    }
+    for (float norm : norms) {
+      if (!(norm >= 0) || Float.isInfinite(norm)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Returns under which of its names a shard was found. */
+  Path place(SafetensorsFile shard) {
+    return places.get(shard);
   }
 
   /** Returns the shard under either of its names. */
@@ -79,7 +136,7 @@ final class KeptWork {
         written.stream()
             .filter(tensor -> !isModule(tensor) || names.contains(tensor.name()))
             .collect(Collectors.toUnmodifiableSet());
-    return new KeptWork(left, records);
+    return new KeptWork(left, places, records);
   }
 
   private boolean isModule(TensorInfo tensor) {
@@ -95,7 +152,7 @@ final class KeptWork {
   boolean hasModulesOf(Set<String> names) {
     Set<String> kept = written.stream().map(TensorInfo::name).collect(Collectors.toSet());
     return names.stream()
-        .filter(name -> records.get(name).module().isPresent())
+        .filter(name -> !records.containsKey(name) || records.get(name).module().isPresent())
         .allMatch(kept::contains);
   }
 

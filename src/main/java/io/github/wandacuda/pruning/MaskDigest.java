@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.checkpoint.FileModes;
 import io.github.wandacuda.error.OutputException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -13,6 +14,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The SHA-256 over the packed masks of all modules in a fixed order, fed in whatever order they are
@@ -80,9 +82,9 @@ final class MaskDigest implements MaskSink, AutoCloseable {
       channel =
           FileChannel.open(
               spill,
-              StandardOpenOption.CREATE_NEW,
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE);
+              Set.of(
+                  StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
+              FileModes.ownerOnly());
     }
     waiting.put(index, new Extent(spilled, mask.byteSize()));
     for (long at = 0; at < mask.byteSize(); at += CHUNK) {

@@ -1,15 +1,17 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.AtomicWrite;
+import io.github.wandacuda.checkpoint.FileModes;
 import io.github.wandacuda.checkpoint.Folders;
 import io.github.wandacuda.checkpoint.SideFiles;
-import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
@@ -30,6 +32,7 @@ final class OutputDirectory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(OutputDirectory.class);
 
   private final Path directory;
+  private final Path model;
   private final Deque<Path> files = new ArrayDeque<>();
   private final Deque<Path> folders = new ArrayDeque<>();
   private Journal journal;
@@ -37,13 +40,16 @@ final class OutputDirectory implements AutoCloseable {
   private Optional<RunRecords> interrupted = Optional.empty();
   private boolean discarded;
 
-  private OutputDirectory(Path directory) {
+  private OutputDirectory(Path directory, Path model) {
     this.directory = directory;
+    this.model = model;
   }
 
   /**
    * Makes the directory, or opens the one that an earlier run has left, and locks other runs out.
+   * Who may read the model's may read it, see {@link FileModes}.
    *
+   * @param model the directory of the model that it is a copy of
    * @param resume whether an earlier run may be there
    * @param own the files that the run makes, relative to the directory
    * @throws io.github.wandacuda.error.UsageException if the place is taken
@@ -51,9 +57,9 @@ final class OutputDirectory implements AutoCloseable {
    */
   static OutputDirectory open(Path directory, Path model, boolean resume, Set<Path> own) {
     OutputPlace.check(directory, model, resume);
-    OutputDirectory output = new OutputDirectory(directory);
+    OutputDirectory output = new OutputDirectory(directory, model);
     try {
-      output.makeDirectories(directory);
+      output.makeRoot();
       output.look(resume, own);
       return output;
     } catch (RuntimeException | Error e) {
@@ -72,7 +78,8 @@ final class OutputDirectory implements AutoCloseable {
       OutputPlace.requireOwn(directory, own);
     }
     journal = Journal.open(directory);
-    finished = provenance(journal.content());
+    OutputPlace.requirePlain(directory, own);
+    finished = journal.finished();
     if (finished.isPresent()) {
       // The earlier run was stopped between its last two steps.
       journal.rename(directory.resolve(Provenance.FILE_NAME));
@@ -81,20 +88,6 @@ final class OutputDirectory implements AutoCloseable {
     interrupted = RunRecords.read(journal.records());
     if (interrupted.isPresent() && !resume) {
       throw OutputPlace.holdsInterruptedRun(directory);
-    }
-  }
-
-  /** Returns what took the journal's place, if that has happened. */
-  private Optional<Provenance> provenance(byte[] content) {
-    if (content.length == 0 || content[0] != '{') {
-      return Optional.empty();
-    }
-    try {
-      return Optional.of(
-          Provenance.read(new ByteArrayInputStream(content), directory.resolve(Journal.FILE_NAME)));
-    } catch (IOException | InputException e) {
-      LOG.debug("{} is no finished record", journal.file(), e);
-      return Optional.empty();
     }
   }
 
@@ -118,25 +111,52 @@ final class OutputDirectory implements AutoCloseable {
   }
 
   /** Returns the path of a file that is about to be made, its folder made already. */
-  Path file(String relative) {
+  Path file(Path relative) {
     Path file = directory.resolve(relative);
-    makeDirectories(file.getParent());
+    makeFolders(relative.getParent());
     files.push(file);
     files.push(AtomicWrite.temporary(file));
     return file;
   }
 
-  private void makeDirectories(Path wanted) {
-    if (wanted == null || Files.isDirectory(wanted)) {
+  /** Makes the directory itself, below folders that the user may have linked. */
+  private void makeRoot() {
+    makeAbove(directory.getParent());
+    if (!Files.isDirectory(directory)) {
+      make(directory, FileModes.likeFolder(model));
+    }
+  }
+
+  private void makeAbove(Path wanted) {
+    if (wanted != null && !Files.isDirectory(wanted)) {
+      makeAbove(wanted.getParent());
+      make(wanted);
+    }
+  }
+
+  /** Makes folders inside of the directory, where nothing is written through a link. */
+  private void makeFolders(Path relative) {
+    if (relative == null) {
       return;
     }
-    makeDirectories(wanted.getParent());
+    makeFolders(relative.getParent());
+    Path wanted = directory.resolve(relative);
+    if (!Files.isDirectory(wanted, LinkOption.NOFOLLOW_LINKS)) {
+      make(wanted, FileModes.likeFolder(model.resolve(relative)));
+    }
+  }
+
+  private void make(Path wanted, FileAttribute<?>... attributes) {
     try {
-      Files.createDirectory(wanted);
+      Files.createDirectory(wanted, attributes);
       folders.push(wanted);
     } catch (FileAlreadyExistsException e) {
-      if (!Files.isDirectory(wanted)) {
-        throw new OutputException(wanted + ": expected a directory, found something else", e);
+      if (!Files.isDirectory(wanted, LinkOption.NOFOLLOW_LINKS)) {
+        throw new OutputException(
+            ErrorDetails.file(wanted)
+                .expected("a directory", Files.isSymbolicLink(wanted) ? "a link" : "something else")
+                .hint("take it away"),
+            e);
       }
     } catch (IOException e) {
       throw unwritable(wanted, e);
@@ -145,7 +165,7 @@ final class OutputDirectory implements AutoCloseable {
 
   /** Copies one of the files that go along with the model. */
   void copy(SideFiles sideFiles, Path relative) {
-    file(relative.toString());
+    file(relative);
     sideFiles.copy(relative, directory);
   }
 
@@ -161,7 +181,10 @@ final class OutputDirectory implements AutoCloseable {
   /** Writes the last file and declares the model complete. */
   void finish(Provenance provenance) {
     Folders.force(directory);
-    journal.becomes(provenance.json(), directory.resolve(Provenance.FILE_NAME));
+    journal.becomes(
+        provenance.json(),
+        directory.resolve(Provenance.FILE_NAME),
+        FileModes.like(model.resolve(SideFiles.CONFIG)));
   }
 
   private static OutputException unwritable(Path file, IOException e) {

@@ -1,7 +1,9 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.AtomicWrite;
+import io.github.wandacuda.checkpoint.FileIdentity;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
@@ -24,12 +26,11 @@ final class OutputPlace {
    * @throws UsageException if something else is there, or it lies inside the model or around it
    */
   static void check(Path directory, Path model, boolean resume) {
-    Path output = resolved(directory);
-    Path source = resolved(model);
-    if (output.startsWith(source) || source.startsWith(output)) {
+    boolean inside = FileIdentity.isWithin(directory, model);
+    if (inside || FileIdentity.isWithin(model, directory)) {
       throw new UsageException(
           "%s: the output can't be %s the model's directory %s"
-              .formatted(directory, output.startsWith(source) ? "inside" : "around", model));
+              .formatted(directory, inside ? "inside" : "around", model));
     }
     if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
       if (!Files.isDirectory(directory)) {
@@ -44,17 +45,6 @@ final class OutputPlace {
   /** Returns whether a run has finished in a place, so that nothing is going to be written. */
   static boolean isFinished(Path directory) {
     return Files.exists(directory.resolve(SideFiles.MANIFEST)) && !Journal.isIn(directory);
-  }
-
-  /** Returns a path with the links in its existing part followed. */
-  private static Path resolved(Path path) {
-    Path absolute = path.toAbsolutePath().normalize();
-    try {
-      return absolute.toRealPath();
-    } catch (IOException e) {
-      Path parent = absolute.getParent();
-      return parent == null ? absolute : resolved(parent).resolve(absolute.getFileName());
-    }
   }
 
   /** Requires that nothing is in a directory, and tells an interrupted run from other things. */
@@ -97,6 +87,50 @@ final class OutputPlace {
                 .formatted(Printable.of(directory.resolve(entry))));
       }
     }
+  }
+
+  /**
+   * Requires that nothing stands in the way of a run's files that it can't or mustn't replace:
+   * links that lead its folders elsewhere, and folders where its files go.
+   *
+   * @param own the files that the run makes, relative to the directory
+   */
+  static void requirePlain(Path directory, Set<Path> own) {
+    for (Path file : own) {
+      Path place = directory;
+      for (Path name : file.getParent() == null ? List.<Path>of() : file.getParent()) {
+        place = place.resolve(name);
+        if (Files.exists(place, LinkOption.NOFOLLOW_LINKS)
+            && !Files.isDirectory(place, LinkOption.NOFOLLOW_LINKS)) {
+          throw inTheWay(
+              place, "a folder", Files.isSymbolicLink(place) ? "a link" : "something else");
+        }
+      }
+      requireNoFolder(directory.resolve(file));
+      requireNoFolder(AtomicWrite.temporary(directory.resolve(file)));
+    }
+    requireNoFolder(directory.resolve(SideFiles.MANIFEST));
+    entries(directory).stream()
+        .filter(entry -> entry.toString().startsWith(AtomicWrite.OWN))
+        .forEach(entry -> requireNoFolder(directory.resolve(entry)));
+  }
+
+  private static void requireNoFolder(Path file) {
+    if (!Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    try {
+      Files.delete(file); // An empty one is nobody's loss.
+    } catch (IOException e) {
+      throw inTheWay(file, "a file or nothing", "a folder");
+    }
+  }
+
+  private static UsageException inTheWay(Path place, String expected, String found) {
+    return new UsageException(
+        ErrorDetails.file(place)
+            .expected(expected, found)
+            .hint("take it away; nothing was written over it or through it"));
   }
 
   private static List<Path> entries(Path directory) {

@@ -47,7 +47,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     this.kept = kept;
     try {
       for (SafetensorsFile shard : source.shards()) {
-        Path target = output.file(shard.path().getFileName().toString());
+        Path target = output.file(shard.path().getFileName());
         shards.put(shard, open(target, shard));
       }
     } catch (RuntimeException | Error e) {
@@ -79,8 +79,10 @@ final class OutputShards implements ShardTarget, AutoCloseable {
         Files.deleteIfExists(temporary);
         return new Shard(temporary, target, ShardWriter.create(temporary, layout));
       }
-      if (Files.exists(target)) {
+      if (target.equals(kept.place(layout))) {
         Files.move(target, temporary, StandardCopyOption.ATOMIC_MOVE);
+      } else {
+        Files.deleteIfExists(target);
       }
       return new Shard(temporary, target, ShardWriter.resume(temporary, layout, kept::has));
     } catch (IOException e) {

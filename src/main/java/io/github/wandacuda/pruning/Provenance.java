@@ -111,6 +111,19 @@ public record Provenance(
 
   /** Returns it with what the run came to. */
   Provenance with(List<ModuleResult> results, String masks) {
+    return with(
+        results.stream().mapToLong(ModuleResult::pruned).sum(),
+        results.stream().mapToLong(ModuleResult::zeros).sum(),
+        masks,
+        kept(results));
+  }
+
+  /** Returns it with another digest of the masks. */
+  Provenance withMasks(String masks) {
+    return with(pruned, zeros, masks, kept);
+  }
+
+  private Provenance with(long pruned, long zeros, String masks, List<String> kept) {
     return new Provenance(
         format,
         version,
@@ -128,10 +141,10 @@ public record Provenance(
         sourceSha256,
         modules,
         elements,
-        results.stream().mapToLong(ModuleResult::pruned).sum(),
-        results.stream().mapToLong(ModuleResult::zeros).sum(),
+        pruned,
+        zeros,
         masks,
-        kept(results));
+        kept);
   }
 
   private List<String> kept(List<ModuleResult> results) {

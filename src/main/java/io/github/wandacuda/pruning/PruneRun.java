@@ -7,6 +7,7 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.parallel.Workers;
@@ -18,6 +19,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +28,7 @@ import org.slf4j.LoggerFactory;
 /** One run in its output directory, from whatever an interrupted one has left to the end. */
 final class PruneRun {
   private static final Logger LOG = LoggerFactory.getLogger(PruneRun.class);
+  private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
   private static final String SPILL = AtomicWrite.OWN + ".masks";
 
   private final ModelDirectory model;
@@ -81,7 +85,7 @@ final class PruneRun {
     sideFiles.files().forEach(file -> output.copy(sideFiles, file));
     String masks = written.masks();
     if (request.verify() || masks == null) {
-      masks = verify(masks, rules.after(written.results()));
+      masks = verify(plan.with(written.results(), masks), rules.after(written.results()));
     }
     Provenance provenance = plan.with(written.results(), masks);
     beforeEnd.accept(new PruneResult(provenance, written.results(), clock.seconds()));
@@ -98,7 +102,8 @@ final class PruneRun {
       return Start.FRESH;
     }
     RunRecords records = output.interrupted().get();
-    KeptWork kept = KeptWork.check(records, model.checkpoint(), output.path(), workers);
+    KeptWork kept =
+        KeptWork.check(records, model.checkpoint(), chosen, isCalibrated(), output.path(), workers);
     if (!isCalibrated()) {
       return new Start(kept, 0);
     }
@@ -112,21 +117,38 @@ final class PruneRun {
   }
 
   private Start lastWholeBlock(RunRecords records, KeptWork kept) {
+    int blocks = DecoderFamilies.of(model.config()).shape(model.config()).blocks();
+    long bytes = RunNeeds.stateBytes(model, request.calibration());
     Set<Integer> overwritten = new HashSet<>();
     for (RunRecords.States states : records.states()) {
       if (overwritten.add(StateFiles.fileOf(states.block()))
+          && states.block() > 0
+          && states.block() < blocks
+          && hasAllBefore(states)
           && kept.hasModulesOf(states.tensors())
-          && StateFiles.holds(output.path(), states)) {
+          && StateFiles.holds(output.path(), states, bytes)) {
         return new Start(kept.withModulesOf(states.tensors()), states.block());
       }
     }
     return new Start(kept.withModulesOf(Set.of()), 0);
   }
 
+  /** Returns whether what was written before some states is all that goes before their block. */
+  private boolean hasAllBefore(RunRecords.States states) {
+    return chosen.stream()
+        .filter(module -> block(module) < states.block())
+        .allMatch(module -> states.tensors().contains(module.tensor().name()));
+  }
+
+  private static int block(LinearModule module) {
+    Matcher number = BLOCK.matcher(module.name());
+    return number.find() ? Integer.parseInt(number.group(1)) : 0;
+  }
+
   /** Writes all shards; the masks' digest is known only where all masks were made here. */
   private Written write(Backend backend, Start start) {
     boolean fresh = output.interrupted().isEmpty();
-    Path spill = output.file(SPILL);
+    Path spill = output.file(Path.of(SPILL));
     output.remove(spill);
     try (OutputShards shards =
             new OutputShards(model.checkpoint(), output, start.kept(), isCalibrated());
@@ -197,28 +219,27 @@ final class PruneRun {
   /**
    * Checks what was written.
    *
-   * @param expected the masks' digest, or null if it isn't known
+   * @param claimed what will be said of it; the masks' digest is null if it isn't known
    * @param rulesAfter the rules, with what was kept by them
    * @return the masks' digest
    */
-  private String verify(String expected, PruningRules rulesAfter) {
+  private String verify(Provenance claimed, PruningRules rulesAfter) {
     long start = System.nanoTime();
     Failures failures = new Failures();
-    Optional<String> found =
+    Optional<ShardVerifier.Found> found =
         new ShardVerifier(workers, rulesAfter, chosen, failures)
-            .verify(model.checkpoint().shards(), output.path())
-            .map(ShardVerifier.Found::maskSha256);
-    found
-        .filter(sha256 -> failures.isEmpty() && expected != null && !sha256.equals(expected))
-        .ifPresent(
-            sha256 ->
-                failures.add(
-                    "the masks' SHA-256: expected %s, found %s".formatted(expected, sha256)));
+            .verify(model.checkpoint().shards(), output.path());
+    if (found.isPresent() && failures.isEmpty()) {
+      Provenance record =
+          claimed.maskSha256() == null ? claimed.withMasks(found.get().maskSha256()) : claimed;
+      new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
+          .compare(chosen, found.get());
+    }
     clock.addVerify(System.nanoTime() - start);
     if (!failures.isEmpty()) {
       throw new VerificationException(
           "%s: the written output is wrong: %s".formatted(output.path(), failures.first()));
     }
-    return found.orElseThrow();
+    return found.orElseThrow().maskSha256();
   }
 }

@@ -66,7 +66,8 @@ public record RunNeeds(
     return new RunNeeds(read, weights + sizes(model.path(), sideFiles), masks, states, memory);
   }
 
-  private static long stateBytes(ModelDirectory model, Calibration calibration) {
+  /** Returns how many bytes the samples' hidden states are, 0 where none are kept. */
+  static long stateBytes(ModelDirectory model, Calibration calibration) {
     if (!(calibration instanceof Calibration.FromSamples samples)) {
       return 0;
     }

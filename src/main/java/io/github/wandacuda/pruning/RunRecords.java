@@ -111,16 +111,25 @@ record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<States> sta
     Map<String, Tensor> tensors = new HashMap<>();
     List<States> states = new ArrayList<>();
     for (JsonNode record : records) {
-      if (record.has("tensor")) {
-        tensors.put(record.get("tensor").asText(), tensor(record));
-      } else if (record.has("states")) {
-        Set<String> before = new HashSet<>(tensors.keySet());
-        states.add(0, new States(record.get("states").asInt(), checksum(record), before));
-      } else if (record.has("resumed")) {
-        forgetFrom(record.get("resumed").asInt(), tensors, states);
+      try {
+        take(record, tensors, states);
+      } catch (IllegalArgumentException noNumber) {
+        // No run wrote it. What it speaks of counts as not done.
+        tensors.remove(record.path("tensor").asText());
       }
     }
     return Optional.of(new RunRecords(Fingerprint.of(records.get(0).get("run")), tensors, states));
+  }
+
+  private static void take(JsonNode record, Map<String, Tensor> tensors, List<States> states) {
+    if (record.has("tensor")) {
+      tensors.put(record.get("tensor").asText(), tensor(record));
+    } else if (record.has("states")) {
+      Set<String> before = new HashSet<>(tensors.keySet());
+      states.add(0, new States(record.get("states").asInt(), checksum(record), before));
+    } else if (record.has("resumed")) {
+      forgetFrom(record.get("resumed").asInt(), tensors, states);
+    }
   }
 
   private static void forgetFrom(int block, Map<String, Tensor> tensors, List<States> states) {

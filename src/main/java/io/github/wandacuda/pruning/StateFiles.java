@@ -2,6 +2,7 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.Crc32c;
+import io.github.wandacuda.checkpoint.FileModes;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Set;
 
 /**
  * The samples' hidden states between two blocks, in files of the unfinished output: the newest and
@@ -42,7 +44,7 @@ final class StateFiles implements AutoCloseable {
     this.background = shards.background();
     this.shards = shards;
     for (int file = 0; file < FILES; file++) {
-      output.file(name(file));
+      output.file(Path.of(name(file)));
     }
   }
 
@@ -72,13 +74,12 @@ final class StateFiles implements AutoCloseable {
     shards.force();
     Path file = output.path().resolve(name(block));
     Crc32c crc = new Crc32c();
+    output.remove(file);
     try (FileChannel channel =
         FileChannel.open(
             file,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE,
-            LinkOption.NOFOLLOW_LINKS)) {
+            Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+            FileModes.ownerOnly())) {
       for (long at = 0; at < states.byteSize(); at += CHUNK) {
         if (!write(channel, states, at, crc)) {
           return;
@@ -144,8 +145,12 @@ final class StateFiles implements AutoCloseable {
     }
   }
 
-  /** Returns whether the states of a record are there and whole. */
-  static boolean holds(Path directory, RunRecords.States record) {
+  /**
+   * Returns whether the states of a record are there and whole.
+   *
+   * @param bytes how many they are
+   */
+  static boolean holds(Path directory, RunRecords.States record, long bytes) {
     Path file = directory.resolve(name(record.block()));
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       return false;
@@ -153,6 +158,9 @@ final class StateFiles implements AutoCloseable {
     Crc32c crc = new Crc32c();
     ByteBuffer chunk = ByteBuffer.allocateDirect((int) CHUNK);
     try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {
+      if (channel.size() != bytes) {
+        return false;
+      }
       while (channel.read(chunk.clear()) >= 0) {
         crc.add(chunk.flip());
       }
@@ -166,7 +174,7 @@ final class StateFiles implements AutoCloseable {
 
   /** Returns in which of the files a block's states are. */
   static int fileOf(int block) {
-    return block % FILES;
+    return Math.floorMod(block, FILES);
   }
 
   /** Removes the files of an output. */

@@ -47,6 +47,9 @@ public final class Verifier {
       throw new InputException(pruned + ": expected a pruned model's directory, found none");
     }
     Failures failures = new Failures();
+    if (UnfinishedRun.isIn(pruned)) {
+      failures.add(UnfinishedRun.describe(pruned).line());
+    }
     Optional<Provenance> provenance = provenance(pruned, failures);
     if (claim.sparsity() == null && provenance.isEmpty()) {
       failures.add(

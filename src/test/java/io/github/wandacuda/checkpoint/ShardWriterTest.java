@@ -13,7 +13,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -178,7 +177,7 @@ class ShardWriterTest {
   @Test
   void theModelsOwnShardCanBeWrittenInPlace() throws IOException {
     try (var layout = SafetensorsFile.open(source);
-        var writer = ShardWriter.resume(source, layout, info -> !info.name().equals("b"))) {
+        var writer = ShardWriter.inPlace(layout, info -> !info.name().equals("b"))) {
       writer.write(tensor(layout, "b"), 0, segment(0, 0, 5, 6));
       assertThat(layout.data(tensor(layout, "b")).toArray(ValueLayout.JAVA_BYTE))
           .containsExactly(0, 0, 5, 6);
@@ -196,10 +195,39 @@ class ShardWriterTest {
       Files.write(target, layout.headerBytes());
       assertOutputError(
           () -> resume(layout), target + ": tensor a: expected its data up to byte", "found");
-      Files.copy(source, target, StandardCopyOption.REPLACE_EXISTING);
-      TestFiles.truncate(target, Files.size(source) + 1);
-      assertOutputError(() -> resume(layout), target + ": expected");
     }
+  }
+
+  @Test
+  void aShardThatIsTooLongIsCutToItsLength() throws IOException {
+    try (var layout = SafetensorsFile.open(source)) {
+      Files.copy(source, target);
+      TestFiles.truncate(target, Files.size(source) + 1);
+      ShardWriter.resume(target, layout, info -> true).close();
+      assertThat(Files.mismatch(source, target)).isEqualTo(-1);
+    }
+  }
+
+  @Test
+  void nothingIsWrittenThroughAnotherName() throws IOException {
+    byte[] before = Files.readAllBytes(source);
+    try (var layout = SafetensorsFile.open(source)) {
+      Files.createLink(target, source);
+      assertOutputError(() -> resume(layout), target + ": expected another", "model's");
+      assertOutputError(
+          () -> ShardWriter.create(target, layout).close(), target + ": expected another");
+      Files.delete(target);
+      Path precious = Files.copy(source, folder.resolve("precious"));
+      Files.createLink(target, precious);
+      assertOutputError(() -> resume(layout), "second name");
+      assertOutputError(() -> ShardWriter.create(target, layout).close(), "second name");
+      Files.delete(target);
+      Files.createSymbolicLink(target, precious);
+      assertOutputError(() -> resume(layout), "a link");
+      assertOutputError(() -> ShardWriter.create(target, layout).close(), "a link");
+      assertThat(precious).hasBinaryContent(before);
+    }
+    assertThat(source).hasBinaryContent(before);
   }
 
   private void resume(SafetensorsFile layout) {

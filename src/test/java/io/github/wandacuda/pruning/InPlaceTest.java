@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.ModelDirectory;
@@ -18,6 +19,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -67,7 +69,7 @@ class InPlaceTest {
         .isInstanceOf(CancelledException.class)
         .hasMessageContaining("run the same again");
     assertThat(Thread.interrupted()).isTrue();
-    assertThat(InPlaceJob.isInterrupted(request.output())).isTrue();
+    assertThat(UnfinishedRun.isIn(request.output())).isTrue();
     assertThat(request.output().resolve("wanda-cuda.json")).doesNotExist();
   }
 
@@ -130,6 +132,42 @@ class InPlaceTest {
         .hasMessageContainingAll("interrupted here", "sparsity (there 0.5, now 0.6)");
   }
 
+  @ParameterizedTest
+  @CsvSource({"wanda, 0.5", "magnitude, 0.5"})
+  void theEndBetweenTheLastTwoStepsIsMadeUp(String method, String amount) throws IOException {
+    Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
+    inPlace(request(model, method, amount), 2, Progress.NONE);
+    Path expected = TestData.copy(model, directory.resolve("expected"));
+    Path record = model.resolve("wanda-cuda.json");
+    Files.move(record, model.resolve(Journal.FILE_NAME));
+    PruneResult result = inPlace(request(model, method, amount), 2, Progress.NONE);
+    assertThat(result.wasFinished()).isTrue();
+    Directories.assertSame(expected, model);
+    Files.move(record, model.resolve(Journal.FILE_NAME));
+    inPlace(request(model, "wanda", "0.7"), 2, Progress.NONE);
+    assertThat(record).content().contains("0.7");
+  }
+
+  @Test
+  void aThresholdThatNoRunFoundIsRefused() throws IOException {
+    Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
+    stop(request(model, "magnitude", "0.5"), 3);
+    byte[] stopped = Files.readAllBytes(model.resolve(Journal.FILE_NAME));
+    int number = 0;
+    for (Object bits : List.of(0x7fc00000, -1, 0x7f800000, "x", 99_999_999_999L, 0.5, Map.of())) {
+      Files.write(model.resolve(Journal.FILE_NAME), stopped);
+      try (Journal journal = Journal.open(model)) {
+        assertThat(journal.records()).isNotEmpty();
+        journal.append(Map.of("threshold", "model.layers.5.mlp.up_proj.weight", "bits", bits));
+      }
+      Path before = TestData.copy(model, directory.resolve("before" + number++));
+      assertThatThrownBy(() -> inPlace(request(model, "magnitude", "0.5"), 1, Progress.NONE))
+          .isInstanceOf(InputException.class)
+          .hasMessageContainingAll(Journal.FILE_NAME, "threshold");
+      Directories.assertSame(before, model);
+    }
+  }
+
   @Test
   void samplesAreRefused() {
     Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
@@ -188,6 +226,6 @@ class InPlaceTest {
           .hasMessageContaining("layers.0.q.weight");
     }
     assertThat(shard).hasBinaryContent(before);
-    assertThat(InPlaceJob.isInterrupted(model)).isTrue();
+    assertThat(UnfinishedRun.isIn(model)).isTrue();
   }
 }

@@ -95,6 +95,31 @@ class JournalTest {
   }
 
   @Test
+  void whatTakesItsPlaceIsLockedToo() throws IOException {
+    Path record = directory.resolve("record");
+    try (Journal first = Journal.open(directory)) {
+      first.restart(Map.of("word", "one"));
+      first.succeed(new byte[] {'{', '}'});
+      assertThat(directory.resolve(Journal.FILE_NAME)).hasContent("{}");
+      assertThatThrownBy(() -> Journal.open(directory)).isInstanceOf(UsageException.class);
+      first.rename(record);
+      assertThat(record).hasContent("{}");
+      Journal.open(directory).close();
+    }
+    assertThat(record).hasContent("{}");
+  }
+
+  @Test
+  void oneThatFollowedAnotherInBetweenIsNotTakenForIt() throws IOException {
+    written();
+    try (Journal first = Journal.open(directory)) {
+      byte[] content = Files.readAllBytes(directory.resolve(Journal.FILE_NAME));
+      first.succeed(content);
+      assertThatThrownBy(() -> Journal.open(directory)).isInstanceOf(UsageException.class);
+    }
+  }
+
+  @Test
   void aLinkIsNotFollowed() throws IOException {
     Path precious = Files.writeString(directory.resolve("precious"), "mine");
     Files.createSymbolicLink(directory.resolve(Journal.FILE_NAME), precious);
