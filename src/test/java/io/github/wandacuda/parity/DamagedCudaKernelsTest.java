@@ -10,12 +10,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The kernels do the work: with a comparison in them turned round, the result is another one. */
+/**
+ * The kernels do the work, and the small matrices see what they are there for: with a fault in a
+ * kernel's order, ties or tail a result is another one.
+ */
 @Tag("gpu")
 @Tag("pretend")
 class DamagedCudaKernelsTest {
@@ -25,25 +29,63 @@ class DamagedCudaKernelsTest {
   @TempDir Path kernels;
 
   @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      value = {
-        "select_rows.cu | lowest.cuh | other.key < mine.key | other.key > mine.key | row 120",
-        "select_groups.cu | select_groups.cu | keys[j] < keys[i] | keys[j] > keys[i] | group 2 4",
-        "select_small_groups.cu | select_small_groups.cu | key < keys[chunk] | key > keys[chunk] | group 3 5",
-        "select_at_most.cu | select_at_most.cu | <= threshold | >= threshold | atmost 0.01",
-      })
-  void aComparisonThatIsTurnedRoundShows(
-      String kernel, String file, String sound, String damaged, String rule) throws IOException {
+  @CsvSource({
+    "select_rows.cu, 3, 8",
+    "select_long_rows.cu, 127, 256",
+    "select_groups.cu, 0, 4",
+    "select_small_groups.cu, 10, 64",
+    "select_large_groups.cu, 62, 128",
+    "select_at_most.cu, 7, 8",
+  })
+  void soundKernelsAreRight(String kernel, int first, int step) throws IOException {
     copyKernel(kernel);
-    assertThat(select(rule).exitCode()).as("with sound kernels").isEqualTo(SelectOnCuda.SAME);
+    ProcessOutcome outcome = select(first, step, 10);
+    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.RIGHT);
+  }
 
+  /**
+   * Damages a kernel.
+   *
+   * @param first the number of the first of the small matrices that are pruned by this kernel
+   * @param step from one to the next
+   */
+  @ParameterizedTest
+  @CsvSource(
+      delimiterString = " => ",
+      value = {
+        // A comparison turned round, a tie lost or broken the other way.
+        "3 => 8 => select_rows.cu => lowest.cuh => other.key < mine.key => other.key > mine.key",
+        "3 => 8 => select_rows.cu => lowest.cuh => other.column < mine.column => other.column > mine.column",
+        "3 => 8 => select_rows.cu => lowest_rows.cuh => limit.column - column : 0u => limit.column - column - 1u : 0u",
+        "127 => 256 => select_long_rows.cu => lowest_rows.cuh => j < ties ? 1u : 0u => j + 1u < ties ? 1u : 0u",
+        "0 => 4 => select_groups.cu => select_groups.cu => keys[j] < keys[i] => keys[j] > keys[i]",
+        "0 => 4 => select_groups.cu => select_groups.cu => keys[j] < keys[i] => keys[j] <= keys[i]",
+        "1 => 4 => select_groups.cu => select_groups.cu => wins = threadIdx.x % 2u => wins = 0u",
+        "10 => 64 => select_small_groups.cu => select_small_groups.cu => key < keys[chunk] => key > keys[chunk]",
+        "10 => 64 => select_small_groups.cu => select_small_groups.cu => other < member ? 1u : 0u => 0u",
+        "62 => 128 => select_large_groups.cu => select_large_groups.cu => (column < limit.column ? 1u : 0u) => 0u",
+        "7 => 8 => select_at_most.cu => select_at_most.cu => <= threshold => >= threshold",
+        "7 => 8 => select_at_most.cu => select_at_most.cu => <= threshold => < threshold",
+        // A tail shifted or lost.
+        "3 => 8 => select_rows.cu => row_access.cuh => (1u << (columns - column)) - 1u => (1u << (columns - column - 1u)) - 1u",
+        "3 => 8 => select_rows.cu => row_access.cuh => row[column + j] = T::element(words, j) => row[column + j] = T::element(words, j ^ 1u)",
+        "127 => 256 => select_long_rows.cu => select_long_rows.cu => storeVector<T>(stage, column, place.columns, words) => storeVector<T>(stage, column, place.columns - 1u, words)",
+        "0 => 4 => select_groups.cu => row_access.cuh => T::put(words, j, row[column + j]) => T::put(words, j, row[column])",
+        "1 => 4 => select_groups.cu => row_access.cuh => if (column % 8 == 0 && column < => if (column % 8 == 0 && column + 8u <",
+        "10 => 64 => select_small_groups.cu => select_small_groups.cu => addToMask(mask, start, kept) => addToMask(mask, start + size, kept)",
+        "126 => 128 => select_small_groups.cu => select_small_groups.cu => mask[start / 32u] = kept => mask[start / 32u] = kept << size",
+        "62 => 128 => select_large_groups.cu => select_large_groups.cu => addToMask(mask, start + column, kept) => addToMask(mask, start + column + 1u, kept)",
+        "7 => 8 => select_at_most.cu => row_stream.cuh => columnBits<T>(column, columns) & ~kept => ~kept & 0xfu",
+      })
+  void aFaultIsSeen(int first, int step, String kernel, String file, String sound, String damaged)
+      throws IOException {
+    copyKernel(kernel);
     Path source = kernels.resolve(file);
     String text = Files.readString(source);
     assertThat(text).contains(sound);
     Files.writeString(source, text.replace(sound, damaged));
-    ProcessOutcome outcome = select(rule);
-    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.DIFFERENT);
+    ProcessOutcome outcome = select(first, step, Integer.MAX_VALUE / step);
+    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.WRONG);
   }
 
   private void copyKernel(String kernel) throws IOException {
@@ -57,7 +99,7 @@ class DamagedCudaKernelsTest {
   }
 
   /** Compares in a process that finds the driver with these kernels as the system's. */
-  private ProcessOutcome select(String rule) throws IOException {
+  private ProcessOutcome select(int first, int step, int count) throws IOException {
     PretendCudaBuild.assumePossible();
     PretendCudaBuild.run(OUT, List.of("--kernels", kernels.toString()));
     List<String> command =
@@ -70,7 +112,7 @@ class DamagedCudaKernelsTest {
                 "-cp",
                 System.getProperty("java.class.path"),
                 SelectOnCuda.class.getName()));
-    command.addAll(List.of(rule.split(" ")));
+    command.addAll(Stream.of(first, step, count).map(number -> Integer.toString(number)).toList());
     return ProcessOutcome.of(command, SECONDS);
   }
 }

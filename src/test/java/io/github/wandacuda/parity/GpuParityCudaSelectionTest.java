@@ -31,4 +31,9 @@ class GpuParityCudaSelectionTest extends SelectionProperties {
   protected Map<String, Selector> selectors() {
     return Map.of(backend.name(), backend.selector());
   }
+
+  @Override
+  protected int smallMatrices() {
+    return 600;
+  }
 }

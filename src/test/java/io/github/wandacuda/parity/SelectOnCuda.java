@@ -2,52 +2,36 @@ package io.github.wandacuda.parity;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
-import io.github.wandacuda.backend.SelectionRule;
-import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.testing.selection.PlacedMatrix;
-import io.github.wandacuda.testing.selection.Values;
-import java.util.Arrays;
-import java.util.SplittableRandom;
+import io.github.wandacuda.testing.selection.SmallMatrices;
 
-/** A program that selects on CUDA and on the CPU and says whether the results are the same. */
+/** A program that selects from small matrices on CUDA and says whether all results are right. */
 final class SelectOnCuda {
-  static final int SAME = 0;
-  static final int DIFFERENT = 10;
+  static final int RIGHT = 0;
+  static final int WRONG = 10;
 
-  private static final int ROWS = 6;
-  private static final int COLUMNS = 240;
+  private static final int MOST = 2000;
 
   private SelectOnCuda() {}
 
   /**
-   * Compares.
+   * Checks.
    *
-   * @param args {@code row N}, {@code group N M} or {@code atmost THRESHOLD}
+   * @param args the number of the first matrix, how many to the next, and how many altogether
    */
   public static void main(String[] args) {
-    SelectionRule rule = rule(args);
-    System.exit(Arrays.equals(pruned("cuda", rule), pruned("cpu", rule)) ? SAME : DIFFERENT);
+    int first = Integer.parseInt(args[0]);
+    int step = Integer.parseInt(args[1]);
+    int end = Math.clamp(first + (long) step * Integer.parseInt(args[2]), first, MOST);
+    System.exit(isRight(first, end, step) ? RIGHT : WRONG);
   }
 
-  private static SelectionRule rule(String[] args) {
-    return switch (args[0]) {
-      case "row" -> new LowestPerRow(Integer.parseInt(args[1]));
-      case "group" -> new LowestPerGroup(Integer.parseInt(args[1]), Integer.parseInt(args[2]));
-      case "atmost" -> new AtMost(Float.parseFloat(args[1]));
-      default -> throw new IllegalArgumentException(args[0]);
-    };
-  }
-
-  private static byte[] pruned(String name, SelectionRule rule) {
-    int[][] bits = Values.GAUSSIAN.matrix(new SplittableRandom(3), DType.BF16, ROWS, COLUMNS);
-    PlacedMatrix matrix =
-        PlacedMatrix.of(PlacedMatrix.Layout.DENSE, DType.BF16, ROWS, COLUMNS).filled(bits);
-    try (Backend backend = Backends.open(name, 0, 1).backend()) {
-      backend.selector().select(matrix.view(), null, rule, matrix.view(), null);
+  private static boolean isRight(int first, int end, int step) {
+    try (Backend backend = Backends.open("cuda", 0, 1).backend()) {
+      new SmallMatrices(1).check("cuda", backend.selector(), first, end, step);
+      return true;
+    } catch (AssertionError e) {
+      System.out.println(e.getMessage());
+      return false;
     }
-    return matrix.bytes();
   }
 }

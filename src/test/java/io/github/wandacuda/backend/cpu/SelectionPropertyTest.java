@@ -12,4 +12,9 @@ class SelectionPropertyTest extends SelectionProperties {
   protected Map<String, Selector> selectors() {
     return AllKernels.selectors();
   }
+
+  @Override
+  protected int smallMatrices() {
+    return 4000;
+  }
 }

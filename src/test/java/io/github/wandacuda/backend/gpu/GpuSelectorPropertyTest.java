@@ -20,4 +20,9 @@ class GpuSelectorPropertyTest extends SelectionProperties {
         "row by row", selector(1L << 30, 1),
         "short of memory", selector(Selector.LOWER_BINS * 4 + (200 << 10), 1 << 20));
   }
+
+  @Override
+  protected int smallMatrices() {
+    return 1000;
+  }
 }

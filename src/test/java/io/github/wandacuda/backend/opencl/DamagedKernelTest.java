@@ -1,12 +1,15 @@
 package io.github.wandacuda.backend.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
 import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
+import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.testing.selection.SmallMatrices;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Tag;
@@ -19,6 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class DamagedKernelTest {
   private static final String HELD_LOAD =
       "return convert_uint8(((const __local ushort8 *)row.held)[octet]);";
+  private static final int MOST = 4000;
   private static final String AGAIN_LOAD = "return load_octet(row.source, octet, row.columns);";
 
   @ParameterizedTest
@@ -36,6 +40,40 @@ class DamagedKernelTest {
   void aComparisonTurnedRoundShows(String rule, String file, String from, String to) {
     assertThat(difference(rule(rule), KernelSources.packed(), Long.MAX_VALUE)).isEmpty();
     assertThat(difference(rule(rule), damaged(file, from, to), Long.MAX_VALUE)).isNotEmpty();
+  }
+
+  /**
+   * The small matrices see a tail that is shifted or lost and a tie that is lost or broken the
+   * other way.
+   *
+   * @param first the number of the first of them that are pruned by this kernel
+   * @param step from one to the next
+   */
+  @ParameterizedTest
+  @CsvSource(
+      delimiterString = " => ",
+      value = {
+        "3 => 8 => select_rows.cl => octet_columns(octet) < cut.end => octet_columns(octet) <= cut.end",
+        "3 => 8 => select_rows.cl => mask[octet] = packed(~picked & inside) => mask[octet] = packed(~picked)",
+        "3 => 8 => radix.cl => cut.end = high + 1 => cut.end = high",
+        "3 => 8 => radix.cl => LANES * slot + j : PAST => LANES * (slot + 1) + j : PAST",
+        "0 => 4 => select_groups.cl => keys[g + i] < chunk->keys[g + j] => keys[g + i] <= chunk->keys[g + j]",
+        "0 => 4 => select_groups.cl => ? 1u << (g + i) : 0 => ? 1u << (g + i + GROUP) : 0",
+        "1 => 4 => select_groups.cl => ? 1u << (g + i) : 0 => ? 1u << (g + i + 1) : 0",
+        "18 => 64 => select_groups.cl => if (mask != 0 && pending_bits > 0 => if (mask == 0 && pending_bits > 0",
+        "62 => 128 => select_ranges.cl => 1u << (from + column) % WORD => 1u << (from + column + 1) % WORD",
+        "62 => 128 => select_ranges.cl => is_picked(cut, score_key(bits, row.norms[column]), column) => is_picked(cut, score_key(bits, row.norms[column]), column + 1)",
+        "7 => 8 => select_threshold.cl => as_int8(keys) <= limit => as_int8(keys) <= limit - 1",
+        "7 => 8 => select_threshold.cl => mask_row[octet] = packed(~picked & inside) => mask_row[octet] = packed(~picked)",
+        "0 => 1 => elements.cl => row[c] = (element)tail[c % OCTET] => row[c] = (element)tail[(c + 1) % OCTET]",
+      })
+  void tailsAndTiesAreSeen(int first, int step, String file, String sound, String damaged) {
+    SmallMatrices matrices = new SmallMatrices(1);
+    KernelSources sources = damaged(file, sound, damaged);
+    try (GpuBackend backend = new GpuBackend(AnyOpenCl.open(sources), 1)) {
+      assertThatThrownBy(() -> matrices.check(file, backend.selector(), first, MOST, step))
+          .isInstanceOf(AssertionError.class);
+    }
   }
 
   @Test

@@ -10,18 +10,42 @@ import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.tensor.DType;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
+import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.Reporter;
 import net.jqwik.api.ShrinkingMode;
 import net.jqwik.api.constraints.IntRange;
 
 /** What holds for every selector: it does what the oracle says, to the bit. */
 public abstract class SelectionProperties {
+  /** Another one in each run; {@code -Dselection.seed=SEED} draws the same matrices again. */
+  private static final long SEED = Long.getLong("selection.seed", System.nanoTime());
+
   /** Returns the selectors to test, by name. */
   protected abstract Map<String, Selector> selectors();
+
+  /** Returns how many of the {@link SmallMatrices} each selector has time for. */
+  protected abstract int smallMatrices();
+
+  @Example
+  void smallMatricesOfAllWidths(Reporter reporter) {
+    reporter.publishValue("selection.seed", Long.toString(SEED));
+    SmallMatrices matrices = new SmallMatrices(SEED);
+    selectors().forEach((name, selector) -> matrices.check(name, selector, 0, smallMatrices(), 1));
+  }
+
+  /** Rows that the CPU's kernels pruned wrongly once. */
+  @Example
+  void tiedGroupsInAShortLastWord() {
+    List<TiedGroups> rows = TiedGroups.read();
+    assertThat(rows).hasSize(3);
+    selectors().forEach((name, selector) -> rows.forEach(row -> row.check(name, selector)));
+  }
 
   @Property
   void theLowestOfEachRowGo(

@@ -46,7 +46,7 @@ final class ShortGroups {
     zeros = 0;
     int groups = 0;
     for (int first = 0; first < kept.length; first += Long.SIZE) {
-      for (long left = WordsOfBits.notHalf(kept, first); left != 0; left &= left - 1) {
+      for (long left = notHalved(kept, first); left != 0; left &= left - 1) {
         groups += settle(first + Long.numberOfTrailingZeros(left), memory, at, kept);
         if (groups > most) {
           return false;
@@ -54,6 +54,18 @@ final class ShortGroups {
       }
     }
     return true;
+  }
+
+  /**
+   * Returns which of up to 64 words from {@code first} on may have such groups, one bit a word. A
+   * last word of fewer columns than bits always may: half of its bits aren't half of its columns,
+   * so of 60 columns 30 that stay and two that should go look like half of 64.
+   */
+  private long notHalved(long[] kept, int first) {
+    long found = WordsOfBits.notHalf(kept, first);
+    int last = kept.length - 1 - first;
+    boolean isShort = last < Long.SIZE && columns % Long.SIZE != 0;
+    return isShort ? found | 1L << last : found;
   }
 
   /** Settles the groups of a word of 64 columns, and returns how many they are. */

@@ -1,8 +1,6 @@
 package io.github.wandacuda.backend.cpu.vector;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
+import io.github.wandacuda.testing.RedefinedPackage;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.ClassTransform;
 import java.lang.classfile.instruction.InvokeInstruction;
@@ -15,14 +13,14 @@ import jdk.incubator.vector.VectorShape;
  * that constant differs. Shapes that the processor lacks work too: the Vector API then computes
  * them in plain Java.
  */
-public final class ShapedKernels extends ClassLoader {
+public final class ShapedKernels extends RedefinedPackage {
   private static final String PACKAGE = Lanes.class.getPackageName() + ".";
   private static final ClassDesc SHAPE = ClassDesc.of(VectorShape.class.getName());
 
   private final VectorShape shape;
 
   private ShapedKernels(VectorShape shape) {
-    super(ShapedKernels.class.getClassLoader());
+    super(Lanes.class);
     this.shape = shape;
   }
 
@@ -46,27 +44,8 @@ public final class ShapedKernels extends ClassLoader {
   }
 
   @Override
-  protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-    if (!name.startsWith(PACKAGE)) {
-      return super.loadClass(name, resolve);
-    }
-    synchronized (getClassLoadingLock(name)) {
-      Class<?> known = findLoadedClass(name);
-      return known != null ? known : define(name);
-    }
-  }
-
-  private Class<?> define(String name) throws ClassNotFoundException {
-    try (InputStream in = getResourceAsStream(name.replace('.', '/') + ".class")) {
-      if (in == null) {
-        throw new ClassNotFoundException(name);
-      }
-      byte[] bytes = in.readAllBytes();
-      byte[] defined = name.equals(Lanes.class.getName()) ? reshaped(bytes) : bytes;
-      return defineClass(name, defined, 0, defined.length);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+  protected byte[] changed(String name, byte[] classFile) {
+    return name.equals(Lanes.class.getName()) ? reshaped(classFile) : classFile;
   }
 
   private byte[] reshaped(byte[] bytes) {
