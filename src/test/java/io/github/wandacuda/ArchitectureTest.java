@@ -6,11 +6,16 @@ import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.sli
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaCall;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.properties.HasOwner;
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import java.io.FileDescriptor;
 import java.io.FileInputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -111,6 +116,50 @@ class ArchitectureTest {
           .should()
           .dependOnClassesThat()
           .resideInAPackage("picocli..");
+
+  /**
+   * Stdout and stderr are reached through {@code PrintableStream} alone, which {@code Main} puts in
+   * their place for logging too. The launcher runs before that, with nothing from a file to say;
+   * the tokenizer's process speaks to this one, not to a terminal.
+   */
+  @ArchTest
+  static final ArchRule STANDARD_STREAMS_ARE_PRINTED_TO_IN_ONE_PLACE =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(ROOT + "launcher..")
+          .and()
+          .doNotHaveFullyQualifiedName(ROOT + "cli.Main")
+          .and()
+          .doNotHaveFullyQualifiedName(ROOT + "text.TokenizerServer")
+          .should()
+          .accessField(System.class, "out")
+          .orShould()
+          .accessField(System.class, "err")
+          .orShould()
+          .accessField(FileDescriptor.class, "out")
+          .orShould()
+          .accessField(FileDescriptor.class, "err")
+          .orShould()
+          .callMethod(System.class, "setOut", PrintStream.class)
+          .orShould()
+          .callMethod(System.class, "setErr", PrintStream.class)
+          .orShould()
+          .callMethod(Throwable.class, "printStackTrace");
+
+  /** What prints, prints lines: bytes, and streams of other kinds, would go round the escapes. */
+  @ArchTest
+  static final ArchRule PRINTERS_ARE_PRINTABLE_STREAMS =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(ROOT + "launcher..")
+          .and()
+          .doNotHaveFullyQualifiedName(ROOT + "cli.PrintableStream")
+          .should()
+          .callConstructorWhere(
+              JavaCall.Predicates.target(
+                  HasOwner.Predicates.With.owner(
+                      JavaClass.Predicates.type(PrintStream.class)
+                          .or(JavaClass.Predicates.type(PrintWriter.class)))));
 
   /**
    * Files of the system and those that only this program makes, which it opens itself; and {@code

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -85,14 +86,14 @@ final class CalibrateCommand implements Runnable {
     return object;
   }
 
-  private String text(Statistics statistics, Backend backend, double seconds) {
-    return "%s: input norms of %d modules over %d samples of %d tokens, in %.1f s on %s"
-        .formatted(
-            file,
-            statistics.norms().size(),
-            statistics.samples(),
-            statistics.sequenceLength(),
-            seconds,
-            backend.name());
+  private Stream<String> text(Statistics statistics, Backend backend, double seconds) {
+    return Lines.of(
+        "%s: input norms of %d modules over %d samples of %d tokens, in %.1f s on %s",
+        file,
+        statistics.norms().size(),
+        statistics.samples(),
+        statistics.sequenceLength(),
+        seconds,
+        backend.name());
   }
 }

@@ -3,11 +3,15 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
+import io.github.wandacuda.error.Printable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -25,9 +29,7 @@ final class DevicesCommand implements Runnable {
     for (BackendProvider provider : Backends.providers()) {
       provider.devices().forEach(device -> devices.add(row(provider, device)));
     }
-    output.result(
-        Map.of("devices", devices),
-        () -> devices.stream().map(DevicesCommand::line).collect(Collectors.joining("\n")));
+    output.result(Map.of("devices", devices), () -> text(devices));
   }
 
   private static Map<String, Object> row(BackendProvider provider, DeviceDescription device) {
@@ -40,13 +42,26 @@ final class DevicesCommand implements Runnable {
     return row;
   }
 
-  private static String line(Map<String, Object> row) {
-    return "%s %s  %s  %s: %s"
-        .formatted(
-            row.get("backend"),
-            row.get("device"),
-            (boolean) row.get("usable") ? "usable    " : "not usable",
-            row.get("name"),
-            row.get("reason"));
+  private static Stream<String> text(List<Map<String, Object>> devices) {
+    List<List<String>> rows = new ArrayList<>();
+    rows.add(List.of("backend", "device", "usable", "name", "why"));
+    devices.forEach(device -> rows.add(cells(device)));
+    List<Integer> widths =
+        IntStream.range(0, rows.getFirst().size() - 1)
+            .mapToObj(column -> rows.stream().mapToInt(row -> row.get(column).length()).max())
+            .map(OptionalInt::orElseThrow)
+            .toList();
+    String format =
+        widths.stream().map(width -> "%-" + width + "s  ").collect(Collectors.joining()) + "%s";
+    return rows.stream().map(row -> format.formatted(row.toArray()));
+  }
+
+  private static List<String> cells(Map<String, Object> row) {
+    return List.of(
+        Printable.of(row.get("backend").toString()),
+        row.get("device").toString(),
+        (boolean) row.get("usable") ? "yes" : "no",
+        Printable.of(row.get("name").toString()),
+        Printable.message(row.get("reason").toString()));
   }
 }

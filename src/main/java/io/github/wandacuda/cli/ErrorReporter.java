@@ -5,9 +5,9 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.RealCause;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.json.JsonText;
+import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
-import java.io.PrintWriter;
-import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -86,9 +86,10 @@ final class ErrorReporter {
   }
 
   private static String trace(Throwable e) {
-    StringWriter text = new StringWriter();
-    e.printStackTrace(new PrintWriter(text));
-    return text.toString();
+    ByteArrayOutputStream text = new ByteArrayOutputStream();
+    PrintableStream lines = new PrintableStream(text, true, StandardCharsets.UTF_8);
+    e.printStackTrace(lines);
+    return text.toString(StandardCharsets.UTF_8);
   }
 
   private static String oneLine(String message) {

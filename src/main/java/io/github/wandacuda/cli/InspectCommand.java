@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Inspector;
 import io.github.wandacuda.pruning.Inspector.Inspection;
@@ -9,6 +10,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -65,31 +67,38 @@ final class InspectCommand implements Runnable {
     return row;
   }
 
-  private static String text(List<Inspection> modules, long parameters, long prunable, long zeros) {
-    int longest = modules.stream().mapToInt(row -> row.module().name().length()).max().orElse(6);
+  private static Stream<String> text(
+      List<Inspection> modules, long parameters, long prunable, long zeros) {
+    int longest = modules.stream().mapToInt(row -> shown(row).length()).max().orElse(6);
     int width = Math.min(WIDEST, longest);
-    StringBuilder text = new StringBuilder();
-    text.append(
-        ("%-" + width + "s  %-5s %15s  %8s  %s%n")
-            .formatted("module", "dtype", "rows x columns", "zeros", "patterns"));
-    for (Inspection row : modules) {
-      text.append(
-          ("%-" + width + "s  %-5s %15s  %7.2f%%  %s%n")
-              .formatted(
-                  row.module().name(),
-                  row.module().tensor().dtype(),
-                  row.module().rows() + " x " + row.module().columns(),
-                  100 * row.sparsity(),
-                  String.join(" ", row.patterns())));
-    }
-    text.append(
-        "%d parameters, %d of them in %d linear modules, %d of those zero (%.2f%%)"
-            .formatted(
-                parameters,
-                prunable,
-                modules.size(),
-                zeros,
-                prunable == 0 ? 0 : 100.0 * zeros / prunable));
-    return text.toString();
+    String line = "%-" + width + "s  %-5s %17s  %8s  %s";
+    return Stream.of(
+            Stream.of(line.formatted("module", "dtype", "rows x columns", "zeros", "patterns")),
+            modules.stream().map(row -> line(line, row)),
+            Stream.of(
+                "%d parameters, %d of them in %d linear modules, %d of those zero (%.2f %%)"
+                    .formatted(
+                        parameters,
+                        prunable,
+                        modules.size(),
+                        zeros,
+                        prunable == 0 ? 0 : 100.0 * zeros / prunable)))
+        .flatMap(lines -> lines);
+  }
+
+  private static String line(String format, Inspection row) {
+    return format
+        .formatted(
+            shown(row),
+            Printable.of(row.module().tensor().dtype()),
+            row.module().rows() + " x " + row.module().columns(),
+            "%.2f %%".formatted(100 * row.sparsity()),
+            String.join(" ", row.patterns()))
+        .stripTrailing();
+  }
+
+  /** A name takes as many columns as what is printed of it. */
+  private static String shown(Inspection row) {
+    return Printable.of(row.module().name());
   }
 }

@@ -14,8 +14,9 @@ public final class Main {
     // What is printed is read by scripts too: the same digits everywhere.
     Locale.setDefault(Locale.ROOT);
     Stderr err = new Stderr(System.err);
-    // Logging and libraries write there too.
+    // Logging, libraries and threads that end by a failure write there too.
     System.setErr(err.printer());
+    System.setOut(err.printer());
     ErrorReporter errors = new ErrorReporter(System.err, Arrays.asList(args));
     Cancellation cancellation = Cancellation.ofCurrentThread(errors);
     int exitCode = new WandaCuda(new FileOutputStream(FileDescriptor.out), err).run(args);

@@ -2,9 +2,11 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.json.JsonText;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -30,22 +32,23 @@ final class OutputOptions {
    *
    * @throws CancelledException if the command was interrupted and has nothing else to show for
    */
-  void result(Map<String, Object> object, Supplier<String> text) {
+  void result(Map<String, Object> object, Supplier<Stream<String>> text) {
     CancelledException.throwIfInterrupted();
     written(object, text);
   }
 
   /** Prints the result of a command whose files are written, as {@link #result} does. */
-  void written(Map<String, Object> object, Supplier<String> text) {
+  void written(Map<String, Object> object, Supplier<Stream<String>> text) {
     var out = command.commandLine().getOut();
-    out.println(json ? JsonText.of(object) : text.get());
+    Stream<String> lines = json ? JsonText.of(object).lines() : text.get();
+    lines.map(Printable::line).forEach(out::println);
     out.flush();
   }
 
   /** Prints a line on stderr unless it is to be quiet. */
   void say(String line) {
     if (!quiet) {
-      command.commandLine().getErr().println(line);
+      command.commandLine().getErr().println(Printable.line(line));
     }
   }
 

@@ -94,7 +94,8 @@ final class PerplexityCommand implements Runnable {
     output.result(
         object,
         () ->
-            "perplexity %.4f over %d windows of %d tokens"
-                .formatted(perplexity, windows.count(), windows.longest()));
+            Lines.of(
+                "perplexity %.4f over %d windows of %d tokens",
+                perplexity, windows.count(), windows.longest()));
   }
 }

@@ -13,6 +13,7 @@ import io.github.wandacuda.pruning.RunNeeds;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** Says what a run of {@code prune} would do. */
 final class PlanPrinter {
@@ -64,29 +65,29 @@ final class PlanPrinter {
     }
   }
 
-  private static String text(
+  private static Stream<String> text(
       Map<String, Object> plan, int modules, RunNeeds needs, double seconds) {
-    return """
+    return Lines.of(
+        """
         would prune %s weights in %d modules by %s, %s, on %s (%s)
           output     %s
           to read    %.1f MiB of weights
           to write   %.1f MiB, and %.1f MiB that are removed in the end
           memory     %.1f MiB besides the Java heap, %.1f MiB of it hidden states
           time       about %.1f s, and what the disk takes to write
-        nothing was written"""
-        .formatted(
-            plan.get("weights"),
-            modules,
-            plan.get("method"),
-            plan.get("amount"),
-            plan.get("backend"),
-            plan.get("device"),
-            plan.get("output"),
-            needs.readBytes() / MIB,
-            needs.writeBytes() / MIB,
-            needs.temporaryBytes() / MIB,
-            needs.memoryBytes() / MIB,
-            needs.stateBytes() / MIB,
-            seconds);
+        nothing was written""",
+        plan.get("weights"),
+        modules,
+        plan.get("method"),
+        plan.get("amount"),
+        plan.get("backend"),
+        plan.get("device"),
+        plan.get("output"),
+        needs.readBytes() / MIB,
+        needs.writeBytes() / MIB,
+        needs.temporaryBytes() / MIB,
+        needs.memoryBytes() / MIB,
+        needs.stateBytes() / MIB,
+        seconds);
   }
 }

@@ -6,6 +6,7 @@ import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Says what a run of {@code prune} did.
@@ -40,34 +41,34 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     output.written(object, () -> text(result));
   }
 
-  private String text(PruneResult result) {
+  private Stream<String> text(PruneResult result) {
     PhaseClock.Seconds seconds = result.seconds();
     String title =
         result.wasFinished()
             ? "finished before, nothing was done"
             : "%s, %s, on %s"
                 .formatted(request.method().label(), request.sparsity(), backend.name());
-    return """
+    return Lines.of(
+        """
         %s: %s
           modules  %d
           weights  %d, of which %d are now zero (%.2f %%)
           numbers  %d columns with norm 0, %d rows that are all zero
           masks    sha256 %s
-          seconds  %.2f: calibrate %.2f, select %.2f, read and write %.2f, verify %s"""
-        .formatted(
-            request.output(),
-            title,
-            result.provenance().modules().size(),
-            result.elements(),
-            result.zeros(),
-            100 * result.sparsity(),
-            result.deadColumns(),
-            result.zeroRows(),
-            result.maskSha256(),
-            seconds.total(),
-            seconds.calibrate(),
-            seconds.select(),
-            seconds.readWrite(),
-            request.verify() ? "%.2f".formatted(seconds.verify()) : "left out");
+          seconds  %.2f: calibrate %.2f, select %.2f, read and write %.2f, verify %s""",
+        request.output(),
+        title,
+        result.provenance().modules().size(),
+        result.elements(),
+        result.zeros(),
+        100 * result.sparsity(),
+        result.deadColumns(),
+        result.zeroRows(),
+        result.maskSha256(),
+        seconds.total(),
+        seconds.calibrate(),
+        seconds.select(),
+        seconds.readWrite(),
+        request.verify() ? "%.2f".formatted(seconds.verify()) : "left out");
   }
 }

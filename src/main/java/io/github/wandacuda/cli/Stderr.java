@@ -1,8 +1,8 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.error.Printable;
 import java.io.OutputStream;
 import java.io.PrintStream;
-import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -20,12 +20,8 @@ final class Stderr extends OutputStream {
   }
 
   /** Returns a printer that writes here. */
-  PrintStream printer() {
-    return new PrintStream(this, true, charset());
-  }
-
-  private Charset charset() {
-    return err.charset();
+  PrintableStream printer() {
+    return new PrintableStream(this, true, err.charset());
   }
 
   @Override
@@ -53,8 +49,9 @@ final class Stderr extends OutputStream {
    * @param last whether it stays
    */
   synchronized void show(String line, boolean last) {
-    err.print("\r" + line + " ".repeat(Math.max(0, width - line.length())));
-    width = line.length();
+    String shown = Printable.line(line);
+    err.print("\r" + shown + " ".repeat(Math.max(0, width - shown.length())));
+    width = shown.length();
     if (last) {
       err.println();
       width = 0;

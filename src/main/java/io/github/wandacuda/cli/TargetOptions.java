@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.pruning.PruneRequest;
 import java.io.Console;
@@ -101,7 +102,7 @@ final class TargetOptions {
     String answer =
         console.readLine(
             "Prune %d modules of %s in place? Their weights are not kept anywhere. [y/N] ",
-            modules, request.output());
+            modules, Printable.of(request.output()));
     if (answer == null || !answer.strip().toLowerCase(Locale.ROOT).startsWith("y")) {
       throw new UsageException(request.output() + " is left as it is");
     }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -62,9 +63,10 @@ final class VerifyCommand implements Runnable {
     }
   }
 
-  private String text(List<String> failures) {
+  private Stream<String> text(List<String> failures) {
     return failures.isEmpty()
-        ? "verified: %s is %s with weights zeroed and nothing else changed".formatted(pruned, dense)
-        : "not verified:%n  %s".formatted(String.join(System.lineSeparator() + "  ", failures));
+        ? Lines.of("verified: %s is %s with weights zeroed and nothing else changed", pruned, dense)
+        : Stream.concat(
+            Stream.of("not verified:"), failures.stream().map(failure -> "  " + failure));
   }
 }

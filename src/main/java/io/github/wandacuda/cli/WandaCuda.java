@@ -2,9 +2,8 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
-import java.io.BufferedWriter;
+import java.io.BufferedOutputStream;
 import java.io.OutputStream;
-import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -122,14 +121,15 @@ final class WandaCuda implements Runnable {
 
   private int execute(List<String> words, ErrorReporter errors) {
     PrintWriter results =
-        new PrintWriter(new BufferedWriter(new OutputStreamWriter(out, StandardCharsets.UTF_8)));
+        new PrintableStream(new BufferedOutputStream(out), false, StandardCharsets.UTF_8).writer();
     int exitCode =
         commandLine(words)
             .setOut(results)
-            .setErr(new PrintWriter(err.printer(), true))
+            .setErr(err.printer().writer())
             .setCaseInsensitiveEnumValuesAllowed(true)
             .setAbbreviatedOptionsAllowed(false)
             .setUsageHelpAutoWidth(true)
+            .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
             .setParameterExceptionHandler((e, unparsed) -> errors.usage(e))
             .setExecutionExceptionHandler((e, commandLine, parsed) -> errors.report(e))
             .execute(words.toArray(String[]::new));

@@ -29,6 +29,22 @@ public final class Printable {
     return printable(path, LONGEST_PATH);
   }
 
+  /** Returns a line of any length, its line breaks as escapes. */
+  public static String line(String line) {
+    return line.chars().allMatch(Printable::isPlain) ? line : printable(line, Integer.MAX_VALUE);
+  }
+
+  private static boolean isPlain(int character) {
+    return character >= ' ' && character < 0x7f;
+  }
+
+  /** Returns escapes that stand for text, two for what lies beyond U+FFFF, as in JSON. */
+  public static String escape(String text) {
+    StringBuilder out = new StringBuilder();
+    text.chars().forEach(unit -> out.append(String.format("\\u%04x", unit)));
+    return out.toString();
+  }
+
   /** Returns a whole message on one line, its line breaks as spaces. */
   public static String message(String message) {
     return printable(message.replaceAll("\\s*[\\r\\n]+\\s*", " "), LONGEST_MESSAGE);
@@ -54,10 +70,7 @@ public final class Printable {
           Character.SURROGATE,
           Character.PRIVATE_USE,
           Character.UNASSIGNED ->
-          // Two escapes for what lies beyond U+FFFF, so that it is right in JSON too.
-          Character.toString(character)
-              .chars()
-              .forEach(unit -> out.append(String.format("\\u%04x", unit)));
+          out.append(escape(Character.toString(character)));
       default -> out.appendCodePoint(character);
     }
   }

@@ -4,11 +4,13 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.PrettyPrinter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import io.github.wandacuda.error.Printable;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /** Writes JSON for people and programs: indented, in the order of the map. */
 public final class JsonText {
@@ -38,7 +40,18 @@ public final class JsonText {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return text.toString();
+    return escaped(text.toString());
+  }
+
+  /**
+   * What is no control character for JSON is one for a terminal, or turns a line round. In JSON's
+   * text it stands in strings alone, where an escape means the same.
+   */
+  private static String escaped(String json) {
+    if (json.chars().allMatch(character -> character < 0x7f)) {
+      return json;
+    }
+    return json.lines().map(Printable::line).collect(Collectors.joining(System.lineSeparator()));
   }
 
   private static void write(JsonGenerator json, Object value) throws IOException {
