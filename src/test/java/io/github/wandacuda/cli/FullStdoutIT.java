@@ -41,7 +41,7 @@ class FullStdoutIT {
         Cli.command(arguments).redirectOutput(FULL).redirectError(errors).start().waitFor();
     assertThat(errors)
         .content()
-        .containsOnlyOnce("wanda-cuda: ")
+        .containsOnlyOnce("stdout: the result can't be written")
         .contains("wanda-cuda: stdout: the result can't be written: No space left on device");
     assertThat(exitCode).isEqualTo(6);
   }
