@@ -2,6 +2,7 @@ package io.github.wandacuda.checkpoint;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.input.InputFile;
@@ -116,6 +117,13 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
       if (!isPlain(shard)) {
         throw Malformed.tensor(
             path, name, "the name of a file beside the index", '"' + Printable.of(shard) + '"');
+      }
+      if (SideFiles.isReserved(shard)) {
+        throw new InputException(
+            ErrorDetails.file(path)
+                .tensor(name)
+                .expected("the name of a shard", '"' + Printable.of(shard) + '"')
+                .hint("that name is kept for a file of another kind, which would be lost by it"));
       }
       visitor.tensor(name, shard);
       tensors++;

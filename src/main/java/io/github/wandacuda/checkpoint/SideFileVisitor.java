@@ -86,13 +86,19 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
     if (folder.equals(directory)) {
       return FileVisitResult.CONTINUE;
     }
-    if (SKIPPED_FOLDERS.contains(folder.getFileName().toString())) {
+    if (SKIPPED_FOLDERS.contains(folder.getFileName().toString()) || isRuns(folder)) {
       leaveOut(folder);
       return FileVisitResult.SKIP_SUBTREE;
     }
     requireInside(folder, attributes);
     boolean isOutput = Files.exists(output) && Files.isSameFile(folder, output);
     return isOutput ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+  }
+
+  /** A copy would stand where a run's own files go. */
+  private boolean isRuns(Path folder) {
+    return folder.getFileName().toString().startsWith(AtomicWrite.OWN)
+        || folder.equals(directory.resolve(SideFiles.MANIFEST));
   }
 
   @Override

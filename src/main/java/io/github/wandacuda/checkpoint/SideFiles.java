@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The files of a model directory that go along with a pruned copy of it: all but the weights, at
@@ -61,6 +62,16 @@ public record SideFiles(
       }
     }
     return new SideFiles(directory, files, lastFiles, sorted(visitor.leftOut()));
+  }
+
+  /**
+   * Returns whether a name in a model's directory is kept for what is no shard: the files that a
+   * run makes for itself there, and JSON, as which configs, indexes, tokenizers and what a run says
+   * of itself are read.
+   */
+  static boolean isReserved(String name) {
+    String lower = name.toLowerCase(Locale.ROOT);
+    return lower.startsWith(AtomicWrite.OWN) || lower.endsWith(".json");
   }
 
   private static List<Path> sorted(List<Path> paths) {

@@ -82,11 +82,17 @@ final class OutputPlace {
     for (Path entry : entries) {
       boolean made = own.stream().anyMatch(file -> file.startsWith(entry));
       if (!made && !entry.toString().startsWith(AtomicWrite.OWN)) {
-        throw new UsageException(
-            "%s: is no part of this run's output, which has no journal; nothing was written over it"
-                .formatted(Printable.of(directory.resolve(entry))));
+        throw foreign(directory.resolve(entry));
       }
     }
+  }
+
+  /** Returns the refusal to go on beside a file that no run of this kind makes. */
+  static UsageException foreign(Path file) {
+    return new UsageException(
+        ErrorDetails.file(file)
+            .said("is no part of this run's output, and nothing was written over it")
+            .hint("take it away, or name another directory"));
   }
 
   /**

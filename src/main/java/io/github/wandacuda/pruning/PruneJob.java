@@ -185,6 +185,6 @@ public final class PruneJob implements PruningJob {
   private static boolean isInputsOrOutputsFault(Throwable e) {
     return (e instanceof InputException && !(e.getCause() instanceof IOException))
         || e instanceof UsageException
-        || e instanceof VerificationException;
+        || (e instanceof VerificationException && !(e instanceof AddedFilesException));
   }
 }

@@ -3,9 +3,11 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.AtomicWrite;
+import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
@@ -80,6 +82,13 @@ final class PruneRun {
     sideFiles
         .leftOut()
         .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+    added().loaded().stream()
+        .filter(file -> !isRuns(file))
+        .findFirst()
+        .ifPresent(
+            file -> {
+              throw OutputPlace.foreign(output.path().resolve(file));
+            });
     Start start = start(fingerprint);
     Written written = write(backend, start);
     sideFiles.files().forEach(file -> output.copy(sideFiles, file));
@@ -87,12 +96,51 @@ final class PruneRun {
     if (request.verify() || masks == null) {
       masks = verify(plan.with(written.results(), masks), rules.after(written.results()));
     }
+    requireNothingAdded();
     Provenance provenance = plan.with(written.results(), masks);
     beforeEnd.accept(new PruneResult(provenance, written.results(), clock.seconds()));
     StateFiles.remove(output);
     sideFiles.lastFiles().forEach(file -> output.copy(sideFiles, file));
+    removeLeftovers();
     output.finish(provenance);
     return new PruneResult(provenance, written.results(), clock.seconds());
+  }
+
+  /** Returns what is in the output that isn't written by a run. */
+  private ExtraFiles added() {
+    return ExtraFiles.of(model.checkpoint(), sideFiles, output.path());
+  }
+
+  /** The same files that {@code verify} tells of: those that a loader reads are a failure. */
+  private void requireNothingAdded() {
+    ExtraFiles added = added();
+    added.loaded().stream()
+        .filter(file -> !isRuns(file))
+        .findFirst()
+        .ifPresent(
+            file -> {
+              throw new AddedFilesException(output.path().resolve(file));
+            });
+    added
+        .others()
+        .forEach(
+            file ->
+                LOG.warn(
+                    "{} stands in the output, and this run did not write it",
+                    Printable.of(output.path().resolve(file))));
+  }
+
+  private static boolean isRuns(Path file) {
+    return file.getFileName().toString().startsWith(AtomicWrite.OWN);
+  }
+
+  /** Removes what killed runs have left under temporary names that this one had no use for. */
+  private void removeLeftovers() {
+    added().loaded().stream()
+        .filter(PruneRun::isRuns)
+        .map(output.path()::resolve)
+        .filter(file -> !file.equals(output.journal().file()))
+        .forEach(output::remove);
   }
 
   private Start start(Fingerprint fingerprint) {

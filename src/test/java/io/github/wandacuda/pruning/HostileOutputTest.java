@@ -10,6 +10,7 @@ import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.Crc32c;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -249,6 +250,55 @@ class HostileOutputTest {
       file.setLength(file.length() + 10_000);
     }
     assertGoesOn();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "model.safetensors",
+        "modeling_any.py",
+        "added.json",
+        "sub/added.py",
+        "pytorch_model.bin"
+      })
+  void aFileThatALoaderReadsIsNoPartOfAnOutput(String name) throws IOException {
+    Path added = output.resolve(name);
+    Files.createDirectories(added.getParent());
+    Files.writeString(added, "added");
+    assertThatThrownBy(() -> prune(output, Progress.NONE))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContainingAll(added.toString(), "no part of this run's output");
+    Files.delete(added);
+    assertThatThrownBy(
+            () ->
+                prune(
+                    output,
+                    (what, done, total) -> {
+                      try {
+                        Files.createDirectories(added.getParent());
+                        Files.writeString(added, "added");
+                      } catch (IOException e) {
+                        throw new AssertionError(e);
+                      }
+                    }))
+        .isInstanceOf(VerificationException.class)
+        .hasMessageContainingAll(added.toString(), "did not write", "--resume");
+    assertThat(output.resolve("config.json")).doesNotExist();
+    assertThat(added).hasContent("added");
+    Files.delete(added);
+    assertGoesOn();
+  }
+
+  @Test
+  void notesBesideItAndLeftoversOfOtherRunsDontStopIt() throws IOException {
+    Files.writeString(output.resolve("README.txt"), "notes");
+    Files.writeString(output.resolve(".wanda-cuda-left.partial"), "left");
+    Files.createDirectories(output.resolve("sub"));
+    Files.writeString(output.resolve("sub/.wanda-cuda-left.partial"), "left");
+    prune(output, Progress.NONE);
+    assertThat(output.resolve("README.txt")).hasContent("notes");
+    Files.delete(output.resolve("README.txt"));
+    Directories.assertSame(expected, output);
   }
 
   /** Records whose checksums are right and that no run has written. */
