@@ -4,6 +4,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.RealCause;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Job;
 import io.github.wandacuda.parallel.Workers;
@@ -71,6 +72,7 @@ final class ShardVerifier {
       counterparts.put(dense, pruned);
       comparePlaces(dense, pruned);
     } catch (InputException e) {
+      RealCause.throwIfBehind(e);
       failures.add(e.getMessage());
     }
   }

@@ -5,6 +5,8 @@ import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.RealCause;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -82,6 +84,7 @@ public final class Verifier {
     try {
       return Provenance.read(pruned);
     } catch (InputException e) {
+      RealCause.throwIfBehind(e);
       failures.add(e.getMessage());
       return Optional.empty();
     }
@@ -124,7 +127,8 @@ public final class Verifier {
         add(failures, copy, "the source's bytes", "that it differs at byte " + at);
       }
     } catch (IOException e) {
-      add(failures, copy, "a copy of the source's", "that it can't be read: " + e.getMessage());
+      RealCause.throwIfBehind(e);
+      add(failures, copy, "a copy of the source's", "that it can't be read: " + Reason.of(e));
     }
   }
 
