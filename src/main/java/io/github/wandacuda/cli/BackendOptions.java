@@ -8,6 +8,9 @@ import picocli.CommandLine.Option;
 final class BackendOptions {
   private static final String ALL = "all";
 
+  /** More than a machine has; each takes memory of its own, and none makes a run faster. */
+  private static final int MOST_THREADS = 1024;
+
   @Option(
       names = "--backend",
       paramLabel = "NAME",
@@ -22,15 +25,29 @@ final class BackendOptions {
       description = "The device's number within its backend, or all (default: ${DEFAULT-VALUE}).")
   private String device;
 
-  @Option(names = "--threads", paramLabel = "N", description = "CPU threads (default: all).")
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "CPU threads, up to 1024 (default: one for each processor).")
   private Integer threads;
 
   int threads() {
     int count = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
-    if (count < 1) {
-      throw new UsageException("--threads: expected 1 or more, found " + count);
+    if (count < 1 || count > MOST_THREADS) {
+      throw new UsageException(
+          "--threads: expected 1 to %d, found %d".formatted(MOST_THREADS, count));
     }
     return count;
+  }
+
+  /**
+   * Checks the numbers, before the work that comes before {@link #open}.
+   *
+   * @throws UsageException if they make no sense
+   */
+  void check() {
+    int unusedThreads = threads();
+    int unusedDevice = device.equals(ALL) ? 0 : deviceNumber();
   }
 
   /** Opens the backend. */

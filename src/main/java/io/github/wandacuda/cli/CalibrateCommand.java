@@ -6,6 +6,7 @@ import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.RunNeeds;
 import io.github.wandacuda.text.CalibrationSamples;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -46,12 +47,14 @@ final class CalibrateCommand implements Runnable {
   @Override
   public void run() {
     long start = System.nanoTime();
+    backends.check();
     try (ModelDirectory directory = model.open();
         ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given())) {
       results.read("--calibration", calibration);
       results.add("--output", file, ResultKind.STATISTICS);
       results.reserve();
       CalibrationSamples samples = sampling.draw(calibration, directory);
+      RunNeeds.requireMemory(directory, List.of(samples.tokens()));
       try (MemoryWatch memory = new MemoryWatch();
           Backend backend = backends.open(output).backend()) {
         Statistics statistics = run(directory, backend, samples);

@@ -9,6 +9,7 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderFamily;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.RunNeeds;
 import io.github.wandacuda.text.EvaluationWindows;
 import io.github.wandacuda.text.TokenizerProcess;
 import java.nio.file.Path;
@@ -53,6 +54,7 @@ final class PerplexityCommand implements Runnable {
 
   @Override
   public void run() {
+    backends.check();
     if ((text == null) == (tokens == null)) {
       throw new UsageException("perplexity needs one of --text and --tokens");
     }
@@ -63,6 +65,7 @@ final class PerplexityCommand implements Runnable {
     try (ModelDirectory directory = model.open()) {
       DecoderFamily family = DecoderFamilies.of(directory.config());
       EvaluationWindows windows = windows(directory, family.shape(directory.config()));
+      RunNeeds.requireMemory(directory, List.of(windows.windows()));
       try (Backend backend = backends.open(output).backend();
           Decoder decoder =
               family.open(directory.config(), directory.checkpoint(), backend.operations())) {

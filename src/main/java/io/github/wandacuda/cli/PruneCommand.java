@@ -67,6 +67,7 @@ final class PruneCommand implements Runnable {
 
   @Override
   public void run() {
+    backends.check();
     Method method = sparsity.method().orElse(Method.WANDA);
     Sparsity amount = sparsity.sparsity().orElse(DEFAULT_SPARSITY);
     Unreached fallback = Unreached.of(unreached);

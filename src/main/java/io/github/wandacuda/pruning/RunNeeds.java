@@ -75,6 +75,16 @@ public record RunNeeds(
     return tokens * hiddenSize(model) * Float.BYTES;
   }
 
+  /**
+   * Checks that there is memory for the hidden states of a run that only goes forward.
+   *
+   * @throws io.github.wandacuda.error.UsageException if there isn't
+   */
+  public static void requireMemory(ModelDirectory model, List<int[]> samples) {
+    long tokens = samples.stream().mapToLong(tokenIds -> tokenIds.length).sum();
+    Room.requireMemory(tokens * hiddenSize(model) * Float.BYTES + activations(model));
+  }
+
   private static long hiddenSize(ModelDirectory model) {
     return DecoderFamilies.of(model.config()).shape(model.config()).hiddenSize();
   }

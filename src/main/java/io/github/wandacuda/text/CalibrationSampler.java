@@ -35,7 +35,8 @@ public final class CalibrationSampler {
    *     be tokenized
    * @throws InputException if the file can't be read, is malformed, holds too little, or has ids
    *     that the model doesn't know
-   * @throws io.github.wandacuda.error.UsageException if the file's ending says nothing
+   * @throws io.github.wandacuda.error.UsageException if the file's ending says nothing, or the heap
+   *     can't hold so many samples
    */
   public static CalibrationSamples sample(
       CalibrationRequest request, Supplier<? extends Tokenizer> tokenizer) {
@@ -50,6 +51,7 @@ public final class CalibrationSampler {
   }
 
   private List<int[]> fromStream(Supplier<? extends Tokenizer> tokenizers) {
+    HeapRoom.requireSamples(request.samplesToDraw(), request.lengthToDraw());
     String text = Utf8.read(file);
     Tokenizer tokenizer = tokenizers.get();
     int[] tokens = tokenizer.encode(text);
@@ -73,6 +75,7 @@ public final class CalibrationSampler {
   }
 
   private List<int[]> fromDocuments(Supplier<? extends Tokenizer> tokenizers) {
+    HeapRoom.requireSamples(request.samplesToDraw(), request.lengthToDraw());
     try (Documents documents = Documents.open(file)) {
       Tokenizer tokenizer = tokenizers.get();
       TokenizedDocuments tokenized = new TokenizedDocuments(documents, tokenizer);

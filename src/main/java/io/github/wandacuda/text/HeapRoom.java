@@ -2,6 +2,7 @@ package io.github.wandacuda.text;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
 
 /** Refuses input that the Java heap has no room for, before the heap is full. */
 final class HeapRoom {
@@ -12,6 +13,9 @@ final class HeapRoom {
 
   /** Bytes of memory for a byte of token ids: at best two are an id of four, held twice. */
   static final int OF_IDS = 4;
+
+  /** Bytes of memory for an array beside its elements. */
+  private static final int ARRAY = 64;
 
   private HeapRoom() {}
 
@@ -32,6 +36,25 @@ final class HeapRoom {
                   "at most %d bytes for a Java heap of %d".formatted(heap / times, heap),
                   String.valueOf(size))
               .hint("give the heap more with -Xmx"));
+    }
+  }
+
+  /**
+   * Checks that samples can be held.
+   *
+   * @throws UsageException if they would take more than half of the heap
+   */
+  static void requireSamples(int samples, int length) {
+    long heap = Runtime.getRuntime().maxMemory();
+    long most = heap / 2 / (ARRAY + (long) length * Integer.BYTES);
+    if (samples > most) {
+      throw new UsageException(
+          ErrorDetails.of("--samples")
+              .expected(
+                  "at most %d samples of %d tokens for a Java heap of %d bytes"
+                      .formatted(most, length, heap),
+                  String.valueOf(samples))
+              .hint("take fewer, or give the heap more with -Xmx"));
     }
   }
 }
