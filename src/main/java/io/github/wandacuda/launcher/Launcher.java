@@ -58,6 +58,10 @@ public final class Launcher {
   /** Lets {@link ThisRuntime#load} bring the module in. */
   private static final String LOADING = "--add-exports=java.base/jdk.internal.module=ALL-UNNAMED";
 
+  /** What the JVM would print between the results, as when it can't start a thread. */
+  private static final List<String> MESSAGES =
+      Collections.unmodifiableList(Arrays.asList("-Xlog:disable", "-Xlog:all=warning:stderr"));
+
   private static final int FAILED = 1;
 
   private Launcher() {}
@@ -158,6 +162,7 @@ public final class Launcher {
     List<String> options = new ArrayList<>();
     if (vectors) {
       options.add(LOADING);
+      options.addAll(MESSAGES);
       options.addAll(KernelOptions.beside(line.given(System.getenv())));
     }
     options.add("--enable-native-access=ALL-UNNAMED");

@@ -4,6 +4,8 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Ends this process when its parent ends, however the parent ended. On Linux the kernel does it:
@@ -34,18 +36,34 @@ public final class ParentTie {
   }
 
   private static void hold(long parent) {
-    dieWithParent();
+    boolean told = dieWithParent();
     // Only now: a parent that ended before the call above sends no signal any more.
-    ProcessHandle.current()
-        .parent()
-        .filter(handle -> handle.pid() == parent)
-        .ifPresent(handle -> handle.onExit().join());
+    Optional<ProcessHandle> alive =
+        ProcessHandle.current().parent().filter(handle -> handle.pid() == parent);
+    if (alive.isPresent()) {
+      alive.get().onExit().join();
+    } else if (told && hasParent(parent)) {
+      // Without /proc Java knows no parent; the kernel's signal needs this thread.
+      while (true) {
+        LockSupport.park();
+      }
+    }
     Runtime.getRuntime().halt(KILLED);
   }
 
-  private static void dieWithParent() {
+  private static boolean hasParent(long parent) {
+    try {
+      MethodHandle getppid =
+          Native.function("getppid", FunctionDescriptor.of(ValueLayout.JAVA_INT));
+      return (int) getppid.invokeExact() == parent;
+    } catch (Throwable e) {
+      return false;
+    }
+  }
+
+  private static boolean dieWithParent() {
     if (!System.getProperty("os.name").equals("Linux") || !ThisRuntime.hasNativeAccess()) {
-      return;
+      return false;
     }
     try {
       MethodHandle prctl =
@@ -54,10 +72,10 @@ public final class ParentTie {
               FunctionDescriptor.of(
                   ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG),
               Linker.Option.firstVariadicArg(1));
-      int unused = (int) prctl.invokeExact(PR_SET_PDEATHSIG, SIGKILL);
+      return (int) prctl.invokeExact(PR_SET_PDEATHSIG, SIGKILL) == 0;
     } catch (Throwable e) {
       // The wait for the parent's end does the same, a little later.
-      return;
+      return false;
     }
   }
 }

@@ -39,6 +39,7 @@ public final class ProcessReplacement {
   public static void exec(
       List<byte[]> command, List<String> withoutVariables, Map<String, String> variables) {
     try (Arena arena = Arena.ofConfined()) {
+      EndingSignals.endAtOnce();
       MemorySegment words = arena.allocate(POINTER, command.size() + 1L);
       for (int i = 0; i < command.size(); i++) {
         words.setAtIndex(POINTER, i, text(arena, command.get(i)));
@@ -51,6 +52,7 @@ public final class ProcessReplacement {
         set(arena.allocateFrom(each.getKey()), arena.allocateFrom(each.getValue()));
       }
       OpenSockets.closeOnExec();
+      EndingSignals.obeyEarlierOne();
       replace(words.getAtIndex(POINTER, 0), words);
     } catch (Throwable e) {
       // The caller starts the program in another way, whatever kept this one from working.

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -246,6 +247,45 @@ class LauncherIT {
       assertThat(program.exitCode()).isEqualTo(code);
       assertThat(program.out()).endsWith("ended in order\n");
       assertThat(isRunning(pid)).isFalse();
+    }
+  }
+
+  /** A signal that comes when the launcher has only the replacement of its process before it. */
+  @ParameterizedTest
+  @CsvSource({"INT, 130", "TERM, 143", "HUP, 129"})
+  @EnabledOnOs(value = OS.LINUX, disabledReason = "strace sends the signal")
+  void aSignalBeforeTheReplacementEndsIt(String signal, int code) throws Exception {
+    Path strace = Path.of("/usr/bin/strace");
+    Assumptions.assumeTrue(Files.isExecutable(strace), "strace is not here");
+    Path trace = directory.resolve("trace");
+    List<String> command = new ArrayList<>(List.of(strace.toString(), "-f", "-q", "-o"));
+    command.addAll(List.of(trace.toString(), "-P", "/proc/self/fd"));
+    command.addAll(List.of("-e", "inject=openat:signal=" + signal + ":when=1"));
+    command.addAll(command(Javas.RECENT, List.of(), "show"));
+    try (Started program = Started.start(directory, List.of(), command)) {
+      assertThat(program.exitCode()).as(program.out() + program.err()).isEqualTo(code);
+      assertThat(program.out()).isEmpty();
+      // A JVM that ends the process itself may come too late.
+      assertThat(Files.readString(trace)).contains("+++ killed by SIG" + signal);
+    }
+  }
+
+  @Test
+  @EnabledOnOs(value = OS.LINUX, disabledReason = "only Linux has /proc")
+  void withoutProcAnOlderJavaRunsTheProgramToo() throws Exception {
+    Assumptions.assumeTrue(OwnUser.get() == 0, "only root may mount");
+    String java = Javas.OLDER.command();
+    String library = Path.of(java).toRealPath().resolve("../../lib").normalize().toString();
+    String script = "mount -t tmpfs none /proc && LD_LIBRARY_PATH=" + library + " exec \"$@\"";
+    List<String> command = new ArrayList<>(List.of("/usr/bin/unshare", "-m", "/bin/sh", "-c"));
+    command.addAll(List.of(script, "sh"));
+    command.addAll(command(Javas.OLDER, List.of(), "wait"));
+    try (Started program = Started.start(directory, List.of(), command)) {
+      long pid = program.programPid();
+      Thread.sleep(500);
+      assertThat(isRunning(pid)).isTrue();
+      program.signal("KILL");
+      Started.await("the program has ended", () -> !isRunning(pid));
     }
   }
 
