@@ -1,5 +1,7 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.model.NamePatterns;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import picocli.CommandLine.ITypeConverter;
@@ -10,10 +12,10 @@ final class RegexConverter implements ITypeConverter<Pattern> {
   @Override
   public Pattern convert(String value) {
     try {
-      return Pattern.compile(value);
+      return NamePatterns.compile(value);
     } catch (PatternSyntaxException e) {
       throw new TypeConversionException(
-          "'%s' is no regular expression: %s".formatted(value, e.getDescription()));
+          "'%s' is no regular expression: %s".formatted(Printable.of(value), e.getDescription()));
     }
   }
 }

@@ -3,10 +3,10 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.UnfinishedRun;
+import io.github.wandacuda.pruning.Verification;
 import io.github.wandacuda.pruning.Verifier;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
@@ -37,6 +37,13 @@ final class VerifyCommand implements Runnable {
       description = "The model after pruning.")
   private Path pruned;
 
+  @Option(
+      names = "--strict",
+      description =
+          "Also fail on files that somebody put beside the model and that no loader reads, such as a"
+              + " README.md.")
+  private boolean strict;
+
   @Mixin private SparsityOptions sparsity;
   @Mixin private ModuleOptions modules;
   @Mixin private OutputOptions output;
@@ -51,22 +58,45 @@ final class VerifyCommand implements Runnable {
     UnfinishedRun.requireNone(dense);
     int threads = Runtime.getRuntime().availableProcessors();
     try (ModelDirectory directory = ModelDirectory.open(dense)) {
-      List<String> failures = Verifier.verify(directory, pruned, claim, threads);
-      Map<String, Object> object = new LinkedHashMap<>();
-      object.put("verified", failures.isEmpty());
-      object.put("failures", failures);
-      output.result(object, () -> text(failures));
-      if (!failures.isEmpty()) {
+      Verification found = Verifier.verify(directory, pruned, claim, threads);
+      boolean holds = found.holds() && !(strict && !found.added().isEmpty());
+      output.result(object(found, holds), () -> text(found, holds));
+      if (!holds) {
         throw new VerificationException(
-            "%s is not %s pruned: %s".formatted(pruned, dense, failures.get(0)));
+            "%s is not %s pruned: %s".formatted(pruned, dense, first(found)));
       }
     }
   }
 
-  private Stream<String> text(List<String> failures) {
-    return failures.isEmpty()
-        ? Lines.of("verified: %s is %s with weights zeroed and nothing else changed", pruned, dense)
-        : Stream.concat(
-            Stream.of("not verified:"), failures.stream().map(failure -> "  " + failure));
+  private static Map<String, Object> object(Verification found, boolean holds) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("verified", holds);
+    object.put("failures", found.failures());
+    object.put("failures_by_tensor", found.tensors().stream().map(tensor -> row(tensor)).toList());
+    object.put("added", found.added().stream().map(Path::toString).toList());
+    object.put("unchecked", found.unchecked());
+    return object;
+  }
+
+  private static Map<String, Object> row(Verification.TensorFailures tensor) {
+    Map<String, Object> row = new LinkedHashMap<>();
+    row.put("tensor", tensor.tensor());
+    row.put("count", tensor.count());
+    return row;
+  }
+
+  private static String first(Verification found) {
+    return found.holds()
+        ? "%s was added, and --strict allows nothing".formatted(found.added().get(0))
+        : found.failures().get(0);
+  }
+
+  private Stream<String> text(Verification found, boolean holds) {
+    Stream<String> result =
+        holds
+            ? Lines.of(
+                "verified: %s is %s with weights zeroed and nothing else changed", pruned, dense)
+            : VerificationText.failures(found);
+    return Stream.concat(result, VerificationText.notes(found));
   }
 }

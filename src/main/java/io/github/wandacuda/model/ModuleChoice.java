@@ -3,6 +3,7 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.model.NamePatterns.Search;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -28,37 +29,49 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
   /**
    * Returns the chosen ones of {@code candidates}, in their order.
    *
-   * @throws UsageException if a pattern matches none of them, or nothing is left
+   * @throws UsageException if a pattern matches none of them or takes too long to be looked for, or
+   *     nothing is left
    * @throws io.github.wandacuda.error.InputException if a chosen weight is of a type that can't be
    *     pruned
    */
   public List<LinearModule> of(List<LinearModule> candidates) {
-    include.forEach(pattern -> requireMatch("--include", pattern, candidates));
-    exclude.forEach(pattern -> requireMatch("--exclude", pattern, candidates));
-    Predicate<LinearModule> included =
-        include.isEmpty() ? module -> !module.router() : module -> matchesAny(include, module);
     List<LinearModule> chosen =
-        candidates.stream()
-            .filter(included)
-            .filter(module -> !matchesAny(exclude, module))
-            .toList();
-    if (chosen.isEmpty() && !candidates.isEmpty()) {
-      throw new UsageException("--include and --exclude leave no linear module to prune");
-    }
+        include.isEmpty() && exclude.isEmpty()
+            ? matching(candidates, new Search())
+            : NamePatterns.inTime(search -> matching(candidates, search));
     chosen.forEach(ModuleChoice::requirePrunable);
     return chosen;
   }
 
-  private static void requireMatch(String option, Pattern pattern, List<LinearModule> candidates) {
-    if (candidates.stream().noneMatch(module -> pattern.matcher(module.name()).find())) {
+  private List<LinearModule> matching(List<LinearModule> candidates, Search search) {
+    include.forEach(pattern -> requireMatch("--include", pattern, candidates, search));
+    exclude.forEach(pattern -> requireMatch("--exclude", pattern, candidates, search));
+    Predicate<LinearModule> included =
+        include.isEmpty()
+            ? module -> !module.router()
+            : module -> matchesAny(include, module, search);
+    List<LinearModule> chosen =
+        candidates.stream()
+            .filter(included)
+            .filter(module -> !matchesAny(exclude, module, search))
+            .toList();
+    if (chosen.isEmpty() && !candidates.isEmpty()) {
+      throw new UsageException("--include and --exclude leave no linear module to prune");
+    }
+    return chosen;
+  }
+
+  private static void requireMatch(
+      String option, Pattern pattern, List<LinearModule> candidates, Search search) {
+    if (candidates.stream().noneMatch(module -> search.finds(pattern, module.name()))) {
       throw new UsageException(
           "%s '%s' matches none of the model's %d linear modules"
-              .formatted(option, pattern, candidates.size()));
+              .formatted(option, Printable.of(pattern.pattern()), candidates.size()));
     }
   }
 
-  private static boolean matchesAny(List<Pattern> patterns, LinearModule module) {
-    return patterns.stream().anyMatch(pattern -> pattern.matcher(module.name()).find());
+  private static boolean matchesAny(List<Pattern> patterns, LinearModule module, Search search) {
+    return patterns.stream().anyMatch(pattern -> search.finds(pattern, module.name()));
   }
 
   private static void requirePrunable(LinearModule module) {

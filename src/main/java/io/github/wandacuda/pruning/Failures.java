@@ -1,46 +1,96 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.pruning.Verification.RowFailure;
+import io.github.wandacuda.pruning.Verification.TensorFailures;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * What a verification found wrong: the first failures in words, the rest counted. Safe for several
- * threads.
+ * Gathers what a verification finds wrong, in whatever order threads find it; the lists are in one
+ * order whatever that was. Safe for several threads.
  */
 final class Failures {
-  private static final int KEPT = 100;
+  /** A bound on memory: what goes beyond it is only counted. */
+  private static final int KEPT = 250_000;
 
-  private final List<String> kept = new ArrayList<>();
-  private long count;
+  private final List<String> others = new ArrayList<>();
+  private final Map<String, OfTensor> tensors = new TreeMap<>(TensorNames.NATURAL);
+  private long kept;
+  private long uncounted;
 
-  synchronized void add(String failure) {
-    if (kept.size() < KEPT) {
-      kept.add(failure);
+  /** The rows of one tensor. */
+  private static final class OfTensor {
+    private final Path file;
+    private final List<RowFailure> rows = new ArrayList<>();
+    private long count;
+
+    OfTensor(Path file) {
+      this.file = file;
     }
-    count++;
+  }
+
+  /** Adds one that is of no row. */
+  synchronized void add(String failure) {
+    if (kept < KEPT) {
+      others.add(failure);
+      kept++;
+    } else {
+      uncounted++;
+    }
   }
 
   /**
-   * Returns whether there are so many that further ones are only counted: words for each element of
-   * a matrix that is wrong all over would take hours.
+   * Adds one of a row of a tensor.
+   *
+   * @param weight how bad it is: how many elements are wrong
    */
-  synchronized boolean areMany() {
-    return count >= KEPT;
+  synchronized void add(Path file, String tensor, int row, long weight, String failure) {
+    OfTensor found = tensors.computeIfAbsent(tensor, name -> new OfTensor(file));
+    found.count++;
+    if (kept < KEPT) {
+      found.rows.add(new RowFailure(row, weight, failure));
+      kept++;
+    }
   }
 
   synchronized boolean isEmpty() {
-    return count == 0;
+    return others.isEmpty() && tensors.isEmpty();
   }
 
-  synchronized String first() {
-    return kept.get(0);
+  /** Returns the first one in order. */
+  String first() {
+    return Verification.inWords(others(), tensors()).findFirst().orElseThrow();
   }
 
-  synchronized List<String> list() {
-    List<String> list = new ArrayList<>(kept);
-    if (count > kept.size()) {
-      list.add("and %d more".formatted(count - kept.size()));
+  /** Returns those of no row. */
+  synchronized List<String> others() {
+    List<String> sorted = new ArrayList<>(others);
+    sorted.sort(TensorNames.NATURAL);
+    if (uncounted > 0) {
+      sorted.add("and %d more".formatted(uncounted));
     }
-    return list;
+    return sorted;
+  }
+
+  /** Returns those of rows by tensor, in the natural order of their names, the worst row first. */
+  synchronized List<TensorFailures> tensors() {
+    List<TensorFailures> all = new ArrayList<>();
+    tensors.forEach(
+        (name, found) -> {
+          List<RowFailure> rows = new ArrayList<>(found.rows);
+          rows.sort(
+              Comparator.comparingLong(RowFailure::weight)
+                  .reversed()
+                  .thenComparingInt(RowFailure::row)
+                  .thenComparing(RowFailure::text));
+          all.add(new TensorFailures(Printable.of(found.file), name, found.count, rows));
+        });
+    return all;
   }
 }

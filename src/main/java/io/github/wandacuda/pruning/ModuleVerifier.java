@@ -1,8 +1,6 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.checkpoint.TensorInfo;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Job;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -12,6 +10,9 @@ import java.util.concurrent.atomic.LongAdder;
 
 /** Checks one pruned module against its dense source, tile by tile, and works out its mask. */
 final class ModuleVerifier implements Job {
+  /** In the place of a row. */
+  private static final int WHOLE = -1;
+
   private final LinearModule module;
   private final SafetensorsFile pruned;
   private final PruningRules rules;
@@ -112,9 +113,16 @@ final class ModuleVerifier implements Job {
   private void finish(MemorySegment whole) {
     if (rule.wholeMatrix()) {
       long expected = ((Sparsity.Ratio) rules.sparsity()).of(module.elements()) + 1;
-      requireZeros("the matrix", expected, zeros.sum());
+      if (zeros.sum() < expected) {
+        report(WHOLE, "the matrix", expected, zeros.sum());
+      }
     }
     masks.finish(place, whole, module.maskBytes());
+  }
+
+  /** Returns the module's name. */
+  String module() {
+    return module.name();
   }
 
   /** Returns the module's zeros, once all tiles are done. */
@@ -128,45 +136,61 @@ final class ModuleVerifier implements Job {
   }
 
   private void reportChanges(WeightMatrix dense, WeightMatrix zeroed, int row, int first) {
+    int count = 0;
+    String what = null;
     for (int column = 0; column < dense.columns(); column++) {
       long was = Elements.bits(dense, row, column);
       long is = Elements.bits(zeroed, row, column);
       if (is != was && is != 0) {
-        report(
-            "row %d, column %d".formatted(first + row, column),
-            Elements.text(dense, row, column) + " or 0.0",
-            Elements.text(zeroed, row, column));
-        if (failures.areMany()) {
-          return;
+        if (count++ == 0) {
+          what =
+              "row %d, column %d: expected %s or 0.0, found %s"
+                  .formatted(
+                      first + row,
+                      column,
+                      Elements.text(dense, row, column),
+                      Elements.text(zeroed, row, column));
         }
       }
     }
+    String more = count > 1 ? ", and %d more of the row".formatted(count - 1) : "";
+    report(first + row, count, what + more);
   }
 
   private void reportGroups(RowCheck check, int row) {
     int size = rule.groupSize();
     int columns = module.columns();
     if (size >= columns) {
-      requireZeros("row " + row, rule.groupZeros(), check.zeros());
+      report(row, "row " + row, rule.groupZeros(), check.zeros());
       return;
     }
-    for (int from = 0; from < columns && !failures.areMany(); from += size) {
-      String where = "row %d, columns %d to %d".formatted(row, from, from + size - 1);
-      requireZeros(where, rule.groupZeros(), check.zeros(from));
+    int count = 0;
+    int missing = 0;
+    int worst = 0;
+    for (int from = 0; from < columns; from += size) {
+      int lacking = rule.groupZeros() - check.zeros(from);
+      if (lacking > 0) {
+        count++;
+        missing += lacking;
+        worst = count == 1 || check.zeros(from) < check.zeros(worst) ? from : worst;
+      }
     }
+    String more = count > 1 ? ", and %d more groups of the row".formatted(count - 1) : "";
+    report(
+        row,
+        missing,
+        "row %d, columns %d to %d: expected at least %d zeros, found %d%s"
+            .formatted(row, worst, worst + size - 1, rule.groupZeros(), check.zeros(worst), more));
   }
 
-  private void requireZeros(String where, long expected, long found) {
-    if (found < expected) {
-      report(where, "at least %d zeros".formatted(expected), Long.toString(found));
-    }
+  private void report(int row, String where, long expected, long found) {
+    report(
+        row,
+        expected - found,
+        "%s: expected at least %d zeros, found %d".formatted(where, expected, found));
   }
 
-  private void report(String where, String expected, String found) {
-    TensorInfo tensor = module.tensor();
-    failures.add(
-        "%s: tensor %s: %s: expected %s, found %s"
-            .formatted(
-                Printable.of(pruned.path()), Printable.of(tensor.name()), where, expected, found));
+  private void report(int row, long weight, String what) {
+    failures.add(pruned.path(), module.tensor().name(), row, weight, what);
   }
 }

@@ -5,6 +5,7 @@ import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.NamePatterns;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -22,6 +23,11 @@ import java.util.regex.PatternSyntaxException;
  * @param failures take what doesn't agree
  */
 record RecordCheck(Path file, Provenance record, Failures failures) {
+
+  /** Compares what it says of its run, and returns the keys that nothing can be compared with. */
+  List<String> compareCause(ModelDirectory dense) {
+    return new CauseCheck(record, this::add).compare(dense);
+  }
 
   /** Returns the modules that it names, out of those of the source. */
   List<LinearModule> modules(ModelDirectory dense) {
@@ -56,7 +62,9 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
   }
 
   private static List<Pattern> patterns(List<String> texts) {
-    return Optional.ofNullable(texts).orElse(List.of()).stream().map(Pattern::compile).toList();
+    return Optional.ofNullable(texts).orElse(List.of()).stream()
+        .map(NamePatterns::compile)
+        .toList();
   }
 
   /** Compares masks and counts. */
@@ -69,7 +77,15 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
     compare("elements", elements, record.elements());
     compare("pruned", found.pruned(), record.pruned());
     compare("zeros", found.zeros(), record.zeros());
+    compareKept(found);
     compareAmount(chosen, found);
+  }
+
+  /** A module that was kept has every weight of the source. */
+  private void compareKept(ShardVerifier.Found found) {
+    Set<String> pruned = new TreeSet<>(Optional.ofNullable(record.kept()).orElse(List.of()));
+    pruned.retainAll(found.prunedModules());
+    pruned.forEach(name -> add("kept", "modules as in the source", Printable.of(name)));
   }
 
   private void compare(String key, long expected, long recorded) {

@@ -34,8 +34,9 @@ final class ShardVerifier {
    * @param maskSha256 over the masks of the chosen modules
    * @param pruned weights that the masks take out
    * @param zeros weights of the chosen modules that are zero
+   * @param prunedModules names of the modules of which the masks take out something
    */
-  record Found(String maskSha256, long pruned, long zeros) {}
+  record Found(String maskSha256, long pruned, long zeros, Set<String> prunedModules) {}
 
   ShardVerifier(Workers workers, PruningRules rules, List<LinearModule> chosen, Failures failures) {
     this.workers = workers;
@@ -156,7 +157,12 @@ final class ShardVerifier {
       }
       long pruned = jobs.stream().mapToLong(ModuleVerifier::pruned).sum();
       long zeros = jobs.stream().mapToLong(ModuleVerifier::zeros).sum();
-      return Optional.of(new Found(masks.hex(), pruned, zeros));
+      Set<String> names =
+          jobs.stream()
+              .filter(job -> job.pruned() > 0)
+              .map(ModuleVerifier::module)
+              .collect(Collectors.toUnmodifiableSet());
+      return Optional.of(new Found(masks.hex(), pruned, zeros, names));
     }
   }
 

@@ -3,6 +3,7 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.RealCause;
@@ -41,34 +42,35 @@ public final class Verifier {
    * @param dense its source
    * @param pruned the directory
    * @param threads to use, 1 or more
-   * @return what is wrong with it; nothing if it is proven
+   * @return what is wrong with it, if anything, and what stands beside it
    * @throws InputException if the source is broken or the pruned directory isn't there
    */
-  public static List<String> verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
+  public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
     if (!Files.isDirectory(pruned)) {
-      throw new InputException(pruned + ": expected a pruned model's directory, found none");
+      throw new InputException(
+          ErrorDetails.file(pruned).expected("a pruned model's directory", "none"));
     }
     Failures failures = new Failures();
     if (UnfinishedRun.isIn(pruned)) {
       failures.add(UnfinishedRun.describe(pruned).line());
     }
-    Optional<Provenance> provenance = provenance(pruned, failures);
-    if (claim.sparsity() == null && provenance.isEmpty()) {
+    Optional<RecordCheck> recorded =
+        provenance(pruned, failures)
+            .map(record -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), record, failures));
+    if (claim.sparsity() == null && recorded.isEmpty()) {
       failures.add(
           "%s: has no usable %s, and neither --sparsity nor --pattern says what to expect"
-              .formatted(pruned, Provenance.FILE_NAME));
-      return failures.list();
+              .formatted(Printable.of(pruned), Provenance.FILE_NAME));
+      return new Verification(failures.others(), failures.tensors(), List.of(), List.of());
     }
-    Path recordFile = pruned.resolve(Provenance.FILE_NAME);
-    Optional<RecordCheck> recorded =
-        provenance.map(record -> new RecordCheck(recordFile, record, failures));
+    List<String> unchecked = recorded.map(record -> record.compareCause(dense)).orElse(List.of());
     List<LinearModule> chosen =
         claim.choice() == null && recorded.isPresent()
             ? recorded.get().modules(dense)
             : dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
-    PruningRules rules = rules(claim, provenance);
+    PruningRules rules = rules(claim, recorded.map(RecordCheck::record));
     chosen.forEach(rules::check);
-    compareFiles(dense.checkpoint(), pruned, failures);
+    List<Path> added = compareFiles(dense.checkpoint(), pruned, failures);
     try (Workers workers = new Workers(threads)) {
       Optional<ShardVerifier.Found> found =
           new ShardVerifier(workers, rules, chosen, failures)
@@ -77,7 +79,7 @@ public final class Verifier {
         found.ifPresent(shards -> recorded.get().compare(chosen, shards));
       }
     }
-    return failures.list();
+    return new Verification(failures.others(), failures.tensors(), added, unchecked);
   }
 
   private static Optional<Provenance> provenance(Path pruned, Failures failures) {
@@ -105,14 +107,17 @@ public final class Verifier {
         : rules;
   }
 
-  private static void compareFiles(Checkpoint dense, Path pruned, Failures failures) {
+  /** Compares what goes along, and returns what somebody has added. */
+  private static List<Path> compareFiles(Checkpoint dense, Path pruned, Failures failures) {
     SideFiles expected = SideFiles.of(dense, pruned);
     expected.files().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
     expected.lastFiles().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
-    ExtraFiles.of(dense, expected, pruned)
+    ExtraFiles extra = ExtraFiles.of(dense, expected, pruned);
+    extra
         .loaded()
         .forEach(
             file -> add(failures, pruned.resolve(file), "nothing, as in the source", "a file"));
+    return extra.others();
   }
 
   private static void compareFile(Path dense, Path pruned, Path file, Failures failures) {

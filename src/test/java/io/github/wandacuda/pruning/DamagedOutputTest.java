@@ -16,6 +16,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
@@ -88,7 +89,7 @@ class DamagedOutputTest {
 
   private List<String> verify() {
     try (ModelDirectory model = ModelDirectory.open(dense)) {
-      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2);
+      return Verifier.verify(model, pruned, Verifier.Claim.NONE, 2).failures();
     }
   }
 
@@ -317,6 +318,27 @@ class DamagedOutputTest {
     OTHER_MODULES("modules: expected", json -> json.putArray("modules").add("other")),
     EXCLUDED("exclude", json -> json.putArray("exclude").add("up_proj")),
     NO_REGEX("include", json -> json.putArray("include").add("(")),
+    FORMAT("format: expected wanda-cuda.provenance.v1", json -> json.put("format", "other")),
+    NO_FORMAT("format: expected", json -> json.remove("format")),
+    SOURCE("source_sha256: expected", json -> json.put("source_sha256", "0".repeat(64))),
+    NO_SOURCE("source_sha256: expected", json -> json.remove("source_sha256")),
+    STATISTICS("statistics_sha256: expected 64", json -> json.put("statistics_sha256", "12")),
+    NO_NORMS("one of them, found neither", json -> json.remove("statistics_sha256")),
+    BOTH("one of them, found both", json -> json.put("calibration_sha256", "0".repeat(64))),
+    SAMPLES("samples: expected nothing with norms", json -> json.put("samples", 128)),
+    LENGTH("sequence_length: expected nothing", json -> json.put("sequence_length", 128)),
+    SEED("seed: expected nothing", json -> json.put("seed", 7)),
+    UNREACHED("unreached: expected", json -> json.put("unreached", "dropped")),
+    KEPT("kept: expected none with", json -> json.putArray("kept").add(MODULE)),
+    KEPT_OTHERS("kept: expected pruned modules", json -> json.putArray("kept").add("other")),
+    KEPT_PRUNED(
+        "kept: expected modules as in the source",
+        json -> json.put("unreached", "keep").putArray("kept").add(MODULE)),
+    NO_VERSION("version: expected", json -> json.remove("version")),
+    MILLION(
+        "include, exclude: expected", json -> json.putArray("include").add("x".repeat(1 << 20))),
+    DEEP(
+        "include, exclude: expected", json -> json.putArray("exclude").add("(".repeat(4999) + "x")),
     A_METHOD("at least 961 zeros", json -> json.put("method", "magnitude")),
     NO_METHOD("method", json -> json.put("method", "guess")),
     NOT_A_NUMBER("sparsity", json -> json.put("sparsity", "half"));
@@ -344,14 +366,52 @@ class DamagedOutputTest {
   }
 
   @Test
-  void aMatrixThatIsWrongAllOverIsToldOfInFewLines() throws IOException {
+  void rowsAreCountedTheWorstFirst() throws IOException {
     make("BF16");
     prune(Method.WANDA, new Sparsity.Ratio(0.5));
     for (int row = 0; row < ROWS; row++) {
-      for (int column = 0; column < COLUMNS; column++) {
+      for (int column = 0; column <= row; column++) {
         put(WEIGHT, row, column, new byte[] {1, 2});
       }
     }
-    assertThat(verify()).hasSizeBetween(100, 110).anyMatch(line -> line.endsWith(" more"));
+    try (ModelDirectory model = ModelDirectory.open(dense)) {
+      Verification found = Verifier.verify(model, pruned, Verifier.Claim.NONE, 2);
+      assertThat(found.tensors())
+          .singleElement()
+          .satisfies(
+              tensor -> {
+                assertThat(tensor.tensor()).isEqualTo(WEIGHT);
+                assertThat(tensor.count()).isEqualTo(tensor.rows().size()).isGreaterThan(ROWS);
+                assertThat(tensor.rows())
+                    .extracting(Verification.RowFailure::weight)
+                    .isSortedAccordingTo(Comparator.reverseOrder());
+                assertThat(tensor.rows().get(0).text())
+                    .startsWith("row 23, column 0: expected ")
+                    .endsWith(", and 23 more of the row");
+              });
+      assertThat(found.failures()).hasSize((int) found.count());
+    }
+  }
+
+  /** What a loader doesn't read is no failure, but it is told of. */
+  @Test
+  void notesThatSomebodyAddedAreNoFailure() throws IOException {
+    make("BF16");
+    prune(Method.WANDA, new Sparsity.Ratio(0.5));
+    Files.createDirectories(pruned.resolve("images"));
+    for (String name : List.of("README.md", "images/loss.png", ".gitattributes", "LICENSE")) {
+      Files.writeString(pruned.resolve(name), "a note");
+    }
+    try (ModelDirectory model = ModelDirectory.open(dense)) {
+      Verification found = Verifier.verify(model, pruned, Verifier.Claim.NONE, 2);
+      assertThat(found.failures()).isEmpty();
+      assertThat(found.holds()).isTrue();
+      assertThat(found.added())
+          .containsExactly(
+              Path.of(".gitattributes"),
+              Path.of("LICENSE"),
+              Path.of("README.md"),
+              Path.of("images/loss.png"));
+    }
   }
 }

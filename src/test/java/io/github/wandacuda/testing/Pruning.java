@@ -26,12 +26,12 @@ public final class Pruning {
 
   /** Takes the norms from a statistics file. */
   public static Calibration statistics(Path file) {
-    return new Calibration.FromStatistics(file, Statistics.read(file), "00");
+    return new Calibration.FromStatistics(file, Statistics.read(file), "0".repeat(64));
   }
 
   /** Takes the norms from token lists. */
   public static Calibration samples(List<int[]> samples) {
-    return new Calibration.FromSamples(samples, "00", 0);
+    return new Calibration.FromSamples(samples, "0".repeat(64), 0);
   }
 
   /** Prunes all modules of a model on two threads. */

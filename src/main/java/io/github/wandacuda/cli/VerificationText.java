@@ -1,0 +1,85 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.pruning.Verification;
+import io.github.wandacuda.pruning.Verification.RowFailure;
+import io.github.wandacuda.pruning.Verification.TensorFailures;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** A verification for people: what matters first, and no more than can be read. */
+final class VerificationText {
+  private static final int MOST_LINES = 50;
+  private static final int MOST_ROWS = 3;
+  private static final String INDENT = "  ";
+
+  private VerificationText() {}
+
+  /** Returns what is wrong, line by line. */
+  static Stream<String> failures(Verification found) {
+    List<TensorFailures> tensors = found.tensors();
+    Stream<String> title =
+        Stream.of(
+            "not verified: %s in %s, %s elsewhere"
+                .formatted(
+                    count(found.count() - found.others().size(), "failure"),
+                    count(tensors.size(), "tensor"),
+                    found.others().size()));
+    Stream<String> others = shortened(found.others()).map(line -> INDENT + line);
+    Stream<String> rows =
+        tensors.stream().limit(MOST_LINES).flatMap(VerificationText::worst).map(INDENT::concat);
+    return Stream.of(title, others, rows, more(tensors.size(), "tensors")).flatMap(lines -> lines);
+  }
+
+  private static Stream<String> worst(TensorFailures tensor) {
+    Stream<String> title =
+        Stream.of(
+            "%s: tensor %s: %s, the worst first"
+                .formatted(
+                    tensor.file(),
+                    Printable.of(tensor.tensor()),
+                    count(tensor.count(), "failure")));
+    Stream<String> rows =
+        tensor.rows().stream().limit(MOST_ROWS).map(RowFailure::text).map(INDENT::concat);
+    long left = tensor.count() - Math.min(MOST_ROWS, tensor.rows().size());
+    Stream<String> more =
+        left > 0 ? Stream.of(INDENT + "and %d more (--json lists them)".formatted(left)) : null;
+    return Stream.of(title, rows, more == null ? Stream.<String>empty() : more)
+        .flatMap(lines -> lines);
+  }
+
+  private static Stream<String> shortened(List<String> lines) {
+    return Stream.concat(lines.stream().limit(MOST_LINES), more(lines.size(), ""));
+  }
+
+  private static Stream<String> more(int size, String what) {
+    return size <= MOST_LINES
+        ? Stream.empty()
+        : Stream.of(
+            INDENT
+                + "and %d more %s (--json lists them)"
+                    .formatted(size - MOST_LINES, what)
+                    .replace("  ", " "));
+  }
+
+  private static String count(long count, String what) {
+    return "%d %s%s".formatted(count, what, count == 1 ? "" : "s");
+  }
+
+  /** Returns what was added and what can't be checked, line by line. */
+  static Stream<String> notes(Verification found) {
+    Stream<String> added =
+        shortened(
+            found.added().stream()
+                .map(file -> "added since, which no loader reads: " + Printable.of(file))
+                .toList());
+    return found.unchecked().isEmpty()
+        ? added
+        : Stream.concat(
+            added,
+            Stream.of(
+                "not checked, as neither weights nor source show it: "
+                    + found.unchecked().stream().collect(Collectors.joining(", "))));
+  }
+}

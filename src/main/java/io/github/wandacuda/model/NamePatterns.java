@@ -1,0 +1,119 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.UsageException;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+
+/**
+ * Regular expressions for names, which may come from a file that somebody made to keep a program
+ * busy: to compile one takes the square of its length, and to look for one any time.
+ */
+public final class NamePatterns {
+  private static final int LONGEST = 10_000;
+
+  /** A pattern that makes sense is looked for in a million names within a second. */
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
+
+  private NamePatterns() {}
+
+  /**
+   * Compiles an expression.
+   *
+   * @throws PatternSyntaxException if it is none, or too long or too deep
+   */
+  public static Pattern compile(String text) {
+    if (text.length() > LONGEST) {
+      throw new PatternSyntaxException(
+          "%d characters, more than %d".formatted(text.length(), LONGEST), "", -1);
+    }
+    try {
+      return Pattern.compile(text);
+    } catch (StackOverflowError e) {
+      throw new PatternSyntaxException("it is too deep", "", -1);
+    }
+  }
+
+  /** Looks for patterns until it is told to give up. */
+  static final class Search {
+    private volatile boolean givenUp;
+
+    /** Returns whether a pattern is found anywhere in a name. */
+    boolean finds(Pattern pattern, String name) {
+      return pattern.matcher(new Watched(name, this)).find();
+    }
+  }
+
+  /** A name, through which a search notices that it is to give up. */
+  private record Watched(String name, Search search) implements CharSequence {
+    @Override
+    public int length() {
+      return name.length();
+    }
+
+    @Override
+    public char charAt(int index) {
+      if (search.givenUp) {
+        throw new CancelledException();
+      }
+      return name.charAt(index);
+    }
+
+    @Override
+    public CharSequence subSequence(int start, int end) {
+      return name.subSequence(start, end);
+    }
+
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  /**
+   * Does work that looks for patterns, unless it takes too long. A few expressions run without
+   * looking at the name: those are left to their thread, which the process doesn't wait for.
+   *
+   * @throws UsageException if it takes longer than any sensible pattern does
+   */
+  static <T> T inTime(Function<Search, T> work) {
+    Search search = new Search();
+    FutureTask<T> task = new FutureTask<>(() -> work.apply(search));
+    Thread.ofPlatform().daemon().name("wanda-cuda-patterns").start(task);
+    try {
+      return task.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    } catch (TimeoutException e) {
+      search.givenUp = true;
+      throw new UsageException(
+          "--include and --exclude: expected patterns that are found or not within %d s, found none"
+                  .formatted(PATIENCE.toSeconds())
+              + " such; take repetitions out of repetitions",
+          e);
+    } catch (InterruptedException e) {
+      search.givenUp = true;
+      Thread.currentThread().interrupt();
+      throw new CancelledException();
+    } catch (ExecutionException e) {
+      throw rethrown(e.getCause());
+    }
+  }
+
+  private static RuntimeException rethrown(Throwable cause) {
+    return switch (cause) {
+      case StackOverflowError deep ->
+          new UsageException(
+              "--include and --exclude: expected patterns that need no more memory than there is,"
+                  + " found one that repeats itself too often",
+              deep);
+      case RuntimeException known -> known;
+      case Error error -> throw error;
+      default -> new IllegalStateException(cause);
+    };
+  }
+}
