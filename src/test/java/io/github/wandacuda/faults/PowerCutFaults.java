@@ -1,0 +1,170 @@
+package io.github.wandacuda.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FaultCounts;
+import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * The power fails at each fsync, rename and truncation of a run and at many of its writes: what was
+ * not forced to the device is lost, and the same run, started again, ends with the same bytes.
+ */
+class PowerCutFaults {
+  private static final int AT_A_TIME = 2;
+  private static final int WRITES = 14;
+  private static final int LAST_CALLS = 5;
+
+  @TempDir Path directory;
+
+  private Path model;
+  private Path untouched;
+  private Path statistics;
+  private Path samples;
+
+  @BeforeEach
+  void write() throws IOException {
+    PowerCut.build();
+    GeneratedLlama llama = new GeneratedLlama(4, 32, 64, 50);
+    model = llama.write(directory.resolve("model"));
+    Files.createDirectories(model.resolve("sub"));
+    Files.writeString(model.resolve("sub/side.txt"), "side");
+    untouched = TestData.copy(model, directory.resolve("untouched"));
+    statistics = llama.writeStatistics(directory.resolve("statistics.safetensors"));
+    samples = llama.writeSamples(directory.resolve("samples.json"), 2, 8);
+  }
+
+  /** A run, all of whose files are in one folder. */
+  enum Kind {
+    STATISTICS,
+    SAMPLES,
+    IN_PLACE_BY_MAGNITUDE,
+    IN_PLACE_BY_STATISTICS;
+
+    boolean inPlace() {
+      return this == IN_PLACE_BY_MAGNITUDE || this == IN_PLACE_BY_STATISTICS;
+    }
+  }
+
+  /** Makes the folder as it is before a run. */
+  private Path prepare(Kind kind, String name) throws IOException {
+    Path folder = Files.createDirectory(directory.resolve(name));
+    if (kind.inPlace()) {
+      TestData.copy(model, folder.resolve("model"));
+    }
+    return folder;
+  }
+
+  private Object[] words(Kind kind, Path folder) {
+    List<Object> words = new ArrayList<>(List.of("prune", "--backend", "cpu", "--threads", "1"));
+    words.addAll(List.of("--quiet", "--report", folder.resolve("report.json")));
+    words.addAll(
+        switch (kind) {
+          case STATISTICS, IN_PLACE_BY_STATISTICS -> List.of("--statistics", statistics);
+          case SAMPLES -> List.of("--calibration", samples);
+          case IN_PLACE_BY_MAGNITUDE ->
+              List.of("--method", "magnitude", "--include", "q_proj|down_proj");
+        });
+    words.addAll(
+        kind.inPlace()
+            ? List.of("--in-place", "--yes", "--model", folder.resolve("model"))
+            : List.of("--model", model, "--output", folder.resolve("out"), "--resume"));
+    return words.toArray();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void theSameBytesComeOutAfterAnyCut(Kind kind) throws Exception {
+    Path expected = prepare(kind, "expected");
+    List<String> calls = PowerCut.calls(expected, directory.resolve("log"), words(kind, expected));
+    List<Integer> points = points(calls);
+    long cuts = 0;
+    try (ExecutorService workers = Executors.newFixedThreadPool(AT_A_TIME)) {
+      List<Future<Boolean>> trials = new ArrayList<>();
+      for (int point : points) {
+        trials.add(workers.submit(() -> cutAndGoOn(kind, expected, point)));
+      }
+      for (Future<Boolean> trial : trials) {
+        cuts += trial.get() ? 1 : 0;
+      }
+    }
+    Directories.assertSame(untouched, model);
+    FaultCounts.add(cuts, "power cuts survived, what was not forced to the device lost");
+    assertThat(cuts).isGreaterThan(points.size() / 2);
+  }
+
+  /** All calls that order what is on the device, and some of the writes between them. */
+  private static List<Integer> points(List<String> calls) {
+    List<Integer> points = new ArrayList<>();
+    List<Integer> writes = new ArrayList<>();
+    for (int call = 0; call < calls.size(); call++) {
+      (calls.get(call).startsWith("write ") ? writes : points).add(call + 1);
+    }
+    int some = Math.min(WRITES, writes.size());
+    for (int write = 0; write < some; write++) {
+      points.add(writes.get((int) ((long) write * writes.size() / some)));
+    }
+    return points;
+  }
+
+  private boolean cutAndGoOn(Kind kind, Path expected, int point) throws Exception {
+    Path folder = prepare(kind, "at-" + point);
+    Path said = directory.resolve("said-" + point);
+    boolean cut = PowerCut.cut(folder, said, point, words(kind, folder));
+    int exitCode = PowerCut.run(said, words(kind, folder));
+    assertThat(exitCode).as("after call %d: %s", point, Files.readString(said)).isZero();
+    Directories.assertSame(expected, folder);
+    remove(folder);
+    return cut;
+  }
+
+  private static void remove(Path folder) throws IOException {
+    try (Stream<Path> paths = Files.walk(folder)) {
+      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(path);
+      }
+    }
+  }
+
+  /** Where a run's journal becomes its record, no second run may take it for a run that ended. */
+  @ParameterizedTest
+  @EnumSource(names = {"STATISTICS", "IN_PLACE_BY_STATISTICS"})
+  void noSecondRunStartsWhileTheFirstTakesItsLastSteps(Kind kind) throws Exception {
+    Path expected = prepare(kind, "expected");
+    int calls = PowerCut.calls(expected, directory.resolve("log"), words(kind, expected)).size();
+    int refused = 0;
+    for (int call = calls - LAST_CALLS + 1; call <= calls; call++) {
+      Path folder = prepare(kind, "at-" + call);
+      Object[] words = words(kind, folder);
+      Path first = directory.resolve("first");
+      Process stopped = PowerCut.stopped(folder, first, call, words);
+      assertThat(stopped.isAlive()).isTrue();
+      Path second = directory.resolve("second");
+      int exitCode = PowerCut.run(second, words);
+      boolean ended =
+          Files.exists(folder.resolve(kind.inPlace() ? "model" : "out").resolve("wanda-cuda.json"));
+      assertThat(exitCode).as(Files.readString(second)).isEqualTo(ended && exitCode == 0 ? 0 : 2);
+      refused += exitCode == 2 ? 1 : 0;
+      new ProcessBuilder("kill", "-CONT", Long.toString(stopped.pid())).start().waitFor();
+      assertThat(PowerCut.exitCode(stopped)).as(Files.readString(first)).isZero();
+      Directories.assertSame(expected, folder);
+    }
+    FaultCounts.add(refused, "second runs kept out");
+    assertThat(refused).isGreaterThanOrEqualTo(LAST_CALLS - 1);
+  }
+}
