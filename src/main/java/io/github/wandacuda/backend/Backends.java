@@ -1,6 +1,8 @@
 package io.github.wandacuda.backend;
 
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.UsageException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -37,7 +39,8 @@ public final class Backends {
    * @param name a backend's name, or {@link #AUTO}
    * @param device the device's index within its backend
    * @param threads CPU threads to use, 1 or more
-   * @throws BackendUnavailableException if there is no such backend or device, or it can't be used
+   * @throws UsageException if no backend has that name
+   * @throws BackendUnavailableException if there is no such device, or it can't be used
    */
   public static Choice open(String name, int device, int threads) {
     List<BackendProvider> providers = providers();
@@ -59,7 +62,8 @@ public final class Backends {
    *
    * @param name a backend's name, or {@link #AUTO}
    * @param threads CPU threads to use, 1 or more
-   * @throws BackendUnavailableException if there is no such backend, or it has no usable device
+   * @throws UsageException if no backend has that name
+   * @throws BackendUnavailableException if it has no usable device
    */
   public static Choice openAll(String name, int threads) {
     List<BackendProvider> providers = providers();
@@ -87,9 +91,10 @@ public final class Backends {
         .findFirst()
         .orElseThrow(
             () ->
-                new BackendUnavailableException(
-                    "no backend is called %s; this build has %s"
-                        .formatted(name, names(providers))));
+                new UsageException(
+                    ErrorDetails.of("--backend")
+                        .expected("auto or one of " + names(providers), "'%s'".formatted(name))
+                        .hint("'wanda-cuda devices' lists them")));
   }
 
   /** Opens what {@code wanted} holds for, in the first backend that has and prefers any of it. */

@@ -1,5 +1,6 @@
 package io.github.wandacuda.checkpoint;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.util.AbstractCollection;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -98,32 +100,59 @@ public final class Checkpoint implements AutoCloseable {
       List<Path> files = index.shards().stream().map(modelDirectory::resolve).toList();
       return open(modelDirectory, Optional.of(index), files);
     }
-    throw Malformed.file(modelDirectory, SINGLE + " or " + INDEX, otherWeights(modelDirectory));
+    throw withoutWeights(modelDirectory);
   }
 
   private static boolean isThere(Path path) {
     return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
   }
 
-  private static String otherWeights(Path directory) {
-    List<String> names;
-    try (Stream<Path> files = Files.list(directory)) {
-      names =
-          files
-              .filter(
-                  file -> OtherWeights.matches(file) || file.toString().endsWith(".safetensors"))
-              .map(file -> Printable.of(file.getFileName()))
-              .sorted(TensorNames.ORDER)
-              .toList();
+  /** Says what there is instead, since that is mostly what went wrong. */
+  private static InputException withoutWeights(Path directory) {
+    List<Path> files;
+    try (Stream<Path> listed = Files.list(directory)) {
+      files = listed.sorted(Comparator.comparing(Path::toString, TensorNames.ORDER)).toList();
     } catch (IOException e) {
-      throw Malformed.unreadable(directory, "a model directory", e);
+      return Malformed.unreadable(directory, "a model directory", e);
     }
-    if (names.isEmpty()) {
-      return "neither";
+    ErrorDetails details = ErrorDetails.file(directory);
+    String expected = SINGLE + " or " + INDEX;
+    List<Path> shards = files.stream().filter(file -> endsIn(file, ".safetensors")).toList();
+    if (!shards.isEmpty()) {
+      return new InputException(
+          details
+              .expected(
+                  expected, "neither, but shards without an index (%s)".formatted(names(shards)))
+              .hint("copy or download the index too, or rename a single file to " + SINGLE));
     }
-    String first = names.stream().limit(3).collect(Collectors.joining(", "));
-    String more = names.size() > 3 ? " and %d more".formatted(names.size() - 3) : "";
-    return "neither, but weights in a form that is not read (%s%s)".formatted(first, more);
+    List<Path> others = files.stream().filter(OtherWeights::matches).toList();
+    if (others.isEmpty()) {
+      return new InputException(
+          details.expected(expected, "neither").hint("download or copy the weights here"));
+    }
+    return new InputException(
+        details
+            .expected(
+                expected,
+                "neither, but weights in a form that is not read (%s)".formatted(names(others)))
+            .hint(
+                others.stream().allMatch(file -> endsIn(file, ".gguf"))
+                    ? "take the model's own .safetensors files: a GGUF file can't be pruned"
+                    : "let transformers save the model as safetensors: from_pretrained, then"
+                        + " save_pretrained"));
+  }
+
+  private static boolean endsIn(Path file, String ending) {
+    return file.toString().endsWith(ending);
+  }
+
+  private static String names(List<Path> files) {
+    String first =
+        files.stream()
+            .limit(3)
+            .map(file -> Printable.of(file.getFileName()))
+            .collect(Collectors.joining(", "));
+    return files.size() > 3 ? "%s and %d more".formatted(first, files.size() - 3) : first;
   }
 
   private static Checkpoint open(

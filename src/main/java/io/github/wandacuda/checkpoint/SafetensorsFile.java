@@ -1,5 +1,6 @@
 package io.github.wandacuda.checkpoint;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.input.InputFile;
@@ -77,7 +78,10 @@ public final class SafetensorsFile implements AutoCloseable {
   /** Opens one of several files, whose headers share the room that there is. */
   static SafetensorsFile open(Path path, HeaderRoom room) {
     if (!Files.isRegularFile(path)) {
-      throw Malformed.file(path, WHAT, notAFile(path));
+      throw new InputException(
+          ErrorDetails.file(path)
+              .expected(WHAT, notAFile(path))
+              .hint(Files.isDirectory(path) ? null : "download it, or copy it here"));
     }
     try {
       FileChannel channel = InputFile.channel(path);
@@ -129,11 +133,13 @@ public final class SafetensorsFile implements AutoCloseable {
     readFully(path, channel, prefix);
     long length = prefix.getLong(0);
     if (length < 0 || length > JsonInput.LONGEST) {
-      throw Malformed.part(
-          path,
-          "header",
-          "a length of at most %d bytes".formatted(JsonInput.LONGEST),
-          Long.toUnsignedString(length));
+      throw new InputException(
+          ErrorDetails.file(path)
+              .part("header")
+              .expected(
+                  "a length of at most %d bytes".formatted(JsonInput.LONGEST),
+                  Long.toUnsignedString(length))
+              .hint(OtherFormat.hint(prefix.array())));
     }
     if (length > fileLength - LENGTH_BYTES) {
       throw Malformed.part(

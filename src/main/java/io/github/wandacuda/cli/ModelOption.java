@@ -11,8 +11,10 @@ final class ModelOption {
       names = "--model",
       paramLabel = "DIR",
       required = true,
-      description = "A Hugging Face model directory.")
-  private Path path;
+      description =
+          "A Hugging Face model directory, or the id (org/name) of a model that the local Hugging"
+              + " Face cache holds. Nothing is downloaded.")
+  private String given;
 
   /**
    * Opens the model.
@@ -20,12 +22,17 @@ final class ModelOption {
    * @throws io.github.wandacuda.error.InputException also if it is unfinished
    */
   ModelDirectory open() {
+    Path path = directory();
     UnfinishedRun.requireNone(path);
-    return openAnyway();
+    return ModelDirectory.open(path);
   }
 
   /** Opens the model, which may be pruned in place in part. */
   ModelDirectory openAnyway() {
-    return ModelDirectory.open(path);
+    return ModelDirectory.open(directory());
+  }
+
+  private Path directory() {
+    return HubCache.of(System.getenv()).directory(given);
   }
 }

@@ -27,15 +27,15 @@ final class VerifyCommand implements Runnable {
       names = "--dense",
       paramLabel = "DIR",
       required = true,
-      description = "The model before pruning.")
-  private Path dense;
+      description = "The model before pruning: a directory or the id of a model, as --model takes.")
+  private String givenDense;
 
   @Option(
       names = "--pruned",
       paramLabel = "DIR",
       required = true,
       description = "The model after pruning.")
-  private Path pruned;
+  private String givenPruned;
 
   @Option(
       names = "--strict",
@@ -55,12 +55,15 @@ final class VerifyCommand implements Runnable {
             sparsity.method().orElse(null),
             sparsity.sparsity().orElse(null),
             modules.given() ? modules.choice() : null);
+    HubCache cache = HubCache.of(System.getenv());
+    Path dense = cache.directory(givenDense);
+    Path pruned = cache.directory(givenPruned);
     UnfinishedRun.requireNone(dense);
     int threads = Runtime.getRuntime().availableProcessors();
     try (ModelDirectory directory = ModelDirectory.open(dense)) {
       Verification found = Verifier.verify(directory, pruned, claim, threads);
       boolean holds = found.holds() && !(strict && !found.added().isEmpty());
-      output.result(object(found, holds), () -> text(found, holds));
+      output.result(object(found, holds), () -> text(dense, pruned, found, holds));
       if (!holds) {
         throw new VerificationException(
             "%s is not %s pruned: %s".formatted(pruned, dense, first(found)));
@@ -91,7 +94,7 @@ final class VerifyCommand implements Runnable {
         : found.failures().get(0);
   }
 
-  private Stream<String> text(Verification found, boolean holds) {
+  private Stream<String> text(Path dense, Path pruned, Verification found, boolean holds) {
     Stream<String> result =
         holds
             ? Lines.of(

@@ -1,5 +1,6 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
@@ -7,6 +8,7 @@ import io.github.wandacuda.model.NamePatterns.Search;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Which of a model's linear modules are meant. Without patterns to include, all but routers are; a
@@ -19,6 +21,9 @@ import java.util.regex.Pattern;
 public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
   /** All modules but routers. */
   public static final ModuleChoice DEFAULT = new ModuleChoice(List.of(), List.of());
+
+  /** So many names are shown to somebody whose pattern matches none. */
+  private static final int SHOWN = 3;
 
   /** Copies the lists. */
   public ModuleChoice {
@@ -65,9 +70,29 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
       String option, Pattern pattern, List<LinearModule> candidates, Search search) {
     if (candidates.stream().noneMatch(module -> search.finds(pattern, module.name()))) {
       throw new UsageException(
-          "%s '%s' matches none of the model's %d linear modules"
-              .formatted(option, Printable.of(pattern.pattern()), candidates.size()));
+          ErrorDetails.of(option)
+              .expected(
+                  "a pattern that is found in a module's name",
+                  "'%s'".formatted(Printable.of(pattern.pattern())))
+              .said(
+                  "'%s' matches none of the model's %d linear modules"
+                      .formatted(Printable.of(pattern.pattern()), candidates.size()))
+              .hint(hint(pattern, candidates)));
     }
+  }
+
+  private static String hint(Pattern pattern, List<LinearModule> candidates) {
+    String names =
+        candidates.stream()
+            .limit(SHOWN)
+            .map(module -> Printable.of(module.name()))
+            .collect(Collectors.joining(", "));
+    String alternatives =
+        pattern.pattern().contains(",")
+            ? "for one or the other write '%s'; "
+                .formatted(Printable.of(pattern.pattern().replaceAll(",\\s*", "|")))
+            : "";
+    return alternatives + "names are " + names + (candidates.size() > SHOWN ? ", ..." : "");
   }
 
   private static boolean matchesAny(List<Pattern> patterns, LinearModule module, Search search) {

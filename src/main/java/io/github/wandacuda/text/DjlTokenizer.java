@@ -11,6 +11,8 @@ import io.github.wandacuda.input.InputFile;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
@@ -73,9 +75,23 @@ public final class DjlTokenizer implements Tokenizer {
       return json;
     } catch (JsonProcessingException e) {
       throw InputFailures.notJson(ErrorDetails.file(file), e);
+    } catch (NoSuchFileException e) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("the model's tokenizer.json", "no such file or folder")
+              .said("cannot be read: no such file or folder")
+              .hint(withoutTokenizer(file)),
+          e);
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }
+  }
+
+  private static String withoutTokenizer(Path file) {
+    return Files.exists(file.resolveSibling("tokenizer.model"))
+        ? "there is a tokenizer.model alone: let transformers make the other of it"
+            + " (AutoTokenizer.from_pretrained, then save_pretrained)"
+        : "copy it here from where the model came from, or give token ids as a .json file";
   }
 
   private static byte[] bytes(Path file) throws IOException {
