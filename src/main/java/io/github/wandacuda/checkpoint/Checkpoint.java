@@ -117,33 +117,35 @@ public final class Checkpoint implements AutoCloseable {
     }
     ErrorDetails details = ErrorDetails.file(directory);
     String expected = SINGLE + " or " + INDEX;
-    List<Path> shards = files.stream().filter(file -> endsIn(file, ".safetensors")).toList();
-    if (!shards.isEmpty()) {
-      return new InputException(
-          details
-              .expected(
-                  expected, "neither, but shards without an index (%s)".formatted(names(shards)))
-              .hint("copy or download the index too, or rename a single file to " + SINGLE));
-    }
-    List<Path> others = files.stream().filter(OtherWeights::matches).toList();
-    if (others.isEmpty()) {
+    List<Path> weights =
+        files.stream().filter(file -> isShard(file) || OtherWeights.matches(file)).toList();
+    if (weights.isEmpty()) {
       return new InputException(
           details.expected(expected, "neither").hint("download or copy the weights here"));
     }
+    boolean shards = weights.stream().anyMatch(Checkpoint::isShard);
     return new InputException(
         details
             .expected(
                 expected,
-                "neither, but weights in a form that is not read (%s)".formatted(names(others)))
+                "neither, but %s (%s)"
+                    .formatted(
+                        shards ? "weights without an index" : "weights in a form that is not read",
+                        names(weights)))
             .hint(
-                others.stream().allMatch(file -> endsIn(file, ".gguf"))
-                    ? "take the model's own .safetensors files: a GGUF file can't be pruned"
-                    : "let transformers save the model as safetensors: from_pretrained, then"
-                        + " save_pretrained"));
+                shards
+                    ? "copy or download the index too, or rename a single file to " + SINGLE
+                    : otherForm(weights)));
   }
 
-  private static boolean endsIn(Path file, String ending) {
-    return file.toString().endsWith(ending);
+  private static String otherForm(List<Path> weights) {
+    return weights.stream().allMatch(file -> file.toString().endsWith(".gguf"))
+        ? "take the model's own .safetensors files: a GGUF file can't be pruned"
+        : "let transformers save the model as safetensors: from_pretrained, then save_pretrained";
+  }
+
+  private static boolean isShard(Path file) {
+    return file.toString().endsWith(".safetensors");
   }
 
   private static String names(List<Path> files) {

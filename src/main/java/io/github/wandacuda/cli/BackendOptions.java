@@ -1,6 +1,8 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import picocli.CommandLine.Option;
 
@@ -35,7 +37,7 @@ final class BackendOptions {
     int count = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
     if (count < 1 || count > MOST_THREADS) {
       throw new UsageException(
-          "--threads: expected 1 to %d, found %d".formatted(MOST_THREADS, count));
+          ErrorDetails.of("--threads").expected("1 to " + MOST_THREADS, String.valueOf(count)));
     }
     return count;
   }
@@ -56,11 +58,15 @@ final class BackendOptions {
         device.equals(ALL)
             ? Backends.openAll(backend, threads())
             : Backends.open(backend, deviceNumber(), threads());
+    String line =
+        "backend %s, %s: %s"
+            .formatted(choice.backend().name(), choice.backend().device(), choice.reason());
     if (backend.equals(Backends.AUTO)) {
-      output.say(
-          "backend %s, %s: %s"
-              .formatted(choice.backend().name(), choice.backend().device(), choice.reason()));
+      output.say(line);
+    } else {
+      output.detail("%s", line);
     }
+    output.detail("%d CPU threads", threads());
     return choice;
   }
 
@@ -73,6 +79,9 @@ final class BackendOptions {
     } catch (NumberFormatException e) {
       // Reported below, as any other text that is no number.
     }
-    throw new UsageException("--device: expected a number or all, found '" + device + "'");
+    throw new UsageException(
+        ErrorDetails.of("--device")
+            .expected("a number or all", "'%s'".formatted(Printable.of(device)))
+            .hint("'wanda-cuda devices' lists them"));
   }
 }

@@ -53,7 +53,9 @@ final class CalibrateCommand implements Runnable {
       results.read("--calibration", calibration);
       results.add("--output", file, ResultKind.STATISTICS);
       results.reserve();
+      ModelSummary.say(directory, output);
       CalibrationSamples samples = sampling.draw(calibration, directory);
+      SampleOptions.say(calibration, samples, output);
       RunNeeds.requireMemory(directory, List.of(samples.tokens()));
       try (MemoryWatch memory = new MemoryWatch();
           Backend backend = backends.open(output).backend()) {

@@ -76,12 +76,14 @@ final class CalibrationOptions {
       return new Calibration.None();
     }
     if (statistics != null) {
+      output.detail("norms from %s", statistics);
       return new Calibration.FromStatistics(
           statistics,
           Imatrix.isNamed(statistics) ? Imatrix.read(statistics) : Statistics.read(statistics),
           sha256(statistics));
     }
     CalibrationSamples samples = sampling.draw(calibration, model);
+    SampleOptions.say(calibration, samples, output);
     return new Calibration.FromSamples(
         List.of(samples.tokens()), samples.sha256(), sampling.seed());
   }

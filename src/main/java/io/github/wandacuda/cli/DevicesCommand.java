@@ -27,6 +27,7 @@ final class DevicesCommand implements Runnable {
   public void run() {
     List<Map<String, Object>> devices = new ArrayList<>();
     for (BackendProvider provider : Backends.providers()) {
+      output.detail("looking for devices of %s", provider.name());
       provider.devices().forEach(device -> devices.add(row(provider, device)));
     }
     output.result(Map.of("devices", devices), () -> text(devices));

@@ -33,9 +33,7 @@ final class ErrorReporter {
 
   /** Reports options that picocli refused. */
   int usage(ParameterException e) {
-    String command = e.getCommandLine().getCommandSpec().qualifiedName();
-    ErrorDetails details = ErrorDetails.saying(oneLine(e.getMessage()));
-    print(details.hint("see " + command + " --help"), USAGE, List.of());
+    print(WrongUsage.details(e), USAGE, List.of());
     return USAGE;
   }
 

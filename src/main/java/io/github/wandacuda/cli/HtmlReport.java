@@ -17,6 +17,8 @@ import java.util.stream.Collectors;
 final class HtmlReport {
   private static final Pattern PLACE = Pattern.compile("\\$\\{(\\w+)}");
 
+  private static final String NOT_MEASURED = "–";
+
   private HtmlReport() {}
 
   /** Returns the page. */
@@ -31,7 +33,7 @@ final class HtmlReport {
             "pruned", number(result.pruned()),
             "zeros", number(result.zeros()),
             "sparsity", "%.2f %%".formatted(100 * result.sparsity()),
-            "dead_columns", number(result.deadColumns()),
+            "dead_columns", isMeasured(result) ? number(result.deadColumns()) : NOT_MEASURED,
             "zero_rows", number(result.zeroRows()));
     String rows = result.modules().stream().map(HtmlReport::row).collect(Collectors.joining("\n"));
     return PLACE
@@ -40,6 +42,10 @@ final class HtmlReport {
             place ->
                 Matcher.quoteReplacement(
                     place.group(1).equals("rows") ? rows : values.get(place.group(1))));
+  }
+
+  private static boolean isMeasured(PruneResult result) {
+    return result.modules().stream().anyMatch(module -> module.norms() != null);
   }
 
   private static String template() {
@@ -62,7 +68,11 @@ final class HtmlReport {
     cell(row, number(result.module().columns()));
     row.append("<td class=\"share\" style=\"--of:%.2f%%\">%.2f %%</td>".formatted(share, share));
     cell(row, number(result.zeros()));
-    count(row, result.deadColumns());
+    if (result.norms() == null) {
+      cell(row, NOT_MEASURED);
+    } else {
+      count(row, result.deadColumns());
+    }
     count(row, result.zeroRows());
     norms(row, result.norms());
     return row.append("</tr>").toString();
@@ -70,9 +80,9 @@ final class HtmlReport {
 
   private static void norms(StringBuilder row, float[] norms) {
     if (norms == null) {
-      cell(row, "–");
-      cell(row, "–");
-      cell(row, "–");
+      cell(row, NOT_MEASURED);
+      cell(row, NOT_MEASURED);
+      cell(row, NOT_MEASURED);
       return;
     }
     NormSummary summary = NormSummary.of(norms);

@@ -30,6 +30,7 @@ final class InspectCommand implements Runnable {
   @Override
   public void run() {
     try (ModelDirectory directory = model.open()) {
+      ModelSummary.say(directory, output);
       List<Inspection> modules =
           Inspector.inspect(directory, Runtime.getRuntime().availableProcessors()).stream()
               .sorted(Comparator.comparing(Inspection::name, TensorNames.NATURAL))

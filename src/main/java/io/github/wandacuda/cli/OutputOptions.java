@@ -22,9 +22,9 @@ final class OutputOptions {
   @Option(names = "--quiet", description = "Print nothing on stderr but errors.")
   private boolean quiet;
 
-  @Option(names = "--verbose", description = "Log more, and show where an error came from.")
-  @SuppressWarnings(
-      "UnusedVariable") // What it does starts before options are parsed: see WandaCuda.
+  @Option(
+      names = "--verbose",
+      description = "Say what is chosen and done on the way, and show where an error came from.")
   private boolean verbose;
 
   /**
@@ -49,6 +49,13 @@ final class OutputOptions {
   void say(String line) {
     if (!quiet) {
       command.commandLine().getErr().println(Printable.line(line));
+    }
+  }
+
+  /** Prints lines on stderr if more was asked for, see {@link Lines#of}. */
+  void detail(String format, Object... values) {
+    if (verbose) {
+      Lines.of(format, values).forEach(this::say);
     }
   }
 

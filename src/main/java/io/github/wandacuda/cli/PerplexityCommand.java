@@ -64,7 +64,9 @@ final class PerplexityCommand implements Runnable {
     }
     try (ModelDirectory directory = model.open()) {
       DecoderFamily family = DecoderFamilies.of(directory.config());
+      ModelSummary.say(directory, output);
       EvaluationWindows windows = windows(directory, family.shape(directory.config()));
+      output.detail("%d windows, %d tokens", windows.count(), windows.tokens());
       RunNeeds.requireMemory(directory, List.of(windows.windows()));
       try (Backend backend = backends.open(output).backend();
           Decoder decoder =

@@ -11,6 +11,7 @@ import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.PruningJob;
 import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.RunNeeds;
 import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
@@ -77,6 +78,7 @@ final class PruneCommand implements Runnable {
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = target.inPlace() ? model.openAnyway() : model.open()) {
       Path place = target.directory(directory.path());
+      ModelSummary.say(directory, output);
       if (!target.inPlace()) {
         PruneJob.check(
             directory, place, target.resume(), modules.choice(), new PruningRules(method, amount));
@@ -119,10 +121,19 @@ final class PruneCommand implements Runnable {
       ModelDirectory directory, PruneRequest request, ResultFiles results, MemoryWatch memory) {
     PruningJob job =
         target.inPlace() ? new InPlaceJob(directory, request) : new PruneJob(directory, request);
+    ModelSummary.sayChosen(job.chosen(), output);
     if (target.inPlace() && !dryRun) {
       target.confirm(request, job.chosen().size());
     }
     try (Backend backend = backends.open(output).backend()) {
+      RunNeeds needs = job.needs(backend);
+      output.detail(
+          "plan: %s, %s; %d bytes to read, %d to write, %d of memory besides the heap",
+          request.method().label(),
+          request.sparsity(),
+          needs.readBytes(),
+          needs.writeBytes(),
+          needs.memoryBytes());
       if (dryRun) {
         PlanPrinter.print(directory, request, job, backend, output);
       } else {

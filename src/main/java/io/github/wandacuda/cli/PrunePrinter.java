@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
@@ -41,6 +42,18 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     output.written(object, () -> text(result));
   }
 
+  /** A phase that takes no time at all was no part of the run. */
+  private static String measured(double seconds) {
+    return seconds == 0 ? "–" : "%.2f".formatted(seconds);
+  }
+
+  /** Without norms there is nothing to count. */
+  private String deadColumns(PruneResult result) {
+    return request.method() == Method.MAGNITUDE
+        ? "no norms of columns were measured"
+        : "%d columns whose norm is 0".formatted(result.deadColumns());
+  }
+
   private Stream<String> text(PruneResult result) {
     PhaseClock.Seconds seconds = result.seconds();
     String title =
@@ -53,20 +66,20 @@ record PrunePrinter(PruneRequest request, Backend backend) {
         %s: %s
           modules  %d
           weights  %d, of which %d are now zero (%.2f %%)
-          numbers  %d columns with norm 0, %d rows that are all zero
+          numbers  %s, %d rows that are all zero
           masks    sha256 %s
-          seconds  %.2f: calibrate %.2f, select %.2f, read and write %.2f, verify %s""",
+          seconds  %.2f: calibrate %s, select %.2f, read and write %.2f, verify %s""",
         request.output(),
         title,
         result.provenance().modules().size(),
         result.elements(),
         result.zeros(),
         100 * result.sparsity(),
-        result.deadColumns(),
+        deadColumns(result),
         result.zeroRows(),
         result.maskSha256(),
         seconds.total(),
-        seconds.calibrate(),
+        measured(seconds.calibrate()),
         seconds.select(),
         seconds.readWrite(),
         request.verify() ? "%.2f".formatted(seconds.verify()) : "left out");

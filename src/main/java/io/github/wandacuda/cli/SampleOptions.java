@@ -51,6 +51,13 @@ final class SampleOptions {
     }
   }
 
+  /** Says what was drawn. */
+  static void say(Path file, CalibrationSamples samples, OutputOptions output) {
+    output.detail(
+        "%d samples of %d tokens from %s",
+        samples.tokens().length, samples.tokens()[0].length, file);
+  }
+
   private static OptionalInt optional(Integer value) {
     return value == null ? OptionalInt.empty() : OptionalInt.of(value);
   }

@@ -61,6 +61,7 @@ final class VerifyCommand implements Runnable {
     UnfinishedRun.requireNone(dense);
     int threads = Runtime.getRuntime().availableProcessors();
     try (ModelDirectory directory = ModelDirectory.open(dense)) {
+      ModelSummary.say(directory, output);
       Verification found = Verifier.verify(directory, pruned, claim, threads);
       boolean holds = found.holds() && !(strict && !found.added().isEmpty());
       output.result(object(found, holds), () -> text(dense, pruned, found, holds));

@@ -90,6 +90,9 @@ final class WandaCuda implements Runnable {
             line.addSubcommand(name, command);
           }
         });
+    if (!COMMANDS.containsKey(asked)) {
+      line.addSubcommand("help", new CommandLine.HelpCommand());
+    }
     return line;
   }
 
@@ -126,6 +129,9 @@ final class WandaCuda implements Runnable {
         commandLine(words)
             .setOut(results)
             .setErr(err.printer().writer())
+            .registerConverter(Integer.class, WholeNumber.INT)
+            .registerConverter(Long.class, WholeNumber.LONG)
+            .registerConverter(long.class, WholeNumber.LONG)
             .setCaseInsensitiveEnumValuesAllowed(true)
             .setAbbreviatedOptionsAllowed(false)
             .setUsageHelpAutoWidth(true)

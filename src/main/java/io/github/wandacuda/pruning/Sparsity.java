@@ -1,5 +1,7 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import java.math.BigDecimal;
 import java.util.regex.Matcher;
@@ -18,6 +20,8 @@ public sealed interface Sparsity {
     private static final Pattern FORM =
         Pattern.compile("[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d{1,9})?");
 
+    private static final Pattern PERCENT = Pattern.compile("([1-9]\\d?(?:\\.\\d{1,20})?)\\s*%?");
+
     /**
      * Parses a fraction such as {@code 0.5}.
      *
@@ -26,16 +30,37 @@ public sealed interface Sparsity {
     public static Ratio parse(String text) {
       if (!FORM.matcher(text).matches()) {
         throw new UsageException(
-            "sparsity: expected a fraction such as 0.5, found '%s'".formatted(text));
+            ErrorDetails.of("sparsity")
+                .expected("a fraction such as 0.5", "'%s'".formatted(Printable.of(text)))
+                .hint(hint(text)));
       }
       BigDecimal exact = new BigDecimal(text);
       double fraction = exact.doubleValue();
       boolean rounded = fraction >= 1 || (fraction == 0 && exact.signum() != 0);
       if (exact.signum() < 0 || rounded) {
         throw new UsageException(
-            "sparsity: expected a fraction of at least 0 and less than 1, found " + text);
+            ErrorDetails.of("sparsity")
+                .expected("a fraction of at least 0 and less than 1", Printable.of(text))
+                .hint(hint(text)));
       }
       return new Ratio(fraction);
+    }
+
+    /** Says how to write a percentage, or a fraction with a comma; null for all else. */
+    private static String hint(String text) {
+      Matcher percent = PERCENT.matcher(text);
+      if (text.matches("0,\\d{1,20}")) {
+        return "write " + text.replace(',', '.');
+      }
+      return percent.matches()
+          ? "write %s for %s %%"
+              .formatted(
+                  new BigDecimal(percent.group(1))
+                      .movePointLeft(2)
+                      .stripTrailingZeros()
+                      .toPlainString(),
+                  percent.group(1))
+          : null;
     }
 
     /** Checks the range; there is one zero. */
