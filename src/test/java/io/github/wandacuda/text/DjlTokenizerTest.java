@@ -130,7 +130,7 @@ class DjlTokenizerTest {
   @Test
   void namesAMissingFile() {
     assertRejects(() -> DjlTokenizer.open(directory))
-        .isEqualTo(
+        .startsWith(
             directory.resolve("tokenizer.json") + ": cannot be read: no such file or folder");
   }
 
