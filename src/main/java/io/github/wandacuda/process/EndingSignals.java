@@ -5,6 +5,9 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.lang.reflect.Proxy;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
 /**
@@ -65,7 +68,8 @@ final class EndingSignals {
    * Waits for the end, if the JVM is about to end this process by one that came before. That the
    * JVM has begun to shut down shows too late: before it does, it loads what would log it.
    */
-  static void obeyEarlierOne() throws InterruptedException {
+  static void obeyEarlierOne() throws ReflectiveOperationException, InterruptedException {
+    awaitJvm();
     ThreadGroup top = Thread.currentThread().getThreadGroup();
     while (top.getParent() != null) {
       top = top.getParent();
@@ -77,5 +81,27 @@ final class EndingSignals {
         threads[i].join();
       }
     }
+  }
+
+  /**
+   * Lets the JVM get to a signal that comes after all of these: it serves them by number. Its
+   * classes for that are named by text, as the compiler warns of them.
+   */
+  private static void awaitJvm() throws ReflectiveOperationException, InterruptedException {
+    CountDownLatch served = new CountDownLatch(1);
+    Class<?> signal = Class.forName("sun.misc.Signal");
+    Class<?> handler = Class.forName("sun.misc.SignalHandler");
+    Object serving =
+        Proxy.newProxyInstance(
+            EndingSignals.class.getClassLoader(),
+            new Class<?>[] {handler},
+            (proxy, method, args) -> {
+              served.countDown();
+              return null;
+            });
+    Object last = signal.getConstructor(String.class).newInstance("WINCH");
+    Object unused = signal.getMethod("handle", signal, handler).invoke(null, last, serving);
+    unused = signal.getMethod("raise", signal).invoke(null, last);
+    boolean unusedToo = served.await(1, TimeUnit.SECONDS);
   }
 }

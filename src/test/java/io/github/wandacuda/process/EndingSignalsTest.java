@@ -21,7 +21,7 @@ class EndingSignalsTest {
   private static void obey() {
     try {
       EndingSignals.obeyEarlierOne();
-    } catch (InterruptedException e) {
+    } catch (ReflectiveOperationException | InterruptedException e) {
       throw new IllegalStateException(e);
     }
   }
