@@ -51,7 +51,9 @@ public final class Backends {
     BackendProvider provider = named(providers, name);
     List<DeviceDescription> devices = provider.devices();
     if (device >= devices.size()) {
-      throw new BackendUnavailableException(name + " has no " + missing(device, devices));
+      throw new BackendUnavailableException(
+          ErrorDetails.saying(name + " has no " + missing(device, devices))
+              .hint("'wanda-cuda devices' lists them"));
     }
     return open(provider, List.of(devices.get(device)), "asked for", threads);
   }

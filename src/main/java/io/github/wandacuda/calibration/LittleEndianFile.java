@@ -120,7 +120,8 @@ final class LittleEndianFile {
           ErrorDetails.file(file)
               .expected(
                   "at most %d for %s at byte %d".formatted(most, what, bytes.position()),
-                  Long.toUnsignedString(count)));
+                  Long.toUnsignedString(count))
+              .hint("it was cut or changed, or is no imatrix of llama.cpp"));
     }
     return (int) count;
   }

@@ -107,7 +107,8 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
                 .tensor(tensor.name())
                 .expected(
                     "a finite norm of 0 or more at column %d".formatted(column),
-                    String.valueOf(norms[column])));
+                    String.valueOf(norms[column]))
+                .hint("calibrate again"));
       }
     }
     return norms;

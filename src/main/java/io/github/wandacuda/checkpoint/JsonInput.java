@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.io.ByteArrayInputStream;
@@ -86,7 +87,11 @@ final class JsonInput {
       String found = e.getOriginalMessage().replaceAll(", from `.*`", "");
       throw Malformed.part(file, part, "JSON within bounds", Printable.of(found));
     } catch (JsonProcessingException e) {
-      throw Malformed.part(file, part, "JSON", Printable.of(e.getOriginalMessage()));
+      throw new InputException(
+          ErrorDetails.file(file)
+              .part(part)
+              .expected("JSON", Printable.of(e.getOriginalMessage()))
+              .hint("copy or download the file again"));
     } catch (CharacterCodingException e) {
       throw Malformed.part(file, part, "UTF-8", "other bytes");
     } catch (IOException e) {

@@ -25,6 +25,12 @@ final class Malformed {
     return new InputException(ErrorDetails.file(file).tensor(name).expected(expected, found));
   }
 
+  /** Returns the failure of a file that ends too early, as a broken download does. */
+  static InputException cut(ErrorDetails place, String expected, String found) {
+    return new InputException(
+        place.expected(expected, found).hint("it was cut short: copy or download it again"));
+  }
+
   /** Returns the failure of a file that cannot be read. */
   static InputException unreadable(Path file, String expected, IOException cause) {
     return new InputException(

@@ -127,7 +127,7 @@ public final class SafetensorsFile implements AutoCloseable {
   private static byte[] readHeader(Path path, FileChannel channel, long fileLength, HeaderRoom room)
       throws IOException {
     if (fileLength < LENGTH_BYTES) {
-      throw Malformed.file(path, "at least 8 bytes", fileLength + " bytes");
+      throw Malformed.cut(ErrorDetails.file(path), "at least 8 bytes", fileLength + " bytes");
     }
     ByteBuffer prefix = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     readFully(path, channel, prefix);
@@ -142,8 +142,10 @@ public final class SafetensorsFile implements AutoCloseable {
               .hint(OtherFormat.hint(prefix.array())));
     }
     if (length > fileLength - LENGTH_BYTES) {
-      throw Malformed.part(
-          path, "header", length + " bytes", (fileLength - LENGTH_BYTES) + " before the file ends");
+      throw Malformed.cut(
+          ErrorDetails.file(path).part("header"),
+          length + " bytes",
+          (fileLength - LENGTH_BYTES) + " before the file ends");
     }
     room.take(path, length);
     ByteBuffer bytes = ByteBuffer.allocate(LENGTH_BYTES + (int) length);

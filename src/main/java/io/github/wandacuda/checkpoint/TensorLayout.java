@@ -1,5 +1,6 @@
 package io.github.wandacuda.checkpoint;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import java.nio.file.Path;
@@ -86,9 +87,8 @@ final class TensorLayout {
             "offset %d".formatted(info.begin()));
       }
       if (info.end() > dataBytes) {
-        throw Malformed.tensor(
-            file,
-            info.name(),
+        throw Malformed.cut(
+            ErrorDetails.file(file).tensor(info.name()),
             "its data to end at offset %d at most, where the file ends".formatted(dataBytes),
             "offset %d".formatted(info.end()));
       }

@@ -55,8 +55,11 @@ final class PerplexityCommand implements Runnable {
   @Override
   public void run() {
     backends.check();
-    if ((text == null) == (tokens == null)) {
-      throw new UsageException("perplexity needs one of --text and --tokens");
+    if (text != null && tokens != null) {
+      throw new UsageException("--text and --tokens exclude each other");
+    }
+    if (text == null && tokens == null) {
+      throw new UsageException("perplexity needs --text FILE or --tokens FILE");
     }
     if (sequenceLength != null && tokens != null) {
       throw new UsageException(

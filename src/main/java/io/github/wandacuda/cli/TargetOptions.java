@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.pruning.PruneRequest;
@@ -45,7 +46,8 @@ final class TargetOptions {
    */
   void check(boolean calibrated) {
     if (!inPlace && output == null) {
-      throw new UsageException("prune needs --output DIR");
+      throw new UsageException(
+          ErrorDetails.saying("prune needs --output DIR").hint("or --in-place"));
     }
     if (!inPlace && yes) {
       throw new UsageException("--yes answers what only --in-place asks");

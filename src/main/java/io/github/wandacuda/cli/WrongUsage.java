@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import java.util.List;
+import java.util.Locale;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
@@ -46,7 +47,11 @@ final class WrongUsage {
         && e.getArgSpec() instanceof OptionSpec option) {
       return ErrorDetails.of(option.longestName()).said(fault.getMessage()).hint(help);
     }
-    String message = e.getMessage() == null ? "no message" : e.getMessage();
-    return ErrorDetails.saying(message.replaceFirst("\\.$", "")).hint(help);
+    String message =
+        e.getMessage() == null || e.getMessage().isEmpty() ? "no message" : e.getMessage();
+    String sentence =
+        message.substring(0, 1).toLowerCase(Locale.ROOT)
+            + message.substring(1).replaceFirst("\\.$", "");
+    return ErrorDetails.saying(sentence).hint(help);
   }
 }

@@ -24,6 +24,8 @@ import java.util.Optional;
  * @param root its content, an object
  */
 public record ModelConfig(Path file, JsonNode root) {
+  private static final String AGAIN = "take config.json again from where the model came from";
+
   /** The file's name in a model directory. */
   public static final String FILE_NAME = SideFiles.CONFIG;
 
@@ -44,7 +46,8 @@ public record ModelConfig(Path file, JsonNode root) {
     try (var in = InputFile.stream(file)) {
       JsonNode root = JsonTree.read(in);
       if (!root.isObject()) {
-        throw new InputException(ErrorDetails.file(file).expected("a JSON object", kind(root)));
+        throw new InputException(
+            ErrorDetails.file(file).expected("a JSON object", kind(root)).hint(AGAIN));
       }
       return new ModelConfig(file, root);
     } catch (NoSuchFileException e) {
@@ -55,7 +58,9 @@ public record ModelConfig(Path file, JsonNode root) {
           e);
     } catch (JsonProcessingException e) {
       throw new InputException(
-          ErrorDetails.file(file).expected("JSON", "none: " + Printable.of(e.getOriginalMessage())),
+          ErrorDetails.file(file)
+              .expected("JSON", "none: " + Printable.of(e.getOriginalMessage()))
+              .hint(AGAIN),
           e);
     } catch (IOException e) {
       throw new InputException(
@@ -241,7 +246,8 @@ public record ModelConfig(Path file, JsonNode root) {
   }
 
   private InputException missing(String key, String expected) {
-    return new InputException(ErrorDetails.file(file).part(key).expected(expected, "nothing"));
+    return new InputException(
+        ErrorDetails.file(file).part(key).expected(expected, "nothing").hint(AGAIN));
   }
 
   private static String kind(JsonNode root) {

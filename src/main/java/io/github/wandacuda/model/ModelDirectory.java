@@ -38,7 +38,8 @@ public record ModelDirectory(
     if (modules.isEmpty()) {
       throw new InputException(
           ErrorDetails.file(path)
-              .expected("matrices named ...layers.<n>....weight", "no linear modules"));
+              .expected("matrices named ...layers.<n>....weight", "no linear modules")
+              .hint("only linear modules inside the blocks of a language model are pruned"));
     }
     return choice.of(modules);
   }

@@ -61,7 +61,9 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
             .filter(module -> !matchesAny(exclude, module, search))
             .toList();
     if (chosen.isEmpty() && !candidates.isEmpty()) {
-      throw new UsageException("--include and --exclude leave no linear module to prune");
+      throw new UsageException(
+          ErrorDetails.saying("--include and --exclude leave no linear module to prune")
+              .hint("'wanda-cuda inspect' lists the names"));
     }
     return chosen;
   }

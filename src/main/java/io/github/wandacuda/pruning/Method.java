@@ -1,5 +1,7 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import java.util.Arrays;
 import java.util.Locale;
@@ -35,11 +37,12 @@ public enum Method {
         .orElseThrow(
             () ->
                 new UsageException(
-                    "method '%s' is not available yet; available: %s"
-                        .formatted(
-                            label,
-                            Arrays.stream(values())
-                                .map(Method::label)
-                                .collect(Collectors.joining(", ")))));
+                    ErrorDetails.of("method")
+                        .expected(
+                            "one of "
+                                + Arrays.stream(values())
+                                    .map(Method::label)
+                                    .collect(Collectors.joining(", ")),
+                            "'%s'".formatted(Printable.of(label)))));
   }
 }

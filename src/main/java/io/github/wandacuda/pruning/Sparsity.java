@@ -52,7 +52,7 @@ public sealed interface Sparsity {
       if (text.matches("0,\\d{1,20}")) {
         return "write " + text.replace(',', '.');
       }
-      return percent.matches()
+      return percent.matches() && !text.equals("1")
           ? "write %s for %s %%"
               .formatted(
                   new BigDecimal(percent.group(1))

@@ -44,7 +44,10 @@ final class DocumentDraw {
   DocumentDraw(
       Path file, int documents, int sequenceLength, long seed, IntUnaryOperator tokenCount) {
     if (documents == 0) {
-      throw new InputException(ErrorDetails.file(file).expected("documents", "none"));
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("documents", "none")
+              .hint("each line is an object such as {\"text\": \"...\"}"));
     }
     this.file = file;
     this.sequenceLength = sequenceLength;
