@@ -103,7 +103,7 @@ public record SideFiles(
   private static void createParent(Path target) {
     Path parent = target.getParent();
     try {
-      Files.createDirectories(parent);
+      Folders.create(parent);
     } catch (IOException e) {
       throw new OutputException(
           "%s: expected to make this folder, found: %s"

@@ -260,7 +260,7 @@ final class Journal implements AutoCloseable {
     truncate(0);
     append(record);
     force();
-    Folders.force(file.toAbsolutePath().getParent());
+    Folders.forceParent(file);
   }
 
   /** Adds a record: it survives the process from here on, a power failure once it is forced. */
@@ -327,7 +327,7 @@ final class Journal implements AutoCloseable {
         successor.lock();
       }
       Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      Folders.force(file.toAbsolutePath().getParent());
+      Folders.forceParent(file);
     } catch (IOException e) {
       throw unwritable(file, e);
     }
@@ -347,7 +347,7 @@ final class Journal implements AutoCloseable {
     } catch (IOException e) {
       throw unwritable(record, e);
     }
-    Folders.force(record.toAbsolutePath().getParent());
+    Folders.forceParent(record);
   }
 
   private static String hex(int checksum) {

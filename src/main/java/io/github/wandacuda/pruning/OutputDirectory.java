@@ -150,6 +150,7 @@ final class OutputDirectory implements AutoCloseable {
     try {
       Files.createDirectory(wanted, attributes);
       folders.push(wanted);
+      Folders.forceParent(wanted);
     } catch (FileAlreadyExistsException e) {
       if (!Files.isDirectory(wanted, LinkOption.NOFOLLOW_LINKS)) {
         throw new OutputException(
