@@ -10,6 +10,7 @@ import io.github.wandacuda.pruning.Calibration;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruningJob;
 import io.github.wandacuda.pruning.RunNeeds;
+import io.github.wandacuda.pruning.TimeEstimate;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,9 +47,12 @@ final class PlanPrinter {
     object.put("temporary_bytes", needs.temporaryBytes());
     object.put("hidden_state_bytes", needs.stateBytes());
     object.put("memory_bytes", needs.memoryBytes());
-    double seconds = job.estimatedSeconds(backend);
-    object.put("estimated_seconds", seconds);
-    output.result(object, () -> text(object, chosen.size(), needs, seconds));
+    TimeEstimate time = job.estimate(backend);
+    object.put(
+        "estimated_seconds", time.seconds().isPresent() ? time.seconds().getAsDouble() : null);
+    object.put("estimated_seconds_least", time.least());
+    object.put("estimated_seconds_most", time.most());
+    output.result(object, () -> text(object, chosen.size(), needs, time));
   }
 
   /** Opens every block for a run with samples, so that a broken one shows now. */
@@ -66,7 +70,7 @@ final class PlanPrinter {
   }
 
   private static Stream<String> text(
-      Map<String, Object> plan, int modules, RunNeeds needs, double seconds) {
+      Map<String, Object> plan, int modules, RunNeeds needs, TimeEstimate time) {
     return Lines.of(
         """
         would prune %s weights in %d modules by %s, %s, on %s (%s)
@@ -74,7 +78,7 @@ final class PlanPrinter {
           to read    %.1f MiB of weights
           to write   %.1f MiB, and %.1f MiB that are removed in the end
           memory     %.1f MiB besides the Java heap, %.1f MiB of it hidden states
-          time       about %.1f s, and what the disk takes to write
+          time       %s
         nothing was written""",
         plan.get("weights"),
         modules,
@@ -88,6 +92,13 @@ final class PlanPrinter {
         needs.temporaryBytes() / MIB,
         needs.memoryBytes() / MIB,
         needs.stateBytes() / MIB,
-        seconds);
+        time(time));
+  }
+
+  private static String time(TimeEstimate time) {
+    return time.seconds().isPresent()
+        ? "about %.0f s".formatted(Math.ceil(time.seconds().getAsDouble()))
+        : "%.0f to %.0f s, as the disk and other programs allow"
+            .formatted(Math.floor(time.least()), Math.ceil(time.most()));
   }
 }

@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
       "3:bad input: model, text, statistics",
       "4:backend or device unavailable",
       "5:verification failed",
-      "6:the output can't be written: space, rights",
+      "6:the output can't be written: space, rights; or the limit on open files",
       "130:interrupted (SIGINT)",
       "143:terminated (SIGTERM)"
     })

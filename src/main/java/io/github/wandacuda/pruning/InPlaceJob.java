@@ -89,8 +89,8 @@ public final class InPlaceJob implements PruningJob {
   }
 
   @Override
-  public double estimatedSeconds(Backend backend) {
-    return new RunEstimate(model, request, backend).seconds(chosen, needs(backend));
+  public TimeEstimate estimate(Backend backend) {
+    return new RunEstimate(model, request, backend).of(chosen, needs(backend));
   }
 
   @Override

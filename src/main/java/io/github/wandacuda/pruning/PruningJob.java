@@ -14,11 +14,8 @@ public sealed interface PruningJob permits PruneJob, InPlaceJob {
   /** Returns what the run takes. */
   RunNeeds needs(Backend backend);
 
-  /**
-   * Returns about how many seconds the run takes, from doing a little of it, without what the disk
-   * takes to write.
-   */
-  double estimatedSeconds(Backend backend);
+  /** Returns how long the run is likely to take, from doing a little of it. */
+  TimeEstimate estimate(Backend backend);
 
   /**
    * Checks that there is room for the run, as the run itself does first.

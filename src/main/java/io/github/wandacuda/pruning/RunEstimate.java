@@ -9,17 +9,44 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.management.ManagementFactory;
+import java.lang.management.OperatingSystemMXBean;
 import java.util.List;
 
 /**
  * How long a run would take, from doing a little of it on the spot and writing nothing: the first
  * rows of the largest module are read and pruned, and of a calibrated run one batch of samples goes
- * through the first block. The rest is taken to go at the same speed. What the disk takes to write
- * the output isn't in it.
+ * through a block in the middle. The rest is taken to go at the same speed, give or take what other
+ * programs leave of the machine. Beside that goes what is copied and compared, and what the disk
+ * takes, which nothing tells before: from memory's speed to that of a slow disk.
  */
 final class RunEstimate {
-  private static final long SAMPLE_BYTES = 64 << 20;
-  private static final long MEASURED_NANOS = 1_000_000_000;
+  /** So little that it is done many times, by which the code gets compiled. */
+  private static final long SAMPLE_BYTES = 4 << 20;
+
+  private static final long LEAST_NANOS = 1_000_000_000;
+  private static final long MOST_NANOS = 10_000_000_000L;
+
+  /** A time that isn't less than this part of the one before doesn't fall any more. */
+  private static final double SETTLED = 0.8;
+
+  private static final int SETTLED_TIMES = 3;
+
+  /** How much faster or slower than measured the work may go. */
+  private static final double FASTER = 0.6;
+
+  private static final double SLOWER = 1.8;
+
+  /** Seconds until a run has begun and its code is compiled. */
+  private static final double FAST_START = 0.4;
+
+  private static final double SLOW_START = 3;
+
+  /** Bytes in a second. */
+  private static final double FAST_COPIES = 8e9;
+
+  private static final double SLOW_COPIES = 1e9;
+  private static final double SLOW_DISK = 200e6;
 
   private final ModelDirectory model;
   private final PruneRequest request;
@@ -31,16 +58,28 @@ final class RunEstimate {
     this.backend = backend;
   }
 
-  double seconds(List<LinearModule> chosen, RunNeeds needs) {
-    double seconds =
+  TimeEstimate of(List<LinearModule> chosen, RunNeeds needs) {
+    long pruned = chosen.stream().mapToLong(module -> module.tensor().bytes()).sum();
+    double work =
         chosen.stream()
             .max((left, right) -> Long.compare(left.tensor().bytes(), right.tensor().bytes()))
             .filter(module -> module.elements() > 0)
-            .map(module -> needs.readBytes() * secondsPerByte(module))
+            .map(module -> pruned * secondsPerByte(module))
             .orElse(0.0);
-    return request.calibration() instanceof Calibration.FromSamples samples
-        ? seconds + calibrationSeconds(samples.samples())
-        : seconds;
+    if (request.calibration() instanceof Calibration.FromSamples samples) {
+      work += calibrationSeconds(samples.samples());
+    }
+    double copied = (double) needs.readBytes() + needs.writeBytes();
+    double disk = (double) model.checkpoint().totalBytes() + needs.writeBytes();
+    return new TimeEstimate(
+        FAST_START + FASTER * work + copied / FAST_COPIES,
+        (SLOW_START + SLOWER * work + copied / SLOW_COPIES) * (1 + load()) + disk / SLOW_DISK);
+  }
+
+  /** Returns how many threads of all programs want each processor, 0 where nobody tells. */
+  private static double load() {
+    OperatingSystemMXBean system = ManagementFactory.getOperatingSystemMXBean();
+    return Math.max(0, system.getSystemLoadAverage()) / system.getAvailableProcessors();
   }
 
   private double secondsPerByte(LinearModule module) {
@@ -63,7 +102,7 @@ final class RunEstimate {
                 .open(model.config(), model.checkpoint(), backend.operations());
         BlockwiseRun run =
             new BlockwiseRun(decoder, backend.operations(), samples.subList(0, batch));
-        Block block = decoder.block(0)) {
+        Block block = decoder.block(decoder.blocks() / 2)) {
       double seconds =
           seconds(
               () -> {
@@ -74,15 +113,20 @@ final class RunEstimate {
     }
   }
 
-  /** Returns how long work takes at best: the first time code is compiled and files are cold. */
+  /** Returns how long work takes once its code is compiled and its file is in memory. */
   private static double seconds(Runnable work) {
     double least = Double.POSITIVE_INFINITY;
+    int settled = 0;
     long begin = System.nanoTime();
+    long now = begin;
     do {
-      long start = System.nanoTime();
+      long start = now;
       work.run();
-      least = Math.min(least, (System.nanoTime() - start) / 1e9);
-    } while (System.nanoTime() - begin < MEASURED_NANOS);
+      now = System.nanoTime();
+      double seconds = (now - start) / 1e9;
+      settled = seconds < SETTLED * least ? 0 : settled + 1;
+      least = Math.min(least, seconds);
+    } while (now - begin < LEAST_NANOS || (settled < SETTLED_TIMES && now - begin < MOST_NANOS));
     return least;
   }
 

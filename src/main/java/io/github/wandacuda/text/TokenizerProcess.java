@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -28,6 +29,9 @@ import java.util.concurrent.TimeUnit;
 public final class TokenizerProcess implements Tokenizer {
   private static final int BUFFER = 1 << 16;
   private static final long PATIENCE_SECONDS = 5;
+
+  /** Exit codes after SIGINT and SIGTERM. */
+  private static final Set<Integer> TOLD_TO_END = Set.of(130, 143);
 
   /** Properties that say where the library is unpacked and what it may do. */
   private static final List<String> HANDED_ON =
@@ -159,13 +163,26 @@ public final class TokenizerProcess implements Tokenizer {
   }
 
   private RuntimeException brokenDown(IOException cause) {
-    // Whoever ends this process ends the other one too.
+    // Whoever ends this process ends the other one too: a terminal tells both, in either order.
     CancelledException.throwIfInterrupted();
+    if (wasToldToEnd()) {
+      return new CancelledException(cause);
+    }
     return new InputException(
         ErrorDetails.file(file)
             .said("the tokenizer library broke down on it: " + Printable.of(errors.reason()))
             .hint("save it again with the version of tokenizers that the model was made with"),
         cause);
+  }
+
+  private boolean wasToldToEnd() {
+    try {
+      return process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)
+          && TOLD_TO_END.contains(process.exitValue());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return true;
+    }
   }
 
   @Override

@@ -227,9 +227,11 @@ class CommandLineIT {
             "temporary_bytes",
             "memory_bytes",
             "hidden_state_bytes",
-            "estimated_seconds");
+            "estimated_seconds",
+            "estimated_seconds_least",
+            "estimated_seconds_most");
     assertThat(result.json().get("bytes_to_write").longValue()).isGreaterThan(3_000_000);
-    assertThat(result.json().get("estimated_seconds").doubleValue()).isPositive();
+    assertThat(result.json().get("estimated_seconds_least").doubleValue()).isPositive();
     assertThat(output).doesNotExist();
   }
 

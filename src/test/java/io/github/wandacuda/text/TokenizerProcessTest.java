@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.wandacuda.error.CancelledException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -51,6 +52,19 @@ class TokenizerProcessTest {
     closed.close();
     closed.close();
     assertThatThrownBy(() -> closed.encode("a")).isInstanceOf(IllegalStateException.class);
+  }
+
+  /** As Ctrl-C does, which may reach the tokenizer first. */
+  @ParameterizedTest
+  @ValueSource(strings = {"INT", "TERM"})
+  void isCancelledWhenItIsToldToEnd(String signal) throws IOException, InterruptedException {
+    List<Long> before = children();
+    try (TokenizerProcess tokenizer = TokenizerProcess.open(MODEL)) {
+      long pid = children().stream().filter(each -> !before.contains(each)).findAny().orElseThrow();
+      new ProcessBuilder("kill", "-" + signal, Long.toString(pid)).start().waitFor();
+      ProcessHandle.of(pid).ifPresent(each -> each.onExit().join());
+      assertThatThrownBy(() -> tokenizer.encode("a")).isInstanceOf(CancelledException.class);
+    }
   }
 
   @ParameterizedTest

@@ -1,0 +1,63 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.GeneratedLlama;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a dry run says of the time is what the run takes. */
+class EstimateIT {
+  private static final double MOST_OFF = 3;
+
+  @TempDir static Path directory;
+
+  private static Path model;
+  private static Path statistics;
+  private static Path samples;
+
+  @BeforeAll
+  static void write() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(4, 1024, 2816, 1000);
+    model = llama.write(directory.resolve("model"));
+    statistics = llama.writeStatistics(directory.resolve("statistics.safetensors"));
+    samples = llama.writeSamples(directory.resolve("samples.json"), 2, 128);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"magnitude", "statistics", "samples"})
+  void theTimeIsNotFarOff(String kind) {
+    Path output = directory.resolve(kind);
+    List<Object> words = new ArrayList<>(List.of("prune", "--model", model, "--output", output));
+    words.addAll(
+        switch (kind) {
+          case "magnitude" -> List.of("--method", "magnitude");
+          case "statistics" -> List.of("--statistics", statistics);
+          default -> List.of("--calibration", samples);
+        });
+    words.addAll(List.of("--backend", "cpu", "--json"));
+    List<Object> dry = new ArrayList<>(words);
+    dry.add("--dry-run");
+    JsonNode plan = Cli.run(dry.toArray()).json();
+    long start = System.nanoTime();
+    assertThat(Cli.run(words.toArray()).exitCode()).isZero();
+    double seconds = (System.nanoTime() - start) / 1e9;
+    assertThat(plan.path("estimated_seconds_least").doubleValue())
+        .as("%s", plan)
+        .isBetween(0.01, MOST_OFF * seconds);
+    assertThat(plan.path("estimated_seconds_most").doubleValue())
+        .as("%s", plan)
+        .isGreaterThan(seconds / MOST_OFF);
+    JsonNode figure = plan.path("estimated_seconds");
+    if (!figure.isNull()) {
+      assertThat(figure.doubleValue()).isBetween(seconds / MOST_OFF, seconds * MOST_OFF);
+    }
+  }
+}
