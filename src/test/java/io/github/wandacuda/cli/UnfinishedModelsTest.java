@@ -1,0 +1,95 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.checkpoint.Crc32c;
+import io.github.wandacuda.testing.GeneratedLlama;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Every command that is given a directory that a run has not ended: which it is, and what to do.
+ */
+class UnfinishedModelsTest {
+  private static final String OUTPUT = "an unfinished output of prune";
+  private static final String IN_PLACE = "a run with --in-place";
+
+  @TempDir Path directory;
+
+  private Path model;
+
+  @BeforeEach
+  void write() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(1, 32, 64, 50);
+    model = llama.write(directory.resolve("model"));
+    llama.writeSamples(directory.resolve("samples.json"), 2, 8);
+    llama.write(directory.resolve("other"));
+  }
+
+  private void begin(String fingerprint) throws IOException {
+    String json = "{\"run\":{%s}}".formatted(fingerprint);
+    MemorySegment bytes = MemorySegment.ofArray(json.getBytes(StandardCharsets.UTF_8));
+    String crc = HexFormat.of().toHexDigits(Crc32c.of(bytes));
+    Files.writeString(model.resolve(".wanda-cuda.journal"), crc + " " + json + "\n");
+  }
+
+  private void assertSaid(String command, int exitCode, String... said) {
+    String[] words =
+        Stream.concat(
+                Arrays.stream(command.split(" ", -1))
+                    .map(word -> word.startsWith("@") ? directory + "/" + word.substring(1) : word),
+                Stream.of("--quiet"))
+            .toArray(String[]::new);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int found =
+        new WandaCuda(
+                new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8))
+            .run(words);
+    String line = err.toString(StandardCharsets.UTF_8);
+    assertThat(found).as(line).isEqualTo(exitCode);
+    assertThat(line.lines()).singleElement().asString().contains(model.toString()).contains(said);
+    assertThat(directory.resolve("out")).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "perplexity --model @model --tokens @samples.json",
+        "inspect --model @model",
+        "calibrate --model @model --calibration @samples.json --output @s.safetensors",
+        "prune --model @model --method magnitude --output @out",
+        "verify --dense @model --pruned @other --sparsity 0.5",
+      })
+  void asAModel(String command) throws IOException {
+    begin("\"method\":\"wanda\",\"in_place\":\"yes\"");
+    assertSaid(command, 3, IN_PLACE, "run the same again");
+    begin("\"method\":\"wanda\"");
+    assertSaid(command, 3, OUTPUT, "--resume");
+    // As an output is until its end.
+    Files.delete(model.resolve("config.json"));
+    assertSaid(command, 3, OUTPUT, "--resume");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = "verify --dense @other --pruned @model --sparsity 0")
+  void asAPrunedModel(String command) throws IOException {
+    begin("\"method\":\"wanda\"");
+    assertSaid(command, 5, OUTPUT, "--resume");
+    begin("\"method\":\"wanda\",\"in_place\":\"yes\"");
+    assertSaid(command, 5, IN_PLACE, "run the same again");
+  }
+}
