@@ -52,6 +52,13 @@ final class BackendOptions {
     int unusedDevice = device.equals(ALL) ? 0 : deviceNumber();
   }
 
+  /** Warns of an option that changes nothing of a forward pass. */
+  void warnOfIdle(OutputOptions output) {
+    if (device.equals(ALL)) {
+      output.warn("--device all: a forward pass runs on the first device alone");
+    }
+  }
+
   /** Opens the backend. */
   Backends.Choice open(OutputOptions output) {
     Backends.Choice choice =

@@ -48,6 +48,8 @@ final class CalibrateCommand implements Runnable {
   public void run() {
     long start = System.nanoTime();
     backends.check();
+    backends.warnOfIdle(output);
+    SampleOptions.warnOfIdle(calibration, output);
     try (ModelDirectory directory = model.open();
         ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given())) {
       results.read("--calibration", calibration);

@@ -61,6 +61,19 @@ final class CalibrationOptions {
     return method == Method.WANDA && calibration != null;
   }
 
+  /** Warns of options that change nothing. */
+  void warnOfIdle(Method method, OutputOptions output) {
+    if (method == Method.MAGNITUDE) {
+      String why = "method magnitude needs no norms";
+      output.warnIfGiven(why, "--calibration", "--statistics", "--unreached");
+      SampleOptions.warnOfAll(why, output);
+    } else if (statistics != null) {
+      SampleOptions.warnOfAll("norms come from --statistics", output);
+    } else {
+      SampleOptions.warnOfIdle(calibration, output);
+    }
+  }
+
   /** Tells what the run reads. */
   void addTo(ResultFiles results) {
     results.read("--calibration", calibration);
@@ -68,11 +81,8 @@ final class CalibrationOptions {
   }
 
   /** Draws the samples or reads the statistics. */
-  Calibration load(Method method, ModelDirectory model, OutputOptions output) {
+  Calibration load(Method method, ModelDirectory model) {
     if (method == Method.MAGNITUDE) {
-      if (calibration != null || statistics != null) {
-        output.say("method magnitude needs no norms: --calibration and --statistics aren't read");
-      }
       return new Calibration.None();
     }
     if (statistics != null) {

@@ -59,6 +59,24 @@ final class OutputOptions {
     }
   }
 
+  /** Prints a warning on stderr, as {@link #say} does. */
+  void warn(String line) {
+    say("WARN " + line);
+  }
+
+  /**
+   * Warns of each of some options that was given, since it changes nothing.
+   *
+   * @param why it does so
+   */
+  void warnIfGiven(String why, String... options) {
+    for (String option : options) {
+      if (command.commandLine().getParseResult().hasMatchedOption(option)) {
+        warn("%s has no effect: %s".formatted(option, why));
+      }
+    }
+  }
+
   /** Returns a progress that shows on stderr. */
   Progress progress() {
     WandaCuda program = (WandaCuda) command.root().userObject();

@@ -55,6 +55,7 @@ final class PerplexityCommand implements Runnable {
   @Override
   public void run() {
     backends.check();
+    backends.warnOfIdle(output);
     if (text != null && tokens != null) {
       throw new UsageException("--text and --tokens exclude each other");
     }

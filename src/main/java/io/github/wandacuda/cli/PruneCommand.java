@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Calibration;
 import io.github.wandacuda.pruning.InPlaceJob;
@@ -15,6 +16,7 @@ import io.github.wandacuda.pruning.RunNeeds;
 import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
+import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -75,16 +77,21 @@ final class PruneCommand implements Runnable {
     calibrations.check(method);
     target.check(calibrations.fromSamples(method));
     checkFiles(method);
+    warnOfIdle(method);
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = target.inPlace() ? model.openAnyway() : model.open()) {
       Path place = target.directory(directory.path());
       ModelSummary.say(directory, output);
       if (!target.inPlace()) {
-        PruneJob.check(
-            directory, place, target.resume(), modules.choice(), new PruningRules(method, amount));
+        PruningRules rules = new PruningRules(method, amount);
+        List<LinearModule> chosen =
+            PruneJob.check(directory, place, target.resume(), modules.choice(), rules);
+        if (rules.changeNothing(chosen)) {
+          output.warn("%s of each row of the chosen modules is nothing".formatted(amount));
+        }
       }
       try (ResultFiles results = results(directory, place)) {
-        Calibration calibration = calibrations.load(method, directory, output);
+        Calibration calibration = calibrations.load(method, directory);
         PruneRequest request =
             new PruneRequest(
                 place,
@@ -97,6 +104,16 @@ final class PruneCommand implements Runnable {
                 fallback);
         prune(directory, request, results, memory);
       }
+    }
+  }
+
+  private void warnOfIdle(Method method) {
+    calibrations.warnOfIdle(method, output);
+    if (target.resume()) {
+      output.warnIfGiven("what is resumed is always checked", "--no-verify");
+    }
+    if (report == null && savedStatistics == null) {
+      output.warnIfGiven("neither --report nor --save-statistics is given", "--overwrite");
     }
   }
 

@@ -31,6 +31,18 @@ final class SampleOptions {
       description = "Seed of the draw, as in the code of Wanda (default: ${DEFAULT-VALUE}).")
   private long seed;
 
+  /** Warns of options that change nothing of a draw out of a file. */
+  static void warnOfIdle(Path file, OutputOptions output) {
+    if (CalibrationSampler.takesListsInOrder(file)) {
+      output.warnIfGiven("lists of token ids are taken in their order", "--seed");
+    }
+  }
+
+  /** Warns of all of them, where nothing is drawn. */
+  static void warnOfAll(String why, OutputOptions output) {
+    output.warnIfGiven(why, "--samples", "--sequence-length", "--seed");
+  }
+
   long seed() {
     return seed;
   }

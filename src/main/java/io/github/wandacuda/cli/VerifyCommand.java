@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.pruning.UnfinishedRun;
 import io.github.wandacuda.pruning.Verification;
 import io.github.wandacuda.pruning.Verifier;
@@ -55,6 +56,9 @@ final class VerifyCommand implements Runnable {
             sparsity.method().orElse(null),
             sparsity.sparsity().orElse(null),
             modules.given() ? modules.choice() : null);
+    if (sparsity.sparsity().orElse(null) instanceof Sparsity.GroupPattern) {
+      output.warnIfGiven("a pattern asks the same of every method", "--method");
+    }
     HubCache cache = HubCache.of(System.getenv());
     Path dense = cache.directory(givenDense);
     Path pruned = cache.directory(givenPruned);

@@ -67,6 +67,13 @@ public record PruningRules(
     }
   }
 
+  /** Returns whether modules would stay as they are. */
+  public boolean changeNothing(List<LinearModule> modules) {
+    return !needsThreshold()
+        && modules.stream()
+            .allMatch(module -> ZeroRule.of(of(module), module.columns()).zeros(module) == 0);
+  }
+
   /** Returns whether a module's threshold depends on the whole matrix. */
   boolean needsThreshold() {
     return method == Method.MAGNITUDE && sparsity instanceof Sparsity.Ratio;

@@ -50,6 +50,15 @@ public final class CalibrationSampler {
     return new CalibrationSamples(samples);
   }
 
+  /**
+   * Returns whether a file's samples are its own lists in their order, so that nothing is drawn.
+   *
+   * @throws io.github.wandacuda.error.UsageException if the file's ending says nothing
+   */
+  public static boolean takesListsInOrder(Path file) {
+    return CalibrationFormat.of(file) == CalibrationFormat.TOKENS;
+  }
+
   private List<int[]> fromStream(Supplier<? extends Tokenizer> tokenizers) {
     HeapRoom.requireSamples(request.samplesToDraw(), request.lengthToDraw());
     String text = Utf8.read(file);

@@ -70,7 +70,7 @@ class VerifyCommandTest {
   private Cli.Result verify(Object... more) {
     List<Object> words = new ArrayList<>(List.of("verify", "--dense", dense, "--pruned", pruned));
     words.addAll(Arrays.asList(more));
-    return assertTimeoutPreemptively(Duration.ofSeconds(60), () -> InProcess.run(words.toArray()));
+    return assertTimeoutPreemptively(Duration.ofSeconds(20), () -> InProcess.run(words.toArray()));
   }
 
   /** Writes the source's weights over the first ones of a module's rows. */

@@ -1,0 +1,102 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.TestData;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** An option that changes nothing is said to, one line each. */
+class IdleOptionsTest {
+  private static final String MAGNITUDE = "--method magnitude";
+  private static final String STATISTICS =
+      "--statistics " + TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
+  private static final String LISTS =
+      "--calibration " + TestData.GOLDEN.resolve("calibration.json") + " --samples 1";
+
+  @TempDir Path directory;
+
+  private Cli.Result plan(String source, String... more) {
+    List<Object> words =
+        new ArrayList<>(
+            List.of("prune", "--model", TestData.TINY_LLAMA, "--output", directory.resolve("out")));
+    words.addAll(List.of("--dry-run", "--backend", "cpu"));
+    words.addAll(Arrays.asList((Object[]) source.split(" ")));
+    words.addAll(Arrays.asList((Object[]) more));
+    Cli.Result result = InProcess.run(words.toArray());
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    return result;
+  }
+
+  private static List<String> warnings(Cli.Result result) {
+    return result.err().lines().filter(line -> line.contains("has no effect")).toList();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--samples, 4",
+    "--sequence-length, 64",
+    "--seed, 0",
+    "--unreached, keep",
+    "--statistics, nowhere.safetensors",
+    "--calibration, nowhere.txt",
+    "--overwrite, ''"
+  })
+  void magnitudeNeedsNoNorms(String option, String value) {
+    Cli.Result result = plan(MAGNITUDE, words(option, value));
+    assertThat(warnings(result)).singleElement().asString().contains(option + " has no effect: ");
+    assertThat(warnings(plan(MAGNITUDE))).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"--samples, 4", "--sequence-length, 64", "--seed, 5", "--overwrite, ''"})
+  void statisticsAreReadAsTheyAre(String option, String value) {
+    Cli.Result result = plan(STATISTICS, words(option, value));
+    assertThat(warnings(result)).singleElement().asString().contains(option + " has no effect: ");
+    assertThat(warnings(plan(STATISTICS, "--unreached", "keep"))).isEmpty();
+  }
+
+  @Test
+  void nothingIsDrawnFromTokenLists() {
+    assertThat(warnings(plan(LISTS, "--seed", "3", "--sequence-length", "16")))
+        .singleElement()
+        .asString()
+        .contains("--seed has no effect: ");
+  }
+
+  @Test
+  void severalAreAWarningEach() {
+    Cli.Result result =
+        plan(
+            MAGNITUDE,
+            "--samples",
+            "4",
+            "--seed",
+            "1",
+            "--unreached",
+            "fail",
+            "--resume",
+            "--no-verify");
+    assertThat(warnings(result)).hasSize(4);
+    assertThat(plan(MAGNITUDE, "--samples", "4", "--quiet").err()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "0.001"})
+  void amountsThatAreNothing(String sparsity) {
+    Cli.Result result = plan(STATISTICS, "--sparsity", sparsity);
+    assertThat(result.err()).contains("WARN").contains("is nothing");
+    assertThat(plan(STATISTICS, "--sparsity", "0.1").err()).doesNotContain("is nothing");
+  }
+
+  private static String[] words(String option, String value) {
+    return value.isEmpty() ? new String[] {option} : new String[] {option, value};
+  }
+}
