@@ -45,10 +45,11 @@ class VerifyCommandTest {
       for (int at = 0; at < values.length; at++) {
         values[at] = 1 + at;
       }
-      weights.f32("layers." + layer + ".q.weight", values, ROWS, COLUMNS);
+      weights.f32(
+          "layers." + layer + ".self_attn.query_key_value_proj.weight", values, ROWS, COLUMNS);
       float[] ones = new float[COLUMNS];
       Arrays.fill(ones, 1);
-      norms.f32("layers." + layer + ".q.input_norm", ones, COLUMNS);
+      norms.f32("layers." + layer + ".self_attn.query_key_value_proj.input_norm", ones, COLUMNS);
     }
     weights.write(dense.resolve("model.safetensors"));
     Path statistics = norms.write(directory.resolve("norms.safetensors"));
@@ -78,7 +79,8 @@ class VerifyCommandTest {
     Path file = pruned.resolve("model.safetensors");
     long start;
     try (SafetensorsFile shard = SafetensorsFile.open(file)) {
-      TensorInfo tensor = shard.tensor("layers." + layer + ".q.weight").orElseThrow();
+      TensorInfo tensor =
+          shard.tensor("layers." + layer + ".self_attn.query_key_value_proj.weight").orElseThrow();
       start = shard.dataOffset() + tensor.begin();
     }
     try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
@@ -102,19 +104,19 @@ class VerifyCommandTest {
         .containsSubsequence(
             "not verified: 120 failures in 2 tensors, 1 elsewhere",
             pruned.resolve("model.safetensors")
-                + ": tensor layers.2.q.weight: 60 failures, the worst first",
+                + ": tensor layers.2.self_attn.query_key_value_proj.weight: 60 failures, the worst first",
             "row 1: expected at least 4 zeros, found 2",
             "row 2: expected at least 4 zeros, found 2",
             "row 3: expected at least 4 zeros, found 2",
             "and 57 more (--json lists them)",
             pruned.resolve("model.safetensors")
-                + ": tensor layers.10.q.weight: 60 failures, the worst first",
+                + ": tensor layers.10.self_attn.query_key_value_proj.weight: 60 failures, the worst first",
             "row 3: expected at least 4 zeros, found 0");
     JsonNode json = verify("--json").json();
     assertThat(json.get("verified").asBoolean()).isFalse();
     assertThat(json.get("failures")).hasSize(121);
     assertThat(json.get("failures_by_tensor").get(1).get("tensor").asText())
-        .isEqualTo("layers.10.q.weight");
+        .isEqualTo("layers.10.self_attn.query_key_value_proj.weight");
     assertThat(json.get("failures_by_tensor").get(1).get("count").asInt()).isEqualTo(60);
   }
 
@@ -156,8 +158,8 @@ class VerifyCommandTest {
     "sequence_length, 64",
     "seed, 3",
     "unreached, none",
-    "kept, layers.3.q",
-    "kept, layers.99.q",
+    "kept, layers.3.self_attn.query_key_value_proj",
+    "kept, layers.99.self_attn.query_key_value_proj",
   })
   void aFalseWordInTheRecordIsFound(String key, String value) throws IOException {
     assertThat(verify().exitCode()).isZero();
