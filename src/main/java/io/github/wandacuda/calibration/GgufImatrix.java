@@ -6,6 +6,7 @@ import io.github.wandacuda.error.Printable;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * An imatrix in GGUF, version 2 or 3: for each weight tensors of F32 called {@code .in_sum2}, by
@@ -22,11 +23,16 @@ final class GgufImatrix {
   private static final int[] SIZES = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
   private static final int U32 = 4;
+  private static final String ALIGNMENT = "general.alignment";
+  private static final String CHUNK_SIZE = "imatrix.chunk_size";
+  private static final String CHUNKS = "imatrix.chunk_count";
+  private static final Set<String> NUMBERS = Set.of(ALIGNMENT, CHUNK_SIZE, CHUNKS);
 
   private final LittleEndianFile in;
   private final Map<String, Long> numbers = new HashMap<>();
   private final Map<String, Place> tensors = new LinkedHashMap<>();
   private long dataStart;
+  private long elements;
 
   private record Place(long elements, int dimensions, int type, long offset) {}
 
@@ -40,7 +46,7 @@ final class GgufImatrix {
     if (version != 2 && version != 3) {
       throw problem("GGUF version 2 or 3", Integer.toString(version));
     }
-    int count = in.longCount("tensors", 24);
+    int count = Imatrix.requireFew(in.file(), in.longCount("tensors", 24));
     int values = in.longCount("values", 12);
     for (int index = 0; index < values; index++) {
       readValue();
@@ -48,7 +54,7 @@ final class GgufImatrix {
     for (int index = 0; index < count; index++) {
       readTensor();
     }
-    long alignment = numbers.getOrDefault("general.alignment", 32L);
+    long alignment = numbers.getOrDefault(ALIGNMENT, 32L);
     if (alignment < 1 || Long.bitCount(alignment) != 1) {
       throw problem("an alignment that is a power of two", Long.toString(alignment));
     }
@@ -59,7 +65,7 @@ final class GgufImatrix {
   private void readValue() {
     String key = in.text(in.longCount("a key's bytes", 1));
     int type = in.readInt();
-    if (type == U32) {
+    if (type == U32 && NUMBERS.contains(key)) {
       numbers.put(key, Integer.toUnsignedLong(in.readInt()));
     } else if (type == ARRAY) {
       int of = in.readInt();
@@ -107,7 +113,7 @@ final class GgufImatrix {
 
   private Statistics statistics() {
     Imatrix imatrix = new Imatrix(in.file());
-    long chunkTokens = numbers.getOrDefault("imatrix.chunk_size", 0L);
+    long chunkTokens = numbers.getOrDefault(CHUNK_SIZE, 0L);
     tensors.forEach(
         (name, place) -> {
           if (name.endsWith(SUMS)) {
@@ -116,7 +122,7 @@ final class GgufImatrix {
             imatrix.add(weight, floats(name, place), Math.max(1, chunkTokens) / (double) tokens);
           }
         });
-    return imatrix.statistics(numbers.getOrDefault("imatrix.chunk_count", 0L), chunkTokens);
+    return imatrix.statistics(numbers.getOrDefault(CHUNKS, 0L), chunkTokens);
   }
 
   private float count(Imatrix imatrix, String weight) {
@@ -137,6 +143,12 @@ final class GgufImatrix {
   private float[] floats(String name, Place place) {
     if (place.type() != F32 || place.dimensions() > 1) {
       throw problem("an F32 vector as " + Printable.of(name), "another type or shape");
+    }
+    // Tensors that lie on one another would make a small file a large model.
+    elements += place.elements();
+    if (elements > in.length() / Float.BYTES) {
+      throw problem(
+          "%d elements of all tensors at most".formatted(in.length() / Float.BYTES), "more");
     }
     in.moveTo(dataStart, place.offset());
     return in.floats((int) place.elements());

@@ -34,6 +34,9 @@ public final class Imatrix {
           "ffn_up", "mlp.up_proj",
           "ffn_down", "mlp.down_proj");
 
+  /** Two for each weight, in GGUF. */
+  private static final int MOST = 200_000;
+
   private final Path file;
   private final SortedMap<String, float[]> norms = new TreeMap<>();
 
@@ -56,6 +59,19 @@ public final class Imatrix {
   public static Statistics read(Path file) {
     LittleEndianFile in = LittleEndianFile.open(file);
     return in.startsWith("GGUF") ? new GgufImatrix(in).read() : new LegacyImatrix(in).read();
+  }
+
+  /**
+   * Checks how many weights there are, before memory is taken for each.
+   *
+   * @throws InputException if they are more than any model's
+   */
+  static int requireFew(Path file, int count) {
+    if (count > MOST) {
+      throw new InputException(
+          ErrorDetails.file(file).expected("at most %d weights".formatted(MOST), "" + count));
+    }
+    return count;
   }
 
   /**

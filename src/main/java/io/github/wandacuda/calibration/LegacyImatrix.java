@@ -10,7 +10,7 @@ record LegacyImatrix(LittleEndianFile in) {
 
   Statistics read() {
     Imatrix imatrix = new Imatrix(in.file());
-    int weights = in.count("weights", Integer.BYTES);
+    int weights = Imatrix.requireFew(in.file(), in.count("weights", 3 * Integer.BYTES));
     for (int index = 0; index < weights; index++) {
       String name = in.text(in.count("a name's bytes", 1));
       int calls = in.readInt();

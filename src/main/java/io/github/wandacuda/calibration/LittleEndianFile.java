@@ -16,6 +16,9 @@ final class LittleEndianFile {
   /** Sums of a model of a thousand blocks are not larger. */
   private static final long LONGEST = 1 << 30;
 
+  /** The file, its sums as floats, and the norms that are made of them: each as long as it. */
+  private static final int TIMES = 4;
+
   private final Path file;
   private final ByteBuffer bytes;
 
@@ -32,7 +35,7 @@ final class LittleEndianFile {
   static LittleEndianFile open(Path file) {
     try {
       long size = InputFile.size(file);
-      long most = Math.min(LONGEST, Runtime.getRuntime().maxMemory() / 3);
+      long most = Math.min(LONGEST, Runtime.getRuntime().maxMemory() / TIMES);
       if (size > most) {
         throw new InputException(
             ErrorDetails.file(file)

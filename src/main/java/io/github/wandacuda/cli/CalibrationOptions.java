@@ -81,7 +81,7 @@ final class CalibrationOptions {
   }
 
   /** Draws the samples or reads the statistics. */
-  Calibration load(Method method, ModelDirectory model) {
+  Calibration load(Method method, ModelDirectory model, OutputOptions output) {
     if (method == Method.MAGNITUDE) {
       return new Calibration.None();
     }

@@ -91,7 +91,7 @@ final class PruneCommand implements Runnable {
         }
       }
       try (ResultFiles results = results(directory, place)) {
-        Calibration calibration = calibrations.load(method, directory);
+        Calibration calibration = calibrations.load(method, directory, output);
         PruneRequest request =
             new PruneRequest(
                 place,

@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -198,6 +199,53 @@ class ImatrixTest {
       assertThat(read(bytes).norms()).isNotEmpty();
     } catch (InputException e) {
       assertThat(e.getMessage()).contains("expected ").doesNotContain("\n");
+    }
+  }
+
+  /** A small file whose tensors lie on one another would be a model of any size. */
+  @Test
+  void tensorsThatLieOnOneAnotherAreRefused() throws IOException {
+    Bytes bytes = new Bytes().letters("GGUF").i32(3).i64(64).i64(0);
+    for (int block = 0; block < 32; block++) {
+      bytes.text("blk.%d.attn_q.weight.in_sum2".formatted(block)).i32(1).i64(2000).i32(0).i64(0);
+      bytes.text("blk.%d.attn_q.weight.counts".formatted(block)).i32(1).i64(1).i32(0).i64(0);
+    }
+    float[] ones = new float[2008];
+    Arrays.fill(ones, 1);
+    assertThatThrownBy(() -> read(bytes.pad().floats(ones).bytes()))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining("elements of all tensors at most");
+  }
+
+  @Test
+  void moreWeightsThanAnyModelHasAreRefused() throws IOException {
+    int count = 300_000;
+    Bytes old = new Bytes().i32(count);
+    Bytes gguf = new Bytes().letters("GGUF").i32(3).i64(count).i64(0);
+    for (int weight = 0; weight < count; weight++) {
+      old.i32(1).letters("a").i32(1).i32(0);
+      gguf.text("a").i32(0).i32(0).i64(0);
+    }
+    for (Bytes bytes : List.of(old, gguf)) {
+      assertThatThrownBy(() -> read(bytes.bytes()))
+          .isInstanceOf(InputException.class)
+          .hasMessageContaining("expected at most 200000 weights, found 300000");
+    }
+  }
+
+  /** Each count in turn, in both formats, as every number that a count could be. */
+  @ParameterizedTest
+  @ValueSource(longs = {-1, 0, 1, 1 << 20, Integer.MAX_VALUE, Integer.MIN_VALUE, Long.MAX_VALUE})
+  void absurdNumbersAreRefusedOrHarmless(long number) throws IOException {
+    for (byte[] valid :
+        List.of(legacy("blk.0.attn_q.weight", 3, SUMS), gguf("blk.0.attn_q.weight", 8, SUMS))) {
+      for (int at = 0; at + Long.BYTES <= valid.length; at++) {
+        byte[] bytes = valid.clone();
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(at, (int) number);
+        tolerate(bytes);
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(at, number);
+        tolerate(bytes);
+      }
     }
   }
 }
