@@ -5,8 +5,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** The jar as a process, to be disturbed. */
 final class Program implements AutoCloseable {
@@ -46,6 +48,17 @@ final class Program implements AutoCloseable {
             .redirectError(err.toFile())
             .start();
     return new Program(process, err);
+  }
+
+  /** Removes an output. */
+  static void remove(Path output) throws IOException {
+    if (Files.exists(output)) {
+      try (Stream<Path> files = Files.walk(output)) {
+        for (Path file : (Iterable<Path>) files.sorted(Comparator.reverseOrder())::iterator) {
+          Files.delete(file);
+        }
+      }
+    }
   }
 
   long pid() {

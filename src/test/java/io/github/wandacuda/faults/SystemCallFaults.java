@@ -1,0 +1,134 @@
+package io.github.wandacuda.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.github.wandacuda.testing.FaultCounts;
+import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.MemoryDirectory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.LongUnaryOperator;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** One system call after the other fails, or is met by a signal, as strace can make them. */
+class SystemCallFaults {
+  private static final long MOST_CALLS = 1 << 12;
+
+  @TempDir(factory = MemoryDirectory.class)
+  Path directory;
+
+  private Case run;
+  private Path trace;
+
+  @BeforeEach
+  void write() throws IOException, InterruptedException {
+    run = new Case(directory, new GeneratedLlama(2, 32, 32, 40), 2, 8);
+    trace = directory.resolve("trace");
+    assumeTrue(traces(), "skipped: there is no strace, or it may not trace");
+  }
+
+  private boolean traces() throws InterruptedException {
+    try {
+      return new ProcessBuilder("strace", "-o", trace.toString(), "true").start().waitFor() == 0;
+    } catch (IOException missing) {
+      return false;
+    }
+  }
+
+  /** What is called again after EINTR never fails for it. */
+  @ParameterizedTest
+  @CsvSource({
+    "fsync, EIO, samples, false",
+    "fsync, EINTR, statistics, true",
+    "rename, EIO, statistics, false",
+    "pwrite64, ENOSPC, statistics, false",
+    "pwrite64, EINTR, statistics, true"
+  })
+  void aCallThatFails(String call, String error, String kind, boolean again) throws Exception {
+    run.undisturbed(kind);
+    int faults = 0;
+    LongUnaryOperator next = number -> number + 1 + number;
+    for (long number = 1; number < MOST_CALLS; number = next.applyAsLong(number)) {
+      String fault = "%s:error=%s:when=%d".formatted(call, error, number);
+      try (Program program = start(call, fault, kind)) {
+        int exitCode = program.exitCode();
+        String what = fault + ": " + program.said();
+        if (!Files.readString(trace).contains("(INJECTED)")) {
+          assertThat(exitCode).as(what).isZero();
+          break;
+        }
+        faults++;
+        assertThat(exitCode).as(what).isEqualTo(again ? 0 : 6);
+        assertThat(program.errors()).as(what).hasSize(again ? 0 : 1);
+      }
+      run.assertPlainlyUnfinished(kind);
+      run.assertInputUnchanged();
+      run.assertGoesOn(kind);
+      Program.remove(run.output());
+    }
+    assertThat(faults).as(call).isPositive();
+    FaultCounts.add(faults, "faults injected: system calls that fail");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "openat, INT, 130, samples",
+    "fsync, TERM, 143, samples",
+    "pwrite64, INT, 130, samples",
+    "rename, INT, 130, statistics"
+  })
+  void aSignalDuringACall(String call, String signal, int expected, String kind) throws Exception {
+    run.undisturbed(kind);
+    int signals = 0;
+    LongUnaryOperator next = number -> number + 1 + number;
+    for (long number = 1; number < MOST_CALLS; number = next.applyAsLong(number)) {
+      String fault = "%s:signal=%s:when=%d".formatted(call, signal, number);
+      try (Program program = start(call, fault, kind)) {
+        int exitCode = program.exitCode();
+        String what = fault + ": " + program.said();
+        if (!Files.readString(trace).contains("--- SIG" + signal)) {
+          assertThat(exitCode).as(what).isZero();
+          break;
+        }
+        signals++;
+        assertThat(exitCode).as(what).isEqualTo(expected);
+        assertCancelled(program, what);
+      }
+      run.assertPlainlyUnfinished(kind);
+      run.assertInputUnchanged();
+      run.assertGoesOn(kind);
+      Program.remove(run.output());
+    }
+    assertThat(signals).as(call).isPositive();
+    FaultCounts.add(signals, "interrupts at each interruptible call");
+  }
+
+  /** Nothing is said only where Java hasn't come to the program yet. */
+  private void assertCancelled(Program program, String what) throws IOException {
+    if (!program.errors().isEmpty() || Files.exists(run.output())) {
+      assertThat(program.errors()).as(what).singleElement().asString().contains("cancelled");
+    }
+  }
+
+  private Program start(String call, String fault, String kind) throws IOException {
+    return Program.start(
+        List.of(
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            trace.toString(),
+            "-e",
+            "trace=" + call,
+            "-e",
+            "inject=" + fault),
+        List.of(),
+        run.run(kind, run.output(), "--quiet", "--threads", 1));
+  }
+}
