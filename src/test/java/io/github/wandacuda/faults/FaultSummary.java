@@ -28,6 +28,7 @@ class FaultSummary {
     summary.append("%8d  faults injected in all".formatted(faults));
     System.out.println(summary);
     assertThat(counts.get("kills survived")).isPositive();
+    assertThat(counts.get("interrupts at each interruptible call")).isPositive();
     assertThat(counts.get("malformed files refused")).isPositive();
     assertThat(counts.get("fuzz executions")).isPositive();
     assertThat(faults).isPositive();
