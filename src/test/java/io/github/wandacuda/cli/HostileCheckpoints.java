@@ -114,7 +114,7 @@ final class HostileCheckpoints {
             "at most 16777216 characters",
             () ->
                 ",\"__metadata__\":{\"a\":\"\""
-                    + numbered(",\"k%d\":\"0123456789\"", 2_500_000)
+                    + numbered(",\"k%d\":\"0123456789\"", 2_200_000)
                     + "}"),
         large(
             "a value of 50 MB in the metadata",
