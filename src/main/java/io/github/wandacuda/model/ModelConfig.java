@@ -59,7 +59,8 @@ public record ModelConfig(Path file, JsonNode root) {
     } catch (JsonProcessingException e) {
       throw new InputException(
           ErrorDetails.file(file)
-              .expected("JSON", "none: " + Printable.of(e.getOriginalMessage()))
+              .expected("JSON", Printable.of(e.getOriginalMessage()))
+              .said("not JSON: " + Printable.of(e.getOriginalMessage()))
               .hint(AGAIN),
           e);
     } catch (IOException e) {
