@@ -96,9 +96,11 @@ final class PlanPrinter {
   }
 
   private static String time(TimeEstimate time) {
-    return time.seconds().isPresent()
-        ? "about %.0f s".formatted(Math.ceil(time.seconds().getAsDouble()))
-        : "%.0f to %.0f s, as the disk and other programs allow"
-            .formatted(Math.floor(time.least()), Math.ceil(time.most()));
+    if (time.seconds().isPresent()) {
+      return "about %.0f s".formatted(Math.ceil(time.seconds().getAsDouble()));
+    }
+    String least = time.least() < 1 ? "up" : "%.0f".formatted(Math.floor(time.least()));
+    return "%s to %.0f s, as the disk and other programs allow"
+        .formatted(least, Math.ceil(time.most()));
   }
 }

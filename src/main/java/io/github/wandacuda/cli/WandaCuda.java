@@ -74,7 +74,8 @@ final class WandaCuda implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "name a command; see --help");
+    throw new ParameterException(
+        spec.commandLine(), "name a command: " + String.join(", ", COMMANDS.keySet()));
   }
 
   /**

@@ -29,6 +29,6 @@ class BackendsTest {
   void aNumberThatIsTooHighIsAnsweredWithThoseThereAre() {
     assertThatExceptionOfType(BackendUnavailableException.class)
         .isThrownBy(() -> Backends.open("cpu", 3, 1).backend().close())
-        .withMessage("cpu has no device 3: it has one, device 0");
+        .withMessage("cpu has no device 3: it has one, device 0; 'wanda-cuda devices' lists them");
   }
 }

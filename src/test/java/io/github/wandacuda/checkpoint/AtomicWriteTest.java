@@ -39,7 +39,7 @@ class AtomicWriteTest {
                   out.write(1);
                   throw new IOException("two\nlines");
                 }),
-        file + ": expected to write it, found: two\\u000alines");
+        file + ": expected to write it, found: two");
     assertThatThrownBy(
             () ->
                 AtomicWrite.write(

@@ -107,7 +107,9 @@ class CalibrationSamplerTest {
         .startsWith(file + ": expected a document of more than 300 tokens, found 123 documents");
     Path none = Files.writeString(directory.resolve("none.jsonl"), "\n");
     assertRejects(() -> sample(none, of(1), of(3), 0))
-        .isEqualTo(none + ": expected documents, found none");
+        .isEqualTo(
+            none
+                + ": expected documents, found none; each line is an object such as {\"text\": \"...\"}");
   }
 
   @Test

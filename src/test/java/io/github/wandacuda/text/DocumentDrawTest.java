@@ -74,6 +74,8 @@ class DocumentDrawTest {
   @Test
   void rejectsAFileWithoutDocuments() {
     assertRejects(() -> new DocumentDraw(FILE, 0, 10, 0, i -> 0))
-        .isEqualTo("documents.jsonl: expected documents, found none");
+        .isEqualTo(
+            "documents.jsonl: expected documents, found none;"
+                + " each line is an object such as {\"text\": \"...\"}");
   }
 }

@@ -104,7 +104,7 @@ class CudaDiscoveryTest {
         .withMessage("cuda device 1 (Pretend GPU sm_70) can't be used: " + reason);
     assertThatExceptionOfType(BackendUnavailableException.class)
         .isThrownBy(() -> Backends.open("cuda", 2, 1).backend().close())
-        .withMessage("cuda has no usable device: " + reason);
+        .withMessage("cuda has no usable device: " + reason + "; 'wanda-cuda devices' lists them");
   }
 
   @Test
@@ -114,7 +114,7 @@ class CudaDiscoveryTest {
         .withMessageStartingWith("cuda device 1: failed: cuDeviceGet: CUDA_ERROR_INVALID_DEVICE (");
     assertThatExceptionOfType(BackendUnavailableException.class)
         .isThrownBy(() -> Backends.open("cuda", 1, 1).backend().close())
-        .withMessage("cuda has no device 1: it has one, device 0");
+        .withMessage("cuda has no device 1: it has one, device 0; 'wanda-cuda devices' lists them");
   }
 
   @Test
