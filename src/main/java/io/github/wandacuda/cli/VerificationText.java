@@ -19,27 +19,36 @@ final class VerificationText {
   /** Returns what is wrong, line by line. */
   static Stream<String> failures(Verification found) {
     List<TensorFailures> tensors = found.tensors();
-    Stream<String> title =
-        Stream.of(
-            "not verified: %s in %s, %s elsewhere"
-                .formatted(
-                    count(found.count() - found.others().size(), "failure"),
-                    count(tensors.size(), "tensor"),
-                    found.others().size()));
+    Stream<String> title = Stream.of("not verified: " + summary(found));
     Stream<String> others = shortened(found.others()).map(line -> INDENT + line);
     Stream<String> rows =
         tensors.stream().limit(MOST_LINES).flatMap(VerificationText::worst).map(INDENT::concat);
     return Stream.of(title, others, rows, more(tensors.size(), "tensors")).flatMap(lines -> lines);
   }
 
+  private static String summary(Verification found) {
+    if (found.count() == 0) {
+      return count(found.added().size(), "file") + " added, and --strict allows none";
+    }
+    String inTensors =
+        "%s in %s"
+            .formatted(
+                count(found.count() - found.others().size(), "failure"),
+                count(found.tensors().size(), "tensor"));
+    int others = found.others().size();
+    return others == 0 ? inTensors : "%s, %d elsewhere".formatted(inTensors, others);
+  }
+
   private static Stream<String> worst(TensorFailures tensor) {
+    String order = tensor.count() > 1 ? ", the worst first" : "";
     Stream<String> title =
         Stream.of(
-            "%s: tensor %s: %s, the worst first"
+            "%s: tensor %s: %s%s"
                 .formatted(
                     tensor.file(),
                     Printable.of(tensor.tensor()),
-                    count(tensor.count(), "failure")));
+                    count(tensor.count(), "failure"),
+                    order));
     Stream<String> rows =
         tensor.rows().stream().limit(MOST_ROWS).map(RowFailure::text).map(INDENT::concat);
     long left = tensor.count() - Math.min(MOST_ROWS, tensor.rows().size());
