@@ -1,8 +1,6 @@
 package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -53,7 +51,7 @@ public final class AtomicWrite {
         writeAndMove(target, content);
       }
     } catch (IOException e) {
-      throw unwritable(target, e);
+      throw OutputException.unwritable(target, e);
     }
   }
 
@@ -68,13 +66,8 @@ public final class AtomicWrite {
     try {
       writeAndMove(target, content, attributes);
     } catch (IOException e) {
-      throw unwritable(target, e);
+      throw OutputException.unwritable(target, e);
     }
-  }
-
-  private static OutputException unwritable(Path target, IOException e) {
-    return new OutputException(
-        "%s: expected to write it, found: %s".formatted(Printable.of(target), Reason.of(e)), e);
   }
 
   /**

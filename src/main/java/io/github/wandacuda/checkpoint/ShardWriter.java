@@ -4,7 +4,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -151,7 +150,7 @@ public final class ShardWriter implements AutoCloseable {
     try {
       return FileChannel.open(path, Set.of(options), attributes);
     } catch (IOException e) {
-      throw unwritable(path, e);
+      throw OutputException.unwritable(path, e);
     }
   }
 
@@ -164,8 +163,8 @@ public final class ShardWriter implements AutoCloseable {
     } while (read > 0);
     if (found.hasRemaining() || !Arrays.equals(expected, found.array())) {
       throw new OutputException(
-          "%s: expected the header of %s, found another"
-              .formatted(Printable.of(path), Printable.of(layout.path())));
+          ErrorDetails.file(path)
+              .expected("the header of " + Printable.of(layout.path()), "another"));
     }
     if (channel.size() > layout.byteSize()) {
       channel.truncate(layout.byteSize());
@@ -180,12 +179,11 @@ public final class ShardWriter implements AutoCloseable {
       }
       if (layout.dataOffset() + info.end() > length) {
         throw new OutputException(
-            "%s: tensor %s: expected its data up to byte %d, found %d bytes"
-                .formatted(
-                    Printable.of(path),
-                    Printable.of(info.name()),
-                    layout.dataOffset() + info.end(),
-                    length));
+            ErrorDetails.file(path)
+                .tensor(info.name())
+                .expected(
+                    "its data up to byte %d".formatted(layout.dataOffset() + info.end()),
+                    length + " bytes"));
       }
       missing.set(index(info), 0);
     }
@@ -333,12 +331,11 @@ public final class ShardWriter implements AutoCloseable {
     for (int i = 0; i < tensors.size(); i++) {
       if (missing.get(i) != 0) {
         throw new OutputException(
-            "%s: tensor %s: expected %d bytes to be written, found %d"
-                .formatted(
-                    Printable.of(path),
-                    Printable.of(tensors.get(i).name()),
-                    tensors.get(i).bytes(),
-                    tensors.get(i).bytes() - missing.get(i)));
+            ErrorDetails.file(path)
+                .tensor(tensors.get(i).name())
+                .expected(
+                    "%d bytes to be written".formatted(tensors.get(i).bytes()),
+                    String.valueOf(tensors.get(i).bytes() - missing.get(i))));
       }
     }
     if (length != layout.byteSize()) {
@@ -348,15 +345,11 @@ public final class ShardWriter implements AutoCloseable {
 
   private OutputException wrongLength(long found) {
     return new OutputException(
-        "%s: expected %d bytes, found %d".formatted(Printable.of(path), layout.byteSize(), found));
+        ErrorDetails.file(path)
+            .expected("%d bytes".formatted(layout.byteSize()), String.valueOf(found)));
   }
 
   private OutputException unwritable(IOException e) {
-    return unwritable(path, e);
-  }
-
-  private static OutputException unwritable(Path path, IOException e) {
-    return new OutputException(
-        "%s: expected to write it, found: %s".formatted(Printable.of(path), Reason.of(e)), e);
+    return OutputException.unwritable(path, e);
   }
 }

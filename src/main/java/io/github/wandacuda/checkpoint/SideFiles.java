@@ -1,8 +1,8 @@
 package io.github.wandacuda.checkpoint;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.input.InputFile;
 import java.io.IOException;
@@ -105,8 +105,9 @@ public record SideFiles(
       Folders.create(parent);
     } catch (IOException e) {
       throw new OutputException(
-          "%s: expected to make this folder, found: %s"
-              .formatted(Printable.of(parent), Reason.of(e)),
+          ErrorDetails.file(parent)
+              .expected("to make this folder", Reason.of(e))
+              .said("expected to make this folder, found: " + Reason.of(e)),
           e);
     }
   }

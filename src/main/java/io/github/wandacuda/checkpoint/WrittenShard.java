@@ -1,8 +1,8 @@
 package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -103,8 +103,9 @@ public final class WrittenShard implements AutoCloseable {
       return new CancelledException();
     }
     return new OutputException(
-        "%s: expected to read what is finished of it, found: %s"
-            .formatted(Printable.of(path), Reason.of(e)),
+        ErrorDetails.file(path)
+            .expected("to read what is finished of it", Reason.of(e))
+            .said("expected to read what is finished of it, found: " + Reason.of(e)),
         e);
   }
 

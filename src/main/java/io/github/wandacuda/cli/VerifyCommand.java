@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Sparsity;
@@ -71,7 +72,9 @@ final class VerifyCommand implements Runnable {
       output.result(object(found, holds), () -> text(dense, pruned, found, holds));
       if (!holds) {
         throw new VerificationException(
-            "%s is not %s pruned: %s".formatted(pruned, dense, first(found)));
+            ErrorDetails.file(pruned)
+                .expected("%s pruned".formatted(dense), first(found))
+                .said("not %s pruned: %s".formatted(dense, first(found))));
       }
     }
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.tensor.DType;
@@ -55,8 +56,11 @@ final class CheckedTiles implements TileSource {
     MemorySegment before = copies.of(worker, after.byteSize());
     if (wide ? !isZeroedInts(before, after) : !isZeroedShorts(before, after)) {
       throw new VerificationException(
-          "%s: tensor %s: a weight was to be changed to something else than 0; nothing of its tile was written"
-              .formatted(module.shard().path(), module.tensor().name()));
+          ErrorDetails.file(module.shard().path())
+              .tensor(module.tensor().name())
+              .said(
+                  "a weight was to be changed to something else than 0;"
+                      + " nothing of its tile was written"));
     }
     tiles.write(worker, tile);
   }

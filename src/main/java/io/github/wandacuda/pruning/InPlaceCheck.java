@@ -2,6 +2,7 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.WrittenShard;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Workers;
@@ -48,7 +49,10 @@ final class InPlaceCheck {
 
   private static WrittenShard open(Path path, SafetensorsFile shard) {
     return WrittenShard.open(path, shard)
-        .orElseThrow(() -> new VerificationException(path + ": its header is not the one it had"));
+        .orElseThrow(
+            () ->
+                new VerificationException(
+                    ErrorDetails.file(path).said("its header is not the one it had")));
   }
 
   private void checkZeros(ModuleResult result) {
@@ -88,6 +92,6 @@ final class InPlaceCheck {
 
   private static VerificationException wrong(LinearModule module, String what) {
     return new VerificationException(
-        "%s: tensor %s: %s".formatted(module.shard().path(), module.tensor().name(), what));
+        ErrorDetails.file(module.shard().path()).tensor(module.tensor().name()).said(what));
   }
 }

@@ -9,9 +9,9 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.RealCause;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -207,8 +207,10 @@ public final class InPlaceJob implements PruningJob {
       List<String> differences = fingerprint.differencesFrom(there);
       if (!differences.isEmpty()) {
         throw new UsageException(
-            "%s: another run was interrupted here and has to be ended first; it differs in %s"
-                .formatted(model.path(), String.join(", ", differences)));
+            ErrorDetails.file(model.path())
+                .said(
+                    "another run was interrupted here and has to be ended first; it differs in "
+                        + String.join(", ", differences)));
       }
     }
     // What an earlier run said of the model no longer holds.
@@ -220,12 +222,8 @@ public final class InPlaceJob implements PruningJob {
     try {
       Files.deleteIfExists(file);
     } catch (IOException e) {
-      throw unwritable(file, e);
+      throw OutputException.unwritable(file, e);
     }
-  }
-
-  private static OutputException unwritable(Path file, IOException e) {
-    return new OutputException("%s: can't be written: %s".formatted(file, Reason.of(e)), e);
   }
 
   /** Says how to go on after a failure. */

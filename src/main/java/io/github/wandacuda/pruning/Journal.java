@@ -9,8 +9,6 @@ import io.github.wandacuda.checkpoint.Folders;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.json.JsonText;
 import io.github.wandacuda.json.JsonTree;
@@ -101,9 +99,9 @@ final class Journal implements AutoCloseable {
         throw e;
       }
     } catch (NoSuchFileException | FileAlreadyExistsException e) {
-      throw Files.isDirectory(directory) ? busy(directory) : unwritable(file, e);
+      throw Files.isDirectory(directory) ? busy(directory) : OutputException.unwritable(file, e);
     } catch (IOException e) {
-      throw unwritable(file, e);
+      throw OutputException.unwritable(file, e);
     }
   }
 
@@ -169,7 +167,7 @@ final class Journal implements AutoCloseable {
       } while (read > 0);
       return bytes.array();
     } catch (IOException e) {
-      throw unwritable(file, e);
+      throw OutputException.unwritable(file, e);
     }
   }
 
@@ -251,7 +249,7 @@ final class Journal implements AutoCloseable {
       channel.truncate(length);
       channel.position(length);
     } catch (IOException e) {
-      throw unwritable(file, e);
+      throw OutputException.unwritable(file, e);
     }
   }
 
@@ -275,7 +273,7 @@ final class Journal implements AutoCloseable {
         channel.write(line);
       }
     } catch (IOException e) {
-      throw unwritable(file, e);
+      throw OutputException.unwritable(file, e);
     }
   }
 
@@ -284,7 +282,7 @@ final class Journal implements AutoCloseable {
     try {
       channel.force(true);
     } catch (IOException e) {
-      throw unwritable(file, e);
+      throw OutputException.unwritable(file, e);
     }
   }
 
@@ -329,7 +327,7 @@ final class Journal implements AutoCloseable {
       Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       Folders.forceParent(file);
     } catch (IOException e) {
-      throw unwritable(file, e);
+      throw OutputException.unwritable(file, e);
     }
   }
 
@@ -345,7 +343,7 @@ final class Journal implements AutoCloseable {
     try {
       Files.move(file, record, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw unwritable(record, e);
+      throw OutputException.unwritable(record, e);
     }
     Folders.forceParent(record);
   }
@@ -354,18 +352,13 @@ final class Journal implements AutoCloseable {
     return HexFormat.of().toHexDigits(checksum);
   }
 
-  private static OutputException unwritable(Path file, IOException e) {
-    return new OutputException(
-        "%s: can't be written: %s".formatted(Printable.of(file), Reason.of(e)), e);
-  }
-
   /** Unlocks the file, which stays. */
   @Override
   public void close() {
     try (FileChannel last = successor) {
       channel.close();
     } catch (IOException e) {
-      throw unwritable(file, e);
+      throw OutputException.unwritable(file, e);
     }
   }
 }

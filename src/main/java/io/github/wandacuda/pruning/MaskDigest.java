@@ -1,7 +1,9 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.FileModes;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -67,7 +69,7 @@ final class MaskDigest implements MaskSink, AutoCloseable {
         updateFromSpill(waiting.remove(next));
       }
     } catch (IOException e) {
-      throw new OutputException(spill + ": can't be written: " + e.getMessage(), e);
+      throw OutputException.unwritable(spill, e);
     }
   }
 
@@ -125,7 +127,8 @@ final class MaskDigest implements MaskSink, AutoCloseable {
         channel = null;
       }
     } catch (IOException e) {
-      throw new OutputException(spill + ": can't be removed: " + e.getMessage(), e);
+      throw new OutputException(
+          ErrorDetails.file(spill).said("can't be removed: " + Reason.of(e)), e);
     }
   }
 }

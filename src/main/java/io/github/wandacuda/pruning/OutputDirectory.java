@@ -160,7 +160,7 @@ final class OutputDirectory implements AutoCloseable {
             e);
       }
     } catch (IOException e) {
-      throw unwritable(wanted, e);
+      throw OutputException.unwritable(wanted, e);
     }
   }
 
@@ -175,7 +175,7 @@ final class OutputDirectory implements AutoCloseable {
     try {
       Files.deleteIfExists(file);
     } catch (IOException e) {
-      throw unwritable(file, e);
+      throw OutputException.unwritable(file, e);
     }
   }
 
@@ -186,17 +186,6 @@ final class OutputDirectory implements AutoCloseable {
         provenance.json(),
         directory.resolve(Provenance.FILE_NAME),
         FileModes.like(model.resolve(SideFiles.CONFIG)));
-  }
-
-  private static OutputException unwritable(Path file, IOException e) {
-    return new OutputException("%s: can't be written: %s".formatted(file, reason(file, e)), e);
-  }
-
-  private static String reason(Path file, IOException e) {
-    String message = e.getMessage() == null ? "" : e.getMessage();
-    String reason = message.replace(file.toString(), "").replaceFirst("^[: ]+", "");
-    String kind = e.getClass().getSimpleName().replace("Exception", "");
-    return reason.isEmpty() ? kind : reason;
   }
 
   /** Says that what is there is of no use, and is to be taken away. */

@@ -5,7 +5,7 @@ import io.github.wandacuda.checkpoint.FileIdentity;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,12 +29,15 @@ final class OutputPlace {
     boolean inside = FileIdentity.isWithin(directory, model);
     if (inside || FileIdentity.isWithin(model, directory)) {
       throw new UsageException(
-          "%s: the output can't be %s the model's directory %s"
-              .formatted(directory, inside ? "inside" : "around", model));
+          ErrorDetails.file(directory)
+              .said(
+                  "the output can't be %s the model's directory %s"
+                      .formatted(inside ? "inside" : "around", model)));
     }
     if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
       if (!Files.isDirectory(directory)) {
-        throw new UsageException(directory + ": the output exists and is no directory");
+        throw new UsageException(
+            ErrorDetails.file(directory).said("the output exists and is no directory"));
       }
       if (!resume) {
         requireEmpty(directory);
@@ -56,14 +59,18 @@ final class OutputPlace {
     }
     if (!entries(directory).isEmpty()) {
       throw new UsageException(
-          directory + ": the output directory exists and is not empty; name another one");
+          ErrorDetails.file(directory)
+              .said("the output directory exists and is not empty")
+              .hint("name another one"));
     }
   }
 
   /** Returns the refusal to begin anew where an interrupted run can go on. */
   static UsageException holdsInterruptedRun(Path directory) {
     return new UsageException(
-        directory + ": the output holds an interrupted run; --resume goes on with it");
+        ErrorDetails.file(directory)
+            .said("the output holds an interrupted run")
+            .hint("--resume goes on with it"));
   }
 
   /**
@@ -76,8 +83,10 @@ final class OutputPlace {
     List<Path> entries = entries(directory);
     if (entries.contains(Path.of(SideFiles.CONFIG))) {
       throw new UsageException(
-          "%s: holds a model that no interrupted run has left: expected a journal or %s beside %s"
-              .formatted(directory, SideFiles.MANIFEST, SideFiles.CONFIG));
+          ErrorDetails.file(directory)
+              .said(
+                  "holds a model that no interrupted run has left: expected a journal or %s beside %s"
+                      .formatted(SideFiles.MANIFEST, SideFiles.CONFIG)));
     }
     for (Path entry : entries) {
       boolean made = own.stream().anyMatch(file -> file.startsWith(entry));
@@ -144,9 +153,7 @@ final class OutputPlace {
       return entries.map(Path::getFileName).toList();
     } catch (IOException e) {
       throw new OutputException(
-          "%s: can't be read: %s"
-              .formatted(Printable.of(directory), Printable.of(String.valueOf(e.getMessage()))),
-          e);
+          ErrorDetails.file(directory).said("can't be read: " + Reason.of(e)), e);
     }
   }
 }

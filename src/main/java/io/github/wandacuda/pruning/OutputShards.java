@@ -86,12 +86,8 @@ final class OutputShards implements ShardTarget, AutoCloseable {
       }
       return new Shard(temporary, target, ShardWriter.resume(temporary, layout, kept::has));
     } catch (IOException e) {
-      throw unwritable(target, e);
+      throw OutputException.unwritable(target, e);
     }
-  }
-
-  private static OutputException unwritable(Path file, IOException e) {
-    return new OutputException("%s: can't be written: %s".formatted(file, e.getMessage()), e);
   }
 
   @Override
@@ -150,7 +146,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     try {
       Files.move(shard.temporary, shard.target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw unwritable(shard.target, e);
+      throw OutputException.unwritable(shard.target, e);
     }
     Folders.force(directory);
     shard.published = true;

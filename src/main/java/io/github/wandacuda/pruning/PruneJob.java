@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.RealCause;
 import io.github.wandacuda.error.UsageException;
@@ -152,8 +153,10 @@ public final class PruneJob implements PruningJob {
     List<String> differences = now.differencesFrom(there);
     if (!differences.isEmpty()) {
       throw new UsageException(
-          "%s: holds the output of another run, which differs in %s"
-              .formatted(request.output(), String.join(", ", differences)));
+          ErrorDetails.file(request.output())
+              .said(
+                  "holds the output of another run, which differs in "
+                      + String.join(", ", differences)));
     }
   }
 

@@ -7,6 +7,7 @@ import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.DecoderFamilies;
@@ -286,7 +287,8 @@ final class PruneRun {
     clock.addVerify(System.nanoTime() - start);
     if (!failures.isEmpty()) {
       throw new VerificationException(
-          "%s: the written output is wrong: %s".formatted(output.path(), failures.first()));
+          ErrorDetails.file(output.path())
+              .said("the written output is wrong: " + failures.first()));
     }
     return found.orElseThrow().maskSha256();
   }

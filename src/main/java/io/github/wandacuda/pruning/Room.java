@@ -1,8 +1,8 @@
 package io.github.wandacuda.pruning;
 
 import com.sun.management.OperatingSystemMXBean;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -29,17 +29,16 @@ final class Room {
     Path existing = existing(directory.toAbsolutePath());
     if (!Files.isDirectory(existing)) {
       throw new OutputException(
-          Printable.of(existing) + ": expected a directory, found something else");
+          ErrorDetails.file(existing).expected("a directory", "something else"));
     }
     if (!Files.isWritable(existing)) {
       throw new OutputException(
-          Printable.of(existing) + ": expected the right to write in it, found none");
+          ErrorDetails.file(existing).expected("the right to write in it", "none"));
     }
     long usable = usable(existing);
     if (bytes > usable) {
       throw new OutputException(
-          "%s: expected room for %s, found %s"
-              .formatted(Printable.of(directory), amount(bytes), amount(usable)));
+          ErrorDetails.file(directory).expected("room for " + amount(bytes), amount(usable)));
     }
   }
 

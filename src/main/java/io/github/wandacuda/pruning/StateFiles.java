@@ -4,8 +4,9 @@ import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.Crc32c;
 import io.github.wandacuda.checkpoint.FileModes;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -186,8 +187,6 @@ final class StateFiles implements AutoCloseable {
 
   private static OutputException unusable(Path file, String what, IOException e) {
     return new OutputException(
-        "%s: can't be %s: %s"
-            .formatted(Printable.of(file), what, Printable.of(String.valueOf(e.getMessage()))),
-        e);
+        ErrorDetails.file(file).said("can't be %s: %s".formatted(what, Reason.of(e))), e);
   }
 }

@@ -2,6 +2,7 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.checkpoint.FileIdentity;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import java.io.IOException;
@@ -11,6 +12,8 @@ import java.util.List;
 
 /** Checks that a model's shards may be written to, and are nobody else's too. */
 final class WritableShards {
+  private static final String COPY = "copy the model, or name an --output";
+
   private WritableShards() {}
 
   /**
@@ -21,7 +24,7 @@ final class WritableShards {
    */
   static void check(Path directory, List<SafetensorsFile> shards) {
     if (!Files.isWritable(directory)) {
-      throw new OutputException(Printable.of(directory) + ": expected to write it, found no right");
+      throw new OutputException(ErrorDetails.file(directory).expected("to write it", "no right"));
     }
     for (SafetensorsFile shard : shards) {
       check(shard.path());
@@ -31,19 +34,24 @@ final class WritableShards {
   private static void check(Path shard) {
     if (Files.isSymbolicLink(shard)) {
       throw new OutputException(
-          "%s: expected a file of the model's own, found a link to %s: what others may use too is"
-                  .formatted(Printable.of(shard), Printable.of(target(shard)))
-              + " never written to; copy the model, or name an --output");
+          ErrorDetails.file(shard)
+              .expected(
+                  "a file of the model's own",
+                  "a link to %s: what others may use too is never written to"
+                      .formatted(Printable.of(target(shard))))
+              .hint(COPY));
     }
     if (!Files.isWritable(shard)) {
-      throw new OutputException(Printable.of(shard) + ": expected to write it, found no right");
+      throw new OutputException(ErrorDetails.file(shard).expected("to write it", "no right"));
     }
     int names = FileIdentity.names(shard);
     if (names > 1) {
       throw new OutputException(
-          "%s: expected a file of the model's own, found one with %d names (hard links): the others"
-                  .formatted(Printable.of(shard), names)
-              + " would change too; copy the model, or name an --output");
+          ErrorDetails.file(shard)
+              .expected(
+                  "a file of the model's own",
+                  "one with %d names (hard links): the others would change too".formatted(names))
+              .hint(COPY));
     }
   }
 
