@@ -53,7 +53,7 @@ class SystemCallFaults {
   void aCallThatFails(String call, String error, String kind, boolean again) throws Exception {
     run.undisturbed(kind);
     int faults = 0;
-    LongUnaryOperator next = number -> number + 1 + number;
+    LongUnaryOperator next = number -> 3 * number + 1;
     for (long number = 1; number < MOST_CALLS; number = next.applyAsLong(number)) {
       String fault = "%s:error=%s:when=%d".formatted(call, error, number);
       try (Program program = start(call, fault, kind)) {
@@ -86,7 +86,7 @@ class SystemCallFaults {
   void aSignalDuringACall(String call, String signal, int expected, String kind) throws Exception {
     run.undisturbed(kind);
     int signals = 0;
-    LongUnaryOperator next = number -> number + 1 + number;
+    LongUnaryOperator next = number -> 3 * number + 1;
     for (long number = 1; number < MOST_CALLS; number = next.applyAsLong(number)) {
       String fault = "%s:signal=%s:when=%d".formatted(call, signal, number);
       try (Program program = start(call, fault, kind)) {
