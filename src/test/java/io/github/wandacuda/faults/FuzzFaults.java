@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class FuzzFaults {
   private static final Path TESTS = Path.of("src", "test", "java");
   private static final Pattern DONE = Pattern.compile("Done (\\d+) runs in");
-  private static final int SECONDS = Integer.getInteger("fuzz.seconds", 12);
+  private static final int SECONDS = Integer.getInteger("fuzz.seconds", 6);
   private static final int SECONDS_TO_START = 120;
 
   static List<String> readers() throws IOException {

@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class PowerCutFaults {
   private static final int AT_A_TIME = 2;
-  private static final int WRITES = 14;
+  private static final int WRITES = 8;
   private static final int LAST_CALLS = 5;
 
   @TempDir Path directory;
