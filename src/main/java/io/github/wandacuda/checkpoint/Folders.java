@@ -6,6 +6,7 @@ import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.process.SystemError;
 import java.io.File;
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
@@ -19,7 +20,9 @@ public final class Folders {
   /**
    * Forces the names in a folder to the device: a file that was renamed has its new name after a
    * power failure too. Where the system can't open folders (Windows) it does so by itself; a file
-   * system that can't force them, or a folder that may not be read, is left to itself.
+   * system that can't force them, or a folder that may not be read, is left to itself. An interrupt
+   * doesn't stop it, since the last file of a run may just have got its name; the thread stays
+   * interrupted.
    *
    * @throws OutputException if the device fails
    */
@@ -27,10 +30,24 @@ public final class Folders {
     if (File.separatorChar == '\\') {
       return;
     }
+    boolean interrupted = false;
+    while (!isForced(folder)) {
+      interrupted |= Thread.interrupted();
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Forces a folder once; returns false if an interrupt closed it meanwhile. */
+  private static boolean isForced(Path folder) {
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);
+      return true;
+    } catch (ClosedByInterruptException e) {
+      return false;
     } catch (AccessDeniedException unreadable) {
-      return;
+      return true;
     } catch (IOException e) {
       if (!isUnsupported(e)) {
         throw new OutputException(
@@ -38,6 +55,7 @@ public final class Folders {
                 .expected("to force its names to the device", "that this fails: " + Reason.of(e)),
             e);
       }
+      return true;
     }
   }
 
