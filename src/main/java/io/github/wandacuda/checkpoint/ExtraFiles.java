@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /**
@@ -20,7 +21,8 @@ import java.util.regex.Pattern;
  *
  * @param loaded what may change what a program loads out of the directory, or is left over of an
  *     unfinished write: weights in any form, code, configs, tokenizers
- * @param others what stands beside the model: notes, pictures, licences
+ * @param others what stands beside the model: notes, pictures, licences; no more than can be told
+ *     of
  */
 public record ExtraFiles(List<Path> loaded, List<Path> others) {
   /** Enough to be told of. */
@@ -51,10 +53,18 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
     known.add(Path.of(SideFiles.MANIFEST));
     List<Path> loaded = new ArrayList<>();
     List<Path> others = new ArrayList<>();
-    for (Path file : unknown(copy, known)) {
-      (isLoaded(file) ? loaded : others).add(file);
-    }
+    visitUnknown(copy, known, file -> addUpToMost(file, isLoaded(file) ? loaded : others));
+    Comparator<Path> order = Comparator.comparing(Path::toString, TensorNames.ORDER);
+    loaded.sort(order);
+    others.sort(order);
     return new ExtraFiles(loaded, others);
+  }
+
+  /** One kind is found however many there are of the other. */
+  private static void addUpToMost(Path file, List<Path> kind) {
+    if (kind.size() < MOST) {
+      kind.add(file);
+    }
   }
 
   private static boolean isLoaded(Path file) {
@@ -64,8 +74,7 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
         || LOADED.matcher(name.toLowerCase(Locale.ROOT)).matches();
   }
 
-  private static List<Path> unknown(Path directory, Set<Path> known) {
-    List<Path> unknown = new ArrayList<>();
+  private static void visitUnknown(Path directory, Set<Path> known, Consumer<Path> visitor) {
     try {
       Files.walkFileTree(
           directory,
@@ -82,15 +91,13 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
             public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
               Path relative = directory.relativize(file);
               if (!known.contains(relative)) {
-                unknown.add(relative);
+                visitor.accept(relative);
               }
-              return unknown.size() < MOST ? FileVisitResult.CONTINUE : FileVisitResult.TERMINATE;
+              return FileVisitResult.CONTINUE;
             }
           });
     } catch (IOException e) {
       throw Malformed.unreadable(directory, "a model directory", e);
     }
-    unknown.sort(Comparator.comparing(Path::toString, TensorNames.ORDER));
-    return unknown;
   }
 }
