@@ -23,9 +23,6 @@ final class EndingSignals {
   private static final long DEFAULT = 0;
   private static final long IGNORED = 1;
 
-  /** Room for a {@code struct sigaction}, which begins with the handler. */
-  private static final long ACTION_BYTES = 256;
-
   /** What the JVM calls the thread in which it serves one. */
   private static final Pattern JVMS_HANDLER = Pattern.compile("SIG(HUP|INT|TERM) handler");
 
@@ -49,17 +46,11 @@ final class EndingSignals {
   }
 
   private static long handler(int signal) throws Throwable {
-    MethodHandle sigaction =
-        Native.function(
-            "sigaction",
-            FunctionDescriptor.of(
-                ValueLayout.JAVA_INT,
-                ValueLayout.JAVA_INT,
-                ValueLayout.ADDRESS,
-                ValueLayout.ADDRESS));
+    MethodHandle sigaction = Native.sigaction();
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment action = arena.allocate(ACTION_BYTES, Long.BYTES);
+      MemorySegment action = arena.allocate(Native.ACTION_BYTES, Long.BYTES);
       int unused = (int) sigaction.invokeExact(signal, MemorySegment.NULL, action);
+      // It begins with the handler.
       return action.get(ValueLayout.JAVA_LONG, 0);
     }
   }

@@ -2,9 +2,7 @@ package io.github.wandacuda.process;
 
 import java.io.File;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,9 +19,6 @@ import java.util.function.Supplier;
 public final class SignalHandlers {
   /** All but the real-time signals, whatever a system calls each. */
   private static final int SIGNALS = 31;
-
-  /** Room for a {@code struct sigaction}: 152 bytes in glibc and musl, 16 on macOS. */
-  private static final long ACTION_BYTES = 256;
 
   private static final Optional<MethodHandle> SIGACTION = sigaction();
 
@@ -60,7 +55,7 @@ public final class SignalHandlers {
   private static List<Saved> save(MethodHandle sigaction, Arena arena) {
     List<Saved> all = new ArrayList<>();
     for (int signal = 1; signal <= SIGNALS; signal++) {
-      MemorySegment action = arena.allocate(ACTION_BYTES, Long.BYTES);
+      MemorySegment action = arena.allocate(Native.ACTION_BYTES, Long.BYTES);
       if (call(sigaction, signal, MemorySegment.NULL, action) == 0) {
         all.add(new Saved(signal, action));
       }
@@ -82,14 +77,7 @@ public final class SignalHandlers {
       return Optional.empty();
     }
     try {
-      return Optional.of(
-          Native.function(
-              "sigaction",
-              FunctionDescriptor.of(
-                  ValueLayout.JAVA_INT,
-                  ValueLayout.JAVA_INT,
-                  ValueLayout.ADDRESS,
-                  ValueLayout.ADDRESS)));
+      return Optional.of(Native.sigaction());
     } catch (UnsatisfiedLinkError | UnsupportedOperationException e) {
       return Optional.empty();
     }
