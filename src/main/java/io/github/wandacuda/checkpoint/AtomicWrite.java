@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.OpenOption;
@@ -92,12 +93,29 @@ public final class AtomicWrite {
     Files.deleteIfExists(temporary);
     try {
       writeTemporary(temporary, content, attributes);
-      Files.move(
-          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      Folders.forceParent(target);
+      moveOver(temporary, target);
     } catch (IOException | RuntimeException | Error e) {
       deleteAfter(e, temporary);
       throw e;
+    }
+  }
+
+  /** Gives a file another's name, for good: a power failure leaves it one or the other. */
+  public static void moveOver(Path temporary, Path target) throws IOException {
+    Files.move(
+        temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    Folders.forceParent(target);
+  }
+
+  /**
+   * Locks a file for this process; returns false if another process, or another place in this one,
+   * has it locked.
+   */
+  public static boolean tryLock(FileChannel channel) throws IOException {
+    try {
+      return channel.tryLock() != null;
+    } catch (OverlappingFileLockException e) {
+      return false;
     }
   }
 

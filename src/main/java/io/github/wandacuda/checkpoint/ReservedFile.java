@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -99,7 +98,7 @@ public final class ReservedFile implements AutoCloseable {
     boolean mine = false;
     try {
       // The other run may have finished, and moved the file away, between opening and locking.
-      mine = tryLock(channel) && identity.isPresent();
+      mine = AtomicWrite.tryLock(channel) && identity.isPresent();
       mine = mine && FileIdentity.of(temporary).equals(identity);
     } finally {
       if (!mine) {
@@ -114,14 +113,6 @@ public final class ReservedFile implements AutoCloseable {
     }
     channel.truncate(0);
     return new ReservedFile(target, temporary, channel);
-  }
-
-  private static boolean tryLock(FileChannel channel) throws IOException {
-    try {
-      return channel.tryLock() != null;
-    } catch (OverlappingFileLockException e) {
-      return false;
-    }
   }
 
   /**

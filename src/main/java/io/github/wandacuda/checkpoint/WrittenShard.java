@@ -3,10 +3,10 @@ package io.github.wandacuda.checkpoint;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.RealCause;
 import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -98,10 +98,8 @@ public final class WrittenShard implements AutoCloseable {
     return true;
   }
 
-  private static RuntimeException unreadable(Path path, IOException e) {
-    if (e instanceof ClosedByInterruptException) {
-      return new CancelledException();
-    }
+  private static OutputException unreadable(Path path, IOException e) {
+    RealCause.throwIfBehind(e);
     return new OutputException(
         ErrorDetails.file(path)
             .expected("to read what is finished of it", Reason.of(e))

@@ -26,8 +26,11 @@ final class ResultFiles implements AutoCloseable {
   private final Path model;
   private final Path output;
   private final boolean overwrite;
-  private final Set<Object> inModel;
   private final Map<Object, String> read = new HashMap<>();
+
+  /** Looked for with the first file, as most runs have none. */
+  private Set<Object> inModel;
+
   private final Map<String, Path> files = new LinkedHashMap<>();
   private final Map<String, ReservedFile> reserved = new LinkedHashMap<>();
 
@@ -42,7 +45,6 @@ final class ResultFiles implements AutoCloseable {
     this.model = model;
     this.output = output;
     this.overwrite = overwrite;
-    inModel = FileIdentity.allIn(model);
   }
 
   /** Says that the run reads a file besides the model, if it isn't null. */
@@ -64,6 +66,9 @@ final class ResultFiles implements AutoCloseable {
   void add(String option, Path file, ResultKind kind) {
     if (file == null) {
       return;
+    }
+    if (inModel == null) {
+      inModel = FileIdentity.allIn(model);
     }
     refuseRead(option, file);
     if (output != null && FileIdentity.isWithin(file, output)) {

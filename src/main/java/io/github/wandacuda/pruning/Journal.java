@@ -19,7 +19,6 @@ import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -90,7 +89,9 @@ final class Journal implements AutoCloseable {
       try {
         // The other run may have finished, and put another file in its place, in between.
         boolean same = !there || before.equals(FileIdentity.of(file));
-        if (!tryLock(channel) || !same || !Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+        if (!AtomicWrite.tryLock(channel)
+            || !same
+            || !Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
           throw busy(directory);
         }
         return new Journal(file, channel);
@@ -140,14 +141,6 @@ final class Journal implements AutoCloseable {
         ErrorDetails.file(directory)
             .said("another run is at work in this directory")
             .hint("wait for its end"));
-  }
-
-  private static boolean tryLock(FileChannel channel) throws IOException {
-    try {
-      return channel.tryLock() != null;
-    } catch (OverlappingFileLockException e) {
-      return false;
-    }
   }
 
   /** Returns the file's content, which is something else than records in the end of a run. */
@@ -324,8 +317,7 @@ final class Journal implements AutoCloseable {
       } else {
         successor.lock();
       }
-      Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      Folders.forceParent(file);
+      AtomicWrite.moveOver(next, file);
     } catch (IOException e) {
       throw OutputException.unwritable(file, e);
     }

@@ -3,14 +3,13 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.Crc32c;
 import io.github.wandacuda.checkpoint.FileModes;
-import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.RealCause;
 import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -139,8 +138,6 @@ final class StateFiles implements AutoCloseable {
           }
         }
       }
-    } catch (ClosedByInterruptException e) {
-      throw new CancelledException();
     } catch (IOException e) {
       throw unusable(file, "read", e);
     }
@@ -166,8 +163,6 @@ final class StateFiles implements AutoCloseable {
         crc.add(chunk.flip());
       }
       return crc.value() == record.checksum();
-    } catch (ClosedByInterruptException e) {
-      throw new CancelledException();
     } catch (IOException e) {
       throw unusable(file, "read", e);
     }
@@ -186,6 +181,7 @@ final class StateFiles implements AutoCloseable {
   }
 
   private static OutputException unusable(Path file, String what, IOException e) {
+    RealCause.throwIfBehind(e);
     return new OutputException(
         ErrorDetails.file(file).said("can't be %s: %s".formatted(what, Reason.of(e))), e);
   }
