@@ -51,28 +51,16 @@ class SystemCallFaults {
     "pwrite64, EINTR, statistics, true"
   })
   void aCallThatFails(String call, String error, String kind, boolean again) throws Exception {
-    run.undisturbed(kind);
-    int faults = 0;
-    LongUnaryOperator next = number -> 3 * number + 1;
-    for (long number = 1; number < MOST_CALLS; number = next.applyAsLong(number)) {
-      String fault = "%s:error=%s:when=%d".formatted(call, error, number);
-      try (Program program = start(call, fault, kind)) {
-        int exitCode = program.exitCode();
-        String what = fault + ": " + program.said();
-        if (!Files.readString(trace).contains("(INJECTED)")) {
-          assertThat(exitCode).as(what).isZero();
-          break;
-        }
-        faults++;
-        assertThat(exitCode).as(what).isEqualTo(again ? 0 : 6);
-        assertThat(program.errors()).as(what).hasSize(again ? 0 : 1);
-      }
-      run.assertPlainlyUnfinished(kind);
-      run.assertInputUnchanged();
-      run.assertGoesOn(kind);
-      Program.remove(run.output());
-    }
-    assertThat(faults).as(call).isPositive();
+    int faults =
+        disturb(
+            call,
+            "error=" + error,
+            "(INJECTED)",
+            kind,
+            (program, what) -> {
+              assertThat(program.exitCode()).as(what).isEqualTo(again ? 0 : 6);
+              assertThat(program.errors()).as(what).hasSize(again ? 0 : 1);
+            });
     FaultCounts.add(faults, "faults injected: system calls that fail");
   }
 
@@ -84,29 +72,56 @@ class SystemCallFaults {
     "rename, INT, 130, statistics"
   })
   void aSignalDuringACall(String call, String signal, int expected, String kind) throws Exception {
+    int signals =
+        disturb(
+            call,
+            "signal=" + signal,
+            "--- SIG" + signal,
+            kind,
+            (program, what) -> {
+              assertThat(program.exitCode()).as(what).isEqualTo(expected);
+              assertCancelled(program, what);
+            });
+    FaultCounts.add(signals, "interrupts at each interruptible call");
+  }
+
+  /** Checks how a run that was disturbed has ended. */
+  @FunctionalInterface
+  private interface Ending {
+    void check(Program program, String what) throws Exception;
+  }
+
+  /**
+   * Disturbs one call after the other, each in a run of its own that is then gone on with.
+   *
+   * @param fault what strace is to do
+   * @param traced what its trace says where it has done it
+   * @return how many calls were disturbed
+   */
+  private int disturb(String call, String fault, String traced, String kind, Ending ending)
+      throws Exception {
     run.undisturbed(kind);
-    int signals = 0;
+    int disturbed = 0;
     LongUnaryOperator next = number -> 3 * number + 1;
     for (long number = 1; number < MOST_CALLS; number = next.applyAsLong(number)) {
-      String fault = "%s:signal=%s:when=%d".formatted(call, signal, number);
-      try (Program program = start(call, fault, kind)) {
+      String injected = "%s:%s:when=%d".formatted(call, fault, number);
+      try (Program program = start(call, injected, kind)) {
         int exitCode = program.exitCode();
-        String what = fault + ": " + program.said();
-        if (!Files.readString(trace).contains("--- SIG" + signal)) {
+        String what = injected + ": " + program.said();
+        if (!Files.readString(trace).contains(traced)) {
           assertThat(exitCode).as(what).isZero();
           break;
         }
-        signals++;
-        assertThat(exitCode).as(what).isEqualTo(expected);
-        assertCancelled(program, what);
+        disturbed++;
+        ending.check(program, what);
       }
       run.assertPlainlyUnfinished(kind);
       run.assertInputUnchanged();
       run.assertGoesOn(kind);
       Program.remove(run.output());
     }
-    assertThat(signals).as(call).isPositive();
-    FaultCounts.add(signals, "interrupts at each interruptible call");
+    assertThat(disturbed).as(call).isPositive();
+    return disturbed;
   }
 
   /** Nothing is said only where Java hasn't come to the program yet. */
