@@ -2,9 +2,8 @@ package io.github.wandacuda.backend.gpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Collections;
-import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -14,7 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 final class HostDevice implements GpuDevice {
   private final long memory;
-  private final Set<HostBuffer> live = Collections.synchronizedSet(new HashSet<>());
+  private final Set<HostBuffer> live = ConcurrentHashMap.newKeySet();
   private final AtomicInteger pinned = new AtomicInteger();
   private final AtomicInteger queues = new AtomicInteger();
   private final AtomicInteger uploads = new AtomicInteger();
