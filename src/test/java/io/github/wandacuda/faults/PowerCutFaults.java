@@ -22,12 +22,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The power fails at each fsync, rename and truncation of a run and at many of its writes: what was
- * not forced to the device is lost, and the same run, started again, ends with the same bytes.
+ * The power fails at each fsync, rename and truncation of a run and at many of its writes ({@code
+ * -Dpower.cut.writes}, at each with a number beyond theirs): what was not forced to the device is
+ * lost, and the same run, started again, ends with the same bytes.
  */
 class PowerCutFaults {
   private static final int AT_A_TIME = 2;
-  private static final int WRITES = 8;
+  private static final int WRITES = Integer.getInteger("power.cut.writes", 8);
   private static final int LAST_CALLS = 5;
 
   @TempDir Path directory;
