@@ -79,7 +79,8 @@ final class OutputOptions {
 
   /** Returns a progress that shows on stderr. */
   Progress progress() {
-    WandaCuda program = (WandaCuda) command.root().userObject();
-    return quiet ? Progress.NONE : new ProgressPrinter(program.stderr(), Terminal.isStderr());
+    // The program itself, which this package doesn't know: it knows the stream that errors go to.
+    var program = (Supplier<?>) command.root().userObject();
+    return quiet ? Progress.NONE : new ProgressPrinter((Stderr) program.get(), Terminal.isStderr());
   }
 }

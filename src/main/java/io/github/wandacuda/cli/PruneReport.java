@@ -1,17 +1,10 @@
 package io.github.wandacuda.cli;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.checkpoint.AtomicWrite;
-import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.json.JsonText;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
-import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -19,17 +12,6 @@ import java.util.Map;
 
 /** The report by module. */
 final class PruneReport {
-  private static final JsonFactory FACTORY = new JsonFactory();
-
-  /** The value of {@code format} in the JSON. */
-  private static final String FORMAT = "wanda-cuda.report.v1";
-
-  /** What the page says of what made it, see {@code report.html}. */
-  private static final String GENERATOR = "<meta name=\"generator\" content=\"" + FORMAT + "\">";
-
-  /** How far into a file it shows whether it is a report. */
-  private static final int BEGINNING = 1024;
-
   private PruneReport() {}
 
   /** Returns whether reports can be written to a file of this name. */
@@ -41,29 +23,6 @@ final class PruneReport {
     return file.toString().endsWith(".html");
   }
 
-  /** Returns whether a file is a report that this program wrote, as its beginning tells. */
-  static boolean isOne(Path file) {
-    byte[] bytes;
-    try (InputStream in = InputFile.stream(file)) {
-      bytes = in.readNBytes(BEGINNING);
-    } catch (IOException | InputException e) {
-      return false;
-    }
-    String beginning = new String(bytes, StandardCharsets.UTF_8);
-    return beginning.contains(GENERATOR) || isOurs(beginning);
-  }
-
-  /** Returns whether a JSON object's first entry is our format. */
-  private static boolean isOurs(String beginning) {
-    try (JsonParser json = FACTORY.createParser(beginning)) {
-      return json.nextToken() == JsonToken.START_OBJECT
-          && "format".equals(json.nextFieldName())
-          && FORMAT.equals(json.nextTextValue());
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
   /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
   static AtomicWrite.Content content(Path file, PruneRequest request, PruneResult result) {
     String text = isHtml(file) ? HtmlReport.of(request, result) : json(result);
@@ -73,7 +32,7 @@ final class PruneReport {
 
   private static String json(PruneResult result) {
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("format", FORMAT);
+    object.put("format", ReportFormat.NAME);
     object.put("pruned", result.pruned());
     object.put("sparsity", result.sparsity());
     object.put("dead_columns", result.deadColumns());

@@ -7,7 +7,7 @@ import java.util.function.Predicate;
 /** What a result file holds, and how an earlier one is told from other people's files. */
 enum ResultKind {
   STATISTICS("statistics", Statistics::isOne),
-  REPORT("a report", PruneReport::isOne);
+  REPORT("a report", ReportFormat::isOne);
 
   private final String inWords;
   private final Predicate<Path> isOne;

@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -38,7 +39,7 @@ import picocli.CommandLine.Spec;
       "130:interrupted (SIGINT)",
       "143:terminated (SIGTERM)"
     })
-final class WandaCuda implements Runnable {
+final class WandaCuda implements Runnable, Supplier<Stderr> {
   private static final Map<String, Class<?>> COMMANDS = commands();
 
   @Spec private CommandSpec spec;
@@ -98,7 +99,8 @@ final class WandaCuda implements Runnable {
   }
 
   /** Returns where progress is shown. */
-  Stderr stderr() {
+  @Override
+  public Stderr get() {
     return err;
   }
 

@@ -13,6 +13,9 @@ import java.util.Map;
  * fingerprints write the same output.
  */
 record Fingerprint(Map<String, String> parts) {
+  /** The part that tells runs that prune a model in place from others. */
+  static final String IN_PLACE = "in_place";
+
   private static final int LONGEST_SHOWN = 80;
 
   Fingerprint {

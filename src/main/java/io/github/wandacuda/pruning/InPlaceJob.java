@@ -36,9 +36,6 @@ import org.slf4j.LoggerFactory;
 public final class InPlaceJob implements PruningJob {
   private static final Logger LOG = LoggerFactory.getLogger(InPlaceJob.class);
 
-  /** The part of the fingerprint that tells such a run from others. */
-  static final String MARK = "in_place";
-
   private static final String SPILL = AtomicWrite.OWN + ".masks";
 
   private final ModelDirectory model;
@@ -116,7 +113,8 @@ public final class InPlaceJob implements PruningJob {
     }
     try (Workers workers = new Workers(backend.concurrency());
         Journal journal = Journal.open(model.path())) {
-      List<JsonNode> records = begin(journal, Fingerprint.of(plan).with(Map.of(MARK, "yes")));
+      List<JsonNode> records =
+          begin(journal, Fingerprint.of(plan).with(Map.of(Fingerprint.IN_PLACE, "yes")));
       try {
         PruneResult result = prune(backend, workers, journal, records, plan, progress);
         beforeEnd.accept(result);

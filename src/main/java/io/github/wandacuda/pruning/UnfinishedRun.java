@@ -50,7 +50,7 @@ public final class UnfinishedRun {
     Optional<JsonNode> first = Journal.firstRecord(directory);
     // Before its first record a run in place has changed nothing, and an output has no config.
     return first.isPresent()
-        ? first.get().path("run").has(InPlaceJob.MARK)
+        ? first.get().path("run").has(Fingerprint.IN_PLACE)
         : Files.exists(directory.resolve(SideFiles.CONFIG));
   }
 }

@@ -69,7 +69,7 @@ class PruneReportTest {
     Path file = directory.resolve("report.json");
     AtomicWrite.write(file, PruneReport.content(file, request, result));
     JsonNode json = TestData.json(file);
-    assertThat(PruneReport.isOne(file)).isTrue();
+    assertThat(ReportFormat.isOne(file)).isTrue();
     assertThat(json.get("dead_columns").asInt()).isEqualTo(3);
     assertThat(json.get("zero_rows").asInt()).isEqualTo(2);
     JsonNode module = json.get("modules").get(0);
@@ -83,7 +83,7 @@ class PruneReportTest {
   void thePageNeedsNothingBesideItAndMistakesNoName() throws IOException {
     Path file = directory.resolve("report.html");
     AtomicWrite.write(file, PruneReport.content(file, request, result));
-    assertThat(PruneReport.isOne(file)).isTrue();
+    assertThat(ReportFormat.isOne(file)).isTrue();
     String page = Files.readString(file);
     assertThat(page)
         .startsWith("<!DOCTYPE html>")

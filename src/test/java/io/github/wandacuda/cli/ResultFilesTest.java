@@ -103,7 +103,7 @@ class ResultFilesTest {
         more = new String[0];
         trials.removeOutput();
       }
-      assertThat(Statistics.isOne(result) || PruneReport.isOne(result)).isTrue();
+      assertThat(Statistics.isOne(result) || ReportFormat.isOne(result)).isTrue();
     }
     assertThat(directory).isDirectoryNotContaining("glob:**.wanda-cuda*");
   }

@@ -45,7 +45,7 @@ class UnfinishedRunTest {
 
   @Test
   void oneInPlaceIsToBeRunAgain() {
-    begin(Map.of("method", "wanda", InPlaceJob.MARK, "yes"));
+    begin(Map.of("method", "wanda", Fingerprint.IN_PLACE, "yes"));
     assertSaid("a run with --in-place", "run the same again");
   }
 
