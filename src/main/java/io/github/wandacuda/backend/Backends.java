@@ -94,7 +94,7 @@ public final class Backends {
         .orElseThrow(
             () ->
                 new UsageException(
-                    ErrorDetails.of("--backend")
+                    ErrorDetails.of("`backend`")
                         .expected("auto or one of " + names(providers), "'%s'".formatted(name))
                         .hint("'wanda-cuda devices' lists them")));
   }

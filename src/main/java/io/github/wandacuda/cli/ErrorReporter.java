@@ -18,9 +18,6 @@ import picocli.CommandLine.ParameterException;
  * trace only where it was asked for.
  */
 final class ErrorReporter {
-  private static final int INTERNAL_ERROR = 1;
-  private static final int USAGE = 2;
-
   private final PrintStream err;
   private final boolean json;
   private final boolean verbose;
@@ -33,21 +30,21 @@ final class ErrorReporter {
 
   /** Reports options that picocli refused. */
   int usage(ParameterException e) {
-    print(WrongUsage.details(e), USAGE, List.of());
-    return USAGE;
+    print(WrongUsage.details(e), ExitCodes.USAGE, List.of());
+    return ExitCodes.USAGE;
   }
 
   /** Reports a failure, or what is behind it, and returns its exit code. */
   int report(Throwable failure) {
     Throwable e = RealCause.behind(failure).map(Throwable.class::cast).orElse(failure);
-    int exitCode = e instanceof WandaException known ? known.exitCode() : INTERNAL_ERROR;
+    int exitCode = ExitCodes.of(e);
     print(details(e), exitCode, verbose ? trace(e).lines().toList() : List.of());
     return exitCode;
   }
 
   private static ErrorDetails details(Throwable e) {
     if (e instanceof WandaException known) {
-      return known.details();
+      return OptionNames.in(known.details());
     }
     if (e instanceof OutOfMemoryError) {
       return ErrorDetails.saying("out of memory: " + oneLine(e.getMessage()))

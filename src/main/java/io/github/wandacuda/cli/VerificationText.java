@@ -20,7 +20,7 @@ final class VerificationText {
   static Stream<String> failures(Verification found) {
     List<TensorFailures> tensors = found.tensors();
     Stream<String> title = Stream.of("not verified: " + summary(found));
-    Stream<String> others = shortened(found.others()).map(line -> INDENT + line);
+    Stream<String> others = shortened(found.others()).map(line -> INDENT + OptionNames.in(line));
     Stream<String> rows =
         tensors.stream().limit(MOST_LINES).flatMap(VerificationText::worst).map(INDENT::concat);
     return Stream.of(title, others, rows, more(tensors.size(), "tensors")).flatMap(lines -> lines);

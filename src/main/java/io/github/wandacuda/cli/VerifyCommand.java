@@ -82,7 +82,7 @@ final class VerifyCommand implements Runnable {
   private static Map<String, Object> object(Verification found, boolean holds) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("verified", holds);
-    object.put("failures", found.failures());
+    object.put("failures", found.failures().stream().map(OptionNames::in).toList());
     object.put("failures_by_tensor", found.tensors().stream().map(tensor -> row(tensor)).toList());
     object.put("added", found.added().stream().map(Path::toString).toList());
     object.put("unchecked", found.unchecked());

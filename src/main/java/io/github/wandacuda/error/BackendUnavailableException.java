@@ -23,9 +23,4 @@ public class BackendUnavailableException extends WandaException {
   public BackendUnavailableException(ErrorDetails details, Throwable cause) {
     super(details, cause);
   }
-
-  @Override
-  public int exitCode() {
-    return 4;
-  }
 }

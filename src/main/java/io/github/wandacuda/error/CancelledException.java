@@ -30,10 +30,4 @@ public class CancelledException extends WandaException {
       throw new CancelledException();
     }
   }
-
-  /** That of SIGINT, which is how a person cancels. */
-  @Override
-  public int exitCode() {
-    return 130;
-  }
 }

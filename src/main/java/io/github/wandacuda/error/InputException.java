@@ -26,9 +26,4 @@ public class InputException extends WandaException {
   public InputException(ErrorDetails details, Throwable cause) {
     super(StandIn.explain(details), cause);
   }
-
-  @Override
-  public int exitCode() {
-    return 3;
-  }
 }

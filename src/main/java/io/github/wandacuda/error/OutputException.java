@@ -36,9 +36,4 @@ public class OutputException extends WandaException {
             .said("expected to write it, found: " + reason),
         e);
   }
-
-  @Override
-  public int exitCode() {
-    return 6;
-  }
 }

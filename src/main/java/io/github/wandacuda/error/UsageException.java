@@ -26,9 +26,4 @@ public class UsageException extends WandaException {
   public UsageException(ErrorDetails details, Throwable cause) {
     super(details, cause);
   }
-
-  @Override
-  public int exitCode() {
-    return 2;
-  }
 }

@@ -23,9 +23,4 @@ public class VerificationException extends WandaException {
   public VerificationException(ErrorDetails details, Throwable cause) {
     super(details, cause);
   }
-
-  @Override
-  public int exitCode() {
-    return 5;
-  }
 }

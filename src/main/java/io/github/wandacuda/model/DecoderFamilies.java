@@ -65,7 +65,7 @@ public final class DecoderFamilies {
             .expected("an architecture of " + names, found)
             .said("no forward pass for %s; known are %s".formatted(found, names))
             .hint(
-                "'prune --statistics' and 'prune --method magnitude' need none, and prune what is"
+                "`statistics` and `method` magnitude need none, and prune what is"
                     + " stored as F32, F16 or BF16"));
   }
 }

@@ -236,7 +236,7 @@ public record ModelConfig(Path file, JsonNode root) {
         wrong(key, expected, found)
             .details()
             .hint(
-                "'prune --statistics' and 'prune --method magnitude' need no forward pass, and"
+                "`statistics` and `method` magnitude need no forward pass, and"
                     + " prune what is stored as F32, F16 or BF16"));
   }
 

@@ -49,8 +49,8 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
   }
 
   private List<LinearModule> matching(List<LinearModule> candidates, Search search) {
-    include.forEach(pattern -> requireMatch("--include", pattern, candidates, search));
-    exclude.forEach(pattern -> requireMatch("--exclude", pattern, candidates, search));
+    include.forEach(pattern -> requireMatch("`include`", pattern, candidates, search));
+    exclude.forEach(pattern -> requireMatch("`exclude`", pattern, candidates, search));
     Predicate<LinearModule> included =
         include.isEmpty()
             ? module -> !module.router()
@@ -62,7 +62,7 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
             .toList();
     if (chosen.isEmpty() && !candidates.isEmpty()) {
       throw new UsageException(
-          ErrorDetails.saying("--include and --exclude leave no linear module to prune")
+          ErrorDetails.saying("`include` and `exclude` leave no linear module to prune")
               .hint("'wanda-cuda inspect' lists the names"));
     }
     return chosen;
@@ -107,7 +107,7 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
           module
               .place()
               .expected("F32, F16 or BF16 to prune", Printable.of(module.tensor().dtype()))
-              .hint("leave it out with --exclude"));
+              .hint("leave it out with `exclude`"));
     }
   }
 }

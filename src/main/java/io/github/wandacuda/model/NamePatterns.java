@@ -91,7 +91,7 @@ public final class NamePatterns {
     } catch (TimeoutException e) {
       search.givenUp = true;
       throw new UsageException(
-          "--include and --exclude: expected patterns that are found or not within %d s, found none"
+          "`include` and `exclude`: expected patterns that are found or not within %d s, found none"
                   .formatted(PATIENCE.toSeconds())
               + " such; take repetitions out of repetitions",
           e);
@@ -108,7 +108,7 @@ public final class NamePatterns {
     return switch (cause) {
       case StackOverflowError deep ->
           new UsageException(
-              "--include and --exclude: expected patterns that need no more memory than there is,"
+              "`include` and `exclude`: expected patterns that need no more memory than there is,"
                   + " found one that repeats itself too often",
               deep);
       case RuntimeException known -> known;

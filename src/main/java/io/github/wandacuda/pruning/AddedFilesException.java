@@ -14,6 +14,6 @@ final class AddedFilesException extends VerificationException {
     super(
         ErrorDetails.file(file)
             .expected("nothing, as in the source", "a file that this run did not write")
-            .hint("take it away and run the same again with --resume"));
+            .hint("take it away and run the same again with `resume`"));
   }
 }

@@ -95,7 +95,7 @@ final class CalibratedPass {
                       .place()
                       .expected(
                           "a part of the forward pass", "none of it, so that it gets no norms")
-                      .hint("leave it out with --exclude"));
+                      .hint("leave it out with `exclude`"));
             });
   }
 

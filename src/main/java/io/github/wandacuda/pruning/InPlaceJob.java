@@ -58,7 +58,7 @@ public final class InPlaceJob implements PruningJob {
     this.request = request;
     if (request.calibration() instanceof Calibration.FromSamples) {
       throw new UsageException(
-          "--in-place needs --statistics or --method magnitude: a calibrated run that was"
+          "`in-place` needs `statistics` or `method` magnitude: a calibrated run that was"
               + " interrupted could not be run again on a model that is pruned in part");
     }
     rules = request.rules();

@@ -26,7 +26,7 @@ record NormLookup(Calibration.FromStatistics source) {
               .expected(
                   "the norms of the module's %d input columns".formatted(module.columns()),
                   "no such tensor")
-              .hint("take this model's own statistics, or leave the module out with --exclude"));
+              .hint("take this model's own statistics, or leave the module out with `exclude`"));
     }
     if (norms.length != module.columns()) {
       throw new InputException(

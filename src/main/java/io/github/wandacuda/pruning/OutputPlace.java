@@ -70,7 +70,7 @@ final class OutputPlace {
     return new UsageException(
         ErrorDetails.file(directory)
             .said("the output holds an interrupted run")
-            .hint("--resume goes on with it"));
+            .hint("`resume` goes on with it"));
   }
 
   /**

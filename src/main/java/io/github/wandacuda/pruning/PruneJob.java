@@ -170,7 +170,7 @@ public final class PruneJob implements PruningJob {
     Optional<WandaException> behind = RealCause.behind(e);
     if (behind.orElse(null) instanceof CancelledException) {
       throw new CancelledException(
-          "cancelled; what is finished of %s is kept: run the same again with --resume to go on"
+          "cancelled; what is finished of %s is kept: run the same again with `resume` to go on"
               .formatted(request.output()),
           e);
     }
@@ -178,9 +178,7 @@ public final class PruneJob implements PruningJob {
       output.discard();
       return;
     }
-    LOG.warn(
-        "{}: what is finished is kept: run the same again with --resume to go on",
-        request.output());
+    LOG.warn("{}: what is finished is kept for a run that resumes", request.output());
     RealCause.throwIfBehind(e);
   }
 

@@ -63,7 +63,7 @@ public record PruningRules(
                   "columns that are a multiple of %d for pattern %s"
                       .formatted(pattern.size(), pattern),
                   String.valueOf(module.columns()))
-              .hint("leave it out with --exclude"));
+              .hint("leave it out with `exclude`"));
     }
   }
 

@@ -37,13 +37,13 @@ public final class UnfinishedRun {
       return ErrorDetails.file(directory)
           .expected(
               "a model",
-              "one that is pruned in part: a run with --in-place was interrupted or is at work")
+              "one that is pruned in part: a run with `in-place` was interrupted or is at work")
           .hint("run the same again to end it");
     }
     return ErrorDetails.file(directory)
         .expected(
             "a model", "an unfinished output of prune: a run was interrupted or is at work there")
-        .hint("run the same prune again with --resume to finish it");
+        .hint("run the same prune again with `resume` to finish it");
   }
 
   private static boolean isInPlace(Path directory) {

@@ -39,7 +39,7 @@ public enum Unreached {
         .orElseThrow(
             () ->
                 new UsageException(
-                    "--unreached: expected one of %s, found '%s'"
+                    "`unreached`: expected one of %s, found '%s'"
                         .formatted(
                             Arrays.stream(values())
                                 .map(Unreached::label)
@@ -82,7 +82,7 @@ public enum Unreached {
       throw new InputException(
           ErrorDetails.of(Printable.of(module.name()))
               .said("all norms are zero, no sample reached it")
-              .hint("give more samples, or --unreached magnitude or keep"));
+              .hint("give more samples, or `unreached` magnitude or keep"));
     }
   }
 }

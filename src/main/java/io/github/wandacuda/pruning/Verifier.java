@@ -61,7 +61,7 @@ public final class Verifier {
             .map(record -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), record, failures));
     if (claim.sparsity() == null && recorded.isEmpty()) {
       failures.add(
-          "%s: has no usable %s, and neither --sparsity nor --pattern says what to expect"
+          "%s: has no usable %s, and neither `sparsity` nor `pattern` says what to expect"
               .formatted(Printable.of(pruned), Provenance.FILE_NAME));
       return new Verification(failures.others(), failures.tensors(), List.of(), List.of());
     }

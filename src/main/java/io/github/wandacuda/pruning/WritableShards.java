@@ -12,7 +12,7 @@ import java.util.List;
 
 /** Checks that a model's shards may be written to, and are nobody else's too. */
 final class WritableShards {
-  private static final String COPY = "copy the model, or name an --output";
+  private static final String COPY = "copy the model, or name an `output`";
 
   private WritableShards() {}
 

@@ -31,8 +31,8 @@ public record CalibrationRequest(
    *     beyond the model's maximum
    */
   public CalibrationRequest {
-    requirePositive("--samples", samples);
-    requirePositive("--sequence-length", sequenceLength);
+    requirePositive("`samples`", samples);
+    requirePositive("`sequence-length`", sequenceLength);
     if (modelMaximum < 1 || vocabularySize < 1) {
       throw new IllegalArgumentException("a model with no positions or no tokens");
     }

@@ -71,7 +71,7 @@ public final class CalibrationSampler {
               .expected(
                   "a text of more than %d tokens, one sample".formatted(length),
                   String.valueOf(tokens.length))
-              .hint("take a longer text, or a smaller --sequence-length"));
+              .hint("take a longer text, or a smaller `sequence-length`"));
     }
     vocabulary.require(tokens, origin(tokenizer));
     PythonRandom random = new PythonRandom(request.seed());
@@ -119,7 +119,7 @@ public final class CalibrationSampler {
               .expected(
                   "%d lists of token ids".formatted(request.samples().orElse(1)),
                   String.valueOf(lists.size()))
-              .hint("add lists, or leave --samples out to take all that there are"));
+              .hint("add lists, or leave `samples` out to take all that there are"));
     }
     int maximum = request.sequenceLength().orElse(Integer.MAX_VALUE);
     lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
@@ -143,7 +143,7 @@ public final class CalibrationSampler {
                 .expected(
                     "lists of one length",
                     "%d token ids in list 1 and %d in list %d".formatted(length, ids.length, i + 1))
-                .hint("cut them to one length with --sequence-length"));
+                .hint("cut them to one length with `sequence-length`"));
       }
     }
   }

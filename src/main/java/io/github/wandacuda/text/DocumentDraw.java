@@ -76,7 +76,7 @@ final class DocumentDraw {
                 .expected(
                     "a document of more than %d tokens".formatted(sequenceLength),
                     "%d documents of at most %d".formatted(counts.length, longest))
-                .hint("take a text with longer documents, or a smaller --sequence-length"));
+                .hint("take a text with longer documents, or a smaller `sequence-length`"));
       }
     }
   }

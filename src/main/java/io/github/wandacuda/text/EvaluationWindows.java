@@ -42,7 +42,7 @@ public final class EvaluationWindows {
               .expected(
                   "a text of at least %d tokens, one window".formatted(length),
                   String.valueOf(tokens.length))
-              .hint("take a longer text, or a smaller --sequence-length"));
+              .hint("take a longer text, or a smaller `sequence-length`"));
     }
     new Vocabulary(vocabularySize)
         .require(tokens, ErrorDetails.file(file).part("tokenized by " + tokenizer.source()));
@@ -61,7 +61,7 @@ public final class EvaluationWindows {
   public static void requireLength(int length, int modelMaximum) {
     if (length < SHORTEST) {
       throw new UsageException(
-          "--sequence-length: expected at least %d, found %d".formatted(SHORTEST, length));
+          "`sequence-length`: expected at least %d, found %d".formatted(SHORTEST, length));
     }
     Positions.require(length, modelMaximum);
   }

@@ -49,7 +49,7 @@ final class HeapRoom {
     long most = heap / 2 / (ARRAY + (long) length * Integer.BYTES);
     if (samples > most) {
       throw new UsageException(
-          ErrorDetails.of("--samples")
+          ErrorDetails.of("`samples`")
               .expected(
                   "at most %d samples of %d tokens for a Java heap of %d bytes"
                       .formatted(most, length, heap),

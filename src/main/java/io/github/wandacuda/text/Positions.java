@@ -17,7 +17,7 @@ final class Positions {
   static void require(int length, int modelMaximum) {
     if (length > modelMaximum) {
       throw new UsageException(
-          ErrorDetails.of("--sequence-length")
+          ErrorDetails.of("`sequence-length`")
               .expected(
                   "at most %d, the positions that the model has".formatted(modelMaximum),
                   String.valueOf(length)));

@@ -83,7 +83,7 @@ class DecoderFamiliesTest {
                 + " (BloomForCausalLM), falcon (FalconForCausalLM), ")
         .hasMessageContaining("gpt2 (GPT2LMHeadModel)")
         .hasMessageEndingWith(
-            "; 'prune --statistics' and 'prune --method magnitude' need none, and prune what is"
+            "; `statistics` and `method` magnitude need none, and prune what is"
                 + " stored as F32, F16 or BF16");
   }
 
@@ -110,7 +110,7 @@ class DecoderFamiliesTest {
         "'rope_scaling': {'type': ''} | rope_scaling: expected a scaling of kind default,",
         "'rope_parameters': {'full_attention': {'rope_theta': 1.0}} | rope_parameters: expected an",
         "'quantization_config': {'quant_method': 'gptq', 'bits': 4} | quantization_config: expected"
-            + " weights that are not quantized, found \"gptq\"; 'prune --statistics' and",
+            + " weights that are not quantized, found \"gptq\"; `statistics` and",
         "'quantization_config': {'quant_method': 'awq'} | found \"awq\"; 'prune --statistics'",
         "'quantization_config': {'quant_method': 'bitsandbytes'} | found \"bitsandbytes\"; 'prune",
         "'quantization_config': {'quant_method': 'fp8'} | found \"fp8\"; 'prune --statistics'",

@@ -133,7 +133,7 @@ class LinearModulesTest {
                   model.choose(
                       new ModuleChoice(List.of(), List.of(Pattern.compile("no_such_module")))))
           .isInstanceOf(UsageException.class)
-          .hasMessageContaining("--exclude: 'no_such_module'");
+          .hasMessageContaining("`exclude`: 'no_such_module'");
       assertThatThrownBy(
               () -> model.choose(new ModuleChoice(List.of(), List.of(Pattern.compile("layers")))))
           .isInstanceOf(UsageException.class);

@@ -9,6 +9,7 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.Crc32c;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.error.WandaException;
@@ -283,7 +284,7 @@ class HostileOutputTest {
                       }
                     }))
         .isInstanceOf(VerificationException.class)
-        .hasMessageContainingAll(added.toString(), "did not write", "--resume");
+        .hasMessageContainingAll(added.toString(), "did not write", "`resume`");
     assertThat(output.resolve("config.json")).doesNotExist();
     assertThat(added).hasContent("added");
     Files.delete(added);
@@ -346,8 +347,8 @@ class HostileOutputTest {
     if (failure == null) {
       Directories.assertSame(expected, output);
     } else {
-      assertThat(failure).isInstanceOf(WandaException.class);
-      assertThat(((WandaException) failure).exitCode()).isIn(2, 3, 5);
+      assertThat(failure)
+          .isInstanceOfAny(UsageException.class, InputException.class, VerificationException.class);
     }
   }
 

@@ -181,7 +181,7 @@ class InPlaceTest {
             true);
     assertThatThrownBy(() -> inPlace(request, 1, Progress.NONE))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("--statistics");
+        .hasMessageContaining("`statistics`");
     Directories.assertSame(TestData.TINY_LLAMA, model);
   }
 

@@ -167,7 +167,7 @@ class PruneJobTest {
     assertThatThrownBy(
             () -> Pruning.prune(TestData.TINY_LLAMA, output(), Method.WANDA, pattern, STATISTICS))
         .isInstanceOf(InputException.class)
-        .hasMessageContainingAll("mlp.down_proj", "352", "2:5", "--exclude");
+        .hasMessageContainingAll("mlp.down_proj", "352", "2:5", "`exclude`");
     assertNothingLeft();
     Sparsity eleven = new Sparsity.GroupPattern(4, 11);
     PruneRequest request =
@@ -233,7 +233,7 @@ class PruneJobTest {
                     HALF,
                     Pruning.samples(List.of(new int[] {1, 2}))))
         .isInstanceOf(InputException.class)
-        .hasMessageContainingAll("config.json", "any", "--statistics");
+        .hasMessageContainingAll("config.json", "any", "`statistics`");
     assertNothingLeft();
     Pruning.prune(model, output(), Method.MAGNITUDE, HALF, new Calibration.None());
     assertThat(output().resolve("wanda-cuda.json")).exists();

@@ -128,7 +128,7 @@ class ResumeTest {
                       }
                     }))
         .isInstanceOf(CancelledException.class)
-        .hasMessageContaining("--resume");
+        .hasMessageContaining("`resume`");
     assertThat(Thread.interrupted()).isTrue();
     assertThat(output.resolve("config.json")).doesNotExist();
     assertThat(output.resolve("wanda-cuda.json")).doesNotExist();
@@ -346,7 +346,7 @@ class ResumeTest {
             false);
     assertThatThrownBy(() -> prune(anew, Progress.NONE))
         .isInstanceOf(UsageException.class)
-        .hasMessageContainingAll("interrupted", "--resume");
+        .hasMessageContainingAll("interrupted", "`resume`");
   }
 
   @Test

@@ -33,28 +33,28 @@ class UnfinishedRunTest {
   @Test
   void anOutputOfPruneIsToBeResumed() {
     begin(Map.of("method", "wanda"));
-    assertSaid("an unfinished output of prune", "--resume");
+    assertSaid("an unfinished output of prune", "`resume`");
   }
 
   @Test
   void anOutputThatHasItsConfigIsStillOne() throws IOException {
     Files.writeString(directory.resolve("config.json"), "{}");
     begin(Map.of("method", "wanda"));
-    assertSaid("an unfinished output of prune", "--resume");
+    assertSaid("an unfinished output of prune", "`resume`");
   }
 
   @Test
   void oneInPlaceIsToBeRunAgain() {
     begin(Map.of("method", "wanda", Fingerprint.IN_PLACE, "yes"));
-    assertSaid("a run with --in-place", "run the same again");
+    assertSaid("a run with `in-place`", "run the same again");
   }
 
   @Test
   void beforeTheFirstRecordTheConfigTells() throws IOException {
     begin(null);
-    assertSaid("an unfinished output of prune", "--resume");
+    assertSaid("an unfinished output of prune", "`resume`");
     Files.writeString(directory.resolve("config.json"), "{}");
-    assertSaid("a run with --in-place", "run the same again");
+    assertSaid("a run with `in-place`", "run the same again");
   }
 
   @Test

@@ -197,10 +197,10 @@ class CalibrationSamplerTest {
   void rejectsNumbersBelowOne() {
     assertThatThrownBy(() -> sampleTokens(GOLDEN, of(0), UNGIVEN))
         .isInstanceOf(UsageException.class)
-        .hasMessage("--samples: expected at least 1, found 0");
+        .hasMessage("`samples`: expected at least 1, found 0");
     assertThatThrownBy(() -> sampleTokens(GOLDEN, UNGIVEN, of(-4)))
         .isInstanceOf(UsageException.class)
-        .hasMessage("--sequence-length: expected at least 1, found -4");
+        .hasMessage("`sequence-length`: expected at least 1, found -4");
   }
 
   private static OptionalInt of(int value) {

@@ -11,7 +11,7 @@ final class CountDocuments {
     try (Documents documents = Documents.open(Path.of(arguments[0]))) {
       System.out.println(documents.count());
     } catch (WandaException e) {
-      System.out.println(e.exitCode() + " " + e.getMessage());
+      System.out.println(e.getClass().getSimpleName() + " " + e.getMessage());
     }
   }
 }

@@ -184,7 +184,11 @@ class DocumentsTest {
             CountDocuments.class, List.of("-Djava.io.tmpdir=" + nowhere), file.toString());
     assertThat(TestProcess.finish(process))
         .contains(
-            "6 " + file + ": cannot be inflated into " + nowhere + ": no such file or folder;");
+            "OutputException "
+                + file
+                + ": cannot be inflated into "
+                + nowhere
+                + ": no such file or folder;");
   }
 
   @Test

@@ -75,7 +75,7 @@ class EvaluationWindowsTest {
     assertThatThrownBy(
             () -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 1, MAXIMUM, VOCABULARY))
         .isInstanceOf(UsageException.class)
-        .hasMessage("--sequence-length: expected at least 2, found 1");
+        .hasMessage("`sequence-length`: expected at least 2, found 1");
   }
 
   @Test
@@ -84,7 +84,7 @@ class EvaluationWindowsTest {
             () -> EvaluationWindows.ofText(HELDOUT_TEXT, tokenizer, 513, MAXIMUM, VOCABULARY))
         .isInstanceOf(UsageException.class)
         .hasMessage(
-            "--sequence-length: expected at most 512, the positions that the model has, found 513");
+            "`sequence-length`: expected at most 512, the positions that the model has, found 513");
     Path file = write("[[1, 2], [1, 2, 3, 4]]");
     assertRejects(() -> EvaluationWindows.ofTokens(file, 3, VOCABULARY))
         .isEqualTo(

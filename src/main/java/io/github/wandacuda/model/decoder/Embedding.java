@@ -80,7 +80,7 @@ final class Embedding implements AutoCloseable {
               .expected(
                   "at most %d tokens, one a position".formatted(positions.count()),
                   "a sequence of %d".formatted(sequenceLength))
-              .hint("take a smaller --sequence-length"));
+              .hint("take a smaller `sequence-length`"));
     }
     Tensor added = workspace.take(Place.POSITIONS, hidden.rows(), hidden.columns());
     int[] rows = IntStream.range(positions.offset(), positions.offset() + sequenceLength).toArray();
