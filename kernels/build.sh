@@ -1,7 +1,8 @@
 #!/bin/sh
-# Compiles kernels/cuda/*.cu to the PTX that is shipped, and writes down what each kernel needs on each architecture:
+# Compiles the .cu files under kernels/ to the PTX that is shipped, and writes down what each kernel needs on each
+# architecture:
 #
-#   kernels/build.sh            writes kernels/cuda/ptx/*.ptx and kernels/cuda/RESOURCES.md
+#   kernels/build.sh            writes kernels/generated: *.ptx and RESOURCES.md
 #   kernels/build.sh --check    builds beside them and says whether they are what the sources give
 #
 # NAME.sm_75.ptx runs from Turing on. Where compute_80 gives other code there is NAME.sm_80.ptx too, which is better from
@@ -23,17 +24,17 @@ temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
 case ${1-} in
-  '') out=$here/cuda ;;
+  '') out=$here/generated ;;
   --check) out=$temporary/check ;;
-  *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
-mkdir -p "$out/ptx"
+mkdir -p "$out"
 
 # ptx SOURCE COMPUTE: without what differs from machine to machine.
 ptx() {
   file=$(basename "$1" .cu).sm_$2
-  (cd "$here/cuda" && nvcc -ptx -std=c++20 -arch="compute_$2" -fmad=false -ftz=false -prec-div=true -prec-sqrt=true \
-    -Werror all-warnings "$(basename "$1")" -o "$temporary/$file.raw")
+  (cd "$(dirname "$1")" && nvcc -ptx -std=c++20 -arch="compute_$2" -fmad=false -ftz=false -prec-div=true -prec-sqrt=true \
+    -Werror all-warnings -I ../lib "$(basename "$1")" -o "$temporary/$file.raw")
   sed -E -e '/^[[:space:]]*\/\//d' -e "s/^\.version .*/.version $version/" -e 's/[[:space:]]*$//' \
     -e 's/(_INTERNAL_|_GLOBAL__N__)[0-9a-f]{8}_/\100000000_/g' "$temporary/$file.raw" |
     cat -s >"$temporary/$file.ptx"
@@ -86,7 +87,7 @@ table() {
 
 # As many at a time as there are processors.
 running=
-for source in "$here"/cuda/*.cu; do
+for source in "$here"/select/*.cu "$here"/forward/*.cu; do
   build "$source" &
   running="$running $!"
   set -- $running
@@ -98,21 +99,20 @@ for source in "$here"/cuda/*.cu; do
 done
 for process in $running; do wait "$process"; done
 
-rm -f "$out"/ptx/*.ptx
-cp "$temporary"/*.ptx "$out/ptx"
+rm -f "$out"/*.ptx
+cp "$temporary"/*.ptx "$out"
 {
   echo "# What the CUDA kernels need"
   echo
   echo "Written by \`kernels/build.sh\` from what ptxas of CUDA $release says: registers of a thread / bytes of static shared"
   echo "memory of a block / bytes that are spilled, where there are any. Other architectures than sm_75 run the PTX of"
   echo "compute_80 where it differs."
-  for source in "$here"/cuda/*.cu; do
-    printf '\n## %s\n\n' "$(basename "$source")"
+  for source in "$here"/select/*.cu "$here"/forward/*.cu; do
+    printf '\n## %s\n\n' "${source#"$here"/}"
     table "$(basename "$source" .cu)"
   done
 } >"$out/RESOURCES.md"
 
-if [ "$out" != "$here/cuda" ]; then
-  diff -r -q "$out/ptx" "$here/cuda/ptx"
-  diff -q "$out/RESOURCES.md" "$here/cuda/RESOURCES.md"
+if [ "$out" != "$here/generated" ]; then
+  diff -r -q "$out" "$here/generated"
 fi

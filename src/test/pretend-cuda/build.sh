@@ -9,11 +9,11 @@
 #   OUT/TEST                      a program over harness.h, for kernels without the driver
 #
 # --asan adds AddressSanitizer, for programs over harness.h. --kernels takes the .cu files of that directory instead of
-# kernels/cuda; it may be given more than once.
+# kernels/select and kernels/forward; it may be given more than once.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-kernels=$here/../../../kernels/cuda
+kernels=$here/../../../kernels
 [ $# -ge 1 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2; }
 out=$1
 shift
@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-: "${directories:=$kernels}"
+: "${directories:=$kernels/select $kernels/forward}"
 processors=$(nproc)
 mkdir -p "$out/build" "$out/kernels" "$out/cublas"
 out=$(cd "$out" && pwd)
@@ -35,7 +35,7 @@ out=$(cd "$out" && pwd)
 common="-std=c++20 $optimize -g1 -fPIC -ffp-contract=off -fno-strict-aliasing -fvisibility=hidden -Wall -Wno-maybe-uninitialized $sanitize -I$here/runtime"
 # Checks of alignment and of array bounds whose handlers are in runtime/checks.cpp.
 kernel="$common -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=alignment,bounds"
-kernel="$kernel -fno-sanitize-recover=alignment,bounds -I$kernels"
+kernel="$kernel -fno-sanitize-recover=alignment,bounds -I$kernels/lib"
 
 # compile KEY COMMAND...: runs the command unless it was run with the same key, which is a file that sums up its inputs.
 compile() {

@@ -1,4 +1,4 @@
-// Host twins of kernels/cuda/tensor_core.cuh. Products are exact and summed in float64, rounded to float32 once, which
+// Host twins of kernels/lib/tensor_core.cuh. Products are exact and summed in float64, rounded to float32 once, which
 // is at least as exact as a tensor core; the order of a tensor core's sum is not specified.
 #pragma once
 

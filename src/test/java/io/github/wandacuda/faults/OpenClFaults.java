@@ -20,8 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** OpenCL programs don't compile, one after the other. */
 class OpenClFaults {
-  private static final Path KERNELS = Path.of("kernels", "opencl");
-  private static final String PACKAGE = "io/github/wandacuda/backend/opencl";
+  private static final Path KERNELS = Path.of("kernels");
+  private static final String FOLDER = "io/github/wandacuda/kernels";
   private static final long SECONDS = 120;
 
   @TempDir Path directory;
@@ -66,12 +66,12 @@ class OpenClFaults {
     assumeTrue(whole.exitCode() == 0, "skipped: no usable OpenCL device: " + whole.output());
     int faults = 0;
     List<Path> kernels;
-    try (Stream<Path> files = Files.list(KERNELS)) {
+    try (Stream<Path> files = Files.walk(KERNELS)) {
       kernels = files.filter(file -> file.toString().endsWith(".cl")).sorted().toList();
     }
     for (Path kernel : kernels) {
       Path classes = Files.createTempDirectory(directory, "damaged");
-      Path damaged = Files.createDirectories(classes.resolve(PACKAGE));
+      Path damaged = Files.createDirectories(classes.resolve(FOLDER));
       Files.writeString(
           damaged.resolve(kernel.getFileName()), Files.readString(kernel) + "\n#error no\n");
       ProcessOutcome outcome = program(classes, words("samples", run.output()));

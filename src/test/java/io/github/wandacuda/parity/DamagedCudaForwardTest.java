@@ -6,7 +6,6 @@ import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.ProcessOutcome;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -85,21 +84,11 @@ class DamagedCudaForwardTest {
   @EnumSource
   void isNoticed(Damage damage) throws IOException {
     PretendCudaBuild.assumePossible();
-    copy(damage.kernel + ".cu");
-    try (DirectoryStream<Path> headers =
-        Files.newDirectoryStream(PretendCudaBuild.KERNELS, "*.cuh")) {
-      for (Path header : headers) {
-        copy(header.getFileName().toString());
-      }
-    }
+    PretendCudaBuild.copy(damage.kernel, kernels);
     damage.apply(kernels);
     PretendCudaBuild.run(OUT, List.of("--kernels", kernels.toString()));
     ProcessOutcome outcome = check(OUT, damage.kernel);
     assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(ForwardOnCuda.DIFFERENT);
-  }
-
-  private void copy(String name) throws IOException {
-    Files.copy(PretendCudaBuild.KERNELS.resolve(name), kernels.resolve(name));
   }
 
   /** Runs parity tests in a process that finds a driver and its kernels as the system's. */

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.ProcessOutcome;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,11 +29,11 @@ class DamagedCudaKernelsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "select_rows.cu, 3, 8",
-    "select_groups.cu, 0, 4",
+    "select_rows, 3, 8",
+    "select_groups, 0, 4",
   })
   void soundKernelsAreRight(String kernel, int first, int step) throws IOException {
-    copyKernel(kernel);
+    PretendCudaBuild.copy(kernel, kernels);
     ProcessOutcome outcome = select(first, step, 10);
     assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.RIGHT);
   }
@@ -50,44 +49,34 @@ class DamagedCudaKernelsTest {
       delimiterString = " => ",
       value = {
         // A comparison turned round, a tie lost or broken the other way.
-        "3 => 8 => select_rows.cu => lowest.cuh => other.key < mine.key => other.key > mine.key",
-        "3 => 8 => select_rows.cu => lowest.cuh => other.column < mine.column => other.column > mine.column",
-        "127 => 256 => select_long_rows.cu => lowest_rows.cuh => j < ties ? 1u : 0u => j + 1u < ties ? 1u : 0u",
-        "0 => 4 => select_groups.cu => select_groups.cu => keys[j] < keys[i] => keys[j] > keys[i]",
-        "0 => 4 => select_groups.cu => select_groups.cu => keys[j] < keys[i] => keys[j] <= keys[i]",
-        "1 => 4 => select_groups.cu => select_groups.cu => wins = threadIdx.x % 2u => wins = 0u",
-        "10 => 64 => select_small_groups.cu => select_small_groups.cu => key < keys[chunk] => key > keys[chunk]",
-        "10 => 64 => select_small_groups.cu => select_small_groups.cu => other < member ? 1u : 0u => 0u",
-        "62 => 128 => select_large_groups.cu => select_large_groups.cu => (column < limit.column ? 1u : 0u) => 0u",
-        "7 => 8 => select_at_most.cu => select_at_most.cu => <= threshold => >= threshold",
-        "7 => 8 => select_at_most.cu => select_at_most.cu => <= threshold => < threshold",
+        "3 => 8 => select_rows => lowest.cuh => other.key < mine.key => other.key > mine.key",
+        "3 => 8 => select_rows => lowest.cuh => other.column < mine.column => other.column > mine.column",
+        "127 => 256 => select_long_rows => lowest_rows.cuh => j < ties ? 1u : 0u => j + 1u < ties ? 1u : 0u",
+        "0 => 4 => select_groups => select_groups.cu => keys[j] < keys[i] => keys[j] > keys[i]",
+        "0 => 4 => select_groups => select_groups.cu => keys[j] < keys[i] => keys[j] <= keys[i]",
+        "1 => 4 => select_groups => select_groups.cu => wins = threadIdx.x % 2u => wins = 0u",
+        "10 => 64 => select_small_groups => select_small_groups.cu => key < keys[chunk] => key > keys[chunk]",
+        "10 => 64 => select_small_groups => select_small_groups.cu => other < member ? 1u : 0u => 0u",
+        "62 => 128 => select_large_groups => select_large_groups.cu => (column < limit.column ? 1u : 0u) => 0u",
+        "7 => 8 => select_at_most => select_at_most.cu => <= threshold => >= threshold",
+        "7 => 8 => select_at_most => select_at_most.cu => <= threshold => < threshold",
         // A tail shifted or lost.
-        "3 => 8 => select_rows.cu => row_access.cuh => (1u << (columns - column)) - 1u => (1u << (columns - column - 1u)) - 1u",
-        "127 => 256 => select_long_rows.cu => select_long_rows.cu => storeVector<T>(stage, column, place.columns, words) => storeVector<T>(stage, column, place.columns - 1u, words)",
-        "0 => 4 => select_groups.cu => row_access.cuh => T::put(words, j, row[column + j]) => T::put(words, j, row[column])",
-        "10 => 64 => select_small_groups.cu => select_small_groups.cu => addToMask(mask, start, kept) => addToMask(mask, start + size, kept)",
-        "62 => 128 => select_large_groups.cu => select_large_groups.cu => addToMask(mask, start + column, kept) => addToMask(mask, start + column + 1u, kept)",
-        "7 => 8 => select_at_most.cu => row_stream.cuh => columnBits<T>(column, columns) & ~kept => ~kept & 0xfu",
+        "3 => 8 => select_rows => row_access.cuh => (1u << (columns - column)) - 1u => (1u << (columns - column - 1u)) - 1u",
+        "127 => 256 => select_long_rows => select_long_rows.cu => storeVector<T>(stage, column, place.columns, words) => storeVector<T>(stage, column, place.columns - 1u, words)",
+        "0 => 4 => select_groups => row_access.cuh => T::put(words, j, row[column + j]) => T::put(words, j, row[column])",
+        "10 => 64 => select_small_groups => select_small_groups.cu => addToMask(mask, start, kept) => addToMask(mask, start + size, kept)",
+        "62 => 128 => select_large_groups => select_large_groups.cu => addToMask(mask, start + column, kept) => addToMask(mask, start + column + 1u, kept)",
+        "7 => 8 => select_at_most => row_stream.cuh => columnBits<T>(column, columns) & ~kept => ~kept & 0xfu",
       })
   void aFaultIsSeen(int first, int step, String kernel, String file, String sound, String damaged)
       throws IOException {
-    copyKernel(kernel);
+    PretendCudaBuild.copy(kernel, kernels);
     Path source = kernels.resolve(file);
     String text = Files.readString(source);
     assertThat(text).contains(sound);
     Files.writeString(source, text.replace(sound, damaged));
     ProcessOutcome outcome = select(first, step, Integer.MAX_VALUE / step);
     assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.WRONG);
-  }
-
-  private void copyKernel(String kernel) throws IOException {
-    Files.copy(PretendCudaBuild.KERNELS.resolve(kernel), kernels.resolve(kernel));
-    try (DirectoryStream<Path> headers =
-        Files.newDirectoryStream(PretendCudaBuild.KERNELS, "*.cuh")) {
-      for (Path header : headers) {
-        Files.copy(header, kernels.resolve(header.getFileName()));
-      }
-    }
   }
 
   /** Compares in a process that finds the driver with these kernels as the system's. */

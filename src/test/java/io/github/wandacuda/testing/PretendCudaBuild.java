@@ -9,11 +9,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** Runs {@code src/test/pretend-cuda/build.sh}, which builds only what has changed. */
 public final class PretendCudaBuild {
-  /** The kernels that are shipped. */
-  public static final Path KERNELS = Path.of("kernels", "cuda");
+  /** Where the PTX is that is shipped, and what was written down about it. */
+  public static final Path GENERATED = Path.of("kernels", "generated");
+
+  private static final List<Path> SOURCES =
+      Stream.of("select", "forward").map(part -> Path.of("kernels", part)).toList();
 
   /** Kernels that test the pretend CUDA itself. */
   public static final Path SELFTEST = Path.of("src", "test", "pretend-cuda", "selftest");
@@ -30,6 +34,45 @@ public final class PretendCudaBuild {
             && System.getProperty("os.arch").equals("amd64"),
         "the pretend CUDA is for Linux on x86-64, as JCuda's library is");
     assumeTrue(isThere("g++"), "the pretend CUDA is built with g++, which is not there");
+  }
+
+  /** Returns the CUDA sources that are compiled each by itself. */
+  public static List<Path> kernels() throws IOException {
+    return files(SOURCES, ".cu");
+  }
+
+  /** Returns the CUDA sources that others include. */
+  public static List<Path> headers() throws IOException {
+    return files(List.of(SOURCES.get(0), SOURCES.get(1), Path.of("kernels", "lib")), ".cuh");
+  }
+
+  private static List<Path> files(List<Path> directories, String ending) throws IOException {
+    List<Path> found = new ArrayList<>();
+    for (Path directory : directories) {
+      try (Stream<Path> files = Files.list(directory)) {
+        files.filter(file -> file.toString().endsWith(ending)).forEach(found::add);
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Copies a kernel and all headers, to be changed there.
+   *
+   * @param kernel its file's name, without the ending
+   */
+  public static void copy(String kernel, Path to) throws IOException {
+    List<Path> sources = new ArrayList<>(headers());
+    String name = kernel + ".cu";
+    sources.add(kernels().stream().filter(file -> file.endsWith(name)).findFirst().orElseThrow());
+    for (Path source : sources) {
+      Files.copy(source, to.resolve(source.getFileName()));
+    }
+  }
+
+  /** Returns the script's options that build the kernels that are shipped. */
+  static List<String> shipped() {
+    return SOURCES.stream().flatMap(part -> Stream.of("--kernels", part.toString())).toList();
   }
 
   /** Returns whether a program is on the path. */

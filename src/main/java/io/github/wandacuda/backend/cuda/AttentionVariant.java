@@ -3,7 +3,7 @@ package io.github.wandacuda.backend.cuda;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 
-/** The kernels of {@code kernels/cuda/attention.cuh}, by the features of a head. */
+/** The kernels of {@code kernels/forward/attention.cuh}, by the features of a head. */
 enum AttentionVariant {
   /** Up to 64 features. */
   SMALL(64, 64),

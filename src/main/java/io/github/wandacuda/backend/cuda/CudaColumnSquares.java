@@ -5,8 +5,8 @@ import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.GrowingBuffer;
 
 /**
- * Sums of squares down the columns, to the CPU's bits: {@code kernels/cuda/column_squares.cu}. The
- * memory for runs' sums is kept from one call to the next.
+ * Sums of squares down the columns, to the CPU's bits: {@code kernels/forward/column_squares.cu}.
+ * The memory for runs' sums is kept from one call to the next.
  */
 final class CudaColumnSquares implements AutoCloseable {
   private static final String FILE = "column_squares";

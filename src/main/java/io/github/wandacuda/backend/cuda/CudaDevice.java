@@ -80,7 +80,7 @@ final class CudaDevice implements GpuDevice {
   /**
    * Returns a kernel, loaded when it is first asked for.
    *
-   * @param file its file's name under {@code kernels/cuda}, without the ending
+   * @param file its file's name under {@code kernels}, without the ending
    * @param name its own
    */
   CudaFunction function(String file, String name) {

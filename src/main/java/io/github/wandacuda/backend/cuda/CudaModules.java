@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cuda;
 
+import io.github.wandacuda.backend.gpu.KernelFiles;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.Printable;
 import java.io.IOException;
@@ -33,7 +34,7 @@ final class CudaModules implements AutoCloseable {
   /**
    * Returns a kernel.
    *
-   * @param file its file's name under {@code kernels/cuda}, without the ending
+   * @param file its file's name under {@code kernels}, without the ending
    * @param name its own
    */
   synchronized CudaFunction function(String file, String name) {
@@ -84,7 +85,7 @@ final class CudaModules implements AutoCloseable {
   private MemorySegment text(String file, Arena arena) {
     try (InputStream resource =
         PtxChoice.resources(file, capability)
-            .map(CudaModules.class::getResourceAsStream)
+            .map(KernelFiles::open)
             .filter(Objects::nonNull)
             .findFirst()
             .orElseThrow(

@@ -8,7 +8,7 @@ import io.github.wandacuda.tensor.DType;
 
 /**
  * Float32 activations as the sum of two 16-bit ones, which tensor cores multiply: {@code
- * kernels/cuda/split_activations.cu}. The memory for them is kept from one call to the next.
+ * kernels/forward/split_activations.cu}. The memory for them is kept from one call to the next.
  */
 final class SplitActivations implements AutoCloseable {
   private static final String FILE = "split_activations";

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
+import io.github.wandacuda.backend.gpu.KernelFiles;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -9,13 +10,13 @@ import java.util.regex.Pattern;
 
 /** Where the kernels' sources come from. */
 interface KernelSources {
-  /** Returns the text of a file under {@code kernels/opencl}. */
+  /** Returns the text of a file under {@code kernels}. */
   String read(String file);
 
   /** Returns the files that were packed with the classes. */
   static KernelSources packed() {
     return file -> {
-      try (InputStream stream = KernelSources.class.getResourceAsStream(file)) {
+      try (InputStream stream = KernelFiles.open(file)) {
         if (stream == null) {
           throw new IllegalArgumentException("no kernel file is called " + file);
         }

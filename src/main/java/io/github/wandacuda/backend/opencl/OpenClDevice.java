@@ -67,7 +67,7 @@ final class OpenClDevice implements GpuDevice {
   /**
    * Returns a kernel, compiled at its first use.
    *
-   * @param file under {@code kernels/opencl}, such as {@code select_rows.cl}
+   * @param file under {@code kernels}, such as {@code select_rows.cl}
    * @param name of the kernel in it
    * @param options for the compiler, such as {@code -D F16}, beside those of every program
    */

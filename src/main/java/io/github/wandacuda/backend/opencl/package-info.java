@@ -1,5 +1,5 @@
 /**
  * The OpenCL backend: devices, queues and programs over JOCL, and the launches of the kernels under
- * {@code kernels/opencl}, which are compiled on the machine that they run on.
+ * {@code kernels}, which are compiled on the machine that they run on.
  */
 package io.github.wandacuda.backend.opencl;
