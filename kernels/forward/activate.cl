@@ -1,15 +1,15 @@
 // What stands between an MLP's linear layers: an activation, or an activation times another matrix. Each element is
 // touched once; a work-item takes one, neighbours take neighbours, so that a work-group of 256 reads and writes whole
-// lines. No local memory. Results are those of io.github.wandacuda.backend.cpu.ScalarActivation to the bit.
+// lines. No local memory. Results are those of ScalarActivate to the bit.
 //
-//   activate       reads 4 bytes and writes 4 for each element
-//   gate_multiply  reads 8 bytes and writes 4 for each element
+//   activate  reads 4 bytes and writes 4 for each element
+//   gate      reads 8 bytes and writes 4 for each element
 //
 // The costliest kind takes about 40 operations for an element, so that a device with 10 operations for each byte of
 // its bandwidth still waits for memory, or nearly.
 //
 // ACTIVATION: one of the functions.
-#include "places.cl"
+#include "device_pointer.cl"
 #include "exponential.cl"
 #include "normal_tail.cl"
 
@@ -33,17 +33,17 @@ __kernel void activate(
     __global const float *x, ulong x_offset, __global float *out, ulong out_offset, long count) {
   long i = (long)get_global_id(0);
   if (i < count) {
-    PLACE(float, out)[i] = ACTIVATION(CONST_PLACE(float, x)[i]);
+    POINTER(float, out)[i] = ACTIVATION(CONST_POINTER(float, x)[i]);
   }
 }
 
 // The result may be either input.
-__kernel void gate_multiply(
+__kernel void gate(
     __global const float *gate, ulong gate_offset, __global const float *up, ulong up_offset,
     __global float *out, ulong out_offset, long count) {
   long i = (long)get_global_id(0);
   if (i < count) {
-    float activated = ACTIVATION(CONST_PLACE(float, gate)[i]);
-    PLACE(float, out)[i] = activated * CONST_PLACE(float, up)[i];
+    float activated = ACTIVATION(CONST_POINTER(float, gate)[i]);
+    POINTER(float, out)[i] = activated * CONST_POINTER(float, up)[i];
   }
 }

@@ -25,7 +25,7 @@
 #pragma once
 
 #include "exponential.cuh"
-#include "packs.cuh"
+#include "float_vectors.cuh"
 #include "tanh.cuh"
 
 namespace {

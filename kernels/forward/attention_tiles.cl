@@ -24,7 +24,7 @@
 // PARTS: results of a work-item for each query: 16 * PARTS is at least the head's size or 256. WINDOWED, BOUNDED,
 // BIASED: 1 where there is a window, a softcap, a bias of keys, else 0, so that attention without them does nothing for
 // them.
-#include "places.cl"
+#include "device_pointer.cl"
 #include "exponential.cl"
 #include "tanh.cl"
 
@@ -173,10 +173,10 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_til
   long start = (long)get_group_id(2) * length;
   long key_start = start * key_stride + (long)(head / heads_per_key) * head_size;
   long query_start = (start + first) * stride + (long)head * head_size;
-  __global const float *queries = CONST_PLACE(float, q) + query_start;
-  __global const float *keys = CONST_PLACE(float, k) + key_start;
-  __global const float *values = CONST_PLACE(float, v) + key_start + first_feature;
-  __global const float *biases = BIASED ? CONST_PLACE(float, key_bias) + (long)head * length : 0;
+  __global const float *queries = CONST_POINTER(float, q) + query_start;
+  __global const float *keys = CONST_POINTER(float, k) + key_start;
+  __global const float *values = CONST_POINTER(float, v) + key_start + first_feature;
+  __global const float *biases = BIASED ? CONST_POINTER(float, key_bias) + (long)head * length : 0;
   __local float *staged_floats = (__local float *)staged;
 
   // For the softmax: this work-item's query and its quarter of a tile's keys.
@@ -256,7 +256,7 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_til
 #pragma unroll
   for (int i = 0; i < 4; i++) {
     int row = 4 * down + i;
-    __global float *to = PLACE(float, out) + query_start + row * stride + first_feature;
+    __global float *to = POINTER(float, out) + query_start + row * stride + first_feature;
 #pragma unroll
     for (int part = 0; part < PARTS; part++) {
       int feature = across + SIDE * part;

@@ -26,8 +26,8 @@
 // WIDTH: floats of a vector register. ROWS: as many as there are registers for, a divisor of 48. HEAD_SIZE: any.
 // WINDOWED, BOUNDED, BIASED: 1 where there is a window, a softcap, a bias of keys, else 0, so that attention without
 // them does nothing for them.
-#include "places.cl"
-#include "vectors.cl"
+#include "device_pointer.cl"
+#include "float_vectors.cl"
 #include "exponential.cl"
 #include "tanh.cl"
 
@@ -193,12 +193,12 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
   long start = (long)get_group_id(2) * length;
   long query_start = (start + first) * stride + (long)head * HEAD_SIZE;
   long key_start = start * key_stride + (long)(head / heads_per_key) * HEAD_SIZE;
-  __global const float *keys = CONST_PLACE(float, k) + key_start;
-  __global const float *values = CONST_PLACE(float, v) + key_start;
-  __global const float *biases = BIASED ? CONST_PLACE(float, key_bias) + (long)head * length : 0;
+  __global const float *keys = CONST_POINTER(float, k) + key_start;
+  __global const float *values = CONST_POINTER(float, v) + key_start;
+  __global const float *biases = BIASED ? CONST_POINTER(float, key_bias) + (long)head * length : 0;
   int query_count = min(PANEL, length - first);
 
-  pack_queries(CONST_PLACE(float, q) + query_start, stride, query_count, queries);
+  pack_queries(CONST_POINTER(float, q) + query_start, stride, query_count, queries);
   for (int i = 0; i < HEAD_SIZE * PANEL; i++) {
     results[i] = 0.0f;
   }
@@ -225,7 +225,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void attention_vectors(
   float sums[PANEL];
   store(low_sum, 0, sums);
   store(high_sum, 1, sums);
-  __global float *to = PLACE(float, out) + query_start;
+  __global float *to = POINTER(float, out) + query_start;
   for (int i = 0; i < query_count; i++) {
     for (int d = 0; d < HEAD_SIZE; d++) {
       to[i * stride + d] = results[d * PANEL + i] / sums[i];

@@ -5,15 +5,15 @@
 // and needs no cl_khr_fp64: TwoSum (Knuth; Ogita, Rump and Oishi, "Accurate sum and dot product", 2005) gives the
 // rounding error of high + term, exactly, and low collects it. The order is fixed, so a run repeats to the bit.
 //
-// square_blocks: work-item (c, b) takes column c of block b, which is 256 tokens or what is left, and writes its pair
+// column_squares_blocks: work-item (c, b) takes column c of block b, which is 256 tokens or what is left, and writes its pair
 // to partials [blocks, 2, columns]; it takes further blocks where there are more than dimension 1 has places for, since
 // some devices limit that. Neighbours take neighbouring columns, so that a work-group reads whole lines; a matrix of
 // few columns has many blocks, one of few tokens has many columns: either way there are tokens * columns / 256
 // work-items. Reads 4 bytes for each element and writes 8 for each 256.
 //
-// add_blocks: a work-item for each column adds the partials to the running sums, in order. copy_sums: writes the
+// column_squares_fold: a work-item for each column adds the partials to the running sums, in order. column_sums: writes the
 // running sums out. No local memory.
-#include "places.cl"
+#include "device_pointer.cl"
 
 #define RUN 32
 #define BLOCK 256
@@ -29,7 +29,7 @@ float2 add_exactly(float2 sum, float term) {
   return (float2)(total, isinf(total) ? 0.0f : low - (total - high));
 }
 
-__kernel void square_blocks(
+__kernel void column_squares_blocks(
     __global const float *x, ulong x_offset, __global float *partials, ulong partials_offset,
     int rows, int columns) {
   int column = (int)get_global_id(0);
@@ -39,7 +39,7 @@ __kernel void square_blocks(
   long blocks = ((long)rows + BLOCK - 1) / BLOCK;
   for (long block = (long)get_global_id(1); block < blocks; block += get_global_size(1)) {
     long first = block * BLOCK;
-    __global const float *from = CONST_PLACE(float, x) + first * columns + column;
+    __global const float *from = CONST_POINTER(float, x) + first * columns + column;
     int left = (int)min(rows - first, (long)BLOCK);
     float2 sum = (float2)(0.0f, 0.0f);
     for (int run = 0; run < left; run += RUN) {
@@ -50,21 +50,21 @@ __kernel void square_blocks(
       }
       sum = add_exactly(sum, squares);
     }
-    __global float *to = PLACE(float, partials) + 2L * block * columns + column;
+    __global float *to = POINTER(float, partials) + 2L * block * columns + column;
     to[0] = sum.x;
     to[columns] = sum.y;
   }
 }
 
-__kernel void add_blocks(
+__kernel void column_squares_fold(
     __global const float *partials, ulong partials_offset, int blocks, __global float *state,
     ulong state_offset, int columns) {
   int column = (int)get_global_id(0);
   if (column >= columns) {
     return;
   }
-  __global float *at = PLACE(float, state) + column;
-  __global const float *from = CONST_PLACE(float, partials) + column;
+  __global float *at = POINTER(float, state) + column;
+  __global const float *from = CONST_POINTER(float, partials) + column;
   float2 sum = (float2)(at[0], at[columns]);
   for (int block = 0; block < blocks; block++) {
     sum = add_exactly(sum, from[2L * block * columns]);
@@ -74,11 +74,11 @@ __kernel void add_blocks(
   at[columns] = sum.y;
 }
 
-__kernel void copy_sums(
+__kernel void column_sums(
     __global const float *state, ulong state_offset, __global float *sums, ulong sums_offset,
     long count) {
   long i = (long)get_global_id(0);
   if (i < count) {
-    PLACE(float, sums)[i] = CONST_PLACE(float, state)[i];
+    POINTER(float, sums)[i] = CONST_POINTER(float, state)[i];
   }
 }

@@ -5,7 +5,7 @@
 // sum, which is the CPU's to the bit. A comparison with NaN is false, so NaN is passed over for the highest and ends up
 // in the sum. Reads 8 bytes for each logit; the logits come out of a matrix product that reads thousands of times as
 // much. Local memory: 1 KiB.
-#include "places.cl"
+#include "device_pointer.cl"
 #include "exponential.cl"
 #include "lane_sum.cl"
 
@@ -17,7 +17,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void cr
   int row = (int)get_global_id(1);
   // Work-items without a row go through the last one, since all have to reach the barriers.
   __global const float *from =
-      CONST_PLACE(float, logits) + (long)min(row, rows - 1) * columns;
+      CONST_POINTER(float, logits) + (long)min(row, rows - 1) * columns;
   float highest = -INFINITY;
   for (int c = 0; c < columns; c += LANES) {
     float logit = c + lane < columns ? from[c + lane] : -INFINITY;
@@ -33,8 +33,8 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void cr
   if (row >= rows || lane > 0) {
     return;
   }
-  __global float *loss = PLACE(float, losses) + 3L * row;
+  __global float *loss = POINTER(float, losses) + 3L * row;
   loss[0] = highest;
   loss[1] = sum;
-  loss[2] = from[CONST_PLACE(int, targets)[row]];
+  loss[2] = from[CONST_POINTER(int, targets)[row]];
 }

@@ -5,9 +5,9 @@
 // shared memory and a second pass would double the bytes: 4 a logit. Each thread keeps the highest logit that it saw and
 // the sum of exponentials relative to it, and rescales the sum when a higher one comes; in the end the threads' sums are
 // rescaled to the row's maximum and added in a fixed order. The maximum passes over NaN, which shows in the sum.
-#include "block_reduce.cuh"
+#include "reduce.cuh"
 #include "exponential.cuh"
-#include "packs.cuh"
+#include "float_vectors.cuh"
 
 constexpr float NOTHING = -INFINITY;
 
@@ -15,8 +15,8 @@ struct SoftmaxSum {
   float highest = NOTHING;
   float sum = 0.0f;
 
-  template <class Pack>
-  __device__ __forceinline__ void add(Pack logits) {
+  template <class Vector>
+  __device__ __forceinline__ void add(Vector logits) {
     float top = highest;
     forEach(logits, [&](float logit) { top = logit > top ? logit : top; });
     if (top > highest) {
@@ -31,12 +31,12 @@ extern "C" __global__ void cross_entropy(const float *logits, int vocabulary, co
   __shared__ float highestOfWarps[32];
   __shared__ float sumOfWarps[32];
   const float *row = logits + static_cast<long long>(blockIdx.x) * vocabulary;
-  const int packs = aligned16(row) ? vocabulary / 4 : 0;
+  const int vectors = aligned16(row) ? vocabulary / 4 : 0;
   SoftmaxSum mine;
-  for (int i = threadIdx.x; i < packs; i += blockDim.x) {
+  for (int i = threadIdx.x; i < vectors; i += blockDim.x) {
     mine.add(reinterpret_cast<const float4 *>(row)[i]);
   }
-  for (int i = packs * 4 + threadIdx.x; i < vocabulary; i += blockDim.x) {
+  for (int i = vectors * 4 + threadIdx.x; i < vocabulary; i += blockDim.x) {
     mine.add(row[i]);
   }
   const float highest = blockReduce(mine.highest, highestOfWarps, [](float a, float b) { return a > b ? a : b; });

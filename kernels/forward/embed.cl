@@ -4,7 +4,7 @@
 // work-item may have several, since some devices limit dimension 1. A work-group of 256 reads and writes whole lines.
 // Reads the size of a weight and writes 4 bytes for each element; nothing is computed, so that is all the time it
 // takes. No local memory.
-#include "places.cl"
+#include "device_pointer.cl"
 #include "widen.cl"
 
 __kernel void embed(
@@ -16,8 +16,8 @@ __kernel void embed(
     return;
   }
   for (long row = (long)get_global_id(1); row < rows; row += get_global_size(1)) {
-    long token = CONST_PLACE(int, tokens)[row];
-    PLACE(float, out)[row * columns + column] =
-        widen(CONST_PLACE(weight_t, table)[token * table_stride + column]);
+    long token = CONST_POINTER(int, tokens)[row];
+    POINTER(float, out)[row * columns + column] =
+        widen(CONST_POINTER(weight_t, table)[token * table_stride + column]);
   }
 }

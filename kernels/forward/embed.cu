@@ -3,8 +3,8 @@
 // One block of whole warps for each token (grid.x), whose threads walk along the row. Moves 4 bytes out and an element's
 // 2 or 4 bytes in for each element and computes nothing, so its time is that of the copy: four elements at a time, where
 // the result is aligned (a table's rows always are). No shared memory.
-#include "packs.cuh"
-#include "weight_values.cuh"
+#include "float_vectors.cuh"
+#include "widen.cuh"
 
 template <class Type>
 static __device__ void embed(const typename Type::Element *table, long long stride, const int *tokens, float *out,

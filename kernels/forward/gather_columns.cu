@@ -4,10 +4,10 @@
 // One block of whole warps for each token (grid.x), whose threads walk along the result's row, four neighbouring columns
 // at a time where the width and the stride are multiples of four and both rows start at a multiple of 16 bytes. Moves 8
 // bytes for each element of the result and computes nothing but places. No shared memory.
-#include "packs.cuh"
+#include "float_vectors.cuh"
 
-template <class Pack>
-static __device__ void gather(const Pack *from, int width, int stride, Pack *to, int columns) {
+template <class Vector>
+static __device__ void gather(const Vector *from, int width, int stride, Vector *to, int columns) {
   for (int column = threadIdx.x; column < columns; column += blockDim.x) {
     const int group = column / width;
     to[column] = from[static_cast<long long>(group) * stride + (column - group * width)];

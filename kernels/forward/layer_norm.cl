@@ -5,7 +5,7 @@
 // the mean, so that no digits are lost where the mean is large, then goes through the rows once more. Reads 12 bytes
 // and writes 4 for each element, of which the second and third reading mostly come from a cache (16 rows of 4096
 // columns are 256 KiB). Local memory: 1 KiB.
-#include "places.cl"
+#include "device_pointer.cl"
 #include "lane_sum.cl"
 
 __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void layer_norm(
@@ -17,7 +17,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void la
   int row = (int)get_global_id(1);
   // Work-items without a row go through the last one, since all have to reach the barriers.
   long start = (long)min(row, rows - 1) * columns;
-  __global const float *from = CONST_PLACE(float, x) + start;
+  __global const float *from = CONST_POINTER(float, x) + start;
   float sum = 0.0f;
   for (int c = 0; c < columns; c += LANES) {
     sum += c + lane < columns ? from[c + lane] : 0.0f;
@@ -35,9 +35,9 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void la
   if (row >= rows) {
     return;
   }
-  __global const float *gains = CONST_PLACE(float, gain);
-  __global const float *biases = CONST_PLACE(float, bias);
-  __global float *to = PLACE(float, out) + start;
+  __global const float *gains = CONST_POINTER(float, gain);
+  __global const float *biases = CONST_POINTER(float, bias);
+  __global float *to = POINTER(float, out) + start;
   for (int c = lane; c < columns; c += LANES) {
     float gained = (from[c] - mean) * factor * gains[c];
     to[c] = bias == 0 ? gained : gained + biases[c];

@@ -2,23 +2,23 @@
 // null, and `out` may be `x`.
 //
 // One block of whole warps for each row (grid.x). The variance is the mean of squared differences, a second pass over
-// the row, since the difference of two large means would lose digits. A thread keeps every blockDim.x-th pack of the row
-// in shared memory (columns * 4 bytes; `cached` is 0 where that is more than a block has, and the row is read again,
-// from the cache in most cases) and nobody else's; both sums run in a fixed order (block_reduce.cuh). Moves 8 bytes an
+// the row, since the difference of two large means would lose digits. A thread keeps every blockDim.x-th vector of the
+// row in shared memory (columns * 4 bytes; `cached` is 0 where that is more than a block has, and the row is read
+// again, from the cache in most cases) and nobody else's; both sums run in a fixed order (reduce.cuh). Moves 8 bytes an
 // element, and gain and bias, which stay in cache.
-#include "block_reduce.cuh"
-#include "packs.cuh"
+#include "reduce.cuh"
+#include "float_vectors.cuh"
 
-template <class Pack>
-static __device__ void layerNorm(const Pack *x, const Pack *gain, const Pack *bias, float epsilon, Pack *out,
-                                 int columns, int cached, Pack *cache) {
+template <class Vector>
+static __device__ void layerNorm(const Vector *x, const Vector *gain, const Vector *bias, float epsilon, Vector *out,
+                                 int columns, int cached, Vector *cache) {
   __shared__ float sums[32];
   __shared__ float squares[32];
-  const int packs = columns / PACKED<Pack>;
+  const int vectors = columns / WIDTH<Vector>;
   const auto add = [](float a, float b) { return a + b; };
   float sum = 0.0f;
-  for (int i = threadIdx.x; i < packs; i += blockDim.x) {
-    const Pack values = x[i];
+  for (int i = threadIdx.x; i < vectors; i += blockDim.x) {
+    const Vector values = x[i];
     forEach(values, [&](float value) { sum += value; });
     if (cached) {
       cache[i] = values;
@@ -26,14 +26,14 @@ static __device__ void layerNorm(const Pack *x, const Pack *gain, const Pack *bi
   }
   const float mean = __fdiv_rn(blockReduce(sum, sums, add), static_cast<float>(columns));
   float square = 0.0f;
-  for (int i = threadIdx.x; i < packs; i += blockDim.x) {
+  for (int i = threadIdx.x; i < vectors; i += blockDim.x) {
     forEach(cached ? cache[i] : x[i], [&](float value) { square += (value - mean) * (value - mean); });
   }
   const float variance = __fdiv_rn(blockReduce(square, squares, add), static_cast<float>(columns));
   const float factor = __fdiv_rn(1.0f, __fsqrt_rn(variance + epsilon));
   const auto normal = [=](float value, float gained) { return (value - mean) * factor * gained; };
-  for (int i = threadIdx.x; i < packs; i += blockDim.x) {
-    const Pack gained = each(normal, cached ? cache[i] : x[i], gain[i]);
+  for (int i = threadIdx.x; i < vectors; i += blockDim.x) {
+    const Vector gained = each(normal, cached ? cache[i] : x[i], gain[i]);
     out[i] = bias == nullptr ? gained : each(add, gained, bias[i]);
   }
 }

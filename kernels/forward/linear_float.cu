@@ -12,9 +12,9 @@
 // a multiprocessor one block and not two. It is also what keeps the error of long rows low.
 //
 // Edges: what lies outside is read as zero and not written.
-#include "packs.cuh"
+#include "float_vectors.cuh"
 #include "tile_order.cuh"
-#include "weight_values.cuh"
+#include "widen.cuh"
 
 constexpr int THREADS = 256;
 constexpr int TILE = 128;

@@ -1,5 +1,5 @@
 // A linear layer on tensor cores: out[t, o] = (sum over c of (high[t, c] + low[t, c]) * w[o, c]) * inverses[t] + bias[o],
-// for BF16 and F16 weights and activations that split_activations.cu split. Products are exact, sums are float32, which
+// for BF16 and F16 weights and activations that linear_split.cu split. Products are exact, sums are float32, which
 // tensor cores cut off instead of rounding them.
 //
 // A block of 8 warps computes a tile of 128 features by 128 tokens (32 where there are few tokens); a warp 32 tokens by

@@ -12,7 +12,7 @@
 // tokens and each activation once for 64 features: with 128 tokens and float32 that is 1/16 + 1/32 bytes for a
 // multiply-add, so that a device of 20 Tflop/s asks its caches for about 1 TB/s. Local memory: 16 * (TILE_TOKENS + 64 +
 // 8) floats, 12.5 KiB or 8.5 KiB.
-#include "places.cl"
+#include "device_pointer.cl"
 #include "widen.cl"
 
 #define RUN 256
@@ -59,8 +59,8 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void linear_tiles(
   int down = (int)get_local_id(1);
   int first_feature = (int)get_group_id(0) * TILE_FEATURES;
   int first_token = (int)get_group_id(1) * TILE_TOKENS;
-  __global const float *from = CONST_PLACE(float, x) + (long)first_token * columns;
-  __global const weight_t *weights = CONST_PLACE(weight_t, w) + first_feature * w_stride;
+  __global const float *from = CONST_POINTER(float, x) + (long)first_token * columns;
+  __global const weight_t *weights = CONST_POINTER(weight_t, w) + first_feature * w_stride;
 
   float4 sums[ROWS];
   float4 chains[ROWS];
@@ -112,11 +112,11 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void linear_tiles(
   for (int t = 0; t < ROWS; t++) {
     int token = first_token + ROWS * down + t;
     float results[COLUMNS] = {sums[t].x, sums[t].y, sums[t].z, sums[t].w};
-    __global float *to = PLACE(float, out) + token * out_stride + feature;
+    __global float *to = POINTER(float, out) + token * out_stride + feature;
 #pragma unroll
     for (int o = 0; o < COLUMNS; o++) {
       if (token < tokens && feature + o < features) {
-        to[o] = bias == 0 ? results[o] : results[o] + CONST_PLACE(float, bias)[feature + o];
+        to[o] = bias == 0 ? results[o] : results[o] + CONST_POINTER(float, bias)[feature + o];
       }
     }
   }

@@ -16,8 +16,8 @@
 // most of which caches serve. The limit is arithmetic.
 //
 // WIDTH: floats of a vector register. ROWS: as many as there are registers for.
-#include "places.cl"
-#include "vectors.cl"
+#include "device_pointer.cl"
+#include "float_vectors.cl"
 #include "widen.cl"
 
 #define RUN 256
@@ -90,9 +90,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void linear_vectors(
   int first_token = (int)get_global_id(1) * tokens_per_group;
   int feature_count = min(PANEL, features - first_feature);
   int token_count = min(tokens_per_group, tokens - first_token);
-  __global const float *from = CONST_PLACE(float, x) + (long)first_token * columns;
-  __global const weight_t *weights = CONST_PLACE(weight_t, w) + first_feature * w_stride;
-  __global float *to = PLACE(float, out) + first_token * out_stride + first_feature;
+  __global const float *from = CONST_POINTER(float, x) + (long)first_token * columns;
+  __global const weight_t *weights = CONST_POINTER(weight_t, w) + first_feature * w_stride;
+  __global float *to = POINTER(float, out) + first_token * out_stride + first_feature;
   for (int run = 0; run == 0 || run < columns; run += RUN) {
     int depth = min(RUN, columns - run);
     pack(weights + run, w_stride, feature_count, depth, panel);
@@ -104,7 +104,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void linear_vectors(
   if (bias == 0) {
     return;
   }
-  __global const float *biases = CONST_PLACE(float, bias) + first_feature;
+  __global const float *biases = CONST_POINTER(float, bias) + first_feature;
   for (int t = 0; t < token_count; t++) {
     for (int o = 0; o < feature_count; o++) {
       to[t * out_stride + o] += biases[o];

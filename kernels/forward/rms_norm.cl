@@ -3,7 +3,7 @@
 // A work-group of 16 x 16 takes 16 rows (lane_sum.cl): it sums the squares, then goes through the rows once more. Reads
 // 8 bytes and writes 4 for each element, of which the second reading mostly comes from a cache (16 rows of 4096 columns
 // are 256 KiB). Local memory: 1 KiB.
-#include "places.cl"
+#include "device_pointer.cl"
 #include "lane_sum.cl"
 
 __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void rms_norm(
@@ -14,7 +14,7 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void rm
   int row = (int)get_global_id(1);
   // Work-items without a row go through the last one, since all have to reach the barriers.
   long start = (long)min(row, rows - 1) * columns;
-  __global const float *from = CONST_PLACE(float, x) + start;
+  __global const float *from = CONST_POINTER(float, x) + start;
   float sum = 0.0f;
   for (int c = 0; c < columns; c += LANES) {
     float value = c + lane < columns ? from[c + lane] : 0.0f;
@@ -25,8 +25,8 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void rm
   if (row >= rows) {
     return;
   }
-  __global const float *gains = CONST_PLACE(float, gain);
-  __global float *to = PLACE(float, out) + start;
+  __global const float *gains = CONST_POINTER(float, gain);
+  __global float *to = POINTER(float, out) + start;
   for (int c = lane; c < columns; c += LANES) {
     to[c] = from[c] * factor * gains[c];
   }

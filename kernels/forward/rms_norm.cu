@@ -1,20 +1,20 @@
 // RMSNorm: out = x / sqrt(mean(x^2) + epsilon) * gain for each row; `out` may be `x`.
 //
-// One block of whole warps for each row (grid.x). A thread squares every blockDim.x-th pack of the row and keeps what it
-// read in shared memory (columns * 4 bytes; `cached` is 0 where that is more than a block has, and the row is read
-// again, from the cache in most cases); the sum runs in a fixed order (block_reduce.cuh); then each thread scales what it
+// One block of whole warps for each row (grid.x). A thread squares every blockDim.x-th vector of the row and keeps what
+// it read in shared memory (columns * 4 bytes; `cached` is 0 where that is more than a block has, and the row is read
+// again, from the cache in most cases); the sum runs in a fixed order (reduce.cuh); then each thread scales what it
 // kept. Moves 8 bytes an element, and the gain, which stays in cache.
-#include "block_reduce.cuh"
-#include "packs.cuh"
+#include "reduce.cuh"
+#include "float_vectors.cuh"
 
-template <class Pack>
-static __device__ void rmsNorm(const Pack *x, const Pack *gain, float epsilon, Pack *out, int columns, int cached,
-                               Pack *cache) {
+template <class Vector>
+static __device__ void rmsNorm(const Vector *x, const Vector *gain, float epsilon, Vector *out, int columns, int cached,
+                               Vector *cache) {
   __shared__ float warps[32];
-  const int packs = columns / PACKED<Pack>;
+  const int vectors = columns / WIDTH<Vector>;
   float sum = 0.0f;
-  for (int i = threadIdx.x; i < packs; i += blockDim.x) {
-    const Pack values = x[i];
+  for (int i = threadIdx.x; i < vectors; i += blockDim.x) {
+    const Vector values = x[i];
     forEach(values, [&](float value) { sum += value * value; });
     if (cached) {
       cache[i] = values;
@@ -23,7 +23,7 @@ static __device__ void rmsNorm(const Pack *x, const Pack *gain, float epsilon, P
   sum = blockReduce(sum, warps, [](float a, float b) { return a + b; });
   const float factor = __fdiv_rn(1.0f, __fsqrt_rn(__fdiv_rn(sum, static_cast<float>(columns)) + epsilon));
   const auto normal = [=](float value, float gained) { return value * factor * gained; };
-  for (int i = threadIdx.x; i < packs; i += blockDim.x) {
+  for (int i = threadIdx.x; i < vectors; i += blockDim.x) {
     out[i] = each(normal, cached ? cache[i] : x[i], gain[i]);
   }
 }

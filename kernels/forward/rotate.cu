@@ -5,25 +5,25 @@
 // One block for each token (grid.x), whose threads walk along its pairs, four neighbouring ones at a time where the pairs
 // and features of a head are multiples of four and all addresses allow it. 8 bytes for each element of x that is
 // rotated; the angles stay in cache. No shared memory.
-#include "packs.cuh"
+#include "float_vectors.cuh"
 
-template <class Pack>
-static __device__ void rotatePairs(Pack *x, const Pack *cos, const Pack *sin, int heads, int size, int pairs) {
-  const int packs = pairs / PACKED<Pack>;
-  for (int pair = threadIdx.x; pair < heads * packs; pair += blockDim.x) {
-    const int head = pair / packs;
-    const int i = pair - head * packs;
-    Pack *at = x + head * (size / PACKED<Pack>) + i;
-    const Pack a = at[0];
-    const Pack b = at[packs];
+template <class Vector>
+static __device__ void rotatePairs(Vector *x, const Vector *cos, const Vector *sin, int heads, int size, int pairs) {
+  const int vectors = pairs / WIDTH<Vector>;
+  for (int pair = threadIdx.x; pair < heads * vectors; pair += blockDim.x) {
+    const int head = pair / vectors;
+    const int i = pair - head * vectors;
+    Vector *at = x + head * (size / WIDTH<Vector>) + i;
+    const Vector a = at[0];
+    const Vector b = at[vectors];
     const auto product = [](float u, float v) { return u * v; };
     at[0] = each([](float u, float v) { return u - v; }, each(product, a, cos[i]), each(product, b, sin[i]));
-    at[packs] = each([](float u, float v) { return u + v; }, each(product, b, cos[i]), each(product, a, sin[i]));
+    at[vectors] = each([](float u, float v) { return u + v; }, each(product, b, cos[i]), each(product, a, sin[i]));
   }
 }
 
-extern "C" __global__ void rotate(float *x, int heads, int size, int pairs, const float *cos, const float *sin,
-                                  int positions) {
+extern "C" __global__ void rotate_pairs(float *x, int heads, int size, int pairs, const float *cos, const float *sin,
+                                        int positions) {
   float *row = x + static_cast<long long>(blockIdx.x) * heads * size;
   const long long angles = static_cast<long long>(blockIdx.x % positions) * pairs;
   if (pairs % 4 == 0 && size % 4 == 0 && aligned16(x) && aligned16(cos) && aligned16(sin)) {

@@ -10,7 +10,7 @@
 //
 // A comparison with NaN is false, so NaN is passed over for the highest logit; it ends up in the sum, and so in all of
 // the token's probabilities, which then are equal.
-#include "places.cl"
+#include "device_pointer.cl"
 #include "exponential.cl"
 #include "lane_sum.cl"
 
@@ -41,9 +41,9 @@ __kernel __attribute__((reqd_work_group_size(LANES, ROWS_PER_GROUP, 1))) void ro
   int row = (int)get_global_id(1);
   // Work-items without a row go through the last one, since all have to reach the barriers.
   long token = min(row, rows - 1);
-  __global const float *from = CONST_PLACE(float, logits) + token * columns;
-  __global int *expert_places = PLACE(int, experts) + token * chosen;
-  __global float *weight_places = PLACE(float, weights) + token * chosen;
+  __global const float *from = CONST_POINTER(float, logits) + token * columns;
+  __global int *expert_places = POINTER(int, experts) + token * chosen;
+  __global float *weight_places = POINTER(float, weights) + token * chosen;
   bool writes = row < rows && lane == 0;
 
   float highest = -INFINITY;

@@ -8,8 +8,8 @@
 // from L1; with 8 of 128 experts 2 thousand operations a lane, nothing beside the linear layers around it. No shared
 // memory.
 //
-// The CPU's bits: 16 lanes add up as there (backend/cpu/LaneSum.java). Either all probabilities are numbers or none is:
-// then the lowest experts are chosen.
+// The CPU's bits: 16 lanes add up as there (LaneSum.java). Either all probabilities are numbers or none is: then the
+// lowest experts are chosen.
 #include "exponential.cuh"
 
 namespace {

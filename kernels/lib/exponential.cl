@@ -1,8 +1,7 @@
-// e^x by the float32 operations of io.github.wandacuda.backend.cpu.Exponential, in their order, so that a device gets
-// the CPU's bits: the OpenCL built-in exp may be 3 ulp off, and differs from device to device. There, too, is why it
-// works.
+// e^x by the float32 operations of Exponential, in their order, so that a device gets the CPU's bits: the OpenCL
+// built-in exp may be 3 ulp off, and differs from device to device. There, too, is why it works.
 //
-// It is made for REAL, which is float, or vectors of WIDTH floats where those are defined (vectors.cl).
+// It is made for REAL, which is float, or vectors of WIDTH floats where those are defined (float_vectors.cl).
 #ifdef WIDTH
 #define REAL vector
 #define WHOLE whole_vector

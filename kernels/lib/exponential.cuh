@@ -1,6 +1,6 @@
-// e^x by the same float32 operations as the CPU's kernels (backend/cpu/Exponential.java), so that both give the same bits:
-// x = n ln 2 + r, e^r by a polynomial of degree 7 (Cephes, expf), 2^n multiplied in two halves. 15 operations, none of
-// them on the special function units, whose results are coarser.
+// e^x by the same float32 operations as the CPU's kernels (Exponential.java), so that both give the same bits: x = n ln
+// 2 + r, e^r by a polynomial of degree 7 (Cephes, expf), 2^n multiplied in two halves. 15 operations, none of them on
+// the special function units, whose results are coarser.
 #pragma once
 
 #include "device.cuh"

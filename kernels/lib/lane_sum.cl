@@ -1,6 +1,6 @@
-// Sums of rows, in the order of io.github.wandacuda.backend.cpu.LaneSum, and highest elements of rows. A work-group of
-// 16 x 16 takes 16 rows; work-item (l, r) is lane l of row r and holds the sum of the row's elements l, l + 16, l + 32
-// and so on. Lanes l and l + 8 are added, then l and l + 4, l + 2, l + 1.
+// Sums of rows, in the order of LaneSum, and highest elements of rows. A work-group of 16 x 16 takes 16 rows; work-item
+// (l, r) is lane l of row r and holds the sum of the row's elements l, l + 16, l + 32 and so on. Lanes l and l + 8 are
+// added, then l and l + 4, l + 2, l + 1.
 //
 // A row's 16 lanes read 64 bytes side by side, which is a whole number of every device's memory sectors; a row is
 // summed by no more work-items than that, since the order is part of the result.

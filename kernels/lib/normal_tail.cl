@@ -1,7 +1,6 @@
-// The upper tail of the normal distribution, Phi(-a) for a of 0 or more, by the float32 operations of
-// io.github.wandacuda.backend.cpu.NormalTail, in their order, so that a device gets the CPU's bits: the OpenCL built-in
-// erf may be 16 ulp off. It is exp(-a^2 / 2) * t * Q(t) with t = 1 / (1 + 0.3 a) (Abramowitz and Stegun, 26.2.17); how
-// near that comes is written there.
+// The upper tail of the normal distribution, Phi(-a) for a of 0 or more, by the float32 operations of NormalTail, in
+// their order, so that a device gets the CPU's bits: the OpenCL built-in erf may be 16 ulp off. It is exp(-a^2 / 2) * t
+// * Q(t) with t = 1 / (1 + 0.3 a) (Abramowitz and Stegun, 26.2.17); how near that comes is written there.
 //
 // It needs exponential.cl, for floats.
 float normal_tail(float a) {

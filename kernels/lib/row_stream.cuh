@@ -1,7 +1,7 @@
 #pragma once
-#include "block.cuh"
-#include "report.cuh"
-#include "row_access.cuh"
+#include "reduce.cuh"
+#include "row_report.cuh"
+#include "row_vectors.cuh"
 
 // One pass over a row by one block, where a vector and its neighbour lane's hold all that decides what is picked.
 //

@@ -1,7 +1,7 @@
-// The hyperbolic tangent by the float32 operations of io.github.wandacuda.backend.cpu.Tanh, in their order, so that a
-// device gets the CPU's bits: the OpenCL built-in tanh may be 5 ulp off. Below 0.625 in size it is an odd polynomial of
-// degree 11 (Cephes, tanhf), above it 1 - 2 / (e^(2|x|) + 1) with x's sign. Both are computed, since vectors of which
-// some elements are small need both.
+// The hyperbolic tangent by the float32 operations of Tanh, in their order, so that a device gets the CPU's bits: the
+// OpenCL built-in tanh may be 5 ulp off. Below 0.625 in size it is an odd polynomial of degree 11 (Cephes, tanhf),
+// above it 1 - 2 / (e^(2|x|) + 1) with x's sign. Both are computed, since vectors of which some elements are small need
+// both.
 //
 // It needs exponential.cl, and is made for the same REAL.
 REAL hyperbolic_tangent(REAL x) {

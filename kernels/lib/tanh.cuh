@@ -1,5 +1,5 @@
-// tanh x by the same float32 operations as the CPU's kernels (backend/cpu/Tanh.java), so that both give the same bits:
-// below 0.625 in size an odd polynomial of degree 11 (Cephes, tanhf), above it 1 - 2 / (e^2|x| + 1) with x's sign.
+// tanh x by the same float32 operations as the CPU's kernels (Tanh.java), so that both give the same bits: below 0.625
+// in size an odd polynomial of degree 11 (Cephes, tanhf), above it 1 - 2 / (e^2|x| + 1) with x's sign.
 #pragma once
 
 #include "exponential.cuh"

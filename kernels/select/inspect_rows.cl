@@ -3,7 +3,8 @@
 // One work-group a row, up to 256 work-items, eight columns at a time each. Device memory, bytes a weight: 2 read for
 // 16-bit types, 4 for F32, which is the floor at the read bandwidth. Local memory: 4 KiB for the sums.
 
-#include "elements.cl"
+#include "score_keys.cl"
+#include "row_report.cl"
 #include "reduce.cl"
 
 __kernel void inspect_rows(

@@ -5,7 +5,7 @@
 // groups, each with much to count, since each adds its local counts to the device's at its end.
 // Device memory, bytes a weight: 2 read for 16-bit types, 4 for F32, which is the floor at the read bandwidth.
 
-#include "elements.cl"
+#include "score_keys.cl"
 
 // The upper bits of 2^-29 to 8 fall into a window of 32 powers of two with 128 bins each, counted in 16 KiB of local
 // memory; the few weights outside of it go to device memory one by one.

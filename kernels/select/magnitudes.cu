@@ -1,5 +1,5 @@
 // Counts magnitudes: a whole matrix's exact threshold comes from two histograms, of the upper 15 bits of bits(|w|) and
-// of the lower 16 bits within one upper bin. And reports rows as they are.
+// of the lower 16 bits within one upper bin.
 //
 // count_upper: weights concentrate on few bins, some 128 for each of ten octaves, so counting in device memory would
 // wait for itself. Each block counts the 64 octaves from 2^-48 up to 2^16, where all of F16 and nearly all else is, in
@@ -13,14 +13,12 @@
 // bits; BF16 has none), and so of F32 weights that were 16-bit ones; these 8 are counted in shared memory. Others are
 // spread over 65536 bins and come from the few weights of one upper bin: they go to device memory.
 //
-// inspect: zeros and the lowest non-finite column of a row, one block a row, 32 to 256 threads.
-//
 // Bytes of device memory per weight: F16 and BF16 2, F32 4, all read. On 3.35 TB/s (H100) the floor is 0.60 ns for 1000
 // 16-bit weights and 1.19 ns for 1000 F32 weights. count_upper takes about 6 integer instructions and one
 // shared-memory atomic for each weight that isn't zero: the atomics, at some 6 cycles for a warp whose lanes hit
 // different bins, take 0.8 ns for 1000 weights on an H100 and bound it at 16 bits.
-#include "report.cuh"
-#include "row_access.cuh"
+#include "reduce.cuh"
+#include "row_vectors.cuh"
 
 constexpr unsigned WINDOW_LOW = (127u - 48u) << 7;
 constexpr unsigned WINDOW_BINS = 64u << 7;
@@ -125,23 +123,6 @@ static __device__ __forceinline__ void countLower(
   }
 }
 
-template <class T>
-static __device__ __forceinline__ void inspect(const void *source, unsigned columns, long long stride, int *report) {
-  __shared__ RowCounts counts;
-  clearCounts(counts);
-  __syncthreads();
-  const typename T::Element *elements = rowOf<T>(source, blockIdx.x, stride);
-  unsigned zeros = 0;
-  for (unsigned column = threadIdx.x * T::VECTOR; column < columns; column += blockDim.x * T::VECTOR) {
-    Words words = loadVector<T>(elements, column, columns);
-    zeros += __popc(columnBits<T>(column, columns) & zeroBits<T>(words));
-    if (!T::finite(words)) {
-      atomicMin(&counts.nonFinite, firstNonFinite<T>(words, column));
-    }
-  }
-  writeReport(counts, 0u, zeros, report);
-}
-
 #define MAGNITUDES(SUFFIX, TYPE)                                                                                 \
   extern "C" __global__ void __launch_bounds__(512, 2) count_upper_##SUFFIX(                                     \
       const void *source, int rows, int columns, long long stride, unsigned *counts) {                           \
@@ -153,11 +134,6 @@ static __device__ __forceinline__ void inspect(const void *source, unsigned colu
     countLower<TYPE>(                                                                                            \
         source, static_cast<unsigned>(rows), static_cast<unsigned>(columns), stride, static_cast<unsigned>(upper), \
         counts);                                                                                                 \
-  }                                                                                                              \
-                                                                                                                 \
-  extern "C" __global__ void __launch_bounds__(256, 4) inspect_##SUFFIX(                                         \
-      const void *source, int columns, long long stride, int *report) {                                          \
-    inspect<TYPE>(source, static_cast<unsigned>(columns), stride, report);                                       \
   }
 
 MAGNITUDES(f32, Float32)

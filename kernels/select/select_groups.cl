@@ -14,7 +14,8 @@
 // that at the copy bandwidth. Local memory: 4 KiB for the sums of a row's report. In place is safe: nobody reads
 // another's groups.
 
-#include "elements.cl"
+#include "score_keys.cl"
+#include "row_report.cl"
 #include "reduce.cl"
 
 #if GROUP % 8 == 0

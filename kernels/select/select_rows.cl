@@ -2,10 +2,10 @@
 //
 // One work-group a row, up to 256 work-items, eight columns at a time each. The first pass reads the row from device
 // memory, keeps it in local memory as it is (HELD), and finds the bounds of its keys and whether it is finite. Two or
-// three passes of radix.cl over the row in local memory find the exact limit, one more the columns of ties where some
-// stay. The last pass writes the row, its mask and its report. Keys are made anew in each pass, from the row and from
-// the norms, which all groups read and the caches hold: a held key would take 4 bytes a column where a 16-bit element
-// takes 2.
+// three passes of radix_select.cl over the row in local memory find the exact threshold, one more the columns of ties where
+// some stay. The last pass writes the row, its mask and its report. Keys are made anew in each pass, from the row and
+// from the norms, which all groups read and the caches hold: a held key would take 4 bytes a column where a 16-bit
+// element takes 2.
 //
 // Device memory, bytes a weight: 2 read and 2 written for 16-bit types, 4 and 4 for F32, 1/8 written with a mask; norms
 // come from the caches. The floor is rows * columns * (4 or 8) bytes at the copy bandwidth.
@@ -13,7 +13,8 @@
 // without HELD: they are read in each pass, four to six times in all, of which the last level of cache may take some.
 // In place is safe: a work-item writes only what it alone reads in the last pass, and a barrier keeps that pass apart.
 
-#include "elements.cl"
+#include "score_keys.cl"
+#include "row_report.cl"
 #include "reduce.cl"
 
 #define BIN_BITS 11
@@ -62,7 +63,7 @@ static void slot_keys(struct row row, uint octet, uint *keys) {
   vstore8(score_keys(bits, row.norms, octet, row.columns), 0, keys);
 }
 
-#include "radix.cl"
+#include "radix_select.cl"
 
 // What the first pass finds.
 struct bounds {
@@ -98,14 +99,14 @@ static struct bounds read_row(struct row row, volatile __local uint *non_finite,
 }
 
 // Writes the row and its mask; returns how many of this work-item's elements are zero now.
-static uint write_row(struct row row, struct cut cut, __global element *out, __global uchar *mask) {
+static uint write_row(struct row row, struct threshold threshold, __global element *out, __global uchar *mask) {
   uint8 zeros = (uint8)(0);
   for (uint octet = get_local_id(0); octet < slots(row); octet += get_local_size(0)) {
     uint8 raw = load_again(row, octet);
     uint8 bits = magnitudes(raw);
     uint8 keys = score_keys(bits, row.norms, octet, row.columns);
     int8 inside = keys != PAST;
-    int8 picked = (keys < cut.key) | ((keys == cut.key) & (octet_columns(octet) < cut.end));
+    int8 picked = (keys < threshold.key) | ((keys == threshold.key) & (octet_columns(octet) < threshold.end));
     store_octet(select(raw, (uint8)(0), picked), out, octet, row.columns);
     zeros -= as_uint8((picked | (bits == 0u)) & inside);
     if (mask != 0) {
@@ -149,9 +150,9 @@ __kernel void select_rows(
   barrier(CLK_LOCAL_MEM_FENCE);
   struct bounds bounds = read_row(row, &non_finite, bins);
   uint wanted = non_finite == PAST ? count : 0;
-  struct cut cut = lowest(row, bounds.low, bounds.high, bounds.zeros, wanted, columns, scratch);
+  struct threshold threshold = radix_select(row, bounds.low, bounds.high, bounds.zeros, wanted, columns, scratch);
   barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
-  uint zeros = write_row(row, cut, out_row_at(destination, destination_offset, stride, row_index), mask_row);
+  uint zeros = write_row(row, threshold, out_row_at(destination, destination_offset, stride, row_index), mask_row);
   if (mask != 0) {
     pad_mask(mask_row, columns);
   }

@@ -4,12 +4,12 @@
 // One block a row. A thread loads 16 or 32 weights in 16-byte vectors, neighbouring threads neighbouring vectors, and
 // keeps them until they are written; so a row is read from device memory once and written once. With 16 weights of 16
 // bits a thread keeps their keys as well, in 64 registers, so that two blocks of 512 threads or four of 256 share a
-// multiprocessor; with 32, and with 16 of F32, the keys are computed anew in each pass (about 2 instructions a weight), in
-// 72 registers and two blocks of up to 448 threads. The norms are read again by each row, from the first-level cache.
-// While it loads, a thread takes the maximum of its keys and looks for NaN and infinity. The search for the k-th smallest
-// key is in lowest.cuh: a histogram pass, a scan, a pass that gathers a few candidates. The last pass compares each key
-// with the limit, and writes vectors, mask bytes and the report. A usual row has 7 barriers; other blocks of the
-// multiprocessor load and write meanwhile.
+// multiprocessor; with 32, and with 16 of F32, the keys are computed anew in each pass (about 2 instructions a weight),
+// in 72 registers and two blocks of up to 448 threads. The norms are read again by each row, from the first-level
+// cache. While it loads, a thread takes the maximum of its keys and looks for NaN and infinity. The search for the k-th
+// smallest key is in radix_select.cuh: a histogram pass, a scan, a pass that gathers a few candidates. The last pass
+// compares each key with the limit, and writes vectors, mask bytes and the report. A usual row has 7 barriers; other
+// blocks of the multiprocessor load and write meanwhile.
 //
 // Threads: as few whole warps as hold the row, 32 to 512. Shared memory: the histogram, 8 bins for each thread of the
 // largest power of two in the block, at most 2048 (8 KiB), and 2.3 KiB beside it.
@@ -19,7 +19,7 @@
 // Instructions per 16-bit weight: load and key 6, histogram 4 and one shared-memory atomic, gather 2, limit, write and
 // mask 6; together about 18, where 132 multiprocessors of 64 integer lanes at 1.7 GHz give 17 in the time of the floor
 // and the multiplications run beside them. So 16-bit rows are near the balance of both, F32 rows wait for memory.
-#include "lowest_rows.cuh"
+#include "select_rows.cuh"
 
 // A row in the registers of its block.
 template <class T, unsigned ITEMS, bool KEEPS_KEYS>

@@ -6,7 +6,8 @@
 // Device memory, bytes a weight: 2 read and 2 written for 16-bit types, 4 and 4 for F32, 1/8 written with a mask; norms
 // come from the caches. The floor is that at the copy bandwidth. Local memory: 4 KiB for the sums. In place is safe.
 
-#include "elements.cl"
+#include "score_keys.cl"
+#include "row_report.cl"
 #include "reduce.cl"
 
 // limit: the key of the highest score that goes, or -1 for none

@@ -88,7 +88,7 @@ void rotate(pretend::Harness &harness) {
   cos.fill(normal);
   sin.fill(normal);
   const std::vector<float> before = valuesOf(x);
-  run(harness, "rotate", {rows}, rowThreads(columns, 256), 0, x.get(), heads, headSize, pairs, cos.get(), sin.get(), positions);
+  run(harness, "rotate_pairs", {rows}, rowThreads(columns, 256), 0, x.get(), heads, headSize, pairs, cos.get(), sin.get(), positions);
   for (size_t i = 0; i < x.size(); i++) {
     const int inHead = static_cast<int>(i % columns % headSize), feature = inHead % pairs;
     const size_t low = i - inHead + feature, angle = i / columns % positions * pairs + feature;

@@ -224,9 +224,9 @@ void linearTensor(pretend::Harness &harness, int architecture) {
   const auto rows = static_cast<unsigned>(layer.tokens);
   const unsigned threads = rowThreads(padded, 256);
   if (scaled) {
-    run(harness, "split_f16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded, inverses.get());
+    run(harness, "linear_split_f16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded, inverses.get());
   } else {
-    run(harness, "split_bf16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded);
+    run(harness, "linear_split_bf16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded);
   }
   const long long stride = layer.features + static_cast<long long>(below(3));
   Buffer<float> out((layer.tokens - 1) * stride + layer.features, true);
@@ -249,11 +249,11 @@ void linearFinish(pretend::Harness &harness) {
   inverses.fill(normal);
   bias.fill(normal);
   const std::vector<float> before(out.get(), out.get() + out.size());
-  run(harness, "linear_finish", {rows}, rowThreads(features, 256), 0, out.get(), stride, features, inverses.get(), bias.get());
+  run(harness, "linear_epilogue", {rows}, rowThreads(features, 256), 0, out.get(), stride, features, inverses.get(), bias.get());
   for (size_t i = 0; i < out.size(); i++) {
     const size_t row = i / stride, feature = i % stride;
     const bool padding = feature >= static_cast<size_t>(features);
-    check("linear_finish", out[i], padding ? before[i] : static_cast<double>(before[i]) * inverses[row] + bias[feature], 10);
+    check("linear_epilogue", out[i], padding ? before[i] : static_cast<double>(before[i]) * inverses[row] + bias[feature], 10);
   }
 }
 

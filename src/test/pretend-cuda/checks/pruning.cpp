@@ -254,7 +254,7 @@ void launch(
     unsigned threads = warps((c.columns + items - 1) / items, 512);
     int bins = binsOf(threads);
     harness.run(name.c_str(), grid, {threads, 1, 1}, bins * 4, in, normPointer, out, mask, reports, columns, stride, count, bins);
-  } else if (path == "select_long_rows") {
+  } else if (path == "select_rows_long") {
     unsigned threads = c.columns < 2000 ? 64 : 512;
     int bins = binsOf(threads);
     size_t row = (c.columns * sizeOf(c.type) + 15) / 16 * 16;
@@ -263,9 +263,9 @@ void launch(
     harness.run(name.c_str(), grid, {threads, 1, 1}, bins * 4 + (staged ? row : 0), in, normPointer, out, mask, reports, columns, stride, count, bins, staged);
   } else if (path == "select_groups_4" || path == "select_groups_8") {
     harness.run(name.c_str(), grid, {warps((c.columns + vector - 1) / vector, 256), 1, 1}, 0, in, normPointer, out, mask, reports, columns, stride, count);
-  } else if (path == "select_small_groups") {
+  } else if (path == "select_groups_small") {
     harness.run(name.c_str(), grid, {warps((c.columns + 3) / 4, 256), 1, 1}, 0, in, normPointer, out, mask, reports, columns, stride, count, static_cast<int>(rule.size));
-  } else if (path == "select_large_groups") {
+  } else if (path == "select_groups_large") {
     unsigned threads = warps(rule.size, 256);
     int bins = binsOf(threads);
     harness.run(name.c_str(), grid, {threads, 1, 1}, bins * 4, in, normPointer, out, mask, reports, columns, stride, count, static_cast<int>(rule.size), bins);
@@ -311,13 +311,13 @@ void magnitudes(pretend::Harness &harness, const Case &c) {
   harness.order = static_cast<pretend::Order>(below(3));
   harness.run(("count_upper" + suffix).c_str(), {grid, 1, 1}, {512, 1, 1}, 0, in, rows, columns, stride, upper.data());
   harness.run(("count_lower" + suffix).c_str(), {grid, 1, 1}, {256, 1, 1}, 0, in, rows, columns, stride, bin, lower.data());
-  harness.run(("inspect" + suffix).c_str(), {static_cast<unsigned>(c.rows), 1, 1}, {64, 1, 1}, 0, in, columns, stride, report.data());
+  harness.run(("inspect_rows" + suffix).c_str(), {static_cast<unsigned>(c.rows), 1, 1}, {64, 1, 1}, 0, in, columns, stride, report.data());
   if (upper != wantedUpper) fail(c, "count_upper", 0, "counts");
   if (lower != wantedLower) fail(c, "count_lower", 0, "counts");
   Expected e = expect(c, {Rule::ROW, 0, 0, 0});
   for (size_t r = 0; r < c.rows; r++) {
     if (report[r * 3] != 0 || report[r * 3 + 1] != e.report[r * 3 + 1] || report[r * 3 + 2] != e.report[r * 3 + 2]) {
-      fail(c, "inspect", r, "report");
+      fail(c, "inspect_rows", r, "report");
     }
   }
 }
@@ -325,7 +325,7 @@ void magnitudes(pretend::Harness &harness, const Case &c) {
 void wholeRows(pretend::Harness &harness, Type type, size_t rows, size_t columns) {
   Case c = randomCase(type, rows, columns);
   Rule rule = {Rule::ROW, someCount(columns), 0, 0};
-  std::vector<std::string> paths = {"select_long_rows"};
+  std::vector<std::string> paths = {"select_rows_long"};
   if (columns <= (type == F32 ? 7168u : 8192u)) paths.push_back("select_rows_16");
   if (columns <= 14336 && type != F32) paths.push_back("select_rows_32");
   for (const auto &path : paths) launch(harness, path, c, rule, below(2), below(4));
@@ -336,15 +336,15 @@ void groups(pretend::Harness &harness, Type type, size_t size, size_t rows, size
   Rule rule = {Rule::GROUP, below(3) ? size / 2 : below(size), size, 0};
   if (size == 4) launch(harness, "select_groups_4", c, rule, below(2), below(4));
   if (size == 8) launch(harness, "select_groups_8", c, rule, below(2), below(4));
-  if (size <= 32) launch(harness, "select_small_groups", c, rule, below(2), below(4));
-  launch(harness, "select_large_groups", c, rule, below(2), below(4));
+  if (size <= 32) launch(harness, "select_groups_small", c, rule, below(2), below(4));
+  launch(harness, "select_groups_large", c, rule, below(2), below(4));
 }
 
 void atMost(pretend::Harness &harness, Type type, size_t rows, size_t columns) {
   Case c = randomCase(type, rows, columns);
   float thresholds[] = {0.0f, -0.0f, -1.0f, 0.01f, floatOf(77), c.score(0, below(columns)), 3e38f};
   float threshold = thresholds[below(7)];
-  launch(harness, "select_at_most", c, {Rule::AT_MOST, 0, 0, std::isfinite(threshold) ? threshold : 1.0f}, below(2), below(4));
+  launch(harness, "select_threshold", c, {Rule::AT_MOST, 0, 0, std::isfinite(threshold) ? threshold : 1.0f}, below(2), below(4));
 }
 
 }  // namespace

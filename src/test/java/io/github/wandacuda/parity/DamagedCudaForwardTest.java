@@ -25,8 +25,8 @@ class DamagedCudaForwardTest {
   /** A kernel file, a place in it or in what it includes, and what that is changed to. */
   enum Damage {
     LAYER_NORM("layer_norm", "layer_norm.cu", "value - mean) * factor", "value + mean) * factor"),
-    GELU("activate", "activation.cuh", "x < 0.0f ? tail", "x > 0.0f ? tail"),
-    TAIL("activate", "activation.cuh", "-0x1.4514ecp-4f", "-0x1.45p-4f"),
+    GELU("activate", "activate.cu", "x < 0.0f ? tail", "x > 0.0f ? tail"),
+    TAIL("activate", "normal_tail.cuh", "-0x1.4514ecp-4f", "-0x1.45p-4f"),
     TANH("elementwise", "tanh.cuh", "1.0f - __fdiv_rn", "1.0f + __fdiv_rn"),
     ROTATION("rotate", "rotate.cu", "return u - v", "return u + v"),
     GROUPS("gather_columns", "gather_columns.cu", "(group) * stride", "(group) * width"),

@@ -49,24 +49,24 @@ class DamagedCudaKernelsTest {
       delimiterString = " => ",
       value = {
         // A comparison turned round, a tie lost or broken the other way.
-        "3 => 8 => select_rows => lowest.cuh => other.key < mine.key => other.key > mine.key",
-        "3 => 8 => select_rows => lowest.cuh => other.column < mine.column => other.column > mine.column",
-        "127 => 256 => select_long_rows => lowest_rows.cuh => j < ties ? 1u : 0u => j + 1u < ties ? 1u : 0u",
+        "3 => 8 => select_rows => radix_select.cuh => other.key < mine.key => other.key > mine.key",
+        "3 => 8 => select_rows => radix_select.cuh => other.column < mine.column => other.column > mine.column",
+        "127 => 256 => select_rows_long => select_rows.cuh => j < ties ? 1u : 0u => j + 1u < ties ? 1u : 0u",
         "0 => 4 => select_groups => select_groups.cu => keys[j] < keys[i] => keys[j] > keys[i]",
         "0 => 4 => select_groups => select_groups.cu => keys[j] < keys[i] => keys[j] <= keys[i]",
         "1 => 4 => select_groups => select_groups.cu => wins = threadIdx.x % 2u => wins = 0u",
-        "10 => 64 => select_small_groups => select_small_groups.cu => key < keys[chunk] => key > keys[chunk]",
-        "10 => 64 => select_small_groups => select_small_groups.cu => other < member ? 1u : 0u => 0u",
-        "62 => 128 => select_large_groups => select_large_groups.cu => (column < limit.column ? 1u : 0u) => 0u",
-        "7 => 8 => select_at_most => select_at_most.cu => <= threshold => >= threshold",
-        "7 => 8 => select_at_most => select_at_most.cu => <= threshold => < threshold",
+        "10 => 64 => select_groups_small => select_groups_small.cu => key < keys[chunk] => key > keys[chunk]",
+        "10 => 64 => select_groups_small => select_groups_small.cu => other < member ? 1u : 0u => 0u",
+        "62 => 128 => select_groups_large => select_groups_large.cu => (column < threshold.column ? 1u : 0u) => 0u",
+        "7 => 8 => select_threshold => select_threshold.cu => <= threshold => >= threshold",
+        "7 => 8 => select_threshold => select_threshold.cu => <= threshold => < threshold",
         // A tail shifted or lost.
-        "3 => 8 => select_rows => row_access.cuh => (1u << (columns - column)) - 1u => (1u << (columns - column - 1u)) - 1u",
-        "127 => 256 => select_long_rows => select_long_rows.cu => storeVector<T>(stage, column, place.columns, words) => storeVector<T>(stage, column, place.columns - 1u, words)",
-        "0 => 4 => select_groups => row_access.cuh => T::put(words, j, row[column + j]) => T::put(words, j, row[column])",
-        "10 => 64 => select_small_groups => select_small_groups.cu => addToMask(mask, start, kept) => addToMask(mask, start + size, kept)",
-        "62 => 128 => select_large_groups => select_large_groups.cu => addToMask(mask, start + column, kept) => addToMask(mask, start + column + 1u, kept)",
-        "7 => 8 => select_at_most => row_stream.cuh => columnBits<T>(column, columns) & ~kept => ~kept & 0xfu",
+        "3 => 8 => select_rows => row_vectors.cuh => (1u << (columns - column)) - 1u => (1u << (columns - column - 1u)) - 1u",
+        "127 => 256 => select_rows_long => select_rows_long.cu => storeVector<T>(stage, column, place.columns, words) => storeVector<T>(stage, column, place.columns - 1u, words)",
+        "0 => 4 => select_groups => row_vectors.cuh => T::put(words, j, row[column + j]) => T::put(words, j, row[column])",
+        "10 => 64 => select_groups_small => select_groups_small.cu => addToMask(mask, start, kept) => addToMask(mask, start + size, kept)",
+        "62 => 128 => select_groups_large => select_groups_large.cu => addToMask(mask, start + column, kept) => addToMask(mask, start + column + 1u, kept)",
+        "7 => 8 => select_threshold => row_stream.cuh => columnBits<T>(column, columns) & ~kept => ~kept & 0xfu",
       })
   void aFaultIsSeen(int first, int step, String kernel, String file, String sound, String damaged)
       throws IOException {

@@ -96,7 +96,7 @@ final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
   @Override
   public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
     forEachRow(
-        device.function("rotate", "rotate"),
+        device.function("rotate", "rotate_pairs"),
         x,
         x.data(),
         x.columns() / headSize,

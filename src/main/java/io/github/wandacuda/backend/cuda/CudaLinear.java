@@ -125,7 +125,7 @@ final class CudaLinear implements AutoCloseable {
       return;
     }
     queue.launch(
-        device.function("linear_finish", "linear_finish"),
+        device.function("linear_epilogue", "linear_epilogue"),
         LaunchShape.blocks(out.rows()),
         LaunchShape.rowThreads(out.columns(), THREADS),
         0,

@@ -52,7 +52,7 @@ final class CudaPruningKernels implements PruningKernels {
     } else if (rule instanceof LowestPerGroup group) {
       selectGroups(source, group, common);
     } else if (rule instanceof AtMost atMost) {
-      CudaFunction function = function("select_at_most", "select_at_most", source.dtype());
+      CudaFunction function = function("select_threshold", "select_threshold", source.dtype());
       launch(function, source, vectorThreads(source), 0, common, atMost.threshold());
     }
   }
@@ -79,11 +79,11 @@ final class CudaPruningKernels implements PruningKernels {
       CudaFunction function = function("select_groups", "select_groups_" + size, dtype);
       launch(function, source, vectorThreads(source), 0, common, group.pruned());
     } else if (size <= WARP) {
-      CudaFunction function = function("select_small_groups", "select_small_groups", dtype);
+      CudaFunction function = function("select_groups_small", "select_groups_small", dtype);
       int threads = warps(Math.ceilDiv(source.columns(), 4));
       launch(function, source, threads, 0, common, group.pruned(), size);
     } else {
-      CudaFunction function = function("select_large_groups", "select_large_groups", dtype);
+      CudaFunction function = function("select_groups_large", "select_groups_large", dtype);
       int threads = warps(size);
       int bins = RowSearch.bins(threads);
       launch(function, source, threads, RowSearch.bytes(bins), common, group.pruned(), size, bins);
@@ -125,7 +125,7 @@ final class CudaPruningKernels implements PruningKernels {
   public void inspect(DeviceMatrix source, DevicePointer report) {
     checkRows(source);
     queue.launch(
-        function("magnitudes", "inspect", source.dtype()),
+        function("inspect_rows", "inspect_rows", source.dtype()),
         LaunchShape.blocks(source.rows()),
         vectorThreads(source),
         0,

@@ -55,7 +55,7 @@ record RowSearch(String file, String kernel, int threads, int bins, long stagedB
     int bins = bins(MOST_THREADS);
     boolean fits = bytes(bins) + rowBytes + BESIDE_BYTES <= sharedBytes;
     return new RowSearch(
-        "select_long_rows", "select_long_rows", MOST_THREADS, bins, fits ? rowBytes : 0);
+        "select_rows_long", "select_rows_long", MOST_THREADS, bins, fits ? rowBytes : 0);
   }
 
   private static RowSearch inRegisters(String kernel, int columns, int items) {

@@ -8,10 +8,10 @@ import io.github.wandacuda.tensor.DType;
 
 /**
  * Float32 activations as the sum of two 16-bit ones, which tensor cores multiply: {@code
- * kernels/forward/split_activations.cu}. The memory for them is kept from one call to the next.
+ * kernels/forward/linear_split.cu}. The memory for them is kept from one call to the next.
  */
 final class SplitActivations implements AutoCloseable {
-  private static final String FILE = "split_activations";
+  private static final String FILE = "linear_split";
   private static final int THREADS = 256;
 
   /** Columns of a slice of {@code linear_tensor.cu}. */
@@ -98,10 +98,10 @@ final class SplitActivations implements AutoCloseable {
     Grid grid = LaunchShape.blocks(x.rows());
     int threads = LaunchShape.rowThreads(padded, THREADS);
     if (scales == null) {
-      CudaFunction function = queue.device().function(FILE, "split_bf16");
+      CudaFunction function = queue.device().function(FILE, "linear_split_bf16");
       queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded);
     } else {
-      CudaFunction function = queue.device().function(FILE, "split_f16");
+      CudaFunction function = queue.device().function(FILE, "linear_split_f16");
       queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded, scales);
     }
     DeviceMatrix both = new DeviceMatrix(place, type, x.rows(), 2 * padded, 2L * padded);

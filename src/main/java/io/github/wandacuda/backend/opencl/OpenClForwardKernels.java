@@ -17,7 +17,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   private static final int SQUARES_BLOCK = 256;
 
   private static final String ELEMENTWISE = "elementwise.cl";
-  private static final String GATHER = "gather.cl";
+  private static final String EXPERT_ROWS = "expert_rows.cl";
   private static final String SQUARES = "column_squares.cl";
 
   private final OpenClQueue queue;
@@ -106,7 +106,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
     int pairs = cos.columns();
     launches.columns(
-        kernel(ELEMENTWISE, "rotate_pairs"),
+        kernel("rotate.cl", "rotate_pairs"),
         x.columns() / headSize * pairs,
         x.rows(),
         x.data(),
@@ -141,8 +141,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   @Override
   public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
     long count = elements(out);
-    launches.elements(
-        kernel(activation, "gate_multiply"), count, gate.data(), up.data(), out.data(), count);
+    launches.elements(kernel(activation, "gate"), count, gate.data(), up.data(), out.data(), count);
   }
 
   @Override
@@ -170,7 +169,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   public void gatherColumns(
       DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
     launches.columns(
-        kernel(GATHER, "gather_columns"),
+        kernel("gather_columns.cl", "gather_columns"),
         out.columns(),
         out.rows(),
         source.data(),
@@ -205,7 +204,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   @Override
   public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
     launches.columns(
-        kernel(GATHER, "gather_rows"),
+        kernel(EXPERT_ROWS, "gather_rows"),
         out.columns(),
         out.rows(),
         x.data(),
@@ -218,7 +217,7 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
   @Override
   public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
     launches.columns(
-        kernel(GATHER, "add_rows"),
+        kernel(EXPERT_ROWS, "add_rows"),
         x.columns(),
         x.rows(),
         x.data(),
@@ -242,19 +241,20 @@ final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
     int blocks = Math.ceilDiv(x.rows(), SQUARES_BLOCK);
     DevicePointer sums = partials.atLeast(blocks * columnSquaresBytes(x.columns()));
     launches.columns(
-        kernel(SQUARES, "square_blocks"),
+        kernel(SQUARES, "column_squares_blocks"),
         x.columns(),
         blocks,
         x.data(),
         sums,
         x.rows(),
         x.columns());
-    launches.elements(kernel(SQUARES, "add_blocks"), x.columns(), sums, blocks, state, x.columns());
+    launches.elements(
+        kernel(SQUARES, "column_squares_fold"), x.columns(), sums, blocks, state, x.columns());
   }
 
   @Override
   public void columnSums(DevicePointer state, int columns, DevicePointer sums) {
-    launches.elements(kernel(SQUARES, "copy_sums"), 2L * columns, state, sums, 2L * columns);
+    launches.elements(kernel(SQUARES, "column_sums"), 2L * columns, state, sums, 2L * columns);
   }
 
   @Override

@@ -104,7 +104,8 @@ final class OpenClPruningKernels implements PruningKernels {
 
   private void selectRanges(Matrices matrices, LowestPerGroup group) {
     DeviceMatrix source = matrices.source();
-    OpenClKernel kernel = device.kernel("select_ranges.cl", "select_ranges", options(source));
+    OpenClKernel kernel =
+        device.kernel("select_groups_large.cl", "select_groups_large", options(source));
     if (matrices.mask() != null) {
       long words = Math.ceilDiv(source.columns(), MASK_WORD);
       queue.clear(matrices.mask(), source.rows() * words * Integer.BYTES);

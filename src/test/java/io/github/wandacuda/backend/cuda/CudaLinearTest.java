@@ -132,7 +132,7 @@ class CudaLinearTest {
       assertThat(layer.error(multiply(session, kernels, layer, 1)))
           .isLessThanOrEqualTo(tolerance(dtype, 80));
       assertThat(session.driver().launches("cublasGemmEx")).isEqualTo(2);
-      assertThat(session.driver().launches("linear_finish")).isEqualTo(1);
+      assertThat(session.driver().launches("linear_epilogue")).isEqualTo(1);
     }
   }
 
@@ -218,13 +218,13 @@ class CudaLinearTest {
     float[] whole;
     try (ForwardSession session = new ForwardSession(80)) {
       whole = multiply(session, session.own, layer, 0);
-      assertThat(session.driver().launches("split_f16")).isEqualTo(1);
+      assertThat(session.driver().launches("linear_split_f16")).isEqualTo(1);
     }
     try (ForwardSession session = new ForwardSession(80)) {
       // Of 300 rows of 2 * 128 halves each, half fit beside the matrices.
       session.driver().memory(230_000);
       assertThat(multiply(session, session.own, layer, 0)).isEqualTo(whole);
-      assertThat(session.driver().launches("split_f16")).isEqualTo(2);
+      assertThat(session.driver().launches("linear_split_f16")).isEqualTo(2);
     }
   }
 

@@ -114,13 +114,13 @@ class CudaPruningKernelsTest {
     "F16, 4096, select_rows_16",
     "BF16, 4097, select_rows_16",
     "F32, 7168, select_rows_16",
-    "F32, 7169, select_long_rows",
+    "F32, 7169, select_rows_long",
     "F16, 8192, select_rows_16",
     "BF16, 8193, select_rows_32",
     "F16, 11008, select_rows_32",
     "BF16, 14336, select_rows_32",
-    "F16, 14337, select_long_rows",
-    "F32, 16385, select_long_rows",
+    "F16, 14337, select_rows_long",
+    "F32, 16385, select_rows_long",
   })
   void selectsInRowsOfASize(DType dtype, int columns, String kernel) {
     check(kernel, dtype, 2, columns, new LowestPerRow(columns / 2));
@@ -146,8 +146,8 @@ class CudaPruningKernelsTest {
     assertThat(search.stagedBytes() > 0 ? 1 : 0).isEqualTo(staged);
     LowestPerRow rule = new LowestPerRow(columns / 2);
     for (Values values : new Values[] {Values.GAUSSIAN, Values.ZEROS, Values.CONSTANT}) {
-      checkOnce("select_long_rows", values, Norms.LOGNORMAL, dtype, 1, columns, rule);
-      checkOnce("select_long_rows", values, Norms.NONE, dtype, 1, columns, rule);
+      checkOnce("select_rows_long", values, Norms.LOGNORMAL, dtype, 1, columns, rule);
+      checkOnce("select_rows_long", values, Norms.NONE, dtype, 1, columns, rule);
     }
   }
 
@@ -179,8 +179,8 @@ class CudaPruningKernelsTest {
       String kernel =
           switch (size) {
             case 4, 8 -> "select_groups_" + size;
-            case 33 -> "select_large_groups";
-            default -> "select_small_groups";
+            case 33 -> "select_groups_large";
+            default -> "select_groups_small";
           };
       int pruned = random.nextInt(size);
       for (int groups : new int[] {1, 5, 1 + 2000 / size}) {
@@ -206,7 +206,7 @@ class CudaPruningKernelsTest {
   @ValueSource(ints = {64, 500, 3000})
   void selectsInLargeGroups(int size) {
     for (DType dtype : DType.values()) {
-      check("select_large_groups", dtype, 2, 3 * size, new LowestPerGroup(size / 2, size));
+      check("select_groups_large", dtype, 2, 3 * size, new LowestPerGroup(size / 2, size));
     }
   }
 
@@ -215,7 +215,7 @@ class CudaPruningKernelsTest {
   void selectsUpToAThreshold(float threshold) {
     for (DType dtype : DType.values()) {
       for (int columns : new int[] {1, 31, 70, 2049}) {
-        check("select_at_most", dtype, 2, columns, new AtMost(threshold));
+        check("select_threshold", dtype, 2, columns, new AtMost(threshold));
       }
     }
   }
@@ -246,7 +246,7 @@ class CudaPruningKernelsTest {
     }
     assertThat(driver.launches(KernelNames.of("count_upper", dtype))).isPositive();
     assertThat(driver.launches(KernelNames.of("count_lower", dtype))).isPositive();
-    assertThat(driver.launches(KernelNames.of("inspect", dtype))).isPositive();
+    assertThat(driver.launches(KernelNames.of("inspect_rows", dtype))).isPositive();
   }
 
   @Test

@@ -20,8 +20,8 @@ class RowSearchTest {
     "F16, 14336, select_rows_32, 448, 2048",
     "F32, 1000, select_rows_16, 64, 512",
     "F32, 7168, select_rows_16, 448, 2048",
-    "F32, 7169, select_long_rows, 512, 2048",
-    "F16, 14337, select_long_rows, 512, 2048",
+    "F32, 7169, select_rows_long, 512, 2048",
+    "F16, 14337, select_rows_long, 512, 2048",
   })
   void fitsTheBlockToTheRow(DType dtype, int columns, String kernel, int threads, int bins) {
     RowSearch search = RowSearch.of(dtype, columns, HOPPER);

@@ -29,12 +29,12 @@ class DamagedKernelTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "row       | select_rows.cl      | (keys < cut.key)                          | (keys > cut.key)",
-        "row       | select_rows.cl      | octet_columns(octet) < cut.end            | octet_columns(octet) > cut.end",
-        "row       | radix.cl            | searching = wanted < found.z              | searching = wanted > found.z",
+        "row       | select_rows.cl      | (keys < threshold.key)                    | (keys > threshold.key)",
+        "row       | select_rows.cl      | octet_columns(octet) < threshold.end      | octet_columns(octet) > threshold.end",
+        "row       | radix_select.cl     | searching = wanted < found.z              | searching = wanted > found.z",
         "group     | select_groups.cl    | keys[g + i] < chunk->keys[g + j]          | keys[g + i] > chunk->keys[g + j]",
         "group     | select_groups.cl    | ranks[i] < pruned                         | ranks[i] > pruned",
-        "range     | radix.cl            | key < cut.key                             | key > cut.key",
+        "range     | radix_select.cl     | key < threshold.key                       | key > threshold.key",
         "threshold | select_threshold.cl | as_int8(keys) <= limit                    | as_int8(keys) >= limit"
       })
   void aComparisonTurnedRoundShows(String rule, String file, String from, String to) {
@@ -53,19 +53,19 @@ class DamagedKernelTest {
   @CsvSource(
       delimiterString = " => ",
       value = {
-        "3 => 8 => select_rows.cl => octet_columns(octet) < cut.end => octet_columns(octet) <= cut.end",
+        "3 => 8 => select_rows.cl => octet_columns(octet) < threshold.end => octet_columns(octet) <= threshold.end",
         "3 => 8 => select_rows.cl => mask[octet] = packed(~picked & inside) => mask[octet] = packed(~picked)",
-        "3 => 8 => radix.cl => cut.end = high + 1 => cut.end = high",
-        "3 => 8 => radix.cl => LANES * slot + j : PAST => LANES * (slot + 1) + j : PAST",
+        "3 => 8 => radix_select.cl => threshold.end = high + 1 => threshold.end = high",
+        "3 => 8 => radix_select.cl => LANES * slot + j : PAST => LANES * (slot + 1) + j : PAST",
         "0 => 4 => select_groups.cl => keys[g + i] < chunk->keys[g + j] => keys[g + i] <= chunk->keys[g + j]",
         "0 => 4 => select_groups.cl => ? 1u << (g + i) : 0 => ? 1u << (g + i + GROUP) : 0",
         "1 => 4 => select_groups.cl => ? 1u << (g + i) : 0 => ? 1u << (g + i + 1) : 0",
         "18 => 64 => select_groups.cl => if (mask != 0 && pending_bits > 0 => if (mask == 0 && pending_bits > 0",
-        "62 => 128 => select_ranges.cl => 1u << (from + column) % WORD => 1u << (from + column + 1) % WORD",
-        "62 => 128 => select_ranges.cl => is_picked(cut, score_key(bits, row.norms[column]), column) => is_picked(cut, score_key(bits, row.norms[column]), column + 1)",
+        "62 => 128 => select_groups_large.cl => 1u << (from + column) % WORD => 1u << (from + column + 1) % WORD",
+        "62 => 128 => select_groups_large.cl => is_picked(threshold, score_key(bits, row.norms[column]), column) => is_picked(threshold, score_key(bits, row.norms[column]), column + 1)",
         "7 => 8 => select_threshold.cl => as_int8(keys) <= limit => as_int8(keys) <= limit - 1",
         "7 => 8 => select_threshold.cl => mask_row[octet] = packed(~picked & inside) => mask_row[octet] = packed(~picked)",
-        "0 => 1 => elements.cl => row[c] = (element)tail[c % OCTET] => row[c] = (element)tail[(c + 1) % OCTET]",
+        "0 => 1 => row_vectors.cl => row[c] = (element)tail[c % OCTET] => row[c] = (element)tail[(c + 1) % OCTET]",
       })
   void tailsAndTiesAreSeen(int first, int step, String file, String sound, String damaged) {
     SmallMatrices matrices = new SmallMatrices(1);

@@ -22,7 +22,7 @@ struct AtMost {
   }
 };
 
-#define SELECT_AT_MOST(NAME, TYPE)                                                                               \
+#define SELECT_THRESHOLD(NAME, TYPE)                                                                               \
   extern "C" __global__ void __launch_bounds__(256, 4) NAME(                                                     \
       const void *source, const float *norms, void *destination, unsigned *mask, int *report, int columns,       \
       long long stride, float threshold) {                                                                       \
@@ -31,6 +31,6 @@ struct AtMost {
     pruneStream(place, rule, report);                                                                            \
   }
 
-SELECT_AT_MOST(select_at_most_f32, Float32)
-SELECT_AT_MOST(select_at_most_f16, Float16)
-SELECT_AT_MOST(select_at_most_bf16, BFloat16)
+SELECT_THRESHOLD(select_threshold_f32, Float32)
+SELECT_THRESHOLD(select_threshold_f16, Float16)
+SELECT_THRESHOLD(select_threshold_bf16, BFloat16)

@@ -2,7 +2,7 @@
 // null. One block of whole warps for each token (grid.x). 8 bytes an element.
 #include "device.cuh"
 
-extern "C" __global__ void linear_finish(float *out, long long stride, int features, const float *inverses,
+extern "C" __global__ void linear_epilogue(float *out, long long stride, int features, const float *inverses,
                                          const float *bias) {
   float *row = out + blockIdx.x * stride;
   const float inverse = inverses == nullptr ? 1.0f : inverses[blockIdx.x];

@@ -11,8 +11,8 @@
 // the floor is 1.19 ns for 1000 16-bit weights and 2.39 ns for 1000 F32 weights. A rank takes M shuffles, of which a
 // multiprocessor does 32 lanes a cycle, and 3 M integer instructions: on an H100 M = 16 takes 2.1 ns for 1000
 // weights for the shuffles alone, so this kernel waits for its own arithmetic. M = 4 and M = 8 have select_groups.cu.
-#include "element_access.cuh"
-#include "report.cuh"
+#include "row_elements.cuh"
+#include "row_report.cuh"
 
 constexpr unsigned CHUNKS = 4;
 
@@ -82,7 +82,7 @@ static __device__ __forceinline__ void selectSmallGroups(
   writeReport(counts, pickedCount, zeros, report);
 }
 
-#define SELECT_SMALL_GROUPS(NAME, TYPE)                                                                          \
+#define SELECT_GROUPS_SMALL(NAME, TYPE)                                                                          \
   extern "C" __global__ void __launch_bounds__(256, 4) NAME(                                                     \
       const void *source, const float *norms, void *destination, unsigned *mask, int *report, int columns,       \
       long long stride, int count, int size) {                                                                   \
@@ -90,6 +90,6 @@ static __device__ __forceinline__ void selectSmallGroups(
     selectSmallGroups<TYPE>(place, static_cast<unsigned>(count), static_cast<unsigned>(size), report);           \
   }
 
-SELECT_SMALL_GROUPS(select_small_groups_f32, Float32)
-SELECT_SMALL_GROUPS(select_small_groups_f16, Float16)
-SELECT_SMALL_GROUPS(select_small_groups_bf16, BFloat16)
+SELECT_GROUPS_SMALL(select_groups_small_f32, Float32)
+SELECT_GROUPS_SMALL(select_groups_small_f16, Float16)
+SELECT_GROUPS_SMALL(select_groups_small_bf16, BFloat16)

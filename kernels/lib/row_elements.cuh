@@ -1,5 +1,5 @@
 #pragma once
-#include "row_access.cuh"
+#include "row_vectors.cuh"
 
 // Rows element by element, for groups whose size has nothing to do with vectors.
 

@@ -14,7 +14,7 @@
 // make it 8 + 2 and 16 + 4 where the second-level cache doesn't help, and more where many scores are equal. The floor is
 // that of select_rows.cu: 1.19 ns for 1000 16-bit weights, 2.39 ns for 1000 F32 weights on 3.35 TB/s. Instructions per
 // weight: those of select_rows.cu and 7 for keys that are computed again.
-#include "lowest_rows.cuh"
+#include "select_rows.cuh"
 
 // A row in memory.
 template <class T>
@@ -68,7 +68,7 @@ static __device__ __forceinline__ void selectLongRow(
   pruneLowest<T>(row, place, static_cast<unsigned>(count), highest, finite, report, histogram, search, counts);
 }
 
-#define SELECT_LONG_ROWS(NAME, TYPE)                                                                             \
+#define SELECT_ROWS_LONG(NAME, TYPE)                                                                             \
   extern "C" __global__ void __launch_bounds__(512, 2) NAME(                                                     \
       const void *source, const float *norms, void *destination, unsigned *mask, int *report, int columns,       \
       long long stride, int count, int bins, int staged) {                                                       \
@@ -76,6 +76,6 @@ static __device__ __forceinline__ void selectLongRow(
     selectLongRow<TYPE>(place, count, bins, staged, report);                                                     \
   }
 
-SELECT_LONG_ROWS(select_long_rows_f32, Float32)
-SELECT_LONG_ROWS(select_long_rows_f16, Float16)
-SELECT_LONG_ROWS(select_long_rows_bf16, BFloat16)
+SELECT_ROWS_LONG(select_rows_long_f32, Float32)
+SELECT_ROWS_LONG(select_rows_long_f16, Float16)
+SELECT_ROWS_LONG(select_rows_long_bf16, BFloat16)

@@ -1,5 +1,5 @@
 #pragma once
-#include "elements.cuh"
+#include "score_keys.cuh"
 
 // Vectors of a row in global or shared memory. Rows start at a multiple of 16 bytes; what lies between a row's last
 // column and the next row is neither read nor written, so a row's last vector goes element by element where the columns

@@ -1,6 +1,6 @@
 #pragma once
-#include "lowest.cuh"
-#include "report.cuh"
+#include "radix_select.cuh"
+#include "row_report.cuh"
 
 // What the kernels that prune the lowest of whole rows share, however they hold the row. A Row has columns in vectors:
 // forEachVector(f) calls f(column, words, keys) on every lane of a warp alike, in order of the columns.
@@ -49,19 +49,19 @@ static __device__ __forceinline__ void pruneLowest(
     writeReport(counts, 0, 0, report);
     return;
   }
-  Limit limit = lowest(row, count, highest, histogram, search);
+  Threshold threshold = radixSelect(row, count, highest, histogram, search);
   row.forEachVector([&](unsigned column, const Words &words, const unsigned *keys) {
-    unsigned ties = limit.column > column ? limit.column - column : 0u;
+    unsigned ties = threshold.column > column ? threshold.column - column : 0u;
     bool picked[T::VECTOR];
 #pragma unroll
     for (unsigned j = 0; j < T::VECTOR; j++) {
-      picked[j] = keys[j] < limit.key + (j < ties ? 1u : 0u);
+      picked[j] = keys[j] < threshold.key + (j < ties ? 1u : 0u);
     }
     writeVector<T>(place, column, words, picked);
   });
   unsigned picked = threadIdx.x == 0 ? count : 0u;
   unsigned zeros = picked;
-  if (limit.key == 0u) {
+  if (threshold.key == 0u) {
     // Above the zeros all of them are picked, but these may not be.
     __syncthreads();
     zeros = countZeros(place);

@@ -1,10 +1,10 @@
-// Float32 elements one by one or four at a time, so that a kernel is written once for both: Pack is float or float4.
+// Float32 elements one by one or four at a time, so that a kernel is written once for both: Vector is float or float4.
 #pragma once
 
 #include "device.cuh"
 
-template <class Pack>
-constexpr int PACKED = sizeof(Pack) / sizeof(float);
+template <class Vector>
+constexpr int WIDTH = sizeof(Vector) / sizeof(float);
 
 // Whether four floats can be read at once from here, and from every fourth one on.
 __device__ __forceinline__ bool aligned16(const void *address) {

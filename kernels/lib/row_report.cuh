@@ -1,5 +1,5 @@
 #pragma once
-#include "block.cuh"
+#include "reduce.cuh"
 
 // What a row came to, as the host reads it: three integers.
 

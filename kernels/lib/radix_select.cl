@@ -1,9 +1,9 @@
-// The exact limit of the lowest values of a row, by counting; included, not compiled by itself.
+// The exact threshold of the lowest scores of a row, by a radix select; included, not compiled by itself.
 //
 // Values between a lower and an upper bound are counted in BINS bins of equal width; the bin that the wanted value is
-// in gives new bounds, until a bin is one value wide or all of it goes. The first bounds are the row's own lowest and
+// in gives new bounds, until a bin is one value wide or all of it is pruned. The first bounds are the row's own lowest and
 // highest score, so that bits that all scores share cost nothing: a row takes two passes, three at most, with 2^11
-// bins. Ties at the limit go to the lowest columns: the same search, once more, over the columns of the tied
+// bins. Ties at the threshold are broken by the lowest columns: the same search, once more, over the columns of the tied
 // elements.
 //
 // Counts are integers in local memory, so that the order of atomic additions doesn't show.
@@ -22,14 +22,14 @@ struct scratch {
   __local uint *found;     // 3
 };
 
-// What goes: keys below `key`, and keys equal to it in columns below `end`.
-struct cut {
+// What is pruned: keys below `key`, and keys equal to it in columns below `end`.
+struct threshold {
   uint key;
   uint end;
 };
 
-static bool is_picked(struct cut cut, uint key, uint column) {
-  return key < cut.key || (key == cut.key && column < cut.end);
+static bool is_picked(struct threshold threshold, uint key, uint column) {
+  return key < threshold.key || (key == threshold.key && column < threshold.end);
 }
 
 // Counts the keys from `low` to `low + span`, or the columns in that range whose key is `tied` if that isn't PAST.
@@ -87,11 +87,11 @@ static uint3 find_bin(uint wanted, struct scratch scratch) {
   return (uint3)(scratch.found[0], scratch.found[1], scratch.found[2]);
 }
 
-// Returns what goes when the `wanted` lowest keys do.
+// Returns the threshold that prunes the `wanted` lowest keys.
 // low, high: bounds of the keys that are not 0; zeros: the number of those that are; columns: of the row
-static struct cut lowest(
+static struct threshold radix_select(
     struct row row, uint low, uint high, uint zeros, uint wanted, uint columns, struct scratch scratch) {
-  struct cut cut = {0, wanted == 0 ? 0 : columns};
+  struct threshold threshold = {0, wanted == 0 ? 0 : columns};
   bool searching = wanted != 0 && wanted != zeros;
   uint tied = PAST; // PAST while keys are searched through, then the key whose columns are
   if (wanted < zeros) {
@@ -114,17 +114,17 @@ static struct cut lowest(
     wanted -= found.y;
     low += found.x << shift;
     high = low + (1u << shift) - 1;
-    bool exact = wanted == found.z || shift == 0; // all of the bin goes, or it is one value wide
+    bool exact = wanted == found.z || shift == 0; // all of the bin is pruned, or it is one value wide
     if (exact && tied != PAST) {
-      cut.end = high + 1;
+      threshold.end = high + 1;
       searching = false;
     } else if (exact) {
-      cut.key = high;
+      threshold.key = high;
       searching = wanted < found.z;
       tied = high;
       low = 0;
       high = columns - 1;
     }
   }
-  return cut;
+  return threshold;
 }

@@ -1,9 +1,9 @@
 // Prunes the lowest N scores of every M consecutive columns, for M above 32. Such patterns are rare: this kernel is
 // right, not fast.
 //
-// One block a row, which searches one group after the other as lowest.cuh does, reading it element by element in each
-// pass: from device memory in the first and from the caches in the others. A first pass over the row looks for NaN and
-// infinity, since a search needs finite scores. Words of the mask may belong to two groups, so they are cleared and
+// One block a row, which searches one group after the other as radix_select.cuh does, reading it element by element in
+// each pass: from device memory in the first and from the caches in the others. A first pass over the row looks for NaN
+// and infinity, since a search needs finite scores. Words of the mask may belong to two groups, so they are cleared and
 // then put together by atomics of one warp for each 32 columns.
 //
 // Threads: as many whole warps as a group has columns, 64 to 256. Shared memory: 8 bins for each thread of the largest
@@ -11,9 +11,9 @@
 //
 // Bytes of device memory per weight: F16 and BF16 2 + 2, F32 4 + 4 as long as the caches hold the blocks' rows, and
 // the floor is that of select_rows.cu; but a group costs 3 to 10 barriers however small it is, so M = 64 is bound by them.
-#include "element_access.cuh"
-#include "lowest.cuh"
-#include "report.cuh"
+#include "row_elements.cuh"
+#include "radix_select.cuh"
+#include "row_report.cuh"
 
 // One group, columns counted from its start.
 template <class T>
@@ -45,14 +45,14 @@ static __device__ __forceinline__ unsigned groupMax(const Group<T> &group, unsig
 // Writes a group's result, and returns how many of the thread's elements are zero in it.
 template <class T>
 static __device__ __forceinline__ unsigned writeGroup(
-    const Group<T> &group, Limit limit, typename T::Element *destination, unsigned *mask, unsigned start) {
+    const Group<T> &group, Threshold threshold, typename T::Element *destination, unsigned *mask, unsigned start) {
   unsigned zeros = 0;
   for (unsigned from = 0; from < group.columns; from += blockDim.x) {
     unsigned column = from + threadIdx.x;
     bool inside = column < group.columns;
     typename T::Element element = inside ? group.elements[column] : typename T::Element(0);
     unsigned key = elementKey<T>(element, inside ? group.norms[column] : 0.0f);
-    bool picked = key < limit.key + (column < limit.column ? 1u : 0u);
+    bool picked = key < threshold.key + (column < threshold.column ? 1u : 0u);
     unsigned kept = __ballot_sync(ALL_LANES, inside && !picked);
     if (inside) {
       destination[column] = picked ? typename T::Element(0) : element;
@@ -89,14 +89,14 @@ static __device__ __forceinline__ void selectLargeGroups(
   for (unsigned start = 0; finite && start < place.columns; start += size) {
     Group<T> group = {source + start, place.norms + start, size};
     unsigned highest = groupMax(group, search.warps);
-    Limit limit = lowest(group, picks, highest, histogram, search);
-    zeros += writeGroup(group, limit, place.destination() + start, mask, start);
+    Threshold threshold = radixSelect(group, picks, highest, histogram, search);
+    zeros += writeGroup(group, threshold, place.destination() + start, mask, start);
     __syncthreads();
   }
   writeReport(counts, threadIdx.x == 0 ? place.columns / size * picks : 0u, zeros, report);
 }
 
-#define SELECT_LARGE_GROUPS(NAME, TYPE)                                                                          \
+#define SELECT_GROUPS_LARGE(NAME, TYPE)                                                                          \
   extern "C" __global__ void __launch_bounds__(256, 4) NAME(                                                     \
       const void *source, const float *norms, void *destination, unsigned *mask, int *report, int columns,       \
       long long stride, int count, int size, int bins) {                                                         \
@@ -105,6 +105,6 @@ static __device__ __forceinline__ void selectLargeGroups(
         place, static_cast<unsigned>(count), static_cast<unsigned>(size), static_cast<unsigned>(bins), report);  \
   }
 
-SELECT_LARGE_GROUPS(select_large_groups_f32, Float32)
-SELECT_LARGE_GROUPS(select_large_groups_f16, Float16)
-SELECT_LARGE_GROUPS(select_large_groups_bf16, BFloat16)
+SELECT_GROUPS_LARGE(select_groups_large_f32, Float32)
+SELECT_GROUPS_LARGE(select_groups_large_f16, Float16)
+SELECT_GROUPS_LARGE(select_groups_large_bf16, BFloat16)

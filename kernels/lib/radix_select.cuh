@@ -1,6 +1,6 @@
 #pragma once
-#include "block.cuh"
-#include "row_access.cuh"
+#include "reduce.cuh"
+#include "row_vectors.cuh"
 
 // The exact k-th smallest of a block's keys, and of equal keys the k-th lowest column.
 //
@@ -8,8 +8,8 @@
 // bin = (key - low) >> shift, with the smallest shift that makes the range fit; a scan over the bins finds the one that
 // holds the k-th key, which is the next range. The first range is the 16 octaves below the highest key: at 2048 bins
 // that is 128 bins an octave, so that of a row's keys well under 1 % share the bin in question, and lanes of a warp
-// seldom add to one address. Keys below the range, zeros among them, cost no atomic: how many there are is what is left
-// of the total; where the k-th is one of them the range below is next, and below key 1 there are only zeros. As soon as
+// seldom add to one address. Keys below the range, zeros among them, cost no atomic: their number is the total less the
+// bins'; where the k-th is one of them the range below is next, and below key 1 there are only zeros. As soon as
 // there are no more keys in the range than threads, they are gathered and each thread counts those before its own. Only
 // where many keys are equal does it come to columns: the same search, over the columns of the keys that are equal.
 //
@@ -23,7 +23,7 @@ constexpr unsigned FIRST_RANGE = 16u << 23;
 constexpr unsigned ABOVE_EVERY_KEY = 0x80000000u;
 
 // What is picked: keys below `key`, and of those that are equal the columns below `column`.
-struct Limit {
+struct Threshold {
   unsigned key;
   unsigned column;
 };
@@ -46,7 +46,7 @@ struct Search {
   unsigned bin;
   unsigned rank;
   unsigned count;
-  Limit limit;
+  Threshold threshold;
 
   // To be followed by a barrier; a search leaves it as it finds it.
   __device__ __forceinline__ void clear() {
@@ -180,7 +180,7 @@ static __device__ __forceinline__ bool narrow(
 
 // Gathers the values of a range that has no more of them than threads, and finds the one that is looked for.
 template <class Row>
-static __device__ __forceinline__ Limit finish(
+static __device__ __forceinline__ Threshold finish(
     const Row &row, const View &view, Search &search, const Progress &progress) {
   unsigned low = progress.range.low;
   unsigned width = progress.range.high - low;
@@ -213,11 +213,11 @@ static __device__ __forceinline__ Limit finish(
       before += other.key < mine.key || (other.key == mine.key && other.column < mine.column) ? 1u : 0u;
     }
     if (before == progress.rank - 1u) {
-      search.limit = {mine.key, mine.column + 1u};
+      search.threshold = {mine.key, mine.column + 1u};
     }
   }
   __syncthreads();
-  return search.limit;
+  return search.threshold;
 }
 
 // Finds what to pick so that it is the `count` lowest keys. Every thread of the block has to come here, after a barrier
@@ -226,7 +226,7 @@ static __device__ __forceinline__ Limit finish(
 // row.size(): how many columns there are, 1 or more; row.forEachKeys(f) calls f(column, keys) with the keys of
 // Row::WIDTH neighbouring columns, OUTSIDE for what is no column; highest: the highest key.
 template <class Row>
-static __device__ __forceinline__ Limit lowest(
+static __device__ __forceinline__ Threshold radixSelect(
     const Row &row, unsigned count, unsigned highest, const Histogram &histogram, Search &search) {
   unsigned size = row.size();
   if (count == 0) {

@@ -1,7 +1,9 @@
+// Values of a warp or a block combined. Blocks have whole warps, 32 at most.
 #pragma once
+
 #include "device.cuh"
 
-// Sums and maxima over a block of whole warps, in integers: their order doesn't show in the result.
+// Sums and maxima of integers, whose order doesn't show in the result.
 
 constexpr unsigned ALL_LANES = 0xffffffffu;
 constexpr unsigned MAX_WARPS = 32;
@@ -29,20 +31,27 @@ static __device__ __forceinline__ unsigned warpPrefixSum(unsigned value) {
   return value;
 }
 
-// The highest value of the block, for every thread. Nobody may touch `warps` from the last barrier before until the
-// next one after.
-static __device__ __forceinline__ unsigned blockMax(unsigned value, unsigned *warps) {
+// Combines what all threads of the block bring, floats too: in a fixed order, within each warp as a tree, then the warps'
+// results one after the other. All get the result. `warps` has room for 32 values; nobody may touch it from the last
+// barrier before until the next one after.
+template <class Value, class Combine>
+__device__ __forceinline__ Value blockReduce(Value value, Value *warps, Combine combine) {
 #pragma unroll
   for (int distance = 16; distance > 0; distance /= 2) {
-    value = max(value, __shfl_xor_sync(ALL_LANES, value, distance));
+    value = combine(value, __shfl_xor_sync(ALL_LANES, value, distance));
   }
   if (laneIndex() == 0) {
     warps[warpIndex()] = value;
   }
   __syncthreads();
   value = warps[0];
-  for (unsigned warp = 1; warp < blockDim.x / 32u; warp++) {
-    value = max(value, warps[warp]);
+  for (unsigned warp = 1; warp < blockDim.x / 32; warp++) {
+    value = combine(value, warps[warp]);
   }
   return value;
+}
+
+// The highest value of the block, for every thread.
+static __device__ __forceinline__ unsigned blockMax(unsigned value, unsigned *warps) {
+  return blockReduce(value, warps, [](unsigned a, unsigned b) { return max(a, b); });
 }

@@ -8,8 +8,8 @@
 //
 // One block of whole warps for each row (grid.x). 4 bytes in and 4 out for each element, for F16 the row is read twice,
 // the second time from cache. Shared memory for the maximum only.
-#include "block_reduce.cuh"
-#include "packs.cuh"
+#include "reduce.cuh"
+#include "float_vectors.cuh"
 
 constexpr unsigned MAGNITUDE = 0x7fffffffu;
 constexpr unsigned INFINITE = 0x7f800000u;
@@ -72,7 +72,7 @@ static __device__ void splitRow(const float *x, int columns, float scale, unsign
   }
 }
 
-extern "C" __global__ void split_bf16(const float *x, int columns, unsigned short *halves, int padded) {
+extern "C" __global__ void linear_split_bf16(const float *x, int columns, unsigned short *halves, int padded) {
   const long long row = blockIdx.x;
   splitRow<Bfloat16>(x + row * columns, columns, 1.0f, halves + row * padded * 2, padded);
 }
@@ -86,8 +86,8 @@ static __device__ __forceinline__ unsigned scaleExponent(unsigned largest) {
   return min(253u, 127 + 14 + 127 - exponent);
 }
 
-extern "C" __global__ void split_f16(const float *x, int columns, unsigned short *halves, int padded,
-                                     float *inverses) {
+extern "C" __global__ void linear_split_f16(const float *x, int columns, unsigned short *halves, int padded,
+                                            float *inverses) {
   __shared__ unsigned warps[32];
   const long long row = blockIdx.x;
   const float *from = x + row * columns;
