@@ -13,11 +13,11 @@ final class CpuColumnSquares implements ColumnSquares {
   /** A kilobyte of a row, where there are many workers. */
   private static final int FEWEST_COLUMNS = 256;
 
-  private final ForwardKernels kernels;
+  private final CpuForwardKernels kernels;
   private final Workers workers;
   private final double[] sums;
 
-  CpuColumnSquares(ForwardKernels kernels, Workers workers, int columns) {
+  CpuColumnSquares(CpuForwardKernels kernels, Workers workers, int columns) {
     this.kernels = kernels;
     this.workers = workers;
     this.sums = new double[columns];

@@ -7,4 +7,4 @@ package io.github.wandacuda.backend.cpu;
  * @param forward the arithmetic of a decoder
  * @param description what they use of the processor, for people
  */
-public record CpuKernels(SelectKernels select, ForwardKernels forward, String description) {}
+public record CpuKernels(SelectKernels select, CpuForwardKernels forward, String description) {}

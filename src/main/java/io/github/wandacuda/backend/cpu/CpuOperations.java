@@ -13,13 +13,12 @@ import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.function.IntConsumer;
 
 /**
  * The forward half on the CPU: checks what it is given, shares the work out to threads, and leaves
- * the arithmetic to {@link ForwardKernels}. Bad shapes, tensors of other backends, and token ids or
- * targets out of range are {@link IllegalArgumentException}s, thrown before anything is written.
+ * the arithmetic to {@link CpuForwardKernels}. Bad shapes, tensors of other backends, and token ids
+ * or targets out of range are {@link IllegalArgumentException}s, thrown before anything is written.
  */
 public final class CpuOperations implements Operations {
   private static final ValueLayout.OfFloat FLOAT =
@@ -28,7 +27,7 @@ public final class CpuOperations implements Operations {
   /** Elements of a task where each is touched once: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
 
-  private final ForwardKernels kernels;
+  private final CpuForwardKernels kernels;
   private final Workers workers;
 
   /**
@@ -37,7 +36,7 @@ public final class CpuOperations implements Operations {
    * @param kernels used by this object alone, since they may keep buffers
    * @param workers the threads; closing them is up to the caller
    */
-  public CpuOperations(ForwardKernels kernels, Workers workers) {
+  public CpuOperations(CpuForwardKernels kernels, Workers workers) {
     this.kernels = kernels;
     this.workers = workers;
   }
@@ -81,12 +80,7 @@ public final class CpuOperations implements Operations {
     workers.runRanges(
         to.rows(),
         rowsPerTask(to),
-        (worker, from, end) -> {
-          WeightReader reader = new WeightReader();
-          for (int t = from; t < end; t++) {
-            reader.read(source, tokens[t], 0, to.columns(), to.data(), to.at(t));
-          }
-        });
+        (worker, from, end) -> ScalarEmbed.embed(source, tokens, to, from, end));
   }
 
   @Override
@@ -186,8 +180,7 @@ public final class CpuOperations implements Operations {
 
   @Override
   public void clear(Tensor x) {
-    CpuTensor own = CpuTensor.own(x);
-    Arrays.fill(own.data(), own.at(0), own.at(own.rows()), 0f);
+    ScalarElementwise.clear(CpuTensor.own(x));
   }
 
   @Override
@@ -210,22 +203,14 @@ public final class CpuOperations implements Operations {
     CpuTensor from = CpuTensor.own(source);
     CpuTensor to = CpuTensor.own(out);
     OperationShapes.gatherColumns(from, offset, width, stride, to);
-    int groups = to.columns() / width;
-    forEachRow(
-        to,
-        t -> {
-          for (int i = 0; i < groups; i++) {
-            int at = from.at(t) + offset + i * stride;
-            System.arraycopy(from.data(), at, to.data(), to.at(t) + i * width, width);
-          }
-        });
+    forEachRow(to, row -> ScalarGatherColumns.gatherColumns(from, offset, width, stride, to, row));
   }
 
   @Override
   public Routing route(Tensor logits, int k, boolean renormalize) {
     CpuTensor input = CpuTensor.own(logits);
     OperationShapes.route(input, k);
-    ScalarRouting routing = new ScalarRouting(input, k, renormalize);
+    ScalarRoute routing = new ScalarRoute(input, k, renormalize);
     forEachRow(input, routing::route);
     return routing.routing();
   }
@@ -235,9 +220,7 @@ public final class CpuOperations implements Operations {
     CpuTensor from = CpuTensor.own(x);
     CpuTensor to = CpuTensor.own(out);
     OperationShapes.gatherRows(from, rows, to);
-    forEachRow(
-        to,
-        i -> System.arraycopy(from.data(), from.at(rows[i]), to.data(), to.at(i), to.columns()));
+    forEachRow(to, i -> ScalarExpertRows.gatherRow(from, rows[i], to, i));
   }
 
   @Override

@@ -148,7 +148,8 @@ public final class CpuSelector implements Selector {
     forEachRow(
         source,
         (memory, at, row) -> {
-          int highest = MagnitudeCounts.upper(source.dtype(), memory, at, source.columns(), counts);
+          int highest =
+              ScalarMagnitudes.upper(source.dtype(), memory, at, source.columns(), counts);
           if (highest >= RowElements.INFINITY >>> 16) {
             throw nonFinite(source, memory, at, row);
           }
@@ -162,7 +163,7 @@ public final class CpuSelector implements Selector {
     forEachRow(
         source,
         (memory, at, row) ->
-            MagnitudeCounts.lower(source.dtype(), memory, at, source.columns(), upper, counts));
+            ScalarMagnitudes.lower(source.dtype(), memory, at, source.columns(), upper, counts));
   }
 
   @Override

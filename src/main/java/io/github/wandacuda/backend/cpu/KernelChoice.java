@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.cpu;
 
-import io.github.wandacuda.backend.cpu.vector.VectorKernels;
+import io.github.wandacuda.backend.cpu.vector.VectorCpuKernels;
 
 /** Which kernels this JVM can run. */
 final class KernelChoice {
@@ -26,7 +26,7 @@ final class KernelChoice {
   /** Returns the vector kernels where they can be loaded, else the scalar ones. */
   static CpuKernels choose() {
     return hasVectors()
-        ? VectorKernels.create()
+        ? VectorCpuKernels.create()
         : new CpuKernels(new ScalarSelect(), new ScalarForward(), "scalar: " + ADVICE);
   }
 }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.AttentionShape;
+import io.github.wandacuda.parallel.Workers;
 
 /** Attention as plain loops, one head of one token at a time. */
 final class ScalarAttention {
@@ -11,7 +12,7 @@ final class ScalarAttention {
   private final CpuTensor keyBias;
   private final CpuTensor out;
 
-  ScalarAttention(
+  private ScalarAttention(
       CpuTensor q,
       CpuTensor k,
       CpuTensor v,
@@ -26,12 +27,33 @@ final class ScalarAttention {
     this.out = out;
   }
 
+  /** As {@link CpuForwardKernels#attention}. */
+  static void attention(
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out,
+      Workers workers) {
+    ScalarAttention attention = new ScalarAttention(q, k, v, shape, keyBias, out);
+    workers.run(
+        q.rows() / shape.sequenceLength() * shape.heads(),
+        (worker, task) -> {
+          int start = task / shape.heads() * shape.sequenceLength();
+          float[] p = new float[shape.sequenceLength()];
+          for (int i = 0; i < shape.sequenceLength(); i++) {
+            attention.attend(start, i, task % shape.heads(), p);
+          }
+        });
+  }
+
   /**
    * Attention of one head of token {@code i} of the sequence that begins in row {@code start}.
    *
    * @param p room for a score of each of the sequence's keys
    */
-  void attend(int start, int i, int head, float[] p) {
+  private void attend(int start, int i, int head, float[] p) {
     int size = shape.headSize();
     int column = head * size;
     int shared = head / (shape.heads() / shape.keyValueHeads()) * size;
@@ -39,7 +61,7 @@ final class ScalarAttention {
     float max = Float.NEGATIVE_INFINITY;
     for (int j = first; j <= i; j++) {
       float product =
-          ScalarForward.dot(
+          ScalarLinear.dot(
               q.data(), q.at(start + i) + column, k.data(), k.at(start + j) + shared, size);
       p[j] = score(product, head, j);
       max = p[j] > max ? p[j] : max;
@@ -70,11 +92,13 @@ final class ScalarAttention {
   }
 
   private float weighted(float[] p, int first, int last, int start, int column) {
-    int firstRun = first / ForwardKernels.RUN * ForwardKernels.RUN;
+    int firstRun = first / CpuForwardKernels.RUN * CpuForwardKernels.RUN;
     float sum = 0;
-    for (int run = firstRun; run <= last; run += ForwardKernels.RUN) {
+    for (int run = firstRun; run <= last; run += CpuForwardKernels.RUN) {
       float chain = 0;
-      for (int j = Math.max(first, run); j <= Math.min(last, run + ForwardKernels.RUN - 1); j++) {
+      for (int j = Math.max(first, run);
+          j <= Math.min(last, run + CpuForwardKernels.RUN - 1);
+          j++) {
         chain = Math.fma(p[j], v.data()[v.at(start + j) + column], chain);
       }
       sum = run == firstRun ? chain : sum + chain;

@@ -104,7 +104,7 @@ final class CudaDevice implements GpuDevice {
 
   @Override
   public MemorySegment pinned(long bytes, Arena arena) {
-    return PinnedMemory.allocate(context, bytes, arena);
+    return CudaPinnedMemory.allocate(context, bytes, arena);
   }
 
   @Override

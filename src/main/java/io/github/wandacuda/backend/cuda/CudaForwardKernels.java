@@ -4,7 +4,7 @@ import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
-import io.github.wandacuda.backend.gpu.ForwardKernels;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import java.util.Arrays;
 import java.util.Optional;
 
@@ -12,7 +12,7 @@ import java.util.Optional;
  * The kernels of the forward pass. Norms, attention, linear layers and cross-entropy add up in an
  * order of their own; everything else comes out to the CPU's bits.
  */
-final class CudaForwardKernels implements ForwardKernels, AutoCloseable {
+final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
   private static final int ROW_THREADS = 256;
   private static final int LOSS_THREADS = 512;
 

@@ -41,7 +41,7 @@ final class CudaLinear implements AutoCloseable {
     activations = new SplitActivations(queue);
   }
 
-  /** As {@link io.github.wandacuda.backend.gpu.ForwardKernels#linear} says. */
+  /** As {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#linear} says. */
   void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
     if (out.rows() == 0 || out.columns() == 0) {
       return;

@@ -57,7 +57,7 @@ public interface DeviceQueue extends AutoCloseable {
   PruningKernels pruning();
 
   /** Returns the kernels of the forward pass, which run on this queue. */
-  ForwardKernels forward();
+  GpuForwardKernels forward();
 
   /** Waits until all that was queued is done. */
   void finish();

@@ -102,7 +102,7 @@ final class RowOperations implements AutoCloseable {
     if (targets.length == 0) {
       return result;
     }
-    long bytes = (long) targets.length * ForwardKernels.LOSS_FLOATS * Float.BYTES;
+    long bytes = (long) targets.length * GpuForwardKernels.LOSS_FLOATS * Float.BYTES;
     DevicePointer ids = upload(targets);
     DevicePointer place = results.atLeast(bytes);
     queue.forward().crossEntropy(input.matrix(), ids, place);
@@ -110,7 +110,7 @@ final class RowOperations implements AutoCloseable {
       MemorySegment host = arena.allocate(bytes, Float.BYTES);
       queue.complete(() -> queue.download(place, host));
       for (int row = 0; row < result.length; row++) {
-        result[row] = loss(host, (long) row * ForwardKernels.LOSS_FLOATS);
+        result[row] = loss(host, (long) row * GpuForwardKernels.LOSS_FLOATS);
       }
     }
     return result;

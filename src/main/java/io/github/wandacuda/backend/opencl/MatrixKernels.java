@@ -11,10 +11,10 @@ import io.github.wandacuda.tensor.DType;
  * No result is empty.
  */
 interface MatrixKernels {
-  /** As {@link io.github.wandacuda.backend.gpu.ForwardKernels#linear}. */
+  /** As {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#linear}. */
   void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out);
 
-  /** As {@link io.github.wandacuda.backend.gpu.ForwardKernels#attention}. */
+  /** As {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#attention}. */
   void attention(
       DeviceMatrix q,
       DeviceMatrix k,

@@ -4,7 +4,7 @@ import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
-import io.github.wandacuda.backend.gpu.ForwardKernels;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import java.util.Locale;
 
@@ -12,7 +12,7 @@ import java.util.Locale;
  * Launches the kernels of the forward pass. All but attention give the CPU's bits, on devices that
  * round quotients and roots as IEEE 754 does.
  */
-final class OpenClForwardKernels implements ForwardKernels, AutoCloseable {
+final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   /** Tokens whose squares a work-item adds up. */
   private static final int SQUARES_BLOCK = 256;
 

@@ -2,7 +2,7 @@ package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
-import io.github.wandacuda.backend.gpu.ForwardKernels;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.backend.gpu.PruningKernels;
 import java.lang.foreign.MemorySegment;
 import org.jocl.CL;
@@ -95,7 +95,7 @@ final class OpenClQueue implements DeviceQueue {
   }
 
   @Override
-  public ForwardKernels forward() {
+  public GpuForwardKernels forward() {
     if (forward == null) {
       forward = new OpenClForwardKernels(this);
     }

@@ -11,7 +11,7 @@ import io.github.wandacuda.backend.ColumnSquares;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
-import io.github.wandacuda.backend.gpu.ForwardKernels;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.Arrays;
@@ -172,10 +172,10 @@ class CudaForwardKernelsTest {
     logits[vocabulary] = 500;
     Arrays.fill(logits, 2 * vocabulary, 2 * vocabulary + vocabulary / 2, Float.NEGATIVE_INFINITY);
     int[] targets = {0, vocabulary - 1, vocabulary / 2, 0};
-    DevicePointer losses = session.allocate(4L * 4 * ForwardKernels.LOSS_FLOATS);
+    DevicePointer losses = session.allocate(4L * 4 * GpuForwardKernels.LOSS_FLOATS);
     session.own.crossEntropy(
         session.matrix(logits, vocabulary, offset), session.integers(targets), losses);
-    float[] parts = session.read(losses, 4 * ForwardKernels.LOSS_FLOATS);
+    float[] parts = session.read(losses, 4 * GpuForwardKernels.LOSS_FLOATS);
     double[] expected = scalar.operations.crossEntropy(scalar.tensor(logits, vocabulary), targets);
     for (int row = 0; row < 4; row++) {
       double loss = Math.log(parts[3 * row + 1]) + ((double) parts[3 * row] - parts[3 * row + 2]);
@@ -193,9 +193,9 @@ class CudaForwardKernelsTest {
   void aLogitThatIsNoNumberShows(float logit) {
     float[] logits = random(2 * 300, 1, 1);
     logits[150] = logit;
-    DevicePointer losses = session.allocate(2L * 4 * ForwardKernels.LOSS_FLOATS);
+    DevicePointer losses = session.allocate(2L * 4 * GpuForwardKernels.LOSS_FLOATS);
     session.own.crossEntropy(session.matrix(logits, 300, 0), session.integers(3, 3), losses);
-    float[] parts = session.read(losses, 2 * ForwardKernels.LOSS_FLOATS);
+    float[] parts = session.read(losses, 2 * GpuForwardKernels.LOSS_FLOATS);
     assertThat(parts[1]).isNaN();
     assertThat(parts[4]).isBetween(1f, 300f);
   }
@@ -231,8 +231,8 @@ class CudaForwardKernelsTest {
   private float[] normalizeAndSum(float[] values, float[] gain) {
     DeviceMatrix x = session.matrix(values, 300, 0);
     session.own.rmsNorm(x, session.vector(gain, 0), 1e-5f, x);
-    DevicePointer losses = session.allocate(40L * 4 * ForwardKernels.LOSS_FLOATS);
+    DevicePointer losses = session.allocate(40L * 4 * GpuForwardKernels.LOSS_FLOATS);
     session.own.crossEntropy(x, session.integers(new int[40]), losses);
-    return session.read(losses, 40 * ForwardKernels.LOSS_FLOATS);
+    return session.read(losses, 40 * GpuForwardKernels.LOSS_FLOATS);
   }
 }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
-import io.github.wandacuda.backend.gpu.ForwardKernels;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.Arrays;
@@ -68,7 +68,7 @@ class CudaLinearTest {
 
   /** Multiplies into some columns of a wider matrix, and checks that the others stay. */
   private static float[] multiply(
-      ForwardSession session, ForwardKernels kernels, Layer layer, int offset) {
+      ForwardSession session, GpuForwardKernels kernels, Layer layer, int offset) {
     int features = layer.w().rows();
     int stride = features + 2 * MARGIN;
     float[] around = new float[layer.tokens() * stride];

@@ -16,7 +16,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.function.Consumer;
 
 /** The kernels' contract kept by the scalar code, on copies. */
-final class HostForwardKernels implements ForwardKernels, AutoCloseable {
+final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 

@@ -79,7 +79,7 @@ final class HostQueue implements DeviceQueue {
   }
 
   @Override
-  public ForwardKernels forward() {
+  public GpuForwardKernels forward() {
     return forward;
   }
 

@@ -14,7 +14,7 @@ import io.github.wandacuda.backend.cpu.Samples;
 import io.github.wandacuda.backend.cpu.ScalarForward;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
-import io.github.wandacuda.backend.gpu.ForwardKernels;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -26,12 +26,12 @@ final class ForwardChecks implements AutoCloseable {
   private static final float ATTENTION_TOLERANCE = 1e-5f;
 
   private final ForwardDevice device;
-  private final ForwardKernels kernels;
+  private final GpuForwardKernels kernels;
   private final Workers workers = new Workers(2);
   private final Operations cpu = new CpuOperations(new ScalarForward(), workers);
   private final Samples samples = new Samples(11);
 
-  ForwardChecks(ForwardDevice device, ForwardKernels kernels) {
+  ForwardChecks(ForwardDevice device, GpuForwardKernels kernels) {
     this.device = device;
     this.kernels = kernels;
   }
@@ -279,7 +279,7 @@ final class ForwardChecks implements AutoCloseable {
     int[] targets = new int[logits.rows()];
     Arrays.setAll(targets, t -> (t * 31 + 7) % logits.columns());
     double[] expected = cpu.crossEntropy(logits, targets);
-    DeviceMatrix losses = device.empty(logits.rows(), ForwardKernels.LOSS_FLOATS, 3);
+    DeviceMatrix losses = device.empty(logits.rows(), GpuForwardKernels.LOSS_FLOATS, 3);
     kernels.crossEntropy(device.copy(logits), device.copy(targets), losses.data());
     float[] found = device.floats(losses);
     double[] loss = new double[expected.length];

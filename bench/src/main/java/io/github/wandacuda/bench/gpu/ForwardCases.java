@@ -4,7 +4,7 @@ import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
-import io.github.wandacuda.backend.gpu.ForwardKernels;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.tensor.DType;
 import java.util.ArrayList;
@@ -60,7 +60,7 @@ final class ForwardCases {
         bench -> {
           SampleRows content = activations(bench, shape[0], shape[1]);
           DeviceMatrix[] x = matrices(bench, content, shape);
-          ForwardKernels kernels = bench.queue().forward();
+          GpuForwardKernels kernels = bench.queue().forward();
           long stateBytes = kernels.columnSquaresBytes(shape[1]);
           DevicePointer state = bench.memory(stateBytes);
           bench.queue().clear(state, stateBytes);
@@ -95,7 +95,7 @@ final class ForwardCases {
           DeviceMatrix[] x = matrices(bench, content, shape);
           DeviceMatrix[] out = bench.outputs(DType.F32, shape[0], shape[1], shape[1]);
           DevicePointer gain = bench.upload(WeightKind.NORMAL.norms(shape[1]));
-          ForwardKernels kernels = bench.queue().forward();
+          GpuForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
               turn -> kernels.rmsNorm(x[turn], gain, EPSILON, out[turn]),
               () -> checkNorm(bench, content, out[0]));
@@ -124,7 +124,7 @@ final class ForwardCases {
           DeviceMatrix[] gate = matrices(bench, content, shape);
           DeviceMatrix[] up = matrices(bench, content, shape);
           DeviceMatrix[] out = bench.outputs(DType.F32, shape[0], shape[1], shape[1]);
-          ForwardKernels kernels = bench.queue().forward();
+          GpuForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
               turn -> kernels.gate(Activation.SILU, gate[turn], up[turn], out[turn]),
               () -> {
@@ -158,7 +158,7 @@ final class ForwardCases {
           DeviceMatrix[] out = bench.outputs(DType.F32, tokens, width, width);
           float scale = (float) (1 / Math.sqrt(headSize));
           AttentionShape attention = new AttentionShape(tokens, heads, heads, headSize, scale);
-          ForwardKernels kernels = bench.queue().forward();
+          GpuForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
               turn -> kernels.attention(q[turn], k[turn], v[turn], attention, null, out[turn]),
               () -> checkAttention(bench, content, out[0], attention));

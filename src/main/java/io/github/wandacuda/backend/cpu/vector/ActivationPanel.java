@@ -1,7 +1,7 @@
 package io.github.wandacuda.backend.cpu.vector;
 
+import io.github.wandacuda.backend.cpu.CpuForwardKernels;
 import io.github.wandacuda.backend.cpu.CpuTensor;
-import io.github.wandacuda.backend.cpu.ForwardKernels;
 import io.github.wandacuda.parallel.Workers;
 
 /**
@@ -10,7 +10,7 @@ import io.github.wandacuda.parallel.Workers;
  * fill up the last tile hold anything.
  */
 final class ActivationPanel {
-  private static final int RUN = ForwardKernels.RUN;
+  private static final int RUN = CpuForwardKernels.RUN;
   private static final int ROWS_PER_TASK = 4 * Tile.ROWS;
 
   private float[] data = {};

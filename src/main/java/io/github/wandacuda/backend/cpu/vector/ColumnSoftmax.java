@@ -88,7 +88,7 @@ final class ColumnSoftmax {
       int at = start + j * Tile.COLUMNS;
       FloatVector score = load(data, at).mul(scale);
       if (cap > 0) {
-        score = VectorElements.softcap(score, cap);
+        score = VectorElementwise.softcap(score, cap);
       }
       if (keyBias != null) {
         score = score.add(keyBias.data()[keyBias.at(head) + j]);

@@ -1,22 +1,22 @@
 package io.github.wandacuda.backend.cpu.vector;
 
 import io.github.wandacuda.backend.AttentionShape;
+import io.github.wandacuda.backend.cpu.CpuForwardKernels;
 import io.github.wandacuda.backend.cpu.CpuTensor;
-import io.github.wandacuda.backend.cpu.ForwardKernels;
 
 /**
  * Attention of a block of one head's queries. Everything is turned: scores are [keys, queries] and
  * the result is [features, queries], so that vectors lie along queries in both matrix products and
  * in the softmax between them, and what one writes is what the next one reads.
  *
- * <p>Queries come in groups of {@link Tile#COLUMNS}, which divides {@link ForwardKernels#RUN}: all
- * queries of a group have their last key in the same run.
+ * <p>Queries come in groups of {@link Tile#COLUMNS}, which divides {@link CpuForwardKernels#RUN}:
+ * all queries of a group have their last key in the same run.
  */
 final class QueryBlock {
   /** Queries of a block: scores of 256 bytes a key. */
   static final int QUERIES = 64;
 
-  private static final int RUN = ForwardKernels.RUN;
+  private static final int RUN = CpuForwardKernels.RUN;
 
   /** Keys that stay in the second-level cache while the block's queries pass. */
   private static final int KEYS_PER_PASS = 16 * Tile.ROWS;

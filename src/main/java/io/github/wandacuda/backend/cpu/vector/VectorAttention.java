@@ -1,8 +1,8 @@
 package io.github.wandacuda.backend.cpu.vector;
 
 import io.github.wandacuda.backend.AttentionShape;
+import io.github.wandacuda.backend.cpu.CpuForwardKernels;
 import io.github.wandacuda.backend.cpu.CpuTensor;
-import io.github.wandacuda.backend.cpu.ForwardKernels;
 import io.github.wandacuda.parallel.Workers;
 
 /**
@@ -13,7 +13,7 @@ final class VectorAttention {
   private final AttentionPanels panels = new AttentionPanels();
   private final PerWorker<QueryBlock> blocks = new PerWorker<>(() -> new QueryBlock(panels));
 
-  /** As {@link ForwardKernels#attention}. */
+  /** As {@link CpuForwardKernels#attention}. */
   void attention(
       CpuTensor q,
       CpuTensor k,

@@ -1,7 +1,7 @@
 package io.github.wandacuda.backend.cpu.vector;
 
+import io.github.wandacuda.backend.cpu.CpuForwardKernels;
 import io.github.wandacuda.backend.cpu.CpuTensor;
-import io.github.wandacuda.backend.cpu.ForwardKernels;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
 
@@ -12,7 +12,7 @@ import io.github.wandacuda.tensor.WeightMatrix;
  * its weights, small enough for the second-level cache, and multiplies it with every row.
  */
 final class VectorLinear {
-  private static final int RUN = ForwardKernels.RUN;
+  private static final int RUN = CpuForwardKernels.RUN;
 
   /**
    * Features of a task: 256 KB of packed weights. Each task reads all activations, and a panel of
@@ -44,7 +44,7 @@ final class VectorLinear {
   /** A task's part of the output; the ends are exclusive. */
   private record Block(int row, int rowEnd, int feature, int featureEnd) {}
 
-  /** As {@link ForwardKernels#linear}. */
+  /** As {@link CpuForwardKernels#linear}. */
   void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, Workers workers) {
     scratches.prepare(workers);
     int parts = Math.max(1, Math.ceilDiv(x.rows(), ROWS_PER_PART));

@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.cpu.vector;
 
-import io.github.wandacuda.backend.cpu.ForwardKernels;
+import io.github.wandacuda.backend.cpu.CpuForwardKernels;
 import io.github.wandacuda.backend.cpu.WeightReader;
 import io.github.wandacuda.tensor.WeightMatrix;
 
@@ -12,7 +12,7 @@ import io.github.wandacuda.tensor.WeightMatrix;
 final class WeightPanel {
   private final WeightReader reader = new WeightReader();
   private final Turn turn = new Turn();
-  private final float[] rows = new float[Lanes.COUNT * ForwardKernels.RUN];
+  private final float[] rows = new float[Lanes.COUNT * CpuForwardKernels.RUN];
   private float[] data = {};
 
   /**
@@ -21,11 +21,11 @@ final class WeightPanel {
    * @param depth a run or less
    */
   void pack(WeightMatrix w, int feature, int count, int column, int depth) {
-    data = Packing.grown(data, Tile.wholeColumns(count), ForwardKernels.RUN);
+    data = Packing.grown(data, Tile.wholeColumns(count), CpuForwardKernels.RUN);
     for (int i = 0; i < count; i += Lanes.COUNT) {
       int features = Math.min(Lanes.COUNT, count - i);
       for (int row = 0; row < features; row++) {
-        reader.read(w, feature + i + row, column, depth, rows, row * ForwardKernels.RUN);
+        reader.read(w, feature + i + row, column, depth, rows, row * CpuForwardKernels.RUN);
       }
       int lane = i % Tile.COLUMNS;
       turnRows(depth, at(i - lane, depth) + lane);
@@ -36,12 +36,12 @@ final class WeightPanel {
   private void turnRows(int depth, int to) {
     int whole = Lanes.FLOATS.loopBound(depth);
     for (int k = 0; k < whole; k += Lanes.COUNT) {
-      turn.square(rows, k, ForwardKernels.RUN, data, to + k * Tile.COLUMNS, Tile.COLUMNS);
+      turn.square(rows, k, CpuForwardKernels.RUN, data, to + k * Tile.COLUMNS, Tile.COLUMNS);
     }
     Packing.stand(
         rows,
         whole,
-        ForwardKernels.RUN,
+        CpuForwardKernels.RUN,
         Lanes.COUNT,
         depth - whole,
         data,

@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.cpu.vector;
 
-import io.github.wandacuda.backend.cpu.ForwardKernels;
+import io.github.wandacuda.backend.cpu.CpuForwardKernels;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
@@ -41,7 +41,7 @@ final class WindowTile {
       int beforeOffset,
       float[] sums,
       int sumsOffset) {
-    long firstWithout = (long) keys.run + ForwardKernels.RUN + keys.window - 1;
+    long firstWithout = (long) keys.run + CpuForwardKernels.RUN + keys.window - 1;
     for (int at = 0; at < Tile.ROWS * Tile.COLUMNS; at += Lanes.COUNT) {
       int lane = at % Tile.COLUMNS;
       int value = valuesOffset + at / Tile.COLUMNS;

@@ -3,9 +3,9 @@ package io.github.wandacuda.backend.cpu.vector;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.cpu.CpuForwardKernels;
 import io.github.wandacuda.backend.cpu.CpuOperations;
 import io.github.wandacuda.backend.cpu.CpuTensor;
-import io.github.wandacuda.backend.cpu.ForwardKernels;
 import io.github.wandacuda.backend.cpu.Samples;
 import io.github.wandacuda.backend.cpu.ScalarForward;
 import io.github.wandacuda.parallel.Workers;
@@ -17,10 +17,10 @@ import jdk.incubator.vector.VectorShape;
  * the same for all calls, so that their buffers hold what an earlier call left there.
  */
 final class BothKernels {
-  private final ForwardKernels vector;
+  private final CpuForwardKernels vector;
 
   BothKernels(VectorShape shape) {
-    vector = ShapedKernels.load(ForwardKernels.class, "VectorForward", shape);
+    vector = ShapedKernels.load(CpuForwardKernels.class, "VectorForward", shape);
   }
 
   /**
@@ -36,7 +36,7 @@ final class BothKernels {
   }
 
   private static CpuTensor run(
-      ForwardKernels kernels, int threads, Function<Operations, CpuTensor> work) {
+      CpuForwardKernels kernels, int threads, Function<Operations, CpuTensor> work) {
     try (Workers workers = new Workers(threads)) {
       return work.apply(new CpuOperations(kernels, workers));
     }

@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 /**
  * Histograms of a row's magnitudes, whose increments at scattered places leave nothing to vectors.
  */
-final class MagnitudeCounts {
-  private MagnitudeCounts() {}
+final class ScalarMagnitudes {
+  private ScalarMagnitudes() {}
 
   /** Counts each element's upper half, and returns the highest of them. */
   static int upper(DType dtype, MemorySegment memory, long at, int columns, long[] counts) {

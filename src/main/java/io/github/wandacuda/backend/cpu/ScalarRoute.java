@@ -9,12 +9,12 @@ import io.github.wandacuda.backend.Routing;
  * probability of those. Renormalized weights are divided by their sum, added up in that order from
  * 0. All in float32.
  */
-final class ScalarRouting {
+final class ScalarRoute {
   private final CpuTensor logits;
   private final boolean renormalize;
   private final Routing routing;
 
-  ScalarRouting(CpuTensor logits, int k, boolean renormalize) {
+  ScalarRoute(CpuTensor logits, int k, boolean renormalize) {
     this.logits = logits;
     this.renormalize = renormalize;
     int places = Math.multiplyExact(logits.rows(), k);

@@ -11,25 +11,54 @@ import static io.github.wandacuda.backend.cpu.NormalTail.C7;
 import static io.github.wandacuda.backend.cpu.NormalTail.C8;
 import static io.github.wandacuda.backend.cpu.NormalTail.C9;
 import static io.github.wandacuda.backend.cpu.NormalTail.RATE;
-import static io.github.wandacuda.backend.cpu.ScalarActivation.CUBIC;
-import static io.github.wandacuda.backend.cpu.ScalarActivation.QUICK;
-import static io.github.wandacuda.backend.cpu.ScalarActivation.TWICE_ROOT;
+import static io.github.wandacuda.backend.cpu.ScalarActivate.CUBIC;
+import static io.github.wandacuda.backend.cpu.ScalarActivate.QUICK;
+import static io.github.wandacuda.backend.cpu.ScalarActivate.TWICE_ROOT;
 
 import io.github.wandacuda.backend.Activation;
+import io.github.wandacuda.backend.cpu.CpuForwardKernels;
+import io.github.wandacuda.backend.cpu.CpuTensor;
 import io.github.wandacuda.backend.cpu.NormalTail;
-import io.github.wandacuda.backend.cpu.ScalarActivation;
+import io.github.wandacuda.backend.cpu.ScalarActivate;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * {@link ScalarActivation} on vectors, operation by operation. Each kind has a loop of its own, so
+ * {@link ScalarActivate} on vectors, operation by operation. Each kind has a loop of its own, so
  * that the JIT compiles it without a branch inside.
  */
-final class VectorActivation {
-  private VectorActivation() {}
+final class VectorActivate {
+  private VectorActivate() {}
 
   private static FloatVector constant(float value) {
     return FloatVector.broadcast(Lanes.FLOATS, value);
+  }
+
+  /** As {@link CpuForwardKernels#activate}. */
+  static void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to) {
+    gate(
+        activation,
+        x.data(),
+        x.at(from),
+        null,
+        0,
+        out.data(),
+        out.at(from),
+        (to - from) * x.columns());
+  }
+
+  /** As {@link CpuForwardKernels#gate}. */
+  static void gate(
+      Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
+    gate(
+        activation,
+        gate.data(),
+        gate.at(from),
+        up.data(),
+        up.at(from),
+        out.data(),
+        out.at(from),
+        (to - from) * gate.columns());
   }
 
   /**
@@ -37,7 +66,7 @@ final class VectorActivation {
    *
    * @param up null for 1
    */
-  static void gate(
+  private static void gate(
       Activation activation,
       float[] x,
       int xAt,
@@ -81,7 +110,7 @@ final class VectorActivation {
       }
     }
     for (int i = whole; i < count; i++) {
-      float value = ScalarActivation.of(activation, x[xAt + i]);
+      float value = ScalarActivate.of(activation, x[xAt + i]);
       out[outAt + i] = up == null ? value : value * up[upAt + i];
     }
   }

@@ -10,7 +10,7 @@ import io.github.wandacuda.backend.AttentionShape;
  * weights are in a checkpoint's type, their rows start at a multiple of 16 bytes. Rows are counted
  * from 0 and may be none; shapes were checked.
  */
-public interface ForwardKernels {
+public interface GpuForwardKernels {
   /** Floats of a row of {@link #crossEntropy}. */
   int LOSS_FLOATS = 3;
 

@@ -15,7 +15,7 @@ import io.github.wandacuda.tensor.WeightMatrix;
  * #linear} and {@link #attention} share their work out themselves, since they prepare data that all
  * threads read; they are called from one thread, and may keep buffers for their next call.
  */
-public interface ForwardKernels {
+public interface CpuForwardKernels {
   /**
    * Terms of a run. A sum of products is made of runs of this many consecutive terms: within a run,
    * from 0, each product is added by a fused multiply-add; the runs' results are added in order.
@@ -77,10 +77,10 @@ public interface ForwardKernels {
    */
   void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to);
 
-  /** {@link ScalarActivation} of rows {@code from} to {@code to - 1}. */
+  /** {@link ScalarActivate} of rows {@code from} to {@code to - 1}. */
   void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to);
 
-  /** {@link ScalarActivation} of the gate, times up, for rows {@code from} to {@code to - 1}. */
+  /** {@link ScalarActivate} of the gate, times up, for rows {@code from} to {@code to - 1}. */
   void gate(Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to);
 
   /** Adds y to x in rows {@code from} to {@code to - 1}. */

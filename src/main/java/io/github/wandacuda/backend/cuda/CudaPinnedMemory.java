@@ -15,7 +15,7 @@ import jcuda.driver.JCudaDriver;
  * Host memory that is pinned for every device. The driver is called without JCuda, which wraps such
  * memory in a direct buffer and so ends at 2 GiB.
  */
-final class PinnedMemory {
+final class CudaPinnedMemory {
   private static final MethodHandle ALLOCATE =
       function(
           "cuMemHostAlloc",
@@ -28,7 +28,7 @@ final class PinnedMemory {
   private static final MethodHandle FREE =
       function("cuMemFreeHost", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS));
 
-  private PinnedMemory() {}
+  private CudaPinnedMemory() {}
 
   /**
    * Allocates memory that keeps its context alive, so that it may outlive the device that it was
