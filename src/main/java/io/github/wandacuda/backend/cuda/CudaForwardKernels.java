@@ -5,15 +5,15 @@ import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
-import java.util.Arrays;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
  * The kernels of the forward pass. Norms, attention, linear layers and cross-entropy add up in an
- * order of their own; everything else comes out to the CPU's bits.
+ * order of their own; everything else comes out to the CPU's bits. Kernels that need more than a
+ * line to launch have a class of their name; the others are launched here.
  */
 final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
-  private static final int ROW_THREADS = 256;
   private static final int LOSS_THREADS = 512;
 
   /** Of the choice of experts, which gives half a warp to a token. */
@@ -21,13 +21,10 @@ final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   private static final int ROUTED_TOKENS = 8;
 
-  /** What a block has without asking, less more than what it needs beside a row. */
-  private static final int ROW_BYTES = 47 << 10;
-
   private final CudaQueue queue;
   private final CudaDevice device;
+  private final CudaLaunches launches;
   private final CudaLinear linear;
-  private final CudaElements elements;
   private final CudaColumnSquares squares;
 
   CudaForwardKernels(CudaQueue queue) {
@@ -42,15 +39,16 @@ final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
   CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas) {
     this.queue = queue;
     device = queue.device();
+    launches = new CudaLaunches(queue);
     linear = new CudaLinear(queue, cublas);
-    elements = new CudaElements(queue);
     squares = new CudaColumnSquares(queue);
   }
 
   @Override
   public void embed(DeviceMatrix table, DevicePointer tokens, DeviceMatrix out) {
-    forEachRow(
-        device.function("embed", KernelNames.of("embed", table.dtype())),
+    launches.rows(
+        "embed",
+        KernelNames.of("embed", table.dtype()),
         out,
         table.data(),
         table.stride(),
@@ -61,31 +59,13 @@ final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out) {
-    normalize("rms_norm", x, x.data(), gain, epsilon, out.data());
+    launches.cachedRows("rms_norm", x, x.data(), gain, epsilon, out.data());
   }
 
   @Override
   public void layerNorm(
       DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
-    normalize("layer_norm", x, x.data(), gain, bias, epsilon, out.data());
-  }
-
-  /** Launches a kernel that keeps rows in shared memory, where they fit, and says so last. */
-  private void normalize(String name, DeviceMatrix rows, Object... others) {
-    if (isEmpty(rows)) {
-      return;
-    }
-    long rowBytes = (long) rows.columns() * Float.BYTES;
-    int cached = rowBytes <= ROW_BYTES ? 1 : 0;
-    Object[] arguments = Arrays.copyOf(others, others.length + 2);
-    arguments[others.length] = rows.columns();
-    arguments[others.length + 1] = cached;
-    queue.launch(
-        device.function(name, name),
-        LaunchShape.blocks(rows.rows()),
-        LaunchShape.rowThreads(rows.columns(), ROW_THREADS),
-        cached * (int) rowBytes,
-        arguments);
+    launches.cachedRows("layer_norm", x, x.data(), gain, bias, epsilon, out.data());
   }
 
   @Override
@@ -95,8 +75,9 @@ final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
-    forEachRow(
-        device.function("rotate", "rotate_pairs"),
+    launches.rows(
+        "rotate",
+        "rotate_pairs",
         x,
         x.data(),
         x.columns() / headSize,
@@ -115,41 +96,47 @@ final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
       AttentionShape shape,
       DeviceMatrix keyBias,
       DeviceMatrix out) {
-    if (!isEmpty(q)) {
-      AttentionVariant.of(shape.headSize()).launch(queue, q, k, v, shape, keyBias, out);
+    if (!CudaLaunches.isEmpty(q)) {
+      CudaAttention.of(shape.headSize()).launch(queue, q, k, v, shape, keyBias, out);
     }
   }
 
   @Override
   public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
-    elements.activate(activation, x, out);
+    launches.elements("activate", kernel("activate", activation), out, x.data(), out.data());
   }
 
   @Override
   public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
-    elements.gate(activation, gate, up, out);
+    launches.elements(
+        "activate", kernel("gate", activation), out, gate.data(), up.data(), out.data());
+  }
+
+  private static String kernel(String what, Activation activation) {
+    return what + '_' + activation.name().toLowerCase(Locale.ROOT);
   }
 
   @Override
   public void add(DeviceMatrix x, DeviceMatrix y) {
-    elements.add(x, y);
+    launches.elements("elementwise", "add", x, x.data(), y.data());
   }
 
   @Override
   public void scale(DeviceMatrix x, float factor) {
-    elements.scale(x, factor);
+    launches.elements("elementwise", "scale", x, x.data(), factor);
   }
 
   @Override
   public void softcap(DeviceMatrix x, float cap) {
-    elements.softcap(x, cap);
+    launches.elements("elementwise", "softcap", x, x.data(), cap);
   }
 
   @Override
   public void gatherColumns(
       DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
-    forEachRow(
-        device.function("gather_columns", "gather_columns"),
+    launches.rows(
+        "gather_columns",
+        "gather_columns",
         out,
         source.data(),
         source.columns(),
@@ -167,7 +154,7 @@ final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
       boolean renormalize,
       DevicePointer experts,
       DevicePointer weights) {
-    if (isEmpty(logits)) {
+    if (CudaLaunches.isEmpty(logits)) {
       return;
     }
     queue.launch(
@@ -186,36 +173,12 @@ final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
-    forEachRow(
-        device.function("expert_rows", "gather_rows"),
-        out,
-        x.data(),
-        rows,
-        out.data(),
-        out.columns());
+    launches.rows("expert_rows", "gather_rows", out, x.data(), rows, out.data(), out.columns());
   }
 
   @Override
   public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
-    forEachRow(
-        device.function("expert_rows", "add_rows"),
-        x,
-        x.data(),
-        rows,
-        factors,
-        out.data(),
-        out.columns());
-  }
-
-  private void forEachRow(CudaFunction function, DeviceMatrix rows, Object... arguments) {
-    if (!isEmpty(rows)) {
-      int threads = LaunchShape.rowThreads(rows.columns(), ROW_THREADS);
-      queue.launch(function, LaunchShape.blocks(rows.rows()), threads, 0, arguments);
-    }
-  }
-
-  private static boolean isEmpty(DeviceMatrix matrix) {
-    return matrix.rows() == 0 || matrix.columns() == 0;
+    launches.rows("expert_rows", "add_rows", x, x.data(), rows, factors, out.data(), out.columns());
   }
 
   @Override
@@ -235,7 +198,7 @@ final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void crossEntropy(DeviceMatrix logits, DevicePointer targets, DevicePointer losses) {
-    if (isEmpty(logits)) {
+    if (CudaLaunches.isEmpty(logits)) {
       return;
     }
     queue.launch(

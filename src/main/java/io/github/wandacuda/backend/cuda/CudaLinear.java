@@ -27,7 +27,7 @@ final class CudaLinear implements AutoCloseable {
   private final CudaQueue queue;
   private final CudaDevice device;
   private final Optional<CublasLinear> cublas;
-  private final SplitActivations activations;
+  private final CudaLinearSplit activations;
 
   /**
    * Multiplies on a queue.
@@ -38,7 +38,7 @@ final class CudaLinear implements AutoCloseable {
     this.queue = queue;
     this.device = queue.device();
     this.cublas = cublas;
-    activations = new SplitActivations(queue);
+    activations = new CudaLinearSplit(queue);
   }
 
   /** As {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#linear} says. */
@@ -87,7 +87,7 @@ final class CudaLinear implements AutoCloseable {
   }
 
   private void tensors(
-      SplitActivations.Part x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+      CudaLinearSplit.Part x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
     boolean few = out.rows() <= 2 * FEW;
     int tile = few ? FEW : TILE;
     String name = KernelNames.of(few ? "linear_tensor_few" : "linear_tensor", w.dtype());
@@ -115,7 +115,7 @@ final class CudaLinear implements AutoCloseable {
 
   private void library(
       CublasLinear library,
-      SplitActivations.Part x,
+      CudaLinearSplit.Part x,
       DeviceMatrix w,
       DevicePointer bias,
       DeviceMatrix out) {

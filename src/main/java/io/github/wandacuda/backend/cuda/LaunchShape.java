@@ -3,13 +3,13 @@ package io.github.wandacuda.backend.cuda;
 /** How many threads and blocks the kernels of the forward pass get. */
 final class LaunchShape {
   private static final int WARP = 32;
-  private static final int PACK = 4;
+  private static final int VECTOR = 4;
 
   private LaunchShape() {}
 
   /** Returns the threads of a block that works on one row, four elements of it each at a time. */
   static int rowThreads(int columns, int most) {
-    return Math.clamp(Math.ceilDiv(columns, PACK * WARP) * (long) WARP, WARP, most);
+    return Math.clamp(Math.ceilDiv(columns, VECTOR * WARP) * (long) WARP, WARP, most);
   }
 
   /** Returns a grid of one dimension. */

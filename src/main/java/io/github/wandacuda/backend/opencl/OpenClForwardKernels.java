@@ -5,35 +5,33 @@ import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.GpuForwardKernels;
-import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import java.util.Locale;
 
 /**
  * Launches the kernels of the forward pass. All but attention give the CPU's bits, on devices that
- * round quotients and roots as IEEE 754 does.
+ * round quotients and roots as IEEE 754 does. Kernels that need more than a line to launch have a
+ * class of their name; the others are launched here.
  */
 final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
-  /** Tokens whose squares a work-item adds up. */
-  private static final int SQUARES_BLOCK = 256;
-
   private static final String ELEMENTWISE = "elementwise.cl";
   private static final String EXPERT_ROWS = "expert_rows.cl";
-  private static final String SQUARES = "column_squares.cl";
 
   private final OpenClQueue queue;
-  private final Launches launches;
-  private final MatrixKernels matrices;
-  private final GrowingBuffer partials;
+  private final OpenClLaunches launches;
+  private final OpenClLinear linear;
+  private final OpenClAttention attention;
+  private final OpenClColumnSquares squares;
 
   OpenClForwardKernels(OpenClQueue queue) {
-    this(queue, MatrixKernels.of(queue));
+    this(queue, MatrixVariant.of(queue.device()));
   }
 
-  OpenClForwardKernels(OpenClQueue queue, MatrixKernels matrices) {
+  OpenClForwardKernels(OpenClQueue queue, MatrixVariant variant) {
     this.queue = queue;
-    this.launches = new Launches(queue);
-    this.matrices = matrices;
-    this.partials = new GrowingBuffer(queue.device(), queue);
+    this.launches = new OpenClLaunches(queue);
+    this.linear = new OpenClLinear(queue, variant);
+    this.attention = new OpenClAttention(queue, variant);
+    this.squares = new OpenClColumnSquares(queue, launches);
   }
 
   private OpenClKernel kernel(String file, String name) {
@@ -56,7 +54,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   @Override
   public void embed(DeviceMatrix table, DevicePointer tokens, DeviceMatrix out) {
     launches.columns(
-        queue.device().kernel("embed.cl", "embed", MatrixKernels.weightOption(table.dtype())),
+        queue.device().kernel("embed.cl", "embed", OpenClLinear.weightOption(table.dtype())),
         out.columns(),
         out.rows(),
         table.data(),
@@ -98,7 +96,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   @Override
   public void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
     if (!isEmpty(out)) {
-      matrices.linear(x, w, bias, out);
+      linear.linear(x, w, bias, out);
     }
   }
 
@@ -128,7 +126,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
       DeviceMatrix keyBias,
       DeviceMatrix out) {
     if (!isEmpty(out)) {
-      matrices.attention(q, k, v, shape, keyBias, out);
+      attention.attention(q, k, v, shape, keyBias, out);
     }
   }
 
@@ -230,31 +228,17 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public long columnSquaresBytes(int columns) {
-    return 2L * columns * Float.BYTES;
+    return OpenClColumnSquares.bytes(columns);
   }
 
   @Override
   public void columnSquares(DeviceMatrix x, DevicePointer state) {
-    if (isEmpty(x)) {
-      return;
-    }
-    int blocks = Math.ceilDiv(x.rows(), SQUARES_BLOCK);
-    DevicePointer sums = partials.atLeast(blocks * columnSquaresBytes(x.columns()));
-    launches.columns(
-        kernel(SQUARES, "column_squares_blocks"),
-        x.columns(),
-        blocks,
-        x.data(),
-        sums,
-        x.rows(),
-        x.columns());
-    launches.elements(
-        kernel(SQUARES, "column_squares_fold"), x.columns(), sums, blocks, state, x.columns());
+    squares.add(x, state);
   }
 
   @Override
   public void columnSums(DevicePointer state, int columns, DevicePointer sums) {
-    launches.elements(kernel(SQUARES, "column_sums"), 2L * columns, state, sums, 2L * columns);
+    squares.write(state, columns, sums);
   }
 
   @Override
@@ -271,6 +255,6 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void close() {
-    partials.close();
+    squares.close();
   }
 }

@@ -131,7 +131,7 @@ class CudaPruningKernelsTest {
   @EnumSource(DType.class)
   void picksNothingOrEverything(DType dtype) {
     for (int columns : new int[] {33, 1000, 9001}) {
-      String kernel = RowSearch.of(dtype, columns, device.sharedBytesPerBlock()).kernel();
+      String kernel = CudaSelectRows.of(dtype, columns, device.sharedBytesPerBlock()).kernel();
       check(kernel, dtype, 1, columns, new LowestPerRow(0));
       check(kernel, dtype, 1, columns, new LowestPerRow(columns));
       check(kernel, dtype, 1, columns, new LowestPerRow(1));
@@ -142,7 +142,7 @@ class CudaPruningKernelsTest {
   @ParameterizedTest
   @CsvSource({"F16, 70000, 1", "F32, 100003, 0", "BF16, 100003, 0", "F16, 300000, 0"})
   void selectsInRowsThatDontFitRegisters(DType dtype, int columns, int staged) {
-    RowSearch search = RowSearch.of(dtype, columns, device.sharedBytesPerBlock());
+    CudaSelectRows search = CudaSelectRows.of(dtype, columns, device.sharedBytesPerBlock());
     assertThat(search.stagedBytes() > 0 ? 1 : 0).isEqualTo(staged);
     LowestPerRow rule = new LowestPerRow(columns / 2);
     for (Values values : new Values[] {Values.GAUSSIAN, Values.ZEROS, Values.CONSTANT}) {

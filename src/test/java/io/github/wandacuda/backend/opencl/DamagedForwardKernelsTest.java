@@ -92,8 +92,10 @@ class DamagedForwardKernelsTest {
           name.equals(file) ? sources.read(name).replace(sound, damaged) : sources.read(name);
     }
 
-    private MatrixKernels matrices(OpenClQueue queue) {
-      return file.endsWith("_tiles.cl") ? new TileKernels(queue) : new VectorKernels(queue);
+    private MatrixVariant variant(OpenClDevice device) {
+      return file.endsWith("_tiles.cl")
+          ? MatrixVariant.TILES
+          : MatrixVariant.vectors(device.vectorWidth());
     }
 
     private static void embed(ForwardChecks checks, DType dtype) {
@@ -163,7 +165,7 @@ class DamagedForwardKernelsTest {
   private static void check(Damage damage, Function<KernelSources, KernelSources> change) {
     try (ForwardDevice device = ForwardDevice.open(change.apply(KernelSources.packed()));
         OpenClForwardKernels kernels =
-            new OpenClForwardKernels(device.queue(), damage.matrices(device.queue()));
+            new OpenClForwardKernels(device.queue(), damage.variant(device.queue().device()));
         ForwardChecks checks = new ForwardChecks(device, kernels)) {
       damage.check.accept(checks);
     }

@@ -6,7 +6,6 @@ import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.cpu.Samples;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.function.IntUnaryOperator;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -50,11 +49,10 @@ class HiddenTilesTest {
 
   /** Returns the tiles that each token's group went through. */
   private static float[] counts(
-      AttentionShape shape, KernelSources sources, Function<OpenClQueue, MatrixKernels> matrices) {
+      AttentionShape shape, KernelSources sources, MatrixVariant variant) {
     Samples samples = new Samples(3);
     try (ForwardDevice device = ForwardDevice.open(sources);
-        OpenClForwardKernels kernels =
-            new OpenClForwardKernels(device.queue(), matrices.apply(device.queue()))) {
+        OpenClForwardKernels kernels = new OpenClForwardKernels(device.queue(), variant)) {
       DeviceMatrix q = device.copy(samples.tensor(LENGTH, 1));
       DeviceMatrix out = device.empty(LENGTH, 1, 1);
       kernels.attention(q, q, q, shape, null, out);
@@ -78,7 +76,8 @@ class HiddenTilesTest {
   @ValueSource(ints = {0, 1, 2, 64, 65, 66, 200, 1000})
   void tilesOfGpus(int window) {
     AttentionShape shape = shape(window);
-    float[] found = counts(shape, changed("attention_tiles.cl", COUNTING_TILES), TileKernels::new);
+    float[] found =
+        counts(shape, changed("attention_tiles.cl", COUNTING_TILES), MatrixVariant.TILES);
     float[] expected =
         expected(i -> i / QUERIES - shape.firstKey(i / QUERIES * QUERIES) / TILE + 1);
     assertThat(found).isEqualTo(expected);
@@ -90,9 +89,7 @@ class HiddenTilesTest {
     AttentionShape shape = shape(window);
     float[] found =
         counts(
-            shape,
-            changed("attention_vectors.cl", COUNTING_VECTORS),
-            queue -> new VectorKernels(queue, WIDTH));
+            shape, changed("attention_vectors.cl", COUNTING_VECTORS), MatrixVariant.vectors(WIDTH));
     float[] expected =
         expected(
             i -> {

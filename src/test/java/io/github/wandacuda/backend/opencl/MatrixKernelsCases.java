@@ -32,12 +32,12 @@ abstract class MatrixKernelsCases {
   private ForwardChecks checks;
   private Samples samples;
 
-  abstract MatrixKernels matrices(OpenClQueue queue);
+  abstract MatrixVariant variant(OpenClDevice device);
 
   @BeforeAll
   void open() {
     device = ForwardDevice.open(KernelSources.packed());
-    kernels = new OpenClForwardKernels(device.queue(), matrices(device.queue()));
+    kernels = new OpenClForwardKernels(device.queue(), variant(device.queue().device()));
     checks = new ForwardChecks(device, kernels);
     samples = checks.samples();
   }

@@ -3,7 +3,7 @@ package io.github.wandacuda.backend.opencl;
 /** The kernels of GPUs, which run on every device. */
 class TileKernelsTest extends MatrixKernelsCases {
   @Override
-  MatrixKernels matrices(OpenClQueue queue) {
-    return new TileKernels(queue);
+  MatrixVariant variant(OpenClDevice device) {
+    return MatrixVariant.TILES;
   }
 }

@@ -8,15 +8,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The kernels of processors, which run on every device. */
 class VectorKernelsTest extends MatrixKernelsCases {
   @Override
-  MatrixKernels matrices(OpenClQueue queue) {
-    return new VectorKernels(queue);
+  MatrixVariant variant(OpenClDevice device) {
+    return MatrixVariant.vectors(device.vectorWidth());
   }
 
   @ParameterizedTest
   @ValueSource(ints = {1, 4, 8, 16, 64})
   void everyVectorWidthWillDo(int width) {
-    OpenClForwardKernels vectors =
-        new OpenClForwardKernels(queue(), new VectorKernels(queue(), width));
+    OpenClForwardKernels vectors = new OpenClForwardKernels(queue(), MatrixVariant.vectors(width));
     try (vectors;
         ForwardChecks checks = new ForwardChecks(device(), vectors)) {
       checks.linear(DType.F32, 31, 45, 270);

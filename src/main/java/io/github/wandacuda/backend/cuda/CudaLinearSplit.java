@@ -10,7 +10,7 @@ import io.github.wandacuda.tensor.DType;
  * Float32 activations as the sum of two 16-bit ones, which tensor cores multiply: {@code
  * kernels/forward/linear_split.cu}. The memory for them is kept from one call to the next.
  */
-final class SplitActivations implements AutoCloseable {
+final class CudaLinearSplit implements AutoCloseable {
   private static final String FILE = "linear_split";
   private static final int THREADS = 256;
 
@@ -30,7 +30,7 @@ final class SplitActivations implements AutoCloseable {
   /** Less than {@link #MOST_BYTES} once there wasn't room for so many. */
   private long mostBytes = MOST_BYTES;
 
-  SplitActivations(CudaQueue queue) {
+  CudaLinearSplit(CudaQueue queue) {
     this.queue = queue;
     halves = new GrowingBuffer(queue.device(), queue);
     inverses = new GrowingBuffer(queue.device(), queue);

@@ -6,7 +6,7 @@ import io.github.wandacuda.backend.gpu.DeviceMatrix;
  * Queues kernels of the forward pass, of the three kinds that there are; none where there is
  * nothing to do.
  */
-final class Launches {
+final class OpenClLaunches {
   private static final int GROUP = DeviceFacts.WORK_GROUP;
 
   /** Work-items of a group in each of two dimensions. */
@@ -17,7 +17,7 @@ final class Launches {
 
   private final OpenClQueue queue;
 
-  Launches(OpenClQueue queue) {
+  OpenClLaunches(OpenClQueue queue) {
     this.queue = queue;
   }
 

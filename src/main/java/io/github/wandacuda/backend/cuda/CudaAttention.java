@@ -4,7 +4,7 @@ import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 
 /** The kernels of {@code kernels/forward/attention.cuh}, by the features of a head. */
-enum AttentionVariant {
+enum CudaAttention {
   /** Up to 64 features. */
   SMALL(64, 64),
   /** Up to 128. */
@@ -17,14 +17,14 @@ enum AttentionVariant {
   private final int features;
   private final int queries;
 
-  AttentionVariant(int features, int queries) {
+  CudaAttention(int features, int queries) {
     this.features = features;
     this.queries = queries;
   }
 
   /** Returns the one for heads of a size. */
-  static AttentionVariant of(int headSize) {
-    for (AttentionVariant variant : values()) {
+  static CudaAttention of(int headSize) {
+    for (CudaAttention variant : values()) {
       if (headSize <= variant.features) {
         return variant;
       }

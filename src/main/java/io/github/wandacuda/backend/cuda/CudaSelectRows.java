@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cuda;
 
+import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.tensor.DType;
 
 /**
@@ -12,7 +13,8 @@ import io.github.wandacuda.tensor.DType;
  * @param bins bins of the search's histogram
  * @param stagedBytes shared memory for the row, or 0 where it isn't staged
  */
-record RowSearch(String file, String kernel, int threads, int bins, long stagedBytes) {
+record CudaSelectRows(String file, String kernel, int threads, int bins, long stagedBytes) {
+  private static final String LONG = "select_rows_long";
   private static final int WARP = 32;
   private static final int VECTOR_BYTES = 16;
 
@@ -32,6 +34,9 @@ record RowSearch(String file, String kernel, int threads, int bins, long stagedB
 
   private static final int MOST_BINS = 2048;
 
+  /** The most dynamic shared memory that needs no leave. */
+  private static final int USUAL_SHARED_BYTES = 46 << 10;
+
   /** More than what the kernels keep in shared memory beside the histogram and a row. */
   private static final int BESIDE_BYTES = 4 << 10;
 
@@ -42,7 +47,7 @@ record RowSearch(String file, String kernel, int threads, int bins, long stagedB
    * @param columns weights in a row
    * @param sharedBytes the most shared memory of a block
    */
-  static RowSearch of(DType dtype, int columns, int sharedBytes) {
+  static CudaSelectRows of(DType dtype, int columns, int sharedBytes) {
     int threads = dtype == DType.F32 ? FEWER_THREADS : MOST_THREADS;
     if (columns <= FEW_ITEMS * threads) {
       return inRegisters("select_rows_16", columns, FEW_ITEMS);
@@ -54,13 +59,30 @@ record RowSearch(String file, String kernel, int threads, int bins, long stagedB
         Math.ceilDiv((long) columns * dtype.bytes(), (long) VECTOR_BYTES) * VECTOR_BYTES;
     int bins = bins(MOST_THREADS);
     boolean fits = bytes(bins) + rowBytes + BESIDE_BYTES <= sharedBytes;
-    return new RowSearch(
-        "select_rows_long", "select_rows_long", MOST_THREADS, bins, fits ? rowBytes : 0);
+    return new CudaSelectRows(LONG, LONG, MOST_THREADS, bins, fits ? rowBytes : 0);
   }
 
-  private static RowSearch inRegisters(String kernel, int columns, int items) {
+  /** Queues the selection of the {@code count} lowest scores of each row. */
+  static void launch(CudaSelection selection, int count) {
+    DeviceMatrix source = selection.source();
+    int most = selection.queue().device().sharedBytesPerBlock();
+    CudaSelectRows choice = of(source.dtype(), source.columns(), most);
+    CudaFunction function = selection.function(choice.file, choice.kernel);
+    int sharedBytes = choice.sharedBytes();
+    if (sharedBytes > USUAL_SHARED_BYTES) {
+      function.allowShared(sharedBytes);
+    }
+    if (choice.file.equals(LONG)) {
+      int staged = choice.stagedBytes > 0 ? 1 : 0;
+      selection.launch(function, choice.threads, sharedBytes, count, choice.bins, staged);
+    } else {
+      selection.launch(function, choice.threads, sharedBytes, count, choice.bins);
+    }
+  }
+
+  private static CudaSelectRows inRegisters(String kernel, int columns, int items) {
     int threads = Math.ceilDiv(Math.ceilDiv(columns, items), WARP) * WARP;
-    return new RowSearch("select_rows", kernel, threads, bins(threads), 0);
+    return new CudaSelectRows("select_rows", kernel, threads, bins(threads), 0);
   }
 
   /** Returns the bins that whole warps of a block can scan: a power of two. */

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class RowSearchTest {
+class CudaSelectRowsTest {
   private static final int TURING = 64 << 10;
   private static final int HOPPER = 227 << 10;
 
@@ -24,18 +24,18 @@ class RowSearchTest {
     "F16, 14337, select_rows_long, 512, 2048",
   })
   void fitsTheBlockToTheRow(DType dtype, int columns, String kernel, int threads, int bins) {
-    RowSearch search = RowSearch.of(dtype, columns, HOPPER);
-    assertThat(search.kernel()).isEqualTo(kernel);
-    assertThat(search.threads()).isEqualTo(threads);
-    assertThat(search.bins()).isEqualTo(bins);
+    CudaSelectRows choice = CudaSelectRows.of(dtype, columns, HOPPER);
+    assertThat(choice.kernel()).isEqualTo(kernel);
+    assertThat(choice.threads()).isEqualTo(threads);
+    assertThat(choice.bins()).isEqualTo(bins);
   }
 
   @Test
   void stagesWhatFitsSharedMemory() {
-    assertThat(RowSearch.of(DType.F32, 11008, TURING).sharedBytes()).isEqualTo(8192 + 44032);
-    assertThat(RowSearch.of(DType.F32, 16384, TURING).stagedBytes()).isZero();
-    assertThat(RowSearch.of(DType.F32, 28673, HOPPER).stagedBytes()).isEqualTo(114_704);
-    assertThat(RowSearch.of(DType.F16, 300_000, HOPPER).sharedBytes()).isEqualTo(8192);
-    assertThat(RowSearch.of(DType.F32, Integer.MAX_VALUE, HOPPER).stagedBytes()).isZero();
+    assertThat(CudaSelectRows.of(DType.F32, 11008, TURING).sharedBytes()).isEqualTo(8192 + 44032);
+    assertThat(CudaSelectRows.of(DType.F32, 16384, TURING).stagedBytes()).isZero();
+    assertThat(CudaSelectRows.of(DType.F32, 28673, HOPPER).stagedBytes()).isEqualTo(114_704);
+    assertThat(CudaSelectRows.of(DType.F16, 300_000, HOPPER).sharedBytes()).isEqualTo(8192);
+    assertThat(CudaSelectRows.of(DType.F32, Integer.MAX_VALUE, HOPPER).stagedBytes()).isZero();
   }
 }
