@@ -83,7 +83,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
    * Knows the command that is asked for, or all of them where it isn't clear which: picocli reads
    * their options by reflection, which takes 50 ms for all.
    */
-  private CommandLine commandLine(List<String> words) {
+  CommandLine commandLine(List<String> words) {
     CommandLine line = new CommandLine(this);
     String asked = words.isEmpty() ? "" : words.get(0);
     COMMANDS.forEach(
@@ -95,7 +95,13 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
     if (!COMMANDS.containsKey(asked)) {
       line.addSubcommand("help", new CommandLine.HelpCommand());
     }
-    return line;
+    return line.registerConverter(Integer.class, WholeNumber.INT)
+        .registerConverter(Long.class, WholeNumber.LONG)
+        .registerConverter(long.class, WholeNumber.LONG)
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setAbbreviatedOptionsAllowed(false)
+        .setUsageHelpAutoWidth(true)
+        .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
   }
 
   /** Returns where progress is shown. */
@@ -132,13 +138,6 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
         commandLine(words)
             .setOut(results)
             .setErr(err.printer().writer())
-            .registerConverter(Integer.class, WholeNumber.INT)
-            .registerConverter(Long.class, WholeNumber.LONG)
-            .registerConverter(long.class, WholeNumber.LONG)
-            .setCaseInsensitiveEnumValuesAllowed(true)
-            .setAbbreviatedOptionsAllowed(false)
-            .setUsageHelpAutoWidth(true)
-            .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
             .setParameterExceptionHandler((e, unparsed) -> errors.usage(e))
             .setExecutionExceptionHandler((e, commandLine, parsed) -> errors.report(e))
             .execute(words.toArray(String[]::new));
