@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Measures the program beside a copy, PyTorch, OpenBLAS and cp on this machine, and writes bench/results and the README's
-# table of speeds.
+# Measures the program beside a copy, PyTorch, OpenBLAS and cp on this machine, and writes bench/results and the table of
+# speeds in src/site/markdown/benchmarks.md.
 #
 #   compare.sh [--no-build] [--quick] [--results DIR] [--memory DIR] [--disk DIR] [ROW]...
 #
 # ROW is a row's name or how names start (select-copy, linear-openblas-BF16, …); without one all rows are measured. --quick takes
-# tiny sizes, to test the scripts, and leaves the README alone. --no-build takes what Maven built before.
+# tiny sizes, to test the scripts, and leaves the page alone. --no-build takes what Maven built before.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

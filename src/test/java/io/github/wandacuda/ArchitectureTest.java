@@ -20,7 +20,7 @@ import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 
-/** Holds the dependencies that the README's architecture section draws. */
+/** Holds the dependencies that the site's page of the architecture draws. */
 @AnalyzeClasses(packages = "io.github.wandacuda", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
   private static final String ROOT = "io.github.wandacuda.";

@@ -14,7 +14,7 @@ import java.util.Map;
  * Measures rows, each in a JVM of its own, and writes the tables. Runs in the repository's root.
  */
 public final class Main {
-  private static final Path README = Path.of("README.md");
+  private static final Path PAGE = Path.of("src/site/markdown/benchmarks.md");
 
   private final String[] args;
   private final Options options;
@@ -86,8 +86,8 @@ public final class Main {
     try {
       Files.writeString(options.results().resolve("cpu.md"), title() + tables.all());
       if (!options.quick()) {
-        String readme = Files.readString(README);
-        Files.writeString(README, new MarkedSection("speed").replace(readme, tables.worst()));
+        String page = Files.readString(PAGE);
+        Files.writeString(PAGE, new MarkedSection("speed").replace(page, tables.worst()));
       }
       System.out.println(tables.worst());
     } catch (IOException e) {

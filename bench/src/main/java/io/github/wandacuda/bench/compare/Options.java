@@ -8,7 +8,7 @@ import java.util.List;
 /**
  * What the comparison was asked to do.
  *
- * @param quick whether tiny sizes do; the README then stays as it is
+ * @param quick whether tiny sizes do; the site's page then stays as it is
  * @param results where tables go
  * @param memory a folder on a memory file system
  * @param disk a folder on a disk

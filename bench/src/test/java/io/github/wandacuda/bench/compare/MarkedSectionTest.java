@@ -30,14 +30,14 @@ class MarkedSectionTest {
   }
 
   @Test
-  void theReadmeHasOne() throws Exception {
-    String readme = Files.readString(Path.of("README.md"));
-    assertEquals(readme, new MarkedSection("speed").replace(readme, between(readme)));
+  void thePageOfBenchmarksHasOne() throws Exception {
+    String page = Files.readString(Path.of("src/site/markdown/benchmarks.md"));
+    assertEquals(page, new MarkedSection("speed").replace(page, between(page)));
   }
 
-  private static String between(String readme) {
+  private static String between(String page) {
     String start = "<!-- speed: start -->\n";
-    return readme.substring(
-        readme.indexOf(start) + start.length(), readme.indexOf("<!-- speed: end -->"));
+    return page.substring(
+        page.indexOf(start) + start.length(), page.indexOf("<!-- speed: end -->"));
   }
 }
