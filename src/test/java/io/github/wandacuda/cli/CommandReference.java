@@ -1,0 +1,86 @@
+package io.github.wandacuda.cli;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Collectors;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+
+/** Writes the site's page of commands from what picocli knows of them. */
+final class CommandReference {
+  static final Path PAGE = Path.of("src/site/markdown/commands.md");
+
+  private static final String BEGINNING =
+      """
+      # Command reference
+
+      <!-- Generated from the program's own options. To write it anew, see CommandReferenceTest. -->
+
+      `wanda-cuda` stands for `java -jar wanda-cuda.jar`. `--help` after a command prints the same options.
+
+      Results go to stdout, as one JSON object with `--json` ([which](formats.md)). Progress, logs and warnings go to
+      stderr; `--quiet` leaves only errors there. The [exit codes](errors.md) are the same for all commands.
+      """;
+
+  private CommandReference() {}
+
+  /** Returns the page. */
+  static String page() {
+    CommandLine program =
+        new WandaCuda(
+                OutputStream.nullOutputStream(), new PrintStream(OutputStream.nullOutputStream()))
+            .commandLine(List.of());
+    return program.getSubcommands().values().stream()
+        .map(CommandLine::getCommandSpec)
+        .filter(command -> !command.name().equals("help"))
+        .map(CommandReference::section)
+        .collect(Collectors.joining("", BEGINNING + summary(program), ""));
+  }
+
+  private static String summary(CommandLine program) {
+    return program.getCommandSpec().usageMessage().exitCodeList().entrySet().stream()
+        .map(code -> row(code.getKey(), code.getValue()))
+        .collect(Collectors.joining("", "\n| exit code | meaning |\n| --- | --- |\n", ""));
+  }
+
+  private static String section(CommandSpec command) {
+    String options =
+        command.options().stream()
+            .filter(option -> !option.usageHelp() && !option.versionHelp())
+            .sorted(
+                Comparator.comparing((OptionSpec option) -> !option.required())
+                    .thenComparing(OptionSpec::longestName))
+            .map(CommandReference::row)
+            .collect(Collectors.joining());
+    return "\n## %s\n\n%s\n\n| option | meaning |\n| --- | --- |\n%s"
+        .formatted(command.name(), text(command.usageMessage().description()), options);
+  }
+
+  private static String row(OptionSpec option) {
+    String value = option.arity().max() == 0 ? "" : " " + option.paramLabel().replace("|", " or ");
+    String required = option.required() ? "**Required.** " : "";
+    return row(
+        "`%s%s`".formatted(option.longestName(), value), required + text(option.description()));
+  }
+
+  private static String row(String name, String meaning) {
+    return "| %s | %s |\n".formatted(name, meaning.replace("<", "&lt;"));
+  }
+
+  private static String text(String[] description) {
+    // As code, since the site makes a dash of two hyphens elsewhere.
+    return String.join(" ", description).replaceAll("--[a-z-]+", "`$0`");
+  }
+
+  /** Writes the page. */
+  static void write() throws IOException {
+    Files.writeString(PAGE, page(), StandardCharsets.UTF_8);
+  }
+}
