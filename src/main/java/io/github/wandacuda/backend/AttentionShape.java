@@ -37,12 +37,6 @@ public record AttentionShape(
     }
   }
 
-  /** Makes a shape whose tokens see all before them, with scores that nothing bounds. */
-  public AttentionShape(
-      int sequenceLength, int heads, int keyValueHeads, int headSize, float scale) {
-    this(sequenceLength, heads, keyValueHeads, headSize, scale, 0, 0);
-  }
-
   /** Returns the first key that token {@code i} of a sequence sees; the last is its own. */
   public int firstKey(int i) {
     return window == 0 ? 0 : Math.max(0, i - window + 1);

@@ -130,15 +130,6 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
             .expected("a whole number", "'%s'".formatted(Printable.of(value))));
   }
 
-  /**
-   * Writes the file.
-   *
-   * @throws io.github.wandacuda.error.OutputException if that fails
-   */
-  public void write(Path file) {
-    AtomicWrite.write(file, content());
-  }
-
   /** Returns the file's content. */
   public AtomicWrite.Content content() {
     SortedMap<String, float[]> tensors = new TreeMap<>();

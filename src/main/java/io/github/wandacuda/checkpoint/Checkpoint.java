@@ -3,9 +3,7 @@ package io.github.wandacuda.checkpoint;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.tensor.WeightMatrix;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -49,27 +47,7 @@ public final class Checkpoint implements AutoCloseable {
    * @param shard the file
    * @param info the tensor
    */
-  public record Entry(SafetensorsFile shard, TensorInfo info) {
-    /** Returns the tensor's name. */
-    public String name() {
-      return info.name();
-    }
-
-    /** Returns the tensor's bytes in the mapping, see {@link SafetensorsFile#data}. */
-    public MemorySegment data() {
-      return shard.data(info);
-    }
-
-    /** Returns the tensor as a matrix in the mapping, see {@link SafetensorsFile#matrix}. */
-    public WeightMatrix matrix() {
-      return shard.matrix(info);
-    }
-
-    /** Returns the tensor as a vector, see {@link SafetensorsFile#vector}. */
-    public float[] vector() {
-      return shard.vector(info);
-    }
-  }
+  public record Entry(SafetensorsFile shard, TensorInfo info) {}
 
   /**
    * Opens every shard of a model and checks that index and shards agree. Where both a single file
@@ -258,23 +236,12 @@ public final class Checkpoint implements AutoCloseable {
     return Optional.empty();
   }
 
-  /**
-   * Returns a tensor by its name.
-   *
-   * @throws InputException if no shard has it
-   */
-  public Entry get(String name) {
-    return find(name)
-        .orElseThrow(
-            () -> Malformed.tensor(directory, name, "it in the checkpoint", "no such tensor"));
-  }
-
   /** Returns the length of all shards together, headers included, in bytes. */
   public long totalBytes() {
     return shards.stream().mapToLong(SafetensorsFile::byteSize).sum();
   }
 
-  /** Unmaps every shard. */
+  /** Closes every shard. */
   @Override
   public void close() {
     shards.forEach(SafetensorsFile::close);

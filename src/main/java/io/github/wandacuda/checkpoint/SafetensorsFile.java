@@ -5,9 +5,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.input.InputFile;
 import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -20,14 +18,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 
-/**
- * A safetensors file, checked, held open and mapped read-only as one segment of any length. Safe
- * for use by several threads.
- *
- * <p>{@link #read} is how weights get into memory. Segments and matrices from here are views of the
- * mapping and die with it; code that computes copies what it needs through {@link #reads()} first,
- * {@link MappedReads} says why.
- */
+/** A safetensors file, checked and held open. Safe for use by several threads. */
 public final class SafetensorsFile implements AutoCloseable {
   private static final String WHAT = "a safetensors file";
   private static final int LENGTH_BYTES = Long.BYTES;
@@ -42,31 +33,19 @@ public final class SafetensorsFile implements AutoCloseable {
   private final Map<String, TensorInfo> tensors;
   private final List<TensorInfo> ordered;
   private final FileReads file;
-  private final Arena arena;
-  private final MemorySegment mapped;
-  private final MappedReads reads;
 
   private SafetensorsFile(
-      Path path,
-      byte[] headerBytes,
-      SafetensorsHeader header,
-      FileChannel channel,
-      Mapping mapping) {
+      Path path, byte[] headerBytes, SafetensorsHeader header, FileChannel channel, long length) {
     this.path = path;
     this.headerBytes = headerBytes;
     this.metadata = header.metadata();
     this.ordered = header.tensors();
     this.tensors = header.byName();
-    this.arena = mapping.arena();
-    this.mapped = mapping.bytes();
-    this.reads = new MappedReads(path, mapped.byteSize());
-    this.file = new FileReads(path, channel, mapped.byteSize());
+    this.file = new FileReads(path, channel, length);
   }
 
-  private record Mapping(Arena arena, MemorySegment bytes) {}
-
   /**
-   * Checks the whole header of a file and maps the file.
+   * Checks the whole header of a file and holds the file open.
    *
    * @param path the file, or a symbolic link to it
    * @throws InputException if it isn't there, can't be read, or breaks the format in any way
@@ -102,7 +81,7 @@ public final class SafetensorsFile implements AutoCloseable {
     byte[] headerBytes = readHeader(path, channel, length, room);
     SafetensorsHeader header = parse(path, headerBytes, room);
     TensorLayout.checkContiguous(path, header.tensors(), length - headerBytes.length);
-    return new SafetensorsFile(path, headerBytes, header, channel, map(channel, length));
+    return new SafetensorsFile(path, headerBytes, header, channel, length);
   }
 
   /** A header may be made for nothing but taking memory: that it is too much is its own fault. */
@@ -167,17 +146,6 @@ public final class SafetensorsFile implements AutoCloseable {
     }
   }
 
-  @SuppressWarnings("MustBeClosedChecker") // close() of the file that is being opened closes it.
-  private static Mapping map(FileChannel channel, long length) throws IOException {
-    Arena arena = Arena.ofShared();
-    try {
-      return new Mapping(arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, length, arena));
-    } catch (IOException | RuntimeException | Error e) {
-      arena.close();
-      throw e;
-    }
-  }
-
   /** Returns the file's path as it was given. */
   public Path path() {
     return path;
@@ -185,7 +153,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
   /** Returns the file's length in bytes. */
   public long byteSize() {
-    return mapped.byteSize();
+    return file.length();
   }
 
   /** Returns a copy of the file's bytes up to the data section, the length prefix included. */
@@ -213,16 +181,6 @@ public final class SafetensorsFile implements AutoCloseable {
     return Optional.ofNullable(tensors.get(name));
   }
 
-  /** Returns how to copy out of this file's segments. */
-  public MappedReads reads() {
-    return reads;
-  }
-
-  /** Returns the mapped bytes of one of this file's tensors. */
-  public MemorySegment data(TensorInfo info) {
-    return mapped.asSlice(dataOffset() + info.begin(), info.bytes());
-  }
-
   /**
    * Reads bytes of a tensor until {@code destination} is full. A thread that is interrupted
    * meanwhile closes the file.
@@ -235,25 +193,6 @@ public final class SafetensorsFile implements AutoCloseable {
   public void read(TensorInfo info, long offset, MemorySegment destination) {
     Objects.checkFromIndexSize(offset, destination.byteSize(), info.bytes());
     file.read(dataOffset() + info.begin() + offset, destination);
-  }
-
-  /**
-   * Returns a matrix as it is stored, as a view of the mapping.
-   *
-   * @throws InputException if the tensor isn't a matrix of F32, F16 or BF16 with at most 2^31 - 1
-   *     rows and columns
-   */
-  public WeightMatrix matrix(TensorInfo info) {
-    DType type = type(info, "a matrix");
-    List<Long> shape = info.shape();
-    if (!info.isMatrix() || shape.get(0) > Integer.MAX_VALUE || shape.get(1) > Integer.MAX_VALUE) {
-      throw Malformed.tensor(
-          path,
-          info.name(),
-          "a matrix with at most %d rows and columns".formatted(Integer.MAX_VALUE),
-          "shape " + shape);
-    }
-    return WeightMatrix.of(data(info), type, info.rows(), info.columns());
   }
 
   /**
@@ -297,16 +236,9 @@ public final class SafetensorsFile implements AutoCloseable {
                     "%s %s".formatted(Printable.of(info.dtype()), info.shape())));
   }
 
-  /**
-   * Closes and unmaps the file. Its segments can't be used any more.
-   *
-   * @throws IllegalStateException if another thread is using one at this moment
-   */
+  /** Closes the file. */
   @Override
   public void close() {
-    if (arena.scope().isAlive()) {
-      arena.close();
-    }
     try {
       file.channel().close();
     } catch (IOException e) {

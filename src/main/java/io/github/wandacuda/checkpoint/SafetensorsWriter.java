@@ -2,7 +2,6 @@ package io.github.wandacuda.checkpoint;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
-import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.tensor.DType;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -10,7 +9,6 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -22,20 +20,12 @@ public final class SafetensorsWriter {
   private SafetensorsWriter() {}
 
   /**
-   * Writes a file, see {@link AtomicWrite}. Tensors and metadata are in code-point order of their
-   * names, and the data starts at a multiple of 8 bytes.
+   * Returns the content of a file. Tensors and metadata are in code-point order of their names, and
+   * the data starts at a multiple of 8 bytes.
    *
-   * @param target the file, replaced if it exists
    * @param vectors the tensors by name
    * @param metadata what {@code __metadata__} holds; if empty, there is none
-   * @throws OutputException if it can't be written
    */
-  public static void write(
-      Path target, Map<String, float[]> vectors, Map<String, String> metadata) {
-    AtomicWrite.write(target, content(vectors, metadata));
-  }
-
-  /** Returns what {@link #write} writes. */
   public static AtomicWrite.Content content(
       Map<String, float[]> vectors, Map<String, String> metadata) {
     if (vectors.containsKey(HeaderParser.METADATA)) {

@@ -189,17 +189,12 @@ public final class ShardWriter implements AutoCloseable {
     }
   }
 
-  /** Returns the path of the shard that is written. */
-  public Path path() {
-    return path;
-  }
-
   /**
    * Writes a piece of a tensor.
    *
    * @param info the tensor, one of the layout's
    * @param offset where the piece belongs in the tensor, in bytes
-   * @param bytes the piece; memory that is not mapped from a file, see {@link MappedReads}
+   * @param bytes the piece; memory that is not mapped from a file
    * @throws OutputException if it can't be written
    */
   public void write(TensorInfo info, long offset, MemorySegment bytes) {

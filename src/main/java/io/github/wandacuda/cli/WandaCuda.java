@@ -4,7 +4,6 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import java.io.BufferedOutputStream;
 import java.io.OutputStream;
-import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -56,10 +55,6 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
   WandaCuda(OutputStream out, Stderr err) {
     this.out = new Stdout(out);
     this.err = err;
-  }
-
-  WandaCuda(OutputStream out, PrintStream err) {
-    this(out, new Stderr(err));
   }
 
   private static Map<String, Class<?>> commands() {

@@ -100,11 +100,6 @@ public final class PruneJob implements PruningJob {
     Room.requireMemory(needs.memoryBytes());
   }
 
-  /** Runs with nothing to be done before the end, see {@link PruningJob#run}. */
-  public PruneResult run(Backend backend, String version, Progress progress) {
-    return run(backend, version, progress, result -> {});
-  }
-
   @Override
   public PruneResult run(
       Backend backend, String version, Progress progress, Consumer<PruneResult> beforeEnd) {

@@ -27,25 +27,6 @@ public record PruneRequest(
     boolean resume,
     Unreached unreached) {
 
-  /**
-   * Creates the request of a run that begins anew, with modules that no sample reached by
-   * magnitude.
-   */
-  public PruneRequest(
-      Path output,
-      Method method,
-      Sparsity sparsity,
-      ModuleChoice choice,
-      Calibration calibration,
-      boolean verify) {
-    this(output, method, sparsity, choice, calibration, verify, false, Unreached.MAGNITUDE);
-  }
-
-  /** Returns the request to do the same and to go on with what is there of it. */
-  public PruneRequest resuming() {
-    return new PruneRequest(output, method, sparsity, choice, calibration, verify, true, unreached);
-  }
-
   /** Returns what is done to the modules. */
   PruningRules rules() {
     return new PruningRules(method, sparsity, unreached, Set.of());

@@ -66,11 +66,6 @@ public record PruneResult(
     return elements() == 0 ? 0 : (double) zeros() / elements();
   }
 
-  /** Returns the names of the modules that no sample reached. */
-  public List<String> unreached() {
-    return Unreached.in(modules);
-  }
-
   /** Returns the norms that the run used. */
   public Statistics statistics(int samples, int sequenceLength) {
     SortedMap<String, float[]> norms = new TreeMap<>();

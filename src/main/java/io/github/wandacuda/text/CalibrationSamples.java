@@ -33,11 +33,6 @@ public final class CalibrationSamples {
     return tokens;
   }
 
-  /** Returns the number of samples, the S of the norms. */
-  public int count() {
-    return tokens.length;
-  }
-
   /** Returns the number of tokens of each sample. */
   public int sequenceLength() {
     return tokens[0].length;

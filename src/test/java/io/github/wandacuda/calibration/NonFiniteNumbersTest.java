@@ -45,7 +45,7 @@ class NonFiniteNumbersTest {
     Path file;
     long at;
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
-      Checkpoint.Entry entry = checkpoint.get(tensor);
+      Checkpoint.Entry entry = checkpoint.find(tensor).orElseThrow();
       file = entry.shard().path();
       at = entry.shard().dataOffset() + entry.info().begin() + 4 * element;
     }

@@ -3,6 +3,7 @@ package io.github.wandacuda.calibration;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -27,9 +28,10 @@ class StatisticsTest {
   @Test
   void whatWasWrittenIsRead() {
     Path file = directory.resolve("statistics.safetensors");
-    new Statistics(
-            new TreeMap<>(Map.of("a.b", new float[] {0, 1.5f}, "a.c", new float[] {2})), 5, 7)
-        .write(file);
+    Statistics written =
+        new Statistics(
+            new TreeMap<>(Map.of("a.b", new float[] {0, 1.5f}, "a.c", new float[] {2})), 5, 7);
+    AtomicWrite.write(file, written.content());
     Statistics read = Statistics.read(file);
     assertThat(read.samples()).isEqualTo(5);
     assertThat(read.sequenceLength()).isEqualTo(7);
@@ -41,8 +43,8 @@ class StatisticsTest {
   void equalStatisticsAreEqualBytes() throws IOException {
     Statistics statistics =
         Statistics.read(TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
-    statistics.write(directory.resolve("one"));
-    statistics.write(directory.resolve("two"));
+    AtomicWrite.write(directory.resolve("one"), statistics.content());
+    AtomicWrite.write(directory.resolve("two"), statistics.content());
     assertThat(Files.mismatch(directory.resolve("one"), directory.resolve("two"))).isEqualTo(-1);
     assertThat(TestData.bytes(directory.resolve("one")).keySet())
         .isEqualTo(

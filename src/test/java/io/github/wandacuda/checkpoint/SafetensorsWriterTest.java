@@ -25,7 +25,8 @@ class SafetensorsWriterTest {
     vectors.put("b", new float[] {1f});
     vectors.put("a\"", new float[] {});
     vectors.put("B", new float[] {-2f, 0.5f});
-    SafetensorsWriter.write(file, vectors, Map.of("samples", "4", "format", "x"));
+    AtomicWrite.write(
+        file, SafetensorsWriter.content(vectors, Map.of("samples", "4", "format", "x")));
     String header =
         "{\"__metadata__\":{\"format\":\"x\",\"samples\":\"4\"},"
             + "\"B\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
@@ -39,7 +40,7 @@ class SafetensorsWriterTest {
   @Test
   void withoutContentItIsTheEmptyObject() throws IOException {
     Path file = folder.resolve("x");
-    SafetensorsWriter.write(file, Map.of(), Map.of());
+    AtomicWrite.write(file, SafetensorsWriter.content(Map.of(), Map.of()));
     assertThat(file).hasBinaryContent(TestFiles.bytes("{}      "));
   }
 
@@ -55,7 +56,7 @@ class SafetensorsWriterTest {
       vectors.put("層 %d\n😀\uffee".formatted(i), vector);
     }
     Path file = folder.resolve("x");
-    SafetensorsWriter.write(file, vectors, Map.of("k\t", "v\u0001"));
+    AtomicWrite.write(file, SafetensorsWriter.content(vectors, Map.of("k\t", "v\u0001")));
     try (var read = SafetensorsFile.open(file)) {
       assertThat(read.dataOffset() % 8).isZero();
       assertThat(read.metadata()).containsExactly(Map.entry("k\t", "v\u0001"));
@@ -77,8 +78,10 @@ class SafetensorsWriterTest {
       one.put("t" + i, new float[] {i});
       other.put("t" + (99 - i), new float[] {99 - i});
     }
-    SafetensorsWriter.write(folder.resolve("1"), one, Map.of("a", "1", "b", "2"));
-    SafetensorsWriter.write(folder.resolve("2"), other, Map.of("b", "2", "a", "1"));
+    AtomicWrite.write(
+        folder.resolve("1"), SafetensorsWriter.content(one, Map.of("a", "1", "b", "2")));
+    AtomicWrite.write(
+        folder.resolve("2"), SafetensorsWriter.content(other, Map.of("b", "2", "a", "1")));
     assertThat(folder.resolve("1")).hasSameBinaryContentAs(folder.resolve("2"));
     assertThat(Files.readAllBytes(folder.resolve("1")))
         .asString(StandardCharsets.ISO_8859_1)
@@ -89,8 +92,9 @@ class SafetensorsWriterTest {
   void theMetadataKeyIsNoTensor() {
     assertThatThrownBy(
             () ->
-                SafetensorsWriter.write(
-                    folder.resolve("x"), Map.of("__metadata__", new float[1]), Map.of()))
+                AtomicWrite.write(
+                    folder.resolve("x"),
+                    SafetensorsWriter.content(Map.of("__metadata__", new float[1]), Map.of())))
         .isInstanceOf(IllegalArgumentException.class);
   }
 
@@ -98,7 +102,7 @@ class SafetensorsWriterTest {
   void aPlaceThatCannotBeWrittenIsAnOutputError() {
     Path file = folder.resolve("none/x");
     assertOutputError(
-        () -> SafetensorsWriter.write(file, Map.of(), Map.of()),
+        () -> AtomicWrite.write(file, SafetensorsWriter.content(Map.of(), Map.of())),
         file + ": expected to write it, found: no such file or folder");
   }
 }

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.testing.TensorBytes;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -86,7 +87,6 @@ class ShardWriterTest {
   void piecesGoWhereTheyBelong() throws IOException {
     try (var layout = SafetensorsFile.open(source);
         var writer = ShardWriter.create(target, layout)) {
-      assertThat(writer.path()).isEqualTo(target);
       writer.write(tensor(layout, "b"), 3, segment(13));
       writer.write(tensor(layout, "b"), 0, segment(10, 11, 12));
       writer.write(tensor(layout, "empty"), 0, segment());
@@ -179,8 +179,7 @@ class ShardWriterTest {
     try (var layout = SafetensorsFile.open(source);
         var writer = ShardWriter.inPlace(layout, info -> !info.name().equals("b"))) {
       writer.write(tensor(layout, "b"), 0, segment(0, 0, 5, 6));
-      assertThat(layout.data(tensor(layout, "b")).toArray(ValueLayout.JAVA_BYTE))
-          .containsExactly(0, 0, 5, 6);
+      assertThat(TensorBytes.of(layout, tensor(layout, "b"))).containsExactly(0, 0, 5, 6);
     }
   }
 

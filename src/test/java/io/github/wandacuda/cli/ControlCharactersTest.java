@@ -59,7 +59,7 @@ class ControlCharactersTest {
       int exitCode =
           new WandaCuda(
                   new PrintStream(out, true, StandardCharsets.UTF_8),
-                  new PrintStream(err, true, StandardCharsets.UTF_8))
+                  new Stderr(new PrintStream(err, true, StandardCharsets.UTF_8)))
               .run(Arrays.stream(arguments).map(Object::toString).toArray(String[]::new));
       return new Said(exitCode, text(out), text(err), text(log));
     } finally {

@@ -27,7 +27,7 @@ public final class HostileRuns {
       System.setErr(err);
       long start = System.nanoTime();
       int exitCode =
-          new WandaCuda(new PrintStream(OutputStream.nullOutputStream()), err)
+          new WandaCuda(new PrintStream(OutputStream.nullOutputStream()), new Stderr(err))
               .run(words.toArray(String[]::new));
       long millis = (System.nanoTime() - start) / 1_000_000;
       System.setErr(usual);

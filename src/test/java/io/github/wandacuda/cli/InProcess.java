@@ -16,7 +16,7 @@ final class InProcess {
     int exitCode =
         new WandaCuda(
                 new PrintStream(out, true, StandardCharsets.UTF_8),
-                new PrintStream(err, true, StandardCharsets.UTF_8))
+                new Stderr(new PrintStream(err, true, StandardCharsets.UTF_8)))
             .run(Arrays.stream(arguments).map(Object::toString).toArray(String[]::new));
     return new Cli.Result(
         exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));

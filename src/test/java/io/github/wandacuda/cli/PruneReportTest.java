@@ -13,6 +13,7 @@ import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -55,10 +56,12 @@ class PruneReportTest {
             new Sparsity.Ratio(0.5),
             ModuleChoice.DEFAULT,
             Pruning.statistics(statistics),
-            true);
+            true,
+            false,
+            Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(2)) {
-      result = new PruneJob(opened, request).run(backend, "test", Progress.NONE);
+      result = new PruneJob(opened, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 

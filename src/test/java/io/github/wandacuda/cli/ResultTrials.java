@@ -143,7 +143,7 @@ final class ResultTrials {
     words.addAll(Arrays.asList(more));
     ByteArrayOutputStream said = new ByteArrayOutputStream();
     PrintStream stream = new PrintStream(said, true, StandardCharsets.UTF_8);
-    int exitCode = new WandaCuda(stream, stream).run(words.toArray(String[]::new));
+    int exitCode = new WandaCuda(stream, new Stderr(stream)).run(words.toArray(String[]::new));
     return new Outcome(exitCode, said.toString(StandardCharsets.UTF_8));
   }
 

@@ -57,7 +57,7 @@ class UnfinishedModelsTest {
     int found =
         new WandaCuda(
                 new PrintStream(out, true, StandardCharsets.UTF_8),
-                new PrintStream(err, true, StandardCharsets.UTF_8))
+                new Stderr(new PrintStream(err, true, StandardCharsets.UTF_8)))
             .run(words);
     String line = err.toString(StandardCharsets.UTF_8);
     assertThat(found).as(line).isEqualTo(exitCode);

@@ -24,6 +24,7 @@ import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.MemorySegment;
@@ -194,9 +195,17 @@ final class FixtureChecks {
 
   private PruneResult prune(Calibration calibration, Path output) {
     PruneRequest request =
-        new PruneRequest(output, Method.WANDA, new Sparsity.Ratio(0.5), ALL, calibration, true);
+        new PruneRequest(
+            output,
+            Method.WANDA,
+            new Sparsity.Ratio(0.5),
+            ALL,
+            calibration,
+            true,
+            false,
+            Unreached.MAGNITUDE);
     try (ModelDirectory model = open()) {
-      return new PruneJob(model, request).run(backend, "test", Progress.NONE);
+      return new PruneJob(model, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 

@@ -26,6 +26,7 @@ import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import java.io.IOException;
@@ -248,9 +249,11 @@ final class SecondSizeChecks {
             new Sparsity.Ratio(0.5),
             ALL,
             calibration,
-            true);
+            true,
+            false,
+            Unreached.MAGNITUDE);
     try (ModelDirectory model = open()) {
-      return new PruneJob(model, request).run(on, "test", Progress.NONE);
+      return new PruneJob(model, request).run(on, "test", Progress.NONE, result -> {});
     }
   }
 }

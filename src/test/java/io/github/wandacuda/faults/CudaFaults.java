@@ -15,6 +15,7 @@ import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
@@ -113,11 +114,17 @@ class CudaFaults {
         method == Method.MAGNITUDE ? new Calibration.None() : Pruning.samples(samples);
     PruneRequest request =
         new PruneRequest(
-                output, method, new Sparsity.Ratio(0.5), ModuleChoice.DEFAULT, calibration, true)
-            .resuming();
+            output,
+            method,
+            new Sparsity.Ratio(0.5),
+            ModuleChoice.DEFAULT,
+            calibration,
+            true,
+            true,
+            Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Backends.open("cuda", 0, 2).backend()) {
-      return new PruneJob(opened, request).run(backend, "test", Progress.NONE);
+      return new PruneJob(opened, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 

@@ -7,8 +7,10 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.TensorBytes;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -90,7 +92,8 @@ class LinearModulesTest {
       assertThat(module.columns()).isEqualTo(4);
       try (SafetensorsFile file = SafetensorsFile.open(directory.resolve("model.safetensors"))) {
         // Element (row 1, column 2) of the layer is element (2, 1) of what is stored.
-        assertThat(module.view(file.data(module.tensor())).get(1, 2)).isEqualTo(2 * 12 + 1);
+        MemorySegment bytes = MemorySegment.ofArray(TensorBytes.of(file, module.tensor()));
+        assertThat(module.view(bytes).get(1, 2)).isEqualTo(2 * 12 + 1);
       }
     }
   }

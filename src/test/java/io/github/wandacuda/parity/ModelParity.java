@@ -17,6 +17,7 @@ import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -71,9 +72,17 @@ abstract class ModelParity {
             ? Sparsity.GroupPattern.parse(amount)
             : new Sparsity.Ratio(Double.parseDouble(amount));
     PruneRequest request =
-        new PruneRequest(directory.resolve(output), method, sparsity, ALL, calibration, true);
+        new PruneRequest(
+            directory.resolve(output),
+            method,
+            sparsity,
+            ALL,
+            calibration,
+            true,
+            false,
+            Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model)) {
-      return new PruneJob(opened, request).run(backend, "test", Progress.NONE);
+      return new PruneJob(opened, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 

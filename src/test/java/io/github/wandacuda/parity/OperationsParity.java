@@ -255,7 +255,7 @@ abstract class OperationsParity {
   void attentionAgrees(int length, int heads, int keyValueHeads, int size, int sequences) {
     int tokens = sequences * length;
     AttentionShape shape =
-        new AttentionShape(length, heads, keyValueHeads, size, (float) (1 / Math.sqrt(size)));
+        new AttentionShape(length, heads, keyValueHeads, size, (float) (1 / Math.sqrt(size)), 0, 0);
     float[] q = normal(tokens * heads * size);
     float[] k = normal(tokens * keyValueHeads * size);
     float[] v = normal(tokens * keyValueHeads * size);

@@ -17,6 +17,7 @@ import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -66,10 +67,12 @@ class PretendReleaseTest {
             new Sparsity.Ratio(0.5),
             ModuleChoice.DEFAULT,
             calibration,
-            true);
+            true,
+            false,
+            Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Backends.openAll("cuda", 4).backend()) {
-      return new PruneJob(opened, request).run(backend, "test", Progress.NONE);
+      return new PruneJob(opened, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 

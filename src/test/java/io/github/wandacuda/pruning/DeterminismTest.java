@@ -69,10 +69,13 @@ class DeterminismTest {
                 : new Sparsity.Ratio(Double.parseDouble(amount)),
             ModuleChoice.DEFAULT,
             calibration,
-            true);
+            true,
+            false,
+            Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      new PruneJob(opened, request).run(new Tiles(backend, tileBytes), "test", Progress.NONE);
+      new PruneJob(opened, request)
+          .run(new Tiles(backend, tileBytes), "test", Progress.NONE, result -> {});
     }
     return output;
   }
@@ -102,16 +105,17 @@ class DeterminismTest {
     Path expected = prune("samples", "0.5", 2, 1 << 20);
     PruneRequest request =
         new PruneRequest(
-                expected,
-                Method.WANDA,
-                new Sparsity.Ratio(0.5),
-                ModuleChoice.DEFAULT,
-                Pruning.samples(samples),
-                true)
-            .resuming();
+            expected,
+            Method.WANDA,
+            new Sparsity.Ratio(0.5),
+            ModuleChoice.DEFAULT,
+            Pruning.samples(samples),
+            true,
+            true,
+            Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      new PruneJob(opened, request).run(backend, "test", Progress.NONE);
+      new PruneJob(opened, request).run(backend, "test", Progress.NONE, result -> {});
     }
     Directories.assertSame(prune("samples", "0.5", threads, 1 << 20), expected);
   }

@@ -107,7 +107,9 @@ class GoldenTest {
               amount("0.3"),
               ModuleChoice.DEFAULT,
               samples,
-              true);
+              true,
+              false,
+              Unreached.MAGNITUDE);
       Pruning.prune(model, request, threads);
     }
     for (String file : TestData.names(directory.resolve("out1"))) {

@@ -84,16 +84,17 @@ class HostileOutputTest {
   private PruneResult prune(Path to, Progress progress) {
     PruneRequest request =
         new PruneRequest(
-                to,
-                Method.WANDA,
-                new Sparsity.Ratio(0.5),
-                ModuleChoice.DEFAULT,
-                Pruning.samples(samples),
-                true)
-            .resuming();
+            to,
+            Method.WANDA,
+            new Sparsity.Ratio(0.5),
+            ModuleChoice.DEFAULT,
+            Pruning.samples(samples),
+            true,
+            true,
+            Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(1)) {
-      return new PruneJob(opened, request).run(backend, "test", progress);
+      return new PruneJob(opened, request).run(backend, "test", progress, result -> {});
     }
   }
 

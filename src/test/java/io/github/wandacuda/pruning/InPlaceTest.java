@@ -44,7 +44,9 @@ class InPlaceTest {
             : new Sparsity.Ratio(Double.parseDouble(amount)),
         ModuleChoice.DEFAULT,
         wanda ? Pruning.statistics(STATISTICS) : new Calibration.None(),
-        true);
+        true,
+        false,
+        Unreached.MAGNITUDE);
   }
 
   private static PruneResult inPlace(PruneRequest request, int threads, Progress progress) {
@@ -178,7 +180,9 @@ class InPlaceTest {
             new Sparsity.Ratio(0.5),
             ModuleChoice.DEFAULT,
             Pruning.samples(List.of(new int[] {1, 2, 3})),
-            true);
+            true,
+            false,
+            Unreached.MAGNITUDE);
     assertThatThrownBy(() -> inPlace(request, 1, Progress.NONE))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("`statistics`");

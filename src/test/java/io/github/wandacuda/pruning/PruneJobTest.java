@@ -177,7 +177,9 @@ class PruneJobTest {
             eleven,
             new ModuleChoice(List.of(Pattern.compile("down_proj")), List.of()),
             STATISTICS,
-            true);
+            true,
+            false,
+            Unreached.MAGNITUDE);
     assertThat(Pruning.prune(TestData.TINY_LLAMA, request, 2).pruned())
         .isEqualTo(6 * 128 * 352 / 11 * 4);
   }

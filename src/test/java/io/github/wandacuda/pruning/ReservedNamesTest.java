@@ -61,7 +61,9 @@ class ReservedNamesTest {
         new Sparsity.Ratio(0.5),
         ModuleChoice.DEFAULT,
         new Calibration.None(),
-        true);
+        true,
+        false,
+        Unreached.MAGNITUDE);
   }
 
   /** Shards of such names were replaced, left out or deleted. */

@@ -73,13 +73,14 @@ class ResumeTest {
   private PruneRequest request(Kind kind, double sparsity, Path to) {
     Method method = kind == Kind.MAGNITUDE ? Method.MAGNITUDE : Method.WANDA;
     return new PruneRequest(
-            to,
-            method,
-            new Sparsity.Ratio(sparsity),
-            ModuleChoice.DEFAULT,
-            kind.calibration(),
-            false)
-        .resuming();
+        to,
+        method,
+        new Sparsity.Ratio(sparsity),
+        ModuleChoice.DEFAULT,
+        kind.calibration(),
+        false,
+        true,
+        Unreached.MAGNITUDE);
   }
 
   private PruneResult prune(PruneRequest request, Progress progress) {
@@ -89,7 +90,7 @@ class ResumeTest {
   private PruneResult prune(PruneRequest request, int threads, Progress progress) {
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      return new PruneJob(opened, request).run(backend, "test", progress);
+      return new PruneJob(opened, request).run(backend, "test", progress, result -> {});
     }
   }
 
@@ -343,7 +344,9 @@ class ResumeTest {
             new Sparsity.Ratio(0.5),
             ModuleChoice.DEFAULT,
             Kind.STATISTICS.calibration(),
-            false);
+            false,
+            false,
+            Unreached.MAGNITUDE);
     assertThatThrownBy(() -> prune(anew, Progress.NONE))
         .isInstanceOf(UsageException.class)
         .hasMessageContainingAll("interrupted", "`resume`");

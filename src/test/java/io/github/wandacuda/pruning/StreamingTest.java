@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.CancelledException;
@@ -100,7 +101,8 @@ class StreamingTest {
           }
         });
     Path file = directory.resolve("norms");
-    SafetensorsWriter.write(file, vectors, Map.of("format", "wanda-cuda.statistics.v1"));
+    AtomicWrite.write(
+        file, SafetensorsWriter.content(vectors, Map.of("format", "wanda-cuda.statistics.v1")));
     return Pruning.statistics(file);
   }
 
@@ -109,10 +111,17 @@ class StreamingTest {
     // Checks what was written, and its masks, row by row.
     PruneRequest request =
         new PruneRequest(
-            output, Method.WANDA, new Sparsity.Ratio(0.5), ModuleChoice.DEFAULT, calibration, true);
+            output,
+            Method.WANDA,
+            new Sparsity.Ratio(0.5),
+            ModuleChoice.DEFAULT,
+            calibration,
+            true,
+            false,
+            Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      return new PruneJob(opened, request).run(backend, "test", progress);
+      return new PruneJob(opened, request).run(backend, "test", progress, result -> {});
     }
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -57,7 +58,7 @@ class UnreachedTest {
     TreeMap<String, float[]> norms = new TreeMap<>(all.norms());
     norms.put(EXPERT, new float[norms.get(EXPERT).length]);
     Path file = directory.resolve("some.safetensors");
-    new Statistics(norms, 4, 44).write(file);
+    AtomicWrite.write(file, new Statistics(norms, 4, 44).content());
     return Pruning.statistics(file);
   }
 
@@ -81,7 +82,7 @@ class UnreachedTest {
   void byDefaultItsSmallestWeightsGo() {
     PruneResult result =
         prune("out", new Sparsity.Ratio(0.5), withoutExpert(), Unreached.MAGNITUDE);
-    assertThat(result.unreached()).containsExactly(EXPERT);
+    assertThat(Unreached.in(result.modules())).containsExactly(EXPERT);
     assertThat(expert(result).pruned()).isEqualTo(24 * 16);
     float[] before = floats(dense());
     float[] after = floats(weights("out"));
@@ -131,10 +132,12 @@ class UnreachedTest {
       String name = unreached.label();
       PruneResult result = prune(name, new Sparsity.Ratio(0.5), ONE_TOKEN, unreached);
       // Three modules of three experts in each of two blocks.
-      assertThat(result.unreached()).hasSize(2 * 3 * 3).allMatch(it -> it.contains("experts."));
+      assertThat(Unreached.in(result.modules()))
+          .hasSize(2 * 3 * 3)
+          .allMatch(it -> it.contains("experts."));
       long zeros =
           result.modules().stream()
-              .filter(module -> result.unreached().contains(module.module().name()))
+              .filter(module -> Unreached.in(result.modules()).contains(module.module().name()))
               .mapToLong(ModuleResult::pruned)
               .sum();
       assertThat(zeros).isEqualTo(unreached == Unreached.KEEP ? 0 : 2 * 3 * 3 * 24 * 32 / 2);

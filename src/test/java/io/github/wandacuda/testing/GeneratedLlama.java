@@ -1,5 +1,6 @@
 package io.github.wandacuda.testing;
 
+import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -114,7 +115,8 @@ public record GeneratedLlama(int blocks, int hidden, int inner, int vocabulary) 
         norms.put("model.layers.%d.%s.input_norm".formatted(block, module.getKey()), values);
       }
     }
-    SafetensorsWriter.write(file, norms, Map.of("format", "wanda-cuda.statistics.v1"));
+    AtomicWrite.write(
+        file, SafetensorsWriter.content(norms, Map.of("format", "wanda-cuda.statistics.v1")));
     return file;
   }
 

@@ -12,6 +12,7 @@ import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.Sparsity;
+import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -39,7 +40,15 @@ public final class Pruning {
       Path model, Path output, Method method, Sparsity sparsity, Calibration calibration) {
     return prune(
         model,
-        new PruneRequest(output, method, sparsity, ModuleChoice.DEFAULT, calibration, true),
+        new PruneRequest(
+            output,
+            method,
+            sparsity,
+            ModuleChoice.DEFAULT,
+            calibration,
+            true,
+            false,
+            Unreached.MAGNITUDE),
         2);
   }
 
@@ -47,7 +56,7 @@ public final class Pruning {
   public static PruneResult prune(Path model, PruneRequest request, int threads) {
     try (ModelDirectory directory = ModelDirectory.open(model);
         Backend backend = cpu(threads)) {
-      return new PruneJob(directory, request).run(backend, "test", Progress.NONE);
+      return new PruneJob(directory, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 }

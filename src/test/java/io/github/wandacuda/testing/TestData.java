@@ -6,6 +6,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -67,7 +68,7 @@ public final class TestData {
     TreeMap<String, byte[]> tensors = new TreeMap<>();
     try (SafetensorsFile in = SafetensorsFile.open(file)) {
       for (TensorInfo tensor : in.tensors()) {
-        tensors.put(tensor.name(), in.data(tensor).toArray(ValueLayout.JAVA_BYTE));
+        tensors.put(tensor.name(), TensorBytes.of(in, tensor));
       }
     }
     return tensors;
@@ -76,7 +77,8 @@ public final class TestData {
   /** Reads a tensor of float32. */
   public static float[] floats(Path file, String tensor) {
     try (SafetensorsFile in = SafetensorsFile.open(file)) {
-      return in.data(in.tensor(tensor).orElseThrow()).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+      byte[] bytes = TensorBytes.of(in, in.tensor(tensor).orElseThrow());
+      return MemorySegment.ofArray(bytes).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     }
   }
 

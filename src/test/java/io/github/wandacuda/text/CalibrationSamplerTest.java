@@ -48,7 +48,7 @@ class CalibrationSamplerTest {
   @Test
   void drawsFromOneStream() {
     CalibrationSamples samples = sample(CALIBRATION_TEXT, of(16), of(256), 0);
-    assertThat(samples.count()).isEqualTo(16);
+    assertThat(samples.tokens().length).isEqualTo(16);
     assertThat(samples.sequenceLength()).isEqualTo(256);
     assertThat(Arrays.copyOf(samples.tokens()[0], 5)).containsExactly(709, 265, 278, 362, 535);
     assertThat(samples.sha256())
@@ -58,7 +58,7 @@ class CalibrationSamplerTest {
   @Test
   void drawsBySeedWithTheDefaults() {
     CalibrationSamples samples = sample(CALIBRATION_TEXT, UNGIVEN, UNGIVEN, 5);
-    assertThat(samples.count()).isEqualTo(128);
+    assertThat(samples.tokens().length).isEqualTo(128);
     assertThat(samples.sequenceLength()).isEqualTo(MODEL_MAXIMUM);
     assertThat(samples.sha256())
         .isEqualTo("d12c22eceeeff48ad567047aa4e800332a952b7c4064bc0666cba74a81e14d21");
@@ -80,7 +80,7 @@ class CalibrationSamplerTest {
   })
   void drawsFromDocuments(String name, long seed, String sha256) throws IOException {
     CalibrationSamples samples = sample(documents(name), of(20), of(128), seed);
-    assertThat(samples.count()).isEqualTo(20);
+    assertThat(samples.tokens().length).isEqualTo(20);
     assertThat(samples.sequenceLength()).isEqualTo(128);
     assertThat(samples.sha256()).isEqualTo(sha256);
   }
@@ -115,7 +115,7 @@ class CalibrationSamplerTest {
   @Test
   void takesAllTokenLists() {
     CalibrationSamples samples = sampleTokens(GOLDEN, UNGIVEN, UNGIVEN);
-    assertThat(samples.count()).isEqualTo(64);
+    assertThat(samples.tokens().length).isEqualTo(64);
     assertThat(samples.sequenceLength()).isEqualTo(256);
     assertThat(samples.sha256())
         .isEqualTo("8b0418f332d39d4a122758b3b36f5671e15b3d7d057a3ee0a222e1036560ae09");
@@ -124,7 +124,7 @@ class CalibrationSamplerTest {
   @Test
   void takesTheFirstTokenListsAndCutsThem() {
     CalibrationSamples samples = sampleTokens(GOLDEN, of(8), of(100));
-    assertThat(samples.count()).isEqualTo(8);
+    assertThat(samples.tokens().length).isEqualTo(8);
     assertThat(samples.sequenceLength()).isEqualTo(100);
     assertThat(samples.sha256())
         .isEqualTo("734fef8a1dc43151ba720a0e4f5492b6c9af1814c2b9713669b87d83f17061fc");
@@ -172,7 +172,7 @@ class CalibrationSamplerTest {
     Path file = write("[[1, 2048]]");
     assertRejects(() -> sampleTokens(file, UNGIVEN, UNGIVEN))
         .startsWith(file + ": token id 2048 is outside the model's vocabulary of 2048");
-    assertThat(sampleTokens(write("[[1, 2047]]"), UNGIVEN, UNGIVEN).count()).isEqualTo(1);
+    assertThat(sampleTokens(write("[[1, 2047]]"), UNGIVEN, UNGIVEN).tokens().length).isEqualTo(1);
 
     CalibrationRequest small =
         new CalibrationRequest(CALIBRATION_TEXT, of(1), of(8), 0, MODEL_MAXIMUM, 1000);

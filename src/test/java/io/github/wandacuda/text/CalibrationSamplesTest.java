@@ -11,7 +11,7 @@ class CalibrationSamplesTest {
   void describesWhatItHolds() {
     CalibrationSamples samples =
         new CalibrationSamples(List.of(new int[] {1, 2, 0x01020304}, new int[] {3, 0, 65_536}));
-    assertThat(samples.count()).isEqualTo(2);
+    assertThat(samples.tokens().length).isEqualTo(2);
     assertThat(samples.sequenceLength()).isEqualTo(3);
     assertThat(samples.tokens()).isDeepEqualTo(new int[][] {{1, 2, 0x01020304}, {3, 0, 65_536}});
     // sha256 of 01000000 02000000 04030201 03000000 00000000 00000100

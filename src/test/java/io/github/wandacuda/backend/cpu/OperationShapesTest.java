@@ -46,7 +46,7 @@ class OperationShapesTest {
 
   @Test
   void attention() {
-    AttentionShape shape = new AttentionShape(2, 2, 2, 2, 1f);
+    AttentionShape shape = new AttentionShape(2, 2, 2, 2, 1f, 0, 0);
     Tensor bias = operations.tensor(2, 3);
     Tensor out = operations.tensor(2, 4);
     refused(

@@ -69,7 +69,7 @@ class ScalarForwardTest {
   @ParameterizedTest
   @CsvSource({"1, 1, 1, 1, 1", "2, 7, 2, 1, 3", "1, 40, 4, 2, 16", "2, 9, 3, 3, 300"})
   void attentionFollowsItsFormula(int sequences, int length, int heads, int shared, int size) {
-    AttentionShape shape = new AttentionShape(length, heads, shared, size, 0.3f);
+    AttentionShape shape = new AttentionShape(length, heads, shared, size, 0.3f, 0, 0);
     CpuTensor q = samples.tensor(sequences * length, heads * size);
     CpuTensor k = samples.tensor(sequences * length, shared * size);
     CpuTensor v = samples.tensor(sequences * length, shared * size);
@@ -103,7 +103,7 @@ class ScalarForwardTest {
 
   @Test
   void attentionOfLargeScoresStaysFinite() {
-    AttentionShape shape = new AttentionShape(2, 1, 1, 1, 1f);
+    AttentionShape shape = new AttentionShape(2, 1, 1, 1, 1f, 0, 0);
     CpuTensor q = row(2, 300f, 300f);
     CpuTensor k = row(2, 300f, 200f);
     CpuTensor v = row(2, 5f, 7f);

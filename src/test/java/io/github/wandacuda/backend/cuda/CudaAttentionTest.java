@@ -22,7 +22,7 @@ class CudaAttentionTest {
 
   private static AttentionShape shape(int length, int heads, int keyValueHeads, int headSize) {
     return new AttentionShape(
-        length, heads, keyValueHeads, headSize, (float) (1 / Math.sqrt(headSize)));
+        length, heads, keyValueHeads, headSize, (float) (1 / Math.sqrt(headSize)), 0, 0);
   }
 
   private record Inputs(AttentionShape shape, float[] q, float[] k, float[] v, float[] keyBias) {

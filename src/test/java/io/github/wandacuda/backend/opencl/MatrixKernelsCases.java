@@ -98,7 +98,7 @@ abstract class MatrixKernelsCases {
   })
   void attentionIsNearTheCpus(int sequences, int length, int heads, int shared, int size) {
     float scale = (float) (1 / Math.sqrt(size));
-    checks.attention(sequences, new AttentionShape(length, heads, shared, size, scale));
+    checks.attention(sequences, new AttentionShape(length, heads, shared, size, scale, 0, 0));
   }
 
   /** Windows on both sides of the edges of tiles and panels, shorter and longer than sequences. */
@@ -164,13 +164,13 @@ abstract class MatrixKernelsCases {
 
   @Test
   void attentionOfLargeScoresStaysFinite() {
-    AttentionShape shape = new AttentionShape(200, 2, 1, 32, 40f);
+    AttentionShape shape = new AttentionShape(200, 2, 1, 32, 40f, 0, 0);
     checks.attention(1, shape);
   }
 
   @Test
   void attentionSeesNeitherLaterTokensNorOtherSequences() {
-    AttentionShape shape = new AttentionShape(70, 2, 2, 16, 0.25f);
+    AttentionShape shape = new AttentionShape(70, 2, 2, 16, 0.25f, 0, 0);
     CpuTensor q = samples.tensor(140, 32);
     CpuTensor k = samples.tensor(140, 32);
     CpuTensor v = samples.tensor(140, 32);
@@ -190,7 +190,7 @@ abstract class MatrixKernelsCases {
 
   @Test
   void attentionPassesOverScoresOfMinusInfinity() {
-    AttentionShape shape = new AttentionShape(130, 1, 1, 1, 1f);
+    AttentionShape shape = new AttentionShape(130, 1, 1, 1, 1f, 0, 0);
     CpuTensor q = CpuTensor.zeros(130, 1);
     CpuTensor k = CpuTensor.zeros(130, 1);
     Arrays.fill(q.data(), 1f);
@@ -209,7 +209,7 @@ abstract class MatrixKernelsCases {
   void aRunRepeatsToTheBit() {
     CpuTensor q = samples.tensor(200, 256);
     CpuTensor k = samples.tensor(200, 128);
-    AttentionShape shape = new AttentionShape(100, 4, 2, 64, 0.125f);
+    AttentionShape shape = new AttentionShape(100, 4, 2, 64, 0.125f, 0, 0);
     DeviceMatrix first = device.empty(200, 256, 256);
     DeviceMatrix second = device.empty(200, 256, 256);
     for (DeviceMatrix out : new DeviceMatrix[] {first, second}) {

@@ -268,7 +268,7 @@ class OpenClForwardKernelsTest {
     kernels.rmsNorm(none, at, 1e-5f, none);
     kernels.linear(none, one, null, device.empty(0, 1, 1));
     kernels.rotate(none, 4, angles, angles);
-    kernels.attention(none, none, none, new AttentionShape(3, 2, 1, 4, 1f), null, none);
+    kernels.attention(none, none, none, new AttentionShape(3, 2, 1, 4, 1f, 0, 0), null, none);
     kernels.layerNorm(none, at, null, 1e-5f, none);
     kernels.activate(Activation.GELU, none, none);
     kernels.gate(Activation.SILU, none, none, none);

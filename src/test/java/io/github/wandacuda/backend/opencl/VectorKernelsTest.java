@@ -19,7 +19,7 @@ class VectorKernelsTest extends MatrixKernelsCases {
     try (vectors;
         ForwardChecks checks = new ForwardChecks(device(), vectors)) {
       checks.linear(DType.F32, 31, 45, 270);
-      checks.attention(2, new AttentionShape(101, 2, 1, 20, 0.25f));
+      checks.attention(2, new AttentionShape(101, 2, 1, 20, 0.25f, 0, 0));
       AttentionShape shape = new AttentionShape(101, 2, 1, 20, 0.25f, 2f, 13);
       checks.attention(2, shape, checks.samples().tensor(2, 101));
     }

@@ -1,7 +1,9 @@
 package io.github.wandacuda.bench.cases;
 
+import io.github.wandacuda.bench.common.Elements;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -14,11 +16,12 @@ final class RealWeights {
 
   /** Returns the weights of all linear modules, row by row. */
   static float[] read() {
-    try (Checkpoint checkpoint = Checkpoint.open(MODEL)) {
+    try (Checkpoint checkpoint = Checkpoint.open(MODEL);
+        Arena arena = Arena.ofConfined()) {
       List<WeightMatrix> matrices =
           checkpoint.tensors().stream()
-              .filter(entry -> entry.name().endsWith("_proj.weight"))
-              .map(Checkpoint.Entry::matrix)
+              .filter(entry -> entry.info().name().endsWith("_proj.weight"))
+              .map(entry -> Elements.matrix(entry.shard(), entry.info(), arena))
               .toList();
       long count = matrices.stream().mapToLong(WeightMatrix::elements).sum();
       float[] weights = new float[Math.toIntExact(count)];

@@ -2,6 +2,7 @@ package io.github.wandacuda.bench.common;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.checkpoint.AtomicWrite;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -151,7 +152,7 @@ public final class ModelFiles {
         norms.put(tensor.module(), vector);
       }
     }
-    new Statistics(norms, 128, 2048).write(file);
+    AtomicWrite.write(file, new Statistics(norms, 128, 2048).content());
   }
 
   /** Writes samples as lists of random token ids. */

@@ -4,6 +4,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -43,15 +44,17 @@ public final class ZeroAgreement {
   }
 
   private void compare(SafetensorsFile a, SafetensorsFile b, TensorInfo tensor) {
-    MemorySegment left = a.data(tensor);
-    MemorySegment right = b.data(b.tensor(tensor.name()).orElseThrow());
-    long count = left.byteSize() / Short.BYTES;
-    elements.add(count);
-    different.add(
-        LongStream.range(0, count)
-            .parallel()
-            .filter(i -> isZero(left, i) != isZero(right, i))
-            .count());
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment left = Elements.read(a, tensor, arena);
+      MemorySegment right = Elements.read(b, b.tensor(tensor.name()).orElseThrow(), arena);
+      long count = left.byteSize() / Short.BYTES;
+      elements.add(count);
+      different.add(
+          LongStream.range(0, count)
+              .parallel()
+              .filter(i -> isZero(left, i) != isZero(right, i))
+              .count());
+    }
   }
 
   private static boolean isZero(MemorySegment weights, long index) {

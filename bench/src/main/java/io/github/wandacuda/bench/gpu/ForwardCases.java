@@ -157,7 +157,8 @@ final class ForwardCases {
           DeviceMatrix[] v = matrices(bench, content, matrix);
           DeviceMatrix[] out = bench.outputs(DType.F32, tokens, width, width);
           float scale = (float) (1 / Math.sqrt(headSize));
-          AttentionShape attention = new AttentionShape(tokens, heads, heads, headSize, scale);
+          AttentionShape attention =
+              new AttentionShape(tokens, heads, heads, headSize, scale, 0, 0);
           GpuForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
               turn -> kernels.attention(q[turn], k[turn], v[turn], attention, null, out[turn]),

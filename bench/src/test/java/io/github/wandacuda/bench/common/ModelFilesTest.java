@@ -12,6 +12,7 @@ import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
@@ -49,9 +50,10 @@ class ModelFilesTest {
   @Test
   void weightsAreNormal() {
     Path shard = model().resolve("model-00001-of-00003.safetensors");
-    try (SafetensorsFile file = SafetensorsFile.open(shard)) {
+    try (SafetensorsFile file = SafetensorsFile.open(shard);
+        Arena arena = Arena.ofConfined()) {
       TensorInfo info = file.tensor("model.layers.0.self_attn.q_proj.weight").orElseThrow();
-      WeightMatrix matrix = file.matrix(info);
+      WeightMatrix matrix = Elements.matrix(file, info, arena);
       double sum = 0;
       double squares = 0;
       for (int row = 0; row < matrix.rows(); row++) {

@@ -106,7 +106,7 @@ class VectorForwardTest {
   /** Sizes are sequences, tokens, heads, key and value heads, features. */
   private static void attention(VectorShape shape, int threads, int[] size, int spoiled) {
     int rows = size[0] * size[1];
-    AttentionShape heads = new AttentionShape(size[1], size[2], size[3], size[4], 0.2f);
+    AttentionShape heads = new AttentionShape(size[1], size[2], size[3], size[4], 0.2f, 0, 0);
     kernels(shape)
         .agree(
             threads,
@@ -153,7 +153,7 @@ class VectorForwardTest {
   @EnumSource(names = {"S_128_BIT", "S_256_BIT", "S_512_BIT"})
   void laterTokensDoNotReachEarlierOnes(VectorShape shape) {
     int tokens = 40;
-    AttentionShape heads = new AttentionShape(tokens, 1, 1, 4, 1f);
+    AttentionShape heads = new AttentionShape(tokens, 1, 1, 4, 1f, 0, 0);
     for (int broken = 1; broken < tokens; broken += 6) {
       int from = broken;
       kernels(shape)
