@@ -9,7 +9,7 @@ import io.github.wandacuda.tensor.WeightMatrix;
  * @param rows rows of the matrix
  * @param tileRows rows of every tile but perhaps the last
  */
-record RowTiles(int rows, int tileRows) {
+public record RowTiles(int rows, int tileRows) {
   private static final int TILES_PER_WORKER = 4;
 
   /**
@@ -28,20 +28,23 @@ record RowTiles(int rows, int tileRows) {
   }
 
   /** Cuts a matrix that lies in memory. */
-  static RowTiles of(WeightMatrix matrix, long tileBytes, int workers) {
+  public static RowTiles of(WeightMatrix matrix, long tileBytes, int workers) {
     long rowBytes = (long) matrix.columns() * matrix.dtype().bytes();
     return of(matrix.rows(), rowBytes, matrix.hasDenseRows(), tileBytes, workers);
   }
 
-  int count() {
+  /** Returns the number of tiles. */
+  public int count() {
     return (rows + tileRows - 1) / tileRows;
   }
 
-  int firstRow(int tile) {
+  /** Returns the first row of a tile. */
+  public int firstRow(int tile) {
     return tile * tileRows;
   }
 
-  int rowsOf(int tile) {
+  /** Returns how many rows a tile has. */
+  public int rowsOf(int tile) {
     return Math.min(tileRows, rows - firstRow(tile));
   }
 }

@@ -10,7 +10,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** NVIDIA's cuBLAS, which comes with the CUDA toolkit and need not be there. */
-final class Cublas {
+public final class Cublas {
   private static final Logger LOG = LoggerFactory.getLogger(Cublas.class);
 
   /** How the version that JCuda binds is called here. */
@@ -29,7 +29,7 @@ final class Cublas {
   }
 
   /** Returns what multiplies matrices here, for people. */
-  static String linear() {
+  public static String linear() {
     return version().map(version -> "cuBLAS " + version).orElse("own GEMM");
   }
 

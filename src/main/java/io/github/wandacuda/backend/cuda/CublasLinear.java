@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * The product of a linear layer through cuBLAS, on one queue. Products are accumulated in float32,
  * and float32 inputs are never rounded to TF32.
  */
-final class CublasLinear implements AutoCloseable {
+public final class CublasLinear implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CublasLinear.class);
 
   private final CudaContext context;
@@ -43,7 +43,7 @@ final class CublasLinear implements AutoCloseable {
    *
    * @return nothing where cuBLAS isn't here or doesn't work on this device
    */
-  static Optional<CublasLinear> open(CudaQueue queue) {
+  public static Optional<CublasLinear> open(CudaQueue queue) {
     if (Cublas.version().isEmpty()) {
       return Optional.empty();
     }
@@ -75,7 +75,7 @@ final class CublasLinear implements AutoCloseable {
    * @param accumulate whether the product is added to {@code out} instead
    * @param out float32 [tokens, features]
    */
-  void multiply(DeviceMatrix x, DeviceMatrix w, boolean accumulate, DeviceMatrix out) {
+  public void multiply(DeviceMatrix x, DeviceMatrix w, boolean accumulate, DeviceMatrix out) {
     if (x.dtype() != w.dtype() || out.dtype() != DType.F32) {
       throw new IllegalArgumentException(
           "%s times %s to %s".formatted(x.dtype(), w.dtype(), out.dtype()));

@@ -5,7 +5,7 @@ import io.github.wandacuda.backend.gpu.DevicePointer;
 import jcuda.driver.CUdeviceptr;
 
 /** A piece of a device's memory. */
-final class CudaBuffer implements DeviceBuffer {
+public final class CudaBuffer implements DeviceBuffer {
   private final CudaMemory memory;
   private final DeviceAddress address;
   private final long bytes;
@@ -39,7 +39,7 @@ final class CudaBuffer implements DeviceBuffer {
   }
 
   /** Returns where it starts. */
-  CUdeviceptr start() {
+  public CUdeviceptr start() {
     return address;
   }
 

@@ -7,7 +7,7 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
 /** A device's primary context, which any thread may make its own for the calls that follow. */
-final class CudaContext {
+public final class CudaContext {
   private final CUdevice device;
   private final String name;
   private final CUcontext context = new CUcontext();
@@ -43,7 +43,7 @@ final class CudaContext {
   }
 
   /** Lets the calling thread's next calls act on this device. */
-  void enter() {
+  public void enter() {
     check(JCudaDriver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
   }
 
@@ -58,7 +58,7 @@ final class CudaContext {
   }
 
   /** Fails unless a call succeeded, as {@link CudaStatus#check} does. */
-  void check(int result, String what) {
+  public void check(int result, String what) {
     CudaStatus.check(result, name, what);
   }
 

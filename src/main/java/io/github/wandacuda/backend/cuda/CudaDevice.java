@@ -8,7 +8,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /** An open CUDA device. */
-final class CudaDevice implements GpuDevice {
+public final class CudaDevice implements GpuDevice {
   /** The backend's name. */
   static final String NAME = "cuda";
 
@@ -55,11 +55,13 @@ final class CudaDevice implements GpuDevice {
   }
 
   /** Returns the compute capability times 10: 75, 80, 90. */
-  int capability() {
+  /** Returns the compute capability, times ten. */
+  public int capability() {
     return info.capability();
   }
 
-  int multiprocessors() {
+  /** Returns how many multiprocessors there are. */
+  public int multiprocessors() {
     return info.multiprocessors();
   }
 
@@ -73,7 +75,8 @@ final class CudaDevice implements GpuDevice {
     return info.maximumPitch();
   }
 
-  CudaContext context() {
+  /** Returns the context that calls act in. */
+  public CudaContext context() {
     return context;
   }
 

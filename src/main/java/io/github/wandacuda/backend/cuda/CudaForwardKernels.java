@@ -13,7 +13,7 @@ import java.util.Optional;
  * order of their own; everything else comes out to the CPU's bits. Kernels that need more than a
  * line to launch have a class of their name; the others are launched here.
  */
-final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
+public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
   private static final int LOSS_THREADS = 512;
 
   /** Of the choice of experts, which gives half a warp to a token. */
@@ -36,7 +36,7 @@ final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
    *
    * @param cublas multiplies matrices of 16 bits, if it is there; closed with this
    */
-  CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas) {
+  public CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas) {
     this.queue = queue;
     device = queue.device();
     launches = new CudaLaunches(queue);

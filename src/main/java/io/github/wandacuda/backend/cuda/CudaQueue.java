@@ -11,7 +11,7 @@ import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
 /** A CUDA stream. */
-final class CudaQueue implements DeviceQueue {
+public final class CudaQueue implements DeviceQueue {
   private final CudaDevice device;
   private final CudaContext context;
   private final CUstream stream = new CUstream();
@@ -30,11 +30,13 @@ final class CudaQueue implements DeviceQueue {
         "cuStreamCreate");
   }
 
-  CudaDevice device() {
+  /** Returns the device. */
+  public CudaDevice device() {
     return device;
   }
 
-  CUstream stream() {
+  /** Returns what the driver queues on. */
+  public CUstream stream() {
     return stream;
   }
 

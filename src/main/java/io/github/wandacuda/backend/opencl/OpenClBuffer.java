@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jocl.cl_mem;
 
 /** Memory of an OpenCL device. */
-final class OpenClBuffer implements DeviceBuffer {
+public final class OpenClBuffer implements DeviceBuffer {
   private final OpenClMemory memory;
   private final cl_mem handle;
   private final long bytes;
@@ -17,7 +17,8 @@ final class OpenClBuffer implements DeviceBuffer {
     this.bytes = bytes;
   }
 
-  cl_mem handle() {
+  /** Returns what the driver knows it by. */
+  public cl_mem handle() {
     return handle;
   }
 

@@ -11,7 +11,7 @@ import org.jocl.cl_context_properties;
 import org.jocl.cl_device_id;
 
 /** An open OpenCL device: its memory, its programs, and a way to queues. */
-final class OpenClDevice implements GpuDevice {
+public final class OpenClDevice implements GpuDevice {
   static final String BACKEND = "opencl";
 
   private final OpenClTarget target;
@@ -85,7 +85,8 @@ final class OpenClDevice implements GpuDevice {
     return OpenClInfo.integer(target.device(), CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
   }
 
-  cl_context context() {
+  /** Returns the context that everything is made in. */
+  public cl_context context() {
     return context;
   }
 

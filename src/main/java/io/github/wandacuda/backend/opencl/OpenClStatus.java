@@ -7,7 +7,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** What OpenCL's calls return. */
-final class OpenClStatus {
+public final class OpenClStatus {
   private static final Logger LOG = LoggerFactory.getLogger(OpenClStatus.class);
 
   private OpenClStatus() {}
@@ -19,7 +19,7 @@ final class OpenClStatus {
    * @param call its name
    * @throws BackendUnavailableException if it failed
    */
-  static void check(int status, String call) {
+  public static void check(int status, String call) {
     check(status, "OpenCL", () -> call);
   }
 

@@ -4,11 +4,10 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.parallel.Workers;
-import io.github.wandacuda.pruning.TileAccess;
+import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
-import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -23,7 +22,7 @@ public final class SelectCase implements AutoCloseable {
   private final Rotation matrices;
   private final float[] norms;
   private final SelectionRule rule;
-  private final List<TileAccess.Tile> tiles;
+  private final RowTiles tiles;
   private int turn;
   private int selected;
 
@@ -47,7 +46,7 @@ public final class SelectCase implements AutoCloseable {
     matrices = sources.zeros(arena);
     matrices.copyFrom(sources);
     rule = Amount.rule(setup.amount(), sizes[1]);
-    tiles = TileAccess.of(source, backend.tileBytes(), workers.count());
+    tiles = RowTiles.of(source, backend.tileBytes(), workers.count());
   }
 
   /** Makes a run ready: once all matrices were selected, all are put back. */
@@ -64,7 +63,7 @@ public final class SelectCase implements AutoCloseable {
     selected++;
     WeightMatrix matrix = result();
     LongAdder pruned = new LongAdder();
-    workers.run(tiles.size(), (worker, tile) -> pruned.add(select(matrix, tiles.get(tile))));
+    workers.run(tiles.count(), (worker, tile) -> pruned.add(select(matrix, tile)));
     return pruned.sum();
   }
 
@@ -80,8 +79,8 @@ public final class SelectCase implements AutoCloseable {
     return spent / 1e9;
   }
 
-  private long select(WeightMatrix matrix, TileAccess.Tile tile) {
-    WeightMatrix rows = matrix.rows(tile.first(), tile.rows());
+  private long select(WeightMatrix matrix, int tile) {
+    WeightMatrix rows = matrix.rows(tiles.firstRow(tile), tiles.rowsOf(tile));
     return backend.selector().select(rows, norms, rule, rows, null).pruned();
   }
 
@@ -131,11 +130,6 @@ public final class SelectCase implements AutoCloseable {
 
   public float[] norms() {
     return norms.clone();
-  }
-
-  /** Returns how many elements of a matrix are zero. */
-  public long countZeros(WeightMatrix matrix) {
-    return backend.selector().countZeros(matrix);
   }
 
   /** Returns how many weights of a row go. */

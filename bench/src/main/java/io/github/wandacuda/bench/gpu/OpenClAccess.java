@@ -1,11 +1,11 @@
-package io.github.wandacuda.backend.opencl;
+package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.backend.gpu.GpuDevice;
-import io.github.wandacuda.bench.gpu.DeviceAccess;
-import io.github.wandacuda.bench.gpu.DeviceCopy;
-import io.github.wandacuda.bench.gpu.Linear;
+import io.github.wandacuda.backend.opencl.OpenClBuffer;
+import io.github.wandacuda.backend.opencl.OpenClDevice;
+import io.github.wandacuda.backend.opencl.OpenClStatus;
 import java.util.Map;
 import java.util.Optional;
 import org.jocl.CL;
@@ -15,13 +15,13 @@ import org.jocl.cl_command_queue;
 import org.jocl.cl_device_id;
 
 /** OpenCL's own copy, on a command queue for it alone, and the linear layer. */
-public final class OpenClAccess implements DeviceAccess {
+final class OpenClAccess implements DeviceAccess {
   private final DeviceQueue queue;
   private final OpenClDevice device;
   private final cl_command_queue copies;
 
   /** Takes an OpenCL device and a queue of it, which stay the caller's. */
-  public OpenClAccess(GpuDevice device, DeviceQueue queue) {
+  OpenClAccess(GpuDevice device, DeviceQueue queue) {
     this.queue = queue;
     this.device = (OpenClDevice) device;
     cl_device_id[] ids = new cl_device_id[1];

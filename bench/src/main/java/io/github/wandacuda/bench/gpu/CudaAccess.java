@@ -1,23 +1,27 @@
-package io.github.wandacuda.backend.cuda;
+package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.backend.cuda.Cublas;
+import io.github.wandacuda.backend.cuda.CublasLinear;
+import io.github.wandacuda.backend.cuda.CudaBuffer;
+import io.github.wandacuda.backend.cuda.CudaContext;
+import io.github.wandacuda.backend.cuda.CudaDevice;
+import io.github.wandacuda.backend.cuda.CudaForwardKernels;
+import io.github.wandacuda.backend.cuda.CudaQueue;
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
-import io.github.wandacuda.bench.gpu.DeviceAccess;
-import io.github.wandacuda.bench.gpu.DeviceCopy;
-import io.github.wandacuda.bench.gpu.Linear;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import jcuda.driver.JCudaDriver;
 
 /** CUDA's own copy and its linear layers, of which one may be cuBLAS's. */
-public final class CudaAccess implements DeviceAccess {
+final class CudaAccess implements DeviceAccess {
   private final CudaQueue queue;
   private final CudaForwardKernels own;
   private final Optional<CublasLinear> cublas;
 
   /** Takes a queue of a CUDA device, which stays the caller's. */
-  public CudaAccess(DeviceQueue queue) {
+  CudaAccess(DeviceQueue queue) {
     this.queue = (CudaQueue) queue;
     own = new CudaForwardKernels(this.queue, Optional.empty());
     cublas = CublasLinear.open(this.queue);
