@@ -134,10 +134,5 @@ final class DeviceGroup implements Backend {
             return counts;
           });
     }
-
-    @Override
-    public long countZeros(WeightMatrix source) {
-      return onLeastBusy(device -> device.countZeros(source));
-    }
   }
 }

@@ -66,7 +66,4 @@ public interface Selector {
   static long maskRowBytes(int columns) {
     return (columns + 7L) / 8;
   }
-
-  /** Returns the number of elements that are +0.0 or -0.0. */
-  long countZeros(WeightMatrix source);
 }

@@ -97,11 +97,6 @@ class DeviceGroupTest {
     public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
       counts[upper]++;
     }
-
-    @Override
-    public long countZeros(WeightMatrix source) {
-      return 7;
-    }
   }
 
   @Test
@@ -136,7 +131,6 @@ class DeviceGroupTest {
       assertThat(group.name()).isEqualTo("counting");
       assertThat(group.device()).isEqualTo("one + other");
       assertThat(group.tileBytes()).isEqualTo(3);
-      assertThat(group.selector().countZeros(MATRIX)).isEqualTo(7);
       long[] counts = new long[5];
       group.selector().countMagnitudes(MATRIX, counts);
       group.selector().countMagnitudes(MATRIX, 3, counts);

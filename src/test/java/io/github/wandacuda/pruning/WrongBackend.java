@@ -43,11 +43,6 @@ final class WrongBackend extends BackendAround {
       public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
         right.countMagnitudes(source, upper, counts);
       }
-
-      @Override
-      public long countZeros(WeightMatrix source) {
-        return right.countZeros(source);
-      }
     };
   }
 }

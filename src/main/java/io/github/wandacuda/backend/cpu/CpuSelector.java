@@ -24,13 +24,11 @@ public final class CpuSelector implements Selector {
   /** What is loaded or copied before it is pruned: enough to do it well, and a share of an L2. */
   private static final long CACHED_BYTES = 64 << 10;
 
-  private final SelectKernels kernels;
   private final PrunerPool pruners;
 
   /** Creates a selector that computes with the given kernels. */
   public CpuSelector(SelectKernels kernels) {
-    this.kernels = Objects.requireNonNull(kernels, "kernels");
-    pruners = new PrunerPool(kernels);
+    pruners = new PrunerPool(Objects.requireNonNull(kernels, "kernels"));
   }
 
   @Override
@@ -164,16 +162,6 @@ public final class CpuSelector implements Selector {
         source,
         (memory, at, row) ->
             ScalarMagnitudes.lower(source.dtype(), memory, at, source.columns(), upper, counts));
-  }
-
-  @Override
-  public long countZeros(WeightMatrix source) {
-    long[] zeros = new long[1];
-    forEachRow(
-        source,
-        (memory, at, row) ->
-            zeros[0] += kernels.countZeros(source.dtype(), memory, at, source.columns()));
-    return zeros[0];
   }
 
   private interface RowVisitor {

@@ -18,8 +18,7 @@ public final class ScalarSelect implements SelectKernels {
     return new Row(dtype, columns, norms, rule);
   }
 
-  @Override
-  public int countZeros(DType dtype, MemorySegment memory, long at, int columns) {
+  private static int countZeros(DType dtype, MemorySegment memory, long at, int columns) {
     int zeros = 0;
     for (int c = 0; c < columns; c++) {
       zeros += RowElements.magnitude(dtype, memory, at, c) == 0 ? 1 : 0;
@@ -27,7 +26,7 @@ public final class ScalarSelect implements SelectKernels {
     return zeros;
   }
 
-  private final class Row implements RowPruner {
+  private static final class Row implements RowPruner {
     private final DType dtype;
     private final int columns;
     private final float[] norms;

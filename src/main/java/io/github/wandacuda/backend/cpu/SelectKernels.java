@@ -2,7 +2,6 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.tensor.DType;
-import java.lang.foreign.MemorySegment;
 
 /**
  * The arithmetic of selection on single rows. {@link ScalarSelect} is the specification; every
@@ -26,9 +25,6 @@ public interface SelectKernels {
    * @param rule what is pruned, fit for the number of columns
    */
   RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule);
-
-  /** Returns the number of elements of the row at {@code at} that are +0.0 or -0.0. */
-  int countZeros(DType dtype, MemorySegment memory, long at, int columns);
 
   /** Returns {@code columns}, rounded up to a multiple of {@link #PADDING}. */
   static int padded(int columns) {

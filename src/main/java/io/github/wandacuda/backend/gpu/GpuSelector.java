@@ -70,11 +70,6 @@ final class GpuSelector implements Selector, AutoCloseable {
     }
   }
 
-  @Override
-  public long countZeros(WeightMatrix source) {
-    return source.elements() == 0 ? 0 : withSlot(source, 0, slot -> slot.countZeros(source));
-  }
-
   /** A call that fails for its weights leaves its slot in order; any other failure may not. */
   private <T> T withSlot(WeightMatrix source, int bins, Function<SelectionSlot, T> work) {
     SelectionSlot slot = pool.take(source, bins);

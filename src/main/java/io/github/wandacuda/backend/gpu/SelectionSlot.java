@@ -102,31 +102,17 @@ final class SelectionSlot implements AutoCloseable {
     return new RowReports(staged, rows);
   }
 
-  long countZeros(WeightMatrix source) {
-    long[] zeros = new long[1];
-    inspect(source, (report, from, first) -> zeros[0] += report.sum(PruningKernels.ZEROS));
-    return zeros[0];
-  }
-
   /** Returns the failure for the first weight that is not finite, of which there is one. */
   NonFiniteWeightException firstNonFinite(WeightMatrix source) {
-    inspect(source, RowReports::requireFinite);
-    throw new IllegalStateException("all weights are finite");
-  }
-
-  private interface ReportVisitor {
-    void visit(RowReports report, WeightMatrix rows, int firstRow);
-  }
-
-  private void inspect(WeightMatrix source, ReportVisitor visitor) {
     SlotMemory.Tile tile = memory.tileOf(source, 0);
     for (int first = 0; first < source.rows(); first += tile.rows()) {
       int rows = Math.min(tile.rows(), source.rows() - first);
       WeightMatrix from = source.rows(first, rows);
       transfer.upload(from, tile.matrix(source, rows));
       queue.pruning().inspect(tile.matrix(source, rows), tile.reports());
-      visitor.visit(report(tile, rows), from, first);
+      report(tile, rows).requireFinite(from, first);
     }
+    throw new IllegalStateException("all weights are finite");
   }
 
   long[] countUpper(WeightMatrix source) {

@@ -36,7 +36,6 @@ final class TruncatedMapping {
     shrinkUnder(
         "select a transposed view",
         source -> select(selector, source.transposed(), heap.transposed()));
-    shrinkUnder("zeros", selector::countZeros);
     shrinkUnder(
         "magnitudes",
         source -> {

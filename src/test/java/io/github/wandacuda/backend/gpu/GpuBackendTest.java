@@ -12,6 +12,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.testing.selection.Zeros;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -53,7 +54,7 @@ class GpuBackendTest {
         MemorySegment memory = backend.hostMemory(12 * 4 * 10, pinned);
         WeightMatrix all = weights(memory, 10, 12);
         backend.selector().select(all, null, new LowestPerRow(6), all, null);
-        assertThat(backend.selector().countZeros(all)).isEqualTo(60);
+        assertThat(Zeros.of(all)).isEqualTo(60);
       }
       assertThat(backend.concurrency()).isEqualTo(3);
     }
@@ -80,7 +81,7 @@ class GpuBackendTest {
     WeightMatrix matrix = weights(arena.allocate(10 * 48), 10, 12);
     try (GpuBackend backend = new GpuBackend(device, 1)) {
       backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null);
-      assertThat(backend.selector().countZeros(matrix)).isEqualTo(60);
+      assertThat(Zeros.of(matrix)).isEqualTo(60);
     }
     assertThat(device.outstanding()).isZero();
   }
@@ -98,7 +99,7 @@ class GpuBackendTest {
             try (Arena own = Arena.ofConfined()) {
               WeightMatrix matrix = weights(own.allocate(3 * 48), 3, 12);
               backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null);
-              assertThat(backend.selector().countZeros(matrix)).isEqualTo(18);
+              assertThat(Zeros.of(matrix)).isEqualTo(18);
             }
           });
     }
@@ -125,7 +126,7 @@ class GpuBackendTest {
     try (GpuBackend backend = new GpuBackend(device, 1)) {
       WeightMatrix all = weights(backend.hostMemory(12 * 4 * 10, arena), 10, 12);
       backend.selector().select(all, null, new LowestPerRow(6), all, null);
-      assertThat(backend.selector().countZeros(all)).isEqualTo(60);
+      assertThat(Zeros.of(all)).isEqualTo(60);
     }
     assertThat(device.outstanding()).isZero();
   }
@@ -161,8 +162,9 @@ class GpuBackendTest {
     try (GpuBackend backend = new GpuBackend(device, 2)) {
       WeightMatrix matrix = weights(arena.allocate(4 * 3 * 40), 3, 40);
       backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null);
-      backend.selector().countZeros(matrix);
-      assertThatThrownBy(() -> backend.selector().countZeros(matrix))
+      backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null);
+      assertThatThrownBy(
+              () -> backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null))
           .isInstanceOf(BackendUnavailableException.class)
           .hasMessage("pretend device: lost");
     }

@@ -7,6 +7,7 @@ import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.backend.cpu.CpuSelector;
 import io.github.wandacuda.backend.cpu.ScalarSelect;
 import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.testing.selection.Zeros;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -126,7 +127,7 @@ final class HostPruningKernels implements PruningKernels {
             while (column < weights.columns() && Float.isFinite(weights.get(0, column))) {
               column++;
             }
-            long zeros = scalar.countZeros(weights);
+            long zeros = Zeros.of(weights);
             report(report, row, 0, zeros, column < weights.columns() ? column : NONE);
           }
         });

@@ -4,17 +4,11 @@ import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.cpu.RowPruner;
 import io.github.wandacuda.backend.cpu.SelectKernels;
 import io.github.wandacuda.tensor.DType;
-import java.lang.foreign.MemorySegment;
 
 /** Selection with the Vector API. */
 public final class VectorSelect implements SelectKernels {
   @Override
   public RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
     return VectorRow.pruner(dtype, columns, norms, rule);
-  }
-
-  @Override
-  public int countZeros(DType dtype, MemorySegment memory, long at, int columns) {
-    return ZeroCounts.count(dtype, memory, at, columns);
   }
 }
