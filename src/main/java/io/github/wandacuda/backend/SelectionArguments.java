@@ -1,7 +1,5 @@
 package io.github.wandacuda.backend;
 
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -35,18 +33,7 @@ public final class SelectionArguments {
       throw new IllegalArgumentException(
           "the mask needs %d bytes, its memory has %d".formatted(needed, mask.byteSize()));
     }
-    checkRule(Objects.requireNonNull(rule, "rule"), source.columns());
-  }
-
-  private static void checkRule(SelectionRule rule, int columns) {
-    if (rule instanceof LowestPerRow row && row.count() > columns) {
-      throw new IllegalArgumentException(
-          "%d of a row's %d columns can't be pruned".formatted(row.count(), columns));
-    }
-    if (rule instanceof LowestPerGroup group && columns % group.size() != 0) {
-      throw new IllegalArgumentException(
-          "%d columns are no multiple of the pattern's %d".formatted(columns, group.size()));
-    }
+    Objects.requireNonNull(rule, "rule").check(source.columns());
   }
 
   /**

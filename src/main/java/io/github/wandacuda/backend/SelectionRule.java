@@ -7,32 +7,56 @@ package io.github.wandacuda.backend;
  * first.
  */
 public sealed interface SelectionRule {
+  /**
+   * Checks that rows can be pruned so.
+   *
+   * @param columns elements in a row
+   * @throws IllegalArgumentException if not
+   */
+  void check(int columns);
+
+  /** Prunes as many of the lowest scores of each group of consecutive columns. */
+  sealed interface Lowest extends SelectionRule permits LowestPerRow, Sparsity.GroupPattern {
+    /** Returns the columns of a group, 1 or more. */
+    int groupSize(int columns);
+
+    /** Returns how many elements of a group go. */
+    int perGroup();
+
+    /** Returns how many elements of a matrix go. */
+    default long count(long rows, int columns) {
+      return Math.ceilDiv(columns, groupSize(columns)) * perGroup() * rows;
+    }
+  }
 
   /**
    * Prunes the {@code count} lowest scores of each row.
    *
    * @param count elements to prune in a row, from 0 to the number of columns
    */
-  record LowestPerRow(int count) implements SelectionRule {
-    /** Checks the count's sign; a backend checks it against the columns. */
+  record LowestPerRow(int count) implements Lowest {
+    /** Checks the count's sign. */
     public LowestPerRow {
       if (count < 0) {
         throw new IllegalArgumentException("count " + count);
       }
     }
-  }
 
-  /**
-   * Prunes the {@code pruned} lowest scores of every {@code size} consecutive columns.
-   *
-   * @param pruned elements to prune in a group, less than its size
-   * @param size columns in a group; the matrix's columns are a multiple of it
-   */
-  record LowestPerGroup(int pruned, int size) implements SelectionRule {
-    /** Checks that something of a group is kept. */
-    public LowestPerGroup {
-      if (pruned < 0 || size < 1 || pruned >= size) {
-        throw new IllegalArgumentException("pattern " + pruned + ":" + size);
+    @Override
+    public int groupSize(int columns) {
+      return Math.max(1, columns);
+    }
+
+    @Override
+    public int perGroup() {
+      return count;
+    }
+
+    @Override
+    public void check(int columns) {
+      if (count > columns) {
+        throw new IllegalArgumentException(
+            "%d of a row's %d columns can't be pruned".formatted(count, columns));
       }
     }
   }
@@ -49,5 +73,8 @@ public sealed interface SelectionRule {
         throw new IllegalArgumentException("threshold " + threshold);
       }
     }
+
+    @Override
+    public void check(int columns) {}
   }
 }

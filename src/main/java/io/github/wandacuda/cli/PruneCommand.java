@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -13,7 +14,6 @@ import io.github.wandacuda.pruning.PruneResult;
 import io.github.wandacuda.pruning.PruningJob;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.RunNeeds;
-import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.List;

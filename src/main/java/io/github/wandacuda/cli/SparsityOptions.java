@@ -1,8 +1,8 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Sparsity;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 

@@ -1,9 +1,9 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.pruning.UnfinishedRun;
 import io.github.wandacuda.pruning.Verification;
 import io.github.wandacuda.pruning.Verifier;

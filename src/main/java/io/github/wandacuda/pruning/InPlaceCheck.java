@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.error.ErrorDetails;
@@ -74,16 +75,17 @@ final class InPlaceCheck {
 
   /** Returns the zeros of some rows, which have to be enough for the rules. */
   private long zeros(LinearModule module, WeightMatrix weights, int firstRow) {
-    ZeroRule rule = ZeroRule.of(rules.of(module), weights.columns());
+    PruningRules asked = rules.of(module);
+    SelectionRule.Lowest rule = asked.perRow(weights.columns());
     RowCheck row = new RowCheck(weights.dtype(), weights.columns(), rule);
     long zeros = 0;
     for (int index = 0; index < weights.rows(); index++) {
       row.read(weights, weights, index);
-      if (!rule.wholeMatrix() && !row.hasItsZeros()) {
+      if (!asked.needsThreshold() && !row.hasItsZeros()) {
         throw wrong(
             module,
             "row %d: expected at least %d zeros in every %d columns, found less"
-                .formatted(firstRow + index, rule.groupZeros(), rule.groupSize()));
+                .formatted(firstRow + index, rule.perGroup(), rule.groupSize(weights.columns())));
       }
       zeros += row.zeros();
     }

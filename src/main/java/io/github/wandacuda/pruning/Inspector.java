@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.parallel.Workers;

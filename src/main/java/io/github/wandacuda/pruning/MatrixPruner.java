@@ -3,6 +3,7 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.backend.NonFiniteWeightException;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.parallel.Workers;
 
 /** Prunes matrices tile by tile. */
@@ -45,15 +46,11 @@ final class MatrixPruner {
 
   /** Returns what is pruned; a threshold that all elements have a part in is found here. */
   SelectionRule rule(TileSource source) {
-    if (rules.sparsity() instanceof Sparsity.GroupPattern pattern) {
-      return new SelectionRule.LowestPerGroup(pattern.pruned(), pattern.size());
-    }
-    Sparsity.Ratio ratio = (Sparsity.Ratio) rules.sparsity();
     long elements = (long) source.tiles().rows() * source.columns();
     if (rules.needsThreshold() && elements > 0) {
-      return new SelectionRule.AtMost(
-          new MagnitudeThreshold(selector, workers, source).at(ratio.of(elements)));
+      long index = ((Sparsity.Ratio) rules.sparsity()).of(elements);
+      return new SelectionRule.AtMost(new MagnitudeThreshold(selector, workers, source).at(index));
     }
-    return new SelectionRule.LowestPerRow((int) ratio.of(source.columns()));
+    return rules.sparsity().rule(source.columns());
   }
 }

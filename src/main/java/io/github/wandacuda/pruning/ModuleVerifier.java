@@ -1,5 +1,7 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.parallel.Job;
@@ -16,7 +18,7 @@ final class ModuleVerifier implements Job {
   private final LinearModule module;
   private final SafetensorsFile pruned;
   private final PruningRules rules;
-  private final ZeroRule rule;
+  private final SelectionRule.Lowest rule;
   private final Failures failures;
   private final MasksInOrder masks;
   private final int place;
@@ -49,7 +51,7 @@ final class ModuleVerifier implements Job {
     this.failures = failures;
     this.masks = masks;
     this.place = place;
-    rule = ZeroRule.of(rules, module.columns());
+    rule = rules.perRow(module.columns());
     before = buffers.dense(module, module.shard());
     after = buffers.pruned(module, pruned);
     left = new AtomicInteger(before.tiles().count());
@@ -89,7 +91,7 @@ final class ModuleVerifier implements Job {
       if (!check.keepsOrZeroes()) {
         reportChanges(dense, zeroed, row, first);
       }
-      if (!rule.wholeMatrix() && !check.hasItsZeros()) {
+      if (!rules.needsThreshold() && !check.hasItsZeros()) {
         reportGroups(check, first + row);
       }
       check.writeMask(whole, first + row);
@@ -111,7 +113,7 @@ final class ModuleVerifier implements Job {
   }
 
   private void finish(MemorySegment whole) {
-    if (rule.wholeMatrix()) {
+    if (rules.needsThreshold()) {
       long expected = ((Sparsity.Ratio) rules.sparsity()).of(module.elements()) + 1;
       if (zeros.sum() < expected) {
         report(WHOLE, "the matrix", expected, zeros.sum());
@@ -158,17 +160,17 @@ final class ModuleVerifier implements Job {
   }
 
   private void reportGroups(RowCheck check, int row) {
-    int size = rule.groupSize();
+    int size = rule.groupSize(module.columns());
     int columns = module.columns();
     if (size >= columns) {
-      report(row, "row " + row, rule.groupZeros(), check.zeros());
+      report(row, "row " + row, rule.perGroup(), check.zeros());
       return;
     }
     int count = 0;
     int missing = 0;
     int worst = 0;
     for (int from = 0; from < columns; from += size) {
-      int lacking = rule.groupZeros() - check.zeros(from);
+      int lacking = rule.perGroup() - check.zeros(from);
       if (lacking > 0) {
         count++;
         missing += lacking;
@@ -180,7 +182,7 @@ final class ModuleVerifier implements Job {
         row,
         missing,
         "row %d, columns %d to %d: expected at least %d zeros, found %d%s"
-            .formatted(row, worst, worst + size - 1, rule.groupZeros(), check.zeros(worst), more));
+            .formatted(row, worst, worst + size - 1, rule.perGroup(), check.zeros(worst), more));
   }
 
   private void report(int row, String where, long expected, long found) {

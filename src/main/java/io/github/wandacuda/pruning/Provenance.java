@@ -1,6 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.model.ModuleChoice;
 import java.nio.file.Path;
 import java.util.Set;

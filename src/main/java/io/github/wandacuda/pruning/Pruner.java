@@ -1,6 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.util.Objects;

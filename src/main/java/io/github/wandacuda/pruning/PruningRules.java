@@ -1,5 +1,7 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import java.util.List;
@@ -54,8 +56,7 @@ public record PruningRules(
    * @throws io.github.wandacuda.error.InputException if its columns don't fall into groups
    */
   void check(LinearModule module) {
-    if (sparsity instanceof Sparsity.GroupPattern pattern
-        && module.columns() % pattern.size() != 0) {
+    if (sparsity instanceof Sparsity.GroupPattern pattern && !pattern.fits(module.columns())) {
       throw new InputException(
           module
               .place()
@@ -69,9 +70,21 @@ public record PruningRules(
 
   /** Returns whether modules would stay as they are. */
   public boolean changeNothing(List<LinearModule> modules) {
-    return !needsThreshold()
-        && modules.stream()
-            .allMatch(module -> ZeroRule.of(of(module), module.columns()).zeros(module) == 0);
+    return !needsThreshold() && modules.stream().allMatch(module -> of(module).most(module) == 0);
+  }
+
+  /**
+   * Returns what goes of each row or group at most, and unless there is a threshold at least.
+   *
+   * @param columns elements in a row
+   */
+  SelectionRule.Lowest perRow(int columns) {
+    return needsThreshold() ? new SelectionRule.LowestPerRow(columns) : sparsity.rule(columns);
+  }
+
+  /** Returns how many weights of a module a mask takes out at most. */
+  long most(LinearModule module) {
+    return perRow(module.columns()).count(module.rows(), module.columns());
   }
 
   /** Returns whether a module's threshold depends on the whole matrix. */

@@ -100,10 +100,7 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
     if (rules.needsThreshold()) {
       return;
     }
-    long most =
-        chosen.stream()
-            .mapToLong(module -> ZeroRule.of(rules.of(module), module.columns()).zeros(module))
-            .sum();
+    long most = chosen.stream().mapToLong(module -> rules.of(module).most(module)).sum();
     if (found.pruned() > most) {
       add(
           "pruned",

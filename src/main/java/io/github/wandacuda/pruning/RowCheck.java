@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -19,7 +20,8 @@ final class RowCheck {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  private final ZeroRule rule;
+  private final int groupSize;
+  private final int perGroup;
   private final int columns;
   private final RowWords before;
   private final RowWords after;
@@ -33,8 +35,9 @@ final class RowCheck {
   private boolean keepsOrZeroes;
   private boolean hasOwnZeros;
 
-  RowCheck(DType dtype, int columns, ZeroRule rule) {
-    this.rule = rule;
+  RowCheck(DType dtype, int columns, SelectionRule.Lowest rule) {
+    groupSize = rule.groupSize(columns);
+    perGroup = rule.perGroup();
     this.columns = columns;
     before = new RowWords(dtype, columns);
     after = new RowWords(dtype, columns);
@@ -70,8 +73,8 @@ final class RowCheck {
       kept[bitWords - 1] &= BitGroups.range(0, columns % RowWords.BITS);
     }
     if (hasOwnZeros) {
-      for (int from = 0; from < columns; from += rule.groupSize()) {
-        keepOwnZeros(from, Math.min(columns, from + rule.groupSize()));
+      for (int from = 0; from < columns; from += groupSize) {
+        keepOwnZeros(from, Math.min(columns, from + groupSize));
       }
     }
   }
@@ -80,7 +83,7 @@ final class RowCheck {
   private void keepOwnZeros(int from, int to) {
     int own = BitGroups.count(ownZeros, from, to);
     int changed = BitGroups.count(zeros, from, to) - own;
-    int pruned = rule.groupZeros() - changed;
+    int pruned = perGroup - changed;
     if (own <= pruned) {
       return;
     }
@@ -99,13 +102,12 @@ final class RowCheck {
 
   /** Returns whether every group has the zeros that it should. */
   boolean hasItsZeros() {
-    int size = rule.groupSize();
-    if (size >= columns) {
-      return zeros() >= rule.groupZeros();
+    if (groupSize >= columns) {
+      return zeros() >= perGroup;
     }
-    if (!BitGroups.fillWords(size)) {
-      for (int from = 0; from < columns; from += size) {
-        if (zeros(from) < rule.groupZeros()) {
+    if (!BitGroups.fillWords(groupSize)) {
+      for (int from = 0; from < columns; from += groupSize) {
+        if (zeros(from) < perGroup) {
           return false;
         }
       }
@@ -114,7 +116,7 @@ final class RowCheck {
     for (int word = 0; word < bitWords; word++) {
       int beyond = (word + 1) * RowWords.BITS - columns;
       long padding = beyond > 0 ? BitGroups.range(RowWords.BITS - beyond, beyond) : 0;
-      if (!BitGroups.eachHas(zeros[word] | padding, size, rule.groupZeros())) {
+      if (!BitGroups.eachHas(zeros[word] | padding, groupSize, perGroup)) {
         return false;
       }
     }
@@ -128,7 +130,7 @@ final class RowCheck {
 
   /** Returns the zeros of the group that starts at a column. */
   int zeros(int from) {
-    return BitGroups.count(zeros, from, Math.min(columns, from + rule.groupSize()));
+    return BitGroups.count(zeros, from, Math.min(columns, from + groupSize));
   }
 
   /** Returns how many elements the mask takes out. */

@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 
@@ -30,7 +31,7 @@ final class RowZeros {
 
   /** Returns whether every group has the zeros that a pattern of a multiple of 4 asks for. */
   boolean holds(Sparsity.GroupPattern pattern) {
-    if (columns % pattern.size() != 0) {
+    if (!pattern.fits(columns)) {
       return false;
     }
     int groupWords = pattern.size() / lanes;

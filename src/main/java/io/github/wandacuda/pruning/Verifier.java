@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.InputException;
@@ -12,7 +13,6 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Calibration;
 import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;

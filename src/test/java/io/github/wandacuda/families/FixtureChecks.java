@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.Perplexity;
@@ -23,7 +24,6 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
-import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;

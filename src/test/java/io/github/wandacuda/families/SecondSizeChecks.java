@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.backend.cpu.ScalarCpu;
 import io.github.wandacuda.calibration.DenseCalibration;
@@ -25,7 +26,6 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
-import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
@@ -16,7 +17,6 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
-import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;

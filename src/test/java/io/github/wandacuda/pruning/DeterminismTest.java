@@ -1,6 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;

@@ -3,6 +3,7 @@ package io.github.wandacuda.pruning;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.Crc32c;

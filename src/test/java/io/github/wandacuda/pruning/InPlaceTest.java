@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;

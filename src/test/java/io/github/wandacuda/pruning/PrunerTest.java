@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.NonFiniteWeightException;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;

@@ -2,7 +2,10 @@ package io.github.wandacuda.pruning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.backend.SelectionRule.Lowest;
+import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import java.lang.foreign.MemorySegment;
@@ -15,39 +18,39 @@ import org.junit.jupiter.params.provider.EnumSource;
 class RowCheckTest {
   private static final int ROWS = 37;
 
-  private static final ZeroRule[] RULES = {
-    new ZeroRule(Integer.MAX_VALUE, 0, false),
-    new ZeroRule(Integer.MAX_VALUE, 20, false),
-    new ZeroRule(1, 0, false),
-    new ZeroRule(2, 1, false),
-    new ZeroRule(4, 2, false),
-    new ZeroRule(8, 4, false),
-    new ZeroRule(16, 15, false),
-    new ZeroRule(64, 30, false),
-    new ZeroRule(128, 60, false),
-    new ZeroRule(3, 1, false),
-    new ZeroRule(5, 2, false),
+  private static final Lowest[] RULES = {
+    new LowestPerRow(0),
+    new LowestPerRow(20),
+    new GroupPattern(1, 2),
+    new GroupPattern(2, 4),
+    new GroupPattern(4, 8),
+    new GroupPattern(15, 16),
+    new GroupPattern(30, 64),
+    new GroupPattern(60, 128),
+    new GroupPattern(1, 3),
+    new GroupPattern(2, 5),
   };
 
   /** What one row should be found to be, element by element. */
   private static final class Expected {
     private final int[] before;
     private final int[] after;
-    private final ZeroRule rule;
+    private final Lowest rule;
     private final int sign;
     private final boolean[] kept;
     private boolean keepsOrZeroes = true;
     private boolean hasItsZeros = true;
     private int zeros;
 
-    Expected(int[] before, int[] after, ZeroRule rule, DType dtype) {
+    Expected(int[] before, int[] after, Lowest rule, DType dtype) {
       this.before = before;
       this.after = after;
       this.rule = rule;
       sign = dtype == DType.F32 ? 0x8000_0000 : 0x8000;
       kept = new boolean[before.length];
-      for (int from = 0; from < before.length; from += Math.min(rule.groupSize(), before.length)) {
-        group(from, (int) Math.min(before.length, (long) from + rule.groupSize()));
+      int size = rule.groupSize(before.length);
+      for (int from = 0; from < before.length; from += size) {
+        group(from, from + size);
       }
     }
 
@@ -63,9 +66,9 @@ class RowCheckTest {
         found += isZero(after[column]) ? 1 : 0;
         changed += isZero(after[column]) && !isZero(before[column]) ? 1 : 0;
       }
-      hasItsZeros &= found >= rule.groupZeros();
+      hasItsZeros &= found >= rule.perGroup();
       zeros += found;
-      int left = rule.groupZeros() - changed;
+      int left = rule.perGroup() - changed;
       for (int column = from; column < to; column++) {
         kept[column] = !isZero(after[column]) || (isZero(before[column]) && left-- <= 0);
       }
@@ -88,8 +91,8 @@ class RowCheckTest {
     int[] seen = new int[4];
     for (PlacedMatrix.Layout layout : PlacedMatrix.Layout.values()) {
       for (int columns : new int[] {1, 2, 3, 5, 8, 31, 32, 63, 64, 65, 120, 128, 129, 192, 320}) {
-        for (ZeroRule rule : RULES) {
-          if (rule.groupSize() == Integer.MAX_VALUE || columns % rule.groupSize() == 0) {
+        for (Lowest rule : RULES) {
+          if (columns % rule.groupSize(columns) == 0) {
             compare(dtype, layout, columns, rule, random, seen);
           }
         }
@@ -102,13 +105,13 @@ class RowCheckTest {
       DType dtype,
       PlacedMatrix.Layout layout,
       int columns,
-      ZeroRule given,
+      Lowest given,
       Random random,
       int[] seen) {
-    ZeroRule rule =
-        given.groupSize() < Integer.MAX_VALUE
-            ? given
-            : new ZeroRule(columns, Math.min(columns, given.groupZeros()), false);
+    Lowest rule =
+        given instanceof LowestPerRow
+            ? new LowestPerRow(Math.min(columns, given.perGroup()))
+            : given;
     int[][] before = new int[ROWS][columns];
     int[][] after = new int[ROWS][columns];
     for (int row = 0; row < ROWS; row++) {

@@ -2,6 +2,7 @@ package io.github.wandacuda.pruning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix;

@@ -3,6 +3,7 @@ package io.github.wandacuda.pruning;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelDirectory;

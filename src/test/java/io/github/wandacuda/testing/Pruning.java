@@ -2,6 +2,7 @@ package io.github.wandacuda.testing;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.model.ModelDirectory;
@@ -11,7 +12,6 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
-import io.github.wandacuda.pruning.Sparsity;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.List;

@@ -2,8 +2,7 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
+import io.github.wandacuda.backend.SelectionRule.Lowest;
 import io.github.wandacuda.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -70,11 +69,10 @@ public final class ScalarSelect implements SelectKernels {
   private static int[] picked(float[] scores, SelectionRule rule) {
     int[] columns = new int[scores.length];
     int count = 0;
-    if (rule instanceof LowestPerRow row) {
-      count = pickLowest(scores, 0, scores.length, row.count(), columns, 0);
-    } else if (rule instanceof LowestPerGroup group) {
-      for (int from = 0; from < scores.length; from += group.size()) {
-        count = pickLowest(scores, from, group.size(), group.pruned(), columns, count);
+    if (rule instanceof Lowest lowest) {
+      int size = lowest.groupSize(scores.length);
+      for (int from = 0; from < scores.length; from += size) {
+        count = pickLowest(scores, from, size, lowest.perGroup(), columns, count);
       }
     } else if (rule instanceof AtMost atMost) {
       for (int c = 0; c < scores.length; c++) {

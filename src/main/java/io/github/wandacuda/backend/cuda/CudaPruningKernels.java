@@ -2,8 +2,8 @@ package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.PruningKernels;
@@ -30,7 +30,7 @@ final class CudaPruningKernels implements PruningKernels {
     CudaSelection selection = new CudaSelection(queue, source, norms, destination, mask, report);
     if (rule instanceof LowestPerRow row) {
       CudaSelectRows.launch(selection, row.count());
-    } else if (rule instanceof LowestPerGroup group) {
+    } else if (rule instanceof GroupPattern group) {
       CudaSelectGroups.launch(selection, group.pruned(), group.size());
     } else if (rule instanceof AtMost atMost) {
       CudaFunction function = selection.function("select_threshold", "select_threshold");

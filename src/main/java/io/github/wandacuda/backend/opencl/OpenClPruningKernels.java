@@ -2,8 +2,8 @@ package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.PruningKernels;
@@ -43,7 +43,7 @@ final class OpenClPruningKernels implements PruningKernels {
         new OpenClSelection(queue, source, norms, destination, mask, report);
     if (rule instanceof LowestPerRow row) {
       OpenClSelectRows.launch(selection, row.count(), localBytes);
-    } else if (rule instanceof LowestPerGroup group) {
+    } else if (rule instanceof GroupPattern group) {
       OpenClSelectGroups.launch(selection, group.pruned(), group.size());
     } else if (rule instanceof AtMost atMost) {
       float threshold = atMost.threshold();

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.backend.Selection;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
@@ -48,7 +48,7 @@ class CpuSelectorTest {
   @EnumSource
   void ofEqualScoresInAGroupTheLowestColumnsGo(AllKernels kernels) {
     float[] weights = {1, 1, 1, 1, 2, 1, 2, 1};
-    select(kernels, weights, null, new LowestPerGroup(2, 4));
+    select(kernels, weights, null, new GroupPattern(2, 4));
     assertThat(weights).containsExactly(0, 0, 1, 1, 2, 0, 2, 0);
   }
 
@@ -128,7 +128,7 @@ class CpuSelectorTest {
       norms[c] = 1 + random.nextInt(5) * 0x1p-12f;
     }
     for (DType dtype : List.of(DType.BF16, DType.F16)) {
-      for (LowestPerGroup rule : List.of(new LowestPerGroup(2, 4), new LowestPerGroup(4, 8))) {
+      for (GroupPattern rule : List.of(new GroupPattern(2, 4), new GroupPattern(4, 8))) {
         int[][] bits = new int[200][];
         Arrays.setAll(bits, r -> rowWithTies(random, columns, r * 7 % 32 / 8, dtype));
         PlacedMatrix found = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, dtype, 200, columns);
@@ -238,7 +238,7 @@ class CpuSelectorTest {
     assertThatThrownBy(() -> selector.select(matrix, null, new LowestPerRow(7), matrix, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("7 of a row's 6 columns can't be pruned");
-    assertThatThrownBy(() -> selector.select(matrix, null, new LowestPerGroup(2, 4), matrix, null))
+    assertThatThrownBy(() -> selector.select(matrix, null, new GroupPattern(2, 4), matrix, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("6 columns are no multiple of the pattern's 4");
   }
@@ -247,7 +247,7 @@ class CpuSelectorTest {
   void aMatrixWithoutElementsHasNothingToPrune() {
     for (WeightMatrix empty : List.of(matrix(DType.BF16, 0, 8), matrix(DType.BF16, 8, 0))) {
       for (SelectionRule rule :
-          List.of(new LowestPerRow(0), new LowestPerGroup(2, 4), new AtMost(1))) {
+          List.of(new LowestPerRow(0), new GroupPattern(2, 4), new AtMost(1))) {
         float[] norms = new float[empty.columns()];
         MemorySegment mask = Arena.ofAuto().allocate(0);
         assertThat(selector.select(empty, norms, rule, empty, mask)).isEqualTo(new Selection(0, 0));

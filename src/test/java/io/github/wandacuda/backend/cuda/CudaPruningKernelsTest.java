@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.testing.PretendCuda;
@@ -175,18 +175,18 @@ class CudaPruningKernelsTest {
   @ParameterizedTest
   @EnumSource(DType.class)
   void selectsInGroupsOfAnySize(DType dtype) {
-    for (int size = 1; size <= 33; size++) {
+    for (int size = 2; size <= 33; size++) {
       String kernel =
           switch (size) {
             case 4, 8 -> "select_groups_" + size;
             case 33 -> "select_groups_large";
             default -> "select_groups_small";
           };
-      int pruned = random.nextInt(size);
+      int pruned = 1 + random.nextInt(size - 1);
       for (int groups : new int[] {1, 5, 1 + 2000 / size}) {
         Values values = Values.values()[random.nextInt(Values.values().length)];
         Norms kind = Norms.values()[random.nextInt(Norms.values().length)];
-        LowestPerGroup rule = new LowestPerGroup(pruned, size);
+        GroupPattern rule = new GroupPattern(pruned, size);
         checkOnce(kernel, values, kind, dtype, 3, groups * size, rule);
       }
     }
@@ -195,9 +195,9 @@ class CudaPruningKernelsTest {
   @ParameterizedTest
   @ValueSource(ints = {4, 8})
   void prunesAsManyOfAGroupAsAsked(int size) {
-    for (int pruned = 0; pruned < size; pruned++) {
+    for (int pruned = 1; pruned < size; pruned++) {
       for (DType dtype : DType.values()) {
-        check("select_groups_" + size, dtype, 2, 27 * size, new LowestPerGroup(pruned, size));
+        check("select_groups_" + size, dtype, 2, 27 * size, new GroupPattern(pruned, size));
       }
     }
   }
@@ -206,7 +206,7 @@ class CudaPruningKernelsTest {
   @ValueSource(ints = {64, 500, 3000})
   void selectsInLargeGroups(int size) {
     for (DType dtype : DType.values()) {
-      check("select_groups_large", dtype, 2, 3 * size, new LowestPerGroup(size / 2, size));
+      check("select_groups_large", dtype, 2, 3 * size, new GroupPattern(size / 2, size));
     }
   }
 
@@ -254,7 +254,7 @@ class CudaPruningKernelsTest {
     int[][] bits = Values.GAUSSIAN.matrix(random, DType.F16, 70_000, 4);
     PaddedMatrix matrix = PaddedMatrix.of(DType.F16, bits, 4, 0);
     float[] norms = {1, 2, 3, 4};
-    KernelRun.Outcome outcome = run.select(matrix, norms, new LowestPerGroup(2, 4), true, true);
+    KernelRun.Outcome outcome = run.select(matrix, norms, new GroupPattern(2, 4), true, true);
     for (int row : new int[] {0, 65_535, 65_536, 69_999}) {
       assertThat(Integer.bitCount(outcome.mask()[row])).isEqualTo(2);
     }

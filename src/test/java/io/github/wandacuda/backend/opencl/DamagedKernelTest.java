@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.testing.selection.SmallMatrices;
@@ -93,8 +93,8 @@ class DamagedKernelTest {
   private static SelectionRule rule(String name) {
     return switch (name) {
       case "row" -> new LowestPerRow(100);
-      case "group" -> new LowestPerGroup(2, 4);
-      case "range" -> new LowestPerGroup(20, 40);
+      case "group" -> new GroupPattern(2, 4);
+      case "range" -> new GroupPattern(20, 40);
       default -> new AtMost(0.5f);
     };
   }

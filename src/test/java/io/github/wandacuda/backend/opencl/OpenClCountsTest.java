@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.backend.gpu.PruningKernels;
 import io.github.wandacuda.tensor.DType;
@@ -48,9 +48,9 @@ class OpenClCountsTest {
     for (SelectionRule rule :
         new SelectionRule[] {
           new LowestPerRow(20),
-          new LowestPerGroup(2, 4),
-          new LowestPerGroup(3, 5),
-          new LowestPerGroup(30, 40),
+          new GroupPattern(2, 4),
+          new GroupPattern(3, 5),
+          new GroupPattern(30, 40),
           new AtMost(0.01f)
         }) {
       int[][] bits = RowValues.ANY.matrix(random, dtype, 6, 120);

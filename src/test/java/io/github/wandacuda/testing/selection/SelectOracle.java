@@ -2,8 +2,7 @@ package io.github.wandacuda.testing.selection;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
+import io.github.wandacuda.backend.SelectionRule.Lowest;
 import io.github.wandacuda.tensor.DType;
 import java.util.Comparator;
 import java.util.stream.IntStream;
@@ -57,14 +56,13 @@ public final class SelectOracle {
       }
       return picked;
     }
-    int size = rule instanceof LowestPerGroup group ? group.size() : Math.max(1, scores.length);
-    int count =
-        rule instanceof LowestPerGroup group ? group.pruned() : ((LowestPerRow) rule).count();
+    Lowest lowest = (Lowest) rule;
+    int size = lowest.groupSize(scores.length);
     for (int from = 0; from < scores.length; from += size) {
       IntStream.range(from, from + size)
           .boxed()
           .sorted(Comparator.comparing(c -> scores[c]))
-          .limit(count)
+          .limit(lowest.perGroup())
           .forEach(c -> picked[c] = true);
     }
     return picked;

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.backend.NonFiniteWeightException;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.tensor.DType;
 import java.util.List;
 import java.util.Map;
@@ -98,10 +98,10 @@ public abstract class SelectionProperties {
       @ForAll PlacedMatrix.Layout to,
       @ForAll @IntRange(max = 4) int rows,
       @ForAll @IntRange(max = 20) int groups,
-      @ForAll @IntRange(min = 1, max = 32) int size,
-      @ForAll @IntRange(max = 31) int pruned,
+      @ForAll @IntRange(min = 2, max = 32) int size,
+      @ForAll @IntRange(max = 30) int pruned,
       @ForAll long seed) {
-    SelectionRule rule = new LowestPerGroup(pruned % size, size);
+    SelectionRule rule = new GroupPattern(1 + pruned % (size - 1), size);
     check(dtype, values, norms, from, to, rows, groups * size, rule, seed);
   }
 
@@ -111,9 +111,9 @@ public abstract class SelectionProperties {
       @ForAll Values values,
       @ForAll Norms norms,
       @ForAll @IntRange(min = 33, max = 300) int size,
-      @ForAll @IntRange(max = 299) int pruned,
+      @ForAll @IntRange(max = 298) int pruned,
       @ForAll long seed) {
-    SelectionRule rule = new LowestPerGroup(pruned % size, size);
+    SelectionRule rule = new GroupPattern(1 + pruned % (size - 1), size);
     PlacedMatrix.Layout dense = PlacedMatrix.Layout.DENSE;
     check(dtype, values, norms, dense, dense, 2, 3 * size, rule, seed);
   }
@@ -164,7 +164,7 @@ public abstract class SelectionProperties {
     int size = columns % 8 == 0 && random.nextBoolean() ? 8 : 4;
     SelectionRule rule =
         columns % size == 0 && random.nextBoolean()
-            ? new LowestPerGroup(size / 2, size)
+            ? new GroupPattern(size / 2, size)
             : new LowestPerRow(random.nextInt(columns + 1));
     for (Selector selector : selectors().values()) {
       PlacedMatrix destination = matrix.copy();

@@ -2,9 +2,9 @@ package io.github.wandacuda.testing.selection;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.tensor.DType;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
@@ -109,7 +109,7 @@ public final class SmallMatrices {
     return switch (number % 4) {
       case 0 -> 4;
       case 1 -> 8;
-      case 2 -> 1 + number / 4 % LARGEST_GROUP;
+      case 2 -> 2 + number / 4 % (LARGEST_GROUP - 1);
       default -> 1 + random.nextInt(2);
     };
   }
@@ -117,16 +117,16 @@ public final class SmallMatrices {
   private static SelectionRule rule(int number, int size, SelectCase of, RandomGenerator random) {
     int columns = of.columns();
     if (number % SHARES == LARGE_GROUPS) {
-      return new LowestPerGroup(random.nextInt(size), size);
+      return new GroupPattern(1 + random.nextInt(size - 1), size);
     }
     if (number % SHARES == LONG_ROW) {
       return new LowestPerRow(columns / 2);
     }
     return switch (number % 8) {
-      case 2, 6 -> new LowestPerGroup(number / 4 / LARGEST_GROUP % size, size);
+      case 2, 6 -> new GroupPattern(1 + number / 4 / (LARGEST_GROUP - 1) % (size - 1), size);
       case 3 -> new LowestPerRow(random.nextInt(3) > 0 ? columns / 2 : random.nextInt(columns + 1));
       case 7 -> new AtMost(score(of, random.nextInt(columns)));
-      default -> new LowestPerGroup(size / 2, size);
+      default -> new GroupPattern(size / 2, size);
     };
   }
 

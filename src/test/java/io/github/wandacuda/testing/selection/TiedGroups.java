@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.tensor.DType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -42,8 +42,8 @@ record TiedGroups(
 
   void check(String name, Selector selector) {
     String[] ofGroup = pattern.split(":");
-    LowestPerGroup rule =
-        new LowestPerGroup(Integer.parseInt(ofGroup[0]), Integer.parseInt(ofGroup[1]));
+    GroupPattern rule =
+        new GroupPattern(Integer.parseInt(ofGroup[0]), Integer.parseInt(ofGroup[1]));
     int[][] rows = {bits};
     boolean[] picked = SelectOracle.picked(dtype, rows, norms, rule)[0];
     for (int column = 0; column < bits.length; column++) {

@@ -21,7 +21,7 @@ public final class SelectCase implements AutoCloseable {
   private final Rotation sources;
   private final Rotation matrices;
   private final float[] norms;
-  private final SelectionRule rule;
+  private final SelectionRule.Lowest rule;
   private final RowTiles tiles;
   private int turn;
   private int selected;
@@ -93,7 +93,7 @@ public final class SelectCase implements AutoCloseable {
     prepare();
     long pruned = run();
     WeightMatrix source = source();
-    long expected = (long) source.rows() * perRow();
+    long expected = source.rows() * perRow();
     if (pruned != expected) {
       throw new IllegalStateException("%d pruned, not %d".formatted(pruned, expected));
     }
@@ -133,8 +133,8 @@ public final class SelectCase implements AutoCloseable {
   }
 
   /** Returns how many weights of a row go. */
-  public int perRow() {
-    return Amount.perRow(rule, source().columns());
+  public long perRow() {
+    return rule.count(1, source().columns());
   }
 
   @Override

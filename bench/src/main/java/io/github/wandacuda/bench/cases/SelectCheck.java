@@ -12,16 +12,11 @@ final class SelectCheck {
   private final int pruned;
   private final int size;
 
-  SelectCheck(WeightMatrix source, float[] norms, SelectionRule rule) {
+  SelectCheck(WeightMatrix source, float[] norms, SelectionRule.Lowest rule) {
     this.source = source;
     this.norms = norms;
-    if (rule instanceof SelectionRule.LowestPerGroup group) {
-      pruned = group.pruned();
-      size = group.size();
-    } else {
-      pruned = ((SelectionRule.LowestPerRow) rule).count();
-      size = source.columns();
-    }
+    pruned = rule.perGroup();
+    size = rule.groupSize(source.columns());
   }
 
   /**

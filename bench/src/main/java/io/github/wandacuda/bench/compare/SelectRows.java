@@ -67,7 +67,7 @@ final class SelectRows {
               row.get("method"),
               row.get("dtype"),
               row.get("shape"),
-              Integer.toString(select.perRow()),
+              Long.toString(select.perRow()),
               Integer.toString(THREADS),
               weights.toString(),
               norms.toString(),

@@ -1,6 +1,7 @@
 package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.backend.Sparsity;
 import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.PruningKernels;
@@ -27,8 +28,8 @@ final class SelectCases {
           cases.add(select("select 50 %", shape, dtype, kind, half, false));
         }
         cases.add(select("select 50 % and mask", shape, dtype, WeightKind.NORMAL, half, true));
-        cases.add(group("select 2:4", shape, dtype, new SelectionRule.LowestPerGroup(2, 4)));
-        cases.add(group("select 4:8", shape, dtype, new SelectionRule.LowestPerGroup(4, 8)));
+        cases.add(group("select 2:4", shape, dtype, new Sparsity.GroupPattern(2, 4)));
+        cases.add(group("select 4:8", shape, dtype, new Sparsity.GroupPattern(4, 8)));
         cases.add(group("select at most", shape, dtype, threshold()));
       }
     }

@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.cpu.vector;
 
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.tensor.DType;
 
 /** Makes the fastest rule that serves a group's size. */
@@ -10,7 +10,7 @@ final class GroupRule {
 
   private GroupRule() {}
 
-  static MarkedRow.Rule of(DType dtype, int columns, LowestPerGroup group) {
+  static MarkedRow.Rule of(DType dtype, int columns, GroupPattern group) {
     int size = group.size();
     int pruned = group.pruned();
     boolean half = 2 * pruned == size;

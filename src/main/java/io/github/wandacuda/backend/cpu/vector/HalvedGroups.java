@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.cpu.vector;
 
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.backend.cpu.RowPruner;
 import io.github.wandacuda.tensor.DType;
 import java.lang.foreign.MemorySegment;
@@ -61,7 +61,7 @@ final class HalvedGroups implements RowPruner {
   }
 
   /** Returns whether a rule is one of those that this prunes by. */
-  static boolean serves(DType dtype, LowestPerGroup rule) {
+  static boolean serves(DType dtype, GroupPattern rule) {
     boolean fits = rule.size() == FOUR || rule.size() == EIGHT;
     return fits && dtype != DType.F32 && 2 * rule.pruned() == rule.size();
   }

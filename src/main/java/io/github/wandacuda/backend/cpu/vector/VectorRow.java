@@ -2,8 +2,8 @@ package io.github.wandacuda.backend.cpu.vector;
 
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
+import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.backend.cpu.RowPruner;
 import io.github.wandacuda.tensor.DType;
 
@@ -19,7 +19,7 @@ final class VectorRow {
           ? new LowestByLimits(dtype, columns, norms, wanted, whole)
           : whole;
     }
-    if (rule instanceof LowestPerGroup group) {
+    if (rule instanceof GroupPattern group) {
       RowPruner whole = new MarkedRow(dtype, columns, norms, GroupRule.of(dtype, columns, group));
       return HalvedGroups.serves(dtype, group)
           ? new HalvedGroups(dtype, columns, norms, group.size(), whole)

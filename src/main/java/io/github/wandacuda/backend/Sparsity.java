@@ -1,4 +1,4 @@
-package io.github.wandacuda.pruning;
+package io.github.wandacuda.backend;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
@@ -9,6 +9,12 @@ import java.util.regex.Pattern;
 
 /** How much is pruned. */
 public sealed interface Sparsity {
+  /**
+   * Returns what goes of each row or group.
+   *
+   * @param columns elements in a row
+   */
+  SelectionRule.Lowest rule(int columns);
 
   /**
    * A fraction of each output row or, for magnitude pruning, of each matrix.
@@ -78,19 +84,24 @@ public sealed interface Sparsity {
     }
 
     @Override
+    public SelectionRule.Lowest rule(int columns) {
+      return new SelectionRule.LowestPerRow((int) of(columns));
+    }
+
+    @Override
     public String toString() {
       return "%.4g %%".formatted(fraction * 100);
     }
   }
 
   /**
-   * N of every M consecutive input columns. What is counted here is what goes, as in the code of
-   * Wanda; NVIDIA counts what stays.
+   * N of every M consecutive input columns, which is a rule by itself. What is counted here is what
+   * goes, as in the code of Wanda; NVIDIA counts what stays.
    *
    * @param pruned N, at least 1
    * @param size M, more than N
    */
-  record GroupPattern(int pruned, int size) implements Sparsity {
+  record GroupPattern(int pruned, int size) implements Sparsity, SelectionRule.Lowest {
     private static final Pattern FORM = Pattern.compile("(\\d{1,6}):(\\d{1,6})");
 
     /** Checks that something of a group goes and something is kept. */
@@ -115,6 +126,34 @@ public sealed interface Sparsity {
       }
       return new GroupPattern(
           Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));
+    }
+
+    /** Returns whether rows fall into groups. */
+    public boolean fits(int columns) {
+      return columns % size == 0;
+    }
+
+    @Override
+    public SelectionRule.Lowest rule(int columns) {
+      return this;
+    }
+
+    @Override
+    public int groupSize(int columns) {
+      return size;
+    }
+
+    @Override
+    public int perGroup() {
+      return pruned;
+    }
+
+    @Override
+    public void check(int columns) {
+      if (!fits(columns)) {
+        throw new IllegalArgumentException(
+            "%d columns are no multiple of the pattern's %d".formatted(columns, size));
+      }
     }
 
     @Override
