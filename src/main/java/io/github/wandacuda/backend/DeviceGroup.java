@@ -1,9 +1,12 @@
 package io.github.wandacuda.backend;
 
+import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -86,10 +89,10 @@ final class DeviceGroup implements Backend {
     members.forEach(member -> member.backend.close());
   }
 
-  private <T> T onLeastBusy(Function<Selector, T> call) {
+  private <T> T onLeastBusy(Function<Member, T> call) {
     Member member = takeLeastBusy();
     try {
-      return call.apply(member.backend.selector());
+      return call.apply(member);
     } finally {
       member.calls.decrementAndGet();
     }
@@ -108,20 +111,15 @@ final class DeviceGroup implements Backend {
 
   private final class SharedSelector implements Selector {
     @Override
-    public Selection select(
-        WeightMatrix source,
-        float[] norms,
-        SelectionRule rule,
-        WeightMatrix destination,
-        MemorySegment mask) {
-      return onLeastBusy(device -> device.select(source, norms, rule, destination, mask));
+    public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
+      return new SharedPlan(new SelectionArguments(dtype, columns, norms, rule));
     }
 
     @Override
     public void countMagnitudes(WeightMatrix source, long[] counts) {
       onLeastBusy(
-          device -> {
-            device.countMagnitudes(source, counts);
+          member -> {
+            member.backend.selector().countMagnitudes(source, counts);
             return counts;
           });
     }
@@ -129,10 +127,38 @@ final class DeviceGroup implements Backend {
     @Override
     public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
       onLeastBusy(
-          device -> {
-            device.countMagnitudes(source, upper, counts);
+          member -> {
+            member.backend.selector().countMagnitudes(source, upper, counts);
             return counts;
           });
+    }
+  }
+
+  /** A plan that is prepared on each device when the first call goes there. */
+  private final class SharedPlan implements SelectionPlan {
+    private final SelectionArguments arguments;
+    private final Map<Member, SelectionPlan> plans = new ConcurrentHashMap<>();
+
+    SharedPlan(SelectionArguments arguments) {
+      this.arguments = arguments;
+    }
+
+    @Override
+    public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
+      return onLeastBusy(
+          member -> plans.computeIfAbsent(member, this::prepare).select(source, destination, mask));
+    }
+
+    private SelectionPlan prepare(Member member) {
+      return member
+          .backend
+          .selector()
+          .prepare(arguments.dtype(), arguments.columns(), arguments.norms(), arguments.rule());
+    }
+
+    @Override
+    public void close() {
+      plans.values().forEach(SelectionPlan::close);
     }
   }
 }

@@ -1,7 +1,7 @@
 package io.github.wandacuda.backend;
 
+import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
-import java.lang.foreign.MemorySegment;
 
 /**
  * The pruning half of a backend: which weights go, and their zeros. Results are the same to the bit
@@ -19,28 +19,16 @@ public interface Selector {
   int LOWER_BINS = 1 << 16;
 
   /**
-   * Writes {@code source} to {@code destination} with the elements that {@code rule} picks replaced
-   * by +0.0 and every other element's bits as they were.
+   * Prepares the selection of matrices of one type and number of columns.
    *
-   * @param source the weights
-   * @param norms the norm of each input column, finite and not negative, one for each column of
-   *     {@code source}; or null for scores that are magnitudes alone
+   * @param dtype the weights' type
+   * @param columns elements in a row
+   * @param norms the norm of each input column, finite and not negative, one for each; or null for
+   *     scores that are magnitudes alone
    * @param rule what is pruned
-   * @param destination where the result goes, of the same type and shape; may be {@code source}
-   *     itself, but not overlap it otherwise
-   * @param mask where the packed mask goes, rows * ceil(columns / 8) bytes: one bit a column, 0 =
-   *     pruned by this call, 1 = kept, least significant bit first, each row padded with 0; or null
-   * @return how many elements the rule picked, and how many of the result are zero
-   * @throws NonFiniteWeightException if a weight is NaN or infinite; the destination's content is
-   *     then undefined
-   * @throws IllegalArgumentException if shapes, types, norms or rule don't fit each other
+   * @throws IllegalArgumentException if columns, norms or rule don't fit each other
    */
-  Selection select(
-      WeightMatrix source,
-      float[] norms,
-      SelectionRule rule,
-      WeightMatrix destination,
-      MemorySegment mask);
+  SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule);
 
   /**
    * Adds the distribution of the magnitudes' upper bits to {@code counts}: an element's bin is
@@ -62,7 +50,7 @@ public interface Selector {
    */
   void countMagnitudes(WeightMatrix source, int upper, long[] counts);
 
-  /** Returns the bytes of one row of a packed mask, see {@link #select}. */
+  /** Returns the bytes of one row of a packed mask, see {@link SelectionPlan#select}. */
   static long maskRowBytes(int columns) {
     return (columns + 7L) / 8;
   }

@@ -29,9 +29,10 @@ final class MatrixPruner {
    * @throws NonFiniteWeightException if a weight is NaN or infinite, by its place in the matrix
    */
   long prune(TileSource source, float[] norms) {
-    TilePruner tiles = tiles(source, rule(source), norms);
-    workers.run(source.tiles().count(), (worker, tile) -> tiles.prune(worker, tile, null));
-    return tiles.pruned();
+    try (TilePruner tiles = tiles(source, rule(source), norms)) {
+      workers.run(source.tiles().count(), (worker, tile) -> tiles.prune(worker, tile, null));
+      return tiles.pruned();
+    }
   }
 
   /** Prepares a matrix. */

@@ -9,7 +9,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /** Prunes a module out of the source's shard into the output's, tile by tile. */
-final class ModuleJob implements Job {
+final class ModuleJob implements Job, AutoCloseable {
   private final LinearModule module;
   private final ShardWriter writer;
   private final TilePruner pruner;
@@ -61,9 +61,16 @@ final class ModuleJob implements Job {
       throw FiniteWeights.problem(module, e);
     }
     if (left.decrementAndGet() == 0) {
+      close();
       finish.accept(mask);
       masks.giveBack(memory);
     }
+  }
+
+  /** Gives back what the tiles took of the device, if they weren't all done. */
+  @Override
+  public void close() {
+    pruner.close();
   }
 
   /** Returns memory for the mask, taken when the first tile is begun. */

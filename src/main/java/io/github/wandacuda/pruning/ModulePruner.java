@@ -71,10 +71,10 @@ final class ModulePruner implements AutoCloseable {
     if (rules.needsThreshold()) {
       // A matrix's threshold is searched for by all workers, so one matrix comes after the other.
       for (int index = 0; index < requests.size(); index++) {
-        workers.run(run.jobs(index, index + 1));
+        run.prune(index, index + 1);
       }
     } else {
-      workers.run(run.jobs(0, requests.size()));
+      run.prune(0, requests.size());
     }
     return run.results();
   }
@@ -95,7 +95,16 @@ final class ModulePruner implements AutoCloseable {
       elements = requests.stream().mapToLong(request -> request.module().elements()).sum();
     }
 
-    List<ModuleJob> jobs(int from, int to) {
+    void prune(int from, int to) {
+      List<ModuleJob> jobs = jobs(from, to);
+      try {
+        workers.run(jobs);
+      } finally {
+        jobs.forEach(ModuleJob::close);
+      }
+    }
+
+    private List<ModuleJob> jobs(int from, int to) {
       List<ModuleJob> jobs = new ArrayList<>();
       for (int index = from; index < to; index++) {
         LinearModule module = requests.get(index).module();

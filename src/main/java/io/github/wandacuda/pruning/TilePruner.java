@@ -2,14 +2,19 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.NonFiniteWeightException;
 import io.github.wandacuda.backend.Selection;
+import io.github.wandacuda.backend.SelectionPlan;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.LongAdder;
 
-/** Prunes one matrix tile by tile, in any order and from several workers, and counts. */
-final class TilePruner {
+/**
+ * Prunes one matrix tile by tile, in any order and from several workers, and counts. What that
+ * takes of the device it has from the first tile on, until it is closed.
+ */
+final class TilePruner implements AutoCloseable {
   private final Selector selector;
   private final SelectionRule rule;
   private final TileSource source;
@@ -19,6 +24,7 @@ final class TilePruner {
   private final LongAdder pruned = new LongAdder();
   private final LongAdder zeros = new LongAdder();
   private final LongAdder zeroRows = new LongAdder();
+  private SelectionPlan plan;
 
   /**
    * Prepares a matrix.
@@ -52,13 +58,29 @@ final class TilePruner {
     FiniteWeights.locate(
         first,
         () -> {
-          Selection selection = selector.select(weights, norms, rule, weights, tileMask);
+          Selection selection = plan(weights.dtype()).select(weights, weights, tileMask);
           pruned.add(selection.pruned());
           zeros.add(selection.zeros());
           zeroRows.add(zeroRows(weights));
         });
     clock.addSelect(System.nanoTime() - start);
     source.write(worker, tile);
+  }
+
+  private synchronized SelectionPlan plan(DType dtype) {
+    if (plan == null) {
+      plan = selector.prepare(dtype, source.columns(), norms, rule);
+    }
+    return plan;
+  }
+
+  /** Gives back what the tiles took of the device, once none is under way. */
+  @Override
+  public synchronized void close() {
+    if (plan != null) {
+      plan.close();
+      plan = null;
+    }
   }
 
   /** Returns how many elements the mask takes out, once all tiles are pruned. */

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.tensor.DType;
@@ -20,11 +21,12 @@ class DeviceGroupTest {
   /**
    * A device that counts its calls and holds each of them until all that are expected are there.
    */
-  private static final class Counting implements Backend, Selector {
+  private static final class Counting implements Backend, Selector, SelectionPlan {
+    private final AtomicInteger plans = new AtomicInteger();
     private final AtomicInteger calls = new AtomicInteger();
     private final String name;
     private final CountDownLatch together;
-    private boolean closed;
+    private int closes;
 
     Counting(String name, CountDownLatch together) {
       this.name = name;
@@ -68,16 +70,17 @@ class DeviceGroupTest {
 
     @Override
     public void close() {
-      closed = true;
+      closes++;
     }
 
     @Override
-    public Selection select(
-        WeightMatrix source,
-        float[] norms,
-        SelectionRule rule,
-        WeightMatrix destination,
-        MemorySegment mask) {
+    public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
+      plans.incrementAndGet();
+      return this;
+    }
+
+    @Override
+    public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
       calls.incrementAndGet();
       together.countDown();
       try {
@@ -106,21 +109,32 @@ class DeviceGroupTest {
     Counting other = new Counting("other", together);
     try (DeviceGroup group = new DeviceGroup(List.of(one, other))) {
       assertThat(group.concurrency()).isEqualTo(4);
+      SelectionPlan plan = group.selector().prepare(DType.F32, 3, null, new LowestPerRow(1));
       List<Thread> threads =
           List.of(1, 2, 3, 4).stream()
-              .map(i -> Thread.ofPlatform().start(() -> select(group)))
+              .map(i -> Thread.ofPlatform().start(() -> plan.select(MATRIX, MATRIX, null)))
               .toList();
       for (Thread thread : threads) {
         thread.join();
       }
+      plan.close();
     }
-    assertThat(one.calls.get()).isEqualTo(2);
-    assertThat(other.calls.get()).isEqualTo(2);
-    assertThat(one.closed && other.closed).isTrue();
+    for (Counting device : List.of(one, other)) {
+      assertThat(device.plans.get()).isOne();
+      assertThat(device.calls.get()).isEqualTo(2);
+      assertThat(device.closes).as("the plan and the device").isEqualTo(2);
+    }
   }
 
-  private static void select(Backend backend) {
-    backend.selector().select(MATRIX, null, new LowestPerRow(1), MATRIX, null);
+  @Test
+  void aPlanIsCheckedBeforeItGoesToADevice() {
+    CountDownLatch none = new CountDownLatch(0);
+    Counting one = new Counting("one", none);
+    try (DeviceGroup group = new DeviceGroup(List.of(one))) {
+      assertThatThrownBy(() -> group.selector().prepare(DType.F32, 3, null, new LowestPerRow(4)))
+          .isInstanceOf(IllegalArgumentException.class);
+      assertThat(one.plans.get()).isZero();
+    }
   }
 
   @Test

@@ -2,8 +2,10 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Selection;
+import io.github.wandacuda.backend.SelectionPlan;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import io.github.wandacuda.testing.BackendAround;
 import java.lang.foreign.MemorySegment;
@@ -20,18 +22,8 @@ final class WrongBackend extends BackendAround {
     Selector right = super.selector();
     return new Selector() {
       @Override
-      public Selection select(
-          WeightMatrix source,
-          float[] norms,
-          SelectionRule rule,
-          WeightMatrix destination,
-          MemorySegment mask) {
-        Selection selection = right.select(source, norms, rule, destination, mask);
-        MemorySegment data = destination.data();
-        long last = destination.byteOffset(destination.rows() - 1, destination.columns() - 1);
-        byte bits = data.get(ValueLayout.JAVA_BYTE, last);
-        data.set(ValueLayout.JAVA_BYTE, last, (byte) (bits ^ 1));
-        return selection;
+      public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
+        return wrong(right.prepare(dtype, columns, norms, rule));
       }
 
       @Override
@@ -42,6 +34,25 @@ final class WrongBackend extends BackendAround {
       @Override
       public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
         right.countMagnitudes(source, upper, counts);
+      }
+    };
+  }
+
+  private static SelectionPlan wrong(SelectionPlan right) {
+    return new SelectionPlan() {
+      @Override
+      public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
+        Selection selection = right.select(source, destination, mask);
+        MemorySegment data = destination.data();
+        long last = destination.byteOffset(destination.rows() - 1, destination.columns() - 1);
+        byte bits = data.get(ValueLayout.JAVA_BYTE, last);
+        data.set(ValueLayout.JAVA_BYTE, last, (byte) (bits ^ 1));
+        return selection;
+      }
+
+      @Override
+      public void close() {
+        right.close();
       }
     };
   }

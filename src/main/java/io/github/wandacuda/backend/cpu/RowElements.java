@@ -1,6 +1,8 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.backend.NonFiniteWeightException;
 import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -45,6 +47,20 @@ public final class RowElements {
     } else {
       memory.set(SHORT, at + (long) Short.BYTES * column, (short) 0);
     }
+  }
+
+  /**
+   * Returns the failure for the first weight of a row that is not finite, of which there is one.
+   */
+  static NonFiniteWeightException nonFinite(
+      WeightMatrix source, MemorySegment memory, long at, int row) {
+    for (int c = 0; c < source.columns(); c++) {
+      float value = value(source.dtype(), memory, at, c);
+      if (!Float.isFinite(value)) {
+        return new NonFiniteWeightException(row, c, value);
+      }
+    }
+    throw new AssertionError("row " + row + " is finite");
   }
 
   private static short half(MemorySegment memory, long at, int column) {

@@ -1,14 +1,12 @@
 package io.github.wandacuda.backend.gpu;
 
-import io.github.wandacuda.backend.NonFiniteWeightException;
-import io.github.wandacuda.backend.Selection;
 import io.github.wandacuda.backend.SelectionArguments;
+import io.github.wandacuda.backend.SelectionPlan;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
-import java.lang.foreign.MemorySegment;
 import java.util.Objects;
-import java.util.function.Function;
 
 /**
  * Selection on a GPU. Every call has a {@link SelectionSlot} to itself: a queue with room for a
@@ -26,18 +24,8 @@ final class GpuSelector implements Selector, AutoCloseable {
   }
 
   @Override
-  public Selection select(
-      WeightMatrix source,
-      float[] norms,
-      SelectionRule rule,
-      WeightMatrix destination,
-      MemorySegment mask) {
-    SelectionArguments.check(source, rule, destination, mask);
-    float[] checked = SelectionArguments.norms(norms, source.columns());
-    if (source.elements() == 0) {
-      return new Selection(0, 0);
-    }
-    return withSlot(source, 0, slot -> slot.select(source, checked, rule, destination, mask));
+  public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
+    return new GpuPlan(pool, new SelectionArguments(dtype, columns, norms, rule));
   }
 
   @Override
@@ -46,10 +34,10 @@ final class GpuSelector implements Selector, AutoCloseable {
     if (source.elements() == 0) {
       return;
     }
-    long[] found = withSlot(source, UPPER_BINS, slot -> slot.countUpper(source));
+    long[] found = pool.with(source, UPPER_BINS, slot -> slot.countUpper(source));
     for (int bin = NON_FINITE_BIN; bin < UPPER_BINS; bin++) {
       if (found[bin] != 0) {
-        throw withSlot(source, 0, slot -> slot.firstNonFinite(source));
+        throw pool.with(source, 0, slot -> slot.firstNonFinite(source));
       }
     }
     add(found, counts);
@@ -60,33 +48,13 @@ final class GpuSelector implements Selector, AutoCloseable {
     Objects.checkIndex(upper, UPPER_BINS);
     SelectionArguments.checkBins(counts, LOWER_BINS);
     if (source.elements() > 0) {
-      add(withSlot(source, LOWER_BINS, slot -> slot.countLower(source, upper)), counts);
+      add(pool.with(source, LOWER_BINS, slot -> slot.countLower(source, upper)), counts);
     }
   }
 
   private static void add(long[] found, long[] counts) {
     for (int bin = 0; bin < counts.length; bin++) {
       counts[bin] += found[bin];
-    }
-  }
-
-  /** A call that fails for its weights leaves its slot in order; any other failure may not. */
-  private <T> T withSlot(WeightMatrix source, int bins, Function<SelectionSlot, T> work) {
-    SelectionSlot slot = pool.take(source, bins);
-    boolean inOrder = false;
-    try {
-      T result = work.apply(slot);
-      inOrder = true;
-      return result;
-    } catch (NonFiniteWeightException e) {
-      inOrder = true;
-      throw e;
-    } finally {
-      if (inOrder) {
-        pool.giveBack(slot);
-      } else {
-        pool.drop(slot);
-      }
     }
   }
 

@@ -43,12 +43,11 @@ final class SelectionSlot implements AutoCloseable {
 
   Selection select(
       WeightMatrix source,
-      float[] norms,
+      DevicePointer norms,
       SelectionRule rule,
       WeightMatrix destination,
       MemorySegment mask) {
     SlotMemory.Tile tile = memory.tileOf(source, 0);
-    uploadNorms(norms, tile.norms());
     long pruned = 0;
     long zeros = 0;
     for (int first = 0; first < source.rows(); first += tile.rows()) {
@@ -59,12 +58,7 @@ final class SelectionSlot implements AutoCloseable {
       queue
           .pruning()
           .select(
-              weights,
-              tile.norms(),
-              rule,
-              weights,
-              mask == null ? null : tile.masks(),
-              tile.reports());
+              weights, norms, rule, weights, mask == null ? null : tile.masks(), tile.reports());
       RowReports report = report(tile, rows);
       // Before the result replaces what may be its source, so that the element is still there.
       report.requireFinite(from, first);
@@ -78,10 +72,12 @@ final class SelectionSlot implements AutoCloseable {
     return new Selection(pruned, zeros);
   }
 
-  private void uploadNorms(float[] values, DevicePointer device) {
+  /** Brings numbers to the device, and waits until they are there. */
+  void upload(float[] values, DevicePointer device) {
     MemorySegment staged = norms.exactly((long) values.length * Float.BYTES);
     MemorySegment.copy(values, 0, staged, ValueLayout.JAVA_FLOAT, 0, values.length);
     queue.upload(staged, device);
+    queue.finish();
   }
 
   private void downloadMask(

@@ -13,7 +13,6 @@ final class SlotMemory implements AutoCloseable {
   private long tileBytes;
 
   private final GrowingBuffer weights;
-  private final GrowingBuffer norms;
   private final GrowingBuffer masks;
   private final GrowingBuffer reports;
   private final GrowingBuffer counts;
@@ -22,7 +21,6 @@ final class SlotMemory implements AutoCloseable {
     this.queue = queue;
     this.tileBytes = Math.min(tileBytes, device.largestBuffer());
     weights = new GrowingBuffer(device, queue);
-    norms = new GrowingBuffer(device, queue);
     masks = new GrowingBuffer(device, queue);
     reports = new GrowingBuffer(device, queue);
     counts = new GrowingBuffer(device, queue);
@@ -37,7 +35,6 @@ final class SlotMemory implements AutoCloseable {
   record Tile(
       int rows,
       DevicePointer weights,
-      DevicePointer norms,
       DevicePointer masks,
       DevicePointer reports,
       DevicePointer counts) {
@@ -77,7 +74,6 @@ final class SlotMemory implements AutoCloseable {
     return new Tile(
         rows,
         weights.atLeast(rows * pitch),
-        norms.atLeast((long) columns * Float.BYTES),
         masks.atLeast(rows * maskPitch(columns)),
         reports.atLeast((long) rows * PruningKernels.REPORT_INTS * Integer.BYTES),
         bins == 0 ? null : counts.atLeast((long) bins * Integer.BYTES));
@@ -91,7 +87,6 @@ final class SlotMemory implements AutoCloseable {
   @Override
   public void close() {
     weights.close();
-    norms.close();
     masks.close();
     reports.close();
     counts.close();

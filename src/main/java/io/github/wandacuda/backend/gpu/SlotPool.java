@@ -1,19 +1,30 @@
 package io.github.wandacuda.backend.gpu;
 
+import io.github.wandacuda.backend.NonFiniteWeightException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 
 /**
- * The slots of a selector. There are as many as there are calls at a time, but no more than the
- * device has memory for: then a call waits for another's slot.
+ * The slots of a selector, and the memory of its plans' norms. There are as many slots as there are
+ * calls at a time, but no more than the device has memory for: then a call waits for another's
+ * slot.
  */
 final class SlotPool implements AutoCloseable {
+  /** Norms kept at most, some for each module under way. */
+  private static final int MOST_SPARE = 16;
+
   private final GpuDevice device;
   private final PinnedMemory pinned;
   private final long tileBytes;
   private final Deque<SelectionSlot> idle = new ArrayDeque<>();
+
+  /** Memory of norms that are done with: giving memory back may hold up the whole device. */
+  private final Deque<DeviceBuffer> spare = new ArrayDeque<>();
+
   private int slots;
   private int mostSlots = Integer.MAX_VALUE;
   private boolean closed;
@@ -25,12 +36,35 @@ final class SlotPool implements AutoCloseable {
   }
 
   /**
-   * Returns a slot that has room for a row of a matrix at the least, and for counts.
+   * Works in a slot that has room for a row of a matrix at the least, and for counts. A call that
+   * fails for its weights leaves its slot in order; any other failure may not.
    *
    * @param bins how many counts, or 0
    * @throws DeviceMemoryException if there isn't room for one even where no other slot takes any
    */
-  SelectionSlot take(WeightMatrix matrix, int bins) {
+  <T> T with(WeightMatrix matrix, int bins, Function<SelectionSlot, T> work) {
+    return with(take(matrix, bins), work);
+  }
+
+  private <T> T with(SelectionSlot slot, Function<SelectionSlot, T> work) {
+    boolean inOrder = false;
+    try {
+      T result = work.apply(slot);
+      inOrder = true;
+      return result;
+    } catch (NonFiniteWeightException e) {
+      inOrder = true;
+      throw e;
+    } finally {
+      if (inOrder) {
+        giveBack(slot);
+      } else {
+        drop(slot);
+      }
+    }
+  }
+
+  private SelectionSlot take(WeightMatrix matrix, int bins) {
     while (true) {
       SelectionSlot slot = idleOrNew();
       boolean alone = isAlone();
@@ -40,6 +74,9 @@ final class SlotPool implements AutoCloseable {
       } catch (DeviceMemoryException e) {
         alone &= isAlone();
         drop(slot);
+        if (freeSpare()) {
+          continue;
+        }
         if (alone) {
           throw e;
         }
@@ -49,6 +86,80 @@ final class SlotPool implements AutoCloseable {
         throw e;
       }
     }
+  }
+
+  /**
+   * Brings norms to the device.
+   *
+   * @return memory that holds them, to be given back by {@link #keep}
+   * @throws DeviceMemoryException if there isn't room for them even where no slot takes any
+   */
+  DeviceBuffer upload(float[] norms) {
+    DeviceBuffer buffer = memory((long) norms.length * Float.BYTES);
+    try {
+      return with(
+          idleOrNew(),
+          slot -> {
+            slot.upload(norms, buffer.at(0));
+            return buffer;
+          });
+    } catch (RuntimeException | Error e) {
+      buffer.close();
+      throw e;
+    }
+  }
+
+  private DeviceBuffer memory(long bytes) {
+    synchronized (this) {
+      for (DeviceBuffer kept : spare) {
+        if (kept.bytes() >= bytes) {
+          spare.remove(kept);
+          return kept;
+        }
+      }
+    }
+    while (true) {
+      try {
+        return device.allocate(bytes);
+      } catch (DeviceMemoryException e) {
+        if (!freeSpare() && !freeSlot()) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  /** Takes back the memory of norms. */
+  synchronized void keep(DeviceBuffer norms) {
+    if (closed) {
+      norms.close();
+      return;
+    }
+    if (spare.size() == MOST_SPARE) {
+      spare.removeLast().close();
+    }
+    spare.push(norms);
+  }
+
+  private synchronized boolean freeSpare() {
+    boolean any = !spare.isEmpty();
+    spare.forEach(DeviceBuffer::close);
+    spare.clear();
+    return any;
+  }
+
+  /** Waits for a slot and gives its memory back, or returns false if there are none. */
+  private boolean freeSlot() {
+    SelectionSlot slot;
+    synchronized (this) {
+      await(() -> idle.isEmpty() && slots > 0);
+      if (idle.isEmpty()) {
+        return false;
+      }
+      slot = idle.pop();
+    }
+    drop(slot);
+    return true;
   }
 
   private SelectionSlot idleOrNew() {
@@ -66,8 +177,18 @@ final class SlotPool implements AutoCloseable {
 
   /** Waits for an idle slot, or returns null where a new one may be made, which counts already. */
   private synchronized SelectionSlot idleOrNone() {
+    await(() -> idle.isEmpty() && slots >= mostSlots);
+    if (idle.isEmpty()) {
+      slots++;
+      return null;
+    }
+    return idle.pop();
+  }
+
+  /** Waits while a condition holds; the caller holds the lock. */
+  private void await(BooleanSupplier condition) {
     try {
-      while (idle.isEmpty() && slots >= mostSlots && !closed) {
+      while (condition.getAsBoolean() && !closed) {
         wait();
       }
     } catch (InterruptedException e) {
@@ -77,11 +198,6 @@ final class SlotPool implements AutoCloseable {
     if (closed) {
       throw new IllegalStateException("the backend is closed");
     }
-    if (idle.isEmpty()) {
-      slots++;
-      return null;
-    }
-    return idle.pop();
   }
 
   private synchronized boolean isAlone() {
@@ -93,7 +209,7 @@ final class SlotPool implements AutoCloseable {
   }
 
   /** Takes back a slot that is in order. */
-  void giveBack(SelectionSlot slot) {
+  private void giveBack(SelectionSlot slot) {
     synchronized (this) {
       if (!closed) {
         idle.push(slot);
@@ -105,7 +221,7 @@ final class SlotPool implements AutoCloseable {
   }
 
   /** Takes back a slot that may not be in order. */
-  void drop(SelectionSlot slot) {
+  private void drop(SelectionSlot slot) {
     slot.close();
     forget();
   }
@@ -121,6 +237,7 @@ final class SlotPool implements AutoCloseable {
     idle.forEach(SelectionSlot::close);
     slots -= idle.size();
     idle.clear();
+    freeSpare();
     notifyAll();
   }
 }

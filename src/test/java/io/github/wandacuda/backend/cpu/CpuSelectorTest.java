@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.Selection;
+import io.github.wandacuda.backend.SelectionPlan;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.SelectionRule.AtMost;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
@@ -12,6 +13,7 @@ import io.github.wandacuda.backend.Sparsity.GroupPattern;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
+import io.github.wandacuda.testing.selection.Select;
 import io.github.wandacuda.testing.selection.Values;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -88,10 +90,10 @@ class CpuSelectorTest {
     WeightMatrix all = together.filled(bits).view();
     WeightMatrix each = apart.filled(bits).view();
     SelectionRule rule = new LowestPerRow(columns / 2);
-    kernels.selector().select(all, null, rule, all, null);
+    Select.once(kernels.selector(), all, null, rule, all, null);
     for (int r = 7; r >= 0; r--) {
       WeightMatrix row = each.rows(r, 1);
-      kernels.selector().select(row, null, rule, row, null);
+      Select.once(kernels.selector(), row, null, rule, row, null);
     }
     assertThat(together.bytes()).isEqualTo(apart.bytes());
   }
@@ -109,8 +111,8 @@ class CpuSelectorTest {
     PlacedMatrix expected = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, DType.F32, 4, 1000);
     WeightMatrix matrix = found.filled(bits).view();
     WeightMatrix alike = expected.filled(bits).view();
-    kernels.selector().select(matrix, null, new LowestPerRow(333), matrix, null);
-    selector.select(alike, null, new LowestPerRow(333), alike, null);
+    Select.once(kernels.selector(), matrix, null, new LowestPerRow(333), matrix, null);
+    Select.once(selector, alike, null, new LowestPerRow(333), alike, null);
     assertThat(found.bytes()).isEqualTo(expected.bytes());
   }
 
@@ -135,8 +137,8 @@ class CpuSelectorTest {
         PlacedMatrix expected = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, dtype, 200, columns);
         WeightMatrix matrix = found.filled(bits).view();
         WeightMatrix alike = expected.filled(bits).view();
-        Selection selection = kernels.selector().select(matrix, norms, rule, matrix, null);
-        assertThat(selection).isEqualTo(selector.select(alike, norms, rule, alike, null));
+        Selection selection = Select.once(kernels.selector(), matrix, norms, rule, matrix, null);
+        assertThat(selection).isEqualTo(Select.once(selector, alike, norms, rule, alike, null));
         assertThat(found.bytes()).isEqualTo(expected.bytes());
       }
     }
@@ -159,22 +161,47 @@ class CpuSelectorTest {
 
   @ParameterizedTest
   @EnumSource
-  void normsThatChangeBetweenCallsCount(AllKernels kernels) {
-    Selector one = kernels.selector();
+  void aPlanKeepsTheNormsThatItWasMadeWith(AllKernels kernels) {
     float[] norms = {1, 1, 1, 10};
+    try (SelectionPlan plan =
+        kernels.selector().prepare(DType.F32, 4, norms, new LowestPerRow(2))) {
+      for (int i = 0; i < 2; i++) {
+        float[] weights = {3, 2, 1, 1};
+        WeightMatrix matrix = WeightMatrix.of(MemorySegment.ofArray(weights), DType.F32, 1, 4);
+        plan.select(matrix, matrix, null);
+        assertThat(weights).containsExactly(3, 0, 0, 1);
+        norms[3] = 0.1f;
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void plansOfOneSelectorDoNotMix(AllKernels kernels) {
+    Selector one = kernels.selector();
     for (float[] kept : new float[][] {{0, 2, 0, 1}, {3, 2, 0, 0}}) {
+      float[] norms = {kept[0] == 0 ? 0.1f : 1, 1, 1, kept[3] == 0 ? 0.1f : 10};
       float[] weights = {3, 2, 1, 1};
       WeightMatrix matrix = WeightMatrix.of(MemorySegment.ofArray(weights), DType.F32, 1, 4);
-      norms[0] = kept[0] == 0 ? 0.1f : 1;
-      one.select(matrix, norms, new LowestPerRow(2), matrix, null);
+      Select.once(one, matrix, norms, new LowestPerRow(2), matrix, null);
       assertThat(weights).containsExactly(kept);
-      norms[3] = 0.1f;
+    }
+  }
+
+  @Test
+  void aPlanIsForOneTypeAndWidth() {
+    try (SelectionPlan plan = selector.prepare(DType.F16, 3, null, ONE)) {
+      for (WeightMatrix other : List.of(matrix(DType.BF16, 2, 3), matrix(DType.F16, 2, 2))) {
+        assertThatThrownBy(() -> plan.select(other, other, null))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageStartingWith("the plan is for 3 columns of F16, the source has ");
+      }
     }
   }
 
   @Test
   void callsMayOverlap() throws InterruptedException {
-    Selector shared = AllKernels.VECTOR_256.selector();
+    SelectionPlan shared = AllKernels.VECTOR_256.selector().prepare(DType.BF16, 512, null, ONE);
     int[][] bits = Values.GAUSSIAN.matrix(new SplittableRandom(8), DType.BF16, 64, 512);
     List<PlacedMatrix> copies =
         IntStream.range(0, 4)
@@ -184,14 +211,14 @@ class CpuSelectorTest {
     List<Thread> threads =
         copies.stream()
             .map(PlacedMatrix::view)
-            .map(m -> Thread.ofPlatform().start(() -> shared.select(m, null, ONE, m, null)))
+            .map(m -> Thread.ofPlatform().start(() -> shared.select(m, m, null)))
             .toList();
     for (Thread thread : threads) {
       thread.join();
     }
     PlacedMatrix expected = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, DType.BF16, 64, 512);
     WeightMatrix alone = expected.filled(bits).view();
-    selector.select(alone, null, ONE, alone, null);
+    Select.once(selector, alone, null, ONE, alone, null);
     assertThat(copies).allSatisfy(c -> assertThat(c.bytes()).isEqualTo(expected.bytes()));
   }
 
@@ -199,7 +226,8 @@ class CpuSelectorTest {
   @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, -1.0f})
   void aNormThatIsNoNormIsRefused(float norm) {
     WeightMatrix matrix = matrix(DType.F32, 2, 3);
-    assertThatThrownBy(() -> selector.select(matrix, new float[] {1, norm, 1}, ONE, matrix, null))
+    assertThatThrownBy(
+            () -> Select.once(selector, matrix, new float[] {1, norm, 1}, ONE, matrix, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("norm 1 is " + norm);
   }
@@ -207,7 +235,7 @@ class CpuSelectorTest {
   @Test
   void normsMustBeAsManyAsColumns() {
     WeightMatrix matrix = matrix(DType.F32, 2, 3);
-    assertThatThrownBy(() -> selector.select(matrix, new float[2], ONE, matrix, null))
+    assertThatThrownBy(() -> Select.once(selector, matrix, new float[2], ONE, matrix, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("2 norms for 3 columns");
   }
@@ -217,7 +245,7 @@ class CpuSelectorTest {
     WeightMatrix matrix = matrix(DType.F16, 2, 3);
     for (WeightMatrix other :
         List.of(matrix(DType.BF16, 2, 3), matrix(DType.F16, 3, 3), matrix(DType.F16, 2, 2))) {
-      assertThatThrownBy(() -> selector.select(matrix, null, ONE, other, null))
+      assertThatThrownBy(() -> Select.once(selector, matrix, null, ONE, other, null))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageStartingWith("source is 2 x 3 F16, destination ");
     }
@@ -227,7 +255,7 @@ class CpuSelectorTest {
   void theMaskMustHaveRoom() {
     WeightMatrix matrix = matrix(DType.F32, 3, 9);
     MemorySegment mask = MemorySegment.ofArray(new byte[5]);
-    assertThatThrownBy(() -> selector.select(matrix, null, ONE, matrix, mask))
+    assertThatThrownBy(() -> Select.once(selector, matrix, null, ONE, matrix, mask))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("the mask needs 6 bytes, its memory has 5");
   }
@@ -235,10 +263,11 @@ class CpuSelectorTest {
   @Test
   void aRuleMustFitTheColumns() {
     WeightMatrix matrix = matrix(DType.F32, 2, 6);
-    assertThatThrownBy(() -> selector.select(matrix, null, new LowestPerRow(7), matrix, null))
+    assertThatThrownBy(() -> Select.once(selector, matrix, null, new LowestPerRow(7), matrix, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("7 of a row's 6 columns can't be pruned");
-    assertThatThrownBy(() -> selector.select(matrix, null, new GroupPattern(2, 4), matrix, null))
+    assertThatThrownBy(
+            () -> Select.once(selector, matrix, null, new GroupPattern(2, 4), matrix, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("6 columns are no multiple of the pattern's 4");
   }
@@ -250,7 +279,8 @@ class CpuSelectorTest {
           List.of(new LowestPerRow(0), new GroupPattern(2, 4), new AtMost(1))) {
         float[] norms = new float[empty.columns()];
         MemorySegment mask = Arena.ofAuto().allocate(0);
-        assertThat(selector.select(empty, norms, rule, empty, mask)).isEqualTo(new Selection(0, 0));
+        assertThat(Select.once(selector, empty, norms, rule, empty, mask))
+            .isEqualTo(new Selection(0, 0));
       }
     }
   }
@@ -273,7 +303,7 @@ class CpuSelectorTest {
       AllKernels kernels, float[] weights, float[] norms, SelectionRule rule) {
     WeightMatrix matrix =
         WeightMatrix.of(MemorySegment.ofArray(weights), DType.F32, 1, weights.length);
-    kernels.selector().select(matrix, norms, rule, matrix, null);
+    Select.once(kernels.selector(), matrix, norms, rule, matrix, null);
   }
 
   private static int[] bits(float... values) {

@@ -73,7 +73,7 @@ class DamagedKernelsTest {
         "vector/LowestByLimits.java => KeptBits.trim(columns, kept); => KeptBits.trim(columns + 1, kept);",
         // What all share.
         "vector/ZeroCounts.java => return zeros - (padded - columns); => return zeros;",
-        "CpuSelector.java => i < bytes; i++ => i < bytes - 1; i++",
+        "CpuPlan.java => i < bytes; i++ => i < bytes - 1; i++",
         "RowPanel.java => return (long) columns * dtype.bytes(); => return (columns - 1L) * dtype.bytes();",
         "RowPanel.java => blockToRow(r, column, width); => blockToRow(r, column, width - 1);",
         "RowPanel.java => rowToBlock(r, column, width); => rowToBlock(r, column, width - 1);",

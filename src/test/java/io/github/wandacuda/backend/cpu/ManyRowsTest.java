@@ -9,6 +9,7 @@ import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.testing.selection.Norms;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix.Layout;
+import io.github.wandacuda.testing.selection.Select;
 import io.github.wandacuda.testing.selection.SelectCase;
 import io.github.wandacuda.testing.selection.Values;
 import java.util.Map;
@@ -93,7 +94,9 @@ class ManyRowsTest {
     for (Selector selector : SELECTORS.values()) {
       PlacedMatrix copy = matrix.copy();
       assertThatThrownBy(
-              () -> selector.select(copy.view(), given, new LowestPerRow(300), copy.view(), null))
+              () ->
+                  Select.once(
+                      selector, copy.view(), given, new LowestPerRow(300), copy.view(), null))
           .isInstanceOfSatisfying(
               NonFiniteWeightException.class,
               e -> {

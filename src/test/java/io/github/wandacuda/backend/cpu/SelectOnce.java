@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.testing.selection.Select;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -19,7 +20,7 @@ final class SelectOnce {
     try (Backend backend = provider.open(0, 1)) {
       float[] row = {1, 2, 3, 4};
       WeightMatrix matrix = WeightMatrix.of(MemorySegment.ofArray(row), DType.F32, 1, row.length);
-      backend.selector().select(matrix, null, new LowestPerRow(2), matrix, null);
+      Select.once(backend.selector(), matrix, null, new LowestPerRow(2), matrix, null);
       System.out.println(Arrays.toString(row));
     }
   }

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.testing.selection.Select;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -47,7 +48,7 @@ final class TruncatedMapping {
 
   private static long select(Selector selector, WeightMatrix source, WeightMatrix destination) {
     LowestPerRow rule = new LowestPerRow(source.columns() / 2);
-    return selector.select(source, null, rule, destination, null).pruned();
+    return Select.once(selector, source, null, rule, destination, null).pruned();
   }
 
   private static void shrinkUnder(String name, Function<WeightMatrix, Long> call)

@@ -10,6 +10,7 @@ import io.github.wandacuda.backend.cpu.CpuSelector;
 import io.github.wandacuda.backend.cpu.ScalarSelect;
 import io.github.wandacuda.backend.gpu.PruningKernels;
 import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.testing.selection.Select;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -35,7 +36,8 @@ final class ScalarReference {
       int[] report = report(outcome.reports(), r);
       MemorySegment mask = Arena.ofAuto().allocate(4L * words, 4);
       try {
-        Selection selection = SCALAR.select(matrix.row(r), norms, rule, expected.row(r), mask);
+        Selection selection =
+            Select.once(SCALAR, matrix.row(r), norms, rule, expected.row(r), mask);
         assertThat(report)
             .as(row)
             .containsExactly(

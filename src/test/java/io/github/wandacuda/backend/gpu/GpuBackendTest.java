@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.Operations;
+import io.github.wandacuda.backend.SelectionPlan;
 import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.backend.Tensor;
@@ -12,6 +13,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.testing.selection.Select;
 import io.github.wandacuda.testing.selection.Zeros;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -53,7 +55,7 @@ class GpuBackendTest {
       try (Arena pinned = Arena.ofShared()) {
         MemorySegment memory = backend.hostMemory(12 * 4 * 10, pinned);
         WeightMatrix all = weights(memory, 10, 12);
-        backend.selector().select(all, null, new LowestPerRow(6), all, null);
+        Select.once(backend.selector(), all, null, new LowestPerRow(6), all, null);
         assertThat(Zeros.of(all)).isEqualTo(60);
       }
       assertThat(backend.concurrency()).isEqualTo(3);
@@ -67,7 +69,8 @@ class GpuBackendTest {
     try (GpuBackend backend = new GpuBackend(device, 2)) {
       WeightMatrix matrix = weights(arena.allocate(4 * 3 * 40), 3, 40);
       assertThatThrownBy(
-              () -> backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null))
+              () ->
+                  Select.once(backend.selector(), matrix, null, new LowestPerRow(6), matrix, null))
           .isInstanceOf(BackendUnavailableException.class)
           .hasMessage("pretend device: out of device memory: expected 160 free bytes, found 100");
     }
@@ -80,7 +83,7 @@ class GpuBackendTest {
     HostDevice device = new HostDevice(10 * 48 + 48);
     WeightMatrix matrix = weights(arena.allocate(10 * 48), 10, 12);
     try (GpuBackend backend = new GpuBackend(device, 1)) {
-      backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null);
+      Select.once(backend.selector(), matrix, null, new LowestPerRow(6), matrix, null);
       assertThat(Zeros.of(matrix)).isEqualTo(60);
     }
     assertThat(device.outstanding()).isZero();
@@ -92,16 +95,63 @@ class GpuBackendTest {
   void callsShareTheRoomOfASingleRow() {
     HostDevice device = new HostDevice(120);
     try (GpuBackend backend = new GpuBackend(device, 8);
+        SelectionPlan plan = backend.selector().prepare(DType.F32, 12, null, new LowestPerRow(6));
         Workers workers = new Workers(8)) {
       workers.run(
           200,
           (worker, task) -> {
             try (Arena own = Arena.ofConfined()) {
               WeightMatrix matrix = weights(own.allocate(3 * 48), 3, 12);
-              backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null);
+              plan.select(matrix, matrix, null);
               assertThat(Zeros.of(matrix)).isEqualTo(18);
             }
           });
+    }
+    assertThat(device.outstanding()).isZero();
+  }
+
+  @Test
+  void normsComeOnceForAllTiles() {
+    HostDevice device = new HostDevice(1 << 20);
+    WeightMatrix matrix = weights(arena.allocate(10 * 48), 10, 12);
+    try (GpuBackend backend = new GpuBackend(device, 1);
+        SelectionPlan plan = backend.selector().prepare(DType.F32, 12, null, new LowestPerRow(6))) {
+      assertThat(device.uploads()).isOne();
+      for (int row = 0; row < 10; row++) {
+        plan.select(matrix.rows(row, 1), matrix.rows(row, 1), null);
+      }
+      assertThat(device.uploads()).as("and one for each tile").isEqualTo(11);
+      assertThat(Zeros.of(matrix)).isEqualTo(60);
+    }
+    assertThat(device.outstanding()).isZero();
+  }
+
+  /** A plan's norms, its row, and another plan's norms take 208 bytes together. */
+  @Test
+  void theNextPlansNormsTakeTheRoomOfAnIdleSlot() {
+    HostDevice device = new HostDevice(150);
+    WeightMatrix matrix = weights(arena.allocate(10 * 48), 10, 12);
+    try (GpuBackend backend = new GpuBackend(device, 1);
+        SelectionPlan plan = backend.selector().prepare(DType.F32, 12, null, new LowestPerRow(6))) {
+      plan.select(matrix, matrix, null);
+      SelectionPlan wider = backend.selector().prepare(DType.F32, 24, null, new LowestPerRow(6));
+      wider.close();
+      wider.close();
+      WeightMatrix again = weights(arena.allocate(10 * 48), 10, 12);
+      plan.select(again, again, null);
+      assertThat(Zeros.of(again)).as("beside norms that were kept for later").isEqualTo(60);
+    }
+    assertThat(device.outstanding()).isZero();
+  }
+
+  @Test
+  void normsWithoutRoomAreAClearError() {
+    HostDevice device = new HostDevice(100);
+    try (GpuBackend backend = new GpuBackend(device, 1);
+        SelectionPlan plan = backend.selector().prepare(DType.F32, 12, null, new LowestPerRow(6))) {
+      assertThatThrownBy(() -> backend.selector().prepare(DType.F32, 20, null, new LowestPerRow(6)))
+          .isInstanceOf(BackendUnavailableException.class)
+          .hasMessage("pretend device: out of device memory: expected 80 free bytes, found 52");
     }
     assertThat(device.outstanding()).isZero();
   }
@@ -125,7 +175,7 @@ class GpuBackendTest {
     device.refusePinned();
     try (GpuBackend backend = new GpuBackend(device, 1)) {
       WeightMatrix all = weights(backend.hostMemory(12 * 4 * 10, arena), 10, 12);
-      backend.selector().select(all, null, new LowestPerRow(6), all, null);
+      Select.once(backend.selector(), all, null, new LowestPerRow(6), all, null);
       assertThat(Zeros.of(all)).isEqualTo(60);
     }
     assertThat(device.outstanding()).isZero();
@@ -161,10 +211,11 @@ class GpuBackendTest {
     device.loseAtLaunch(2);
     try (GpuBackend backend = new GpuBackend(device, 2)) {
       WeightMatrix matrix = weights(arena.allocate(4 * 3 * 40), 3, 40);
-      backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null);
-      backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null);
+      Select.once(backend.selector(), matrix, null, new LowestPerRow(6), matrix, null);
+      Select.once(backend.selector(), matrix, null, new LowestPerRow(6), matrix, null);
       assertThatThrownBy(
-              () -> backend.selector().select(matrix, null, new LowestPerRow(6), matrix, null))
+              () ->
+                  Select.once(backend.selector(), matrix, null, new LowestPerRow(6), matrix, null))
           .isInstanceOf(BackendUnavailableException.class)
           .hasMessage("pretend device: lost");
     }

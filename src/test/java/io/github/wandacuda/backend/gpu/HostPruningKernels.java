@@ -7,6 +7,7 @@ import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.backend.cpu.CpuSelector;
 import io.github.wandacuda.backend.cpu.ScalarSelect;
 import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.testing.selection.Select;
 import io.github.wandacuda.testing.selection.Zeros;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -61,7 +62,7 @@ final class HostPruningKernels implements PruningKernels {
     MemorySegment words = mask == null ? null : maskRow(mask, row, source.columns());
     try {
       Selection selection =
-          scalar.select(row(source, row), norms, rule, row(destination, row), words);
+          Select.once(scalar, row(source, row), norms, rule, row(destination, row), words);
       report(report, row, selection.pruned(), selection.zeros(), NONE);
     } catch (NonFiniteWeightException e) {
       report(report, row, 0, 0, e.column());

@@ -12,6 +12,7 @@ import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.testing.selection.Select;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -240,7 +241,8 @@ class OpenClDeviceTest {
       host.fill((byte) 1);
       WeightMatrix matrix = WeightMatrix.of(host, DType.BF16, 10, 200);
       assertThat(
-              backend.selector().select(matrix, null, new LowestPerRow(50), matrix, null).pruned())
+              Select.once(backend.selector(), matrix, null, new LowestPerRow(50), matrix, null)
+                  .pruned())
           .isEqualTo(500);
       assertThat(device.memory().usedBytes()).isPositive();
       assertThat(references(context)).isGreaterThan(2);

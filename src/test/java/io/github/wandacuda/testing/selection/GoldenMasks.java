@@ -63,8 +63,13 @@ public record GoldenMasks(Map<String, WeightMatrix> weights, Map<String, byte[]>
                   weight.columns());
           MemorySegment mask = Arena.ofAuto().allocate(expected.length);
           Selection selection =
-              selector.select(
-                  weight, request.norms(module), request.rule(selector, weight), pruned, mask);
+              Select.once(
+                  selector,
+                  weight,
+                  request.norms(module),
+                  request.rule(selector, weight),
+                  pruned,
+                  mask);
           long picked = selection.pruned();
           assertThat(mask.toArray(ValueLayout.JAVA_BYTE)).as(module).isEqualTo(expected);
           assertThat(picked).as(module).isEqualTo(zeros(expected, weight));

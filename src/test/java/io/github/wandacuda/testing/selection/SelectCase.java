@@ -3,6 +3,7 @@ package io.github.wandacuda.testing.selection;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Selection;
+import io.github.wandacuda.backend.SelectionPlan;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.backend.Selector;
 import io.github.wandacuda.tensor.DType;
@@ -30,6 +31,13 @@ public record SelectCase(
    */
   public void check(
       String name, Selector selector, PlacedMatrix.Layout from, PlacedMatrix.Layout to) {
+    try (SelectionPlan plan = selector.prepare(dtype, columns, norms, rule)) {
+      check(name, plan, from, to);
+    }
+  }
+
+  private void check(
+      String name, SelectionPlan plan, PlacedMatrix.Layout from, PlacedMatrix.Layout to) {
     boolean[][] picked = SelectOracle.picked(dtype, bits, norms, rule);
     PlacedMatrix source = matrix(from).filled(bits);
     byte[] sourceBytes = source.bytes();
@@ -38,20 +46,20 @@ public record SelectCase(
     byte[] expected = cleared(destination.copy().filled(bits), picked);
     MemorySegment mask = Arena.ofAuto().allocate(maskBytes() + AFTER_MASK);
     mask.fill(UNTOUCHED);
-    Selection count = selector.select(source.view(), norms, rule, destination.view(), mask);
+    Selection count = plan.select(source.view(), destination.view(), mask);
     assertThat(count.pruned()).as(name).isEqualTo(count(picked));
     assertThat(count.zeros()).as(name).isEqualTo(zeros(picked));
     assertThat(destination.bytes()).as(name).isEqualTo(expected);
     assertThat(mask.toArray(ValueLayout.JAVA_BYTE)).as(name).isEqualTo(packed(picked));
     assertThat(source.bytes()).as(name + ": the source").isEqualTo(sourceBytes);
 
-    Selection again = selector.select(destination.view(), norms, rule, destination.view(), mask);
+    Selection again = plan.select(destination.view(), destination.view(), mask);
     assertThat(again.pruned()).as(name + ": again").isGreaterThanOrEqualTo(count.pruned());
     assertThat(again.zeros()).as(name + ": again").isEqualTo(count.zeros());
     assertThat(destination.bytes()).as(name + ": again").isEqualTo(expected);
 
     byte[] expectedInPlace = cleared(source.copy(), picked);
-    selector.select(source.view(), norms, rule, source.view(), null);
+    plan.select(source.view(), source.view(), null);
     assertThat(source.bytes()).as(name + ": in place").isEqualTo(expectedInPlace);
   }
 

@@ -169,7 +169,7 @@ public abstract class SelectionProperties {
     for (Selector selector : selectors().values()) {
       PlacedMatrix destination = matrix.copy();
       assertThatThrownBy(
-              () -> selector.select(matrix.view(), norms, rule, destination.view(), null))
+              () -> Select.once(selector, matrix.view(), norms, rule, destination.view(), null))
           .isInstanceOfSatisfying(
               NonFiniteWeightException.class, e -> assertPlace(e, row, column, nan, negative));
       assertThatThrownBy(

@@ -2,6 +2,7 @@ package io.github.wandacuda.bench.cases;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.backend.SelectionPlan;
 import io.github.wandacuda.backend.SelectionRule;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.pruning.RowTiles;
@@ -63,7 +64,10 @@ public final class SelectCase implements AutoCloseable {
     selected++;
     WeightMatrix matrix = result();
     LongAdder pruned = new LongAdder();
-    workers.run(tiles.count(), (worker, tile) -> pruned.add(select(matrix, tile)));
+    try (SelectionPlan plan =
+        backend.selector().prepare(matrix.dtype(), matrix.columns(), norms, rule)) {
+      workers.run(tiles.count(), (worker, tile) -> pruned.add(select(plan, matrix, tile)));
+    }
     return pruned.sum();
   }
 
@@ -79,9 +83,9 @@ public final class SelectCase implements AutoCloseable {
     return spent / 1e9;
   }
 
-  private long select(WeightMatrix matrix, int tile) {
+  private long select(SelectionPlan plan, WeightMatrix matrix, int tile) {
     WeightMatrix rows = matrix.rows(tiles.firstRow(tile), tiles.rowsOf(tile));
-    return backend.selector().select(rows, norms, rule, rows, null).pruned();
+    return plan.select(rows, rows, null).pruned();
   }
 
   /**
