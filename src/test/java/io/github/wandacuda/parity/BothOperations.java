@@ -38,7 +38,7 @@ final class BothOperations implements AutoCloseable {
   };
 
   private final Workers workers = new Workers(2);
-  private final Operations scalar = new CpuOperations(new ScalarForward(), workers);
+  private final Operations scalar = CpuOperations.checked(new ScalarForward(), workers);
   private final Operations own;
   private final Random random = new Random(11);
 

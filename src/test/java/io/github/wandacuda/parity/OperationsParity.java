@@ -42,7 +42,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 abstract class OperationsParity {
   private final Random random = new Random(11);
   private final Workers workers = new Workers(2);
-  private final Operations scalar = new CpuOperations(new ScalarForward(), workers);
+  private final Operations scalar = CpuOperations.checked(new ScalarForward(), workers);
   private Backend backend;
   private Operations gpu;
 

@@ -30,7 +30,7 @@ public final class CpuBackend implements Backend {
     this.device = device;
     workers = new Workers(threads);
     selector = new CpuSelector(kernels.select());
-    operations = new CpuOperations(kernels.forward(), workers);
+    operations = CpuOperations.checked(kernels.forward(), workers);
   }
 
   @Override

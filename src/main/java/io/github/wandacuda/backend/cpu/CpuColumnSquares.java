@@ -1,12 +1,10 @@
 package io.github.wandacuda.backend.cpu;
 
-import io.github.wandacuda.backend.ColumnSquares;
-import io.github.wandacuda.backend.OperationShapes;
-import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.backend.BackendOperations;
 import io.github.wandacuda.parallel.Workers;
 
 /** Column sums in doubles; blocks of columns are shared out to the workers. */
-final class CpuColumnSquares implements ColumnSquares {
+final class CpuColumnSquares implements BackendOperations.Squares<CpuTensor> {
   /** Eight kilobytes of a row: as far as the processor fetches ahead by itself, twice. */
   private static final int MOST_COLUMNS = 2048;
 
@@ -24,13 +22,11 @@ final class CpuColumnSquares implements ColumnSquares {
   }
 
   @Override
-  public void add(Tensor x) {
-    CpuTensor matrix = CpuTensor.own(x);
-    OperationShapes.columnSquares(sums.length, matrix);
+  public void add(CpuTensor x) {
     workers.runRanges(
         sums.length,
         columnsPerTask(),
-        (worker, from, to) -> kernels.columnSquares(matrix, sums, from, to));
+        (worker, from, to) -> kernels.columnSquares(x, sums, from, to));
   }
 
   private int columnsPerTask() {

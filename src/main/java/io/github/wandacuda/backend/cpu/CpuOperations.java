@@ -2,12 +2,10 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.AttentionShape;
-import io.github.wandacuda.backend.ColumnSquares;
-import io.github.wandacuda.backend.OperationShapes;
+import io.github.wandacuda.backend.BackendOperations;
+import io.github.wandacuda.backend.CheckedOperations;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Routing;
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.backend.Weight;
 import io.github.wandacuda.parallel.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
@@ -16,11 +14,10 @@ import java.nio.ByteOrder;
 import java.util.function.IntConsumer;
 
 /**
- * The forward half on the CPU: checks what it is given, shares the work out to threads, and leaves
- * the arithmetic to {@link CpuForwardKernels}. Bad shapes, tensors of other backends, and token ids
- * or targets out of range are {@link IllegalArgumentException}s, thrown before anything is written.
+ * The forward half on the CPU: shares the work out to threads, and leaves the arithmetic to {@link
+ * CpuForwardKernels}.
  */
-public final class CpuOperations implements Operations {
+public final class CpuOperations implements BackendOperations<CpuTensor, CpuWeight> {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -30,236 +27,163 @@ public final class CpuOperations implements Operations {
   private final CpuForwardKernels kernels;
   private final Workers workers;
 
-  /**
-   * Puts kernels and threads together.
-   *
-   * @param kernels used by this object alone, since they may keep buffers
-   * @param workers the threads; closing them is up to the caller
-   */
-  public CpuOperations(CpuForwardKernels kernels, Workers workers) {
+  private CpuOperations(CpuForwardKernels kernels, Workers workers) {
     this.kernels = kernels;
     this.workers = workers;
   }
 
+  /**
+   * Puts kernels and threads together.
+   *
+   * @param kernels used by these operations alone, since they may keep buffers
+   * @param workers the threads; closing them is up to the caller
+   */
+  public static Operations checked(CpuForwardKernels kernels, Workers workers) {
+    return new CheckedOperations<>(
+        CpuTensor.class, CpuWeight.class, new CpuOperations(kernels, workers));
+  }
+
   @Override
-  public Tensor tensor(int rows, int columns) {
+  public CpuTensor tensor(int rows, int columns) {
     return CpuTensor.zeros(rows, columns);
   }
 
   @Override
-  public void upload(MemorySegment source, Tensor destination) {
-    CpuTensor to = CpuTensor.own(destination);
-    OperationShapes.host(source.byteSize(), to);
+  public void upload(MemorySegment source, CpuTensor to) {
     MemorySegment.copy(source, FLOAT, 0, to.data(), to.at(0), to.elements());
   }
 
   @Override
-  public void download(Tensor source, MemorySegment destination) {
-    CpuTensor from = CpuTensor.own(source);
-    OperationShapes.host(destination.byteSize(), from);
+  public void download(CpuTensor from, MemorySegment destination) {
     MemorySegment.copy(from.data(), from.at(0), destination, FLOAT, 0, from.elements());
   }
 
   @Override
-  public Weight weight(WeightMatrix matrix) {
+  public CpuWeight weight(WeightMatrix matrix) {
     return new CpuWeight(matrix);
   }
 
-  private static WeightMatrix matrix(Weight weight) {
-    if (weight instanceof CpuWeight own) {
-      return own.matrix();
-    }
-    throw new IllegalArgumentException("a weight of another backend");
+  @Override
+  public void embed(CpuWeight table, int[] tokens, CpuTensor out) {
+    forRanges(out, (from, to) -> ScalarEmbed.embed(table.matrix(), tokens, out, from, to));
   }
 
   @Override
-  public void embed(Weight table, int[] tokens, Tensor out) {
-    WeightMatrix source = matrix(table);
-    CpuTensor to = CpuTensor.own(out);
-    OperationShapes.embed(table, tokens, to);
-    workers.runRanges(
-        to.rows(),
-        rowsPerTask(to),
-        (worker, from, end) -> ScalarEmbed.embed(source, tokens, to, from, end));
+  public void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out) {
+    forRanges(x, (from, to) -> kernels.rmsNorm(x, gain, epsilon, out, from, to));
   }
 
   @Override
-  public void rmsNorm(Tensor x, Tensor gain, float epsilon, Tensor out) {
-    CpuTensor input = CpuTensor.own(x);
-    CpuTensor gains = CpuTensor.own(gain);
-    CpuTensor result = CpuTensor.own(out);
-    OperationShapes.rmsNorm(input, gains, result);
-    workers.runRanges(
-        input.rows(),
-        rowsPerTask(input),
-        (worker, from, to) -> kernels.rmsNorm(input, gains, epsilon, result, from, to));
+  public void layerNorm(CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out) {
+    forRanges(x, (from, to) -> kernels.layerNorm(x, gain, bias, epsilon, out, from, to));
   }
 
   @Override
-  public void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out) {
-    CpuTensor input = CpuTensor.own(x);
-    CpuTensor gains = CpuTensor.own(gain);
-    CpuTensor biases = ownOrNull(bias);
-    CpuTensor result = CpuTensor.own(out);
-    OperationShapes.layerNorm(input, gains, biases, result);
-    workers.runRanges(
-        input.rows(),
-        rowsPerTask(input),
-        (worker, from, to) -> kernels.layerNorm(input, gains, biases, epsilon, result, from, to));
-  }
-
-  private static CpuTensor ownOrNull(Tensor tensor) {
-    return tensor == null ? null : CpuTensor.own(tensor);
+  public void linear(CpuTensor x, CpuWeight w, CpuTensor bias, CpuTensor out) {
+    kernels.linear(x, w.matrix(), bias, out, workers);
   }
 
   @Override
-  public void linear(Tensor x, Weight w, Tensor bias, Tensor out) {
-    CpuTensor input = CpuTensor.own(x);
-    WeightMatrix weight = matrix(w);
-    CpuTensor biases = ownOrNull(bias);
-    CpuTensor result = CpuTensor.own(out);
-    OperationShapes.linear(input, w, biases, result);
-    kernels.linear(input, weight, biases, result, workers);
-  }
-
-  @Override
-  public void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
-    CpuTensor input = CpuTensor.own(x);
-    CpuTensor cosines = CpuTensor.own(cos);
-    CpuTensor sines = CpuTensor.own(sin);
-    OperationShapes.rotate(input, headSize, cosines, sines);
-    workers.runRanges(
-        input.rows(),
-        rowsPerTask(input),
-        (worker, from, to) -> kernels.rotate(input, headSize, cosines, sines, from, to));
+  public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin) {
+    forRanges(x, (from, to) -> kernels.rotate(x, headSize, cos, sin, from, to));
   }
 
   @Override
   public void attention(
-      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
-    CpuTensor queries = CpuTensor.own(q);
-    CpuTensor keys = CpuTensor.own(k);
-    CpuTensor values = CpuTensor.own(v);
-    CpuTensor result = CpuTensor.own(out);
-    CpuTensor biases = ownOrNull(keyBias);
-    OperationShapes.attention(queries, keys, values, shape, biases, result);
-    kernels.attention(queries, keys, values, shape, biases, result, workers);
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out) {
+    kernels.attention(q, k, v, shape, keyBias, out, workers);
   }
 
   @Override
-  public void activate(Activation activation, Tensor x, Tensor out) {
-    CpuTensor input = CpuTensor.own(x);
-    CpuTensor result = CpuTensor.own(out);
-    OperationShapes.activate(input, result);
-    workers.runRanges(
-        input.rows(),
-        rowsPerTask(input),
-        (worker, from, to) -> kernels.activate(activation, input, result, from, to));
+  public void activate(Activation activation, CpuTensor x, CpuTensor out) {
+    forRanges(x, (from, to) -> kernels.activate(activation, x, out, from, to));
   }
 
   @Override
-  public void gate(Activation activation, Tensor gate, Tensor up, Tensor out) {
-    CpuTensor gates = CpuTensor.own(gate);
-    CpuTensor ups = CpuTensor.own(up);
-    CpuTensor result = CpuTensor.own(out);
-    OperationShapes.gate(gates, ups, result);
-    workers.runRanges(
-        gates.rows(),
-        rowsPerTask(gates),
-        (worker, from, to) -> kernels.gate(activation, gates, ups, result, from, to));
+  public void gate(Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out) {
+    forRanges(gate, (from, to) -> kernels.gate(activation, gate, up, out, from, to));
   }
 
   @Override
-  public void add(Tensor x, Tensor y) {
-    CpuTensor sum = CpuTensor.own(x);
-    CpuTensor addend = CpuTensor.own(y);
-    OperationShapes.add(sum, addend);
-    workers.runRanges(
-        sum.rows(), rowsPerTask(sum), (worker, from, to) -> kernels.add(sum, addend, from, to));
+  public void add(CpuTensor x, CpuTensor y) {
+    forRanges(x, (from, to) -> kernels.add(x, y, from, to));
   }
 
   @Override
-  public void clear(Tensor x) {
-    ScalarElementwise.clear(CpuTensor.own(x));
+  public void clear(CpuTensor x) {
+    ScalarElementwise.clear(x);
   }
 
   @Override
-  public void scale(Tensor x, float factor) {
-    CpuTensor own = CpuTensor.own(x);
-    workers.runRanges(
-        own.rows(), rowsPerTask(own), (worker, from, to) -> kernels.scale(own, factor, from, to));
+  public void scale(CpuTensor x, float factor) {
+    forRanges(x, (from, to) -> kernels.scale(x, factor, from, to));
   }
 
   @Override
-  public void softcap(Tensor x, float cap) {
-    CpuTensor own = CpuTensor.own(x);
-    OperationShapes.softcap(cap);
-    workers.runRanges(
-        own.rows(), rowsPerTask(own), (worker, from, to) -> kernels.softcap(own, cap, from, to));
+  public void softcap(CpuTensor x, float cap) {
+    forRanges(x, (from, to) -> kernels.softcap(x, cap, from, to));
   }
 
   @Override
-  public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
-    CpuTensor from = CpuTensor.own(source);
-    CpuTensor to = CpuTensor.own(out);
-    OperationShapes.gatherColumns(from, offset, width, stride, to);
-    forEachRow(to, row -> ScalarGatherColumns.gatherColumns(from, offset, width, stride, to, row));
+  public void gatherColumns(CpuTensor source, int offset, int width, int stride, CpuTensor out) {
+    forEachRow(out, row -> ScalarGatherColumns.gatherColumns(source, offset, width, stride, out, row));
   }
 
   @Override
-  public Routing route(Tensor logits, int k, boolean renormalize) {
-    CpuTensor input = CpuTensor.own(logits);
-    OperationShapes.route(input, k);
-    ScalarRoute routing = new ScalarRoute(input, k, renormalize);
-    forEachRow(input, routing::route);
+  public Routing route(CpuTensor logits, int k, boolean renormalize) {
+    ScalarRoute routing = new ScalarRoute(logits, k, renormalize);
+    forEachRow(logits, routing::route);
     return routing.routing();
   }
 
   @Override
-  public void gatherRows(Tensor x, int[] rows, Tensor out) {
-    CpuTensor from = CpuTensor.own(x);
-    CpuTensor to = CpuTensor.own(out);
-    OperationShapes.gatherRows(from, rows, to);
-    forEachRow(to, i -> ScalarExpertRows.gatherRow(from, rows[i], to, i));
+  public void gatherRows(CpuTensor x, int[] rows, CpuTensor out) {
+    forEachRow(out, i -> ScalarExpertRows.gatherRow(x, rows[i], out, i));
   }
 
   @Override
-  public void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
-    CpuTensor input = CpuTensor.own(x);
-    CpuTensor sum = CpuTensor.own(out);
-    OperationShapes.addRows(input, rows, factors, sum);
-    forEachRow(input, i -> kernels.addRow(input, i, factors[i], sum, rows[i]));
-  }
-
-  /** Shares out work on the single rows of {@code tensor}. */
-  private void forEachRow(CpuTensor tensor, IntConsumer work) {
-    workers.runRanges(
-        tensor.rows(),
-        rowsPerTask(tensor),
-        (worker, from, to) -> {
-          for (int row = from; row < to; row++) {
-            work.accept(row);
-          }
-        });
+  public void addRows(CpuTensor x, int[] rows, float[] factors, CpuTensor out) {
+    forEachRow(x, i -> kernels.addRow(x, i, factors[i], out, rows[i]));
   }
 
   @Override
-  public ColumnSquares columnSquares(int columns) {
+  public CpuColumnSquares columnSquares(int columns) {
     return new CpuColumnSquares(kernels, workers, columns);
   }
 
   @Override
-  public double[] crossEntropy(Tensor logits, int[] targets) {
-    CpuTensor input = CpuTensor.own(logits);
-    OperationShapes.crossEntropy(input, targets);
+  public double[] crossEntropy(CpuTensor logits, int[] targets) {
     double[] losses = new double[targets.length];
     workers.run(
         losses.length,
-        (worker, row) -> losses[row] = kernels.crossEntropy(input, row, targets[row]));
+        (worker, row) -> losses[row] = kernels.crossEntropy(logits, row, targets[row]));
     return losses;
   }
 
-  private static int rowsPerTask(CpuTensor tensor) {
-    return Math.max(1, ELEMENTS_PER_TASK / Math.max(1, tensor.columns()));
+  /** What is done for a range of rows. */
+  private interface Rows {
+    void run(int from, int to);
+  }
+
+  /** Shares out work on ranges of a tensor's rows. */
+  private void forRanges(CpuTensor tensor, Rows work) {
+    int rows = Math.max(1, ELEMENTS_PER_TASK / Math.max(1, tensor.columns()));
+    workers.runRanges(tensor.rows(), rows, (worker, from, to) -> work.run(from, to));
+  }
+
+  /** Shares out work on a tensor's single rows. */
+  private void forEachRow(CpuTensor tensor, IntConsumer work) {
+    forRanges(
+        tensor,
+        (from, to) -> {
+          for (int row = from; row < to; row++) {
+            work.accept(row);
+          }
+        });
   }
 }

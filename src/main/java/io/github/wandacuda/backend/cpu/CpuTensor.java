@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.cpu;
 
-import io.github.wandacuda.backend.OperationShapes;
+import io.github.wandacuda.backend.CheckedOperations;
 import io.github.wandacuda.backend.Tensor;
 import java.util.Objects;
 
@@ -39,18 +39,6 @@ public final class CpuTensor implements Tensor {
     return new CpuTensor(new float[rows * columns], 0, rows, columns, true);
   }
 
-  /**
-   * Returns the tensor as the one that this backend made.
-   *
-   * @throws IllegalArgumentException if another one made it
-   */
-  static CpuTensor own(Tensor tensor) {
-    if (tensor instanceof CpuTensor own) {
-      return own;
-    }
-    throw new IllegalArgumentException("a tensor of another backend");
-  }
-
   @Override
   public int rows() {
     return rows;
@@ -69,7 +57,7 @@ public final class CpuTensor implements Tensor {
 
   @Override
   public CpuTensor reshaped(int newRows, int newColumns) {
-    OperationShapes.reshaped(this, newRows, newColumns);
+    CheckedOperations.requireReshapable(this, newRows, newColumns);
     return new CpuTensor(data(), offset, newRows, newColumns, false);
   }
 

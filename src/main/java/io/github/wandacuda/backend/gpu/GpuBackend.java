@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.gpu;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.CheckedOperations;
 import io.github.wandacuda.backend.Operations;
 import io.github.wandacuda.backend.Selector;
 import java.lang.foreign.Arena;
@@ -24,7 +25,8 @@ public final class GpuBackend implements Backend {
   private final int concurrency;
   private final PinnedMemory pinned;
   private final GpuSelector selector;
-  private GpuOperations operations;
+  private GpuOperations queued;
+  private Operations operations;
   private boolean closed;
 
   /**
@@ -84,7 +86,8 @@ public final class GpuBackend implements Backend {
       throw new IllegalStateException("the backend is closed");
     }
     if (operations == null) {
-      operations = new GpuOperations(device);
+      queued = new GpuOperations(device);
+      operations = new CheckedOperations<>(GpuTensor.class, GpuWeight.class, queued);
     }
     return operations;
   }
@@ -96,8 +99,8 @@ public final class GpuBackend implements Backend {
     }
     closed = true;
     selector.close();
-    if (operations != null) {
-      operations.close();
+    if (queued != null) {
+      queued.close();
     }
     device.close();
   }

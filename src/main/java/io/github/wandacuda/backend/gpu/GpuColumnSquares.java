@@ -1,14 +1,12 @@
 package io.github.wandacuda.backend.gpu;
 
-import io.github.wandacuda.backend.ColumnSquares;
-import io.github.wandacuda.backend.OperationShapes;
-import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.backend.BackendOperations;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** Column sums in a device's memory. */
-final class GpuColumnSquares implements ColumnSquares {
+final class GpuColumnSquares implements BackendOperations.Squares<GpuTensor> {
   private final GpuDevice device;
   private final DeviceQueue queue;
   private final int columns;
@@ -29,12 +27,8 @@ final class GpuColumnSquares implements ColumnSquares {
   }
 
   @Override
-  public void add(Tensor x) {
-    GpuTensor matrix = GpuTensor.own(x);
-    OperationShapes.columnSquares(columns, matrix);
-    if (matrix.bytes() > 0) {
-      queue.forward().columnSquares(matrix.matrix(), state.at(0));
-    }
+  public void add(GpuTensor x) {
+    queue.forward().columnSquares(x.matrix(), state.at(0));
   }
 
   @Override

@@ -1,6 +1,6 @@
 package io.github.wandacuda.backend.gpu;
 
-import io.github.wandacuda.backend.OperationShapes;
+import io.github.wandacuda.backend.CheckedOperations;
 import io.github.wandacuda.backend.Tensor;
 import io.github.wandacuda.tensor.DType;
 import java.util.Objects;
@@ -40,18 +40,6 @@ final class GpuTensor implements Tensor {
     return new GpuTensor(queue, device.allocate(Math.max(1, bytes)), 0, rows, columns, null);
   }
 
-  /**
-   * Returns the tensor as one that a GPU backend made.
-   *
-   * @throws IllegalArgumentException if another one made it
-   */
-  static GpuTensor own(Tensor tensor) {
-    if (tensor instanceof GpuTensor own) {
-      return own;
-    }
-    throw new IllegalArgumentException("a tensor of another backend");
-  }
-
   /** Returns the elements. */
   DeviceMatrix matrix() {
     if (owner.closed) {
@@ -83,7 +71,7 @@ final class GpuTensor implements Tensor {
 
   @Override
   public GpuTensor reshaped(int newRows, int newColumns) {
-    OperationShapes.reshaped(this, newRows, newColumns);
+    CheckedOperations.requireReshapable(this, newRows, newColumns);
     return new GpuTensor(queue, buffer, first, newRows, newColumns, owner);
   }
 

@@ -1,8 +1,6 @@
 package io.github.wandacuda.backend.gpu;
 
-import io.github.wandacuda.backend.OperationShapes;
 import io.github.wandacuda.backend.Routing;
-import io.github.wandacuda.backend.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -25,14 +23,9 @@ final class RowOperations implements AutoCloseable {
    *
    * @throws DeviceMemoryException if there was no room for it
    */
-  void embed(GpuWeight table, int[] tokens, Tensor out) {
-    GpuTensor to = GpuTensor.own(out);
-    OperationShapes.embed(table, tokens, to);
-    if (to.bytes() == 0) {
-      return;
-    }
+  void embed(GpuWeight table, int[] tokens, GpuTensor out) {
     DevicePointer ids = upload(tokens);
-    queue.forward().embed(table.whole(), ids, to.matrix());
+    queue.forward().embed(table.whole(), ids, out.matrix());
   }
 
   private DevicePointer upload(int[] values) {
@@ -44,17 +37,11 @@ final class RowOperations implements AutoCloseable {
     }
   }
 
-  Routing route(Tensor logits, int k, boolean renormalize) {
-    GpuTensor input = GpuTensor.own(logits);
-    OperationShapes.route(input, k);
-    int places = Math.multiplyExact(input.rows(), k);
-    if (places == 0) {
-      return new Routing(k, new int[0], new float[0]);
-    }
-    long bytes = (long) places * Integer.BYTES;
+  Routing route(GpuTensor logits, int k, boolean renormalize) {
+    long bytes = (long) Math.multiplyExact(logits.rows(), k) * Integer.BYTES;
     DevicePointer experts = results.atLeast(2 * bytes);
     DevicePointer weights = experts.plus(bytes);
-    queue.forward().route(input.matrix(), k, renormalize, experts, weights);
+    queue.forward().route(logits.matrix(), k, renormalize, experts, weights);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(2 * bytes, Integer.BYTES);
       queue.complete(() -> queue.download(experts, host));
@@ -65,25 +52,15 @@ final class RowOperations implements AutoCloseable {
     }
   }
 
-  void gatherRows(Tensor x, int[] rows, Tensor out) {
-    GpuTensor from = GpuTensor.own(x);
-    GpuTensor to = GpuTensor.own(out);
-    OperationShapes.gatherRows(from, rows, to);
-    if (to.bytes() > 0) {
-      DevicePointer places = upload(rows);
-      queue.forward().gatherRows(from.matrix(), places, to.matrix());
-    }
+  void gatherRows(GpuTensor x, int[] rows, GpuTensor out) {
+    DevicePointer places = upload(rows);
+    queue.forward().gatherRows(x.matrix(), places, out.matrix());
   }
 
-  void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
-    GpuTensor input = GpuTensor.own(x);
-    GpuTensor sum = GpuTensor.own(out);
-    OperationShapes.addRows(input, rows, factors, sum);
-    if (input.bytes() > 0) {
-      DevicePointer places = upload(rowsAndFactors(rows, factors));
-      DevicePointer weights = places.plus((long) rows.length * Integer.BYTES);
-      queue.forward().addRows(input.matrix(), places, weights, sum.matrix());
-    }
+  void addRows(GpuTensor x, int[] rows, float[] factors, GpuTensor out) {
+    DevicePointer places = upload(rowsAndFactors(rows, factors));
+    DevicePointer weights = places.plus((long) rows.length * Integer.BYTES);
+    queue.forward().addRows(x.matrix(), places, weights, out.matrix());
   }
 
   /** Returns the rows and after them the factors' bits, so that both go up at once. */
@@ -95,17 +72,12 @@ final class RowOperations implements AutoCloseable {
     return all;
   }
 
-  double[] crossEntropy(Tensor logits, int[] targets) {
-    GpuTensor input = GpuTensor.own(logits);
-    OperationShapes.crossEntropy(input, targets);
+  double[] crossEntropy(GpuTensor logits, int[] targets) {
     double[] result = new double[targets.length];
-    if (targets.length == 0) {
-      return result;
-    }
     long bytes = (long) targets.length * GpuForwardKernels.LOSS_FLOATS * Float.BYTES;
     DevicePointer ids = upload(targets);
     DevicePointer place = results.atLeast(bytes);
-    queue.forward().crossEntropy(input.matrix(), ids, place);
+    queue.forward().crossEntropy(logits.matrix(), ids, place);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(bytes, Float.BYTES);
       queue.complete(() -> queue.download(place, host));

@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 class CpuOperationsTest {
   private final Workers workers = new Workers(2);
-  private final Operations operations = new CpuOperations(new ScalarForward(), workers);
+  private final Operations operations = CpuOperations.checked(new ScalarForward(), workers);
   private final Samples samples = new Samples(3);
 
   @AfterEach

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The parts that decoder families differ in: the scalar kernels against formulas in float64. */
 class ScalarDecoderPartsTest {
   private final Workers workers = new Workers(2);
-  private final Operations operations = new CpuOperations(new ScalarForward(), workers);
+  private final Operations operations = CpuOperations.checked(new ScalarForward(), workers);
   private final Samples samples = new Samples(17);
 
   @AfterEach

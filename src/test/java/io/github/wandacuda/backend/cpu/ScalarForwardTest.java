@@ -21,7 +21,7 @@ class ScalarForwardTest {
   private static final double ROUNDING = 0x1p-24;
 
   private final Workers workers = new Workers(2);
-  private final Operations operations = new CpuOperations(new ScalarForward(), workers);
+  private final Operations operations = CpuOperations.checked(new ScalarForward(), workers);
   private final Samples samples = new Samples(7);
 
   @AfterEach

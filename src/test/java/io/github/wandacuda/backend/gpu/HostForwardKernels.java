@@ -22,7 +22,7 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   private final HostQueue queue;
   private final Workers workers = new Workers(1);
-  private final Operations scalar = new CpuOperations(new ScalarForward(), workers);
+  private final Operations scalar = CpuOperations.checked(new ScalarForward(), workers);
 
   HostForwardKernels(HostQueue queue) {
     this.queue = queue;

@@ -38,7 +38,7 @@ final class BothKernels {
   private static CpuTensor run(
       CpuForwardKernels kernels, int threads, Function<Operations, CpuTensor> work) {
     try (Workers workers = new Workers(threads)) {
-      return work.apply(new CpuOperations(kernels, workers));
+      return work.apply(CpuOperations.checked(kernels, workers));
     }
   }
 }
