@@ -35,7 +35,8 @@ final class CommandReference {
   static String page() {
     CommandLine program =
         new WandaCuda(
-                OutputStream.nullOutputStream(), new PrintStream(OutputStream.nullOutputStream()))
+                OutputStream.nullOutputStream(),
+                new Stderr(new PrintStream(OutputStream.nullOutputStream())))
             .commandLine(List.of());
     return program.getSubcommands().values().stream()
         .map(CommandLine::getCommandSpec)

@@ -83,7 +83,7 @@ class DocumentedCommandsTest {
             () ->
                 new WandaCuda(
                         OutputStream.nullOutputStream(),
-                        new PrintStream(OutputStream.nullOutputStream()))
+                        new Stderr(new PrintStream(OutputStream.nullOutputStream())))
                     .commandLine(line.arguments())
                     .parseArgs(line.arguments().toArray(String[]::new)))
         .doesNotThrowAnyException();

@@ -131,7 +131,8 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuWeig
 
   @Override
   public void gatherColumns(CpuTensor source, int offset, int width, int stride, CpuTensor out) {
-    forEachRow(out, row -> ScalarGatherColumns.gatherColumns(source, offset, width, stride, out, row));
+    forEachRow(
+        out, row -> ScalarGatherColumns.gatherColumns(source, offset, width, stride, out, row));
   }
 
   @Override
