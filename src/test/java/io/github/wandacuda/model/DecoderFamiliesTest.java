@@ -96,9 +96,9 @@ class DecoderFamiliesTest {
       quoteCharacter = '`',
       value = {
         "'rope_scaling': {'type': 'dynamic', 'factor': 2.0} | rope_scaling: expected a scaling of"
-            + " kind default, linear or llama3, found \"dynamic\"; 'prune --statistics'",
-        "'rope_scaling': {'rope_type': 'yarn', 'factor': 2.0} | found \"yarn\"; 'prune",
-        "'rope_scaling': {'rope_type': 'longrope'} | found \"longrope\"; 'prune --statistics'",
+            + " kind default, linear or llama3, found \"dynamic\"; `statistics`",
+        "'rope_scaling': {'rope_type': 'yarn', 'factor': 2.0} | found \"yarn\"; `statistics`",
+        "'rope_scaling': {'rope_type': 'longrope'} | found \"longrope\"; `statistics`",
         "'rope_parameters': {'rope_type': 'yarn'} | rope_parameters: expected a scaling of kind",
         "'rope_scaling': {'rope_type': 'linear'} | rope_scaling.factor: expected a positive",
         "'rope_scaling': 'linear' | rope_scaling: expected an object, found \"linear\"",
@@ -111,10 +111,10 @@ class DecoderFamiliesTest {
         "'rope_parameters': {'full_attention': {'rope_theta': 1.0}} | rope_parameters: expected an",
         "'quantization_config': {'quant_method': 'gptq', 'bits': 4} | quantization_config: expected"
             + " weights that are not quantized, found \"gptq\"; `statistics` and",
-        "'quantization_config': {'quant_method': 'awq'} | found \"awq\"; 'prune --statistics'",
-        "'quantization_config': {'quant_method': 'bitsandbytes'} | found \"bitsandbytes\"; 'prune",
-        "'quantization_config': {'quant_method': 'fp8'} | found \"fp8\"; 'prune --statistics'",
-        "'quantization_config': {'load_in_4bit': true} | found {\"load_in_4bit\":true}; 'prune",
+        "'quantization_config': {'quant_method': 'awq'} | found \"awq\"; `statistics`",
+        "'quantization_config': {'quant_method': 'bitsandbytes'} | found \"bitsandbytes\"; `statistics`",
+        "'quantization_config': {'quant_method': 'fp8'} | found \"fp8\"; `statistics`",
+        "'quantization_config': {'load_in_4bit': true} | found {\"load_in_4bit\":true}; `statistics`",
         "'quantization_config': [] | quantization_config: expected weights that are not quantized,",
         "'compression_config': {'quant_method': 'compressed-tensors'} | compression_config: expected",
         "'num_attention_heads': 1000000000 | num_attention_heads: expected a positive whole number"
@@ -152,7 +152,7 @@ class DecoderFamiliesTest {
         "falcon | 'new_decoder_architecture': true, 'num_kv_heads': 3 | num_kv_heads: expected a"
             + " divisor of 4, found 3",
         "gpt_neox | 'rotary_pct': 0.1 | heads of 4 features: expected an even number",
-        "phi3 | 'rope_scaling': {'type': 'su', 'long_factor': []} | found \"su\"; 'prune",
+        "phi3 | 'rope_scaling': {'type': 'su', 'long_factor': []} | found \"su\"; `statistics`",
         "gpt2 | 'n_layer': 1 | n_embd: expected a positive whole number, found nothing",
         "gemma2 | 'attn_logit_softcapping': 1e300 | attn_logit_softcapping: expected a positive",
         "phi3 | 'partial_rotary_factor': 1e9 | partial_rotary_factor: expected at most the whole",
