@@ -71,6 +71,14 @@ public final class SelectionArguments {
     return rule;
   }
 
+  /** Returns whether the other selection picks the same elements of the same matrices. */
+  public boolean isSame(SelectionArguments other) {
+    return dtype == other.dtype
+        && columns == other.columns
+        && rule.equals(other.rule)
+        && Arrays.equals(norms, other.norms);
+  }
+
   /** Checks the arguments of {@link SelectionPlan#select}. */
   public void check(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
     if (source.dtype() != dtype || source.columns() != columns) {

@@ -33,6 +33,10 @@ final class CpuPlan implements SelectionPlan {
     this.arguments = arguments;
   }
 
+  SelectionArguments arguments() {
+    return arguments;
+  }
+
   @Override
   public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
     arguments.check(source, destination, mask);
@@ -167,6 +171,7 @@ final class CpuPlan implements SelectionPlan {
     return Math.toIntExact(Selector.maskRowBytes(matrix.columns()));
   }
 
+  /** It holds nothing but Java memory, and others may have it too. */
   @Override
   public void close() {}
 }

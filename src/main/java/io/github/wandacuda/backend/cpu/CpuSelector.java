@@ -8,6 +8,8 @@ import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Objects;
 
 /**
@@ -16,7 +18,11 @@ import java.util.Objects;
  * ends a call with an {@link InternalError}.
  */
 public final class CpuSelector implements Selector {
+  /** Plans kept for those who ask for the same again. */
+  private static final int MOST_PLANS = 4;
+
   private final SelectKernels kernels;
+  private final Deque<CpuPlan> plans = new ArrayDeque<>();
 
   /** Creates a selector that computes with the given kernels. */
   public CpuSelector(SelectKernels kernels) {
@@ -25,7 +31,21 @@ public final class CpuSelector implements Selector {
 
   @Override
   public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
-    return new CpuPlan(kernels, new SelectionArguments(dtype, columns, norms, rule));
+    return plan(new SelectionArguments(dtype, columns, norms, rule));
+  }
+
+  /** Layers that read one input have equal norms: they share a plan, which has seen such rows. */
+  private synchronized CpuPlan plan(SelectionArguments arguments) {
+    for (CpuPlan plan : plans) {
+      if (plan.arguments().isSame(arguments)) {
+        return plan;
+      }
+    }
+    if (plans.size() == MOST_PLANS) {
+      plans.removeLast();
+    }
+    plans.push(new CpuPlan(kernels, arguments));
+    return plans.peek();
   }
 
   @Override
