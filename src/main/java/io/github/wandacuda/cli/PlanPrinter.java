@@ -7,8 +7,8 @@ import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Calibration;
+import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
-import io.github.wandacuda.pruning.PruningJob;
 import io.github.wandacuda.pruning.RunNeeds;
 import io.github.wandacuda.pruning.TimeEstimate;
 import java.util.LinkedHashMap;
@@ -25,7 +25,7 @@ final class PlanPrinter {
   static void print(
       ModelDirectory model,
       PruneRequest request,
-      PruningJob job,
+      PruneJob job,
       Backend backend,
       OutputOptions output) {
     job.requireRoom(backend);

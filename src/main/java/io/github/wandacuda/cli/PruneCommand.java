@@ -6,12 +6,10 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Calibration;
-import io.github.wandacuda.pruning.InPlaceJob;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.PruneJob;
 import io.github.wandacuda.pruning.PruneRequest;
 import io.github.wandacuda.pruning.PruneResult;
-import io.github.wandacuda.pruning.PruningJob;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.RunNeeds;
 import io.github.wandacuda.pruning.Unreached;
@@ -136,8 +134,10 @@ final class PruneCommand implements Runnable {
 
   private void prune(
       ModelDirectory directory, PruneRequest request, ResultFiles results, MemoryWatch memory) {
-    PruningJob job =
-        target.inPlace() ? new InPlaceJob(directory, request) : new PruneJob(directory, request);
+    PruneJob job =
+        target.inPlace()
+            ? PruneJob.inPlace(directory, request)
+            : PruneJob.toOutput(directory, request);
     ModelSummary.sayChosen(job.chosen(), output);
     if (target.inPlace() && !dryRun) {
       target.confirm(request, job.chosen().size());
@@ -160,7 +160,7 @@ final class PruneCommand implements Runnable {
   }
 
   private void run(
-      PruningJob job,
+      PruneJob job,
       PruneRequest request,
       Backend backend,
       ResultFiles results,

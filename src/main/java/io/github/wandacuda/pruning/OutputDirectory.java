@@ -172,6 +172,11 @@ final class OutputDirectory implements AutoCloseable {
 
   /** Removes a file that is needed no longer. */
   void remove(Path file) {
+    removeFile(file);
+  }
+
+  /** Removes a file of a run, wherever it is. */
+  static void removeFile(Path file) {
     try {
       Files.deleteIfExists(file);
     } catch (IOException e) {

@@ -2,63 +2,56 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.checkpoint.SideFiles;
-import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.RealCause;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.parallel.Workers;
-import java.io.IOException;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Consumer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Prunes a model directory into another one. The output's {@code config.json}, index and {@code
- * wanda-cuda.json} are written last, after the rest was checked, so that a directory that has them
- * is complete.
- *
- * <p>A run that is interrupted, or fails for want of space, rights, memory or a device, leaves what
- * it has finished for one that resumes. One that finds its input broken or its output wrong takes
- * everything away.
+ * A pruning run that is checked and ready to begin: of a model directory into another one, or of a
+ * model's own shards.
  */
-public final class PruneJob implements PruningJob {
-  private static final Logger LOG = LoggerFactory.getLogger(PruneJob.class);
+public final class PruneJob {
+  private final RunScope scope;
+  private final PruneTarget target;
 
-  private final ModelDirectory model;
-  private final PruneRequest request;
-  private final List<LinearModule> chosen;
-  private final PruningRules rules;
-  private final SideFiles sideFiles;
+  private PruneJob(RunScope scope, PruneTarget target) {
+    this.scope = scope;
+    this.target = target;
+  }
 
   /**
-   * Checks all that can be checked before something is written.
+   * Checks all that can be checked before a model is pruned into another directory.
    *
-   * @throws io.github.wandacuda.error.UsageException if the output isn't empty or a pattern matches
-   *     nothing
-   * @throws InputException if a module can't be pruned as asked or has no norms
+   * @throws UsageException if the output isn't empty or a pattern matches nothing
+   * @throws io.github.wandacuda.error.InputException if a module can't be pruned as asked or has no
+   *     norms
    */
-  public PruneJob(ModelDirectory model, PruneRequest request) {
-    this.model = model;
-    this.request = request;
-    rules = request.rules();
-    chosen = check(model, request.output(), request.resume(), request.choice(), rules);
-    if (request.calibration() instanceof Calibration.FromStatistics statistics) {
-      new NormLookup(statistics).check(chosen, request.unreached());
-    }
-    sideFiles = SideFiles.of(model.checkpoint(), request.output());
+  public static PruneJob toOutput(ModelDirectory model, PruneRequest request) {
+    OutputPlace.check(request.output(), model.path(), request.resume());
+    RunScope scope = RunScope.of(model, request);
+    return new PruneJob(scope, new OutputTarget(scope));
+  }
+
+  /**
+   * Checks all that can be checked before a model's own shards are pruned.
+   *
+   * @param request whose output is the model's directory; {@code resume} means nothing here
+   * @throws UsageException if a pattern matches nothing, or samples are to run through the model: a
+   *     block that was pruned already gives other norms
+   * @throws io.github.wandacuda.error.InputException if a module can't be pruned as asked or has no
+   *     norms
+   * @throws io.github.wandacuda.error.OutputException if a shard can't be written, or is a link
+   */
+  public static PruneJob inPlace(ModelDirectory model, PruneRequest request) {
+    InPlaceTarget.check(request);
+    RunScope scope = RunScope.of(model, request);
+    return new PruneJob(scope, new InPlaceTarget(scope));
   }
 
   /**
@@ -66,8 +59,8 @@ public final class PruneJob implements PruningJob {
    *
    * @param resume whether an earlier run's output may be there
    * @return the modules that would be pruned
-   * @throws io.github.wandacuda.error.UsageException as the constructor does
-   * @throws InputException as the constructor does
+   * @throws UsageException as {@link #toOutput} does
+   * @throws io.github.wandacuda.error.InputException as {@link #toOutput} does
    */
   public static List<LinearModule> check(
       ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
@@ -77,110 +70,81 @@ public final class PruneJob implements PruningJob {
     return chosen;
   }
 
-  @Override
+  /** Returns the modules that will be pruned, in code-point order of their names. */
   public List<LinearModule> chosen() {
-    return chosen;
+    return scope.chosen();
   }
 
-  @Override
+  /** Returns what the run takes. */
   public RunNeeds needs(Backend backend) {
-    return RunNeeds.of(model, request, chosen, sideFiles, backend);
+    return target.needs(backend);
   }
 
-  @Override
+  /** Returns how long the run is likely to take, from doing a little of it. */
   public TimeEstimate estimate(Backend backend) {
-    return new RunEstimate(model, request, backend).of(chosen, needs(backend));
-  }
-
-  @Override
-  public void requireRoom(Backend backend) {
-    RunNeeds needs = needs(backend);
-    long disk = needs.writeBytes() + needs.maskBytes() - Room.taken(request.output());
-    Room.requireDisk(request.output(), disk);
-    Room.requireMemory(needs.memoryBytes());
-  }
-
-  @Override
-  public PruneResult run(
-      Backend backend, String version, Progress progress, Consumer<PruneResult> beforeEnd) {
-    if (!OutputPlace.isFinished(request.output())) {
-      requireRoom(backend);
-    }
-    Provenance plan = Provenance.planned(request, chosen, SourceDigest.of(model), version);
-    Fingerprint cause = Fingerprint.of(plan);
-    try (Workers workers = new Workers(backend.concurrency());
-        OutputDirectory output =
-            OutputDirectory.open(request.output(), model.path(), request.resume(), ownFiles())) {
-      PhaseClock clock = new PhaseClock(workers.count());
-      if (output.finished().isPresent()) {
-        Provenance finished = output.finished().get();
-        requireSame(cause, Fingerprint.of(finished));
-        return new PruneResult(finished, List.of(), clock.seconds());
-      }
-      Fingerprint fingerprint = cause.with(SourceDigest.byFile(model)).with(arithmetic(backend));
-      output.interrupted().ifPresent(earlier -> requireSame(fingerprint, earlier.run()));
-      PruneRun run =
-          new PruneRun(model, request, rules, chosen, sideFiles, workers, output, clock, progress);
-      try {
-        return run.run(backend, fingerprint, plan, beforeEnd);
-      } catch (RuntimeException | Error e) {
-        settle(e, output);
-        throw e;
-      }
-    }
-  }
-
-  private Set<Path> ownFiles() {
-    Set<Path> own = new HashSet<>(sideFiles.files());
-    own.addAll(sideFiles.lastFiles());
-    model.checkpoint().shards().forEach(shard -> own.add(shard.path().getFileName()));
-    return own;
-  }
-
-  /** Returns what a calibrated run's bytes depend on besides the input. */
-  private Map<String, String> arithmetic(Backend backend) {
-    return request.calibration() instanceof Calibration.FromSamples
-        ? Map.of("backend", backend.arithmetic())
-        : Map.of();
-  }
-
-  private void requireSame(Fingerprint now, Fingerprint there) {
-    List<String> differences = now.differencesFrom(there);
-    if (!differences.isEmpty()) {
-      throw new UsageException(
-          ErrorDetails.file(request.output())
-              .said(
-                  "holds the output of another run, which differs in "
-                      + String.join(", ", differences)));
-    }
+    return new RunEstimate(scope.model(), scope.request(), backend)
+        .of(scope.chosen(), needs(backend));
   }
 
   /**
-   * Decides what becomes of the output of a run that failed.
+   * Checks that there is room for the run, as the run itself does first.
    *
-   * @throws WandaException what is behind the failure, if it doesn't stand for itself: a {@link
-   *     CancelledException} says how to go on
+   * @throws io.github.wandacuda.error.OutputException if what is to be written can't be, or its
+   *     disk has no room for it
+   * @throws UsageException if there isn't memory enough
    */
-  private void settle(Throwable e, OutputDirectory output) {
-    Optional<WandaException> behind = RealCause.behind(e);
-    if (behind.orElse(null) instanceof CancelledException) {
-      throw new CancelledException(
-          "cancelled; what is finished of %s is kept: run the same again with `resume` to go on"
-              .formatted(request.output()),
-          e);
-    }
-    if (behind.isEmpty() && isInputsOrOutputsFault(e)) {
-      output.discard();
-      return;
-    }
-    LOG.warn("{}: what is finished is kept for a run that resumes", request.output());
-    RealCause.throwIfBehind(e);
+  public void requireRoom(Backend backend) {
+    RunNeeds needs = needs(backend);
+    Room.requireDisk(target.path(), target.diskBytes(needs));
+    Room.requireMemory(needs.memoryBytes());
   }
 
-  /** A file that couldn't be read may be readable the next time. */
-  private static boolean isInputsOrOutputsFault(Throwable e) {
-    return (e instanceof InputException && !(e.getCause() instanceof IOException))
-        || e instanceof UsageException
-        || (e instanceof VerificationException && !(e instanceof AddedFilesException));
+  /**
+   * Prunes, checks, and declares the result finished.
+   *
+   * @param backend does the work; stays the caller's to close
+   * @param version of this program, for {@code wanda-cuda.json}
+   * @param beforeEnd what belongs to the run and is done right before the result is declared
+   *     finished: if it fails, the result isn't
+   * @throws UsageException if what is there belongs to another run, or another one is at work in it
+   * @throws io.github.wandacuda.error.InputException if a weight, norm or activation is not finite,
+   *     or a file is broken
+   * @throws io.github.wandacuda.error.OutputException if the result can't be written
+   * @throws io.github.wandacuda.error.VerificationException if what was written is not what it
+   *     should be
+   * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
+   */
+  public PruneResult run(
+      Backend backend, String version, Progress progress, Consumer<PruneResult> beforeEnd) {
+    if (!target.isFinished()) {
+      requireRoom(backend);
+    }
+    Provenance plan =
+        Provenance.planned(
+            scope.request(), scope.chosen(), SourceDigest.of(scope.model()), version);
+    try (Workers workers = new Workers(backend.concurrency())) {
+      PhaseClock clock = new PhaseClock(workers.count());
+      try (PruneTarget.Run run =
+          target.open(new RunTools(backend, workers, clock, progress), plan)) {
+        Optional<Provenance> finished = run.finished();
+        if (finished.isPresent()) {
+          return new PruneResult(finished.get(), List.of(), clock.seconds());
+        }
+        PruneResult result = end(run, beforeEnd);
+        return new PruneResult(result.provenance(), result.modules(), clock.seconds());
+      }
+    }
+  }
+
+  private static PruneResult end(PruneTarget.Run run, Consumer<PruneResult> beforeEnd) {
+    try {
+      PruneResult result = run.prune();
+      beforeEnd.accept(result);
+      run.end(result);
+      return result;
+    } catch (RuntimeException | Error e) {
+      run.settle(e);
+      throw e;
+    }
   }
 }

@@ -61,7 +61,7 @@ class PruneReportTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(2)) {
-      result = new PruneJob(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      result = PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 

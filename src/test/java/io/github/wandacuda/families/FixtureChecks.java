@@ -205,7 +205,7 @@ final class FixtureChecks {
             false,
             Unreached.MAGNITUDE);
     try (ModelDirectory model = open()) {
-      return new PruneJob(model, request).run(backend, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(model, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 

@@ -253,7 +253,7 @@ final class SecondSizeChecks {
             false,
             Unreached.MAGNITUDE);
     try (ModelDirectory model = open()) {
-      return new PruneJob(model, request).run(on, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(model, request).run(on, "test", Progress.NONE, result -> {});
     }
   }
 }

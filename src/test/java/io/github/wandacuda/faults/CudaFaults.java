@@ -124,7 +124,7 @@ class CudaFaults {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Backends.open("cuda", 0, 2).backend()) {
-      return new PruneJob(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 

@@ -82,7 +82,7 @@ abstract class ModelParity {
             false,
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model)) {
-      return new PruneJob(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 

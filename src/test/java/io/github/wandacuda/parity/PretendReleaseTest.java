@@ -72,7 +72,7 @@ class PretendReleaseTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Backends.openAll("cuda", 4).backend()) {
-      return new PruneJob(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
     }
   }
 

@@ -75,7 +75,7 @@ class DeterminismTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      new PruneJob(opened, request)
+      PruneJob.toOutput(opened, request)
           .run(new Tiles(backend, tileBytes), "test", Progress.NONE, result -> {});
     }
     return output;
@@ -116,7 +116,7 @@ class DeterminismTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      new PruneJob(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
     }
     Directories.assertSame(prune("samples", "0.5", threads, 1 << 20), expected);
   }

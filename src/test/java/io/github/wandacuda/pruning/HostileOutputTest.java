@@ -95,7 +95,7 @@ class HostileOutputTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(1)) {
-      return new PruneJob(opened, request).run(backend, "test", progress, result -> {});
+      return PruneJob.toOutput(opened, request).run(backend, "test", progress, result -> {});
     }
   }
 

@@ -53,7 +53,7 @@ class InPlaceTest {
   private static PruneResult inPlace(PruneRequest request, int threads, Progress progress) {
     try (ModelDirectory opened = ModelDirectory.open(request.output());
         Backend backend = Pruning.cpu(threads)) {
-      return new InPlaceJob(opened, request).run(backend, "test", progress, result -> {});
+      return PruneJob.inPlace(opened, request).run(backend, "test", progress, result -> {});
     }
   }
 
@@ -225,7 +225,7 @@ class InPlaceTest {
     byte[] before = Files.readAllBytes(shard);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend cpu = Pruning.cpu(1)) {
-      InPlaceJob job = new InPlaceJob(opened, request(model, "magnitude", "0.5"));
+      PruneJob job = PruneJob.inPlace(opened, request(model, "magnitude", "0.5"));
       assertThatThrownBy(() -> job.run(new WrongBackend(cpu), "test", Progress.NONE, result -> {}))
           .isInstanceOf(io.github.wandacuda.error.VerificationException.class)
           .hasMessageContaining("layers.0.q.weight");

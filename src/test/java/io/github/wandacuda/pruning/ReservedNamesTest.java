@@ -90,10 +90,10 @@ class ReservedNamesTest {
   private void run(Path target) {
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(1)) {
-      PruningJob job =
+      PruneJob job =
           target.equals(model)
-              ? new InPlaceJob(opened, request(target))
-              : new PruneJob(opened, request(target));
+              ? PruneJob.inPlace(opened, request(target))
+              : PruneJob.toOutput(opened, request(target));
       job.run(backend, "test", Progress.NONE, result -> {});
     }
   }

@@ -91,7 +91,7 @@ class ResumeTest {
   private PruneResult prune(PruneRequest request, int threads, Progress progress) {
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      return new PruneJob(opened, request).run(backend, "test", progress, result -> {});
+      return PruneJob.toOutput(opened, request).run(backend, "test", progress, result -> {});
     }
   }
 
@@ -370,7 +370,7 @@ class ResumeTest {
     RuntimeException failure = new RuntimeException("no room for the report");
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(2)) {
-      PruneJob job = new PruneJob(opened, request(Kind.STATISTICS, 0.5, output));
+      PruneJob job = PruneJob.toOutput(opened, request(Kind.STATISTICS, 0.5, output));
       assertThatThrownBy(
               () ->
                   job.run(

@@ -122,7 +122,7 @@ class StreamingTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      return new PruneJob(opened, request).run(backend, "test", progress, result -> {});
+      return PruneJob.toOutput(opened, request).run(backend, "test", progress, result -> {});
     }
   }
 

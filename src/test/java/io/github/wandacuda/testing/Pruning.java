@@ -56,7 +56,8 @@ public final class Pruning {
   public static PruneResult prune(Path model, PruneRequest request, int threads) {
     try (ModelDirectory directory = ModelDirectory.open(model);
         Backend backend = cpu(threads)) {
-      return new PruneJob(directory, request).run(backend, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(directory, request)
+          .run(backend, "test", Progress.NONE, result -> {});
     }
   }
 }

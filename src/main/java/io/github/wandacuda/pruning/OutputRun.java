@@ -1,19 +1,20 @@
 package io.github.wandacuda.pruning;
 
-import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.AtomicWrite;
 import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.SideFiles;
-import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.RealCause;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.parallel.Workers;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -21,7 +22,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -29,40 +29,37 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** One run in its output directory, from whatever an interrupted one has left to the end. */
-final class PruneRun {
-  private static final Logger LOG = LoggerFactory.getLogger(PruneRun.class);
+final class OutputRun implements PruneTarget.Run {
+  private static final Logger LOG = LoggerFactory.getLogger(OutputRun.class);
   private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
   private static final String SPILL = AtomicWrite.OWN + ".masks";
 
-  private final ModelDirectory model;
-  private final PruneRequest request;
-  private final PruningRules rules;
-  private final List<LinearModule> chosen;
+  private final RunScope scope;
   private final SideFiles sideFiles;
-  private final Workers workers;
   private final OutputDirectory output;
-  private final PhaseClock clock;
-  private final Progress progress;
+  private final RunTools tools;
+  private final Provenance plan;
+  private final Fingerprint fingerprint;
 
-  PruneRun(
-      ModelDirectory model,
-      PruneRequest request,
-      PruningRules rules,
-      List<LinearModule> chosen,
+  /** Takes over the directory, which it closes. */
+  OutputRun(
+      RunScope scope,
       SideFiles sideFiles,
-      Workers workers,
       OutputDirectory output,
-      PhaseClock clock,
-      Progress progress) {
-    this.model = model;
-    this.request = request;
-    this.rules = rules;
-    this.chosen = chosen;
+      RunTools tools,
+      Provenance plan,
+      Fingerprint fingerprint) {
+    this.scope = scope;
     this.sideFiles = sideFiles;
-    this.workers = workers;
     this.output = output;
-    this.clock = clock;
-    this.progress = progress;
+    this.tools = tools;
+    this.plan = plan;
+    this.fingerprint = fingerprint;
+  }
+
+  @Override
+  public Optional<Provenance> finished() {
+    return output.finished();
   }
 
   /**
@@ -78,8 +75,8 @@ final class PruneRun {
   /** What was written. */
   private record Written(List<ModuleResult> results, String masks) {}
 
-  PruneResult run(
-      Backend backend, Fingerprint fingerprint, Provenance plan, Consumer<PruneResult> beforeEnd) {
+  @Override
+  public PruneResult prune() {
     sideFiles
         .leftOut()
         .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
@@ -90,26 +87,57 @@ final class PruneRun {
             file -> {
               throw OutputPlace.foreign(output.path().resolve(file));
             });
-    Start start = start(fingerprint);
-    Written written = write(backend, start);
+    Written written = write(start());
     sideFiles.files().forEach(file -> output.copy(sideFiles, file));
     String masks = written.masks();
-    if (request.verify() || masks == null) {
-      masks = verify(plan.with(written.results(), masks), rules.after(written.results()));
+    if (scope.request().verify() || masks == null) {
+      masks = verify(plan.with(written.results(), masks), scope.rules().after(written.results()));
     }
     requireNothingAdded();
-    Provenance provenance = plan.with(written.results(), masks);
-    beforeEnd.accept(new PruneResult(provenance, written.results(), clock.seconds()));
+    return new PruneResult(
+        plan.with(written.results(), masks), written.results(), tools.clock().seconds());
+  }
+
+  @Override
+  public void end(PruneResult result) {
     StateFiles.remove(output);
     sideFiles.lastFiles().forEach(file -> output.copy(sideFiles, file));
     removeLeftovers();
-    output.finish(provenance);
-    return new PruneResult(provenance, written.results(), clock.seconds());
+    output.finish(result.provenance());
+  }
+
+  @Override
+  public void settle(Throwable failure) {
+    Optional<WandaException> behind = RealCause.behind(failure);
+    if (behind.orElse(null) instanceof CancelledException) {
+      throw new CancelledException(
+          "cancelled; what is finished of %s is kept: run the same again with `resume` to go on"
+              .formatted(output.path()),
+          failure);
+    }
+    if (behind.isEmpty() && isInputsOrOutputsFault(failure)) {
+      output.discard();
+      return;
+    }
+    LOG.warn("{}: what is finished is kept for a run that resumes", output.path());
+    RealCause.throwIfBehind(failure);
+  }
+
+  /** A file that couldn't be read may be readable the next time. */
+  private static boolean isInputsOrOutputsFault(Throwable e) {
+    return (e instanceof InputException && !(e.getCause() instanceof IOException))
+        || e instanceof UsageException
+        || (e instanceof VerificationException && !(e instanceof AddedFilesException));
+  }
+
+  @Override
+  public void close() {
+    output.close();
   }
 
   /** Returns what is in the output that isn't written by a run. */
   private ExtraFiles added() {
-    return ExtraFiles.of(model.checkpoint(), sideFiles, output.path());
+    return ExtraFiles.of(scope.model().checkpoint(), sideFiles, output.path());
   }
 
   /** The same files that {@code verify} tells of: those that a loader reads are a failure. */
@@ -138,13 +166,13 @@ final class PruneRun {
   /** Removes what killed runs have left under temporary names that this one had no use for. */
   private void removeLeftovers() {
     added().loaded().stream()
-        .filter(PruneRun::isRuns)
+        .filter(OutputRun::isRuns)
         .map(output.path()::resolve)
         .filter(file -> !file.equals(output.journal().file()))
         .forEach(output::remove);
   }
 
-  private Start start(Fingerprint fingerprint) {
+  private Start start() {
     Journal journal = output.journal();
     if (output.interrupted().isEmpty()) {
       journal.restart(RunRecords.run(fingerprint));
@@ -152,8 +180,14 @@ final class PruneRun {
     }
     RunRecords records = output.interrupted().get();
     KeptWork kept =
-        KeptWork.check(records, model.checkpoint(), chosen, isCalibrated(), output.path(), workers);
-    if (!isCalibrated()) {
+        KeptWork.check(
+            records,
+            scope.model().checkpoint(),
+            scope.chosen(),
+            scope.isCalibrated(),
+            output.path(),
+            tools.workers());
+    if (!scope.isCalibrated()) {
       return new Start(kept, 0);
     }
     Start start = lastWholeBlock(records, kept);
@@ -161,13 +195,9 @@ final class PruneRun {
     return start;
   }
 
-  private boolean isCalibrated() {
-    return request.calibration() instanceof Calibration.FromSamples;
-  }
-
   private Start lastWholeBlock(RunRecords records, KeptWork kept) {
-    int blocks = DecoderFamilies.of(model.config()).shape(model.config()).blocks();
-    long bytes = RunNeeds.stateBytes(model, request.calibration());
+    int blocks = DecoderFamilies.of(scope.model().config()).shape(scope.model().config()).blocks();
+    long bytes = RunNeeds.stateBytes(scope.model(), scope.request().calibration());
     Set<Integer> overwritten = new HashSet<>();
     for (RunRecords.States states : records.states()) {
       if (overwritten.add(StateFiles.fileOf(states.block()))
@@ -184,7 +214,7 @@ final class PruneRun {
 
   /** Returns whether what was written before some states is all that goes before their block. */
   private boolean hasAllBefore(RunRecords.States states) {
-    return chosen.stream()
+    return scope.chosen().stream()
         .filter(module -> block(module) < states.block())
         .allMatch(module -> states.tensors().contains(module.tensor().name()));
   }
@@ -195,22 +225,28 @@ final class PruneRun {
   }
 
   /** Writes all shards; the masks' digest is known only where all masks were made here. */
-  private Written write(Backend backend, Start start) {
+  private Written write(Start start) {
     boolean fresh = output.interrupted().isEmpty();
     Path spill = output.file(Path.of(SPILL));
     output.remove(spill);
     try (OutputShards shards =
-            new OutputShards(model.checkpoint(), output, start.kept(), isCalibrated());
-        MaskDigest masks = new MaskDigest(chosen.size(), spill)) {
-      Set<TensorInfo> pruned =
-          chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
-      shards.copyUntouched(pruned, workers, clock);
-      StateFiles states = new StateFiles(output, shards, hasRoomForStates(backend));
+            new OutputShards(
+                scope.model().checkpoint(), output, start.kept(), scope.isCalibrated());
+        MaskDigest masks = new MaskDigest(scope.chosen().size(), spill)) {
+      shards.copyUntouched(scope.tensors(), tools.workers(), tools.clock());
+      StateFiles states = new StateFiles(output, shards, hasRoomForStates());
       List<ModuleResult> results = new ArrayList<>(kept(start.kept()));
       MaskSink sink = fresh ? masks : MaskSink.NONE;
       try (ModulePruner pruner =
-          new ModulePruner(backend, workers, rules, chosen, shards, sink, clock)) {
-        results.addAll(prune(backend, pruner, start, states));
+          new ModulePruner(
+              tools.backend(),
+              tools.workers(),
+              scope.rules(),
+              scope.chosen(),
+              shards,
+              sink,
+              tools.clock())) {
+        results.addAll(prune(pruner, start, states));
       }
       shards.finish();
       results.sort(Comparator.comparing(result -> result.module().name(), TensorNames.ORDER));
@@ -219,11 +255,12 @@ final class PruneRun {
   }
 
   /** Hidden states are a convenience: a run goes on without, but then can't be resumed half-way. */
-  private boolean hasRoomForStates(Backend backend) {
-    RunNeeds needs = RunNeeds.of(model, request, chosen, sideFiles, backend);
+  private boolean hasRoomForStates() {
+    RunNeeds needs =
+        RunNeeds.of(scope.model(), scope.request(), scope.chosen(), sideFiles, tools.backend());
     long bytes = needs.writeBytes() + needs.temporaryBytes() - Room.taken(output.path());
     boolean room = Room.hasDisk(output.path(), bytes);
-    if (!room && isCalibrated()) {
+    if (!room && scope.isCalibrated()) {
       LOG.warn(
           "{}: no room for {} bytes of hidden states beside the output: if the run is interrupted,"
               + " it begins at the first block again",
@@ -235,34 +272,27 @@ final class PruneRun {
 
   /** Returns what came of the modules that are kept. */
   private List<ModuleResult> kept(KeptWork kept) {
-    return kept.results(chosen).stream()
-        .map(result -> result.norms() == null ? result.with(norms(result.module())) : result)
+    return kept.results(scope.chosen()).stream()
+        .map(result -> result.norms() == null ? result.with(scope.norms(result.module())) : result)
         .toList();
   }
 
-  /** Returns a module's norms out of the statistics, or null if they come from elsewhere. */
-  private float[] norms(LinearModule module) {
-    return request.calibration() instanceof Calibration.FromStatistics statistics
-        ? new NormLookup(statistics).of(module)
-        : null;
-  }
-
-  private List<ModuleResult> prune(
-      Backend backend, ModulePruner pruner, Start start, StateFiles states) {
-    if (request.calibration() instanceof Calibration.FromSamples samples) {
-      return new CalibratedPass(model, backend, samples, clock, progress)
-          .run(chosen, pruner, start.block(), states);
+  private List<ModuleResult> prune(ModulePruner pruner, Start start, StateFiles states) {
+    if (scope.request().calibration() instanceof Calibration.FromSamples samples) {
+      return new CalibratedPass(
+              scope.model(), tools.backend(), samples, tools.clock(), tools.progress())
+          .run(scope.chosen(), pruner, start.block(), states);
     }
     Set<LinearModule> kept =
-        start.kept().results(chosen).stream()
+        start.kept().results(scope.chosen()).stream()
             .map(ModuleResult::module)
             .collect(Collectors.toUnmodifiableSet());
     List<ModuleRequest> requests =
-        chosen.stream()
+        scope.chosen().stream()
             .filter(module -> !kept.contains(module))
-            .map(module -> new ModuleRequest(module, norms(module), null))
+            .map(scope::moduleRequest)
             .toList();
-    return pruner.prune(requests, progress);
+    return pruner.prune(requests, tools.progress());
   }
 
   /**
@@ -276,15 +306,15 @@ final class PruneRun {
     long start = System.nanoTime();
     Failures failures = new Failures();
     Optional<ShardVerifier.Found> found =
-        new ShardVerifier(workers, rulesAfter, chosen, failures)
-            .verify(model.checkpoint().shards(), output.path());
+        new ShardVerifier(tools.workers(), rulesAfter, scope.chosen(), failures)
+            .verify(scope.model().checkpoint().shards(), output.path());
     if (found.isPresent() && failures.isEmpty()) {
       Provenance record =
           claimed.maskSha256() == null ? claimed.withMasks(found.get().maskSha256()) : claimed;
       new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
-          .compare(chosen, found.get());
+          .compare(scope.chosen(), found.get());
     }
-    clock.addVerify(System.nanoTime() - start);
+    tools.clock().addVerify(System.nanoTime() - start);
     if (!failures.isEmpty()) {
       throw new VerificationException(
           ErrorDetails.file(output.path())

@@ -1,0 +1,15 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.parallel.Workers;
+
+/**
+ * What a run works with.
+ *
+ * @param backend what prunes
+ * @param workers as many threads as the backend wants to be called from
+ * @param clock is told where the time goes
+ * @param progress is told how far the run is
+ */
+record RunTools(Backend backend, Workers workers, PhaseClock clock, Progress progress) {}
