@@ -43,11 +43,6 @@ final class LaunchArguments {
     return table;
   }
 
-  /** Returns what was written for an argument. */
-  long written(int index) {
-    return values.getAtIndex(ValueLayout.JAVA_LONG, index);
-  }
-
   /** A value of 4 bytes is the lower half, which comes first in memory on all that CUDA runs on. */
   private static long bits(Object argument) {
     if (argument == null) {

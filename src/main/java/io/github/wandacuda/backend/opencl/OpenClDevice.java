@@ -94,10 +94,6 @@ public final class OpenClDevice implements GpuDevice {
     return memory;
   }
 
-  OpenClPrograms programs() {
-    return programs;
-  }
-
   @Override
   public String backend() {
     return BACKEND;

@@ -31,11 +31,6 @@ final class OpenClMemory {
     this.queue = queue;
   }
 
-  /** Returns what is granted now, in bytes. */
-  long usedBytes() {
-    return used.get();
-  }
-
   /** Returns what isn't granted; OpenCL doesn't tell what other programs take. */
   long freeBytes() {
     return Math.max(0, facts.globalBytes() - used.get());

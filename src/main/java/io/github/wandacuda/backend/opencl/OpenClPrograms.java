@@ -26,7 +26,6 @@ final class OpenClPrograms implements AutoCloseable {
   private final ProgramCache cache;
   private final Map<ProgramKey, cl_program> programs = new HashMap<>();
   private final Map<KernelKey, OpenClKernel> kernels = new HashMap<>();
-  private int compiled;
 
   private record ProgramKey(String file, String options) {}
 
@@ -50,11 +49,6 @@ final class OpenClPrograms implements AutoCloseable {
       kernels.put(key, kernel);
     }
     return kernel;
-  }
-
-  /** Returns how many programs were compiled from their sources. */
-  synchronized int compiled() {
-    return compiled;
   }
 
   private OpenClKernel create(cl_program program, String name) {
@@ -110,7 +104,6 @@ final class OpenClPrograms implements AutoCloseable {
               .formatted(
                   key.file(), options, target.facts().name(), OpenClStatus.name(built), log));
     }
-    compiled++;
     return program;
   }
 

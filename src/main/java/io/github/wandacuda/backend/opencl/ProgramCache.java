@@ -27,20 +27,15 @@ final class ProgramCache {
   private static final Set<PosixFilePermission> OTHERS_WRITE =
       Set.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE);
 
-  private final Optional<Path> directory;
+  private final Path directory;
 
-  private ProgramCache(Optional<Path> directory) {
+  private ProgramCache(Path directory) {
     this.directory = directory;
   }
 
   /** Returns a cache in a directory, which is made when something is to be kept. */
   static ProgramCache in(Path directory) {
-    return new ProgramCache(Optional.of(directory));
-  }
-
-  /** Returns a cache that keeps nothing. */
-  static ProgramCache none() {
-    return new ProgramCache(Optional.empty());
+    return new ProgramCache(directory);
   }
 
   /**
@@ -70,11 +65,11 @@ final class ProgramCache {
 
   /** Returns the program that was kept, or nothing where there is no whole one. */
   Optional<byte[]> read(Key key) {
-    if (directory.isEmpty() || !isPrivate(directory.get())) {
+    if (!isPrivate(directory)) {
       return Optional.empty();
     }
     try {
-      byte[] content = Files.readAllBytes(directory.get().resolve(key.name()));
+      byte[] content = Files.readAllBytes(directory.resolve(key.name()));
       if (content.length <= HASH_BYTES) {
         return Optional.empty();
       }
@@ -88,14 +83,14 @@ final class ProgramCache {
 
   /** Keeps a program where that is possible. Readers see all of it or nothing. */
   void write(Key key, byte[] binary) {
-    if (directory.isEmpty() || !isMade(directory.get()) || !isPrivate(directory.get())) {
+    if (!isMade(directory) || !isPrivate(directory)) {
       return;
     }
     try {
-      Path unfinished = Files.createTempFile(directory.get(), "program-", ".part");
+      Path unfinished = Files.createTempFile(directory, "program-", ".part");
       try {
         Files.write(unfinished, content(binary));
-        Files.move(unfinished, directory.get().resolve(key.name()), StandardCopyOption.ATOMIC_MOVE);
+        Files.move(unfinished, directory.resolve(key.name()), StandardCopyOption.ATOMIC_MOVE);
       } finally {
         Files.deleteIfExists(unfinished);
       }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
+import java.nio.file.Path;
 import org.junit.jupiter.api.Assumptions;
 
 /** The first usable OpenCL device, for tests that need one and are skipped without. */
@@ -21,6 +22,11 @@ final class AnyOpenCl {
   }
 
   static OpenClDevice open(KernelSources sources) {
-    return OpenClDevice.open(target(), sources, ProgramCache.none());
+    return OpenClDevice.open(target(), sources, noCache());
+  }
+
+  /** Returns a cache where nothing can be kept. */
+  static ProgramCache noCache() {
+    return ProgramCache.in(Path.of("/dev/null/programs"));
   }
 }

@@ -43,7 +43,7 @@ final class ForwardDevice implements AutoCloseable {
     Optional<OpenClTarget> target =
         OpenClTarget.all().stream().filter(t -> t.facts().problem().isEmpty()).findFirst();
     assumeTrue(target.isPresent(), "no OpenCL: no usable device");
-    return new ForwardDevice(OpenClDevice.open(target.orElseThrow(), sources, ProgramCache.none()));
+    return new ForwardDevice(OpenClDevice.open(target.orElseThrow(), sources, AnyOpenCl.noCache()));
   }
 
   OpenClQueue queue() {

@@ -93,12 +93,6 @@ class ProgramCacheTest {
     assertThat(Files.readAllBytes(directory)).isEqualTo(BINARY);
   }
 
-  @Test
-  void noCacheKeepsNothing() {
-    ProgramCache.none().write(key("a"), BINARY);
-    assertThat(ProgramCache.none().read(key("a"))).isEmpty();
-  }
-
   private static ProgramCache.Key key(String source) {
     return ProgramCache.Key.of(source, "", Facts.good());
   }

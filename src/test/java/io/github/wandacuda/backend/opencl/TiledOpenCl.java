@@ -11,7 +11,7 @@ public final class TiledOpenCl {
   public static Backend open() {
     OpenClTarget target = AnyOpenCl.target();
     OpenClTarget gpu = new OpenClTarget(target.platform(), target.device(), asGpu(target.facts()));
-    return new GpuBackend(OpenClDevice.open(gpu, KernelSources.packed(), ProgramCache.none()), 2);
+    return new GpuBackend(OpenClDevice.open(gpu, KernelSources.packed(), AnyOpenCl.noCache()), 2);
   }
 
   private static DeviceFacts asGpu(DeviceFacts facts) {
