@@ -20,8 +20,8 @@ public interface Backend extends AutoCloseable {
   }
 
   /**
-   * Returns how many bytes of a weight a call of {@link #selector()} should be given: enough that
-   * the cost of a call doesn't show, few enough that calls overlap.
+   * Returns how many bytes of a weight a {@link SelectionPlan} should be given at a time: enough
+   * that the cost of a call doesn't show, few enough that calls overlap.
    */
   long tileBytes();
 
@@ -33,7 +33,7 @@ public interface Backend extends AutoCloseable {
    */
   MemorySegment hostMemory(long bytes, Arena arena);
 
-  /** Returns how many calls of {@link #selector()} should be under way at once. */
+  /** Returns how many calls of {@link #selector()} and its plans should be under way at once. */
   int concurrency();
 
   /** Returns the pruning half. */
