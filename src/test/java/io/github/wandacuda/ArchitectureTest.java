@@ -1,17 +1,26 @@
 package io.github.wandacuda;
 
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
-import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static java.util.stream.Collectors.counting;
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.joining;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.Dependency;
 import com.tngtech.archunit.core.domain.JavaCall;
 import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.properties.HasOwner;
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchCondition;
 import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.lang.ConditionEvents;
+import com.tngtech.archunit.lang.SimpleConditionEvent;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.PrintStream;
@@ -19,91 +28,162 @@ import java.io.PrintWriter;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 
 /** Holds the dependencies that the site's page of the architecture draws. */
 @AnalyzeClasses(packages = "io.github.wandacuda", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
   private static final String ROOT = "io.github.wandacuda.";
 
+  /** From the lowest up: each package uses those before it alone. */
+  private static final List<String> PACKAGES =
+      List.of(
+          "tensor",
+          "error",
+          "system",
+          "select",
+          "forward",
+          "backend",
+          "simd",
+          "select.reference",
+          "select.simd.keys",
+          "select.simd.rows",
+          "select.simd.groups",
+          "select.simd",
+          "select.cpu",
+          "forward.reference",
+          "forward.simd",
+          "forward.cpu",
+          "backend.cpu",
+          "device",
+          "select.gpu",
+          "forward.gpu",
+          "device.gpu",
+          "device.cuda.driver",
+          "device.cuda",
+          "device.opencl.driver",
+          "device.opencl",
+          "io",
+          "io.json",
+          "io.checkpoint",
+          "io.text",
+          "tokenizer",
+          "model",
+          "model.description",
+          "model.decoder",
+          "model.family",
+          "calibrate.statistics",
+          "calibrate",
+          "prune",
+          "job.record",
+          "job.module",
+          "job.output",
+          "job.verify",
+          "job",
+          "cli.console",
+          "cli.option",
+          "cli",
+          "launcher");
+
+  /** Found by their service files, so that nothing but themselves names them. */
+  private static final List<String> BACKENDS =
+      List.of(
+          "backend.cpu",
+          "device.cuda",
+          "device.cuda.driver",
+          "device.opencl",
+          "device.opencl.driver");
+
+  private static final int MOST_FILES = 30;
+
   @ArchTest
-  static final ArchRule LAYERS =
-      layeredArchitecture()
-          .consideringOnlyDependenciesInLayers()
-          .layer("cli")
-          .definedBy(ROOT + "cli..")
-          .layer("pruning")
-          .definedBy(ROOT + "pruning..")
-          .layer("calibration")
-          .definedBy(ROOT + "calibration..")
-          .layer("model")
-          .definedBy(ROOT + "model..")
-          .layer("checkpoint")
-          .definedBy(ROOT + "checkpoint..")
-          .layer("text")
-          .definedBy(ROOT + "text..")
-          .layer("backend")
-          .definedBy(ROOT + "backend")
-          .layer("cpu")
-          .definedBy(ROOT + "backend.cpu..")
-          .layer("gpu")
-          .definedBy(ROOT + "backend.gpu..")
-          .layer("cuda")
-          .definedBy(ROOT + "backend.cuda..")
-          .layer("opencl")
-          .definedBy(ROOT + "backend.opencl..")
-          .layer("parallel")
-          .definedBy(ROOT + "parallel..")
-          .layer("tensor")
-          .definedBy(ROOT + "tensor..")
-          .layer("error")
-          .definedBy(ROOT + "error..")
-          .whereLayer("cli")
-          .mayNotBeAccessedByAnyLayer()
-          .whereLayer("cpu")
-          .mayNotBeAccessedByAnyLayer()
-          .whereLayer("cuda")
-          .mayNotBeAccessedByAnyLayer()
-          .whereLayer("opencl")
-          .mayNotBeAccessedByAnyLayer()
-          .whereLayer("gpu")
-          .mayOnlyBeAccessedByLayers("cuda", "opencl")
-          .whereLayer("pruning")
-          .mayOnlyBeAccessedByLayers("cli")
-          .whereLayer("calibration")
-          .mayOnlyBeAccessedByLayers("pruning", "cli")
-          .whereLayer("text")
-          .mayOnlyBeAccessedByLayers("cli")
-          .whereLayer("model")
-          .mayOnlyBeAccessedByLayers("calibration", "pruning", "cli")
-          .whereLayer("checkpoint")
-          .mayOnlyBeAccessedByLayers("model", "calibration", "pruning", "cli")
-          .whereLayer("backend")
-          .mayOnlyBeAccessedByLayers(
-              "cpu", "gpu", "cuda", "opencl", "model", "calibration", "pruning", "cli")
-          .whereLayer("parallel")
-          .mayOnlyBeAccessedByLayers("cpu", "pruning", "cli")
-          .whereLayer("tensor")
-          .mayOnlyBeAccessedByLayers(
-              "backend",
-              "cpu",
-              "gpu",
-              "cuda",
-              "opencl",
-              "checkpoint",
-              "model",
-              "calibration",
-              "pruning",
-              "cli");
+  static final ArchRule PACKAGES_USE_THOSE_BELOW_ALONE =
+      classes()
+          .should(
+              new ClassCondition("use the packages listed before its own alone") {
+                @Override
+                public void check(JavaClass from, ConditionEvents events) {
+                  int own = PACKAGES.indexOf(packageOf(from));
+                  if (own < 0) {
+                    violated(events, from, from.getPackageName() + " is not listed");
+                  }
+                  for (Dependency dependency : from.getDirectDependenciesFromSelf()) {
+                    JavaClass target = dependency.getTargetClass().getBaseComponentType();
+                    if (target.getPackageName().startsWith(ROOT)
+                        && PACKAGES.indexOf(packageOf(target)) > own) {
+                      violated(events, from, dependency.getDescription());
+                    }
+                  }
+                }
+              });
 
   @ArchTest
   static final ArchRule PACKAGES_FORM_NO_CYCLES =
-      slices().matching("io.github.wandacuda.(*)..").should().beFreeOfCycles();
+      slices().matching(ROOT + "(**)").should().beFreeOfCycles();
+
+  @ArchTest
+  static final ArchRule NOTHING_NAMES_A_BACKEND =
+      classes()
+          .should(
+              new ClassCondition("name no backend but their own") {
+                @Override
+                public void check(JavaClass from, ConditionEvents events) {
+                  for (Dependency dependency : from.getDirectDependenciesFromSelf()) {
+                    String target = packageOf(dependency.getTargetClass().getBaseComponentType());
+                    if (BACKENDS.contains(target) && !stem(target).equals(stem(packageOf(from)))) {
+                      violated(events, from, dependency.getDescription());
+                    }
+                  }
+                }
+              });
+
+  @ArchTest
+  static void packagesStaySmall(JavaClasses classes) {
+    Map<String, Long> files =
+        topLevel(classes).collect(groupingBy(JavaClass::getPackageName, counting()));
+    assertThat(files).isNotEmpty();
+    // One more for its package-info.java, which has no class.
+    assertThat(files.values()).allMatch(count -> count + 1 <= MOST_FILES);
+  }
+
+  @ArchTest
+  static void noTwoTypesShareAName(JavaClasses classes) {
+    assertThat(topLevel(classes).map(JavaClass::getSimpleName))
+        .isNotEmpty()
+        .doesNotHaveDuplicates();
+  }
+
+  private static Stream<JavaClass> topLevel(JavaClasses classes) {
+    return classes.stream().filter(JavaClass::isTopLevelClass);
+  }
+
+  private static String packageOf(JavaClass from) {
+    String name = from.getPackageName();
+    return name.startsWith(ROOT) ? name.substring(ROOT.length()) : name;
+  }
+
+  /** The backend that a package belongs to: its first two parts. */
+  private static String stem(String name) {
+    return Stream.of(name.split("\\.")).limit(2).collect(joining("."));
+  }
+
+  private abstract static class ClassCondition extends ArchCondition<JavaClass> {
+    ClassCondition(String description) {
+      super(description);
+    }
+
+    static void violated(ConditionEvents events, JavaClass from, String what) {
+      events.add(SimpleConditionEvent.violated(from, what));
+    }
+  }
 
   @ArchTest
   static final ArchRule VECTOR_API_STAYS_WITH_THE_VECTOR_KERNELS =
       noClasses()
           .that()
-          .resideOutsideOfPackage(ROOT + "backend.cpu.vector..")
+          .resideOutsideOfPackages(ROOT + "simd..", ROOT + "select.simd..", ROOT + "forward.simd..")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator.vector..");
@@ -130,7 +210,7 @@ class ArchitectureTest {
           .and()
           .doNotHaveFullyQualifiedName(ROOT + "cli.Main")
           .and()
-          .doNotHaveFullyQualifiedName(ROOT + "text.TokenizerServer")
+          .doNotHaveFullyQualifiedName(ROOT + "tokenizer.TokenizerServer")
           .should()
           .accessField(System.class, "out")
           .orShould()
@@ -153,7 +233,7 @@ class ArchitectureTest {
           .that()
           .resideOutsideOfPackage(ROOT + "launcher..")
           .and()
-          .doNotHaveFullyQualifiedName(ROOT + "cli.PrintableStream")
+          .doNotHaveFullyQualifiedName(ROOT + "cli.console.PrintableStream")
           .should()
           .callConstructorWhere(
               JavaCall.Predicates.target(
@@ -163,10 +243,10 @@ class ArchitectureTest {
 
   /**
    * Files of the system and those that only this program makes, which it opens itself; and {@code
-   * StandIn}, which looks at a file that was refused, if it is a regular one.
+   * WrongFile}, which looks at a file that was refused, if it is a regular one.
    */
   private static final String OWN_FILES =
-      "StandIn|CpuInfo|ProgramCache|Room|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardWriter"
+      "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardWriter"
           + "|WrittenShard|ReservedFile|Folders|Gunzip";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
@@ -188,7 +268,7 @@ class ArchitectureTest {
   static final ArchRule FILES_ARE_OPENED_IN_ONE_PLACE =
       noClasses()
           .that()
-          .resideOutsideOfPackages(ROOT + "input..", ROOT + "launcher..")
+          .resideOutsideOfPackage(ROOT + "launcher..")
           .and()
           .haveNameNotMatching(".*\\.(" + OWN_FILES + ")")
           .should()

@@ -2,8 +2,9 @@ package io.github.wandacuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.Selector;
 import java.io.IOException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
@@ -39,8 +40,9 @@ class OperationTableTest {
           "SIMD twin",
           "tests");
 
-  /** What moves memory to and fro, which no kernel does. */
-  private static final Set<String> MEMORY = Set.of("tensor", "upload", "download", "weight");
+  /** What takes and moves memory, which no kernel does. */
+  private static final Set<String> MEMORY =
+      Set.of("tensor", "upload", "download", "weight", "prepare", "close");
 
   /** Launchers and references of more than one stem. */
   private static final Set<String> SHARED =
@@ -126,7 +128,7 @@ class OperationTableTest {
   @Test
   void everyOperationHasARowAndEveryRowAnOperation() {
     Set<String> operations =
-        Stream.of(Operations.class, Selector.class)
+        Stream.of(Operations.class, Selector.class, SelectionPlan.class)
             .flatMap(type -> Arrays.stream(type.getDeclaredMethods()))
             .filter(method -> !Modifier.isStatic(method.getModifiers()) && !method.isSynthetic())
             .map(Method::getName)

@@ -1,5 +1,8 @@
 package io.github.wandacuda.backend;
 
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

@@ -1,5 +1,11 @@
 package io.github.wandacuda.backend;
 
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.select.Selection;
+import io.github.wandacuda.select.SelectionArguments;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;

@@ -1,13 +1,22 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibration.DenseCalibration;
-import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.calibrate.CalibrationSamples;
+import io.github.wandacuda.calibrate.DenseCalibration;
+import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.cli.console.MemoryWatch;
+import io.github.wandacuda.cli.console.MultilineText;
+import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.OverwriteOption;
+import io.github.wandacuda.cli.option.ResultFiles;
+import io.github.wandacuda.cli.option.ResultKind;
+import io.github.wandacuda.cli.option.SampleOptions;
+import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.RunNeeds;
-import io.github.wandacuda.text.CalibrationSamples;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,7 +31,7 @@ import picocli.CommandLine.Option;
     name = "calibrate",
     description = "Runs the dense model over text and writes activation statistics.",
     mixinStandardHelpOptions = true)
-final class CalibrateCommand implements Runnable {
+public final class CalibrateCommand implements Runnable {
   @Mixin private ModelOption model;
 
   @Option(
@@ -94,7 +103,7 @@ final class CalibrateCommand implements Runnable {
   }
 
   private Stream<String> text(Statistics statistics, Backend backend, double seconds) {
-    return Lines.of(
+    return MultilineText.of(
         "%s: input norms of %d modules over %d samples of %d tokens, in %.1f s on %s",
         file,
         statistics.norms().size(),

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
+import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.Printable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

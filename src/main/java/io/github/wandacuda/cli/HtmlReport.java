@@ -1,9 +1,9 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.PruneRequest;
-import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.prune.ModuleResult;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;

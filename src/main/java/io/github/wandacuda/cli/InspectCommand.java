@@ -1,11 +1,13 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.Inspector;
+import io.github.wandacuda.job.Inspector.Inspection;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.Inspector;
-import io.github.wandacuda.pruning.Inspector.Inspection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,17 +1,21 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibration.Perplexity;
+import io.github.wandacuda.calibrate.EvaluationWindows;
+import io.github.wandacuda.calibrate.Perplexity;
+import io.github.wandacuda.cli.console.MultilineText;
+import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.input.InputFile;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
-import io.github.wandacuda.model.DecoderFamily;
-import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.RunNeeds;
-import io.github.wandacuda.text.EvaluationWindows;
-import io.github.wandacuda.text.TokenizerProcess;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.description.DecoderShape;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.model.family.DecoderFamily;
+import io.github.wandacuda.tokenizer.TokenizerProcess;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -103,7 +107,7 @@ final class PerplexityCommand implements Runnable {
     output.result(
         object,
         () ->
-            Lines.of(
+            MultilineText.of(
                 "perplexity %.4f over %d windows of %d tokens",
                 perplexity, windows.count(), windows.longest()));
   }

@@ -1,16 +1,18 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.checkpoint.TensorNames;
-import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.cli.console.MultilineText;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.PruneJob;
+import io.github.wandacuda.job.TimeEstimate;
+import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.Calibration;
-import io.github.wandacuda.pruning.PruneJob;
-import io.github.wandacuda.pruning.PruneRequest;
-import io.github.wandacuda.pruning.RunNeeds;
-import io.github.wandacuda.pruning.TimeEstimate;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -71,7 +73,7 @@ final class PlanPrinter {
 
   private static Stream<String> text(
       Map<String, Object> plan, int modules, RunNeeds needs, TimeEstimate time) {
-    return Lines.of(
+    return MultilineText.of(
         """
         would prune %s weights in %d modules by %s, %s, on %s (%s)
           output     %s

@@ -1,18 +1,29 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.Sparsity;
+import io.github.wandacuda.cli.console.MemoryWatch;
+import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.CalibrationOptions;
+import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.ModuleOptions;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.OverwriteOption;
+import io.github.wandacuda.cli.option.ResultFiles;
+import io.github.wandacuda.cli.option.ResultKind;
+import io.github.wandacuda.cli.option.SparsityOptions;
+import io.github.wandacuda.cli.option.TargetOptions;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.PruneJob;
+import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.Calibration;
-import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.PruneJob;
-import io.github.wandacuda.pruning.PruneRequest;
-import io.github.wandacuda.pruning.PruneResult;
-import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.pruning.RunNeeds;
-import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.select.Sparsity;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Command;
@@ -24,7 +35,7 @@ import picocli.CommandLine.Option;
     name = "prune",
     description = "Prunes a model: a Hugging Face directory in, a pruned one out.",
     mixinStandardHelpOptions = true)
-final class PruneCommand implements Runnable {
+public final class PruneCommand implements Runnable {
   private static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
 
   private static final String SAVED_STATISTICS = "--save-statistics";

@@ -1,10 +1,13 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.PhaseClock;
-import io.github.wandacuda.pruning.PruneRequest;
-import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.cli.console.MemoryWatch;
+import io.github.wandacuda.cli.console.MultilineText;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.PhaseClock;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -61,7 +64,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
             ? "finished before, nothing was done"
             : "%s, %s, on %s"
                 .formatted(request.method().label(), request.sparsity(), backend.name());
-    return Lines.of(
+    return MultilineText.of(
         """
         %s: %s
           modules  %d

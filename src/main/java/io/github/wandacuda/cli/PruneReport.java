@@ -1,10 +1,11 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.checkpoint.AtomicWrite;
-import io.github.wandacuda.json.JsonText;
-import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.PruneRequest;
-import io.github.wandacuda.pruning.PruneResult;
+import io.github.wandacuda.cli.option.ReportFormat;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.json.JsonText;
+import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.prune.ModuleResult;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

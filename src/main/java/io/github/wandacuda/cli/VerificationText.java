@@ -1,9 +1,10 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.console.OptionNames;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.pruning.Verification;
-import io.github.wandacuda.pruning.Verification.RowFailure;
-import io.github.wandacuda.pruning.Verification.TensorFailures;
+import io.github.wandacuda.job.verify.Verification;
+import io.github.wandacuda.job.verify.Verification.RowFailure;
+import io.github.wandacuda.job.verify.Verification.TensorFailures;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;

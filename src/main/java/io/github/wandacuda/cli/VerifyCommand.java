@@ -1,12 +1,18 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.backend.Sparsity;
+import io.github.wandacuda.cli.console.MultilineText;
+import io.github.wandacuda.cli.console.OptionNames;
+import io.github.wandacuda.cli.option.HubCache;
+import io.github.wandacuda.cli.option.ModuleOptions;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.SparsityOptions;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.job.record.UnfinishedRun;
+import io.github.wandacuda.job.verify.Verification;
+import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.pruning.UnfinishedRun;
-import io.github.wandacuda.pruning.Verification;
-import io.github.wandacuda.pruning.Verifier;
+import io.github.wandacuda.select.Sparsity;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -24,7 +30,7 @@ import picocli.CommandLine.Option;
         "Proves that a pruned directory is its dense source with weights zeroed and nothing else"
             + " changed. What the options don't say is taken from its wanda-cuda.json.",
     mixinStandardHelpOptions = true)
-final class VerifyCommand implements Runnable {
+public final class VerifyCommand implements Runnable {
   @Option(
       names = "--dense",
       paramLabel = "DIR",
@@ -105,7 +111,7 @@ final class VerifyCommand implements Runnable {
   private Stream<String> text(Path dense, Path pruned, Verification found, boolean holds) {
     Stream<String> result =
         holds
-            ? Lines.of(
+            ? MultilineText.of(
                 "verified: %s is %s with weights zeroed and nothing else changed", pruned, dense)
             : VerificationText.failures(found);
     return Stream.concat(result, VerificationText.notes(found));

@@ -1,5 +1,11 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.console.ErrorReporter;
+import io.github.wandacuda.cli.console.Logging;
+import io.github.wandacuda.cli.console.PrintableStream;
+import io.github.wandacuda.cli.console.Stderr;
+import io.github.wandacuda.cli.console.Stdout;
+import io.github.wandacuda.cli.option.WholeNumber;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import java.io.BufferedOutputStream;
@@ -38,7 +44,7 @@ import picocli.CommandLine.Spec;
       "130:interrupted (SIGINT)",
       "143:terminated (SIGTERM)"
     })
-final class WandaCuda implements Runnable, Supplier<Stderr> {
+public final class WandaCuda implements Runnable, Supplier<Stderr> {
   private static final Map<String, Class<?>> COMMANDS = commands();
 
   @Spec private CommandSpec spec;
@@ -52,7 +58,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
    * @param out where results go, which is not buffered
    * @param err where everything else goes
    */
-  WandaCuda(OutputStream out, Stderr err) {
+  public WandaCuda(OutputStream out, Stderr err) {
     this.out = new Stdout(out);
     this.err = err;
   }
@@ -106,7 +112,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
   }
 
   /** Runs the command that {@code args} ask for and returns the exit code. */
-  int run(String[] args) {
+  public int run(String[] args) {
     List<String> words = Arrays.asList(args);
     ErrorReporter errors = new ErrorReporter(err.printer(), words);
     try {

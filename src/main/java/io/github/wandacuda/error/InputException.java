@@ -19,11 +19,11 @@ public class InputException extends WandaException {
 
   /** Creates the failure with what it is about. */
   public InputException(ErrorDetails details) {
-    super(StandIn.explain(details), null);
+    super(WrongFile.explain(details), null);
   }
 
   /** Creates the failure with what it is about and what led to it. */
   public InputException(ErrorDetails details, Throwable cause) {
-    super(StandIn.explain(details), cause);
+    super(WrongFile.explain(details), cause);
   }
 }

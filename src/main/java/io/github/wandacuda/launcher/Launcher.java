@@ -1,8 +1,8 @@
 package io.github.wandacuda.launcher;
 
-import io.github.wandacuda.process.ParentTie;
-import io.github.wandacuda.process.ProcessReplacement;
-import io.github.wandacuda.process.ThisRuntime;
+import io.github.wandacuda.system.ParentTie;
+import io.github.wandacuda.system.ProcessReplacement;
+import io.github.wandacuda.system.ThisRuntime;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.file.Path;
@@ -38,7 +38,7 @@ import java.util.Map;
  * under them as well, so one that takes a port or a file for itself (a debugger's, say) is best
  * given together with {@code --add-modules jdk.incubator.vector}, which makes it the first way.
  *
- * <p>The classes of {@code io.github.wandacuda.process} and the program are compiled for the newest
+ * <p>The classes of {@code io.github.wandacuda.system} and the program are compiled for the newest
  * Java. They may be named here as long as no older Java reaches a call of them.
  */
 public final class Launcher {
@@ -120,7 +120,7 @@ public final class Launcher {
       replace(line, with(options, IN_PLACE));
       return startBelow(JavaHome.ofThisProcess(), line, options);
     }
-    JdkPlaces places = JdkPlaces.ofThisMachine();
+    JdkLocations places = JdkLocations.ofThisMachine();
     JdkSearch search = new JdkSearch(TrustedPaths.ofThisProcess());
     JavaHome home = search.best(places.homes());
     if (home == null) {
@@ -183,7 +183,7 @@ public final class Launcher {
             "wanda-cuda: passed over "
                 + each.getKey()
                 + ", "
-                + Words.printable(each.getValue())
+                + PrintableText.printable(each.getValue())
                 + ": "
                 + objection);
       }
@@ -194,7 +194,7 @@ public final class Launcher {
     String message =
         missing(System.getProperty("java.version"), System.getProperty("java.home"), passedOver);
     boolean json = Arrays.asList(args).contains("--json");
-    System.err.println(json ? Words.jsonError(message, FAILED) : message);
+    System.err.println(json ? PrintableText.jsonError(message, FAILED) : message);
     return FAILED;
   }
 
@@ -206,7 +206,7 @@ public final class Launcher {
     message.append(version).append(" in ").append(home).append(" and no other that will do");
     String before = ", passed over where others than root and you may have a hand in it: ";
     for (Map.Entry<Path, String> each : passedOver.entrySet()) {
-      message.append(before).append(Words.printable(each.getKey()));
+      message.append(before).append(PrintableText.printable(each.getKey()));
       message.append(" (").append(each.getValue()).append(")");
       before = ", ";
     }

@@ -145,10 +145,10 @@ final class TrustedPaths {
 
   private String objection(Path path, FileEntry entry) {
     if (entry.owner() != ROOT && entry.owner() != user) {
-      return Words.printable(path) + " belongs to user " + entry.owner();
+      return PrintableText.printable(path) + " belongs to user " + entry.owner();
     }
     if (entry.writers() != null) {
-      return Words.printable(path) + ": " + entry.writers();
+      return PrintableText.printable(path) + ": " + entry.writers();
     }
     harmless.put(path, entry);
     return null;

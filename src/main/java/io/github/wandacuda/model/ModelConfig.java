@@ -2,13 +2,13 @@ package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Reason;
-import io.github.wandacuda.input.InputFile;
-import io.github.wandacuda.json.JsonTree;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.checkpoint.SideFiles;
+import io.github.wandacuda.io.json.JsonTree;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -216,7 +216,7 @@ public record ModelConfig(Path file, JsonNode root) {
    *
    * @throws InputException if the model says that they are quantized
    */
-  void requireUnquantized() {
+  public void requireUnquantized() {
     for (String key : QUANTIZATION) {
       find(key).ifPresent(value -> refuseQuantization(key, value));
     }

@@ -1,8 +1,8 @@
 package io.github.wandacuda.model;
 
-import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.checkpoint.Checkpoint;
 import java.nio.file.Path;
 import java.util.List;
 

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** Runs the jar as a process, as a user does. */
-final class Cli {
+public final class Cli {
   private static final Path JAR = Path.of("target/wanda-cuda.jar");
   private static final long SECONDS = 120;
 
@@ -40,7 +40,7 @@ final class Cli {
     }
   }
 
-  static ProcessBuilder command(Object... arguments) {
+  public static ProcessBuilder command(Object... arguments) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-jar", JAR.toString()));

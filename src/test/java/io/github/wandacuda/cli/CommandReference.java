@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.console.Stderr;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;

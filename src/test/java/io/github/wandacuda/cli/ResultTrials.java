@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
 import java.io.ByteArrayOutputStream;
@@ -21,7 +22,7 @@ import java.util.TreeMap;
  * Commands whose result files are named after what they read, in this process: each has to be
  * refused, and nothing may have changed.
  */
-final class ResultTrials {
+public final class ResultTrials {
   private static final String CALIBRATION = "samples.json";
   private static final String TEXT = "text.txt";
   private static final String STATISTICS = "statistics.safetensors";
@@ -30,7 +31,7 @@ final class ResultTrials {
   private final Path model;
 
   /** Writes a model with files of all kinds, and what else is read. */
-  ResultTrials(Path directory) throws IOException {
+  public ResultTrials(Path directory) throws IOException {
     this.directory = directory;
     GeneratedLlama llama = new GeneratedLlama(3, 32, 64, 50);
     model = llama.write(directory.resolve("model"));
@@ -54,7 +55,7 @@ final class ResultTrials {
   }
 
   /** How an option's file is named. */
-  enum Name {
+  public enum Name {
     ITSELF,
     DOTS,
     LINK,
@@ -85,7 +86,7 @@ final class ResultTrials {
   }
 
   /** A command and the option that names its result file. */
-  enum Trial {
+  public enum Trial {
     CALIBRATE_ON_TOKENS("--output", "calibrate", "--calibration", CALIBRATION),
     CALIBRATE_ON_TEXT("--output", "calibrate", "--calibration", TEXT),
     SAVE_OF_TOKENS("--save-statistics", "prune", "--calibration", CALIBRATION),
@@ -103,24 +104,24 @@ final class ResultTrials {
       this.words = List.of(words);
     }
 
-    boolean hasOutput() {
+    public boolean hasOutput() {
       return words.contains("prune") && !words.contains("--in-place");
     }
   }
 
   /** What a command did. */
-  record Outcome(int exitCode, String said) {}
+  public record Outcome(int exitCode, String said) {}
 
   Path directory() {
     return directory;
   }
 
-  Path model() {
+  public Path model() {
     return model;
   }
 
   /** Returns all files that a trial reads. */
-  List<Path> inputs(Trial trial) {
+  public List<Path> inputs(Trial trial) {
     List<Path> inputs = new ArrayList<>();
     Directories.files(model).forEach(file -> inputs.add(model.resolve(file)));
     trial.words.stream()
@@ -129,7 +130,7 @@ final class ResultTrials {
     return inputs;
   }
 
-  Outcome run(Trial trial, Path result, String... more) {
+  public Outcome run(Trial trial, Path result, String... more) {
     List<String> words = new ArrayList<>();
     for (String word : trial.words) {
       Path input = directory.resolve(word);
@@ -148,7 +149,7 @@ final class ResultTrials {
   }
 
   /** Removes what a run has made. */
-  void removeOutput() throws IOException {
+  public void removeOutput() throws IOException {
     Path output = directory.resolve("out");
     if (Files.exists(output)) {
       try (var paths = Files.walk(output)) {
@@ -160,7 +161,7 @@ final class ResultTrials {
   }
 
   /** Names a result after an input, and expects that it is refused. */
-  void refuse(Trial trial, Path input, Name name, String... more) throws IOException {
+  public void refuse(Trial trial, Path input, Name name, String... more) throws IOException {
     Path links = directory.resolve("links");
     Path result = name.of(input, directory);
     refuse(trial, input, result, more);
@@ -174,7 +175,7 @@ final class ResultTrials {
   }
 
   /** Names a result by another path to an input, and expects that it is refused. */
-  void refuse(Trial trial, Path input, Path result, String... more) throws IOException {
+  public void refuse(Trial trial, Path input, Path result, String... more) throws IOException {
     Map<Path, String> before = content();
     Outcome outcome = run(trial, result, more);
     assertThat(outcome.exitCode())
@@ -185,7 +186,7 @@ final class ResultTrials {
   }
 
   /** Returns all that is there. */
-  Map<Path, String> content() throws IOException {
+  public Map<Path, String> content() throws IOException {
     Map<Path, String> content = new TreeMap<>();
     try (var paths = Files.walk(directory)) {
       for (Path path : paths.filter(Files::isRegularFile).toList()) {

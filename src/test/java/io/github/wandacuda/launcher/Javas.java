@@ -19,13 +19,13 @@ enum Javas {
 
   private static String older() {
     Optional<Path> java =
-        JdkPlaces.ofThisMachine().homes().stream()
+        JdkLocations.ofThisMachine().homes().stream()
             .map(JavaHome::read)
             .filter(home -> home != null && isOlder(home))
             .map(JavaHome::java)
             .findFirst();
     Assumptions.assumeTrue(java.isPresent(), "this machine has no Java 8 to 24 to start from");
-    List<Path> homes = JdkPlaces.ofThisMachine().homes();
+    List<Path> homes = JdkLocations.ofThisMachine().homes();
     Assumptions.assumeTrue(
         new JdkSearch(TrustedPaths.ofThisProcess()).best(homes) != null,
         "no JDK of this machine lies where only root and this user may write");

@@ -1,6 +1,7 @@
 package io.github.wandacuda.model;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.testing.Fuzzing;
 import java.io.IOException;
 import java.nio.file.Path;

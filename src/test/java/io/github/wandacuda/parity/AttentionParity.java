@@ -4,10 +4,10 @@ import static io.github.wandacuda.parity.BothOperations.tensor;
 import static io.github.wandacuda.parity.BothOperations.values;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;

@@ -4,9 +4,9 @@ import static io.github.wandacuda.parity.BothOperations.tensor;
 import static io.github.wandacuda.parity.BothOperations.values;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.backend.Activation;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.Tensor;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.parity;
 
-import io.github.wandacuda.backend.Activation;
+import io.github.wandacuda.forward.Activation;
 
 /** A program that runs the parity tests of one kernel file on CUDA and says whether they pass. */
 final class ForwardOnCuda {

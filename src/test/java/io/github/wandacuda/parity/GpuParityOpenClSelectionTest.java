@@ -1,7 +1,7 @@
 package io.github.wandacuda.parity;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.testing.selection.SelectionProperties;
 import java.util.Map;
 import net.jqwik.api.PropertyDefaults;

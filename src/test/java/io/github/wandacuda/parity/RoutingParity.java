@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Routing;
-import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;

@@ -1,8 +1,8 @@
 package io.github.wandacuda.testing;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

@@ -2,17 +2,17 @@ package io.github.wandacuda.testing;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
-import io.github.wandacuda.backend.Sparsity;
-import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.job.PruneJob;
+import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.pruning.Calibration;
-import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.PruneJob;
-import io.github.wandacuda.pruning.PruneRequest;
-import io.github.wandacuda.pruning.PruneResult;
-import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.select.Sparsity;
 import java.nio.file.Path;
 import java.util.List;
 

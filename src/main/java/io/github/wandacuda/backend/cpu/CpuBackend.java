@@ -1,9 +1,11 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Selector;
-import io.github.wandacuda.parallel.Workers;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.cpu.CpuOperations;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.select.cpu.CpuSelector;
+import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

@@ -1,5 +1,8 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.forward.reference.CpuForwardKernels;
+import io.github.wandacuda.select.reference.SelectKernels;
+
 /**
  * One set of kernels for all that the CPU backend computes.
  *

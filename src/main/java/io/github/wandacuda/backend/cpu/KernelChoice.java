@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
-import io.github.wandacuda.backend.cpu.vector.VectorCpuKernels;
+import io.github.wandacuda.forward.reference.ScalarForward;
+import io.github.wandacuda.select.reference.ScalarSelect;
 
 /** Which kernels this JVM can run. */
 final class KernelChoice {

@@ -1,10 +1,13 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.AttentionShape;
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Workspace.Place;
+import io.github.wandacuda.model.description.AttentionDescription;
+import io.github.wandacuda.model.description.Heads;
+import io.github.wandacuda.model.description.ProjectionDescription;
+import io.github.wandacuda.model.description.Rotary;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;

@@ -1,12 +1,14 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.backend.Weight;
-import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.model.description.LinearDescription;
+import io.github.wandacuda.model.description.NormDescription;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;

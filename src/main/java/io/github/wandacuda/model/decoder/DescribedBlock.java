@@ -1,9 +1,8 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.model.Block;
-import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Workspace.Place;
+import io.github.wandacuda.model.description.BlockDescription;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.util.LinkedHashMap;

@@ -1,10 +1,9 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.model.Block;
-import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.model.description.DecoderDescription;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;

@@ -1,11 +1,12 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.backend.Weight;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.decoder.Workspace.Place;
+import io.github.wandacuda.model.description.EmbeddingDescription;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.util.stream.IntStream;

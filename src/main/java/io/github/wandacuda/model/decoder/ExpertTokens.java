@@ -1,6 +1,6 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Routing;
+import io.github.wandacuda.forward.Routing;
 import java.util.ArrayList;
 import java.util.List;
 

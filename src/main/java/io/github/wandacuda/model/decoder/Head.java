@@ -1,8 +1,10 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.backend.Weight;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.model.description.DecoderDescription;
+import io.github.wandacuda.model.description.HeadDescription;
 import java.lang.foreign.Arena;
 
 /** {@link HeadDescription}, loaded, with room for some rows of logits. */

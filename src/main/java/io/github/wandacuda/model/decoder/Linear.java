@@ -1,8 +1,9 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.backend.Weight;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.model.description.LinearDescription;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 

@@ -1,5 +1,6 @@
 package io.github.wandacuda.model.decoder;
 
+import io.github.wandacuda.model.description.MlpDescription;
 import java.lang.foreign.Arena;
 
 /** Loads what a {@link MlpDescription} says. */

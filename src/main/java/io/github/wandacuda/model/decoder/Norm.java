@@ -1,7 +1,8 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.description.NormDescription;
 
 /** A norm with its gain and bias. */
 final class Norm implements AutoCloseable {

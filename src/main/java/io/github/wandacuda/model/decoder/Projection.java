@@ -1,7 +1,6 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.forward.Tensor;
 import java.util.stream.Stream;
 
 /** Makes queries, keys and values. */

@@ -1,10 +1,9 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.model.InputObserver;
-import io.github.wandacuda.model.decoder.BlockDescription.BranchNorms;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Workspace.Place;
+import io.github.wandacuda.model.description.BlockDescription.BranchNorms;
 import java.util.stream.Stream;
 
 /** A branch beside the residual, with the norms around it. */

@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.description.ProjectionDescription;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;

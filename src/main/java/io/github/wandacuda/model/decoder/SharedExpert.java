@@ -1,9 +1,9 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
-import io.github.wandacuda.model.InputObserver;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Workspace.Place;
+import io.github.wandacuda.model.description.MlpDescription;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;

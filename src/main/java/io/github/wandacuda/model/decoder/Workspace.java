@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
 import java.util.EnumMap;
 import java.util.Map;
 

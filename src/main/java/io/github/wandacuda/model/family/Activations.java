@@ -1,6 +1,6 @@
 package io.github.wandacuda.model.family;
 
-import io.github.wandacuda.backend.Activation;
+import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.model.ModelConfig;
 import java.util.Map;
 import java.util.TreeSet;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.model.family;
 
-import io.github.wandacuda.model.decoder.PositionTable;
+import io.github.wandacuda.model.description.PositionTable;
 import java.util.function.DoubleUnaryOperator;
 
 /**

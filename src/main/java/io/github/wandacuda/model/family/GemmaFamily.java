@@ -1,9 +1,8 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
-import io.github.wandacuda.model.DecoderFamily;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.decoder.DecoderDescription;
+import io.github.wandacuda.model.description.DecoderDescription;
 
 /** Gemma (arXiv 2403.08295): LLaMA with larger embeddings, gains around 1 and a GELU. */
 @AutoService(DecoderFamily.class)

@@ -1,8 +1,8 @@
 package io.github.wandacuda.model.family;
 
-import io.github.wandacuda.backend.Activation;
+import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.decoder.EmbeddingDescription;
+import io.github.wandacuda.model.description.EmbeddingDescription;
 
 /** What the Gemma families share. */
 class GemmaStyle extends LlamaStyle {

@@ -1,22 +1,21 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
-import io.github.wandacuda.backend.Activation;
-import io.github.wandacuda.model.DecoderFamily;
-import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.decoder.AttentionDescription;
-import io.github.wandacuda.model.decoder.AttentionDescription.Scores;
-import io.github.wandacuda.model.decoder.BlockDescription;
-import io.github.wandacuda.model.decoder.BlockDescription.BranchNorms;
-import io.github.wandacuda.model.decoder.DecoderDescription;
-import io.github.wandacuda.model.decoder.EmbeddingDescription;
-import io.github.wandacuda.model.decoder.HeadDescription;
-import io.github.wandacuda.model.decoder.Heads;
-import io.github.wandacuda.model.decoder.LinearDescription;
-import io.github.wandacuda.model.decoder.MlpDescription;
-import io.github.wandacuda.model.decoder.NormDescription;
-import io.github.wandacuda.model.decoder.ProjectionDescription;
+import io.github.wandacuda.model.description.AttentionDescription;
+import io.github.wandacuda.model.description.AttentionDescription.Scores;
+import io.github.wandacuda.model.description.BlockDescription;
+import io.github.wandacuda.model.description.BlockDescription.BranchNorms;
+import io.github.wandacuda.model.description.DecoderDescription;
+import io.github.wandacuda.model.description.DecoderShape;
+import io.github.wandacuda.model.description.EmbeddingDescription;
+import io.github.wandacuda.model.description.HeadDescription;
+import io.github.wandacuda.model.description.Heads;
+import io.github.wandacuda.model.description.LinearDescription;
+import io.github.wandacuda.model.description.MlpDescription;
+import io.github.wandacuda.model.description.NormDescription;
+import io.github.wandacuda.model.description.ProjectionDescription;
 import java.util.List;
 
 /**

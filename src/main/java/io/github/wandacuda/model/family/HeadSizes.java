@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.family;
 
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.decoder.Heads;
+import io.github.wandacuda.model.description.Heads;
 import java.util.List;
 
 /** Reads the heads of an attention out of a config. */

@@ -1,12 +1,11 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
-import io.github.wandacuda.model.DecoderFamily;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.decoder.DecoderDescription;
-import io.github.wandacuda.model.decoder.LinearDescription;
-import io.github.wandacuda.model.decoder.MlpDescription;
-import io.github.wandacuda.model.decoder.Rotary;
+import io.github.wandacuda.model.description.DecoderDescription;
+import io.github.wandacuda.model.description.LinearDescription;
+import io.github.wandacuda.model.description.MlpDescription;
+import io.github.wandacuda.model.description.Rotary;
 
 /** Mixtral (Jiang et al., arXiv 2401.04088): Mistral with a mixture of experts. */
 @AutoService(DecoderFamily.class)

@@ -1,12 +1,11 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
-import io.github.wandacuda.model.DecoderFamily;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.decoder.DecoderDescription;
-import io.github.wandacuda.model.decoder.MlpDescription;
-import io.github.wandacuda.model.decoder.ProjectionDescription;
-import io.github.wandacuda.model.decoder.Rotary;
+import io.github.wandacuda.model.description.DecoderDescription;
+import io.github.wandacuda.model.description.MlpDescription;
+import io.github.wandacuda.model.description.ProjectionDescription;
+import io.github.wandacuda.model.description.Rotary;
 import java.util.List;
 
 /**

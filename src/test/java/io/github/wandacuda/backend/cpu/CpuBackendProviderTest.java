@@ -8,6 +8,7 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.select.cpu.CpuSelector;
 import io.github.wandacuda.testing.ChildJvm;
 import java.nio.file.Path;
 import java.util.List;

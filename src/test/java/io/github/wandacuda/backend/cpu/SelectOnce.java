@@ -2,7 +2,7 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.BackendProvider;
-import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import io.github.wandacuda.testing.selection.Select;

@@ -2,6 +2,8 @@ package io.github.wandacuda.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.forward.cpu.TruncatedMapping;
+import io.github.wandacuda.select.reference.AllKernels;
 import io.github.wandacuda.testing.ChildJvm;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,10 +1,10 @@
 package io.github.wandacuda.testing.selection;
 
-import io.github.wandacuda.backend.SelectionRule;
-import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
-import io.github.wandacuda.backend.Selector;
-import io.github.wandacuda.backend.Sparsity.GroupPattern;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.select.Sparsity.GroupPattern;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.nio.file.Path;
 import java.util.Map;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.testing.selection;
 
-import io.github.wandacuda.backend.Selection;
-import io.github.wandacuda.backend.SelectionPlan;
-import io.github.wandacuda.backend.SelectionRule;
-import io.github.wandacuda.backend.Selector;
+import io.github.wandacuda.select.Selection;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 

@@ -1,8 +1,8 @@
 package io.github.wandacuda.testing.selection;
 
-import io.github.wandacuda.backend.SelectionRule;
-import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.Lowest;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.Lowest;
 import io.github.wandacuda.tensor.DType;
 import java.util.Comparator;
 import java.util.stream.IntStream;

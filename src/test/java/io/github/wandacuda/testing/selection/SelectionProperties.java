@@ -3,12 +3,12 @@ package io.github.wandacuda.testing.selection;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.wandacuda.backend.NonFiniteWeightException;
-import io.github.wandacuda.backend.SelectionRule;
-import io.github.wandacuda.backend.SelectionRule.AtMost;
-import io.github.wandacuda.backend.SelectionRule.LowestPerRow;
-import io.github.wandacuda.backend.Selector;
-import io.github.wandacuda.backend.Sparsity.GroupPattern;
+import io.github.wandacuda.select.NonFiniteWeightException;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.select.Sparsity.GroupPattern;
 import io.github.wandacuda.tensor.DType;
 import java.util.List;
 import java.util.Map;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.github.wandacuda.backend.Selector;
-import io.github.wandacuda.backend.Sparsity.GroupPattern;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.select.Sparsity.GroupPattern;
 import io.github.wandacuda.tensor.DType;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.backend.SelectionRule.Lowest;
-import io.github.wandacuda.backend.Sparsity;
+import io.github.wandacuda.select.SelectionRule.Lowest;
+import io.github.wandacuda.select.Sparsity;
 
 /** How much a selection takes, as text: {@code 50%} of each row, or {@code 2:4} of each group. */
 final class Amount {

@@ -1,10 +1,10 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.backend.AttentionShape;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
-import io.github.wandacuda.backend.Operations;
-import io.github.wandacuda.backend.Tensor;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.parallel.Workers;
+import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.bench.common.Elements;
-import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.bench.common.ElementMessages;
+import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -21,7 +21,7 @@ final class RealWeights {
       List<WeightMatrix> matrices =
           checkpoint.tensors().stream()
               .filter(entry -> entry.info().name().endsWith("_proj.weight"))
-              .map(entry -> Elements.matrix(entry.shard(), entry.info(), arena))
+              .map(entry -> ElementMessages.matrix(entry.shard(), entry.info(), arena))
               .toList();
       long count = matrices.stream().mapToLong(WeightMatrix::elements).sum();
       float[] weights = new float[Math.toIntExact(count)];

@@ -2,10 +2,10 @@ package io.github.wandacuda.bench.cases;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
-import io.github.wandacuda.backend.SelectionPlan;
-import io.github.wandacuda.backend.SelectionRule;
-import io.github.wandacuda.parallel.Workers;
-import io.github.wandacuda.pruning.RowTiles;
+import io.github.wandacuda.prune.RowTiles;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;

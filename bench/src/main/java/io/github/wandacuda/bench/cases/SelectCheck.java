@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.backend.SelectionRule;
+import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.util.Comparator;
 import java.util.stream.IntStream;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.common;
 
-import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -45,8 +45,8 @@ public final class ZeroAgreement {
 
   private void compare(SafetensorsFile a, SafetensorsFile b, TensorInfo tensor) {
     try (Arena arena = Arena.ofShared()) {
-      MemorySegment left = Elements.read(a, tensor, arena);
-      MemorySegment right = Elements.read(b, b.tensor(tensor.name()).orElseThrow(), arena);
+      MemorySegment left = ElementMessages.read(a, tensor, arena);
+      MemorySegment right = ElementMessages.read(b, b.tensor(tensor.name()).orElseThrow(), arena);
       long count = left.byteSize() / Short.BYTES;
       elements.add(count);
       different.add(

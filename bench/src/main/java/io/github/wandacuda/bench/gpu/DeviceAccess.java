@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.backend.gpu.DeviceQueue;
-import io.github.wandacuda.backend.gpu.GpuDevice;
+import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.GpuDevice;
 import java.util.Map;
 import java.util.Optional;
 

@@ -1,11 +1,11 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.backend.Activation;
-import io.github.wandacuda.backend.AttentionShape;
-import io.github.wandacuda.backend.gpu.DeviceMatrix;
-import io.github.wandacuda.backend.gpu.DevicePointer;
-import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.bench.common.NormalWeights;
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.GpuForwardKernels;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.tensor.DType;
 import java.util.ArrayList;
 import java.util.Arrays;

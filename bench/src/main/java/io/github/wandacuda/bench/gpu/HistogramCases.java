@@ -1,9 +1,9 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.backend.Selector;
-import io.github.wandacuda.backend.gpu.DeviceMatrix;
-import io.github.wandacuda.backend.gpu.DevicePointer;
-import io.github.wandacuda.backend.gpu.PruningKernels;
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,13 +1,13 @@
 package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.backend.Backends;
-import io.github.wandacuda.backend.gpu.DeviceBuffer;
-import io.github.wandacuda.backend.gpu.DeviceMatrix;
-import io.github.wandacuda.backend.gpu.DeviceMemoryException;
-import io.github.wandacuda.backend.gpu.DeviceQueue;
-import io.github.wandacuda.backend.gpu.GpuBackend;
-import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.bench.common.Spread;
+import io.github.wandacuda.device.DeviceBuffer;
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceMemoryException;
+import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.device.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.tensor.DType;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.backend.gpu.DeviceMatrix;
+import io.github.wandacuda.device.DeviceMatrix;
 
 /** Queues a linear layer without a bias. */
 @FunctionalInterface

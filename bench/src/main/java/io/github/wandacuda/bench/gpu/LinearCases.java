@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.backend.gpu.DeviceMatrix;
 import io.github.wandacuda.bench.common.NormalWeights;
+import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,10 +1,10 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.backend.gpu.DeviceMatrix;
-import io.github.wandacuda.backend.gpu.DevicePointer;
-import io.github.wandacuda.backend.gpu.DeviceQueue;
-import io.github.wandacuda.backend.gpu.PruningKernels;
-import io.github.wandacuda.bench.common.Elements;
+import io.github.wandacuda.bench.common.ElementMessages;
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.PruningKernels;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
@@ -47,7 +47,7 @@ final class SampleRows {
     SplittableRandom random = new SplittableRandom(seed);
     for (int column = 0; column < columns; column++) {
       float value = (float) (kind.next(random) * scale);
-      Elements.set(row, dtype, column, value);
+      ElementMessages.set(row, dtype, column, value);
     }
   }
 

@@ -1,11 +1,11 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.backend.SelectionRule;
-import io.github.wandacuda.backend.Sparsity;
-import io.github.wandacuda.backend.gpu.DeviceMatrix;
-import io.github.wandacuda.backend.gpu.DevicePointer;
-import io.github.wandacuda.backend.gpu.PruningKernels;
 import io.github.wandacuda.bench.common.NormalWeights;
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Sparsity;
 import io.github.wandacuda.tensor.DType;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,10 +1,10 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.backend.gpu.DeviceBuffer;
-import io.github.wandacuda.backend.gpu.DeviceMatrix;
-import io.github.wandacuda.backend.gpu.DevicePointer;
-import io.github.wandacuda.backend.gpu.DeviceQueue;
-import io.github.wandacuda.backend.gpu.GpuDevice;
+import io.github.wandacuda.device.DeviceBuffer;
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -3,10 +3,10 @@ package io.github.wandacuda.bench.common;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.checkpoint.Checkpoint;
-import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -53,7 +53,7 @@ class ModelFilesTest {
     try (SafetensorsFile file = SafetensorsFile.open(shard);
         Arena arena = Arena.ofConfined()) {
       TensorInfo info = file.tensor("model.layers.0.self_attn.q_proj.weight").orElseThrow();
-      WeightMatrix matrix = Elements.matrix(file, info, arena);
+      WeightMatrix matrix = ElementMessages.matrix(file, info, arena);
       double sum = 0;
       double squares = 0;
       for (int row = 0; row < matrix.rows(); row++) {

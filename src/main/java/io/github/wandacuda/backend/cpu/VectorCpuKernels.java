@@ -1,0 +1,15 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.forward.simd.VectorForward;
+import io.github.wandacuda.select.simd.VectorSelect;
+import io.github.wandacuda.simd.Lanes;
+
+/** The kernels of this package; to be loaded only where the Vector API's module is present. */
+public final class VectorCpuKernels {
+  private VectorCpuKernels() {}
+
+  /** Returns the kernels at the machine's widest vectors. */
+  public static CpuKernels create() {
+    return new CpuKernels(new VectorSelect(), new VectorForward(), Lanes.describe() + " vectors");
+  }
+}

@@ -1,0 +1,194 @@
+package io.github.wandacuda.calibrate;
+
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.decoder.InputObserver;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * Takes samples through a decoder one block at a time: all samples through the first block, then
+ * all through the second. Memory is one block and the samples' hidden states, whatever the model's
+ * size.
+ */
+public final class BlockwiseRun implements AutoCloseable {
+  /**
+   * Short samples run together up to so many tokens, so that a weight is unpacked once for them
+   * all.
+   */
+  public static final int BATCH_TOKENS = 2048;
+
+  private final Decoder decoder;
+  private final Operations operations;
+  private final List<int[]> samples;
+  private final int sequenceLength;
+  private final int batchSamples;
+  private final HiddenStates states;
+  private final Tensor hidden;
+
+  /**
+   * Embeds the samples.
+   *
+   * @param samples token ids, all lists of the same length, at least one
+   */
+  public BlockwiseRun(Decoder decoder, Operations operations, List<int[]> samples) {
+    this(decoder, operations, samples, null);
+  }
+
+  /**
+   * Goes on with the hidden states of an earlier run.
+   *
+   * @param load fills what {@link #states()} returns; null to embed the samples
+   */
+  public BlockwiseRun(
+      Decoder decoder, Operations operations, List<int[]> samples, Consumer<MemorySegment> load) {
+    this.decoder = decoder;
+    this.operations = operations;
+    this.samples = List.copyOf(samples);
+    sequenceLength = samples.get(0).length;
+    batchSamples = Math.clamp(BATCH_TOKENS / sequenceLength, 1, samples.size());
+    states = new HiddenStates((long) samples.size() * sequenceLength, decoder.hiddenSize());
+    hidden = operations.tensor(batchSamples * sequenceLength, decoder.hiddenSize());
+    try {
+      if (load == null) {
+        forEachBatch(this::embed);
+      } else {
+        load.accept(states());
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Returns the hidden states of all samples that the next block will see. */
+  public MemorySegment states() {
+    return states.all();
+  }
+
+  /** Work on the samples {@code [from, from + count)}, whose states are in {@code batch}. */
+  @FunctionalInterface
+  private interface BatchWork {
+    void run(int from, int count, Tensor batch);
+  }
+
+  private void forEachBatch(BatchWork work) {
+    for (int from = 0; from < samples.size(); from += batchSamples) {
+      CancelledException.throwIfInterrupted();
+      int count = Math.min(batchSamples, samples.size() - from);
+      work.run(from, count, hidden.rows(0, count * sequenceLength));
+    }
+  }
+
+  private MemorySegment states(int from, int count) {
+    return states.tokens((long) from * sequenceLength, count * sequenceLength);
+  }
+
+  private void embed(int from, int count, Tensor batch) {
+    int[] tokens =
+        samples.subList(from, from + count).stream().flatMapToInt(Arrays::stream).toArray();
+    decoder.embed(tokens, sequenceLength, batch);
+    operations.download(batch, states(from, count));
+  }
+
+  /**
+   * Runs a block on all samples without keeping its outputs.
+   *
+   * @return the norms of its linear modules' inputs, by module; zeros for one that no token reached
+   */
+  public Map<String, float[]> observe(Block block) {
+    try (InputNorms norms = new InputNorms(operations)) {
+      forEachBatch(
+          (from, count, batch) -> {
+            operations.upload(states(from, count), batch);
+            block.observe(batch, sequenceLength, norms);
+          });
+      requireFinite(norms, block, 0, samples.size());
+      return norms.norms(block.inputFeatures(), samples.size());
+    }
+  }
+
+  /**
+   * Checks norms while the states that led to them are still there.
+   *
+   * @throws InputException if one isn't finite; it names the first activation that isn't either
+   */
+  private void requireFinite(InputNorms norms, Block block, int from, int count) {
+    try {
+      norms.requireFinite();
+    } catch (InputException e) {
+      Tensor batch = hidden.rows(0, sequenceLength);
+      for (int sample = from; sample < from + count; sample++) {
+        operations.upload(states(sample, 1), batch);
+        block.observe(batch, sequenceLength, new NonFiniteSearch(operations, "sample " + sample));
+      }
+      throw e;
+    }
+  }
+
+  /**
+   * Runs a block on all samples, as {@link #observe} does, and hands its outputs on to the next
+   * block.
+   */
+  public Map<String, float[]> observeAndAdvance(Block block) {
+    try (InputNorms norms = new InputNorms(operations)) {
+      advance(block, norms, (from, count) -> requireFinite(norms, block, from, count));
+      return norms.norms(block.inputFeatures(), samples.size());
+    }
+  }
+
+  /** Runs a block on all samples and hands its outputs on to the next block. */
+  public void advance(Block block) {
+    advance(block, InputObserver.NONE);
+  }
+
+  /** Runs a block on all samples, whose linear modules' inputs are seen. */
+  void advance(Block block, InputObserver observer) {
+    advance(block, observer, (from, count) -> {});
+  }
+
+  /** Is called when a batch has run, before its states are replaced. */
+  @FunctionalInterface
+  private interface BatchCheck {
+    void of(int from, int count);
+  }
+
+  private void advance(Block block, InputObserver observer, BatchCheck check) {
+    forEachBatch(
+        (from, count, batch) -> {
+          MemorySegment batchStates = states(from, count);
+          operations.upload(batchStates, batch);
+          block.forward(batch, sequenceLength, observer);
+          check.of(from, count);
+          operations.download(batch, batchStates);
+        });
+  }
+
+  /** Returns the first state of a sample, rows being its tokens, that isn't finite. */
+  Optional<NonFiniteSearch.Found> nonFiniteState(int sample) {
+    return NonFiniteSearch.find(states(sample, 1), decoder.hiddenSize());
+  }
+
+  /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */
+  public double meanLoss(int sample) {
+    Tensor batch = hidden.rows(0, sequenceLength);
+    operations.upload(states(sample, 1), batch);
+    return Arrays.stream(decoder.nextTokenLosses(batch, samples.get(sample)))
+        .average()
+        .orElseThrow();
+  }
+
+  @Override
+  public void close() {
+    hidden.close();
+    states.close();
+  }
+}

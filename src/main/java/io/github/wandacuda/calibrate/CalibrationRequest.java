@@ -1,0 +1,57 @@
+package io.github.wandacuda.calibrate;
+
+import io.github.wandacuda.error.UsageException;
+import java.nio.file.Path;
+import java.util.OptionalInt;
+
+/**
+ * What calibration samples are wanted.
+ *
+ * @param file the text or the token ids; its ending says which
+ * @param samples the number of samples, if the user gave it
+ * @param sequenceLength the tokens of each sample, if the user gave it
+ * @param seed what the draw from a text starts from
+ * @param modelMaximum the longest sequence that the model takes
+ * @param vocabularySize the number of tokens that the model has embeddings for
+ */
+public record CalibrationRequest(
+    Path file,
+    OptionalInt samples,
+    OptionalInt sequenceLength,
+    long seed,
+    int modelMaximum,
+    int vocabularySize) {
+  private static final int DEFAULT_SAMPLES = 128;
+  private static final int DEFAULT_SEQUENCE_LENGTH = 2048;
+
+  /**
+   * Checks the numbers.
+   *
+   * @throws UsageException if samples or sequence length is given and below 1, or the length is
+   *     beyond the model's maximum
+   */
+  public CalibrationRequest {
+    requirePositive("`samples`", samples);
+    requirePositive("`sequence-length`", sequenceLength);
+    if (modelMaximum < 1 || vocabularySize < 1) {
+      throw new IllegalArgumentException("a model with no positions or no tokens");
+    }
+    sequenceLength.ifPresent(length -> Positions.require(length, modelMaximum));
+  }
+
+  /** Returns the number of samples to draw from a text: 128 unless given. */
+  int samplesToDraw() {
+    return samples.orElse(DEFAULT_SAMPLES);
+  }
+
+  /** Returns the length of samples from a text: the model's maximum up to 2048 unless given. */
+  int lengthToDraw() {
+    return sequenceLength.orElse(Math.min(DEFAULT_SEQUENCE_LENGTH, modelMaximum));
+  }
+
+  private static void requirePositive(String option, OptionalInt value) {
+    if (value.isPresent() && value.getAsInt() < 1) {
+      throw new UsageException(option + ": expected at least 1, found " + value.getAsInt());
+    }
+  }
+}

@@ -1,0 +1,182 @@
+package io.github.wandacuda.calibrate;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.text.CalibrationFormat;
+import io.github.wandacuda.io.text.Documents;
+import io.github.wandacuda.io.text.TokenLists;
+import io.github.wandacuda.io.text.Utf8;
+import io.github.wandacuda.tokenizer.Tokenizer;
+import io.github.wandacuda.tokenizer.Vocabulary;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes calibration samples from a text, from documents or from token ids, as the file's ending
+ * says.
+ */
+public final class CalibrationSampler {
+  private static final Logger LOG = LoggerFactory.getLogger(CalibrationSampler.class);
+
+  private final CalibrationRequest request;
+  private final Path file;
+  private final Vocabulary vocabulary;
+
+  private CalibrationSampler(CalibrationRequest request) {
+    this.request = request;
+    this.file = request.file();
+    this.vocabulary = new Vocabulary(request.vocabularySize());
+  }
+
+  /**
+   * Returns the samples that a request asks for.
+   *
+   * @param request what is wanted
+   * @param tokenizer gives the model's tokenizer, which stays open; asked only if there is text to
+   *     be tokenized
+   * @throws InputException if the file can't be read, is malformed, holds too little, or has ids
+   *     that the model doesn't know
+   * @throws io.github.wandacuda.error.UsageException if the file's ending says nothing, or the heap
+   *     can't hold so many samples
+   */
+  public static CalibrationSamples sample(
+      CalibrationRequest request, Supplier<? extends Tokenizer> tokenizer) {
+    CalibrationSampler sampler = new CalibrationSampler(request);
+    List<int[]> samples =
+        switch (CalibrationFormat.of(request.file())) {
+          case STREAM -> sampler.fromStream(tokenizer);
+          case DOCUMENTS -> sampler.fromDocuments(tokenizer);
+          case TOKENS -> sampler.fromTokens();
+        };
+    return new CalibrationSamples(samples);
+  }
+
+  /**
+   * Returns whether a file's samples are its own lists in their order, so that nothing is drawn.
+   *
+   * @throws io.github.wandacuda.error.UsageException if the file's ending says nothing
+   */
+  public static boolean takesListsInOrder(Path file) {
+    return CalibrationFormat.of(file) == CalibrationFormat.TOKENS;
+  }
+
+  private List<int[]> fromStream(Supplier<? extends Tokenizer> tokenizers) {
+    HeapBudget.requireSamples(request.samplesToDraw(), request.lengthToDraw());
+    String text = Utf8.read(file);
+    Tokenizer tokenizer = tokenizers.get();
+    int[] tokens = tokenizer.encode(text);
+    int length = request.lengthToDraw();
+    if (tokens.length <= length) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected(
+                  "a text of more than %d tokens, one sample".formatted(length),
+                  String.valueOf(tokens.length))
+              .hint("take a longer text, or a smaller `sequence-length`"));
+    }
+    vocabulary.require(tokens, origin(tokenizer));
+    PythonRandom random = new PythonRandom(request.seed());
+    List<int[]> samples = new ArrayList<>();
+    for (int i = 0; i < request.samplesToDraw(); i++) {
+      int start = (int) random.randInt(0, tokens.length - length - 1);
+      samples.add(Arrays.copyOfRange(tokens, start, start + length));
+    }
+    return samples;
+  }
+
+  private List<int[]> fromDocuments(Supplier<? extends Tokenizer> tokenizers) {
+    HeapBudget.requireSamples(request.samplesToDraw(), request.lengthToDraw());
+    try (Documents documents = Documents.open(file)) {
+      Tokenizer tokenizer = tokenizers.get();
+      TokenizedDocuments tokenized = new TokenizedDocuments(documents, tokenizer);
+      int length = request.lengthToDraw();
+      DocumentDraw draw =
+          new DocumentDraw(
+              file, documents.count(), length, request.seed(), i -> tokenized.tokens(i).length);
+      List<int[]> samples = new ArrayList<>();
+      for (int i = 0; i < request.samplesToDraw(); i++) {
+        DocumentDraw.Pick pick = draw.next();
+        int[] tokens = tokenized.tokens(pick.document());
+        int[] sample = Arrays.copyOfRange(tokens, pick.offset(), pick.offset() + length);
+        vocabulary.require(sample, origin(tokenizer));
+        samples.add(sample);
+      }
+      LOG.debug(
+          "{}: {} draws from {} documents gave {} samples",
+          file,
+          draw.drawn(),
+          documents.count(),
+          samples.size());
+      return samples;
+    }
+  }
+
+  private List<int[]> fromTokens() {
+    int limit = request.samples().orElse(Integer.MAX_VALUE);
+    List<int[]> lists = TokenLists.read(file, limit);
+    if (lists.isEmpty() || (request.samples().isPresent() && lists.size() < limit)) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected(
+                  "%d lists of token ids".formatted(request.samples().orElse(1)),
+                  String.valueOf(lists.size()))
+              .hint("add lists, or leave `samples` out to take all that there are"));
+    }
+    int maximum = request.sequenceLength().orElse(Integer.MAX_VALUE);
+    lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
+    requireEqualLengths(lists);
+    Positions.require(file, 0, lists.getFirst(), request.modelMaximum());
+    lists.forEach(ids -> vocabulary.require(ids, ErrorDetails.file(file)));
+    return lists;
+  }
+
+  private void requireEqualLengths(List<int[]> lists) {
+    int length = lists.getFirst().length;
+    for (int i = 0; i < lists.size(); i++) {
+      int[] ids = lists.get(i);
+      if (ids.length == 0) {
+        throw new InputException(
+            ErrorDetails.file(file).part("list %d".formatted(i + 1)).expected("token ids", "none"));
+      }
+      if (ids.length != length) {
+        throw new InputException(
+            ErrorDetails.file(file)
+                .expected(
+                    "lists of one length",
+                    "%d token ids in list 1 and %d in list %d".formatted(length, ids.length, i + 1))
+                .hint("cut them to one length with `sequence-length`"));
+      }
+    }
+  }
+
+  private ErrorDetails origin(Tokenizer tokenizer) {
+    return ErrorDetails.file(file).part("tokenized by " + tokenizer.source());
+  }
+
+  /** The tokens of documents, those of the last one kept since a pick asks for them again. */
+  private static final class TokenizedDocuments {
+    private final Documents documents;
+    private final Tokenizer tokenizer;
+    private int last = -1;
+    private int[] tokens;
+
+    TokenizedDocuments(Documents documents, Tokenizer tokenizer) {
+      this.documents = documents;
+      this.tokenizer = tokenizer;
+    }
+
+    int[] tokens(int document) {
+      if (document != last) {
+        tokens = tokenizer.encode(documents.text(document));
+        last = document;
+      }
+      return tokens;
+    }
+  }
+}

@@ -1,0 +1,63 @@
+package io.github.wandacuda.calibrate;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+
+/** The sequences of token ids that a calibration runs over, all of one length. */
+public final class CalibrationSamples {
+  private final int[][] tokens;
+
+  /**
+   * Takes the sequences as they are.
+   *
+   * @param tokens at least one sequence, each of the same length of at least one id
+   */
+  CalibrationSamples(List<int[]> tokens) {
+    this.tokens = tokens.toArray(int[][]::new);
+    if (this.tokens.length == 0 || this.tokens[0].length == 0) {
+      throw new IllegalArgumentException("no samples, or empty ones");
+    }
+    for (int[] sample : this.tokens) {
+      if (sample.length != sequenceLength()) {
+        throw new IllegalArgumentException("samples of different lengths");
+      }
+    }
+  }
+
+  /** Returns the token ids [{@link #count}][{@link #sequenceLength}], not to be changed. */
+  public int[][] tokens() {
+    return tokens;
+  }
+
+  /** Returns the number of tokens of each sample. */
+  public int sequenceLength() {
+    return tokens[0].length;
+  }
+
+  /**
+   * Returns what tells these samples from others: the SHA-256, in lower-case hexadecimal, of all
+   * token ids in order, each as four bytes, the lowest first.
+   */
+  public String sha256() {
+    MessageDigest digest = sha256Digest();
+    ByteBuffer bytes =
+        ByteBuffer.allocate(sequenceLength() * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (int[] sample : tokens) {
+      bytes.asIntBuffer().put(sample);
+      digest.update(bytes.array());
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static MessageDigest sha256Digest() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has SHA-256", e);
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package io.github.wandacuda.calibrate;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.text.TokenLists;
+import io.github.wandacuda.io.text.Utf8;
+import io.github.wandacuda.tokenizer.Tokenizer;
+import io.github.wandacuda.tokenizer.Vocabulary;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** The windows of token ids that a perplexity is the mean over. */
+public final class EvaluationWindows {
+  /** The fewest tokens in which one predicts another. */
+  private static final int SHORTEST = 2;
+
+  private final int[][] windows;
+
+  private EvaluationWindows(List<int[]> windows) {
+    this.windows = windows.toArray(int[][]::new);
+  }
+
+  /**
+   * Cuts a text into windows: the whole file is one string, tokenized once, and what is left behind
+   * the last full window is dropped.
+   *
+   * @param file the text, UTF-8
+   * @param tokenizer the model's
+   * @param length tokens of each window
+   * @param modelMaximum the longest sequence that the model takes
+   * @param vocabularySize the number of tokens that the model has embeddings for
+   * @throws InputException if the file can't be read, isn't UTF-8, has fewer tokens than one
+   *     window, or ids that the model doesn't know
+   * @throws UsageException as {@link #requireLength} does
+   */
+  public static EvaluationWindows ofText(
+      Path file, Tokenizer tokenizer, int length, int modelMaximum, int vocabularySize) {
+    requireLength(length, modelMaximum);
+    int[] tokens = tokenizer.encode(Utf8.read(file));
+    if (tokens.length < length) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected(
+                  "a text of at least %d tokens, one window".formatted(length),
+                  String.valueOf(tokens.length))
+              .hint("take a longer text, or a smaller `sequence-length`"));
+    }
+    new Vocabulary(vocabularySize)
+        .require(tokens, ErrorDetails.file(file).part("tokenized by " + tokenizer.source()));
+    List<int[]> windows = new ArrayList<>();
+    for (int start = 0; start <= tokens.length - length; start += length) {
+      windows.add(Arrays.copyOfRange(tokens, start, start + length));
+    }
+    return new EvaluationWindows(windows);
+  }
+
+  /**
+   * Checks a window's length.
+   *
+   * @throws UsageException if it is below 2 or beyond the model's maximum
+   */
+  public static void requireLength(int length, int modelMaximum) {
+    if (length < SHORTEST) {
+      throw new UsageException(
+          "`sequence-length`: expected at least %d, found %d".formatted(SHORTEST, length));
+    }
+    Positions.require(length, modelMaximum);
+  }
+
+  /**
+   * Reads windows that are token ids already.
+   *
+   * @param file a JSON list of lists of token ids, each a window; they may differ in length
+   * @param modelMaximum the longest sequence that the model takes
+   * @param vocabularySize the number of tokens that the model has embeddings for
+   * @throws InputException if the file can't be read or isn't such a list, has no window, one of
+   *     fewer than 2 ids or more than the model's maximum, or ids that the model doesn't know
+   */
+  public static EvaluationWindows ofTokens(Path file, int modelMaximum, int vocabularySize) {
+    List<int[]> windows = TokenLists.read(file, Integer.MAX_VALUE);
+    if (windows.isEmpty()) {
+      throw new InputException(ErrorDetails.file(file).expected("lists of token ids", "none"));
+    }
+    Vocabulary vocabulary = new Vocabulary(vocabularySize);
+    for (int i = 0; i < windows.size(); i++) {
+      int[] window = windows.get(i);
+      if (window.length < SHORTEST) {
+        throw new InputException(
+            ErrorDetails.file(file)
+                .part("list %d".formatted(i + 1))
+                .expected(
+                    "at least %d token ids".formatted(SHORTEST), String.valueOf(window.length)));
+      }
+      Positions.require(file, i, window, modelMaximum);
+      vocabulary.require(window, ErrorDetails.file(file));
+    }
+    return new EvaluationWindows(windows);
+  }
+
+  /** Returns the token ids of each window, not to be changed. */
+  public int[][] windows() {
+    return windows;
+  }
+
+  /** Returns the number of windows. */
+  public int count() {
+    return windows.length;
+  }
+
+  /** Returns the number of tokens in all windows. */
+  public long tokens() {
+    return Arrays.stream(windows).mapToLong(window -> window.length).sum();
+  }
+
+  /** Returns the number of tokens of the longest window. */
+  public int longest() {
+    return Arrays.stream(windows).mapToInt(window -> window.length).max().orElseThrow();
+  }
+}

@@ -1,0 +1,94 @@
+package io.github.wandacuda.calibrate;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * Perplexity over windows of text: exp of the mean over windows of the mean next-token negative
+ * log-likelihood within a window (how Wanda, arXiv 2306.11695, section 4, measures it on
+ * WikiText-2).
+ */
+public final class Perplexity {
+  private Perplexity() {}
+
+  /**
+   * Runs a decoder over windows.
+   *
+   * @param windows token ids; windows of different lengths are run length by length
+   * @param progress told after each block of the whole
+   * @throws InputException if a loss or the perplexity isn't finite; it names the first module,
+   *     block, row and column where something isn't
+   */
+  public static double of(
+      Decoder decoder, Operations operations, List<int[]> windows, Progress progress) {
+    SortedMap<Integer, List<int[]>> byLength = new TreeMap<>();
+    windows.forEach(
+        window -> byLength.computeIfAbsent(window.length, any -> new ArrayList<>()).add(window));
+    int steps = byLength.size() * decoder.blocks();
+    double all = windows.stream().mapToLong(window -> window.length).sum();
+    double tokensDone = 0;
+    int step = 0;
+    double sum = 0;
+    progress.begin(0);
+    for (List<int[]> group : byLength.values()) {
+      try (BlockwiseRun run = new BlockwiseRun(decoder, operations, group)) {
+        for (int index = 0; index < decoder.blocks(); index++) {
+          try (Block block = decoder.block(index)) {
+            run.advance(block);
+          }
+          tokensDone += (double) group.size() * group.get(0).length / decoder.blocks();
+          progress.step("block", ++step, steps, tokensDone / all);
+        }
+        for (int window = 0; window < group.size(); window++) {
+          double loss = run.meanLoss(window);
+          if (!Double.isFinite(loss)) {
+            int[] tokens = group.get(window);
+            throw problem(decoder, operations, tokens, "window " + windows.indexOf(tokens), loss);
+          }
+          sum += loss;
+        }
+      }
+    }
+    double perplexity = Math.exp(sum / windows.size());
+    if (!Double.isFinite(perplexity)) {
+      throw new InputException(
+          ErrorDetails.of("perplexity")
+              .expected(
+                  "a mean loss whose exponential is finite", String.valueOf(sum / windows.size())));
+    }
+    return perplexity;
+  }
+
+  /** Runs a window again, to find where it began that its loss isn't finite. */
+  private static InputException problem(
+      Decoder decoder, Operations operations, int[] tokens, String window, double loss) {
+    NonFiniteSearch search = new NonFiniteSearch(operations, window);
+    try (BlockwiseRun run = new BlockwiseRun(decoder, operations, List.of(tokens))) {
+      requireFinite(run, search, "the embedding");
+      for (int index = 0; index < decoder.blocks(); index++) {
+        try (Block block = decoder.block(index)) {
+          run.advance(block, search);
+        }
+        requireFinite(run, search, "the output of block " + index);
+      }
+    }
+    return new InputException(
+        ErrorDetails.of("the logits")
+            .expected("a finite loss", "%s for %s".formatted(loss, window)));
+  }
+
+  private static void requireFinite(BlockwiseRun run, NonFiniteSearch search, String where) {
+    run.nonFiniteState(0)
+        .ifPresent(
+            found -> {
+              throw search.failure(where, found);
+            });
+  }
+}

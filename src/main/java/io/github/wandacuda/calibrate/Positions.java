@@ -1,0 +1,43 @@
+package io.github.wandacuda.calibrate;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import java.nio.file.Path;
+
+/** Holds sequences to the positions that a model is made for: beyond them it runs, and is wrong. */
+final class Positions {
+  private Positions() {}
+
+  /**
+   * Checks a length that was asked for.
+   *
+   * @throws UsageException if it is beyond the model's maximum
+   */
+  static void require(int length, int modelMaximum) {
+    if (length > modelMaximum) {
+      throw new UsageException(
+          ErrorDetails.of("`sequence-length`")
+              .expected(
+                  "at most %d, the positions that the model has".formatted(modelMaximum),
+                  String.valueOf(length)));
+    }
+  }
+
+  /**
+   * Checks a list of token ids.
+   *
+   * @param index the list's in its file, from 0
+   * @throws InputException if it is beyond the model's maximum
+   */
+  static void require(Path file, int index, int[] ids, int modelMaximum) {
+    if (ids.length > modelMaximum) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .part("list %d".formatted(index + 1))
+              .expected(
+                  "at most %d token ids, the positions that the model has".formatted(modelMaximum),
+                  String.valueOf(ids.length)));
+    }
+  }
+}

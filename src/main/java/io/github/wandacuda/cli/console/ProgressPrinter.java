@@ -1,0 +1,130 @@
+package io.github.wandacuda.cli.console;
+
+import io.github.wandacuda.calibrate.Progress;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.function.LongSupplier;
+
+/**
+ * Shows progress with the time left: on a terminal one line that is written over, elsewhere a line
+ * now and then.
+ *
+ * <p>The time left is told once it can be: it comes from the pace since the work began here, not in
+ * an earlier run, and from the pace of the latter half of that time, which knows nothing of code
+ * that was not compiled yet or a file that was in memory. Where the two differ it is a range.
+ */
+public final class ProgressPrinter implements Progress {
+  private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(100);
+  private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(10);
+
+  /** Before that no pace is one to go by. */
+  private static final double LEAST_SECONDS = 5;
+
+  private static final int LEAST_STEPS = 2;
+
+  /** Paces that differ by less are told as one time. */
+  private static final double ALIKE = 1.5;
+
+  private final Stderr err;
+  private final boolean terminal;
+  private final LongSupplier nanos;
+  private final long start;
+  private final Deque<Mark> marks = new ArrayDeque<>();
+  private long shown;
+
+  /** How much of the work was done at a time. */
+  private record Mark(long nanos, double share) {}
+
+  public ProgressPrinter(Stderr err, boolean terminal) {
+    this(err, terminal, System::nanoTime);
+  }
+
+  /** Shows progress by another clock. */
+  public ProgressPrinter(Stderr err, boolean terminal, LongSupplier nanos) {
+    this.err = err;
+    this.terminal = terminal;
+    this.nanos = nanos;
+    start = nanos.getAsLong();
+    shown = start;
+  }
+
+  @Override
+  public void begin(double share) {
+    marks.clear();
+    marks.add(new Mark(nanos.getAsLong(), share));
+  }
+
+  @Override
+  public void step(String what, long done, long total) {
+    step(what, done, total, (double) done / total);
+  }
+
+  @Override
+  public void step(String what, long done, long total, double share) {
+    long now = nanos.getAsLong();
+    if (marks.isEmpty()) {
+      begin(0);
+    }
+    marks.add(new Mark(now, share));
+    boolean last = done == total;
+    Duration interval = terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
+    if (now - shown < interval.toNanos() && !(last && err.isShowing())) {
+      return;
+    }
+    shown = now;
+    String left = last ? "" : left(now, share);
+    String line = "%s %d of %d, %s%s".formatted(what, done, total, time(seconds(start, now)), left);
+    if (terminal) {
+      err.show(line, last);
+    } else {
+      err.printer().println(line);
+    }
+  }
+
+  private String left(long now, double share) {
+    Mark first = marks.getFirst();
+    if (seconds(first.nanos(), now) < LEAST_SECONDS || marks.size() <= LEAST_STEPS) {
+      return "";
+    }
+    double whole = left(first, now, share);
+    double latter = left(half(first, now), now, share);
+    double least = Math.min(whole, latter);
+    double most = Math.max(whole, latter);
+    if (Double.isInfinite(most)) {
+      return "";
+    }
+    return most <= ALIKE * least
+        ? ", about %s left".formatted(time(latter))
+        : ", %s to %s left".formatted(time(least), time(most));
+  }
+
+  /** Returns the last mark of the first half of the time, or the first one. */
+  private Mark half(Mark first, long now) {
+    Mark half = first;
+    for (Mark mark : marks) {
+      if (mark.nanos() - first.nanos() > (now - first.nanos()) / 2) {
+        break;
+      }
+      half = mark;
+    }
+    return half;
+  }
+
+  private static double left(Mark from, long now, double share) {
+    return seconds(from.nanos(), now) / (share - from.share()) * (1 - share);
+  }
+
+  private static double seconds(long from, long to) {
+    return (to - from) / 1e9;
+  }
+
+  private static String time(double seconds) {
+    long whole = Math.round(seconds);
+    return whole < 60
+        ? whole + " s"
+        : whole < 3600
+            ? "%d min %02d s".formatted(whole / 60, whole % 60)
+            : "%d h %02d min".formatted(whole / 3600, whole / 60 % 60);
+  }
+}

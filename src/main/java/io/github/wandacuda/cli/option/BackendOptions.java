@@ -1,0 +1,94 @@
+package io.github.wandacuda.cli.option;
+
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import picocli.CommandLine.Option;
+
+/** Where the work is done. */
+public final class BackendOptions {
+  private static final String ALL = "all";
+
+  /** More than a machine has; each takes memory of its own, and none makes a run faster. */
+  private static final int MOST_THREADS = 1024;
+
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      defaultValue = Backends.AUTO,
+      description = "auto, or a backend that 'devices' lists (default: ${DEFAULT-VALUE}).")
+  private String backend;
+
+  @Option(
+      names = "--device",
+      paramLabel = "N|all",
+      defaultValue = "0",
+      description = "The device's number within its backend, or all (default: ${DEFAULT-VALUE}).")
+  private String device;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "CPU threads, up to 1024 (default: one for each processor).")
+  private Integer threads;
+
+  int threads() {
+    int count = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
+    if (count < 1 || count > MOST_THREADS) {
+      throw new UsageException(
+          ErrorDetails.of("--threads").expected("1 to " + MOST_THREADS, String.valueOf(count)));
+    }
+    return count;
+  }
+
+  /**
+   * Checks the numbers, before the work that comes before {@link #open}.
+   *
+   * @throws UsageException if they make no sense
+   */
+  public void check() {
+    int unusedThreads = threads();
+    int unusedDevice = device.equals(ALL) ? 0 : deviceNumber();
+  }
+
+  /** Warns of an option that changes nothing of a forward pass. */
+  public void warnOfIdle(OutputOptions output) {
+    if (device.equals(ALL)) {
+      output.warn("--device all: a forward pass runs on the first device alone");
+    }
+  }
+
+  /** Opens the backend. */
+  public Backends.Choice open(OutputOptions output) {
+    Backends.Choice choice =
+        device.equals(ALL)
+            ? Backends.openAll(backend, threads())
+            : Backends.open(backend, deviceNumber(), threads());
+    String line =
+        "backend %s, %s: %s"
+            .formatted(choice.backend().name(), choice.backend().device(), choice.reason());
+    if (backend.equals(Backends.AUTO)) {
+      output.say(line);
+    } else {
+      output.detail("%s", line);
+    }
+    output.detail("%d CPU threads", threads());
+    return choice;
+  }
+
+  private int deviceNumber() {
+    try {
+      int number = Integer.parseInt(device);
+      if (number >= 0) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      // Reported below, as any other text that is no number.
+    }
+    throw new UsageException(
+        ErrorDetails.of("--device")
+            .expected("a number or all", "'%s'".formatted(Printable.of(device)))
+            .hint("'wanda-cuda devices' lists them"));
+  }
+}

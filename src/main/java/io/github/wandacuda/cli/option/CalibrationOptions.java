@@ -1,0 +1,124 @@
+package io.github.wandacuda.cli.option;
+
+import io.github.wandacuda.calibrate.CalibrationSamples;
+import io.github.wandacuda.calibrate.statistics.Imatrix;
+import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.prune.Method;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Where the norms come from: a calibration run or a file. */
+public final class CalibrationOptions {
+  @Option(
+      names = "--calibration",
+      paramLabel = "FILE",
+      description = "Text (.txt, .jsonl, .json.gz, .jsonl.gz) or lists of token ids (.json).")
+  private Path calibration;
+
+  @Option(
+      names = "--statistics",
+      paramLabel = "FILE",
+      description =
+          "Activation statistics instead of a calibration run: what 'calibrate' wrote, or an imatrix"
+              + " of llama.cpp (.gguf, .dat, .imatrix).")
+  private Path statistics;
+
+  @Mixin private SampleOptions sampling;
+
+  /**
+   * Checks that the method has what it needs.
+   *
+   * @throws UsageException if not
+   */
+  public void check(Method method) {
+    if (calibration != null && statistics != null) {
+      throw new UsageException("--calibration and --statistics exclude each other");
+    }
+    if (method == Method.WANDA && calibration == null && statistics == null) {
+      throw new UsageException("method wanda needs --calibration FILE or --statistics FILE");
+    }
+  }
+
+  /** Returns whether samples are to run through the model. */
+  public boolean fromSamples(Method method) {
+    return method == Method.WANDA && calibration != null;
+  }
+
+  /** Warns of options that change nothing. */
+  public void warnOfIdle(Method method, OutputOptions output) {
+    if (method == Method.MAGNITUDE) {
+      String why = "method magnitude needs no norms";
+      output.warnIfGiven(why, "--calibration", "--statistics", "--unreached");
+      SampleOptions.warnOfAll(why, output);
+    } else if (statistics != null) {
+      SampleOptions.warnOfAll("norms come from --statistics", output);
+    } else {
+      SampleOptions.warnOfIdle(calibration, output);
+    }
+  }
+
+  /** Tells what the run reads. */
+  public void addTo(ResultFiles results) {
+    results.read("--calibration", calibration);
+    results.read("--statistics", statistics);
+  }
+
+  /** Draws the samples or reads the statistics. */
+  public Calibration load(Method method, ModelDirectory model, OutputOptions output) {
+    if (method == Method.MAGNITUDE) {
+      return new Calibration.None();
+    }
+    if (statistics != null) {
+      output.detail("norms from %s", statistics);
+      return new Calibration.FromStatistics(
+          statistics,
+          Imatrix.isNamed(statistics) ? Imatrix.read(statistics) : Statistics.read(statistics),
+          sha256(statistics));
+    }
+    CalibrationSamples samples = sampling.draw(calibration, model);
+    SampleOptions.say(calibration, samples, output);
+    return new Calibration.FromSamples(
+        List.of(samples.tokens()), samples.sha256(), sampling.seed());
+  }
+
+  /** Returns the norms of a run, with the counts of where they came from. */
+  public Statistics statistics(PruneResult result, Calibration source) {
+    if (source instanceof Calibration.FromSamples samples) {
+      return result.statistics(samples.samples().size(), samples.sequenceLength());
+    }
+    Statistics read = ((Calibration.FromStatistics) source).statistics();
+    return result.statistics(read.samples(), read.sequenceLength());
+  }
+
+  private static String sha256(Path file) {
+    try (InputStream in = InputFile.stream(file)) {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      new DigestInputStream(in, digest).transferTo(OutputStream.nullOutputStream());
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (IOException e) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("statistics", "that they can't be read: " + Reason.of(e)),
+          e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+}

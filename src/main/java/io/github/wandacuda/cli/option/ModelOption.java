@@ -1,0 +1,38 @@
+package io.github.wandacuda.cli.option;
+
+import io.github.wandacuda.job.record.UnfinishedRun;
+import io.github.wandacuda.model.ModelDirectory;
+import java.nio.file.Path;
+import picocli.CommandLine.Option;
+
+/** The model that a command reads. */
+public final class ModelOption {
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      required = true,
+      description =
+          "A Hugging Face model directory, or the id (org/name) of a model that the local Hugging"
+              + " Face cache holds. Nothing is downloaded.")
+  private String given;
+
+  /**
+   * Opens the model.
+   *
+   * @throws io.github.wandacuda.error.InputException also if it is unfinished
+   */
+  public ModelDirectory open() {
+    Path path = directory();
+    UnfinishedRun.requireNone(path);
+    return ModelDirectory.open(path);
+  }
+
+  /** Opens the model, which may be pruned in place in part. */
+  public ModelDirectory openAnyway() {
+    return ModelDirectory.open(directory());
+  }
+
+  private Path directory() {
+    return HubCache.of(System.getenv()).directory(given);
+  }
+}

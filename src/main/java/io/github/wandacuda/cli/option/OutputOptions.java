@@ -1,0 +1,90 @@
+package io.github.wandacuda.cli.option;
+
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.cli.console.MultilineText;
+import io.github.wandacuda.cli.console.ProgressPrinter;
+import io.github.wandacuda.cli.console.Stderr;
+import io.github.wandacuda.cli.console.Terminal;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.json.JsonText;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** How a command speaks: its result goes to stdout, everything else to stderr. */
+public final class OutputOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(names = "--json", description = "Print the result as one JSON object.")
+  private boolean json;
+
+  @Option(names = "--quiet", description = "Print nothing on stderr but errors.")
+  private boolean quiet;
+
+  @Option(
+      names = "--verbose",
+      description = "Say what is chosen and done on the way, and show where an error came from.")
+  private boolean verbose;
+
+  /**
+   * Prints a command's result, as an object or as text for people.
+   *
+   * @throws CancelledException if the command was interrupted and has nothing else to show for
+   */
+  public void result(Map<String, Object> object, Supplier<Stream<String>> text) {
+    CancelledException.throwIfInterrupted();
+    written(object, text);
+  }
+
+  /** Prints the result of a command whose files are written, as {@link #result} does. */
+  public void written(Map<String, Object> object, Supplier<Stream<String>> text) {
+    var out = command.commandLine().getOut();
+    Stream<String> lines = json ? JsonText.of(object).lines() : text.get();
+    lines.map(Printable::line).forEach(out::println);
+    out.flush();
+  }
+
+  /** Prints a line on stderr unless it is to be quiet. */
+  public void say(String line) {
+    if (!quiet) {
+      command.commandLine().getErr().println(Printable.line(line));
+    }
+  }
+
+  /** Prints lines on stderr if more was asked for, see {@link MultilineText#of}. */
+  public void detail(String format, Object... values) {
+    if (verbose) {
+      MultilineText.of(format, values).forEach(this::say);
+    }
+  }
+
+  /** Prints a warning on stderr, as {@link #say} does. */
+  public void warn(String line) {
+    say("WARN " + line);
+  }
+
+  /**
+   * Warns of each of some options that was given, since it changes nothing.
+   *
+   * @param why it does so
+   */
+  public void warnIfGiven(String why, String... options) {
+    for (String option : options) {
+      if (command.commandLine().getParseResult().hasMatchedOption(option)) {
+        warn("%s has no effect: %s".formatted(option, why));
+      }
+    }
+  }
+
+  /** Returns a progress that shows on stderr. */
+  public Progress progress() {
+    // The program itself, which this package doesn't know: it knows the stream that errors go to.
+    var program = (Supplier<?>) command.root().userObject();
+    return quiet ? Progress.NONE : new ProgressPrinter((Stderr) program.get(), Terminal.isStderr());
+  }
+}

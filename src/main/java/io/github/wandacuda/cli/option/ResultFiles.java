@@ -1,0 +1,156 @@
+package io.github.wandacuda.cli.option;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileIdentity;
+import io.github.wandacuda.io.ReservedFile;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The files that a command writes besides its main result, or that are its result. They are checked
+ * and reserved before the work that leads to them, and nothing is lost by them: what the run reads
+ * is never replaced, and other files only where this program wrote them or it was asked for.
+ */
+public final class ResultFiles implements AutoCloseable {
+  private static final String ANOTHER = "name another file";
+
+  private final Path model;
+  private final Path output;
+  private final boolean overwrite;
+  private final Map<Object, String> read = new HashMap<>();
+
+  /** Looked for with the first file, as most runs have none. */
+  private Set<Object> inModel;
+
+  private final Map<String, Path> files = new LinkedHashMap<>();
+  private final Map<String, ReservedFile> reserved = new LinkedHashMap<>();
+
+  /**
+   * Begins with no files.
+   *
+   * @param model the directory of the model that is read
+   * @param output the directory that is written, or null
+   * @param overwrite whether files that this program didn't write may be replaced
+   */
+  public ResultFiles(Path model, Path output, boolean overwrite) {
+    this.model = model;
+    this.output = output;
+    this.overwrite = overwrite;
+  }
+
+  /** Says that the run reads a file besides the model, if it isn't null. */
+  public void read(String option, Path file) {
+    if (file != null) {
+      FileIdentity.of(file).ifPresent(identity -> read.put(identity, option));
+    }
+  }
+
+  /**
+   * Checks a file that the command will write.
+   *
+   * @param option what names it
+   * @param file the file; nothing is written if it is null
+   * @throws UsageException if it is read by the run, lies in the model's or the output's directory,
+   *     is another option's file too, or is somebody else's
+   * @throws OutputException if it can't be written
+   */
+  public void add(String option, Path file, ResultKind kind) {
+    if (file == null) {
+      return;
+    }
+    if (inModel == null) {
+      inModel = FileIdentity.allIn(model);
+    }
+    refuseRead(option, file);
+    if (output != null && FileIdentity.isWithin(file, output)) {
+      throw refused(option, file, "lies in the output's directory", "name another place");
+    }
+    files.forEach(
+        (other, taken) -> {
+          if (FileIdentity.real(file).equals(FileIdentity.real(taken))) {
+            throw refused(option, file, "is what %s writes too".formatted(other), ANOTHER);
+          }
+        });
+    ReservedFile.requireWritable(file);
+    refuseForeign(option, file, kind);
+    files.put(option, file);
+  }
+
+  private void refuseRead(String option, Path file) {
+    for (Path place = FileIdentity.real(file).getParent();
+        place != null;
+        place = place.getParent()) {
+      if (FileIdentity.of(place).filter(inModel::contains).isPresent()) {
+        throw refused(
+            option,
+            file,
+            "lies in the model's directory %s, where nothing is ever written"
+                .formatted(Printable.of(model)),
+            "name another place");
+      }
+    }
+    FileIdentity.of(file)
+        .ifPresent(
+            identity -> {
+              if (inModel.contains(identity)) {
+                throw refused(
+                    option, file, "is a file of the model, which is never replaced", ANOTHER);
+              }
+              if (read.containsKey(identity)) {
+                throw refused(
+                    option,
+                    file,
+                    "is what %s reads, which is never replaced".formatted(read.get(identity)),
+                    ANOTHER);
+              }
+            });
+  }
+
+  private void refuseForeign(String option, Path file, ResultKind kind) {
+    boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+    boolean device = Files.exists(file) && !Files.isRegularFile(file);
+    if (there && !device && !overwrite && !kind.isWrittenHere(file)) {
+      throw refused(
+          option,
+          file,
+          "exists and isn't %s that this program wrote".formatted(kind.inWords()),
+          "--overwrite replaces it");
+    }
+  }
+
+  private static UsageException refused(String option, Path file, String why, String hint) {
+    return new UsageException(
+        ErrorDetails.file(file).part(option).said("this file " + why).hint(hint));
+  }
+
+  /**
+   * Makes and locks all files, under temporary names.
+   *
+   * @throws OutputException if one can't be made
+   * @throws UsageException if another run has reserved one
+   */
+  public void reserve() {
+    files.forEach((option, file) -> reserved.put(option, ReservedFile.of(file)));
+  }
+
+  /** Writes the file of an option, if it was given. */
+  public void write(String option, AtomicWrite.Content content) {
+    if (reserved.containsKey(option)) {
+      reserved.get(option).write(content);
+    }
+  }
+
+  @Override
+  public void close() {
+    reserved.values().forEach(ReservedFile::close);
+  }
+}

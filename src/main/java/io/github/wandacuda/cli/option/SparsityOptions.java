@@ -1,0 +1,42 @@
+package io.github.wandacuda.cli.option;
+
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.select.Sparsity;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** How weights are scored and how much goes. */
+public final class SparsityOptions {
+  @Option(
+      names = "--method",
+      paramLabel = "NAME",
+      description = "wanda or magnitude (default: wanda).")
+  private String method;
+
+  @Option(
+      names = "--sparsity",
+      paramLabel = "R",
+      description = "Fraction of each output row that is pruned, 0 <= R < 1 (default: 0.5).")
+  private String sparsity;
+
+  @Option(
+      names = "--pattern",
+      paramLabel = "N:M",
+      description = "Prune N of every M consecutive input columns; excludes --sparsity.")
+  private String pattern;
+
+  public Optional<Method> method() {
+    return Optional.ofNullable(method).map(Method::of);
+  }
+
+  public Optional<Sparsity> sparsity() {
+    if (sparsity != null && pattern != null) {
+      throw new UsageException("--sparsity and --pattern exclude each other");
+    }
+    if (pattern != null) {
+      return Optional.of(Sparsity.GroupPattern.parse(pattern));
+    }
+    return Optional.ofNullable(sparsity).map(Sparsity.Ratio::parse);
+  }
+}

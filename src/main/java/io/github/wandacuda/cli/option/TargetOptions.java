@@ -1,0 +1,112 @@
+package io.github.wandacuda.cli.option;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.record.PruneRequest;
+import java.io.Console;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** Where the pruned model goes. */
+public final class TargetOptions {
+  @Option(
+      names = "--output",
+      paramLabel = "DIR",
+      description = "Where the pruned model goes: a directory that is not there yet, or empty.")
+  private Path output;
+
+  @Option(
+      names = "--resume",
+      description =
+          "Go on with an interrupted output: what is finished of it is kept. The run has to be the"
+              + " same. An output that is finished stays as it is.")
+  private boolean resume;
+
+  @Option(
+      names = "--in-place",
+      description =
+          "Prune the model's own shards, without a second copy; with --statistics or --method"
+              + " magnitude. If it is interrupted, run the same again.")
+  private boolean inPlace;
+
+  @Option(names = "--yes", description = "Don't ask before pruning in place.")
+  private boolean yes;
+
+  @Option(names = "--no-verify", description = "Leave out the check of the written output.")
+  private boolean skipVerification;
+
+  /**
+   * Checks that the options go together.
+   *
+   * @param calibrated whether samples are to run through the model
+   * @throws UsageException if not
+   */
+  public void check(boolean calibrated) {
+    if (!inPlace && output == null) {
+      throw new UsageException(
+          ErrorDetails.saying("prune needs --output DIR").hint("or --in-place"));
+    }
+    if (!inPlace && yes) {
+      throw new UsageException("--yes answers what only --in-place asks");
+    }
+    if (inPlace && output != null) {
+      throw new UsageException("--in-place and --output exclude each other");
+    }
+    if (inPlace && resume) {
+      throw new UsageException(
+          "--in-place and --resume exclude each other: run the same again to end what was begun");
+    }
+    if (inPlace && calibrated) {
+      throw new UsageException(
+          "--in-place needs --statistics or --method magnitude: a calibrated run that was"
+              + " interrupted could not be run again on a model that is pruned in part");
+    }
+  }
+
+  public boolean inPlace() {
+    return inPlace;
+  }
+
+  public boolean resume() {
+    return resume;
+  }
+
+  public boolean verify() {
+    return !skipVerification;
+  }
+
+  /** Returns where the pruned model goes. */
+  public Path directory(Path model) {
+    return inPlace ? model : output;
+  }
+
+  /**
+   * Asks whether a model may be changed, unless that was answered by an option.
+   *
+   * @throws UsageException if not, or if there is nobody to ask
+   */
+  public void confirm(PruneRequest request, int modules) {
+    if (yes) {
+      return;
+    }
+    Console console =
+        Optional.ofNullable(System.console())
+            .filter(Console::isTerminal)
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "--in-place changes the model in "
+                            + request.output()
+                            + " and there is no terminal to ask on; say --yes if that is meant"));
+    String answer =
+        console.readLine(
+            "Prune %d modules of %s in place? Their weights are not kept anywhere. [y/N] ",
+            modules, Printable.of(request.output()));
+    if (answer == null || !answer.strip().toLowerCase(Locale.ROOT).startsWith("y")) {
+      throw new UsageException(request.output() + " is left as it is");
+    }
+  }
+}

@@ -1,0 +1,42 @@
+package io.github.wandacuda.device;
+
+import io.github.wandacuda.tensor.DType;
+
+/**
+ * A row-major matrix in a device's memory.
+ *
+ * @param data where element (0, 0) is
+ * @param dtype the element type
+ * @param rows number of rows
+ * @param columns elements of a row
+ * @param stride distance between an element and the one below it, in elements, at least {@code
+ *     columns}
+ */
+public record DeviceMatrix(DevicePointer data, DType dtype, int rows, int columns, long stride) {
+  /** Checks that the matrix lies inside of the memory. */
+  public DeviceMatrix {
+    if (rows < 0 || columns < 0 || stride < columns) {
+      throw new IllegalArgumentException(
+          "%d x %d with a stride of %d".formatted(rows, columns, stride));
+    }
+    if (rows > 0) {
+      data.plus(((rows - 1) * stride + columns) * dtype.bytes());
+    }
+  }
+
+  /** Returns the bytes from a row to the next. */
+  public long pitch() {
+    return stride * dtype.bytes();
+  }
+
+  /** Returns a view of {@code count} rows from row {@code from}. */
+  public DeviceMatrix rowRange(int from, int count) {
+    return new DeviceMatrix(
+        data.plus(from * stride * dtype.bytes()), dtype, count, columns, stride);
+  }
+
+  /** Returns a view of {@code count} columns from column {@code from}. */
+  public DeviceMatrix columnRange(int from, int count) {
+    return new DeviceMatrix(data.plus((long) from * dtype.bytes()), dtype, rows, count, stride);
+  }
+}

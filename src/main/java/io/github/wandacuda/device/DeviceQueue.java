@@ -1,0 +1,94 @@
+package io.github.wandacuda.device;
+
+import io.github.wandacuda.error.BackendUnavailableException;
+import java.lang.foreign.MemorySegment;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Work for a device that is done in the order in which it is given, while the caller goes on: a
+ * CUDA stream, an OpenCL in-order queue. Work of different queues may overlap. Used by one thread
+ * at a time.
+ *
+ * <p>Host memory is native and stays as it is until {@link #finish}. A failure may show in any
+ * later call, as a {@link io.github.wandacuda.error.BackendUnavailableException}.
+ */
+public interface DeviceQueue extends AutoCloseable {
+  /**
+   * Copies rows to the device.
+   *
+   * @param host where the first row starts
+   * @param hostPitch bytes from a row to the next in host memory
+   * @param device where the first row goes
+   * @param devicePitch bytes from a row to the next in device memory
+   * @param rowBytes bytes of a row to copy
+   * @param rows how many
+   */
+  void upload(
+      MemorySegment host,
+      long hostPitch,
+      DevicePointer device,
+      long devicePitch,
+      long rowBytes,
+      long rows);
+
+  /** Copies rows from the device; the parameters are {@link #upload}'s. */
+  void download(
+      DevicePointer device,
+      long devicePitch,
+      MemorySegment host,
+      long hostPitch,
+      long rowBytes,
+      long rows);
+
+  /** Copies all of {@code host} to the device. */
+  default void upload(MemorySegment host, DevicePointer device) {
+    upload(host, host.byteSize(), device, host.byteSize(), host.byteSize(), 1);
+  }
+
+  /** Fills all of {@code host} from the device. */
+  default void download(DevicePointer device, MemorySegment host) {
+    download(device, host.byteSize(), host, host.byteSize(), host.byteSize(), 1);
+  }
+
+  /** Sets bytes to zero. */
+  void clear(DevicePointer device, long bytes);
+
+  /** Returns the kernels of selection, which run on this queue. */
+  PruningKernels pruning();
+
+  /** Returns the kernels of the forward pass, which run on this queue. */
+  GpuForwardKernels forward();
+
+  /** Waits until all that was queued is done. */
+  void finish();
+
+  /**
+   * Waits as {@link #finish} does before memory is freed, and doesn't fail: a lost device uses
+   * memory no more, and the next call says that it is lost.
+   */
+  default void settle() {
+    try {
+      finish();
+    } catch (BackendUnavailableException e) {
+      LoggerFactory.getLogger(DeviceQueue.class).debug("freeing memory after a failure", e);
+    }
+  }
+
+  /**
+   * Queues copies and waits for their end, also where only some could be queued: afterwards their
+   * host memory may be freed.
+   */
+  default void complete(Runnable copies) {
+    try {
+      copies.run();
+    } catch (RuntimeException e) {
+      settle();
+      throw e;
+    }
+    finish();
+  }
+
+  /** Waits as {@link #finish} does, without failing, and lets go of the queue and its scratch. */
+  @Override
+  void close();
+}

@@ -1,0 +1,97 @@
+package io.github.wandacuda.device;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * Copies rows of a matrix that may lie in host memory in any way to and from rows that lie side by
+ * side, as devices take them. A bulk copy is the only thing that touches a matrix with dense rows,
+ * since its memory may be a mapping of a file that shrinks.
+ */
+public final class HostRows {
+  /**
+   * Rows and columns of the squares in which interleaved elements are copied: a few cache lines.
+   */
+  private static final int SQUARE = 32;
+
+  private HostRows() {}
+
+  /** Copies the whole matrix to {@code dense}. */
+  public static void gather(WeightMatrix matrix, MemorySegment dense) {
+    copy(matrix, dense, true);
+  }
+
+  /** Copies {@code dense} to the whole matrix. */
+  public static void scatter(MemorySegment dense, WeightMatrix matrix) {
+    copy(matrix, dense, false);
+  }
+
+  private static void copy(WeightMatrix matrix, MemorySegment dense, boolean toDense) {
+    if (!matrix.hasDenseRows()) {
+      copyElements(matrix, dense, toDense);
+      return;
+    }
+    long rowBytes = RowLayout.rowBytes(matrix);
+    boolean together = matrix.rowStride() == matrix.columns();
+    int step = together ? matrix.rows() : 1;
+    for (int row = 0; row < matrix.rows(); row += step) {
+      move(
+          matrix.data(),
+          matrix.byteOffset(row, 0),
+          dense,
+          row * rowBytes,
+          step * rowBytes,
+          toDense);
+    }
+  }
+
+  private static void move(
+      MemorySegment matrix, long from, MemorySegment dense, long to, long bytes, boolean toDense) {
+    if (toDense) {
+      MemorySegment.copy(matrix, from, dense, to, bytes);
+    } else {
+      MemorySegment.copy(dense, to, matrix, from, bytes);
+    }
+  }
+
+  private static void copyElements(WeightMatrix matrix, MemorySegment dense, boolean toDense) {
+    for (int row = 0; row < matrix.rows(); row += SQUARE) {
+      for (int column = 0; column < matrix.columns(); column += SQUARE) {
+        copySquare(matrix, row, column, dense, toDense);
+      }
+    }
+  }
+
+  private static void copySquare(
+      WeightMatrix matrix, int firstRow, int firstColumn, MemorySegment dense, boolean toDense) {
+    int bytes = matrix.dtype().bytes();
+    int endRow = Math.min(matrix.rows(), firstRow + SQUARE);
+    int endColumn = Math.min(matrix.columns(), firstColumn + SQUARE);
+    for (int row = firstRow; row < endRow; row++) {
+      for (int column = firstColumn; column < endColumn; column++) {
+        long at = ((long) row * matrix.columns() + column) * bytes;
+        copyElement(matrix.data(), matrix.byteOffset(row, column), dense, at, bytes, toDense);
+      }
+    }
+  }
+
+  private static void copyElement(
+      MemorySegment matrix, long from, MemorySegment dense, long to, int bytes, boolean toDense) {
+    MemorySegment source = toDense ? matrix : dense;
+    MemorySegment target = toDense ? dense : matrix;
+    long sourceAt = toDense ? from : to;
+    long targetAt = toDense ? to : from;
+    if (bytes == Short.BYTES) {
+      target.set(
+          ValueLayout.JAVA_SHORT_UNALIGNED,
+          targetAt,
+          source.get(ValueLayout.JAVA_SHORT_UNALIGNED, sourceAt));
+    } else {
+      target.set(
+          ValueLayout.JAVA_INT_UNALIGNED,
+          targetAt,
+          source.get(ValueLayout.JAVA_INT_UNALIGNED, sourceAt));
+    }
+  }
+}

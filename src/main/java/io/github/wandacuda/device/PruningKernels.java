@@ -1,0 +1,81 @@
+package io.github.wandacuda.device;
+
+import io.github.wandacuda.select.SelectionRule;
+
+/**
+ * The kernels of selection, queued in order. What they compute is written down in {@link
+ * io.github.wandacuda.select.Selector}, to the bit.
+ *
+ * <p>Weight matrices start at a multiple of 16 bytes and so does each of their rows; elements
+ * between a row's last column and the next row are neither relevant nor changed. Any number of rows
+ * and columns from 1 on has to work, within the memory of the device.
+ */
+public interface PruningKernels {
+  /** Bytes that a weight's rows are aligned to. */
+  public int ROW_ALIGNMENT = 16;
+
+  /** Integers of a row's report. */
+  public int REPORT_INTS = 3;
+
+  /** In a report: the number of elements that the rule picked. */
+  public int PICKED = 0;
+
+  /** In a report: the number of elements of the result that are +0.0 or -0.0. */
+  public int ZEROS = 1;
+
+  /** In a report: the lowest column whose weight is NaN or infinite, or {@link #NONE}. */
+  public int NON_FINITE = 2;
+
+  /** No column. */
+  public int NONE = -1;
+
+  /**
+   * Prunes rows.
+   *
+   * @param source the weights
+   * @param norms one float32 for each column, finite, not negative and not -0.0; at a multiple of
+   *     16 bytes
+   * @param rule what is pruned, fit for the number of columns
+   * @param destination where the result goes: of {@code source}'s type, shape and stride, or {@code
+   *     source} itself
+   * @param mask int32 [rows, ceil(columns / 32)], bit c % 32 of word c / 32 is 1 where column c is
+   *     kept, bits past the last column are 0; or null
+   * @param report int32 [rows, {@link #REPORT_INTS}]; of a row with a non-finite weight only {@link
+   *     #NON_FINITE} is defined, and neither are its result and mask
+   */
+  void select(
+      DeviceMatrix source,
+      DevicePointer norms,
+      SelectionRule rule,
+      DeviceMatrix destination,
+      DevicePointer mask,
+      DevicePointer report);
+
+  /**
+   * Adds to the counts of the magnitudes' upper bits, {@code bits(|w|) >>> 16} of the exact float32
+   * value.
+   *
+   * @param source the weights
+   * @param counts int32 [{@link io.github.wandacuda.select.Selector#UPPER_BINS}]
+   */
+  void countUpper(DeviceMatrix source, DevicePointer counts);
+
+  /**
+   * Adds to the counts of the magnitudes' lower bits, {@code bits(|w|) & 0xffff}, of the elements
+   * whose upper bits are {@code upper}.
+   *
+   * @param source the weights
+   * @param upper a bin of {@link #countUpper}
+   * @param counts int32 [{@link io.github.wandacuda.select.Selector#LOWER_BINS}]
+   */
+  void countLower(DeviceMatrix source, int upper, DevicePointer counts);
+
+  /**
+   * Fills reports of rows as they are: {@link #ZEROS} and {@link #NON_FINITE}; {@link #PICKED} is
+   * 0.
+   *
+   * @param source the weights
+   * @param report int32 [rows, {@link #REPORT_INTS}]
+   */
+  void inspect(DeviceMatrix source, DevicePointer report);
+}

@@ -1,0 +1,37 @@
+package io.github.wandacuda.device;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+
+/** How rows of a weight lie in host memory, and how they are to lie in a device's. */
+public final class RowLayout {
+  private RowLayout() {}
+
+  /** Returns the bytes of a row. */
+  public static long rowBytes(WeightMatrix matrix) {
+    return (long) matrix.columns() * matrix.dtype().bytes();
+  }
+
+  /**
+   * Returns whether rows can be copied whole: their elements lie together, and no row in another.
+   */
+  public static boolean isByRows(WeightMatrix matrix) {
+    return matrix.hasDenseRows() && matrix.rowStride() >= matrix.columns();
+  }
+
+  /** Returns the bytes from a row to the next in host memory. */
+  public static long hostPitch(WeightMatrix matrix) {
+    return matrix.rowStride() * matrix.dtype().bytes();
+  }
+
+  /** Returns the bytes from a row to the next on a device, as kernels want them. */
+  public static long devicePitch(WeightMatrix matrix) {
+    return Math.ceilDiv(rowBytes(matrix), (long) PruningKernels.ROW_ALIGNMENT)
+        * PruningKernels.ROW_ALIGNMENT;
+  }
+
+  /** Returns rows like a matrix's, {@code count} of them, from {@code start} on a device. */
+  public static DeviceMatrix onDevice(WeightMatrix like, DevicePointer start, int count) {
+    long stride = devicePitch(like) / like.dtype().bytes();
+    return new DeviceMatrix(start, like.dtype(), count, like.columns(), stride);
+  }
+}

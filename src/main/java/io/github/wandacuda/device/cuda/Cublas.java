@@ -1,0 +1,59 @@
+package io.github.wandacuda.device.cuda;
+
+import io.github.wandacuda.device.NativeLoading;
+import io.github.wandacuda.device.cuda.driver.SharedLibrary;
+import java.util.Optional;
+import jcuda.LogLevel;
+import jcuda.jcublas.JCublas2;
+import jcuda.jcublas.cublasStatus;
+import jcuda.libraryPropertyType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** NVIDIA's cuBLAS, which comes with the CUDA toolkit and need not be there. */
+public final class Cublas {
+  private static final Logger LOG = LoggerFactory.getLogger(Cublas.class);
+
+  /** How the version that JCuda binds is called here. */
+  private static final String LIBRARY = SharedLibrary.name("libcublas.so.12", "cublas64_12.dll");
+
+  private Cublas() {}
+
+  /** What loading JCuda's half came to, where cuBLAS itself is there. */
+  private static final class Loaded {
+    static final Optional<String> VERSION = load();
+  }
+
+  /** Returns the version of cuBLAS, or nothing where it can't be used. Loads it the first time. */
+  static Optional<String> version() {
+    return SharedLibrary.find(LIBRARY).flatMap(found -> Loaded.VERSION);
+  }
+
+  /** Returns what multiplies matrices here, for people. */
+  public static String linear() {
+    return version().map(version -> "cuBLAS " + version).orElse("own GEMM");
+  }
+
+  private static Optional<String> load() {
+    try {
+      NativeLoading.inPrivateDirectory(() -> JCublas2.setLogLevel(LogLevel.LOG_QUIET));
+      JCublas2.setExceptionsEnabled(false);
+      return Optional.of(
+          property(libraryPropertyType.MAJOR_VERSION)
+              + "."
+              + property(libraryPropertyType.MINOR_VERSION));
+    } catch (LinkageError | IllegalStateException e) {
+      LOG.warn("own GEMM instead of cuBLAS, which can't be loaded: {}", e.toString());
+      return Optional.empty();
+    }
+  }
+
+  private static int property(int type) {
+    int[] value = new int[1];
+    int status = JCublas2.cublasGetProperty(type, value);
+    if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
+      throw new IllegalStateException("cublasGetProperty: " + cublasStatus.stringFor(status));
+    }
+    return value[0];
+  }
+}

@@ -1,0 +1,141 @@
+package io.github.wandacuda.device.cuda;
+
+import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.device.cuda.driver.CudaBuffer;
+import io.github.wandacuda.device.cuda.driver.CudaContext;
+import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.device.cuda.driver.CudaMemory;
+import io.github.wandacuda.device.cuda.driver.CudaModules;
+import io.github.wandacuda.error.BackendUnavailableException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** An open CUDA device. */
+public final class CudaDevice implements GpuDevice {
+  /** The backend's name. */
+  static final String NAME = "cuda";
+
+  private final CudaDeviceInfo info;
+  private final CudaContext context;
+  private final CudaMemory memory;
+  private final CudaModules modules;
+  private final Set<CudaQueue> queues = ConcurrentHashMap.newKeySet();
+  private boolean closed;
+
+  private CudaDevice(CudaDeviceInfo info, CudaContext context) {
+    this.info = info;
+    this.context = context;
+    this.memory = new CudaMemory(context);
+    this.modules = new CudaModules(context, info.capability());
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @param index its number, as the driver counts
+   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
+   */
+  public static CudaDevice open(int index) {
+    CudaLibrary.require();
+    CudaDeviceInfo info = CudaDeviceInfo.of(index);
+    info.problem()
+        .ifPresent(
+            problem -> {
+              throw new BackendUnavailableException(
+                  "%s can't be used: %s".formatted(info.label(), problem));
+            });
+    return new CudaDevice(info, CudaContext.retain(info.handle(), info.label()));
+  }
+
+  @Override
+  public String backend() {
+    return NAME;
+  }
+
+  @Override
+  public String name() {
+    return info.name();
+  }
+
+  /** Returns the compute capability times 10: 75, 80, 90. */
+  /** Returns the compute capability, times ten. */
+  public int capability() {
+    return info.capability();
+  }
+
+  /** Returns how many multiprocessors there are. */
+  public int multiprocessors() {
+    return info.multiprocessors();
+  }
+
+  /** Returns the most shared memory that a block may ask for. */
+  int sharedBytesPerBlock() {
+    return info.sharedBytesPerBlock();
+  }
+
+  /** Returns the most bytes from a row to the next in a two-dimensional copy. */
+  int maximumPitch() {
+    return info.maximumPitch();
+  }
+
+  /** Returns the context that calls act in. */
+  public CudaContext context() {
+    return context;
+  }
+
+  /**
+   * Returns a kernel, loaded when it is first asked for.
+   *
+   * @param file its file's name under {@code kernels}, without the ending
+   * @param name its own
+   */
+  public CudaFunction function(String file, String name) {
+    return modules.function(file, name);
+  }
+
+  @Override
+  public long freeBytes() {
+    return memory.free();
+  }
+
+  @Override
+  public long largestBuffer() {
+    return info.totalBytes();
+  }
+
+  @Override
+  public CudaBuffer allocate(long bytes) {
+    return memory.allocate(bytes);
+  }
+
+  @Override
+  public MemorySegment pinned(long bytes, Arena arena) {
+    return CudaPinnedMemory.allocate(context, bytes, arena);
+  }
+
+  @Override
+  public CudaQueue queue() {
+    CudaQueue queue = new CudaQueue(this);
+    queues.add(queue);
+    return queue;
+  }
+
+  /** Forgets a queue that is closed. */
+  void forget(CudaQueue queue) {
+    queues.remove(queue);
+  }
+
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    queues.forEach(CudaQueue::close);
+    memory.close();
+    modules.close();
+    context.release();
+  }
+}

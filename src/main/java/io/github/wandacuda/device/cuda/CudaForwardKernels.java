@@ -1,0 +1,221 @@
+package io.github.wandacuda.device.cuda;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.GpuForwardKernels;
+import io.github.wandacuda.device.cuda.driver.KernelNames;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
+import java.util.Locale;
+import java.util.Optional;
+
+/**
+ * The kernels of the forward pass. Norms, attention, linear layers and cross-entropy add up in an
+ * order of their own; everything else comes out to the CPU's bits. Kernels that need more than a
+ * line to launch have a class of their name; the others are launched here.
+ */
+public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
+  private static final int LOSS_THREADS = 512;
+
+  /** Of the choice of experts, which gives half a warp to a token. */
+  private static final int ROUTE_THREADS = 128;
+
+  private static final int ROUTED_TOKENS = 8;
+
+  private final CudaQueue queue;
+  private final CudaDevice device;
+  private final CudaLaunches launches;
+  private final CudaLinear linear;
+  private final CudaColumnSquares squares;
+
+  CudaForwardKernels(CudaQueue queue) {
+    this(queue, CublasLinear.open(queue));
+  }
+
+  /**
+   * Queues kernels.
+   *
+   * @param cublas multiplies matrices of 16 bits, if it is there; closed with this
+   */
+  public CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas) {
+    this.queue = queue;
+    device = queue.device();
+    launches = new CudaLaunches(queue);
+    linear = new CudaLinear(queue, cublas);
+    squares = new CudaColumnSquares(queue);
+  }
+
+  @Override
+  public void embed(DeviceMatrix table, DevicePointer tokens, DeviceMatrix out) {
+    launches.rows(
+        "embed",
+        KernelNames.of("embed", table.dtype()),
+        out,
+        table.data(),
+        table.stride(),
+        tokens,
+        out.data(),
+        out.columns());
+  }
+
+  @Override
+  public void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out) {
+    launches.cachedRows("rms_norm", x, x.data(), gain, epsilon, out.data());
+  }
+
+  @Override
+  public void layerNorm(
+      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
+    launches.cachedRows("layer_norm", x, x.data(), gain, bias, epsilon, out.data());
+  }
+
+  @Override
+  public void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+    linear.linear(x, w, bias, out);
+  }
+
+  @Override
+  public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
+    launches.rows(
+        "rotate",
+        "rotate_pairs",
+        x,
+        x.data(),
+        x.columns() / headSize,
+        headSize,
+        cos.columns(),
+        cos.data(),
+        sin.data(),
+        cos.rows());
+  }
+
+  @Override
+  public void attention(
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix keyBias,
+      DeviceMatrix out) {
+    if (!CudaLaunches.isEmpty(q)) {
+      CudaAttention.of(shape.headSize()).launch(queue, q, k, v, shape, keyBias, out);
+    }
+  }
+
+  @Override
+  public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
+    launches.elements("activate", kernel("activate", activation), out, x.data(), out.data());
+  }
+
+  @Override
+  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+    launches.elements(
+        "activate", kernel("gate", activation), out, gate.data(), up.data(), out.data());
+  }
+
+  private static String kernel(String what, Activation activation) {
+    return what + '_' + activation.name().toLowerCase(Locale.ROOT);
+  }
+
+  @Override
+  public void add(DeviceMatrix x, DeviceMatrix y) {
+    launches.elements("elementwise", "add", x, x.data(), y.data());
+  }
+
+  @Override
+  public void scale(DeviceMatrix x, float factor) {
+    launches.elements("elementwise", "scale", x, x.data(), factor);
+  }
+
+  @Override
+  public void softcap(DeviceMatrix x, float cap) {
+    launches.elements("elementwise", "softcap", x, x.data(), cap);
+  }
+
+  @Override
+  public void gatherColumns(
+      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
+    launches.rows(
+        "gather_columns",
+        "gather_columns",
+        out,
+        source.data(),
+        source.columns(),
+        offset,
+        width,
+        stride,
+        out.data(),
+        out.columns());
+  }
+
+  @Override
+  public void route(
+      DeviceMatrix logits,
+      int k,
+      boolean renormalize,
+      DevicePointer experts,
+      DevicePointer weights) {
+    if (CudaLaunches.isEmpty(logits)) {
+      return;
+    }
+    queue.launch(
+        device.function("route", "route"),
+        LaunchShape.blocks(Math.ceilDiv(logits.rows(), ROUTED_TOKENS)),
+        ROUTE_THREADS,
+        0,
+        logits.data(),
+        logits.rows(),
+        logits.columns(),
+        k,
+        renormalize ? 1 : 0,
+        experts,
+        weights);
+  }
+
+  @Override
+  public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
+    launches.rows("expert_rows", "gather_rows", out, x.data(), rows, out.data(), out.columns());
+  }
+
+  @Override
+  public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
+    launches.rows("expert_rows", "add_rows", x, x.data(), rows, factors, out.data(), out.columns());
+  }
+
+  @Override
+  public long columnSquaresBytes(int columns) {
+    return (long) columns * Double.BYTES;
+  }
+
+  @Override
+  public void columnSquares(DeviceMatrix x, DevicePointer state) {
+    squares.add(x, state);
+  }
+
+  @Override
+  public void columnSums(DevicePointer state, int columns, DevicePointer sums) {
+    squares.write(state, columns, sums);
+  }
+
+  @Override
+  public void crossEntropy(DeviceMatrix logits, DevicePointer targets, DevicePointer losses) {
+    if (CudaLaunches.isEmpty(logits)) {
+      return;
+    }
+    queue.launch(
+        device.function("cross_entropy", "cross_entropy"),
+        LaunchShape.blocks(logits.rows()),
+        LaunchShape.rowThreads(logits.columns(), LOSS_THREADS),
+        0,
+        logits.data(),
+        logits.columns(),
+        targets,
+        losses);
+  }
+
+  @Override
+  public void close() {
+    linear.close();
+    squares.close();
+  }
+}

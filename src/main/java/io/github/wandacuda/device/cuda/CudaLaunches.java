@@ -1,0 +1,90 @@
+package io.github.wandacuda.device.cuda;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import java.util.Arrays;
+
+/**
+ * Queues kernels of the forward pass, of the three kinds that there are; none where there is
+ * nothing to do.
+ */
+final class CudaLaunches {
+  private static final int THREADS = 256;
+
+  /** Elements of a thread: one vector. */
+  private static final int ELEMENTS = 4;
+
+  /** Blocks that keep a multiprocessor's memory requests coming. */
+  private static final int BLOCKS_PER_MULTIPROCESSOR = 32;
+
+  /** What a block has without asking, less more than what it needs beside a row. */
+  private static final int ROW_BYTES = 47 << 10;
+
+  private final CudaQueue queue;
+
+  CudaLaunches(CudaQueue queue) {
+    this.queue = queue;
+  }
+
+  static boolean isEmpty(DeviceMatrix matrix) {
+    return matrix.rows() == 0 || matrix.columns() == 0;
+  }
+
+  /**
+   * Queues a kernel with a block for each row.
+   *
+   * @param file the kernel's file
+   * @param name its own name
+   */
+  void rows(String file, String name, DeviceMatrix rows, Object... arguments) {
+    if (!isEmpty(rows)) {
+      queue.launch(
+          queue.device().function(file, name),
+          LaunchShape.blocks(rows.rows()),
+          LaunchShape.rowThreads(rows.columns(), THREADS),
+          0,
+          arguments);
+    }
+  }
+
+  /**
+   * Queues a kernel with a block for each row, which keeps the row in shared memory, where it fits.
+   * Its last two arguments are the number of columns, and whether rows fit.
+   */
+  void cachedRows(String name, DeviceMatrix rows, Object... others) {
+    if (isEmpty(rows)) {
+      return;
+    }
+    long rowBytes = (long) rows.columns() * Float.BYTES;
+    int cached = rowBytes <= ROW_BYTES ? 1 : 0;
+    Object[] arguments = Arrays.copyOf(others, others.length + 2);
+    arguments[others.length] = rows.columns();
+    arguments[others.length + 1] = cached;
+    queue.launch(
+        queue.device().function(name, name),
+        LaunchShape.blocks(rows.rows()),
+        LaunchShape.rowThreads(rows.columns(), THREADS),
+        cached * (int) rowBytes,
+        arguments);
+  }
+
+  /**
+   * Queues a kernel that walks along a matrix element by element, to the CPU's bits. Its last
+   * argument is the number of elements.
+   */
+  void elements(String file, String name, DeviceMatrix matrix, Object... others) {
+    long count = (long) matrix.rows() * matrix.columns();
+    if (count == 0) {
+      return;
+    }
+    long blocks = Math.ceilDiv(count, (long) THREADS * ELEMENTS);
+    long most = (long) queue.device().multiprocessors() * BLOCKS_PER_MULTIPROCESSOR;
+    Object[] arguments = Arrays.copyOf(others, others.length + 1);
+    arguments[others.length] = count;
+    queue.launch(
+        queue.device().function(file, name),
+        LaunchShape.blocks(Math.min(blocks, most)),
+        THREADS,
+        0,
+        arguments);
+  }
+}

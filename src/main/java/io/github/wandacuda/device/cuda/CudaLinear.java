@@ -1,0 +1,146 @@
+package io.github.wandacuda.device.cuda;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.device.cuda.driver.KernelNames;
+import io.github.wandacuda.tensor.DType;
+import java.util.Optional;
+
+/**
+ * Linear layers. Weights of 16 bits go to tensor cores, with activations that are split so that
+ * they lose little: through cuBLAS where it is, else through {@code linear_tensor.cu}. Float32
+ * weights, and BF16 ones on devices before Ampere, are multiplied in float32 by {@code
+ * linear_float.cu}, to the CPU's bits.
+ */
+final class CudaLinear implements AutoCloseable {
+  /** The first architecture whose tensor cores know BF16 and whose copies are asynchronous. */
+  private static final int AMPERE = 80;
+
+  private static final int THREADS = 256;
+  private static final int TILE = 128;
+
+  /** Tokens of a tile where there are few. */
+  private static final int FEW = 32;
+
+  /** Bytes of a row of a slice in shared memory. */
+  private static final int SLICE_BYTES = 64;
+
+  private final CudaQueue queue;
+  private final CudaDevice device;
+  private final Optional<CublasLinear> cublas;
+  private final CudaLinearSplit activations;
+
+  /**
+   * Multiplies on a queue.
+   *
+   * @param cublas is closed with this
+   */
+  CudaLinear(CudaQueue queue, Optional<CublasLinear> cublas) {
+    this.queue = queue;
+    this.device = queue.device();
+    this.cublas = cublas;
+    activations = new CudaLinearSplit(queue);
+  }
+
+  /** As {@link io.github.wandacuda.device.GpuForwardKernels#linear} says. */
+  void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+    if (out.rows() == 0 || out.columns() == 0) {
+      return;
+    }
+    if (x.columns() == 0 || !hasTensorCores(w.dtype())) {
+      floats(x, w, bias, out);
+      return;
+    }
+    activations.forEachPart(
+        x,
+        w.dtype(),
+        part -> {
+          DeviceMatrix result = out.rowRange(part.first(), part.high().rows());
+          cublas.ifPresentOrElse(
+              library -> library(library, part, w, bias, result),
+              () -> tensors(part, w, bias, result));
+        });
+  }
+
+  private boolean hasTensorCores(DType dtype) {
+    return switch (dtype) {
+      case F32 -> false;
+      case F16 -> true;
+      case BF16 -> device.capability() >= AMPERE;
+    };
+  }
+
+  private void floats(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+    queue.launch(
+        device.function("linear_float", KernelNames.of("linear_float", w.dtype())),
+        LaunchShape.blocks(LaunchShape.tiles(out.rows(), TILE, out.columns(), TILE)),
+        THREADS,
+        0,
+        x.data(),
+        w.data(),
+        w.stride(),
+        bias,
+        out.data(),
+        out.stride(),
+        out.rows(),
+        out.columns(),
+        x.columns());
+  }
+
+  private void tensors(
+      CudaLinearSplit.Part x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+    boolean few = out.rows() <= 2 * FEW;
+    int tile = few ? FEW : TILE;
+    String name = KernelNames.of(few ? "linear_tensor_few" : "linear_tensor", w.dtype());
+    CudaFunction function = device.function("linear_tensor", name);
+    int stages = device.capability() >= AMPERE ? 3 : 2;
+    int shared = stages * (2 * tile + TILE) * SLICE_BYTES;
+    function.allowShared(shared);
+    queue.launch(
+        function,
+        LaunchShape.blocks(LaunchShape.tiles(out.rows(), tile, out.columns(), TILE)),
+        THREADS,
+        shared,
+        x.high().data(),
+        x.inverses(),
+        w.data(),
+        w.stride(),
+        bias,
+        out.data(),
+        out.stride(),
+        out.rows(),
+        out.columns(),
+        w.columns(),
+        x.padded());
+  }
+
+  private void library(
+      CublasLinear library,
+      CudaLinearSplit.Part x,
+      DeviceMatrix w,
+      DevicePointer bias,
+      DeviceMatrix out) {
+    library.multiply(x.high(), w, false, out);
+    library.multiply(x.low(), w, true, out);
+    if (x.inverses() == null && bias == null) {
+      return;
+    }
+    queue.launch(
+        device.function("linear_epilogue", "linear_epilogue"),
+        LaunchShape.blocks(out.rows()),
+        LaunchShape.rowThreads(out.columns(), THREADS),
+        0,
+        out.data(),
+        out.stride(),
+        out.columns(),
+        x.inverses(),
+        bias);
+  }
+
+  @Override
+  public void close() {
+    cublas.ifPresent(CublasLinear::close);
+    activations.close();
+  }
+}

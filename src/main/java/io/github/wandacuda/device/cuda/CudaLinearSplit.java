@@ -1,0 +1,119 @@
+package io.github.wandacuda.device.cuda;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceMemoryException;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.GrowingBuffer;
+import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.device.cuda.driver.Grid;
+import io.github.wandacuda.tensor.DType;
+
+/**
+ * Float32 activations as the sum of two 16-bit ones, which tensor cores multiply: {@code
+ * kernels/forward/linear_split.cu}. The memory for them is kept from one call to the next.
+ */
+final class CudaLinearSplit implements AutoCloseable {
+  private static final String FILE = "linear_split";
+  private static final int THREADS = 256;
+
+  /** Columns of a slice of {@code linear_tensor.cu}. */
+  private static final int SLICE = 32;
+
+  /** More rows than fit here come in parts. */
+  private static final long MOST_BYTES = 256L << 20;
+
+  /** Parts of fewer rows would have tensor cores wait for weights. */
+  private static final int FEWEST_ROWS = 128;
+
+  private final CudaQueue queue;
+  private final GrowingBuffer halves;
+  private final GrowingBuffer inverses;
+
+  /** Less than {@link #MOST_BYTES} once there wasn't room for so many. */
+  private long mostBytes = MOST_BYTES;
+
+  CudaLinearSplit(CudaQueue queue) {
+    this.queue = queue;
+    halves = new GrowingBuffer(queue.device(), queue);
+    inverses = new GrowingBuffer(queue.device(), queue);
+  }
+
+  /**
+   * Rows that were split.
+   *
+   * @param first the number of the first one
+   * @param high upper halves
+   * @param low lower halves, in the same rows of memory
+   * @param inverses float32, what each row's products are to be multiplied by, or null for nothing
+   */
+  record Part(int first, DeviceMatrix high, DeviceMatrix low, DevicePointer inverses) {
+    /** Returns the columns of a half with its padding, which is zero. */
+    int padded() {
+      return Math.toIntExact(high.stride() / 2);
+    }
+  }
+
+  /** Work on some rows. */
+  @FunctionalInterface
+  interface PartWork {
+    /** Queues the work. */
+    void run(Part part);
+  }
+
+  /**
+   * Splits a matrix and queues work on it, part by part.
+   *
+   * @param type of the halves, of 16 bits
+   */
+  void forEachPart(DeviceMatrix x, DType type, PartWork work) {
+    int padded = Math.ceilDiv(x.columns(), SLICE) * SLICE;
+    int rows = reserve(x.rows(), 2L * padded * type.bytes());
+    for (int first = 0; first < x.rows(); first += rows) {
+      int count = Math.min(rows, x.rows() - first);
+      work.run(split(x.rowRange(first, count), type, padded, first));
+    }
+  }
+
+  /** Makes room for as many rows as there is memory for, and returns their number. */
+  private int reserve(int rows, long rowBytes) {
+    while (true) {
+      long most = Math.max(FEWEST_ROWS, mostBytes / Math.max(1, rowBytes));
+      int fitting = (int) Math.min(rows, most);
+      try {
+        halves.atLeast(fitting * rowBytes);
+        inverses.atLeast((long) fitting * Float.BYTES);
+        return fitting;
+      } catch (DeviceMemoryException e) {
+        if (fitting <= FEWEST_ROWS) {
+          throw e;
+        }
+        mostBytes = fitting * rowBytes / 2;
+      }
+    }
+  }
+
+  private Part split(DeviceMatrix x, DType type, int padded, int first) {
+    long rowBytes = 2L * padded * type.bytes();
+    DevicePointer place = halves.atLeast(x.rows() * rowBytes);
+    DevicePointer scales =
+        type == DType.F16 ? inverses.atLeast((long) x.rows() * Float.BYTES) : null;
+    Grid grid = LaunchShape.blocks(x.rows());
+    int threads = LaunchShape.rowThreads(padded, THREADS);
+    if (scales == null) {
+      CudaFunction function = queue.device().function(FILE, "linear_split_bf16");
+      queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded);
+    } else {
+      CudaFunction function = queue.device().function(FILE, "linear_split_f16");
+      queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded, scales);
+    }
+    DeviceMatrix both = new DeviceMatrix(place, type, x.rows(), 2 * padded, 2L * padded);
+    return new Part(
+        first, both.columnRange(0, x.columns()), both.columnRange(padded, x.columns()), scales);
+  }
+
+  @Override
+  public void close() {
+    halves.close();
+    inverses.close();
+  }
+}

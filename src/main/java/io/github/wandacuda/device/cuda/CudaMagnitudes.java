@@ -1,0 +1,59 @@
+package io.github.wandacuda.device.cuda;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.device.cuda.driver.Grid;
+import io.github.wandacuda.device.cuda.driver.KernelNames;
+
+/** Launches the histograms of magnitudes, whose blocks go over rows to count. */
+final class CudaMagnitudes {
+  private static final int UPPER_THREADS = 512;
+
+  /** A block of upper counts adds what it found to the counts at its end, so few are better. */
+  private static final int UPPER_BLOCKS = 2;
+
+  private static final int LOWER_BLOCKS = 8;
+
+  private CudaMagnitudes() {}
+
+  /** As {@link io.github.wandacuda.device.PruningKernels#countUpper}. */
+  static void countUpper(CudaQueue queue, DeviceMatrix source, DevicePointer counts) {
+    CudaSelection.checkRows(source);
+    queue.launch(
+        function(queue, "count_upper", source),
+        blocks(queue, source, UPPER_BLOCKS),
+        UPPER_THREADS,
+        0,
+        source.data(),
+        source.rows(),
+        source.columns(),
+        source.stride(),
+        counts);
+  }
+
+  /** As {@link io.github.wandacuda.device.PruningKernels#countLower}. */
+  static void countLower(CudaQueue queue, DeviceMatrix source, int upper, DevicePointer counts) {
+    CudaSelection.checkRows(source);
+    queue.launch(
+        function(queue, "count_lower", source),
+        blocks(queue, source, LOWER_BLOCKS),
+        CudaSelection.MOST_THREADS,
+        0,
+        source.data(),
+        source.rows(),
+        source.columns(),
+        source.stride(),
+        upper,
+        counts);
+  }
+
+  private static CudaFunction function(CudaQueue queue, String name, DeviceMatrix source) {
+    return queue.device().function("magnitudes", KernelNames.of(name, source.dtype()));
+  }
+
+  private static Grid blocks(CudaQueue queue, DeviceMatrix source, int forEachMultiprocessor) {
+    return LaunchShape.blocks(
+        Math.min(source.rows(), (long) queue.device().multiprocessors() * forEachMultiprocessor));
+  }
+}

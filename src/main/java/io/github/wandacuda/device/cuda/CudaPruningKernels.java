@@ -1,0 +1,67 @@
+package io.github.wandacuda.device.cuda;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.device.cuda.driver.KernelNames;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.select.Sparsity.GroupPattern;
+
+/**
+ * The kernels of selection. Those that need more than a line to launch have a class of their name;
+ * the others are launched here.
+ */
+final class CudaPruningKernels implements PruningKernels {
+  private final CudaQueue queue;
+
+  CudaPruningKernels(CudaQueue queue) {
+    this.queue = queue;
+  }
+
+  @Override
+  public void select(
+      DeviceMatrix source,
+      DevicePointer norms,
+      SelectionRule rule,
+      DeviceMatrix destination,
+      DevicePointer mask,
+      DevicePointer report) {
+    CudaSelection selection = new CudaSelection(queue, source, norms, destination, mask, report);
+    if (rule instanceof LowestPerRow row) {
+      CudaSelectRows.launch(selection, row.count());
+    } else if (rule instanceof GroupPattern group) {
+      CudaSelectGroups.launch(selection, group.pruned(), group.size());
+    } else if (rule instanceof AtMost atMost) {
+      CudaFunction function = selection.function("select_threshold", "select_threshold");
+      int threads = CudaSelection.vectorThreads(source);
+      selection.launch(function, threads, 0, atMost.threshold());
+    }
+  }
+
+  @Override
+  public void countUpper(DeviceMatrix source, DevicePointer counts) {
+    CudaMagnitudes.countUpper(queue, source, counts);
+  }
+
+  @Override
+  public void countLower(DeviceMatrix source, int upper, DevicePointer counts) {
+    CudaMagnitudes.countLower(queue, source, upper, counts);
+  }
+
+  @Override
+  public void inspect(DeviceMatrix source, DevicePointer report) {
+    CudaSelection.checkRows(source);
+    queue.launch(
+        queue.device().function("inspect_rows", KernelNames.of("inspect_rows", source.dtype())),
+        LaunchShape.blocks(source.rows()),
+        CudaSelection.vectorThreads(source),
+        0,
+        source.data(),
+        source.columns(),
+        source.stride(),
+        report);
+  }
+}

@@ -1,0 +1,154 @@
+package io.github.wandacuda.device.cuda;
+
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.cuda.driver.CudaBuffer;
+import io.github.wandacuda.device.cuda.driver.CudaContext;
+import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.device.cuda.driver.Grid;
+import io.github.wandacuda.device.cuda.driver.LaunchArguments;
+import io.github.wandacuda.device.cuda.driver.RowCopy;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstream_flags;
+import jcuda.driver.JCudaDriver;
+
+/** A CUDA stream. */
+public final class CudaQueue implements DeviceQueue {
+  private final CudaDevice device;
+  private final CudaContext context;
+  private final CUstream stream = new CUstream();
+  private final LaunchArguments arguments = new LaunchArguments(Arena.ofAuto());
+  private final AtomicBoolean closed = new AtomicBoolean();
+  private CudaPruningKernels pruning;
+  private CudaForwardKernels forward;
+
+  CudaQueue(CudaDevice device) {
+    this.device = device;
+    this.context = device.context();
+    context.enter();
+    // Where it fails the handle is whatever was on JCuda's stack, which a driver must not be given.
+    context.check(
+        JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING),
+        "cuStreamCreate");
+  }
+
+  /** Returns the device. */
+  public CudaDevice device() {
+    return device;
+  }
+
+  /** Returns what the driver queues on. */
+  public CUstream stream() {
+    return stream;
+  }
+
+  @Override
+  public void upload(
+      MemorySegment host,
+      long hostPitch,
+      DevicePointer to,
+      long devicePitch,
+      long rowBytes,
+      long rows) {
+    context.enter();
+    RowCopy copy = new RowCopy(host, hostPitch, to, devicePitch, rowBytes, rows);
+    copy.pieces(device.maximumPitch(), piece -> piece.upload(context, stream));
+  }
+
+  @Override
+  public void download(
+      DevicePointer from,
+      long devicePitch,
+      MemorySegment host,
+      long hostPitch,
+      long rowBytes,
+      long rows) {
+    context.enter();
+    RowCopy copy = new RowCopy(host, hostPitch, from, devicePitch, rowBytes, rows);
+    copy.pieces(device.maximumPitch(), piece -> piece.download(context, stream));
+  }
+
+  @Override
+  public void clear(DevicePointer place, long bytes) {
+    if (bytes == 0) {
+      return;
+    }
+    Objects.checkFromIndexSize(place.offset(), bytes, place.buffer().bytes());
+    context.enter();
+    context.check(
+        JCudaDriver.cuMemsetD8Async(CudaBuffer.pointer(place), (byte) 0, bytes, stream),
+        () -> "cuMemsetD8Async of %d bytes".formatted(bytes));
+  }
+
+  /**
+   * Queues a kernel.
+   *
+   * @param function the kernel
+   * @param grid how many blocks
+   * @param threads threads of a block
+   * @param sharedBytes dynamic shared memory of a block
+   * @param values the arguments, as {@link LaunchArguments#write} takes them
+   */
+  public void launch(
+      CudaFunction function, Grid grid, int threads, int sharedBytes, Object... values) {
+    context.enter();
+    context.check(
+        JCudaDriver.cuLaunchKernel(
+            function.handle(),
+            grid.x(),
+            grid.y(),
+            grid.z(),
+            threads,
+            1,
+            1,
+            sharedBytes,
+            stream,
+            arguments.write(values),
+            null),
+        () -> "cuLaunchKernel of %s".formatted(function.name()));
+  }
+
+  @Override
+  public CudaPruningKernels pruning() {
+    if (pruning == null) {
+      pruning = new CudaPruningKernels(this);
+    }
+    return pruning;
+  }
+
+  @Override
+  public CudaForwardKernels forward() {
+    if (forward == null) {
+      forward = new CudaForwardKernels(this);
+    }
+    return forward;
+  }
+
+  @Override
+  public void finish() {
+    context.enter();
+    context.check(JCudaDriver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+  }
+
+  @Override
+  public void close() {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
+    boolean entered = context.tryEnter();
+    if (entered) {
+      int unused = JCudaDriver.cuStreamSynchronize(stream);
+    }
+    if (forward != null) {
+      forward.close();
+    }
+    if (entered) {
+      int unused = JCudaDriver.cuStreamDestroy(stream);
+    }
+    device.forget(this);
+  }
+}

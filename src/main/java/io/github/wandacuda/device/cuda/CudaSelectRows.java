@@ -1,0 +1,103 @@
+package io.github.wandacuda.device.cuda;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.tensor.DType;
+
+/**
+ * Which kernel prunes the lowest scores of whole rows, and how it is launched: from registers where
+ * a row fits there, else from shared memory, else from device memory in several passes.
+ *
+ * @param file the kernel's file
+ * @param kernel its name, without the type
+ * @param threads threads of a block
+ * @param bins bins of the search's histogram
+ * @param stagedBytes shared memory for the row, or 0 where it isn't staged
+ */
+record CudaSelectRows(String file, String kernel, int threads, int bins, long stagedBytes) {
+  private static final String LONG = "select_rows_long";
+  private static final int WARP = 32;
+  private static final int VECTOR_BYTES = 16;
+
+  /** Weights that a thread holds together with their keys, or whose keys it computes anew. */
+  private static final int FEW_ITEMS = 16;
+
+  /** Weights that a thread holds at most. */
+  private static final int MANY_ITEMS = 32;
+
+  /** Threads whose registers let two blocks share a multiprocessor, in kernels that need more. */
+  private static final int FEWER_THREADS = 448;
+
+  private static final int MOST_THREADS = 512;
+
+  /** Bins that a thread scans. */
+  private static final int BINS_PER_THREAD = 8;
+
+  private static final int MOST_BINS = 2048;
+
+  /** The most dynamic shared memory that needs no leave. */
+  private static final int USUAL_SHARED_BYTES = 46 << 10;
+
+  /** More than what the kernels keep in shared memory beside the histogram and a row. */
+  private static final int BESIDE_BYTES = 4 << 10;
+
+  /**
+   * Chooses for rows of a matrix.
+   *
+   * @param dtype the weights' type
+   * @param columns weights in a row
+   * @param sharedBytes the most shared memory of a block
+   */
+  static CudaSelectRows of(DType dtype, int columns, int sharedBytes) {
+    int threads = dtype == DType.F32 ? FEWER_THREADS : MOST_THREADS;
+    if (columns <= FEW_ITEMS * threads) {
+      return inRegisters("select_rows_16", columns, FEW_ITEMS);
+    }
+    if (dtype != DType.F32 && columns <= MANY_ITEMS * FEWER_THREADS) {
+      return inRegisters("select_rows_32", columns, MANY_ITEMS);
+    }
+    long rowBytes =
+        Math.ceilDiv((long) columns * dtype.bytes(), (long) VECTOR_BYTES) * VECTOR_BYTES;
+    int bins = bins(MOST_THREADS);
+    boolean fits = bytes(bins) + rowBytes + BESIDE_BYTES <= sharedBytes;
+    return new CudaSelectRows(LONG, LONG, MOST_THREADS, bins, fits ? rowBytes : 0);
+  }
+
+  /** Queues the selection of the {@code count} lowest scores of each row. */
+  static void launch(CudaSelection selection, int count) {
+    DeviceMatrix source = selection.source();
+    int most = selection.queue().device().sharedBytesPerBlock();
+    CudaSelectRows choice = of(source.dtype(), source.columns(), most);
+    CudaFunction function = selection.function(choice.file, choice.kernel);
+    int sharedBytes = choice.sharedBytes();
+    if (sharedBytes > USUAL_SHARED_BYTES) {
+      function.allowShared(sharedBytes);
+    }
+    if (choice.file.equals(LONG)) {
+      int staged = choice.stagedBytes > 0 ? 1 : 0;
+      selection.launch(function, choice.threads, sharedBytes, count, choice.bins, staged);
+    } else {
+      selection.launch(function, choice.threads, sharedBytes, count, choice.bins);
+    }
+  }
+
+  private static CudaSelectRows inRegisters(String kernel, int columns, int items) {
+    int threads = Math.ceilDiv(Math.ceilDiv(columns, items), WARP) * WARP;
+    return new CudaSelectRows("select_rows", kernel, threads, bins(threads), 0);
+  }
+
+  /** Returns the bins that whole warps of a block can scan: a power of two. */
+  static int bins(int threads) {
+    return Math.min(MOST_BINS, Integer.highestOneBit(threads) * BINS_PER_THREAD);
+  }
+
+  /** Returns the bytes of a histogram. */
+  static int bytes(int bins) {
+    return bins * Integer.BYTES;
+  }
+
+  /** Returns the dynamic shared memory of a block. */
+  int sharedBytes() {
+    return Math.toIntExact(bytes(bins) + stagedBytes);
+  }
+}

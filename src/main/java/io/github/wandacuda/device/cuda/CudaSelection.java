@@ -1,0 +1,82 @@
+package io.github.wandacuda.device.cuda;
+
+import static io.github.wandacuda.device.PruningKernels.ROW_ALIGNMENT;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.device.cuda.driver.KernelNames;
+import java.util.stream.Stream;
+
+/**
+ * What a selection reads and writes, as {@link io.github.wandacuda.device.PruningKernels} has it,
+ * and the launch of its kernels, which have a block for each row.
+ */
+record CudaSelection(
+    CudaQueue queue,
+    DeviceMatrix source,
+    DevicePointer norms,
+    DeviceMatrix destination,
+    DevicePointer mask,
+    DevicePointer report) {
+  /** The most threads of a block in most kernels. */
+  static final int MOST_THREADS = 256;
+
+  private static final int WARP = 32;
+  private static final int VECTOR_BYTES = 16;
+
+  CudaSelection {
+    checkRows(source);
+    checkRows(destination);
+    checkAligned(norms);
+  }
+
+  /**
+   * Returns a kernel for the weights' type.
+   *
+   * @param file its file
+   * @param kernel its name without the type
+   */
+  CudaFunction function(String file, String kernel) {
+    return queue.device().function(file, KernelNames.of(kernel, source.dtype()));
+  }
+
+  /** Queues a kernel; {@code rule} is what it takes after what all of them take. */
+  void launch(CudaFunction function, int threads, int sharedBytes, Object... rule) {
+    Stream<Object> common =
+        Stream.of(
+            source.data(),
+            norms,
+            destination.data(),
+            mask,
+            report,
+            source.columns(),
+            source.stride());
+    Object[] arguments = Stream.concat(common, Stream.of(rule)).toArray();
+    queue.launch(function, LaunchShape.blocks(source.rows()), threads, sharedBytes, arguments);
+  }
+
+  /** Returns threads for a row that goes by vectors. */
+  static int vectorThreads(DeviceMatrix source) {
+    return warps(Math.ceilDiv(source.columns(), VECTOR_BYTES / source.dtype().bytes()));
+  }
+
+  /** Returns the threads of a block that would like to have so many: whole warps. */
+  static int warps(int threads) {
+    return Math.ceilDiv(Math.min(threads, MOST_THREADS), WARP) * WARP;
+  }
+
+  /** Checks that the rows of a matrix start at multiples of 16 bytes. */
+  static void checkRows(DeviceMatrix matrix) {
+    checkAligned(matrix.data());
+    if (matrix.pitch() % ROW_ALIGNMENT != 0) {
+      throw new IllegalArgumentException("rows are not aligned: " + matrix);
+    }
+  }
+
+  private static void checkAligned(DevicePointer pointer) {
+    if (pointer.offset() % ROW_ALIGNMENT != 0) {
+      throw new IllegalArgumentException("not at a multiple of 16 bytes: " + pointer);
+    }
+  }
+}

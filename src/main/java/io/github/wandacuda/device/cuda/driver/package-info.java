@@ -1,0 +1,4 @@
+/**
+ * NVIDIA's driver as this program uses it: contexts, memory, modules, copies and launch arguments.
+ */
+package io.github.wandacuda.device.cuda.driver;

@@ -1,0 +1,53 @@
+package io.github.wandacuda.device.opencl;
+
+/**
+ * Which of the kernels that multiply matrices a device gets. They take nearly all of the time and
+ * are written twice: {@code linear_tiles.cl} and {@code attention_tiles.cl} for GPUs, whose
+ * work-items share tiles in local memory, and {@code linear_vectors.cl} and {@code
+ * attention_vectors.cl} for processors, whose work-items are vector code.
+ *
+ * @param width floats of a vector, 0 for tiles
+ * @param rows of sums that fit into vector registers, two vectors each; 0 for tiles
+ */
+record MatrixVariant(int width, int rows) {
+  /** The variant of GPUs. */
+  static final MatrixVariant TILES = new MatrixVariant(0, 0);
+
+  private static final int WIDEST = 16;
+  private static final int NARROWEST = 4;
+
+  /** Rows whose sums fit into 32 vector registers, which come with vectors of 16 floats. */
+  private static final int ROWS_OF_WIDEST = 12;
+
+  /** Rows whose sums fit into 16 vector registers. */
+  private static final int ROWS_OF_OTHERS = 6;
+
+  /** Returns what suits a device. */
+  static MatrixVariant of(OpenClDevice device) {
+    return device.facts().gpu() ? TILES : vectors(device.vectorWidth());
+  }
+
+  /**
+   * Returns the variant of processors.
+   *
+   * @param registerWidth floats of a vector register
+   */
+  static MatrixVariant vectors(int registerWidth) {
+    int width = Math.clamp(Integer.highestOneBit(registerWidth), NARROWEST, WIDEST);
+    return new MatrixVariant(width, width == WIDEST ? ROWS_OF_WIDEST : ROWS_OF_OTHERS);
+  }
+
+  boolean tiles() {
+    return width == 0;
+  }
+
+  /** Returns the features or queries of a work-item's panel: two vectors. */
+  int panel() {
+    return 2 * width;
+  }
+
+  /** Returns the compiler's options for vectors. */
+  String vectorOptions() {
+    return "-D WIDTH=%d -D ROWS=%d".formatted(width, rows);
+  }
+}

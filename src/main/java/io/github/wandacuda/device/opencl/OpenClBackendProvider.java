@@ -1,0 +1,116 @@
+package io.github.wandacuda.device.opencl;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.BackendProvider;
+import io.github.wandacuda.backend.DeviceDescription;
+import io.github.wandacuda.device.gpu.GpuBackend;
+import io.github.wandacuda.device.opencl.driver.CacheDirectory;
+import io.github.wandacuda.device.opencl.driver.DeviceFacts;
+import io.github.wandacuda.device.opencl.driver.KernelSources;
+import io.github.wandacuda.device.opencl.driver.OpenClLibrary;
+import io.github.wandacuda.device.opencl.driver.OpenClTarget;
+import io.github.wandacuda.device.opencl.driver.ProgramCache;
+import io.github.wandacuda.error.BackendUnavailableException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Offers the devices of all OpenCL platforms; a device that two platforms know is there twice.
+ * {@code auto} takes GPUs alone: a processor is faster without OpenCL in between.
+ */
+public final class OpenClBackendProvider implements BackendProvider {
+  private static final int ORDER = 1000;
+  private static final String ANY_DEVICE = "OpenCL device";
+
+  private final List<String> libraries;
+
+  /** Creates the provider; for {@link java.util.ServiceLoader}. */
+  public OpenClBackendProvider() {
+    this(OpenClLibrary.names());
+  }
+
+  /**
+   * Creates a provider.
+   *
+   * @param libraries names under which OpenCL's loader is looked for
+   */
+  public OpenClBackendProvider(List<String> libraries) {
+    this.libraries = libraries;
+  }
+
+  @Override
+  public String name() {
+    return OpenClDevice.BACKEND;
+  }
+
+  @Override
+  public int order() {
+    return ORDER;
+  }
+
+  @Override
+  public List<DeviceDescription> devices() {
+    try {
+      return descriptions(targets().stream().map(OpenClTarget::facts).toList());
+    } catch (RuntimeException | LinkageError e) {
+      return List.of(none(String.valueOf(e.getMessage())));
+    }
+  }
+
+  /** Returns what there is to say about devices, of which there is one at the least. */
+  public static List<DeviceDescription> descriptions(List<DeviceFacts> devices) {
+    List<DeviceDescription> descriptions = new ArrayList<>();
+    for (DeviceFacts facts : devices) {
+      Optional<String> problem = facts.problem();
+      descriptions.add(
+          new DeviceDescription(
+              descriptions.size(),
+              facts.name(),
+              problem.isEmpty(),
+              problem.isEmpty() && facts.gpu(),
+              problem.orElseGet(facts::summary)));
+    }
+    return descriptions;
+  }
+
+  private static DeviceDescription none(String reason) {
+    return new DeviceDescription(0, ANY_DEVICE, false, false, reason);
+  }
+
+  /** Returns all devices, of which there is one at the least. */
+  private List<OpenClTarget> targets() {
+    Optional<String> problem = OpenClLibrary.problem(libraries);
+    if (problem.isPresent()) {
+      throw new BackendUnavailableException(problem.get());
+    }
+    List<OpenClTarget> targets = OpenClTarget.all();
+    if (targets.isEmpty()) {
+      throw new BackendUnavailableException(
+          "the OpenCL loader knows no driver with a device; on Linux, drivers are listed in"
+              + " /etc/OpenCL/vendors");
+    }
+    return targets;
+  }
+
+  @Override
+  public Backend open(int device, int threads) {
+    List<OpenClTarget> targets = targets();
+    if (device < 0 || device >= targets.size()) {
+      throw new BackendUnavailableException(
+          "opencl has no device %d; it has %d, counted from 0".formatted(device, targets.size()));
+    }
+    OpenClTarget target = targets.get(device);
+    target
+        .facts()
+        .problem()
+        .ifPresent(
+            problem -> {
+              throw new BackendUnavailableException(
+                  "opencl device %d (%s) can't be used: %s"
+                      .formatted(device, target.facts().name(), problem));
+            });
+    ProgramCache cache = ProgramCache.in(CacheDirectory.ofUser());
+    return new GpuBackend(OpenClDevice.open(target, KernelSources.packed(), cache), threads);
+  }
+}

@@ -1,0 +1,147 @@
+package io.github.wandacuda.device.opencl;
+
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.opencl.driver.OpenClBuffer;
+import io.github.wandacuda.device.opencl.driver.OpenClStatus;
+import java.lang.foreign.MemorySegment;
+import org.jocl.CL;
+import org.jocl.Pointer;
+import org.jocl.cl_command_queue;
+import org.jocl.cl_mem;
+
+/**
+ * Copies between host and device memory, in pieces that JOCL takes: it sees host memory as byte
+ * buffers, which end at 2 GiB.
+ */
+final class OpenClCopies {
+  private static final long PIECE_BYTES = 1L << 30;
+
+  private final OpenClDevice device;
+  private final cl_command_queue queue;
+
+  OpenClCopies(OpenClDevice device, cl_command_queue queue) {
+    this.device = device;
+    this.queue = queue;
+  }
+
+  /** Which way bytes go. */
+  enum Way {
+    UPLOAD,
+    DOWNLOAD
+  }
+
+  /** Queues a copy of rows; the parameters are {@link OpenClQueue#upload}'s. */
+  void copy(
+      Way way,
+      MemorySegment host,
+      long hostPitch,
+      DevicePointer place,
+      long devicePitch,
+      long rowBytes,
+      long rows) {
+    if (rowBytes == 0 || rows == 0) {
+      return;
+    }
+    if (rows == 1 || (hostPitch == rowBytes && devicePitch == rowBytes)) {
+      copyLine(way, host, place, rowBytes * rows);
+    } else if (rowBytes > PIECE_BYTES || hostPitch > PIECE_BYTES) {
+      for (long row = 0; row < rows; row++) {
+        copyLine(way, host.asSlice(row * hostPitch), place.plus(row * devicePitch), rowBytes);
+      }
+    } else {
+      copyRows(way, host, hostPitch, place, devicePitch, rowBytes, rows);
+    }
+    OpenClStatus.check(CL.clFlush(queue), device.name(), () -> "clFlush");
+  }
+
+  private void copyLine(Way way, MemorySegment host, DevicePointer place, long bytes) {
+    for (long from = 0; from < bytes; from += PIECE_BYTES) {
+      long size = Math.min(PIECE_BYTES, bytes - from);
+      Pointer pointer = pointer(host.asSlice(from, size));
+      long at = place.offset() + from;
+      if (way == Way.UPLOAD) {
+        int status =
+            CL.clEnqueueWriteBuffer(queue, handle(place), false, at, size, pointer, 0, null, null);
+        check(status, "clEnqueueWriteBuffer", size);
+      } else {
+        int status =
+            CL.clEnqueueReadBuffer(queue, handle(place), false, at, size, pointer, 0, null, null);
+        check(status, "clEnqueueReadBuffer", size);
+      }
+    }
+  }
+
+  private void copyRows(
+      Way way,
+      MemorySegment host,
+      long hostPitch,
+      DevicePointer place,
+      long devicePitch,
+      long rowBytes,
+      long rows) {
+    long batch = Math.max(1, PIECE_BYTES / hostPitch);
+    for (long row = 0; row < rows; row += batch) {
+      long count = Math.min(batch, rows - row);
+      long span = (count - 1) * hostPitch + rowBytes;
+      Pointer pointer = pointer(host.asSlice(row * hostPitch, span));
+      long[] deviceOrigin = origin(place.offset() + row * devicePitch, devicePitch);
+      long[] region = {rowBytes, count, 1};
+      if (way == Way.UPLOAD) {
+        int status =
+            CL.clEnqueueWriteBufferRect(
+                queue,
+                handle(place),
+                false,
+                deviceOrigin,
+                new long[3],
+                region,
+                devicePitch,
+                0,
+                hostPitch,
+                0,
+                pointer,
+                0,
+                null,
+                null);
+        check(status, "clEnqueueWriteBufferRect", rowBytes * count);
+      } else {
+        int status =
+            CL.clEnqueueReadBufferRect(
+                queue,
+                handle(place),
+                false,
+                deviceOrigin,
+                new long[3],
+                region,
+                devicePitch,
+                0,
+                hostPitch,
+                0,
+                pointer,
+                0,
+                null,
+                null);
+        check(status, "clEnqueueReadBufferRect", rowBytes * count);
+      }
+    }
+  }
+
+  /** A rectangle begins at x + y * pitch bytes; x has to be less than the pitch on some drivers. */
+  private static long[] origin(long offset, long pitch) {
+    return new long[] {offset % pitch, offset / pitch, 0};
+  }
+
+  private static cl_mem handle(DevicePointer place) {
+    return ((OpenClBuffer) place.buffer()).handle();
+  }
+
+  private static Pointer pointer(MemorySegment host) {
+    return Pointer.to(host.asByteBuffer());
+  }
+
+  private void check(int status, String call, long bytes) {
+    if (status != CL.CL_SUCCESS) {
+      device.memory().throwFailure(status, call, bytes);
+    }
+  }
+}

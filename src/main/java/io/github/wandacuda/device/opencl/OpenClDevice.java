@@ -1,0 +1,147 @@
+package io.github.wandacuda.device.opencl;
+
+import io.github.wandacuda.device.DeviceBuffer;
+import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.device.opencl.driver.DeviceFacts;
+import io.github.wandacuda.device.opencl.driver.KernelSources;
+import io.github.wandacuda.device.opencl.driver.OpenClInfo;
+import io.github.wandacuda.device.opencl.driver.OpenClKernel;
+import io.github.wandacuda.device.opencl.driver.OpenClMemory;
+import io.github.wandacuda.device.opencl.driver.OpenClPrograms;
+import io.github.wandacuda.device.opencl.driver.OpenClStatus;
+import io.github.wandacuda.device.opencl.driver.OpenClTarget;
+import io.github.wandacuda.device.opencl.driver.ProgramCache;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.jocl.CL;
+import org.jocl.cl_command_queue;
+import org.jocl.cl_context;
+import org.jocl.cl_context_properties;
+import org.jocl.cl_device_id;
+
+/** An open OpenCL device: its memory, its programs, and a way to queues. */
+public final class OpenClDevice implements GpuDevice {
+  static final String BACKEND = "opencl";
+
+  private final OpenClTarget target;
+  private final cl_context context;
+  private final cl_command_queue memoryQueue;
+  private final OpenClMemory memory;
+  private final OpenClPrograms programs;
+
+  private OpenClDevice(
+      OpenClTarget target,
+      cl_context context,
+      cl_command_queue memoryQueue,
+      OpenClPrograms programs) {
+    this.target = target;
+    this.context = context;
+    this.memoryQueue = memoryQueue;
+    this.memory = new OpenClMemory(target.facts(), context, memoryQueue);
+    this.programs = programs;
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @param sources the kernels
+   * @param cache programs that were compiled before
+   */
+  public static OpenClDevice open(OpenClTarget target, KernelSources sources, ProgramCache cache) {
+    cl_context_properties properties = new cl_context_properties();
+    properties.addProperty(CL.CL_CONTEXT_PLATFORM, target.platform());
+    int[] status = new int[1];
+    cl_context context =
+        CL.clCreateContext(properties, 1, new cl_device_id[] {target.device()}, null, null, status);
+    OpenClStatus.check(status[0], "clCreateContext");
+    try {
+      cl_command_queue queue = commandQueue(context, target.device());
+      return new OpenClDevice(
+          target, context, queue, new OpenClPrograms(target, context, sources, cache));
+    } catch (RuntimeException e) {
+      CL.clReleaseContext(context);
+      throw e;
+    }
+  }
+
+  /** Returns a new in-order queue; OpenCL 2's call for it is missing from OpenCL 1.2. */
+  @SuppressWarnings("deprecation")
+  private static cl_command_queue commandQueue(cl_context context, cl_device_id device) {
+    int[] status = new int[1];
+    cl_command_queue queue = CL.clCreateCommandQueue(context, device, 0, status);
+    OpenClStatus.check(status[0], "clCreateCommandQueue");
+    return queue;
+  }
+
+  /**
+   * Returns a kernel, compiled at its first use.
+   *
+   * @param file under {@code kernels}, such as {@code select_rows.cl}
+   * @param name of the kernel in it
+   * @param options for the compiler, such as {@code -D F16}, beside those of every program
+   */
+  OpenClKernel kernel(String file, String name, String options) {
+    return programs.kernel(file, name, options);
+  }
+
+  /** Returns what the device says about itself. */
+  DeviceFacts facts() {
+    return target.facts();
+  }
+
+  /** Returns the floats of a vector register, or 1 where there are no vectors. */
+  int vectorWidth() {
+    return OpenClInfo.integer(target.device(), CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+  }
+
+  /** Returns the context that everything is made in. */
+  public cl_context context() {
+    return context;
+  }
+
+  OpenClMemory memory() {
+    return memory;
+  }
+
+  @Override
+  public String backend() {
+    return BACKEND;
+  }
+
+  @Override
+  public String name() {
+    return target.facts().name();
+  }
+
+  @Override
+  public long freeBytes() {
+    return memory.freeBytes();
+  }
+
+  @Override
+  public long largestBuffer() {
+    return target.facts().largestBuffer();
+  }
+
+  @Override
+  public DeviceBuffer allocate(long bytes) {
+    return memory.allocate(bytes);
+  }
+
+  @Override
+  public MemorySegment pinned(long bytes, Arena arena) {
+    return memory.pinned(bytes, arena);
+  }
+
+  @Override
+  public OpenClQueue queue() {
+    return new OpenClQueue(this, commandQueue(context, target.device()));
+  }
+
+  @Override
+  public void close() {
+    programs.close();
+    OpenClStatus.note(CL.clReleaseCommandQueue(memoryQueue), "clReleaseCommandQueue");
+    OpenClStatus.note(CL.clReleaseContext(context), "clReleaseContext");
+  }
+}

@@ -1,0 +1,261 @@
+package io.github.wandacuda.device.opencl;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.GpuForwardKernels;
+import io.github.wandacuda.device.opencl.driver.OpenClKernel;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
+import java.util.Locale;
+
+/**
+ * Launches the kernels of the forward pass. All but attention give the CPU's bits, on devices that
+ * round quotients and roots as IEEE 754 does. Kernels that need more than a line to launch have a
+ * class of their name; the others are launched here.
+ */
+final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
+  private static final String ELEMENTWISE = "elementwise.cl";
+  private static final String EXPERT_ROWS = "expert_rows.cl";
+
+  private final OpenClQueue queue;
+  private final OpenClLaunches launches;
+  private final OpenClLinear linear;
+  private final OpenClAttention attention;
+  private final OpenClColumnSquares squares;
+
+  OpenClForwardKernels(OpenClQueue queue) {
+    this(queue, MatrixVariant.of(queue.device()));
+  }
+
+  OpenClForwardKernels(OpenClQueue queue, MatrixVariant variant) {
+    this.queue = queue;
+    this.launches = new OpenClLaunches(queue);
+    this.linear = new OpenClLinear(queue, variant);
+    this.attention = new OpenClAttention(queue, variant);
+    this.squares = new OpenClColumnSquares(queue, launches);
+  }
+
+  private OpenClKernel kernel(String file, String name) {
+    return queue.device().kernel(file, name, "");
+  }
+
+  private OpenClKernel kernel(Activation activation, String name) {
+    String function = activation.name().toLowerCase(Locale.ROOT);
+    return queue.device().kernel("activate.cl", name, "-D ACTIVATION=" + function);
+  }
+
+  private static boolean isEmpty(DeviceMatrix matrix) {
+    return matrix.rows() == 0 || matrix.columns() == 0;
+  }
+
+  private static long elements(DeviceMatrix matrix) {
+    return (long) matrix.rows() * matrix.columns();
+  }
+
+  @Override
+  public void embed(DeviceMatrix table, DevicePointer tokens, DeviceMatrix out) {
+    launches.columns(
+        queue.device().kernel("embed.cl", "embed", OpenClLinear.weightOption(table.dtype())),
+        out.columns(),
+        out.rows(),
+        table.data(),
+        table.stride(),
+        tokens,
+        out.data(),
+        out.rows(),
+        out.columns());
+  }
+
+  @Override
+  public void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out) {
+    launches.rows(
+        kernel("rms_norm.cl", "rms_norm"),
+        x,
+        x.data(),
+        gain,
+        epsilon,
+        out.data(),
+        x.rows(),
+        x.columns());
+  }
+
+  @Override
+  public void layerNorm(
+      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
+    launches.rows(
+        kernel("layer_norm.cl", "layer_norm"),
+        x,
+        x.data(),
+        gain,
+        bias,
+        epsilon,
+        out.data(),
+        x.rows(),
+        x.columns());
+  }
+
+  @Override
+  public void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+    if (!isEmpty(out)) {
+      linear.linear(x, w, bias, out);
+    }
+  }
+
+  @Override
+  public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
+    int pairs = cos.columns();
+    launches.columns(
+        kernel("rotate.cl", "rotate_pairs"),
+        x.columns() / headSize * pairs,
+        x.rows(),
+        x.data(),
+        cos.data(),
+        sin.data(),
+        x.rows(),
+        x.columns(),
+        headSize,
+        pairs,
+        cos.rows());
+  }
+
+  @Override
+  public void attention(
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix keyBias,
+      DeviceMatrix out) {
+    if (!isEmpty(out)) {
+      attention.attention(q, k, v, shape, keyBias, out);
+    }
+  }
+
+  @Override
+  public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
+    long count = elements(out);
+    launches.elements(kernel(activation, "activate"), count, x.data(), out.data(), count);
+  }
+
+  @Override
+  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+    long count = elements(out);
+    launches.elements(kernel(activation, "gate"), count, gate.data(), up.data(), out.data(), count);
+  }
+
+  @Override
+  public void add(DeviceMatrix x, DeviceMatrix y) {
+    long count = elements(x);
+    launches.elements(kernel(ELEMENTWISE, "add"), count, x.data(), y.data(), count);
+  }
+
+  @Override
+  public void scale(DeviceMatrix x, float factor) {
+    inPlace("scale", x, factor);
+  }
+
+  @Override
+  public void softcap(DeviceMatrix x, float cap) {
+    inPlace("softcap", x, cap);
+  }
+
+  private void inPlace(String name, DeviceMatrix x, float parameter) {
+    long count = elements(x);
+    launches.elements(kernel(ELEMENTWISE, name), count, x.data(), parameter, count);
+  }
+
+  @Override
+  public void gatherColumns(
+      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
+    launches.columns(
+        kernel("gather_columns.cl", "gather_columns"),
+        out.columns(),
+        out.rows(),
+        source.data(),
+        source.columns(),
+        offset,
+        width,
+        stride,
+        out.data(),
+        out.rows(),
+        out.columns());
+  }
+
+  @Override
+  public void route(
+      DeviceMatrix logits,
+      int k,
+      boolean renormalize,
+      DevicePointer experts,
+      DevicePointer weights) {
+    launches.rows(
+        kernel("route.cl", "route"),
+        logits,
+        logits.data(),
+        k,
+        renormalize ? 1 : 0,
+        experts,
+        weights,
+        logits.rows(),
+        logits.columns());
+  }
+
+  @Override
+  public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
+    launches.columns(
+        kernel(EXPERT_ROWS, "gather_rows"),
+        out.columns(),
+        out.rows(),
+        x.data(),
+        rows,
+        out.data(),
+        out.rows(),
+        out.columns());
+  }
+
+  @Override
+  public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
+    launches.columns(
+        kernel(EXPERT_ROWS, "add_rows"),
+        x.columns(),
+        x.rows(),
+        x.data(),
+        rows,
+        factors,
+        out.data(),
+        x.rows(),
+        x.columns());
+  }
+
+  @Override
+  public long columnSquaresBytes(int columns) {
+    return OpenClColumnSquares.bytes(columns);
+  }
+
+  @Override
+  public void columnSquares(DeviceMatrix x, DevicePointer state) {
+    squares.add(x, state);
+  }
+
+  @Override
+  public void columnSums(DevicePointer state, int columns, DevicePointer sums) {
+    squares.write(state, columns, sums);
+  }
+
+  @Override
+  public void crossEntropy(DeviceMatrix logits, DevicePointer targets, DevicePointer losses) {
+    launches.rows(
+        kernel("cross_entropy.cl", "cross_entropy"),
+        logits,
+        logits.data(),
+        targets,
+        losses,
+        logits.rows(),
+        logits.columns());
+  }
+
+  @Override
+  public void close() {
+    squares.close();
+  }
+}

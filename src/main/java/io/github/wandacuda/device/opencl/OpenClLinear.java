@@ -1,0 +1,105 @@
+package io.github.wandacuda.device.opencl;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.opencl.driver.OpenClKernel;
+import io.github.wandacuda.tensor.DType;
+
+/** Launches {@code linear_tiles.cl} or {@code linear_vectors.cl}, to the CPU's bits. */
+final class OpenClLinear {
+  /** Work-items of a tile's group in each dimension. */
+  private static final int SIDE = 16;
+
+  private static final int TILE_FEATURES = 64;
+
+  /** Tokens of a tile's work-item, where there are enough for it. */
+  private static final int MANY_ROWS = 8;
+
+  private static final int FEW_ROWS = 4;
+
+  /** Tokens of a group of vectors, which share the work of packing a panel of weights. */
+  private static final int TOKENS_PER_GROUP = 516;
+
+  /** Groups that a compute unit should get, so that the last ones end together. */
+  private static final int GROUPS_PER_UNIT = 4;
+
+  /** A panel is packed for at least so many times the tokens whose sums fit into registers. */
+  private static final int FEWEST_BLOCKS = 4;
+
+  private final OpenClQueue queue;
+  private final MatrixVariant variant;
+
+  OpenClLinear(OpenClQueue queue, MatrixVariant variant) {
+    this.queue = queue;
+    this.variant = variant;
+  }
+
+  /** As {@link io.github.wandacuda.device.GpuForwardKernels#linear}; not for empty results. */
+  void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+    if (variant.tiles()) {
+      tiles(x, w, bias, out);
+    } else {
+      vectors(x, w, bias, out);
+    }
+  }
+
+  private void tiles(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+    int rows = x.rows() > SIDE * FEW_ROWS ? MANY_ROWS : FEW_ROWS;
+    OpenClKernel kernel =
+        kernel("linear_tiles", "%s -D ROWS=%d".formatted(weightOption(w.dtype()), rows));
+    long featureTiles = Math.ceilDiv(w.rows(), TILE_FEATURES);
+    long tokenTiles = Math.ceilDiv(x.rows(), SIDE * rows);
+    queue.launch(
+        kernel,
+        new long[] {featureTiles * SIDE, tokenTiles * SIDE},
+        new long[] {SIDE, SIDE},
+        x.data(),
+        w.data(),
+        w.stride(),
+        bias,
+        out.data(),
+        out.stride(),
+        x.rows(),
+        x.columns(),
+        w.rows());
+  }
+
+  private void vectors(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+    OpenClKernel kernel =
+        kernel("linear_vectors", weightOption(w.dtype()) + ' ' + variant.vectorOptions());
+    int panels = Math.ceilDiv(w.rows(), variant.panel());
+    int tokens = tokensPerGroup(x.rows(), panels);
+    queue.launch(
+        kernel,
+        new long[] {panels, Math.ceilDiv(x.rows(), tokens)},
+        new long[] {1, 1},
+        x.data(),
+        w.data(),
+        w.stride(),
+        bias,
+        out.data(),
+        out.stride(),
+        x.rows(),
+        x.columns(),
+        w.rows(),
+        tokens);
+  }
+
+  /** Shares tokens out evenly, to more groups where there are too few panels for all units. */
+  private int tokensPerGroup(int tokens, int panels) {
+    int rows = variant.rows();
+    int wanted = Math.ceilDiv(GROUPS_PER_UNIT * queue.device().facts().computeUnits(), panels);
+    int most = Math.ceilDiv(tokens, FEWEST_BLOCKS * rows);
+    int groups = Math.max(Math.ceilDiv(tokens, TOKENS_PER_GROUP), Math.min(wanted, most));
+    return Math.ceilDiv(Math.ceilDiv(tokens, groups), rows) * rows;
+  }
+
+  private OpenClKernel kernel(String name, String options) {
+    return queue.device().kernel(name + ".cl", name, options);
+  }
+
+  /** Returns the compiler's option for a type of weights. */
+  static String weightOption(DType dtype) {
+    return "-D WEIGHT_" + dtype.name();
+  }
+}

@@ -1,0 +1,81 @@
+package io.github.wandacuda.device.opencl;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.opencl.driver.OpenClKernel;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.select.Sparsity.GroupPattern;
+
+/**
+ * The kernels of selection. Those that need more than a line to launch have a class of their name;
+ * the others are launched here.
+ */
+final class OpenClPruningKernels implements PruningKernels {
+  private final OpenClQueue queue;
+  private final long localBytes;
+
+  /** Creates the kernels of a queue. */
+  OpenClPruningKernels(OpenClQueue queue) {
+    this(queue, queue.device().facts().localBytes());
+  }
+
+  /**
+   * Creates the kernels of a queue.
+   *
+   * @param localBytes local memory that a group may take
+   */
+  OpenClPruningKernels(OpenClQueue queue, long localBytes) {
+    this.queue = queue;
+    this.localBytes = localBytes;
+  }
+
+  @Override
+  public void select(
+      DeviceMatrix source,
+      DevicePointer norms,
+      SelectionRule rule,
+      DeviceMatrix destination,
+      DevicePointer mask,
+      DevicePointer report) {
+    OpenClSelection selection =
+        new OpenClSelection(queue, source, norms, destination, mask, report);
+    if (rule instanceof LowestPerRow row) {
+      OpenClSelectRows.launch(selection, row.count(), localBytes);
+    } else if (rule instanceof GroupPattern group) {
+      OpenClSelectGroups.launch(selection, group.pruned(), group.size());
+    } else if (rule instanceof AtMost atMost) {
+      float threshold = atMost.threshold();
+      int limit = threshold < 0 ? NONE : Float.floatToRawIntBits(Math.abs(threshold));
+      OpenClKernel kernel = selection.kernel("select_threshold", "");
+      selection.launch(kernel, OpenClSelection.octets(source), limit);
+    }
+  }
+
+  @Override
+  public void countUpper(DeviceMatrix source, DevicePointer counts) {
+    OpenClMagnitudes.countUpper(queue, source, counts);
+  }
+
+  @Override
+  public void countLower(DeviceMatrix source, int upper, DevicePointer counts) {
+    OpenClMagnitudes.countLower(queue, source, upper, counts);
+  }
+
+  @Override
+  public void inspect(DeviceMatrix source, DevicePointer report) {
+    OpenClKernel kernel =
+        queue.device().kernel("inspect_rows.cl", "inspect_rows", OpenClSelection.options(source));
+    int size = WorkGroups.size(kernel, OpenClSelection.octets(source));
+    queue.launch(
+        kernel,
+        new long[] {(long) source.rows() * size},
+        new long[] {size},
+        source.data(),
+        report,
+        source.columns(),
+        source.stride());
+  }
+}

@@ -1,0 +1,39 @@
+package io.github.wandacuda.device.opencl.driver;
+
+import io.github.wandacuda.device.KernelFiles;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Where the kernels' sources come from. */
+public interface KernelSources {
+  /** Returns the text of a file under {@code kernels}. */
+  String read(String file);
+
+  /** Returns the files that were packed with the classes. */
+  static KernelSources packed() {
+    return file -> {
+      try (InputStream stream = KernelFiles.open(file)) {
+        if (stream == null) {
+          throw new IllegalArgumentException("no kernel file is called " + file);
+        }
+        return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    };
+  }
+
+  /**
+   * Returns a whole program: the file, with every line {@code #include "other.cl"} replaced by that
+   * file, since a compiler at run time has no directory to look into.
+   */
+  default String program(String file) {
+    Matcher include =
+        Pattern.compile("^#include \"([a-z_]+\\.cl)\"$", Pattern.MULTILINE).matcher(read(file));
+    return include.replaceAll(match -> Matcher.quoteReplacement(program(match.group(1))));
+  }
+}

@@ -1,0 +1,36 @@
+package io.github.wandacuda.device.opencl.driver;
+
+import io.github.wandacuda.device.DeviceBuffer;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jocl.cl_mem;
+
+/** Memory of an OpenCL device. */
+public final class OpenClBuffer implements DeviceBuffer {
+  private final OpenClMemory memory;
+  private final cl_mem handle;
+  private final long bytes;
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  OpenClBuffer(OpenClMemory memory, cl_mem handle, long bytes) {
+    this.memory = memory;
+    this.handle = handle;
+    this.bytes = bytes;
+  }
+
+  /** Returns what the driver knows it by. */
+  public cl_mem handle() {
+    return handle;
+  }
+
+  @Override
+  public long bytes() {
+    return bytes;
+  }
+
+  @Override
+  public void close() {
+    if (closed.compareAndSet(false, true)) {
+      memory.release(handle, bytes);
+    }
+  }
+}

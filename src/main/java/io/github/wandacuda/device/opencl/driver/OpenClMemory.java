@@ -1,0 +1,119 @@
+package io.github.wandacuda.device.opencl.driver;
+
+import io.github.wandacuda.device.DeviceMemoryException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jocl.CL;
+import org.jocl.Pointer;
+import org.jocl.cl_command_queue;
+import org.jocl.cl_context;
+import org.jocl.cl_mem;
+
+/** Grants a device's memory, and host memory that the device reaches by itself. */
+public final class OpenClMemory {
+  private static final byte[] PATTERN = new byte[1];
+
+  private final DeviceFacts facts;
+  private final cl_context context;
+  private final cl_command_queue queue;
+  private final AtomicLong used = new AtomicLong();
+
+  /**
+   * Creates the memory of an open device.
+   *
+   * @param queue for short commands of this class alone
+   */
+  public OpenClMemory(DeviceFacts facts, cl_context context, cl_command_queue queue) {
+    this.facts = facts;
+    this.context = context;
+    this.queue = queue;
+  }
+
+  /** Returns what isn't granted; OpenCL doesn't tell what other programs take. */
+  public long freeBytes() {
+    return Math.max(0, facts.globalBytes() - used.get());
+  }
+
+  public OpenClBuffer allocate(long bytes) {
+    if (bytes < 1) {
+      throw new IllegalArgumentException(bytes + " bytes");
+    }
+    if (bytes > facts.largestBuffer() || bytes > freeBytes()) {
+      throw shortage(bytes);
+    }
+    cl_mem handle = create(CL.CL_MEM_READ_WRITE, bytes);
+    OpenClBuffer buffer = new OpenClBuffer(this, handle, bytes);
+    used.addAndGet(bytes);
+    int status = touch(handle);
+    if (status != CL.CL_SUCCESS) {
+      buffer.close();
+      throwFailure(status, "clEnqueueFillBuffer", bytes);
+    }
+    return buffer;
+  }
+
+  public MemorySegment pinned(long bytes, Arena arena) {
+    if (bytes > Integer.MAX_VALUE) {
+      return arena.allocate(bytes, Long.BYTES);
+    }
+    cl_mem handle = create(CL.CL_MEM_READ_WRITE | CL.CL_MEM_ALLOC_HOST_PTR, bytes);
+    int[] status = new int[1];
+    ByteBuffer mapped =
+        CL.clEnqueueMapBuffer(
+            queue, handle, true, CL.CL_MAP_READ | CL.CL_MAP_WRITE, 0, bytes, 0, null, null, status);
+    if (status[0] != CL.CL_SUCCESS) {
+      CL.clReleaseMemObject(handle);
+      throwFailure(status[0], "clEnqueueMapBuffer", bytes);
+    }
+    return MemorySegment.ofAddress(MemorySegment.ofBuffer(mapped).address())
+        .reinterpret(bytes, arena, segment -> unmap(handle, mapped));
+  }
+
+  void release(cl_mem handle, long bytes) {
+    OpenClStatus.note(CL.clReleaseMemObject(handle), "clReleaseMemObject");
+    used.addAndGet(-bytes);
+  }
+
+  /** Makes the failure of a command that used memory. */
+  public void throwFailure(int status, String call, long bytes) {
+    if (OpenClStatus.isMemoryShortage(status)) {
+      // How much is free isn't known here: others' memory isn't counted.
+      throw new DeviceMemoryException(
+          "%s: out of device memory: %s of %d bytes failed with %s"
+              .formatted(facts.name(), call, bytes, OpenClStatus.name(status)));
+    }
+    OpenClStatus.check(status, facts.name(), () -> call);
+  }
+
+  private cl_mem create(long flags, long bytes) {
+    int[] status = new int[1];
+    cl_mem handle = CL.clCreateBuffer(context, flags, bytes, null, status);
+    if (status[0] != CL.CL_SUCCESS) {
+      throwFailure(status[0], "clCreateBuffer", bytes);
+    }
+    return handle;
+  }
+
+  /** Writes a byte, since OpenCL may put an allocation off until it is used and fail only then. */
+  private int touch(cl_mem handle) {
+    int status =
+        CL.clEnqueueFillBuffer(
+            queue, handle, Pointer.to(PATTERN), PATTERN.length, 0, PATTERN.length, 0, null, null);
+    return status == CL.CL_SUCCESS ? CL.clFinish(queue) : status;
+  }
+
+  private void unmap(cl_mem handle, ByteBuffer mapped) {
+    OpenClStatus.note(
+        CL.clEnqueueUnmapMemObject(queue, handle, mapped, 0, null, null),
+        "clEnqueueUnmapMemObject");
+    OpenClStatus.note(CL.clFinish(queue), "clFinish");
+    OpenClStatus.note(CL.clReleaseMemObject(handle), "clReleaseMemObject");
+  }
+
+  private DeviceMemoryException shortage(long bytes) {
+    return new DeviceMemoryException(
+        facts.name(), bytes, Math.min(freeBytes(), facts.largestBuffer()));
+  }
+}

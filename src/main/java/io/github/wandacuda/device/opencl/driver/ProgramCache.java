@@ -1,0 +1,147 @@
+package io.github.wandacuda.device.opencl.driver;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Keeps built programs between runs. A file holds the SHA-256 of the binary and the binary, under a
+ * name that tells all that it was built from. Whatever goes wrong, the answer is a program that is
+ * built once more: a file that is cut short or changed is not used, a directory that others may
+ * write to is neither read nor written.
+ */
+public final class ProgramCache {
+  private static final int HASH_BYTES = 32;
+  private static final Set<PosixFilePermission> OTHERS_WRITE =
+      Set.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE);
+
+  private final Path directory;
+
+  private ProgramCache(Path directory) {
+    this.directory = directory;
+  }
+
+  /** Returns a cache in a directory, which is made when something is to be kept. */
+  public static ProgramCache in(Path directory) {
+    return new ProgramCache(directory);
+  }
+
+  /**
+   * What a program was built from, in one hash.
+   *
+   * @param name the file's name
+   */
+  public record Key(String name) {
+    public static Key of(String source, String options, DeviceFacts facts) {
+      MessageDigest digest = sha256();
+      for (String part :
+          List.of(
+              source,
+              options,
+              facts.name(),
+              facts.version(),
+              facts.driver(),
+              facts.platform(),
+              facts.platformVersion())) {
+        byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
+        digest.update(ByteBuffer.allocate(Integer.BYTES).putInt(bytes.length).array());
+        digest.update(bytes);
+      }
+      return new Key(HexFormat.of().formatHex(digest.digest()) + ".bin");
+    }
+  }
+
+  /** Returns the program that was kept, or nothing where there is no whole one. */
+  Optional<byte[]> read(Key key) {
+    if (!isPrivate(directory)) {
+      return Optional.empty();
+    }
+    try {
+      byte[] content = Files.readAllBytes(directory.resolve(key.name()));
+      if (content.length <= HASH_BYTES) {
+        return Optional.empty();
+      }
+      byte[] binary = Arrays.copyOfRange(content, HASH_BYTES, content.length);
+      byte[] hash = Arrays.copyOf(content, HASH_BYTES);
+      return Arrays.equals(hash, sha256().digest(binary)) ? Optional.of(binary) : Optional.empty();
+    } catch (IOException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Keeps a program where that is possible. Readers see all of it or nothing. */
+  public void write(Key key, byte[] binary) {
+    if (!isMade(directory) || !isPrivate(directory)) {
+      return;
+    }
+    try {
+      Path unfinished = Files.createTempFile(directory, "program-", ".part");
+      try {
+        Files.write(unfinished, content(binary));
+        Files.move(unfinished, directory.resolve(key.name()), StandardCopyOption.ATOMIC_MOVE);
+      } finally {
+        Files.deleteIfExists(unfinished);
+      }
+    } catch (IOException e) {
+      return;
+    }
+  }
+
+  private static byte[] content(byte[] binary) {
+    return ByteBuffer.allocate(HASH_BYTES + binary.length)
+        .put(sha256().digest(binary))
+        .put(binary)
+        .array();
+  }
+
+  private static boolean isMade(Path directory) {
+    try {
+      if (isPosix(directory)) {
+        Files.createDirectories(
+            directory,
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      } else {
+        Files.createDirectories(directory);
+      }
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private static boolean isPrivate(Path directory) {
+    if (!isPosix(directory)) {
+      return true;
+    }
+    try {
+      return Files.getOwner(directory).getName().equals(System.getProperty("user.name"))
+          && Files.getPosixFilePermissions(directory).stream().noneMatch(OTHERS_WRITE::contains);
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private static boolean isPosix(Path directory) {
+    return directory.getFileSystem().supportedFileAttributeViews().contains("posix");
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+}

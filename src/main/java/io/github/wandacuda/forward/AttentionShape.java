@@ -1,0 +1,44 @@
+package io.github.wandacuda.forward;
+
+/**
+ * How attention reads its inputs.
+ *
+ * @param sequenceLength tokens of a sequence; a tensor holds one or more whole sequences, one below
+ *     the other
+ * @param heads query heads
+ * @param keyValueHeads key and value heads, a divisor of {@code heads}: query head h reads head
+ *     {@code h / (heads / keyValueHeads)}
+ * @param headSize features of a head
+ * @param scale what a query's product with a key is multiplied by
+ * @param softcap what a scaled score is bounded by: {@code softcap * tanh(score / softcap)} (Gemma
+ *     2, arXiv 2408.00118, section 2), or 0 for no bound
+ * @param window the last keys that a token sees, its own one among them (Beltagy et al., arXiv
+ *     2004.05150, section 3.1), or 0 for all
+ */
+public record AttentionShape(
+    int sequenceLength,
+    int heads,
+    int keyValueHeads,
+    int headSize,
+    float scale,
+    float softcap,
+    int window) {
+  /** Checks that the heads can be shared out. */
+  public AttentionShape {
+    if (sequenceLength < 1 || heads < 1 || keyValueHeads < 1 || headSize < 1) {
+      throw new IllegalArgumentException("attention sizes must be positive");
+    }
+    if (heads % keyValueHeads != 0) {
+      throw new IllegalArgumentException(
+          "%d heads cannot share %d key and value heads".formatted(heads, keyValueHeads));
+    }
+    if (!(softcap >= 0) || Float.isInfinite(softcap) || window < 0) {
+      throw new IllegalArgumentException("softcap %s, window %d".formatted(softcap, window));
+    }
+  }
+
+  /** Returns the first key that token {@code i} of a sequence sees; the last is its own. */
+  public int firstKey(int i) {
+    return window == 0 ? 0 : Math.max(0, i - window + 1);
+  }
+}

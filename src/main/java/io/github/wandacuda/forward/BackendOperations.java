@@ -1,0 +1,97 @@
+package io.github.wandacuda.forward;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * {@link Operations} as one backend does them: on tensors and weights that it made itself, with
+ * operands that {@link CheckedOperations} has checked. No result is without elements, unless a
+ * method says so.
+ *
+ * @param <T> the backend's tensors
+ * @param <W> the backend's weights
+ */
+public interface BackendOperations<T extends Tensor, W extends Weight> {
+
+  /** See {@link Operations#tensor}; it may have no elements. */
+  T tensor(int rows, int columns);
+
+  /** See {@link Operations#upload}. */
+  void upload(MemorySegment source, T destination);
+
+  /** See {@link Operations#download}. */
+  void download(T source, MemorySegment destination);
+
+  /** See {@link Operations#weight}; it may have no elements. */
+  W weight(WeightMatrix matrix);
+
+  /** See {@link Operations#embed}. */
+  void embed(W table, int[] tokens, T out);
+
+  /** See {@link Operations#rmsNorm}. */
+  void rmsNorm(T x, T gain, float epsilon, T out);
+
+  /** See {@link Operations#layerNorm}. */
+  void layerNorm(T x, T gain, T bias, float epsilon, T out);
+
+  /** See {@link Operations#linear}. */
+  void linear(T x, W w, T bias, T out);
+
+  /** See {@link Operations#rotate}. */
+  void rotate(T x, int headSize, T cos, T sin);
+
+  /** See {@link Operations#attention}. */
+  void attention(T q, T k, T v, AttentionShape shape, T keyBias, T out);
+
+  /** See {@link Operations#activate}. */
+  void activate(Activation activation, T x, T out);
+
+  /** See {@link Operations#gate}. */
+  void gate(Activation activation, T gate, T up, T out);
+
+  /** See {@link Operations#add}. */
+  void add(T x, T y);
+
+  /** See {@link Operations#clear}. */
+  void clear(T x);
+
+  /** See {@link Operations#scale}. */
+  void scale(T x, float factor);
+
+  /** See {@link Operations#softcap}. */
+  void softcap(T x, float cap);
+
+  /** See {@link Operations#gatherColumns}. */
+  void gatherColumns(T source, int offset, int width, int stride, T out);
+
+  /** See {@link Operations#route}. */
+  Routing route(T logits, int k, boolean renormalize);
+
+  /** See {@link Operations#gatherRows}. */
+  void gatherRows(T x, int[] rows, T out);
+
+  /** See {@link Operations#addRows}. */
+  void addRows(T x, int[] rows, float[] factors, T out);
+
+  /** See {@link Operations#columnSquares}; there may be no columns. */
+  Squares<T> columnSquares(int columns);
+
+  /** See {@link Operations#crossEntropy}. */
+  double[] crossEntropy(T logits, int[] targets);
+
+  /**
+   * {@link ColumnSquares} of one backend's tensors.
+   *
+   * @param <T> the tensors
+   */
+  public interface Squares<T extends Tensor> extends AutoCloseable {
+    /** See {@link ColumnSquares#add}. */
+    void add(T x);
+
+    /** See {@link ColumnSquares#sums}. */
+    double[] sums();
+
+    @Override
+    void close();
+  }
+}

@@ -1,0 +1,182 @@
+package io.github.wandacuda.forward;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The forward half of a backend: the few operations that a decoder is assembled from, on float32
+ * activations.
+ *
+ * <p>Calls come from one thread and take effect in their order. A result may be written over an
+ * input only where the method says so. Results of one backend are the same for any number of
+ * threads; two backends agree within rounding.
+ */
+public interface Operations {
+
+  /** Returns a new tensor of zeros. */
+  Tensor tensor(int rows, int columns);
+
+  /** Copies rows * columns little-endian floats from host memory. */
+  void upload(MemorySegment source, Tensor destination);
+
+  /** Copies rows * columns little-endian floats to host memory. */
+  void download(Tensor source, MemorySegment destination);
+
+  /**
+   * Makes a weight readable for the device. A backend that reads host memory keeps the view itself,
+   * so the memory must stay as it is and reachable until the weight is closed.
+   */
+  Weight weight(WeightMatrix matrix);
+
+  /**
+   * Looks tokens up: row t of {@code out} becomes row {@code tokens[t]} of {@code table}, widened
+   * to float32.
+   *
+   * @param table [vocabulary, columns]
+   * @param tokens one id for each row of {@code out}, each below the table's rows
+   * @param out [tokens, columns]
+   */
+  void embed(Weight table, int[] tokens, Tensor out);
+
+  /**
+   * RMSNorm: {@code out = x / sqrt(mean(x^2) + epsilon) * gain} for each row (Zhang and Sennrich,
+   * arXiv 1910.07467).
+   *
+   * @param x [tokens, columns]
+   * @param gain [1, columns]
+   * @param out [tokens, columns]; may be {@code x}
+   */
+  void rmsNorm(Tensor x, Tensor gain, float epsilon, Tensor out);
+
+  /**
+   * LayerNorm: {@code out = (x - mean(x)) / sqrt(variance(x) + epsilon) * gain + bias} for each
+   * row, with the biased variance {@code mean((x - mean(x))^2)} (Ba et al., arXiv 1607.06450).
+   *
+   * @param x [tokens, columns]
+   * @param gain [1, columns]
+   * @param bias [1, columns], or null for none
+   * @param out [tokens, columns]; may be {@code x}
+   */
+  void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out);
+
+  /**
+   * A linear layer: {@code out[t, o] = sum over c of x[t, c] * w[o, c] + bias[o]}, accumulated in
+   * float32.
+   *
+   * @param x [tokens, w.columns]
+   * @param w [out.columns, x.columns]
+   * @param bias [1, w.rows], or null for none
+   * @param out [tokens, w.rows]
+   */
+  void linear(Tensor x, Weight w, Tensor bias, Tensor out);
+
+  /**
+   * Rotary position embedding in place (Su et al., arXiv 2104.09864), with halves rotated against
+   * each other: for pair i of p, {@code (a, b) = (x[i], x[i + p])} of a head becomes {@code (a*cos
+   * - b*sin, b*cos + a*sin)}. Features of a head from 2p on stay as they are.
+   *
+   * @param x [sequences * positions, heads * headSize], each sequence starting at position 0
+   * @param headSize features of a head, 2p or more
+   * @param cos [positions, p]; its rows are the sequence length
+   * @param sin as {@code cos}
+   */
+  void rotate(Tensor x, int headSize, Tensor cos, Tensor sin);
+
+  /**
+   * Causal scaled dot-product attention: {@code softmax(softcap(q k^T * scale) + keyBias) v} where
+   * token i of a sequence sees tokens 0 to i of the same one, or as many of the last as the shape's
+   * window has (Vaswani et al., arXiv 1706.03762, section 3.2.1; grouped heads: arXiv 2305.13245).
+   *
+   * @param q [tokens, heads * headSize]
+   * @param k [tokens, keyValueHeads * headSize]
+   * @param v [tokens, keyValueHeads * headSize]
+   * @param shape the heads, how the tokens fall into sequences, what scores go through
+   * @param keyBias [heads, sequenceLength] what is added to a head's scores of each key of a
+   *     sequence, or null for nothing; with a head's slope times the key's position it is ALiBi
+   *     (Press et al., arXiv 2108.12409)
+   * @param out [tokens, heads * headSize]
+   */
+  void attention(Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out);
+
+  /** {@code out = activation(x)}; {@code out} may be {@code x}. */
+  void activate(Activation activation, Tensor x, Tensor out);
+
+  /**
+   * The gate of a gated MLP: {@code out = activation(gate) * up}; {@code out} may be either input
+   * (Shazeer, arXiv 2002.05202).
+   */
+  void gate(Activation activation, Tensor gate, Tensor up, Tensor out);
+
+  /** {@code x += y}. */
+  void add(Tensor x, Tensor y);
+
+  /** {@code x = 0}. */
+  void clear(Tensor x);
+
+  /** {@code x *= factor}. */
+  void scale(Tensor x, float factor);
+
+  /**
+   * Bounds logits: {@code x = cap * tanh(x / cap)} (Gemma 2, arXiv 2408.00118, section 2).
+   *
+   * @param cap more than 0
+   */
+  void softcap(Tensor x, float cap);
+
+  /**
+   * Takes groups of columns out of a fused output: {@code out[t, i * width + j] = source[t, offset
+   * + i * stride + j]} for each j below the width and as many i as {@code out} has room for.
+   *
+   * @param source [tokens, columns]
+   * @param offset the first group's first column
+   * @param width columns of a group
+   * @param stride columns from a group's first to the next one's
+   * @param out [tokens, groups * width], apart from {@code source}
+   */
+  void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out);
+
+  /**
+   * Chooses experts: the k most probable ones of each token by the softmax of its logits, equal
+   * ones from the lowest on (Shazeer et al., arXiv 1701.06538; Jiang et al., arXiv 2401.04088,
+   * section 2.1).
+   *
+   * @param logits [tokens, experts]
+   * @param k experts of a token, from 1 to all
+   * @param renormalize whether a token's weights are divided by their sum; else they are the
+   *     softmax's probabilities
+   * @return on the host, since it says which experts are to run
+   */
+  Routing route(Tensor logits, int k, boolean renormalize);
+
+  /**
+   * Takes rows: row i of {@code out} becomes row {@code rows[i]} of {@code x}.
+   *
+   * @param x [tokens, columns]
+   * @param rows one index for each row of {@code out}
+   * @param out [rows, columns], apart from {@code x}
+   */
+  void gatherRows(Tensor x, int[] rows, Tensor out);
+
+  /**
+   * Adds rows to where they came from, weighed: {@code out[rows[i]] += factors[i] * x[i]}.
+   *
+   * @param x [rows, columns]
+   * @param rows one index below {@code out}'s rows for each row of {@code x}, all different
+   * @param factors one for each row of {@code x}
+   * @param out [tokens, columns], apart from {@code x}
+   */
+  void addRows(Tensor x, int[] rows, float[] factors, Tensor out);
+
+  /** Returns a new set of column sums, all zero. */
+  ColumnSquares columnSquares(int columns);
+
+  /**
+   * Cross-entropy: for each row the negative log-likelihood, in nats, of its target under the
+   * softmax of its logits.
+   *
+   * @param logits [tokens, vocabulary]
+   * @param targets one id for each row, below the vocabulary
+   * @return one value for each row
+   */
+  double[] crossEntropy(Tensor logits, int[] targets);
+}

@@ -1,0 +1,14 @@
+package io.github.wandacuda.forward;
+
+/** A weight matrix that a device can read, in its checkpoint's own type. Owned by its backend. */
+public interface Weight extends AutoCloseable {
+  /** Returns the number of output features, or of entries of an embedding. */
+  int rows();
+
+  /** Returns the number of input features, or the width of an embedding. */
+  int columns();
+
+  /** Lets go of the matrix. */
+  @Override
+  void close();
+}

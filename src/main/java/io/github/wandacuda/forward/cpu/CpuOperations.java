@@ -1,0 +1,198 @@
+package io.github.wandacuda.forward.cpu;
+
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.BackendOperations;
+import io.github.wandacuda.forward.CheckedOperations;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.reference.CpuForwardKernels;
+import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.reference.CpuWeight;
+import io.github.wandacuda.forward.reference.ScalarElementwise;
+import io.github.wandacuda.forward.reference.ScalarEmbed;
+import io.github.wandacuda.forward.reference.ScalarExpertRows;
+import io.github.wandacuda.forward.reference.ScalarGatherColumns;
+import io.github.wandacuda.forward.reference.ScalarRoute;
+import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.function.IntConsumer;
+
+/**
+ * The forward half on the CPU: shares the work out to threads, and leaves the arithmetic to {@link
+ * CpuForwardKernels}.
+ */
+public final class CpuOperations implements BackendOperations<CpuTensor, CpuWeight> {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Elements of a task where each is touched once: some microseconds of work. */
+  private static final int ELEMENTS_PER_TASK = 1 << 15;
+
+  private final CpuForwardKernels kernels;
+  private final Workers workers;
+
+  private CpuOperations(CpuForwardKernels kernels, Workers workers) {
+    this.kernels = kernels;
+    this.workers = workers;
+  }
+
+  /**
+   * Puts kernels and threads together.
+   *
+   * @param kernels used by these operations alone, since they may keep buffers
+   * @param workers the threads; closing them is up to the caller
+   */
+  public static Operations checked(CpuForwardKernels kernels, Workers workers) {
+    return new CheckedOperations<>(
+        CpuTensor.class, CpuWeight.class, new CpuOperations(kernels, workers));
+  }
+
+  @Override
+  public CpuTensor tensor(int rows, int columns) {
+    return CpuTensor.zeros(rows, columns);
+  }
+
+  @Override
+  public void upload(MemorySegment source, CpuTensor to) {
+    MemorySegment.copy(source, FLOAT, 0, to.data(), to.at(0), to.elements());
+  }
+
+  @Override
+  public void download(CpuTensor from, MemorySegment destination) {
+    MemorySegment.copy(from.data(), from.at(0), destination, FLOAT, 0, from.elements());
+  }
+
+  @Override
+  public CpuWeight weight(WeightMatrix matrix) {
+    return new CpuWeight(matrix);
+  }
+
+  @Override
+  public void embed(CpuWeight table, int[] tokens, CpuTensor out) {
+    forRanges(out, (from, to) -> ScalarEmbed.embed(table.matrix(), tokens, out, from, to));
+  }
+
+  @Override
+  public void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out) {
+    forRanges(x, (from, to) -> kernels.rmsNorm(x, gain, epsilon, out, from, to));
+  }
+
+  @Override
+  public void layerNorm(CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out) {
+    forRanges(x, (from, to) -> kernels.layerNorm(x, gain, bias, epsilon, out, from, to));
+  }
+
+  @Override
+  public void linear(CpuTensor x, CpuWeight w, CpuTensor bias, CpuTensor out) {
+    kernels.linear(x, w.matrix(), bias, out, workers);
+  }
+
+  @Override
+  public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin) {
+    forRanges(x, (from, to) -> kernels.rotate(x, headSize, cos, sin, from, to));
+  }
+
+  @Override
+  public void attention(
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out) {
+    kernels.attention(q, k, v, shape, keyBias, out, workers);
+  }
+
+  @Override
+  public void activate(Activation activation, CpuTensor x, CpuTensor out) {
+    forRanges(x, (from, to) -> kernels.activate(activation, x, out, from, to));
+  }
+
+  @Override
+  public void gate(Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out) {
+    forRanges(gate, (from, to) -> kernels.gate(activation, gate, up, out, from, to));
+  }
+
+  @Override
+  public void add(CpuTensor x, CpuTensor y) {
+    forRanges(x, (from, to) -> kernels.add(x, y, from, to));
+  }
+
+  @Override
+  public void clear(CpuTensor x) {
+    ScalarElementwise.clear(x);
+  }
+
+  @Override
+  public void scale(CpuTensor x, float factor) {
+    forRanges(x, (from, to) -> kernels.scale(x, factor, from, to));
+  }
+
+  @Override
+  public void softcap(CpuTensor x, float cap) {
+    forRanges(x, (from, to) -> kernels.softcap(x, cap, from, to));
+  }
+
+  @Override
+  public void gatherColumns(CpuTensor source, int offset, int width, int stride, CpuTensor out) {
+    forEachRow(
+        out, row -> ScalarGatherColumns.gatherColumns(source, offset, width, stride, out, row));
+  }
+
+  @Override
+  public Routing route(CpuTensor logits, int k, boolean renormalize) {
+    ScalarRoute routing = new ScalarRoute(logits, k, renormalize);
+    forEachRow(logits, routing::route);
+    return routing.routing();
+  }
+
+  @Override
+  public void gatherRows(CpuTensor x, int[] rows, CpuTensor out) {
+    forEachRow(out, i -> ScalarExpertRows.gatherRow(x, rows[i], out, i));
+  }
+
+  @Override
+  public void addRows(CpuTensor x, int[] rows, float[] factors, CpuTensor out) {
+    forEachRow(x, i -> kernels.addRow(x, i, factors[i], out, rows[i]));
+  }
+
+  @Override
+  public CpuColumnSquares columnSquares(int columns) {
+    return new CpuColumnSquares(kernels, workers, columns);
+  }
+
+  @Override
+  public double[] crossEntropy(CpuTensor logits, int[] targets) {
+    double[] losses = new double[targets.length];
+    workers.run(
+        losses.length,
+        (worker, row) -> losses[row] = kernels.crossEntropy(logits, row, targets[row]));
+    return losses;
+  }
+
+  /** What is done for a range of rows. */
+  private interface Rows {
+    void run(int from, int to);
+  }
+
+  /** Shares out work on ranges of a tensor's rows. */
+  private void forRanges(CpuTensor tensor, Rows work) {
+    int rows = Math.max(1, ELEMENTS_PER_TASK / Math.max(1, tensor.columns()));
+    workers.runRanges(tensor.rows(), rows, (worker, from, to) -> work.run(from, to));
+  }
+
+  /** Shares out work on a tensor's single rows. */
+  private void forEachRow(CpuTensor tensor, IntConsumer work) {
+    forRanges(
+        tensor,
+        (from, to) -> {
+          for (int row = from; row < to; row++) {
+            work.accept(row);
+          }
+        });
+  }
+}

@@ -1,0 +1,103 @@
+package io.github.wandacuda.forward.gpu;
+
+import io.github.wandacuda.device.DeviceBuffer;
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.forward.CheckedOperations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.tensor.DType;
+import java.util.Objects;
+
+/** A row-major float32 matrix in a device's memory, or a range of another one's elements. */
+@SuppressWarnings(
+    "ReferenceEquality") // two tensors share memory if it is the same, not an equal one
+public final class GpuTensor implements Tensor {
+  private final DeviceQueue queue;
+  private final DeviceBuffer buffer;
+  private final long first;
+  private final int rows;
+  private final int columns;
+  private final GpuTensor owner;
+  private boolean closed;
+
+  private GpuTensor(
+      DeviceQueue queue, DeviceBuffer buffer, long first, int rows, int columns, GpuTensor owner) {
+    this.queue = queue;
+    this.buffer = buffer;
+    this.first = first;
+    this.rows = rows;
+    this.columns = columns;
+    this.owner = owner == null ? this : owner;
+  }
+
+  /**
+   * Makes a tensor whose content is undefined.
+   *
+   * @param queue where all work on it is queued
+   */
+  static GpuTensor allocate(GpuDevice device, DeviceQueue queue, int rows, int columns) {
+    if (rows < 0 || columns < 0) {
+      throw new IllegalArgumentException("a tensor of %d x %d".formatted(rows, columns));
+    }
+    long bytes = (long) rows * columns * Float.BYTES;
+    return new GpuTensor(queue, device.allocate(Math.max(1, bytes)), 0, rows, columns, null);
+  }
+
+  /** Returns the elements. */
+  DeviceMatrix matrix() {
+    if (owner.closed) {
+      throw new IllegalStateException("the tensor is closed");
+    }
+    DevicePointer start = buffer.at(first * Float.BYTES);
+    return new DeviceMatrix(start, DType.F32, rows, columns, columns);
+  }
+
+  @Override
+  public int rows() {
+    return rows;
+  }
+
+  @Override
+  public int columns() {
+    return columns;
+  }
+
+  long bytes() {
+    return elements() * Float.BYTES;
+  }
+
+  @Override
+  public GpuTensor rows(int from, int count) {
+    Objects.checkFromIndexSize(from, count, rows);
+    return new GpuTensor(queue, buffer, first + (long) from * columns, count, columns, owner);
+  }
+
+  @Override
+  public GpuTensor reshaped(int newRows, int newColumns) {
+    CheckedOperations.requireReshapable(this, newRows, newColumns);
+    return new GpuTensor(queue, buffer, first, newRows, newColumns, owner);
+  }
+
+  private long elements() {
+    return (long) rows * columns;
+  }
+
+  @Override
+  public boolean overlaps(Tensor other) {
+    return other instanceof GpuTensor own
+        && owner == own.owner
+        && first < own.first + own.elements()
+        && own.first < first + elements();
+  }
+
+  @Override
+  public void close() {
+    if (owner == this && !closed) {
+      closed = true;
+      queue.settle();
+      buffer.close();
+    }
+  }
+}

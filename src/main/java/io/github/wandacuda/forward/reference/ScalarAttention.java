@@ -1,0 +1,108 @@
+package io.github.wandacuda.forward.reference;
+
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.system.Workers;
+
+/** Attention as plain loops, one head of one token at a time. */
+final class ScalarAttention {
+  private final CpuTensor q;
+  private final CpuTensor k;
+  private final CpuTensor v;
+  private final AttentionShape shape;
+  private final CpuTensor keyBias;
+  private final CpuTensor out;
+
+  private ScalarAttention(
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out) {
+    this.q = q;
+    this.k = k;
+    this.v = v;
+    this.shape = shape;
+    this.keyBias = keyBias;
+    this.out = out;
+  }
+
+  /** As {@link CpuForwardKernels#attention}. */
+  static void attention(
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out,
+      Workers workers) {
+    ScalarAttention attention = new ScalarAttention(q, k, v, shape, keyBias, out);
+    workers.run(
+        q.rows() / shape.sequenceLength() * shape.heads(),
+        (worker, task) -> {
+          int start = task / shape.heads() * shape.sequenceLength();
+          float[] p = new float[shape.sequenceLength()];
+          for (int i = 0; i < shape.sequenceLength(); i++) {
+            attention.attend(start, i, task % shape.heads(), p);
+          }
+        });
+  }
+
+  /**
+   * Attention of one head of token {@code i} of the sequence that begins in row {@code start}.
+   *
+   * @param p room for a score of each of the sequence's keys
+   */
+  private void attend(int start, int i, int head, float[] p) {
+    int size = shape.headSize();
+    int column = head * size;
+    int shared = head / (shape.heads() / shape.keyValueHeads()) * size;
+    int first = shape.firstKey(i);
+    float max = Float.NEGATIVE_INFINITY;
+    for (int j = first; j <= i; j++) {
+      float product =
+          ScalarLinear.dot(
+              q.data(), q.at(start + i) + column, k.data(), k.at(start + j) + shared, size);
+      p[j] = score(product, head, j);
+      max = p[j] > max ? p[j] : max;
+    }
+    float sum = exponentials(p, first, i, max);
+    for (int d = 0; d < size; d++) {
+      float total = weighted(p, first, i, start, shared + d);
+      out.data()[out.at(start + i) + column + d] = total / sum;
+    }
+  }
+
+  private float score(float product, int head, int j) {
+    float score = product * shape.scale();
+    if (shape.softcap() > 0) {
+      score = shape.softcap() * Tanh.of(score / shape.softcap());
+    }
+    return keyBias == null ? score : score + keyBias.data()[keyBias.at(head) + j];
+  }
+
+  /** Replaces each score of keys {@code first} to {@code last} by exp(score - max), summed up. */
+  private static float exponentials(float[] p, int first, int last, float max) {
+    float[] lanes = new float[LaneSum.LANES];
+    for (int j = first; j <= last; j++) {
+      p[j] = Exponential.exp(p[j] - max);
+      lanes[j % LaneSum.LANES] += p[j];
+    }
+    return LaneSum.combine(lanes);
+  }
+
+  private float weighted(float[] p, int first, int last, int start, int column) {
+    int firstRun = first / CpuForwardKernels.RUN * CpuForwardKernels.RUN;
+    float sum = 0;
+    for (int run = firstRun; run <= last; run += CpuForwardKernels.RUN) {
+      float chain = 0;
+      for (int j = Math.max(first, run);
+          j <= Math.min(last, run + CpuForwardKernels.RUN - 1);
+          j++) {
+        chain = Math.fma(p[j], v.data()[v.at(start + j) + column], chain);
+      }
+      sum = run == firstRun ? chain : sum + chain;
+    }
+    return sum;
+  }
+}

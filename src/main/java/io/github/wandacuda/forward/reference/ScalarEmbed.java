@@ -1,0 +1,19 @@
+package io.github.wandacuda.forward.reference;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+
+/** Token lookup as plain loops. */
+public final class ScalarEmbed {
+  private ScalarEmbed() {}
+
+  /**
+   * As {@link io.github.wandacuda.forward.Operations#embed}, of rows {@code from} to {@code to -
+   * 1}.
+   */
+  public static void embed(WeightMatrix table, int[] tokens, CpuTensor out, int from, int to) {
+    WeightReader reader = new WeightReader();
+    for (int t = from; t < to; t++) {
+      reader.read(table, tokens[t], 0, out.columns(), out.data(), out.at(t));
+    }
+  }
+}

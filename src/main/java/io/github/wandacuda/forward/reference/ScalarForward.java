@@ -1,0 +1,86 @@
+package io.github.wandacuda.forward.reference;
+
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.tensor.WeightMatrix;
+
+/**
+ * The forward kernels as plain loops, the specification of every other implementation: each
+ * operation's in the class of its name.
+ */
+public final class ScalarForward implements CpuForwardKernels {
+  @Override
+  public void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, Workers workers) {
+    ScalarLinear.linear(x, w, bias, out, workers);
+  }
+
+  @Override
+  public void attention(
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out,
+      Workers workers) {
+    ScalarAttention.attention(q, k, v, shape, keyBias, out, workers);
+  }
+
+  @Override
+  public void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out, int from, int to) {
+    ScalarRmsNorm.rmsNorm(x, gain, epsilon, out, from, to);
+  }
+
+  @Override
+  public void layerNorm(
+      CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to) {
+    ScalarLayerNorm.layerNorm(x, gain, bias, epsilon, out, from, to);
+  }
+
+  @Override
+  public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to) {
+    ScalarRotate.rotate(x, headSize, cos, sin, from, to);
+  }
+
+  @Override
+  public void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to) {
+    ScalarActivate.activate(activation, x, out, from, to);
+  }
+
+  @Override
+  public void gate(
+      Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
+    ScalarActivate.gate(activation, gate, up, out, from, to);
+  }
+
+  @Override
+  public void add(CpuTensor x, CpuTensor y, int from, int to) {
+    ScalarElementwise.add(x, y, from, to);
+  }
+
+  @Override
+  public void scale(CpuTensor x, float factor, int from, int to) {
+    ScalarElementwise.scale(x, factor, from, to);
+  }
+
+  @Override
+  public void softcap(CpuTensor x, float cap, int from, int to) {
+    ScalarElementwise.softcap(x, cap, from, to);
+  }
+
+  @Override
+  public void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to) {
+    ScalarExpertRows.addRow(x, row, factor, out, to);
+  }
+
+  @Override
+  public void columnSquares(CpuTensor x, double[] sums, int from, int to) {
+    ScalarColumnSquares.columnSquares(x, sums, from, to);
+  }
+
+  @Override
+  public double crossEntropy(CpuTensor logits, int row, int target) {
+    return ScalarCrossEntropy.crossEntropy(logits, row, target);
+  }
+}

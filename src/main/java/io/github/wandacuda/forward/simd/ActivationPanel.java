@@ -1,0 +1,61 @@
+package io.github.wandacuda.forward.simd;
+
+import io.github.wandacuda.forward.reference.CpuForwardKernels;
+import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.system.Workers;
+
+/**
+ * Rows of activations in the order in which tiles read them: run after run of columns, within a run
+ * {@link RegisterTile#ROWS} rows after {@link RegisterTile#ROWS} rows, within those column after
+ * column. Rows that fill up the last tile hold anything.
+ */
+final class ActivationPanel {
+  private static final int RUN = CpuForwardKernels.RUN;
+  private static final int ROWS_PER_TASK = 4 * RegisterTile.ROWS;
+
+  private float[] data = {};
+  private int rows;
+  private int columns;
+
+  /** Copies {@code count} rows of {@code x} from row {@code from} on. */
+  void pack(CpuTensor x, int from, int count, Workers workers) {
+    rows = RegisterTile.wholeRows(count);
+    columns = x.columns();
+    data = PanelPacking.grown(data, rows, columns);
+    workers.runRanges(
+        count,
+        ROWS_PER_TASK,
+        (worker, first, end) -> {
+          for (int row = first; row < end; row += RegisterTile.ROWS) {
+            packTile(x, from + row, Math.min(RegisterTile.ROWS, end - row), row);
+          }
+        });
+  }
+
+  private void packTile(CpuTensor x, int from, int rowCount, int row) {
+    for (int run = 0; run < runs(); run++) {
+      int at = x.at(from) + run * RUN;
+      PanelPacking.stand(
+          x.data(), at, columns, rowCount, depth(run), data, at(run, row), RegisterTile.ROWS);
+    }
+  }
+
+  float[] data() {
+    return data;
+  }
+
+  /** Returns the number of runs; where there are no columns, one that is empty. */
+  int runs() {
+    return Math.max(1, Math.ceilDiv(columns, RUN));
+  }
+
+  /** Returns the columns of a run. */
+  int depth(int run) {
+    return Math.min(RUN, columns - run * RUN);
+  }
+
+  /** Returns where a run of the tile starts whose first row is {@code row}. */
+  int at(int run, int row) {
+    return run * RUN * rows + row * depth(run);
+  }
+}

@@ -1,0 +1,75 @@
+package io.github.wandacuda.forward.simd;
+
+import io.github.wandacuda.simd.Lanes;
+import java.util.Arrays;
+
+/**
+ * A small block of a matrix product whose sums stay in vector registers: {@link #ROWS} rows of a
+ * first matrix times {@link #COLUMNS} columns of a second one. Vectors lie along the columns, never
+ * along the terms of a sum, so that each sum is made in the scalar kernels' order.
+ *
+ * <p>The JIT (C2 of 25.0.3) moves a step's loads, of columns and of rows, before its first
+ * multiplication, so a tile needs a register for each sum, each vector of columns and each row. 6
+ * rows of 2 vectors need 20: with 16 registers four sums went to the stack and back in every step
+ * (40 GFLOP/s on one core of a Zen 3), or, under another garbage collector, did not (95). 4 rows of
+ * 2 vectors need 14 and ran at 94 to 97 under each. With 32 registers and 512 bits, 6 rows of 4
+ * vectors were faster than 8 or 4 rows of 2 on a machine that has them.
+ */
+final class RegisterTile {
+  private static final boolean WIDE = Lanes.FLOATS.vectorBitSize() == 512;
+
+  static final int ROWS = WIDE ? WideRegisterTile.ROWS : NarrowRegisterTile.ROWS;
+  static final int COLUMNS =
+      (WIDE ? WideRegisterTile.VECTORS : NarrowRegisterTile.VECTORS) * Lanes.COUNT;
+
+  /**
+   * Sums of a tile that change nothing when others are added to them, not even a zero's sign.
+   * Adding these rather than nothing saves {@link #multiply} a branch: the first run of a matrix
+   * never took it, so that C2 compiled it as a trap, and the second run fell back to the slow code
+   * for a third of a second until it was compiled anew.
+   */
+  static final float[] NOTHING = new float[ROWS * COLUMNS];
+
+  static {
+    Arrays.fill(NOTHING, -0f);
+  }
+
+  private RegisterTile() {}
+
+  /**
+   * Computes {@code c[i, j] = before[i, j] + sum over k of a[k, i] * b[k, j]}, the sum fused, from
+   * 0, in the order of k. All matrices are dense.
+   *
+   * @param a {@code depth} rows of {@link #ROWS} values
+   * @param b {@code depth} rows of {@link #COLUMNS} values
+   * @param depth terms of a sum, 0 or more
+   * @param before {@link #ROWS} rows of {@link #COLUMNS} values; {@link #NOTHING} for none
+   * @param c likewise; may be {@code before}
+   */
+  static void multiply(
+      float[] a,
+      int aOffset,
+      float[] b,
+      int bOffset,
+      int depth,
+      float[] before,
+      int beforeOffset,
+      float[] c,
+      int cOffset) {
+    if (WIDE) {
+      WideRegisterTile.multiply(a, aOffset, b, bOffset, depth, before, beforeOffset, c, cOffset);
+    } else {
+      NarrowRegisterTile.multiply(a, aOffset, b, bOffset, depth, before, beforeOffset, c, cOffset);
+    }
+  }
+
+  /** Returns {@code count} rounded up to whole tiles' rows. */
+  static int wholeRows(int count) {
+    return Math.ceilDiv(count, ROWS) * ROWS;
+  }
+
+  /** Returns {@code count} rounded up to whole tiles' columns. */
+  static int wholeColumns(int count) {
+    return Math.ceilDiv(count, COLUMNS) * COLUMNS;
+  }
+}

@@ -1,0 +1,34 @@
+package io.github.wandacuda.forward.simd;
+
+import io.github.wandacuda.forward.reference.CpuForwardKernels;
+import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.simd.Lanes;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Rows added to where they came from, on vectors; elements after the last whole vector one by one.
+ * Rows are gathered by the JVM's own copy, as ScalarExpertRows does.
+ */
+final class VectorExpertRows {
+  private VectorExpertRows() {}
+
+  /** As {@link CpuForwardKernels#addRow}. */
+  static void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to) {
+    addScaled(x.data(), x.at(row), factor, out.data(), out.at(to), x.columns());
+  }
+
+  private static void addScaled(
+      float[] x, int xAt, float factor, float[] sum, int sumAt, int count) {
+    int whole = Lanes.FLOATS.loopBound(count);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      load(sum, sumAt + i).add(load(x, xAt + i).mul(factor)).intoArray(sum, sumAt + i);
+    }
+    for (int i = whole; i < count; i++) {
+      sum[sumAt + i] += factor * x[xAt + i];
+    }
+  }
+
+  private static FloatVector load(float[] array, int at) {
+    return FloatVector.fromArray(Lanes.FLOATS, array, at);
+  }
+}

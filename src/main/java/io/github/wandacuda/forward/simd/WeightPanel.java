@@ -1,0 +1,68 @@
+package io.github.wandacuda.forward.simd;
+
+import io.github.wandacuda.forward.reference.CpuForwardKernels;
+import io.github.wandacuda.forward.reference.WeightReader;
+import io.github.wandacuda.simd.LaneTranspose;
+import io.github.wandacuda.simd.Lanes;
+import io.github.wandacuda.tensor.WeightMatrix;
+
+/**
+ * One run of columns of some output features, widened to float32, in the order in which tiles read
+ * it: {@link RegisterTile#COLUMNS} features after {@link RegisterTile#COLUMNS} features, within
+ * those column after column. Features that fill up the last tile hold anything.
+ */
+final class WeightPanel {
+  private final WeightReader reader = new WeightReader();
+  private final LaneTranspose turn = new LaneTranspose();
+  private final float[] rows = new float[Lanes.COUNT * CpuForwardKernels.RUN];
+  private float[] data = {};
+
+  /**
+   * Reads columns {@code column} to {@code column + depth - 1} of {@code count} features.
+   *
+   * @param depth a run or less
+   */
+  void pack(WeightMatrix w, int feature, int count, int column, int depth) {
+    data = PanelPacking.grown(data, RegisterTile.wholeColumns(count), CpuForwardKernels.RUN);
+    for (int i = 0; i < count; i += Lanes.COUNT) {
+      int features = Math.min(Lanes.COUNT, count - i);
+      for (int row = 0; row < features; row++) {
+        reader.read(w, feature + i + row, column, depth, rows, row * CpuForwardKernels.RUN);
+      }
+      int lane = i % RegisterTile.COLUMNS;
+      turnRows(depth, at(i - lane, depth) + lane);
+    }
+  }
+
+  /** Writes {@link #rows} as columns; what an earlier feature left in unused rows does no harm. */
+  private void turnRows(int depth, int to) {
+    int whole = Lanes.FLOATS.loopBound(depth);
+    for (int k = 0; k < whole; k += Lanes.COUNT) {
+      turn.square(
+          rows,
+          k,
+          CpuForwardKernels.RUN,
+          data,
+          to + k * RegisterTile.COLUMNS,
+          RegisterTile.COLUMNS);
+    }
+    PanelPacking.stand(
+        rows,
+        whole,
+        CpuForwardKernels.RUN,
+        Lanes.COUNT,
+        depth - whole,
+        data,
+        to + whole * RegisterTile.COLUMNS,
+        RegisterTile.COLUMNS);
+  }
+
+  float[] data() {
+    return data;
+  }
+
+  /** Returns where the tile starts whose first feature is the {@code i}th. */
+  int at(int i, int depth) {
+    return i * depth;
+  }
+}

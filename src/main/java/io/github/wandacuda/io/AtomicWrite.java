@@ -1,0 +1,140 @@
+package io.github.wandacuda.io;
+
+import io.github.wandacuda.error.OutputException;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.util.Set;
+import java.util.UUID;
+
+/**
+ * Writes a file so that its name only ever stands for complete content: under a temporary name in
+ * the same folder, forced to the device, then moved over whatever was there. A device or pipe is
+ * written to directly.
+ */
+public final class AtomicWrite {
+  /** How the names of all files begin that only serve until others are finished. */
+  public static final String OWN = ".wanda-cuda";
+
+  private static final String PREFIX = OWN + "-";
+  private static final String SUFFIX = ".partial";
+
+  private AtomicWrite() {}
+
+  /** Writes a file's content. */
+  @FunctionalInterface
+  public interface Content {
+    /** Writes everything to {@code out}, which is buffered and closed by the caller. */
+    void writeTo(OutputStream out) throws IOException;
+  }
+
+  /**
+   * Writes a file.
+   *
+   * @param target the file, replaced if it exists
+   * @throws OutputException if it can't be written; whatever had the name keeps it
+   */
+  public static void write(Path target, Content content) {
+    try {
+      if (Files.exists(target) && !Files.isRegularFile(target)) {
+        writeDirectly(target, content);
+      } else {
+        writeAndMove(target, content);
+      }
+    } catch (IOException e) {
+      throw OutputException.unwritable(target, e);
+    }
+  }
+
+  /**
+   * Writes a file of an output: whatever has its name, a link or a device too, is replaced and
+   * never written through.
+   *
+   * @param attributes what the new file gets, see {@link FileModes}
+   * @throws OutputException if it can't be written; whatever had the name keeps it
+   */
+  public static void replace(Path target, Content content, FileAttribute<?>... attributes) {
+    try {
+      writeAndMove(target, content, attributes);
+    } catch (IOException e) {
+      throw OutputException.unwritable(target, e);
+    }
+  }
+
+  /**
+   * Returns the name under which {@code target} is written, the same in every run, so that a killed
+   * run's leftover is replaced by the next run's.
+   */
+  public static Path temporary(Path target) {
+    byte[] name = target.getFileName().toString().getBytes(StandardCharsets.UTF_8);
+    return target.resolveSibling(PREFIX + UUID.nameUUIDFromBytes(name) + SUFFIX);
+  }
+
+  private static void writeDirectly(Path target, Content content) throws IOException {
+    try (OutputStream out =
+        new BufferedOutputStream(Files.newOutputStream(target, StandardOpenOption.WRITE))) {
+      content.writeTo(out);
+    }
+  }
+
+  private static void writeAndMove(Path target, Content content, FileAttribute<?>... attributes)
+      throws IOException {
+    Path temporary = temporary(target);
+    Files.deleteIfExists(temporary);
+    try {
+      writeTemporary(temporary, content, attributes);
+      moveOver(temporary, target);
+    } catch (IOException | RuntimeException | Error e) {
+      deleteAfter(e, temporary);
+      throw e;
+    }
+  }
+
+  /** Gives a file another's name, for good: a power failure leaves it one or the other. */
+  public static void moveOver(Path temporary, Path target) throws IOException {
+    Files.move(
+        temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    Folders.forceParent(target);
+  }
+
+  /**
+   * Locks a file for this process; returns false if another process, or another place in this one,
+   * has it locked.
+   */
+  public static boolean tryLock(FileChannel channel) throws IOException {
+    try {
+      return channel.tryLock() != null;
+    } catch (OverlappingFileLockException e) {
+      return false;
+    }
+  }
+
+  private static void writeTemporary(
+      Path temporary, Content content, FileAttribute<?>... attributes) throws IOException {
+    Set<OpenOption> options = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    try (FileChannel channel = FileChannel.open(temporary, options, attributes);
+        OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel))) {
+      content.writeTo(out);
+      out.flush();
+      channel.force(true);
+    }
+  }
+
+  private static void deleteAfter(Throwable failure, Path temporary) {
+    try {
+      Files.deleteIfExists(temporary);
+    } catch (IOException e) {
+      failure.addSuppressed(e);
+    }
+  }
+}

@@ -1,0 +1,79 @@
+package io.github.wandacuda.io;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.util.zip.CRC32C;
+
+/**
+ * CRC-32C (Castagnoli) of bytes in memory, and of bytes that follow each other out of the checksums
+ * of the parts, so that parts can be summed in any order and by several threads.
+ */
+public final class Crc32c {
+  /** The polynomial, reflected: bit 31 is the coefficient of x^0. */
+  private static final int POLYNOMIAL = 0x82f63b78;
+
+  private static final int ONE = 1 << 31;
+  private static final int CHUNK = 1 << 30;
+
+  /** x^(2^i) modulo the polynomial. */
+  private static final int[] POWERS = powers();
+
+  private final CRC32C crc = new CRC32C();
+
+  private static int[] powers() {
+    int[] powers = new int[Long.SIZE];
+    powers[0] = ONE >>> 1;
+    for (int i = 1; i < powers.length; i++) {
+      powers[i] = product(powers[i - 1], powers[i - 1]);
+    }
+    return powers;
+  }
+
+  /** Returns the checksum of bytes in memory. */
+  public static int of(MemorySegment bytes) {
+    Crc32c crc = new Crc32c();
+    for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
+      crc.add(bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer());
+    }
+    return crc.value();
+  }
+
+  /** Adds the bytes between a buffer's position and its limit, which stay as they are. */
+  public void add(ByteBuffer bytes) {
+    crc.update(bytes.duplicate());
+  }
+
+  /** Returns the checksum of what was added. */
+  public int value() {
+    return (int) crc.getValue();
+  }
+
+  /**
+   * Returns the checksum of two parts that follow each other: the first one's remainder times
+   * x^(bits of the second), plus the second one's. The inversions before and after cancel out.
+   *
+   * @param first checksum of the first part
+   * @param second checksum of the second part
+   * @param secondBytes length of the second part
+   */
+  public static int combine(int first, int second, long secondBytes) {
+    int shift = ONE;
+    for (int bit = 0; bit < Long.SIZE - 3; bit++) {
+      if ((secondBytes >>> bit & 1) != 0) {
+        shift = product(shift, POWERS[bit + 3]);
+      }
+    }
+    return product(shift, first) ^ second;
+  }
+
+  /** Multiplies two polynomials modulo the polynomial. */
+  private static int product(int left, int right) {
+    int sum = 0;
+    int factor = right;
+    for (int bit = 31; bit >= 0; bit--) {
+      sum ^= factor & -(left >>> bit & 1);
+      factor = (factor >>> 1) ^ (POLYNOMIAL & -(factor & 1));
+    }
+    return sum;
+  }
+}

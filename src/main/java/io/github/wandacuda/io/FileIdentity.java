@@ -1,0 +1,120 @@
+package io.github.wandacuda.io;
+
+import java.io.IOException;
+import java.nio.file.FileVisitOption;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Which file or folder a path leads to, whatever links, second names, spellings and mounts lie on
+ * the way: told by what the system calls it (device and number), and where it doesn't tell that, by
+ * the path with all links followed.
+ */
+public final class FileIdentity {
+  private FileIdentity() {}
+
+  /** Returns what is the same for all paths to a file or folder; nothing if there is none. */
+  public static Optional<Object> of(Path path) {
+    try {
+      return Optional.of(of(path, Files.readAttributes(path, BasicFileAttributes.class)));
+    } catch (IOException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static Object of(Path path, BasicFileAttributes attributes) throws IOException {
+    Object key = attributes.fileKey();
+    return key == null ? path.toRealPath() : key;
+  }
+
+  /** Returns a path with the links in its existing part followed. */
+  public static Path real(Path path) {
+    Path absolute = path.toAbsolutePath();
+    try {
+      return absolute.toRealPath();
+    } catch (IOException e) {
+      Path parent = absolute.getParent();
+      return parent == null || absolute.getFileName() == null
+          ? absolute
+          : real(parent).resolve(absolute.getFileName()).normalize();
+    }
+  }
+
+  /**
+   * Returns whether a path leads to a folder or to a place below it, which may not be there yet.
+   */
+  public static boolean isWithin(Path path, Path folder) {
+    Path home = real(folder);
+    Optional<Object> identity = of(home);
+    for (Path place = real(path); place != null; place = place.getParent()) {
+      if (place.equals(home) || identity.isPresent() && of(place).equals(identity)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Returns the identities of a model's directory, of all that is in it at any depth, and of the
+   * files that its links lead to. Folders are passed over that {@link Links} don't let them lead
+   * to, and what can't be read: no run reads from there.
+   */
+  public static Set<Object> allIn(Path folder) {
+    Set<Object> found = new HashSet<>();
+    try {
+      Files.walkFileTree(
+          folder,
+          EnumSet.of(FileVisitOption.FOLLOW_LINKS),
+          Integer.MAX_VALUE,
+          new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes attributes)
+                throws IOException {
+              // Links between folders could spell exponentially many paths to few of them.
+              return Links.isInside(folder, path) && found.add(of(path, attributes))
+                  ? FileVisitResult.CONTINUE
+                  : FileVisitResult.SKIP_SUBTREE;
+            }
+
+            @Override
+            public FileVisitResult visitFile(Path path, BasicFileAttributes attributes)
+                throws IOException {
+              found.add(of(path, attributes));
+              return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFileFailed(Path path, IOException failure) {
+              return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path path, IOException failure) {
+              return FileVisitResult.CONTINUE;
+            }
+          });
+    } catch (IOException e) {
+      throw Malformed.unreadable(folder, "a folder", e);
+    }
+    return found;
+  }
+
+  /** Returns how many names a file has in its file system, 1 where the system doesn't tell. */
+  public static int names(Path file) {
+    try {
+      return Files.getAttribute(file, "unix:nlink", LinkOption.NOFOLLOW_LINKS) instanceof Integer n
+          ? n
+          : 1;
+    } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
+      return 1;
+    }
+  }
+}

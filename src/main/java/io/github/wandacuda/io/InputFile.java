@@ -1,0 +1,114 @@
+package io.github.wandacuda.io;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+
+/**
+ * The one place where files are opened to be read. Only regular files are, or links to them: to
+ * open a pipe waits for somebody to write, and a device may never end. Even the user's own pipe, as
+ * the shell makes of {@code <(zcat text.gz)}, is refused, since most inputs are read more than once
+ * or at several places.
+ */
+public final class InputFile {
+  private static final int FORMAT = 0170000;
+  private static final int PIPE = 0010000;
+  private static final int CHARACTERS = 0020000;
+  private static final int BLOCKS = 0060000;
+  private static final int SOCKET = 0140000;
+
+  private InputFile() {}
+
+  /**
+   * Opens a file.
+   *
+   * @param options {@link LinkOption#NOFOLLOW_LINKS} to refuse links too
+   * @throws InputException if it is no regular file
+   * @throws IOException if it isn't there or can't be read
+   */
+  public static FileChannel channel(Path file, LinkOption... options) throws IOException {
+    requireRegular(file, options);
+    OpenOption[] all = new OpenOption[options.length + 1];
+    all[0] = StandardOpenOption.READ;
+    System.arraycopy(options, 0, all, 1, options.length);
+    return FileChannel.open(file, all);
+  }
+
+  /** Opens a file as {@link #channel} does, to be read from its start. */
+  public static InputStream stream(Path file) throws IOException {
+    requireRegular(file);
+    return Files.newInputStream(file);
+  }
+
+  /** Returns a file's whole content; opens it as {@link #channel} does. */
+  public static byte[] bytes(Path file) throws IOException {
+    requireRegular(file);
+    return Files.readAllBytes(file);
+  }
+
+  /** Returns a file's length in bytes; refuses what {@link #channel} does. */
+  public static long size(Path file) throws IOException {
+    requireRegular(file);
+    return Files.size(file);
+  }
+
+  /**
+   * Checks that a file can be read without waiting for anybody.
+   *
+   * @throws InputException if it is no regular file
+   * @throws IOException if it isn't there
+   */
+  public static void requireRegular(Path file, LinkOption... options) throws IOException {
+    BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class, options);
+    if (!attributes.isRegularFile()) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("a regular file", kind(file, attributes, options))
+              .hint(attributes.isDirectory() ? null : "write what it gives to a file first"));
+    }
+  }
+
+  /**
+   * Checks that a file can be read, before work begins that leads to it.
+   *
+   * @throws InputException if it isn't there or is no regular file
+   */
+  public static void require(Path file) {
+    try {
+      requireRegular(file);
+    } catch (NoSuchFileException e) {
+      throw new InputException(ErrorDetails.file(file).expected("a file", "nothing"), e);
+    } catch (IOException e) {
+      throw new InputException(ErrorDetails.file(file).said("cannot be read: " + Reason.of(e)), e);
+    }
+  }
+
+  private static String kind(Path file, BasicFileAttributes attributes, LinkOption... options)
+      throws IOException {
+    if (attributes.isDirectory()) {
+      return "a folder";
+    }
+    if (attributes.isSymbolicLink()) {
+      return "a link";
+    }
+    if (!file.getFileSystem().supportedFileAttributeViews().contains("unix")) {
+      return "something else";
+    }
+    return switch ((int) Files.getAttribute(file, "unix:mode", options) & FORMAT) {
+      case PIPE -> "a pipe";
+      case CHARACTERS, BLOCKS -> "a device";
+      case SOCKET -> "a socket";
+      default -> "something else";
+    };
+  }
+}

@@ -1,0 +1,65 @@
+package io.github.wandacuda.io;
+
+import io.github.wandacuda.error.Printable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Where the links of a model directory may lead: to files inside of it, and to the content of a
+ * Hugging Face cache, whose snapshots are folders of links into {@code ../../blobs}. Any other link
+ * would make a run read, and copy into its output, files of the user that whoever made the
+ * directory has no right to.
+ */
+public final class Links {
+  private Links() {}
+
+  /**
+   * Checks where a file of a model directory really lies. One that isn't there is not looked at.
+   *
+   * @throws io.github.wandacuda.error.InputException if it lies elsewhere
+   */
+  public static void requireInside(Path directory, Path file) {
+    try {
+      if (!Files.exists(file)) {
+        return;
+      }
+      if (!isInside(directory, file)) {
+        throw Malformed.file(
+            file,
+            "a file inside the model's directory or a Hugging Face cache",
+            "a link to " + Printable.of(file.toRealPath()));
+      }
+    } catch (IOException e) {
+      throw Malformed.unreadable(file, "a file of the model", e);
+    }
+  }
+
+  /** Returns whether something of a model directory lies where its links may lead. */
+  static boolean isInside(Path directory, Path file) throws IOException {
+    Path real = file.toRealPath();
+    Path home = directory.toRealPath();
+    return real.startsWith(home) || isBlobOf(real, home) || isCached(real);
+  }
+
+  /**
+   * Returns whether {@code home} is {@code X/snapshots/revision} and the file {@code X/blobs/…}.
+   */
+  private static boolean isBlobOf(Path real, Path home) {
+    Path snapshots = home.getParent();
+    return snapshots != null
+        && snapshots.endsWith("snapshots")
+        && snapshots.getParent() != null
+        && real.startsWith(snapshots.resolveSibling("blobs"));
+  }
+
+  /** Returns whether the file is {@code …/models--owner--name/blobs/digest} of some cache. */
+  private static boolean isCached(Path real) {
+    Path blobs = real.getParent();
+    return blobs != null
+        && blobs.endsWith("blobs")
+        && blobs.getParent() != null
+        && blobs.getParent().getFileName() != null
+        && blobs.getParent().getFileName().toString().startsWith("models--");
+  }
+}

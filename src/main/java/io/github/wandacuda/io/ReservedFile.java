@@ -1,0 +1,168 @@
+package io.github.wandacuda.io;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.UsageException;
+import java.io.BufferedOutputStream;
+import java.io.File;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+
+/**
+ * A file that will be written after long work. Its temporary file is made and locked at once, so
+ * that what can't be written shows before the work, and two runs don't write the same file; the
+ * file itself is replaced in one step when the content is there. A device or pipe is written to as
+ * it is.
+ */
+public final class ReservedFile implements AutoCloseable {
+  private final Path target;
+  private final Path temporary;
+  private final FileChannel channel;
+  private boolean written;
+
+  private ReservedFile(Path target, Path temporary, FileChannel channel) {
+    this.target = target;
+    this.temporary = temporary;
+    this.channel = channel;
+  }
+
+  /**
+   * Reserves a file.
+   *
+   * @throws OutputException if it can't be written
+   * @throws UsageException if another run has reserved it
+   */
+  public static ReservedFile of(Path target) {
+    requireWritable(target);
+    if (isDevice(target)) {
+      return new ReservedFile(target, null, null);
+    }
+    Path temporary = AtomicWrite.temporary(target);
+    try {
+      if (Files.exists(temporary, LinkOption.NOFOLLOW_LINKS) && !isPlain(temporary)) {
+        Files.delete(temporary);
+      }
+      FileChannel channel =
+          FileChannel.open(
+              temporary,
+              StandardOpenOption.CREATE,
+              StandardOpenOption.WRITE,
+              LinkOption.NOFOLLOW_LINKS);
+      return locked(target, temporary, channel);
+    } catch (IOException e) {
+      throw unwritable(target, e);
+    }
+  }
+
+  /**
+   * Checks what can be checked of a file without making it.
+   *
+   * @throws OutputException if it can't be written
+   */
+  public static void requireWritable(Path target) {
+    if (Files.isDirectory(target)) {
+      throw unwritable(target, "a file that can be written", "a folder");
+    }
+    Path folder = target.toAbsolutePath().getParent();
+    if (folder == null || !Files.isDirectory(folder)) {
+      throw unwritable(target, "a folder to write it in", "none");
+    }
+    boolean device = isDevice(target);
+    if (!Files.isWritable(device ? target : folder)) {
+      throw unwritable(
+          target, "the right to write " + (device ? "to it" : "in its folder"), "none");
+    }
+  }
+
+  private static boolean isDevice(Path target) {
+    return Files.exists(target) && !Files.isRegularFile(target);
+  }
+
+  /** Returns whether a leftover is a file of its own, which may be written over. */
+  private static boolean isPlain(Path file) {
+    return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && FileIdentity.names(file) == 1;
+  }
+
+  private static ReservedFile locked(Path target, Path temporary, FileChannel channel)
+      throws IOException {
+    Optional<Object> identity = FileIdentity.of(temporary);
+    boolean mine = false;
+    try {
+      // The other run may have finished, and moved the file away, between opening and locking.
+      mine = AtomicWrite.tryLock(channel) && identity.isPresent();
+      mine = mine && FileIdentity.of(temporary).equals(identity);
+    } finally {
+      if (!mine) {
+        channel.close();
+      }
+    }
+    if (!mine) {
+      throw new UsageException(
+          ErrorDetails.file(target)
+              .said("another run is going to write this file")
+              .hint("name another one"));
+    }
+    channel.truncate(0);
+    return new ReservedFile(target, temporary, channel);
+  }
+
+  /**
+   * Writes the file.
+   *
+   * @throws OutputException if it can't be written; whatever had the name keeps it
+   */
+  public void write(AtomicWrite.Content content) {
+    if (channel == null) {
+      AtomicWrite.write(target, content);
+      return;
+    }
+    try {
+      OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel));
+      content.writeTo(out);
+      out.flush();
+      channel.force(true);
+      if (File.separatorChar == '\\') {
+        channel.close(); // Windows moves no file that is open.
+      }
+      Files.move(
+          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      written = true;
+      Folders.forceParent(target);
+    } catch (IOException e) {
+      throw unwritable(target, e);
+    }
+  }
+
+  private static OutputException unwritable(Path target, String expected, String found) {
+    return new OutputException(ErrorDetails.file(target).expected(expected, found));
+  }
+
+  private static OutputException unwritable(Path target, IOException e) {
+    return new OutputException(
+        ErrorDetails.file(target).expected("to write it", "that it can't be: " + Reason.of(e)), e);
+  }
+
+  /** Gives the file up, unless it is written. */
+  @Override
+  public void close() {
+    if (channel == null) {
+      return;
+    }
+    try (channel) {
+      if (!written) {
+        Files.deleteIfExists(temporary);
+      }
+    } catch (IOException e) {
+      throw unwritable(target, e);
+    }
+  }
+}

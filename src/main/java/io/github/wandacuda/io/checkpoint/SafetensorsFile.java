@@ -1,0 +1,251 @@
+package io.github.wandacuda.io.checkpoint;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.FileReads;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.io.json.JsonInput;
+import io.github.wandacuda.tensor.DType;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+
+/** A safetensors file, checked and held open. Safe for use by several threads. */
+public final class SafetensorsFile implements AutoCloseable {
+  private static final String WHAT = "a safetensors file";
+  private static final int LENGTH_BYTES = Long.BYTES;
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final Path path;
+  private final byte[] headerBytes;
+  private final Map<String, String> metadata;
+  private final Map<String, TensorInfo> tensors;
+  private final List<TensorInfo> ordered;
+  private final FileReads file;
+
+  private SafetensorsFile(
+      Path path, byte[] headerBytes, SafetensorsHeader header, FileChannel channel, long length) {
+    this.path = path;
+    this.headerBytes = headerBytes;
+    this.metadata = header.metadata();
+    this.ordered = header.tensors();
+    this.tensors = header.byName();
+    this.file = new FileReads(path, channel, length);
+  }
+
+  /**
+   * Checks the whole header of a file and holds the file open.
+   *
+   * @param path the file, or a symbolic link to it
+   * @throws InputException if it isn't there, can't be read, or breaks the format in any way
+   */
+  public static SafetensorsFile open(Path path) {
+    return open(path, new HeaderBudget());
+  }
+
+  /** Opens one of several files, whose headers share the room that there is. */
+  static SafetensorsFile open(Path path, HeaderBudget room) {
+    if (!Files.isRegularFile(path)) {
+      throw new InputException(
+          ErrorDetails.file(path)
+              .expected(WHAT, notAFile(path))
+              .hint(Files.isDirectory(path) ? null : "download it, or copy it here"));
+    }
+    try {
+      FileChannel channel = InputFile.channel(path);
+      try {
+        return open(path, channel, room);
+      } catch (IOException | RuntimeException | Error e) {
+        channel.close();
+        throw e;
+      }
+    } catch (IOException e) {
+      throw Malformed.unreadable(path, WHAT, e);
+    }
+  }
+
+  private static SafetensorsFile open(Path path, FileChannel channel, HeaderBudget room)
+      throws IOException {
+    long length = channel.size();
+    byte[] headerBytes = readHeader(path, channel, length, room);
+    SafetensorsHeader header = parse(path, headerBytes, room);
+    TensorLayout.checkContiguous(path, header.tensors(), length - headerBytes.length);
+    return new SafetensorsFile(path, headerBytes, header, channel, length);
+  }
+
+  /** A header may be made for nothing but taking memory: that it is too much is its own fault. */
+  private static SafetensorsHeader parse(Path path, byte[] headerBytes, HeaderBudget room) {
+    try {
+      return HeaderParser.parse(path, headerBytes, LENGTH_BYTES);
+    } catch (OutOfMemoryError e) {
+      throw room.tooLong(path, "%d whose content has none".formatted(headerBytes.length));
+    }
+  }
+
+  private static String notAFile(Path path) {
+    if (Files.isDirectory(path)) {
+      return "a folder";
+    }
+    if (Files.exists(path)) {
+      return "something that is no regular file";
+    }
+    return Files.isSymbolicLink(path) ? "a symbolic link to nothing" : "nothing";
+  }
+
+  private static byte[] readHeader(
+      Path path, FileChannel channel, long fileLength, HeaderBudget room) throws IOException {
+    if (fileLength < LENGTH_BYTES) {
+      throw Malformed.cut(ErrorDetails.file(path), "at least 8 bytes", fileLength + " bytes");
+    }
+    ByteBuffer prefix = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    readFully(path, channel, prefix);
+    long length = prefix.getLong(0);
+    if (length < 0 || length > JsonInput.LONGEST) {
+      throw new InputException(
+          ErrorDetails.file(path)
+              .part("header")
+              .expected(
+                  "a length of at most %d bytes".formatted(JsonInput.LONGEST),
+                  Long.toUnsignedString(length))
+              .hint(OtherFormat.hint(prefix.array())));
+    }
+    if (length > fileLength - LENGTH_BYTES) {
+      throw Malformed.cut(
+          ErrorDetails.file(path).part("header"),
+          length + " bytes",
+          (fileLength - LENGTH_BYTES) + " before the file ends");
+    }
+    room.take(path, length);
+    ByteBuffer bytes = ByteBuffer.allocate(LENGTH_BYTES + (int) length);
+    bytes.put(prefix.rewind());
+    readFully(path, channel, bytes);
+    return bytes.array();
+  }
+
+  private static void readFully(Path path, FileChannel channel, ByteBuffer bytes)
+      throws IOException {
+    while (bytes.hasRemaining()) {
+      if (channel.read(bytes) < 0) {
+        throw Malformed.part(
+            path,
+            "header",
+            bytes.capacity() + " bytes",
+            bytes.position() + " before the file ends");
+      }
+    }
+  }
+
+  /** Returns the file's path as it was given. */
+  public Path path() {
+    return path;
+  }
+
+  /** Returns the file's length in bytes. */
+  public long byteSize() {
+    return file.length();
+  }
+
+  /** Returns a copy of the file's bytes up to the data section, the length prefix included. */
+  public byte[] headerBytes() {
+    return headerBytes.clone();
+  }
+
+  /** Returns where in the file the data section starts. */
+  public long dataOffset() {
+    return headerBytes.length;
+  }
+
+  /** Returns the header's {@code __metadata__}; empty if it has none. */
+  public Map<String, String> metadata() {
+    return metadata;
+  }
+
+  /** Returns the tensors in the order of their bytes. */
+  public List<TensorInfo> tensors() {
+    return ordered;
+  }
+
+  /** Returns a tensor by its name, or nothing if the file has none of that name. */
+  public Optional<TensorInfo> tensor(String name) {
+    return Optional.ofNullable(tensors.get(name));
+  }
+
+  /**
+   * Reads bytes of a tensor until {@code destination} is full. A thread that is interrupted
+   * meanwhile closes the file.
+   *
+   * @param offset where to start in the tensor, in bytes
+   * @throws IndexOutOfBoundsException if the tensor ends before that
+   * @throws InputException if the file has become shorter
+   * @throws io.github.wandacuda.error.CancelledException if the thread was interrupted
+   */
+  public void read(TensorInfo info, long offset, MemorySegment destination) {
+    Objects.checkFromIndexSize(offset, destination.byteSize(), info.bytes());
+    file.read(dataOffset() + info.begin() + offset, destination);
+  }
+
+  /**
+   * Returns a copy of a vector, widened exactly to float32.
+   *
+   * @throws InputException if the tensor isn't a vector of F32, F16 or BF16, is longer than a Java
+   *     array can be, or the file has become shorter
+   */
+  public float[] vector(TensorInfo info) {
+    DType type = type(info, "a vector");
+    if (info.shape().size() != 1 || info.bytes() > Integer.MAX_VALUE - 8) {
+      throw Malformed.tensor(
+          path, info.name(), "a vector below 2 GiB", "%s %s".formatted(type, info.shape()));
+    }
+    float[] values = new float[(int) info.elements()];
+    if (type == DType.F32 && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN) {
+      read(info, 0, MemorySegment.ofArray(values));
+      return values;
+    }
+    MemorySegment copy = MemorySegment.ofArray(new byte[(int) info.bytes()]);
+    read(info, 0, copy);
+    for (int i = 0; i < values.length; i++) {
+      values[i] =
+          switch (type) {
+            case F32 -> Float.intBitsToFloat(copy.getAtIndex(INT, i));
+            case F16 -> Float.float16ToFloat(copy.getAtIndex(SHORT, i));
+            case BF16 -> Float.intBitsToFloat(copy.getAtIndex(SHORT, i) << 16);
+          };
+    }
+    return values;
+  }
+
+  private DType type(TensorInfo info, String what) {
+    return info.type()
+        .orElseThrow(
+            () ->
+                Malformed.tensor(
+                    path,
+                    info.name(),
+                    what + " of F32, F16 or BF16",
+                    "%s %s".formatted(Printable.of(info.dtype()), info.shape())));
+  }
+
+  /** Closes the file. */
+  @Override
+  public void close() {
+    try {
+      file.channel().close();
+    } catch (IOException e) {
+      throw Malformed.unreadable(path, "to close it", e);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+package io.github.wandacuda.io.checkpoint;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.tensor.DType;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** Writes small safetensors files of float32 vectors. Equal content gives equal bytes. */
+public final class SafetensorsWriter {
+  private static final JsonFactory FACTORY = new JsonFactory();
+
+  private SafetensorsWriter() {}
+
+  /**
+   * Returns the content of a file. Tensors and metadata are in code-point order of their names, and
+   * the data starts at a multiple of 8 bytes.
+   *
+   * @param vectors the tensors by name
+   * @param metadata what {@code __metadata__} holds; if empty, there is none
+   */
+  public static AtomicWrite.Content content(
+      Map<String, float[]> vectors, Map<String, String> metadata) {
+    if (vectors.containsKey(HeaderParser.METADATA)) {
+      throw new IllegalArgumentException("no tensor can be called " + HeaderParser.METADATA);
+    }
+    SortedMap<String, float[]> sorted = new TreeMap<>(TensorNames.ORDER);
+    sorted.putAll(vectors);
+    SortedMap<String, String> sortedMetadata = new TreeMap<>(TensorNames.ORDER);
+    sortedMetadata.putAll(metadata);
+    return out -> {
+      out.write(header(sorted, sortedMetadata));
+      for (float[] vector : sorted.values()) {
+        write(out, vector);
+      }
+    };
+  }
+
+  private static byte[] header(
+      SortedMap<String, float[]> vectors, SortedMap<String, String> metadata) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (JsonGenerator json = FACTORY.createGenerator(bytes)) {
+      json.writeStartObject();
+      if (!metadata.isEmpty()) {
+        json.writeObjectFieldStart(HeaderParser.METADATA);
+        for (Map.Entry<String, String> entry : metadata.entrySet()) {
+          json.writeStringField(entry.getKey(), entry.getValue());
+        }
+        json.writeEndObject();
+      }
+      long at = 0;
+      for (Map.Entry<String, float[]> entry : vectors.entrySet()) {
+        long end = at + (long) entry.getValue().length * Float.BYTES;
+        writeEntry(json, entry.getKey(), entry.getValue().length, at, end);
+        at = end;
+      }
+      json.writeEndObject();
+    }
+    bytes.write(" ".repeat(-bytes.size() & 7).getBytes(StandardCharsets.US_ASCII));
+    return ByteBuffer.allocate(Long.BYTES + bytes.size())
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putLong(bytes.size())
+        .put(bytes.toByteArray())
+        .array();
+  }
+
+  private static void writeEntry(JsonGenerator json, String name, int length, long at, long end)
+      throws IOException {
+    json.writeObjectFieldStart(name);
+    json.writeStringField("dtype", DType.F32.name());
+    json.writeFieldName("shape");
+    json.writeArray(new long[] {length}, 0, 1);
+    json.writeFieldName("data_offsets");
+    json.writeArray(new long[] {at, end}, 0, 2);
+    json.writeEndObject();
+  }
+
+  private static void write(OutputStream out, float[] vector) throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(8192).order(ByteOrder.LITTLE_ENDIAN);
+    for (float value : vector) {
+      if (!bytes.hasRemaining()) {
+        out.write(bytes.array(), 0, bytes.position());
+        bytes.clear();
+      }
+      bytes.putFloat(value);
+    }
+    out.write(bytes.array(), 0, bytes.position());
+  }
+}

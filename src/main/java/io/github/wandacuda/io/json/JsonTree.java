@@ -1,0 +1,93 @@
+package io.github.wandacuda.io.json;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.InputStream;
+
+/** Reads JSON as a tree. */
+public final class JsonTree {
+  /** A tree takes up to a hundred bytes of memory a token; a model's config has some hundred. */
+  private static final int MOST_TOKENS = 1_000_000;
+
+  private static final long LONGEST = 64 << 20;
+
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(200)
+                  .maxTokenCount(MOST_TOKENS)
+                  .maxDocumentLength(LONGEST)
+                  .build())
+          .build();
+
+  private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
+
+  private JsonTree() {}
+
+  /**
+   * Reads the first value of a document; what follows it isn't looked at.
+   *
+   * @return the value, or a missing node if there is nothing but white space
+   * @throws com.fasterxml.jackson.core.JsonProcessingException if it isn't JSON, is longer than 64
+   *     MiB, or has more than a million tokens or 200 levels
+   */
+  public static JsonNode read(InputStream in) throws IOException {
+    try (JsonParser json = FACTORY.createParser(in)) {
+      return json.nextToken() == null ? MissingNode.getInstance() : value(json);
+    }
+  }
+
+  /**
+   * Reads the value whose first token the parser stands at, up to its last token.
+   *
+   * @throws com.fasterxml.jackson.core.JsonProcessingException if it isn't JSON
+   */
+  public static JsonNode value(JsonParser json) throws IOException {
+    return switch (json.currentToken()) {
+      case START_OBJECT -> object(json);
+      case START_ARRAY -> array(json);
+      case VALUE_STRING -> NODES.textNode(json.getText());
+      case VALUE_NUMBER_INT -> integer(json);
+      case VALUE_NUMBER_FLOAT -> NODES.numberNode(json.getDoubleValue());
+      case VALUE_TRUE -> NODES.booleanNode(true);
+      case VALUE_FALSE -> NODES.booleanNode(false);
+      case VALUE_NULL -> NODES.nullNode();
+      default -> throw new IllegalStateException("no value starts with " + json.currentToken());
+    };
+  }
+
+  /** Of a key that comes twice the last value counts. */
+  private static ObjectNode object(JsonParser json) throws IOException {
+    ObjectNode object = NODES.objectNode();
+    for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
+      json.nextToken();
+      object.set(key, value(json));
+    }
+    return object;
+  }
+
+  private static ArrayNode array(JsonParser json) throws IOException {
+    ArrayNode array = NODES.arrayNode();
+    while (json.nextToken() != JsonToken.END_ARRAY) {
+      array.add(value(json));
+    }
+    return array;
+  }
+
+  private static JsonNode integer(JsonParser json) throws IOException {
+    return switch (json.getNumberType()) {
+      case INT -> NODES.numberNode(json.getIntValue());
+      case LONG -> NODES.numberNode(json.getLongValue());
+      default -> NODES.numberNode(json.getBigIntegerValue());
+    };
+  }
+}

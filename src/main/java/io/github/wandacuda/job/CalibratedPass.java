@@ -1,0 +1,134 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.job.module.ModuleRequest;
+import io.github.wandacuda.job.output.ModulePruner;
+import io.github.wandacuda.job.output.StateFiles;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.PhaseClock;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/**
+ * Wanda block by block (arXiv 2306.11695, section 3, and its code): all samples run through the
+ * dense block, whose linear modules' input norms are taken; the block is pruned; the samples run
+ * through it again, and its outputs are what the next block sees.
+ */
+final class CalibratedPass {
+  private static final long ALIGNMENT = 64;
+
+  private final ModelDirectory model;
+  private final Backend backend;
+  private final Calibration.FromSamples calibration;
+  private final PhaseClock clock;
+  private final Progress progress;
+
+  CalibratedPass(
+      ModelDirectory model,
+      Backend backend,
+      Calibration.FromSamples calibration,
+      PhaseClock clock,
+      Progress progress) {
+    this.model = model;
+    this.backend = backend;
+    this.calibration = calibration;
+    this.clock = clock;
+    this.progress = progress;
+  }
+
+  /**
+   * Prunes all blocks, or those from {@code first} on.
+   *
+   * @param first the block to begin with, whose states are saved unless it is 0
+   * @param saved where each block's states are saved
+   */
+  List<ModuleResult> run(
+      List<LinearModule> chosen, ModulePruner pruner, int first, StateFiles saved) {
+    List<ModuleResult> results = new ArrayList<>();
+    Consumer<MemorySegment> load = first == 0 ? null : states -> saved.load(first, states);
+    try (Decoder decoder = open();
+        BlockwiseRun run =
+            new BlockwiseRun(decoder, backend.operations(), calibration.samples(), load);
+        StateFiles saving = saved) {
+      requireInside(decoder, chosen);
+      progress.begin((double) first / decoder.blocks());
+      for (int index = first; index < decoder.blocks(); index++) {
+        try (Arena arena = Arena.ofShared();
+            Block block = decoder.block(index)) {
+          results.addAll(prune(run, block, chosen, pruner, arena));
+          boolean last = index + 1 == decoder.blocks();
+          if (!last) {
+            saving.await();
+            timed(() -> run.advance(block));
+            saving.save(index + 1, run.states());
+          }
+        }
+        progress.step("block", index + 1, decoder.blocks());
+      }
+    }
+    return results;
+  }
+
+  private Decoder open() {
+    return DecoderFamilies.of(model.config())
+        .open(model.config(), model.checkpoint(), backend.operations());
+  }
+
+  /** A module that the forward pass doesn't reach has no norms to be pruned by. */
+  private void requireInside(Decoder decoder, List<LinearModule> chosen) {
+    Set<String> inside = Set.copyOf(decoder.linearModules());
+    chosen.stream()
+        .filter(module -> !inside.contains(module.name()))
+        .findFirst()
+        .ifPresent(
+            module -> {
+              throw new InputException(
+                  module
+                      .place()
+                      .expected(
+                          "a part of the forward pass", "none of it, so that it gets no norms")
+                      .hint("leave it out with `exclude`"));
+            });
+  }
+
+  private List<ModuleResult> prune(
+      BlockwiseRun run, Block block, List<LinearModule> chosen, ModulePruner pruner, Arena arena) {
+    long start = System.nanoTime();
+    Map<String, float[]> norms = run.observe(block);
+    clock.addCalibrate(System.nanoTime() - start);
+    List<ModuleRequest> requests =
+        chosen.stream()
+            .filter(module -> norms.containsKey(module.name()))
+            .map(
+                module ->
+                    new ModuleRequest(
+                        module,
+                        norms.get(module.name()),
+                        arena.allocate(module.tensor().bytes(), ALIGNMENT)))
+            .toList();
+    List<ModuleResult> results = pruner.prune(requests, Progress.NONE);
+    requests.forEach(
+        request -> block.replace(request.module().name(), request.module().view(request.memory())));
+    return results;
+  }
+
+  private void timed(Runnable work) {
+    long start = System.nanoTime();
+    work.run();
+    clock.addCalibrate(System.nanoTime() - start);
+  }
+}

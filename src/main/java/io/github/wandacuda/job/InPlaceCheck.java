@@ -1,0 +1,107 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.WrittenShard;
+import io.github.wandacuda.job.module.ModuleTiles;
+import io.github.wandacuda.job.verify.RowCheck;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.TileBuffers;
+import io.github.wandacuda.prune.TileMemory;
+import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.ToIntFunction;
+
+/**
+ * Checks modules that were pruned in their own files, by reading the files again: a weight's bytes
+ * have the checksum that was taken before they were written, when they were proven to be the kept
+ * weights' bits and zeros; and there are as many zeros as there should be, in every row, group or
+ * matrix.
+ */
+final class InPlaceCheck {
+  private final Workers workers;
+  private final PruningRules rules;
+
+  InPlaceCheck(Workers workers, PruningRules rules) {
+    this.workers = workers;
+    this.rules = rules;
+  }
+
+  /**
+   * Checks all modules.
+   *
+   * @param results what came of them
+   * @param checksums what their bytes should have
+   * @throws VerificationException if something is wrong
+   */
+  void check(List<ModuleResult> results, ToIntFunction<LinearModule> checksums) {
+    for (ModuleResult result : results) {
+      LinearModule module = result.module();
+      SafetensorsFile shard = module.shard();
+      try (WrittenShard written = open(shard.path(), shard)) {
+        if (!written.holds(module.tensor(), checksums.applyAsInt(module))) {
+          throw wrong(module, "its bytes are not those that were written");
+        }
+      }
+      checkZeros(result);
+    }
+  }
+
+  private static WrittenShard open(Path path, SafetensorsFile shard) {
+    return WrittenShard.open(path, shard)
+        .orElseThrow(
+            () ->
+                new VerificationException(
+                    ErrorDetails.file(path).said("its header is not the one it had")));
+  }
+
+  private void checkZeros(ModuleResult result) {
+    LinearModule module = result.module();
+    LongAdder zeros = new LongAdder();
+    int count = workers.count();
+    try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(count))) {
+      TileSource source =
+          new ModuleTiles(module, module.shard(), null, null, buffers, new PhaseClock(count));
+      workers.run(
+          source.tiles().count(),
+          (worker, tile) ->
+              zeros.add(zeros(module, source.read(worker, tile), source.tiles().firstRow(tile))));
+    }
+    if (zeros.sum() != result.zeros()) {
+      throw wrong(module, "expected %d zeros, found %d".formatted(result.zeros(), zeros.sum()));
+    }
+  }
+
+  /** Returns the zeros of some rows, which have to be enough for the rules. */
+  private long zeros(LinearModule module, WeightMatrix weights, int firstRow) {
+    PruningRules asked = rules.of(module);
+    SelectionRule.Lowest rule = asked.perRow(weights.columns());
+    RowCheck row = new RowCheck(weights.dtype(), weights.columns(), rule);
+    long zeros = 0;
+    for (int index = 0; index < weights.rows(); index++) {
+      row.read(weights, weights, index);
+      if (!asked.needsThreshold() && !row.hasItsZeros()) {
+        throw wrong(
+            module,
+            "row %d: expected at least %d zeros in every %d columns, found less"
+                .formatted(firstRow + index, rule.perGroup(), rule.groupSize(weights.columns())));
+      }
+      zeros += row.zeros();
+    }
+    return zeros;
+  }
+
+  private static VerificationException wrong(LinearModule module, String what) {
+    return new VerificationException(
+        ErrorDetails.file(module.shard().path()).tensor(module.tensor().name()).said(what));
+  }
+}

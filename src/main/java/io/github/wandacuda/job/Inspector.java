@@ -1,0 +1,92 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.job.module.ModuleTiles;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.RowZeros;
+import io.github.wandacuda.prune.TileBuffers;
+import io.github.wandacuda.prune.TileMemory;
+import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.LongAdder;
+
+/** Counts the zeros of a model's linear modules and looks for N:M patterns in them. */
+public final class Inspector {
+  private static final List<Sparsity.GroupPattern> PATTERNS =
+      List.of(new Sparsity.GroupPattern(2, 4), new Sparsity.GroupPattern(4, 8));
+
+  private Inspector() {}
+
+  /**
+   * What a module holds.
+   *
+   * @param module which
+   * @param zeros weights that are zero; 0 for a type whose values aren't read
+   * @param patterns those of 2:4 and 4:8 that hold in every group of every row
+   */
+  public record Inspection(LinearModule module, long zeros, List<String> patterns) {
+    /** Returns the module's name. */
+    public String name() {
+      return module.name();
+    }
+
+    /** Returns the share of zeros. */
+    public double sparsity() {
+      return module.elements() == 0 ? 0 : (double) zeros / module.elements();
+    }
+  }
+
+  /** Looks at every linear module of a model, routers included. */
+  public static List<Inspection> inspect(ModelDirectory model, int threads) {
+    List<Inspection> inspections = new ArrayList<>();
+    try (Workers workers = new Workers(threads)) {
+      for (LinearModule module : model.modules()) {
+        inspections.add(
+            module.prunable() ? inspect(module, workers) : new Inspection(module, 0, List.of()));
+      }
+    }
+    return inspections;
+  }
+
+  private static Inspection inspect(LinearModule module, Workers workers) {
+    LongAdder zeros = new LongAdder();
+    AtomicIntegerArray broken = new AtomicIntegerArray(PATTERNS.size());
+    int count = workers.count();
+    try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(count))) {
+      TileSource source =
+          new ModuleTiles(module, module.shard(), null, null, buffers, new PhaseClock(count));
+      workers.run(
+          source.tiles().count(),
+          (worker, tile) -> zeros.add(inspect(source.read(worker, tile), broken)));
+    }
+    List<String> patterns = new ArrayList<>();
+    for (int index = 0; index < PATTERNS.size(); index++) {
+      if (broken.get(index) == 0 && module.elements() > 0) {
+        patterns.add(PATTERNS.get(index).toString());
+      }
+    }
+    return new Inspection(module, zeros.sum(), patterns);
+  }
+
+  /** Returns the zeros of some rows, and marks the patterns that don't hold in them. */
+  private static long inspect(WeightMatrix rows, AtomicIntegerArray broken) {
+    RowZeros row = new RowZeros(rows.dtype(), rows.columns());
+    long zeros = 0;
+    for (int index = 0; index < rows.rows(); index++) {
+      row.read(rows, index);
+      zeros += row.count();
+      for (int pattern = 0; pattern < PATTERNS.size(); pattern++) {
+        if (broken.get(pattern) == 0 && !row.holds(PATTERNS.get(pattern))) {
+          broken.set(pattern, 1);
+        }
+      }
+    }
+    return zeros;
+  }
+}

@@ -1,0 +1,100 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.checkpoint.SideFiles;
+import io.github.wandacuda.job.output.OutputCheck;
+import io.github.wandacuda.job.output.OutputDirectory;
+import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.output.SpaceCheck;
+import io.github.wandacuda.job.record.Fingerprint;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.SourceDigest;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * A new directory, or one that an interrupted run has left. Its {@code config.json}, index and
+ * {@code wanda-cuda.json} are written last, after the rest was checked, so that a directory that
+ * has them is complete.
+ *
+ * <p>A run that is interrupted, or fails for want of space, rights, memory or a device, leaves what
+ * it has finished for one that resumes. One that finds its input broken or its output wrong takes
+ * everything away.
+ */
+final class OutputTarget implements PruneTarget {
+  private final RunScope scope;
+  private final SideFiles sideFiles;
+
+  OutputTarget(RunScope scope) {
+    this.scope = scope;
+    sideFiles = SideFiles.of(scope.model().checkpoint(), path());
+  }
+
+  @Override
+  public Path path() {
+    return scope.request().output();
+  }
+
+  @Override
+  public boolean isFinished() {
+    return OutputCheck.isFinished(path());
+  }
+
+  @Override
+  public RunNeeds needs(Backend backend) {
+    return RunNeeds.of(scope.model(), scope.request(), scope.chosen(), sideFiles, backend);
+  }
+
+  @Override
+  public long diskBytes(RunNeeds needs) {
+    return needs.writeBytes() + needs.maskBytes() - SpaceCheck.taken(path());
+  }
+
+  @Override
+  public Run open(RunTools tools, Provenance plan) {
+    Fingerprint cause = Fingerprint.of(plan);
+    OutputDirectory output =
+        OutputDirectory.open(path(), scope.model().path(), scope.request().resume(), ownFiles());
+    try {
+      if (output.finished().isPresent()) {
+        requireSame(cause, Fingerprint.of(output.finished().get()));
+        return new OutputRun(scope, sideFiles, output, tools, plan, cause);
+      }
+      Fingerprint fingerprint =
+          cause.with(SourceDigest.byFile(scope.model())).with(arithmetic(tools.backend()));
+      output.interrupted().ifPresent(earlier -> requireSame(fingerprint, earlier.run()));
+      return new OutputRun(scope, sideFiles, output, tools, plan, fingerprint);
+    } catch (RuntimeException | Error e) {
+      output.close();
+      throw e;
+    }
+  }
+
+  private Set<Path> ownFiles() {
+    Set<Path> own = new HashSet<>(sideFiles.files());
+    own.addAll(sideFiles.lastFiles());
+    scope.model().checkpoint().shards().forEach(shard -> own.add(shard.path().getFileName()));
+    return own;
+  }
+
+  /** Returns what a calibrated run's bytes depend on besides the input. */
+  private Map<String, String> arithmetic(Backend backend) {
+    return scope.isCalibrated() ? Map.of("backend", backend.arithmetic()) : Map.of();
+  }
+
+  private void requireSame(Fingerprint now, Fingerprint there) {
+    List<String> differences = now.differencesFrom(there);
+    if (!differences.isEmpty()) {
+      throw new UsageException(
+          ErrorDetails.file(path())
+              .said(
+                  "holds the output of another run, which differs in "
+                      + String.join(", ", differences)));
+    }
+  }
+}

@@ -1,0 +1,158 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.output.OutputCheck;
+import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.output.SpaceCheck;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.system.Workers;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * A pruning run that is checked and ready to begin: of a model directory into another one, or of a
+ * model's own shards.
+ */
+public final class PruneJob {
+  private final RunScope scope;
+  private final PruneTarget target;
+
+  private PruneJob(RunScope scope, PruneTarget target) {
+    this.scope = scope;
+    this.target = target;
+  }
+
+  /**
+   * Checks all that can be checked before a model is pruned into another directory.
+   *
+   * @throws UsageException if the output isn't empty or a pattern matches nothing
+   * @throws io.github.wandacuda.error.InputException if a module can't be pruned as asked or has no
+   *     norms
+   */
+  public static PruneJob toOutput(ModelDirectory model, PruneRequest request) {
+    OutputCheck.check(request.output(), model.path(), request.resume());
+    RunScope scope = RunScope.of(model, request);
+    return new PruneJob(scope, new OutputTarget(scope));
+  }
+
+  /**
+   * Checks all that can be checked before a model's own shards are pruned.
+   *
+   * @param request whose output is the model's directory; {@code resume} means nothing here
+   * @throws UsageException if a pattern matches nothing, or samples are to run through the model: a
+   *     block that was pruned already gives other norms
+   * @throws io.github.wandacuda.error.InputException if a module can't be pruned as asked or has no
+   *     norms
+   * @throws io.github.wandacuda.error.OutputException if a shard can't be written, or is a link
+   */
+  public static PruneJob inPlace(ModelDirectory model, PruneRequest request) {
+    InPlaceTarget.check(request);
+    RunScope scope = RunScope.of(model, request);
+    return new PruneJob(scope, new InPlaceTarget(scope));
+  }
+
+  /**
+   * Checks what can be checked before norms are at hand, which may take long to come.
+   *
+   * @param resume whether an earlier run's output may be there
+   * @return the modules that would be pruned
+   * @throws UsageException as {@link #toOutput} does
+   * @throws io.github.wandacuda.error.InputException as {@link #toOutput} does
+   */
+  public static List<LinearModule> check(
+      ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
+    OutputCheck.check(output, model.path(), resume);
+    List<LinearModule> chosen = model.choose(choice);
+    chosen.forEach(rules::check);
+    return chosen;
+  }
+
+  /** Returns the modules that will be pruned, in code-point order of their names. */
+  public List<LinearModule> chosen() {
+    return scope.chosen();
+  }
+
+  /** Returns what the run takes. */
+  public RunNeeds needs(Backend backend) {
+    return target.needs(backend);
+  }
+
+  /** Returns how long the run is likely to take, from doing a little of it. */
+  public TimeEstimate estimate(Backend backend) {
+    return new RunEstimate(scope.model(), scope.request(), backend)
+        .of(scope.chosen(), needs(backend));
+  }
+
+  /**
+   * Checks that there is room for the run, as the run itself does first.
+   *
+   * @throws io.github.wandacuda.error.OutputException if what is to be written can't be, or its
+   *     disk has no room for it
+   * @throws UsageException if there isn't memory enough
+   */
+  public void requireRoom(Backend backend) {
+    RunNeeds needs = needs(backend);
+    SpaceCheck.requireDisk(target.path(), target.diskBytes(needs));
+    SpaceCheck.requireMemory(needs.memoryBytes());
+  }
+
+  /**
+   * Prunes, checks, and declares the result finished.
+   *
+   * @param backend does the work; stays the caller's to close
+   * @param version of this program, for {@code wanda-cuda.json}
+   * @param beforeEnd what belongs to the run and is done right before the result is declared
+   *     finished: if it fails, the result isn't
+   * @throws UsageException if what is there belongs to another run, or another one is at work in it
+   * @throws io.github.wandacuda.error.InputException if a weight, norm or activation is not finite,
+   *     or a file is broken
+   * @throws io.github.wandacuda.error.OutputException if the result can't be written
+   * @throws io.github.wandacuda.error.VerificationException if what was written is not what it
+   *     should be
+   * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
+   */
+  public PruneResult run(
+      Backend backend, String version, Progress progress, Consumer<PruneResult> beforeEnd) {
+    if (!target.isFinished()) {
+      requireRoom(backend);
+    }
+    Provenance plan =
+        Provenance.planned(
+            scope.request(), scope.chosen(), SourceDigest.of(scope.model()), version);
+    try (Workers workers = new Workers(backend.concurrency())) {
+      PhaseClock clock = new PhaseClock(workers.count());
+      try (PruneTarget.Run run =
+          target.open(new RunTools(backend, workers, clock, progress), plan)) {
+        Optional<Provenance> finished = run.finished();
+        if (finished.isPresent()) {
+          return new PruneResult(finished.get(), List.of(), clock.seconds());
+        }
+        PruneResult result = end(run, beforeEnd);
+        return new PruneResult(result.provenance(), result.modules(), clock.seconds());
+      }
+    }
+  }
+
+  private static PruneResult end(PruneTarget.Run run, Consumer<PruneResult> beforeEnd) {
+    try {
+      PruneResult result = run.prune();
+      beforeEnd.accept(result);
+      run.end(result);
+      return result;
+    } catch (RuntimeException | Error e) {
+      run.settle(e);
+      throw e;
+    }
+  }
+}

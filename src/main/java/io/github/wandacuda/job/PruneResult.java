@@ -1,0 +1,80 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.PhaseClock;
+import java.util.Comparator;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * What a run of {@code prune} did.
+ *
+ * @param provenance what it wrote about itself
+ * @param modules what came of the chosen modules, in the natural order of their names; none if the
+ *     output was finished before
+ * @param seconds where the time went
+ */
+public record PruneResult(
+    Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds) {
+
+  /** Puts a copy of the list in order. */
+  public PruneResult {
+    modules =
+        modules.stream()
+            .sorted(Comparator.comparing(result -> result.module().name(), TensorNames.NATURAL))
+            .toList();
+  }
+
+  /** Returns whether an earlier run had finished the output, so that nothing was done. */
+  public boolean wasFinished() {
+    return modules.size() < provenance.modules().size();
+  }
+
+  /** Returns SHA-256 over the packed masks in the modules' order, in hexadecimal. */
+  public String maskSha256() {
+    return provenance.maskSha256();
+  }
+
+  /** Returns the weights of all chosen modules. */
+  public long elements() {
+    return provenance.elements();
+  }
+
+  /** Returns the weights that the masks take out. */
+  public long pruned() {
+    return provenance.pruned();
+  }
+
+  /** Returns the weights that are zero in the result. */
+  public long zeros() {
+    return provenance.zeros();
+  }
+
+  /** Returns the input columns of all modules that no sample reached. */
+  public long deadColumns() {
+    return modules.stream().mapToLong(ModuleResult::deadColumns).sum();
+  }
+
+  /** Returns the rows of all modules that are zero all over in the result. */
+  public long zeroRows() {
+    return modules.stream().mapToLong(ModuleResult::zeroRows).sum();
+  }
+
+  /** Returns the share of zeros. */
+  public double sparsity() {
+    return elements() == 0 ? 0 : (double) zeros() / elements();
+  }
+
+  /** Returns the norms that the run used. */
+  public Statistics statistics(int samples, int sequenceLength) {
+    SortedMap<String, float[]> norms = new TreeMap<>();
+    modules.stream()
+        .filter(result -> result.norms() != null)
+        .forEach(result -> norms.put(result.module().name(), result.norms()));
+    return new Statistics(norms, samples, sequenceLength);
+  }
+}

@@ -1,0 +1,171 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.job.module.ModuleTiles;
+import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.MatrixPruner;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.RowTiles;
+import io.github.wandacuda.prune.TileBuffers;
+import io.github.wandacuda.prune.TileMemory;
+import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.management.ManagementFactory;
+import java.lang.management.OperatingSystemMXBean;
+import java.util.List;
+
+/**
+ * How long a run would take, from doing a little of it on the spot and writing nothing: the first
+ * rows of the largest module are read and pruned, and of a calibrated run one batch of samples goes
+ * through a block in the middle. The rest is taken to go at the same speed, give or take what other
+ * programs leave of the machine. Beside that goes what is copied and compared, and what the disk
+ * takes, which nothing tells before: from memory's speed to that of a slow disk.
+ */
+final class RunEstimate {
+  /** So little that it is done many times, by which the code gets compiled. */
+  private static final long SAMPLE_BYTES = 4 << 20;
+
+  private static final long LEAST_NANOS = 1_000_000_000;
+  private static final long MOST_NANOS = 10_000_000_000L;
+
+  /** A time that isn't less than this part of the one before doesn't fall any more. */
+  private static final double SETTLED = 0.8;
+
+  private static final int SETTLED_TIMES = 3;
+
+  /** How much faster or slower than measured the work may go. */
+  private static final double FASTER = 0.6;
+
+  private static final double SLOWER = 1.8;
+
+  /** Seconds until a run has begun and its code is compiled. */
+  private static final double FAST_START = 0.4;
+
+  private static final double SLOW_START = 3;
+
+  /** Bytes in a second. */
+  private static final double FAST_COPIES = 8e9;
+
+  private static final double SLOW_COPIES = 1e9;
+  private static final double SLOW_DISK = 200e6;
+
+  private final ModelDirectory model;
+  private final PruneRequest request;
+  private final Backend backend;
+
+  RunEstimate(ModelDirectory model, PruneRequest request, Backend backend) {
+    this.model = model;
+    this.request = request;
+    this.backend = backend;
+  }
+
+  TimeEstimate of(List<LinearModule> chosen, RunNeeds needs) {
+    long pruned = chosen.stream().mapToLong(module -> module.tensor().bytes()).sum();
+    double work =
+        chosen.stream()
+            .max((left, right) -> Long.compare(left.tensor().bytes(), right.tensor().bytes()))
+            .filter(module -> module.elements() > 0)
+            .map(module -> pruned * secondsPerByte(module))
+            .orElse(0.0);
+    if (request.calibration() instanceof Calibration.FromSamples samples) {
+      work += calibrationSeconds(samples.samples());
+    }
+    double copied = (double) needs.readBytes() + needs.writeBytes();
+    double disk = (double) model.checkpoint().totalBytes() + needs.writeBytes();
+    return new TimeEstimate(
+        FAST_START + FASTER * work + copied / FAST_COPIES,
+        (SLOW_START + SLOWER * work + copied / SLOW_COPIES) * (1 + load()) + disk / SLOW_DISK);
+  }
+
+  /** Returns how many threads of all programs want each processor, 0 where nobody tells. */
+  private static double load() {
+    OperatingSystemMXBean system = ManagementFactory.getOperatingSystemMXBean();
+    return Math.max(0, system.getSystemLoadAverage()) / system.getAvailableProcessors();
+  }
+
+  private double secondsPerByte(LinearModule module) {
+    try (Workers workers = new Workers(backend.concurrency());
+        TileBuffers buffers = new TileBuffers(TileMemory.of(backend))) {
+      PhaseClock clock = new PhaseClock(workers.count());
+      Sample sample =
+          new Sample(new ModuleTiles(module, module.shard(), null, null, buffers, clock));
+      PruningRules rules = new PruningRules(request.method(), request.sparsity());
+      MatrixPruner pruner = new MatrixPruner(backend.selector(), workers, rules, clock);
+      return seconds(() -> pruner.prune(sample, null)) / sample.bytes(module);
+    }
+  }
+
+  private double calibrationSeconds(List<int[]> samples) {
+    int length = samples.get(0).length;
+    int batch = Math.clamp(BlockwiseRun.BATCH_TOKENS / length, 1, samples.size());
+    try (Decoder decoder =
+            DecoderFamilies.of(model.config())
+                .open(model.config(), model.checkpoint(), backend.operations());
+        BlockwiseRun run =
+            new BlockwiseRun(decoder, backend.operations(), samples.subList(0, batch));
+        Block block = decoder.block(decoder.blocks() / 2)) {
+      double seconds =
+          seconds(
+              () -> {
+                run.observe(block);
+                run.advance(block);
+              });
+      return seconds * samples.size() / batch * decoder.blocks();
+    }
+  }
+
+  /** Returns how long work takes once its code is compiled and its file is in memory. */
+  private static double seconds(Runnable work) {
+    double least = Double.POSITIVE_INFINITY;
+    int settled = 0;
+    long begin = System.nanoTime();
+    long now = begin;
+    do {
+      long start = now;
+      work.run();
+      now = System.nanoTime();
+      double seconds = (now - start) / 1e9;
+      settled = seconds < SETTLED * least ? 0 : settled + 1;
+      least = Math.min(least, seconds);
+    } while (now - begin < LEAST_NANOS || (settled < SETTLED_TIMES && now - begin < MOST_NANOS));
+    return least;
+  }
+
+  /** The first tiles of a module, which aren't written back. */
+  private record Sample(ModuleTiles whole) implements TileSource {
+    @Override
+    public RowTiles tiles() {
+      RowTiles tiles = whole.tiles();
+      long count = Math.max(1, SAMPLE_BYTES / Math.max(1, whole.largestBytes()));
+      long rows = Math.min(tiles.rows(), count * tiles.tileRows());
+      return new RowTiles((int) rows, tiles.tileRows());
+    }
+
+    long bytes(LinearModule module) {
+      return module.tensor().bytes() / whole.tiles().rows() * tiles().rows();
+    }
+
+    @Override
+    public int columns() {
+      return whole.columns();
+    }
+
+    @Override
+    public WeightMatrix read(int worker, int tile) {
+      return whole.read(worker, tile);
+    }
+
+    @Override
+    public void write(int worker, int tile) {}
+  }
+}

@@ -1,0 +1,101 @@
+package io.github.wandacuda.job.module;
+
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.ShardWriter;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.RowTiles;
+import io.github.wandacuda.prune.TileBuffers;
+import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+
+/** The tiles of a module's weight, read from the file that holds it. */
+public final class ModuleTiles implements TileSource {
+  private final LinearModule module;
+  private final SafetensorsFile file;
+  private final ShardWriter writer;
+  private final PhaseClock clock;
+  private final RowTiles tiles;
+  private final DType dtype;
+  private final long rowBytes;
+  private final MemorySegment whole;
+  private final TileBuffers buffers;
+
+  /**
+   * Prepares a module's tiles.
+   *
+   * @param file the file to read, the module's own or one that is laid out like it
+   * @param writer takes changed tiles, or null if there won't be any
+   * @param whole memory that is to hold the whole weight, or null for one buffer a worker
+   * @param buffers the workers' buffers, made large enough here, so while no worker is at work
+   */
+  public ModuleTiles(
+      LinearModule module,
+      SafetensorsFile file,
+      ShardWriter writer,
+      MemorySegment whole,
+      TileBuffers buffers,
+      PhaseClock clock) {
+    this.module = module;
+    this.file = file;
+    this.writer = writer;
+    this.whole = whole;
+    this.buffers = buffers;
+    this.clock = clock;
+    dtype = module.tensor().type().orElseThrow();
+    rowBytes = (long) module.columns() * dtype.bytes();
+    tiles =
+        RowTiles.of(
+            module.rows(),
+            rowBytes,
+            !module.transposed(),
+            buffers.memory().tileBytes(),
+            buffers.memory().workers());
+    if (whole == null) {
+      buffers.reserve(largestBytes());
+    }
+  }
+
+  @Override
+  public RowTiles tiles() {
+    return tiles;
+  }
+
+  @Override
+  public int columns() {
+    return module.columns();
+  }
+
+  @Override
+  public WeightMatrix read(int worker, int tile) {
+    long start = System.nanoTime();
+    MemorySegment bytes = bytes(worker, tile);
+    file.read(module.tensor(), tiles.firstRow(tile) * rowBytes, bytes);
+    clock.addReadWrite(System.nanoTime() - start);
+    return module.transposed()
+        ? module.view(bytes)
+        : WeightMatrix.of(bytes, dtype, tiles.rowsOf(tile), module.columns());
+  }
+
+  @Override
+  public void write(int worker, int tile) {
+    long start = System.nanoTime();
+    writer.write(module.tensor(), tiles.firstRow(tile) * rowBytes, bytes(worker, tile));
+    clock.addReadWrite(System.nanoTime() - start);
+  }
+
+  /** Returns the bytes of the largest tile. */
+  public long largestBytes() {
+    return tiles.tileRows() * rowBytes;
+  }
+
+  /** Returns where a tile's bytes are, from when it is read until it is written. */
+  MemorySegment bytes(int worker, int tile) {
+    long size = tiles.rowsOf(tile) * rowBytes;
+    return whole == null
+        ? buffers.of(worker, size)
+        : whole.asSlice(tiles.firstRow(tile) * rowBytes, size);
+  }
+}

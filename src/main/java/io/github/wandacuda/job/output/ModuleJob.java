@@ -1,0 +1,86 @@
+package io.github.wandacuda.job.output;
+
+import io.github.wandacuda.io.checkpoint.ShardWriter;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.FiniteWeights;
+import io.github.wandacuda.prune.MaskPool;
+import io.github.wandacuda.prune.TilePruner;
+import io.github.wandacuda.select.NonFiniteWeightException;
+import io.github.wandacuda.system.Job;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/** Prunes a module out of the source's shard into the output's, tile by tile. */
+final class ModuleJob implements Job, AutoCloseable {
+  private final LinearModule module;
+  private final ShardWriter writer;
+  private final TilePruner pruner;
+  private final int tiles;
+  private final MaskPool masks;
+  private final Consumer<MemorySegment> finish;
+  private final AtomicInteger left;
+  private MemorySegment memory;
+
+  /**
+   * Prepares a module.
+   *
+   * @param writer the output's shard
+   * @param finish takes the mask when all tiles are done; called once, by whichever worker was last
+   */
+  ModuleJob(
+      LinearModule module,
+      ShardWriter writer,
+      TilePruner pruner,
+      int tiles,
+      MaskPool masks,
+      Consumer<MemorySegment> finish) {
+    this.module = module;
+    this.writer = writer;
+    this.pruner = pruner;
+    this.tiles = tiles;
+    this.masks = masks;
+    this.finish = finish;
+    left = new AtomicInteger(tiles);
+  }
+
+  /** A shard is written by one thread at a time: the system locks a file while it is written to. */
+  @Override
+  public Object lane() {
+    return writer;
+  }
+
+  @Override
+  public int tasks() {
+    return tiles;
+  }
+
+  @Override
+  public void run(int worker, int tile) {
+    MemorySegment mask = mask();
+    try {
+      pruner.prune(worker, tile, mask);
+    } catch (NonFiniteWeightException e) {
+      throw FiniteWeights.problem(module, e);
+    }
+    if (left.decrementAndGet() == 0) {
+      close();
+      finish.accept(mask);
+      masks.giveBack(memory);
+    }
+  }
+
+  /** Gives back what the tiles took of the device, if they weren't all done. */
+  @Override
+  public void close() {
+    pruner.close();
+  }
+
+  /** Returns memory for the mask, taken when the first tile is begun. */
+  private synchronized MemorySegment mask() {
+    if (memory == null) {
+      memory = masks.take();
+    }
+    return memory.asSlice(0, module.maskBytes());
+  }
+}

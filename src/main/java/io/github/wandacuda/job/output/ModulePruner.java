@@ -1,0 +1,209 @@
+package io.github.wandacuda.job.output;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.io.checkpoint.ShardWriter;
+import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.module.ModuleRequest;
+import io.github.wandacuda.job.module.ModuleTiles;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.FiniteWeights;
+import io.github.wandacuda.prune.MaskPool;
+import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.prune.MatrixPruner;
+import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.TileBuffers;
+import io.github.wandacuda.prune.TileMemory;
+import io.github.wandacuda.prune.TilePruner;
+import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.select.NonFiniteWeightException;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Prunes modules out of the source's shards into the output's. */
+public final class ModulePruner implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ModulePruner.class);
+
+  private final TileBuffers buffers;
+  private final MaskPool maskMemory;
+  private final Workers workers;
+  private final PruningRules rules;
+  private final PhaseClock clock;
+  private final MatrixPruner pruner;
+  private final ShardTarget shards;
+  private final MaskSink masks;
+  private final Map<String, Integer> places = new HashMap<>();
+
+  /**
+   * Creates the pruner of a run.
+   *
+   * @param order the chosen modules in the order of the digest
+   * @param shards where the result goes
+   * @param masks takes each module's mask
+   */
+  public ModulePruner(
+      Backend backend,
+      Workers workers,
+      PruningRules rules,
+      List<LinearModule> order,
+      ShardTarget shards,
+      MaskSink masks,
+      PhaseClock clock) {
+    buffers = new TileBuffers(TileMemory.of(backend));
+    maskMemory = new MaskPool(order.stream().mapToLong(LinearModule::maskBytes).max().orElse(0));
+    this.workers = workers;
+    this.rules = rules;
+    this.clock = clock;
+    this.shards = shards;
+    this.masks = masks;
+    order.forEach(module -> places.put(module.name(), places.size()));
+    pruner = new MatrixPruner(backend.selector(), workers, rules, clock);
+  }
+
+  /**
+   * Prunes modules, several at a time, and writes them.
+   *
+   * @param requests the modules, best in the order of the digest
+   * @param progress is told of each module that is done
+   * @return a result for each request, in their order
+   */
+  public List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
+    Run run = new Run(requests, progress);
+    warnOfUnreached(requests);
+    progress.begin(0);
+    if (rules.needsThreshold()) {
+      // A matrix's threshold is searched for by all workers, so one matrix comes after the other.
+      for (int index = 0; index < requests.size(); index++) {
+        run.prune(index, index + 1);
+      }
+    } else {
+      run.prune(0, requests.size());
+    }
+    return run.results();
+  }
+
+  /** The modules of a call, and what became of them. */
+  private final class Run {
+    private final List<ModuleRequest> requests;
+    private final Progress progress;
+    private final ModuleResult[] results;
+    private final long elements;
+    private int done;
+    private long elementsDone;
+
+    Run(List<ModuleRequest> requests, Progress progress) {
+      this.requests = requests;
+      this.progress = progress;
+      results = new ModuleResult[requests.size()];
+      elements = requests.stream().mapToLong(request -> request.module().elements()).sum();
+    }
+
+    public void prune(int from, int to) {
+      List<ModuleJob> jobs = jobs(from, to);
+      try {
+        workers.run(jobs);
+      } finally {
+        jobs.forEach(ModuleJob::close);
+      }
+    }
+
+    private List<ModuleJob> jobs(int from, int to) {
+      List<ModuleJob> jobs = new ArrayList<>();
+      for (int index = from; index < to; index++) {
+        LinearModule module = requests.get(index).module();
+        try {
+          jobs.add(job(index));
+        } catch (NonFiniteWeightException e) {
+          throw FiniteWeights.problem(module, e);
+        }
+      }
+      return jobs;
+    }
+
+    private ModuleJob job(int index) {
+      ModuleRequest request = requests.get(index);
+      LinearModule module = request.module();
+      ShardWriter writer = shards.of(module);
+      TileSource tiles =
+          shards.through(
+              module,
+              new ModuleTiles(module, module.shard(), writer, request.memory(), buffers, clock));
+      TilePruner tilePruner = tilePruner(request, tiles);
+      int count = tiles.tiles().count();
+      if (count == 0) {
+        finish(index, tilePruner, MemorySegment.NULL);
+      }
+      return new ModuleJob(
+          module, writer, tilePruner, count, maskMemory, mask -> finish(index, tilePruner, mask));
+    }
+
+    private void finish(int index, TilePruner pruned, MemorySegment mask) {
+      ModuleRequest request = requests.get(index);
+      masks.add(places.get(request.module().name()), mask);
+      ModuleResult result =
+          new ModuleResult(
+              request.module(),
+              pruned.pruned(),
+              pruned.zeros(),
+              pruned.zeroRows(),
+              request.norms());
+      shards.done(result);
+      synchronized (this) {
+        results[index] = result;
+        done++;
+        elementsDone += request.module().elements();
+        progress.step(
+            "module", done, requests.size(), elements == 0 ? 1 : (double) elementsDone / elements);
+      }
+    }
+
+    synchronized List<ModuleResult> results() {
+      return Arrays.asList(results);
+    }
+  }
+
+  @Override
+  public void close() {
+    buffers.close();
+    maskMemory.close();
+  }
+
+  /** In the order in which people read modules, which is not that of the digest. */
+  private void warnOfUnreached(List<ModuleRequest> requests) {
+    String what = rules.unreached() == Unreached.KEEP ? "kept as it is" : "pruned by magnitude";
+    if (rules.unreached() != Unreached.FAIL) {
+      requests.stream()
+          .filter(request -> Unreached.isUnreached(request.norms()))
+          .map(request -> request.module().name())
+          .sorted(TensorNames.NATURAL)
+          .forEach(
+              name -> LOG.warn("{}: all norms are zero, no sample reached it; {}", name, what));
+    }
+  }
+
+  /** Prepares a module; one that no sample reached is handled as the rules say. */
+  private TilePruner tilePruner(ModuleRequest request, TileSource tiles) {
+    LinearModule module = request.module();
+    if (!Unreached.isUnreached(request.norms())) {
+      return pruner.tiles(tiles, rule(module, tiles), request.norms());
+    }
+    rules.unreached().check(module, request.norms());
+    boolean keep = rules.unreached() == Unreached.KEEP;
+    return keep ? pruner.unchanged(tiles) : pruner.tiles(tiles, rule(module, tiles), null);
+  }
+
+  private SelectionRule rule(LinearModule module, TileSource tiles) {
+    return shards.rule(module, () -> pruner.rule(tiles));
+  }
+}

@@ -1,0 +1,160 @@
+package io.github.wandacuda.job.output;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileIdentity;
+import io.github.wandacuda.io.checkpoint.SideFiles;
+import io.github.wandacuda.job.record.Journal;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/** Checks that a place can become the output of a model, before anything is written there. */
+public final class OutputCheck {
+  private OutputCheck() {}
+
+  /**
+   * Checks a place.
+   *
+   * @param resume whether an interrupted or finished run may be there
+   * @throws UsageException if something else is there, or it lies inside the model or around it
+   */
+  public static void check(Path directory, Path model, boolean resume) {
+    boolean inside = FileIdentity.isWithin(directory, model);
+    if (inside || FileIdentity.isWithin(model, directory)) {
+      throw new UsageException(
+          ErrorDetails.file(directory)
+              .said(
+                  "the output can't be %s the model's directory %s"
+                      .formatted(inside ? "inside" : "around", model)));
+    }
+    if (Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
+      if (!Files.isDirectory(directory)) {
+        throw new UsageException(
+            ErrorDetails.file(directory).said("the output exists and is no directory"));
+      }
+      if (!resume) {
+        requireEmpty(directory);
+      }
+    }
+  }
+
+  /** Returns whether a run has finished in a place, so that nothing is going to be written. */
+  public static boolean isFinished(Path directory) {
+    return Files.exists(directory.resolve(SideFiles.MANIFEST)) && !Journal.isIn(directory);
+  }
+
+  /** Requires that nothing is in a directory, and tells an interrupted run from other things. */
+  private static void requireEmpty(Path directory) {
+    if (Journal.isIn(directory)) {
+      // Says so if another run has it locked, which is then at work.
+      Journal.open(directory).close();
+      throw holdsInterruptedRun(directory);
+    }
+    if (!entries(directory).isEmpty()) {
+      throw new UsageException(
+          ErrorDetails.file(directory)
+              .said("the output directory exists and is not empty")
+              .hint("name another one"));
+    }
+  }
+
+  /** Returns the refusal to begin anew where an interrupted run can go on. */
+  static UsageException holdsInterruptedRun(Path directory) {
+    return new UsageException(
+        ErrorDetails.file(directory)
+            .said("the output holds an interrupted run")
+            .hint("`resume` goes on with it"));
+  }
+
+  /**
+   * Requires that a directory without a journal holds nothing but what a run makes, of which no
+   * more than a part may be there: only then may a run write over it.
+   *
+   * @param own the files that the run makes, relative to the directory
+   */
+  static void requireOwn(Path directory, Set<Path> own) {
+    List<Path> entries = entries(directory);
+    if (entries.contains(Path.of(SideFiles.CONFIG))) {
+      throw new UsageException(
+          ErrorDetails.file(directory)
+              .said(
+                  "holds a model that no interrupted run has left: expected a journal or %s beside %s"
+                      .formatted(SideFiles.MANIFEST, SideFiles.CONFIG)));
+    }
+    for (Path entry : entries) {
+      boolean made = own.stream().anyMatch(file -> file.startsWith(entry));
+      if (!made && !entry.toString().startsWith(AtomicWrite.OWN)) {
+        throw foreign(directory.resolve(entry));
+      }
+    }
+  }
+
+  /** Returns the refusal to go on beside a file that no run of this kind makes. */
+  public static UsageException foreign(Path file) {
+    return new UsageException(
+        ErrorDetails.file(file)
+            .said("is no part of this run's output, and nothing was written over it")
+            .hint("take it away, or name another directory"));
+  }
+
+  /**
+   * Requires that nothing stands in the way of a run's files that it can't or mustn't replace:
+   * links that lead its folders elsewhere, and folders where its files go.
+   *
+   * @param own the files that the run makes, relative to the directory
+   */
+  static void requirePlain(Path directory, Set<Path> own) {
+    for (Path file : own) {
+      Path place = directory;
+      for (Path name : file.getParent() == null ? List.<Path>of() : file.getParent()) {
+        place = place.resolve(name);
+        if (Files.exists(place, LinkOption.NOFOLLOW_LINKS)
+            && !Files.isDirectory(place, LinkOption.NOFOLLOW_LINKS)) {
+          throw inTheWay(
+              place, "a folder", Files.isSymbolicLink(place) ? "a link" : "something else");
+        }
+      }
+      requireNoFolder(directory.resolve(file));
+      requireNoFolder(AtomicWrite.temporary(directory.resolve(file)));
+    }
+    requireNoFolder(directory.resolve(SideFiles.MANIFEST));
+    entries(directory).stream()
+        .filter(entry -> entry.toString().startsWith(AtomicWrite.OWN))
+        .forEach(entry -> requireNoFolder(directory.resolve(entry)));
+  }
+
+  private static void requireNoFolder(Path file) {
+    if (!Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    try {
+      Files.delete(file); // An empty one is nobody's loss.
+    } catch (IOException e) {
+      throw inTheWay(file, "a file or nothing", "a folder");
+    }
+  }
+
+  private static UsageException inTheWay(Path place, String expected, String found) {
+    return new UsageException(
+        ErrorDetails.file(place)
+            .expected(expected, found)
+            .hint("take it away; nothing was written over it or through it"));
+  }
+
+  private static List<Path> entries(Path directory) {
+    try (Stream<Path> entries = Files.list(directory)) {
+      return entries.map(Path::getFileName).toList();
+    } catch (IOException e) {
+      throw new OutputException(
+          ErrorDetails.file(directory).said("can't be read: " + Reason.of(e)), e);
+    }
+  }
+}

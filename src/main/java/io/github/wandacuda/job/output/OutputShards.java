@@ -1,0 +1,190 @@
+package io.github.wandacuda.job.output;
+
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.Folders;
+import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.ShardWriter;
+import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.job.record.Journal;
+import io.github.wandacuda.job.record.RunRecords;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.TileBuffers;
+import io.github.wandacuda.prune.TileMemory;
+import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The output's shards while they are written: one for each of the source's, of the same name and
+ * header. Each is written under a temporary name; when it is complete it is forced to the device
+ * and gets its own name, in the background, while others are written.
+ */
+public final class OutputShards implements ShardTarget, AutoCloseable {
+  private final Path directory;
+  private final Journal journal;
+  private final BackgroundWork background = new BackgroundWork("wanda-cuda-files");
+  private final boolean withNorms;
+  private final ResumableWork kept;
+  private final Map<SafetensorsFile, Shard> shards = new LinkedHashMap<>();
+
+  /**
+   * Creates all shards, or goes on with those that are there.
+   *
+   * @param kept what an interrupted run has written of them
+   * @param withNorms whether the journal is to hold the modules' norms
+   * @throws OutputException if one can't be made
+   */
+  public OutputShards(
+      Checkpoint source, OutputDirectory output, ResumableWork kept, boolean withNorms) {
+    this.directory = output.path();
+    this.journal = output.journal();
+    this.withNorms = withNorms;
+    this.kept = kept;
+    try {
+      for (SafetensorsFile shard : source.shards()) {
+        Path target = output.file(shard.path().getFileName());
+        shards.put(shard, open(target, shard));
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** A shard, on its way from its temporary name to its own. */
+  private static final class Shard {
+    private final Path temporary;
+    private final Path target;
+    private final ShardWriter writer;
+    private boolean published;
+
+    Shard(Path temporary, Path target, ShardWriter writer) {
+      this.temporary = temporary;
+      this.target = target;
+      this.writer = writer;
+    }
+  }
+
+  private Shard open(Path target, SafetensorsFile layout) {
+    Path temporary = AtomicWrite.temporary(target);
+    boolean begun = layout.tensors().stream().anyMatch(t -> t.bytes() > 0 && kept.has(t));
+    try {
+      if (!begun) {
+        Files.deleteIfExists(target);
+        Files.deleteIfExists(temporary);
+        return new Shard(temporary, target, ShardWriter.create(temporary, layout));
+      }
+      if (target.equals(kept.place(layout))) {
+        Files.move(target, temporary, StandardCopyOption.ATOMIC_MOVE);
+      } else {
+        Files.deleteIfExists(target);
+      }
+      return new Shard(temporary, target, ShardWriter.resume(temporary, layout, kept::has));
+    } catch (IOException e) {
+      throw OutputException.unwritable(target, e);
+    }
+  }
+
+  @Override
+  public ShardWriter of(LinearModule module) {
+    return shards.get(module.shard()).writer;
+  }
+
+  /** Copies every tensor that isn't among {@code pruned}. */
+  public void copyUntouched(Set<TensorInfo> pruned, Workers workers, PhaseClock clock) {
+    try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
+      List<Job> copies = new ArrayList<>();
+      shards.forEach(
+          (source, shard) ->
+              source.tensors().stream()
+                  .filter(tensor -> !pruned.contains(tensor) && !kept.has(tensor))
+                  .forEach(tensor -> copies.add(copy(source, tensor, shard, buffers, clock))));
+      workers.run(copies);
+    }
+  }
+
+  private Job copy(
+      SafetensorsFile source,
+      TensorInfo tensor,
+      Shard shard,
+      TileBuffers buffers,
+      PhaseClock clock) {
+    Runnable done =
+        () -> record(shard, RunRecords.tensor(tensor.name(), shard.writer.checksum(tensor)));
+    return new CopyJob(source, tensor, shard.writer, buffers, clock, done);
+  }
+
+  @Override
+  public void done(ModuleResult result) {
+    Shard shard = shards.get(result.module().shard());
+    int checksum = shard.writer.checksum(result.module().tensor());
+    record(shard, RunRecords.module(result, checksum, withNorms));
+  }
+
+  private void record(Shard shard, Map<String, Object> record) {
+    background.submit(
+        () -> {
+          journal.append(record);
+          if (shard.writer.isComplete()) {
+            publish(shard);
+          }
+        });
+  }
+
+  /** Gives a complete shard its own name, in the background alone. */
+  private void publish(Shard shard) {
+    if (shard.published || background.isEnding()) {
+      return;
+    }
+    shard.writer.force();
+    shard.writer.close();
+    try {
+      Files.move(shard.temporary, shard.target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw OutputException.unwritable(shard.target, e);
+    }
+    Folders.force(directory);
+    shard.published = true;
+  }
+
+  /** Forces what was written so far to the device; in the background alone. */
+  void force() {
+    shards.values().stream()
+        .filter(shard -> !shard.published)
+        .forEach(shard -> shard.writer.force());
+  }
+
+  /**
+   * Ends all shards.
+   *
+   * @throws OutputException if one wasn't written whole
+   */
+  public void finish() {
+    shards.values().forEach(shard -> background.submit(() -> publish(shard)));
+    background.await();
+  }
+
+  /** Returns the thread that does what waits for the device. */
+  BackgroundWork background() {
+    return background;
+  }
+
+  /** Lets go of shards that weren't finished. */
+  @Override
+  public void close() {
+    background.close();
+    shards.values().forEach(shard -> shard.writer.abandon());
+  }
+}

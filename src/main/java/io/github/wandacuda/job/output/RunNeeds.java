@@ -1,0 +1,129 @@
+package io.github.wandacuda.job.output;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.io.checkpoint.SideFiles;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.PruningRules;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * What a run takes of disk and memory, as far as that can be told beforehand.
+ *
+ * @param readBytes bytes of weights that are read: to prune, to find thresholds, to run samples, to
+ *     check
+ * @param writeBytes bytes of the finished output
+ * @param maskBytes bytes on disk, until the run's end, for masks that wait for their turn
+ * @param stateBytes bytes of all samples' hidden states; a calibrated run also keeps the last two
+ *     blocks' on disk until its end
+ * @param memoryBytes bytes of memory besides the Java heap: tiles, masks, hidden states, and a
+ *     decoder block
+ */
+public record RunNeeds(
+    long readBytes, long writeBytes, long maskBytes, long stateBytes, long memoryBytes) {
+  private static final Pattern BLOCK = Pattern.compile("(.*?\\.\\d+)\\..*");
+
+  /** A block's weights beside those that are pruned: as they are read, and as a device has them. */
+  private static final int BLOCK_COPIES = 3;
+
+  /** Rows as wide as the hidden states that a token takes on its way through a block, about. */
+  private static final int ACTIVATION_ROWS = 16;
+
+  /** Returns the bytes on disk that the run needs besides the output, until it ends. */
+  public long temporaryBytes() {
+    return maskBytes + 2 * stateBytes;
+  }
+
+  public static RunNeeds of(
+      ModelDirectory model,
+      PruneRequest request,
+      List<LinearModule> chosen,
+      SideFiles sideFiles,
+      Backend backend) {
+    long weights = model.checkpoint().totalBytes();
+    long pruned = chosen.stream().mapToLong(module -> module.tensor().bytes()).sum();
+    boolean calibrated = request.calibration() instanceof Calibration.FromSamples;
+    boolean threshold = new PruningRules(request.method(), request.sparsity()).needsThreshold();
+    long read =
+        weights
+            + (threshold ? 2 * pruned : 0)
+            + (calibrated ? pruned : 0)
+            + (request.verify() ? 2 * weights : 0);
+    long masks = chosen.stream().mapToLong(LinearModule::maskBytes).sum();
+    long states = stateBytes(model, request.calibration());
+    long tiles = backend.concurrency() * backend.tileBytes();
+    long memory = tiles + largestMask(chosen) * 2;
+    if (calibrated) {
+      memory += states + BLOCK_COPIES * largestBlock(chosen) + activations(model);
+    }
+    return new RunNeeds(read, weights + sizes(model.path(), sideFiles), masks, states, memory);
+  }
+
+  /** Returns how many bytes the samples' hidden states are, 0 where none are kept. */
+  public static long stateBytes(ModelDirectory model, Calibration calibration) {
+    if (!(calibration instanceof Calibration.FromSamples samples)) {
+      return 0;
+    }
+    long tokens = (long) samples.samples().size() * samples.sequenceLength();
+    return tokens * hiddenSize(model) * Float.BYTES;
+  }
+
+  /**
+   * Checks that there is memory for the hidden states of a run that only goes forward.
+   *
+   * @throws io.github.wandacuda.error.UsageException if there isn't
+   */
+  public static void requireMemory(ModelDirectory model, List<int[]> samples) {
+    long tokens = samples.stream().mapToLong(tokenIds -> tokenIds.length).sum();
+    SpaceCheck.requireMemory(tokens * hiddenSize(model) * Float.BYTES + activations(model));
+  }
+
+  private static long hiddenSize(ModelDirectory model) {
+    return DecoderFamilies.of(model.config()).shape(model.config()).hiddenSize();
+  }
+
+  private static long activations(ModelDirectory model) {
+    return BlockwiseRun.BATCH_TOKENS * hiddenSize(model) * Float.BYTES * ACTIVATION_ROWS;
+  }
+
+  private static long largestMask(List<LinearModule> chosen) {
+    return chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
+  }
+
+  private static long largestBlock(List<LinearModule> chosen) {
+    return chosen.stream()
+        .collect(
+            Collectors.groupingBy(
+                module -> BLOCK.matcher(module.name()).replaceFirst("$1"),
+                Collectors.summingLong(module -> module.tensor().bytes())))
+        .values()
+        .stream()
+        .mapToLong(Long::longValue)
+        .max()
+        .orElse(0);
+  }
+
+  private static long sizes(Path directory, SideFiles sideFiles) {
+    return Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())
+        .mapToLong(file -> size(directory.resolve(file)))
+        .sum();
+  }
+
+  private static long size(Path file) {
+    try {
+      return Files.size(file);
+    } catch (IOException e) {
+      return 0; // It will be named when it is copied.
+    }
+  }
+}

@@ -1,0 +1,121 @@
+package io.github.wandacuda.job.output;
+
+import com.sun.management.OperatingSystemMXBean;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.UsageException;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+
+/** Whether there is room for a run, and the right to use it, before anything is written. */
+public final class SpaceCheck {
+  private static final double GIB = 1 << 30;
+  private static final Path MEMORY = Path.of("/proc/meminfo");
+
+  private SpaceCheck() {}
+
+  /**
+   * Checks the place of an output.
+   *
+   * @param directory the output, which may not be there yet
+   * @param bytes what it will take of its disk
+   * @throws OutputException if it can't be written, or there is not so much left
+   */
+  public static void requireDisk(Path directory, long bytes) {
+    Path existing = existing(directory.toAbsolutePath());
+    if (!Files.isDirectory(existing)) {
+      throw new OutputException(
+          ErrorDetails.file(existing).expected("a directory", "something else"));
+    }
+    if (!Files.isWritable(existing)) {
+      throw new OutputException(
+          ErrorDetails.file(existing).expected("the right to write in it", "none"));
+    }
+    long usable = usable(existing);
+    if (bytes > usable) {
+      throw new OutputException(
+          ErrorDetails.file(directory).expected("room for " + amount(bytes), amount(usable)));
+    }
+  }
+
+  /** Returns whether an output's disk has room for so many bytes. */
+  public static boolean hasDisk(Path directory, long bytes) {
+    return bytes <= usable(existing(directory.toAbsolutePath()));
+  }
+
+  private static Path existing(Path absolute) {
+    Path path = absolute;
+    while (!Files.exists(path, LinkOption.NOFOLLOW_LINKS) && path.getParent() != null) {
+      path = path.getParent();
+    }
+    return path;
+  }
+
+  /** Returns what an interrupted run has taken of the output's room already. */
+  public static long taken(Path directory) {
+    if (!Files.isDirectory(directory)) {
+      return 0;
+    }
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.mapToLong(SpaceCheck::size).sum();
+    } catch (IOException e) {
+      return 0;
+    }
+  }
+
+  private static long size(Path file) {
+    try {
+      return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) ? Files.size(file) : 0;
+    } catch (IOException e) {
+      return 0;
+    }
+  }
+
+  private static long usable(Path existing) {
+    try {
+      return Files.getFileStore(existing).getUsableSpace();
+    } catch (IOException e) {
+      return Long.MAX_VALUE; // Some file systems don't tell; then it shows when it is full.
+    }
+  }
+
+  /**
+   * Checks that the machine has so much memory.
+   *
+   * @throws UsageException if it doesn't
+   */
+  public static void requireMemory(long bytes) {
+    long available = availableMemory();
+    if (bytes > available) {
+      throw new UsageException(
+          "this run needs %s of memory, found %s available; take fewer or shorter samples"
+              .formatted(amount(bytes), amount(available)));
+    }
+  }
+
+  /** Returns how much memory could be had, as Linux tells, within what this process may use. */
+  private static long availableMemory() {
+    long total =
+        ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
+            ? system.getTotalMemorySize()
+            : Long.MAX_VALUE;
+    try (Stream<String> lines = Files.lines(MEMORY)) {
+      return lines
+          .filter(line -> line.startsWith("MemAvailable:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+          .map(available -> Math.min(available, total))
+          .findFirst()
+          .orElse(total);
+    } catch (IOException e) {
+      return total;
+    }
+  }
+
+  private static String amount(long bytes) {
+    return "%d bytes (%.2f GiB)".formatted(bytes, bytes / GIB);
+  }
+}

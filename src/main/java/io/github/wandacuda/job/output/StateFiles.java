@@ -1,0 +1,190 @@
+package io.github.wandacuda.job.output;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.Crc32c;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.job.record.Journal;
+import io.github.wandacuda.job.record.RunRecords;
+import io.github.wandacuda.system.RealCause;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+
+/**
+ * The samples' hidden states between two blocks, in files of the unfinished output: the newest and
+ * the one before it, so that one is whole at every moment.
+ */
+public final class StateFiles implements AutoCloseable {
+  private static final int FILES = 2;
+  private static final long CHUNK = 8 << 20;
+
+  private final OutputDirectory output;
+  private final BackgroundWork background;
+  private final OutputShards shards;
+  private final boolean wanted;
+  private boolean closed;
+
+  /**
+   * Creates the files' writer.
+   *
+   * @param shards are forced to the device before the states are, so that after a power failure too
+   *     the blocks before them are whole; theirs is the thread that does so
+   * @param wanted whether states are saved at all
+   */
+  public StateFiles(OutputDirectory output, OutputShards shards, boolean wanted) {
+    this.wanted = wanted;
+    this.output = output;
+    this.background = shards.background();
+    this.shards = shards;
+    for (int file = 0; file < FILES; file++) {
+      output.file(Path.of(name(file)));
+    }
+  }
+
+  private static String name(int block) {
+    return AtomicWrite.OWN + ".states-" + fileOf(block);
+  }
+
+  /**
+   * Saves the states that a block will see, in the background: they stay as they are until {@link
+   * #await}.
+   */
+  public void save(int block, MemorySegment states) {
+    if (wanted) {
+      background.submit(() -> write(block, states));
+    }
+  }
+
+  /** Waits until states are saved, so that they may change. */
+  public void await() {
+    background.await();
+  }
+
+  private void write(int block, MemorySegment states) {
+    if (isClosed()) {
+      return;
+    }
+    shards.force();
+    Path file = output.path().resolve(name(block));
+    Crc32c crc = new Crc32c();
+    output.remove(file);
+    try (FileChannel channel =
+        FileChannel.open(
+            file,
+            Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+            FileModes.ownerOnly())) {
+      for (long at = 0; at < states.byteSize(); at += CHUNK) {
+        if (!write(channel, states, at, crc)) {
+          return;
+        }
+      }
+      channel.force(true);
+    } catch (IOException e) {
+      throw unusable(file, "written", e);
+    }
+    Journal journal = output.journal();
+    journal.append(RunRecords.states(block, crc.value()));
+    journal.force();
+  }
+
+  /** Writes a chunk, unless the states' memory may be gone. */
+  private synchronized boolean write(FileChannel channel, MemorySegment states, long at, Crc32c crc)
+      throws IOException {
+    if (closed) {
+      return false;
+    }
+    ByteBuffer chunk = chunk(states, at);
+    crc.add(chunk);
+    while (chunk.hasRemaining()) {
+      channel.write(chunk);
+    }
+    return true;
+  }
+
+  private synchronized boolean isClosed() {
+    return closed;
+  }
+
+  /** Lets go of the states' memory, whether or not they are saved. */
+  @Override
+  public synchronized void close() {
+    closed = true;
+  }
+
+  private static ByteBuffer chunk(MemorySegment states, long at) {
+    return states.asSlice(at, Math.min(CHUNK, states.byteSize() - at)).asByteBuffer();
+  }
+
+  /**
+   * Fills {@code states} with those that a block will see.
+   *
+   * @throws OutputException if they can't be read
+   */
+  public void load(int block, MemorySegment states) {
+    Path file = output.path().resolve(name(block));
+    try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {
+      for (long at = 0; at < states.byteSize(); at += CHUNK) {
+        ByteBuffer chunk = chunk(states, at);
+        while (chunk.hasRemaining()) {
+          if (channel.read(chunk) < 0) {
+            throw new IOException("it has become shorter");
+          }
+        }
+      }
+    } catch (IOException e) {
+      throw unusable(file, "read", e);
+    }
+  }
+
+  /**
+   * Returns whether the states of a record are there and whole.
+   *
+   * @param bytes how many they are
+   */
+  public static boolean holds(Path directory, RunRecords.States record, long bytes) {
+    Path file = directory.resolve(name(record.block()));
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    Crc32c crc = new Crc32c();
+    ByteBuffer chunk = ByteBuffer.allocateDirect((int) CHUNK);
+    try (FileChannel channel = FileChannel.open(file, LinkOption.NOFOLLOW_LINKS)) {
+      if (channel.size() != bytes) {
+        return false;
+      }
+      while (channel.read(chunk.clear()) >= 0) {
+        crc.add(chunk.flip());
+      }
+      return crc.value() == record.checksum();
+    } catch (IOException e) {
+      throw unusable(file, "read", e);
+    }
+  }
+
+  /** Returns in which of the files a block's states are. */
+  public static int fileOf(int block) {
+    return Math.floorMod(block, FILES);
+  }
+
+  /** Removes the files of an output. */
+  public static void remove(OutputDirectory output) {
+    for (int file = 0; file < FILES; file++) {
+      output.remove(output.path().resolve(name(file)));
+    }
+  }
+
+  private static OutputException unusable(Path file, String what, IOException e) {
+    RealCause.throwIfBehind(e);
+    return new OutputException(
+        ErrorDetails.file(file).said("can't be %s: %s".formatted(what, Reason.of(e))), e);
+  }
+}

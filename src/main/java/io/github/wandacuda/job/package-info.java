@@ -1,0 +1,2 @@
+/** A run of prune from the request to the result, in a new directory or in place. */
+package io.github.wandacuda.job;

@@ -1,0 +1,71 @@
+package io.github.wandacuda.job.record;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.Printable;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * All that the bytes of a run's output depend on, by what it is called: two runs with equal
+ * fingerprints write the same output.
+ */
+public record Fingerprint(Map<String, String> parts) {
+  /** The part that tells runs that prune a model in place from others. */
+  public static final String IN_PLACE = "in_place";
+
+  private static final int LONGEST_SHOWN = 80;
+
+  public Fingerprint {
+    parts = Collections.unmodifiableMap(new LinkedHashMap<>(parts));
+  }
+
+  /** Returns what a finished directory says about the run that made it. */
+  public static Fingerprint of(Provenance provenance) {
+    Map<String, String> parts = new LinkedHashMap<>();
+    ProvenanceJson.cause(provenance).forEach((name, value) -> parts.put(name, value.toString()));
+    return new Fingerprint(parts);
+  }
+
+  /** Reads one that {@link #parts} was written of. */
+  public static Fingerprint of(JsonNode object) {
+    Map<String, String> parts = new LinkedHashMap<>();
+    object.properties().forEach(part -> parts.put(part.getKey(), part.getValue().asText()));
+    return new Fingerprint(parts);
+  }
+
+  /** Returns one with more parts. */
+  public Fingerprint with(Map<String, String> more) {
+    Map<String, String> all = new LinkedHashMap<>(parts);
+    all.putAll(more);
+    return new Fingerprint(all);
+  }
+
+  /**
+   * Returns in what this run differs from another one, in words; nothing if they are the same.
+   *
+   * @param recorded the other one's
+   */
+  public List<String> differencesFrom(Fingerprint recorded) {
+    Map<String, String> all = new LinkedHashMap<>(recorded.parts);
+    parts.forEach(all::putIfAbsent);
+    List<String> differences = new ArrayList<>();
+    for (String name : all.keySet()) {
+      String there = recorded.parts.getOrDefault(name, "none");
+      String now = parts.getOrDefault(name, "none");
+      if (!there.equals(now)) {
+        differences.add(difference(name, there, now));
+      }
+    }
+    return differences;
+  }
+
+  private static String difference(String name, String there, String now) {
+    return there.length() > LONGEST_SHOWN || now.length() > LONGEST_SHOWN
+        ? Printable.of(name) + " (too long to show)"
+        : "%s (there %s, now %s)"
+            .formatted(Printable.of(name), Printable.of(there), Printable.of(now));
+  }
+}

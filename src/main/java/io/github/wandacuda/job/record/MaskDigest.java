@@ -1,0 +1,135 @@
+package io.github.wandacuda.job.record;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.prune.MaskSink;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The SHA-256 over the packed masks of all modules in a fixed order, fed in whatever order they are
+ * made. A mask whose turn hasn't come waits in a temporary file: all masks of a large model would
+ * not fit in memory.
+ */
+public final class MaskDigest implements MaskSink, AutoCloseable {
+  private static final int CHUNK = 1 << 20;
+
+  private final int modules;
+  private final Path spill;
+  private final MessageDigest digest;
+  private final Map<Integer, Extent> waiting = new HashMap<>();
+  private FileChannel channel;
+  private long spilled;
+  private int next;
+
+  private record Extent(long offset, long length) {}
+
+  /**
+   * Starts a digest.
+   *
+   * @param modules how many masks will come
+   * @param spill the temporary file; made when needed, gone when this is closed
+   */
+  public MaskDigest(int modules, Path spill) {
+    this.modules = modules;
+    this.spill = spill;
+    try {
+      digest = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+
+  /**
+   * Takes the mask of a module.
+   *
+   * @throws OutputException if the temporary file can't be written
+   */
+  @Override
+  public synchronized void add(int index, MemorySegment mask) {
+    try {
+      if (index != next) {
+        wait(index, mask);
+        return;
+      }
+      update(mask);
+      for (next++; waiting.containsKey(next); next++) {
+        updateFromSpill(waiting.remove(next));
+      }
+    } catch (IOException e) {
+      throw OutputException.unwritable(spill, e);
+    }
+  }
+
+  private void update(MemorySegment mask) {
+    for (long at = 0; at < mask.byteSize(); at += CHUNK) {
+      digest.update(mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer());
+    }
+  }
+
+  private void wait(int index, MemorySegment mask) throws IOException {
+    if (channel == null) {
+      channel =
+          FileChannel.open(
+              spill,
+              Set.of(
+                  StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
+              FileModes.ownerOnly());
+    }
+    waiting.put(index, new Extent(spilled, mask.byteSize()));
+    for (long at = 0; at < mask.byteSize(); at += CHUNK) {
+      ByteBuffer chunk = mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer();
+      while (chunk.hasRemaining()) {
+        spilled += channel.write(chunk, spilled);
+      }
+    }
+  }
+
+  private void updateFromSpill(Extent extent) throws IOException {
+    ByteBuffer chunk = ByteBuffer.allocate(CHUNK);
+    for (long at = 0; at < extent.length(); at += chunk.limit()) {
+      chunk.clear().limit((int) Math.min(CHUNK, extent.length() - at));
+      while (chunk.hasRemaining()) {
+        if (channel.read(chunk, extent.offset() + at + chunk.position()) < 0) {
+          throw new IOException("it became shorter");
+        }
+      }
+      digest.update(chunk.flip());
+    }
+  }
+
+  /** Returns the digest in hexadecimal, once every mask is there. */
+  public synchronized String hex() {
+    if (next != modules) {
+      throw new IllegalStateException("%d of %d masks are there".formatted(next, modules));
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  @Override
+  public synchronized void close() {
+    try {
+      if (channel != null) {
+        channel.close();
+        Files.deleteIfExists(spill);
+        channel = null;
+      }
+    } catch (IOException e) {
+      throw new OutputException(
+          ErrorDetails.file(spill).said("can't be removed: " + Reason.of(e)), e);
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package io.github.wandacuda.job.record;
+
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.prune.MaskPool;
+import java.lang.foreign.MemorySegment;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.Map;
+
+/**
+ * The SHA-256 over packed masks that are worked out side by side, begun in their order. One worker
+ * digests a mask while the others go on; they wait where they would get too far ahead, so that
+ * memory holds a few masks, whatever the model's size.
+ */
+public final class MasksInOrder implements AutoCloseable {
+  private static final int CHUNK = 1 << 20;
+
+  private final int modules;
+  private final int ahead;
+  private final MaskPool memory;
+  private final MessageDigest digest;
+  private final Map<Integer, Mask> waiting = new HashMap<>();
+  private int next;
+  private boolean digesting;
+  private boolean givenUp;
+
+  private record Mask(MemorySegment memory, long bytes) {}
+
+  /**
+   * Starts a digest.
+   *
+   * @param modules how many masks will come
+   * @param maskBytes of the largest one
+   * @param ahead how many may be begun before the first of them is digested
+   */
+  public MasksInOrder(int modules, long maskBytes, int ahead) {
+    this.modules = modules;
+    this.ahead = ahead;
+    memory = new MaskPool(maskBytes);
+    try {
+      digest = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+
+  /**
+   * Returns memory for the mask of module {@code index}, once it isn't too far ahead.
+   *
+   * @throws CancelledException if the thread is interrupted
+   */
+  public synchronized MemorySegment begin(int index) {
+    while (index >= next + ahead && !givenUp) {
+      try {
+        wait();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        CancelledException.throwIfInterrupted();
+      }
+    }
+    return memory.take();
+  }
+
+  /**
+   * Takes the mask of a module.
+   *
+   * @param index which module
+   * @param mask the memory that it was given, or any if it has no weights
+   * @param bytes of the mask
+   */
+  public void finish(int index, MemorySegment mask, long bytes) {
+    synchronized (this) {
+      waiting.put(index, new Mask(mask, bytes));
+    }
+    for (Mask turn = take(); turn != null; turn = take()) {
+      for (long at = 0; at < turn.bytes(); at += CHUNK) {
+        long count = Math.min(CHUNK, turn.bytes() - at);
+        digest.update(turn.memory().asSlice(at, count).asByteBuffer());
+      }
+      done(turn);
+    }
+  }
+
+  /** Returns the mask whose turn it is, unless it isn't there or another thread is at it. */
+  private synchronized Mask take() {
+    if (digesting || !waiting.containsKey(next)) {
+      return null;
+    }
+    digesting = true;
+    return waiting.remove(next);
+  }
+
+  private synchronized void done(Mask mask) {
+    digesting = false;
+    next++;
+    if (mask.bytes() > 0) {
+      memory.giveBack(mask.memory());
+    }
+    notifyAll();
+  }
+
+  /** Lets those who wait go on, because a mask that they wait for won't come. */
+  public synchronized void giveUp() {
+    givenUp = true;
+    notifyAll();
+  }
+
+  /** Returns the digest in hexadecimal, once every mask was there. */
+  public synchronized String hex() {
+    if (next != modules) {
+      throw new IllegalStateException("%d of %d masks are there".formatted(next, modules));
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}

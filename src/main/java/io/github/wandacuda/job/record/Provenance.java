@@ -1,0 +1,233 @@
+package io.github.wandacuda.job.record;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.WandaException;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.checkpoint.SideFiles;
+import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.io.json.JsonTree;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.select.Sparsity;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/**
+ * The content of {@code wanda-cuda.json} in a pruned directory: how it came about. Two equal runs
+ * write the same bytes, so there is no time, path, host or backend in it.
+ *
+ * @param format {@link #FORMAT}
+ * @param version of this library
+ * @param method how weights were scored
+ * @param sparsity the fraction that was asked for, unless a pattern was
+ * @param pattern N:M, unless a fraction was asked for
+ * @param include patterns that replaced the default choice of modules
+ * @param exclude patterns that removed from it
+ * @param unreached what becomes of modules that no sample reached, where norms are used
+ * @param samples calibration samples of a calibrated run
+ * @param sequenceLength tokens of a sample
+ * @param seed of the draw of samples
+ * @param calibrationSha256 of the samples' token ids as little-endian 32-bit integers
+ * @param statisticsSha256 of the statistics file
+ * @param sourceSha256 of the source's config.json and its shards' names, lengths and headers
+ * @param modules names of the pruned modules
+ * @param elements their weights
+ * @param pruned weights that the masks take out
+ * @param zeros weights that are zero
+ * @param maskSha256 over the packed masks
+ * @param kept names of the modules that no sample reached and that were kept as they are, if any
+ */
+public record Provenance(
+    String format,
+    String version,
+    String method,
+    Double sparsity,
+    String pattern,
+    List<String> include,
+    List<String> exclude,
+    String unreached,
+    Integer samples,
+    Integer sequenceLength,
+    Long seed,
+    String calibrationSha256,
+    String statisticsSha256,
+    String sourceSha256,
+    List<String> modules,
+    long elements,
+    long pruned,
+    long zeros,
+    String maskSha256,
+    List<String> kept) {
+
+  /** The file's name in a pruned directory. */
+  public static final String FILE_NAME = SideFiles.MANIFEST;
+
+  /** The value of {@code format}. */
+  public static final String FORMAT = "wanda-cuda.provenance.v1";
+
+  /**
+   * Returns what can be said of a run before it has begun.
+   *
+   * @param modules the chosen ones
+   * @param source of the source, see {@link SourceDigest}
+   */
+  public static Provenance planned(
+      PruneRequest request, List<LinearModule> modules, String source, String version) {
+    Sparsity sparsity = request.sparsity();
+    Calibration calibration = request.calibration();
+    boolean sampled = calibration instanceof Calibration.FromSamples;
+    Calibration.FromSamples samples = sampled ? (Calibration.FromSamples) calibration : null;
+    return new Provenance(
+        FORMAT,
+        version,
+        request.method().label(),
+        sparsity instanceof Sparsity.Ratio ratio ? ratio.fraction() : null,
+        sparsity instanceof Sparsity.GroupPattern pattern ? pattern.toString() : null,
+        texts(request.choice().include()),
+        texts(request.choice().exclude()),
+        request.method() == Method.MAGNITUDE ? null : request.unreached().label(),
+        sampled ? samples.samples().size() : null,
+        sampled ? samples.sequenceLength() : null,
+        sampled ? samples.seed() : null,
+        sampled ? samples.sha256() : null,
+        calibration instanceof Calibration.FromStatistics statistics ? statistics.sha256() : null,
+        source,
+        modules.stream().map(LinearModule::name).sorted(TensorNames.NATURAL).toList(),
+        modules.stream().mapToLong(LinearModule::elements).sum(),
+        0,
+        0,
+        null,
+        null);
+  }
+
+  /** Returns it with what the run came to. */
+  public Provenance with(List<ModuleResult> results, String masks) {
+    return with(
+        results.stream().mapToLong(ModuleResult::pruned).sum(),
+        results.stream().mapToLong(ModuleResult::zeros).sum(),
+        masks,
+        kept(results));
+  }
+
+  /** Returns it with another digest of the masks. */
+  public Provenance withMasks(String masks) {
+    return with(pruned, zeros, masks, kept);
+  }
+
+  private Provenance with(long pruned, long zeros, String masks, List<String> kept) {
+    return new Provenance(
+        format,
+        version,
+        method,
+        sparsity,
+        pattern,
+        include,
+        exclude,
+        unreached,
+        samples,
+        sequenceLength,
+        seed,
+        calibrationSha256,
+        statisticsSha256,
+        sourceSha256,
+        modules,
+        elements,
+        pruned,
+        zeros,
+        masks,
+        kept);
+  }
+
+  private List<String> kept(List<ModuleResult> results) {
+    if (!Unreached.KEEP.label().equals(unreached)) {
+      return null;
+    }
+    List<String> kept = Unreached.in(results).stream().sorted(TensorNames.NATURAL).toList();
+    return kept.isEmpty() ? null : kept;
+  }
+
+  private static List<String> texts(List<Pattern> patterns) {
+    return patterns.stream().map(Pattern::pattern).toList();
+  }
+
+  /** Returns the file's bytes. */
+  public byte[] json() {
+    return (ProvenanceJson.write(this) + "\n").getBytes(StandardCharsets.UTF_8);
+  }
+
+  /**
+   * Reads the file of a pruned directory, or nothing if it has none.
+   *
+   * @throws InputException if it is there but isn't one
+   */
+  public static Optional<Provenance> read(Path directory) {
+    Path file = directory.resolve(FILE_NAME);
+    if (!Files.exists(file)) {
+      return Optional.empty();
+    }
+    try (InputStream in = InputFile.stream(file)) {
+      return Optional.of(read(in, file));
+    } catch (IOException e) {
+      throw new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
+    }
+  }
+
+  /**
+   * Reads the file's content.
+   *
+   * @param file where it comes from, for messages
+   */
+  static Provenance read(InputStream in, Path file) throws IOException {
+    try {
+      Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
+      provenance.rules();
+      return provenance;
+    } catch (JsonProcessingException e) {
+      throw notOurs(file, e.getOriginalMessage().lines().findFirst().get(), e);
+    } catch (InputException e) {
+      throw notOurs(file, e.getMessage(), e);
+    } catch (UsageException e) {
+      throw notOurs(file, e.getMessage(), e);
+    }
+  }
+
+  private static InputException notOurs(Path file, String why, Exception cause) {
+    return new InputException(
+        ErrorDetails.file(file)
+            .said("not what this tool writes: " + why)
+            .hint("take the file back from where the model was pruned, or prune again"),
+        cause);
+  }
+
+  /**
+   * Returns what was done to each module.
+   *
+   * @throws WandaException if the content makes no sense
+   */
+  public PruningRules rules() {
+    if (method == null || modules == null || (sparsity == null) == (pattern == null)) {
+      throw new UsageException(
+          "expected a method, modules and one of sparsity and pattern, found %s, %s, %s, %s"
+              .formatted(method, modules, sparsity, pattern));
+    }
+    return new PruningRules(
+        Method.of(method),
+        pattern == null ? new Sparsity.Ratio(sparsity) : Sparsity.GroupPattern.parse(pattern),
+        kept == null ? Unreached.MAGNITUDE : Unreached.KEEP,
+        kept == null ? Set.of() : Set.copyOf(kept));
+  }
+}

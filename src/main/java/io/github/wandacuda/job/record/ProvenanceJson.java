@@ -1,0 +1,150 @@
+package io.github.wandacuda.job.record;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.json.JsonText;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+
+/** A {@link Provenance} as JSON. What is null is left out, and what is left out is null. */
+final class ProvenanceJson {
+  private final JsonNode root;
+
+  private ProvenanceJson(JsonNode root) {
+    this.root = root;
+  }
+
+  /** Returns the text. */
+  static String write(Provenance provenance) {
+    Map<String, Object> object = cause(provenance);
+    object.put("elements", provenance.elements());
+    object.put("pruned", provenance.pruned());
+    object.put("zeros", provenance.zeros());
+    object.put("mask_sha256", provenance.maskSha256());
+    object.put("kept", provenance.kept());
+    object.values().removeIf(value -> value == null);
+    return JsonText.of(object);
+  }
+
+  /** Returns what the result depends on, without the result, by the names of the file. */
+  static Map<String, Object> cause(Provenance provenance) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("format", provenance.format());
+    object.put("version", provenance.version());
+    object.put("method", provenance.method());
+    object.put("sparsity", provenance.sparsity());
+    object.put("pattern", provenance.pattern());
+    object.put("include", provenance.include());
+    object.put("exclude", provenance.exclude());
+    object.put("unreached", provenance.unreached());
+    object.put("samples", provenance.samples());
+    object.put("sequence_length", provenance.sequenceLength());
+    object.put("seed", provenance.seed());
+    object.put("calibration_sha256", provenance.calibrationSha256());
+    object.put("statistics_sha256", provenance.statisticsSha256());
+    object.put("source_sha256", provenance.sourceSha256());
+    object.put("modules", provenance.modules());
+    object.values().removeIf(value -> value == null);
+    return object;
+  }
+
+  /**
+   * Reads a tree.
+   *
+   * @throws InputException if it isn't an object, or a value of it has the wrong type; the message
+   *     says what, not where
+   */
+  static Provenance read(JsonNode root) {
+    if (!root.isObject()) {
+      throw new InputException("expected a JSON object");
+    }
+    ProvenanceJson json = new ProvenanceJson(root);
+    return new Provenance(
+        json.text("format"),
+        json.text("version"),
+        json.text("method"),
+        json.number("sparsity"),
+        json.text("pattern"),
+        json.texts("include"),
+        json.texts("exclude"),
+        json.text("unreached"),
+        json.integer("samples"),
+        json.integer("sequence_length"),
+        json.seed(),
+        json.text("calibration_sha256"),
+        json.text("statistics_sha256"),
+        json.text("source_sha256"),
+        json.texts("modules"),
+        json.count("elements"),
+        json.count("pruned"),
+        json.count("zeros"),
+        json.text("mask_sha256"),
+        json.texts("kept"));
+  }
+
+  private String text(String key) {
+    return isGiven(key, "a string", JsonNode::isTextual) ? root.get(key).textValue() : null;
+  }
+
+  private Double number(String key) {
+    return isGiven(key, "a number", JsonNode::isNumber) ? root.get(key).doubleValue() : null;
+  }
+
+  private Integer integer(String key) {
+    boolean given =
+        isGiven(key, "a 32-bit integer", node -> isInteger(node) && node.canConvertToInt());
+    return given ? root.get(key).intValue() : null;
+  }
+
+  private Long seed() {
+    return isGiven("seed", "an integer", ProvenanceJson::isInteger)
+        ? root.get("seed").longValue()
+        : null;
+  }
+
+  private long count(String key) {
+    return isGiven(key, "an integer", ProvenanceJson::isInteger) ? root.get(key).longValue() : 0;
+  }
+
+  private static boolean isInteger(JsonNode node) {
+    return node.isIntegralNumber() && node.canConvertToLong();
+  }
+
+  private List<String> texts(String key) {
+    if (!isGiven(key, "a list of strings", ProvenanceJson::isTexts)) {
+      return null;
+    }
+    List<String> texts = new ArrayList<>();
+    root.get(key).forEach(text -> texts.add(text.textValue()));
+    return texts;
+  }
+
+  private static boolean isTexts(JsonNode node) {
+    if (!node.isArray()) {
+      return false;
+    }
+    for (JsonNode element : node) {
+      if (!element.isTextual()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean isGiven(String key, String expected, Predicate<JsonNode> isSo) {
+    JsonNode value = root.path(key);
+    if (value.isMissingNode() || value.isNull()) {
+      return false;
+    }
+    if (!isSo.test(value)) {
+      throw new InputException(
+          ErrorDetails.of(key).expected(expected, Printable.of(value.toString())));
+    }
+    return true;
+  }
+}

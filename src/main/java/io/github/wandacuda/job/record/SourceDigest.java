@@ -1,0 +1,91 @@
+package io.github.wandacuda.job.record;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.model.ModelDirectory;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** What tells a source apart from others without reading its weights. */
+public final class SourceDigest {
+  private static final int SHOWN_DIGITS = 16;
+
+  private SourceDigest() {}
+
+  /**
+   * Returns the SHA-256 over config.json and each shard's name, length and header, in hexadecimal:
+   * the same wherever the model lies.
+   */
+  public static String of(ModelDirectory model) {
+    MessageDigest digest = sha256();
+    digest.update(read(model.config().file()));
+    for (SafetensorsFile shard : model.checkpoint().shards()) {
+      String place = "%s %d\n".formatted(shard.path().getFileName(), shard.byteSize());
+      digest.update(place.getBytes(StandardCharsets.UTF_8));
+      digest.update(shard.headerBytes());
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /**
+   * Returns config.json and the shards one by one, so that it can be said which differs, with the
+   * time of their last change: weights that were changed since don't go with those that an
+   * interrupted run has written.
+   */
+  public static Map<String, String> byFile(ModelDirectory model) {
+    Map<String, String> files = new LinkedHashMap<>();
+    Path config = model.config().file();
+    files.put(config.getFileName().toString(), "sha256 " + shortened(read(config)));
+    Checkpoint checkpoint = model.checkpoint();
+    for (SafetensorsFile shard : checkpoint.shards()) {
+      files.put(
+          shard.path().getFileName().toString(),
+          "%d bytes, header %s, changed %s"
+              .formatted(shard.byteSize(), shortened(shard.headerBytes()), changed(shard.path())));
+    }
+    return files;
+  }
+
+  private static String shortened(byte[] bytes) {
+    return HexFormat.of().formatHex(sha256().digest(bytes)).substring(0, SHOWN_DIGITS);
+  }
+
+  private static byte[] read(Path file) {
+    try {
+      return InputFile.bytes(file);
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+  }
+
+  private static String changed(Path file) {
+    try {
+      return Files.getLastModifiedTime(file).toString();
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+  }
+
+  private static InputException unreadable(Path file, IOException e) {
+    return new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+}

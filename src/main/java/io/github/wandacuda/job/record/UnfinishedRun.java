@@ -1,0 +1,56 @@
+package io.github.wandacuda.job.record;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.checkpoint.SideFiles;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * A directory that a run has begun and not ended, for those that were given it as a model: the
+ * output of {@code prune}, or a model that is pruned in place in part.
+ */
+public final class UnfinishedRun {
+  private UnfinishedRun() {}
+
+  /** Returns whether a run has begun in a directory and not ended there. */
+  public static boolean isIn(Path directory) {
+    return Journal.isIn(directory);
+  }
+
+  /**
+   * Requires that none is in a directory.
+   *
+   * @throws InputException if one is; says which, and what to do
+   */
+  public static void requireNone(Path directory) {
+    if (isIn(directory)) {
+      throw new InputException(describe(directory));
+    }
+  }
+
+  /** Returns what is in a directory in words, and what to do. */
+  public static ErrorDetails describe(Path directory) {
+    if (isInPlace(directory)) {
+      return ErrorDetails.file(directory)
+          .expected(
+              "a model",
+              "one that is pruned in part: a run with `in-place` was interrupted or is at work")
+          .hint("run the same again to end it");
+    }
+    return ErrorDetails.file(directory)
+        .expected(
+            "a model", "an unfinished output of prune: a run was interrupted or is at work there")
+        .hint("run the same prune again with `resume` to finish it");
+  }
+
+  private static boolean isInPlace(Path directory) {
+    Optional<JsonNode> first = Journal.firstRecord(directory);
+    // Before its first record a run in place has changed nothing, and an output has no config.
+    return first.isPresent()
+        ? first.get().path("run").has(Fingerprint.IN_PLACE)
+        : Files.exists(directory.resolve(SideFiles.CONFIG));
+  }
+}

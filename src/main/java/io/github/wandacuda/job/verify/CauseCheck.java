@@ -1,0 +1,141 @@
+package io.github.wandacuda.job.verify;
+
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.Unreached;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+
+/**
+ * Compares what a {@code wanda-cuda.json} says of its run with the source, and with itself. What
+ * came of the run is {@link RecordCheck}'s business.
+ *
+ * @param record its content
+ * @param wrong takes what doesn't agree
+ */
+record CauseCheck(Provenance record, Wrong wrong) {
+  private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]{64}");
+  private static final String NOTHING = "nothing";
+
+  /** Takes what is wrong with a key. */
+  @FunctionalInterface
+  interface Wrong {
+    /** Called for each, with texts that can be printed. */
+    void add(String key, String expected, String found);
+  }
+
+  /** Compares all of it, and returns the keys that nothing can be compared with. */
+  List<String> compare(ModelDirectory dense) {
+    require(
+        Provenance.FORMAT.equals(record.format()), "format", Provenance.FORMAT, record.format());
+    require(record.version() != null, "version", "the version that wrote it", null);
+    String source = SourceDigest.of(dense);
+    require(
+        source.equals(record.sourceSha256()),
+        "source_sha256",
+        source + " by the source's config.json and headers",
+        record.sourceSha256());
+    compareNorms();
+    compareUnreached();
+    return unchecked();
+  }
+
+  private boolean isMagnitude() {
+    return Method.MAGNITUDE.label().equals(record.method());
+  }
+
+  private boolean isSampled() {
+    return record.calibrationSha256() != null;
+  }
+
+  /** Norms come from statistics or from samples, and magnitude needs none. */
+  private void compareNorms() {
+    boolean fromFile = record.statisticsSha256() != null;
+    if (isMagnitude()) {
+      absent("statistics_sha256", record.statisticsSha256(), "method magnitude");
+      absent("calibration_sha256", record.calibrationSha256(), "method magnitude");
+    } else if (fromFile == isSampled()) {
+      wrong.add(
+          "statistics_sha256, calibration_sha256", "one of them", fromFile ? "both" : "neither");
+    }
+    digest("statistics_sha256", record.statisticsSha256());
+    digest("calibration_sha256", record.calibrationSha256());
+    if (isSampled()) {
+      positive("samples", record.samples());
+      positive("sequence_length", record.sequenceLength());
+      require(record.seed() != null, "seed", "a number", null);
+    } else {
+      String why = isMagnitude() ? "method magnitude" : "norms from statistics";
+      absent("samples", record.samples(), why);
+      absent("sequence_length", record.sequenceLength(), why);
+      absent("seed", record.seed(), why);
+    }
+  }
+
+  private void compareUnreached() {
+    if (isMagnitude()) {
+      absent("unreached", record.unreached(), "method magnitude");
+      absent("kept", record.kept(), "method magnitude");
+      return;
+    }
+    boolean known =
+        List.of(Unreached.values()).stream()
+            .anyMatch(value -> value.label().equals(record.unreached()));
+    require(known, "unreached", "magnitude, keep or fail", record.unreached());
+    if (record.kept() == null) {
+      return;
+    }
+    require(
+        Unreached.KEEP.label().equals(record.unreached()),
+        "kept",
+        "none with unreached " + text(record.unreached()),
+        "some");
+    Set<String> unknown = new TreeSet<>(record.kept());
+    unknown.removeAll(new HashSet<>(record.modules()));
+    unknown.forEach(name -> wrong.add("kept", "pruned modules", Printable.of(name)));
+  }
+
+  /** Returns the keys that are free to say anything, as far as weights and source can tell. */
+  private List<String> unchecked() {
+    List<String> keys = new ArrayList<>(List.of("version"));
+    if (!isMagnitude()) {
+      keys.add("unreached");
+      keys.addAll(
+          isSampled()
+              ? List.of("samples", "sequence_length", "seed", "calibration_sha256")
+              : List.of("statistics_sha256"));
+    }
+    return keys;
+  }
+
+  private void digest(String key, String value) {
+    if (value != null) {
+      require(SHA_256.matcher(value).matches(), key, "64 hexadecimal digits", value);
+    }
+  }
+
+  private void positive(String key, Integer value) {
+    require(value != null && value > 0, key, "1 or more", value);
+  }
+
+  private void absent(String key, Object value, String why) {
+    require(value == null, key, NOTHING + " with " + why, value);
+  }
+
+  private void require(boolean held, String key, String expected, Object found) {
+    if (!held) {
+      wrong.add(key, expected, text(found));
+    }
+  }
+
+  private static String text(Object found) {
+    return found == null ? NOTHING : Printable.of(found.toString());
+  }
+}

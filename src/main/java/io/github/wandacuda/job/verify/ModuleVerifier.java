@@ -1,0 +1,202 @@
+package io.github.wandacuda.job.verify;
+
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.job.record.MasksInOrder;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.ElementMessages;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.system.Job;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
+
+/** Checks one pruned module against its dense source, tile by tile, and works out its mask. */
+final class ModuleVerifier implements Job {
+  /** In the place of a row. */
+  private static final int WHOLE = -1;
+
+  private final LinearModule module;
+  private final SafetensorsFile pruned;
+  private final PruningRules rules;
+  private final SelectionRule.Lowest rule;
+  private final Failures failures;
+  private final MasksInOrder masks;
+  private final int place;
+  private final TileSource before;
+  private final TileSource after;
+  private final AtomicInteger left;
+  private final LongAdder zeros = new LongAdder();
+  private final LongAdder taken = new LongAdder();
+  private MemorySegment mask;
+
+  /**
+   * Prepares a module.
+   *
+   * @param pruned holds a tensor of the same name, type, shape and place
+   * @param buffers of the workers, made large enough here
+   * @param masks takes the module's mask
+   * @param place the module's among all masks
+   */
+  ModuleVerifier(
+      LinearModule module,
+      SafetensorsFile pruned,
+      PruningRules rules,
+      Failures failures,
+      TilePairs buffers,
+      MasksInOrder masks,
+      int place) {
+    this.module = module;
+    this.pruned = pruned;
+    this.rules = rules;
+    this.failures = failures;
+    this.masks = masks;
+    this.place = place;
+    rule = rules.perRow(module.columns());
+    before = buffers.dense(module, module.shard());
+    after = buffers.pruned(module, pruned);
+    left = new AtomicInteger(before.tiles().count());
+  }
+
+  /** One lane for all: masks are best finished in their order. */
+  @Override
+  public Object lane() {
+    return ModuleVerifier.class;
+  }
+
+  @Override
+  public int tasks() {
+    return before.tiles().count();
+  }
+
+  @Override
+  public void run(int worker, int tile) {
+    try {
+      verify(worker, tile);
+    } catch (RuntimeException | Error e) {
+      masks.giveUp();
+      throw e;
+    }
+  }
+
+  private void verify(int worker, int tile) {
+    MemorySegment whole = mask();
+    WeightMatrix dense = before.read(worker, tile);
+    WeightMatrix zeroed = after.read(worker, tile);
+    RowCheck check = new RowCheck(dense.dtype(), dense.columns(), rule);
+    int first = before.tiles().firstRow(tile);
+    long tileZeros = 0;
+    long tileTaken = 0;
+    for (int row = 0; row < dense.rows(); row++) {
+      check.read(dense, zeroed, row);
+      if (!check.keepsOrZeroes()) {
+        reportChanges(dense, zeroed, row, first);
+      }
+      if (!rules.needsThreshold() && !check.hasItsZeros()) {
+        reportGroups(check, first + row);
+      }
+      check.writeMask(whole, first + row);
+      tileZeros += check.zeros();
+      tileTaken += check.pruned();
+    }
+    zeros.add(tileZeros);
+    taken.add(tileTaken);
+    if (left.decrementAndGet() == 0) {
+      finish(whole);
+    }
+  }
+
+  private synchronized MemorySegment mask() {
+    if (mask == null) {
+      mask = masks.begin(place);
+    }
+    return mask;
+  }
+
+  private void finish(MemorySegment whole) {
+    if (rules.needsThreshold()) {
+      long expected = ((Sparsity.Ratio) rules.sparsity()).of(module.elements()) + 1;
+      if (zeros.sum() < expected) {
+        report(WHOLE, "the matrix", expected, zeros.sum());
+      }
+    }
+    masks.finish(place, whole, module.maskBytes());
+  }
+
+  /** Returns the module's name. */
+  String module() {
+    return module.name();
+  }
+
+  /** Returns the module's zeros, once all tiles are done. */
+  long zeros() {
+    return zeros.sum();
+  }
+
+  /** Returns how many weights the mask takes out, once all tiles are done. */
+  long pruned() {
+    return taken.sum();
+  }
+
+  private void reportChanges(WeightMatrix dense, WeightMatrix zeroed, int row, int first) {
+    int count = 0;
+    String what = null;
+    for (int column = 0; column < dense.columns(); column++) {
+      long was = ElementMessages.bits(dense, row, column);
+      long is = ElementMessages.bits(zeroed, row, column);
+      if (is != was && is != 0) {
+        if (count++ == 0) {
+          what =
+              "row %d, column %d: expected %s or 0.0, found %s"
+                  .formatted(
+                      first + row,
+                      column,
+                      ElementMessages.text(dense, row, column),
+                      ElementMessages.text(zeroed, row, column));
+        }
+      }
+    }
+    String more = count > 1 ? ", and %d more of the row".formatted(count - 1) : "";
+    report(first + row, count, what + more);
+  }
+
+  private void reportGroups(RowCheck check, int row) {
+    int size = rule.groupSize(module.columns());
+    int columns = module.columns();
+    if (size >= columns) {
+      report(row, "row " + row, rule.perGroup(), check.zeros());
+      return;
+    }
+    int count = 0;
+    int missing = 0;
+    int worst = 0;
+    for (int from = 0; from < columns; from += size) {
+      int lacking = rule.perGroup() - check.zeros(from);
+      if (lacking > 0) {
+        count++;
+        missing += lacking;
+        worst = count == 1 || check.zeros(from) < check.zeros(worst) ? from : worst;
+      }
+    }
+    String more = count > 1 ? ", and %d more groups of the row".formatted(count - 1) : "";
+    report(
+        row,
+        missing,
+        "row %d, columns %d to %d: expected at least %d zeros, found %d%s"
+            .formatted(row, worst, worst + size - 1, rule.perGroup(), check.zeros(worst), more));
+  }
+
+  private void report(int row, String where, long expected, long found) {
+    report(
+        row,
+        expected - found,
+        "%s: expected at least %d zeros, found %d".formatted(where, expected, found));
+  }
+
+  private void report(int row, long weight, String what) {
+    failures.add(pruned.path(), module.tensor().name(), row, weight, what);
+  }
+}

@@ -1,0 +1,159 @@
+package io.github.wandacuda.job.verify;
+
+import io.github.wandacuda.prune.BitGroups;
+import io.github.wandacuda.prune.RowWords;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * Compares a row of a pruned matrix with the same row of its dense source, and works out the mask
+ * that made it.
+ *
+ * <p>The mask follows from the two alone. An element that changed was pruned. Where the source has
+ * zeros of its own, the mask took the first of them by column, as many as the rule asks for beyond
+ * the changed ones: among equal scores the lower column goes first, and no score is below a zero's.
+ */
+public final class RowCheck {
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final int groupSize;
+  private final int perGroup;
+  private final int columns;
+  private final RowWords before;
+  private final RowWords after;
+
+  /** Which columns are zero, and which of those were so in the source already. */
+  private final long[] zeros;
+
+  private final long[] ownZeros;
+  private final long[] kept;
+  private final int bitWords;
+  private boolean keepsOrZeroes;
+  private boolean hasOwnZeros;
+
+  public RowCheck(DType dtype, int columns, SelectionRule.Lowest rule) {
+    groupSize = rule.groupSize(columns);
+    perGroup = rule.perGroup();
+    this.columns = columns;
+    before = new RowWords(dtype, columns);
+    after = new RowWords(dtype, columns);
+    bitWords = Math.ceilDiv(columns, RowWords.BITS);
+    zeros = new long[bitWords];
+    ownZeros = new long[bitWords];
+    kept = new long[bitWords];
+  }
+
+  /** Reads and compares a row of both matrices. */
+  public void read(WeightMatrix dense, WeightMatrix pruned, int row) {
+    int beforeStart = before.read(dense, row);
+    int afterStart = after.read(pruned, row);
+    keepsOrZeroes = after.keepsOrZeroes(afterStart, before, beforeStart);
+    hasOwnZeros = !before.hasNoZeros(beforeStart);
+    int step = RowWords.BITS / after.lanes();
+    for (int word = 0; word < bitWords; word++) {
+      zeros[word] = after.zeros(afterStart + word * step);
+    }
+    if (hasOwnZeros) {
+      for (int word = 0; word < bitWords; word++) {
+        ownZeros[word] = zeros[word] & before.zeros(beforeStart + word * step);
+      }
+    }
+    findKept();
+  }
+
+  private void findKept() {
+    for (int word = 0; word < bitWords; word++) {
+      kept[word] = ~zeros[word];
+    }
+    if (columns % RowWords.BITS != 0) {
+      kept[bitWords - 1] &= BitGroups.range(0, columns % RowWords.BITS);
+    }
+    if (hasOwnZeros) {
+      for (int from = 0; from < columns; from += groupSize) {
+        keepOwnZeros(from, Math.min(columns, from + groupSize));
+      }
+    }
+  }
+
+  /** Of the source's own zeros in a group only the first ones were pruned. */
+  private void keepOwnZeros(int from, int to) {
+    int own = BitGroups.count(ownZeros, from, to);
+    int changed = BitGroups.count(zeros, from, to) - own;
+    int pruned = perGroup - changed;
+    if (own <= pruned) {
+      return;
+    }
+    for (int column = from; column < to; column++) {
+      long bit = 1L << column % RowWords.BITS;
+      if ((ownZeros[column / RowWords.BITS] & bit) != 0 && --pruned < 0) {
+        kept[column / RowWords.BITS] |= bit;
+      }
+    }
+  }
+
+  /** Returns whether every element is the source's, bit for bit, or +0.0. */
+  boolean keepsOrZeroes() {
+    return keepsOrZeroes;
+  }
+
+  /** Returns whether every group has the zeros that it should. */
+  public boolean hasItsZeros() {
+    if (groupSize >= columns) {
+      return zeros() >= perGroup;
+    }
+    if (!BitGroups.fillWords(groupSize)) {
+      for (int from = 0; from < columns; from += groupSize) {
+        if (zeros(from) < perGroup) {
+          return false;
+        }
+      }
+      return true;
+    }
+    for (int word = 0; word < bitWords; word++) {
+      int beyond = (word + 1) * RowWords.BITS - columns;
+      long padding = beyond > 0 ? BitGroups.range(RowWords.BITS - beyond, beyond) : 0;
+      if (!BitGroups.eachHas(zeros[word] | padding, groupSize, perGroup)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Returns the row's zeros. */
+  public int zeros() {
+    return BitGroups.count(zeros);
+  }
+
+  /** Returns the zeros of the group that starts at a column. */
+  public int zeros(int from) {
+    return BitGroups.count(zeros, from, Math.min(columns, from + groupSize));
+  }
+
+  /** Returns how many elements the mask takes out. */
+  int pruned() {
+    return columns - BitGroups.count(kept);
+  }
+
+  /**
+   * Writes the row of the packed mask.
+   *
+   * @param mask the mask of all rows
+   * @param row which, counted in the whole matrix
+   */
+  void writeMask(MemorySegment mask, long row) {
+    long rowBytes = Selector.maskRowBytes(columns);
+    long at = row * rowBytes;
+    int whole = (int) (rowBytes / Long.BYTES);
+    MemorySegment.copy(kept, 0, mask, LONG, at, whole);
+    for (int index = whole * Long.BYTES; index < rowBytes; index++) {
+      long word = kept[index / Long.BYTES];
+      mask.set(ValueLayout.JAVA_BYTE, at + index, (byte) (word >>> index % Long.BYTES * Byte.SIZE));
+    }
+  }
+}

@@ -1,0 +1,175 @@
+package io.github.wandacuda.job.verify;
+
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.job.record.MasksInOrder;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/** Checks the shards of a pruned model against those of its dense source. */
+public final class ShardVerifier {
+  private final Workers workers;
+  private final PruningRules rules;
+  private final List<LinearModule> chosen;
+  private final Failures failures;
+  private final Map<SafetensorsFile, SafetensorsFile> counterparts = new HashMap<>();
+
+  /**
+   * What the shards hold.
+   *
+   * @param maskSha256 over the masks of the chosen modules
+   * @param pruned weights that the masks take out
+   * @param zeros weights of the chosen modules that are zero
+   * @param prunedModules names of the modules of which the masks take out something
+   */
+  public record Found(String maskSha256, long pruned, long zeros, Set<String> prunedModules) {}
+
+  public ShardVerifier(
+      Workers workers, PruningRules rules, List<LinearModule> chosen, Failures failures) {
+    this.workers = workers;
+    this.rules = rules;
+    this.chosen = chosen;
+    this.failures = failures;
+  }
+
+  /**
+   * Checks all tensors.
+   *
+   * @param denseShards the source's shards
+   * @param directory holds shards of the same names
+   * @return what was found, unless a module is missing, which is a failure
+   */
+  public Optional<Found> verify(List<SafetensorsFile> denseShards, Path directory) {
+    try {
+      for (SafetensorsFile dense : denseShards) {
+        open(dense, directory);
+      }
+      try (TilePairs buffers = new TilePairs(workers.count())) {
+        workers.run(untouched(denseShards, buffers));
+        return verifyChosen(buffers);
+      }
+    } finally {
+      counterparts.values().forEach(SafetensorsFile::close);
+    }
+  }
+
+  private void open(SafetensorsFile dense, Path directory) {
+    try {
+      SafetensorsFile pruned =
+          SafetensorsFile.open(directory.resolve(dense.path().getFileName().toString()));
+      counterparts.put(dense, pruned);
+      comparePlaces(dense, pruned);
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      failures.add(e.getMessage());
+    }
+  }
+
+  private void comparePlaces(SafetensorsFile dense, SafetensorsFile pruned) {
+    String file = Printable.of(pruned.path());
+    Map<String, TensorInfo> found =
+        pruned.tensors().stream().collect(Collectors.toMap(TensorInfo::name, Function.identity()));
+    boolean alike = true;
+    for (TensorInfo expected : dense.tensors()) {
+      TensorInfo actual = found.remove(expected.name());
+      if (!expected.equals(actual)) {
+        alike = false;
+        failures.add(
+            "%s: tensor %s: expected %s, found %s"
+                .formatted(
+                    file,
+                    Printable.of(expected.name()),
+                    inWords(expected),
+                    actual == null ? "none" : inWords(actual)));
+      }
+    }
+    for (String name : found.keySet()) {
+      alike = false;
+      failures.add(
+          "%s: tensor %s: expected none, as in the source, found %s"
+              .formatted(file, Printable.of(name), inWords(found.get(name))));
+    }
+    int at = Arrays.mismatch(dense.headerBytes(), pruned.headerBytes());
+    if (alike && at >= 0) {
+      failures.add(
+          "%s: header: expected the source's, found another at byte %d".formatted(file, at));
+    }
+  }
+
+  private static String inWords(TensorInfo tensor) {
+    return "%s %s at [%d, %d]"
+        .formatted(Printable.of(tensor.dtype()), tensor.shape(), tensor.begin(), tensor.end());
+  }
+
+  private List<Job> untouched(List<SafetensorsFile> denseShards, TilePairs buffers) {
+    Set<TensorInfo> touched =
+        chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
+    List<Job> jobs = new ArrayList<>();
+    for (SafetensorsFile dense : denseShards) {
+      for (TensorInfo tensor : dense.tensors()) {
+        if (!touched.contains(tensor)) {
+          counterpart(dense, tensor)
+              .map(pruned -> new UntouchedTensor(dense, pruned, tensor, buffers, failures))
+              .ifPresent(jobs::add);
+        }
+      }
+    }
+    return jobs;
+  }
+
+  /** Returns the file that has the tensor in the same place. */
+  private Optional<SafetensorsFile> counterpart(SafetensorsFile dense, TensorInfo tensor) {
+    return Optional.ofNullable(counterparts.get(dense))
+        .filter(pruned -> pruned.tensor(tensor.name()).filter(tensor::equals).isPresent());
+  }
+
+  private Optional<Found> verifyChosen(TilePairs buffers) {
+    long maskBytes = chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
+    List<ModuleVerifier> jobs = new ArrayList<>();
+    try (MasksInOrder masks = new MasksInOrder(chosen.size(), maskBytes, workers.count() + 1)) {
+      for (int index = 0; index < chosen.size(); index++) {
+        LinearModule module = chosen.get(index);
+        Optional<SafetensorsFile> pruned = counterpart(module.shard(), module.tensor());
+        if (pruned.isPresent() && module.elements() > 0) {
+          jobs.add(
+              new ModuleVerifier(
+                  module, pruned.get(), rules.of(module), failures, buffers, masks, index));
+        } else {
+          masks.finish(index, MemorySegment.NULL, 0);
+        }
+      }
+      workers.run(jobs);
+      if (chosen.stream().anyMatch(module -> isMissing(module))) {
+        return Optional.empty();
+      }
+      long pruned = jobs.stream().mapToLong(ModuleVerifier::pruned).sum();
+      long zeros = jobs.stream().mapToLong(ModuleVerifier::zeros).sum();
+      Set<String> names =
+          jobs.stream()
+              .filter(job -> job.pruned() > 0)
+              .map(ModuleVerifier::module)
+              .collect(Collectors.toUnmodifiableSet());
+      return Optional.of(new Found(masks.hex(), pruned, zeros, names));
+    }
+  }
+
+  private boolean isMissing(LinearModule module) {
+    return counterpart(module.shard(), module.tensor()).isEmpty();
+  }
+}

@@ -1,0 +1,64 @@
+package io.github.wandacuda.job.verify;
+
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.job.module.ModuleTiles;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.TileBuffers;
+import io.github.wandacuda.prune.TileMemory;
+import io.github.wandacuda.prune.TileSource;
+import java.lang.foreign.MemorySegment;
+
+/** Each worker's two buffers, for a piece of the source and the same piece of its pruned copy. */
+final class TilePairs implements AutoCloseable {
+  private final TileBuffers denseBuffers;
+  private final TileBuffers prunedBuffers;
+
+  TilePairs(int workers) {
+    TileMemory memory = TileMemory.inCache(workers);
+    denseBuffers = new TileBuffers(memory);
+    prunedBuffers = new TileBuffers(memory);
+  }
+
+  /** Makes the buffers large enough; no worker may be at work. */
+  void reserve(long bytes) {
+    denseBuffers.reserve(bytes);
+    prunedBuffers.reserve(bytes);
+  }
+
+  /** Returns the size of a piece that suits the buffers. */
+  long pieceBytes() {
+    return denseBuffers.memory().tileBytes();
+  }
+
+  /** Returns a worker's memory for a piece of the source. */
+  MemorySegment dense(int worker, long bytes) {
+    return denseBuffers.of(worker, bytes);
+  }
+
+  /** Returns a worker's memory for a piece of the pruned copy. */
+  MemorySegment pruned(int worker, long bytes) {
+    return prunedBuffers.of(worker, bytes);
+  }
+
+  /** Returns a module's tiles out of the source. */
+  TileSource dense(LinearModule module, SafetensorsFile file) {
+    return tiles(module, file, denseBuffers);
+  }
+
+  /** Returns a module's tiles out of the pruned copy. */
+  TileSource pruned(LinearModule module, SafetensorsFile file) {
+    return tiles(module, file, prunedBuffers);
+  }
+
+  private static TileSource tiles(LinearModule module, SafetensorsFile file, TileBuffers buffers) {
+    return new ModuleTiles(
+        module, file, null, null, buffers, new PhaseClock(buffers.memory().workers()));
+  }
+
+  @Override
+  public void close() {
+    denseBuffers.close();
+    prunedBuffers.close();
+  }
+}

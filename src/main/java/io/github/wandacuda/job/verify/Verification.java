@@ -1,0 +1,76 @@
+package io.github.wandacuda.job.verify;
+
+import io.github.wandacuda.error.Printable;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * What came of a verification.
+ *
+ * @param others what is wrong with files, headers, tensors as a whole and the record
+ * @param tensors what is wrong with rows, by tensor in the natural order of their names
+ * @param added files that somebody put beside the model, which no loader reads: no failures
+ * @param unchecked what the record says that neither weights nor source can prove or disprove
+ */
+public record Verification(
+    List<String> others, List<TensorFailures> tensors, List<Path> added, List<String> unchecked) {
+  /** Takes copies of the lists. */
+  public Verification {
+    others = List.copyOf(others);
+    tensors = List.copyOf(tensors);
+    added = List.copyOf(added);
+    unchecked = List.copyOf(unchecked);
+  }
+
+  /**
+   * What is wrong with a row.
+   *
+   * @param row its number, or -1 for the whole matrix
+   * @param weight how many elements are wrong
+   * @param text it in words
+   */
+  public record RowFailure(int row, long weight, String text) {}
+
+  /**
+   * What is wrong with a tensor's rows.
+   *
+   * @param file that holds it, printable
+   * @param tensor its name
+   * @param count of failures
+   * @param rows the failures, the worst first; fewer than {@code count} where there are too many
+   */
+  public record TensorFailures(String file, String tensor, long count, List<RowFailure> rows) {
+    /** Takes a copy of the list. */
+    public TensorFailures {
+      rows = List.copyOf(rows);
+    }
+
+    /** Returns them in words, and how many more there are. */
+    Stream<String> inWords() {
+      String place = "%s: tensor %s: ".formatted(file, Printable.of(tensor));
+      Stream<String> all = rows.stream().map(row -> place + row.text());
+      long more = count - rows.size();
+      return more == 0 ? all : Stream.concat(all, Stream.of(place + "and %d more".formatted(more)));
+    }
+  }
+
+  /** Returns whether nothing is wrong. */
+  public boolean holds() {
+    return others.isEmpty() && tensors.isEmpty();
+  }
+
+  /** Returns how many failures there are. */
+  public long count() {
+    return others.size() + tensors.stream().mapToLong(TensorFailures::count).sum();
+  }
+
+  /** Returns all failures in words. */
+  public List<String> failures() {
+    return inWords(others, tensors).toList();
+  }
+
+  static Stream<String> inWords(List<String> others, List<TensorFailures> tensors) {
+    return Stream.concat(others.stream(), tensors.stream().flatMap(TensorFailures::inWords));
+  }
+}

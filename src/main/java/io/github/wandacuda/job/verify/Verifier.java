@@ -1,0 +1,151 @@
+package io.github.wandacuda.job.verify;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.io.checkpoint.ExtraFiles;
+import io.github.wandacuda.io.checkpoint.SideFiles;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.UnfinishedRun;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Proves that a pruned directory is its dense source with weights zeroed and nothing else changed.
+ */
+public final class Verifier {
+  private Verifier() {}
+
+  /**
+   * What the pruned model is said to be; what is absent is taken from its {@code wanda-cuda.json}.
+   *
+   * @param method how weights were scored, or null
+   * @param sparsity how much went, or null
+   * @param choice which modules, or null
+   */
+  public record Claim(Method method, Sparsity sparsity, ModuleChoice choice) {
+    /** Nothing is said. */
+    public static final Claim NONE = new Claim(null, null, null);
+  }
+
+  /**
+   * Checks a pruned directory.
+   *
+   * @param dense its source
+   * @param pruned the directory
+   * @param threads to use, 1 or more
+   * @return what is wrong with it, if anything, and what stands beside it
+   * @throws InputException if the source is broken or the pruned directory isn't there
+   */
+  public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
+    if (!Files.isDirectory(pruned)) {
+      throw new InputException(
+          ErrorDetails.file(pruned).expected("a pruned model's directory", "none"));
+    }
+    Failures failures = new Failures();
+    if (UnfinishedRun.isIn(pruned)) {
+      // What else is missing or left over there follows from that.
+      failures.add(UnfinishedRun.describe(pruned).line());
+      return new Verification(failures.others(), failures.tensors(), List.of(), List.of());
+    }
+    Optional<RecordCheck> recorded =
+        provenance(pruned, failures)
+            .map(record -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), record, failures));
+    if (claim.sparsity() == null && recorded.isEmpty()) {
+      failures.add(
+          "%s: has no usable %s, and neither `sparsity` nor `pattern` says what to expect"
+              .formatted(Printable.of(pruned), Provenance.FILE_NAME));
+      return new Verification(failures.others(), failures.tensors(), List.of(), List.of());
+    }
+    List<String> unchecked = recorded.map(record -> record.compareCause(dense)).orElse(List.of());
+    List<LinearModule> chosen =
+        claim.choice() == null && recorded.isPresent()
+            ? recorded.get().modules(dense)
+            : dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
+    PruningRules rules = rules(claim, recorded.map(RecordCheck::record));
+    chosen.forEach(rules::check);
+    List<Path> added = compareFiles(dense.checkpoint(), pruned, failures);
+    try (Workers workers = new Workers(threads)) {
+      Optional<ShardVerifier.Found> found =
+          new ShardVerifier(workers, rules, chosen, failures)
+              .verify(dense.checkpoint().shards(), pruned);
+      if (claim.equals(Claim.NONE) && recorded.isPresent()) {
+        found.ifPresent(shards -> recorded.get().compare(chosen, shards));
+      }
+    }
+    return new Verification(failures.others(), failures.tensors(), added, unchecked);
+  }
+
+  private static Optional<Provenance> provenance(Path pruned, Failures failures) {
+    try {
+      return Provenance.read(pruned);
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      failures.add(e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  private static PruningRules rules(Claim claim, Optional<Provenance> provenance) {
+    Optional<PruningRules> recorded = provenance.map(Provenance::rules);
+    Method method =
+        claim.method() != null
+            ? claim.method()
+            : recorded.map(PruningRules::method).orElse(Method.WANDA);
+    Sparsity sparsity =
+        claim.sparsity() != null ? claim.sparsity() : recorded.orElseThrow().sparsity();
+    PruningRules rules = new PruningRules(method, sparsity);
+    // What a run kept holds for what it wrote down of itself, not for what somebody else claims.
+    return claim.sparsity() == null && claim.method() == null
+        ? rules.keeping(recorded.orElseThrow().kept())
+        : rules;
+  }
+
+  /** Compares what goes along, and returns what somebody has added. */
+  private static List<Path> compareFiles(Checkpoint dense, Path pruned, Failures failures) {
+    SideFiles expected = SideFiles.of(dense, pruned);
+    expected.files().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
+    expected.lastFiles().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
+    ExtraFiles extra = ExtraFiles.of(dense, expected, pruned);
+    extra
+        .loaded()
+        .forEach(
+            file -> add(failures, pruned.resolve(file), "nothing, as in the source", "a file"));
+    return extra.others();
+  }
+
+  private static void compareFile(Path dense, Path pruned, Path file, Failures failures) {
+    Path copy = pruned.resolve(file);
+    try {
+      if (!Files.isRegularFile(copy)) {
+        add(failures, copy, "a copy of the source's", "that it is missing");
+        return;
+      }
+      long at = Files.mismatch(dense.resolve(file), copy);
+      if (at >= 0) {
+        add(failures, copy, "the source's bytes", "that it differs at byte " + at);
+      }
+    } catch (IOException e) {
+      RealCause.throwIfBehind(e);
+      add(failures, copy, "a copy of the source's", "that it can't be read: " + Reason.of(e));
+    }
+  }
+
+  private static void add(Failures failures, Path file, String expected, String found) {
+    failures.add(
+        "%s: expected %s, found %s".formatted(Printable.of(file), expected, Printable.of(found)));
+  }
+}

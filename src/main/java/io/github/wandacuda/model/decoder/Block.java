@@ -1,0 +1,42 @@
+package io.github.wandacuda.model.decoder;
+
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.util.Map;
+
+/** One decoder block, loaded and ready to run. */
+public interface Block extends AutoCloseable {
+  /**
+   * Runs the block.
+   *
+   * @param hidden [tokens, hidden size], whole sequences one below the other; replaced by the
+   *     block's output
+   * @param sequenceLength tokens of a sequence
+   * @param observer sees the linear modules' inputs
+   */
+  void forward(Tensor hidden, int sequenceLength, InputObserver observer);
+
+  /**
+   * Runs the block only as far as its last linear module's input.
+   *
+   * @param hidden as in {@link #forward}; its content is undefined afterwards
+   * @param sequenceLength tokens of a sequence
+   * @param observer sees the linear modules' inputs
+   */
+  void observe(Tensor hidden, int sequenceLength, InputObserver observer);
+
+  /** Returns the input features of each linear module, by its full name. */
+  Map<String, Integer> inputFeatures();
+
+  /**
+   * Replaces a linear module's weight.
+   *
+   * @param module its full name
+   * @param weight of the same shape; stays reachable and unchanged until the block is closed
+   */
+  void replace(String module, WeightMatrix weight);
+
+  /** Lets go of the block's weights. */
+  @Override
+  void close();
+}

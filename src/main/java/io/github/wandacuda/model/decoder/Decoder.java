@@ -1,0 +1,44 @@
+package io.github.wandacuda.model.decoder;
+
+import io.github.wandacuda.forward.Tensor;
+import java.util.List;
+
+/**
+ * A decoder-only language model that runs block by block, so that no more than one block's weights
+ * need be at hand. Used from one thread.
+ */
+public interface Decoder extends AutoCloseable {
+  /** Returns the number of decoder blocks. */
+  int blocks();
+
+  /** Returns the full names of the linear modules whose inputs the blocks show to an observer. */
+  List<String> linearModules();
+
+  /** Returns the width of the hidden states. */
+  int hiddenSize();
+
+  /**
+   * Looks up tokens.
+   *
+   * @param tokens ids below the vocabulary, whole sequences one after the other
+   * @param sequenceLength tokens of a sequence
+   * @param hidden [tokens, hidden size]
+   */
+  void embed(int[] tokens, int sequenceLength, Tensor hidden);
+
+  /** Returns block {@code index}; the caller closes it before it takes the next. */
+  Block block(int index);
+
+  /**
+   * Scores each token of a sequence by those before it.
+   *
+   * @param hidden [tokens, hidden size] out of the last block
+   * @param tokens the sequence
+   * @return the negative log-likelihood, in nats, of tokens 1 to n - 1: n - 1 values
+   */
+  double[] nextTokenLosses(Tensor hidden, int[] tokens);
+
+  /** Lets go of all memory of the device. */
+  @Override
+  void close();
+}

@@ -1,0 +1,19 @@
+package io.github.wandacuda.model.decoder;
+
+import io.github.wandacuda.forward.Tensor;
+import java.util.List;
+
+/** Sees the inputs of a block's linear modules while the block runs. */
+@FunctionalInterface
+public interface InputObserver {
+  /** Looks at nothing. */
+  public InputObserver NONE = (modules, input) -> {};
+
+  /**
+   * Called before the modules run.
+   *
+   * @param modules full names of the linear modules that read this very input
+   * @param input [tokens, in_features]; valid during the call only
+   */
+  void input(List<String> modules, Tensor input);
+}

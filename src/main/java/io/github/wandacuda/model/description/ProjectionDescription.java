@@ -1,0 +1,59 @@
+package io.github.wandacuda.model.description;
+
+/** How queries, keys and values come out of a block's hidden states. */
+public sealed interface ProjectionDescription {
+
+  /**
+   * By a linear module each.
+   *
+   * @param query [heads * headSize, hidden]
+   * @param key [keyValueHeads * headSize, hidden]
+   * @param value as {@code key}
+   */
+  public record Separate(LinearDescription query, LinearDescription key, LinearDescription value)
+      implements ProjectionDescription {}
+
+  /**
+   * By one linear module, whose output is taken apart.
+   *
+   * @param linear [(heads + 2 * keyValueHeads) * headSize, hidden]
+   * @param query where queries are in its output
+   * @param key where keys are
+   * @param value where values are
+   */
+  public record Fused(LinearDescription linear, Columns query, Columns key, Columns value)
+      implements ProjectionDescription {
+
+    /** Describes an output of all queries, then all keys, then all values. */
+    public static Fused sideBySide(LinearDescription linear, Heads heads) {
+      int queries = heads.queryWidth();
+      int keys = heads.keyValueWidth();
+      return new Fused(
+          linear,
+          new Columns(0, queries, 0),
+          new Columns(queries, keys, 0),
+          new Columns(queries + keys, keys, 0));
+    }
+
+    /** Describes an output in which each key and value head follows the queries that share it. */
+    public static Fused byGroup(LinearDescription linear, Heads heads) {
+      int queries = heads.queryWidth() / heads.keyValueHeads();
+      int size = heads.size();
+      int stride = queries + 2 * size;
+      return new Fused(
+          linear,
+          new Columns(0, queries, stride),
+          new Columns(queries, size, stride),
+          new Columns(queries + size, size, stride));
+    }
+  }
+
+  /**
+   * Some columns of a fused output, in groups.
+   *
+   * @param offset the first group's first column
+   * @param width columns of a group
+   * @param stride columns from a group's first to the next one's
+   */
+  public record Columns(int offset, int width, int stride) {}
+}

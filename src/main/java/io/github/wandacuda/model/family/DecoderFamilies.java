@@ -1,0 +1,72 @@
+package io.github.wandacuda.model.family;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.model.ModelConfig;
+import java.util.Comparator;
+import java.util.List;
+import java.util.ServiceLoader;
+import java.util.stream.Collectors;
+
+/** The decoder families whose forward pass is known. */
+public final class DecoderFamilies {
+  private DecoderFamilies() {}
+
+  /** Returns all of them, in the order of their model types. */
+  public static List<DecoderFamily> known() {
+    return ServiceLoader.load(DecoderFamily.class, DecoderFamilies.class.getClassLoader()).stream()
+        .map(ServiceLoader.Provider::get)
+        .sorted(Comparator.comparing(DecoderFamily::modelType))
+        .toList();
+  }
+
+  /**
+   * Returns the family of a model: by its model type, which its architecture must not contradict,
+   * or where a config names no type, by its architecture.
+   *
+   * @throws InputException if it is none of the known ones, or its weights are quantized
+   */
+  public static DecoderFamily of(ModelConfig config) {
+    List<DecoderFamily> known = known();
+    DecoderFamily found =
+        known.stream()
+            .filter(family -> isOf(config, family))
+            .findFirst()
+            .orElseThrow(() -> unknown(config, known));
+    config.requireUnquantized();
+    return found;
+  }
+
+  private static boolean isOf(ModelConfig config, DecoderFamily family) {
+    boolean named = family.architecture().equals(config.architecture());
+    return config.modelType().isEmpty()
+        ? named
+        : family.modelType().equals(config.modelType()) && (named || isBare(config, family));
+  }
+
+  /** Returns whether the architecture is the decoder without a head, such as LlamaModel. */
+  private static boolean isBare(ModelConfig config, DecoderFamily family) {
+    String architecture = config.architecture();
+    return architecture.isEmpty()
+        || (architecture.endsWith("Model")
+            && family.architecture().startsWith(architecture.replaceAll("Model$", "")));
+  }
+
+  private static InputException unknown(ModelConfig config, List<DecoderFamily> known) {
+    String names =
+        known.stream()
+            .map(family -> "%s (%s)".formatted(family.modelType(), family.architecture()))
+            .collect(Collectors.joining(", "));
+    String found =
+        "model_type '%s' with architecture '%s'"
+            .formatted(Printable.of(config.modelType()), Printable.of(config.architecture()));
+    return new InputException(
+        ErrorDetails.file(config.file())
+            .expected("an architecture of " + names, found)
+            .said("no forward pass for %s; known are %s".formatted(found, names))
+            .hint(
+                "`statistics` and `method` magnitude need none, and prune what is"
+                    + " stored as F32, F16 or BF16"));
+  }
+}

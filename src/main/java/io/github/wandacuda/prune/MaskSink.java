@@ -1,0 +1,18 @@
+package io.github.wandacuda.prune;
+
+import java.lang.foreign.MemorySegment;
+
+/** Takes masks, in any order and from several threads. */
+@FunctionalInterface
+public interface MaskSink {
+  /** Has no use for them. */
+  public MaskSink NONE = (index, mask) -> {};
+
+  /**
+   * Takes the mask of a module.
+   *
+   * @param index the module's place in the order of the digest
+   * @param mask its packed mask, not kept
+   */
+  void add(int index, MemorySegment mask);
+}

@@ -1,0 +1,57 @@
+package io.github.wandacuda.prune;
+
+import io.github.wandacuda.select.NonFiniteWeightException;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.system.Workers;
+
+/** Prunes matrices tile by tile. */
+public final class MatrixPruner {
+  private final Selector selector;
+  private final Workers workers;
+  private final PruningRules rules;
+  private final PhaseClock clock;
+
+  public MatrixPruner(Selector selector, Workers workers, PruningRules rules, PhaseClock clock) {
+    this.selector = selector;
+    this.workers = workers;
+    this.rules = rules;
+    this.clock = clock;
+  }
+
+  /**
+   * Prunes a matrix on all workers.
+   *
+   * @param source the weights, which take the result back
+   * @param norms the norm of each input column, or null to score by magnitude alone
+   * @return how many elements the mask takes out
+   * @throws NonFiniteWeightException if a weight is NaN or infinite, by its place in the matrix
+   */
+  public long prune(TileSource source, float[] norms) {
+    try (TilePruner tiles = tiles(source, rule(source), norms)) {
+      workers.run(source.tiles().count(), (worker, tile) -> tiles.prune(worker, tile, null));
+      return tiles.pruned();
+    }
+  }
+
+  /** Prepares a matrix. */
+  public TilePruner tiles(TileSource source, SelectionRule rule, float[] norms) {
+    return new TilePruner(selector, rule, source, norms, clock);
+  }
+
+  /** Prepares a matrix that stays as it is. */
+  public TilePruner unchanged(TileSource source) {
+    return new TilePruner(selector, new SelectionRule.LowestPerRow(0), source, null, clock);
+  }
+
+  /** Returns what is pruned; a threshold that all elements have a part in is found here. */
+  public SelectionRule rule(TileSource source) {
+    long elements = (long) source.tiles().rows() * source.columns();
+    if (rules.needsThreshold() && elements > 0) {
+      long index = ((Sparsity.Ratio) rules.sparsity()).of(elements);
+      return new SelectionRule.AtMost(new MagnitudeThreshold(selector, workers, source).at(index));
+    }
+    return rules.sparsity().rule(source.columns());
+  }
+}

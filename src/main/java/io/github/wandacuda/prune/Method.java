@@ -1,0 +1,48 @@
+package io.github.wandacuda.prune;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/** How weights are scored. */
+public enum Method {
+  /**
+   * |W| times the norm of the input column, compared within each output row (arXiv 2306.11695,
+   * section 3).
+   */
+  WANDA,
+  /**
+   * |W|, compared within the whole matrix (Han et al., arXiv 1506.02626, section 3; as the code of
+   * Wanda does it).
+   */
+  MAGNITUDE;
+
+  /** Returns the name that the command line and files use. */
+  public String label() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  /**
+   * Returns the method of a name.
+   *
+   * @throws UsageException for any other name
+   */
+  public static Method of(String label) {
+    return Arrays.stream(values())
+        .filter(method -> method.label().equals(label))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new UsageException(
+                    ErrorDetails.of("method")
+                        .expected(
+                            "one of "
+                                + Arrays.stream(values())
+                                    .map(Method::label)
+                                    .collect(Collectors.joining(", ")),
+                            "'%s'".formatted(Printable.of(label)))));
+  }
+}

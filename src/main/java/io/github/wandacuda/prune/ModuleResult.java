@@ -1,0 +1,31 @@
+package io.github.wandacuda.prune;
+
+import io.github.wandacuda.model.LinearModule;
+
+/**
+ * What became of a module.
+ *
+ * @param module which
+ * @param pruned weights that the mask takes out
+ * @param zeros weights of the result that are zero
+ * @param zeroRows rows of the result that hold nothing but zeros
+ * @param norms the norm of each input column that was used, or null
+ */
+@SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
+public record ModuleResult(
+    LinearModule module, long pruned, long zeros, int zeroRows, float[] norms) {
+
+  /** Returns it with norms. */
+  public ModuleResult with(float[] others) {
+    return new ModuleResult(module, pruned, zeros, zeroRows, others);
+  }
+
+  /** Returns the input columns whose norm is 0, so that no sample tells their weights apart. */
+  public int deadColumns() {
+    int dead = 0;
+    for (int column = 0; norms != null && column < norms.length; column++) {
+      dead += norms[column] == 0 ? 1 : 0;
+    }
+    return dead;
+  }
+}

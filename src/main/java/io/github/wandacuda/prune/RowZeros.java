@@ -1,0 +1,54 @@
+package io.github.wandacuda.prune;
+
+import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+
+/** The zeros of one row of a matrix at a time, +0.0 and -0.0 alike. */
+public final class RowZeros {
+  private final int columns;
+  private final RowWords row;
+  private final int lanes;
+  private final long signs;
+  private int start;
+
+  public RowZeros(DType dtype, int columns) {
+    this.columns = columns;
+    row = new RowWords(dtype, columns);
+    lanes = row.lanes();
+    signs = row.signs();
+  }
+
+  /** Reads a row; the element type and columns are those this was made for. */
+  public void read(WeightMatrix matrix, int index) {
+    start = row.read(matrix, index);
+  }
+
+  /** Returns the row's zeros. */
+  public int count() {
+    return count(0, row.rowWords());
+  }
+
+  /** Returns whether every group has the zeros that a pattern of a multiple of 4 asks for. */
+  public boolean holds(Sparsity.GroupPattern pattern) {
+    if (!pattern.fits(columns)) {
+      return false;
+    }
+    int groupWords = pattern.size() / lanes;
+    for (int word = 0; word < columns / lanes; word += groupWords) {
+      if (count(word, word + groupWords) < pattern.pruned()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private int count(int from, int to) {
+    long[] words = row.words();
+    int others = 0;
+    for (int word = start + from; word < start + to; word++) {
+      others += Long.bitCount(RowWords.others(words[word], signs));
+    }
+    return (to - from) * lanes - others;
+  }
+}

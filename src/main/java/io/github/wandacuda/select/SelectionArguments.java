@@ -1,0 +1,115 @@
+package io.github.wandacuda.select;
+
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Objects;
+
+/**
+ * What {@link Selector#prepare} is given, checked, for those who implement one; all throw {@link
+ * IllegalArgumentException}.
+ */
+public final class SelectionArguments {
+  private final DType dtype;
+  private final int columns;
+  private final float[] norms;
+  private final SelectionRule rule;
+
+  /**
+   * Checks the arguments of {@link Selector#prepare}.
+   *
+   * @param norms one for each column, or null
+   */
+  public SelectionArguments(DType dtype, int columns, float[] norms, SelectionRule rule) {
+    this.dtype = Objects.requireNonNull(dtype, "dtype");
+    this.columns = columns;
+    this.rule = Objects.requireNonNull(rule, "rule");
+    rule.check(columns);
+    this.norms = norms(norms, columns);
+  }
+
+  private static float[] norms(float[] norms, int columns) {
+    float[] checked = new float[columns];
+    if (norms == null) {
+      Arrays.fill(checked, 1.0f);
+      return checked;
+    }
+    if (norms.length != columns) {
+      throw new IllegalArgumentException(
+          "%d norms for %d columns".formatted(norms.length, columns));
+    }
+    for (int c = 0; c < columns; c++) {
+      if (!(norms[c] >= 0 && norms[c] <= Float.MAX_VALUE)) {
+        throw new IllegalArgumentException("norm %d is %s".formatted(c, norms[c]));
+      }
+      checked[c] = norms[c] + 0.0f;
+    }
+    return checked;
+  }
+
+  /** Returns the weights' type. */
+  public DType dtype() {
+    return dtype;
+  }
+
+  /** Returns the number of columns. */
+  public int columns() {
+    return columns;
+  }
+
+  /**
+   * Returns the norms without -0.0, or ones, which leave magnitudes as they are. The array is not
+   * to be changed.
+   */
+  public float[] norms() {
+    return norms;
+  }
+
+  /** Returns what is pruned. */
+  public SelectionRule rule() {
+    return rule;
+  }
+
+  /** Returns whether the other selection picks the same elements of the same matrices. */
+  public boolean isSame(SelectionArguments other) {
+    return dtype == other.dtype
+        && columns == other.columns
+        && rule.equals(other.rule)
+        && Arrays.equals(norms, other.norms);
+  }
+
+  /** Checks the arguments of {@link SelectionPlan#select}. */
+  public void check(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
+    if (source.dtype() != dtype || source.columns() != columns) {
+      throw new IllegalArgumentException(
+          "the plan is for %d columns of %s, the source has %d of %s"
+              .formatted(columns, dtype, source.columns(), source.dtype()));
+    }
+    if (source.dtype() != destination.dtype()
+        || source.rows() != destination.rows()
+        || source.columns() != destination.columns()) {
+      throw new IllegalArgumentException(
+          "source is %d x %d %s, destination %d x %d %s"
+              .formatted(
+                  source.rows(),
+                  source.columns(),
+                  source.dtype(),
+                  destination.rows(),
+                  destination.columns(),
+                  destination.dtype()));
+    }
+    long needed = source.rows() * Selector.maskRowBytes(source.columns());
+    if (mask != null && mask.byteSize() < needed) {
+      throw new IllegalArgumentException(
+          "the mask needs %d bytes, its memory has %d".formatted(needed, mask.byteSize()));
+    }
+  }
+
+  /** Checks the length of {@link Selector#countMagnitudes}' counts. */
+  public static void checkBins(long[] counts, int bins) {
+    if (counts.length != bins) {
+      throw new IllegalArgumentException("%d counts for %d bins".formatted(counts.length, bins));
+    }
+  }
+}

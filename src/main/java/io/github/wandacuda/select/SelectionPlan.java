@@ -1,0 +1,31 @@
+package io.github.wandacuda.select;
+
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A selection that is prepared: its rule and norms are checked and lie where the device reads them.
+ * It serves any number of matrices of one type and number of columns, such as the tiles of one; for
+ * several threads at once.
+ */
+public interface SelectionPlan extends AutoCloseable {
+  /**
+   * Writes {@code source} to {@code destination} with the elements that the rule picks replaced by
+   * +0.0 and every other element's bits as they were.
+   *
+   * @param source the weights, of the plan's type and number of columns
+   * @param destination where the result goes, of the same type and shape; may be {@code source}
+   *     itself, but not overlap it otherwise
+   * @param mask where the packed mask goes, rows * ceil(columns / 8) bytes: one bit a column, 0 =
+   *     pruned by this call, 1 = kept, least significant bit first, each row padded with 0; or null
+   * @return how many elements the rule picked, and how many of the result are zero
+   * @throws NonFiniteWeightException if a weight is NaN or infinite; the destination's content is
+   *     then undefined
+   * @throws IllegalArgumentException if shapes or types don't fit each other
+   */
+  Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask);
+
+  /** Gives back what the plan holds, once no call is under way; before the backend is closed. */
+  @Override
+  void close();
+}

@@ -1,0 +1,80 @@
+package io.github.wandacuda.select;
+
+/**
+ * Which elements of a weight matrix are pruned, given their scores. A score is {@code |w| *
+ * norm[column]}, the product rounded to float32 (Wanda, arXiv 2306.11695, section 3), or {@code
+ * |w|} where no norms are given. Equal scores are told apart by their column: the lower one goes
+ * first.
+ */
+public sealed interface SelectionRule {
+  /**
+   * Checks that rows can be pruned so.
+   *
+   * @param columns elements in a row
+   * @throws IllegalArgumentException if not
+   */
+  void check(int columns);
+
+  /** Prunes as many of the lowest scores of each group of consecutive columns. */
+  public sealed interface Lowest extends SelectionRule permits LowestPerRow, Sparsity.GroupPattern {
+    /** Returns the columns of a group, 1 or more. */
+    int groupSize(int columns);
+
+    /** Returns how many elements of a group go. */
+    int perGroup();
+
+    /** Returns how many elements of a matrix go. */
+    default long count(long rows, int columns) {
+      return Math.ceilDiv(columns, groupSize(columns)) * perGroup() * rows;
+    }
+  }
+
+  /**
+   * Prunes the {@code count} lowest scores of each row.
+   *
+   * @param count elements to prune in a row, from 0 to the number of columns
+   */
+  public record LowestPerRow(int count) implements Lowest {
+    /** Checks the count's sign. */
+    public LowestPerRow {
+      if (count < 0) {
+        throw new IllegalArgumentException("count " + count);
+      }
+    }
+
+    @Override
+    public int groupSize(int columns) {
+      return Math.max(1, columns);
+    }
+
+    @Override
+    public int perGroup() {
+      return count;
+    }
+
+    @Override
+    public void check(int columns) {
+      if (count > columns) {
+        throw new IllegalArgumentException(
+            "%d of a row's %d columns can't be pruned".formatted(count, columns));
+      }
+    }
+  }
+
+  /**
+   * Prunes every element whose score is {@code threshold} or less.
+   *
+   * @param threshold the highest score to prune, finite
+   */
+  public record AtMost(float threshold) implements SelectionRule {
+    /** Checks that the threshold is a number. */
+    public AtMost {
+      if (!Float.isFinite(threshold)) {
+        throw new IllegalArgumentException("threshold " + threshold);
+      }
+    }
+
+    @Override
+    public void check(int columns) {}
+  }
+}

@@ -1,0 +1,58 @@
+package io.github.wandacuda.select;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+
+/**
+ * The pruning half of a backend: which weights go, and their zeros. Results are the same to the bit
+ * on every backend.
+ *
+ * <p>All methods may be called from several threads at once; {@link Backend#concurrency()} says how
+ * many calls under way keep the device busy. A call works on what it is given and returns when that
+ * is done.
+ */
+public interface Selector {
+  /** Bins of {@link #countMagnitudes} for the upper half of a magnitude's bits. */
+  public int UPPER_BINS = 1 << 15;
+
+  /** Bins of {@link #countMagnitudes} for the lower half of a magnitude's bits. */
+  public int LOWER_BINS = 1 << 16;
+
+  /**
+   * Prepares the selection of matrices of one type and number of columns.
+   *
+   * @param dtype the weights' type
+   * @param columns elements in a row
+   * @param norms the norm of each input column, finite and not negative, one for each; or null for
+   *     scores that are magnitudes alone
+   * @param rule what is pruned
+   * @throws IllegalArgumentException if columns, norms or rule don't fit each other
+   */
+  SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule);
+
+  /**
+   * Adds the distribution of the magnitudes' upper bits to {@code counts}: an element's bin is
+   * {@code bits(|w|) >>> 16} with the bits of its exact float32 value.
+   *
+   * @param source the weights
+   * @param counts {@link #UPPER_BINS} counts
+   * @throws NonFiniteWeightException if a weight is NaN or infinite
+   */
+  void countMagnitudes(WeightMatrix source, long[] counts);
+
+  /**
+   * Adds the distribution of the magnitudes' lower bits, {@code bits(|w|) & 0xffff}, of the
+   * elements whose upper bits are {@code upper}.
+   *
+   * @param source the weights
+   * @param upper the bin of {@link #countMagnitudes(WeightMatrix, long[])} to look into
+   * @param counts {@link #LOWER_BINS} counts
+   */
+  void countMagnitudes(WeightMatrix source, int upper, long[] counts);
+
+  /** Returns the bytes of one row of a packed mask, see {@link SelectionPlan#select}. */
+  static long maskRowBytes(int columns) {
+    return (columns + 7L) / 8;
+  }
+}

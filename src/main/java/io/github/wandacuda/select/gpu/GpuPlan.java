@@ -1,0 +1,44 @@
+package io.github.wandacuda.select.gpu;
+
+import io.github.wandacuda.device.DeviceBuffer;
+import io.github.wandacuda.select.Selection;
+import io.github.wandacuda.select.SelectionArguments;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+
+/** Prunes matrices by one rule and one vector of norms, which lies on the device. */
+final class GpuPlan implements SelectionPlan {
+  private final SlotPool pool;
+  private final SelectionArguments arguments;
+
+  /** Null where there are no columns. */
+  private final DeviceBuffer norms;
+
+  private boolean closed;
+
+  /** Brings the norms to the device. */
+  GpuPlan(SlotPool pool, SelectionArguments arguments) {
+    this.pool = pool;
+    this.arguments = arguments;
+    norms = arguments.columns() == 0 ? null : pool.upload(arguments.norms());
+  }
+
+  @Override
+  public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
+    arguments.check(source, destination, mask);
+    if (source.elements() == 0) {
+      return new Selection(0, 0);
+    }
+    return pool.with(
+        source, 0, slot -> slot.select(source, norms.at(0), arguments.rule(), destination, mask));
+  }
+
+  @Override
+  public synchronized void close() {
+    if (norms != null && !closed) {
+      closed = true;
+      pool.keep(norms);
+    }
+  }
+}

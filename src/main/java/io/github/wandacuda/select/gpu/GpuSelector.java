@@ -1,0 +1,67 @@
+package io.github.wandacuda.select.gpu;
+
+import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.device.PinnedMemory;
+import io.github.wandacuda.select.SelectionArguments;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.util.Objects;
+
+/**
+ * Selection on a GPU. Every call has a {@link SelectionSlot} to itself: a queue with room for a
+ * tile on the device. So while one call's kernel runs, another's tile comes in and a third one's
+ * goes out, as long as several threads call.
+ */
+public final class GpuSelector implements Selector, AutoCloseable {
+  /** The lowest bin of the magnitudes' upper bits that holds infinities and NaNs. */
+  private static final int NON_FINITE_BIN = 0x7f80;
+
+  private final SlotPool pool;
+
+  public GpuSelector(GpuDevice device, PinnedMemory pinned, long tileBytes) {
+    pool = new SlotPool(device, pinned, tileBytes);
+  }
+
+  @Override
+  public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
+    return new GpuPlan(pool, new SelectionArguments(dtype, columns, norms, rule));
+  }
+
+  @Override
+  public void countMagnitudes(WeightMatrix source, long[] counts) {
+    SelectionArguments.checkBins(counts, UPPER_BINS);
+    if (source.elements() == 0) {
+      return;
+    }
+    long[] found = pool.with(source, UPPER_BINS, slot -> slot.countUpper(source));
+    for (int bin = NON_FINITE_BIN; bin < UPPER_BINS; bin++) {
+      if (found[bin] != 0) {
+        throw pool.with(source, 0, slot -> slot.firstNonFinite(source));
+      }
+    }
+    add(found, counts);
+  }
+
+  @Override
+  public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
+    Objects.checkIndex(upper, UPPER_BINS);
+    SelectionArguments.checkBins(counts, LOWER_BINS);
+    if (source.elements() > 0) {
+      add(pool.with(source, LOWER_BINS, slot -> slot.countLower(source, upper)), counts);
+    }
+  }
+
+  private static void add(long[] found, long[] counts) {
+    for (int bin = 0; bin < counts.length; bin++) {
+      counts[bin] += found[bin];
+    }
+  }
+
+  @Override
+  public void close() {
+    pool.close();
+  }
+}

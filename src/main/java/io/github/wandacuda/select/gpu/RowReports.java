@@ -1,0 +1,44 @@
+package io.github.wandacuda.select.gpu;
+
+import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.select.NonFiniteWeightException;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * What the pruning kernels report of each row, see {@link PruningKernels}.
+ *
+ * @param memory the reports
+ * @param rows how many
+ */
+record RowReports(MemorySegment memory, int rows) {
+  /** Returns the sum of one of a report's numbers. */
+  long sum(int which) {
+    long sum = 0;
+    for (int row = 0; row < rows; row++) {
+      sum += Integer.toUnsignedLong(get(row, which));
+    }
+    return sum;
+  }
+
+  /**
+   * Checks that no row has a weight that is not finite.
+   *
+   * @param weights the rows
+   * @param firstRow the number of the first one in its matrix
+   * @throws NonFiniteWeightException for the first such weight
+   */
+  void requireFinite(WeightMatrix weights, int firstRow) {
+    for (int row = 0; row < rows; row++) {
+      int column = get(row, PruningKernels.NON_FINITE);
+      if (column != PruningKernels.NONE) {
+        throw new NonFiniteWeightException(firstRow + row, column, weights.get(row, column));
+      }
+    }
+  }
+
+  private int get(int row, int which) {
+    return memory.getAtIndex(ValueLayout.JAVA_INT, (long) row * PruningKernels.REPORT_INTS + which);
+  }
+}

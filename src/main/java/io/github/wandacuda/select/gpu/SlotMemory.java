@@ -1,0 +1,102 @@
+package io.github.wandacuda.select.gpu;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceMemoryException;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.device.GrowingBuffer;
+import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.RowLayout;
+import io.github.wandacuda.tensor.WeightMatrix;
+
+/**
+ * A slot's room on the device: rows of weights, and what goes with them. Where the device is short
+ * of memory, the room is for fewer rows.
+ */
+final class SlotMemory implements AutoCloseable {
+  private final DeviceQueue queue;
+
+  /** Less than was asked for once there wasn't room for so many. */
+  private long tileBytes;
+
+  private final GrowingBuffer weights;
+  private final GrowingBuffer masks;
+  private final GrowingBuffer reports;
+  private final GrowingBuffer counts;
+
+  SlotMemory(GpuDevice device, DeviceQueue queue, long tileBytes) {
+    this.queue = queue;
+    this.tileBytes = Math.min(tileBytes, device.largestBuffer());
+    weights = new GrowingBuffer(device, queue);
+    masks = new GrowingBuffer(device, queue);
+    reports = new GrowingBuffer(device, queue);
+    counts = new GrowingBuffer(device, queue);
+  }
+
+  /**
+   * Room for rows.
+   *
+   * @param rows how many rows fit
+   * @param counts room for counts, or null
+   */
+  record Tile(
+      int rows,
+      DevicePointer weights,
+      DevicePointer masks,
+      DevicePointer reports,
+      DevicePointer counts) {
+
+    /** Returns the weights of the first {@code count} rows. */
+    DeviceMatrix matrix(WeightMatrix like, int count) {
+      return RowLayout.onDevice(like, weights, count);
+    }
+  }
+
+  /**
+   * Makes room for a tile of a matrix, for one row at the least, and for counts.
+   *
+   * @param bins how many counts, or 0
+   * @throws DeviceMemoryException if there isn't room for one row
+   */
+  Tile tileOf(WeightMatrix matrix, int bins) {
+    long pitch = RowLayout.devicePitch(matrix);
+    int rows = Math.clamp(tileBytes / pitch, 1, matrix.rows());
+    while (true) {
+      try {
+        return allocate(rows, pitch, matrix.columns(), bins);
+      } catch (DeviceMemoryException e) {
+        if (rows == 1) {
+          throw e;
+        }
+        rows /= 2;
+        tileBytes = rows * pitch;
+        queue.finish();
+        // Else weights that did fit would keep out what has to go with them.
+        close();
+      }
+    }
+  }
+
+  private Tile allocate(int rows, long pitch, int columns, int bins) {
+    return new Tile(
+        rows,
+        weights.atLeast(rows * pitch),
+        masks.atLeast(rows * maskPitch(columns)),
+        reports.atLeast((long) rows * PruningKernels.REPORT_INTS * Integer.BYTES),
+        bins == 0 ? null : counts.atLeast((long) bins * Integer.BYTES));
+  }
+
+  /** Returns the bytes from a row of a mask to the next. */
+  static long maskPitch(int columns) {
+    return (long) Math.ceilDiv(columns, Integer.SIZE) * Integer.BYTES;
+  }
+
+  @Override
+  public void close() {
+    weights.close();
+    masks.close();
+    reports.close();
+    counts.close();
+  }
+}

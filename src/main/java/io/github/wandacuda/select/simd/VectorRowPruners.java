@@ -1,0 +1,43 @@
+package io.github.wandacuda.select.simd;
+
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.select.Sparsity.GroupPattern;
+import io.github.wandacuda.select.reference.RowPruner;
+import io.github.wandacuda.select.simd.groups.GroupHalfPruner;
+import io.github.wandacuda.select.simd.groups.GroupMarkers;
+import io.github.wandacuda.select.simd.groups.GroupMarks;
+import io.github.wandacuda.select.simd.keys.MarkedRowPruner;
+import io.github.wandacuda.select.simd.rows.LowestByThresholds;
+import io.github.wandacuda.select.simd.rows.LowestOfRow;
+import io.github.wandacuda.tensor.DType;
+
+/** Makes pruners of rows with vectors, one for each kind of rule. */
+final class VectorRowPruners {
+  private VectorRowPruners() {}
+
+  static RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
+    if (rule instanceof LowestPerRow row) {
+      int wanted = row.count();
+      LowestOfRow whole = new LowestOfRow(dtype, columns, norms, wanted);
+      return LowestByThresholds.serves(dtype, columns, wanted)
+          ? new LowestByThresholds(dtype, columns, norms, wanted, whole)
+          : whole;
+    }
+    if (rule instanceof GroupPattern group) {
+      RowPruner whole =
+          new MarkedRowPruner(dtype, columns, norms, GroupMarkers.of(dtype, columns, group));
+      return GroupHalfPruner.serves(dtype, group)
+          ? new GroupHalfPruner(dtype, columns, norms, group.size(), whole)
+          : whole;
+    }
+    float threshold = ((AtMost) rule).threshold();
+    int limit = threshold < 0 ? 0 : Float.floatToRawIntBits(threshold + 0.0f) + 1;
+    return new MarkedRowPruner(
+        dtype,
+        columns,
+        norms,
+        (planes, keys, marks) -> GroupMarks.below(planes, keys, limit, marks));
+  }
+}

@@ -1,0 +1,14 @@
+package io.github.wandacuda.select.simd;
+
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.reference.RowPruner;
+import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.tensor.DType;
+
+/** Selection with the Vector API. */
+public final class VectorSelect implements SelectKernels {
+  @Override
+  public RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
+    return VectorRowPruners.pruner(dtype, columns, norms, rule);
+  }
+}

@@ -1,0 +1,28 @@
+package io.github.wandacuda.select.simd.groups;
+
+import static io.github.wandacuda.simd.Lanes.COUNT;
+import static io.github.wandacuda.simd.Lanes.INTS;
+
+import io.github.wandacuda.select.simd.keys.KeyLayout;
+import io.github.wandacuda.select.simd.keys.Scores;
+import io.github.wandacuda.simd.Lanes;
+import jdk.incubator.vector.IntVector;
+
+/** Turns whole keys into marks for {@link RowMarks}: negative where an element goes. */
+public final class GroupMarks {
+  private GroupMarks() {}
+
+  /** Marks the keys below a limit. */
+  public static void below(KeyLayout planes, int[] keys, int limit, short[] marks) {
+    boolean alternating = planes.count() == 2;
+    int step = alternating ? COUNT : 2 * COUNT;
+    int other = alternating ? planes.stride() : COUNT;
+    int to = 0;
+    for (int i = 0; i < planes.stride(); i += step) {
+      IntVector first = IntVector.fromArray(INTS, keys, i).sub(limit);
+      IntVector second = IntVector.fromArray(INTS, keys, i + other).sub(limit);
+      Scores.upperHalves(first, second).reinterpretAsShorts().intoArray(marks, to);
+      to += Lanes.SHORT_COUNT;
+    }
+  }
+}

@@ -1,0 +1,142 @@
+package io.github.wandacuda.select.simd.rows;
+
+import io.github.wandacuda.select.reference.RowElements;
+import io.github.wandacuda.select.reference.RowPruner;
+import io.github.wandacuda.select.simd.keys.HighKeyLayout;
+import io.github.wandacuda.select.simd.keys.HighKeys;
+import io.github.wandacuda.select.simd.keys.KeyLayout;
+import io.github.wandacuda.select.simd.keys.RowMaskWriter;
+import io.github.wandacuda.select.simd.keys.RowPass;
+import io.github.wandacuda.select.simd.keys.ScoreKeys;
+import io.github.wandacuda.select.simd.keys.TiedKeys;
+import io.github.wandacuda.select.simd.keys.ZeroCounts;
+import io.github.wandacuda.tensor.DType;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * Prunes the lowest scores of each row in short passes over it, all in the fastest caches:
+ *
+ * <ol>
+ *   <li>{@link HighKeys} writes the upper halves of the scores' bits.
+ *   <li>{@link KeyThreshold} finds the one among them below which all goes and above which all
+ *       stays, by counting, and by looking more closely at the few percent around the row before's.
+ *   <li>What has just this upper half is told apart by whole scores: a few elements, unless many
+ *       are equal, when {@link TiedKeys} does it.
+ *   <li>{@link RowMaskWriter} writes which elements stay, and the row without the others.
+ * </ol>
+ */
+public final class LowestOfRow implements RowPruner {
+  private final DType dtype;
+  private final int columns;
+  private final float[] norms;
+  private final int wanted;
+  private final HighKeys high;
+  private final KeyThreshold lowest;
+  private final RowMaskWriter bits;
+  private final ScoreKeys scores;
+  private final TiedKeys tied;
+  private final short[] keys;
+  private final long[] ordered = new long[RowMaskWriter.MOST_LISTED];
+  private final RowPass[] score;
+  private final RowPass[] search;
+  private final RowPass[] clear;
+  private final RowPass[] clearTied;
+  private int listed;
+  private boolean manyShare;
+  private int zeros;
+
+  public LowestOfRow(DType dtype, int columns, float[] norms, int wanted) {
+    this.dtype = dtype;
+    this.columns = columns;
+    this.norms = norms;
+    this.wanted = wanted;
+    HighKeyLayout places = new HighKeyLayout(dtype, columns);
+    KeyLayout planes = KeyLayout.of(dtype, columns);
+    float[] arranged = planes.arranged(norms);
+    high = new HighKeys(places, planes, arranged);
+    lowest = new KeyThreshold(places.length());
+    bits = new RowMaskWriter(places);
+    scores = new ScoreKeys(dtype, planes, arranged);
+    tied = new TiedKeys(planes);
+    keys = new short[places.length()];
+    score = new RowPass[] {(memory, at, kept) -> high.compute(memory, at, keys)};
+    search = new RowPass[] {(memory, at, kept) -> lowest.find(keys, keys.length, columns, wanted)};
+    clear = clear();
+    clearTied = clearTied();
+  }
+
+  private RowPass[] clear() {
+    return new RowPass[] {
+      (memory, at, kept) -> listed = bits.clear(keys, lowest.limit(), left() > 0, memory, at, kept),
+      (memory, at, kept) -> clearLowest(memory, at, kept)
+    };
+  }
+
+  private RowPass[] clearTied() {
+    return new RowPass[] {
+      (memory, at, kept) -> scores.compute(memory, at, tied.keys()),
+      (memory, at, kept) -> tied.keep(keys, lowest.limit(), lowest.below(), wanted, kept),
+      (memory, at, kept) -> bits.apply(kept, memory, at)
+    };
+  }
+
+  @Override
+  public int prune(MemorySegment memory, long at, long[] kept) {
+    RowPass.runAll(score, memory, at, kept);
+    if (!high.areFinite()) {
+      return NON_FINITE;
+    }
+    RowPass.runAll(search, memory, at, kept);
+    manyShare = left() > 0 && lowest.atLimit() > RowMaskWriter.MOST_LISTED;
+    RowPass.runAll(manyShare ? clearTied : clear, memory, at, kept);
+    // Scores of zero are the lowest: where one above them goes, all of them do.
+    zeros = lowest.limit() > 0 ? wanted : ZeroCounts.count(dtype, memory, at, columns);
+    return wanted;
+  }
+
+  /** Returns the upper half of the last row's limit, as a score's bits. */
+  int limit() {
+    return lowest.limit() << Short.SIZE;
+  }
+
+  /** Returns how many elements of the last row have it. */
+  int sharing() {
+    return lowest.atLimit();
+  }
+
+  /** Returns whether very many elements of the last row have the very same score as its limit. */
+  boolean isTied() {
+    return manyShare && tied.atLimit() > RowMaskWriter.MOST_LISTED;
+  }
+
+  /** Returns the limit of a row that {@link #isTied}, as a score's bits. */
+  int tiedLimit() {
+    return tied.limit();
+  }
+
+  /** Returns how many of those at the limit go. */
+  private int left() {
+    return wanted - lowest.below();
+  }
+
+  /** Takes out the lowest of the listed elements, of equal ones the lowest columns. */
+  private void clearLowest(MemorySegment memory, long at, long[] kept) {
+    for (int i = 0; i < listed; i++) {
+      int column = bits.listed()[i];
+      int key = RowElements.score(dtype, memory, at, column, norms);
+      ordered[i] = (long) key << Integer.SIZE | column;
+    }
+    Arrays.sort(ordered, 0, listed);
+    for (int i = 0; i < left(); i++) {
+      int column = (int) ordered[i];
+      RowElements.clear(dtype, memory, at, column);
+      kept[column / Long.SIZE] &= ~(1L << column);
+    }
+  }
+
+  @Override
+  public int zeros() {
+    return zeros;
+  }
+}

@@ -1,0 +1,60 @@
+package io.github.wandacuda.select.simd.rows;
+
+import io.github.wandacuda.select.reference.SelectKernels;
+import java.util.Arrays;
+
+/**
+ * The {@link ColumnThresholds} of scores that were asked for before, as those of neighbouring rows
+ * are mostly the same. A score has one place, shared with those a number of steps away.
+ */
+final class ThresholdTables {
+  private static final int MOST_BYTES = 1 << 20;
+  private static final int MOST = 64;
+  private static final int LEAST = 8;
+
+  private final ColumnThresholds columnLimits;
+  private final short[][] limits;
+  private final int[] scores;
+  private final int length;
+  private int made;
+
+  ThresholdTables(ColumnThresholds columnLimits, int columns) {
+    this.columnLimits = columnLimits;
+    length = SelectKernels.padded(columns);
+    int fitting = Integer.highestOneBit(MOST_BYTES / (Short.BYTES * length) | 1);
+    limits = new short[Math.clamp(fitting, LEAST, MOST)][];
+    scores = new int[limits.length];
+    Arrays.fill(scores, -1);
+  }
+
+  /**
+   * Returns the limits of a score.
+   *
+   * @param score its bits, a multiple of the step
+   * @param step the step's binary logarithm
+   */
+  short[] of(int score, int step) {
+    int place = score >>> step & limits.length - 1;
+    if (scores[place] != score) {
+      if (limits[place] == null) {
+        limits[place] = new short[length];
+      }
+      columnLimits.of(score, limits[place]);
+      scores[place] = score;
+      made++;
+    }
+    return limits[place];
+  }
+
+  /** Returns how many steps two scores may be apart to have different places. */
+  int steps() {
+    return limits.length - 1;
+  }
+
+  /** Returns how many were made since this was asked last. */
+  int takeMade() {
+    int count = made;
+    made = 0;
+    return count;
+  }
+}

@@ -1,0 +1,97 @@
+package io.github.wandacuda.select.simd.rows;
+
+import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.simd.keys.RowMaskWriter;
+import io.github.wandacuda.select.simd.keys.RowPass;
+import io.github.wandacuda.select.simd.keys.Scores;
+import io.github.wandacuda.select.simd.keys.TiedKeys;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * Prunes rows whose limit is a score that very many elements have, as in rows of few different
+ * values or of many zeros, and which rows before had too: all below it goes, and of those that have
+ * it the lowest columns.
+ */
+final class TiedRowPruner {
+  private static final int MOST = 4;
+
+  /** A score, and the {@link ColumnThresholds} of it and of the next higher number. */
+  private record Tie(int score, short[] lower, short[] upper) {}
+
+  private final ColumnThresholds limits;
+  private final ThresholdPasses passes;
+  private final RowPass[] apply;
+  private final int columns;
+  private final int wanted;
+  private final List<Tie> highestFirst = new ArrayList<>();
+  private int limit;
+
+  TiedRowPruner(
+      ColumnThresholds limits,
+      ThresholdPasses passes,
+      RowMaskWriter bits,
+      int columns,
+      int wanted) {
+    this.limits = limits;
+    this.passes = passes;
+    this.columns = columns;
+    this.wanted = wanted;
+    apply = new RowPass[] {(memory, at, kept) -> bits.apply(kept, memory, at)};
+  }
+
+  /** Learns a score that was a row's limit; with too many of them, all before are forgotten. */
+  void learn(int score) {
+    boolean known = highestFirst.stream().anyMatch(tie -> tie.score == score);
+    if (known || score >= Scores.INFINITY) {
+      return;
+    }
+    if (highestFirst.size() == MOST) {
+      highestFirst.clear();
+    }
+    short[] lower = new short[SelectKernels.padded(columns)];
+    short[] upper = new short[lower.length];
+    limits.of(score, lower);
+    limits.of(score + 1, upper);
+    highestFirst.add(new Tie(score, lower, upper));
+    highestFirst.sort(Comparator.comparingInt(Tie::score).reversed());
+  }
+
+  /** Prunes a row. */
+  RowOutcome prune(MemorySegment memory, long at, long[] kept) {
+    for (Tie tie : highestFirst) {
+      int below = passes.below(memory, at, kept, tie.lower);
+      if (below == ThresholdPasses.NON_FINITE) {
+        return RowOutcome.NON_FINITE;
+      }
+      if (below <= wanted) {
+        int tied = passes.clear(memory, at, kept, tie.lower, tie.upper);
+        if (below + tied < wanted) {
+          return RowOutcome.LEFT;
+        }
+        limit = tie.score;
+        takeLowest(wanted - below, memory, at, kept);
+        return RowOutcome.PRUNED;
+      }
+    }
+    return RowOutcome.LEFT;
+  }
+
+  /** Returns the limit of the row pruned last. */
+  int limit() {
+    return limit;
+  }
+
+  private void takeLowest(int count, MemorySegment memory, long at, long[] kept) {
+    long[] inside = passes.inside();
+    int left = count;
+    for (int word = 0; word < kept.length; word++) {
+      long goes = TiedKeys.lowest(inside[word], left);
+      left -= Long.bitCount(goes);
+      kept[word] &= ~goes;
+    }
+    RowPass.runAll(apply, memory, at, kept);
+  }
+}

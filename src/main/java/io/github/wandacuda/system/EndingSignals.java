@@ -1,0 +1,98 @@
+package io.github.wandacuda.system;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.reflect.Proxy;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+
+/**
+ * The signals that ask a process to end. A JVM hands each to a thread of its own, which ends the
+ * process a little later; a process that becomes another program meanwhile has lost the signal.
+ */
+final class EndingSignals {
+  private static final int HUP = 1;
+  private static final int INT = 2;
+  private static final int TERM = 15;
+  private static final int[] ALL = {HUP, INT, TERM};
+
+  private static final long DEFAULT = 0;
+  private static final long IGNORED = 1;
+
+  /** What the JVM calls the thread in which it serves one. */
+  private static final Pattern JVMS_HANDLER = Pattern.compile("SIG(HUP|INT|TERM) handler");
+
+  /** Such as may start while they are counted. */
+  private static final int MORE_THREADS = 8;
+
+  private EndingSignals() {}
+
+  /** Lets the system end this process at once by any of them that isn't ignored. */
+  static void endAtOnce() throws Throwable {
+    MethodHandle signal =
+        Native.function(
+            "signal",
+            FunctionDescriptor.of(
+                ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
+    for (int each : ALL) {
+      if (handler(each) != IGNORED) {
+        long unused = (long) signal.invokeExact(each, DEFAULT);
+      }
+    }
+  }
+
+  private static long handler(int signal) throws Throwable {
+    MethodHandle sigaction = Native.sigaction();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment action = arena.allocate(Native.ACTION_BYTES, Long.BYTES);
+      int unused = (int) sigaction.invokeExact(signal, MemorySegment.NULL, action);
+      // It begins with the handler.
+      return action.get(ValueLayout.JAVA_LONG, 0);
+    }
+  }
+
+  /**
+   * Waits for the end, if the JVM is about to end this process by one that came before. That the
+   * JVM has begun to shut down shows too late: before it does, it loads what would log it.
+   */
+  static void obeyEarlierOne() throws ReflectiveOperationException, InterruptedException {
+    awaitJvm();
+    ThreadGroup top = Thread.currentThread().getThreadGroup();
+    while (top.getParent() != null) {
+      top = top.getParent();
+    }
+    Thread[] threads = new Thread[top.activeCount() + MORE_THREADS];
+    int count = top.enumerate(threads);
+    for (int i = 0; i < count; i++) {
+      if (JVMS_HANDLER.matcher(threads[i].getName()).matches()) {
+        threads[i].join();
+      }
+    }
+  }
+
+  /**
+   * Lets the JVM get to a signal that comes after all of these: it serves them by number. Its
+   * classes for that are named by text, as the compiler warns of them.
+   */
+  private static void awaitJvm() throws ReflectiveOperationException, InterruptedException {
+    CountDownLatch served = new CountDownLatch(1);
+    Class<?> signal = Class.forName("sun.misc.Signal");
+    Class<?> handler = Class.forName("sun.misc.SignalHandler");
+    Object serving =
+        Proxy.newProxyInstance(
+            EndingSignals.class.getClassLoader(),
+            new Class<?>[] {handler},
+            (proxy, method, args) -> {
+              served.countDown();
+              return null;
+            });
+    Object last = signal.getConstructor(String.class).newInstance("WINCH");
+    Object unused = signal.getMethod("handle", signal, handler).invoke(null, last, serving);
+    unused = signal.getMethod("raise", signal).invoke(null, last);
+    boolean unusedToo = served.await(1, TimeUnit.SECONDS);
+  }
+}

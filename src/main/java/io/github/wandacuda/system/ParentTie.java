@@ -1,0 +1,81 @@
+package io.github.wandacuda.system;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Ends this process when its parent ends, however the parent ended. On Linux the kernel does it:
+ * {@code prctl(PR_SET_PDEATHSIG, SIGKILL)}. Everywhere a thread waits for the parent's end, which
+ * notices it within seconds where the kernel does nothing.
+ *
+ * <p>Linux keeps the death signal per thread: it follows the parent's thread that forked, so the
+ * parent must keep that thread, and it is forgotten with the thread that asked for it, so the
+ * thread that waits is the one that asks.
+ */
+public final class ParentTie {
+  private static final int PR_SET_PDEATHSIG = 1;
+  private static final long SIGKILL = 9;
+
+  /** What a shell shows for a process that SIGKILL ended. */
+  private static final int KILLED = 128 + (int) SIGKILL;
+
+  private ParentTie() {}
+
+  /**
+   * Ties this process to its parent, in the background. If the parent has already gone this process
+   * ends at once.
+   *
+   * @param parent the pid that the parent had when it started this process
+   */
+  public static void to(long parent) {
+    Thread.ofPlatform().daemon().name("parent-tie").start(() -> hold(parent));
+  }
+
+  private static void hold(long parent) {
+    boolean told = dieWithParent();
+    // Only now: a parent that ended before the call above sends no signal any more.
+    Optional<ProcessHandle> alive =
+        ProcessHandle.current().parent().filter(handle -> handle.pid() == parent);
+    if (alive.isPresent()) {
+      alive.get().onExit().join();
+    } else if (told && hasParent(parent)) {
+      // Without /proc Java knows no parent; the kernel's signal needs this thread.
+      while (true) {
+        LockSupport.park();
+      }
+    }
+    Runtime.getRuntime().halt(KILLED);
+  }
+
+  private static boolean hasParent(long parent) {
+    try {
+      MethodHandle getppid =
+          Native.function("getppid", FunctionDescriptor.of(ValueLayout.JAVA_INT));
+      return (int) getppid.invokeExact() == parent;
+    } catch (Throwable e) {
+      return false;
+    }
+  }
+
+  private static boolean dieWithParent() {
+    if (!System.getProperty("os.name").equals("Linux") || !ThisRuntime.hasNativeAccess()) {
+      return false;
+    }
+    try {
+      MethodHandle prctl =
+          Native.function(
+              "prctl",
+              FunctionDescriptor.of(
+                  ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG),
+              Linker.Option.firstVariadicArg(1));
+      return (int) prctl.invokeExact(PR_SET_PDEATHSIG, SIGKILL) == 0;
+    } catch (Throwable e) {
+      // The wait for the parent's end does the same, a little later.
+      return false;
+    }
+  }
+}

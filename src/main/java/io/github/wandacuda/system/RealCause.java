@@ -1,0 +1,97 @@
+package io.github.wandacuda.system;
+
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.WandaException;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.net.SocketTimeoutException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileLockInterruptionException;
+import java.nio.file.FileSystemException;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/**
+ * Tells what is behind a failure that can be met at any place, and has nothing to do with what was
+ * being done there: that the work was cancelled, or that the system opens no more files. The one
+ * place that knows; whoever reports a failure, or acts on its kind, asks here first.
+ */
+public final class RealCause {
+  private static final int DEEPEST = 50;
+
+  private RealCause() {}
+
+  /** Returns the failure that is behind {@code e}, or nothing if it stands for itself. */
+  public static Optional<WandaException> behind(Throwable e) {
+    if (isCancellation(e)) {
+      return Optional.of(e instanceof CancelledException own ? own : new CancelledException(e));
+    }
+    return isAnywhereIn(e, RealCause::isWantOfFiles)
+        ? Optional.of(
+            new OutputException(
+                "the system's limit on open files was reached: raise it (ulimit -n 4096) and run"
+                    + " the same again",
+                e))
+        : Optional.empty();
+  }
+
+  /**
+   * Throws the failure that is behind {@code e}, if there is one: for whoever would take {@code e}
+   * for something about a file and go on.
+   */
+  public static void throwIfBehind(Throwable e) {
+    behind(e)
+        .ifPresent(
+            cause -> {
+              throw cause;
+            });
+  }
+
+  /** An interrupt closes files under whoever uses them, who takes that for a failure. */
+  private static boolean isCancellation(Throwable e) {
+    return Thread.currentThread().isInterrupted()
+        || isProcessEnding()
+        || isAnywhereIn(e, RealCause::isInterruption);
+  }
+
+  private static boolean isAnywhereIn(Throwable e, Predicate<Throwable> kind) {
+    Throwable cause = e;
+    for (int depth = 0; cause != null && depth < DEEPEST; depth++) {
+      if (kind.test(cause)) {
+        return true;
+      }
+      cause = cause.getCause();
+    }
+    return false;
+  }
+
+  /** Our own failures quote files and names, which may hold any words. */
+  private static boolean isWantOfFiles(Throwable e) {
+    String said =
+        switch (e) {
+          case FileSystemException system -> system.getReason();
+          case IOException other -> other.getMessage();
+          case Error error -> error.getMessage();
+          default -> null;
+        };
+    return SystemError.TOO_MANY_OPEN_FILES.isSaidIn(said);
+  }
+
+  private static boolean isInterruption(Throwable e) {
+    return e instanceof CancelledException
+        || e instanceof InterruptedException
+        || e instanceof ClosedByInterruptException
+        || e instanceof FileLockInterruptionException
+        || (e instanceof InterruptedIOException && !(e instanceof SocketTimeoutException));
+  }
+
+  /** Then nothing can be started any more, and libraries' own hooks take away what they had. */
+  private static boolean isProcessEnding() {
+    try {
+      return Runtime.getRuntime().removeShutdownHook(new Thread());
+    } catch (IllegalStateException ending) {
+      return true;
+    }
+  }
+}

@@ -1,0 +1,15 @@
+package io.github.wandacuda.calibrate;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import io.github.wandacuda.io.text.DocumentsFuzzTest;
+import io.github.wandacuda.testing.Fuzzing;
+import java.io.IOException;
+
+class GzipFuzzTest {
+  private static final Fuzzing FUZZING = new Fuzzing();
+
+  @FuzzTest
+  void read(byte[] bytes) throws IOException {
+    FUZZING.run(bytes, "x.jsonl.gz", DocumentsFuzzTest::read);
+  }
+}

@@ -1,0 +1,87 @@
+package io.github.wandacuda.cli.console;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+
+class ProgressPrinterTest {
+  private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+  private final Stderr err = new Stderr(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+  private long seconds;
+
+  private ProgressPrinter printer(boolean terminal) {
+    return new ProgressPrinter(err, terminal, () -> seconds * 1_000_000_000);
+  }
+
+  private String said() {
+    return bytes.toString(StandardCharsets.UTF_8).replace(System.lineSeparator(), "\n");
+  }
+
+  private String lastLine() {
+    return said().lines().reduce("", (before, line) -> line);
+  }
+
+  @Test
+  void theTimeLeftIsThatOfThisRunsPace() {
+    ProgressPrinter printer = printer(false);
+    seconds = 30; // What comes before the first step is no part of the pace.
+    printer.begin(0.8);
+    for (int block = 81; block <= 84; block++) {
+      seconds += 10;
+      printer.step("block", block, 100);
+    }
+    assertThat(lastLine()).isEqualTo("block 84 of 100, 1 min 10 s, about 2 min 40 s left");
+  }
+
+  @Test
+  void thereIsNoTimeLeftAsLongAsThereIsNoPace() {
+    ProgressPrinter printer = printer(true);
+    printer.begin(0);
+    seconds = 20;
+    printer.step("block", 1, 100);
+    assertThat(said()).isEqualTo("\rblock 1 of 100, 20 s");
+  }
+
+  @Test
+  void whereThePaceChangesTheTimeLeftIsARange() {
+    ProgressPrinter printer = printer(false);
+    printer.begin(0);
+    for (int block = 1; block <= 20; block++) {
+      seconds += block <= 10 ? 1 : 10;
+      printer.step("block", block, 100);
+    }
+    assertThat(lastLine()).isEqualTo("block 20 of 100, 1 min 50 s, 7 min 20 s to 13 min 20 s left");
+  }
+
+  @Test
+  void unequalStepsCountAsMuchAsTheyAre() {
+    ProgressPrinter printer = printer(false);
+    printer.begin(0);
+    for (int module = 1; module <= 3; module++) {
+      seconds += 10;
+      printer.step("module", module, 30, module / 12.0);
+    }
+    assertThat(lastLine()).isEqualTo("module 3 of 30, 30 s, about 1 min 30 s left");
+  }
+
+  @Test
+  void whatElseIsSaidBeginsBelowTheLineThatIsWrittenOver() {
+    ProgressPrinter printer = printer(true);
+    printer.begin(0);
+    seconds = 1;
+    printer.step("block", 1, 3);
+    err.printer().println("wanda-cuda: cancelled");
+    seconds = 2;
+    printer.step("block", 2, 3);
+    seconds = 3;
+    printer.step("block", 3, 3);
+    err.printer().println("done");
+    assertThat(said())
+        .isEqualTo(
+            "\rblock 1 of 3, 1 s\nwanda-cuda: cancelled\n"
+                + "\rblock 2 of 3, 2 s\rblock 3 of 3, 3 s\ndone\n");
+  }
+}

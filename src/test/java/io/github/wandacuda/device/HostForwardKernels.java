@@ -1,0 +1,255 @@
+package io.github.wandacuda.device;
+
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.cpu.CpuOperations;
+import io.github.wandacuda.forward.reference.ScalarForward;
+import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.function.Consumer;
+
+/** The kernels' contract kept by the scalar code, on copies. */
+final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+
+  private final HostQueue queue;
+  private final Workers workers = new Workers(1);
+  private final Operations scalar = CpuOperations.checked(new ScalarForward(), workers);
+
+  HostForwardKernels(HostQueue queue) {
+    this.queue = queue;
+  }
+
+  private static MemorySegment row(DeviceMatrix matrix, int row) {
+    return HostDevice.HostBuffer.at(matrix.rowRange(row, 1).data())
+        .asSlice(0, (long) matrix.columns() * matrix.dtype().bytes());
+  }
+
+  private Tensor read(DeviceMatrix matrix) {
+    Tensor tensor = scalar.tensor(matrix.rows(), matrix.columns());
+    for (int row = 0; row < matrix.rows(); row++) {
+      scalar.upload(row(matrix, row), tensor.rows(row, 1));
+    }
+    return tensor;
+  }
+
+  private void write(Tensor tensor, DeviceMatrix matrix) {
+    for (int row = 0; row < matrix.rows(); row++) {
+      scalar.download(tensor.rows(row, 1), row(matrix, row));
+    }
+  }
+
+  private Tensor vector(DevicePointer pointer, int columns) {
+    return read(new DeviceMatrix(pointer, DType.F32, 1, columns, columns));
+  }
+
+  private static WeightMatrix weight(DeviceMatrix matrix) {
+    return new WeightMatrix(
+        HostDevice.HostBuffer.at(matrix.data()),
+        matrix.dtype(),
+        matrix.rows(),
+        matrix.columns(),
+        matrix.stride(),
+        1);
+  }
+
+  /** Queues an operation on a copy of {@code out}, which is written back. */
+  private void into(DeviceMatrix out, Consumer<Tensor> operation) {
+    queue.launch(
+        () -> {
+          Tensor result = read(out);
+          operation.accept(result);
+          write(result, out);
+        });
+  }
+
+  private static int[] ints(DevicePointer pointer, int count) {
+    return HostDevice.HostBuffer.at(pointer).asSlice(0, (long) count * Integer.BYTES).toArray(INT);
+  }
+
+  @Override
+  public void embed(DeviceMatrix table, DevicePointer tokens, DeviceMatrix out) {
+    into(
+        out,
+        result -> scalar.embed(scalar.weight(weight(table)), ints(tokens, out.rows()), result));
+  }
+
+  @Override
+  public void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out) {
+    into(out, result -> scalar.rmsNorm(read(x), vector(gain, x.columns()), epsilon, result));
+  }
+
+  @Override
+  public void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+    into(
+        out,
+        result ->
+            scalar.linear(
+                read(x),
+                scalar.weight(weight(w)),
+                bias == null ? null : vector(bias, w.rows()),
+                result));
+  }
+
+  @Override
+  public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
+    into(x, result -> scalar.rotate(result, headSize, read(cos), read(sin)));
+  }
+
+  @Override
+  public void attention(
+      DeviceMatrix q,
+      DeviceMatrix k,
+      DeviceMatrix v,
+      AttentionShape shape,
+      DeviceMatrix keyBias,
+      DeviceMatrix out) {
+    into(
+        out,
+        result ->
+            scalar.attention(
+                read(q), read(k), read(v), shape, keyBias == null ? null : read(keyBias), result));
+  }
+
+  @Override
+  public void layerNorm(
+      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
+    into(
+        out,
+        result ->
+            scalar.layerNorm(
+                read(x),
+                vector(gain, x.columns()),
+                bias == null ? null : vector(bias, x.columns()),
+                epsilon,
+                result));
+  }
+
+  @Override
+  public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
+    into(out, result -> scalar.activate(activation, read(x), result));
+  }
+
+  @Override
+  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+    into(out, result -> scalar.gate(activation, read(gate), read(up), result));
+  }
+
+  @Override
+  public void scale(DeviceMatrix x, float factor) {
+    into(x, result -> scalar.scale(result, factor));
+  }
+
+  @Override
+  public void softcap(DeviceMatrix x, float cap) {
+    into(x, result -> scalar.softcap(result, cap));
+  }
+
+  @Override
+  public void gatherColumns(
+      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
+    into(out, result -> scalar.gatherColumns(read(source), offset, width, stride, result));
+  }
+
+  @Override
+  public void route(
+      DeviceMatrix logits,
+      int k,
+      boolean renormalize,
+      DevicePointer experts,
+      DevicePointer weights) {
+    queue.launch(
+        () -> {
+          Routing routing = scalar.route(read(logits), k, renormalize);
+          MemorySegment expertMemory = HostDevice.HostBuffer.at(experts);
+          MemorySegment weightMemory = HostDevice.HostBuffer.at(weights);
+          for (int place = 0; place < routing.experts().length; place++) {
+            expertMemory.setAtIndex(INT, place, routing.experts()[place]);
+            weightMemory.setAtIndex(FLOAT, place, routing.weights()[place]);
+          }
+        });
+  }
+
+  @Override
+  public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
+    into(out, result -> scalar.gatherRows(read(x), ints(rows, out.rows()), result));
+  }
+
+  @Override
+  public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
+    float[] weights = new float[x.rows()];
+    into(
+        out,
+        result -> {
+          scalar.download(vector(factors, weights.length), MemorySegment.ofArray(weights));
+          scalar.addRows(read(x), ints(rows, weights.length), weights, result);
+        });
+  }
+
+  @Override
+  public void add(DeviceMatrix x, DeviceMatrix y) {
+    into(x, result -> scalar.add(result, read(y)));
+  }
+
+  @Override
+  public long columnSquaresBytes(int columns) {
+    return (long) columns * Double.BYTES;
+  }
+
+  @Override
+  public void columnSquares(DeviceMatrix x, DevicePointer state) {
+    queue.launch(
+        () -> {
+          try (ColumnSquares squares = scalar.columnSquares(x.columns())) {
+            squares.add(read(x));
+            MemorySegment sums = HostDevice.HostBuffer.at(state);
+            for (int column = 0; column < x.columns(); column++) {
+              double sum = sums.getAtIndex(ValueLayout.JAVA_DOUBLE, column);
+              sums.setAtIndex(ValueLayout.JAVA_DOUBLE, column, sum + squares.sums()[column]);
+            }
+          }
+        });
+  }
+
+  @Override
+  public void columnSums(DevicePointer state, int columns, DevicePointer sums) {
+    queue.launch(
+        () -> {
+          MemorySegment from = HostDevice.HostBuffer.at(state);
+          MemorySegment to = HostDevice.HostBuffer.at(sums);
+          for (int column = 0; column < columns; column++) {
+            double sum = from.getAtIndex(ValueLayout.JAVA_DOUBLE, column);
+            to.setAtIndex(FLOAT, column, (float) sum);
+            to.setAtIndex(FLOAT, (long) columns + column, (float) (sum - (float) sum));
+          }
+        });
+  }
+
+  /** The loss itself in place of the logarithm's argument, with the rest zero. */
+  @Override
+  public void crossEntropy(DeviceMatrix logits, DevicePointer targets, DevicePointer losses) {
+    queue.launch(
+        () -> {
+          double[] values = scalar.crossEntropy(read(logits), ints(targets, logits.rows()));
+          MemorySegment to = HostDevice.HostBuffer.at(losses);
+          for (int row = 0; row < values.length; row++) {
+            to.setAtIndex(FLOAT, 3L * row, (float) values[row]);
+            to.setAtIndex(FLOAT, 3L * row + 1, 1f);
+            to.setAtIndex(FLOAT, 3L * row + 2, 0f);
+          }
+        });
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+  }
+}

@@ -1,0 +1,103 @@
+package io.github.wandacuda.device;
+
+import io.github.wandacuda.error.BackendUnavailableException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Queue;
+
+/** A queue that does nothing until somebody waits for it. */
+final class HostQueue implements DeviceQueue {
+  private final HostDevice device;
+  private final Queue<Runnable> work = new ArrayDeque<>();
+  private final PruningKernels pruning = new HostPruningKernels(this);
+  private final HostForwardKernels forward = new HostForwardKernels(this);
+  private boolean closed;
+
+  HostQueue(HostDevice device) {
+    this.device = device;
+  }
+
+  void launch(Runnable kernel) {
+    work.add(
+        () -> {
+          if (!device.launches()) {
+            throw new BackendUnavailableException("pretend device: lost");
+          }
+          kernel.run();
+        });
+  }
+
+  @Override
+  public void upload(
+      MemorySegment host,
+      long hostPitch,
+      DevicePointer to,
+      long devicePitch,
+      long rowBytes,
+      long rows) {
+    requireNative(host);
+    device.countUpload();
+    MemorySegment memory = HostDevice.HostBuffer.at(to);
+    work.add(() -> copy(host, hostPitch, memory, devicePitch, rowBytes, rows));
+  }
+
+  @Override
+  public void download(
+      DevicePointer from,
+      long devicePitch,
+      MemorySegment host,
+      long hostPitch,
+      long rowBytes,
+      long rows) {
+    requireNative(host);
+    MemorySegment memory = HostDevice.HostBuffer.at(from);
+    work.add(() -> copy(memory, devicePitch, host, hostPitch, rowBytes, rows));
+  }
+
+  private static void requireNative(MemorySegment host) {
+    if (!host.isNative()) {
+      throw new IllegalArgumentException("host memory on the heap");
+    }
+  }
+
+  private static void copy(
+      MemorySegment from, long fromPitch, MemorySegment to, long toPitch, long bytes, long rows) {
+    for (long row = 0; row < rows; row++) {
+      MemorySegment.copy(from, row * fromPitch, to, row * toPitch, bytes);
+    }
+  }
+
+  @Override
+  public void clear(DevicePointer to, long bytes) {
+    MemorySegment memory = HostDevice.HostBuffer.at(to).asSlice(0, bytes);
+    work.add(() -> memory.fill((byte) 0));
+  }
+
+  @Override
+  public PruningKernels pruning() {
+    return pruning;
+  }
+
+  @Override
+  public GpuForwardKernels forward() {
+    return forward;
+  }
+
+  @Override
+  public void finish() {
+    while (!work.isEmpty()) {
+      work.remove().run();
+    }
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      settle();
+      work.clear();
+      forward.close();
+      device.queueClosed();
+    }
+  }
+}

@@ -1,0 +1,248 @@
+package io.github.wandacuda.device.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.GpuForwardKernels;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.testing.PretendCuda.Order;
+import java.util.Arrays;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Linear layers against the sum in float64, with a tolerance that is relative to the sum of |x w|:
+ * float32 and F16 within rounding of float32, BF16 with half an ulp of the 16 bits that two BF16
+ * hold.
+ */
+@Tag("gpu")
+@Tag("pretend")
+class CudaLinearTest {
+  private static final double FLOAT32 = 4e-7;
+  private static final double SPLIT_BF16 = 0x1p-18 + FLOAT32;
+
+  /** What stands around a result and has to stay. */
+  private static final float UNTOUCHED = -77f;
+
+  private static final int MARGIN = 3;
+
+  private record Layer(float[] x, PaddedWeight w, float[] bias) {
+    static Layer random(DType dtype, int tokens, int features, int columns, double size) {
+      return new Layer(
+          ScalarOperations.random(tokens * columns, size, tokens),
+          PaddedWeight.random(dtype, features, columns, columns),
+          ScalarOperations.random(features, size, 3));
+    }
+
+    int tokens() {
+      return x.length / w.columns();
+    }
+
+    /** Returns how far a result is off at most, relative to the sum of its terms' sizes. */
+    double error(float[] out) {
+      double worst = 0;
+      for (int t = 0; t < tokens(); t++) {
+        for (int o = 0; o < w.rows(); o++) {
+          worst = Math.max(worst, error(t, o, out[t * w.rows() + o]));
+        }
+      }
+      return worst;
+    }
+
+    private double error(int t, int o, float found) {
+      double sum = bias[o];
+      double size = Math.abs(bias[o]);
+      for (int c = 0; c < w.columns(); c++) {
+        double term = (double) x[t * w.columns() + c] * w.get(o, c);
+        sum += term;
+        size += Math.abs(term);
+      }
+      double error = Math.abs(found - sum) / size;
+      return error >= 0 ? error : Double.POSITIVE_INFINITY;
+    }
+  }
+
+  /** Multiplies into some columns of a wider matrix, and checks that the others stay. */
+  private static float[] multiply(
+      ForwardSession session, GpuForwardKernels kernels, Layer layer, int offset) {
+    int features = layer.w().rows();
+    int stride = features + 2 * MARGIN;
+    float[] around = new float[layer.tokens() * stride];
+    Arrays.fill(around, UNTOUCHED);
+    DeviceMatrix wide = session.matrix(around, stride, offset);
+    kernels.linear(
+        session.matrix(layer.x(), layer.w().columns(), offset),
+        session.weight(layer.w()),
+        session.vector(layer.bias(), 1),
+        wide.columnRange(MARGIN, features));
+    float[] found = session.read(wide);
+    float[] out = new float[layer.tokens() * features];
+    for (int i = 0; i < found.length; i++) {
+      int column = i % stride - MARGIN;
+      if (column >= 0 && column < features) {
+        out[i / stride * features + column] = found[i];
+      } else {
+        assertThat(found[i]).isEqualTo(UNTOUCHED);
+      }
+    }
+    return out;
+  }
+
+  private static double tolerance(DType dtype, int capability) {
+    return dtype == DType.BF16 && capability >= 80 ? SPLIT_BF16 : FLOAT32;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, 0",
+    "5, 130, 71, 0",
+    "33, 127, 40, 1",
+    "64, 9, 288, 0",
+    "65, 129, 33, 0",
+    "130, 131, 97, 1",
+    "129, 8, 264, 0",
+    "257, 260, 8, 0",
+  })
+  void multipliesEveryTypeOnBothArchitectures(int tokens, int features, int columns, int offset) {
+    for (int capability : new int[] {75, 80}) {
+      try (ForwardSession session = new ForwardSession(capability)) {
+        for (DType dtype : DType.values()) {
+          Layer layer = Layer.random(dtype, tokens, features, columns, 1);
+          assertThat(layer.error(multiply(session, session.own, layer, offset)))
+              .as("%s on sm_%d", dtype, capability)
+              .isLessThanOrEqualTo(tolerance(dtype, capability));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F16", "BF16"})
+  void multipliesByCublas(DType dtype) {
+    try (ForwardSession session = new ForwardSession(80);
+        CudaForwardKernels kernels =
+            new CudaForwardKernels(session.queue, CublasLinear.open(session.queue))) {
+      Layer layer = Layer.random(dtype, 13, 21, 71, 1);
+      assertThat(layer.error(multiply(session, kernels, layer, 1)))
+          .isLessThanOrEqualTo(tolerance(dtype, 80));
+      assertThat(session.driver().launches("cublasGemmEx")).isEqualTo(2);
+      assertThat(session.driver().launches("linear_epilogue")).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void cublasIsNotAskedForBf16OnTuring() {
+    try (ForwardSession session = new ForwardSession(75);
+        CudaForwardKernels kernels =
+            new CudaForwardKernels(session.queue, CublasLinear.open(session.queue))) {
+      Layer layer = Layer.random(DType.BF16, 13, 21, 71, 1);
+      assertThat(layer.error(multiply(session, kernels, layer, 0))).isLessThanOrEqualTo(FLOAT32);
+      assertThat(session.driver().launches("cublasGemmEx")).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"F32, 80", "BF16, 75"})
+  void withoutTensorCoresHasTheCpusBits(DType dtype, int capability) {
+    Layer layer = Layer.random(dtype, 20, 30, 600, 1);
+    try (ForwardSession session = new ForwardSession(capability);
+        ScalarOperations scalar = new ScalarOperations()) {
+      Tensor expected = scalar.operations.tensor(20, 30);
+      scalar.operations.linear(
+          scalar.tensor(layer.x(), 600),
+          scalar.operations.weight(layer.w().matrix()),
+          scalar.tensor(layer.bias(), 30),
+          expected);
+      assertThat(multiply(session, session.own, layer, 0)).isEqualTo(scalar.read(expected));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "F16, 1e6",
+    "F16, 1e-6",
+    "F16, 1e30",
+    "F16, 1e-30",
+    "F16, 1e-38",
+    "BF16, 1e6",
+    "BF16, 1e-30",
+  })
+  void activationsOfAnySizeKeepTheirDigits(DType dtype, double size) {
+    for (int capability : new int[] {75, 80}) {
+      try (ForwardSession session = new ForwardSession(capability)) {
+        Layer layer = Layer.random(dtype, 40, 20, 70, size);
+        // Products below the normal range lose digits anywhere.
+        double tiny = size < 1e-37 ? 1e-5 : 0;
+        assertThat(layer.error(multiply(session, session.own, layer, 0)))
+            .as("sm_%d", capability)
+            .isLessThanOrEqualTo(tolerance(dtype, capability) + tiny);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F16", "BF16"})
+  void anInfinityStaysInItsRow(DType dtype) {
+    try (ForwardSession session = new ForwardSession(80)) {
+      Layer layer = Layer.random(dtype, 3, 5, 40, 1);
+      layer.x()[45] = Float.POSITIVE_INFINITY;
+      float[] out = multiply(session, session.own, layer, 0);
+      for (int i = 0; i < out.length; i++) {
+        assertThat(Float.isFinite(out[i])).as("%d", i).isEqualTo(i / 5 != 1);
+      }
+    }
+  }
+
+  /** A row of zeros has no magnitude to scale by. */
+  @Test
+  void zerosGiveTheBias() {
+    try (ForwardSession session = new ForwardSession(80)) {
+      for (DType dtype : DType.values()) {
+        Layer layer = Layer.random(dtype, 2, 5, 40, 0);
+        assertThat(multiply(session, session.own, layer, 0)).containsOnly(0f);
+      }
+    }
+  }
+
+  @Test
+  void comesInPartsWhereMemoryIsShort() {
+    Layer layer = Layer.random(DType.F16, 300, 10, 100, 1);
+    float[] whole;
+    try (ForwardSession session = new ForwardSession(80)) {
+      whole = multiply(session, session.own, layer, 0);
+      assertThat(session.driver().launches("linear_split_f16")).isEqualTo(1);
+    }
+    try (ForwardSession session = new ForwardSession(80)) {
+      // Of 300 rows of 2 * 128 halves each, half fit beside the matrices.
+      session.driver().memory(230_000);
+      assertThat(multiply(session, session.own, layer, 0)).isEqualTo(whole);
+      assertThat(session.driver().launches("linear_split_f16")).isEqualTo(2);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Order.class,
+      names = {"REVERSE", "SHUFFLED"})
+  void threadsMayTakeTurnsInAnyOrder(Order order) {
+    for (int capability : new int[] {75, 80}) {
+      try (ForwardSession session = new ForwardSession(capability)) {
+        for (DType dtype : DType.values()) {
+          Layer layer = Layer.random(dtype, 70, 140, 100, 1);
+          session.driver().order(Order.FORWARD, 1);
+          float[] inOrder = multiply(session, session.own, layer, 0);
+          session.driver().order(order, 1);
+          assertThat(multiply(session, session.own, layer, 0)).isEqualTo(inOrder);
+        }
+      }
+    }
+  }
+}

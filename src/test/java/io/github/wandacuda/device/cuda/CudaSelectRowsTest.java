@@ -1,0 +1,41 @@
+package io.github.wandacuda.device.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.tensor.DType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class CudaSelectRowsTest {
+  private static final int TURING = 64 << 10;
+  private static final int HOPPER = 227 << 10;
+
+  @ParameterizedTest
+  @CsvSource({
+    "F16, 1, select_rows_16, 32, 256",
+    "F16, 4096, select_rows_16, 256, 2048",
+    "BF16, 8192, select_rows_16, 512, 2048",
+    "BF16, 8193, select_rows_32, 288, 2048",
+    "F16, 14336, select_rows_32, 448, 2048",
+    "F32, 1000, select_rows_16, 64, 512",
+    "F32, 7168, select_rows_16, 448, 2048",
+    "F32, 7169, select_rows_long, 512, 2048",
+    "F16, 14337, select_rows_long, 512, 2048",
+  })
+  void fitsTheBlockToTheRow(DType dtype, int columns, String kernel, int threads, int bins) {
+    CudaSelectRows choice = CudaSelectRows.of(dtype, columns, HOPPER);
+    assertThat(choice.kernel()).isEqualTo(kernel);
+    assertThat(choice.threads()).isEqualTo(threads);
+    assertThat(choice.bins()).isEqualTo(bins);
+  }
+
+  @Test
+  void stagesWhatFitsSharedMemory() {
+    assertThat(CudaSelectRows.of(DType.F32, 11008, TURING).sharedBytes()).isEqualTo(8192 + 44032);
+    assertThat(CudaSelectRows.of(DType.F32, 16384, TURING).stagedBytes()).isZero();
+    assertThat(CudaSelectRows.of(DType.F32, 28673, HOPPER).stagedBytes()).isEqualTo(114_704);
+    assertThat(CudaSelectRows.of(DType.F16, 300_000, HOPPER).sharedBytes()).isEqualTo(8192);
+    assertThat(CudaSelectRows.of(DType.F32, Integer.MAX_VALUE, HOPPER).stagedBytes()).isZero();
+  }
+}

@@ -1,0 +1,296 @@
+package io.github.wandacuda.device.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
+
+import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.GpuForwardKernels;
+import io.github.wandacuda.device.opencl.driver.ForwardDevice;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.cpu.CpuOperations;
+import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.reference.Samples;
+import io.github.wandacuda.forward.reference.ScalarForward;
+import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.tensor.WeightMatrix;
+import java.util.Arrays;
+
+/** Compares kernels of the forward pass with the scalar ones of the CPU. */
+final class ForwardChecks implements AutoCloseable {
+  /** Of results that are means of normal values. */
+  private static final float ATTENTION_TOLERANCE = 1e-5f;
+
+  private final ForwardDevice device;
+  private final GpuForwardKernels kernels;
+  private final Workers workers = new Workers(2);
+  private final Operations cpu = CpuOperations.checked(new ScalarForward(), workers);
+  private final Samples samples = new Samples(11);
+
+  ForwardChecks(ForwardDevice device, GpuForwardKernels kernels) {
+    this.device = device;
+    this.kernels = kernels;
+  }
+
+  Samples samples() {
+    return samples;
+  }
+
+  private void assertBits(DeviceMatrix found, CpuTensor expected) {
+    assertThat(bits(device.floats(found))).isEqualTo(Samples.bits(expected));
+  }
+
+  /** As {@link Samples#bits}. */
+  private static int[] bits(float[] values) {
+    int[] bits = new int[values.length];
+    Arrays.setAll(bits, i -> Float.floatToIntBits(values[i]));
+    return bits;
+  }
+
+  private DeviceMatrix like(CpuTensor tensor) {
+    return device.empty(tensor.rows(), tensor.columns(), tensor.columns());
+  }
+
+  void embed(WeightMatrix table, int... tokens) {
+    CpuTensor expected = CpuTensor.zeros(tokens.length, table.columns());
+    cpu.embed(cpu.weight(table), tokens, expected);
+    DeviceMatrix out = like(expected);
+    kernels.embed(device.copy(table), device.copy(tokens), out);
+    assertBits(out, expected);
+  }
+
+  void rmsNorm(CpuTensor x) {
+    CpuTensor gain = samples.tensor(1, x.columns());
+    CpuTensor expected = CpuTensor.zeros(x.rows(), x.columns());
+    cpu.rmsNorm(x, gain, 1e-5f, expected);
+    DeviceMatrix out = like(expected);
+    DeviceMatrix inPlace = device.copy(x);
+    DevicePointer gains = device.copy(gain).data();
+    kernels.rmsNorm(inPlace, gains, 1e-5f, out);
+    assertBits(out, expected);
+    kernels.rmsNorm(inPlace, gains, 1e-5f, inPlace);
+    assertBits(inPlace, expected);
+  }
+
+  /** With a bias and without. */
+  void layerNorm(CpuTensor x) {
+    CpuTensor gain = samples.tensor(1, x.columns());
+    DevicePointer gains = device.copy(gain).data();
+    for (CpuTensor bias : new CpuTensor[] {samples.tensor(1, x.columns()), null}) {
+      CpuTensor expected = CpuTensor.zeros(x.rows(), x.columns());
+      cpu.layerNorm(x, gain, bias, 1e-5f, expected);
+      DevicePointer biases = bias == null ? null : device.copy(bias).data();
+      DeviceMatrix out = like(expected);
+      DeviceMatrix inPlace = device.copy(x);
+      kernels.layerNorm(inPlace, gains, biases, 1e-5f, out);
+      assertBits(out, expected);
+      kernels.layerNorm(inPlace, gains, biases, 1e-5f, inPlace);
+      assertBits(inPlace, expected);
+    }
+  }
+
+  void linear(int columns) {
+    linear(DType.BF16, 20, 70, columns);
+  }
+
+  void linear(DType dtype, int tokens, int features, int columns) {
+    CpuTensor x = samples.tensor(tokens, columns);
+    CpuTensor bias = samples.tensor(1, features);
+    WeightMatrix w = samples.weight(dtype, features, columns, Samples.Layout.PADDED_ROWS);
+    linear(x, w, null, features);
+    linear(x, w, bias, features + 5);
+  }
+
+  private void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, int stride) {
+    CpuTensor expected = CpuTensor.zeros(x.rows(), w.rows());
+    cpu.linear(x, cpu.weight(w), bias, expected);
+    DeviceMatrix out = device.empty(x.rows(), w.rows(), stride);
+    DevicePointer biases = bias == null ? null : device.copy(bias).data();
+    kernels.linear(device.copy(x), device.copy(w), biases, out);
+    assertBits(out, expected);
+  }
+
+  void rotate(int sequences, int positions, int heads, int headSize, int pairs) {
+    CpuTensor x = samples.tensor(sequences * positions, heads * headSize);
+    CpuTensor cos = samples.tensor(positions, pairs);
+    CpuTensor sin = samples.tensor(positions, pairs);
+    DeviceMatrix rotated = device.copy(x);
+    kernels.rotate(rotated, headSize, device.copy(cos), device.copy(sin));
+    CpuTensor expected = Samples.copy(x);
+    cpu.rotate(expected, headSize, cos, sin);
+    assertBits(rotated, expected);
+  }
+
+  void attention(int sequences, AttentionShape shape) {
+    attention(sequences, shape, null);
+  }
+
+  /**
+   * @param keyBias may be null
+   */
+  void attention(int sequences, AttentionShape shape, CpuTensor keyBias) {
+    int tokens = sequences * shape.sequenceLength();
+    int shared = shape.keyValueHeads() * shape.headSize();
+    attention(
+        samples.tensor(tokens, shape.heads() * shape.headSize()),
+        samples.tensor(tokens, shared),
+        samples.tensor(tokens, shared),
+        shape,
+        keyBias);
+  }
+
+  private void attention(
+      CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor keyBias) {
+    CpuTensor expected = CpuTensor.zeros(q.rows(), q.columns());
+    cpu.attention(q, k, v, shape, keyBias, expected);
+    DeviceMatrix out = like(expected);
+    DeviceMatrix biases = keyBias == null ? null : device.copy(keyBias);
+    kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, biases, out);
+    float[] found = device.floats(out);
+    for (int i = 0; i < found.length; i++) {
+      float sound = expected.data()[expected.at(0) + i];
+      if (!(Math.abs(found[i] - sound) <= ATTENTION_TOLERANCE)) {
+        fail(
+            "token %d, column %d: expected %s, found %s",
+            i / q.columns(), i % q.columns(), sound, found[i]);
+      }
+    }
+  }
+
+  void activate(Activation activation, CpuTensor x) {
+    CpuTensor expected = CpuTensor.zeros(x.rows(), x.columns());
+    cpu.activate(activation, x, expected);
+    DeviceMatrix inPlace = device.copy(x);
+    DeviceMatrix out = like(expected);
+    kernels.activate(activation, inPlace, out);
+    assertBits(out, expected);
+    kernels.activate(activation, inPlace, inPlace);
+    assertBits(inPlace, expected);
+  }
+
+  void gate(Activation activation, CpuTensor gate, CpuTensor up) {
+    CpuTensor expected = CpuTensor.zeros(gate.rows(), gate.columns());
+    cpu.gate(activation, gate, up, expected);
+    DeviceMatrix gates = device.copy(gate);
+    DeviceMatrix ups = device.copy(up);
+    DeviceMatrix out = like(expected);
+    kernels.gate(activation, gates, ups, out);
+    assertBits(out, expected);
+    kernels.gate(activation, gates, ups, gates);
+    assertBits(gates, expected);
+    kernels.gate(activation, device.copy(gate), ups, ups);
+    assertBits(ups, expected);
+  }
+
+  void scale(CpuTensor x, float factor) {
+    DeviceMatrix scaled = device.copy(x);
+    kernels.scale(scaled, factor);
+    CpuTensor expected = Samples.copy(x);
+    cpu.scale(expected, factor);
+    assertBits(scaled, expected);
+  }
+
+  void softcap(CpuTensor x, float cap) {
+    DeviceMatrix bounded = device.copy(x);
+    kernels.softcap(bounded, cap);
+    CpuTensor expected = Samples.copy(x);
+    cpu.softcap(expected, cap);
+    assertBits(bounded, expected);
+  }
+
+  void add(CpuTensor x, CpuTensor y) {
+    DeviceMatrix sum = device.copy(x);
+    kernels.add(sum, device.copy(y));
+    CpuTensor expected = Samples.copy(x);
+    cpu.add(expected, y);
+    assertBits(sum, expected);
+  }
+
+  void gatherColumns(CpuTensor source, int offset, int width, int stride, int groups) {
+    CpuTensor expected = CpuTensor.zeros(source.rows(), groups * width);
+    cpu.gatherColumns(source, offset, width, stride, expected);
+    DeviceMatrix out = like(expected);
+    kernels.gatherColumns(device.copy(source), offset, width, stride, out);
+    assertBits(out, expected);
+  }
+
+  void gatherRows(CpuTensor x, int... rows) {
+    CpuTensor expected = CpuTensor.zeros(rows.length, x.columns());
+    cpu.gatherRows(x, rows, expected);
+    DeviceMatrix out = like(expected);
+    kernels.gatherRows(device.copy(x), device.copy(rows), out);
+    assertBits(out, expected);
+  }
+
+  /**
+   * @param rows of the sum that rows are added to, all different
+   */
+  void addRows(CpuTensor sum, int... rows) {
+    CpuTensor x = samples.tensor(rows.length, sum.columns());
+    CpuTensor weights = samples.tensor(1, rows.length);
+    int first = weights.at(0);
+    float[] factors = Arrays.copyOfRange(weights.data(), first, first + rows.length);
+    DeviceMatrix out = device.copy(sum);
+    kernels.addRows(device.copy(x), device.copy(rows), device.copy(weights).data(), out);
+    CpuTensor expected = Samples.copy(sum);
+    cpu.addRows(x, rows, factors, expected);
+    assertBits(out, expected);
+  }
+
+  /** With weights as they are and renormalized. */
+  void route(CpuTensor logits, int k) {
+    for (boolean renormalize : new boolean[] {true, false}) {
+      Routing expected = cpu.route(logits, k, renormalize);
+      DeviceMatrix experts = device.empty(logits.rows(), k, k);
+      DeviceMatrix weights = device.empty(logits.rows(), k, k);
+      kernels.route(device.copy(logits), k, renormalize, experts.data(), weights.data());
+      assertThat(bits(device.floats(experts))).isEqualTo(expected.experts());
+      assertThat(bits(device.floats(weights))).isEqualTo(bits(expected.weights()));
+    }
+  }
+
+  /** Sums up several matrices of as many columns. */
+  void columnSquares(CpuTensor... parts) {
+    int columns = parts[0].columns();
+    CpuTensor zeros = CpuTensor.zeros(1, Math.toIntExact(kernels.columnSquaresBytes(columns) / 4));
+    DevicePointer state = device.copy(zeros).data();
+    DeviceMatrix sums = device.empty(2, columns, columns);
+    ColumnSquares expected = cpu.columnSquares(columns);
+    for (CpuTensor part : parts) {
+      kernels.columnSquares(device.copy(part), state);
+      expected.add(part);
+    }
+    kernels.columnSums(state, columns, sums.data());
+    float[] found = device.floats(sums);
+    double[] doubles = expected.sums();
+    for (int c = 0; c < columns; c++) {
+      double sum = (double) found[c] + found[columns + c];
+      assertThat(Float.floatToIntBits((float) sum))
+          .as("column %d: %s, %s on the CPU", c, sum, doubles[c])
+          .isEqualTo(Float.floatToIntBits((float) doubles[c]));
+    }
+  }
+
+  void crossEntropy(CpuTensor logits) {
+    int[] targets = new int[logits.rows()];
+    Arrays.setAll(targets, t -> (t * 31 + 7) % logits.columns());
+    double[] expected = cpu.crossEntropy(logits, targets);
+    DeviceMatrix losses = device.empty(logits.rows(), GpuForwardKernels.LOSS_FLOATS, 3);
+    kernels.crossEntropy(device.copy(logits), device.copy(targets), losses.data());
+    float[] found = device.floats(losses);
+    double[] loss = new double[expected.length];
+    Arrays.setAll(
+        loss, t -> Math.log(found[3 * t + 1]) + ((double) found[3 * t] - found[3 * t + 2]));
+    assertThat(loss).isEqualTo(expected);
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+  }
+}

@@ -1,0 +1,222 @@
+package io.github.wandacuda.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.checkpoint.SafetensorsWriter;
+import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Random;
+import java.util.SortedMap;
+import java.util.StringJoiner;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Several workers, shards and modules at a time. */
+@Timeout(120)
+class StreamingTest {
+  private static final int SHARDS = 3;
+  private static final int BLOCKS = 12;
+
+  @TempDir Path directory;
+
+  private final Random random = new Random(9);
+  private final SortedMap<String, float[]> norms = new TreeMap<>();
+  private final StringJoiner shardOf = new StringJoiner(",", "{\"weight_map\":{", "}}");
+
+  private static String shard(int index) {
+    return "model-%d.safetensors".formatted(index);
+  }
+
+  /**
+   * Makes a model whose tensors have odd sizes: some are larger than a tile, one is empty, none
+   * starts at a page's beginning, and the digest's order of the blocks (0, 1, 10, 11, 2, ...) is
+   * not that of the shards.
+   */
+  private Path model(String type) throws IOException {
+    Path model = Files.createDirectory(directory.resolve("model"));
+    Files.writeString(model.resolve("config.json"), "{\"model_type\": \"%s\"}".formatted(type));
+    for (int index = 0; index < SHARDS; index++) {
+      SafetensorsBytes shard = new SafetensorsBytes();
+      add(shard, index, "embedding" + index, 1777, 133 + index);
+      for (int block = index * BLOCKS / SHARDS; block < (index + 1) * BLOCKS / SHARDS; block++) {
+        addModule(shard, index, "h." + block + ".attn", 257, 91);
+        addModule(shard, index, "h." + block + ".plain", 301, 517);
+        addModule(shard, index, "h." + block + ".wide", 3, 70_001);
+        addModule(shard, index, "h." + block + ".none", 0, 8);
+        add(shard, index, "h." + block + ".bias", 5);
+      }
+      shard.write(model.resolve(shard(index)));
+    }
+    Files.writeString(model.resolve("model.safetensors.index.json"), shardOf.toString());
+    return model;
+  }
+
+  private void addModule(SafetensorsBytes file, int shard, String name, int rows, int columns) {
+    add(file, shard, name + ".weight", rows, columns);
+    // As long as either side, whichever holds the inputs.
+    norms.put(name, gaussians(columns));
+    norms.put(name + "^T", gaussians(rows));
+  }
+
+  private void add(SafetensorsBytes file, int shard, String name, int... shape) {
+    file.f32(name, gaussians(Arrays.stream(shape).reduce(1, (a, b) -> a * b)), shape);
+    shardOf.add("\"%s\":\"%s\"".formatted(name, shard(shard)));
+  }
+
+  private float[] gaussians(int count) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = Math.abs((float) random.nextGaussian());
+    }
+    return values;
+  }
+
+  private Calibration statistics(boolean transposed) {
+    SortedMap<String, float[]> vectors = new TreeMap<>();
+    norms.forEach(
+        (name, values) -> {
+          if (name.endsWith("^T") == transposed) {
+            vectors.put(name.replace("^T", "") + ".input_norm", values);
+          }
+        });
+    Path file = directory.resolve("norms");
+    AtomicWrite.write(
+        file, SafetensorsWriter.content(vectors, Map.of("format", "wanda-cuda.statistics.v1")));
+    return Pruning.statistics(file);
+  }
+
+  private static PruneResult prune(
+      Path model, Path output, Calibration calibration, int threads, Progress progress) {
+    // Checks what was written, and its masks, row by row.
+    PruneRequest request =
+        new PruneRequest(
+            output,
+            Method.WANDA,
+            new Sparsity.Ratio(0.5),
+            ModuleChoice.DEFAULT,
+            calibration,
+            true,
+            false,
+            Unreached.MAGNITUDE);
+    try (ModelDirectory opened = ModelDirectory.open(model);
+        Backend backend = Pruning.cpu(threads)) {
+      return PruneJob.toOutput(opened, request).run(backend, "test", progress, result -> {});
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"any, false", "gpt2, true"})
+  void theOutputIsTheSameForAnyNumberOfWorkers(String type, boolean transposed) throws IOException {
+    Path model = model(type);
+    Calibration calibration = statistics(transposed);
+    Path alone = directory.resolve("alone");
+    PruneResult expected = prune(model, alone, calibration, 1, Progress.NONE);
+    assertThat(expected.modules())
+        .extracting(result -> result.module().name())
+        .isSortedAccordingTo(TensorNames.NATURAL)
+        .hasSize(4 * BLOCKS);
+    for (int threads : new int[] {2, 5}) {
+      Path output = directory.resolve("with" + threads);
+      PruneResult result = prune(model, output, calibration, threads, Progress.NONE);
+      assertThat(result.maskSha256()).isEqualTo(expected.maskSha256());
+      assertThat(result.pruned()).isEqualTo(expected.pruned());
+      assertThat(TestData.names(output)).isEqualTo(TestData.names(alone));
+      for (int index = 0; index < SHARDS; index++) {
+        assertThat(output.resolve(shard(index)))
+            .hasSameBinaryContentAs(alone.resolve(shard(index)));
+      }
+    }
+  }
+
+  @Test
+  void everyModuleIsAStepOfProgress() throws IOException {
+    StringJoiner steps = new StringJoiner(" ");
+    prune(
+        model("any"),
+        directory.resolve("out"),
+        statistics(false),
+        3,
+        (what, done, total) -> steps.add(done + "/" + total));
+    StringJoiner expected = new StringJoiner(" ");
+    for (int done = 1; done <= 4 * BLOCKS; done++) {
+      expected.add(done + "/" + 4 * BLOCKS);
+    }
+    assertThat(steps).hasToString(expected.toString());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1", "3"})
+  void aShardThatShrinksMeanwhileIsNamedAndNothingIsLeft(int threads) throws IOException {
+    Path model = model("any");
+    Path last = model.resolve(shard(SHARDS - 1));
+    long length = Files.size(last);
+    Path output = directory.resolve("out");
+    assertThatThrownBy(
+            () ->
+                prune(
+                    model,
+                    output,
+                    statistics(false),
+                    threads,
+                    (what, done, total) -> truncate(last, length - 1)))
+        .isInstanceOf(InputException.class)
+        .hasMessage(
+            "%s: expected %d bytes, as when the run began, found %d bytes"
+                .formatted(last, length, length - 1));
+    assertThat(output).doesNotExist();
+  }
+
+  private static void truncate(Path file, long length) {
+    try (RandomAccessFile access = new RandomAccessFile(file.toFile(), "rw")) {
+      access.setLength(length);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1", "3"})
+  void anInterruptInTheMiddleLeavesAnUnfinishedOutput(int threads) throws IOException {
+    Path model = model("any");
+    Path output = directory.resolve("out");
+    Thread caller = Thread.currentThread();
+    assertThatThrownBy(
+            () ->
+                prune(
+                    model,
+                    output,
+                    statistics(false),
+                    threads,
+                    (what, done, total) -> caller.interrupt()))
+        .isInstanceOf(CancelledException.class);
+    assertThat(Thread.interrupted()).isTrue();
+    assertThat(output.resolve("config.json")).doesNotExist();
+    assertThat(output.resolve(".wanda-cuda.journal")).exists();
+  }
+}

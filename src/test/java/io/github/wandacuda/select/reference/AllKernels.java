@@ -1,0 +1,35 @@
+package io.github.wandacuda.select.reference;
+
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.select.cpu.CpuSelector;
+import io.github.wandacuda.simd.ShapedKernels;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import jdk.incubator.vector.VectorShape;
+
+/** A selector on each implementation of {@link SelectKernels}, at every vector shape. */
+public enum AllKernels {
+  SCALAR(new ScalarSelect()),
+  VECTOR_128(vector(VectorShape.S_128_BIT)),
+  VECTOR_256(vector(VectorShape.S_256_BIT)),
+  VECTOR_512(vector(VectorShape.S_512_BIT));
+
+  private final SelectKernels kernels;
+
+  AllKernels(SelectKernels kernels) {
+    this.kernels = kernels;
+  }
+
+  public Selector selector() {
+    return new CpuSelector(kernels);
+  }
+
+  public static Map<String, Selector> selectors() {
+    return Stream.of(values()).collect(Collectors.toMap(AllKernels::name, AllKernels::selector));
+  }
+
+  private static SelectKernels vector(VectorShape shape) {
+    return ShapedKernels.load(SelectKernels.class, "VectorSelect", shape);
+  }
+}

@@ -1,0 +1,64 @@
+package io.github.wandacuda.simd;
+
+import io.github.wandacuda.testing.RedefinedCpu;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.ClassTransform;
+import java.lang.classfile.instruction.InvokeInstruction;
+import java.lang.constant.ClassDesc;
+import jdk.incubator.vector.VectorShape;
+
+/**
+ * Loads the vector kernels as they would be on a machine with another vector width. Their shape is
+ * a constant of {@link Lanes}; this loader defines the package anew with a {@code Lanes} in which
+ * that constant differs. Shapes that the processor lacks work too: the Vector API then computes
+ * them in plain Java.
+ */
+public final class ShapedKernels extends RedefinedCpu {
+  private static final String PACKAGE = Lanes.class.getPackageName() + ".";
+  private static final ClassDesc SHAPE = ClassDesc.of(VectorShape.class.getName());
+
+  private final VectorShape shape;
+
+  private ShapedKernels(VectorShape shape) {
+    this.shape = shape;
+  }
+
+  /**
+   * Returns an instance of a class of the kernels' package, created by its constructor without
+   * parameters.
+   *
+   * @param type an interface outside the package that the class implements
+   * @param className the class's simple name
+   * @param shape the vector shape that it is to use
+   */
+  public static <T> T load(Class<T> type, String className, VectorShape shape) {
+    try {
+      Class<?> loaded = new ShapedKernels(shape).loadClass(PACKAGE + className);
+      var constructor = loaded.getDeclaredConstructor();
+      constructor.setAccessible(true);
+      return type.cast(constructor.newInstance());
+    } catch (ReflectiveOperationException e) {
+      throw new LinkageError(className, e);
+    }
+  }
+
+  @Override
+  protected byte[] changed(String name, byte[] classFile) {
+    return name.equals(Lanes.class.getName()) ? reshaped(classFile) : classFile;
+  }
+
+  private byte[] reshaped(byte[] bytes) {
+    ClassFile classFile = ClassFile.of();
+    return classFile.transformClass(
+        classFile.parse(bytes),
+        ClassTransform.transformingMethodBodies(
+            (builder, element) -> {
+              if (element instanceof InvokeInstruction call
+                  && call.name().equalsString("preferredShape")) {
+                builder.getstatic(SHAPE, shape.name(), SHAPE);
+              } else {
+                builder.with(element);
+              }
+            }));
+  }
+}
