@@ -17,8 +17,8 @@ import java.util.Deque;
 
 /**
  * Prunes matrices by one rule and one vector of norms. Making a pruner takes about as long as
- * pruning a tile, and one that pruned rows before knows where their limits were: so a call takes
- * the one that was used last, and makes one only where all are at work.
+ * pruning a tile, and one that pruned rows before knows where their thresholds were: so a call
+ * takes the one that was used last, and makes one only where all are at work.
  */
 final class CpuPlan implements SelectionPlan {
   private static final ValueLayout.OfLong LONG =

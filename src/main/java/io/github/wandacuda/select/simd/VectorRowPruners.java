@@ -33,11 +33,11 @@ final class VectorRowPruners {
           : whole;
     }
     float threshold = ((AtMost) rule).threshold();
-    int limit = threshold < 0 ? 0 : Float.floatToRawIntBits(threshold + 0.0f) + 1;
+    int above = threshold < 0 ? 0 : Float.floatToRawIntBits(threshold + 0.0f) + 1;
     return new MarkedRowPruner(
         dtype,
         columns,
         norms,
-        (planes, keys, marks) -> GroupMarks.below(planes, keys, limit, marks));
+        (planes, keys, marks) -> GroupMarks.below(planes, keys, above, marks));
   }
 }

@@ -41,7 +41,7 @@ class DamagedKernelsTest {
         "LowestOfFours.java => lower.toLong() << (2 * i) => lower.toLong() << (2 * i + 4)",
         "LowestOfFours.java => ShortVector a = key.sub( => ShortVector a = key.sub((short) 1).sub(",
         "LowestOfEights.java => << (2 * i + SHORT_COUNT * v) => << (2 * i + 8 + SHORT_COUNT * v)",
-        "LowestOfEights.java => .compare(LT, limit) => .compare(LT, limit.add((short) 1))",
+        "LowestOfEights.java => .compare(LT, threshold) => .compare(LT, threshold.add((short) 1))",
         "GroupHalfPruner.java => RowMaskWriter.trim(columns, kept); => RowMaskWriter.trim(columns - 4, kept);",
         // 2:4 of F32, and of 16 bits where many scores are equal.
         "GroupHalfMarks.java => rotation.lane(lane) < lane ? 1 : 0 => rotation.lane(lane) > lane ? 1 : 0",
@@ -51,12 +51,12 @@ class DamagedKernelsTest {
         "GroupRanks.java => source[lane] <= lane ? 1 : 0 => source[lane] < lane ? 1 : 0",
         "GroupRanks.java => planes.filled(plane)) => planes.filled(plane) - groupLanes)",
         "GroupThresholds.java => from < planes.columns(); => from < planes.columns() - group.length;",
-        "GroupThresholds.java => = GOES; => = i == 0 ? 0 : GOES;",
+        "GroupThresholds.java => = PRUNED; => = i == 0 ? 0 : PRUNED;",
         "GroupMarks.java => i < planes.stride(); => i < planes.stride() - step;",
         // The lowest of a row, by its scores.
         "LowestOfRow.java => i < left(); => i < left() - 1;",
         "LowestOfRow.java => << Integer.SIZE | column => << Integer.SIZE",
-        "RowMaskWriter.java => kept[column / Long.SIZE] = ~goes; => kept[column / Long.SIZE] = ~(goes << 1);",
+        "RowMaskWriter.java => kept[column / Long.SIZE] = ~pruned; => kept[column / Long.SIZE] = ~(pruned << 1);",
         "RowMaskWriter.java => kept[kept.length - 1] &= -1L >>> -tail; => kept[kept.length - 1] &= -1L >>> -tail >>> 1;",
         "RowMaskWriter.java => listed[count++] = column + Long.numberOfTrailingZeros(left); => listed[count++] = column + (Long.numberOfTrailingZeros(left) ^ 1);",
         "TiedKeys.java => Long.expand((1L << most) - 1, bits) => Long.expand(((1L << most) - 1) << 1, bits)",
@@ -65,12 +65,12 @@ class DamagedKernelsTest {
         "MaskWords.java => (words[word] == 0 ? 0L : 1L) => (words[word] == 0 || word + 1 == words.length ? 0L : 1L)",
         "HighKeys.java => column < places.length(); => column < places.length() - 1;",
         "ScoreKeys.java => from + planes.filled(plane), => from + planes.filled(plane) + 1,",
-        // ... and by limits on the weights.
+        // ... and by thresholds on the weights.
         "Candidates.java => left > 0; => left > 1;",
         "Candidates.java => scores[i] = RowElements.score(dtype, memory, at, columns[i], norms); => scores[i] = RowElements.score(dtype, memory, at, columns[i] ^ 1, norms);",
         "ThresholdPasses.java => under |= belowHigh.toLong() << i; => under |= belowHigh.toLong() << i + 1;",
-        "ThresholdPasses.java => inside[word] = under & ~goes; => inside[word] = word + 1 == kept.length ? 0 : under & ~goes;",
-        "TiedRowPruner.java => left -= Long.bitCount(goes); => left -= Long.bitCount(goes) + 1;",
+        "ThresholdPasses.java => inside[word] = under & ~pruned; => inside[word] = word + 1 == kept.length ? 0 : under & ~pruned;",
+        "TiedRowPruner.java => left -= Long.bitCount(pruned); => left -= Long.bitCount(pruned) + 1;",
         "LowestByThresholds.java => RowMaskWriter.trim(columns, kept); => RowMaskWriter.trim(columns + 1, kept);",
         // What all share.
         "ZeroCounts.java => return zeros - (padded - columns); => return zeros;",

@@ -171,7 +171,7 @@ class VerifierTest {
   @Test
   void withoutItsRecordTheOptionsMustSayWhatToExpect() throws IOException {
     Files.delete(pruned.resolve("wanda-cuda.json"));
-    assertThat(verify()).singleElement().asString().contains("--sparsity");
+    assertThat(verify()).singleElement().asString().contains("`sparsity`");
     assertThat(verify(DENSE, pruned, new Claim(null, new Sparsity.Ratio(0.5), null))).isEmpty();
     assertThat(verify(DENSE, pruned, new Claim(null, new Sparsity.Ratio(0.9), null))).isNotEmpty();
   }

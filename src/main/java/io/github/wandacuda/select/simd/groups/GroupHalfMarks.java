@@ -12,7 +12,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
 /**
- * Marks the lower half of each group of four or eight keys: 2:4 and 4:8. A key stays if at least
+ * Marks the lower half of each group of four or eight keys: 2:4 and 4:8. A key is kept if at least
  * half as many keys as a group has come before it: of three others two, of seven others four. A
  * comparison's outcome is the sign of a difference, so the votes are counted by the bits of whole
  * words: two of three is a majority, and of seven the carries of three full adders decide, each of
@@ -100,16 +100,16 @@ final class GroupHalfMarks {
 
   private static void markEven(int[] keys, int stride, int[] votes, short[] marks) {
     for (int i = 0; i < stride; i += COUNT) {
-      IntVector goes = fourOfSeven(beside(keys, i, stride), votes, i, stride).not();
-      goes.lanewise(LSHR, Short.SIZE).reinterpretAsShorts().intoArray(marks, 2 * i);
+      IntVector pruned = fourOfSeven(beside(keys, i, stride), votes, i, stride).not();
+      pruned.lanewise(LSHR, Short.SIZE).reinterpretAsShorts().intoArray(marks, 2 * i);
     }
   }
 
   private static void markOdd(int[] keys, int stride, int[] votes, short[] marks) {
     for (int i = 0; i < stride; i += COUNT) {
-      IntVector goes = fourOfSeven(beside(keys, i, stride).not(), votes, i, stride).not();
+      IntVector pruned = fourOfSeven(beside(keys, i, stride).not(), votes, i, stride).not();
       IntVector even = ShortVector.fromArray(SHORTS, marks, 2 * i).reinterpretAsInts();
-      goes.and(0xffff_0000).or(even).reinterpretAsShorts().intoArray(marks, 2 * i);
+      pruned.and(0xffff_0000).or(even).reinterpretAsShorts().intoArray(marks, 2 * i);
     }
   }
 

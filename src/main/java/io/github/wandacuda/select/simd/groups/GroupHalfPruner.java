@@ -10,11 +10,11 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Prunes the lower half of each group of four or eight 16-bit elements, 2:4 and 4:8. A group tells
- * by itself what goes, so {@link LowestOfFours} or {@link LowestOfEights} passes over a row just
- * once, while it comes from memory: it compares the upper halves of the scores' bits, and clears
- * what they tell apart. The one group in a hundred where they are equal at the limit is looked at
- * element by element afterwards. If many are such, the row is left to a pruner that compares whole
- * scores, and so are the next ones.
+ * by itself what is pruned, so {@link LowestOfFours} or {@link LowestOfEights} passes over a row
+ * just once, while it comes from memory: it compares the upper halves of the scores' bits, and
+ * clears what they tell apart. The one group in a hundred where they are equal at the threshold is
+ * looked at element by element afterwards. If many are such, the row is left to a pruner that
+ * compares whole scores, and so are the next ones.
  */
 public final class GroupHalfPruner implements RowPruner {
   private static final int FOUR = 4;
@@ -80,7 +80,7 @@ public final class GroupHalfPruner implements RowPruner {
       return NON_FINITE;
     }
     RowMaskWriter.trim(columns, kept);
-    if (!ties.settle(memory, at, kept)) {
+    if (!ties.breakTies(memory, at, kept)) {
       pause = PAUSE;
       return pruneWhole(memory, at, kept);
     }
@@ -88,7 +88,7 @@ public final class GroupHalfPruner implements RowPruner {
     return columns / 2;
   }
 
-  /** What is cleared already has the lowest scores of its group, and goes again. */
+  /** What is cleared already has the lowest scores of its group, and is pruned again. */
   private int pruneWhole(MemorySegment memory, long at, long[] kept) {
     int pruned = whole.prune(memory, at, kept);
     zeros = whole.zeros();

@@ -35,9 +35,9 @@ public final class GroupMarkers {
         GroupMarks.below(planes, keys, pruned, marks);
       };
     }
-    GroupThresholds limits = new GroupThresholds(places, pruned, size);
+    GroupThresholds thresholds = new GroupThresholds(places, pruned, size);
     return (planes, keys, marks) -> {
-      limits.mark(keys);
+      thresholds.mark(keys);
       GroupMarks.below(planes, keys, 0, marks);
     };
   }

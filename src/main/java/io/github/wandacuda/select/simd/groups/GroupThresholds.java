@@ -5,8 +5,8 @@ import java.util.Arrays;
 
 /** Picks the lowest keys of groups of any size, by sorting each with its keys' places. */
 final class GroupThresholds {
-  /** Replaces the key of an element that goes. */
-  static final int GOES = -1;
+  /** Replaces the key of an element that is pruned. */
+  static final int PRUNED = -1;
 
   private final KeyLayout planes;
   private final int pruned;
@@ -18,7 +18,7 @@ final class GroupThresholds {
     group = new long[size];
   }
 
-  /** Replaces the keys of elements that go by {@link #GOES}. */
+  /** Replaces the keys of elements that are pruned by {@link #PRUNED}. */
   void mark(int[] keys) {
     for (int from = 0; from < planes.columns(); from += group.length) {
       for (int i = 0; i < group.length; i++) {
@@ -27,7 +27,7 @@ final class GroupThresholds {
       }
       Arrays.sort(group);
       for (int i = 0; i < pruned; i++) {
-        keys[planes.at((int) group[i])] = GOES;
+        keys[planes.at((int) group[i])] = PRUNED;
       }
     }
   }

@@ -23,7 +23,7 @@ import jdk.incubator.vector.VectorMask;
  * Clears the elements of each group of eight whose keys are below the fifth lowest: the four
  * lowest, unless keys are equal there. A network of minima and maxima finds it (Knuth, The Art of
  * Computer Programming 3, section 5.3.4): it sorts two fours, and of the pairs of one's i-th lowest
- * and the other's i-th highest the maxima are the upper half. The lowest of these is the limit.
+ * and the other's i-th highest the maxima are the upper half. The lowest of these is the threshold.
  * Comparing each key with its seven others takes twice as many operations.
  *
  * <p>A group is four neighbouring words of two keys; the words' lower halves are one four and the
@@ -74,7 +74,7 @@ final class LowestOfEights {
     }
     short[] keys = new short[2 * SHORT_COUNT];
     for (int word = 0; word < kept.length; word++) {
-      long goes = 0;
+      long pruned = 0;
       for (int i = 0; i < PAIRS; i += SHORT_COUNT) {
         int pair = word * PAIRS + i;
         long to = at + (long) Integer.BYTES * pair;
@@ -107,18 +107,18 @@ final class LowestOfEights {
                 .max(fourth.reinterpretAsShorts())
                 .min(x.min(y).max(third.reinterpretAsShorts()));
         IntVector other = upper.reinterpretAsInts().lanewise(ROL, Short.SIZE);
-        IntVector limits = upper.min(other.reinterpretAsShorts()).reinterpretAsInts();
+        IntVector thresholds = upper.min(other.reinterpretAsShorts()).reinterpretAsInts();
         for (int v = 0; v < 2; v++) {
-          ShortVector limit = EVEN_OF_PAIR.add(v).selectFrom(limits).reinterpretAsShorts();
+          ShortVector threshold = EVEN_OF_PAIR.add(v).selectFrom(thresholds).reinterpretAsShorts();
           VectorMask<Short> lower =
-              ShortVector.fromArray(SHORTS, keys, SHORT_COUNT * v).compare(LT, limit);
+              ShortVector.fromArray(SHORTS, keys, SHORT_COUNT * v).compare(LT, threshold);
           ShortVector.fromMemorySegment(SHORTS, memory, to + VECTOR * v, ORDER)
               .blend((short) 0, lower)
               .intoMemorySegment(memory, to + VECTOR * v, ORDER);
-          goes |= lower.toLong() << (2 * i + SHORT_COUNT * v);
+          pruned |= lower.toLong() << (2 * i + SHORT_COUNT * v);
         }
       }
-      kept[word] = ~goes;
+      kept[word] = ~pruned;
     }
     return true;
   }

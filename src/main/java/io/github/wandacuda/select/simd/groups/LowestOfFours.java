@@ -40,7 +40,7 @@ final class LowestOfFours {
    *
    * @param brain whether elements are BF16, not F16
    * @param norms as {@link KeyLayout} arranges them
-   * @param kept where one bit a column goes, 0 where it is cleared
+   * @param kept one bit for each column, 0 where it is cleared
    * @return whether all elements are finite; those from the first on that isn't are left
    */
   static boolean clear(MemorySegment memory, long at, boolean brain, float[] norms, long[] kept) {
@@ -57,7 +57,7 @@ final class LowestOfFours {
       if (highest.compare(GE, Scores.infinity(brain)).anyTrue()) {
         return false;
       }
-      long goes = 0;
+      long pruned = 0;
       for (int i = 0; i < PAIRS; i += SHORT_COUNT / 2) {
         int pair = word * PAIRS + i;
         long to = place(at, pair);
@@ -73,9 +73,9 @@ final class LowestOfFours {
             .reinterpretAsShorts()
             .blend((short) 0, lower)
             .intoMemorySegment(memory, to, ByteOrder.LITTLE_ENDIAN);
-        goes |= lower.toLong() << (2 * i);
+        pruned |= lower.toLong() << (2 * i);
       }
-      kept[word] = ~goes;
+      kept[word] = ~pruned;
     }
     return true;
   }

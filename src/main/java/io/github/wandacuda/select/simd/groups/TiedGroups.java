@@ -43,12 +43,12 @@ final class TiedGroups {
    * @param kept one bit a column, 0 where it is cleared; never more than half of a group
    * @return false if the groups are too many; some aren't cleared then
    */
-  boolean settle(MemorySegment memory, long at, long[] kept) {
+  boolean breakTies(MemorySegment memory, long at, long[] kept) {
     zeros = 0;
     int groups = 0;
     for (int first = 0; first < kept.length; first += Long.SIZE) {
       for (long left = notHalved(kept, first); left != 0; left &= left - 1) {
-        groups += settle(first + Long.numberOfTrailingZeros(left), memory, at, kept);
+        groups += breakTies(first + Long.numberOfTrailingZeros(left), memory, at, kept);
         if (groups > most) {
           return false;
         }
@@ -60,7 +60,7 @@ final class TiedGroups {
   /**
    * Returns which of up to 64 words from {@code first} on may have such groups, one bit a word. A
    * last word of fewer columns than bits always may: half of its bits aren't half of its columns,
-   * so of 60 columns 30 that stay and two that should go look like half of 64.
+   * so of 60 columns 30 that are kept and two that should not be look like half of 64.
    */
   private long notHalved(long[] kept, int first) {
     long found = MaskWords.notHalf(kept, first);
@@ -70,20 +70,23 @@ final class TiedGroups {
   }
 
   /** Settles the groups of a word of 64 columns, and returns how many they are. */
-  private int settle(int word, MemorySegment memory, long at, long[] kept) {
+  private int breakTies(int word, MemorySegment memory, long at, long[] kept) {
     int groups = 0;
     for (long left = firsts(~kept[word]); left != 0; left &= left - 1) {
       int first = Long.numberOfTrailingZeros(left);
       int column = word * Long.SIZE + first;
       if (column < columns) {
-        kept[word] &= ~(settle(memory, at, column, kept[word] >>> first) << first);
+        kept[word] &= ~(breakTies(memory, at, column, kept[word] >>> first) << first);
         groups++;
       }
     }
     return groups;
   }
 
-  /** Returns the number of zeros that the groups settled last have besides the cleared elements. */
+  /**
+   * Returns the number of zeros that the groups whose ties were broken last have besides the
+   * cleared elements.
+   */
   int zeros() {
     return zeros;
   }
@@ -94,29 +97,29 @@ final class TiedGroups {
    * @param kept one bit for each column, 0 for those that are cleared
    * @return one bit for each column, 1 for those that go too
    */
-  private long settle(MemorySegment memory, long at, int column, long kept) {
+  private long breakTies(MemorySegment memory, long at, int column, long kept) {
     long all = (1L << size) - 1;
-    long stays = kept & all;
+    long keptOfGroup = kept & all;
     long lowest = Long.MAX_VALUE;
-    while (Long.bitCount(stays) > size / 2) {
+    while (Long.bitCount(keptOfGroup) > size / 2) {
       lowest = Long.MAX_VALUE;
       for (int place = 0; place < size; place++) {
-        long goneIsHighest = (stays >>> place & 1) - 1 >>> 1;
+        long prunedIsHighest = (keptOfGroup >>> place & 1) - 1 >>> 1;
         long value = (long) score(memory, at, column + place) << size | place;
-        lowest = Math.min(lowest, value | goneIsHighest);
+        lowest = Math.min(lowest, value | prunedIsHighest);
       }
       int place = (int) lowest & size - 1;
       RowElements.clear(dtype, memory, at, column + place);
-      stays ^= 1L << place;
+      keptOfGroup ^= 1L << place;
     }
     if (lowest >>> size == 0) {
-      countZeros(memory, at, column, stays);
+      countZeros(memory, at, column, keptOfGroup);
     }
-    return kept & all & ~stays;
+    return kept & all & ~keptOfGroup;
   }
 
-  private void countZeros(MemorySegment memory, long at, int column, long stays) {
-    for (long left = stays; left != 0; left &= left - 1) {
+  private void countZeros(MemorySegment memory, long at, int column, long keptOfGroup) {
+    for (long left = keptOfGroup; left != 0; left &= left - 1) {
       int place = Long.numberOfTrailingZeros(left);
       zeros += RowElements.magnitude(dtype, memory, at, column + place) == 0 ? 1 : 0;
     }

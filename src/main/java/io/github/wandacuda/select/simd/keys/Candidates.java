@@ -81,16 +81,16 @@ public final class Candidates {
    */
   public int clearLowest(
       int wanted, int lowest, int above, MemorySegment memory, long at, long[] kept) {
-    int limit = limit(wanted, lowest, above);
+    int threshold = threshold(wanted, lowest, above);
     int left = wanted;
     for (int i = 0; i < padded; i += Long.SIZE) {
-      left -= clear(i, below(i, limit), Long.SIZE, memory, at, kept);
+      left -= clear(i, below(i, threshold), Long.SIZE, memory, at, kept);
     }
     for (int i = 0; left > 0; i += COUNT) {
-      long equal = IntVector.fromArray(INTS, scores, i).compare(EQ, limit).toLong();
+      long equal = IntVector.fromArray(INTS, scores, i).compare(EQ, threshold).toLong();
       left -= clear(i, equal, left, memory, at, kept);
     }
-    return limit;
+    return threshold;
   }
 
   /** Clears at most {@code most} of those whose bits are set, and returns how many. */
@@ -107,7 +107,7 @@ public final class Candidates {
   }
 
   /** Returns a number that at most {@code wanted} are below, and at least as many not above. */
-  private int limit(int wanted, int lowest, int above) {
+  private int threshold(int wanted, int lowest, int above) {
     int low = lowest;
     int high = above;
     int belowLow = 0;
@@ -134,20 +134,20 @@ public final class Candidates {
     return low;
   }
 
-  private int below(int limit) {
+  private int below(int threshold) {
     int below = 0;
     for (int i = 0; i < padded; i += COUNT) {
-      below += IntVector.fromArray(INTS, scores, i).compare(LT, limit).trueCount();
+      below += IntVector.fromArray(INTS, scores, i).compare(LT, threshold).trueCount();
     }
     return below;
   }
 
-  /** Returns which of the 64 scores from {@code first} on are below a limit. */
-  private long below(int first, int limit) {
+  /** Returns which of the 64 scores from {@code first} on are below a threshold. */
+  private long below(int first, int threshold) {
     int end = Math.min(padded, first + Long.SIZE);
     long below = 0;
     for (int i = first; i < end; i += COUNT) {
-      below |= IntVector.fromArray(INTS, scores, i).compare(LT, limit).toLong() << (i - first);
+      below |= IntVector.fromArray(INTS, scores, i).compare(LT, threshold).toLong() << (i - first);
     }
     return below;
   }

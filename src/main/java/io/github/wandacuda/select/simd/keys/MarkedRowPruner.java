@@ -5,13 +5,15 @@ import io.github.wandacuda.simd.Lanes;
 import io.github.wandacuda.tensor.DType;
 import java.lang.foreign.MemorySegment;
 
-/** Prunes rows by a rule that tells of each key whether it goes: in groups, or by a threshold. */
+/**
+ * Prunes rows by a rule that tells of each key whether it is pruned: in groups, or by a threshold.
+ */
 public final class MarkedRowPruner implements RowPruner {
   /** Tells which keys go. */
   @FunctionalInterface
   public interface Rule {
     /**
-     * Writes marks, negative where a key goes.
+     * Writes marks, negative where a key is pruned.
      *
      * @param planes where the keys lie
      * @param keys a row's whole keys; may be overwritten
@@ -53,11 +55,11 @@ public final class MarkedRowPruner implements RowPruner {
     }
     RowPass.runAll(clear, memory, at, kept);
     zeros = ZeroCounts.count(dtype, memory, at, planes.columns());
-    int stay = 0;
+    int keptCount = 0;
     for (long word : kept) {
-      stay += Long.bitCount(word);
+      keptCount += Long.bitCount(word);
     }
-    return planes.columns() - stay;
+    return planes.columns() - keptCount;
   }
 
   @Override

@@ -17,7 +17,9 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
-/** Takes elements out of a row: writes which columns stay, one bit each, and zeros elsewhere. */
+/**
+ * Takes elements out of a row: writes which columns are kept, one bit each, and zeros elsewhere.
+ */
 public final class RowMaskWriter {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final int UPPER_HALF = 0xffff_0000;
@@ -40,17 +42,18 @@ public final class RowMaskWriter {
   }
 
   /**
-   * Takes out the elements whose 16-bit keys are below the limit.
+   * Takes out the elements whose 16-bit keys are below the threshold.
    *
-   * @param listing whether to list the columns whose key is the limit, at most {@link #MOST_LISTED}
+   * @param listing whether to list the columns whose key is the threshold, at most {@link
+   *     #MOST_LISTED}
    * @return how many are listed
    */
   public int clear(
-      short[] keys, int limit, boolean listing, MemorySegment memory, long at, long[] kept) {
+      short[] keys, int threshold, boolean listing, MemorySegment memory, long at, long[] kept) {
     int count =
         places.dtype() == DType.F32
-            ? clearWide(keys, limit << Short.SIZE, listing, memory, at, kept)
-            : clear(keys, (short) limit, listing, memory, at, kept);
+            ? clearWide(keys, threshold << Short.SIZE, listing, memory, at, kept)
+            : clear(keys, (short) threshold, listing, memory, at, kept);
     trim(places.columns(), kept);
     return count;
   }
@@ -64,30 +67,30 @@ public final class RowMaskWriter {
   }
 
   private int clear(
-      short[] keys, short limit, boolean listing, MemorySegment memory, long at, long[] kept) {
-    clear(keys, limit, memory, at, kept, equal);
+      short[] keys, short threshold, boolean listing, MemorySegment memory, long at, long[] kept) {
+    clear(keys, threshold, memory, at, kept, equal);
     return listing ? list(equal) : 0;
   }
 
   private static void clear(
-      short[] keys, short limit, MemorySegment memory, long at, long[] kept, long[] equal) {
+      short[] keys, short threshold, MemorySegment memory, long at, long[] kept, long[] equal) {
     if (memory.getClass() != NativeMemory.TYPE) {
       throw NativeMemory.expected();
     }
     int end = kept.length * Long.SIZE;
     for (int column = 0; column < end; column += Long.SIZE) {
-      long goes = 0;
+      long pruned = 0;
       long ties = 0;
       for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
         ShortVector key = ShortVector.fromArray(SHORTS, keys, column + i);
         long to = at + (long) Short.BYTES * (column + i);
         ShortVector elements = ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER);
-        VectorMask<Short> lower = key.compare(LT, limit);
+        VectorMask<Short> lower = key.compare(LT, threshold);
         elements.blend((short) 0, lower).intoMemorySegment(memory, to, ORDER);
-        goes |= lower.toLong() << i;
-        ties |= key.compare(EQ, limit).toLong() << i;
+        pruned |= lower.toLong() << i;
+        ties |= key.compare(EQ, threshold).toLong() << i;
       }
-      kept[column / Long.SIZE] = ~goes;
+      kept[column / Long.SIZE] = ~pruned;
       equal[column / Long.SIZE] = ties;
     }
   }
@@ -104,7 +107,7 @@ public final class RowMaskWriter {
   }
 
   private int clearWide(
-      short[] keys, int limit, boolean listing, MemorySegment memory, long at, long[] kept) {
+      short[] keys, int threshold, boolean listing, MemorySegment memory, long at, long[] kept) {
     if (memory.getClass() != NativeMemory.TYPE) {
       throw NativeMemory.expected();
     }
@@ -114,14 +117,14 @@ public final class RowMaskWriter {
       IntVector pair = ShortVector.fromArray(SHORTS, keys, c).reinterpretAsInts();
       IntVector first = pair.lanewise(LSHL, Short.SIZE);
       IntVector second = pair.and(UPPER_HALF);
-      VectorMask<Integer> firstGoes = first.compare(LT, limit);
-      VectorMask<Integer> secondGoes = second.compare(LT, limit);
+      VectorMask<Integer> firstGoes = first.compare(LT, threshold);
+      VectorMask<Integer> secondGoes = second.compare(LT, threshold);
       long to = at + (long) Integer.BYTES * c;
       clear(memory, to, firstGoes);
       clear(memory, to + (long) Integer.BYTES * COUNT, secondGoes);
       kept[c / Long.SIZE] ^= (firstGoes.toLong() | secondGoes.toLong() << COUNT) << c;
-      VectorMask<Integer> firstEqual = first.compare(EQ, limit);
-      VectorMask<Integer> secondEqual = second.compare(EQ, limit);
+      VectorMask<Integer> firstEqual = first.compare(EQ, threshold);
+      VectorMask<Integer> secondEqual = second.compare(EQ, threshold);
       if (listing && firstEqual.or(secondEqual).anyTrue()) {
         count = list(c, firstEqual.toLong() | secondEqual.toLong() << COUNT, count);
       }
@@ -129,9 +132,9 @@ public final class RowMaskWriter {
     return count;
   }
 
-  private static void clear(MemorySegment memory, long at, VectorMask<Integer> goes) {
+  private static void clear(MemorySegment memory, long at, VectorMask<Integer> pruned) {
     IntVector.fromMemorySegment(INTS, memory, at, ORDER)
-        .blend(0, goes)
+        .blend(0, pruned)
         .intoMemorySegment(memory, at, ORDER);
   }
 
@@ -154,9 +157,9 @@ public final class RowMaskWriter {
     }
     for (int c = 0; c < places.length(); c += SHORT_COUNT) {
       long to = at + (long) Short.BYTES * c;
-      VectorMask<Short> goes = VectorMask.fromLong(SHORTS, ~kept[c / Long.SIZE] >>> c);
+      VectorMask<Short> pruned = VectorMask.fromLong(SHORTS, ~kept[c / Long.SIZE] >>> c);
       ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER)
-          .blend((short) 0, goes)
+          .blend((short) 0, pruned)
           .intoMemorySegment(memory, to, ORDER);
     }
   }
@@ -167,8 +170,8 @@ public final class RowMaskWriter {
     }
     for (int c = 0; c < places.length(); c += COUNT) {
       long to = at + (long) Integer.BYTES * c;
-      VectorMask<Integer> goes = VectorMask.fromLong(INTS, ~kept[c / Long.SIZE] >>> c);
-      clear(memory, to, goes);
+      VectorMask<Integer> pruned = VectorMask.fromLong(INTS, ~kept[c / Long.SIZE] >>> c);
+      clear(memory, to, pruned);
     }
   }
 }

@@ -16,7 +16,7 @@ public interface RowPass {
    *
    * @param memory holds the row
    * @param at where it starts, in bytes
-   * @param kept which of its columns stay, one bit each
+   * @param kept which of its columns are kept, one bit each
    */
   void run(MemorySegment memory, long at, long[] kept);
 

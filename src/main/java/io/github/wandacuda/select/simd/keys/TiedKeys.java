@@ -28,7 +28,7 @@ public final class TiedKeys {
   private int[] keys = {};
   private int lowest;
   private int highest;
-  private int limit;
+  private int threshold;
 
   public TiedKeys(KeyLayout planes) {
     this.planes = planes;
@@ -53,45 +53,45 @@ public final class TiedKeys {
    */
   public void keep(short[] halves, int half, int below, int wanted, long[] kept) {
     range(half);
-    limit = lowest == highest ? lowest : limit(wanted);
+    threshold = lowest == highest ? lowest : threshold(wanted);
     if (lowest == highest && planes.count() == 2) {
       keepByHalves(halves, half, wanted - below, kept);
     } else {
-      keepByKeys(limit, wanted - below(limit), kept);
+      keepByKeys(threshold, wanted - below(threshold), kept);
     }
     RowMaskWriter.trim(planes.columns(), kept);
   }
 
-  /** Returns the number of keys that are {@link #limit}. */
-  public int atLimit() {
-    return below(limit + 1) - below(limit);
+  /** Returns the number of keys that are {@link #threshold}. */
+  public int atThreshold() {
+    return below(threshold + 1) - below(threshold);
   }
 
   /**
    * Returns the whole key that at most as many as were wanted are below, and the rest not above.
    */
-  public int limit() {
-    return limit;
+  public int threshold() {
+    return threshold;
   }
 
-  /** Takes {@code left} of those at the limit, whose whole keys are equal too. */
-  private static void keepByHalves(short[] halves, int limit, int left, long[] kept) {
+  /** Takes {@code left} of those at the threshold, whose whole keys are equal too. */
+  private static void keepByHalves(short[] halves, int threshold, int left, long[] kept) {
     int more = left;
     for (int k = 0; k < kept.length; k++) {
-      long lower = bits(halves, k, limit);
-      long goes = lowest(bits(halves, k, limit + 1) ^ lower, more);
-      more -= Long.bitCount(goes);
-      kept[k] = ~(lower | goes);
+      long lower = bits(halves, k, threshold);
+      long pruned = lowest(bits(halves, k, threshold + 1) ^ lower, more);
+      more -= Long.bitCount(pruned);
+      kept[k] = ~(lower | pruned);
     }
   }
 
-  private void keepByKeys(int limit, int left, long[] kept) {
+  private void keepByKeys(int threshold, int left, long[] kept) {
     int more = left;
     for (int k = 0; k < kept.length; k++) {
-      long lower = bits(k, limit);
-      long goes = lowest(bits(k, limit + 1) ^ lower, more);
-      more -= Long.bitCount(goes);
-      kept[k] = ~(lower | goes);
+      long lower = bits(k, threshold);
+      long pruned = lowest(bits(k, threshold + 1) ^ lower, more);
+      more -= Long.bitCount(pruned);
+      kept[k] = ~(lower | pruned);
     }
   }
 
@@ -115,7 +115,7 @@ public final class TiedKeys {
   }
 
   /** Returns the highest key that at most {@code wanted} are below. */
-  private int limit(int wanted) {
+  private int threshold(int wanted) {
     int low = lowest;
     int high = highest + 1;
     while (high - low > 1) {
@@ -129,37 +129,37 @@ public final class TiedKeys {
     return low;
   }
 
-  private int below(int limit) {
+  private int below(int threshold) {
     IntVector count = IntVector.zero(INTS);
     for (int i = 0; i < keys.length; i += COUNT) {
-      count = count.add(IntVector.fromArray(INTS, keys, i).sub(limit).lanewise(LSHR, SIGN));
+      count = count.add(IntVector.fromArray(INTS, keys, i).sub(threshold).lanewise(LSHR, SIGN));
     }
     return count.reduceLanes(ADD);
   }
 
-  /** Returns one bit for each of 64 columns, 1 where the key is below the limit. */
-  private long bits(int k, int limit) {
+  /** Returns one bit for each of 64 columns, 1 where the key is below the threshold. */
+  private long bits(int k, int threshold) {
     if (planes.count() == 1) {
-      return bits(k * Long.SIZE, Long.SIZE, limit);
+      return bits(k * Long.SIZE, Long.SIZE, threshold);
     }
     int from = k * Integer.SIZE;
-    return Long.expand(bits(from, Integer.SIZE, limit), EVEN)
-        | Long.expand(bits(planes.stride() + from, Integer.SIZE, limit), ~EVEN);
+    return Long.expand(bits(from, Integer.SIZE, threshold), EVEN)
+        | Long.expand(bits(planes.stride() + from, Integer.SIZE, threshold), ~EVEN);
   }
 
-  private static long bits(short[] halves, int k, int limit) {
+  private static long bits(short[] halves, int k, int threshold) {
     long bits = 0;
     for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
       ShortVector half = ShortVector.fromArray(SHORTS, halves, k * Long.SIZE + i);
-      bits |= half.compare(LT, (short) limit).toLong() << i;
+      bits |= half.compare(LT, (short) threshold).toLong() << i;
     }
     return bits;
   }
 
-  private long bits(int from, int count, int limit) {
+  private long bits(int from, int count, int threshold) {
     long bits = 0;
     for (int i = 0; i < count; i += COUNT) {
-      bits |= IntVector.fromArray(INTS, keys, from + i).compare(LT, limit).toLong() << i;
+      bits |= IntVector.fromArray(INTS, keys, from + i).compare(LT, threshold).toLong() << i;
     }
     return bits;
   }

@@ -7,14 +7,14 @@ import java.util.Arrays;
 /**
  * What a score is in each column's own terms: the lowest magnitude, as the bits of a 16-bit
  * element, whose score reaches it. A score |w| * norm is below the given one just where the bits of
- * |w| are below the column's limit, since rounding keeps the order. So a row's elements can be
+ * |w| are below the column's threshold, since rounding keeps the order. So a row's elements can be
  * compared with a score as they are, all bits of a vector at work, without being widened and
  * multiplied.
  *
- * <p>A quotient tells where the limit is, to within one; whether it is there is tried by
- * multiplying. Where it isn't, as products of subnormal numbers lose their precision, the limit is
- * searched. In plain Java: vectors take a quarter of the time, but in a short run most limits are
- * made before they are compiled, at a hundred times that.
+ * <p>A quotient tells where the threshold is, to within one; whether it is there is tried by
+ * multiplying. Where it isn't, as products of subnormal numbers lose their precision, the threshold
+ * is searched. In plain Java: vectors take a quarter of the time, but in a short run most
+ * thresholds are made before they are compiled, at a hundred times that.
  */
 final class ColumnThresholds {
   private static final float SMALLEST_NORMAL_HALF = 0x1p-14f;
@@ -25,7 +25,7 @@ final class ColumnThresholds {
   private final int infinity;
 
   /**
-   * Prepares limits.
+   * Prepares thresholds.
    *
    * @param dtype a type of 16 bits
    * @param norms one for each column, not negative
@@ -37,24 +37,25 @@ final class ColumnThresholds {
   }
 
   /**
-   * Writes the limits of a score; those of padding are 0, so that nothing is below.
+   * Writes the thresholds of a score; those of padding are 0, so that nothing is below.
    *
    * @param score the bits of a number that is not negative
-   * @param limits as many as there are columns, padding included
+   * @param thresholds as many as there are columns, padding included
    */
-  void of(int score, short[] limits) {
+  void of(int score, short[] thresholds) {
     if (score == 0) {
-      Arrays.fill(limits, (short) 0);
+      Arrays.fill(thresholds, (short) 0);
       return;
     }
     float wanted = Float.intBitsToFloat(score);
     for (int c = 0; c < norms.length; c++) {
       float norm = norms[c];
       int guess = Math.min(brain ? brain(wanted / norm) : half(wanted / norm), infinity);
-      int limit = value(guess) * norm >= wanted ? guess : Math.min(guess + 1, infinity);
-      limits[c] = (short) (isLimit(limit, norm, wanted) ? limit : searched(norm, wanted));
+      int threshold = value(guess) * norm >= wanted ? guess : Math.min(guess + 1, infinity);
+      thresholds[c] =
+          (short) (isThreshold(threshold, norm, wanted) ? threshold : searched(norm, wanted));
     }
-    Arrays.fill(limits, norms.length, limits.length, (short) 0);
+    Arrays.fill(thresholds, norms.length, thresholds.length, (short) 0);
   }
 
   /** Returns a number's bits in BF16, rounded down. */
@@ -69,9 +70,9 @@ final class ColumnThresholds {
         : Float.floatToRawIntBits(number) - Scores.HALF_REBIAS >>> Scores.HALF_TO_FLOAT;
   }
 
-  private boolean isLimit(int limit, float norm, float wanted) {
-    boolean reaches = limit == infinity || value(limit) * norm >= wanted;
-    return reaches && value(limit - 1) * norm < wanted;
+  private boolean isThreshold(int threshold, float norm, float wanted) {
+    boolean reaches = threshold == infinity || value(threshold) * norm >= wanted;
+    return reaches && value(threshold - 1) * norm < wanted;
   }
 
   private int searched(float norm, float wanted) {

@@ -41,25 +41,25 @@ final class KeyCounts {
     return (int) (sum.reduceLanesToLong(ADD) / count);
   }
 
-  /** Returns the number of keys below a limit. */
-  static int below(short[] keys, int length, short limit) {
+  /** Returns the number of keys below a threshold. */
+  static int below(short[] keys, int length, short threshold) {
     ShortVector below = ShortVector.zero(SHORTS);
     for (int i = 0; i < length; i += SHORT_COUNT) {
-      below = below.add(ShortVector.fromArray(SHORTS, keys, i).sub(limit).lanewise(LSHR, SIGN));
+      below = below.add(ShortVector.fromArray(SHORTS, keys, i).sub(threshold).lanewise(LSHR, SIGN));
     }
     return sum(below);
   }
 
   /**
-   * Returns the highest key below a limit in the upper half, or 0, and the lowest one that isn't in
-   * the lower half.
+   * Returns the highest key below a threshold in the upper half, or 0, and the lowest one that
+   * isn't in the lower half.
    */
-  static int neighbours(short[] keys, int length, short limit) {
+  static int neighbours(short[] keys, int length, short threshold) {
     ShortVector highest = ShortVector.zero(SHORTS);
     ShortVector lowest = ShortVector.broadcast(SHORTS, HighKeys.PAD);
     for (int i = 0; i < length; i += SHORT_COUNT) {
       ShortVector key = ShortVector.fromArray(SHORTS, keys, i);
-      VectorMask<Short> below = key.compare(LT, limit);
+      VectorMask<Short> below = key.compare(LT, threshold);
       highest = highest.max(key.blend((short) 0, below.not()));
       lowest = lowest.min(key.blend(HighKeys.PAD, below));
     }

@@ -5,13 +5,13 @@ import io.github.wandacuda.simd.Lanes;
 import java.util.Arrays;
 
 /**
- * Finds the limit below which the k lowest of many 16-bit keys lie, without sorting them. One pass
- * over the keys counts those below a window in which the limit should be, and gathers those inside
- * it (Floyd and Rivest, "Expected time bounds for selection", 1975, with counts instead of
- * partitions); bisection among these few does the rest. The window is guessed from the row before.
- * Where it misses, windows beside it follow, each eight times as wide as the last. Processors that
- * can't compress vectors of keys count all of them again instead: the few would have to be picked
- * one by one, which took 2.5 µs of 3.6 for 4096 columns with AVX2.
+ * Finds the threshold below which the k lowest of many 16-bit keys lie, without sorting them. One
+ * pass over the keys counts those below a window in which the threshold should be, and gathers
+ * those inside it (Floyd and Rivest, "Expected time bounds for selection", 1975, with counts
+ * instead of partitions); bisection among these few does the rest. The window is guessed from the
+ * row before. Where it misses, windows beside it follow, each eight times as wide as the last.
+ * Processors that can't compress vectors of keys count all of them again instead: the few would
+ * have to be picked one by one, which took 2.5 µs of 3.6 for 4096 columns with AVX2.
  */
 final class KeyThreshold {
   private static final int WIDENING = 8;
@@ -42,8 +42,8 @@ final class KeyThreshold {
   }
 
   /**
-   * Searches. Afterwards {@link #limit} is a key such that at most {@code lowest} keys are below
-   * it, {@link #below} many, and at least {@code lowest} are below or equal.
+   * Searches. Afterwards {@link #threshold} is a key such that at most {@code lowest} keys are
+   * below it, {@link #below} many, and at least {@code lowest} are below or equal.
    *
    * @param all the keys; {@link HighKeys#PAD} where there is none
    * @param end the keys' number, padding included: a multiple of the vector length
@@ -59,7 +59,7 @@ final class KeyThreshold {
     high = HighKeys.PAD + 1;
     countHigh = count;
     if (lowest == 0 || lowest == count) {
-      settle(lowest == 0 ? 0 : HighKeys.PAD, lowest);
+      set(lowest == 0 ? 0 : HighKeys.PAD, lowest);
       return;
     }
     guess.turnTo(KeyCounts.mean(keys, length));
@@ -77,29 +77,29 @@ final class KeyThreshold {
     guess.learn(low);
   }
 
-  /** Returns the limit. */
-  int limit() {
+  /** Returns the threshold. */
+  int threshold() {
     return low;
   }
 
-  /** Returns the number of keys below the limit. */
+  /** Returns the number of keys below the threshold. */
   int below() {
     return countLow;
   }
 
-  /** Returns the number of keys at the limit; 0 if all that go are below it. */
-  int atLimit() {
+  /** Returns the number of keys at the threshold; 0 if all that go are below it. */
+  int atThreshold() {
     return countHigh - countLow;
   }
 
-  /** Returns where the limit is if the keys are spread evenly. */
+  /** Returns where the threshold is if the keys are spread evenly. */
   private int interpolated() {
     long share = (long) (high - low) * (wanted - countLow) / (countHigh - countLow);
     return Math.clamp(low + share, low + 1, high - 1);
   }
 
   /**
-   * Goes on with the keys of a window that holds the limit, or with all of them where gathering
+   * Goes on with the keys of a window that holds the threshold, or with all of them where gathering
    * those takes longer than counting a few times; returns how many are left out below.
    */
   private int enclose() {
@@ -120,7 +120,7 @@ final class KeyThreshold {
     return 0;
   }
 
-  /** Learns how many keys are below two limits, and returns how many are between. */
+  /** Learns how many keys are below two thresholds, and returns how many are between. */
   private int count(int first, int second) {
     int below;
     int between;
@@ -148,33 +148,33 @@ final class KeyThreshold {
   }
 
   /**
-   * Goes on with the keys on one side, not at the limit itself but at the next key, so that equal
-   * ones are passed over at once. It takes another look at the keys.
+   * Goes on with the keys on one side, not at the threshold itself but at the next key, so that
+   * equal ones are passed over at once. It takes another look at the keys.
    */
-  private void tightenPastEqual(int limit, int count) {
-    int neighbours = KeyCounts.neighbours(keys, length, (short) limit);
+  private void tightenPastEqual(int threshold, int count) {
+    int neighbours = KeyCounts.neighbours(keys, length, (short) threshold);
     tighten((neighbours >>> Short.SIZE) + 1, count);
     tighten(neighbours & HighKeys.PAD, count);
   }
 
-  private void tighten(int limit, int count) {
-    if (limit <= low || limit >= high) {
+  private void tighten(int threshold, int count) {
+    if (threshold <= low || threshold >= high) {
       return;
     }
     if (count == wanted) {
-      settle(limit, count);
+      set(threshold, count);
     } else if (count < wanted) {
-      low = limit;
+      low = threshold;
       countLow = count;
     } else {
-      high = limit;
+      high = threshold;
       countHigh = count;
     }
   }
 
-  private void settle(int limit, int count) {
-    low = limit;
-    high = limit + 1;
+  private void set(int threshold, int count) {
+    low = threshold;
+    high = threshold + 1;
     countLow = count;
     countHigh = count;
   }

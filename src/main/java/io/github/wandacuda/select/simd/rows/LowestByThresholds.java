@@ -9,10 +9,10 @@ import io.github.wandacuda.tensor.DType;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Prunes the lowest scores of each row of 16-bit elements without computing them: a row's limit is
- * mostly near, or the same as, those of the rows before, and what a score is in each column's own
- * terms is known from there ({@link ColumnThresholds}). Rows where that doesn't help are left to a
- * pruner that scores all elements, and so are some after them.
+ * Prunes the lowest scores of each row of 16-bit elements without computing them: a row's threshold
+ * is mostly near, or the same as, those of the rows before, and what a score is in each column's
+ * own terms is known from there ({@link ColumnThresholds}). Rows where that doesn't help are left
+ * to a pruner that scores all elements, and so are some after them.
  *
  * <p>For 4096 BF16 columns in a cache it takes 0.92 µs a row and {@link LowestOfRow} 1.03 (F16 0.93
  * and 1.15), with AVX2 1.3 and 1.8, with 128 bits 1.9 and 3.6; where many scores are tied 0.9 and
@@ -20,7 +20,7 @@ import java.lang.foreign.MemorySegment;
  * or more are left, which is found out by what they take.
  */
 public final class LowestByThresholds implements RowPruner {
-  /** Shorter rows are soon scored, and have no limit that others come near to. */
+  /** Shorter rows are soon scored, and have no threshold that others come near to. */
   private static final int LEAST_COLUMNS = 512;
 
   /** Rows that are left after one that had to be. */
@@ -48,7 +48,7 @@ public final class LowestByThresholds implements RowPruner {
   private boolean begun;
   private int pause;
   private long credit;
-  private int byLimits;
+  private int byThresholds;
   private int zeros;
 
   /**
@@ -65,13 +65,13 @@ public final class LowestByThresholds implements RowPruner {
     this.norms = norms;
     this.wanted = wanted;
     this.whole = whole;
-    ColumnThresholds limits = new ColumnThresholds(dtype, norms);
+    ColumnThresholds thresholds = new ColumnThresholds(dtype, norms);
     ThresholdPasses passes = new ThresholdPasses(dtype, columns);
     RowMaskWriter bits = new RowMaskWriter(new HighKeyLayout(dtype, columns));
-    ThresholdTables tables = new ThresholdTables(limits, columns);
+    ThresholdTables tables = new ThresholdTables(thresholds, columns);
     windowed = new WindowedRowPruner(tables, passes, new Candidates(dtype, norms), columns, wanted);
     credit = FIRST_CREDIT * wholeCost();
-    tied = new TiedRowPruner(limits, passes, bits, columns, wanted);
+    tied = new TiedRowPruner(thresholds, passes, bits, columns, wanted);
   }
 
   /** Returns whether rows are of those that this prunes. */
@@ -102,10 +102,10 @@ public final class LowestByThresholds implements RowPruner {
       pause = Math.max(pause, PAUSE);
       return pruneWhole(memory, at, kept);
     }
-    byLimits++;
+    byThresholds++;
     RowMaskWriter.trim(columns, kept);
-    // Scores of zero are the lowest: where one above them goes, all of them do.
-    boolean above = !isTied || tied.limit() > 0;
+    // Scores of zero are the lowest: where one above them is pruned, all of them are.
+    boolean above = !isTied || tied.threshold() > 0;
     zeros = above ? wanted : ZeroCounts.count(dtype, memory, at, columns);
     return wanted;
   }
@@ -140,19 +140,21 @@ public final class LowestByThresholds implements RowPruner {
     return pruned;
   }
 
-  /** Learns from the last row of a pause; not from each, as making limits of ties takes time. */
+  /**
+   * Learns from the last row of a pause; not from each, as making thresholds of ties takes time.
+   */
   private void learn() {
     isTied = whole.isTied();
     if (isTied) {
-      tied.learn(whole.tiedLimit());
+      tied.learn(whole.tiedThreshold());
     } else {
-      windowed.start(whole.limit(), whole.sharing());
+      windowed.start(whole.threshold(), whole.sharing());
     }
   }
 
   /** Returns how many rows were not left. */
-  int byLimits() {
-    return byLimits;
+  int byThresholds() {
+    return byThresholds;
   }
 
   @Override

@@ -19,11 +19,11 @@ import java.util.Arrays;
  *
  * <ol>
  *   <li>{@link HighKeys} writes the upper halves of the scores' bits.
- *   <li>{@link KeyThreshold} finds the one among them below which all goes and above which all
+ *   <li>{@link KeyThreshold} finds the one among them below which all is pruned and above which all
  *       stays, by counting, and by looking more closely at the few percent around the row before's.
  *   <li>What has just this upper half is told apart by whole scores: a few elements, unless many
  *       are equal, when {@link TiedKeys} does it.
- *   <li>{@link RowMaskWriter} writes which elements stay, and the row without the others.
+ *   <li>{@link RowMaskWriter} writes which elements are kept, and the row without the others.
  * </ol>
  */
 public final class LowestOfRow implements RowPruner {
@@ -68,7 +68,8 @@ public final class LowestOfRow implements RowPruner {
 
   private RowPass[] clear() {
     return new RowPass[] {
-      (memory, at, kept) -> listed = bits.clear(keys, lowest.limit(), left() > 0, memory, at, kept),
+      (memory, at, kept) ->
+          listed = bits.clear(keys, lowest.threshold(), left() > 0, memory, at, kept),
       (memory, at, kept) -> clearLowest(memory, at, kept)
     };
   }
@@ -76,7 +77,7 @@ public final class LowestOfRow implements RowPruner {
   private RowPass[] clearTied() {
     return new RowPass[] {
       (memory, at, kept) -> scores.compute(memory, at, tied.keys()),
-      (memory, at, kept) -> tied.keep(keys, lowest.limit(), lowest.below(), wanted, kept),
+      (memory, at, kept) -> tied.keep(keys, lowest.threshold(), lowest.below(), wanted, kept),
       (memory, at, kept) -> bits.apply(kept, memory, at)
     };
   }
@@ -88,34 +89,36 @@ public final class LowestOfRow implements RowPruner {
       return NON_FINITE;
     }
     RowPass.runAll(search, memory, at, kept);
-    manyShare = left() > 0 && lowest.atLimit() > RowMaskWriter.MOST_LISTED;
+    manyShare = left() > 0 && lowest.atThreshold() > RowMaskWriter.MOST_LISTED;
     RowPass.runAll(manyShare ? clearTied : clear, memory, at, kept);
-    // Scores of zero are the lowest: where one above them goes, all of them do.
-    zeros = lowest.limit() > 0 ? wanted : ZeroCounts.count(dtype, memory, at, columns);
+    // Scores of zero are the lowest: where one above them is pruned, all of them are.
+    zeros = lowest.threshold() > 0 ? wanted : ZeroCounts.count(dtype, memory, at, columns);
     return wanted;
   }
 
-  /** Returns the upper half of the last row's limit, as a score's bits. */
-  int limit() {
-    return lowest.limit() << Short.SIZE;
+  /** Returns the upper half of the last row's threshold, as a score's bits. */
+  int threshold() {
+    return lowest.threshold() << Short.SIZE;
   }
 
   /** Returns how many elements of the last row have it. */
   int sharing() {
-    return lowest.atLimit();
+    return lowest.atThreshold();
   }
 
-  /** Returns whether very many elements of the last row have the very same score as its limit. */
+  /**
+   * Returns whether very many elements of the last row have the very same score as its threshold.
+   */
   boolean isTied() {
-    return manyShare && tied.atLimit() > RowMaskWriter.MOST_LISTED;
+    return manyShare && tied.atThreshold() > RowMaskWriter.MOST_LISTED;
   }
 
-  /** Returns the limit of a row that {@link #isTied}, as a score's bits. */
-  int tiedLimit() {
-    return tied.limit();
+  /** Returns the threshold of a row that {@link #isTied}, as a score's bits. */
+  int tiedThreshold() {
+    return tied.threshold();
   }
 
-  /** Returns how many of those at the limit go. */
+  /** Returns how many of those at the threshold go. */
   private int left() {
     return wanted - lowest.below();
   }

@@ -4,7 +4,7 @@ package io.github.wandacuda.select.simd.rows;
 enum RowOutcome {
   /** It is pruned. */
   PRUNED,
-  /** Another way has to prune it. Elements may be cleared, but none that stays in the end. */
+  /** Another way has to prune it. Elements may be cleared, but none that is kept in the end. */
   LEFT,
   /** It holds a NaN or an infinity, and is as it was. */
   NON_FINITE

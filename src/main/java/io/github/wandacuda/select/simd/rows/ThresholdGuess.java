@@ -1,12 +1,12 @@
 package io.github.wandacuda.select.simd.rows;
 
 /**
- * Guesses the limit of a row from the row before: that it stays, or that it moves with the mean of
- * the keys, as it does where rows differ in scale. Whichever has erred less is used. Keys grow with
- * the logarithm of a score, 128 for each factor of two.
+ * Guesses the threshold of a row from the row before: that it is the same, or that it moves with
+ * the mean of the keys, as it does where rows differ in scale. Whichever has erred less is used.
+ * Keys grow with the logarithm of a score, 128 for each factor of two.
  */
 final class ThresholdGuess {
-  /** The guess encloses most limits if it reaches this many times the usual error. */
+  /** The guess encloses most thresholds if it reaches this many times the usual error. */
   private static final int ERRORS = 4;
 
   /** The reach, times this, is what is kept: errors of some rows are averaged. */
@@ -14,7 +14,7 @@ final class ThresholdGuess {
 
   private static final int FIRST_REACH = 64;
 
-  private int lastLimit;
+  private int lastThreshold;
   private int lastMean;
   private int mean;
   private long stayReach = FIRST_REACH * SCALE;
@@ -26,12 +26,14 @@ final class ThresholdGuess {
     mean = rowMean;
   }
 
-  /** Returns where the row's limit should be; without a row before, near the middle of its keys. */
+  /**
+   * Returns where the row's threshold should be; without a row before, near the middle of its keys.
+   */
   long centre() {
     if (!known) {
       return mean;
     }
-    return stayReach <= moveReach ? lastLimit : moved();
+    return stayReach <= moveReach ? lastThreshold : moved();
   }
 
   /** Returns how far from there it may well be. */
@@ -39,19 +41,19 @@ final class ThresholdGuess {
     return Math.min(stayReach, moveReach) / SCALE;
   }
 
-  /** Learns the row's limit. */
-  void learn(int limit) {
+  /** Learns the row's threshold. */
+  void learn(int threshold) {
     if (known) {
-      stayReach = adjusted(stayReach, limit - (long) lastLimit);
-      moveReach = adjusted(moveReach, limit - moved());
+      stayReach = adjusted(stayReach, threshold - (long) lastThreshold);
+      moveReach = adjusted(moveReach, threshold - moved());
     }
     known = true;
-    lastLimit = limit;
+    lastThreshold = threshold;
     lastMean = mean;
   }
 
   private long moved() {
-    return (long) lastLimit + mean - lastMean;
+    return (long) lastThreshold + mean - lastMean;
   }
 
   private static long adjusted(long reach, long error) {

@@ -41,18 +41,18 @@ final class ThresholdPasses {
         };
   }
 
-  /** Returns the number of elements below their limits, or {@link #NON_FINITE}. */
-  int below(MemorySegment memory, long at, long[] kept, short[] limits) {
-    lower = limits;
+  /** Returns the number of elements below their thresholds, or {@link #NON_FINITE}. */
+  int below(MemorySegment memory, long at, long[] kept, short[] thresholds) {
+    lower = thresholds;
     RowPass.runAll(count, memory, at, kept);
     return result;
   }
 
   /**
-   * Clears the elements below their lower limits.
+   * Clears the elements below their lower thresholds.
    *
-   * @param kept where one bit a column goes, 0 where it is cleared
-   * @return the number of those that aren't, but are below their upper limits
+   * @param kept one bit for each column, 0 where it is cleared
+   * @return the number of those that aren't, but are below their upper thresholds
    */
   int clear(MemorySegment memory, long at, long[] kept, short[] lowest, short[] highest) {
     lower = lowest;
@@ -66,19 +66,19 @@ final class ThresholdPasses {
     return inside;
   }
 
-  private static int below(MemorySegment memory, long at, short[] limits, short infinity) {
+  private static int below(MemorySegment memory, long at, short[] thresholds, short infinity) {
     if (memory.getClass() != NativeMemory.TYPE) {
       throw NativeMemory.expected();
     }
     ShortVector highest = ShortVector.zero(SHORTS);
     ShortVector below = ShortVector.zero(SHORTS);
-    for (int c = 0; c < limits.length; c += SHORT_COUNT) {
+    for (int c = 0; c < thresholds.length; c += SHORT_COUNT) {
       long from = at + (long) Short.BYTES * c;
       ShortVector magnitude =
           ShortVector.fromMemorySegment(SHORTS, memory, from, ORDER).and(MAGNITUDE);
-      ShortVector limit = ShortVector.fromArray(SHORTS, limits, c);
+      ShortVector threshold = ShortVector.fromArray(SHORTS, thresholds, c);
       highest = highest.max(magnitude);
-      below = below.add(magnitude.sub(limit).lanewise(LSHR, SIGN));
+      below = below.add(magnitude.sub(threshold).lanewise(LSHR, SIGN));
     }
     return highest.reduceLanes(MAX) < infinity ? KeyCounts.sum(below) : NON_FINITE;
   }
@@ -90,7 +90,7 @@ final class ThresholdPasses {
     }
     int count = 0;
     for (int word = 0; word < kept.length; word++) {
-      long goes = 0;
+      long pruned = 0;
       long under = 0;
       for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
         int column = word * Long.SIZE + i;
@@ -102,12 +102,12 @@ final class ThresholdPasses {
         VectorMask<Short> belowLow = magnitude.compare(LT, low);
         VectorMask<Short> belowHigh = magnitude.compare(LT, high);
         elements.blend((short) 0, belowLow).intoMemorySegment(memory, to, ORDER);
-        goes |= belowLow.toLong() << i;
+        pruned |= belowLow.toLong() << i;
         under |= belowHigh.toLong() << i;
       }
-      kept[word] = ~goes;
-      inside[word] = under & ~goes;
-      count += Long.bitCount(under & ~goes);
+      kept[word] = ~pruned;
+      inside[word] = under & ~pruned;
+      count += Long.bitCount(under & ~pruned);
     }
     return count;
   }

@@ -12,43 +12,43 @@ final class ThresholdTables {
   private static final int MOST = 64;
   private static final int LEAST = 8;
 
-  private final ColumnThresholds columnLimits;
-  private final short[][] limits;
+  private final ColumnThresholds columnThresholds;
+  private final short[][] thresholds;
   private final int[] scores;
   private final int length;
   private int made;
 
-  ThresholdTables(ColumnThresholds columnLimits, int columns) {
-    this.columnLimits = columnLimits;
+  ThresholdTables(ColumnThresholds columnThresholds, int columns) {
+    this.columnThresholds = columnThresholds;
     length = SelectKernels.padded(columns);
     int fitting = Integer.highestOneBit(MOST_BYTES / (Short.BYTES * length) | 1);
-    limits = new short[Math.clamp(fitting, LEAST, MOST)][];
-    scores = new int[limits.length];
+    thresholds = new short[Math.clamp(fitting, LEAST, MOST)][];
+    scores = new int[thresholds.length];
     Arrays.fill(scores, -1);
   }
 
   /**
-   * Returns the limits of a score.
+   * Returns the thresholds of a score.
    *
    * @param score its bits, a multiple of the step
    * @param step the step's binary logarithm
    */
   short[] of(int score, int step) {
-    int place = score >>> step & limits.length - 1;
+    int place = score >>> step & thresholds.length - 1;
     if (scores[place] != score) {
-      if (limits[place] == null) {
-        limits[place] = new short[length];
+      if (thresholds[place] == null) {
+        thresholds[place] = new short[length];
       }
-      columnLimits.of(score, limits[place]);
+      columnThresholds.of(score, thresholds[place]);
       scores[place] = score;
       made++;
     }
-    return limits[place];
+    return thresholds[place];
   }
 
   /** Returns how many steps two scores may be apart to have different places. */
   int steps() {
-    return limits.length - 1;
+    return thresholds.length - 1;
   }
 
   /** Returns how many were made since this was asked last. */

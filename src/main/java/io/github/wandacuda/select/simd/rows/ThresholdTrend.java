@@ -1,8 +1,8 @@
 package io.github.wandacuda.select.simd.rows;
 
 /**
- * Where the limits of a matrix's rows were, in bits of scores: about their mean, how far they are
- * from it, and how many elements there are to a bit around it.
+ * Where the thresholds of a matrix's rows were, in bits of scores: about their mean, how far they
+ * are from it, and how many elements there are to a bit around it.
  */
 final class ThresholdTrend {
   /** A share of 1 / 2^n of each row's is taken. */
@@ -16,14 +16,14 @@ final class ThresholdTrend {
   private long error;
   private double density;
 
-  /** Starts with a row's limit, and how many of its elements share its upper half. */
-  void start(int limit, int sharing) {
-    centre = limit;
+  /** Starts with a row's threshold, and how many of its elements share its upper half. */
+  void start(int threshold, int sharing) {
+    centre = threshold;
     error = FIRST_ERROR;
     density = Math.max(1, sharing) / (double) (1 << Short.SIZE);
   }
 
-  /** Returns a score that the next row's limit is not below, three times of four. */
+  /** Returns a score that the next row's threshold is not below, three times of four. */
   long low() {
     return centre - error + (error >> 2);
   }
@@ -36,12 +36,12 @@ final class ThresholdTrend {
   /**
    * Learns from a row.
    *
-   * @param limit its limit
+   * @param threshold its threshold
    * @param count how many elements there are in {@code span} bits around it
    */
-  void learn(int limit, int count, int span) {
-    error += (Math.abs(limit - centre) - error) >> ERROR_SHARE;
-    centre += (limit - centre) >> CENTRE_SHARE;
+  void learn(int threshold, int count, int span) {
+    error += (Math.abs(threshold - centre) - error) >> ERROR_SHARE;
+    centre += (threshold - centre) >> CENTRE_SHARE;
     density += (Math.max(1, count) / (double) span - density) * DENSITY_SHARE;
   }
 }

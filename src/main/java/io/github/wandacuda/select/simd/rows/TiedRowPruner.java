@@ -11,9 +11,9 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Prunes rows whose limit is a score that very many elements have, as in rows of few different
- * values or of many zeros, and which rows before had too: all below it goes, and of those that have
- * it the lowest columns.
+ * Prunes rows whose threshold is a score that very many elements have, as in rows of few different
+ * values or of many zeros, and which rows before had too: all below it is pruned, and of those that
+ * have it the lowest columns.
  */
 final class TiedRowPruner {
   private static final int MOST = 4;
@@ -21,28 +21,28 @@ final class TiedRowPruner {
   /** A score, and the {@link ColumnThresholds} of it and of the next higher number. */
   private record Tie(int score, short[] lower, short[] upper) {}
 
-  private final ColumnThresholds limits;
+  private final ColumnThresholds thresholds;
   private final ThresholdPasses passes;
   private final RowPass[] apply;
   private final int columns;
   private final int wanted;
   private final List<Tie> highestFirst = new ArrayList<>();
-  private int limit;
+  private int threshold;
 
   TiedRowPruner(
-      ColumnThresholds limits,
+      ColumnThresholds thresholds,
       ThresholdPasses passes,
       RowMaskWriter bits,
       int columns,
       int wanted) {
-    this.limits = limits;
+    this.thresholds = thresholds;
     this.passes = passes;
     this.columns = columns;
     this.wanted = wanted;
     apply = new RowPass[] {(memory, at, kept) -> bits.apply(kept, memory, at)};
   }
 
-  /** Learns a score that was a row's limit; with too many of them, all before are forgotten. */
+  /** Learns a score that was a row's threshold; with too many of them, all before are forgotten. */
   void learn(int score) {
     boolean known = highestFirst.stream().anyMatch(tie -> tie.score == score);
     if (known || score >= Scores.INFINITY) {
@@ -53,8 +53,8 @@ final class TiedRowPruner {
     }
     short[] lower = new short[SelectKernels.padded(columns)];
     short[] upper = new short[lower.length];
-    limits.of(score, lower);
-    limits.of(score + 1, upper);
+    thresholds.of(score, lower);
+    thresholds.of(score + 1, upper);
     highestFirst.add(new Tie(score, lower, upper));
     highestFirst.sort(Comparator.comparingInt(Tie::score).reversed());
   }
@@ -71,7 +71,7 @@ final class TiedRowPruner {
         if (below + tied < wanted) {
           return RowOutcome.LEFT;
         }
-        limit = tie.score;
+        threshold = tie.score;
         takeLowest(wanted - below, memory, at, kept);
         return RowOutcome.PRUNED;
       }
@@ -79,18 +79,18 @@ final class TiedRowPruner {
     return RowOutcome.LEFT;
   }
 
-  /** Returns the limit of the row pruned last. */
-  int limit() {
-    return limit;
+  /** Returns the threshold of the row pruned last. */
+  int threshold() {
+    return threshold;
   }
 
   private void takeLowest(int count, MemorySegment memory, long at, long[] kept) {
     long[] inside = passes.inside();
     int left = count;
     for (int word = 0; word < kept.length; word++) {
-      long goes = TiedKeys.lowest(inside[word], left);
-      left -= Long.bitCount(goes);
-      kept[word] &= ~goes;
+      long pruned = TiedKeys.lowest(inside[word], left);
+      left -= Long.bitCount(pruned);
+      kept[word] &= ~pruned;
     }
     RowPass.runAll(apply, memory, at, kept);
   }

@@ -5,10 +5,10 @@ import io.github.wandacuda.select.simd.keys.Scores;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Prunes rows whose limits are near those of the rows before. {@link ColumnThresholds} of a score
- * somewhat lower count how many elements are below it, and from there the limit can't be far: what
- * is below is cleared, and the few elements in a window above are told apart by whole scores. The
- * windows' ends are multiples of a step, so that rows share tables.
+ * Prunes rows whose thresholds are near those of the rows before. {@link ColumnThresholds} of a
+ * score somewhat lower count how many elements are below it, and from there the threshold can't be
+ * far: what is below is cleared, and the few elements in a window above are told apart by whole
+ * scores. The windows' ends are multiples of a step, so that rows share tables.
  */
 final class WindowedRowPruner {
   /** A step holds about one of so many of a row's elements. */
@@ -59,11 +59,11 @@ final class WindowedRowPruner {
   /**
    * Learns from a row that was pruned otherwise.
    *
-   * @param limit the row's limit
-   * @param sharing how many of its elements share the limit's upper half
+   * @param threshold the row's threshold
+   * @param sharing how many of its elements share the threshold's upper half
    */
-  void start(int limit, int sharing) {
-    trend.start(limit, sharing);
+  void start(int threshold, int sharing) {
+    trend.start(threshold, sharing);
   }
 
   /** Prunes a row, after the start. */
@@ -91,8 +91,8 @@ final class WindowedRowPruner {
       if (inside >= gap) {
         cost += (long) LISTED_COST * inside;
         few.list(memory, at, passes.inside());
-        int limit = few.clearLowest(gap, low, high, memory, at, kept);
-        trend.learn(limit, inside, high - low);
+        int threshold = few.clearLowest(gap, low, high, memory, at, kept);
+        trend.learn(threshold, inside, high - low);
         return RowOutcome.PRUNED;
       }
       low = high;

@@ -15,24 +15,24 @@ class ColumnThresholdsTest {
 
   @ParameterizedTest
   @EnumSource(names = {"F16", "BF16"})
-  void aLimitIsTheLowestMagnitudeWhoseScoreReachesTheGivenOne(DType dtype) {
+  void aThresholdIsTheLowestMagnitudeWhoseScoreReachesTheGivenOne(DType dtype) {
     SplittableRandom random = new SplittableRandom(1);
     float[] norms = new float[613];
     for (int c = 0; c < norms.length; c++) {
       norms[c] = c < NORMS.length ? NORMS[c] : (float) Math.exp(4 * random.nextGaussian());
     }
-    ColumnThresholds limits = new ColumnThresholds(dtype, norms);
+    ColumnThresholds thresholds = new ColumnThresholds(dtype, norms);
     short[] found = new short[640];
     for (int score : scores(random)) {
-      limits.of(score, found);
+      thresholds.of(score, found);
       for (int c = 0; c < norms.length; c++) {
-        int limit = found[c];
-        assertThat(limit).as("%x in column %d", score, c).isBetween(0, infinity(dtype));
-        if (limit > 0) {
-          assertThat(score(dtype, limit - 1, norms[c])).isLessThan(score);
+        int threshold = found[c];
+        assertThat(threshold).as("%x in column %d", score, c).isBetween(0, infinity(dtype));
+        if (threshold > 0) {
+          assertThat(score(dtype, threshold - 1, norms[c])).isLessThan(score);
         }
-        if (limit < infinity(dtype)) {
-          assertThat(score(dtype, limit, norms[c])).isGreaterThanOrEqualTo(score);
+        if (threshold < infinity(dtype)) {
+          assertThat(score(dtype, threshold, norms[c])).isGreaterThanOrEqualTo(score);
         }
       }
       for (int c = norms.length; c < found.length; c++) {

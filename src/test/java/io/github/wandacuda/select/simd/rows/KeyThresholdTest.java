@@ -14,7 +14,7 @@ class KeyThresholdTest {
 
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2, 100, COUNT / 2, COUNT - 2, COUNT - 1, COUNT})
-  void theLimitPartsTheLowestFromTheRest(int wanted) {
+  void theThresholdPartsTheLowestFromTheRest(int wanted) {
     KeyThreshold search = search();
     SplittableRandom random = new SplittableRandom(wanted);
     for (int row = 0; row < 20; row++) {
@@ -33,7 +33,7 @@ class KeyThresholdTest {
     }
   }
 
-  /** Half of the rows have the limit at one of them, half at another. */
+  /** Half of the rows have the threshold at one of them, half at another. */
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 7})
   void rowsOfFewDifferentKeysArePartedToo(int different) {
@@ -63,9 +63,9 @@ class KeyThresholdTest {
       halves[i] = (short) keys[i];
     }
     search.find(halves, COUNT, COUNT, wanted);
-    int limit = search.limit();
-    long below = Arrays.stream(keys).filter(key -> key < limit).count();
-    long notAbove = Arrays.stream(keys).filter(key -> key <= limit).count();
+    int threshold = search.threshold();
+    long below = Arrays.stream(keys).filter(key -> key < threshold).count();
+    long notAbove = Arrays.stream(keys).filter(key -> key <= threshold).count();
     assertThat(search.below()).isEqualTo((int) below);
     assertThat(below).isLessThanOrEqualTo(wanted);
     assertThat(notAbove).isGreaterThanOrEqualTo(wanted);

@@ -13,7 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** That rows which are alike are pruned by limits, and not left to what prunes any row. */
+/** That rows which are alike are pruned by thresholds, and not left to what prunes any row. */
 class LowestByThresholdsTest {
   private static final int COLUMNS = 2048;
   private static final int ROWS = 100;
@@ -48,7 +48,7 @@ class LowestByThresholdsTest {
     assertThat(pruned(DType.F16, COLUMNS / 2)).isGreaterThan(ROWS / 2);
   }
 
-  /** So that its limit isn't the one that all other rows have. */
+  /** So that its threshold isn't the one that all other rows have. */
   @Test
   void aRowWithOneTooFewOfAValue() {
     int wanted = COLUMNS / 2;
@@ -98,7 +98,7 @@ class LowestByThresholdsTest {
     }
   }
 
-  /** Prunes all rows and returns how many were by limits. */
+  /** Prunes all rows and returns how many were by thresholds. */
   private int pruned(DType dtype, int wanted) {
     LowestOfRow whole = new LowestOfRow(dtype, COLUMNS, norms, wanted);
     LowestByThresholds pruner = new LowestByThresholds(dtype, COLUMNS, norms, wanted, whole);
@@ -107,6 +107,6 @@ class LowestByThresholdsTest {
       long stay = Arrays.stream(kept).map(Long::bitCount).sum();
       assertThat(stay).as("row %d", row).isEqualTo(COLUMNS - wanted);
     }
-    return pruner.byLimits();
+    return pruner.byThresholds();
   }
 }
