@@ -156,7 +156,9 @@ class ArchitectureTest {
   }
 
   private static Stream<JavaClass> topLevel(JavaClasses classes) {
-    return classes.stream().filter(JavaClass::isTopLevelClass);
+    return classes.stream()
+        .filter(JavaClass::isTopLevelClass)
+        .filter(type -> !type.getSimpleName().equals("package-info"));
   }
 
   private static String packageOf(JavaClass from) {

@@ -119,7 +119,7 @@ class DocumentedCommandsTest {
   /** Leaves out what differs from run to run, and the device's name. */
   private static String withoutTimes(String line) {
     return TIMED.matcher(line).find()
-        ? line.replaceAll("[0-9][0-9.]*", "0")
+        ? line.replaceAll("[0-9][0-9.]*(E-?[0-9]+)?", "0")
         : line.replaceAll("(\"device\" : ).*", "$1");
   }
 

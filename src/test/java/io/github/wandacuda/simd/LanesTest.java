@@ -19,7 +19,7 @@ class LanesTest {
   @ParameterizedTest
   @EnumSource(names = {"S_128_BIT", "S_256_BIT", "S_512_BIT"})
   void kernelsCanBeLoadedForAnyShape(VectorShape shape) {
-    Supplier<?> width = ShapedKernels.load(Supplier.class, "LanesTest$Width", shape);
+    Supplier<?> width = ShapedKernels.load(Supplier.class, "simd.LanesTest$Width", shape);
     assertThat(width.get()).isEqualTo(shape.vectorBitSize() + "-bit");
   }
 

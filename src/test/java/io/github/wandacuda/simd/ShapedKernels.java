@@ -9,12 +9,12 @@ import jdk.incubator.vector.VectorShape;
 
 /**
  * Loads the vector kernels as they would be on a machine with another vector width. Their shape is
- * a constant of {@link Lanes}; this loader defines the package anew with a {@code Lanes} in which
- * that constant differs. Shapes that the processor lacks work too: the Vector API then computes
- * them in plain Java.
+ * a constant of {@link Lanes}; this loader defines their packages anew with a {@code Lanes} in
+ * which that constant differs. Shapes that the processor lacks work too: the Vector API then
+ * computes them in plain Java.
  */
 public final class ShapedKernels extends RedefinedCpu {
-  private static final String PACKAGE = Lanes.class.getPackageName() + ".";
+  private static final String ROOT = "io.github.wandacuda.";
   private static final ClassDesc SHAPE = ClassDesc.of(VectorShape.class.getName());
 
   private final VectorShape shape;
@@ -24,22 +24,27 @@ public final class ShapedKernels extends RedefinedCpu {
   }
 
   /**
-   * Returns an instance of a class of the kernels' package, created by its constructor without
-   * parameters.
+   * Returns an instance of a class in one of the vector kernels' packages, created by its
+   * constructor without parameters.
    *
-   * @param type an interface outside the package that the class implements
-   * @param className the class's simple name
+   * @param type an interface outside these packages that the class implements
+   * @param className the class's name, its package counted from the program's on
    * @param shape the vector shape that it is to use
    */
   public static <T> T load(Class<T> type, String className, VectorShape shape) {
     try {
-      Class<?> loaded = new ShapedKernels(shape).loadClass(PACKAGE + className);
+      Class<?> loaded = new ShapedKernels(shape).loadClass(ROOT + className);
       var constructor = loaded.getDeclaredConstructor();
       constructor.setAccessible(true);
       return type.cast(constructor.newInstance());
     } catch (ReflectiveOperationException e) {
       throw new LinkageError(className, e);
     }
+  }
+
+  @Override
+  protected boolean redefines(String name) {
+    return name.contains(".simd.");
   }
 
   @Override

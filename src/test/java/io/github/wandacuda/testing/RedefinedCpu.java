@@ -30,10 +30,15 @@ public abstract class RedefinedCpu extends ClassLoader {
   /** Returns the class file to load, given the one that there is. */
   protected abstract byte[] changed(String name, byte[] classFile) throws IOException;
 
+  /** Returns whether to load a class once more. */
+  protected boolean redefines(String name) {
+    return name.startsWith(ROOT)
+        && PACKAGES.stream().anyMatch(name.substring(ROOT.length())::startsWith);
+  }
+
   @Override
   protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-    if (!name.startsWith(ROOT)
-        || PACKAGES.stream().noneMatch(name.substring(ROOT.length())::startsWith)) {
+    if (!redefines(name)) {
       return super.loadClass(name, resolve);
     }
     synchronized (getClassLoadingLock(name)) {

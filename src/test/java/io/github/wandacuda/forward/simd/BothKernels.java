@@ -21,7 +21,7 @@ final class BothKernels {
   private final CpuForwardKernels vector;
 
   BothKernels(VectorShape shape) {
-    vector = ShapedKernels.load(CpuForwardKernels.class, "VectorForward", shape);
+    vector = ShapedKernels.load(CpuForwardKernels.class, "forward.simd.VectorForward", shape);
   }
 
   /**

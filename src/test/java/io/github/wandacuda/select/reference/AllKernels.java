@@ -30,6 +30,6 @@ public enum AllKernels {
   }
 
   private static SelectKernels vector(VectorShape shape) {
-    return ShapedKernels.load(SelectKernels.class, "VectorSelect", shape);
+    return ShapedKernels.load(SelectKernels.class, "select.simd.VectorSelect", shape);
   }
 }
