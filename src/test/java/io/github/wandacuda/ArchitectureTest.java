@@ -23,13 +23,17 @@ import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** Holds the dependencies that the site's page of the architecture draws. */
@@ -98,6 +102,9 @@ class ArchitectureTest {
 
   private static final int MOST_FILES = 30;
 
+  private static final Path PAGE = Path.of("src/site/markdown/architecture.md");
+  private static final Pattern PACKAGE_ROW = Pattern.compile("^\\| `([a-z.]+)` \\|");
+
   @ArchTest
   static final ArchRule PACKAGES_USE_THOSE_BELOW_ALONE =
       classes()
@@ -138,6 +145,20 @@ class ArchitectureTest {
                   }
                 }
               });
+
+  /** The page that readers go by has the same packages in the same order. */
+  @ArchTest
+  static void theArchitecturePageListsThem(JavaClasses classes) throws IOException {
+    List<String> rows =
+        Files.readAllLines(PAGE).stream()
+            .map(PACKAGE_ROW::matcher)
+            .filter(Matcher::find)
+            .map(row -> row.group(1))
+            .toList();
+    assertThat(rows).isEqualTo(PACKAGES);
+    assertThat(topLevel(classes).map(ArchitectureTest::packageOf).distinct())
+        .containsExactlyInAnyOrderElementsOf(PACKAGES);
+  }
 
   @ArchTest
   static void packagesStaySmall(JavaClasses classes) {
