@@ -93,7 +93,7 @@ public final class Launcher {
       replace(line, Arrays.asList("--add-modules", MODULE));
     }
     // A process that a launcher started and that still lacks something would start others for ever.
-    System.exit(fail(args, Collections.<Path, String>emptyMap()));
+    System.exit(fail(args, missing(Collections.<Path, String>emptyMap())));
   }
 
   private static boolean hasVectors(String launched) {
@@ -118,18 +118,18 @@ public final class Launcher {
     List<String> options = options(vectors, line);
     if (recent && (!vectors || ThisRuntime.contains(MODULE))) {
       replace(line, with(options, IN_PLACE));
-      return startBelow(JavaHome.ofThisProcess(), line, options);
+      return startBelow(args, JavaHome.ofThisProcess(), line, options);
     }
     JdkLocations places = JdkLocations.ofThisMachine();
     JdkSearch search = new JdkSearch(TrustedPaths.ofThisProcess());
     JavaHome home = search.best(places.homes());
     if (home == null) {
-      return fail(args, search.passedOver());
+      return fail(args, missing(search.passedOver()));
     }
     if (!Arrays.asList(args).contains("--quiet")) {
       warnOfNamed(places.named(), search.passedOver());
     }
-    return startBelow(home, line, options);
+    return startBelow(args, home, line, options);
   }
 
   /** Returns only if it isn't possible. */
@@ -140,15 +140,15 @@ public final class Launcher {
     }
   }
 
-  private static int startBelow(JavaHome home, CommandLine line, List<String> options)
+  private static int startBelow(
+      String[] args, JavaHome home, CommandLine line, List<String> options)
       throws InterruptedException {
     String java = home.java().toString();
     try {
       List<String> command = line.words(java, with(options, OwnPid.get()));
       return ChildProcess.run(command, line.variables(), variables());
     } catch (IOException e) {
-      System.err.println("wanda-cuda can't start " + java + ": " + e.getMessage());
-      return FAILED;
+      return fail(args, "wanda-cuda can't start " + java + ": " + e.getMessage());
     }
   }
 
@@ -190,12 +190,14 @@ public final class Launcher {
     }
   }
 
-  private static int fail(String[] args, Map<Path, String> passedOver) {
-    String message =
-        missing(System.getProperty("java.version"), System.getProperty("java.home"), passedOver);
+  private static int fail(String[] args, String message) {
     boolean json = Arrays.asList(args).contains("--json");
     System.err.println(json ? PrintableText.jsonError(message, FAILED) : message);
     return FAILED;
+  }
+
+  private static String missing(Map<Path, String> passedOver) {
+    return missing(System.getProperty("java.version"), System.getProperty("java.home"), passedOver);
   }
 
   /** Says in one line that no Java can run the program. */
