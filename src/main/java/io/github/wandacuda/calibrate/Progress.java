@@ -4,7 +4,7 @@ package io.github.wandacuda.calibrate;
 @FunctionalInterface
 public interface Progress {
   /** Tells nobody. */
-  public Progress NONE = (what, done, total) -> {};
+  Progress NONE = (what, done, total) -> {};
 
   /**
    * A step is done.

@@ -12,7 +12,7 @@ import io.github.wandacuda.forward.AttentionShape;
  */
 public interface GpuForwardKernels {
   /** Floats of a row of {@link #crossEntropy}. */
-  public int LOSS_FLOATS = 3;
+  int LOSS_FLOATS = 3;
 
   /**
    * Looks tokens up.

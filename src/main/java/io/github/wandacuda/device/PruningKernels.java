@@ -12,22 +12,22 @@ import io.github.wandacuda.select.SelectionRule;
  */
 public interface PruningKernels {
   /** Bytes that a weight's rows are aligned to. */
-  public int ROW_ALIGNMENT = 16;
+  int ROW_ALIGNMENT = 16;
 
   /** Integers of a row's report. */
-  public int REPORT_INTS = 3;
+  int REPORT_INTS = 3;
 
   /** In a report: the number of elements that the rule picked. */
-  public int PICKED = 0;
+  int PICKED = 0;
 
   /** In a report: the number of elements of the result that are +0.0 or -0.0. */
-  public int ZEROS = 1;
+  int ZEROS = 1;
 
   /** In a report: the lowest column whose weight is NaN or infinite, or {@link #NONE}. */
-  public int NON_FINITE = 2;
+  int NON_FINITE = 2;
 
   /** No column. */
-  public int NONE = -1;
+  int NONE = -1;
 
   /**
    * Prunes rows.

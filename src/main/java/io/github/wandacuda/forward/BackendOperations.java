@@ -84,7 +84,7 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
    *
    * @param <T> the tensors
    */
-  public interface Squares<T extends Tensor> extends AutoCloseable {
+  interface Squares<T extends Tensor> extends AutoCloseable {
     /** See {@link ColumnSquares#add}. */
     void add(T x);
 

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 @FunctionalInterface
 public interface MaskSink {
   /** Has no use for them. */
-  public MaskSink NONE = (index, mask) -> {};
+  MaskSink NONE = (index, mask) -> {};
 
   /**
    * Takes the mask of a module.

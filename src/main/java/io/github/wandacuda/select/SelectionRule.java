@@ -16,7 +16,7 @@ public sealed interface SelectionRule {
   void check(int columns);
 
   /** Prunes as many of the lowest scores of each group of consecutive columns. */
-  public sealed interface Lowest extends SelectionRule permits LowestPerRow, Sparsity.GroupPattern {
+  sealed interface Lowest extends SelectionRule permits LowestPerRow, Sparsity.GroupPattern {
     /** Returns the columns of a group, 1 or more. */
     int groupSize(int columns);
 
@@ -34,7 +34,7 @@ public sealed interface SelectionRule {
    *
    * @param count elements to prune in a row, from 0 to the number of columns
    */
-  public record LowestPerRow(int count) implements Lowest {
+  record LowestPerRow(int count) implements Lowest {
     /** Checks the count's sign. */
     public LowestPerRow {
       if (count < 0) {
@@ -66,7 +66,7 @@ public sealed interface SelectionRule {
    *
    * @param threshold the highest score to prune, finite
    */
-  public record AtMost(float threshold) implements SelectionRule {
+  record AtMost(float threshold) implements SelectionRule {
     /** Checks that the threshold is a number. */
     public AtMost {
       if (!Float.isFinite(threshold)) {

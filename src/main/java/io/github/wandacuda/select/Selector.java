@@ -5,8 +5,8 @@ import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 
 /**
- * The pruning half of a backend: which weights go, and their zeros. Results are the same to the bit
- * on every backend.
+ * The pruning half of a backend: which weights are pruned, and their zeros. Results are the same to
+ * the bit on every backend.
  *
  * <p>All methods may be called from several threads at once; {@link Backend#concurrency()} says how
  * many calls under way keep the device busy. A call works on what it is given and returns when that
@@ -14,10 +14,10 @@ import io.github.wandacuda.tensor.WeightMatrix;
  */
 public interface Selector {
   /** Bins of {@link #countMagnitudes} for the upper half of a magnitude's bits. */
-  public int UPPER_BINS = 1 << 15;
+  int UPPER_BINS = 1 << 15;
 
   /** Bins of {@link #countMagnitudes} for the lower half of a magnitude's bits. */
-  public int LOWER_BINS = 1 << 16;
+  int LOWER_BINS = 1 << 16;
 
   /**
    * Prepares the selection of matrices of one type and number of columns.

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 /** How much is pruned. */
 public sealed interface Sparsity {
   /**
-   * Returns what goes of each row or group.
+   * Returns what is pruned of each row or group.
    *
    * @param columns elements in a row
    */
@@ -21,7 +21,7 @@ public sealed interface Sparsity {
    *
    * @param fraction at least 0, less than 1
    */
-  public record Ratio(double fraction) implements Sparsity {
+  record Ratio(double fraction) implements Sparsity {
     /** A decimal number; Java's own parser takes "0x1p-1", "0.5f" and "NaN" too. */
     private static final Pattern FORM =
         Pattern.compile("[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d{1,9})?");
@@ -96,15 +96,15 @@ public sealed interface Sparsity {
 
   /**
    * N of every M consecutive input columns, which is a rule by itself. What is counted here is what
-   * goes, as in the code of Wanda; NVIDIA counts what stays.
+   * is pruned, as in the code of Wanda; NVIDIA counts what is kept.
    *
    * @param pruned N, at least 1
    * @param size M, more than N
    */
-  public record GroupPattern(int pruned, int size) implements Sparsity, SelectionRule.Lowest {
+  record GroupPattern(int pruned, int size) implements Sparsity, SelectionRule.Lowest {
     private static final Pattern FORM = Pattern.compile("(\\d{1,6}):(\\d{1,6})");
 
-    /** Checks that something of a group goes and something is kept. */
+    /** Checks that something of a group is pruned and something is kept. */
     public GroupPattern {
       if (pruned < 1 || pruned >= size) {
         throw new UsageException(

@@ -20,10 +20,10 @@ public interface CpuForwardKernels {
    * Terms of a run. A sum of products is made of runs of this many consecutive terms: within a run,
    * from 0, each product is added by a fused multiply-add; the runs' results are added in order.
    */
-  public int RUN = 256;
+  int RUN = 256;
 
   /** Consecutive rows whose squares are summed in float32 before they go into a double. */
-  public int SQUARES_RUN = 32;
+  int SQUARES_RUN = 32;
 
   /**
    * A linear layer: {@code out[t, o]} is the sum over c of {@code x[t, c] * w[o, c]} in runs of

@@ -8,7 +8,7 @@ import java.util.List;
 public sealed interface Calibration {
 
   /** From nowhere: the method scores by magnitude alone. */
-  public record None() implements Calibration {}
+  record None() implements Calibration {}
 
   /**
    * From a file that {@code calibrate} or an earlier run wrote.
@@ -17,8 +17,7 @@ public sealed interface Calibration {
    * @param statistics its content
    * @param sha256 of its bytes, in hexadecimal
    */
-  public record FromStatistics(Path file, Statistics statistics, String sha256)
-      implements Calibration {}
+  record FromStatistics(Path file, Statistics statistics, String sha256) implements Calibration {}
 
   /**
    * From samples that run through the model while it is pruned block by block.
@@ -27,7 +26,7 @@ public sealed interface Calibration {
    * @param sha256 of the token ids as little-endian 32-bit integers, in hexadecimal
    * @param seed of the draw
    */
-  public record FromSamples(List<int[]> samples, String sha256, long seed) implements Calibration {
+  record FromSamples(List<int[]> samples, String sha256, long seed) implements Calibration {
     /** Copies the list. */
     public FromSamples {
       samples = List.copyOf(samples);

@@ -7,7 +7,7 @@ import java.util.List;
 @FunctionalInterface
 public interface InputObserver {
   /** Looks at nothing. */
-  public InputObserver NONE = (modules, input) -> {};
+  InputObserver NONE = (modules, input) -> {};
 
   /**
    * Called before the modules run.

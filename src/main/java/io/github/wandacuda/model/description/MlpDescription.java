@@ -15,7 +15,7 @@ public sealed interface MlpDescription {
    * @param activation between them
    * @param down [hidden, wide]
    */
-  public record Plain(LinearDescription up, Activation activation, LinearDescription down)
+  record Plain(LinearDescription up, Activation activation, LinearDescription down)
       implements MlpDescription {}
 
   /**
@@ -26,7 +26,7 @@ public sealed interface MlpDescription {
    * @param activation of the gate
    * @param down [hidden, wide]
    */
-  public record Gated(
+  record Gated(
       LinearDescription gate, LinearDescription up, Activation activation, LinearDescription down)
       implements MlpDescription {}
 
@@ -37,7 +37,7 @@ public sealed interface MlpDescription {
    * @param activation of the gate
    * @param down [hidden, wide]
    */
-  public record FusedGated(LinearDescription gateUp, Activation activation, LinearDescription down)
+  record FusedGated(LinearDescription gateUp, Activation activation, LinearDescription down)
       implements MlpDescription {}
 
   /**
@@ -50,7 +50,7 @@ public sealed interface MlpDescription {
    * @param expert describes one by its number
    * @param shared the one that every token goes to, or null
    */
-  public record Experts(
+  record Experts(
       LinearDescription router,
       int expertsPerToken,
       boolean renormalize,
@@ -69,5 +69,5 @@ public sealed interface MlpDescription {
    * @param gate [1, hidden]
    * @param mlp the expert
    */
-  public record SharedExpert(LinearDescription gate, MlpDescription mlp) {}
+  record SharedExpert(LinearDescription gate, MlpDescription mlp) {}
 }

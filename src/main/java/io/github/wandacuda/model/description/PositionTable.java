@@ -18,5 +18,5 @@ public interface PositionTable {
    * @param columns of the matrix
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
-  public record Values(float[] data, int rows, int columns) {}
+  record Values(float[] data, int rows, int columns) {}
 }

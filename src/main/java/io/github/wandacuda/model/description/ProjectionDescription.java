@@ -10,7 +10,7 @@ public sealed interface ProjectionDescription {
    * @param key [keyValueHeads * headSize, hidden]
    * @param value as {@code key}
    */
-  public record Separate(LinearDescription query, LinearDescription key, LinearDescription value)
+  record Separate(LinearDescription query, LinearDescription key, LinearDescription value)
       implements ProjectionDescription {}
 
   /**
@@ -21,7 +21,7 @@ public sealed interface ProjectionDescription {
    * @param key where keys are
    * @param value where values are
    */
-  public record Fused(LinearDescription linear, Columns query, Columns key, Columns value)
+  record Fused(LinearDescription linear, Columns query, Columns key, Columns value)
       implements ProjectionDescription {
 
     /** Describes an output of all queries, then all keys, then all values. */
@@ -55,5 +55,5 @@ public sealed interface ProjectionDescription {
    * @param width columns of a group
    * @param stride columns from a group's first to the next one's
    */
-  public record Columns(int offset, int width, int stride) {}
+  record Columns(int offset, int width, int stride) {}
 }

@@ -5,7 +5,7 @@ import java.lang.foreign.MemorySegment;
 /** Prunes rows of one matrix, one after the other; see {@link SelectKernels} for their form. */
 public interface RowPruner {
   /** What {@link #prune} returns for a row that holds a NaN or an infinity. */
-  public int NON_FINITE = -1;
+  int NON_FINITE = -1;
 
   /**
    * Replaces the elements of a row that the rule picks by +0.0.

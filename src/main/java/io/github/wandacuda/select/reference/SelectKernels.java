@@ -14,7 +14,7 @@ import io.github.wandacuda.tensor.DType;
  */
 public interface SelectKernels {
   /** Elements that a row is padded to a multiple of: those of one entry of kept bits. */
-  public int PADDING = Long.SIZE;
+  int PADDING = Long.SIZE;
 
   /**
    * Prepares the pruning of rows; what it returns serves one thread at a time.
