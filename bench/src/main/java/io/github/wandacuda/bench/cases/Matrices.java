@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.bench.common.ElementMessages;
+import io.github.wandacuda.bench.common.WeightBytes;
 import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
@@ -51,7 +51,7 @@ public final class Matrices {
               values.fill(content, firstRow + row);
               long at = (long) row * content.length;
               for (int column = 0; column < content.length; column++) {
-                ElementMessages.set(
+                WeightBytes.set(
                     matrix.data(), matrix.dtype(), at + column, scale * content[column]);
               }
             });

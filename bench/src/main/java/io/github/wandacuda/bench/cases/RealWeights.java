@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.bench.common.ElementMessages;
+import io.github.wandacuda.bench.common.WeightBytes;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
@@ -21,7 +21,7 @@ final class RealWeights {
       List<WeightMatrix> matrices =
           checkpoint.tensors().stream()
               .filter(entry -> entry.info().name().endsWith("_proj.weight"))
-              .map(entry -> ElementMessages.matrix(entry.shard(), entry.info(), arena))
+              .map(entry -> WeightBytes.matrix(entry.shard(), entry.info(), arena))
               .toList();
       long count = matrices.stream().mapToLong(WeightMatrix::elements).sum();
       float[] weights = new float[Math.toIntExact(count)];

@@ -45,8 +45,8 @@ public final class ZeroAgreement {
 
   private void compare(SafetensorsFile a, SafetensorsFile b, TensorInfo tensor) {
     try (Arena arena = Arena.ofShared()) {
-      MemorySegment left = ElementMessages.read(a, tensor, arena);
-      MemorySegment right = ElementMessages.read(b, b.tensor(tensor.name()).orElseThrow(), arena);
+      MemorySegment left = WeightBytes.read(a, tensor, arena);
+      MemorySegment right = WeightBytes.read(b, b.tensor(tensor.name()).orElseThrow(), arena);
       long count = left.byteSize() / Short.BYTES;
       elements.add(count);
       different.add(

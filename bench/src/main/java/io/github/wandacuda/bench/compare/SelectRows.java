@@ -3,7 +3,7 @@ package io.github.wandacuda.bench.compare;
 import io.github.wandacuda.bench.cases.CopyCase;
 import io.github.wandacuda.bench.cases.DataKind;
 import io.github.wandacuda.bench.cases.SelectCase;
-import io.github.wandacuda.bench.common.ElementMessages;
+import io.github.wandacuda.bench.common.WeightBytes;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
@@ -102,8 +102,8 @@ final class SelectRows {
       WeightMatrix ours = select.result();
       WeightMatrix theirs =
           WeightMatrix.of(RawFiles.map(pruned, arena), ours.dtype(), ours.rows(), ours.columns());
-      long expected = ElementMessages.zeros(ours);
-      long found = ElementMessages.zeros(theirs);
+      long expected = WeightBytes.zeros(ours);
+      long found = WeightBytes.zeros(theirs);
       if (found < expected || found > expected * MORE_BY_TIES) {
         throw new IllegalStateException(
             "PyTorch leaves %d zeros, we leave %d".formatted(found, expected));

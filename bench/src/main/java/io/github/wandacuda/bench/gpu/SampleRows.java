@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.bench.common.ElementMessages;
+import io.github.wandacuda.bench.common.WeightBytes;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
@@ -47,7 +47,7 @@ final class SampleRows {
     SplittableRandom random = new SplittableRandom(seed);
     for (int column = 0; column < columns; column++) {
       float value = (float) (kind.next(random) * scale);
-      ElementMessages.set(row, dtype, column, value);
+      WeightBytes.set(row, dtype, column, value);
     }
   }
 

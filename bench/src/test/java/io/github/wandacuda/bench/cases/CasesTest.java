@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.wandacuda.bench.common.ElementMessages;
+import io.github.wandacuda.bench.common.WeightBytes;
 import io.github.wandacuda.tensor.DType;
 import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
@@ -67,7 +67,7 @@ class CasesTest {
     try (SelectCase select = select("50%", DataKind.GAUSSIAN)) {
       int all = select.sources().matrices().size();
       select.seconds(all);
-      assertEquals(9 * 136 / 2, ElementMessages.zeros(select.result()));
+      assertEquals(9 * 136 / 2, WeightBytes.zeros(select.result()));
       select.prepare();
       assertEquals(-1, select.result().data().mismatch(select.source().data()));
     }

@@ -53,7 +53,7 @@ class ModelFilesTest {
     try (SafetensorsFile file = SafetensorsFile.open(shard);
         Arena arena = Arena.ofConfined()) {
       TensorInfo info = file.tensor("model.layers.0.self_attn.q_proj.weight").orElseThrow();
-      WeightMatrix matrix = ElementMessages.matrix(file, info, arena);
+      WeightMatrix matrix = WeightBytes.matrix(file, info, arena);
       double sum = 0;
       double squares = 0;
       for (int row = 0; row < matrix.rows(); row++) {

@@ -9,8 +9,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** Weights of any type, to and from memory. */
-public final class ElementMessages {
-  private ElementMessages() {}
+public final class WeightBytes {
+  private WeightBytes() {}
 
   /** Reads a tensor's bytes. */
   public static MemorySegment read(SafetensorsFile file, TensorInfo tensor, Arena arena) {
