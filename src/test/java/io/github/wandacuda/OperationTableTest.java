@@ -64,6 +64,13 @@ class OperationTableTest {
       return cells.get(0).get(0);
     }
 
+    /** Returns the stem as Java writes it. */
+    String name() {
+      return Arrays.stream(stem().split("_"))
+          .map(word -> word.substring(0, 1).toUpperCase(Locale.ROOT) + word.substring(1))
+          .collect(Collectors.joining());
+    }
+
     List<String> operations() {
       return cells.get(1);
     }
@@ -153,14 +160,10 @@ class OperationTableTest {
   void everyTypeIsThereAndFoundByTheStem() throws IOException {
     Set<String> types = files(".java", "src/main/java");
     for (Row row : rows) {
-      String stem =
-          Arrays.stream(row.stem().split("_"))
-              .map(word -> word.substring(0, 1).toUpperCase(Locale.ROOT) + word.substring(1))
-              .collect(Collectors.joining());
       for (String type : row.types()) {
         assertThat(types).contains(type + ".java");
         if (!SHARED.contains(type)) {
-          assertThat(type).containsPattern("^(Cuda|OpenCl|Scalar|Vector)" + stem);
+          assertThat(type).containsPattern("^(Cuda|OpenCl|Scalar|Vector)" + row.name());
         }
       }
     }
@@ -172,5 +175,10 @@ class OperationTableTest {
         .isNotEmpty()
         .isSubsetOf(files(".java", "src/test/java"));
     assertThat(rows).noneMatch(row -> row.tests().isEmpty());
+    for (Row row : rows) {
+      if (Files.exists(Path.of("kernels", "forward", row.kernels().get(0)))) {
+        assertThat(row.tests()).contains(row.name() + "Test");
+      }
+    }
   }
 }

@@ -14,7 +14,6 @@ import io.github.wandacuda.forward.reference.Samples;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -22,8 +21,6 @@ import java.nio.ByteOrder;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 class CpuOperationsTest {
   private final Workers workers = new Workers(2);
@@ -91,36 +88,6 @@ class CpuOperationsTest {
     MemorySegment small = host.asSlice(0, 23);
     refused(() -> operations.upload(small, tensor), "host memory: expected 24 bytes, found 23");
     refused(() -> operations.download(tensor, small), "host memory: expected 24 bytes, found 23");
-  }
-
-  @ParameterizedTest
-  @EnumSource(DType.class)
-  void embedLooksRowsUp(DType dtype) {
-    for (Samples.Layout layout : Samples.Layout.values()) {
-      WeightMatrix table = samples.weight(dtype, 9, 70, layout);
-      int[] tokens = {8, 0, 3, 3};
-      CpuTensor out = samples.tensor(4, 70);
-      operations.embed(operations.weight(table), tokens, out);
-      for (int t = 0; t < 4; t++) {
-        for (int c = 0; c < 70; c++) {
-          assertThat(out.data()[out.at(t) + c]).isEqualTo(table.get(tokens[t], c));
-        }
-      }
-    }
-  }
-
-  @Test
-  void embedDealsOutManyTokens() {
-    WeightMatrix table = samples.weight(DType.F32, 5, 3000, Samples.Layout.ROWS);
-    int[] tokens = new int[101];
-    for (int t = 0; t < tokens.length; t++) {
-      tokens[t] = t % 5;
-    }
-    CpuTensor out = CpuTensor.zeros(tokens.length, 3000);
-    operations.embed(operations.weight(table), tokens, out);
-    for (int t = 0; t < tokens.length; t++) {
-      assertThat(out.data()[out.at(t) + 2999]).isEqualTo(table.get(t % 5, 2999));
-    }
   }
 
   @Test

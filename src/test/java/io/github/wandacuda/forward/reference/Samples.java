@@ -23,6 +23,29 @@ public final class Samples {
     -1e30f
   };
 
+  /** Values that round, overflow and vanish on the way through an exponential. */
+  private static final float[] EDGES = {
+    0f,
+    -0f,
+    1e-40f,
+    -1e-40f,
+    Float.MIN_NORMAL,
+    0.625f,
+    -0.62499994f,
+    14.5f,
+    -14.5f,
+    88.7f,
+    -88.7f,
+    -104.5f,
+    200f,
+    -200f,
+    Float.MAX_VALUE,
+    -Float.MAX_VALUE,
+    Float.POSITIVE_INFINITY,
+    Float.NEGATIVE_INFINITY,
+    Float.NaN
+  };
+
   /** How a weight's elements lie in memory. */
   public enum Layout {
     ROWS,
@@ -45,6 +68,39 @@ public final class Samples {
       data[i] = (float) random.nextGaussian();
     }
     return larger.rows(1, rows);
+  }
+
+  /** Returns a tensor of normal values of some mean and deviation. */
+  public CpuTensor tensor(int rows, int columns, float mean, float deviation) {
+    CpuTensor tensor = tensor(rows, columns);
+    for (int i = tensor.at(0); i < tensor.at(rows); i++) {
+      tensor.data()[i] = mean + deviation * tensor.data()[i];
+    }
+    return tensor;
+  }
+
+  /** Returns a tensor of normal values, the first ones replaced by unusual ones. */
+  public CpuTensor withEdges(int rows, int columns, float deviation) {
+    CpuTensor tensor = tensor(rows, columns, 0, deviation);
+    int edges = Math.min(tensor.elements(), EDGES.length);
+    System.arraycopy(EDGES, 0, tensor.data(), tensor.at(0), edges);
+    return tensor;
+  }
+
+  /** Returns a tensor of these values. */
+  public static CpuTensor of(int rows, float... values) {
+    CpuTensor tensor = CpuTensor.zeros(rows, values.length / rows);
+    System.arraycopy(values, 0, tensor.data(), 0, values.length);
+    return tensor;
+  }
+
+  /** Returns floats of every sign, exponent and 7 upper bits of a fraction. */
+  public static CpuTensor wholeRange() {
+    CpuTensor all = CpuTensor.zeros(256, 256);
+    for (int i = 0; i < all.elements(); i++) {
+      all.data()[i] = Float.intBitsToFloat(i << 16 | i * 31 & 0xffff);
+    }
+    return all;
   }
 
   /** Replaces about one element in {@code every} by one that is not a usual number. */

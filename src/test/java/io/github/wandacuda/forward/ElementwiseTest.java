@@ -1,0 +1,150 @@
+package io.github.wandacuda.forward;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.reference.Samples;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Addition, scaling, bounding and clearing: the scalar code's bits everywhere. */
+@EachBackend
+class ElementwiseTest extends OperationCases {
+  ElementwiseTest(OpenedBackend backend) {
+    super(backend);
+  }
+
+  @Test
+  void addAdds() {
+    CpuTensor y = Samples.of(2, 10f, 20f, Float.NaN, Float.MAX_VALUE);
+    each(
+        operands -> {
+          Tensor x = operands.in(Samples.of(2, 1f, 2f, 3f, Float.MAX_VALUE));
+          operands.operations().add(x, operands.in(y));
+          return operands.values(x);
+        },
+        x -> assertThat(x.data()).containsExactly(11f, 22f, Float.NaN, Float.POSITIVE_INFINITY));
+  }
+
+  @Test
+  void softcapBoundsAndScaleMultiplies() {
+    CpuTensor before =
+        Samples.of(1, -1e9f, -20f, -0.1f, 0f, 3f, 40f, Float.POSITIVE_INFINITY, Float.NaN);
+    each(
+        operands -> {
+          Tensor x = operands.in(before);
+          operands.operations().softcap(x, 30f);
+          CpuTensor capped = operands.values(x);
+          operands.operations().scale(x, 0.5f);
+          assertThat(operands.values(x).data()[0]).isEqualTo(-15f);
+          return capped;
+        },
+        x -> {
+          for (int i = 0; i < 7; i++) {
+            double expected = 30 * Math.tanh(before.data()[i] / 30.0);
+            assertThat(at(x, 0, i)).isCloseTo(expected, within(2e-7 * Math.abs(expected)));
+          }
+          assertThat(x.data()[7]).isNaN();
+        });
+  }
+
+  @Test
+  void clearLeavesOtherRowsAlone() {
+    each(
+        operands -> {
+          Tensor x = operands.in(Samples.of(3, -4, -4, 3, 4, 55, 66));
+          operands.operations().clear(x.rows(1, 1));
+          operands.operations().clear(x.rows(0, 0));
+          return operands.values(x);
+        },
+        x -> assertThat(x.data()).containsExactly(-4, -4, 0, 0, 55, 66));
+  }
+
+  @Test
+  void sumsOfEveryWidthHaveTheSameBits() {
+    for (int columns : WIDTHS) {
+      sameBits(
+          columns + " columns",
+          operands -> {
+            Samples samples = new Samples(columns);
+            Tensor x = operands.in(samples.spoil(samples.tensor(257, columns), 100));
+            Tensor y = operands.in(samples.spoil(samples.tensor(257, columns), 100));
+            operands.operations().add(x, y);
+            return operands.values(x);
+          });
+    }
+  }
+
+  @Test
+  void productsAndBoundsOfEveryWidthHaveTheSameBits() {
+    for (int columns : WIDTHS) {
+      sameBits(
+          columns + " columns",
+          operands -> {
+            Samples samples = new Samples(columns);
+            Tensor x = operands.in(samples.spoil(samples.tensor(257, columns), 100));
+            operands.operations().scale(x, 3.1f);
+            operands.operations().softcap(x, 1.3f);
+            return operands.values(x);
+          });
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 0",
+    "3, 7, 0",
+    "16, 64, 0",
+    "16, 64, 1",
+    "130, 1030, 0",
+    "3, 85, 0",
+    "1, 256, 0",
+    "257, 1, 0",
+    "31, 1031, 0"
+  })
+  void edgesHaveTheSameBitsAtAnyPlace(int rows, int columns, int offset) {
+    Samples samples = new Samples(rows);
+    CpuTensor x = samples.withEdges(rows, columns, 3);
+    CpuTensor spoiled = samples.spoil(samples.tensor(rows, columns), 8);
+    sameBits(
+        "add",
+        operands -> {
+          Tensor sum = operands.in(x, offset);
+          operands.operations().add(sum, operands.in(spoiled));
+          return operands.values(sum);
+        });
+    for (CpuTensor values : new CpuTensor[] {x, spoiled}) {
+      sameBits(
+          "scale",
+          operands -> {
+            Tensor scaled = operands.in(values, offset);
+            operands.operations().scale(scaled, -1.7f);
+            return operands.values(scaled);
+          });
+      for (float cap : new float[] {0.8f, 2.5f}) {
+        sameBits(
+            "softcap",
+            operands -> {
+              Tensor capped = operands.in(values, offset);
+              operands.operations().softcap(capped, cap);
+              return operands.values(capped);
+            });
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {1f, 30f, 1e-38f, 3e38f})
+  void boundsOverTheWholeRangeHaveTheSameBits(float cap) {
+    sameBits(
+        "softcap",
+        operands -> {
+          Tensor x = operands.in(Samples.wholeRange());
+          operands.operations().softcap(x, cap);
+          return operands.values(x);
+        });
+  }
+}

@@ -1,0 +1,120 @@
+package io.github.wandacuda.forward;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.reference.Samples;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The choice of experts: the scalar code's experts and its weights' bits everywhere. */
+@EachBackend
+class RouteTest extends OperationCases {
+  RouteTest(OpenedBackend backend) {
+    super(backend);
+  }
+
+  /** Returns experts in the first row and weights in the second. */
+  private static CpuTensor routed(
+      Operands operands, CpuTensor logits, int offset, int k, boolean renormalize) {
+    Routing routing = operands.operations().route(operands.in(logits, offset), k, renormalize);
+    int count = logits.rows() * k;
+    assertThat(routing.expertsPerToken()).isEqualTo(k);
+    assertThat(routing.experts()).hasSize(count);
+    CpuTensor both = CpuTensor.zeros(2, count);
+    for (int i = 0; i < count; i++) {
+      both.data()[i] = routing.experts()[i];
+      both.data()[count + i] = routing.weights()[i];
+    }
+    return both;
+  }
+
+  /** With weights as they are and renormalized. */
+  private void sameChoice(CpuTensor logits, int offset, int k) {
+    for (boolean renormalize : new boolean[] {true, false}) {
+      sameBits(
+          "renormalized " + renormalize,
+          operands -> routed(operands, logits, offset, k, renormalize));
+    }
+  }
+
+  @Test
+  void theMostProbableExpertsAreChosen() {
+    float two = (float) Math.log(2);
+    float third = 1 / 3f;
+    CpuTensor logits = Samples.of(2, 0, two, 2 * two, 0, 5, 5, 5, 5);
+    each(
+        operands -> routed(operands, logits, 0, 2, false),
+        found ->
+            assertThat(found.data())
+                .containsExactly(
+                    new float[] {2, 1, 0, 1, 0.5f, 0.25f, 0.25f, 0.25f}, within(1e-7f)));
+    each(
+        operands -> routed(operands, logits, 0, 2, true),
+        found ->
+            assertThat(found.data())
+                .containsExactly(
+                    new float[] {2, 1, 0, 1, 2 * third, third, 0.5f, 0.5f}, within(1e-7f)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1",
+    "5, 4, 2",
+    "16, 16, 16",
+    "17, 60, 4",
+    "3, 128, 8",
+    "40, 17, 17",
+    "2, 999, 3"
+  })
+  void anyNumberOfExpertsGivesTheSameBits(int tokens, int experts, int k) {
+    Samples samples = new Samples(experts);
+    sameChoice(samples.tensor(tokens, experts), 0, k);
+    if (!which().isCuda()) {
+      sameChoice(samples.spoil(samples.tensor(tokens, experts), 40), 0, k);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1, 0",
+    "7, 6, 3, 1",
+    "8, 8, 2, 0",
+    "9, 16, 16, 0",
+    "130, 60, 4, 0",
+    "3, 128, 8, 0",
+    "2, 1000, 40, 3"
+  })
+  void someEqualLogitsAtAnyPlaceGiveTheSameBits(int tokens, int experts, int k, int offset) {
+    CpuTensor logits = new Samples(experts).tensor(tokens, experts, 0, 2);
+    for (int i = 0; i < logits.elements(); i += 3) {
+      logits.data()[logits.at(0) + i] = Math.round(logits.data()[logits.at(0) + i]);
+    }
+    sameChoice(logits, offset, k);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3, 20, 50})
+  void equalExpertsComeFromTheLowestOn(int k) {
+    CpuTensor logits = new Samples(11).tensor(33, 50);
+    for (int i = 0; i < logits.elements(); i++) {
+      logits.data()[logits.at(0) + i] = Math.round(logits.data()[logits.at(0) + i]);
+    }
+    sameChoice(logits, 0, k);
+  }
+
+  /**
+   * Some logits differ by so much that probabilities are 0, others so little that they are equal.
+   */
+  @Test
+  void logitsMayBeFarApartOrNearEachOther() {
+    CpuTensor logits = new Samples(11).tensor(20, 40);
+    for (int i = 0; i < logits.elements(); i++) {
+      logits.data()[logits.at(0) + i] *= i / 40 < 10 ? 1e30f : 1e-8f;
+    }
+    sameChoice(logits, 0, 40);
+  }
+}

@@ -1,0 +1,66 @@
+package io.github.wandacuda.forward;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.device.cuda.PretendedCuda;
+import io.github.wandacuda.device.opencl.FirstOpenCl;
+import java.util.function.Supplier;
+import jdk.incubator.vector.VectorShape;
+
+/** What runs operations. */
+enum TestedBackend {
+  SCALAR(null, null, false),
+  SIMD_128(VectorShape.S_128_BIT, null, false),
+  SIMD_256(VectorShape.S_256_BIT, null, false),
+  SIMD_512(VectorShape.S_512_BIT, null, false),
+  /** The first OpenCL device, with the matrix kernels of processors. */
+  OPENCL(null, FirstOpenCl::withVectors, false),
+  /** The same device with the matrix kernels of GPUs. */
+  OPENCL_TILES(null, FirstOpenCl::withTiles, true),
+  /** The pretended driver with a card that has tensor cores for all 16-bit types. */
+  CUDA(null, () -> PretendedCuda.open(80), false),
+  /** The same with one whose tensor cores take F16 alone. */
+  CUDA_SM75(null, () -> PretendedCuda.open(75), true);
+
+  private final VectorShape shape;
+  private final Supplier<Backend> gpu;
+  private final boolean variant;
+
+  TestedBackend(VectorShape shape, Supplier<Backend> gpu, boolean variant) {
+    this.shape = shape;
+    this.gpu = gpu;
+    this.variant = variant;
+  }
+
+  /** Returns the width of its vectors; null if it isn't SIMD. */
+  VectorShape shape() {
+    return shape;
+  }
+
+  boolean isGpu() {
+    return gpu != null;
+  }
+
+  boolean isCuda() {
+    return this == CUDA || this == CUDA_SM75;
+  }
+
+  boolean isOpenCl() {
+    return this == OPENCL || this == OPENCL_TILES;
+  }
+
+  /** Returns whether it differs from another one in the matrix kernels alone. */
+  boolean isVariant() {
+    return variant;
+  }
+
+  /** Returns whether this machine does its work slowly, so that tests should give it little. */
+  boolean isEmulated() {
+    return isCuda()
+        || shape != null && shape.vectorBitSize() > VectorShape.preferredShape().vectorBitSize();
+  }
+
+  /** Opens a GPU's backend, or skips the test by naming what is missing. */
+  Backend openGpu() {
+    return gpu.get();
+  }
+}

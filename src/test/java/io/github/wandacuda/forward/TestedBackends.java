@@ -1,0 +1,30 @@
+package io.github.wandacuda.forward;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.ArgumentsProvider;
+import org.junit.jupiter.params.support.AnnotationConsumer;
+import org.junit.jupiter.params.support.ParameterDeclarations;
+
+/** The backends that this run of the tests is for, each opened when a test first needs it. */
+final class TestedBackends implements ArgumentsProvider, AnnotationConsumer<EachBackend> {
+  private List<TestedBackend> variants;
+
+  @Override
+  public void accept(EachBackend annotation) {
+    variants = List.of(annotation.variants());
+  }
+
+  @Override
+  public Stream<? extends Arguments> provideArguments(
+      ParameterDeclarations parameters, ExtensionContext context) {
+    String chosen = System.getProperty("tested.backends", "cpu gpu");
+    return Arrays.stream(TestedBackend.values())
+        .filter(backend -> !backend.isVariant() || variants.contains(backend))
+        .filter(backend -> chosen.contains(backend.isGpu() ? "gpu" : "cpu"))
+        .map(backend -> Arguments.of(new OpenedBackend(backend)));
+  }
+}
