@@ -2,6 +2,7 @@ package io.github.wandacuda.forward;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.Samples;
@@ -162,21 +163,20 @@ class LayerNormTest extends OperationCases {
         });
   }
 
-  /** On CUDA the mean's last digit is another one, which is as large as what is left. */
+  /** On CUDA the mean's last digit may be another one, which is as large as what is left. */
   @Test
   void aLargeMeanGivesTheSameBits() {
-    if (!which().isCuda()) {
-      sameBits(
-          "large mean",
-          operands -> {
-            Samples samples = new Samples(11);
-            Tensor x = operands.in(samples.tensor(20, 300, 1e4f, 1));
-            Tensor gain = operands.in(samples.tensor(1, 300));
-            Tensor bias = operands.in(samples.tensor(1, 300));
-            operands.operations().layerNorm(x, gain, bias, 1e-5f, x);
-            operands.operations().layerNorm(x, gain, null, 1e-5f, x);
-            return operands.values(x);
-          });
-    }
+    assumeFalse(which().isCuda(), "on CUDA the mean rounds otherwise");
+    sameBits(
+        "large mean",
+        operands -> {
+          Samples samples = new Samples(11);
+          Tensor x = operands.in(samples.tensor(20, 300, 1e4f, 1));
+          Tensor gain = operands.in(samples.tensor(1, 300));
+          Tensor bias = operands.in(samples.tensor(1, 300));
+          operands.operations().layerNorm(x, gain, bias, 1e-5f, x);
+          operands.operations().layerNorm(x, gain, null, 1e-5f, x);
+          return operands.values(x);
+        });
   }
 }
