@@ -220,7 +220,7 @@ class CudaFaults {
       first = first.getCause();
     }
     return Arrays.stream(first.getStackTrace())
-        .filter(frame -> frame.getClassName().contains(".wandacuda.backend."))
+        .filter(frame -> frame.getClassName().contains(".wandacuda.device."))
         .filter(frame -> !WRAPPERS.contains(frame.getMethodName()))
         .findFirst()
         .map(StackTraceElement::toString)
