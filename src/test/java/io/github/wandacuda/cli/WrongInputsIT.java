@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.cli.option.WrongInputs;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
