@@ -79,8 +79,10 @@ class SystemCallFaults {
             "--- SIG" + signal,
             kind,
             (program, what) -> {
-              assertThat(program.exitCode()).as(what).isEqualTo(expected);
-              assertCancelled(program, what);
+              if (program.exitCode() != 0 || !isDone()) {
+                assertThat(program.exitCode()).as(what).isEqualTo(expected);
+                assertCancelled(program, what);
+              }
             });
     FaultCounts.add(signals, "interrupts at each interruptible call");
   }
@@ -122,6 +124,11 @@ class SystemCallFaults {
     }
     assertThat(disturbed).as(call).isPositive();
     return disturbed;
+  }
+
+  /** A signal during the last call may come to a run that ends by itself before Java sees it. */
+  private boolean isDone() {
+    return Files.exists(run.output().resolve("wanda-cuda.json"));
   }
 
   /** Nothing is said only where Java hasn't come to the program yet. */

@@ -63,10 +63,21 @@ public final class Cancellation {
    */
   public void workIsDone(int exitCode) {
     synchronized (this) {
-      if (asked && exitCode == 0) {
+      if ((asked || isEnding()) && exitCode == 0) {
         errors.report(new CancelledException("cancelled, but the work was done", null));
       }
       done.countDown();
+    }
+  }
+
+  /** Returns whether a signal is ending the process, though {@link #cancel} hasn't been called. */
+  private static boolean isEnding() {
+    Thread none = new Thread(() -> {}, "wanda-cuda-none");
+    try {
+      Runtime.getRuntime().addShutdownHook(none);
+      return !Runtime.getRuntime().removeShutdownHook(none);
+    } catch (IllegalStateException ending) {
+      return true;
     }
   }
 }
