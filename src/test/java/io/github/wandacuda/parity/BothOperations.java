@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.offset;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.cpu.CpuOperations;
+import io.github.wandacuda.forward.reference.Samples;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
@@ -14,29 +15,6 @@ import java.util.function.Function;
 
 /** A backend's operations beside the scalar ones, which are the specification. */
 final class BothOperations implements AutoCloseable {
-  /** Values that round, overflow and vanish on the way through an exponential. */
-  private static final float[] EDGES = {
-    0f,
-    -0f,
-    1e-40f,
-    -1e-40f,
-    Float.MIN_NORMAL,
-    0.625f,
-    -0.62499994f,
-    14.5f,
-    -14.5f,
-    88.7f,
-    -88.7f,
-    -104.5f,
-    200f,
-    -200f,
-    Float.MAX_VALUE,
-    -Float.MAX_VALUE,
-    Float.POSITIVE_INFINITY,
-    Float.NEGATIVE_INFINITY,
-    Float.NaN
-  };
-
   private final Workers workers = new Workers(2);
   private final Operations scalar = CpuOperations.checked(new ScalarForward(), workers);
   private final Operations own;
@@ -66,7 +44,7 @@ final class BothOperations implements AutoCloseable {
   /** Returns normally distributed values, the first ones replaced by unusual ones. */
   float[] withEdges(int count, double deviation) {
     float[] values = normal(count, deviation);
-    System.arraycopy(EDGES, 0, values, 0, Math.min(count, EDGES.length));
+    Samples.putEdges(values, 0, count);
     return values;
   }
 

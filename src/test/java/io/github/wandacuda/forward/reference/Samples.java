@@ -82,9 +82,13 @@ public final class Samples {
   /** Returns a tensor of normal values, the first ones replaced by unusual ones. */
   public CpuTensor withEdges(int rows, int columns, float deviation) {
     CpuTensor tensor = tensor(rows, columns, 0, deviation);
-    int edges = Math.min(tensor.elements(), EDGES.length);
-    System.arraycopy(EDGES, 0, tensor.data(), tensor.at(0), edges);
+    putEdges(tensor.data(), tensor.at(0), tensor.elements());
     return tensor;
+  }
+
+  /** Replaces the first of {@code count} values from {@code at} on by unusual ones. */
+  public static void putEdges(float[] values, int at, int count) {
+    System.arraycopy(EDGES, 0, values, at, Math.min(count, EDGES.length));
   }
 
   /** Returns a tensor of these values. */
