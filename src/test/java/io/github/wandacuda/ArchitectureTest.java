@@ -44,7 +44,7 @@ class ArchitectureTest {
   /** From the lowest up: each package uses those before it alone. */
   private static final List<String> PACKAGES =
       List.of(
-          "tensor",
+          "io.github.wandacuda",
           "error",
           "system",
           "select",

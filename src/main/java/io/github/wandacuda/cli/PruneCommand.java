@@ -23,7 +23,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Command;

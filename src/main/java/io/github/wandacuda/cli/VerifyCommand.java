@@ -12,7 +12,7 @@ import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.job.verify.Verification;
 import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.device;
 
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 
 /**
  * A row-major matrix in a device's memory.

@@ -1,6 +1,6 @@
 package io.github.wandacuda.device;
 
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /** How rows of a weight lie in host memory, and how they are to lie in a device's. */
 public final class RowLayout {

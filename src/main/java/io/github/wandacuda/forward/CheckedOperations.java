@@ -1,6 +1,6 @@
 package io.github.wandacuda.forward;
 
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
 

@@ -15,7 +15,7 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;

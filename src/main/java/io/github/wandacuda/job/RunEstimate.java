@@ -19,7 +19,7 @@ import io.github.wandacuda.prune.TileBuffers;
 import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.management.ManagementFactory;
 import java.lang.management.OperatingSystemMXBean;
 import java.util.List;

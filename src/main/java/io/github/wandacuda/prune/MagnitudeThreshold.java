@@ -2,7 +2,7 @@ package io.github.wandacuda.prune;
 
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.util.function.BiConsumer;
 
 /**

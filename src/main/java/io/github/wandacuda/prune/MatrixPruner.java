@@ -1,9 +1,9 @@
 package io.github.wandacuda.prune;
 
-import io.github.wandacuda.select.NonFiniteWeightException;
+import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.system.Workers;
 
 /** Prunes matrices tile by tile. */
@@ -52,6 +52,6 @@ public final class MatrixPruner {
       long index = ((Sparsity.Ratio) rules.sparsity()).of(elements);
       return new SelectionRule.AtMost(new MagnitudeThreshold(selector, workers, source).at(index));
     }
-    return rules.sparsity().rule(source.columns());
+    return SelectionRule.of(rules.sparsity(), source.columns());
   }
 }

@@ -1,6 +1,6 @@
 package io.github.wandacuda.prune;
 
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /**
  * The tiles of a matrix that lies in memory: views, so that changes are where they belong at once.

@@ -1,9 +1,9 @@
 package io.github.wandacuda.prune;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.util.Objects;
 
 /**
@@ -42,7 +42,7 @@ public final class Pruner implements AutoCloseable {
    *     and not negative, in any unit that all columns share
    * @param sparsity how much goes
    * @return the number of weights that the mask takes out
-   * @throws io.github.wandacuda.select.NonFiniteWeightException if a weight is NaN or infinite; the
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite; the
    *     matrix may then be partly pruned
    * @throws IllegalArgumentException if the norms don't fit the columns, or the columns don't fall
    *     into groups
@@ -58,7 +58,7 @@ public final class Pruner implements AutoCloseable {
    * @param weight [out_features, in_features], changed in place
    * @param sparsity how much goes
    * @return the number of weights that the mask takes out
-   * @throws io.github.wandacuda.select.NonFiniteWeightException if a weight is NaN or infinite
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
    * @throws IllegalArgumentException if the columns don't fall into groups
    */
   public long magnitude(WeightMatrix weight, Sparsity sparsity) {

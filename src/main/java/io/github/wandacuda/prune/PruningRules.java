@@ -3,7 +3,7 @@ package io.github.wandacuda.prune;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.select.SelectionRule;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import java.util.List;
 import java.util.Set;
 
@@ -79,7 +79,7 @@ public record PruningRules(
    * @param columns elements in a row
    */
   public SelectionRule.Lowest perRow(int columns) {
-    return needsThreshold() ? new SelectionRule.LowestPerRow(columns) : sparsity.rule(columns);
+    return needsThreshold() ? new SelectionRule.LowestPerRow(columns) : SelectionRule.of(sparsity, columns);
   }
 
   /** Returns how many weights of a module a mask takes out at most. */

@@ -1,6 +1,6 @@
 package io.github.wandacuda.prune;
 
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /**
  * How a matrix is cut into tiles of whole rows: of the size that suits the backend, but small

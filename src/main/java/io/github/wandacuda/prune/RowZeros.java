@@ -1,8 +1,8 @@
 package io.github.wandacuda.prune;
 
-import io.github.wandacuda.select.Sparsity;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 
 /** The zeros of one row of a matrix at a time, +0.0 and -0.0 alike. */
 public final class RowZeros {

@@ -1,6 +1,6 @@
 package io.github.wandacuda.prune;
 
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /** A matrix that comes in tiles. Called from several workers at once, each for tiles of its own. */
 public interface TileSource {

@@ -1,6 +1,7 @@
 package io.github.wandacuda.select;
 
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
 /**

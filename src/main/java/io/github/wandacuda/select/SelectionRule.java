@@ -1,5 +1,8 @@
 package io.github.wandacuda.select;
 
+import io.github.wandacuda.Sparsity;
+
+import io.github.wandacuda.Sparsity;
 /**
  * Which elements of a weight matrix are pruned, given their scores. A score is {@code |w| *
  * norm[column]}, the product rounded to float32 (Wanda, arXiv 2306.11695, section 3), or {@code
@@ -15,8 +18,20 @@ public sealed interface SelectionRule {
    */
   void check(int columns);
 
+  /**
+   * Returns what is pruned of each row or group.
+   *
+   * @param columns elements in a row
+   */
+  static Lowest of(Sparsity sparsity, int columns) {
+    return switch (sparsity) {
+      case Sparsity.Ratio ratio -> new LowestPerRow((int) ratio.of(columns));
+      case Sparsity.GroupPattern pattern -> new LowestPerGroup(pattern.pruned(), pattern.size());
+    };
+  }
+
   /** Prunes as many of the lowest scores of each group of consecutive columns. */
-  sealed interface Lowest extends SelectionRule permits LowestPerRow, Sparsity.GroupPattern {
+  sealed interface Lowest extends SelectionRule permits LowestPerRow, LowestPerGroup {
     /** Returns the columns of a group, 1 or more. */
     int groupSize(int columns);
 
@@ -57,6 +72,39 @@ public sealed interface SelectionRule {
       if (count > columns) {
         throw new IllegalArgumentException(
             "%d of a row's %d columns can't be pruned".formatted(count, columns));
+      }
+    }
+  }
+
+  /**
+   * Prunes the {@code pruned} lowest scores of each group of {@code size} consecutive columns.
+   *
+   * @param pruned elements to prune in a group, at least 1
+   * @param size columns of a group, more than are pruned
+   */
+  record LowestPerGroup(int pruned, int size) implements Lowest {
+    /** Checks that something of a group is pruned and something is kept. */
+    public LowestPerGroup {
+      if (pruned < 1 || pruned >= size) {
+        throw new IllegalArgumentException("%d of a group's %d".formatted(pruned, size));
+      }
+    }
+
+    @Override
+    public int groupSize(int columns) {
+      return size;
+    }
+
+    @Override
+    public int perGroup() {
+      return pruned;
+    }
+
+    @Override
+    public void check(int columns) {
+      if (columns % size != 0) {
+        throw new IllegalArgumentException(
+            "%d columns are no multiple of the pattern's %d".formatted(columns, size));
       }
     }
   }

@@ -1,8 +1,9 @@
 package io.github.wandacuda.select;
 
+import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 
 /**
  * The pruning half of a backend: which weights are pruned, and their zeros. Results are the same to

@@ -1,5 +1,6 @@
 package io.github.wandacuda.calibrate;
 
+import io.github.wandacuda.prune.SparsityParser;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
@@ -12,7 +13,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -161,7 +162,7 @@ class NonFiniteNumbersTest {
                     model,
                     directory.resolve("out"),
                     Method.MAGNITUDE,
-                    Sparsity.GroupPattern.parse("2:4"),
+                    SparsityParser.pattern("2:4"),
                     new Calibration.None()));
     assertThat(failure.getMessage())
         .contains(

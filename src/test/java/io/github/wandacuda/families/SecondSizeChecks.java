@@ -26,7 +26,7 @@ import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import java.io.IOException;

@@ -3,7 +3,7 @@ package io.github.wandacuda.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.parity;
 
+import io.github.wandacuda.prune.SparsityParser;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -17,7 +18,7 @@ import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -69,7 +70,7 @@ abstract class ModelParity {
       Calibration calibration) {
     Sparsity sparsity =
         amount.contains(":")
-            ? Sparsity.GroupPattern.parse(amount)
+            ? SparsityParser.pattern(amount)
             : new Sparsity.Ratio(Double.parseDouble(amount));
     PruneRequest request =
         new PruneRequest(

@@ -7,7 +7,7 @@ import io.github.wandacuda.job.PruneResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -26,7 +26,7 @@ class GoldenTest {
 
   private static Sparsity amount(String text) {
     return text.contains(":")
-        ? Sparsity.GroupPattern.parse(text)
+        ? SparsityParser.pattern(text)
         : new Sparsity.Ratio(Double.parseDouble(text));
   }
 

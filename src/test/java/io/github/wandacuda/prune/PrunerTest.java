@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
-import io.github.wandacuda.select.NonFiniteWeightException;
-import io.github.wandacuda.select.Sparsity;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

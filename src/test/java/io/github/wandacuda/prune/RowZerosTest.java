@@ -2,9 +2,9 @@ package io.github.wandacuda.prune;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.select.Sparsity;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -91,7 +91,7 @@ class RowZerosTest {
       RowZeros zeros = new RowZeros(dtype, columns);
       zeros.read(matrix, 0);
       for (String text : new String[] {"1:4", "2:4", "2:8", "4:8"}) {
-        Sparsity.GroupPattern pattern = Sparsity.GroupPattern.parse(text);
+        Sparsity.GroupPattern pattern = SparsityParser.pattern(text);
         boolean holds = holds(matrix, 0, pattern);
         held += holds && columns > 0 ? 1 : 0;
         assertThat(zeros.holds(pattern)).as("%s of %d columns", text, columns).isEqualTo(holds);

@@ -13,7 +13,7 @@ import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.nio.ByteBuffer;
@@ -113,7 +113,7 @@ class UnreachedTest {
 
   @Test
   void itStaysWhole() throws Exception {
-    for (Sparsity amount : List.of(new Sparsity.Ratio(0.5), Sparsity.GroupPattern.parse("2:4"))) {
+    for (Sparsity amount : List.of(new Sparsity.Ratio(0.5), SparsityParser.pattern("2:4"))) {
       String name = "out" + amount.toString().length();
       PruneResult result = prune(name, amount, withoutExpert(), Unreached.KEEP);
       assertThat(expert(result).pruned()).isZero();

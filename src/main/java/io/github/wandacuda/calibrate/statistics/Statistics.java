@@ -7,7 +7,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;

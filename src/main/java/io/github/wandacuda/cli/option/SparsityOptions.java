@@ -1,8 +1,9 @@
 package io.github.wandacuda.cli.option;
 
+import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
@@ -35,8 +36,8 @@ public final class SparsityOptions {
       throw new UsageException("--sparsity and --pattern exclude each other");
     }
     if (pattern != null) {
-      return Optional.of(Sparsity.GroupPattern.parse(pattern));
+      return Optional.of(SparsityParser.pattern(pattern));
     }
-    return Optional.ofNullable(sparsity).map(Sparsity.Ratio::parse);
+    return Optional.ofNullable(sparsity).map(SparsityParser::ratio);
   }
 }

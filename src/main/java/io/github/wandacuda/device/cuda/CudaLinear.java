@@ -4,7 +4,7 @@ import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.util.Optional;
 
 /**

@@ -8,7 +8,7 @@ import io.github.wandacuda.device.cuda.driver.KernelNames;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 
 /**
  * The kernels of selection. Those that need more than a line to launch have a class of their name;
@@ -32,7 +32,7 @@ final class CudaPruningKernels implements PruningKernels {
     CudaSelection selection = new CudaSelection(queue, source, norms, destination, mask, report);
     if (rule instanceof LowestPerRow row) {
       CudaSelectRows.launch(selection, row.count());
-    } else if (rule instanceof GroupPattern group) {
+    } else if (rule instanceof LowestPerGroup group) {
       CudaSelectGroups.launch(selection, group.pruned(), group.size());
     } else if (rule instanceof AtMost atMost) {
       CudaFunction function = selection.function("select_threshold", "select_threshold");

@@ -7,7 +7,7 @@ import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 
 /**
  * The kernels of selection. Those that need more than a line to launch have a class of their name;
@@ -44,7 +44,7 @@ final class OpenClPruningKernels implements PruningKernels {
         new OpenClSelection(queue, source, norms, destination, mask, report);
     if (rule instanceof LowestPerRow row) {
       OpenClSelectRows.launch(selection, row.count(), localBytes);
-    } else if (rule instanceof GroupPattern group) {
+    } else if (rule instanceof LowestPerGroup group) {
       OpenClSelectGroups.launch(selection, group.pruned(), group.size());
     } else if (rule instanceof AtMost atMost) {
       float threshold = atMost.threshold();

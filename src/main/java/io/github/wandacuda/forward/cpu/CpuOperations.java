@@ -15,7 +15,7 @@ import io.github.wandacuda.forward.reference.ScalarExpertRows;
 import io.github.wandacuda.forward.reference.ScalarGatherColumns;
 import io.github.wandacuda.forward.reference.ScalarRoute;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;

@@ -7,7 +7,7 @@ import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.util.Objects;
 
 /** A row-major float32 matrix in a device's memory, or a range of another one's elements. */

@@ -6,7 +6,7 @@ import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.RowLayout;
 import io.github.wandacuda.forward.Weight;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /**
  * A weight for the forward pass. It lives on the device where that leaves room for all else; else

@@ -8,7 +8,7 @@ import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.HostRows;
 import io.github.wandacuda.device.RowLayout;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

@@ -1,7 +1,7 @@
 package io.github.wandacuda.forward.reference;
 
 import io.github.wandacuda.forward.Weight;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /** A weight where it already is: the view itself. */
 public record CpuWeight(WeightMatrix matrix) implements Weight {

@@ -1,6 +1,6 @@
 package io.github.wandacuda.forward.reference;
 
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /** Token lookup as plain loops. */
 public final class ScalarEmbed {

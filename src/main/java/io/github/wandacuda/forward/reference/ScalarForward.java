@@ -3,7 +3,7 @@ package io.github.wandacuda.forward.reference;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /**
  * The forward kernels as plain loops, the specification of every other implementation: each

@@ -3,7 +3,7 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /**
  * Linear layers as a blocked matrix product (Goto and van de Geijn, "Anatomy of high-performance

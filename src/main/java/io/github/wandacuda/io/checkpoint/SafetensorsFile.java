@@ -7,7 +7,7 @@ import io.github.wandacuda.io.FileReads;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.io.json.JsonInput;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

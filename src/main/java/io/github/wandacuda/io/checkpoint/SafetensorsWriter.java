@@ -3,7 +3,7 @@ package io.github.wandacuda.io.checkpoint;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;

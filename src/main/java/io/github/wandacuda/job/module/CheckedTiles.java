@@ -6,8 +6,8 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.RowTiles;
 import io.github.wandacuda.prune.TileBuffers;
 import io.github.wandacuda.prune.TileSource;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 

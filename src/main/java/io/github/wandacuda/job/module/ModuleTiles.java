@@ -7,8 +7,8 @@ import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.RowTiles;
 import io.github.wandacuda.prune.TileBuffers;
 import io.github.wandacuda.prune.TileSource;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
 /** The tiles of a module's weight, read from the file that holds it. */

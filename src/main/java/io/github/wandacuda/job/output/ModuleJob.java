@@ -5,7 +5,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.FiniteWeights;
 import io.github.wandacuda.prune.MaskPool;
 import io.github.wandacuda.prune.TilePruner;
-import io.github.wandacuda.select.NonFiniteWeightException;
+import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;

@@ -19,7 +19,7 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TilePruner;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.select.NonFiniteWeightException;
+import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.record;
 
+import io.github.wandacuda.prune.SparsityParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -15,7 +16,7 @@ import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -226,8 +227,16 @@ public record Provenance(
     }
     return new PruningRules(
         Method.of(method),
-        pattern == null ? new Sparsity.Ratio(sparsity) : Sparsity.GroupPattern.parse(pattern),
+        pattern == null ? ratio(sparsity) : SparsityParser.pattern(pattern),
         kept == null ? Unreached.MAGNITUDE : Unreached.KEEP,
         kept == null ? Set.of() : Set.copyOf(kept));
+  }
+
+  private static Sparsity ratio(double fraction) {
+    try {
+      return new Sparsity.Ratio(fraction);
+    } catch (IllegalArgumentException e) {
+      throw new UsageException(e.getMessage());
+    }
   }
 }

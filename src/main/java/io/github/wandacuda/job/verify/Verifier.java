@@ -14,7 +14,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;

@@ -3,7 +3,7 @@ package io.github.wandacuda.model.decoder;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Workspace.Place;
 import io.github.wandacuda.model.description.BlockDescription;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -7,7 +7,7 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.decoder.Workspace.Place;
 import io.github.wandacuda.model.description.EmbeddingDescription;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.util.stream.IntStream;
 

@@ -7,7 +7,7 @@ import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.select.reference.RowElements;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.reference.SelectKernels;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -2,8 +2,8 @@ package io.github.wandacuda.select.cpu;
 
 import io.github.wandacuda.select.reference.SelectKernels;
 import io.github.wandacuda.system.NativeMemory;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

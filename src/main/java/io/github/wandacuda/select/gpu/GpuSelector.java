@@ -6,8 +6,8 @@ import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.util.Objects;
 
 /**

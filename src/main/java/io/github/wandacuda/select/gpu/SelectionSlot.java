@@ -8,11 +8,11 @@ import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.device.PruningKernels;
 import io.github.wandacuda.device.StagingBuffer;
-import io.github.wandacuda.select.NonFiniteWeightException;
+import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 

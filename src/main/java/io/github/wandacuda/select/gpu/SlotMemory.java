@@ -8,7 +8,7 @@ import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.PruningKernels;
 import io.github.wandacuda.device.RowLayout;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /**
  * A slot's room on the device: rows of weights, and what goes with them. Where the device is short

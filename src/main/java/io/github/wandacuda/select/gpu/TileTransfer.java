@@ -6,7 +6,7 @@ import io.github.wandacuda.device.HostRows;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.device.RowLayout;
 import io.github.wandacuda.device.StagingBuffer;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
 /**

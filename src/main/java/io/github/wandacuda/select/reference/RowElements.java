@@ -1,8 +1,8 @@
 package io.github.wandacuda.select.reference;
 
-import io.github.wandacuda.select.NonFiniteWeightException;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.select.reference;
 
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 
 /**

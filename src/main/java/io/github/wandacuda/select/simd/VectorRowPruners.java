@@ -3,7 +3,7 @@ package io.github.wandacuda.select.simd;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.simd.groups.GroupHalfPruner;
 import io.github.wandacuda.select.simd.groups.GroupMarkers;
@@ -11,7 +11,7 @@ import io.github.wandacuda.select.simd.groups.GroupMarks;
 import io.github.wandacuda.select.simd.keys.MarkedRowPruner;
 import io.github.wandacuda.select.simd.rows.LowestByThresholds;
 import io.github.wandacuda.select.simd.rows.LowestOfRow;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 
 /** Makes pruners of rows with vectors, one for each kind of rule. */
 final class VectorRowPruners {
@@ -25,7 +25,7 @@ final class VectorRowPruners {
           ? new LowestByThresholds(dtype, columns, norms, wanted, whole)
           : whole;
     }
-    if (rule instanceof GroupPattern group) {
+    if (rule instanceof LowestPerGroup group) {
       RowPruner whole =
           new MarkedRowPruner(dtype, columns, norms, GroupMarkers.of(dtype, columns, group));
       return GroupHalfPruner.serves(dtype, group)

@@ -3,7 +3,7 @@ package io.github.wandacuda.select.simd;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.reference.SelectKernels;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 
 /** Selection with the Vector API. */
 public final class VectorSelect implements SelectKernels {

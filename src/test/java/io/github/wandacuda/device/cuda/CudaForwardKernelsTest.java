@@ -9,7 +9,7 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.GpuForwardKernels;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.Arrays;
 import org.junit.jupiter.api.Tag;

@@ -10,8 +10,8 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import io.github.wandacuda.testing.selection.Norms;
@@ -188,7 +188,7 @@ class CudaPruningKernelsTest {
       for (int groups : new int[] {1, 5, 1 + 2000 / size}) {
         Values values = Values.values()[random.nextInt(Values.values().length)];
         Norms kind = Norms.values()[random.nextInt(Norms.values().length)];
-        GroupPattern rule = new GroupPattern(pruned, size);
+        LowestPerGroup rule = new LowestPerGroup(pruned, size);
         checkOnce(kernel, values, kind, dtype, 3, groups * size, rule);
       }
     }
@@ -199,7 +199,7 @@ class CudaPruningKernelsTest {
   void prunesAsManyOfAGroupAsAsked(int size) {
     for (int pruned = 1; pruned < size; pruned++) {
       for (DType dtype : DType.values()) {
-        check("select_groups_" + size, dtype, 2, 27 * size, new GroupPattern(pruned, size));
+        check("select_groups_" + size, dtype, 2, 27 * size, new LowestPerGroup(pruned, size));
       }
     }
   }
@@ -208,7 +208,7 @@ class CudaPruningKernelsTest {
   @ValueSource(ints = {64, 500, 3000})
   void selectsInLargeGroups(int size) {
     for (DType dtype : DType.values()) {
-      check("select_groups_large", dtype, 2, 3 * size, new GroupPattern(size / 2, size));
+      check("select_groups_large", dtype, 2, 3 * size, new LowestPerGroup(size / 2, size));
     }
   }
 
@@ -256,7 +256,7 @@ class CudaPruningKernelsTest {
     int[][] bits = Values.GAUSSIAN.matrix(random, DType.F16, 70_000, 4);
     PaddedMatrix matrix = PaddedMatrix.of(DType.F16, bits, 4, 0);
     float[] norms = {1, 2, 3, 4};
-    KernelRun.Outcome outcome = run.select(matrix, norms, new GroupPattern(2, 4), true, true);
+    KernelRun.Outcome outcome = run.select(matrix, norms, new LowestPerGroup(2, 4), true, true);
     for (int row : new int[] {0, 65_535, 65_536, 69_999}) {
       assertThat(Integer.bitCount(outcome.mask()[row])).isEqualTo(2);
     }

@@ -2,7 +2,7 @@ package io.github.wandacuda.device.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

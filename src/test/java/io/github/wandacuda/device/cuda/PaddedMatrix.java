@@ -1,8 +1,8 @@
 package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.device.PruningKernels;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

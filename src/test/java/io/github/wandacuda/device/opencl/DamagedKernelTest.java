@@ -9,8 +9,8 @@ import io.github.wandacuda.device.opencl.driver.KernelSources;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.selection.SmallMatrices;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
@@ -95,8 +95,8 @@ class DamagedKernelTest {
   private static SelectionRule rule(String name) {
     return switch (name) {
       case "row" -> new LowestPerRow(100);
-      case "group" -> new GroupPattern(2, 4);
-      case "range" -> new GroupPattern(20, 40);
+      case "group" -> new LowestPerGroup(2, 4);
+      case "range" -> new LowestPerGroup(20, 40);
       default -> new AtMost(0.5f);
     };
   }

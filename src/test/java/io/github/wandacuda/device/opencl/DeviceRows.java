@@ -5,7 +5,7 @@ import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.PruningKernels;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

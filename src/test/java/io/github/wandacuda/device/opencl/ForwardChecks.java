@@ -17,8 +17,8 @@ import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.Samples;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.util.Arrays;
 
 /** Compares kernels of the forward pass with the scalar ones of the CPU. */

@@ -9,8 +9,8 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -49,9 +49,9 @@ class OpenClCountsTest {
     for (SelectionRule rule :
         new SelectionRule[] {
           new LowestPerRow(20),
-          new GroupPattern(2, 4),
-          new GroupPattern(3, 5),
-          new GroupPattern(30, 40),
+          new LowestPerGroup(2, 4),
+          new LowestPerGroup(3, 5),
+          new LowestPerGroup(30, 40),
           new AtMost(0.01f)
         }) {
       int[][] bits = RowValues.ANY.matrix(random, dtype, 6, 120);

@@ -7,8 +7,8 @@ import io.github.wandacuda.device.opencl.driver.AnyOpenCl;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.DType;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Function;
@@ -100,7 +100,7 @@ class OpenClSelectTest {
     for (RowValues values : RowValues.values()) {
       for (int i = 0; i < 4; i++) {
         int groups = 1 + random.nextInt(NARROW_COLUMNS / size);
-        SelectionRule rule = new GroupPattern(1 + random.nextInt(size - 1), size);
+        SelectionRule rule = new LowestPerGroup(1 + random.nextInt(size - 1), size);
         check(dtype, values, random, 3, groups * size, rule, USUAL);
       }
     }
@@ -111,7 +111,7 @@ class OpenClSelectTest {
   void usualPatternsHoldForEveryType(DType dtype) {
     RandomGenerator random = new SplittableRandom(4);
     for (int size : new int[] {2, 4, 8, 16, 32}) {
-      SelectionRule rule = new GroupPattern(size / 2, size);
+      SelectionRule rule = new LowestPerGroup(size / 2, size);
       check(dtype, RowValues.TIED, random, 5, 31 * size, rule, USUAL);
       check(dtype, RowValues.GAUSSIAN, random, 2, 4096, rule, USUAL);
     }
@@ -139,7 +139,7 @@ class OpenClSelectTest {
   void manyRowsAreManyGroups() {
     RandomGenerator random = new SplittableRandom(6);
     check(DType.BF16, RowValues.GAUSSIAN, random, 3000, 40, new LowestPerRow(20), USUAL);
-    check(DType.F16, RowValues.GAUSSIAN, random, 3000, 40, new GroupPattern(2, 4), USUAL);
+    check(DType.F16, RowValues.GAUSSIAN, random, 3000, 40, new LowestPerGroup(2, 4), USUAL);
   }
 
   @Test

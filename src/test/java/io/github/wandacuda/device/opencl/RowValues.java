@@ -1,6 +1,6 @@
 package io.github.wandacuda.device.opencl;
 
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.util.random.RandomGenerator;
 
 /** Kinds of finite weights, as bits of elements of any type. */

@@ -7,7 +7,7 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.reference.ScalarSelect;
 import io.github.wandacuda.select.reference.SelectKernels;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

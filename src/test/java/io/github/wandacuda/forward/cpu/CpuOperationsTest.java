@@ -13,7 +13,7 @@ import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.Samples;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

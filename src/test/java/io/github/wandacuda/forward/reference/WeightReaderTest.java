@@ -2,8 +2,8 @@ package io.github.wandacuda.forward.reference;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -6,7 +6,7 @@ import static io.github.wandacuda.io.checkpoint.TestFiles.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.TensorBytes;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.record;
 
+import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.job.PruneJob;
@@ -7,7 +8,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.BackendAround;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
@@ -69,7 +70,7 @@ class DeterminismTest {
             output,
             kind.equals("magnitude") ? Method.MAGNITUDE : Method.WANDA,
             amount.contains(":")
-                ? Sparsity.GroupPattern.parse(amount)
+                ? SparsityParser.pattern(amount)
                 : new Sparsity.Ratio(Double.parseDouble(amount)),
             ModuleChoice.DEFAULT,
             calibration,

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.record;
 
+import io.github.wandacuda.prune.SparsityParser;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -16,7 +17,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
@@ -46,7 +47,7 @@ class InPlaceTest {
         output,
         Method.of(method),
         amount.contains(":")
-            ? Sparsity.GroupPattern.parse(amount)
+            ? SparsityParser.pattern(amount)
             : new Sparsity.Ratio(Double.parseDouble(amount)),
         ModuleChoice.DEFAULT,
         wanda ? Pruning.statistics(STATISTICS) : new Calibration.None(),

@@ -14,7 +14,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.verify;
 
+import io.github.wandacuda.prune.SparsityParser;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -9,7 +10,7 @@ import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -164,7 +165,7 @@ class DamagedOutputTest {
   @ValueSource(strings = {"F32", "F16", "BF16"})
   void aNegativeZeroWhereAWeightWasPruned(String dtype) throws IOException {
     make(dtype);
-    prune(Method.WANDA, Sparsity.GroupPattern.parse("2:4"));
+    prune(Method.WANDA, SparsityParser.pattern("2:4"));
     int column = column(false);
     byte[] negative = new byte[dtype.equals("F32") ? 4 : 2];
     negative[negative.length - 1] = (byte) 0x80;
@@ -181,7 +182,7 @@ class DamagedOutputTest {
     prune(
         Method.WANDA,
         amount.contains(":")
-            ? Sparsity.GroupPattern.parse(amount)
+            ? SparsityParser.pattern(amount)
             : new Sparsity.Ratio(Double.parseDouble(amount)));
     int column = column(false);
     put(WEIGHT, DAMAGED_ROW, column, element(dense, DAMAGED_ROW, column));

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.select.SelectionRule.Lowest;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -21,14 +21,14 @@ class RowCheckTest {
   private static final Lowest[] RULES = {
     new LowestPerRow(0),
     new LowestPerRow(20),
-    new GroupPattern(1, 2),
-    new GroupPattern(2, 4),
-    new GroupPattern(4, 8),
-    new GroupPattern(15, 16),
-    new GroupPattern(30, 64),
-    new GroupPattern(60, 128),
-    new GroupPattern(1, 3),
-    new GroupPattern(2, 5),
+    new LowestPerGroup(1, 2),
+    new LowestPerGroup(2, 4),
+    new LowestPerGroup(4, 8),
+    new LowestPerGroup(15, 16),
+    new LowestPerGroup(30, 64),
+    new LowestPerGroup(60, 128),
+    new LowestPerGroup(1, 3),
+    new LowestPerGroup(2, 5),
   };
 
   /** What one row should be found to be, element by element. */

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.verify;
 
+import io.github.wandacuda.prune.SparsityParser;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -9,7 +10,7 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.verify.Verifier.Claim;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -221,7 +222,7 @@ class VerifierTest {
     boolean magnitude = amount.equals("magnitude");
     Sparsity sparsity =
         amount.contains(":")
-            ? Sparsity.GroupPattern.parse(amount)
+            ? SparsityParser.pattern(amount)
             : new Sparsity.Ratio(magnitude ? 0.6 : Double.parseDouble(amount));
     // The job itself compares the mask that the selector gave with the one that is worked out.
     Pruning.prune(

@@ -9,10 +9,10 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.reference.AllKernels;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import io.github.wandacuda.testing.selection.Select;
 import io.github.wandacuda.testing.selection.Values;
@@ -51,7 +51,7 @@ class CpuSelectorTest {
   @EnumSource
   void ofEqualScoresInAGroupTheLowestColumnsGo(AllKernels kernels) {
     float[] weights = {1, 1, 1, 1, 2, 1, 2, 1};
-    select(kernels, weights, null, new GroupPattern(2, 4));
+    select(kernels, weights, null, new LowestPerGroup(2, 4));
     assertThat(weights).containsExactly(0, 0, 1, 1, 2, 0, 2, 0);
   }
 
@@ -131,7 +131,7 @@ class CpuSelectorTest {
       norms[c] = 1 + random.nextInt(5) * 0x1p-12f;
     }
     for (DType dtype : List.of(DType.BF16, DType.F16)) {
-      for (GroupPattern rule : List.of(new GroupPattern(2, 4), new GroupPattern(4, 8))) {
+      for (LowestPerGroup rule : List.of(new LowestPerGroup(2, 4), new LowestPerGroup(4, 8))) {
         int[][] bits = new int[200][];
         Arrays.setAll(bits, r -> rowWithTies(random, columns, r * 7 % 32 / 8, dtype));
         PlacedMatrix found = PlacedMatrix.of(PlacedMatrix.Layout.DENSE, dtype, 200, columns);
@@ -268,7 +268,7 @@ class CpuSelectorTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("7 of a row's 6 columns can't be pruned");
     assertThatThrownBy(
-            () -> Select.once(selector, matrix, null, new GroupPattern(2, 4), matrix, null))
+            () -> Select.once(selector, matrix, null, new LowestPerGroup(2, 4), matrix, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("6 columns are no multiple of the pattern's 4");
   }
@@ -277,7 +277,7 @@ class CpuSelectorTest {
   void aMatrixWithoutElementsHasNothingToPrune() {
     for (WeightMatrix empty : List.of(matrix(DType.BF16, 0, 8), matrix(DType.BF16, 8, 0))) {
       for (SelectionRule rule :
-          List.of(new LowestPerRow(0), new GroupPattern(2, 4), new AtMost(1))) {
+          List.of(new LowestPerRow(0), new LowestPerGroup(2, 4), new AtMost(1))) {
         float[] norms = new float[empty.columns()];
         MemorySegment mask = Arena.ofAuto().allocate(0);
         assertThat(Select.once(selector, empty, norms, rule, empty, mask))

@@ -4,8 +4,8 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.WeightMatrix;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.Function;
@@ -37,8 +37,8 @@ public abstract class GoldenSelection {
         Arguments.of("wanda-50", fraction(0.5)),
         Arguments.of("wanda-60", fraction(0.6)),
         Arguments.of("wanda-70", fraction(0.7)),
-        Arguments.of("wanda-2of4", (Function<WeightMatrix, ?>) w -> new GroupPattern(2, 4)),
-        Arguments.of("wanda-4of8", (Function<WeightMatrix, ?>) w -> new GroupPattern(4, 8)));
+        Arguments.of("wanda-2of4", (Function<WeightMatrix, ?>) w -> new LowestPerGroup(2, 4)),
+        Arguments.of("wanda-4of8", (Function<WeightMatrix, ?>) w -> new LowestPerGroup(4, 8)));
   }
 
   @ParameterizedTest

@@ -1,7 +1,7 @@
 package io.github.wandacuda.testing.selection;
 
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

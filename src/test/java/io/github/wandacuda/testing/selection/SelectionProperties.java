@@ -3,13 +3,13 @@ package io.github.wandacuda.testing.selection;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.wandacuda.select.NonFiniteWeightException;
+import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.DType;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -101,7 +101,7 @@ public abstract class SelectionProperties {
       @ForAll @IntRange(min = 2, max = 32) int size,
       @ForAll @IntRange(max = 30) int pruned,
       @ForAll long seed) {
-    SelectionRule rule = new GroupPattern(1 + pruned % (size - 1), size);
+    SelectionRule rule = new LowestPerGroup(1 + pruned % (size - 1), size);
     check(dtype, values, norms, from, to, rows, groups * size, rule, seed);
   }
 
@@ -113,7 +113,7 @@ public abstract class SelectionProperties {
       @ForAll @IntRange(min = 33, max = 300) int size,
       @ForAll @IntRange(max = 298) int pruned,
       @ForAll long seed) {
-    SelectionRule rule = new GroupPattern(1 + pruned % (size - 1), size);
+    SelectionRule rule = new LowestPerGroup(1 + pruned % (size - 1), size);
     PlacedMatrix.Layout dense = PlacedMatrix.Layout.DENSE;
     check(dtype, values, norms, dense, dense, 2, 3 * size, rule, seed);
   }
@@ -164,7 +164,7 @@ public abstract class SelectionProperties {
     int size = columns % 8 == 0 && random.nextBoolean() ? 8 : 4;
     SelectionRule rule =
         columns % size == 0 && random.nextBoolean()
-            ? new GroupPattern(size / 2, size)
+            ? new LowestPerGroup(size / 2, size)
             : new LowestPerRow(random.nextInt(columns + 1));
     for (Selector selector : selectors().values()) {
       PlacedMatrix destination = matrix.copy();

@@ -4,8 +4,8 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.DType;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 
@@ -117,16 +117,16 @@ public final class SmallMatrices {
   private static SelectionRule rule(int number, int size, SelectCase of, RandomGenerator random) {
     int columns = of.columns();
     if (number % SHARES == LARGE_GROUPS) {
-      return new GroupPattern(1 + random.nextInt(size - 1), size);
+      return new LowestPerGroup(1 + random.nextInt(size - 1), size);
     }
     if (number % SHARES == LONG_ROW) {
       return new LowestPerRow(columns / 2);
     }
     return switch (number % 8) {
-      case 2, 6 -> new GroupPattern(1 + number / 4 / (LARGEST_GROUP - 1) % (size - 1), size);
+      case 2, 6 -> new LowestPerGroup(1 + number / 4 / (LARGEST_GROUP - 1) % (size - 1), size);
       case 3 -> new LowestPerRow(random.nextInt(3) > 0 ? columns / 2 : random.nextInt(columns + 1));
       case 7 -> new AtMost(score(of, random.nextInt(columns)));
-      default -> new GroupPattern(size / 2, size);
+      default -> new LowestPerGroup(size / 2, size);
     };
   }
 

@@ -2,8 +2,8 @@ package io.github.wandacuda.testing.selection;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;

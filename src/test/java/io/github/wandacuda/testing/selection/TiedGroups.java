@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.Sparsity.GroupPattern;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.DType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -42,8 +42,8 @@ record TiedGroups(
 
   void check(String name, Selector selector) {
     String[] ofGroup = pattern.split(":");
-    GroupPattern rule =
-        new GroupPattern(Integer.parseInt(ofGroup[0]), Integer.parseInt(ofGroup[1]));
+    LowestPerGroup rule =
+        new LowestPerGroup(Integer.parseInt(ofGroup[0]), Integer.parseInt(ofGroup[1]));
     int[][] rows = {bits};
     boolean[] picked = SelectOracle.picked(dtype, rows, norms, rule)[0];
     for (int column = 0; column < bits.length; column++) {

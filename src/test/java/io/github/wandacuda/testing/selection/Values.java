@@ -1,6 +1,6 @@
 package io.github.wandacuda.testing.selection;
 
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.util.random.RandomGenerator;
 
 /** Kinds of weights, as bits of finite elements of any type. */

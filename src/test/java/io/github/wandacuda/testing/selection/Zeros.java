@@ -1,6 +1,6 @@
 package io.github.wandacuda.testing.selection;
 
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 
 /** Counts a matrix's zeros one by one. */
 public final class Zeros {

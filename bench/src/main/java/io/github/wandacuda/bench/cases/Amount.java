@@ -1,7 +1,9 @@
 package io.github.wandacuda.bench.cases;
 
+import io.github.wandacuda.prune.SparsityParser;
+import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.Lowest;
-import io.github.wandacuda.select.Sparsity;
+import io.github.wandacuda.Sparsity;
 
 /** How much a selection takes, as text: {@code 50%} of each row, or {@code 2:4} of each group. */
 final class Amount {
@@ -10,8 +12,8 @@ final class Amount {
   static Lowest rule(String amount, int columns) {
     if (amount.endsWith("%")) {
       double percent = Double.parseDouble(amount.substring(0, amount.length() - 1));
-      return new Sparsity.Ratio(percent / 100).rule(columns);
+      return SelectionRule.of(new Sparsity.Ratio(percent / 100), columns);
     }
-    return Sparsity.GroupPattern.parse(amount);
+    return SelectionRule.of(SparsityParser.pattern(amount), columns);
   }
 }

@@ -2,8 +2,8 @@ package io.github.wandacuda.bench.cases;
 
 import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.bench.common.WeightBytes;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.stream.IntStream;

@@ -5,8 +5,8 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 
 /** Adds the squares of an activation matrix's columns. */

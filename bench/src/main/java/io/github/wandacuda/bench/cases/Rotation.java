@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.IntStream;

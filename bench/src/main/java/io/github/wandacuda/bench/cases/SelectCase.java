@@ -6,8 +6,8 @@ import io.github.wandacuda.prune.RowTiles;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.tensor.DType;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.util.concurrent.atomic.LongAdder;
 

@@ -6,7 +6,7 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

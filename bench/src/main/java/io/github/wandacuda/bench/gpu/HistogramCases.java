@@ -4,7 +4,7 @@ import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.PruningKernels;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;

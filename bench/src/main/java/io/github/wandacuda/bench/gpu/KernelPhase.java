@@ -9,7 +9,7 @@ import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -2,7 +2,7 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.device.DeviceMatrix;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -9,7 +9,7 @@ import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.tensor.WeightMatrix;
+import io.github.wandacuda.WeightMatrix;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;

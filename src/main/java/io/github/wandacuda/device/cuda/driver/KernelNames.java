@@ -1,6 +1,6 @@
 package io.github.wandacuda.device.cuda.driver;
 
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 
 /** How kernels that exist for each element type are called. */
 public final class KernelNames {

@@ -1,11 +1,11 @@
 package io.github.wandacuda.select.simd.groups;
 
-import io.github.wandacuda.select.Sparsity.GroupPattern;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.simd.keys.KeyLayout;
 import io.github.wandacuda.select.simd.keys.RowMaskWriter;
 import io.github.wandacuda.select.simd.keys.RowPass;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -64,7 +64,7 @@ public final class GroupHalfPruner implements RowPruner {
   }
 
   /** Returns whether a rule is one of those that this prunes by. */
-  public static boolean serves(DType dtype, GroupPattern rule) {
+  public static boolean serves(DType dtype, LowestPerGroup rule) {
     boolean fits = rule.size() == FOUR || rule.size() == EIGHT;
     return fits && dtype != DType.F32 && 2 * rule.pruned() == rule.size();
   }

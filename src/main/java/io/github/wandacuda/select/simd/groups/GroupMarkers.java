@@ -1,9 +1,9 @@
 package io.github.wandacuda.select.simd.groups;
 
-import io.github.wandacuda.select.Sparsity.GroupPattern;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.simd.keys.KeyLayout;
 import io.github.wandacuda.select.simd.keys.MarkedRowPruner;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 
 /** Makes the fastest rule that serves a group's size. */
 public final class GroupMarkers {
@@ -12,7 +12,7 @@ public final class GroupMarkers {
 
   private GroupMarkers() {}
 
-  public static MarkedRowPruner.Rule of(DType dtype, int columns, GroupPattern group) {
+  public static MarkedRowPruner.Rule of(DType dtype, int columns, LowestPerGroup group) {
     int size = group.size();
     int pruned = group.pruned();
     boolean half = 2 * pruned == size;

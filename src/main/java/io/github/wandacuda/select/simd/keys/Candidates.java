@@ -6,7 +6,7 @@ import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.LT;
 
 import io.github.wandacuda.select.reference.RowElements;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.IntVector;

@@ -5,7 +5,7 @@ import static io.github.wandacuda.simd.Lanes.INTS;
 import static io.github.wandacuda.simd.Lanes.SHORTS;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.IntVector;

@@ -6,7 +6,7 @@ import static io.github.wandacuda.simd.Lanes.SHORT_COUNT;
 import static jdk.incubator.vector.VectorOperators.EQ;
 
 import io.github.wandacuda.select.reference.SelectKernels;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ShortVector;

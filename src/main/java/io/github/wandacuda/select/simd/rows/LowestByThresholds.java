@@ -5,7 +5,7 @@ import io.github.wandacuda.select.simd.keys.Candidates;
 import io.github.wandacuda.select.simd.keys.HighKeyLayout;
 import io.github.wandacuda.select.simd.keys.RowMaskWriter;
 import io.github.wandacuda.select.simd.keys.ZeroCounts;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 
 /**

@@ -10,7 +10,7 @@ import io.github.wandacuda.select.simd.keys.RowPass;
 import io.github.wandacuda.select.simd.keys.ScoreKeys;
 import io.github.wandacuda.select.simd.keys.TiedKeys;
 import io.github.wandacuda.select.simd.keys.ZeroCounts;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 

@@ -9,7 +9,7 @@ import static jdk.incubator.vector.VectorOperators.MAX;
 import io.github.wandacuda.select.simd.keys.RowPass;
 import io.github.wandacuda.select.simd.keys.Scores;
 import io.github.wandacuda.system.NativeMemory;
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ShortVector;

@@ -2,7 +2,7 @@ package io.github.wandacuda.select.simd.rows;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.tensor.DType;
+import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.tensor;
+package io.github.wandacuda;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

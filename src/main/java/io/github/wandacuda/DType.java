@@ -1,4 +1,4 @@
-package io.github.wandacuda.tensor;
+package io.github.wandacuda;
 
 import java.util.Optional;
 

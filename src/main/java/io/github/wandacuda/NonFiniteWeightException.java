@@ -1,4 +1,4 @@
-package io.github.wandacuda.select;
+package io.github.wandacuda;
 
 /** A weight is NaN or infinite, so that no score of its row means anything. */
 public final class NonFiniteWeightException extends RuntimeException {
