@@ -49,8 +49,8 @@ class OperationTableTest {
       Set.of(
           "CudaForwardKernels",
           "OpenClForwardKernels",
-          "CudaPruningKernels",
-          "OpenClPruningKernels",
+          "CudaSelectKernels",
+          "OpenClSelectKernels",
           "ScalarSelect",
           "VectorSelect");
 

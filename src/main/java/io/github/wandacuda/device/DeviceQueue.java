@@ -54,7 +54,7 @@ public interface DeviceQueue extends AutoCloseable {
   void clear(DevicePointer device, long bytes);
 
   /** Returns the kernels of selection, which run on this queue. */
-  PruningKernels pruning();
+  GpuSelectKernels pruning();
 
   /** Returns the kernels of the forward pass, which run on this queue. */
   GpuForwardKernels forward();

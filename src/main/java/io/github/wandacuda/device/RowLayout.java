@@ -25,8 +25,8 @@ public final class RowLayout {
 
   /** Returns the bytes from a row to the next on a device, as kernels want them. */
   public static long devicePitch(WeightMatrix matrix) {
-    return Math.ceilDiv(rowBytes(matrix), (long) PruningKernels.ROW_ALIGNMENT)
-        * PruningKernels.ROW_ALIGNMENT;
+    return Math.ceilDiv(rowBytes(matrix), (long) GpuSelectKernels.ROW_ALIGNMENT)
+        * GpuSelectKernels.ROW_ALIGNMENT;
   }
 
   /** Returns rows like a matrix's, {@code count} of them, from {@code start} on a device. */

@@ -9,7 +9,7 @@ import java.util.Queue;
 final class HostQueue implements DeviceQueue {
   private final HostDevice device;
   private final Queue<Runnable> work = new ArrayDeque<>();
-  private final PruningKernels pruning = new HostPruningKernels(this);
+  private final GpuSelectKernels pruning = new HostSelectKernels(this);
   private final HostForwardKernels forward = new HostForwardKernels(this);
   private boolean closed;
 
@@ -74,7 +74,7 @@ final class HostQueue implements DeviceQueue {
   }
 
   @Override
-  public PruningKernels pruning() {
+  public GpuSelectKernels pruning() {
     return pruning;
   }
 

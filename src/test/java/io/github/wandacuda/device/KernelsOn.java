@@ -91,7 +91,7 @@ public final class KernelsOn implements GpuDevice {
     }
 
     @Override
-    public PruningKernels pruning() {
+    public GpuSelectKernels pruning() {
       return inner.pruning();
     }
 

@@ -1,7 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 
 /**
  * One set of kernels for all that the CPU backend computes.
@@ -10,4 +10,4 @@ import io.github.wandacuda.select.reference.SelectKernels;
  * @param forward the arithmetic of a decoder
  * @param description what they use of the processor, for people
  */
-public record CpuKernels(SelectKernels select, CpuForwardKernels forward, String description) {}
+public record CpuKernels(CpuSelectKernels select, CpuForwardKernels forward, String description) {}

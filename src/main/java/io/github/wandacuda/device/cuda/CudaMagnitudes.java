@@ -17,7 +17,7 @@ final class CudaMagnitudes {
 
   private CudaMagnitudes() {}
 
-  /** As {@link io.github.wandacuda.device.PruningKernels#countUpper}. */
+  /** As {@link io.github.wandacuda.device.GpuSelectKernels#countUpper}. */
   static void countUpper(CudaQueue queue, DeviceMatrix source, DevicePointer counts) {
     CudaSelection.checkRows(source);
     queue.launch(
@@ -32,7 +32,7 @@ final class CudaMagnitudes {
         counts);
   }
 
-  /** As {@link io.github.wandacuda.device.PruningKernels#countLower}. */
+  /** As {@link io.github.wandacuda.device.GpuSelectKernels#countLower}. */
   static void countLower(CudaQueue queue, DeviceMatrix source, int upper, DevicePointer counts) {
     CudaSelection.checkRows(source);
     queue.launch(

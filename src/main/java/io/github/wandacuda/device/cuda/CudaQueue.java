@@ -23,7 +23,7 @@ public final class CudaQueue implements DeviceQueue {
   private final CUstream stream = new CUstream();
   private final LaunchArguments arguments = new LaunchArguments(Arena.ofAuto());
   private final AtomicBoolean closed = new AtomicBoolean();
-  private CudaPruningKernels pruning;
+  private CudaSelectKernels pruning;
   private CudaForwardKernels forward;
 
   CudaQueue(CudaDevice device) {
@@ -113,9 +113,9 @@ public final class CudaQueue implements DeviceQueue {
   }
 
   @Override
-  public CudaPruningKernels pruning() {
+  public CudaSelectKernels pruning() {
     if (pruning == null) {
-      pruning = new CudaPruningKernels(this);
+      pruning = new CudaSelectKernels(this);
     }
     return pruning;
   }

@@ -1,6 +1,6 @@
 package io.github.wandacuda.device.cuda;
 
-import static io.github.wandacuda.device.PruningKernels.ROW_ALIGNMENT;
+import static io.github.wandacuda.device.GpuSelectKernels.ROW_ALIGNMENT;
 
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
@@ -9,7 +9,7 @@ import io.github.wandacuda.device.cuda.driver.KernelNames;
 import java.util.stream.Stream;
 
 /**
- * What a selection reads and writes, as {@link io.github.wandacuda.device.PruningKernels} has it,
+ * What a selection reads and writes, as {@link io.github.wandacuda.device.GpuSelectKernels} has it,
  * and the launch of its kernels, which have a block for each row.
  */
 record CudaSelection(

@@ -13,7 +13,7 @@ final class OpenClMagnitudes {
 
   private OpenClMagnitudes() {}
 
-  /** As {@link io.github.wandacuda.device.PruningKernels#countUpper}. */
+  /** As {@link io.github.wandacuda.device.GpuSelectKernels#countUpper}. */
   static void countUpper(OpenClQueue queue, DeviceMatrix source, DevicePointer counts) {
     OpenClKernel kernel = kernel(queue, source, "count_upper");
     Groups groups = groups(queue, kernel, source);
@@ -28,7 +28,7 @@ final class OpenClMagnitudes {
         source.stride());
   }
 
-  /** As {@link io.github.wandacuda.device.PruningKernels#countLower}. */
+  /** As {@link io.github.wandacuda.device.GpuSelectKernels#countLower}. */
   static void countLower(OpenClQueue queue, DeviceMatrix source, int upper, DevicePointer counts) {
     OpenClKernel kernel = kernel(queue, source, "count_lower");
     Groups groups = groups(queue, kernel, source);

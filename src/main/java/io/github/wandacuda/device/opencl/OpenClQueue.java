@@ -3,7 +3,7 @@ package io.github.wandacuda.device.opencl;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuForwardKernels;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.opencl.driver.LocalMemory;
 import io.github.wandacuda.device.opencl.driver.OpenClBuffer;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
@@ -21,7 +21,7 @@ public final class OpenClQueue implements DeviceQueue {
   private final OpenClDevice device;
   private final cl_command_queue handle;
   private final OpenClCopies copies;
-  private PruningKernels pruning;
+  private GpuSelectKernels pruning;
   private OpenClForwardKernels forward;
   private boolean closed;
 
@@ -91,9 +91,9 @@ public final class OpenClQueue implements DeviceQueue {
   }
 
   @Override
-  public PruningKernels pruning() {
+  public GpuSelectKernels pruning() {
     if (pruning == null) {
-      pruning = new OpenClPruningKernels(this);
+      pruning = new OpenClSelectKernels(this);
     }
     return pruning;
   }

@@ -1,13 +1,13 @@
 package io.github.wandacuda.device.opencl;
 
-import static io.github.wandacuda.device.PruningKernels.ROW_ALIGNMENT;
+import static io.github.wandacuda.device.GpuSelectKernels.ROW_ALIGNMENT;
 
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /**
- * What a selection reads and writes, as {@link io.github.wandacuda.device.PruningKernels} has it,
+ * What a selection reads and writes, as {@link io.github.wandacuda.device.GpuSelectKernels} has it,
  * and the launch of its kernels, which have a work-group for each row.
  */
 record OpenClSelection(

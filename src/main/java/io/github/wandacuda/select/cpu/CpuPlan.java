@@ -6,7 +6,7 @@ import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.select.reference.RowElements;
 import io.github.wandacuda.select.reference.RowPruner;
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,11 +27,11 @@ final class CpuPlan implements SelectionPlan {
   /** What is loaded or copied before it is pruned: enough to do it well, and a share of an L2. */
   private static final long CACHED_BYTES = 64 << 10;
 
-  private final SelectKernels kernels;
+  private final CpuSelectKernels kernels;
   private final SelectionArguments arguments;
   private final Deque<RowPruner> idle = new ArrayDeque<>();
 
-  CpuPlan(SelectKernels kernels, SelectionArguments arguments) {
+  CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments) {
     this.kernels = kernels;
     this.arguments = arguments;
   }

@@ -6,7 +6,7 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.select.reference.RowElements;
 import io.github.wandacuda.select.reference.ScalarMagnitudes;
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
@@ -24,11 +24,11 @@ public final class CpuSelector implements Selector {
   /** Plans kept for those who ask for the same again. */
   private static final int MOST_PLANS = 4;
 
-  private final SelectKernels kernels;
+  private final CpuSelectKernels kernels;
   private final Deque<CpuPlan> plans = new ArrayDeque<>();
 
   /** Creates a selector that computes with the given kernels. */
-  public CpuSelector(SelectKernels kernels) {
+  public CpuSelector(CpuSelectKernels kernels) {
     this.kernels = Objects.requireNonNull(kernels, "kernels");
   }
 

@@ -1,6 +1,6 @@
 package io.github.wandacuda.select.cpu;
 
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.system.NativeMemory;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
@@ -10,7 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * Rows of a matrix in memory of its own, in the form that {@link SelectKernels} asks for.
+ * Rows of a matrix in memory of its own, in the form that {@link CpuSelectKernels} asks for.
  *
  * <p>A matrix whose rows have that form already is worked on where it lies. Others are copied here:
  * rows that would need padding; Java arrays; and above all mappings of files, which somebody may
@@ -42,7 +42,7 @@ final class RowPanel {
     dtype = matrix.dtype();
     columns = matrix.columns();
     capacity = dense ? 1 : Math.min(STRIDED_ROWS, matrix.rows());
-    rowBytes = (long) SelectKernels.padded(columns) * dtype.bytes();
+    rowBytes = (long) CpuSelectKernels.padded(columns) * dtype.bytes();
     memory = arena.allocate(capacity * rowBytes, CACHE_LINE);
     int block = dense ? 0 : STRIDED_ROWS * BLOCK_COLUMNS;
     wideBlock = new int[dtype == DType.F32 ? block : 0];
@@ -52,7 +52,7 @@ final class RowPanel {
   /** Returns whether the matrix's rows can be worked on where they are. */
   static boolean isNeedlessFor(WeightMatrix matrix) {
     return matrix.hasDenseRows()
-        && matrix.columns() % SelectKernels.PADDING == 0
+        && matrix.columns() % CpuSelectKernels.PADDING == 0
         && NativeMemory.is(matrix.data());
   }
 

@@ -1,13 +1,13 @@
 package io.github.wandacuda.select.gpu;
 
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * What the pruning kernels report of each row, see {@link PruningKernels}.
+ * What the pruning kernels report of each row, see {@link GpuSelectKernels}.
  *
  * @param memory the reports
  * @param rows how many
@@ -31,14 +31,14 @@ record RowReports(MemorySegment memory, int rows) {
    */
   void requireFinite(WeightMatrix weights, int firstRow) {
     for (int row = 0; row < rows; row++) {
-      int column = get(row, PruningKernels.NON_FINITE);
-      if (column != PruningKernels.NONE) {
+      int column = get(row, GpuSelectKernels.NON_FINITE);
+      if (column != GpuSelectKernels.NONE) {
         throw new NonFiniteWeightException(firstRow + row, column, weights.get(row, column));
       }
     }
   }
 
   private int get(int row, int which) {
-    return memory.getAtIndex(ValueLayout.JAVA_INT, (long) row * PruningKernels.REPORT_INTS + which);
+    return memory.getAtIndex(ValueLayout.JAVA_INT, (long) row * GpuSelectKernels.REPORT_INTS + which);
   }
 }

@@ -6,7 +6,7 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.PinnedMemory;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.StagingBuffer;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.Selection;
@@ -74,8 +74,8 @@ final class SelectionSlot implements AutoCloseable {
       if (mask != null) {
         downloadMask(tile, source.columns(), first, rows, mask);
       }
-      pruned += report.sum(PruningKernels.PICKED);
-      zeros += report.sum(PruningKernels.ZEROS);
+      pruned += report.sum(GpuSelectKernels.PICKED);
+      zeros += report.sum(GpuSelectKernels.ZEROS);
     }
     return new Selection(pruned, zeros);
   }
@@ -100,7 +100,7 @@ final class SelectionSlot implements AutoCloseable {
   /** Waits for the reports of a tile's rows. */
   private RowReports report(SlotMemory.Tile tile, int rows) {
     MemorySegment staged =
-        reports.exactly((long) rows * PruningKernels.REPORT_INTS * Integer.BYTES);
+        reports.exactly((long) rows * GpuSelectKernels.REPORT_INTS * Integer.BYTES);
     queue.download(tile.reports(), staged);
     queue.finish();
     return new RowReports(staged, rows);

@@ -6,7 +6,7 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GrowingBuffer;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.RowLayout;
 import io.github.wandacuda.WeightMatrix;
 
@@ -83,7 +83,7 @@ final class SlotMemory implements AutoCloseable {
         rows,
         weights.atLeast(rows * pitch),
         masks.atLeast(rows * maskPitch(columns)),
-        reports.atLeast((long) rows * PruningKernels.REPORT_INTS * Integer.BYTES),
+        reports.atLeast((long) rows * GpuSelectKernels.REPORT_INTS * Integer.BYTES),
         bins == 0 ? null : counts.atLeast((long) bins * Integer.BYTES));
   }
 

@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/** Single elements of a row in the form that {@link SelectKernels} describes. */
+/** Single elements of a row in the form that {@link CpuSelectKernels} describes. */
 public final class RowElements {
   /** The bits of infinity; those of a finite magnitude are below, those of a NaN above. */
   public static final int INFINITY = 0x7f80_0000;

@@ -2,7 +2,7 @@ package io.github.wandacuda.select.reference;
 
 import java.lang.foreign.MemorySegment;
 
-/** Prunes rows of one matrix, one after the other; see {@link SelectKernels} for their form. */
+/** Prunes rows of one matrix, one after the other; see {@link CpuSelectKernels} for their form. */
 public interface RowPruner {
   /** What {@link #prune} returns for a row that holds a NaN or an infinity. */
   int NON_FINITE = -1;

@@ -11,7 +11,7 @@ import java.util.Arrays;
  * Selection in plain Java: the specification of what every backend computes (score: Wanda, arXiv
  * 2306.11695, section 3). Scores are not negative, so their bits are ordered as they are.
  */
-public final class ScalarSelect implements SelectKernels {
+public final class ScalarSelect implements CpuSelectKernels {
   @Override
   public RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
     return new Row(dtype, columns, norms, rule);

@@ -2,11 +2,11 @@ package io.github.wandacuda.select.simd;
 
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.reference.RowPruner;
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.DType;
 
 /** Selection with the Vector API. */
-public final class VectorSelect implements SelectKernels {
+public final class VectorSelect implements CpuSelectKernels {
   @Override
   public RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
     return VectorRowPruners.pruner(dtype, columns, norms, rule);

@@ -2,7 +2,7 @@ package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.select.SelectionRule;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -35,7 +35,7 @@ final class KernelRun {
     DevicePointer source = upload(matrix.memory());
     DevicePointer destination = inPlace ? source : upload(matrix.memory());
     DevicePointer mask = masked ? filled(4L * matrix.rows() * words) : null;
-    DevicePointer reports = filled(4L * matrix.rows() * PruningKernels.REPORT_INTS);
+    DevicePointer reports = filled(4L * matrix.rows() * GpuSelectKernels.REPORT_INTS);
     queue
         .pruning()
         .select(
@@ -51,7 +51,7 @@ final class KernelRun {
   }
 
   int[] inspect(PaddedMatrix matrix) {
-    DevicePointer reports = filled(4L * matrix.rows() * PruningKernels.REPORT_INTS);
+    DevicePointer reports = filled(4L * matrix.rows() * GpuSelectKernels.REPORT_INTS);
     queue.pruning().inspect(on(upload(matrix.memory()), matrix), reports);
     return ints(reports);
   }

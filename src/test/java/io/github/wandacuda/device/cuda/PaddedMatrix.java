@@ -1,6 +1,6 @@
 package io.github.wandacuda.device.cuda;
 
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
@@ -20,7 +20,7 @@ record PaddedMatrix(MemorySegment memory, DType dtype, int rows, int columns, in
   private static final byte NOBODYS = (byte) 0xff;
 
   static PaddedMatrix of(DType dtype, int[][] bits, int columns, int extraVectors) {
-    int vector = PruningKernels.ROW_ALIGNMENT / dtype.bytes();
+    int vector = GpuSelectKernels.ROW_ALIGNMENT / dtype.bytes();
     int stride = (Math.ceilDiv(columns, vector) + extraVectors) * vector;
     long elements = (bits.length - 1L) * stride + columns;
     MemorySegment memory = Arena.ofAuto().allocate(elements * dtype.bytes(), 16);

@@ -2,7 +2,7 @@ package io.github.wandacuda.device.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
@@ -41,14 +41,14 @@ final class ScalarReference {
         assertThat(report)
             .as(row)
             .containsExactly(
-                (int) selection.pruned(), (int) selection.zeros(), PruningKernels.NONE);
+                (int) selection.pruned(), (int) selection.zeros(), GpuSelectKernels.NONE);
         if (outcome.mask() != null) {
           assertThat(Arrays.copyOfRange(outcome.mask(), r * words, (r + 1) * words))
               .as(row)
               .isEqualTo(mask.toArray(ValueLayout.JAVA_INT));
         }
       } catch (NonFiniteWeightException e) {
-        assertThat(report[PruningKernels.NON_FINITE]).as(row).isEqualTo(e.column());
+        assertThat(report[GpuSelectKernels.NON_FINITE]).as(row).isEqualTo(e.column());
         // Such a row's result is open, but not what lies after it.
         WeightMatrix open = outcome.matrix().row(r);
         MemorySegment.copy(open.data(), 0, expected.row(r).data(), 0, open.data().byteSize());
@@ -61,7 +61,7 @@ final class ScalarReference {
   static int[] inspect(PaddedMatrix matrix, int row) {
     WeightMatrix weights = matrix.row(row);
     int zeros = 0;
-    int nonFinite = PruningKernels.NONE;
+    int nonFinite = GpuSelectKernels.NONE;
     for (int c = matrix.columns() - 1; c >= 0; c--) {
       float value = weights.get(0, c);
       zeros += value == 0 ? 1 : 0;
@@ -71,8 +71,8 @@ final class ScalarReference {
   }
 
   static int[] report(int[] reports, int row) {
-    int from = row * PruningKernels.REPORT_INTS;
-    return Arrays.copyOfRange(reports, from, from + PruningKernels.REPORT_INTS);
+    int from = row * GpuSelectKernels.REPORT_INTS;
+    return Arrays.copyOfRange(reports, from, from + GpuSelectKernels.REPORT_INTS);
   }
 
   /** Adds one for each element, by the bits of its magnitude. */

@@ -119,7 +119,7 @@ class DamagedKernelTest {
     SelectionCase selection = new SelectionCase(DType.BF16, bits, norms, rule);
     try (OpenClDevice device = AnyOpenCl.open(sources)) {
       long local = Math.min(localBytes, device.facts().localBytes());
-      return selection.difference(device, queue -> new OpenClPruningKernels(queue, local));
+      return selection.difference(device, queue -> new OpenClSelectKernels(queue, local));
     }
   }
 }

@@ -4,7 +4,7 @@ import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -36,7 +36,7 @@ final class DeviceRows implements AutoCloseable {
     this.rows = bits.length;
     this.columns = bits[0].length;
     this.queue = queue;
-    int perUnit = PruningKernels.ROW_ALIGNMENT / dtype.bytes();
+    int perUnit = GpuSelectKernels.ROW_ALIGNMENT / dtype.bytes();
     stride = (Math.ceilDiv(columns, perUnit) + (long) padding) * perUnit;
     image = new byte[(int) (rows * stride * dtype.bytes()) + 2 * AROUND];
     Arrays.fill(image, UNTOUCHED);

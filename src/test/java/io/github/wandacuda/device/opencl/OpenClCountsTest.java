@@ -3,7 +3,7 @@ package io.github.wandacuda.device.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.opencl.driver.AnyOpenCl;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
@@ -55,7 +55,7 @@ class OpenClCountsTest {
           new AtMost(0.01f)
         }) {
       int[][] bits = RowValues.ANY.matrix(random, dtype, 6, 120);
-      int[] first = {70, PruningKernels.NONE, 0, 119, PruningKernels.NONE, 33};
+      int[] first = {70, GpuSelectKernels.NONE, 0, 119, GpuSelectKernels.NONE, 33};
       for (int r = 0; r < bits.length; r++) {
         if (first[r] >= 0) {
           bits[r][first[r]] = RowValues.infinity(dtype) + r % 2;
@@ -83,10 +83,10 @@ class OpenClCountsTest {
         queue.pruning().select(rows.matrix(), norms.at(0), rule, rows.matrix(), null, report.at(0));
       }
       int[] all =
-          DeviceRows.readInts(queue, report.at(0), bits.length * PruningKernels.REPORT_INTS);
+          DeviceRows.readInts(queue, report.at(0), bits.length * GpuSelectKernels.REPORT_INTS);
       int[] columns = new int[bits.length];
       for (int r = 0; r < columns.length; r++) {
-        columns[r] = all[r * PruningKernels.REPORT_INTS + PruningKernels.NON_FINITE];
+        columns[r] = all[r * GpuSelectKernels.REPORT_INTS + GpuSelectKernels.NON_FINITE];
       }
       return columns;
     }
@@ -96,12 +96,12 @@ class OpenClCountsTest {
   @EnumSource
   void zerosAreReported(DType dtype) {
     int[][] bits = RowValues.ZEROS.matrix(new SplittableRandom(2), dtype, 5, 1003);
-    int[] expected = new int[bits.length * PruningKernels.REPORT_INTS];
+    int[] expected = new int[bits.length * GpuSelectKernels.REPORT_INTS];
     for (int r = 0; r < bits.length; r++) {
       for (int element : bits[r]) {
-        expected[r * 3 + PruningKernels.ZEROS] += magnitude(dtype, element) == 0 ? 1 : 0;
+        expected[r * 3 + GpuSelectKernels.ZEROS] += magnitude(dtype, element) == 0 ? 1 : 0;
       }
-      expected[r * 3 + PruningKernels.NON_FINITE] = PruningKernels.NONE;
+      expected[r * 3 + GpuSelectKernels.NON_FINITE] = GpuSelectKernels.NONE;
     }
     try (OpenClQueue queue = device.queue();
         DeviceRows rows = new DeviceRows(device, queue, dtype, bits, 2);

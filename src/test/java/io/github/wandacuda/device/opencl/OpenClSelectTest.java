@@ -2,7 +2,7 @@ package io.github.wandacuda.device.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.opencl.driver.AnyOpenCl;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The kernels do what the scalar specification does, to the bit. */
 @Tag("gpu")
 class OpenClSelectTest {
-  private static final Function<OpenClQueue, PruningKernels> USUAL = OpenClPruningKernels::new;
+  private static final Function<OpenClQueue, GpuSelectKernels> USUAL = OpenClSelectKernels::new;
 
   /**
    * Columns that work-groups of the smallest size are enough for: PoCL compiles for each size anew.
@@ -33,8 +33,8 @@ class OpenClSelectTest {
   private static final int NARROW_COLUMNS = 256;
 
   /** As if no row fitted in local memory. */
-  private static final Function<OpenClQueue, PruningKernels> REREADING =
-      queue -> new OpenClPruningKernels(queue, 0);
+  private static final Function<OpenClQueue, GpuSelectKernels> REREADING =
+      queue -> new OpenClSelectKernels(queue, 0);
 
   private static OpenClDevice device;
 
@@ -166,13 +166,13 @@ class OpenClSelectTest {
       int rows,
       int columns,
       SelectionRule rule,
-      Function<OpenClQueue, PruningKernels> kernels) {
+      Function<OpenClQueue, GpuSelectKernels> kernels) {
     int[][] bits = values.matrix(random, dtype, rows, columns);
     check(new SelectionCase(dtype, bits, values.norms(random, columns), rule), kernels);
   }
 
   private static void check(
-      SelectionCase selection, Function<OpenClQueue, PruningKernels> kernels) {
+      SelectionCase selection, Function<OpenClQueue, GpuSelectKernels> kernels) {
     assertThat(selection.difference(device, kernels))
         .as(
             "%s, %d columns, %s"

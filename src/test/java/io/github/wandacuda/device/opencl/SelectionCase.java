@@ -2,11 +2,11 @@ package io.github.wandacuda.device.opencl;
 
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.reference.ScalarSelect;
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -48,12 +48,12 @@ record SelectionCase(DType dtype, int[][] bits, float[] norms, SelectionRule rul
   }
 
   /** Returns how the device's selection differs from the specification, or nothing. */
-  String difference(OpenClDevice device, Function<OpenClQueue, PruningKernels> kernels) {
+  String difference(OpenClDevice device, Function<OpenClQueue, GpuSelectKernels> kernels) {
     try (OpenClQueue queue = device.queue();
         DeviceRows source = new DeviceRows(device, queue, dtype, bits, 1);
         DeviceRows destination =
             new DeviceRows(device, queue, dtype, new int[bits.length][columns()], 1)) {
-      PruningKernels on = kernels.apply(queue);
+      GpuSelectKernels on = kernels.apply(queue);
       String apart =
           expected(source, destination, true)
               .difference(run(device, queue, on, source, destination, true), "apart");
@@ -79,12 +79,12 @@ record SelectionCase(DType dtype, int[][] bits, float[] norms, SelectionRule rul
   private Outcome run(
       OpenClDevice device,
       DeviceQueue queue,
-      PruningKernels kernels,
+      GpuSelectKernels kernels,
       DeviceRows source,
       DeviceRows destination,
       boolean masked) {
     int maskInts = bits.length * maskWords() + AFTER;
-    int reportInts = bits.length * PruningKernels.REPORT_INTS + AFTER;
+    int reportInts = bits.length * GpuSelectKernels.REPORT_INTS + AFTER;
     try (Arena arena = Arena.ofConfined();
         DeviceBuffer normBuffer = device.allocate((long) columns() * Float.BYTES);
         DeviceBuffer mask = filled(device, queue, maskInts);
@@ -120,17 +120,17 @@ record SelectionCase(DType dtype, int[][] bits, float[] norms, SelectionRule rul
     byte[] weights = destination.original();
     int[] mask = new int[bits.length * maskWords() + AFTER];
     Arrays.fill(mask, UNTOUCHED);
-    int[] report = new int[bits.length * PruningKernels.REPORT_INTS + AFTER];
+    int[] report = new int[bits.length * GpuSelectKernels.REPORT_INTS + AFTER];
     Arrays.fill(report, UNTOUCHED);
     RowPruner pruner = new ScalarSelect().pruner(dtype, columns(), norms, rule);
     for (int r = 0; r < bits.length; r++) {
       MemorySegment row = row(bits[r]);
       long[] kept = new long[Math.ceilDiv(columns(), Long.SIZE)];
       int picked = pruner.prune(row, 0, kept);
-      int at = r * PruningKernels.REPORT_INTS;
-      report[at + PruningKernels.PICKED] = picked;
-      report[at + PruningKernels.ZEROS] = pruner.zeros();
-      report[at + PruningKernels.NON_FINITE] = PruningKernels.NONE;
+      int at = r * GpuSelectKernels.REPORT_INTS;
+      report[at + GpuSelectKernels.PICKED] = picked;
+      report[at + GpuSelectKernels.ZEROS] = pruner.zeros();
+      report[at + GpuSelectKernels.NON_FINITE] = GpuSelectKernels.NONE;
       for (int c = 0; c < columns(); c++) {
         boolean stays = (kept[c / Long.SIZE] >>> c & 1) != 0;
         destination.set(weights, r, c, stays ? bits[r][c] : 0);
@@ -142,9 +142,9 @@ record SelectionCase(DType dtype, int[][] bits, float[] norms, SelectionRule rul
     return new Outcome(weights, mask, report);
   }
 
-  /** Returns a row in the form of {@link SelectKernels}. */
+  /** Returns a row in the form of {@link CpuSelectKernels}. */
   private MemorySegment row(int[] elements) {
-    long padded = SelectKernels.padded(elements.length);
+    long padded = CpuSelectKernels.padded(elements.length);
     MemorySegment row = Arena.ofAuto().allocate(padded * dtype.bytes());
     for (int c = 0; c < elements.length; c++) {
       if (dtype == DType.F32) {

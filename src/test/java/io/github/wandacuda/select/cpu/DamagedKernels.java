@@ -3,7 +3,7 @@ package io.github.wandacuda.select.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.select.simd.VectorSelect;
 import io.github.wandacuda.testing.RedefinedCpu;
 import java.io.IOException;
@@ -50,7 +50,7 @@ public final class DamagedKernels extends RedefinedCpu {
       return (Selector)
           loader
               .loadClass(CpuSelector.class.getName())
-              .getConstructor(loader.loadClass(SelectKernels.class.getName()))
+              .getConstructor(loader.loadClass(CpuSelectKernels.class.getName()))
               .newInstance(kernels);
     } catch (IOException e) {
       throw new UncheckedIOException(e);

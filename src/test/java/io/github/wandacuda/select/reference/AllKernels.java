@@ -8,16 +8,16 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdk.incubator.vector.VectorShape;
 
-/** A selector on each implementation of {@link SelectKernels}, at every vector shape. */
+/** A selector on each implementation of {@link CpuSelectKernels}, at every vector shape. */
 public enum AllKernels {
   SCALAR(new ScalarSelect()),
   VECTOR_128(vector(VectorShape.S_128_BIT)),
   VECTOR_256(vector(VectorShape.S_256_BIT)),
   VECTOR_512(vector(VectorShape.S_512_BIT));
 
-  private final SelectKernels kernels;
+  private final CpuSelectKernels kernels;
 
-  AllKernels(SelectKernels kernels) {
+  AllKernels(CpuSelectKernels kernels) {
     this.kernels = kernels;
   }
 
@@ -29,7 +29,7 @@ public enum AllKernels {
     return Stream.of(values()).collect(Collectors.toMap(AllKernels::name, AllKernels::selector));
   }
 
-  private static SelectKernels vector(VectorShape shape) {
-    return ShapedKernels.load(SelectKernels.class, "select.simd.VectorSelect", shape);
+  private static CpuSelectKernels vector(VectorShape shape) {
+    return ShapedKernels.load(CpuSelectKernels.class, "select.simd.VectorSelect", shape);
   }
 }

@@ -2,7 +2,7 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.DType;
 import java.util.ArrayList;
@@ -51,7 +51,7 @@ final class HistogramCases {
 
   private static KernelCase.Prepared upper(Workbench bench, DeviceMatrix[] matrices) {
     DevicePointer counts = cleared(bench, Selector.UPPER_BINS);
-    PruningKernels kernels = bench.queue().pruning();
+    GpuSelectKernels kernels = bench.queue().pruning();
     return new KernelCase.Prepared(
         turn -> kernels.countUpper(matrices[turn], counts),
         () -> {
@@ -63,7 +63,7 @@ final class HistogramCases {
   /** Looks into the fullest bin, as a search for the median nearly does. */
   private static KernelCase.Prepared lower(Workbench bench, DeviceMatrix[] matrices) {
     DevicePointer upper = cleared(bench, Selector.UPPER_BINS);
-    PruningKernels kernels = bench.queue().pruning();
+    GpuSelectKernels kernels = bench.queue().pruning();
     kernels.countUpper(matrices[0], upper);
     int[] found = bench.integers(upper, Selector.UPPER_BINS);
     int fullest = IntStream.range(0, found.length).reduce(0, (a, b) -> found[b] > found[a] ? b : a);

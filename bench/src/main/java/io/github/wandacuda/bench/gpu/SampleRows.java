@@ -4,7 +4,7 @@ import io.github.wandacuda.bench.common.WeightBytes;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
@@ -38,7 +38,7 @@ final class SampleRows {
 
   /** Returns the distance between rows, in elements, that keeps each where the kernels want it. */
   static long stride(DType dtype, int columns) {
-    int elements = PruningKernels.ROW_ALIGNMENT / dtype.bytes();
+    int elements = GpuSelectKernels.ROW_ALIGNMENT / dtype.bytes();
     return Math.ceilDiv(columns, elements) * (long) elements;
   }
 

@@ -3,7 +3,7 @@ package io.github.wandacuda.bench.gpu;
 import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.DType;
@@ -62,7 +62,7 @@ final class SelectCases {
   }
 
   private static long reportBytes(int rows) {
-    return (long) rows * PruningKernels.REPORT_INTS * Integer.BYTES;
+    return (long) rows * GpuSelectKernels.REPORT_INTS * Integer.BYTES;
   }
 
   private static KernelCase.Prepared prepare(
@@ -81,7 +81,7 @@ final class SelectCases {
     DevicePointer norms = bench.upload(norms(kind, rule, columns));
     DevicePointer mask = masked ? bench.memory(maskBytes(shape)) : null;
     DevicePointer report = bench.memory(reportBytes(rows));
-    PruningKernels kernels = bench.queue().pruning();
+    GpuSelectKernels kernels = bench.queue().pruning();
     return new KernelCase.Prepared(
         turn -> kernels.select(sources[turn], norms, rule, destinations[turn], mask, report),
         () -> check(bench, report, shape, rule));
@@ -98,17 +98,17 @@ final class SelectCases {
 
   private static void check(
       Workbench bench, DevicePointer report, int[] shape, SelectionRule rule) {
-    int[] reports = bench.integers(report, shape[0] * PruningKernels.REPORT_INTS);
+    int[] reports = bench.integers(report, shape[0] * GpuSelectKernels.REPORT_INTS);
     double half = shape[1] / 2;
     // Within a row, the number under a fixed threshold is binomial; 6 deviations are never met.
     double slack = rule instanceof SelectionRule.AtMost ? 3 * Math.sqrt(shape[1]) : 0;
     IntStream.range(0, shape[0])
-        .map(row -> row * PruningKernels.REPORT_INTS)
+        .map(row -> row * GpuSelectKernels.REPORT_INTS)
         .forEach(
             at -> {
-              KernelCase.expect("picked", half, reports[at + PruningKernels.PICKED], slack);
+              KernelCase.expect("picked", half, reports[at + GpuSelectKernels.PICKED], slack);
               KernelCase.expect(
-                  "non-finite", PruningKernels.NONE, reports[at + PruningKernels.NON_FINITE], 0);
+                  "non-finite", GpuSelectKernels.NONE, reports[at + GpuSelectKernels.NON_FINITE], 0);
             });
   }
 }

@@ -1,6 +1,6 @@
 package io.github.wandacuda.select.simd.keys;
 
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.simd.Lanes;
 import io.github.wandacuda.DType;
 
@@ -17,7 +17,7 @@ public record HighKeyLayout(DType dtype, int columns) {
 
   /** Returns the number of keys, padding included. */
   public int length() {
-    return SelectKernels.padded(columns);
+    return CpuSelectKernels.padded(columns);
   }
 
   /** Returns where a column's key is. */

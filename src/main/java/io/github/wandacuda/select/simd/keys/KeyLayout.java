@@ -1,6 +1,6 @@
 package io.github.wandacuda.select.simd.keys;
 
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.DType;
 
 /**
@@ -16,7 +16,7 @@ public record KeyLayout(int columns, int count, int stride) {
   /** Returns the planes of a row. */
   public static KeyLayout of(DType dtype, int columns) {
     int count = dtype == DType.F32 ? 1 : 2;
-    return new KeyLayout(columns, count, SelectKernels.padded(columns) / count);
+    return new KeyLayout(columns, count, CpuSelectKernels.padded(columns) / count);
   }
 
   /** Returns the keys of all planes, padding included. */

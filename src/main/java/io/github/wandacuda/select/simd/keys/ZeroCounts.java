@@ -5,7 +5,7 @@ import static io.github.wandacuda.simd.Lanes.SHORTS;
 import static io.github.wandacuda.simd.Lanes.SHORT_COUNT;
 import static jdk.incubator.vector.VectorOperators.EQ;
 
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
@@ -18,7 +18,7 @@ public final class ZeroCounts {
   private ZeroCounts() {}
 
   public static int count(DType dtype, MemorySegment memory, long at, int columns) {
-    int padded = SelectKernels.padded(columns);
+    int padded = CpuSelectKernels.padded(columns);
     int zeros = dtype == DType.F32 ? words(memory, at, padded) : halves(memory, at, padded);
     return zeros - (padded - columns);
   }

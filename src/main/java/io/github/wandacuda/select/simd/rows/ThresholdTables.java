@@ -1,6 +1,6 @@
 package io.github.wandacuda.select.simd.rows;
 
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import java.util.Arrays;
 
 /**
@@ -20,7 +20,7 @@ final class ThresholdTables {
 
   ThresholdTables(ColumnThresholds columnThresholds, int columns) {
     this.columnThresholds = columnThresholds;
-    length = SelectKernels.padded(columns);
+    length = CpuSelectKernels.padded(columns);
     int fitting = Integer.highestOneBit(MOST_BYTES / (Short.BYTES * length) | 1);
     thresholds = new short[Math.clamp(fitting, LEAST, MOST)][];
     scores = new int[thresholds.length];

@@ -1,6 +1,6 @@
 package io.github.wandacuda.select.simd.rows;
 
-import io.github.wandacuda.select.reference.SelectKernels;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.select.simd.keys.RowMaskWriter;
 import io.github.wandacuda.select.simd.keys.RowPass;
 import io.github.wandacuda.select.simd.keys.Scores;
@@ -51,7 +51,7 @@ final class TiedRowPruner {
     if (highestFirst.size() == MOST) {
       highestFirst.clear();
     }
-    short[] lower = new short[SelectKernels.padded(columns)];
+    short[] lower = new short[CpuSelectKernels.padded(columns)];
     short[] upper = new short[lower.length];
     thresholds.of(score, lower);
     thresholds.of(score + 1, upper);

@@ -10,7 +10,7 @@ import io.github.wandacuda.select.SelectionRule;
  * between a row's last column and the next row are neither relevant nor changed. Any number of rows
  * and columns from 1 on has to work, within the memory of the device.
  */
-public interface PruningKernels {
+public interface GpuSelectKernels {
   /** Bytes that a weight's rows are aligned to. */
   int ROW_ALIGNMENT = 16;
 

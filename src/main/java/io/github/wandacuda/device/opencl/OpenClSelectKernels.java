@@ -2,7 +2,7 @@ package io.github.wandacuda.device.opencl;
 
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
@@ -13,12 +13,12 @@ import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
  * The kernels of selection. Those that need more than a line to launch have a class of their name;
  * the others are launched here.
  */
-final class OpenClPruningKernels implements PruningKernels {
+final class OpenClSelectKernels implements GpuSelectKernels {
   private final OpenClQueue queue;
   private final long localBytes;
 
   /** Creates the kernels of a queue. */
-  OpenClPruningKernels(OpenClQueue queue) {
+  OpenClSelectKernels(OpenClQueue queue) {
     this(queue, queue.device().facts().localBytes());
   }
 
@@ -27,7 +27,7 @@ final class OpenClPruningKernels implements PruningKernels {
    *
    * @param localBytes local memory that a group may take
    */
-  OpenClPruningKernels(OpenClQueue queue, long localBytes) {
+  OpenClSelectKernels(OpenClQueue queue, long localBytes) {
     this.queue = queue;
     this.localBytes = localBytes;
   }

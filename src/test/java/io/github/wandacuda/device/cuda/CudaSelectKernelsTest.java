@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The CUDA kernels of selection, each against the scalar code and each proven to have run. */
 @Tag("gpu")
 @Tag("pretend")
-class CudaPruningKernelsTest {
+class CudaSelectKernelsTest {
   private final RandomGenerator random = new SplittableRandom(7);
   private PretendCuda driver;
   private CudaDevice device;
@@ -271,7 +271,7 @@ class CudaPruningKernelsTest {
     DeviceMatrix even = new DeviceMatrix(buffer.at(0), DType.F16, 2, 9, 16);
     DeviceMatrix moved = new DeviceMatrix(buffer.at(2), DType.F16, 2, 9, 16);
     AtMost rule = new AtMost(0);
-    CudaPruningKernels kernels = queue.pruning();
+    CudaSelectKernels kernels = queue.pruning();
     assertThatIllegalArgumentException()
         .isThrownBy(() -> kernels.select(odd, buffer.at(0), rule, even, null, buffer.at(0)));
     assertThatIllegalArgumentException()

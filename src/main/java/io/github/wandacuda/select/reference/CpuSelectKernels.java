@@ -12,7 +12,7 @@ import io.github.wandacuda.DType;
  * so that an implementation may read and rewrite whole vectors. Kept bits are a {@code long[]} of
  * ceil(columns / 64) entries, least significant bit first.
  */
-public interface SelectKernels {
+public interface CpuSelectKernels {
   /** Elements that a row is padded to a multiple of: those of one entry of kept bits. */
   int PADDING = Long.SIZE;
 

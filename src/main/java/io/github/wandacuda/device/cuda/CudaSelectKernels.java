@@ -2,7 +2,7 @@ package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.PruningKernels;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
 import io.github.wandacuda.select.SelectionRule;
@@ -14,10 +14,10 @@ import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
  * The kernels of selection. Those that need more than a line to launch have a class of their name;
  * the others are launched here.
  */
-final class CudaPruningKernels implements PruningKernels {
+final class CudaSelectKernels implements GpuSelectKernels {
   private final CudaQueue queue;
 
-  CudaPruningKernels(CudaQueue queue) {
+  CudaSelectKernels(CudaQueue queue) {
     this.queue = queue;
   }
 

@@ -13,13 +13,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** The kernels' contract kept by the scalar code, row by row. */
-final class HostPruningKernels implements PruningKernels {
+final class HostSelectKernels implements GpuSelectKernels {
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
   private final HostQueue queue;
   private final Selector scalar = new CpuSelector(new ScalarSelect());
 
-  HostPruningKernels(HostQueue queue) {
+  HostSelectKernels(HostQueue queue) {
     this.queue = queue;
   }
 
