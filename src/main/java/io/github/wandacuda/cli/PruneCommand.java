@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.option.BackendOptions;
@@ -23,7 +24,6 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.Sparsity;
 import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Command;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.console.OptionNames;
 import io.github.wandacuda.cli.option.HubCache;
@@ -12,7 +13,6 @@ import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.job.verify.Verification;
 import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.Sparsity;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
@@ -15,7 +16,6 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.WeightMatrix;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;

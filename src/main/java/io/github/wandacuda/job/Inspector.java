@@ -1,5 +1,7 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -8,9 +10,7 @@ import io.github.wandacuda.prune.RowZeros;
 import io.github.wandacuda.prune.TileBuffers;
 import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TileSource;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.WeightMatrix;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicIntegerArray;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.job.module.ModuleTiles;
@@ -19,7 +20,6 @@ import io.github.wandacuda.prune.TileBuffers;
 import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.management.ManagementFactory;
 import java.lang.management.OperatingSystemMXBean;
 import java.util.List;

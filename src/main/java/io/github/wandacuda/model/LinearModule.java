@@ -1,10 +1,10 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
 /**

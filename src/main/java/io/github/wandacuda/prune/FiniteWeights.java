@@ -1,8 +1,8 @@
 package io.github.wandacuda.prune;
 
+import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.NonFiniteWeightException;
 
 /** Says where a weight that isn't finite is: in the matrix, not in its tile, and in the model. */
 public final class FiniteWeights {

@@ -1,9 +1,9 @@
 package io.github.wandacuda.prune;
 
 import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.system.Workers;
 
 /** Prunes matrices tile by tile. */

@@ -1,9 +1,9 @@
 package io.github.wandacuda.prune;
 
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.system.Workers;
 import java.util.Objects;
 
 /**
@@ -42,8 +42,8 @@ public final class Pruner implements AutoCloseable {
    *     and not negative, in any unit that all columns share
    * @param sparsity how much goes
    * @return the number of weights that the mask takes out
-   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite; the
-   *     matrix may then be partly pruned
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite; the matrix
+   *     may then be partly pruned
    * @throws IllegalArgumentException if the norms don't fit the columns, or the columns don't fall
    *     into groups
    */

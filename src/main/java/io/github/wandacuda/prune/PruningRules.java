@@ -1,9 +1,9 @@
 package io.github.wandacuda.prune;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.select.SelectionRule;
-import io.github.wandacuda.Sparsity;
 import java.util.List;
 import java.util.Set;
 
@@ -79,7 +79,9 @@ public record PruningRules(
    * @param columns elements in a row
    */
   public SelectionRule.Lowest perRow(int columns) {
-    return needsThreshold() ? new SelectionRule.LowestPerRow(columns) : SelectionRule.of(sparsity, columns);
+    return needsThreshold()
+        ? new SelectionRule.LowestPerRow(columns)
+        : SelectionRule.of(sparsity, columns);
   }
 
   /** Returns how many weights of a module a mask takes out at most. */

@@ -1,7 +1,7 @@
 package io.github.wandacuda.prune;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 
 /** The zeros of one row of a matrix at a time, +0.0 and -0.0 alike. */

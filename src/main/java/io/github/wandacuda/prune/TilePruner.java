@@ -1,12 +1,12 @@
 package io.github.wandacuda.prune;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.LongAdder;
 

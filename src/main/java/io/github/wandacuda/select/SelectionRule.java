@@ -2,7 +2,6 @@ package io.github.wandacuda.select;
 
 import io.github.wandacuda.Sparsity;
 
-import io.github.wandacuda.Sparsity;
 /**
  * Which elements of a weight matrix are pruned, given their scores. A score is {@code |w| *
  * norm[column]}, the product rounded to float32 (Wanda, arXiv 2306.11695, section 3), or {@code

@@ -1,9 +1,9 @@
 package io.github.wandacuda.select;
 
-import io.github.wandacuda.NonFiniteWeightException;
-import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backend;
 
 /**
  * The pruning half of a backend: which weights are pruned, and their zeros. Results are the same to

@@ -1,9 +1,9 @@
 package io.github.wandacuda.calibrate;
 
-import io.github.wandacuda.prune.SparsityParser;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Tensor;
@@ -13,7 +13,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;

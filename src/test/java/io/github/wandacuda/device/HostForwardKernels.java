@@ -1,5 +1,7 @@
 package io.github.wandacuda.device;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnSquares;
@@ -9,8 +11,6 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.cpu.CpuOperations;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.function.Consumer;

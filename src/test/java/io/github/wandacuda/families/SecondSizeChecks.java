@@ -3,6 +3,7 @@ package io.github.wandacuda.families;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.cpu.ScalarCpu;
 import io.github.wandacuda.calibrate.DenseCalibration;
@@ -26,7 +27,6 @@ import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import java.io.IOException;

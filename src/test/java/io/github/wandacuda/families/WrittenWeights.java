@@ -1,7 +1,7 @@
 package io.github.wandacuda.families;
 
-import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;

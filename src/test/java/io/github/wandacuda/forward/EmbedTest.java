@@ -2,9 +2,9 @@ package io.github.wandacuda.forward;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.forward.reference.Samples;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.reference.Samples;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.stream.IntStream;

@@ -3,10 +3,10 @@ package io.github.wandacuda.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.forward.reference.Samples;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.reference.Samples;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -2,8 +2,8 @@ package io.github.wandacuda.forward;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.reference.CpuTensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,12 +1,12 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.BackendAround;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

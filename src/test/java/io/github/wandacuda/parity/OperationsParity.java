@@ -3,6 +3,8 @@ package io.github.wandacuda.parity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.offset;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
@@ -13,8 +15,6 @@ import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.cpu.CpuOperations;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import io.github.wandacuda.testing.selection.Values;
 import java.lang.foreign.MemorySegment;

@@ -2,8 +2,8 @@ package io.github.wandacuda.prune;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import java.lang.foreign.MemorySegment;

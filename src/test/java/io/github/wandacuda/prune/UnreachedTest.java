@@ -3,6 +3,7 @@ package io.github.wandacuda.prune;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
@@ -13,7 +14,6 @@ import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.nio.ByteBuffer;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.testing;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibrate.Progress;
@@ -12,7 +13,6 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.Sparsity;
 import java.nio.file.Path;
 import java.util.List;
 

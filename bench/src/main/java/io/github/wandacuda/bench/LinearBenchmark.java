@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench;
 
-import io.github.wandacuda.bench.cases.LinearCase;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.bench.cases.LinearCase;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.bench;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.bench.cases.CopyCase;
 import io.github.wandacuda.bench.cases.DataKind;
 import io.github.wandacuda.bench.cases.SelectCase;
-import io.github.wandacuda.DType;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.calibrate.statistics;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -7,7 +8,6 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
-import io.github.wandacuda.DType;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.cli.option;
 
-import io.github.wandacuda.prune.SparsityParser;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.prune.SparsityParser;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 

@@ -1,11 +1,11 @@
 package io.github.wandacuda.device.cuda;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
 import io.github.wandacuda.device.cuda.driver.HostPointer;
 import io.github.wandacuda.error.BackendUnavailableException;
-import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

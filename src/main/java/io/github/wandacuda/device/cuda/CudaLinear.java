@@ -1,10 +1,10 @@
 package io.github.wandacuda.device.cuda;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
-import io.github.wandacuda.DType;
 import java.util.Optional;
 
 /**

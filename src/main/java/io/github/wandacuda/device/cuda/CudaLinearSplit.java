@@ -1,12 +1,12 @@
 package io.github.wandacuda.device.cuda;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.Grid;
-import io.github.wandacuda.DType;
 
 /**
  * Float32 activations as the sum of two 16-bit ones, which tensor cores multiply: {@code

@@ -1,8 +1,8 @@
 package io.github.wandacuda.device.cuda;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
-import io.github.wandacuda.DType;
 
 /**
  * Which kernel prunes the lowest scores of whole rows, and how it is launched: from registers where

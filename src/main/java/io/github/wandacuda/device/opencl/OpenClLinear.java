@@ -1,9 +1,9 @@
 package io.github.wandacuda.device.opencl;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
-import io.github.wandacuda.DType;
 
 /** Launches {@code linear_tiles.cl} or {@code linear_vectors.cl}, to the CPU's bits. */
 final class OpenClLinear {

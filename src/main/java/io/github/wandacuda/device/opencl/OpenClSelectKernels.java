@@ -6,8 +6,8 @@ import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
-import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 
 /**
  * The kernels of selection. Those that need more than a line to launch have a class of their name;

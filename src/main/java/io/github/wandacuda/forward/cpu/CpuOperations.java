@@ -1,5 +1,6 @@
 package io.github.wandacuda.forward.cpu;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.BackendOperations;
@@ -15,7 +16,6 @@ import io.github.wandacuda.forward.reference.ScalarExpertRows;
 import io.github.wandacuda.forward.reference.ScalarGatherColumns;
 import io.github.wandacuda.forward.reference.ScalarRoute;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;

@@ -1,5 +1,6 @@
 package io.github.wandacuda.forward.gpu;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
@@ -7,7 +8,6 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.BackendOperations;
 import io.github.wandacuda.forward.Routing;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

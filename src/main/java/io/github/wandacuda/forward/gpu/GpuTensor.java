@@ -1,5 +1,6 @@
 package io.github.wandacuda.forward.gpu;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
@@ -7,7 +8,6 @@ import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.DType;
 import java.util.Objects;
 
 /** A row-major float32 matrix in a device's memory, or a range of another one's elements. */

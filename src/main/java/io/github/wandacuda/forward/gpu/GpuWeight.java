@@ -1,12 +1,12 @@
 package io.github.wandacuda.forward.gpu;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.RowLayout;
 import io.github.wandacuda.forward.Weight;
-import io.github.wandacuda.WeightMatrix;
 
 /**
  * A weight for the forward pass. It lives on the device where that leaves room for all else; else

@@ -1,5 +1,6 @@
 package io.github.wandacuda.forward.gpu;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
@@ -8,7 +9,6 @@ import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.HostRows;
 import io.github.wandacuda.device.RowLayout;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

@@ -1,7 +1,7 @@
 package io.github.wandacuda.forward.reference;
 
-import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Weight;
 
 /** A weight where it already is: the view itself. */
 public record CpuWeight(WeightMatrix matrix) implements Weight {

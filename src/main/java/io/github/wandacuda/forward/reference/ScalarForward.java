@@ -1,9 +1,9 @@
 package io.github.wandacuda.forward.reference;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.WeightMatrix;
 
 /**
  * The forward kernels as plain loops, the specification of every other implementation: each

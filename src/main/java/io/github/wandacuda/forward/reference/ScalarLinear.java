@@ -1,7 +1,7 @@
 package io.github.wandacuda.forward.reference;
 
-import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.system.Workers;
 
 /** Linear layers as plain loops, and the sum of products that all scalar kernels take. */
 final class ScalarLinear {

@@ -1,11 +1,11 @@
 package io.github.wandacuda.forward.simd;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.WeightMatrix;
 
 /**
  * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width: each

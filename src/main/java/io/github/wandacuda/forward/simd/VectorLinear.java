@@ -1,9 +1,9 @@
 package io.github.wandacuda.forward.simd;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.WeightMatrix;
 
 /**
  * Linear layers as a blocked matrix product (Goto and van de Geijn, "Anatomy of high-performance

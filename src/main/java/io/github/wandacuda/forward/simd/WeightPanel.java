@@ -1,10 +1,10 @@
 package io.github.wandacuda.forward.simd;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.WeightReader;
 import io.github.wandacuda.simd.LaneTranspose;
 import io.github.wandacuda.simd.Lanes;
-import io.github.wandacuda.WeightMatrix;
 
 /**
  * One run of columns of some output features, widened to float32, in the order in which tiles read

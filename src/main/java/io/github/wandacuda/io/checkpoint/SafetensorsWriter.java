@@ -2,8 +2,8 @@ package io.github.wandacuda.io.checkpoint;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
-import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.io.AtomicWrite;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;

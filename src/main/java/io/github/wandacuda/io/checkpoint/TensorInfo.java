@@ -1,8 +1,8 @@
 package io.github.wandacuda.io.checkpoint;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.DType;
 import java.util.List;
 import java.util.Optional;
 

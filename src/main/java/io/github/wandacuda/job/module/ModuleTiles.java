@@ -1,5 +1,7 @@
 package io.github.wandacuda.job.module;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.ShardWriter;
 import io.github.wandacuda.model.LinearModule;
@@ -7,8 +9,6 @@ import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.RowTiles;
 import io.github.wandacuda.prune.TileBuffers;
 import io.github.wandacuda.prune.TileSource;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
 /** The tiles of a module's weight, read from the file that holds it. */

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.output;
 
+import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.io.checkpoint.ShardWriter;
@@ -19,7 +20,6 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TilePruner;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.job.record;
 
-import io.github.wandacuda.prune.SparsityParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
@@ -15,8 +15,8 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.Sparsity;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

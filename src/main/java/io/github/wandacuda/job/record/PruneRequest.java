@@ -1,10 +1,10 @@
 package io.github.wandacuda.job.record;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.Sparsity;
 import java.nio.file.Path;
 import java.util.Set;
 

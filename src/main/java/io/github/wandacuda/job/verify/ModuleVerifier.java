@@ -1,5 +1,7 @@
 package io.github.wandacuda.job.verify;
 
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.record.MasksInOrder;
 import io.github.wandacuda.model.LinearModule;
@@ -7,9 +9,7 @@ import io.github.wandacuda.prune.ElementMessages;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.select.SelectionRule;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.system.Job;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;

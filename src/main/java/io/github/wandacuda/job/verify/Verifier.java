@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.verify;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -14,7 +15,6 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;

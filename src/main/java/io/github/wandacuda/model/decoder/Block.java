@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Tensor;
 import java.util.Map;
 
 /** One decoder block, loaded and ready to run. */

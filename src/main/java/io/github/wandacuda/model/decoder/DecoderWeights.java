@@ -1,5 +1,7 @@
 package io.github.wandacuda.model.decoder;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -9,8 +11,6 @@ import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.model.description.LinearDescription;
 import io.github.wandacuda.model.description.NormDescription;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;

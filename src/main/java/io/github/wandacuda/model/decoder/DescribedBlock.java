@@ -1,9 +1,9 @@
 package io.github.wandacuda.model.decoder;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Workspace.Place;
 import io.github.wandacuda.model.description.BlockDescription;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.util.LinkedHashMap;
 import java.util.Map;

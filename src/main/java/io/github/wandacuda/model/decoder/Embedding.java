@@ -1,5 +1,6 @@
 package io.github.wandacuda.model.decoder;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
@@ -7,7 +8,6 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.decoder.Workspace.Place;
 import io.github.wandacuda.model.description.EmbeddingDescription;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.util.stream.IntStream;
 

@@ -1,10 +1,10 @@
 package io.github.wandacuda.model.decoder;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.description.LinearDescription;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 
 /** A linear module: its weight, which pruning replaces, and its bias where it has one. */

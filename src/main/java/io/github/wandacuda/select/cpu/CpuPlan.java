@@ -1,13 +1,13 @@
 package io.github.wandacuda.select.cpu;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.select.reference.RowElements;
 import io.github.wandacuda.select.reference.RowPruner;
-import io.github.wandacuda.select.reference.CpuSelectKernels;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

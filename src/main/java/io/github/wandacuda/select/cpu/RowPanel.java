@@ -1,9 +1,9 @@
 package io.github.wandacuda.select.cpu;
 
-import io.github.wandacuda.select.reference.CpuSelectKernels;
-import io.github.wandacuda.system.NativeMemory;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
+import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

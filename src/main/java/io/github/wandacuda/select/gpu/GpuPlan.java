@@ -1,10 +1,10 @@
 package io.github.wandacuda.select.gpu;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
 /** Prunes matrices by one rule and one vector of norms, which lies on the device. */

@@ -1,13 +1,13 @@
 package io.github.wandacuda.select.gpu;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import java.util.Objects;
 
 /**

@@ -1,8 +1,8 @@
 package io.github.wandacuda.select.gpu;
 
-import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.device.GpuSelectKernels;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -39,6 +39,7 @@ record RowReports(MemorySegment memory, int rows) {
   }
 
   private int get(int row, int which) {
-    return memory.getAtIndex(ValueLayout.JAVA_INT, (long) row * GpuSelectKernels.REPORT_INTS + which);
+    return memory.getAtIndex(
+        ValueLayout.JAVA_INT, (long) row * GpuSelectKernels.REPORT_INTS + which);
   }
 }

@@ -1,18 +1,18 @@
 package io.github.wandacuda.select.gpu;
 
+import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
-import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.device.StagingBuffer;
-import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 

@@ -1,14 +1,14 @@
 package io.github.wandacuda.select.gpu;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
-import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.RowLayout;
-import io.github.wandacuda.WeightMatrix;
 
 /**
  * A slot's room on the device: rows of weights, and what goes with them. Where the device is short

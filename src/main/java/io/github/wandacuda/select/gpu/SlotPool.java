@@ -1,12 +1,12 @@
 package io.github.wandacuda.select.gpu;
 
+import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.NonFiniteWeightException;
-import io.github.wandacuda.WeightMatrix;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.BooleanSupplier;

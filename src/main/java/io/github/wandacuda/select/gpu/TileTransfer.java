@@ -1,12 +1,12 @@
 package io.github.wandacuda.select.gpu;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.HostRows;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.device.RowLayout;
 import io.github.wandacuda.device.StagingBuffer;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
 /**

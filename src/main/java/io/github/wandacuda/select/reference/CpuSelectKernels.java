@@ -1,7 +1,7 @@
 package io.github.wandacuda.select.reference;
 
-import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.select.SelectionRule;
 
 /**
  * The arithmetic of selection on single rows. {@link ScalarSelect} is the specification; every

@@ -1,7 +1,7 @@
 package io.github.wandacuda.select.reference;
 
-import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

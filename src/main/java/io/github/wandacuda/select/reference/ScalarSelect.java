@@ -1,9 +1,9 @@
 package io.github.wandacuda.select.reference;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.Lowest;
-import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 

@@ -1,10 +1,10 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.selection.Select;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;

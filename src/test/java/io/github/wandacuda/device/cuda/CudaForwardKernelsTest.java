@@ -4,12 +4,12 @@ import static io.github.wandacuda.device.cuda.ScalarOperations.bits;
 import static io.github.wandacuda.device.cuda.ScalarOperations.random;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
-import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;

@@ -2,9 +2,9 @@ package io.github.wandacuda.device.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.GpuForwardKernels;
-import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.Arrays;
 import org.junit.jupiter.api.Tag;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.device.cuda;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
-import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,8 +1,8 @@
 package io.github.wandacuda.device.cuda;
 
-import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.device.GpuSelectKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

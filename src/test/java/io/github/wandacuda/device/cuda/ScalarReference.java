@@ -2,14 +2,14 @@ package io.github.wandacuda.device.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.select.cpu.CpuSelector;
 import io.github.wandacuda.select.reference.ScalarSelect;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.selection.Select;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -3,6 +3,8 @@ package io.github.wandacuda.device.gpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.HostDevice;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Operations;
@@ -12,8 +14,6 @@ import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.selection.Select;
 import io.github.wandacuda.testing.selection.Zeros;
 import java.lang.foreign.Arena;

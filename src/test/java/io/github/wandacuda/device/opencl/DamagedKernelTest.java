@@ -3,14 +3,14 @@ package io.github.wandacuda.device.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.gpu.GpuBackend;
 import io.github.wandacuda.device.opencl.driver.AnyOpenCl;
 import io.github.wandacuda.device.opencl.driver.KernelSources;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
-import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.testing.selection.SmallMatrices;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;

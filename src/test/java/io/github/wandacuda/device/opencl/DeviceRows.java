@@ -1,11 +1,11 @@
 package io.github.wandacuda.device.opencl;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuSelectKernels;
-import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

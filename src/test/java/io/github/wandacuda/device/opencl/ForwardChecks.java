@@ -3,6 +3,8 @@ package io.github.wandacuda.device.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.GpuForwardKernels;
@@ -17,8 +19,6 @@ import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.Samples;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.system.Workers;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import java.util.Arrays;
 
 /** Compares kernels of the forward pass with the scalar ones of the CPU. */

@@ -1,9 +1,9 @@
 package io.github.wandacuda.device.opencl;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.opencl.driver.ForwardDevice;
 import io.github.wandacuda.device.opencl.driver.KernelSources;
 import io.github.wandacuda.forward.reference.Samples;
-import io.github.wandacuda.DType;
 import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;

@@ -2,15 +2,15 @@ package io.github.wandacuda.device.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.opencl.driver.AnyOpenCl;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;

@@ -3,6 +3,8 @@ package io.github.wandacuda.device.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.device.DeviceBuffer;
@@ -15,8 +17,6 @@ import io.github.wandacuda.device.opencl.driver.OpenClTarget;
 import io.github.wandacuda.device.opencl.driver.ProgramCache;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.selection.Select;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -2,13 +2,13 @@ package io.github.wandacuda.device.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.opencl.driver.AnyOpenCl;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
-import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Function;

@@ -1,13 +1,13 @@
 package io.github.wandacuda.device.opencl;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.reference.ScalarSelect;
-import io.github.wandacuda.select.reference.CpuSelectKernels;
-import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

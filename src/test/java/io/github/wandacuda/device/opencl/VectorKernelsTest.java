@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.opencl;
 
-import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.forward.AttentionShape;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 

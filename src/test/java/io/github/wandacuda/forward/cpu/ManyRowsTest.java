@@ -2,11 +2,11 @@ package io.github.wandacuda.forward.cpu;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.select.reference.AllKernels;
-import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.selection.Norms;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import io.github.wandacuda.testing.selection.PlacedMatrix.Layout;

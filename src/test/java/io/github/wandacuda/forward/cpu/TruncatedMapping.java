@@ -1,10 +1,10 @@
 package io.github.wandacuda.forward.cpu;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.select.reference.AllKernels;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.testing.selection.Select;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -1,14 +1,14 @@
 package io.github.wandacuda.job.record;
 
-import io.github.wandacuda.prune.SparsityParser;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.testing.BackendAround;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;

@@ -2,11 +2,11 @@ package io.github.wandacuda.job.verify;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.SelectionRule.Lowest;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.DType;
 import io.github.wandacuda.testing.selection.PlacedMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;

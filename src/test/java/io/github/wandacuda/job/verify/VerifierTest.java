@@ -1,16 +1,16 @@
 package io.github.wandacuda.job.verify;
 
-import io.github.wandacuda.prune.SparsityParser;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.verify.Verifier.Claim;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;

@@ -2,10 +2,10 @@ package io.github.wandacuda.testing.selection;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,11 +1,11 @@
 package io.github.wandacuda.testing.selection;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.WeightMatrix;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.Function;

@@ -1,10 +1,10 @@
 package io.github.wandacuda.testing.selection;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
 /** Selections by a plan for each. */

@@ -1,9 +1,9 @@
 package io.github.wandacuda.testing.selection;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.Lowest;
-import io.github.wandacuda.DType;
 import java.util.Comparator;
 import java.util.stream.IntStream;
 

@@ -3,13 +3,13 @@ package io.github.wandacuda.testing.selection;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.DType;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;

@@ -1,11 +1,11 @@
 package io.github.wandacuda.testing.selection;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
-import io.github.wandacuda.DType;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 

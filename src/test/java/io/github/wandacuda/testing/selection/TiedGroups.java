@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.select.Selector;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

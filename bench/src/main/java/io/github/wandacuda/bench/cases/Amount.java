@@ -1,9 +1,9 @@
 package io.github.wandacuda.bench.cases;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.Lowest;
-import io.github.wandacuda.Sparsity;
 
 /** How much a selection takes, as text: {@code 50%} of each row, or {@code 2:4} of each group. */
 final class Amount {

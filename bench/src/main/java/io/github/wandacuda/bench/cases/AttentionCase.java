@@ -1,12 +1,12 @@
 package io.github.wandacuda.bench.cases;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

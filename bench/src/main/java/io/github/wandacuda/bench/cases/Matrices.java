@@ -1,9 +1,9 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.bench.common.NormalWeights;
-import io.github.wandacuda.bench.common.WeightBytes;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.bench.common.NormalWeights;
+import io.github.wandacuda.bench.common.WeightBytes;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.stream.IntStream;

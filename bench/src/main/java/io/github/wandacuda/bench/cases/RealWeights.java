@@ -1,8 +1,8 @@
 package io.github.wandacuda.bench.cases;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.bench.common.WeightBytes;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.select.SelectionRule;
 import java.util.Comparator;
 import java.util.stream.IntStream;
 

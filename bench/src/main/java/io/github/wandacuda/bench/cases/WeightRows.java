@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.cases;
 
-import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.bench.common.NormalWeights;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 

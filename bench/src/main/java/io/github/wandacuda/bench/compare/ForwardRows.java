@@ -1,12 +1,12 @@
 package io.github.wandacuda.bench.compare;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.bench.cases.AttentionCase;
 import io.github.wandacuda.bench.cases.LinearCase;
 import io.github.wandacuda.bench.cases.Matrices;
 import io.github.wandacuda.bench.cases.NormsCase;
 import io.github.wandacuda.bench.cases.ReadCase;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,11 +1,11 @@
 package io.github.wandacuda.bench.compare;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.bench.cases.CopyCase;
 import io.github.wandacuda.bench.cases.DataKind;
 import io.github.wandacuda.bench.cases.SelectCase;
 import io.github.wandacuda.bench.common.WeightBytes;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;

@@ -1,12 +1,12 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
-import io.github.wandacuda.DType;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

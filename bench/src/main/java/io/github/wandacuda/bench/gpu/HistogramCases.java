@@ -1,10 +1,10 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;

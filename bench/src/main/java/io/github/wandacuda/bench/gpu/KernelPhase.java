@@ -1,5 +1,6 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.bench.common.Spread;
 import io.github.wandacuda.device.DeviceBuffer;
@@ -9,7 +10,6 @@ import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
-import io.github.wandacuda.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -1,12 +1,12 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.select.SelectionRule;
-import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.DType;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -108,7 +108,10 @@ final class SelectCases {
             at -> {
               KernelCase.expect("picked", half, reports[at + GpuSelectKernels.PICKED], slack);
               KernelCase.expect(
-                  "non-finite", GpuSelectKernels.NONE, reports[at + GpuSelectKernels.NON_FINITE], 0);
+                  "non-finite",
+                  GpuSelectKernels.NONE,
+                  reports[at + GpuSelectKernels.NON_FINITE],
+                  0);
             });
   }
 }

@@ -3,13 +3,13 @@ package io.github.wandacuda.bench.common;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.WeightMatrix;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;

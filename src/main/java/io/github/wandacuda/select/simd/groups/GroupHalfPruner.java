@@ -1,11 +1,11 @@
 package io.github.wandacuda.select.simd.groups;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.simd.keys.KeyLayout;
 import io.github.wandacuda.select.simd.keys.RowMaskWriter;
 import io.github.wandacuda.select.simd.keys.RowPass;
-import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 
 /**

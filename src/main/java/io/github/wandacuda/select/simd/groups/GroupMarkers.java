@@ -1,9 +1,9 @@
 package io.github.wandacuda.select.simd.groups;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.simd.keys.KeyLayout;
 import io.github.wandacuda.select.simd.keys.MarkedRowPruner;
-import io.github.wandacuda.DType;
 
 /** Makes the fastest rule that serves a group's size. */
 public final class GroupMarkers {

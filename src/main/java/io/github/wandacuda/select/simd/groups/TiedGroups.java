@@ -1,8 +1,8 @@
 package io.github.wandacuda.select.simd.groups;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.reference.RowElements;
 import io.github.wandacuda.select.simd.keys.MaskWords;
-import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 
 /**

@@ -5,8 +5,8 @@ import static io.github.wandacuda.simd.Lanes.INTS;
 import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.LT;
 
-import io.github.wandacuda.select.reference.RowElements;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.select.reference.RowElements;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.IntVector;

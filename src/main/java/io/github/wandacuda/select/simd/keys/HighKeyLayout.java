@@ -1,8 +1,8 @@
 package io.github.wandacuda.select.simd.keys;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.simd.Lanes;
-import io.github.wandacuda.DType;
 
 /**
  * Where a row's columns lie in an array of 16-bit keys. For 16-bit elements in their own order. Two

@@ -1,7 +1,7 @@
 package io.github.wandacuda.select.simd.keys;
 
-import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 
 /**
  * Where a row's columns lie in an array of 32-bit keys or of norms. Words of 16-bit elements hold

@@ -1,8 +1,8 @@
 package io.github.wandacuda.select.simd.keys;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.simd.Lanes;
-import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 
 /**

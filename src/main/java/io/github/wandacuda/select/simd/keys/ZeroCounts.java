@@ -5,8 +5,8 @@ import static io.github.wandacuda.simd.Lanes.SHORTS;
 import static io.github.wandacuda.simd.Lanes.SHORT_COUNT;
 import static jdk.incubator.vector.VectorOperators.EQ;
 
-import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ShortVector;

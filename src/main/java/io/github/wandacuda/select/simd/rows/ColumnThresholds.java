@@ -1,7 +1,7 @@
 package io.github.wandacuda.select.simd.rows;
 
-import io.github.wandacuda.select.simd.keys.Scores;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.select.simd.keys.Scores;
 import java.util.Arrays;
 
 /**

@@ -1,11 +1,11 @@
 package io.github.wandacuda.select.simd.rows;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.simd.keys.Candidates;
 import io.github.wandacuda.select.simd.keys.HighKeyLayout;
 import io.github.wandacuda.select.simd.keys.RowMaskWriter;
 import io.github.wandacuda.select.simd.keys.ZeroCounts;
-import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 
 /**

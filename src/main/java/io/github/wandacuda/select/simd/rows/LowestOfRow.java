@@ -1,5 +1,6 @@
 package io.github.wandacuda.select.simd.rows;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.reference.RowElements;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.simd.keys.HighKeyLayout;
@@ -10,7 +11,6 @@ import io.github.wandacuda.select.simd.keys.RowPass;
 import io.github.wandacuda.select.simd.keys.ScoreKeys;
 import io.github.wandacuda.select.simd.keys.TiedKeys;
 import io.github.wandacuda.select.simd.keys.ZeroCounts;
-import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 

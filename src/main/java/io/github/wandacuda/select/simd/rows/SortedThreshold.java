@@ -1,7 +1,7 @@
 package io.github.wandacuda.select.simd.rows;
 
-import io.github.wandacuda.select.reference.RowElements;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.select.reference.RowElements;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 

@@ -6,10 +6,10 @@ import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.select.simd.keys.RowPass;
 import io.github.wandacuda.select.simd.keys.Scores;
 import io.github.wandacuda.system.NativeMemory;
-import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ShortVector;

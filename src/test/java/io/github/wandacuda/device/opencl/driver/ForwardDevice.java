@@ -3,14 +3,14 @@ package io.github.wandacuda.device.opencl.driver;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.opencl.OpenClDevice;
 import io.github.wandacuda.device.opencl.OpenClQueue;
 import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
