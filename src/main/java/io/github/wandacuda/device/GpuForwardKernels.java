@@ -21,10 +21,10 @@ public interface GpuForwardKernels {
    * @param tokens int32 [out.rows]
    * @param out [tokens, columns]
    */
-  void embed(DeviceMatrix table, DevicePointer tokens, DeviceMatrix out);
+  void embed(DeviceRows table, DevicePointer tokens, DeviceRows out);
 
   /** RMSNorm; {@code out} may be {@code x}. */
-  void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out);
+  void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out);
 
   /**
    * LayerNorm; {@code out} may be {@code x}.
@@ -33,7 +33,7 @@ public interface GpuForwardKernels {
    * @param bias float32 [columns], or null
    */
   void layerNorm(
-      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out);
+      DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out);
 
   /**
    * A linear layer, accumulated in float32.
@@ -44,7 +44,7 @@ public interface GpuForwardKernels {
    * @param out [tokens, features], of which {@code stride} may be larger: some columns of a wider
    *     result
    */
-  void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out);
+  void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out);
 
   /**
    * Rotary embedding in place, of each head's first features, two for each column of {@code cos}.
@@ -53,7 +53,7 @@ public interface GpuForwardKernels {
    * @param cos [positions, pairs]
    * @param sin as {@code cos}
    */
-  void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin);
+  void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin);
 
   /**
    * Causal attention in one pass over the keys that the window shows, with an online softmax.
@@ -61,27 +61,27 @@ public interface GpuForwardKernels {
    * @param keyBias [heads, sequenceLength], or null
    */
   void attention(
-      DeviceMatrix q,
-      DeviceMatrix k,
-      DeviceMatrix v,
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
       AttentionShape shape,
-      DeviceMatrix keyBias,
-      DeviceMatrix out);
+      DeviceRows keyBias,
+      DeviceRows out);
 
   /** {@code out = activation(x)}; {@code out} may be {@code x}. */
-  void activate(Activation activation, DeviceMatrix x, DeviceMatrix out);
+  void activate(Activation activation, DeviceRows x, DeviceRows out);
 
   /** {@code out = activation(gate) * up}; {@code out} may be either input. */
-  void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out);
+  void gate(Activation activation, DeviceRows gate, DeviceRows up, DeviceRows out);
 
   /** {@code x += y}. */
-  void add(DeviceMatrix x, DeviceMatrix y);
+  void add(DeviceRows x, DeviceRows y);
 
   /** {@code x *= factor}. */
-  void scale(DeviceMatrix x, float factor);
+  void scale(DeviceRows x, float factor);
 
   /** {@code x = cap * tanh(x / cap)}. */
-  void softcap(DeviceMatrix x, float cap);
+  void softcap(DeviceRows x, float cap);
 
   /**
    * {@code out[t, i * width + j] = source[t, offset + i * stride + j]} for j below the width.
@@ -89,7 +89,7 @@ public interface GpuForwardKernels {
    * @param source [tokens, columns]
    * @param out [tokens, groups * width]
    */
-  void gatherColumns(DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out);
+  void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out);
 
   /**
    * Chooses the k most probable experts of each token, equal ones from the lowest on.
@@ -99,18 +99,14 @@ public interface GpuForwardKernels {
    * @param weights float32 [tokens, k]
    */
   void route(
-      DeviceMatrix logits,
-      int k,
-      boolean renormalize,
-      DevicePointer experts,
-      DevicePointer weights);
+      DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights);
 
   /**
    * {@code out[i] = x[rows[i]]}.
    *
    * @param rows int32 [out.rows]
    */
-  void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out);
+  void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out);
 
   /**
    * {@code out[rows[i]] += factors[i] * x[i]}.
@@ -118,7 +114,7 @@ public interface GpuForwardKernels {
    * @param rows int32 [x.rows], all different
    * @param factors float32 [x.rows]
    */
-  void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out);
+  void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out);
 
   /**
    * Bytes of the running sums of {@link #columnSquares} for so many columns.
@@ -134,7 +130,7 @@ public interface GpuForwardKernels {
    * @param x [tokens, columns]
    * @param state {@link #columnSquaresBytes}, all zero at first
    */
-  void columnSquares(DeviceMatrix x, DevicePointer state);
+  void columnSquares(DeviceRows x, DevicePointer state);
 
   /**
    * Writes out running sums.
@@ -152,5 +148,5 @@ public interface GpuForwardKernels {
    * @param targets int32 [tokens]
    * @param losses float32 [tokens, {@link #LOSS_FLOATS}]
    */
-  void crossEntropy(DeviceMatrix logits, DevicePointer targets, DevicePointer losses);
+  void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses);
 }

@@ -44,10 +44,10 @@ public interface GpuSelectKernels {
    *     #NON_FINITE} is defined, and neither are its result and mask
    */
   void select(
-      DeviceMatrix source,
+      DeviceRows source,
       DevicePointer norms,
       SelectionRule rule,
-      DeviceMatrix destination,
+      DeviceRows destination,
       DevicePointer mask,
       DevicePointer report);
 
@@ -58,7 +58,7 @@ public interface GpuSelectKernels {
    * @param source the weights
    * @param counts int32 [{@link io.github.wandacuda.select.Selector#UPPER_BINS}]
    */
-  void countUpper(DeviceMatrix source, DevicePointer counts);
+  void countUpper(DeviceRows source, DevicePointer counts);
 
   /**
    * Adds to the counts of the magnitudes' lower bits, {@code bits(|w|) & 0xffff}, of the elements
@@ -68,7 +68,7 @@ public interface GpuSelectKernels {
    * @param upper a bin of {@link #countUpper}
    * @param counts int32 [{@link io.github.wandacuda.select.Selector#LOWER_BINS}]
    */
-  void countLower(DeviceMatrix source, int upper, DevicePointer counts);
+  void countLower(DeviceRows source, int upper, DevicePointer counts);
 
   /**
    * Fills reports of rows as they are: {@link #ZEROS} and {@link #NON_FINITE}; {@link #PICKED} is
@@ -77,5 +77,5 @@ public interface GpuSelectKernels {
    * @param source the weights
    * @param report int32 [rows, {@link #REPORT_INTS}]
    */
-  void inspect(DeviceMatrix source, DevicePointer report);
+  void inspect(DeviceRows source, DevicePointer report);
 }

@@ -30,8 +30,8 @@ public final class RowLayout {
   }
 
   /** Returns rows like a matrix's, {@code count} of them, from {@code start} on a device. */
-  public static DeviceMatrix onDevice(WeightMatrix like, DevicePointer start, int count) {
+  public static DeviceRows onDevice(WeightMatrix like, DevicePointer start, int count) {
     long stride = devicePitch(like) / like.dtype().bytes();
-    return new DeviceMatrix(start, like.dtype(), count, like.columns(), stride);
+    return new DeviceRows(start, like.dtype(), count, like.columns(), stride);
   }
 }

@@ -28,12 +28,12 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
     this.queue = queue;
   }
 
-  private static MemorySegment row(DeviceMatrix matrix, int row) {
+  private static MemorySegment row(DeviceRows matrix, int row) {
     return HostDevice.HostBuffer.at(matrix.rowRange(row, 1).data())
         .asSlice(0, (long) matrix.columns() * matrix.dtype().bytes());
   }
 
-  private Tensor read(DeviceMatrix matrix) {
+  private Tensor read(DeviceRows matrix) {
     Tensor tensor = scalar.tensor(matrix.rows(), matrix.columns());
     for (int row = 0; row < matrix.rows(); row++) {
       scalar.upload(row(matrix, row), tensor.rows(row, 1));
@@ -41,17 +41,17 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
     return tensor;
   }
 
-  private void write(Tensor tensor, DeviceMatrix matrix) {
+  private void write(Tensor tensor, DeviceRows matrix) {
     for (int row = 0; row < matrix.rows(); row++) {
       scalar.download(tensor.rows(row, 1), row(matrix, row));
     }
   }
 
   private Tensor vector(DevicePointer pointer, int columns) {
-    return read(new DeviceMatrix(pointer, DType.F32, 1, columns, columns));
+    return read(new DeviceRows(pointer, DType.F32, 1, columns, columns));
   }
 
-  private static WeightMatrix weight(DeviceMatrix matrix) {
+  private static WeightMatrix weight(DeviceRows matrix) {
     return new WeightMatrix(
         HostDevice.HostBuffer.at(matrix.data()),
         matrix.dtype(),
@@ -62,7 +62,7 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   /** Queues an operation on a copy of {@code out}, which is written back. */
-  private void into(DeviceMatrix out, Consumer<Tensor> operation) {
+  private void into(DeviceRows out, Consumer<Tensor> operation) {
     queue.launch(
         () -> {
           Tensor result = read(out);
@@ -76,19 +76,19 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void embed(DeviceMatrix table, DevicePointer tokens, DeviceMatrix out) {
+  public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
     into(
         out,
         result -> scalar.embed(scalar.weight(weight(table)), ints(tokens, out.rows()), result));
   }
 
   @Override
-  public void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out) {
+  public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
     into(out, result -> scalar.rmsNorm(read(x), vector(gain, x.columns()), epsilon, result));
   }
 
   @Override
-  public void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+  public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     into(
         out,
         result ->
@@ -100,18 +100,18 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
+  public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
     into(x, result -> scalar.rotate(result, headSize, read(cos), read(sin)));
   }
 
   @Override
   public void attention(
-      DeviceMatrix q,
-      DeviceMatrix k,
-      DeviceMatrix v,
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
       AttentionShape shape,
-      DeviceMatrix keyBias,
-      DeviceMatrix out) {
+      DeviceRows keyBias,
+      DeviceRows out) {
     into(
         out,
         result ->
@@ -121,7 +121,7 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void layerNorm(
-      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
+      DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out) {
     into(
         out,
         result ->
@@ -134,38 +134,33 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
+  public void activate(Activation activation, DeviceRows x, DeviceRows out) {
     into(out, result -> scalar.activate(activation, read(x), result));
   }
 
   @Override
-  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+  public void gate(Activation activation, DeviceRows gate, DeviceRows up, DeviceRows out) {
     into(out, result -> scalar.gate(activation, read(gate), read(up), result));
   }
 
   @Override
-  public void scale(DeviceMatrix x, float factor) {
+  public void scale(DeviceRows x, float factor) {
     into(x, result -> scalar.scale(result, factor));
   }
 
   @Override
-  public void softcap(DeviceMatrix x, float cap) {
+  public void softcap(DeviceRows x, float cap) {
     into(x, result -> scalar.softcap(result, cap));
   }
 
   @Override
-  public void gatherColumns(
-      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
+  public void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out) {
     into(out, result -> scalar.gatherColumns(read(source), offset, width, stride, result));
   }
 
   @Override
   public void route(
-      DeviceMatrix logits,
-      int k,
-      boolean renormalize,
-      DevicePointer experts,
-      DevicePointer weights) {
+      DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights) {
     queue.launch(
         () -> {
           Routing routing = scalar.route(read(logits), k, renormalize);
@@ -179,12 +174,12 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
+  public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
     into(out, result -> scalar.gatherRows(read(x), ints(rows, out.rows()), result));
   }
 
   @Override
-  public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
+  public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
     float[] weights = new float[x.rows()];
     into(
         out,
@@ -195,7 +190,7 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void add(DeviceMatrix x, DeviceMatrix y) {
+  public void add(DeviceRows x, DeviceRows y) {
     into(x, result -> scalar.add(result, read(y)));
   }
 
@@ -205,7 +200,7 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void columnSquares(DeviceMatrix x, DevicePointer state) {
+  public void columnSquares(DeviceRows x, DevicePointer state) {
     queue.launch(
         () -> {
           try (ColumnSquares squares = scalar.columnSquares(x.columns())) {
@@ -235,7 +230,7 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   /** The loss itself in place of the logarithm's argument, with the rest zero. */
   @Override
-  public void crossEntropy(DeviceMatrix logits, DevicePointer targets, DevicePointer losses) {
+  public void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses) {
     queue.launch(
         () -> {
           double[] values = scalar.crossEntropy(read(logits), ints(targets, logits.rows()));

@@ -23,7 +23,7 @@ final class HostSelectKernels implements GpuSelectKernels {
     this.queue = queue;
   }
 
-  private static WeightMatrix row(DeviceMatrix matrix, int row) {
+  private static WeightMatrix row(DeviceRows matrix, int row) {
     if (matrix.data().offset() % ROW_ALIGNMENT != 0 || matrix.pitch() % ROW_ALIGNMENT != 0) {
       throw new IllegalArgumentException("rows are not aligned: " + matrix);
     }
@@ -33,10 +33,10 @@ final class HostSelectKernels implements GpuSelectKernels {
 
   @Override
   public void select(
-      DeviceMatrix source,
+      DeviceRows source,
       DevicePointer norms,
       SelectionRule rule,
-      DeviceMatrix destination,
+      DeviceRows destination,
       DevicePointer mask,
       DevicePointer report) {
     queue.launch(
@@ -53,10 +53,10 @@ final class HostSelectKernels implements GpuSelectKernels {
 
   private void selectRow(
       int row,
-      DeviceMatrix source,
+      DeviceRows source,
       float[] norms,
       SelectionRule rule,
-      DeviceMatrix destination,
+      DeviceRows destination,
       DevicePointer mask,
       DevicePointer report) {
     MemorySegment words = mask == null ? null : maskRow(mask, row, source.columns());
@@ -85,12 +85,12 @@ final class HostSelectKernels implements GpuSelectKernels {
   }
 
   @Override
-  public void countUpper(DeviceMatrix source, DevicePointer counts) {
+  public void countUpper(DeviceRows source, DevicePointer counts) {
     count(source, Selector.UPPER_BINS, counts, bits -> bits >>> 16);
   }
 
   @Override
-  public void countLower(DeviceMatrix source, int upper, DevicePointer counts) {
+  public void countLower(DeviceRows source, int upper, DevicePointer counts) {
     count(
         source,
         Selector.LOWER_BINS,
@@ -102,7 +102,7 @@ final class HostSelectKernels implements GpuSelectKernels {
     int of(int bits);
   }
 
-  private void count(DeviceMatrix source, int bins, DevicePointer counts, Bin bin) {
+  private void count(DeviceRows source, int bins, DevicePointer counts, Bin bin) {
     queue.launch(
         () -> {
           MemorySegment memory = HostDevice.HostBuffer.at(counts);
@@ -119,7 +119,7 @@ final class HostSelectKernels implements GpuSelectKernels {
   }
 
   @Override
-  public void inspect(DeviceMatrix source, DevicePointer report) {
+  public void inspect(DeviceRows source, DevicePointer report) {
     queue.launch(
         () -> {
           for (int row = 0; row < source.rows(); row++) {

@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
 import io.github.wandacuda.device.cuda.driver.HostPointer;
@@ -78,7 +78,7 @@ public final class CublasLinear implements AutoCloseable {
    * @param accumulate whether the product is added to {@code out} instead
    * @param out float32 [tokens, features]
    */
-  public void multiply(DeviceMatrix x, DeviceMatrix w, boolean accumulate, DeviceMatrix out) {
+  public void multiply(DeviceRows x, DeviceRows w, boolean accumulate, DeviceRows out) {
     if (x.dtype() != w.dtype() || out.dtype() != DType.F32) {
       throw new IllegalArgumentException(
           "%s times %s to %s".formatted(x.dtype(), w.dtype(), out.dtype()));
@@ -124,7 +124,7 @@ public final class CublasLinear implements AutoCloseable {
   }
 
   /** Returns the distance between rows, for which cuBLAS takes 31 bits. */
-  private static int stride(DeviceMatrix matrix) {
+  private static int stride(DeviceRows matrix) {
     return Math.toIntExact(matrix.stride());
   }
 

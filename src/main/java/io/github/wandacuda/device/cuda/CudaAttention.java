@@ -1,6 +1,6 @@
 package io.github.wandacuda.device.cuda;
 
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.Grid;
 import io.github.wandacuda.forward.AttentionShape;
 
@@ -36,12 +36,12 @@ enum CudaAttention {
   /** Queues the kernel for one or more whole sequences. */
   void launch(
       CudaQueue queue,
-      DeviceMatrix q,
-      DeviceMatrix k,
-      DeviceMatrix v,
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
       AttentionShape shape,
-      DeviceMatrix keyBias,
-      DeviceMatrix out) {
+      DeviceRows keyBias,
+      DeviceRows out) {
     int length = shape.sequenceLength();
     long heads = (long) q.rows() / length * shape.heads();
     String name = "attention_" + features;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.cuda;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.Grid;
@@ -31,7 +31,7 @@ final class CudaColumnSquares implements AutoCloseable {
   }
 
   /** Adds the squares of a matrix to the doubles of {@code state}. */
-  void add(DeviceMatrix x, DevicePointer state) {
+  void add(DeviceRows x, DevicePointer state) {
     if (x.columns() == 0) {
       return;
     }
@@ -40,7 +40,7 @@ final class CudaColumnSquares implements AutoCloseable {
     }
   }
 
-  private void addRows(DeviceMatrix x, DevicePointer state) {
+  private void addRows(DeviceRows x, DevicePointer state) {
     int columns = x.columns();
     int runs = Math.ceilDiv(x.rows(), RUN);
     DevicePointer sums = runSums.atLeast((long) runs * columns * Float.BYTES);

@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.cuda;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
 import io.github.wandacuda.forward.Activation;
@@ -46,7 +46,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   }
 
   @Override
-  public void embed(DeviceMatrix table, DevicePointer tokens, DeviceMatrix out) {
+  public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
     launches.rows(
         "embed",
         KernelNames.of("embed", table.dtype()),
@@ -59,23 +59,23 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   }
 
   @Override
-  public void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out) {
+  public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
     launches.cachedRows("rms_norm", x, x.data(), gain, epsilon, out.data());
   }
 
   @Override
   public void layerNorm(
-      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
+      DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out) {
     launches.cachedRows("layer_norm", x, x.data(), gain, bias, epsilon, out.data());
   }
 
   @Override
-  public void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+  public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     linear.linear(x, w, bias, out);
   }
 
   @Override
-  public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
+  public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
     launches.rows(
         "rotate",
         "rotate_pairs",
@@ -91,24 +91,24 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
 
   @Override
   public void attention(
-      DeviceMatrix q,
-      DeviceMatrix k,
-      DeviceMatrix v,
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
       AttentionShape shape,
-      DeviceMatrix keyBias,
-      DeviceMatrix out) {
+      DeviceRows keyBias,
+      DeviceRows out) {
     if (!CudaLaunches.isEmpty(q)) {
       CudaAttention.of(shape.headSize()).launch(queue, q, k, v, shape, keyBias, out);
     }
   }
 
   @Override
-  public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
+  public void activate(Activation activation, DeviceRows x, DeviceRows out) {
     launches.elements("activate", kernel("activate", activation), out, x.data(), out.data());
   }
 
   @Override
-  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+  public void gate(Activation activation, DeviceRows gate, DeviceRows up, DeviceRows out) {
     launches.elements(
         "activate", kernel("gate", activation), out, gate.data(), up.data(), out.data());
   }
@@ -118,23 +118,22 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   }
 
   @Override
-  public void add(DeviceMatrix x, DeviceMatrix y) {
+  public void add(DeviceRows x, DeviceRows y) {
     launches.elements("elementwise", "add", x, x.data(), y.data());
   }
 
   @Override
-  public void scale(DeviceMatrix x, float factor) {
+  public void scale(DeviceRows x, float factor) {
     launches.elements("elementwise", "scale", x, x.data(), factor);
   }
 
   @Override
-  public void softcap(DeviceMatrix x, float cap) {
+  public void softcap(DeviceRows x, float cap) {
     launches.elements("elementwise", "softcap", x, x.data(), cap);
   }
 
   @Override
-  public void gatherColumns(
-      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
+  public void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out) {
     launches.rows(
         "gather_columns",
         "gather_columns",
@@ -150,11 +149,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
 
   @Override
   public void route(
-      DeviceMatrix logits,
-      int k,
-      boolean renormalize,
-      DevicePointer experts,
-      DevicePointer weights) {
+      DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights) {
     if (CudaLaunches.isEmpty(logits)) {
       return;
     }
@@ -173,12 +168,12 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   }
 
   @Override
-  public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
+  public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
     launches.rows("expert_rows", "gather_rows", out, x.data(), rows, out.data(), out.columns());
   }
 
   @Override
-  public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
+  public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
     launches.rows("expert_rows", "add_rows", x, x.data(), rows, factors, out.data(), out.columns());
   }
 
@@ -188,7 +183,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   }
 
   @Override
-  public void columnSquares(DeviceMatrix x, DevicePointer state) {
+  public void columnSquares(DeviceRows x, DevicePointer state) {
     squares.add(x, state);
   }
 
@@ -198,7 +193,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   }
 
   @Override
-  public void crossEntropy(DeviceMatrix logits, DevicePointer targets, DevicePointer losses) {
+  public void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses) {
     if (CudaLaunches.isEmpty(logits)) {
       return;
     }

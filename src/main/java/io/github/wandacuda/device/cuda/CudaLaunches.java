@@ -1,6 +1,6 @@
 package io.github.wandacuda.device.cuda;
 
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import java.util.Arrays;
 
 /**
@@ -25,7 +25,7 @@ final class CudaLaunches {
     this.queue = queue;
   }
 
-  static boolean isEmpty(DeviceMatrix matrix) {
+  static boolean isEmpty(DeviceRows matrix) {
     return matrix.rows() == 0 || matrix.columns() == 0;
   }
 
@@ -35,7 +35,7 @@ final class CudaLaunches {
    * @param file the kernel's file
    * @param name its own name
    */
-  void rows(String file, String name, DeviceMatrix rows, Object... arguments) {
+  void rows(String file, String name, DeviceRows rows, Object... arguments) {
     if (!isEmpty(rows)) {
       queue.launch(
           queue.device().function(file, name),
@@ -50,7 +50,7 @@ final class CudaLaunches {
    * Queues a kernel with a block for each row, which keeps the row in shared memory, where it fits.
    * Its last two arguments are the number of columns, and whether rows fit.
    */
-  void cachedRows(String name, DeviceMatrix rows, Object... others) {
+  void cachedRows(String name, DeviceRows rows, Object... others) {
     if (isEmpty(rows)) {
       return;
     }
@@ -71,7 +71,7 @@ final class CudaLaunches {
    * Queues a kernel that walks along a matrix element by element, to the CPU's bits. Its last
    * argument is the number of elements.
    */
-  void elements(String file, String name, DeviceMatrix matrix, Object... others) {
+  void elements(String file, String name, DeviceRows matrix, Object... others) {
     long count = (long) matrix.rows() * matrix.columns();
     if (count == 0) {
       return;

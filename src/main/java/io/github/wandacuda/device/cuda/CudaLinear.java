@@ -1,8 +1,8 @@
 package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
 import java.util.Optional;
@@ -44,7 +44,7 @@ final class CudaLinear implements AutoCloseable {
   }
 
   /** As {@link io.github.wandacuda.device.GpuForwardKernels#linear} says. */
-  void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+  void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (out.rows() == 0 || out.columns() == 0) {
       return;
     }
@@ -56,7 +56,7 @@ final class CudaLinear implements AutoCloseable {
         x,
         w.dtype(),
         part -> {
-          DeviceMatrix result = out.rowRange(part.first(), part.high().rows());
+          DeviceRows result = out.rowRange(part.first(), part.high().rows());
           cublas.ifPresentOrElse(
               library -> library(library, part, w, bias, result),
               () -> tensors(part, w, bias, result));
@@ -71,7 +71,7 @@ final class CudaLinear implements AutoCloseable {
     };
   }
 
-  private void floats(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+  private void floats(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     queue.launch(
         device.function("linear_float", KernelNames.of("linear_float", w.dtype())),
         LaunchShape.blocks(LaunchShape.tiles(out.rows(), TILE, out.columns(), TILE)),
@@ -88,8 +88,7 @@ final class CudaLinear implements AutoCloseable {
         x.columns());
   }
 
-  private void tensors(
-      CudaLinearSplit.Part x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+  private void tensors(CudaLinearSplit.Part x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     boolean few = out.rows() <= 2 * FEW;
     int tile = few ? FEW : TILE;
     String name = KernelNames.of(few ? "linear_tensor_few" : "linear_tensor", w.dtype());
@@ -118,9 +117,9 @@ final class CudaLinear implements AutoCloseable {
   private void library(
       CublasLinear library,
       CudaLinearSplit.Part x,
-      DeviceMatrix w,
+      DeviceRows w,
       DevicePointer bias,
-      DeviceMatrix out) {
+      DeviceRows out) {
     library.multiply(x.high(), w, false, out);
     library.multiply(x.low(), w, true, out);
     if (x.inverses() == null && bias == null) {

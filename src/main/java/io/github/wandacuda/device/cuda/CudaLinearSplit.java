@@ -1,9 +1,9 @@
 package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.Grid;
@@ -46,7 +46,7 @@ final class CudaLinearSplit implements AutoCloseable {
    * @param low lower halves, in the same rows of memory
    * @param inverses float32, what each row's products are to be multiplied by, or null for nothing
    */
-  record Part(int first, DeviceMatrix high, DeviceMatrix low, DevicePointer inverses) {
+  record Part(int first, DeviceRows high, DeviceRows low, DevicePointer inverses) {
     /** Returns the columns of a half with its padding, which is zero. */
     int padded() {
       return Math.toIntExact(high.stride() / 2);
@@ -65,7 +65,7 @@ final class CudaLinearSplit implements AutoCloseable {
    *
    * @param type of the halves, of 16 bits
    */
-  void forEachPart(DeviceMatrix x, DType type, PartWork work) {
+  void forEachPart(DeviceRows x, DType type, PartWork work) {
     int padded = Math.ceilDiv(x.columns(), SLICE) * SLICE;
     int rows = reserve(x.rows(), 2L * padded * type.bytes());
     for (int first = 0; first < x.rows(); first += rows) {
@@ -92,7 +92,7 @@ final class CudaLinearSplit implements AutoCloseable {
     }
   }
 
-  private Part split(DeviceMatrix x, DType type, int padded, int first) {
+  private Part split(DeviceRows x, DType type, int padded, int first) {
     long rowBytes = 2L * padded * type.bytes();
     DevicePointer place = halves.atLeast(x.rows() * rowBytes);
     DevicePointer scales =
@@ -106,7 +106,7 @@ final class CudaLinearSplit implements AutoCloseable {
       CudaFunction function = queue.device().function(FILE, "linear_split_f16");
       queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded, scales);
     }
-    DeviceMatrix both = new DeviceMatrix(place, type, x.rows(), 2 * padded, 2L * padded);
+    DeviceRows both = new DeviceRows(place, type, x.rows(), 2 * padded, 2L * padded);
     return new Part(
         first, both.columnRange(0, x.columns()), both.columnRange(padded, x.columns()), scales);
   }

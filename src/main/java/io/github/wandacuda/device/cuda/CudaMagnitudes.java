@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.cuda;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.Grid;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
@@ -18,7 +18,7 @@ final class CudaMagnitudes {
   private CudaMagnitudes() {}
 
   /** As {@link io.github.wandacuda.device.GpuSelectKernels#countUpper}. */
-  static void countUpper(CudaQueue queue, DeviceMatrix source, DevicePointer counts) {
+  static void countUpper(CudaQueue queue, DeviceRows source, DevicePointer counts) {
     CudaSelection.checkRows(source);
     queue.launch(
         function(queue, "count_upper", source),
@@ -33,7 +33,7 @@ final class CudaMagnitudes {
   }
 
   /** As {@link io.github.wandacuda.device.GpuSelectKernels#countLower}. */
-  static void countLower(CudaQueue queue, DeviceMatrix source, int upper, DevicePointer counts) {
+  static void countLower(CudaQueue queue, DeviceRows source, int upper, DevicePointer counts) {
     CudaSelection.checkRows(source);
     queue.launch(
         function(queue, "count_lower", source),
@@ -48,11 +48,11 @@ final class CudaMagnitudes {
         counts);
   }
 
-  private static CudaFunction function(CudaQueue queue, String name, DeviceMatrix source) {
+  private static CudaFunction function(CudaQueue queue, String name, DeviceRows source) {
     return queue.device().function("magnitudes", KernelNames.of(name, source.dtype()));
   }
 
-  private static Grid blocks(CudaQueue queue, DeviceMatrix source, int forEachMultiprocessor) {
+  private static Grid blocks(CudaQueue queue, DeviceRows source, int forEachMultiprocessor) {
     return LaunchShape.blocks(
         Math.min(source.rows(), (long) queue.device().multiprocessors() * forEachMultiprocessor));
   }

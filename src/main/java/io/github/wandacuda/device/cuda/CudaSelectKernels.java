@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.cuda;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
@@ -23,10 +23,10 @@ final class CudaSelectKernels implements GpuSelectKernels {
 
   @Override
   public void select(
-      DeviceMatrix source,
+      DeviceRows source,
       DevicePointer norms,
       SelectionRule rule,
-      DeviceMatrix destination,
+      DeviceRows destination,
       DevicePointer mask,
       DevicePointer report) {
     CudaSelection selection = new CudaSelection(queue, source, norms, destination, mask, report);
@@ -42,17 +42,17 @@ final class CudaSelectKernels implements GpuSelectKernels {
   }
 
   @Override
-  public void countUpper(DeviceMatrix source, DevicePointer counts) {
+  public void countUpper(DeviceRows source, DevicePointer counts) {
     CudaMagnitudes.countUpper(queue, source, counts);
   }
 
   @Override
-  public void countLower(DeviceMatrix source, int upper, DevicePointer counts) {
+  public void countLower(DeviceRows source, int upper, DevicePointer counts) {
     CudaMagnitudes.countLower(queue, source, upper, counts);
   }
 
   @Override
-  public void inspect(DeviceMatrix source, DevicePointer report) {
+  public void inspect(DeviceRows source, DevicePointer report) {
     CudaSelection.checkRows(source);
     queue.launch(
         queue.device().function("inspect_rows", KernelNames.of("inspect_rows", source.dtype())),

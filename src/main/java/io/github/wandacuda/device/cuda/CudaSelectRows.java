@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 
 /**
@@ -65,7 +65,7 @@ record CudaSelectRows(String file, String kernel, int threads, int bins, long st
 
   /** Queues the selection of the {@code count} lowest scores of each row. */
   static void launch(CudaSelection selection, int count) {
-    DeviceMatrix source = selection.source();
+    DeviceRows source = selection.source();
     int most = selection.queue().device().sharedBytesPerBlock();
     CudaSelectRows choice = of(source.dtype(), source.columns(), most);
     CudaFunction function = selection.function(choice.file, choice.kernel);

@@ -2,8 +2,8 @@ package io.github.wandacuda.device.cuda;
 
 import static io.github.wandacuda.device.GpuSelectKernels.ROW_ALIGNMENT;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
 import java.util.stream.Stream;
@@ -14,9 +14,9 @@ import java.util.stream.Stream;
  */
 record CudaSelection(
     CudaQueue queue,
-    DeviceMatrix source,
+    DeviceRows source,
     DevicePointer norms,
-    DeviceMatrix destination,
+    DeviceRows destination,
     DevicePointer mask,
     DevicePointer report) {
   /** The most threads of a block in most kernels. */
@@ -57,7 +57,7 @@ record CudaSelection(
   }
 
   /** Returns threads for a row that goes by vectors. */
-  static int vectorThreads(DeviceMatrix source) {
+  static int vectorThreads(DeviceRows source) {
     return warps(Math.ceilDiv(source.columns(), VECTOR_BYTES / source.dtype().bytes()));
   }
 
@@ -67,7 +67,7 @@ record CudaSelection(
   }
 
   /** Checks that the rows of a matrix start at multiples of 16 bytes. */
-  static void checkRows(DeviceMatrix matrix) {
+  static void checkRows(DeviceRows matrix) {
     checkAligned(matrix.data());
     if (matrix.pitch() % ROW_ALIGNMENT != 0) {
       throw new IllegalArgumentException("rows are not aligned: " + matrix);

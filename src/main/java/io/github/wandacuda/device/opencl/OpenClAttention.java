@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.opencl;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.forward.AttentionShape;
 
 /** Launches {@code attention_tiles.cl} or {@code attention_vectors.cl}. */
@@ -25,12 +25,12 @@ final class OpenClAttention {
 
   /** As {@link io.github.wandacuda.device.GpuForwardKernels#attention}; not for empty results. */
   void attention(
-      DeviceMatrix q,
-      DeviceMatrix k,
-      DeviceMatrix v,
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
       AttentionShape shape,
-      DeviceMatrix keyBias,
-      DeviceMatrix out) {
+      DeviceRows keyBias,
+      DeviceRows out) {
     if (variant.tiles()) {
       tiles(q, k, v, shape, keyBias, out);
     } else {
@@ -39,12 +39,12 @@ final class OpenClAttention {
   }
 
   private void tiles(
-      DeviceMatrix q,
-      DeviceMatrix k,
-      DeviceMatrix v,
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
       AttentionShape shape,
-      DeviceMatrix keyBias,
-      DeviceMatrix out) {
+      DeviceRows keyBias,
+      DeviceRows out) {
     int features = Math.min(shape.headSize(), HEAD_FEATURES);
     long parts = Math.ceilDiv(shape.headSize(), HEAD_FEATURES);
     long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES);
@@ -69,12 +69,12 @@ final class OpenClAttention {
   }
 
   private void vectors(
-      DeviceMatrix q,
-      DeviceMatrix k,
-      DeviceMatrix v,
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
       AttentionShape shape,
-      DeviceMatrix keyBias,
-      DeviceMatrix out) {
+      DeviceRows keyBias,
+      DeviceRows out) {
     int length = shape.sequenceLength();
     String options =
         "-D HEAD_SIZE=%d %s %s"
@@ -97,12 +97,12 @@ final class OpenClAttention {
   }
 
   /** Returns the first element of a matrix, or null for none. */
-  private static DevicePointer dataOrNull(DeviceMatrix matrix) {
+  private static DevicePointer dataOrNull(DeviceRows matrix) {
     return matrix == null ? null : matrix.data();
   }
 
   /** Returns the compiler's options for what scores go through. */
-  private static String scoreOptions(AttentionShape shape, DeviceMatrix keyBias) {
+  private static String scoreOptions(AttentionShape shape, DeviceRows keyBias) {
     // A window as long as the sequence hides nothing.
     boolean windowed = shape.window() > 0 && shape.window() < shape.sequenceLength();
     return "-D WINDOWED=%d -D BOUNDED=%d -D BIASED=%d"

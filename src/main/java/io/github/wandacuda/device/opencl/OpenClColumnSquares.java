@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.opencl;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
@@ -31,7 +31,7 @@ final class OpenClColumnSquares implements AutoCloseable {
   }
 
   /** Adds the squares of a matrix to the sums of {@code state}. */
-  void add(DeviceMatrix x, DevicePointer state) {
+  void add(DeviceRows x, DevicePointer state) {
     if (x.rows() == 0 || x.columns() == 0) {
       return;
     }

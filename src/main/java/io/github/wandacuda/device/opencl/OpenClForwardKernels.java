@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.opencl;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 import io.github.wandacuda.forward.Activation;
@@ -44,16 +44,16 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
     return queue.device().kernel("activate.cl", name, "-D ACTIVATION=" + function);
   }
 
-  private static boolean isEmpty(DeviceMatrix matrix) {
+  private static boolean isEmpty(DeviceRows matrix) {
     return matrix.rows() == 0 || matrix.columns() == 0;
   }
 
-  private static long elements(DeviceMatrix matrix) {
+  private static long elements(DeviceRows matrix) {
     return (long) matrix.rows() * matrix.columns();
   }
 
   @Override
-  public void embed(DeviceMatrix table, DevicePointer tokens, DeviceMatrix out) {
+  public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
     launches.columns(
         queue.device().kernel("embed.cl", "embed", OpenClLinear.weightOption(table.dtype())),
         out.columns(),
@@ -67,7 +67,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void rmsNorm(DeviceMatrix x, DevicePointer gain, float epsilon, DeviceMatrix out) {
+  public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
     launches.rows(
         kernel("rms_norm.cl", "rms_norm"),
         x,
@@ -81,7 +81,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void layerNorm(
-      DeviceMatrix x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceMatrix out) {
+      DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out) {
     launches.rows(
         kernel("layer_norm.cl", "layer_norm"),
         x,
@@ -95,14 +95,14 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+  public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (!isEmpty(out)) {
       linear.linear(x, w, bias, out);
     }
   }
 
   @Override
-  public void rotate(DeviceMatrix x, int headSize, DeviceMatrix cos, DeviceMatrix sin) {
+  public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
     int pairs = cos.columns();
     launches.columns(
         kernel("rotate.cl", "rotate_pairs"),
@@ -120,53 +120,52 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void attention(
-      DeviceMatrix q,
-      DeviceMatrix k,
-      DeviceMatrix v,
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
       AttentionShape shape,
-      DeviceMatrix keyBias,
-      DeviceMatrix out) {
+      DeviceRows keyBias,
+      DeviceRows out) {
     if (!isEmpty(out)) {
       attention.attention(q, k, v, shape, keyBias, out);
     }
   }
 
   @Override
-  public void activate(Activation activation, DeviceMatrix x, DeviceMatrix out) {
+  public void activate(Activation activation, DeviceRows x, DeviceRows out) {
     long count = elements(out);
     launches.elements(kernel(activation, "activate"), count, x.data(), out.data(), count);
   }
 
   @Override
-  public void gate(Activation activation, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix out) {
+  public void gate(Activation activation, DeviceRows gate, DeviceRows up, DeviceRows out) {
     long count = elements(out);
     launches.elements(kernel(activation, "gate"), count, gate.data(), up.data(), out.data(), count);
   }
 
   @Override
-  public void add(DeviceMatrix x, DeviceMatrix y) {
+  public void add(DeviceRows x, DeviceRows y) {
     long count = elements(x);
     launches.elements(kernel(ELEMENTWISE, "add"), count, x.data(), y.data(), count);
   }
 
   @Override
-  public void scale(DeviceMatrix x, float factor) {
+  public void scale(DeviceRows x, float factor) {
     inPlace("scale", x, factor);
   }
 
   @Override
-  public void softcap(DeviceMatrix x, float cap) {
+  public void softcap(DeviceRows x, float cap) {
     inPlace("softcap", x, cap);
   }
 
-  private void inPlace(String name, DeviceMatrix x, float parameter) {
+  private void inPlace(String name, DeviceRows x, float parameter) {
     long count = elements(x);
     launches.elements(kernel(ELEMENTWISE, name), count, x.data(), parameter, count);
   }
 
   @Override
-  public void gatherColumns(
-      DeviceMatrix source, int offset, int width, int stride, DeviceMatrix out) {
+  public void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out) {
     launches.columns(
         kernel("gather_columns.cl", "gather_columns"),
         out.columns(),
@@ -183,11 +182,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void route(
-      DeviceMatrix logits,
-      int k,
-      boolean renormalize,
-      DevicePointer experts,
-      DevicePointer weights) {
+      DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights) {
     launches.rows(
         kernel("route.cl", "route"),
         logits,
@@ -201,7 +196,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void gatherRows(DeviceMatrix x, DevicePointer rows, DeviceMatrix out) {
+  public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
     launches.columns(
         kernel(EXPERT_ROWS, "gather_rows"),
         out.columns(),
@@ -214,7 +209,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void addRows(DeviceMatrix x, DevicePointer rows, DevicePointer factors, DeviceMatrix out) {
+  public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
     launches.columns(
         kernel(EXPERT_ROWS, "add_rows"),
         x.columns(),
@@ -233,7 +228,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void columnSquares(DeviceMatrix x, DevicePointer state) {
+  public void columnSquares(DeviceRows x, DevicePointer state) {
     squares.add(x, state);
   }
 
@@ -243,7 +238,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void crossEntropy(DeviceMatrix logits, DevicePointer targets, DevicePointer losses) {
+  public void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses) {
     launches.rows(
         kernel("cross_entropy.cl", "cross_entropy"),
         logits,

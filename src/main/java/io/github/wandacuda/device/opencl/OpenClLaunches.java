@@ -1,6 +1,6 @@
 package io.github.wandacuda.device.opencl;
 
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.DeviceFacts;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
@@ -46,7 +46,7 @@ final class OpenClLaunches {
   }
 
   /** Queues a kernel whose groups take 16 of the matrix's rows each. */
-  void rows(OpenClKernel kernel, DeviceMatrix matrix, Object... arguments) {
+  void rows(OpenClKernel kernel, DeviceRows matrix, Object... arguments) {
     if (matrix.rows() > 0 && matrix.columns() > 0) {
       long[] global = {SIDE, up(matrix.rows(), SIDE)};
       queue.launch(kernel, global, new long[] {SIDE, SIDE}, arguments);

@@ -1,8 +1,8 @@
 package io.github.wandacuda.device.opencl;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /** Launches {@code linear_tiles.cl} or {@code linear_vectors.cl}, to the CPU's bits. */
@@ -35,7 +35,7 @@ final class OpenClLinear {
   }
 
   /** As {@link io.github.wandacuda.device.GpuForwardKernels#linear}; not for empty results. */
-  void linear(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+  void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (variant.tiles()) {
       tiles(x, w, bias, out);
     } else {
@@ -43,7 +43,7 @@ final class OpenClLinear {
     }
   }
 
-  private void tiles(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+  private void tiles(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     int rows = x.rows() > SIDE * FEW_ROWS ? MANY_ROWS : FEW_ROWS;
     OpenClKernel kernel =
         kernel("linear_tiles", "%s -D ROWS=%d".formatted(weightOption(w.dtype()), rows));
@@ -64,7 +64,7 @@ final class OpenClLinear {
         w.rows());
   }
 
-  private void vectors(DeviceMatrix x, DeviceMatrix w, DevicePointer bias, DeviceMatrix out) {
+  private void vectors(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     OpenClKernel kernel =
         kernel("linear_vectors", weightOption(w.dtype()) + ' ' + variant.vectorOptions());
     int panels = Math.ceilDiv(w.rows(), variant.panel());

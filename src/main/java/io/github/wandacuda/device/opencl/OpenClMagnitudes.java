@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.opencl;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /** Launches {@code magnitudes.cl}, whose work-groups go over rows to count. */
@@ -14,7 +14,7 @@ final class OpenClMagnitudes {
   private OpenClMagnitudes() {}
 
   /** As {@link io.github.wandacuda.device.GpuSelectKernels#countUpper}. */
-  static void countUpper(OpenClQueue queue, DeviceMatrix source, DevicePointer counts) {
+  static void countUpper(OpenClQueue queue, DeviceRows source, DevicePointer counts) {
     OpenClKernel kernel = kernel(queue, source, "count_upper");
     Groups groups = groups(queue, kernel, source);
     queue.launch(
@@ -29,7 +29,7 @@ final class OpenClMagnitudes {
   }
 
   /** As {@link io.github.wandacuda.device.GpuSelectKernels#countLower}. */
-  static void countLower(OpenClQueue queue, DeviceMatrix source, int upper, DevicePointer counts) {
+  static void countLower(OpenClQueue queue, DeviceRows source, int upper, DevicePointer counts) {
     OpenClKernel kernel = kernel(queue, source, "count_lower");
     Groups groups = groups(queue, kernel, source);
     queue.launch(
@@ -44,7 +44,7 @@ final class OpenClMagnitudes {
         upper);
   }
 
-  private static OpenClKernel kernel(OpenClQueue queue, DeviceMatrix source, String name) {
+  private static OpenClKernel kernel(OpenClQueue queue, DeviceRows source, String name) {
     return queue.device().kernel("magnitudes.cl", name, OpenClSelection.options(source));
   }
 
@@ -58,7 +58,7 @@ final class OpenClMagnitudes {
     }
   }
 
-  private static Groups groups(OpenClQueue queue, OpenClKernel kernel, DeviceMatrix source) {
+  private static Groups groups(OpenClQueue queue, OpenClKernel kernel, DeviceRows source) {
     int octets = OpenClSelection.octets(source);
     int size = WorkGroups.size(kernel, octets);
     int across = Math.min(MOST_GROUPS_PER_ROW, Math.ceilDiv(octets, size));

@@ -1,6 +1,6 @@
 package io.github.wandacuda.device.opencl;
 
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /** Launches {@code select_groups.cl}, or {@code select_groups_large.cl} where groups are large. */
@@ -14,7 +14,7 @@ final class OpenClSelectGroups {
 
   /** Queues the selection of the {@code pruned} lowest scores of every {@code size} columns. */
   static void launch(OpenClSelection selection, int pruned, int size) {
-    DeviceMatrix source = selection.source();
+    DeviceRows source = selection.source();
     if (size <= LARGEST_GROUP) {
       OpenClKernel kernel = selection.kernel("select_groups", " -D GROUP=" + size);
       selection.launch(kernel, OpenClSelection.octets(source), pruned);

@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.opencl;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 import io.github.wandacuda.select.SelectionRule;
@@ -34,10 +34,10 @@ final class OpenClSelectKernels implements GpuSelectKernels {
 
   @Override
   public void select(
-      DeviceMatrix source,
+      DeviceRows source,
       DevicePointer norms,
       SelectionRule rule,
-      DeviceMatrix destination,
+      DeviceRows destination,
       DevicePointer mask,
       DevicePointer report) {
     OpenClSelection selection =
@@ -55,17 +55,17 @@ final class OpenClSelectKernels implements GpuSelectKernels {
   }
 
   @Override
-  public void countUpper(DeviceMatrix source, DevicePointer counts) {
+  public void countUpper(DeviceRows source, DevicePointer counts) {
     OpenClMagnitudes.countUpper(queue, source, counts);
   }
 
   @Override
-  public void countLower(DeviceMatrix source, int upper, DevicePointer counts) {
+  public void countLower(DeviceRows source, int upper, DevicePointer counts) {
     OpenClMagnitudes.countLower(queue, source, upper, counts);
   }
 
   @Override
-  public void inspect(DeviceMatrix source, DevicePointer report) {
+  public void inspect(DeviceRows source, DevicePointer report) {
     OpenClKernel kernel =
         queue.device().kernel("inspect_rows.cl", "inspect_rows", OpenClSelection.options(source));
     int size = WorkGroups.size(kernel, OpenClSelection.octets(source));

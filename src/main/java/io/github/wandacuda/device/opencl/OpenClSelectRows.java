@@ -1,6 +1,6 @@
 package io.github.wandacuda.device.opencl;
 
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.LocalMemory;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
@@ -14,7 +14,7 @@ final class OpenClSelectRows {
    * @param localBytes local memory that a group may take
    */
   static void launch(OpenClSelection selection, int count, long localBytes) {
-    DeviceMatrix source = selection.source();
+    DeviceRows source = selection.source();
     int octets = OpenClSelection.octets(source);
     OpenClKernel holding = selection.kernel("select_rows", " -D HELD");
     long held = (long) octets * OpenClSelection.OCTET * source.dtype().bytes();

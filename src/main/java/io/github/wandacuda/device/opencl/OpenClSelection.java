@@ -2,8 +2,8 @@ package io.github.wandacuda.device.opencl;
 
 import static io.github.wandacuda.device.GpuSelectKernels.ROW_ALIGNMENT;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /**
@@ -12,9 +12,9 @@ import io.github.wandacuda.device.opencl.driver.OpenClKernel;
  */
 record OpenClSelection(
     OpenClQueue queue,
-    DeviceMatrix source,
+    DeviceRows source,
     DevicePointer norms,
-    DeviceMatrix destination,
+    DeviceRows destination,
     DevicePointer mask,
     DevicePointer report) {
   /** Columns that a work-item takes at a time. */
@@ -58,12 +58,12 @@ record OpenClSelection(
   }
 
   /** Returns the octets of a row. */
-  static int octets(DeviceMatrix matrix) {
+  static int octets(DeviceRows matrix) {
     return Math.ceilDiv(matrix.columns(), OCTET);
   }
 
   /** Returns the compiler's option for the weights' type. */
-  static String options(DeviceMatrix matrix) {
+  static String options(DeviceRows matrix) {
     return "-D " + matrix.dtype().name();
   }
 }

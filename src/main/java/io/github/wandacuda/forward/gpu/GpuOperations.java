@@ -1,8 +1,8 @@
 package io.github.wandacuda.forward.gpu;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
@@ -94,7 +94,7 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
 
   @Override
   public void linear(GpuTensor x, GpuWeight w, GpuTensor bias, GpuTensor out) {
-    DeviceMatrix all = out.matrix();
+    DeviceRows all = out.matrix();
     w.forEachTile(
         (tile, first) ->
             queue

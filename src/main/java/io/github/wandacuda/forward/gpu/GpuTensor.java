@@ -2,9 +2,9 @@ package io.github.wandacuda.forward.gpu;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.Tensor;
@@ -46,12 +46,12 @@ public final class GpuTensor implements Tensor {
   }
 
   /** Returns the elements. */
-  DeviceMatrix matrix() {
+  DeviceRows matrix() {
     if (owner.closed) {
       throw new IllegalStateException("the tensor is closed");
     }
     DevicePointer start = buffer.at(first * Float.BYTES);
-    return new DeviceMatrix(start, DType.F32, rows, columns, columns);
+    return new DeviceRows(start, DType.F32, rows, columns, columns);
   }
 
   @Override

@@ -2,8 +2,8 @@ package io.github.wandacuda.forward.gpu;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.RowLayout;
 import io.github.wandacuda.forward.Weight;
@@ -56,7 +56,7 @@ public final class GpuWeight implements Weight {
     }
   }
 
-  private DeviceMatrix matrix(int rows) {
+  private DeviceRows matrix(int rows) {
     if (closed) {
       throw new IllegalStateException("the weight is closed");
     }
@@ -72,7 +72,7 @@ public final class GpuWeight implements Weight {
      * @param rows the rows on the device
      * @param first the number of the first one
      */
-    void run(DeviceMatrix rows, int first);
+    void run(DeviceRows rows, int first);
   }
 
   /** Queues work for all rows, which come in as many tiles as memory asks for. */
@@ -89,7 +89,7 @@ public final class GpuWeight implements Weight {
    *
    * @throws DeviceMemoryException if they aren't on the device
    */
-  DeviceMatrix whole() {
+  DeviceRows whole() {
     if (buffer == null) {
       throw new DeviceMemoryException(
           device.name(),

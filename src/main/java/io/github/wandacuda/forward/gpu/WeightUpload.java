@@ -1,10 +1,10 @@
 package io.github.wandacuda.forward.gpu;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.HostRows;
@@ -46,7 +46,7 @@ final class WeightUpload implements AutoCloseable {
   }
 
   /** Copies rows to the device and waits for it. */
-  void upload(WeightMatrix from, DeviceMatrix to) {
+  void upload(WeightMatrix from, DeviceRows to) {
     if (from.elements() == 0) {
       return;
     }
@@ -77,7 +77,7 @@ final class WeightUpload implements AutoCloseable {
     int fitting = (int) Math.min(rows, room.buffer().bytes() / pitch);
     for (int first = 0; first < host.rows(); first += fitting) {
       WeightMatrix part = host.rows(first, Math.min(fitting, host.rows() - first));
-      DeviceMatrix onDevice = RowLayout.onDevice(host, room, part.rows());
+      DeviceRows onDevice = RowLayout.onDevice(host, room, part.rows());
       upload(part, onDevice);
       work.run(onDevice, first);
     }

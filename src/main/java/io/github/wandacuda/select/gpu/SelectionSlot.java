@@ -2,10 +2,10 @@ package io.github.wandacuda.select.gpu;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.PinnedMemory;
@@ -61,7 +61,7 @@ final class SelectionSlot implements AutoCloseable {
     for (int first = 0; first < source.rows(); first += tile.rows()) {
       int rows = Math.min(tile.rows(), source.rows() - first);
       WeightMatrix from = source.rows(first, rows);
-      DeviceMatrix weights = tile.matrix(source, rows);
+      DeviceRows weights = tile.matrix(source, rows);
       transfer.upload(from, weights);
       queue
           .pruning()
@@ -131,7 +131,7 @@ final class SelectionSlot implements AutoCloseable {
   }
 
   private interface Counter {
-    void count(DeviceMatrix weights, DevicePointer bins);
+    void count(DeviceRows weights, DevicePointer bins);
   }
 
   private long[] count(WeightMatrix source, int bins, Counter counter) {

@@ -1,10 +1,10 @@
 package io.github.wandacuda.select.gpu;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.GrowingBuffer;
@@ -48,7 +48,7 @@ final class SlotMemory implements AutoCloseable {
       DevicePointer counts) {
 
     /** Returns the weights of the first {@code count} rows. */
-    DeviceMatrix matrix(WeightMatrix like, int count) {
+    DeviceRows matrix(WeightMatrix like, int count) {
       return RowLayout.onDevice(like, weights, count);
     }
   }

@@ -1,8 +1,8 @@
 package io.github.wandacuda.select.gpu;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.HostRows;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.device.RowLayout;
@@ -25,7 +25,7 @@ final class TileTransfer implements AutoCloseable {
   }
 
   /** Queues the way to the device; the weights stay as they are until the queue is finished. */
-  void upload(WeightMatrix from, DeviceMatrix to) {
+  void upload(WeightMatrix from, DeviceRows to) {
     long rowBytes = RowLayout.rowBytes(from);
     if (isDirect(from)) {
       queue.upload(
@@ -38,7 +38,7 @@ final class TileTransfer implements AutoCloseable {
   }
 
   /** Takes the way back and waits for its end. */
-  void download(DeviceMatrix from, WeightMatrix to) {
+  void download(DeviceRows from, WeightMatrix to) {
     long rowBytes = RowLayout.rowBytes(to);
     if (isDirect(to)) {
       queue.download(

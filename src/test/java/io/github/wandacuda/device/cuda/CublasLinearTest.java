@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
@@ -61,7 +61,7 @@ class CublasLinearTest {
     return values;
   }
 
-  private DeviceMatrix matrix(float[] values, DType dtype, int rows, int columns, int stride) {
+  private DeviceRows matrix(float[] values, DType dtype, int rows, int columns, int stride) {
     MemorySegment host = arena.allocate((long) values.length * dtype.bytes(), 4);
     for (int i = 0; i < values.length; i++) {
       switch (dtype) {
@@ -74,7 +74,7 @@ class CublasLinearTest {
     }
     CudaBuffer buffer = device.allocate(host.byteSize() + 32);
     queue.upload(host, buffer.at(32));
-    return new DeviceMatrix(buffer.at(32), dtype, rows, columns, stride);
+    return new DeviceRows(buffer.at(32), dtype, rows, columns, stride);
   }
 
   @ParameterizedTest
@@ -84,7 +84,7 @@ class CublasLinearTest {
     float[] w = integers(FEATURES * STRIDE, 2);
     float[] before = new float[TOKENS * OUT_STRIDE];
     Arrays.fill(before, accumulate ? BEFORE : Float.NaN);
-    DeviceMatrix out = matrix(before, DType.F32, TOKENS, FEATURES, OUT_STRIDE);
+    DeviceRows out = matrix(before, DType.F32, TOKENS, FEATURES, OUT_STRIDE);
     try (CublasLinear linear = CublasLinear.open(queue).orElseThrow()) {
       linear.multiply(
           matrix(x, dtype, TOKENS, COLUMNS, STRIDE),
@@ -114,8 +114,8 @@ class CublasLinearTest {
 
   @Test
   void refusesOtherTypes() {
-    DeviceMatrix narrow = matrix(new float[4], DType.F16, 2, 2, 2);
-    DeviceMatrix wide = matrix(new float[4], DType.F32, 2, 2, 2);
+    DeviceRows narrow = matrix(new float[4], DType.F16, 2, 2, 2);
+    DeviceRows wide = matrix(new float[4], DType.F32, 2, 2, 2);
     try (CublasLinear linear = CublasLinear.open(queue).orElseThrow()) {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> linear.multiply(narrow, wide, false, wide));

@@ -5,8 +5,8 @@ import static io.github.wandacuda.device.cuda.ScalarOperations.random;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
@@ -39,8 +39,8 @@ class CudaForwardKernelsTest {
 
   @Test
   void takesMatricesWithoutRows() {
-    DeviceMatrix none = session.matrix(new float[0], 8, 0);
-    DeviceMatrix weight = session.weight(PaddedWeight.random(DType.BF16, 8, 8, 1));
+    DeviceRows none = session.matrix(new float[0], 8, 0);
+    DeviceRows weight = session.weight(PaddedWeight.random(DType.BF16, 8, 8, 1));
     DevicePointer place = session.allocate(64);
     session.own.embed(weight, place, none);
     session.own.rmsNorm(none, place, 1e-5f, none);
@@ -78,11 +78,11 @@ class CudaForwardKernelsTest {
   private List<float[]> reductions() {
     float[] values = random(40 * 300, 1, 8);
     float[] gain = random(300, 1, 9);
-    DeviceMatrix x = session.matrix(values, 300, 0);
+    DeviceRows x = session.matrix(values, 300, 0);
     session.own.rmsNorm(x, session.vector(gain, 0), 1e-5f, x);
     DevicePointer losses = session.allocate(40L * 4 * GpuForwardKernels.LOSS_FLOATS);
     session.own.crossEntropy(x, session.integers(new int[40]), losses);
-    DeviceMatrix y = session.matrix(values, 300, 0);
+    DeviceRows y = session.matrix(values, 300, 0);
     session.own.layerNorm(y, session.vector(gain, 0), null, 1e-5f, y);
     DevicePointer chosen = session.allocate(40L * 4 * 4);
     DevicePointer weights = session.allocate(40L * 4 * 4);
@@ -95,7 +95,7 @@ class CudaForwardKernelsTest {
 
   private float[] attended() {
     AttentionShape shape = new AttentionShape(100, 2, 1, 72, (float) (1 / Math.sqrt(72)), 0, 0);
-    DeviceMatrix out = session.matrix(new float[100 * 144], 144, 0);
+    DeviceRows out = session.matrix(new float[100 * 144], 144, 0);
     session.own.attention(
         session.matrix(random(100 * 144, 2, 1), 144, 0),
         session.matrix(random(100 * 72, 2, 2), 72, 0),

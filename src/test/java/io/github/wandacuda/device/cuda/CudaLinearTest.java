@@ -3,7 +3,7 @@ package io.github.wandacuda.device.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.Arrays;
@@ -73,7 +73,7 @@ class CudaLinearTest {
     int stride = features + 2 * MARGIN;
     float[] around = new float[layer.tokens() * stride];
     Arrays.fill(around, UNTOUCHED);
-    DeviceMatrix wide = session.matrix(around, stride, offset);
+    DeviceRows wide = session.matrix(around, stride, offset);
     kernels.linear(
         session.matrix(layer.x(), layer.w().columns(), offset),
         session.weight(layer.w()),

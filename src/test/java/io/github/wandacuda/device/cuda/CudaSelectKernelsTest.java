@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
 import io.github.wandacuda.select.SelectionRule;
@@ -267,9 +267,9 @@ class CudaSelectKernelsTest {
   void refusesRowsThatAreNotAligned() {
     CudaQueue queue = device.queue();
     CudaBuffer buffer = device.allocate(4096);
-    DeviceMatrix odd = new DeviceMatrix(buffer.at(0), DType.F16, 2, 9, 9);
-    DeviceMatrix even = new DeviceMatrix(buffer.at(0), DType.F16, 2, 9, 16);
-    DeviceMatrix moved = new DeviceMatrix(buffer.at(2), DType.F16, 2, 9, 16);
+    DeviceRows odd = new DeviceRows(buffer.at(0), DType.F16, 2, 9, 9);
+    DeviceRows even = new DeviceRows(buffer.at(0), DType.F16, 2, 9, 16);
+    DeviceRows moved = new DeviceRows(buffer.at(2), DType.F16, 2, 9, 16);
     AtMost rule = new AtMost(0);
     CudaSelectKernels kernels = queue.pruning();
     assertThatIllegalArgumentException()

@@ -1,8 +1,8 @@
 package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
@@ -50,14 +50,14 @@ final class ForwardSession implements AutoCloseable {
   }
 
   /** Returns a dense matrix that starts so many floats after a multiple of 256 bytes. */
-  DeviceMatrix matrix(float[] values, int columns, int offset) {
+  DeviceRows matrix(float[] values, int columns, int offset) {
     DevicePointer start = allocate((values.length + offset) * 4L).plus(offset * 4L);
     try (Arena arena = Arena.ofConfined()) {
       if (values.length > 0) {
         upload(arena.allocateFrom(ValueLayout.JAVA_FLOAT, values), start);
       }
     }
-    return new DeviceMatrix(start, DType.F32, values.length / columns, columns, columns);
+    return new DeviceRows(start, DType.F32, values.length / columns, columns, columns);
   }
 
   DevicePointer vector(float[] values, int offset) {
@@ -73,15 +73,14 @@ final class ForwardSession implements AutoCloseable {
   }
 
   /** Uploads a weight with its padding. */
-  DeviceMatrix weight(PaddedWeight weight) {
+  DeviceRows weight(PaddedWeight weight) {
     DevicePointer start = allocate(weight.memory().byteSize());
     upload(weight.memory(), start);
-    return new DeviceMatrix(
-        start, weight.dtype(), weight.rows(), weight.columns(), weight.stride());
+    return new DeviceRows(start, weight.dtype(), weight.rows(), weight.columns(), weight.stride());
   }
 
   /** Returns a matrix's elements, and those between its rows where its stride is larger. */
-  float[] read(DeviceMatrix matrix) {
+  float[] read(DeviceRows matrix) {
     long floats = matrix.rows() == 0 ? 0 : (matrix.rows() - 1) * matrix.stride() + matrix.columns();
     return read(matrix.data(), (int) floats);
   }

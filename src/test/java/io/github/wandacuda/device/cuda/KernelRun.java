@@ -1,7 +1,7 @@
 package io.github.wandacuda.device.cuda;
 
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.select.SelectionRule;
 import java.lang.foreign.Arena;
@@ -68,8 +68,8 @@ final class KernelRun {
     return ints(device);
   }
 
-  private static DeviceMatrix on(DevicePointer pointer, PaddedMatrix matrix) {
-    return new DeviceMatrix(
+  private static DeviceRows on(DevicePointer pointer, PaddedMatrix matrix) {
+    return new DeviceRows(
         pointer, matrix.dtype(), matrix.rows(), matrix.columns(), matrix.stride());
   }
 

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.fail;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.opencl.driver.ForwardDevice;
 import io.github.wandacuda.forward.Activation;
@@ -41,7 +41,7 @@ final class ForwardChecks implements AutoCloseable {
     return samples;
   }
 
-  private void assertBits(DeviceMatrix found, CpuTensor expected) {
+  private void assertBits(DeviceRows found, CpuTensor expected) {
     assertThat(bits(device.floats(found))).isEqualTo(Samples.bits(expected));
   }
 
@@ -52,14 +52,14 @@ final class ForwardChecks implements AutoCloseable {
     return bits;
   }
 
-  private DeviceMatrix like(CpuTensor tensor) {
+  private DeviceRows like(CpuTensor tensor) {
     return device.empty(tensor.rows(), tensor.columns(), tensor.columns());
   }
 
   void embed(WeightMatrix table, int... tokens) {
     CpuTensor expected = CpuTensor.zeros(tokens.length, table.columns());
     cpu.embed(cpu.weight(table), tokens, expected);
-    DeviceMatrix out = like(expected);
+    DeviceRows out = like(expected);
     kernels.embed(device.copy(table), device.copy(tokens), out);
     assertBits(out, expected);
   }
@@ -68,8 +68,8 @@ final class ForwardChecks implements AutoCloseable {
     CpuTensor gain = samples.tensor(1, x.columns());
     CpuTensor expected = CpuTensor.zeros(x.rows(), x.columns());
     cpu.rmsNorm(x, gain, 1e-5f, expected);
-    DeviceMatrix out = like(expected);
-    DeviceMatrix inPlace = device.copy(x);
+    DeviceRows out = like(expected);
+    DeviceRows inPlace = device.copy(x);
     DevicePointer gains = device.copy(gain).data();
     kernels.rmsNorm(inPlace, gains, 1e-5f, out);
     assertBits(out, expected);
@@ -85,8 +85,8 @@ final class ForwardChecks implements AutoCloseable {
       CpuTensor expected = CpuTensor.zeros(x.rows(), x.columns());
       cpu.layerNorm(x, gain, bias, 1e-5f, expected);
       DevicePointer biases = bias == null ? null : device.copy(bias).data();
-      DeviceMatrix out = like(expected);
-      DeviceMatrix inPlace = device.copy(x);
+      DeviceRows out = like(expected);
+      DeviceRows inPlace = device.copy(x);
       kernels.layerNorm(inPlace, gains, biases, 1e-5f, out);
       assertBits(out, expected);
       kernels.layerNorm(inPlace, gains, biases, 1e-5f, inPlace);
@@ -109,7 +109,7 @@ final class ForwardChecks implements AutoCloseable {
   private void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, int stride) {
     CpuTensor expected = CpuTensor.zeros(x.rows(), w.rows());
     cpu.linear(x, cpu.weight(w), bias, expected);
-    DeviceMatrix out = device.empty(x.rows(), w.rows(), stride);
+    DeviceRows out = device.empty(x.rows(), w.rows(), stride);
     DevicePointer biases = bias == null ? null : device.copy(bias).data();
     kernels.linear(device.copy(x), device.copy(w), biases, out);
     assertBits(out, expected);
@@ -119,7 +119,7 @@ final class ForwardChecks implements AutoCloseable {
     CpuTensor x = samples.tensor(sequences * positions, heads * headSize);
     CpuTensor cos = samples.tensor(positions, pairs);
     CpuTensor sin = samples.tensor(positions, pairs);
-    DeviceMatrix rotated = device.copy(x);
+    DeviceRows rotated = device.copy(x);
     kernels.rotate(rotated, headSize, device.copy(cos), device.copy(sin));
     CpuTensor expected = Samples.copy(x);
     cpu.rotate(expected, headSize, cos, sin);
@@ -148,8 +148,8 @@ final class ForwardChecks implements AutoCloseable {
       CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor keyBias) {
     CpuTensor expected = CpuTensor.zeros(q.rows(), q.columns());
     cpu.attention(q, k, v, shape, keyBias, expected);
-    DeviceMatrix out = like(expected);
-    DeviceMatrix biases = keyBias == null ? null : device.copy(keyBias);
+    DeviceRows out = like(expected);
+    DeviceRows biases = keyBias == null ? null : device.copy(keyBias);
     kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, biases, out);
     float[] found = device.floats(out);
     for (int i = 0; i < found.length; i++) {
@@ -165,8 +165,8 @@ final class ForwardChecks implements AutoCloseable {
   void activate(Activation activation, CpuTensor x) {
     CpuTensor expected = CpuTensor.zeros(x.rows(), x.columns());
     cpu.activate(activation, x, expected);
-    DeviceMatrix inPlace = device.copy(x);
-    DeviceMatrix out = like(expected);
+    DeviceRows inPlace = device.copy(x);
+    DeviceRows out = like(expected);
     kernels.activate(activation, inPlace, out);
     assertBits(out, expected);
     kernels.activate(activation, inPlace, inPlace);
@@ -176,9 +176,9 @@ final class ForwardChecks implements AutoCloseable {
   void gate(Activation activation, CpuTensor gate, CpuTensor up) {
     CpuTensor expected = CpuTensor.zeros(gate.rows(), gate.columns());
     cpu.gate(activation, gate, up, expected);
-    DeviceMatrix gates = device.copy(gate);
-    DeviceMatrix ups = device.copy(up);
-    DeviceMatrix out = like(expected);
+    DeviceRows gates = device.copy(gate);
+    DeviceRows ups = device.copy(up);
+    DeviceRows out = like(expected);
     kernels.gate(activation, gates, ups, out);
     assertBits(out, expected);
     kernels.gate(activation, gates, ups, gates);
@@ -188,7 +188,7 @@ final class ForwardChecks implements AutoCloseable {
   }
 
   void scale(CpuTensor x, float factor) {
-    DeviceMatrix scaled = device.copy(x);
+    DeviceRows scaled = device.copy(x);
     kernels.scale(scaled, factor);
     CpuTensor expected = Samples.copy(x);
     cpu.scale(expected, factor);
@@ -196,7 +196,7 @@ final class ForwardChecks implements AutoCloseable {
   }
 
   void softcap(CpuTensor x, float cap) {
-    DeviceMatrix bounded = device.copy(x);
+    DeviceRows bounded = device.copy(x);
     kernels.softcap(bounded, cap);
     CpuTensor expected = Samples.copy(x);
     cpu.softcap(expected, cap);
@@ -204,7 +204,7 @@ final class ForwardChecks implements AutoCloseable {
   }
 
   void add(CpuTensor x, CpuTensor y) {
-    DeviceMatrix sum = device.copy(x);
+    DeviceRows sum = device.copy(x);
     kernels.add(sum, device.copy(y));
     CpuTensor expected = Samples.copy(x);
     cpu.add(expected, y);
@@ -214,7 +214,7 @@ final class ForwardChecks implements AutoCloseable {
   void gatherColumns(CpuTensor source, int offset, int width, int stride, int groups) {
     CpuTensor expected = CpuTensor.zeros(source.rows(), groups * width);
     cpu.gatherColumns(source, offset, width, stride, expected);
-    DeviceMatrix out = like(expected);
+    DeviceRows out = like(expected);
     kernels.gatherColumns(device.copy(source), offset, width, stride, out);
     assertBits(out, expected);
   }
@@ -222,7 +222,7 @@ final class ForwardChecks implements AutoCloseable {
   void gatherRows(CpuTensor x, int... rows) {
     CpuTensor expected = CpuTensor.zeros(rows.length, x.columns());
     cpu.gatherRows(x, rows, expected);
-    DeviceMatrix out = like(expected);
+    DeviceRows out = like(expected);
     kernels.gatherRows(device.copy(x), device.copy(rows), out);
     assertBits(out, expected);
   }
@@ -235,7 +235,7 @@ final class ForwardChecks implements AutoCloseable {
     CpuTensor weights = samples.tensor(1, rows.length);
     int first = weights.at(0);
     float[] factors = Arrays.copyOfRange(weights.data(), first, first + rows.length);
-    DeviceMatrix out = device.copy(sum);
+    DeviceRows out = device.copy(sum);
     kernels.addRows(device.copy(x), device.copy(rows), device.copy(weights).data(), out);
     CpuTensor expected = Samples.copy(sum);
     cpu.addRows(x, rows, factors, expected);
@@ -246,8 +246,8 @@ final class ForwardChecks implements AutoCloseable {
   void route(CpuTensor logits, int k) {
     for (boolean renormalize : new boolean[] {true, false}) {
       Routing expected = cpu.route(logits, k, renormalize);
-      DeviceMatrix experts = device.empty(logits.rows(), k, k);
-      DeviceMatrix weights = device.empty(logits.rows(), k, k);
+      DeviceRows experts = device.empty(logits.rows(), k, k);
+      DeviceRows weights = device.empty(logits.rows(), k, k);
       kernels.route(device.copy(logits), k, renormalize, experts.data(), weights.data());
       assertThat(bits(device.floats(experts))).isEqualTo(expected.experts());
       assertThat(bits(device.floats(weights))).isEqualTo(bits(expected.weights()));
@@ -259,7 +259,7 @@ final class ForwardChecks implements AutoCloseable {
     int columns = parts[0].columns();
     CpuTensor zeros = CpuTensor.zeros(1, Math.toIntExact(kernels.columnSquaresBytes(columns) / 4));
     DevicePointer state = device.copy(zeros).data();
-    DeviceMatrix sums = device.empty(2, columns, columns);
+    DeviceRows sums = device.empty(2, columns, columns);
     ColumnSquares expected = cpu.columnSquares(columns);
     for (CpuTensor part : parts) {
       kernels.columnSquares(device.copy(part), state);
@@ -280,7 +280,7 @@ final class ForwardChecks implements AutoCloseable {
     int[] targets = new int[logits.rows()];
     Arrays.setAll(targets, t -> (t * 31 + 7) % logits.columns());
     double[] expected = cpu.crossEntropy(logits, targets);
-    DeviceMatrix losses = device.empty(logits.rows(), GpuForwardKernels.LOSS_FLOATS, 3);
+    DeviceRows losses = device.empty(logits.rows(), GpuForwardKernels.LOSS_FLOATS, 3);
     kernels.crossEntropy(device.copy(logits), device.copy(targets), losses.data());
     float[] found = device.floats(losses);
     double[] loss = new double[expected.length];

@@ -2,7 +2,7 @@ package io.github.wandacuda.device.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.ForwardDevice;
 import io.github.wandacuda.device.opencl.driver.KernelSources;
 import io.github.wandacuda.forward.AttentionShape;
@@ -55,8 +55,8 @@ class HiddenTilesTest {
     Samples samples = new Samples(3);
     try (ForwardDevice device = ForwardDevice.open(sources);
         OpenClForwardKernels kernels = new OpenClForwardKernels(device.queue(), variant)) {
-      DeviceMatrix q = device.copy(samples.tensor(LENGTH, 1));
-      DeviceMatrix out = device.empty(LENGTH, 1, 1);
+      DeviceRows q = device.copy(samples.tensor(LENGTH, 1));
+      DeviceRows out = device.empty(LENGTH, 1, 1);
       kernels.attention(q, q, q, shape, null, out);
       return device.floats(out);
     }

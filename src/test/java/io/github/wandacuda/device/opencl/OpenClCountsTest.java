@@ -71,7 +71,7 @@ class OpenClCountsTest {
   private static int[] nonFinite(DType dtype, int[][] bits, SelectionRule rule) {
     try (Arena arena = Arena.ofConfined();
         OpenClQueue queue = device.queue();
-        DeviceRows rows = new DeviceRows(device, queue, dtype, bits, 0);
+        GuardedRows rows = new GuardedRows(device, queue, dtype, bits, 0);
         DeviceBuffer norms = device.allocate((long) bits[0].length * Float.BYTES);
         DeviceBuffer report = device.allocate((long) bits.length * 3 * Integer.BYTES)) {
       float[] ones = new float[bits[0].length];
@@ -83,7 +83,7 @@ class OpenClCountsTest {
         queue.pruning().select(rows.matrix(), norms.at(0), rule, rows.matrix(), null, report.at(0));
       }
       int[] all =
-          DeviceRows.readInts(queue, report.at(0), bits.length * GpuSelectKernels.REPORT_INTS);
+          GuardedRows.readInts(queue, report.at(0), bits.length * GpuSelectKernels.REPORT_INTS);
       int[] columns = new int[bits.length];
       for (int r = 0; r < columns.length; r++) {
         columns[r] = all[r * GpuSelectKernels.REPORT_INTS + GpuSelectKernels.NON_FINITE];
@@ -104,10 +104,10 @@ class OpenClCountsTest {
       expected[r * 3 + GpuSelectKernels.NON_FINITE] = GpuSelectKernels.NONE;
     }
     try (OpenClQueue queue = device.queue();
-        DeviceRows rows = new DeviceRows(device, queue, dtype, bits, 2);
+        GuardedRows rows = new GuardedRows(device, queue, dtype, bits, 2);
         DeviceBuffer report = device.allocate((long) expected.length * Integer.BYTES)) {
       queue.pruning().inspect(rows.matrix(), report.at(0));
-      assertThat(DeviceRows.readInts(queue, report.at(0), expected.length)).isEqualTo(expected);
+      assertThat(GuardedRows.readInts(queue, report.at(0), expected.length)).isEqualTo(expected);
     }
   }
 
@@ -145,7 +145,7 @@ class OpenClCountsTest {
     Arrays.fill(sevens, 7);
     try (Arena arena = Arena.ofConfined();
         OpenClQueue queue = device.queue();
-        DeviceRows rows = new DeviceRows(device, queue, dtype, bits, 1);
+        GuardedRows rows = new GuardedRows(device, queue, dtype, bits, 1);
         DeviceBuffer counts = device.allocate((long) sevens.length * Integer.BYTES)) {
       queue.upload(arena.allocateFrom(ValueLayout.JAVA_INT, sevens), counts.at(0));
       if (upper < 0) {
@@ -153,7 +153,7 @@ class OpenClCountsTest {
       } else {
         queue.pruning().countLower(rows.matrix(), upper, counts.at(0));
       }
-      return DeviceRows.readInts(queue, counts.at(0), sevens.length);
+      return GuardedRows.readInts(queue, counts.at(0), sevens.length);
     }
   }
 

@@ -98,7 +98,7 @@ class OpenClDeviceTest {
         host.set(ValueLayout.JAVA_BYTE, i, (byte) (i + 1));
       }
       queue.upload(host, 10, buffer.at(7), 30, 4, 3);
-      byte[] all = DeviceRows.read(queue, buffer.at(0), 100);
+      byte[] all = GuardedRows.read(queue, buffer.at(0), 100);
       byte[] expected = new byte[100];
       for (int row = 0; row < 3; row++) {
         for (int i = 0; i < 4; i++) {
@@ -113,7 +113,7 @@ class OpenClDeviceTest {
           .containsExactly(1, 2, 3, 4, 0, 0, 0, 11, 12, 13, 14, 0, 0, 0, 21, 22, 23, 24);
       queue.clear(buffer.at(8), 2);
       queue.upload(host, 10, buffer.at(0), 10, 4, 0);
-      assertThat(DeviceRows.read(queue, buffer.at(7), 4)).containsExactly(1, 0, 0, 4);
+      assertThat(GuardedRows.read(queue, buffer.at(7), 4)).containsExactly(1, 0, 0, 4);
     }
   }
 
@@ -130,7 +130,7 @@ class OpenClDeviceTest {
         queue.upload(host, buffer.at(0));
         queue.finish();
         host.fill((byte) 6);
-        assertThat(DeviceRows.read(queue, buffer.at(0), 1 << 16)).containsOnly(5);
+        assertThat(GuardedRows.read(queue, buffer.at(0), 1 << 16)).containsOnly(5);
       }
       assertThat(gone.scope().isAlive()).isFalse();
     }

@@ -2,7 +2,7 @@ package io.github.wandacuda.device.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.ForwardDevice;
 import io.github.wandacuda.device.opencl.driver.KernelSources;
 import io.github.wandacuda.forward.Activation;
@@ -37,9 +37,9 @@ class OpenClForwardKernelsTest {
 
   @Test
   void nothingIsDoneForNoRows() {
-    DeviceMatrix none = device.empty(0, 8, 8);
-    DeviceMatrix one = device.empty(1, 8, 8);
-    DeviceMatrix angles = device.empty(1, 2, 2);
+    DeviceRows none = device.empty(0, 8, 8);
+    DeviceRows one = device.empty(1, 8, 8);
+    DeviceRows angles = device.empty(1, 2, 2);
     var at = one.data();
     kernels.embed(one, at, none);
     kernels.rmsNorm(none, at, 1e-5f, none);

@@ -50,9 +50,9 @@ record SelectionCase(DType dtype, int[][] bits, float[] norms, SelectionRule rul
   /** Returns how the device's selection differs from the specification, or nothing. */
   String difference(OpenClDevice device, Function<OpenClQueue, GpuSelectKernels> kernels) {
     try (OpenClQueue queue = device.queue();
-        DeviceRows source = new DeviceRows(device, queue, dtype, bits, 1);
-        DeviceRows destination =
-            new DeviceRows(device, queue, dtype, new int[bits.length][columns()], 1)) {
+        GuardedRows source = new GuardedRows(device, queue, dtype, bits, 1);
+        GuardedRows destination =
+            new GuardedRows(device, queue, dtype, new int[bits.length][columns()], 1)) {
       GpuSelectKernels on = kernels.apply(queue);
       String apart =
           expected(source, destination, true)
@@ -80,8 +80,8 @@ record SelectionCase(DType dtype, int[][] bits, float[] norms, SelectionRule rul
       OpenClDevice device,
       DeviceQueue queue,
       GpuSelectKernels kernels,
-      DeviceRows source,
-      DeviceRows destination,
+      GuardedRows source,
+      GuardedRows destination,
       boolean masked) {
     int maskInts = bits.length * maskWords() + AFTER;
     int reportInts = bits.length * GpuSelectKernels.REPORT_INTS + AFTER;
@@ -100,8 +100,8 @@ record SelectionCase(DType dtype, int[][] bits, float[] norms, SelectionRule rul
       queue.finish();
       return new Outcome(
           destination.bytes(),
-          DeviceRows.readInts(queue, mask.at(0), maskInts),
-          DeviceRows.readInts(queue, report.at(0), reportInts));
+          GuardedRows.readInts(queue, mask.at(0), maskInts),
+          GuardedRows.readInts(queue, report.at(0), reportInts));
     }
   }
 
@@ -116,7 +116,7 @@ record SelectionCase(DType dtype, int[][] bits, float[] norms, SelectionRule rul
     return buffer;
   }
 
-  private Outcome expected(DeviceRows source, DeviceRows destination, boolean masked) {
+  private Outcome expected(GuardedRows source, GuardedRows destination, boolean masked) {
     byte[] weights = destination.original();
     int[] mask = new int[bits.length * maskWords() + AFTER];
     Arrays.fill(mask, UNTOUCHED);

@@ -2,8 +2,8 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.bench.common.NormalWeights;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
@@ -48,7 +48,7 @@ final class ForwardCases {
     return bench.rows(DType.F32, rows, columns, WeightKind.NORMAL, UNIT);
   }
 
-  private static DeviceMatrix[] matrices(Workbench bench, SampleRows content, int[] shape) {
+  private static DeviceRows[] matrices(Workbench bench, SampleRows content, int[] shape) {
     return bench.matrices(content, DType.F32, shape[0], shape[1], shape[1]);
   }
 
@@ -59,7 +59,7 @@ final class ForwardCases {
         bytes(shape),
         bench -> {
           SampleRows content = activations(bench, shape[0], shape[1]);
-          DeviceMatrix[] x = matrices(bench, content, shape);
+          DeviceRows[] x = matrices(bench, content, shape);
           GpuForwardKernels kernels = bench.queue().forward();
           long stateBytes = kernels.columnSquaresBytes(shape[1]);
           DevicePointer state = bench.memory(stateBytes);
@@ -92,8 +92,8 @@ final class ForwardCases {
         2 * bytes(shape),
         bench -> {
           SampleRows content = activations(bench, shape[0], shape[1]);
-          DeviceMatrix[] x = matrices(bench, content, shape);
-          DeviceMatrix[] out = bench.outputs(DType.F32, shape[0], shape[1], shape[1]);
+          DeviceRows[] x = matrices(bench, content, shape);
+          DeviceRows[] out = bench.outputs(DType.F32, shape[0], shape[1], shape[1]);
           DevicePointer gain = bench.upload(WeightKind.NORMAL.norms(shape[1]));
           GpuForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
@@ -102,7 +102,7 @@ final class ForwardCases {
         });
   }
 
-  private static void checkNorm(Workbench bench, SampleRows content, DeviceMatrix out) {
+  private static void checkNorm(Workbench bench, SampleRows content, DeviceRows out) {
     int row = out.rows() - 1;
     double squares = 0;
     for (int column = 0; column < out.columns(); column++) {
@@ -121,9 +121,9 @@ final class ForwardCases {
         3 * bytes(shape),
         bench -> {
           SampleRows content = activations(bench, shape[0], shape[1]);
-          DeviceMatrix[] gate = matrices(bench, content, shape);
-          DeviceMatrix[] up = matrices(bench, content, shape);
-          DeviceMatrix[] out = bench.outputs(DType.F32, shape[0], shape[1], shape[1]);
+          DeviceRows[] gate = matrices(bench, content, shape);
+          DeviceRows[] up = matrices(bench, content, shape);
+          DeviceRows[] out = bench.outputs(DType.F32, shape[0], shape[1], shape[1]);
           GpuForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
               turn -> kernels.gate(Activation.SILU, gate[turn], up[turn], out[turn]),
@@ -152,10 +152,10 @@ final class ForwardCases {
         bench -> {
           int[] matrix = {tokens, width};
           SampleRows content = activations(bench, tokens, width);
-          DeviceMatrix[] q = matrices(bench, content, matrix);
-          DeviceMatrix[] k = matrices(bench, content, matrix);
-          DeviceMatrix[] v = matrices(bench, content, matrix);
-          DeviceMatrix[] out = bench.outputs(DType.F32, tokens, width, width);
+          DeviceRows[] q = matrices(bench, content, matrix);
+          DeviceRows[] k = matrices(bench, content, matrix);
+          DeviceRows[] v = matrices(bench, content, matrix);
+          DeviceRows[] out = bench.outputs(DType.F32, tokens, width, width);
           float scale = (float) (1 / Math.sqrt(headSize));
           AttentionShape attention =
               new AttentionShape(tokens, heads, heads, headSize, scale, 0, 0);
@@ -168,7 +168,7 @@ final class ForwardCases {
 
   /** The last query of head 0, which sees every key. */
   private static void checkAttention(
-      Workbench bench, SampleRows content, DeviceMatrix out, AttentionShape shape) {
+      Workbench bench, SampleRows content, DeviceRows out, AttentionShape shape) {
     int query = out.rows() - 1;
     double[] scores = new double[out.rows()];
     for (int key = 0; key < scores.length; key++) {

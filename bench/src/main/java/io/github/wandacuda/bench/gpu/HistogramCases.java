@@ -1,8 +1,8 @@
 package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.select.Selector;
 import java.util.ArrayList;
@@ -26,7 +26,7 @@ final class HistogramCases {
 
   /** Prepares a pass over matrices. */
   private interface Pass {
-    KernelCase.Prepared of(Workbench bench, DeviceMatrix[] matrices);
+    KernelCase.Prepared of(Workbench bench, DeviceRows[] matrices);
   }
 
   private static KernelCase of(String name, int[] shape, DType dtype, Pass pass) {
@@ -49,7 +49,7 @@ final class HistogramCases {
                     stride)));
   }
 
-  private static KernelCase.Prepared upper(Workbench bench, DeviceMatrix[] matrices) {
+  private static KernelCase.Prepared upper(Workbench bench, DeviceRows[] matrices) {
     DevicePointer counts = cleared(bench, Selector.UPPER_BINS);
     GpuSelectKernels kernels = bench.queue().pruning();
     return new KernelCase.Prepared(
@@ -61,7 +61,7 @@ final class HistogramCases {
   }
 
   /** Looks into the fullest bin, as a search for the median nearly does. */
-  private static KernelCase.Prepared lower(Workbench bench, DeviceMatrix[] matrices) {
+  private static KernelCase.Prepared lower(Workbench bench, DeviceRows[] matrices) {
     DevicePointer upper = cleared(bench, Selector.UPPER_BINS);
     GpuSelectKernels kernels = bench.queue().pruning();
     kernels.countUpper(matrices[0], upper);
@@ -81,7 +81,7 @@ final class HistogramCases {
     return counts;
   }
 
-  private static long elements(DeviceMatrix matrix) {
+  private static long elements(DeviceRows matrix) {
     return (long) matrix.rows() * matrix.columns();
   }
 

@@ -4,9 +4,9 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.bench.common.Spread;
 import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
@@ -66,7 +66,7 @@ final class KernelPhase implements Phase {
       int rows = Math.toIntExact(buffer.bytes() / Float.BYTES / FILL_COLUMNS);
       bench
           .rows(DType.F32, rows, FILL_COLUMNS, WeightKind.NORMAL, 1)
-          .fill(queue, new DeviceMatrix(buffer.at(0), DType.F32, rows, FILL_COLUMNS, FILL_COLUMNS));
+          .fill(queue, new DeviceRows(buffer.at(0), DType.F32, rows, FILL_COLUMNS, FILL_COLUMNS));
     }
   }
 

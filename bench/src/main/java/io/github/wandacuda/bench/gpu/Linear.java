@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 
 /** Queues a linear layer without a bias. */
 @FunctionalInterface
@@ -21,5 +21,5 @@ public interface Linear {
    * @param weight [outputs, inputs]
    * @param out [tokens, outputs]
    */
-  void apply(DeviceMatrix x, DeviceMatrix weight, DeviceMatrix out);
+  void apply(DeviceRows x, DeviceRows weight, DeviceRows out);
 }

@@ -2,7 +2,7 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.bench.common.NormalWeights;
-import io.github.wandacuda.device.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -51,12 +51,12 @@ final class LinearCases {
     SampleRows activations =
         bench.rows(inputType, tokens, inputs, WeightKind.NORMAL, 1 / NormalWeights.DEVIATION);
     SampleRows weights = bench.rows(dtype, outputs, inputs, WeightKind.NORMAL, 1);
-    DeviceMatrix[] x =
+    DeviceRows[] x =
         bench.matrices(
             activations, inputType, tokens, inputs, SampleRows.stride(inputType, inputs));
-    DeviceMatrix[] w =
+    DeviceRows[] w =
         bench.matrices(weights, dtype, outputs, inputs, SampleRows.stride(dtype, inputs));
-    DeviceMatrix[] out = bench.outputs(DType.F32, tokens, outputs, outputs);
+    DeviceRows[] out = bench.outputs(DType.F32, tokens, outputs, outputs);
     return new KernelCase.Prepared(
         turn -> linear.apply(x[turn], w[turn], out[turn]),
         () -> check(bench, activations, weights, out[0], inputs));
@@ -64,7 +64,7 @@ final class LinearCases {
 
   /** Inputs may be rounded to the weights' 8 digits: 2^-9 of each product, in random directions. */
   private static void check(
-      Workbench bench, SampleRows x, SampleRows w, DeviceMatrix out, int inputs) {
+      Workbench bench, SampleRows x, SampleRows w, DeviceRows out, int inputs) {
     int token = out.rows() - 1;
     int feature = out.columns() - 1;
     double expected = 0;

@@ -3,9 +3,9 @@ package io.github.wandacuda.bench.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.bench.common.WeightBytes;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuSelectKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -57,7 +57,7 @@ final class SampleRows {
   }
 
   /** Queues the copies that fill a matrix on the device. */
-  void fill(DeviceQueue queue, DeviceMatrix matrix) {
+  void fill(DeviceQueue queue, DeviceRows matrix) {
     long rowBytes = (long) matrix.columns() * matrix.dtype().bytes();
     long pitch = rows.rowStride() * matrix.dtype().bytes();
     long devicePitch = matrix.pitch();

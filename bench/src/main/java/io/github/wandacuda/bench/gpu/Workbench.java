@@ -2,9 +2,9 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -44,17 +44,17 @@ final class Workbench implements AutoCloseable {
   }
 
   /** Returns a dense float32 matrix, or a weight's matrix with aligned rows; undefined content. */
-  DeviceMatrix empty(DType dtype, int rows, int columns, long stride) {
-    return new DeviceMatrix(memory(rows * stride * dtype.bytes()), dtype, rows, columns, stride);
+  DeviceRows empty(DType dtype, int rows, int columns, long stride) {
+    return new DeviceRows(memory(rows * stride * dtype.bytes()), dtype, rows, columns, stride);
   }
 
-  DeviceMatrix floats(int rows, int columns) {
+  DeviceRows floats(int rows, int columns) {
     return empty(DType.F32, rows, columns, columns);
   }
 
   /** Returns one matrix for each rotation, filled alike. */
-  DeviceMatrix[] matrices(SampleRows content, DType dtype, int rows, int columns, long stride) {
-    DeviceMatrix[] matrices = new DeviceMatrix[rotations];
+  DeviceRows[] matrices(SampleRows content, DType dtype, int rows, int columns, long stride) {
+    DeviceRows[] matrices = new DeviceRows[rotations];
     for (int i = 0; i < rotations; i++) {
       matrices[i] = empty(dtype, rows, columns, stride);
       content.fill(queue, matrices[i]);
@@ -64,8 +64,8 @@ final class Workbench implements AutoCloseable {
   }
 
   /** Returns one matrix for each rotation, of undefined content. */
-  DeviceMatrix[] outputs(DType dtype, int rows, int columns, long stride) {
-    DeviceMatrix[] matrices = new DeviceMatrix[rotations];
+  DeviceRows[] outputs(DType dtype, int rows, int columns, long stride) {
+    DeviceRows[] matrices = new DeviceRows[rotations];
     for (int i = 0; i < rotations; i++) {
       matrices[i] = empty(dtype, rows, columns, stride);
     }
@@ -94,7 +94,7 @@ final class Workbench implements AutoCloseable {
   }
 
   /** Returns an element of a dense float32 matrix. */
-  float element(DeviceMatrix matrix, int row, int column) {
+  float element(DeviceRows matrix, int row, int column) {
     long offset = (row * matrix.stride() + column) * Float.BYTES;
     return floats(matrix.data().plus(offset), 1)[0];
   }

@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.OpenClDevice;
 import io.github.wandacuda.device.opencl.OpenClQueue;
 import io.github.wandacuda.forward.reference.CpuTensor;
@@ -65,18 +65,18 @@ public final class ForwardDevice implements AutoCloseable {
   }
 
   /** Returns a matrix of NaN. */
-  public DeviceMatrix empty(int rows, int columns, int stride) {
+  public DeviceRows empty(int rows, int columns, int stride) {
     try (Arena arena = Arena.ofConfined()) {
       long floats = (long) rows * stride + 2 * MARGIN;
       DevicePointer at = fill(arena.allocate(floats * Float.BYTES, 8).fill(FILL));
-      return new DeviceMatrix(
+      return new DeviceRows(
           at.plus(MARGIN * Float.BYTES), DType.F32, rows, columns, Math.max(columns, stride));
     }
   }
 
   /** Returns a copy of a tensor. */
-  public DeviceMatrix copy(CpuTensor tensor) {
-    DeviceMatrix matrix = empty(tensor.rows(), tensor.columns(), tensor.columns());
+  public DeviceRows copy(CpuTensor tensor) {
+    DeviceRows matrix = empty(tensor.rows(), tensor.columns(), tensor.columns());
     MemorySegment floats =
         MemorySegment.ofArray(tensor.data())
             .asSlice((long) tensor.at(0) * Float.BYTES, (long) tensor.elements() * Float.BYTES);
@@ -90,7 +90,7 @@ public final class ForwardDevice implements AutoCloseable {
   /**
    * Returns a copy of a weight, whose rows start at multiples of 16 bytes, between which is NaN.
    */
-  public DeviceMatrix copy(WeightMatrix weight) {
+  public DeviceRows copy(WeightMatrix weight) {
     int size = weight.dtype().bytes();
     long rowBytes = (long) weight.columns() * size;
     long pitch = Math.ceilDiv(rowBytes, 16) * 16 + 16;
@@ -100,7 +100,7 @@ public final class ForwardDevice implements AutoCloseable {
         host.asSlice(16 + row * pitch, rowBytes)
             .copyFrom(weight.data().asSlice(weight.byteOffset(row, 0), rowBytes));
       }
-      return new DeviceMatrix(
+      return new DeviceRows(
           fill(host).plus(16), weight.dtype(), weight.rows(), weight.columns(), pitch / size);
     }
   }
@@ -113,7 +113,7 @@ public final class ForwardDevice implements AutoCloseable {
   }
 
   /** Returns a matrix's elements, dense; all else around them has to be untouched. */
-  public float[] floats(DeviceMatrix matrix) {
+  public float[] floats(DeviceRows matrix) {
     queue.finish();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(matrix.data().buffer().bytes(), 8);

@@ -2,9 +2,9 @@ package io.github.wandacuda.device.opencl;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DeviceMatrix;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuSelectKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -14,7 +14,7 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /** Rows of weights in memory that begins and ends with bytes which nobody may change. */
-final class DeviceRows implements AutoCloseable {
+final class GuardedRows implements AutoCloseable {
   private static final byte UNTOUCHED = 0x33;
   private static final int AROUND = 64;
 
@@ -31,7 +31,7 @@ final class DeviceRows implements AutoCloseable {
    *
    * @param padding 16-byte units between a row's end, rounded up to such a unit, and the next row
    */
-  DeviceRows(OpenClDevice device, DeviceQueue queue, DType dtype, int[][] bits, int padding) {
+  GuardedRows(OpenClDevice device, DeviceQueue queue, DType dtype, int[][] bits, int padding) {
     this.dtype = dtype;
     this.rows = bits.length;
     this.columns = bits[0].length;
@@ -52,9 +52,9 @@ final class DeviceRows implements AutoCloseable {
     }
   }
 
-  DeviceMatrix matrix() {
+  DeviceRows matrix() {
     DevicePointer start = buffer.at(AROUND);
-    return new DeviceMatrix(start, dtype, rows, columns, stride);
+    return new DeviceRows(start, dtype, rows, columns, stride);
   }
 
   /** Returns the bytes that were put there. */

@@ -12,9 +12,9 @@ import io.github.wandacuda.DType;
  * @param stride distance between an element and the one below it, in elements, at least {@code
  *     columns}
  */
-public record DeviceMatrix(DevicePointer data, DType dtype, int rows, int columns, long stride) {
+public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns, long stride) {
   /** Checks that the matrix lies inside of the memory. */
-  public DeviceMatrix {
+  public DeviceRows {
     if (rows < 0 || columns < 0 || stride < columns) {
       throw new IllegalArgumentException(
           "%d x %d with a stride of %d".formatted(rows, columns, stride));
@@ -30,13 +30,12 @@ public record DeviceMatrix(DevicePointer data, DType dtype, int rows, int column
   }
 
   /** Returns a view of {@code count} rows from row {@code from}. */
-  public DeviceMatrix rowRange(int from, int count) {
-    return new DeviceMatrix(
-        data.plus(from * stride * dtype.bytes()), dtype, count, columns, stride);
+  public DeviceRows rowRange(int from, int count) {
+    return new DeviceRows(data.plus(from * stride * dtype.bytes()), dtype, count, columns, stride);
   }
 
   /** Returns a view of {@code count} columns from column {@code from}. */
-  public DeviceMatrix columnRange(int from, int count) {
-    return new DeviceMatrix(data.plus((long) from * dtype.bytes()), dtype, rows, count, stride);
+  public DeviceRows columnRange(int from, int count) {
+    return new DeviceRows(data.plus((long) from * dtype.bytes()), dtype, rows, count, stride);
   }
 }
