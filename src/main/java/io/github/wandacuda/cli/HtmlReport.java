@@ -1,7 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.prune.ModuleResult;
 import java.io.IOException;
@@ -22,7 +22,7 @@ final class HtmlReport {
   private HtmlReport() {}
 
   /** Returns the page. */
-  static String of(PruneRequest request, PruneResult result) {
+  static String of(PruneRequest request, RunResult result) {
     Map<String, String> values =
         Map.of(
             "method", escaped(request.method().label()),
@@ -44,7 +44,7 @@ final class HtmlReport {
                     place.group(1).equals("rows") ? rows : values.get(place.group(1))));
   }
 
-  private static boolean isMeasured(PruneResult result) {
+  private static boolean isMeasured(RunResult result) {
     return result.modules().stream().anyMatch(module -> module.norms() != null);
   }
 

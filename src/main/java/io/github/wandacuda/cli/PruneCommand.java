@@ -15,7 +15,7 @@ import io.github.wandacuda.cli.option.SparsityOptions;
 import io.github.wandacuda.cli.option.TargetOptions;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -176,7 +176,7 @@ public final class PruneCommand implements Runnable {
       Backend backend,
       ResultFiles results,
       MemoryWatch memory) {
-    PruneResult result =
+    RunResult result =
         job.run(
             backend,
             Version.current(),
@@ -198,7 +198,7 @@ public final class PruneCommand implements Runnable {
     }
   }
 
-  private void save(PruneRequest request, PruneResult result, ResultFiles results) {
+  private void save(PruneRequest request, RunResult result, ResultFiles results) {
     if (savedStatistics != null) {
       results.write(
           SAVED_STATISTICS, calibrations.statistics(result, request.calibration()).content());

@@ -4,7 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.PhaseClock;
@@ -20,7 +20,7 @@ import java.util.stream.Stream;
  */
 record PrunePrinter(PruneRequest request, Backend backend) {
 
-  void print(PruneResult result, MemoryWatch memory, OutputOptions output) {
+  void print(RunResult result, MemoryWatch memory, OutputOptions output) {
     PhaseClock.Seconds seconds = result.seconds();
     Map<String, Object> phases = new LinkedHashMap<>();
     phases.put("total", seconds.total());
@@ -51,13 +51,13 @@ record PrunePrinter(PruneRequest request, Backend backend) {
   }
 
   /** Without norms there is nothing to count. */
-  private String deadColumns(PruneResult result) {
+  private String deadColumns(RunResult result) {
     return request.method() == Method.MAGNITUDE
         ? "no norms of columns were measured"
         : "%d columns whose norm is 0".formatted(result.deadColumns());
   }
 
-  private Stream<String> text(PruneResult result) {
+  private Stream<String> text(RunResult result) {
     PhaseClock.Seconds seconds = result.seconds();
     String title =
         result.wasFinished()

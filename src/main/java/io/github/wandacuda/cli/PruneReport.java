@@ -3,7 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.cli.option.ReportFormat;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.json.JsonText;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.prune.ModuleResult;
 import java.nio.charset.StandardCharsets;
@@ -25,13 +25,13 @@ final class PruneReport {
   }
 
   /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
-  static AtomicWrite.Content content(Path file, PruneRequest request, PruneResult result) {
+  static AtomicWrite.Content content(Path file, PruneRequest request, RunResult result) {
     String text = isHtml(file) ? HtmlReport.of(request, result) : json(result);
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
     return out -> out.write(bytes);
   }
 
-  private static String json(PruneResult result) {
+  private static String json(RunResult result) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("format", ReportFormat.NAME);
     object.put("pruned", result.pruned());

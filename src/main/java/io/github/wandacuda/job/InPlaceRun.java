@@ -53,7 +53,7 @@ final class InPlaceRun implements PruneTarget.Run {
   }
 
   @Override
-  public PruneResult prune() {
+  public RunResult prune() {
     PhaseClock clock = tools.clock();
     TileMemory memory = TileMemory.of(tools.backend());
     try (InPlaceShards shards =
@@ -80,7 +80,7 @@ final class InPlaceRun implements PruneTarget.Run {
             .check(results, shards::checksum);
         clock.addVerify(System.nanoTime() - start);
       }
-      return new PruneResult(plan.with(results, masks.hex()), results, clock.seconds());
+      return new RunResult(plan.with(results, masks.hex()), results, clock.seconds());
     }
   }
 
@@ -91,7 +91,7 @@ final class InPlaceRun implements PruneTarget.Run {
   }
 
   @Override
-  public void end(PruneResult result) {
+  public void end(RunResult result) {
     Path directory = scope.model().path();
     journal.becomes(
         result.provenance().json(),

@@ -103,12 +103,12 @@ final class InPlaceTarget implements PruneTarget {
   /** A run that had ended but for its last step. */
   private record Ended(Optional<Provenance> finished) implements Run {
     @Override
-    public PruneResult prune() {
+    public RunResult prune() {
       throw new IllegalStateException("the run has ended");
     }
 
     @Override
-    public void end(PruneResult result) {
+    public void end(RunResult result) {
       throw new IllegalStateException("the run has ended");
     }
 

@@ -98,7 +98,7 @@ final class OutputRun implements PruneTarget.Run {
   private record Written(List<ModuleResult> results, String masks) {}
 
   @Override
-  public PruneResult prune() {
+  public RunResult prune() {
     sideFiles
         .leftOut()
         .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
@@ -116,12 +116,12 @@ final class OutputRun implements PruneTarget.Run {
       masks = verify(plan.with(written.results(), masks), scope.rules().after(written.results()));
     }
     requireNothingAdded();
-    return new PruneResult(
+    return new RunResult(
         plan.with(written.results(), masks), written.results(), tools.clock().seconds());
   }
 
   @Override
-  public void end(PruneResult result) {
+  public void end(RunResult result) {
     StateFiles.remove(output);
     sideFiles.lastFiles().forEach(file -> output.copy(sideFiles, file));
     removeLeftovers();

@@ -122,8 +122,8 @@ public final class PruneJob {
    *     should be
    * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
    */
-  public PruneResult run(
-      Backend backend, String version, Progress progress, Consumer<PruneResult> beforeEnd) {
+  public RunResult run(
+      Backend backend, String version, Progress progress, Consumer<RunResult> beforeEnd) {
     if (!target.isFinished()) {
       requireRoom(backend);
     }
@@ -136,17 +136,17 @@ public final class PruneJob {
           target.open(new RunTools(backend, workers, clock, progress), plan)) {
         Optional<Provenance> finished = run.finished();
         if (finished.isPresent()) {
-          return new PruneResult(finished.get(), List.of(), clock.seconds());
+          return new RunResult(finished.get(), List.of(), clock.seconds());
         }
-        PruneResult result = end(run, beforeEnd);
-        return new PruneResult(result.provenance(), result.modules(), clock.seconds());
+        RunResult result = end(run, beforeEnd);
+        return new RunResult(result.provenance(), result.modules(), clock.seconds());
       }
     }
   }
 
-  private static PruneResult end(PruneTarget.Run run, Consumer<PruneResult> beforeEnd) {
+  private static RunResult end(PruneTarget.Run run, Consumer<RunResult> beforeEnd) {
     try {
-      PruneResult result = run.prune();
+      RunResult result = run.prune();
       beforeEnd.accept(result);
       run.end(result);
       return result;

@@ -36,10 +36,10 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget {
     Optional<Provenance> finished();
 
     /** Prunes, writes, and checks what was written. */
-    PruneResult prune();
+    RunResult prune();
 
     /** Declares the result finished. */
-    void end(PruneResult result);
+    void end(RunResult result);
 
     /**
      * Decides what becomes of what a failed run has left, and says how to go on.

@@ -9,7 +9,7 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cli.option.ReportFormat;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -31,7 +31,7 @@ class PruneReportTest {
 
   @TempDir Path directory;
   private PruneRequest request;
-  private PruneResult result;
+  private RunResult result;
 
   @BeforeEach
   void prune() throws IOException {

@@ -12,7 +12,7 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
@@ -159,7 +159,7 @@ final class FixtureChecks {
    * @param tolerance of norms and perplexity, relative
    */
   void calibratedRunAgrees(Path output, double share, double tolerance) {
-    PruneResult result = prune(Pruning.samples(tokens), output);
+    RunResult result = prune(Pruning.samples(tokens), output);
     var masks = TestData.bytes(fixture.resolve("wanda50.masks.safetensors"));
     long different = 0;
     for (ModuleResult module : result.modules()) {
@@ -193,7 +193,7 @@ final class FixtureChecks {
     return different;
   }
 
-  private PruneResult prune(Calibration calibration, Path output) {
+  private RunResult prune(Calibration calibration, Path output) {
     PruneRequest request =
         new PruneRequest(
             output,
@@ -209,7 +209,7 @@ final class FixtureChecks {
     }
   }
 
-  private void assertMasks(PruneResult result) {
+  private void assertMasks(RunResult result) {
     assertThat(result.modules()).hasSize(expected.get("modules").intValue());
     assertThat(result.pruned()).isEqualTo(expected.get("pruned").longValue());
     assertThat(result.maskSha256()).isEqualTo(expected.get("mask_sha256").asText());

@@ -14,7 +14,7 @@ import io.github.wandacuda.families.SecondSizes.Second;
 import io.github.wandacuda.families.reference.ReferenceModel;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
@@ -223,8 +223,8 @@ final class SecondSizeChecks {
    * @param share of the mask bits that may differ
    */
   void calibratedRunAgrees(double share) {
-    PruneResult result = prune(backend, Pruning.samples(samples), "found");
-    PruneResult expected = pruneByScalarCode(Pruning.samples(samples));
+    RunResult result = prune(backend, Pruning.samples(samples), "found");
+    RunResult expected = pruneByScalarCode(Pruning.samples(samples));
     assertThat(result.pruned()).isEqualTo(expected.pruned());
     long different = 0;
     for (ModuleResult module : expected.modules()) {
@@ -235,13 +235,13 @@ final class SecondSizeChecks {
     assertThat((double) different / result.elements()).isLessThanOrEqualTo(share);
   }
 
-  private PruneResult pruneByScalarCode(Calibration calibration) {
+  private RunResult pruneByScalarCode(Calibration calibration) {
     try (Backend scalar = ScalarCpu.open(2)) {
       return prune(scalar, calibration, "expected");
     }
   }
 
-  private PruneResult prune(Backend on, Calibration calibration, String output) {
+  private RunResult prune(Backend on, Calibration calibration, String output) {
     PruneRequest request =
         new PruneRequest(
             directory.resolve(output),

@@ -9,7 +9,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
@@ -109,7 +109,7 @@ class CudaFaults {
     samples = TestData.tokens(llama.writeSamples(directory.resolve("samples"), 2, 12));
   }
 
-  private PruneResult prune(Method method, Path output) {
+  private RunResult prune(Method method, Path output) {
     Calibration calibration =
         method == Method.MAGNITUDE ? new Calibration.None() : Pruning.samples(samples);
     PruneRequest request =

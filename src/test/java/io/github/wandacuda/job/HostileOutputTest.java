@@ -88,7 +88,7 @@ class HostileOutputTest {
     assertThat(Thread.interrupted()).isTrue();
   }
 
-  private PruneResult prune(Path to, Progress progress) {
+  private RunResult prune(Path to, Progress progress) {
     PruneRequest request =
         new PruneRequest(
             to,

@@ -111,7 +111,7 @@ class StreamingTest {
     return Pruning.statistics(file);
   }
 
-  private static PruneResult prune(
+  private static RunResult prune(
       Path model, Path output, Calibration calibration, int threads, Progress progress) {
     // Checks what was written, and its masks, row by row.
     PruneRequest request =
@@ -136,14 +136,14 @@ class StreamingTest {
     Path model = model(type);
     Calibration calibration = statistics(transposed);
     Path alone = directory.resolve("alone");
-    PruneResult expected = prune(model, alone, calibration, 1, Progress.NONE);
+    RunResult expected = prune(model, alone, calibration, 1, Progress.NONE);
     assertThat(expected.modules())
         .extracting(result -> result.module().name())
         .isSortedAccordingTo(TensorNames.NATURAL)
         .hasSize(4 * BLOCKS);
     for (int threads : new int[] {2, 5}) {
       Path output = directory.resolve("with" + threads);
-      PruneResult result = prune(model, output, calibration, threads, Progress.NONE);
+      RunResult result = prune(model, output, calibration, threads, Progress.NONE);
       assertThat(result.maskSha256()).isEqualTo(expected.maskSha256());
       assertThat(result.pruned()).isEqualTo(expected.pruned());
       assertThat(TestData.names(output)).isEqualTo(TestData.names(alone));

@@ -9,7 +9,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Perplexity;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
@@ -61,7 +61,7 @@ abstract class ModelParity {
     }
   }
 
-  private PruneResult prune(
+  private RunResult prune(
       Backend backend,
       Path model,
       String output,
@@ -98,7 +98,7 @@ abstract class ModelParity {
   void masksFromStatisticsAreThoseOfTheWandaCode(String run, String amount) {
     Calibration statistics =
         Pruning.statistics(TestData.GOLDEN.resolve(run + ".statistics.safetensors"));
-    PruneResult result = prune(gpu, TestData.TINY_LLAMA, run, Method.WANDA, amount, statistics);
+    RunResult result = prune(gpu, TestData.TINY_LLAMA, run, Method.WANDA, amount, statistics);
     assertThat(result.maskSha256()).isEqualTo(golden(run).get("mask_sha256").asText());
     assertThat(result.sparsity()).isEqualTo(golden(run).get("sparsity").doubleValue());
   }
@@ -126,7 +126,7 @@ abstract class ModelParity {
 
   @Test
   void magnitudeMasksAreThoseOfTheWandaCode() {
-    PruneResult result =
+    RunResult result =
         prune(
             gpu, TestData.TINY_LLAMA, "magnitude", Method.MAGNITUDE, "0.5", new Calibration.None());
     assertThat(result.maskSha256()).isEqualTo(golden("magnitude-50").get("mask_sha256").asText());
@@ -157,8 +157,8 @@ abstract class ModelParity {
 
   private void assertAgreement(Path model, String name, String amount, List<int[]> tokens) {
     Calibration samples = Pruning.samples(tokens);
-    PruneResult found = prune(gpu, model, name + "-gpu", Method.WANDA, amount, samples);
-    PruneResult expected;
+    RunResult found = prune(gpu, model, name + "-gpu", Method.WANDA, amount, samples);
+    RunResult expected;
     try (Backend cpu = Pruning.cpu(2)) {
       expected = prune(cpu, model, name + "-cpu", Method.WANDA, amount, samples);
     }

@@ -11,7 +11,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
@@ -59,7 +59,7 @@ class PretendReleaseTest {
     return Pruning.samples(TestData.tokens(TestData.fixture("llama-gqa").resolve("tokens.json")));
   }
 
-  private PruneResult prune(Path model, Calibration calibration, String output) {
+  private RunResult prune(Path model, Calibration calibration, String output) {
     PruneRequest request =
         new PruneRequest(
             directory.resolve(output),

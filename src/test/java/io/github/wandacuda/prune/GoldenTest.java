@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModuleChoice;
@@ -39,7 +39,7 @@ class GoldenTest {
     "wanda-4of8, 4:8"
   })
   void masksFromStatisticsAreThoseOfTheWandaCode(String run, String amount) {
-    PruneResult result =
+    RunResult result =
         Pruning.prune(
             TestData.TINY_LLAMA,
             directory.resolve("out"),
@@ -52,7 +52,7 @@ class GoldenTest {
 
   @Test
   void magnitudeMasksAreThoseOfTheWandaCode() {
-    PruneResult result =
+    RunResult result =
         Pruning.prune(
             TestData.TINY_LLAMA,
             directory.resolve("out"),
@@ -66,7 +66,7 @@ class GoldenTest {
   @ParameterizedTest
   @CsvSource({"wanda-50, 0.5", "wanda-2of4, 2:4"})
   void aCalibratedRunAgreesInAllButFiveBitsOfTenThousand(String run, String amount) {
-    PruneResult result =
+    RunResult result =
         Pruning.prune(
             TestData.TINY_LLAMA,
             directory.resolve("out"),

@@ -7,7 +7,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -36,7 +36,7 @@ class UnreachedTest {
 
   @TempDir Path directory;
 
-  private PruneResult prune(String name, Sparsity amount, Calibration source, Unreached unreached) {
+  private RunResult prune(String name, Sparsity amount, Calibration source, Unreached unreached) {
     return Pruning.prune(
         MODEL,
         new PruneRequest(
@@ -68,7 +68,7 @@ class UnreachedTest {
     return Pruning.statistics(file);
   }
 
-  private static ModuleResult expert(PruneResult result) {
+  private static ModuleResult expert(RunResult result) {
     return result.modules().stream()
         .filter(module -> module.module().name().equals(EXPERT))
         .findFirst()
@@ -86,7 +86,7 @@ class UnreachedTest {
 
   @Test
   void byDefaultItsSmallestWeightsGo() {
-    PruneResult result =
+    RunResult result =
         prune("out", new Sparsity.Ratio(0.5), withoutExpert(), Unreached.MAGNITUDE);
     assertThat(Unreached.in(result.modules())).containsExactly(EXPERT);
     assertThat(expert(result).pruned()).isEqualTo(24 * 16);
@@ -115,7 +115,7 @@ class UnreachedTest {
   void itStaysWhole() throws Exception {
     for (Sparsity amount : List.of(new Sparsity.Ratio(0.5), SparsityParser.pattern("2:4"))) {
       String name = "out" + amount.toString().length();
-      PruneResult result = prune(name, amount, withoutExpert(), Unreached.KEEP);
+      RunResult result = prune(name, amount, withoutExpert(), Unreached.KEEP);
       assertThat(expert(result).pruned()).isZero();
       assertThat(weights(name)).isEqualTo(dense());
       assertThat(verify(name)).isEmpty();
@@ -136,7 +136,7 @@ class UnreachedTest {
   void calibratedRunsTakeNoticeToo() {
     for (Unreached unreached : List.of(Unreached.MAGNITUDE, Unreached.KEEP)) {
       String name = unreached.label();
-      PruneResult result = prune(name, new Sparsity.Ratio(0.5), ONE_TOKEN, unreached);
+      RunResult result = prune(name, new Sparsity.Ratio(0.5), ONE_TOKEN, unreached);
       // Three modules of three experts in each of two blocks.
       assertThat(Unreached.in(result.modules()))
           .hasSize(2 * 3 * 3)

@@ -6,7 +6,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
@@ -36,7 +36,7 @@ public final class Pruning {
   }
 
   /** Prunes all modules of a model on two threads. */
-  public static PruneResult prune(
+  public static RunResult prune(
       Path model, Path output, Method method, Sparsity sparsity, Calibration calibration) {
     return prune(
         model,
@@ -53,7 +53,7 @@ public final class Pruning {
   }
 
   /** Prunes a model as asked. */
-  public static PruneResult prune(Path model, PruneRequest request, int threads) {
+  public static RunResult prune(Path model, PruneRequest request, int threads) {
     try (ModelDirectory directory = ModelDirectory.open(model);
         Backend backend = cpu(threads)) {
       return PruneJob.toOutput(directory, request)

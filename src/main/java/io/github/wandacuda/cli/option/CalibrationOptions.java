@@ -8,7 +8,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.Method;
@@ -99,7 +99,7 @@ public final class CalibrationOptions {
   }
 
   /** Returns the norms of a run, with the counts of where they came from. */
-  public Statistics statistics(PruneResult result, Calibration source) {
+  public Statistics statistics(RunResult result, Calibration source) {
     if (source instanceof Calibration.FromSamples samples) {
       return result.statistics(samples.samples().size(), samples.sequenceLength());
     }

@@ -11,7 +11,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.WrongBackend;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -56,7 +56,7 @@ class InPlaceTest {
         Unreached.MAGNITUDE);
   }
 
-  private static PruneResult inPlace(PruneRequest request, int threads, Progress progress) {
+  private static RunResult inPlace(PruneRequest request, int threads, Progress progress) {
     try (ModelDirectory opened = ModelDirectory.open(request.output());
         Backend backend = Pruning.cpu(threads)) {
       return PruneJob.inPlace(opened, request).run(backend, "test", progress, result -> {});
@@ -149,7 +149,7 @@ class InPlaceTest {
     Path expected = TestData.copy(model, directory.resolve("expected"));
     Path record = model.resolve("wanda-cuda.json");
     Files.move(record, model.resolve(Journal.FILE_NAME));
-    PruneResult result = inPlace(request(model, method, amount), 2, Progress.NONE);
+    RunResult result = inPlace(request(model, method, amount), 2, Progress.NONE);
     assertThat(result.wasFinished()).isTrue();
     Directories.assertSame(expected, model);
     Files.move(record, model.resolve(Journal.FILE_NAME));

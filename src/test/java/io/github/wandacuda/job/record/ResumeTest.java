@@ -10,7 +10,7 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.PruneResult;
+import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
@@ -88,18 +88,18 @@ class ResumeTest {
         Unreached.MAGNITUDE);
   }
 
-  private PruneResult prune(PruneRequest request, Progress progress) {
+  private RunResult prune(PruneRequest request, Progress progress) {
     return prune(request, 2, progress);
   }
 
-  private PruneResult prune(PruneRequest request, int threads, Progress progress) {
+  private RunResult prune(PruneRequest request, int threads, Progress progress) {
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
       return PruneJob.toOutput(opened, request).run(backend, "test", progress, result -> {});
     }
   }
 
-  private PruneResult prune(Kind kind) {
+  private RunResult prune(Kind kind) {
     return prune(request(kind, 0.5, output), Progress.NONE);
   }
 
@@ -201,9 +201,9 @@ class ResumeTest {
 
   @Test
   void theResultIsThatOfOneRun() {
-    PruneResult expected = prune(request(Kind.SAMPLES, 0.5, directory.resolve("a")), Progress.NONE);
+    RunResult expected = prune(request(Kind.SAMPLES, 0.5, directory.resolve("a")), Progress.NONE);
     stopAfter(Kind.SAMPLES, 3);
-    PruneResult found = prune(Kind.SAMPLES);
+    RunResult found = prune(Kind.SAMPLES);
     assertThat(found.pruned()).isEqualTo(expected.pruned());
     assertThat(found.maskSha256()).isEqualTo(expected.maskSha256());
     assertThat(found.modules()).hasSameSizeAs(expected.modules());
@@ -276,7 +276,7 @@ class ResumeTest {
     for (Path file : Directories.files(output)) {
       Files.setLastModifiedTime(output.resolve(file), time);
     }
-    PruneResult result = prune(Kind.STATISTICS);
+    RunResult result = prune(Kind.STATISTICS);
     assertThat(result.wasFinished()).isTrue();
     assertThat(result.pruned()).isEqualTo(552_960);
     for (Path file : Directories.files(output)) {

@@ -18,11 +18,11 @@ import java.util.TreeMap;
  *     output was finished before
  * @param seconds where the time went
  */
-public record PruneResult(
+public record RunResult(
     Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds) {
 
   /** Puts a copy of the list in order. */
-  public PruneResult {
+  public RunResult {
     modules =
         modules.stream()
             .sorted(Comparator.comparing(result -> result.module().name(), TensorNames.NATURAL))
