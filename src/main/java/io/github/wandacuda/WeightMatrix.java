@@ -87,6 +87,17 @@ public record WeightMatrix(
     return columnStride == 1;
   }
 
+  /**
+   * Returns the memory from the first element to the last one, with all that lies in between; empty
+   * if there is no element.
+   */
+  public MemorySegment span() {
+    if (elements() == 0) {
+      return data.asSlice(0, 0);
+    }
+    return data.asSlice(0, byteOffset(rows - 1, columns - 1) + dtype.bytes());
+  }
+
   /** Returns the number of elements. */
   public long elements() {
     return (long) rows * columns;

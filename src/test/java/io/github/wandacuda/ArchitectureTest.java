@@ -86,6 +86,7 @@ class ArchitectureTest {
           "job.output",
           "job.verify",
           "job",
+          "library",
           "cli.console",
           "cli.option",
           "cli",

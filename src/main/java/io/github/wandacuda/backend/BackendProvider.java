@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend;
 
+import io.github.wandacuda.system.WorkerPool;
 import java.util.List;
 
 /** What a backend offers to {@link java.util.ServiceLoader}: its devices, and a way to open one. */
@@ -26,4 +27,15 @@ public interface BackendProvider {
    * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
    */
   Backend open(int device, int threads);
+
+  /**
+   * Opens a device for a caller who brings the CPU threads.
+   *
+   * @param device its index in {@link #devices()}
+   * @param workers stay the caller's
+   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
+   */
+  default Backend open(int device, WorkerPool workers) {
+    return open(device, workers.count());
+  }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.system.WorkerPool;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -43,10 +44,30 @@ public final class Backends {
    * @throws BackendUnavailableException if there is no such device, or it can't be used
    */
   public static Choice open(String name, int device, int threads) {
+    return open(name, device, (provider, index) -> provider.open(index, threads));
+  }
+
+  /**
+   * Opens a device as {@link #open(String, int, int)} does, for a caller who brings the CPU
+   * threads.
+   *
+   * @param workers stay the caller's
+   */
+  public static Choice open(String name, int device, WorkerPool workers) {
+    return open(name, device, (provider, index) -> provider.open(index, workers));
+  }
+
+  /** Opens a provider's device. */
+  @FunctionalInterface
+  private interface Opening {
+    Backend open(BackendProvider provider, int device);
+  }
+
+  private static Choice open(String name, int device, Opening opening) {
     List<BackendProvider> providers = providers();
     if (name.equals(AUTO)) {
       return openFirst(
-          providers, candidate -> candidate.index() == device, "device " + device, threads);
+          providers, candidate -> candidate.index() == device, "device " + device, opening);
     }
     BackendProvider provider = named(providers, name);
     List<DeviceDescription> devices = provider.devices();
@@ -55,7 +76,7 @@ public final class Backends {
           ErrorDetails.saying(name + " has no " + missing(device, devices))
               .hint("'wanda-cuda devices' lists them"));
     }
-    return open(provider, List.of(devices.get(device)), "asked for", threads);
+    return open(provider, List.of(devices.get(device)), "asked for", opening);
   }
 
   /**
@@ -68,15 +89,16 @@ public final class Backends {
    * @throws BackendUnavailableException if it has no usable device
    */
   public static Choice openAll(String name, int threads) {
+    Opening opening = (provider, index) -> provider.open(index, threads);
     List<BackendProvider> providers = providers();
     if (name.equals(AUTO)) {
-      return openFirst(providers, candidate -> true, "device", threads);
+      return openFirst(providers, candidate -> true, "device", opening);
     }
     BackendProvider provider = named(providers, name);
     List<DeviceDescription> devices = provider.devices();
     List<DeviceDescription> usable = usable(devices);
     // Without a usable one, the first says what is missing.
-    return open(provider, usable.isEmpty() ? devices.subList(0, 1) : usable, "asked for", threads);
+    return open(provider, usable.isEmpty() ? devices.subList(0, 1) : usable, "asked for", opening);
   }
 
   /** Returns the usable devices, those first that are preferred. */
@@ -104,7 +126,7 @@ public final class Backends {
       List<BackendProvider> providers,
       Predicate<DeviceDescription> wanted,
       String what,
-      int threads) {
+      Opening opening) {
     List<String> passed = new ArrayList<>();
     for (BackendProvider provider : providers) {
       List<DeviceDescription> devices = provider.devices();
@@ -117,7 +139,7 @@ public final class Backends {
             passed.isEmpty()
                 ? "the first usable backend"
                 : "passed over " + String.join(", ", passed);
-        return open(provider, taken, reason, threads);
+        return open(provider, taken, reason, opening);
       }
       passed.add("%s (%s)".formatted(provider.name(), whyNot(devices)));
     }
@@ -137,11 +159,11 @@ public final class Backends {
   }
 
   private static Choice open(
-      BackendProvider provider, List<DeviceDescription> devices, String reason, int threads) {
+      BackendProvider provider, List<DeviceDescription> devices, String reason, Opening opening) {
     List<Backend> opened = new ArrayList<>();
     try {
       for (DeviceDescription device : devices) {
-        opened.add(open(provider, device, threads));
+        opened.add(open(provider, device, opening));
       }
     } catch (RuntimeException e) {
       opened.forEach(Backend::close);
@@ -150,13 +172,13 @@ public final class Backends {
     return new Choice(opened.size() == 1 ? opened.get(0) : new DeviceGroup(opened), reason);
   }
 
-  private static Backend open(BackendProvider provider, DeviceDescription device, int threads) {
+  private static Backend open(BackendProvider provider, DeviceDescription device, Opening opening) {
     if (!device.usable()) {
       throw new BackendUnavailableException(
           "%s device %d (%s) can't be used: %s"
               .formatted(provider.name(), device.index(), device.name(), device.reason()));
     }
-    return provider.open(device.index(), threads);
+    return opening.open(provider, device.index());
   }
 
   /** Says what is missing: a device of that number, or, where none can be used, any at all. */

@@ -8,8 +8,13 @@ import io.github.wandacuda.model.LinearModule;
 public final class FiniteWeights {
   private FiniteWeights() {}
 
-  /** Works on a tile that starts at row {@code firstRow} of its matrix. */
-  static void locate(int firstRow, Runnable work) {
+  /**
+   * Works on a tile.
+   *
+   * @param firstRow where it starts in its matrix
+   * @throws NonFiniteWeightException what the work throws, by its place in the matrix
+   */
+  public static void locate(int firstRow, Runnable work) {
     try {
       work.run();
     } catch (NonFiniteWeightException e) {

@@ -1,8 +1,8 @@
 package io.github.wandacuda.prune;
 
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
+import io.github.wandacuda.WeightMatrix;
 import java.util.function.BiConsumer;
 
 /**
@@ -11,12 +11,17 @@ import java.util.function.BiConsumer;
  * float32 order as the number does, so a count of their upper halves finds the upper half of the
  * answer, and a count of the lower halves among those finds the rest.
  */
-final class MagnitudeThreshold {
+public final class MagnitudeThreshold {
   private final Selector selector;
-  private final Workers workers;
+  private final WorkerPool workers;
   private final TileSource source;
 
-  MagnitudeThreshold(Selector selector, Workers workers, TileSource source) {
+  /**
+   * Prepares a matrix.
+   *
+   * @param source the weights, which stay as they are
+   */
+  public MagnitudeThreshold(Selector selector, WorkerPool workers, TileSource source) {
     this.selector = selector;
     this.workers = workers;
     this.source = source;
@@ -24,8 +29,11 @@ final class MagnitudeThreshold {
 
   /**
    * Returns the magnitude at {@code index}, less than the number of elements, of the sorted ones.
+   *
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite, by its
+   *     place in the matrix
    */
-  float at(long index) {
+  public float at(long index) {
     long[] upper = count(Selector.UPPER_BINS, selector::countMagnitudes);
     Place high = Place.find(upper, index);
     long[] lower =

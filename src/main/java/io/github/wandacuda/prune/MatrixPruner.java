@@ -4,16 +4,16 @@ import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /** Prunes matrices tile by tile. */
 public final class MatrixPruner {
   private final Selector selector;
-  private final Workers workers;
+  private final WorkerPool workers;
   private final PruningRules rules;
   private final PhaseClock clock;
 
-  public MatrixPruner(Selector selector, Workers workers, PruningRules rules, PhaseClock clock) {
+  public MatrixPruner(Selector selector, WorkerPool workers, PruningRules rules, PhaseClock clock) {
     this.selector = selector;
     this.workers = workers;
     this.rules = rules;

@@ -8,7 +8,7 @@ import io.github.wandacuda.WeightMatrix;
  * @param matrix the matrix
  * @param tiles how it is cut
  */
-record MatrixTiles(WeightMatrix matrix, RowTiles tiles) implements TileSource {
+public record MatrixTiles(WeightMatrix matrix, RowTiles tiles) implements TileSource {
   @Override
   public int columns() {
     return matrix.columns();

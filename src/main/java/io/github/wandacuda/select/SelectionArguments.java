@@ -86,9 +86,10 @@ public final class SelectionArguments {
           "the plan is for %d columns of %s, the source has %d of %s"
               .formatted(columns, dtype, source.columns(), source.dtype()));
     }
-    if (source.dtype() != destination.dtype()
-        || source.rows() != destination.rows()
-        || source.columns() != destination.columns()) {
+    if (destination != null
+        && (source.dtype() != destination.dtype()
+            || source.rows() != destination.rows()
+            || source.columns() != destination.columns())) {
       throw new IllegalArgumentException(
           "source is %d x %d %s, destination %d x %d %s"
               .formatted(

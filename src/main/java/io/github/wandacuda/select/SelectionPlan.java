@@ -16,7 +16,7 @@ public interface SelectionPlan extends AutoCloseable {
    *
    * @param source the weights, of the plan's type and number of columns
    * @param destination where the result goes, of the same type and shape; may be {@code source}
-   *     itself, but not overlap it otherwise
+   *     itself, but not overlap it otherwise; null for the mask and the counts alone
    * @param mask where the packed mask goes, rows * ceil(columns / 8) bytes: one bit a column, 0 =
    *     pruned by this call, 1 = kept, least significant bit first, each row padded with 0; or null
    * @return how many elements the rule picked, and how many of the result are zero

@@ -15,7 +15,7 @@ public interface Job {
   /**
    * Does one task.
    *
-   * @param worker as for {@link Workers.Body}
+   * @param worker as for {@link WorkerPool.Body}
    * @param task which one, from 0
    */
   void run(int worker, int task);

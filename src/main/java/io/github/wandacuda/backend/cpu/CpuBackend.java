@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.cpu.CpuOperations;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.select.cpu.CpuSelector;
+import io.github.wandacuda.system.WorkerPool;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -17,7 +18,11 @@ public final class CpuBackend implements Backend {
   private static final long CACHE_LINE = 64;
 
   private final String device;
-  private final Workers workers;
+  private final WorkerPool workers;
+
+  /** What is closed with the backend: threads of its own, or nothing. */
+  private final Runnable closing;
+
   private final Selector selector;
   private final Operations operations;
 
@@ -29,8 +34,28 @@ public final class CpuBackend implements Backend {
    * @param threads threads to use, 1 or more; selections run on those of the callers
    */
   public CpuBackend(CpuKernels kernels, String device, int threads) {
+    this(kernels, device, new Workers(threads));
+  }
+
+  private CpuBackend(CpuKernels kernels, String device, Workers workers) {
+    this(kernels, device, workers, workers::close);
+  }
+
+  /**
+   * Opens the processor for a caller who brings the threads.
+   *
+   * @param kernels what computes
+   * @param device the processor's name, for people
+   * @param workers stay the caller's
+   */
+  CpuBackend(CpuKernels kernels, String device, WorkerPool workers) {
+    this(kernels, device, workers, () -> {});
+  }
+
+  private CpuBackend(CpuKernels kernels, String device, WorkerPool workers, Runnable closing) {
     this.device = device;
-    workers = new Workers(threads);
+    this.workers = workers;
+    this.closing = closing;
     selector = new CpuSelector(kernels.select());
     operations = CpuOperations.checked(kernels.forward(), workers);
   }
@@ -79,6 +104,6 @@ public final class CpuBackend implements Backend {
 
   @Override
   public void close() {
-    workers.close();
+    closing.run();
   }
 }

@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.system.CpuInfo;
+import io.github.wandacuda.system.WorkerPool;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,13 +36,22 @@ public final class CpuBackendProvider implements BackendProvider {
 
   @Override
   public Backend open(int device, int threads) {
+    return new CpuBackend(kernels(device), model(), threads);
+  }
+
+  @Override
+  public Backend open(int device, WorkerPool workers) {
+    return new CpuBackend(kernels(device), model(), workers);
+  }
+
+  private static CpuKernels kernels(int device) {
     if (device != 0) {
       throw new BackendUnavailableException("cpu has no device %d, only 0".formatted(device));
     }
     if (!KernelChoice.hasVectors()) {
       LOG.warn("slow without the Vector API: {}", KernelChoice.ADVICE);
     }
-    return new CpuBackend(KernelChoice.choose(), model(), threads);
+    return KernelChoice.choose();
   }
 
   /** Returns the processor's model where the system tells it, else its architecture. */

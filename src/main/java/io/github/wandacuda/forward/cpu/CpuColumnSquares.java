@@ -3,7 +3,7 @@ package io.github.wandacuda.forward.cpu;
 import io.github.wandacuda.forward.BackendOperations;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /** Column sums in doubles; blocks of columns are shared out to the workers. */
 final class CpuColumnSquares implements BackendOperations.Squares<CpuTensor> {
@@ -14,10 +14,10 @@ final class CpuColumnSquares implements BackendOperations.Squares<CpuTensor> {
   private static final int FEWEST_COLUMNS = 256;
 
   private final CpuForwardKernels kernels;
-  private final Workers workers;
+  private final WorkerPool workers;
   private final double[] sums;
 
-  CpuColumnSquares(CpuForwardKernels kernels, Workers workers, int columns) {
+  CpuColumnSquares(CpuForwardKernels kernels, WorkerPool workers, int columns) {
     this.kernels = kernels;
     this.workers = workers;
     this.sums = new double[columns];

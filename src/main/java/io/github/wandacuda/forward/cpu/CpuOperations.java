@@ -15,7 +15,7 @@ import io.github.wandacuda.forward.reference.ScalarEmbed;
 import io.github.wandacuda.forward.reference.ScalarExpertRows;
 import io.github.wandacuda.forward.reference.ScalarGatherColumns;
 import io.github.wandacuda.forward.reference.ScalarRoute;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -33,9 +33,9 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuWeig
   private static final int ELEMENTS_PER_TASK = 1 << 15;
 
   private final CpuForwardKernels kernels;
-  private final Workers workers;
+  private final WorkerPool workers;
 
-  private CpuOperations(CpuForwardKernels kernels, Workers workers) {
+  private CpuOperations(CpuForwardKernels kernels, WorkerPool workers) {
     this.kernels = kernels;
     this.workers = workers;
   }
@@ -46,7 +46,7 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuWeig
    * @param kernels used by these operations alone, since they may keep buffers
    * @param workers the threads; closing them is up to the caller
    */
-  public static Operations checked(CpuForwardKernels kernels, Workers workers) {
+  public static Operations checked(CpuForwardKernels kernels, WorkerPool workers) {
     return new CheckedOperations<>(
         CpuTensor.class, CpuWeight.class, new CpuOperations(kernels, workers));
   }

@@ -3,7 +3,7 @@ package io.github.wandacuda.forward.reference;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /**
  * The arithmetic of the forward half, on arguments whose shapes are already checked. Every
@@ -31,7 +31,7 @@ public interface CpuForwardKernels {
    *
    * @param bias null for none
    */
-  void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, Workers workers);
+  void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers);
 
   /**
    * Causal attention. For the query of token i of a sequence, and j from {@link
@@ -51,7 +51,7 @@ public interface CpuForwardKernels {
       AttentionShape shape,
       CpuTensor keyBias,
       CpuTensor out,
-      Workers workers);
+      WorkerPool workers);
 
   /**
    * RMSNorm of rows {@code from} to {@code to - 1}: squares are rounded, then summed as {@link

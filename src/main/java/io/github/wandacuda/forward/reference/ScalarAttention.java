@@ -1,7 +1,7 @@
 package io.github.wandacuda.forward.reference;
 
 import io.github.wandacuda.forward.AttentionShape;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /** Attention as plain loops, one head of one token at a time. */
 final class ScalarAttention {
@@ -35,7 +35,7 @@ final class ScalarAttention {
       AttentionShape shape,
       CpuTensor keyBias,
       CpuTensor out,
-      Workers workers) {
+      WorkerPool workers) {
     ScalarAttention attention = new ScalarAttention(q, k, v, shape, keyBias, out);
     workers.run(
         q.rows() / shape.sequenceLength() * shape.heads(),

@@ -3,7 +3,7 @@ package io.github.wandacuda.forward.reference;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /**
  * The forward kernels as plain loops, the specification of every other implementation: each
@@ -11,7 +11,7 @@ import io.github.wandacuda.system.Workers;
  */
 public final class ScalarForward implements CpuForwardKernels {
   @Override
-  public void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, Workers workers) {
+  public void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     ScalarLinear.linear(x, w, bias, out, workers);
   }
 
@@ -23,7 +23,7 @@ public final class ScalarForward implements CpuForwardKernels {
       AttentionShape shape,
       CpuTensor keyBias,
       CpuTensor out,
-      Workers workers) {
+      WorkerPool workers) {
     ScalarAttention.attention(q, k, v, shape, keyBias, out, workers);
   }
 

@@ -1,7 +1,7 @@
 package io.github.wandacuda.forward.reference;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /** Linear layers as plain loops, and the sum of products that all scalar kernels take. */
 final class ScalarLinear {
@@ -10,7 +10,7 @@ final class ScalarLinear {
   private ScalarLinear() {}
 
   /** As {@link CpuForwardKernels#linear}. */
-  static void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, Workers workers) {
+  static void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     workers.runRanges(
         w.rows(),
         FEATURES_PER_TASK,

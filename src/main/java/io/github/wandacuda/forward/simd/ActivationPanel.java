@@ -2,7 +2,7 @@ package io.github.wandacuda.forward.simd;
 
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /**
  * Rows of activations in the order in which tiles read them: run after run of columns, within a run
@@ -18,7 +18,7 @@ final class ActivationPanel {
   private int columns;
 
   /** Copies {@code count} rows of {@code x} from row {@code from} on. */
-  void pack(CpuTensor x, int from, int count, Workers workers) {
+  void pack(CpuTensor x, int from, int count, WorkerPool workers) {
     rows = RegisterTile.wholeRows(count);
     columns = x.columns();
     data = PanelPacking.grown(data, rows, columns);

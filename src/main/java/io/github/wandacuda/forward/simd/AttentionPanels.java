@@ -2,7 +2,7 @@ package io.github.wandacuda.forward.simd;
 
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /**
  * One sequence's keys and values in the order in which tiles read them. Keys are the rows of their
@@ -20,7 +20,7 @@ final class AttentionPanels {
   private int headSize;
 
   /** Copies the sequence that begins in row {@code start}. */
-  void pack(CpuTensor k, CpuTensor v, AttentionShape shape, int start, Workers workers) {
+  void pack(CpuTensor k, CpuTensor v, AttentionShape shape, int start, WorkerPool workers) {
     tokens = shape.sequenceLength();
     headSize = shape.headSize();
     int heads = shape.keyValueHeads();

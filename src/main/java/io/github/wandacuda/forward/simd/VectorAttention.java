@@ -3,7 +3,7 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /**
  * Attention sequence by sequence: all workers pack its keys and values, then each task takes one
@@ -21,7 +21,7 @@ final class VectorAttention {
       AttentionShape shape,
       CpuTensor keyBias,
       CpuTensor out,
-      Workers workers) {
+      WorkerPool workers) {
     blocks.prepare(workers);
     int parts = Math.ceilDiv(shape.sequenceLength(), QueryBlock.QUERIES);
     for (int start = 0; start < q.rows(); start += shape.sequenceLength()) {

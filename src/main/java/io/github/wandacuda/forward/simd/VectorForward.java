@@ -5,7 +5,7 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /**
  * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width: each
@@ -19,7 +19,7 @@ public final class VectorForward implements CpuForwardKernels {
   public VectorForward() {}
 
   @Override
-  public void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, Workers workers) {
+  public void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     linear.linear(x, w, bias, out, workers);
   }
 
@@ -31,7 +31,7 @@ public final class VectorForward implements CpuForwardKernels {
       AttentionShape shape,
       CpuTensor keyBias,
       CpuTensor out,
-      Workers workers) {
+      WorkerPool workers) {
     attention.attention(q, k, v, shape, keyBias, out, workers);
   }
 

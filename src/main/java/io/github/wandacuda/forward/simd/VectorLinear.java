@@ -3,7 +3,7 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 
 /**
  * Linear layers as a blocked matrix product (Goto and van de Geijn, "Anatomy of high-performance
@@ -45,7 +45,7 @@ final class VectorLinear {
   private record Block(int row, int rowEnd, int feature, int featureEnd) {}
 
   /** As {@link CpuForwardKernels#linear}. */
-  void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, Workers workers) {
+  void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     scratches.prepare(workers);
     int parts = Math.max(1, Math.ceilDiv(x.rows(), ROWS_PER_PART));
     int rows = Math.ceilDiv(x.rows(), parts);
@@ -56,7 +56,7 @@ final class VectorLinear {
     }
   }
 
-  private void multiply(WeightMatrix w, CpuTensor bias, CpuTensor out, Workers workers) {
+  private void multiply(WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     int featureTasks = Math.ceilDiv(w.rows(), FEATURES_PER_TASK);
     int rows = rowsPerTask(out.rows(), featureTasks, workers);
     workers.run(
@@ -75,7 +75,7 @@ final class VectorLinear {
   }
 
   /** All rows, unless there are too few features to keep every worker busy. */
-  private static int rowsPerTask(int rows, int featureTasks, Workers workers) {
+  private static int rowsPerTask(int rows, int featureTasks, WorkerPool workers) {
     int wanted = Math.ceilDiv(TASKS_PER_WORKER * workers.count(), Math.max(1, featureTasks));
     int share = Math.ceilDiv(Math.ceilDiv(rows, wanted), ROWS_PER_PASS) * ROWS_PER_PASS;
     return workers.count() == 1 ? rows : share;

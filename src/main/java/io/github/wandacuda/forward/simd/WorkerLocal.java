@@ -1,6 +1,6 @@
 package io.github.wandacuda.forward.simd;
 
-import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.system.WorkerPool;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -15,7 +15,7 @@ final class WorkerLocal<T> {
   }
 
   /** Makes what is missing, before the workers begin. */
-  void prepare(Workers workers) {
+  void prepare(WorkerPool workers) {
     while (made.size() < workers.count()) {
       made.add(maker.get());
     }

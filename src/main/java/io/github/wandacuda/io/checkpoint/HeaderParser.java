@@ -33,6 +33,7 @@ final class HeaderParser {
   private static final int ENTRY = 100;
 
   private final Path file;
+  private final int headerBytes;
   private final JsonParser json;
   private final Map<String, TensorInfo> tensors = new HashMap<>();
 
@@ -42,14 +43,16 @@ final class HeaderParser {
   private Map<String, String> metadata;
   private long metadataSize;
 
-  private HeaderParser(Path file, JsonParser json) {
+  private HeaderParser(Path file, int headerBytes, JsonParser json) {
     this.file = file;
+    this.headerBytes = headerBytes;
     this.json = json;
   }
 
   /**
    * Reads a header.
    *
+   * @param file for messages, or null for one in memory
    * @param bytes the file's start, up to the end of the header
    * @param offset where the JSON starts
    * @throws InputException if it is not what the format asks for
@@ -60,7 +63,8 @@ final class HeaderParser {
           offset == bytes.length ? "no byte" : "byte 0x%02x".formatted(bytes[offset] & 0xff);
       throw Malformed.part(file, HEADER, "'{' as its first byte", found);
     }
-    return JsonInput.read(file, HEADER, bytes, offset, json -> new HeaderParser(file, json).read());
+    return JsonInput.read(
+        file, HEADER, bytes, offset, json -> new HeaderParser(file, bytes.length, json).read());
   }
 
   private SafetensorsHeader read() throws IOException {
@@ -74,6 +78,7 @@ final class HeaderParser {
       }
     }
     return new SafetensorsHeader(
+        headerBytes,
         metadata == null ? Map.of() : Collections.unmodifiableMap(metadata),
         TensorLayout.ordered(tensors.values()),
         Collections.unmodifiableMap(tensors));

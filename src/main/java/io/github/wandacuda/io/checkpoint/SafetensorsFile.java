@@ -1,13 +1,12 @@
 package io.github.wandacuda.io.checkpoint;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.FileReads;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.Malformed;
-import io.github.wandacuda.io.json.JsonInput;
+import io.github.wandacuda.DType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -24,7 +23,6 @@ import java.util.Optional;
 /** A safetensors file, checked and held open. Safe for use by several threads. */
 public final class SafetensorsFile implements AutoCloseable {
   private static final String WHAT = "a safetensors file";
-  private static final int LENGTH_BYTES = Long.BYTES;
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT =
@@ -82,18 +80,8 @@ public final class SafetensorsFile implements AutoCloseable {
       throws IOException {
     long length = channel.size();
     byte[] headerBytes = readHeader(path, channel, length, room);
-    SafetensorsHeader header = parse(path, headerBytes, room);
-    TensorLayout.checkContiguous(path, header.tensors(), length - headerBytes.length);
+    SafetensorsHeader header = SafetensorsHeader.parse(path, headerBytes, length, room);
     return new SafetensorsFile(path, headerBytes, header, channel, length);
-  }
-
-  /** A header may be made for nothing but taking memory: that it is too much is its own fault. */
-  private static SafetensorsHeader parse(Path path, byte[] headerBytes, HeaderBudget room) {
-    try {
-      return HeaderParser.parse(path, headerBytes, LENGTH_BYTES);
-    } catch (OutOfMemoryError e) {
-      throw room.tooLong(path, "%d whose content has none".formatted(headerBytes.length));
-    }
   }
 
   private static String notAFile(Path path) {
@@ -108,30 +96,13 @@ public final class SafetensorsFile implements AutoCloseable {
 
   private static byte[] readHeader(
       Path path, FileChannel channel, long fileLength, HeaderBudget room) throws IOException {
-    if (fileLength < LENGTH_BYTES) {
-      throw Malformed.cut(ErrorDetails.file(path), "at least 8 bytes", fileLength + " bytes");
-    }
-    ByteBuffer prefix = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    readFully(path, channel, prefix);
-    long length = prefix.getLong(0);
-    if (length < 0 || length > JsonInput.LONGEST) {
-      throw new InputException(
-          ErrorDetails.file(path)
-              .part("header")
-              .expected(
-                  "a length of at most %d bytes".formatted(JsonInput.LONGEST),
-                  Long.toUnsignedString(length))
-              .hint(OtherFormat.hint(prefix.array())));
-    }
-    if (length > fileLength - LENGTH_BYTES) {
-      throw Malformed.cut(
-          ErrorDetails.file(path).part("header"),
-          length + " bytes",
-          (fileLength - LENGTH_BYTES) + " before the file ends");
-    }
+    int prefix = (int) Math.min(fileLength, SafetensorsHeader.LENGTH_BYTES);
+    ByteBuffer start = ByteBuffer.allocate(prefix);
+    readFully(path, channel, start);
+    int length = SafetensorsHeader.length(path, start.array(), fileLength);
     room.take(path, length);
-    ByteBuffer bytes = ByteBuffer.allocate(LENGTH_BYTES + (int) length);
-    bytes.put(prefix.rewind());
+    ByteBuffer bytes = ByteBuffer.allocate(prefix + length);
+    bytes.put(start.rewind());
     readFully(path, channel, bytes);
     return bytes.array();
   }

@@ -39,9 +39,7 @@ public final class JsonInput {
               StreamReadConstraints.builder()
                   .maxNestingDepth(64)
                   .maxNumberLength(100)
-                  .maxNameLength(1 << 20)
                   .maxStringLength(LONGEST_STRING)
-                  .maxDocumentLength(LONGEST)
                   .build())
           // A symbol table gains nothing from names that occur once, and takes the many alike names
           // of a mixture of experts for an attack.

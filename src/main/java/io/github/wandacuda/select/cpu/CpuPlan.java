@@ -48,7 +48,9 @@ final class CpuPlan implements SelectionPlan {
     }
     RowPruner pruner = take();
     Run run = new Run(pruner, source, mask);
-    if (RowPanel.isNeedlessFor(destination) && source.hasDenseRows()) {
+    if (destination != null
+        && RowPanel.isNeedlessFor(destination)
+        && source.hasDenseRows()) {
       pruneInPlace(source, destination, run);
     } else {
       pruneCopied(source, destination, run);
@@ -116,6 +118,7 @@ final class CpuPlan implements SelectionPlan {
     }
   }
 
+  /** Prunes rows in memory of its own, and copies them to where they go, if anywhere. */
   private static void pruneCopied(WeightMatrix source, WeightMatrix destination, Run run) {
     try (Arena arena = Arena.ofConfined()) {
       RowPanel panel = RowPanel.of(source, destination, arena);
@@ -125,7 +128,9 @@ final class CpuPlan implements SelectionPlan {
         for (int r = 0; r < count; r++) {
           run.prune(first + r, panel.memory(), panel.at(r));
         }
-        panel.write(destination, first, count);
+        if (destination != null) {
+          panel.write(destination, first, count);
+        }
       }
     }
   }

@@ -70,7 +70,9 @@ final class SelectionSlot implements AutoCloseable {
       RowReports report = report(tile, rows);
       // Before the result replaces what may be its source, so that the element is still there.
       report.requireFinite(from, first);
-      transfer.download(weights, destination.rows(first, rows));
+      if (destination != null) {
+        transfer.download(weights, destination.rows(first, rows));
+      }
       if (mask != null) {
         downloadMask(tile, source.columns(), first, rows, mask);
       }

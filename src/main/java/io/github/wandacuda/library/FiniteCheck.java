@@ -1,0 +1,109 @@
+package io.github.wandacuda.library;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * Looks for weights that aren't finite: those whose exponent bits are all set. Several lie in a
+ * word, and one more in the exponent's lowest place carries into the sign's bit of just those.
+ */
+final class FiniteCheck {
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final long OF_FOUR = 0x0001_0001_0001_0001L;
+  private static final long OF_TWO = 0x0000_0001_0000_0001L;
+
+  private final WeightMatrix matrix;
+  private final long exponents;
+  private final long lowest;
+  private final long signs;
+
+  private FiniteCheck(WeightMatrix matrix) {
+    this.matrix = matrix;
+    exponents =
+        switch (matrix.dtype()) {
+          case F32 -> OF_TWO * 0x7f80_0000L;
+          case F16 -> OF_FOUR * 0x7c00L;
+          case BF16 -> OF_FOUR * 0x7f80L;
+        };
+    lowest = exponents & ~(exponents << 1);
+    signs = matrix.dtype() == DType.F32 ? OF_TWO << 31 : OF_FOUR << 15;
+  }
+
+  /**
+   * Reads a whole matrix.
+   *
+   * @throws NonFiniteWeightException for the first weight, row by row, that is NaN or infinite
+   */
+  static void require(WeightMatrix matrix) {
+    if (matrix.elements() > 0 && !new FiniteCheck(matrix).isFinite()) {
+      throw first(matrix);
+    }
+  }
+
+  private boolean isFinite() {
+    if (matrix.columnStride() == 1) {
+      return areFinite(matrix.rows(), matrix.rowStride(), matrix.columns());
+    }
+    if (matrix.rowStride() == 1) {
+      return areFinite(matrix.columns(), matrix.columnStride(), matrix.rows());
+    }
+    for (int row = 0; row < matrix.rows(); row++) {
+      for (int column = 0; column < matrix.columns(); column++) {
+        if (!Float.isFinite(matrix.get(row, column))) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  /** Looks at lines of consecutive elements. */
+  private boolean areFinite(int lines, long stride, int length) {
+    long bytes = (long) length * matrix.dtype().bytes();
+    for (int line = 0; line < lines; line++) {
+      long start = line * stride * matrix.dtype().bytes();
+      if ((carries(matrix.data().asSlice(start, bytes)) & signs) != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private long carries(MemorySegment line) {
+    long bytes = line.byteSize();
+    long whole = bytes - bytes % Long.BYTES;
+    long found = 0;
+    for (long at = 0; at < whole; at += Long.BYTES) {
+      found |= (line.get(LONG, at) & exponents) + lowest;
+    }
+    if (bytes > whole) {
+      found |= (rest(line, whole) & exponents) + lowest;
+    }
+    return found;
+  }
+
+  private static long rest(MemorySegment line, long from) {
+    long word = 0;
+    for (long at = from; at < line.byteSize(); at++) {
+      word |= (line.get(ValueLayout.JAVA_BYTE, at) & 0xffL) << (at - from) * Byte.SIZE;
+    }
+    return word;
+  }
+
+  private static NonFiniteWeightException first(WeightMatrix matrix) {
+    for (int row = 0; row < matrix.rows(); row++) {
+      for (int column = 0; column < matrix.columns(); column++) {
+        float value = matrix.get(row, column);
+        if (!Float.isFinite(value)) {
+          return new NonFiniteWeightException(row, column, value);
+        }
+      }
+    }
+    throw new IllegalStateException("the weights changed while they were checked");
+  }
+}

@@ -1,0 +1,163 @@
+package io.github.wandacuda.library;
+
+import io.github.wandacuda.Criterion;
+import io.github.wandacuda.Mask;
+import io.github.wandacuda.PruneOptions;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.ZeroNorms;
+import io.github.wandacuda.select.SelectionRule;
+import java.util.Objects;
+
+/**
+ * What a call is asked for, checked: from here on nothing fails but for what the weights are, and
+ * for devices.
+ *
+ * @param source the weights
+ * @param destination where the result goes, {@code source} itself or apart from it; null for the
+ *     mask alone
+ * @param mask where the mask goes, or null
+ */
+record MatrixRequest(
+    WeightMatrix source,
+    WeightMatrix destination,
+    Mask mask,
+    Criterion criterion,
+    Sparsity sparsity,
+    PruneOptions options) {
+
+  /** Checks a call that prunes a matrix where it lies. */
+  static MatrixRequest inPlace(
+      WeightMatrix weight, Criterion criterion, Sparsity sparsity, PruneOptions options) {
+    Objects.requireNonNull(weight, "weight");
+    requireOthers(criterion, sparsity, options);
+    Memory.requireWritable("weight", weight.data());
+    Memory.requireApart("weight", weight);
+    MatrixRequest request =
+        new MatrixRequest(weight, weight, options.mask(), criterion, sparsity, options);
+    request.check("weight");
+    return request;
+  }
+
+  /** Checks a call that writes the result elsewhere. */
+  static MatrixRequest into(
+      WeightMatrix source,
+      WeightMatrix destination,
+      Criterion criterion,
+      Sparsity sparsity,
+      PruneOptions options) {
+    Objects.requireNonNull(source, "source");
+    Objects.requireNonNull(destination, "destination");
+    requireOthers(criterion, sparsity, options);
+    if (source.dtype() != destination.dtype()
+        || source.rows() != destination.rows()
+        || source.columns() != destination.columns()) {
+      throw new IllegalArgumentException(
+          "destination: expected %s as the source, found %s"
+              .formatted(shape(source), shape(destination)));
+    }
+    Memory.requireReadable("source", source.data());
+    Memory.requireWritable("destination", destination.data());
+    Memory.requireApart("destination", destination);
+    boolean same = Memory.isSame(source, destination);
+    if (!same) {
+      Memory.requireDistinct("destination", destination.span(), "the source", source.span());
+    }
+    MatrixRequest request =
+        new MatrixRequest(
+            source, same ? source : destination, options.mask(), criterion, sparsity, options);
+    request.check("source");
+    return request;
+  }
+
+  /** Checks a call that writes the mask alone. */
+  static MatrixRequest maskOnly(
+      WeightMatrix weight,
+      Mask mask,
+      Criterion criterion,
+      Sparsity sparsity,
+      PruneOptions options) {
+    Objects.requireNonNull(weight, "weight");
+    Objects.requireNonNull(mask, "mask");
+    requireOthers(criterion, sparsity, options);
+    if (options.mask() != null && !options.mask().equals(mask)) {
+      throw new IllegalArgumentException("options: expected no mask, found one beside the call's");
+    }
+    Memory.requireReadable("weight", weight.data());
+    MatrixRequest request = new MatrixRequest(weight, null, mask, criterion, sparsity, options);
+    request.check("weight");
+    return request;
+  }
+
+  private static void requireOthers(
+      Criterion criterion, Sparsity sparsity, PruneOptions options) {
+    Objects.requireNonNull(criterion, "criterion");
+    Objects.requireNonNull(sparsity, "sparsity");
+    Objects.requireNonNull(options, "options");
+  }
+
+  private static String shape(WeightMatrix matrix) {
+    return "%d x %d %s".formatted(matrix.rows(), matrix.columns(), matrix.dtype());
+  }
+
+  private void check(String argument) {
+    ScoreChecks.check(source.columns(), criterion, sparsity, options.zeroNorms());
+    if (mask != null) {
+      checkMask(argument);
+    }
+  }
+
+  private void checkMask(String argument) {
+    if (mask.rows() != source.rows() || mask.columns() != source.columns()) {
+      throw new IllegalArgumentException(
+          "mask: expected %d x %d as the matrix, found %d x %d"
+              .formatted(source.rows(), source.columns(), mask.rows(), mask.columns()));
+    }
+    Memory.requireWritable("mask", mask.bits());
+    Memory.requireDistinct("mask", mask.bits(), "the " + argument, source.span());
+    if (destination != null) {
+      Memory.requireDistinct("mask", mask.bits(), "the result", destination.span());
+    }
+  }
+
+  /** Returns whether other threads may help: all memory is shared. */
+  boolean isShared() {
+    return Memory.isShared(source.data())
+        && (destination == null || Memory.isShared(destination.data()))
+        && (mask == null || Memory.isShared(mask.bits()));
+  }
+
+  /** Returns the norms to score with, or null for magnitudes. */
+  float[] norms() {
+    return criterion instanceof Criterion.Wanda wanda && !wanda.isAllZero() ? wanda.norms() : null;
+  }
+
+  /** Returns whether a threshold of the whole matrix has to be found first. */
+  boolean needsThreshold() {
+    return criterion instanceof Criterion.Magnitude
+        && sparsity instanceof Sparsity.Ratio
+        && source.elements() > 0;
+  }
+
+  /** Returns what is pruned of each row or group, where there is no threshold. */
+  SelectionRule rule() {
+    boolean kept =
+        criterion instanceof Criterion.Wanda wanda
+            && wanda.isAllZero()
+            && options.zeroNorms() == ZeroNorms.KEEP;
+    return kept
+        ? new SelectionRule.LowestPerRow(0)
+        : SelectionRule.of(sparsity, source.columns());
+  }
+
+  /** Says how far a call came that was given up. */
+  String progress(long rows) {
+    String state =
+        destination == null
+            ? "of the mask are written"
+            : destination.equals(source)
+                ? "are pruned, the others are as they were"
+                : "of the destination are written";
+    return "cancelled: %d of %d rows %s".formatted(rows, source.rows(), state);
+  }
+}

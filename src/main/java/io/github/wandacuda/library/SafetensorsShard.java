@@ -1,0 +1,153 @@
+package io.github.wandacuda.library;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.checkpoint.SafetensorsHeader;
+import io.github.wandacuda.io.checkpoint.TensorInfo;
+import java.lang.foreign.MemorySegment;
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * A safetensors file that lies in memory, such as a shard that an engine has mapped. Tensors are
+ * views of that memory, which stays the caller's: nothing is copied but vectors. Messages name
+ * tensor, what was expected and what was found.
+ */
+public final class SafetensorsShard {
+  /** The longest array that every JVM can make. */
+  private static final int LONGEST_ARRAY = Integer.MAX_VALUE - 8;
+
+  private final MemorySegment file;
+  private final SafetensorsHeader header;
+  private final Set<String> names;
+
+  private SafetensorsShard(MemorySegment file, SafetensorsHeader header) {
+    this.file = file;
+    this.header = header;
+    Set<String> inOrder = new LinkedHashSet<>();
+    header.tensors().forEach(tensor -> inOrder.add(tensor.name()));
+    names = Collections.unmodifiableSet(inOrder);
+  }
+
+  /**
+   * Reads and checks the header.
+   *
+   * @param file the whole file, from its first byte to its last; may be read-only
+   * @throws NullPointerException if {@code file} is null
+   * @throws IllegalArgumentException if the header breaks the format in any way, or memory and
+   *     header disagree about the file's length
+   * @throws IllegalStateException if the memory is closed
+   * @throws WrongThreadException if the memory is confined to another thread
+   */
+  public static SafetensorsShard of(MemorySegment file) {
+    Objects.requireNonNull(file, "file");
+    Memory.requireReadable("file", file);
+    try {
+      return new SafetensorsShard(file, SafetensorsHeader.of(file));
+    } catch (InputException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+  }
+
+  /** Returns the names of all tensors, in the order of their bytes. */
+  public Set<String> names() {
+    return names;
+  }
+
+  /** Returns whether there is a tensor of that name. */
+  public boolean contains(String name) {
+    return header.byName().containsKey(name);
+  }
+
+  /**
+   * Returns a tensor's element type as the header spells it, which may be one that isn't computed
+   * with.
+   *
+   * @throws IllegalArgumentException if there is no such tensor
+   */
+  public String dtype(String name) {
+    return tensor(name).dtype();
+  }
+
+  /**
+   * Returns a tensor's sizes, outermost first; none for a scalar.
+   *
+   * @throws IllegalArgumentException if there is no such tensor
+   */
+  public List<Long> shape(String name) {
+    return tensor(name).shape();
+  }
+
+  /**
+   * Returns a tensor's bytes, a slice of the file.
+   *
+   * @throws IllegalArgumentException if there is no such tensor
+   */
+  public MemorySegment data(String name) {
+    TensorInfo info = tensor(name);
+    return file.asSlice(header.bytes() + info.begin(), info.bytes());
+  }
+
+  /**
+   * Returns a view of a matrix.
+   *
+   * @throws IllegalArgumentException if there is no such tensor, it has other than two dimensions
+   *     or more than 2^31 - 1 rows or columns, or isn't F32, F16 or BF16
+   */
+  public WeightMatrix matrix(String name) {
+    TensorInfo info = tensor(name);
+    DType dtype = info.type().orElseThrow(() -> wrong(info, "a matrix of F32, F16 or BF16"));
+    if (!info.isMatrix()) {
+      throw wrong(info, "a matrix");
+    }
+    try {
+      return WeightMatrix.of(data(name), dtype, info.rows(), info.columns());
+    } catch (InputException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Returns a copy of a vector or scalar, widened exactly to float32: the norms of a statistics
+   * file.
+   *
+   * @throws IllegalArgumentException if there is no such tensor, it has more than one dimension or
+   *     more elements than a Java array, or isn't F32, F16 or BF16
+   */
+  public float[] vector(String name) {
+    TensorInfo info = tensor(name);
+    DType dtype = info.type().orElseThrow(() -> wrong(info, "a vector of F32, F16 or BF16"));
+    if (info.shape().size() > 1 || info.elements() > LONGEST_ARRAY) {
+      throw wrong(info, "a vector of at most %d elements".formatted(LONGEST_ARRAY));
+    }
+    float[] values = new float[(int) info.elements()];
+    FloatRows.widen(WeightMatrix.of(data(name), dtype, 1, values.length), values);
+    return values;
+  }
+
+  private TensorInfo tensor(String name) {
+    TensorInfo info = header.byName().get(Objects.requireNonNull(name, "name"));
+    if (info == null) {
+      throw new IllegalArgumentException(
+          ErrorDetails.NOWHERE
+              .tensor(name)
+              .expected("one of the file's %d tensors".formatted(names.size()), "none")
+              .line());
+    }
+    return info;
+  }
+
+  private static IllegalArgumentException wrong(TensorInfo info, String expected) {
+    return new IllegalArgumentException(
+        ErrorDetails.NOWHERE
+            .tensor(info.name())
+            .expected(expected, "%s %s".formatted(Printable.of(info.dtype()), info.shape()))
+            .line());
+  }
+}
