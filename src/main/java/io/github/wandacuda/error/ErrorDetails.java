@@ -35,7 +35,8 @@ public record ErrorDetails(
 
   /** Returns the failure of a file or directory, or, without a path, of a file in memory. */
   public static ErrorDetails file(Path file) {
-    return new ErrorDetails(file == null ? null : file.toString(), null, null, null, null, null, null);
+    return new ErrorDetails(
+        file == null ? null : file.toString(), null, null, null, null, null, null);
   }
 
   /** Returns the failure of an option, or of another thing that is in no file. */

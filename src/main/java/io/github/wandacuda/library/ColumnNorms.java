@@ -65,8 +65,7 @@ public final class ColumnNorms implements AutoCloseable {
     try {
       ColumnNorms norms =
           locked(
-              open,
-              () -> new ColumnNorms(open, columns, operations(open).columnSquares(columns)));
+              open, () -> new ColumnNorms(open, columns, operations(open).columnSquares(columns)));
       made = true;
       return norms;
     } finally {

@@ -34,8 +34,7 @@ final class FloatRows {
     }
   }
 
-  private static void widen(
-      WeightMatrix matrix, int row, short[] halves, float[] values, int at) {
+  private static void widen(WeightMatrix matrix, int row, short[] halves, float[] values, int at) {
     MemorySegment data = matrix.data();
     long from = matrix.byteOffset(row, 0);
     int columns = matrix.columns();

@@ -89,8 +89,7 @@ record MatrixRequest(
     return request;
   }
 
-  private static void requireOthers(
-      Criterion criterion, Sparsity sparsity, PruneOptions options) {
+  private static void requireOthers(Criterion criterion, Sparsity sparsity, PruneOptions options) {
     Objects.requireNonNull(criterion, "criterion");
     Objects.requireNonNull(sparsity, "sparsity");
     Objects.requireNonNull(options, "options");
@@ -145,9 +144,7 @@ record MatrixRequest(
         criterion instanceof Criterion.Wanda wanda
             && wanda.isAllZero()
             && options.zeroNorms() == ZeroNorms.KEEP;
-    return kept
-        ? new SelectionRule.LowestPerRow(0)
-        : SelectionRule.of(sparsity, source.columns());
+    return kept ? new SelectionRule.LowestPerRow(0) : SelectionRule.of(sparsity, source.columns());
   }
 
   /** Says how far a call came that was given up. */

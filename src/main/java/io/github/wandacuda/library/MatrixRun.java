@@ -63,8 +63,7 @@ final class MatrixRun {
         source.hasDenseRows()
             && (request.destination() == null || request.destination().hasDenseRows());
     return new RowTiles(
-        source.rows(),
-        dense ? rows : Math.ceilDiv(rows, INTERLEAVED_ROWS) * INTERLEAVED_ROWS);
+        source.rows(), dense ? rows : Math.ceilDiv(rows, INTERLEAVED_ROWS) * INTERLEAVED_ROWS);
   }
 
   /**

@@ -61,8 +61,7 @@ final class Memory {
     long far = wide ? matrix.rowStride() : matrix.columnStride();
     int nearCount = wide ? matrix.columns() : matrix.rows();
     int farCount = wide ? matrix.rows() : matrix.columns();
-    boolean apart =
-        (nearCount == 1 || near > 0) && (farCount == 1 || far > (nearCount - 1) * near);
+    boolean apart = (nearCount == 1 || near > 0) && (farCount == 1 || far > (nearCount - 1) * near);
     if (!apart) {
       throw new IllegalArgumentException(
           "%s: expected elements apart from each other, found %d x %d with strides %d and %d"

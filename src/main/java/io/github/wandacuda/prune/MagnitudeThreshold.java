@@ -1,8 +1,8 @@
 package io.github.wandacuda.prune;
 
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
-import io.github.wandacuda.WeightMatrix;
 import java.util.function.BiConsumer;
 
 /**

@@ -86,8 +86,7 @@ class UnreachedTest {
 
   @Test
   void byDefaultItsSmallestWeightsGo() {
-    RunResult result =
-        prune("out", new Sparsity.Ratio(0.5), withoutExpert(), Unreached.MAGNITUDE);
+    RunResult result = prune("out", new Sparsity.Ratio(0.5), withoutExpert(), Unreached.MAGNITUDE);
     assertThat(Unreached.in(result.modules())).containsExactly(EXPERT);
     assertThat(expert(result).pruned()).isEqualTo(24 * 16);
     float[] before = floats(dense());

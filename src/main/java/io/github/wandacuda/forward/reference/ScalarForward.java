@@ -11,7 +11,8 @@ import io.github.wandacuda.system.WorkerPool;
  */
 public final class ScalarForward implements CpuForwardKernels {
   @Override
-  public void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+  public void linear(
+      CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     ScalarLinear.linear(x, w, bias, out, workers);
   }
 

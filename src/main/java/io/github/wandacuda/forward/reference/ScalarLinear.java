@@ -10,7 +10,8 @@ final class ScalarLinear {
   private ScalarLinear() {}
 
   /** As {@link CpuForwardKernels#linear}. */
-  static void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+  static void linear(
+      CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     workers.runRanges(
         w.rows(),
         FEATURES_PER_TASK,

@@ -19,7 +19,8 @@ public final class VectorForward implements CpuForwardKernels {
   public VectorForward() {}
 
   @Override
-  public void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+  public void linear(
+      CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     linear.linear(x, w, bias, out, workers);
   }
 

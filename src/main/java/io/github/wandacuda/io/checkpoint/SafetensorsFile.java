@@ -1,12 +1,12 @@
 package io.github.wandacuda.io.checkpoint;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.FileReads;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.Malformed;
-import io.github.wandacuda.DType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

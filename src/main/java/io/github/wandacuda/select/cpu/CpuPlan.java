@@ -48,9 +48,7 @@ final class CpuPlan implements SelectionPlan {
     }
     RowPruner pruner = take();
     Run run = new Run(pruner, source, mask);
-    if (destination != null
-        && RowPanel.isNeedlessFor(destination)
-        && source.hasDenseRows()) {
+    if (destination != null && RowPanel.isNeedlessFor(destination) && source.hasDenseRows()) {
       pruneInPlace(source, destination, run);
     } else {
       pruneCopied(source, destination, run);
