@@ -1,4 +1,4 @@
-// Primary contexts: one for each device, counted.
+// Primary contexts, one for each device, counted; and others, for programs that make their own.
 #include <cstdlib>
 
 #include "driver.h"
@@ -10,8 +10,8 @@ namespace {
 CUcontext handleOf(Context *context) { return reinterpret_cast<CUcontext>(context); }
 
 Context *contextOf(Driver &driver, CUcontext handle) {
-  for (const auto &each : driver.contexts) {
-    if (each && handleOf(each.get()) == handle) return each.get();
+  for (Context *each : driver.allContexts()) {
+    if (handleOf(each) == handle) return each;
   }
   fail(CUDA_ERROR_INVALID_CONTEXT, "no context %p", static_cast<void *>(handle));
 }
@@ -92,4 +92,30 @@ PRETEND_API cuCtxGetDevice(CUdevice *device) {
 PRETEND_API cuCtxSynchronize() {
   return callInContext("cuCtxSynchronize",
                        [](Driver &driver, Context &context, auto &lock) { driver.drain(lock, context); });
+}
+
+PRETEND_API cuCtxCreate_v2(CUcontext *handle, unsigned, CUdevice device) {
+  return call("cuCtxCreate", [&](Driver &driver, auto &) {
+    require(device >= 0 && device < driver.settings.devices, CUDA_ERROR_INVALID_DEVICE);
+    auto context = std::make_unique<Context>();
+    context->device = device;
+    context->retained = 1;
+    driver.counts.contexts++;
+    currentContext() = context.get();
+    *handle = handleOf(context.get());
+    driver.created.push_back(std::move(context));
+    return CUDA_SUCCESS;
+  });
+}
+
+// The context stays, empty, since it may be current on some thread.
+PRETEND_API cuCtxDestroy_v2(CUcontext handle) {
+  return call("cuCtxDestroy", [&](Driver &driver, auto &lock) {
+    Context *context = contextOf(driver, handle);
+    require(context->retained == 1, CUDA_ERROR_INVALID_CONTEXT);
+    context->retained = 0;
+    driver.counts.contexts--;
+    destroy(driver, lock, *context);
+    return CUDA_SUCCESS;
+  });
 }

@@ -20,16 +20,13 @@ void change(Change body) {
 void pretendReset() {
   Driver &driver = Driver::instance();
   std::unique_lock lock(driver.mutex);
-  for (const auto &context : driver.contexts) {
-    if (context) driver.drain(lock, *context);
-  }
+  for (Context *context : driver.allContexts()) driver.drain(lock, *context);
   for (const auto &[start, allocation] : driver.allocations) free(reinterpret_cast<void *>(start));
   for (const auto &[start, bytes] : driver.pinned) free(reinterpret_cast<void *>(start));
   driver.allocations.clear();
   driver.pinned.clear();
   // Contexts stay, since one may be current on some thread, but are as if they had never been retained.
-  for (const auto &context : driver.contexts) {
-    if (!context) continue;
+  for (Context *context : driver.allContexts()) {
     context->retained = 0;
     context->error = CUDA_SUCCESS;
     context->streams.clear();

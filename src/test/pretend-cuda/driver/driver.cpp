@@ -68,12 +68,33 @@ void failIfAsked(Driver &driver, const char *name) {
   require(result == CUDA_SUCCESS, result);
 }
 
+std::vector<Context *> Driver::allContexts() const {
+  std::vector<Context *> all;
+  for (const auto &each : contexts) {
+    if (each) all.push_back(each.get());
+  }
+  for (const auto &each : created) all.push_back(each.get());
+  return all;
+}
+
 size_t Driver::usedBytes(int device) const {
   size_t used = 0;
   for (const auto &[start, allocation] : allocations) {
     if (allocation.context->device == device) used += allocation.bytes;
   }
   return used;
+}
+
+const std::pair<const uintptr_t, Allocation> *Driver::allocationAt(uintptr_t address) const {
+  auto after = allocations.upper_bound(address);
+  if (after == allocations.begin()) return nullptr;
+  const auto &found = *--after;
+  return address - found.first < found.second.bytes ? &found : nullptr;
+}
+
+bool Driver::isPinned(uintptr_t address) const {
+  auto after = pinned.upper_bound(address);
+  return after != pinned.begin() && address - std::prev(after)->first < std::prev(after)->second;
 }
 
 void Driver::requireAllocated(const Context &context, uintptr_t start, size_t bytes) const {
@@ -85,7 +106,7 @@ void Driver::requireAllocated(const Context &context, uintptr_t start, size_t by
     fail(CUDA_ERROR_INVALID_VALUE, "%zu bytes from byte %zu on of a buffer of %zu", bytes, start - from,
          allocation.bytes);
   }
-  if (allocation.context != &context) fail(CUDA_ERROR_INVALID_VALUE, "%#lx is another device's memory", start);
+  if (allocation.context != &context) fail(CUDA_ERROR_INVALID_VALUE, "%#lx is another context's memory", start);
 }
 
 std::shared_ptr<Stream> Driver::stream(Context &context, CUstream handle) {

@@ -90,6 +90,7 @@ struct Driver {
   Settings settings = Settings::fromEnvironment();
   bool initialized = false;
   std::vector<std::unique_ptr<Context>> contexts;  // the primary ones, by device; null: not retained so far
+  std::vector<std::unique_ptr<Context>> created;   // those that are nobody's primary one
   std::map<uintptr_t, Allocation> allocations;
   std::map<uintptr_t, size_t> pinned;
   std::map<std::string, Fault> faults;
@@ -104,7 +105,15 @@ struct Driver {
   template <class Handle>
   Handle newHandle() { return reinterpret_cast<Handle>(0x7000000000000000 + 16 * ++handles); }
 
+  // Every context that there has been.
+  std::vector<Context *> allContexts() const;
+
   size_t usedBytes(int device) const;
+
+  // The allocation that an address is in, or null.
+  const std::pair<const uintptr_t, Allocation> *allocationAt(uintptr_t address) const;
+
+  bool isPinned(uintptr_t address) const;
 
   // Fails unless all the bytes are in one allocation of the context's device.
   void requireAllocated(const Context &context, uintptr_t start, size_t bytes) const;

@@ -100,3 +100,21 @@ PRETEND_API cuMemFreeHost(void *memory) {
     free(memory);
   });
 }
+
+// Of an address that isn't known all attributes are 0, and the call succeeds.
+PRETEND_API cuPointerGetAttributes(unsigned count, int *attributes, void **values, CUdeviceptr pointer) {
+  return callInContext("cuPointerGetAttributes", [&](Driver &driver, Context &, auto &) {
+    const auto *found = driver.allocationAt(pointer);
+    const bool pinned = driver.isPinned(pointer);
+    for (unsigned i = 0; i < count; i++) {
+      switch (attributes[i]) {
+        case 1: *static_cast<Context **>(values[i]) = found ? found->second.context : nullptr; break;
+        case 2: *static_cast<unsigned *>(values[i]) = found ? CU_MEMORYTYPE_DEVICE : pinned ? CU_MEMORYTYPE_HOST : 0; break;
+        case 9: *static_cast<int *>(values[i]) = found ? found->second.context->device : 0; break;
+        case 11: *static_cast<CUdeviceptr *>(values[i]) = found ? found->first : 0; break;
+        case 12: *static_cast<size_t *>(values[i]) = found ? found->second.bytes : 0; break;
+        default: fail(CUDA_ERROR_INVALID_VALUE, "pointer attribute %d", attributes[i]);
+      }
+    }
+  });
+}

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend;
 
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
@@ -41,6 +42,16 @@ public interface Backend extends AutoCloseable {
 
   /** Returns the pruning half. */
   Selector selector();
+
+  /**
+   * Returns the pruning half for matrices in the device's memory that callers own.
+   *
+   * @throws UnsupportedOperationException if there is none
+   */
+  default DeviceSelector deviceSelector() {
+    throw new UnsupportedOperationException(
+        name() + " prunes no matrices in a device's memory; cuda and opencl do");
+  }
 
   /** Returns the forward half. */
   Operations operations();

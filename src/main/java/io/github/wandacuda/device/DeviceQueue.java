@@ -50,6 +50,32 @@ public interface DeviceQueue extends AutoCloseable {
     download(device, host.byteSize(), host, host.byteSize(), host.byteSize(), 1);
   }
 
+  /**
+   * Copies rows within the device.
+   *
+   * @param from where the first row starts
+   * @param fromPitch bytes from a row to the next there
+   * @param to where the first row goes, apart from what is copied
+   * @param toPitch bytes from a row to the next there
+   * @param rowBytes bytes of a row to copy
+   * @param rows how many
+   */
+  void copy(
+      DevicePointer from,
+      long fromPitch,
+      DevicePointer to,
+      long toPitch,
+      long rowBytes,
+      long rows);
+
+  /**
+   * Lets what is queued here from now on begin after what a caller has queued so far.
+   *
+   * @param callerQueue as in {@link io.github.wandacuda.DeviceMatrix#queue}
+   * @throws IllegalArgumentException if it can't be waited for on this device
+   */
+  void startAfter(long callerQueue);
+
   /** Sets bytes to zero. */
   void clear(DevicePointer device, long bytes);
 

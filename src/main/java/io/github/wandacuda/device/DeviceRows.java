@@ -38,4 +38,15 @@ public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns,
   public DeviceRows columnRange(int from, int count) {
     return new DeviceRows(data.plus((long) from * dtype.bytes()), dtype, rows, count, stride);
   }
+
+  /** Returns whether the rows lie as {@link GpuSelectKernels} want them. */
+  public boolean isAligned() {
+    return data.offset() % GpuSelectKernels.ROW_ALIGNMENT == 0
+        && pitch() % GpuSelectKernels.ROW_ALIGNMENT == 0;
+  }
+
+  /** Returns the bytes of a row's elements. */
+  public long rowBytes() {
+    return (long) columns * dtype.bytes();
+  }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.device;
 
+import io.github.wandacuda.DeviceMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -39,6 +40,23 @@ public interface GpuDevice extends AutoCloseable {
 
   /** Returns a new queue. */
   DeviceQueue queue();
+
+  /**
+   * Returns the device whose queues reach a matrix that a caller owns: this one, or one over the
+   * caller's own context, which is closed with this one.
+   *
+   * @throws IllegalArgumentException if the matrix's queue is another device's
+   */
+  GpuDevice reaching(DeviceMatrix matrix);
+
+  /**
+   * Returns a matrix that a caller owns as rows on this device, which {@link #reaching} returned.
+   * Closing their buffer gives nothing back.
+   *
+   * @param matrix one with elements
+   * @throws IllegalArgumentException if it isn't in memory of this device and context
+   */
+  DeviceRows view(DeviceMatrix matrix);
 
   /** Lets go of the device. Everything that was made on it has to be closed before. */
   @Override

@@ -100,7 +100,12 @@ public final class SelectionArguments {
                   destination.columns(),
                   destination.dtype()));
     }
-    long needed = source.rows() * Selector.maskRowBytes(source.columns());
+    checkMask(source.rows(), source.columns(), mask);
+  }
+
+  /** Checks that a packed mask, or null, has room for a matrix. */
+  public static void checkMask(int rows, int columns, MemorySegment mask) {
+    long needed = rows * Selector.maskRowBytes(columns);
     if (mask != null && mask.byteSize() < needed) {
       throw new IllegalArgumentException(
           "the mask needs %d bytes, its memory has %d".formatted(needed, mask.byteSize()));

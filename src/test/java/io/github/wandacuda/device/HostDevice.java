@@ -1,5 +1,6 @@
 package io.github.wandacuda.device;
 
+import io.github.wandacuda.DeviceMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Set;
@@ -19,6 +20,7 @@ public final class HostDevice implements GpuDevice {
   private final AtomicInteger uploads = new AtomicInteger();
   private final AtomicBoolean closed = new AtomicBoolean();
   private final AtomicBoolean pins = new AtomicBoolean(true);
+  private Runnable callerWork = () -> {};
   private final AtomicInteger launchesLeft = new AtomicInteger(Integer.MAX_VALUE);
 
   public HostDevice(long memory) {
@@ -38,6 +40,12 @@ public final class HostDevice implements GpuDevice {
       live.add(this);
     }
 
+    /** Stands for memory that a caller owns. */
+    HostBuffer(MemorySegment memory) {
+      this.memory = memory;
+      this.live = Set.of();
+    }
+
     static MemorySegment at(DevicePointer pointer) {
       return ((HostBuffer) pointer.buffer()).memory.asSlice(pointer.offset());
     }
@@ -49,7 +57,7 @@ public final class HostDevice implements GpuDevice {
 
     @Override
     public void close() {
-      if (live.remove(this)) {
+      if (live.contains(this) && live.remove(this)) {
         arena.close();
       }
     }
@@ -63,6 +71,33 @@ public final class HostDevice implements GpuDevice {
   /** Has no pinned memory from now on. */
   public void refusePinned() {
     pins.set(false);
+  }
+
+  /** Sets what a caller's queue still has to do. */
+  public void callerWork(Runnable work) {
+    callerWork = work;
+  }
+
+  Runnable callerWork() {
+    return callerWork;
+  }
+
+  /** A caller's memory is native memory. */
+  @Override
+  public DeviceRows view(DeviceMatrix matrix) {
+    MemorySegment memory =
+        MemorySegment.ofAddress(matrix.memory()).reinterpret(matrix.byteOffset() + matrix.span());
+    return new DeviceRows(
+        new HostBuffer(memory).at(matrix.byteOffset()),
+        matrix.dtype(),
+        matrix.rows(),
+        matrix.columns(),
+        matrix.rowStride());
+  }
+
+  @Override
+  public HostDevice reaching(DeviceMatrix matrix) {
+    return this;
   }
 
   boolean launches() {

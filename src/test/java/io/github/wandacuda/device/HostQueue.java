@@ -68,6 +68,24 @@ final class HostQueue implements DeviceQueue {
   }
 
   @Override
+  public void copy(
+      DevicePointer from,
+      long fromPitch,
+      DevicePointer to,
+      long toPitch,
+      long rowBytes,
+      long rows) {
+    MemorySegment source = HostDevice.HostBuffer.at(from);
+    MemorySegment target = HostDevice.HostBuffer.at(to);
+    work.add(() -> copy(source, fromPitch, target, toPitch, rowBytes, rows));
+  }
+
+  @Override
+  public void startAfter(long callerQueue) {
+    work.add(device.callerWork());
+  }
+
+  @Override
   public void clear(DevicePointer to, long bytes) {
     MemorySegment memory = HostDevice.HostBuffer.at(to).asSlice(0, bytes);
     work.add(() -> memory.fill((byte) 0));

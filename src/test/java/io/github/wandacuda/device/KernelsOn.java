@@ -1,5 +1,6 @@
 package io.github.wandacuda.device;
 
+import io.github.wandacuda.DeviceMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;
@@ -56,6 +57,17 @@ public final class KernelsOn implements GpuDevice {
   }
 
   @Override
+  public GpuDevice reaching(DeviceMatrix matrix) {
+    GpuDevice found = inner.reaching(matrix);
+    return found == inner ? this : found;
+  }
+
+  @Override
+  public DeviceRows view(DeviceMatrix matrix) {
+    return inner.view(matrix);
+  }
+
+  @Override
   public void close() {
     inner.close();
   }
@@ -83,6 +95,22 @@ public final class KernelsOn implements GpuDevice {
         long rowBytes,
         long rows) {
       inner.download(device, devicePitch, host, hostPitch, rowBytes, rows);
+    }
+
+    @Override
+    public void copy(
+        DevicePointer from,
+        long fromPitch,
+        DevicePointer to,
+        long toPitch,
+        long rowBytes,
+        long rows) {
+      inner.copy(from, fromPitch, to, toPitch, rowBytes, rows);
+    }
+
+    @Override
+    public void startAfter(long callerQueue) {
+      inner.startAfter(callerQueue);
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.github.wandacuda.testing;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -48,6 +49,11 @@ public class BackendAround implements Backend {
   @Override
   public Selector selector() {
     return inner.selector();
+  }
+
+  @Override
+  public DeviceSelector deviceSelector() {
+    return inner.deviceSelector();
   }
 
   @Override

@@ -1,5 +1,7 @@
 package io.github.wandacuda.device.cuda;
 
+import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
@@ -59,7 +61,6 @@ public final class CudaDevice implements GpuDevice {
     return info.name();
   }
 
-  /** Returns the compute capability times 10: 75, 80, 90. */
   /** Returns the compute capability, times ten. */
   public int capability() {
     return info.capability();
@@ -120,6 +121,17 @@ public final class CudaDevice implements GpuDevice {
     CudaQueue queue = new CudaQueue(this);
     queues.add(queue);
     return queue;
+  }
+
+  /** All that is in the primary context is reached from it. */
+  @Override
+  public CudaDevice reaching(DeviceMatrix matrix) {
+    return this;
+  }
+
+  @Override
+  public DeviceRows view(DeviceMatrix matrix) {
+    return CudaCallerMemory.view(matrix, context, memory, info.index());
   }
 
   /** Forgets a queue that is closed. */

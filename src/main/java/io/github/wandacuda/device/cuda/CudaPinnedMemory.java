@@ -4,12 +4,8 @@ import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
 import io.github.wandacuda.device.cuda.driver.CudaStatus;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
@@ -18,17 +14,12 @@ import jcuda.driver.JCudaDriver;
  * memory in a direct buffer and so ends at 2 GiB.
  */
 final class CudaPinnedMemory {
-  private static final MethodHandle ALLOCATE =
-      function(
-          "cuMemHostAlloc",
-          FunctionDescriptor.of(
-              ValueLayout.JAVA_INT,
-              ValueLayout.ADDRESS,
-              ValueLayout.JAVA_LONG,
-              ValueLayout.JAVA_INT));
+  private static final DriverFunction ALLOCATE =
+      new DriverFunction(
+          "cuMemHostAlloc", ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT);
 
-  private static final MethodHandle FREE =
-      function("cuMemFreeHost", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS));
+  private static final DriverFunction FREE =
+      new DriverFunction("cuMemFreeHost", ValueLayout.ADDRESS);
 
   private CudaPinnedMemory() {}
 
@@ -55,7 +46,7 @@ final class CudaPinnedMemory {
   private static MemorySegment request(CudaContext context, long bytes) {
     try (Arena local = Arena.ofConfined()) {
       MemorySegment place = local.allocate(ValueLayout.ADDRESS);
-      int result = call(ALLOCATE, place, bytes, JCudaDriver.CU_MEMHOSTALLOC_PORTABLE);
+      int result = ALLOCATE.call(place, bytes, JCudaDriver.CU_MEMHOSTALLOC_PORTABLE);
       if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
         throw new DeviceMemoryException(
             "%s: %d bytes of host memory can't be pinned: %s"
@@ -64,7 +55,7 @@ final class CudaPinnedMemory {
       MemorySegment start = place.get(ValueLayout.ADDRESS, 0);
       // A call also fails for what other threads queued, with the memory granted all the same.
       if (result != CUresult.CUDA_SUCCESS && start.address() != 0) {
-        int unused = call(FREE, start);
+        int unused = FREE.call(start);
       }
       context.check(result, () -> "cuMemHostAlloc of %d bytes".formatted(bytes));
       return start;
@@ -73,26 +64,8 @@ final class CudaPinnedMemory {
 
   private static void free(CudaContext context, MemorySegment start) {
     if (context.tryEnter()) {
-      int unused = call(FREE, start);
+      int unused = FREE.call(start);
     }
     context.release();
-  }
-
-  private static MethodHandle function(String name, FunctionDescriptor type) {
-    SymbolLookup functions = CudaLibrary.functions();
-    return Linker.nativeLinker()
-        .downcallHandle(
-            functions
-                .find(name)
-                .orElseThrow(() -> new UnsatisfiedLinkError("the driver has no " + name)),
-            type);
-  }
-
-  private static int call(MethodHandle function, Object... arguments) {
-    try {
-      return (int) function.invokeWithArguments(arguments);
-    } catch (Throwable e) {
-      throw new IllegalStateException("a call of the driver failed", e);
-    }
   }
 }

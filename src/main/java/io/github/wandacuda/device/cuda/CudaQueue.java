@@ -5,6 +5,7 @@ import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.device.cuda.driver.DeviceCopy;
 import io.github.wandacuda.device.cuda.driver.Grid;
 import io.github.wandacuda.device.cuda.driver.LaunchArguments;
 import io.github.wandacuda.device.cuda.driver.RowCopy;
@@ -70,6 +71,24 @@ public final class CudaQueue implements DeviceQueue {
     context.enter();
     RowCopy copy = new RowCopy(host, hostPitch, from, devicePitch, rowBytes, rows);
     copy.pieces(device.maximumPitch(), piece -> piece.download(context, stream));
+  }
+
+  @Override
+  public void copy(
+      DevicePointer from,
+      long fromPitch,
+      DevicePointer to,
+      long toPitch,
+      long rowBytes,
+      long rows) {
+    context.enter();
+    new DeviceCopy(from, fromPitch, to, toPitch, rowBytes, rows)
+        .queue(context, stream, device.maximumPitch());
+  }
+
+  @Override
+  public void startAfter(long callerQueue) {
+    CudaCallerMemory.startAfter(callerQueue, context, stream);
   }
 
   @Override

@@ -8,7 +8,9 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.gpu.GpuOperations;
 import io.github.wandacuda.forward.gpu.GpuTensor;
 import io.github.wandacuda.forward.gpu.GpuWeight;
+import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.select.gpu.GpuDeviceSelector;
 import io.github.wandacuda.select.gpu.GpuSelector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -31,6 +33,7 @@ public final class GpuBackend implements Backend {
   private final int concurrency;
   private final PinnedMemory pinned;
   private final GpuSelector selector;
+  private final GpuDeviceSelector deviceSelector;
   private GpuOperations queued;
   private Operations operations;
   private boolean closed;
@@ -46,6 +49,7 @@ public final class GpuBackend implements Backend {
     concurrency = Math.clamp(threads, FEWEST_CALLS, MOST_CALLS);
     pinned = new PinnedMemory(device);
     selector = new GpuSelector(device, pinned, TILE_BYTES);
+    deviceSelector = new GpuDeviceSelector(device, selector, TILE_BYTES);
   }
 
   @Override
@@ -85,6 +89,11 @@ public final class GpuBackend implements Backend {
     return selector;
   }
 
+  @Override
+  public DeviceSelector deviceSelector() {
+    return deviceSelector;
+  }
+
   /** Returns the forward half, which is set up when it is first asked for. */
   @Override
   public synchronized Operations operations() {
@@ -104,6 +113,7 @@ public final class GpuBackend implements Backend {
       return;
     }
     closed = true;
+    deviceSelector.close();
     selector.close();
     if (queued != null) {
       queued.close();

@@ -54,6 +54,51 @@ final class OpenClCopies {
     OpenClStatus.check(CL.clFlush(queue), device.name(), () -> "clFlush");
   }
 
+  /** Queues a copy within the device; the parameters are {@link OpenClQueue#copy}'s. */
+  void copyWithin(
+      DevicePointer from,
+      long fromPitch,
+      DevicePointer to,
+      long toPitch,
+      long rowBytes,
+      long rows) {
+    if (rowBytes == 0 || rows == 0) {
+      return;
+    }
+    if (rows == 1 || (fromPitch == rowBytes && toPitch == rowBytes)) {
+      long bytes = rowBytes * rows;
+      int status =
+          CL.clEnqueueCopyBuffer(
+              queue,
+              handle(from),
+              handle(to),
+              from.offset(),
+              to.offset(),
+              bytes,
+              0,
+              null,
+              null);
+      check(status, "clEnqueueCopyBuffer", bytes);
+      return;
+    }
+    int status =
+        CL.clEnqueueCopyBufferRect(
+            queue,
+            handle(from),
+            handle(to),
+            origin(from.offset(), fromPitch),
+            origin(to.offset(), toPitch),
+            new long[] {rowBytes, rows, 1},
+            fromPitch,
+            0,
+            toPitch,
+            0,
+            0,
+            null,
+            null);
+    check(status, "clEnqueueCopyBufferRect", rowBytes * rows);
+  }
+
   private void copyLine(Way way, MemorySegment host, DevicePointer place, long bytes) {
     for (long from = 0; from < bytes; from += PIECE_BYTES) {
       long size = Math.min(PIECE_BYTES, bytes - from);

@@ -1,9 +1,12 @@
 package io.github.wandacuda.device.opencl;
 
 import io.github.wandacuda.device.DeviceBuffer;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.device.opencl.driver.DeviceFacts;
 import io.github.wandacuda.device.opencl.driver.KernelSources;
+import io.github.wandacuda.device.opencl.driver.OpenClHandles;
 import io.github.wandacuda.device.opencl.driver.OpenClInfo;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 import io.github.wandacuda.device.opencl.driver.OpenClMemory;
@@ -28,6 +31,7 @@ public final class OpenClDevice implements GpuDevice {
   private final cl_command_queue memoryQueue;
   private final OpenClMemory memory;
   private final OpenClPrograms programs;
+  private final OpenClCallerMemory callers;
 
   private OpenClDevice(
       OpenClTarget target,
@@ -39,6 +43,7 @@ public final class OpenClDevice implements GpuDevice {
     this.memoryQueue = memoryQueue;
     this.memory = new OpenClMemory(target.facts(), context, memoryQueue);
     this.programs = programs;
+    this.callers = new OpenClCallerMemory(this, new OpenClHandles(context, memoryQueue));
   }
 
   /**
@@ -62,6 +67,13 @@ public final class OpenClDevice implements GpuDevice {
       CL.clReleaseContext(context);
       throw e;
     }
+  }
+
+  /** Opens the same device over another context, which lasts until it is closed. */
+  OpenClDevice over(cl_context other) {
+    cl_command_queue queue = commandQueue(other, target.device());
+    OpenClStatus.check(CL.clRetainContext(other), "clRetainContext");
+    return new OpenClDevice(target, other, queue, programs.in(other));
   }
 
   /** Returns a new in-order queue; OpenCL 2's call for it is missing from OpenCL 1.2. */
@@ -92,6 +104,11 @@ public final class OpenClDevice implements GpuDevice {
   /** Returns the floats of a vector register, or 1 where there are no vectors. */
   int vectorWidth() {
     return OpenClInfo.integer(target.device(), CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+  }
+
+  /** Returns what the driver knows the device by. */
+  cl_device_id id() {
+    return target.device();
   }
 
   /** Returns the context that everything is made in. */
@@ -139,7 +156,23 @@ public final class OpenClDevice implements GpuDevice {
   }
 
   @Override
+  public OpenClDevice reaching(DeviceMatrix matrix) {
+    return callers.reaching(matrix);
+  }
+
+  @Override
+  public DeviceRows view(DeviceMatrix matrix) {
+    return callers.view(matrix);
+  }
+
+  /** Lets a queue wait for what is queued on a caller's. */
+  void startAfter(long callerQueue, cl_command_queue own) {
+    callers.startAfter(callerQueue, own);
+  }
+
+  @Override
   public void close() {
+    callers.close();
     programs.close();
     OpenClStatus.note(CL.clReleaseCommandQueue(memoryQueue), "clReleaseCommandQueue");
     OpenClStatus.note(CL.clReleaseContext(context), "clReleaseContext");

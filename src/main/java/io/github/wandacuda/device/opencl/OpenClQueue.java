@@ -77,6 +77,22 @@ public final class OpenClQueue implements DeviceQueue {
   }
 
   @Override
+  public void copy(
+      DevicePointer from,
+      long fromPitch,
+      DevicePointer to,
+      long toPitch,
+      long rowBytes,
+      long rows) {
+    copies.copyWithin(from, fromPitch, to, toPitch, rowBytes, rows);
+  }
+
+  @Override
+  public void startAfter(long callerQueue) {
+    device.startAfter(callerQueue, handle);
+  }
+
+  @Override
   public void clear(DevicePointer at, long bytes) {
     if (bytes == 0) {
       return;

@@ -31,7 +31,15 @@ final class GpuPlan implements SelectionPlan {
       return new Selection(0, 0);
     }
     return pool.with(
-        source, 0, slot -> slot.select(source, norms.at(0), arguments.rule(), destination, mask));
+        GpuSelector.shape(source),
+        0,
+        slot ->
+            slot.select(
+                slot.host(source, destination),
+                norms.at(0),
+                arguments.rule(),
+                mask,
+                rowsDone -> {}));
   }
 
   @Override

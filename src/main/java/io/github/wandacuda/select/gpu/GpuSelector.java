@@ -9,6 +9,7 @@ import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import java.util.Objects;
+import java.util.function.Function;
 
 /**
  * Selection on a GPU. Every call has a {@link SelectionSlot} to itself: a queue with room for a
@@ -25,6 +26,15 @@ public final class GpuSelector implements Selector, AutoCloseable {
     pool = new SlotPool(device, pinned, tileBytes);
   }
 
+  SlotPool pool() {
+    return pool;
+  }
+
+  /** Returns the room that a tile of a matrix in host memory takes. */
+  static TileShape shape(WeightMatrix matrix) {
+    return new TileShape(matrix.dtype(), matrix.rows(), matrix.columns(), false);
+  }
+
   @Override
   public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
     return new GpuPlan(pool, new SelectionArguments(dtype, columns, norms, rule));
@@ -33,16 +43,32 @@ public final class GpuSelector implements Selector, AutoCloseable {
   @Override
   public void countMagnitudes(WeightMatrix source, long[] counts) {
     SelectionArguments.checkBins(counts, UPPER_BINS);
-    if (source.elements() == 0) {
-      return;
+    if (source.elements() > 0) {
+      countUpper(shape(source), slot -> slot.host(source, null), counts);
     }
-    long[] found = pool.with(source, UPPER_BINS, slot -> slot.countUpper(source));
+  }
+
+  /** Counts a matrix of a shape that a slot makes ready, and fails if a weight isn't finite. */
+  void countUpper(TileShape shape, Function<SelectionSlot, SlotMatrix> matrix, long[] counts) {
+    long[] found = pool.with(shape, UPPER_BINS, slot -> slot.countUpper(matrix.apply(slot)));
     for (int bin = NON_FINITE_BIN; bin < UPPER_BINS; bin++) {
       if (found[bin] != 0) {
-        throw pool.with(source, 0, slot -> slot.firstNonFinite(source));
+        requireFinite(shape, matrix);
+        throw new IllegalStateException("the weights changed while they were counted");
       }
     }
     add(found, counts);
+  }
+
+  /** Reads a matrix of a shape that a slot makes ready, and fails if a weight isn't finite. */
+  void requireFinite(TileShape shape, Function<SelectionSlot, SlotMatrix> matrix) {
+    pool.with(
+        shape,
+        0,
+        slot -> {
+          slot.requireFinite(matrix.apply(slot));
+          return null;
+        });
   }
 
   @Override
@@ -50,8 +76,14 @@ public final class GpuSelector implements Selector, AutoCloseable {
     Objects.checkIndex(upper, UPPER_BINS);
     SelectionArguments.checkBins(counts, LOWER_BINS);
     if (source.elements() > 0) {
-      add(pool.with(source, LOWER_BINS, slot -> slot.countLower(source, upper)), counts);
+      countLower(shape(source), slot -> slot.host(source, null), upper, counts);
     }
+  }
+
+  /** Counts a matrix of a shape that a slot makes ready. */
+  void countLower(
+      TileShape shape, Function<SelectionSlot, SlotMatrix> matrix, int upper, long[] counts) {
+    add(pool.with(shape, LOWER_BINS, slot -> slot.countLower(matrix.apply(slot), upper)), counts);
   }
 
   private static void add(long[] found, long[] counts) {

@@ -1,7 +1,6 @@
 package io.github.wandacuda.select.gpu;
 
 import io.github.wandacuda.NonFiniteWeightException;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.GpuSelectKernels;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -25,15 +24,16 @@ record RowReports(MemorySegment memory, int rows) {
   /**
    * Checks that no row has a weight that is not finite.
    *
-   * @param weights the rows
+   * @param matrix whose rows they are
    * @param firstRow the number of the first one in its matrix
    * @throws NonFiniteWeightException for the first such weight
    */
-  void requireFinite(WeightMatrix weights, int firstRow) {
+  void requireFinite(SlotMatrix matrix, int firstRow) {
     for (int row = 0; row < rows; row++) {
       int column = get(row, GpuSelectKernels.NON_FINITE);
       if (column != GpuSelectKernels.NONE) {
-        throw new NonFiniteWeightException(firstRow + row, column, weights.get(row, column));
+        float value = matrix.element(firstRow + row, column);
+        throw new NonFiniteWeightException(firstRow + row, column, value);
       }
     }
   }

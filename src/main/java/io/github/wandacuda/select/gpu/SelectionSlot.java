@@ -15,6 +15,7 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.LongConsumer;
 
 /**
  * What one call of the selector needs: a queue, room on the device, and pinned memory for weights
@@ -45,39 +46,55 @@ final class SelectionSlot implements AutoCloseable {
    * @param bins how many counts, or 0
    * @throws DeviceMemoryException if there isn't room for one row
    */
-  void reserve(WeightMatrix matrix, int bins) {
-    memory.tileOf(matrix, bins);
+  void reserve(TileShape shape, int bins) {
+    memory.tileOf(shape, bins);
   }
 
+  /**
+   * Returns a matrix in host memory.
+   *
+   * @param destination where results go, or null where there are none
+   */
+  SlotMatrix host(WeightMatrix source, WeightMatrix destination) {
+    return new HostMatrix(transfer, source, destination);
+  }
+
+  /** Returns a caller's matrix; this slot's work begins after what the caller's queue has. */
+  SlotMatrix caller(DeviceRows rows, long callerQueue) {
+    queue.startAfter(callerQueue);
+    return new CallerMatrix(queue, rows);
+  }
+
+  /**
+   * Prunes a matrix; the parameters are {@link io.github.wandacuda.select.DeviceSelector#select}'s.
+   */
   Selection select(
-      WeightMatrix source,
+      SlotMatrix matrix,
       DevicePointer norms,
       SelectionRule rule,
-      WeightMatrix destination,
-      MemorySegment mask) {
-    SlotMemory.Tile tile = memory.tileOf(source, 0);
+      MemorySegment mask,
+      LongConsumer rowsDone) {
+    TileShape shape = matrix.shape();
+    SlotMemory.Tile tile = memory.tileOf(shape, 0);
     long pruned = 0;
     long zeros = 0;
-    for (int first = 0; first < source.rows(); first += tile.rows()) {
-      int rows = Math.min(tile.rows(), source.rows() - first);
-      WeightMatrix from = source.rows(first, rows);
-      DeviceRows weights = tile.matrix(source, rows);
-      transfer.upload(from, weights);
+    for (int first = 0; first < shape.rows(); first += tile.rows()) {
+      int rows = Math.min(tile.rows(), shape.rows() - first);
+      DeviceRows weights = matrix.bring(tile, first, rows);
       queue
           .pruning()
           .select(
               weights, norms, rule, weights, mask == null ? null : tile.masks(), tile.reports());
       RowReports report = report(tile, rows);
       // Before the result replaces what may be its source, so that the element is still there.
-      report.requireFinite(from, first);
-      if (destination != null) {
-        transfer.download(weights, destination.rows(first, rows));
-      }
+      report.requireFinite(matrix, first);
+      matrix.takeBack(weights, first);
       if (mask != null) {
-        downloadMask(tile, source.columns(), first, rows, mask);
+        downloadMask(tile, shape, first, rows, mask);
       }
       pruned += report.sum(GpuSelectKernels.PICKED);
       zeros += report.sum(GpuSelectKernels.ZEROS);
+      rowsDone.accept(first + rows);
     }
     return new Selection(pruned, zeros);
   }
@@ -91,10 +108,10 @@ final class SelectionSlot implements AutoCloseable {
   }
 
   private void downloadMask(
-      SlotMemory.Tile tile, int columns, int first, int rows, MemorySegment mask) {
-    long rowBytes = Selector.maskRowBytes(columns);
+      SlotMemory.Tile tile, TileShape shape, int first, int rows, MemorySegment mask) {
+    long rowBytes = Selector.maskRowBytes(shape.columns());
     MemorySegment staged = masks.exactly(rows * rowBytes);
-    queue.download(tile.masks(), SlotMemory.maskPitch(columns), staged, rowBytes, rowBytes, rows);
+    queue.download(tile.masks(), shape.maskPitch(), staged, rowBytes, rowBytes, rows);
     queue.finish();
     MemorySegment.copy(staged, 0, mask, first * rowBytes, rows * rowBytes);
   }
@@ -108,26 +125,28 @@ final class SelectionSlot implements AutoCloseable {
     return new RowReports(staged, rows);
   }
 
-  /** Returns the failure for the first weight that is not finite, of which there is one. */
-  NonFiniteWeightException firstNonFinite(WeightMatrix source) {
-    SlotMemory.Tile tile = memory.tileOf(source, 0);
-    for (int first = 0; first < source.rows(); first += tile.rows()) {
-      int rows = Math.min(tile.rows(), source.rows() - first);
-      WeightMatrix from = source.rows(first, rows);
-      transfer.upload(from, tile.matrix(source, rows));
-      queue.pruning().inspect(tile.matrix(source, rows), tile.reports());
-      report(tile, rows).requireFinite(from, first);
+  /**
+   * Reads all weights.
+   *
+   * @throws NonFiniteWeightException for the first that is not finite
+   */
+  void requireFinite(SlotMatrix matrix) {
+    TileShape shape = matrix.shape();
+    SlotMemory.Tile tile = memory.tileOf(shape, 0);
+    for (int first = 0; first < shape.rows(); first += tile.rows()) {
+      int rows = Math.min(tile.rows(), shape.rows() - first);
+      queue.pruning().inspect(matrix.bring(tile, first, rows), tile.reports());
+      report(tile, rows).requireFinite(matrix, first);
     }
-    throw new IllegalStateException("all weights are finite");
   }
 
-  long[] countUpper(WeightMatrix source) {
-    return count(source, Selector.UPPER_BINS, queue.pruning()::countUpper);
+  long[] countUpper(SlotMatrix matrix) {
+    return count(matrix, Selector.UPPER_BINS, queue.pruning()::countUpper);
   }
 
-  long[] countLower(WeightMatrix source, int upper) {
+  long[] countLower(SlotMatrix matrix, int upper) {
     return count(
-        source,
+        matrix,
         Selector.LOWER_BINS,
         (weights, bins) -> queue.pruning().countLower(weights, upper, bins));
   }
@@ -136,16 +155,17 @@ final class SelectionSlot implements AutoCloseable {
     void count(DeviceRows weights, DevicePointer bins);
   }
 
-  private long[] count(WeightMatrix source, int bins, Counter counter) {
-    SlotMemory.Tile tile = memory.tileOf(source, bins);
+  private long[] count(SlotMatrix matrix, int bins, Counter counter) {
+    TileShape shape = matrix.shape();
+    SlotMemory.Tile tile = memory.tileOf(shape, bins);
     DevicePointer onDevice = tile.counts();
     MemorySegment staged = counts.exactly((long) bins * Integer.BYTES);
     long[] sums = new long[bins];
-    for (int first = 0; first < source.rows(); first += tile.rows()) {
-      int rows = Math.min(tile.rows(), source.rows() - first);
-      transfer.upload(source.rows(first, rows), tile.matrix(source, rows));
+    for (int first = 0; first < shape.rows(); first += tile.rows()) {
+      int rows = Math.min(tile.rows(), shape.rows() - first);
+      DeviceRows weights = matrix.bring(tile, first, rows);
       queue.clear(onDevice, staged.byteSize());
-      counter.count(tile.matrix(source, rows), onDevice);
+      counter.count(weights, onDevice);
       queue.download(onDevice, staged);
       queue.finish();
       for (int bin = 0; bin < bins; bin++) {

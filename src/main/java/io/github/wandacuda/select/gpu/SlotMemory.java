@@ -1,14 +1,11 @@
 package io.github.wandacuda.select.gpu;
 
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GpuSelectKernels;
 import io.github.wandacuda.device.GrowingBuffer;
-import io.github.wandacuda.device.RowLayout;
 
 /**
  * A slot's room on the device: rows of weights, and what goes with them. Where the device is short
@@ -38,6 +35,7 @@ final class SlotMemory implements AutoCloseable {
    * Room for rows.
    *
    * @param rows how many rows fit
+   * @param weights room for weights, or null where they stay where they are
    * @param counts room for counts, or null
    */
   record Tile(
@@ -45,13 +43,7 @@ final class SlotMemory implements AutoCloseable {
       DevicePointer weights,
       DevicePointer masks,
       DevicePointer reports,
-      DevicePointer counts) {
-
-    /** Returns the weights of the first {@code count} rows. */
-    DeviceRows matrix(WeightMatrix like, int count) {
-      return RowLayout.onDevice(like, weights, count);
-    }
-  }
+      DevicePointer counts) {}
 
   /**
    * Makes room for a tile of a matrix, for one row at the least, and for counts.
@@ -59,18 +51,17 @@ final class SlotMemory implements AutoCloseable {
    * @param bins how many counts, or 0
    * @throws DeviceMemoryException if there isn't room for one row
    */
-  Tile tileOf(WeightMatrix matrix, int bins) {
-    long pitch = RowLayout.devicePitch(matrix);
-    int rows = Math.clamp(tileBytes / pitch, 1, matrix.rows());
+  Tile tileOf(TileShape shape, int bins) {
+    int rows = Math.clamp(tileBytes / shape.rowBytes(), 1, shape.rows());
     while (true) {
       try {
-        return allocate(rows, pitch, matrix.columns(), bins);
+        return allocate(rows, shape, bins);
       } catch (DeviceMemoryException e) {
         if (rows == 1) {
           throw e;
         }
         rows /= 2;
-        tileBytes = rows * pitch;
+        tileBytes = rows * shape.rowBytes();
         queue.finish();
         // Else weights that did fit would keep out what has to go with them.
         close();
@@ -78,18 +69,13 @@ final class SlotMemory implements AutoCloseable {
     }
   }
 
-  private Tile allocate(int rows, long pitch, int columns, int bins) {
+  private Tile allocate(int rows, TileShape shape, int bins) {
     return new Tile(
         rows,
-        weights.atLeast(rows * pitch),
-        masks.atLeast(rows * maskPitch(columns)),
+        shape.inPlace() ? null : weights.atLeast(rows * shape.pitch()),
+        masks.atLeast(rows * shape.maskPitch()),
         reports.atLeast((long) rows * GpuSelectKernels.REPORT_INTS * Integer.BYTES),
         bins == 0 ? null : counts.atLeast((long) bins * Integer.BYTES));
-  }
-
-  /** Returns the bytes from a row of a mask to the next. */
-  static long maskPitch(int columns) {
-    return (long) Math.ceilDiv(columns, Integer.SIZE) * Integer.BYTES;
   }
 
   @Override

@@ -1,7 +1,6 @@
 package io.github.wandacuda.select.gpu;
 
 import io.github.wandacuda.NonFiniteWeightException;
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.GpuDevice;
@@ -46,8 +45,8 @@ final class SlotPool implements AutoCloseable {
    * @param bins how many counts, or 0
    * @throws DeviceMemoryException if there isn't room for one even where no other slot takes any
    */
-  <T> T with(WeightMatrix matrix, int bins, Function<SelectionSlot, T> work) {
-    return with(take(matrix, bins), work);
+  <T> T with(TileShape shape, int bins, Function<SelectionSlot, T> work) {
+    return with(take(shape, bins), work);
   }
 
   private <T> T with(SelectionSlot slot, Function<SelectionSlot, T> work) {
@@ -68,12 +67,12 @@ final class SlotPool implements AutoCloseable {
     }
   }
 
-  private SelectionSlot take(WeightMatrix matrix, int bins) {
+  private SelectionSlot take(TileShape shape, int bins) {
     while (true) {
       SelectionSlot slot = idleOrNew();
       boolean alone = isAlone();
       try {
-        slot.reserve(matrix, bins);
+        slot.reserve(shape, bins);
         return slot;
       } catch (DeviceMemoryException e) {
         alone &= isAlone();

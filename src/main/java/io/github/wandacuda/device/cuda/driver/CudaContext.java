@@ -10,7 +10,7 @@ import jcuda.driver.JCudaDriver;
 public final class CudaContext {
   private final CUdevice device;
   private final String name;
-  private final CUcontext context = new CUcontext();
+  private final Handle context = new Handle();
 
   private CudaContext(CUdevice device, String name) {
     this.device = device;
@@ -26,6 +26,18 @@ public final class CudaContext {
     CudaContext retained = new CudaContext(device, name);
     retained.retain(retained.context);
     return retained;
+  }
+
+  /** A context that can be read as the number it is. */
+  private static final class Handle extends CUcontext {
+    long value() {
+      return getNativePointer();
+    }
+  }
+
+  /** Returns the {@code CUcontext}. */
+  public long handle() {
+    return context.value();
   }
 
   /** Returns the device's name in messages. */

@@ -53,6 +53,11 @@ public final class CudaMemory implements AutoCloseable {
     return buffer;
   }
 
+  /** Returns memory that somebody else allocated and frees. */
+  public CudaBuffer view(long address, long bytes) {
+    return new CudaBuffer(this, new DeviceAddress(address), bytes);
+  }
+
   /** Gives a buffer back, unless it has been. A lost device has nothing left to free. */
   public synchronized void free(CudaBuffer buffer) {
     if (live.remove(buffer) && context.tryEnter()) {

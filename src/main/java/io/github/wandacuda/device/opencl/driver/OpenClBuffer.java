@@ -9,9 +9,15 @@ public final class OpenClBuffer implements DeviceBuffer {
   private final OpenClMemory memory;
   private final cl_mem handle;
   private final long bytes;
-  private final AtomicBoolean closed = new AtomicBoolean();
+  private final AtomicBoolean closed;
 
-  OpenClBuffer(OpenClMemory memory, cl_mem handle, long bytes) {
+  /**
+   * Stands for memory.
+   *
+   * @param own whether closing gives it back
+   */
+  OpenClBuffer(OpenClMemory memory, cl_mem handle, long bytes, boolean own) {
+    closed = new AtomicBoolean(!own);
     this.memory = memory;
     this.handle = handle;
     this.bytes = bytes;

@@ -44,7 +44,7 @@ public final class OpenClMemory {
       throw shortage(bytes);
     }
     cl_mem handle = create(CL.CL_MEM_READ_WRITE, bytes);
-    OpenClBuffer buffer = new OpenClBuffer(this, handle, bytes);
+    OpenClBuffer buffer = new OpenClBuffer(this, handle, bytes, true);
     used.addAndGet(bytes);
     int status = touch(handle);
     if (status != CL.CL_SUCCESS) {
@@ -52,6 +52,11 @@ public final class OpenClMemory {
       throwFailure(status, "clEnqueueFillBuffer", bytes);
     }
     return buffer;
+  }
+
+  /** Returns memory that somebody else allocated and releases. */
+  public OpenClBuffer view(cl_mem handle, long bytes) {
+    return new OpenClBuffer(this, handle, bytes, false);
   }
 
   public MemorySegment pinned(long bytes, Arena arena) {

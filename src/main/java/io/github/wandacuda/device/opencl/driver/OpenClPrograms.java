@@ -39,6 +39,11 @@ public final class OpenClPrograms implements AutoCloseable {
     this.cache = cache;
   }
 
+  /** Returns programs of the same device and sources for another context. */
+  public OpenClPrograms in(cl_context other) {
+    return new OpenClPrograms(target, other, sources, cache);
+  }
+
   public synchronized OpenClKernel kernel(String file, String name, String options) {
     ProgramKey program = new ProgramKey(file, options);
     KernelKey key = new KernelKey(program, name);

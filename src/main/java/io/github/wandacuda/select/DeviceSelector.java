@@ -1,0 +1,51 @@
+package io.github.wandacuda.select;
+
+import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.NonFiniteWeightException;
+import java.lang.foreign.MemorySegment;
+import java.util.function.LongConsumer;
+
+/**
+ * The pruning half of a backend for matrices in the device's memory that the caller owns: results
+ * are those of {@link Selector}, to the bit, and weights stay on the device.
+ *
+ * <p>A call's work begins after what the matrix's queue had been given before, and is done when the
+ * call returns. All methods may be called from several threads at once, for different matrices.
+ *
+ * <p>All methods throw {@link IllegalArgumentException} if the matrix isn't in memory of this
+ * device, or its memory or queue isn't of the context that it has to be of.
+ */
+public interface DeviceSelector {
+  /**
+   * Prunes a matrix where it lies.
+   *
+   * @param weight the weights
+   * @param norms as {@link Selector#prepare} takes them
+   * @param rule what is pruned
+   * @param mask as {@link SelectionPlan#select} takes it: on the host
+   * @param rowsDone called each time that more rows are pruned, with their number; what it throws
+   *     ends the call
+   * @return how many elements the rule picked, and how many of the result are zero
+   * @throws NonFiniteWeightException if a weight is NaN or infinite. Rows above it are pruned then,
+   *     and it and those below may be; its value is NaN where it was pruned itself
+   */
+  Selection select(
+      DeviceMatrix weight,
+      float[] norms,
+      SelectionRule rule,
+      MemorySegment mask,
+      LongConsumer rowsDone);
+
+  /**
+   * Reads all weights.
+   *
+   * @throws NonFiniteWeightException if a weight is NaN or infinite
+   */
+  void requireFinite(DeviceMatrix weight);
+
+  /** As {@link Selector#countMagnitudes(io.github.wandacuda.WeightMatrix, long[])}. */
+  void countMagnitudes(DeviceMatrix weight, long[] counts);
+
+  /** As {@link Selector#countMagnitudes(io.github.wandacuda.WeightMatrix, int, long[])}. */
+  void countMagnitudes(DeviceMatrix weight, int upper, long[] counts);
+}
