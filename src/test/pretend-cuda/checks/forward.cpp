@@ -153,17 +153,18 @@ void crossEntropy(pretend::Harness &harness) {
 
 void columnSquares(pretend::Harness &harness) {
   const int tokens = 1 + static_cast<int>(below(200)), columns = 1 + static_cast<int>(below(150)), runs = (tokens + 31) / 32;
-  Buffer<float> x(tokens * columns, true), sums(runs * columns), written(2 * columns);
+  const long long stride = columns + below(3);
+  Buffer<float> x((tokens - 1) * stride + columns, true), sums(runs * columns), written(2 * columns);
   Buffer<double> state(columns);
   x.fill(normal);
   state.fill([] { return 1.0; });
   const unsigned slabs = static_cast<unsigned>(columns + 31) / 32;
-  run(harness, "column_squares_runs", {tiles(runs, 4, columns, 32)}, 128, 0, x.get(), tokens, columns, sums.get());
+  run(harness, "column_squares_runs_f32", {tiles(runs, 4, columns, 32)}, 128, 0, x.get(), tokens, columns, stride, sums.get());
   run(harness, "column_squares_fold", {slabs}, 32, 0, sums.get(), runs, columns, state.get());
   run(harness, "column_sums", {slabs}, 32, 0, state.get(), columns, written.get());
   for (int column = 0; column < columns; column++) {
     double expected = 1;
-    for (int token = 0; token < tokens; token++) expected += static_cast<double>(x[token * columns + column]) * x[token * columns + column];
+    for (int token = 0; token < tokens; token++) expected += static_cast<double>(x[token * stride + column]) * x[token * stride + column];
     check("column_sums", static_cast<double>(written[column]) + written[columns + column], expected, expected);
   }
 }

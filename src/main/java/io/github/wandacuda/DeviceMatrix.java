@@ -77,6 +77,13 @@ public record DeviceMatrix(
     return new DeviceMatrix(memory, bytes, dtype, rows, columns, rowStride, queue);
   }
 
+  /** Returns a view of {@code count} rows from row {@code from}. */
+  public DeviceMatrix rows(int from, int count) {
+    Objects.checkFromIndexSize(from, count, rows);
+    long start = byteOffset + from * rowStride * dtype.bytes();
+    return new DeviceMatrix(memory, start, dtype, count, columns, rowStride, queue);
+  }
+
   /** Returns the bytes from element (0, 0) to the end of the last one. */
   public long span() {
     return span(dtype, rows, columns, rowStride);

@@ -127,7 +127,7 @@ public interface GpuForwardKernels {
    * Adds the squares of each column, rounded to float32 one by one, to running sums that keep more
    * digits than a float32.
    *
-   * @param x [tokens, columns]
+   * @param x [tokens, columns] of any type and stride, at a multiple of an element's size
    * @param state {@link #columnSquaresBytes}, all zero at first
    */
   void columnSquares(DeviceRows x, DevicePointer state);

@@ -1,5 +1,6 @@
 package io.github.wandacuda.forward;
 
+import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
@@ -85,8 +86,14 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
    * @param <T> the tensors
    */
   interface Squares<T extends Tensor> extends AutoCloseable {
-    /** See {@link ColumnSquares#add}. */
+    /** See {@link ColumnSquares#add(Tensor)}. */
     void add(T x);
+
+    /** See {@link ColumnSquares#add(DeviceMatrix)}; there are elements. */
+    default void add(DeviceMatrix x) {
+      throw new UnsupportedOperationException(
+          "this backend reads no matrices in a device's memory; cuda and opencl do");
+    }
 
     /** See {@link ColumnSquares#sums}. */
     double[] sums();

@@ -1,5 +1,6 @@
 package io.github.wandacuda.forward;
 
+import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
@@ -301,6 +302,14 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
         same("columns", columns, matrix.columns());
         if (hasElements(matrix)) {
           squares.add(matrix);
+        }
+      }
+
+      @Override
+      public void add(DeviceMatrix x) {
+        same("columns", columns, x.columns());
+        if (x.elements() > 0) {
+          squares.add(x);
         }
       }
 

@@ -1,5 +1,7 @@
 package io.github.wandacuda.forward;
 
+import io.github.wandacuda.DeviceMatrix;
+
 /**
  * A running sum of squares for each column of the matrices it is given, from which the input norms
  * of a linear layer come (Wanda, arXiv 2306.11695, section 3: the l2 norm of an input feature over
@@ -11,6 +13,17 @@ public interface ColumnSquares extends AutoCloseable {
    * summed.
    */
   void add(Tensor x);
+
+  /**
+   * Adds the squares of all rows of a matrix in device memory that the caller owns, each widened
+   * exactly to float32 first. The work begins after what the matrix's queue has, and is done when
+   * the call returns.
+   *
+   * @throws UnsupportedOperationException if the backend has no such memory
+   * @throws IllegalArgumentException if the matrix isn't in memory of this device, or its memory or
+   *     queue isn't of the context that it has to be of
+   */
+  void add(DeviceMatrix x);
 
   /** Returns the sum of each column. */
   double[] sums();

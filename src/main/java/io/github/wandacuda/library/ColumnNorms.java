@@ -149,16 +149,36 @@ public final class ColumnNorms implements AutoCloseable {
   }
 
   /**
-   * Adds the squares of activations in this pruner's device's memory.
+   * Adds the squares of activations in this pruner's device's memory, which stay there. The work
+   * begins after what their queue had been given before, and is done when the call returns. The
+   * sums are those of the same values in host memory, to the bit.
    *
    * @param activations [tokens, columns]
    * @return this
+   * @throws NullPointerException if {@code activations} is null
    * @throws UnsupportedOperationException if this pruner's backend has no such memory
+   * @throws IllegalArgumentException if they have other columns, or aren't in memory of this device
+   *     and of the right context
+   * @throws IllegalStateException if this is closed, or the device fails
    */
   public ColumnNorms add(DeviceMatrix activations) {
-    throw new UnsupportedOperationException(
-        "activations: expected host memory for backend %s, found device memory"
-            .formatted(open.backend().name()));
+    Objects.requireNonNull(activations, "activations");
+    requireOpen();
+    if (activations.columns() != columns) {
+      throw new IllegalArgumentException(
+          "activations: expected %d columns, found %d".formatted(columns, activations.columns()));
+    }
+    int tokens = tokensAtOnce();
+    for (int first = 0; first < activations.rows(); first += tokens) {
+      DeviceMatrix part = activations.rows(first, Math.min(tokens, activations.rows() - first));
+      locked(
+          open,
+          () -> {
+            squares.add(part);
+            return part;
+          });
+    }
+    return this;
   }
 
   private int tokensAtOnce() {

@@ -5,7 +5,6 @@ import io.github.wandacuda.Mask;
 import io.github.wandacuda.PruneOptions;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.ZeroNorms;
 import io.github.wandacuda.select.SelectionRule;
 import java.util.Objects;
 
@@ -126,25 +125,23 @@ record MatrixRequest(
         && (mask == null || Memory.isShared(mask.bits()));
   }
 
+  private Scoring scoring() {
+    return new Scoring(criterion, sparsity, options.zeroNorms());
+  }
+
   /** Returns the norms to score with, or null for magnitudes. */
   float[] norms() {
-    return criterion instanceof Criterion.Wanda wanda && !wanda.isAllZero() ? wanda.norms() : null;
+    return scoring().norms();
   }
 
   /** Returns whether a threshold of the whole matrix has to be found first. */
   boolean needsThreshold() {
-    return criterion instanceof Criterion.Magnitude
-        && sparsity instanceof Sparsity.Ratio
-        && source.elements() > 0;
+    return scoring().needsThreshold() && source.elements() > 0;
   }
 
   /** Returns what is pruned of each row or group, where there is no threshold. */
   SelectionRule rule() {
-    boolean kept =
-        criterion instanceof Criterion.Wanda wanda
-            && wanda.isAllZero()
-            && options.zeroNorms() == ZeroNorms.KEEP;
-    return kept ? new SelectionRule.LowestPerRow(0) : SelectionRule.of(sparsity, source.columns());
+    return scoring().rule(source.columns());
   }
 
   /** Says how far a call came that was given up. */

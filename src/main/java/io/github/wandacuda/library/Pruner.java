@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.Executor;
+import java.util.function.Supplier;
 
 /**
  * Prunes weight matrices in the caller's memory. Masks are the same to the bit as those of {@code
@@ -260,21 +261,35 @@ public final class Pruner implements AutoCloseable {
   }
 
   /**
-   * Prunes a matrix in this pruner's device's memory, where it lies.
+   * Prunes a matrix in this pruner's device's memory, where it lies. The work begins after what the
+   * matrix's queue had been given before, and is done when the call returns. Masks are on the host.
    *
-   * @param weight [out_features, in_features]
+   * @param weight [out_features, in_features]; nothing else may write to it meanwhile
    * @throws UnsupportedOperationException if this pruner's backend has no such memory
+   * @throws NullPointerException as for pruning in place
+   * @throws IllegalArgumentException as for pruning in place, or if the matrix isn't inside of a
+   *     piece of this device's memory, or its memory or queue is of another context than it has to
+   *     be: with CUDA the device's primary one, with OpenCL one for both
+   * @throws IllegalStateException as for pruning in place
+   * @throws io.github.wandacuda.NonFiniteWeightException as for pruning in place; its value is NaN
+   *     where the weight was pruned before it was found
+   * @throws CancellationException as for pruning in place
+   * @see #prune(WeightMatrix, Criterion, Sparsity, PruneOptions)
    */
   public PruneResult prune(
       DeviceMatrix weight, Criterion criterion, Sparsity sparsity, PruneOptions options) {
-    throw new UnsupportedOperationException(
-        "weight: expected host memory for backend %s, found device memory".formatted(backend()));
+    DeviceRun run = new DeviceRun(weight, criterion, sparsity, options);
+    return using(() -> run.run(open.backend().deviceSelector()));
   }
 
   private PruneResult run(MatrixRequest request) {
+    return using(() -> new MatrixRun(request, open.backend(), open.workers()).run());
+  }
+
+  private PruneResult using(Supplier<PruneResult> work) {
     open.enter();
     try {
-      return new MatrixRun(request, open.backend(), open.workers()).run();
+      return work.get();
     } catch (WandaException e) {
       throw new IllegalStateException(e.getMessage(), e);
     } finally {

@@ -1,9 +1,13 @@
 package io.github.wandacuda.prune;
 
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.function.ObjIntConsumer;
 
 /**
  * The magnitude below which a fraction of a matrix lies: the element at index floor(count *
@@ -34,31 +38,49 @@ public final class MagnitudeThreshold {
    *     place in the matrix
    */
   public float at(long index) {
-    long[] upper = count(Selector.UPPER_BINS, selector::countMagnitudes);
+    return at(
+        index,
+        counts -> addAll(counts, selector::countMagnitudes),
+        (counts, upper) ->
+            addAll(counts, (tile, some) -> selector.countMagnitudes(tile, upper, some)));
+  }
+
+  /**
+   * Returns the magnitude at {@code index} of the sorted ones of a matrix in device memory.
+   *
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
+   */
+  public static float at(long index, DeviceSelector selector, DeviceMatrix matrix) {
+    return at(
+        index,
+        counts -> selector.countMagnitudes(matrix, counts),
+        (counts, upper) -> selector.countMagnitudes(matrix, upper, counts));
+  }
+
+  private static float at(
+      long index, Consumer<long[]> upperBits, ObjIntConsumer<long[]> lowerBits) {
+    long[] upper = new long[Selector.UPPER_BINS];
+    upperBits.accept(upper);
     Place high = Place.find(upper, index);
-    long[] lower =
-        count(
-            Selector.LOWER_BINS,
-            (tile, counts) -> selector.countMagnitudes(tile, high.bin(), counts));
+    long[] lower = new long[Selector.LOWER_BINS];
+    lowerBits.accept(lower, high.bin());
     Place low = Place.find(lower, index - high.before());
     return Float.intBitsToFloat(high.bin() << 16 | low.bin());
   }
 
-  private long[] count(int bins, BiConsumer<WeightMatrix, long[]> counter) {
-    long[][] byWorker = new long[workers.count()][bins];
+  private void addAll(long[] sum, BiConsumer<WeightMatrix, long[]> counter) {
+    long[][] byWorker = new long[workers.count()][sum.length];
     workers.run(
         source.tiles().count(),
         (worker, tile) ->
             FiniteWeights.locate(
                 source.tiles().firstRow(tile),
                 () -> counter.accept(source.read(worker, tile), byWorker[worker])));
-    long[] sum = new long[bins];
     for (long[] counts : byWorker) {
-      for (int bin = 0; bin < bins; bin++) {
+      for (int bin = 0; bin < sum.length; bin++) {
         sum[bin] += counts[bin];
       }
     }
-    return sum;
   }
 
   /** The bin that holds an index, and how many elements lie in the bins before it. */

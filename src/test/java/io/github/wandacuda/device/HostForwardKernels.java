@@ -33,10 +33,21 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
         .asSlice(0, (long) matrix.columns() * matrix.dtype().bytes());
   }
 
+  private static MemorySegment widened(DeviceRows matrix, int row) {
+    if (matrix.dtype() == DType.F32) {
+      return row(matrix, row);
+    }
+    float[] values = new float[matrix.columns()];
+    for (int column = 0; column < values.length; column++) {
+      values[column] = weight(matrix).get(row, column);
+    }
+    return MemorySegment.ofArray(values);
+  }
+
   private Tensor read(DeviceRows matrix) {
     Tensor tensor = scalar.tensor(matrix.rows(), matrix.columns());
     for (int row = 0; row < matrix.rows(); row++) {
-      scalar.upload(row(matrix, row), tensor.rows(row, 1));
+      scalar.upload(widened(matrix, row), tensor.rows(row, 1));
     }
     return tensor;
   }

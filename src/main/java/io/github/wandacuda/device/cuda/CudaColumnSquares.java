@@ -5,6 +5,7 @@ import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.Grid;
+import io.github.wandacuda.device.cuda.driver.KernelNames;
 
 /**
  * Sums of squares down the columns, to the CPU's bits: {@code kernels/forward/column_squares.cu}.
@@ -45,13 +46,14 @@ final class CudaColumnSquares implements AutoCloseable {
     int runs = Math.ceilDiv(x.rows(), RUN);
     DevicePointer sums = runSums.atLeast((long) runs * columns * Float.BYTES);
     queue.launch(
-        function("column_squares_runs"),
+        function(KernelNames.of("column_squares_runs", x.dtype())),
         LaunchShape.blocks(LaunchShape.tiles(runs, WARPS, columns, WARP)),
         WARPS * WARP,
         0,
         x.data(),
         x.rows(),
         columns,
+        x.stride(),
         sums);
     launch("column_squares_fold", columns, sums, runs, columns, state);
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.device.opencl;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GrowingBuffer;
@@ -38,23 +39,24 @@ final class OpenClColumnSquares implements AutoCloseable {
     int blocks = Math.ceilDiv(x.rows(), BLOCK);
     DevicePointer sums = partials.atLeast(blocks * bytes(x.columns()));
     launches.columns(
-        kernel("column_squares_blocks"),
+        kernel("column_squares_blocks", x.dtype()),
         x.columns(),
         blocks,
         x.data(),
         sums,
         x.rows(),
-        x.columns());
-    launches.elements(kernel("column_squares_fold"), x.columns(), sums, blocks, state, x.columns());
+        x.columns(),
+        x.stride());
+    launches.elements(kernel("column_squares_fold", DType.F32), x.columns(), sums, blocks, state, x.columns());
   }
 
   /** Writes sums out as two floats each. */
   void write(DevicePointer state, int columns, DevicePointer sums) {
-    launches.elements(kernel("column_sums"), 2L * columns, state, sums, 2L * columns);
+    launches.elements(kernel("column_sums", DType.F32), 2L * columns, state, sums, 2L * columns);
   }
 
-  private OpenClKernel kernel(String name) {
-    return queue.device().kernel(FILE, name, "");
+  private OpenClKernel kernel(String name, DType dtype) {
+    return queue.device().kernel(FILE, name, OpenClLinear.weightOption(dtype));
   }
 
   @Override

@@ -1,25 +1,37 @@
 package io.github.wandacuda.forward.gpu;
 
+import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.forward.BackendOperations;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Column sums in a device's memory. */
+/**
+ * Column sums in a device's memory. Activations in another context than the device's have sums of
+ * their context added to: the running sums go there and back, so that the order of calls alone
+ * decides on the bits.
+ */
 final class GpuColumnSquares implements BackendOperations.Squares<GpuTensor> {
   private final GpuDevice device;
   private final DeviceQueue queue;
   private final int columns;
   private final DeviceBuffer state;
+  private final CallerSquares here;
+
+  /** Null until activations of another context come. */
+  private Elsewhere elsewhere;
+
   private boolean closed;
 
   GpuColumnSquares(GpuDevice device, DeviceQueue queue, int columns) {
     this.device = device;
     this.queue = queue;
     this.columns = columns;
+    here = new CallerSquares(device, queue);
     state = device.allocate(Math.max(1, queue.forward().columnSquaresBytes(columns)));
     try {
       queue.clear(state.at(0), state.bytes());
@@ -29,9 +41,62 @@ final class GpuColumnSquares implements BackendOperations.Squares<GpuTensor> {
     }
   }
 
+  /** A queue and running sums in another context. */
+  private static final class Elsewhere implements AutoCloseable {
+    private final GpuDevice device;
+    private final DeviceQueue queue;
+    private final CallerSquares squares;
+    private final DeviceBuffer state;
+
+    Elsewhere(GpuDevice device, long bytes) {
+      this.device = device;
+      queue = device.queue();
+      squares = new CallerSquares(device, queue);
+      try {
+        state = device.allocate(bytes);
+      } catch (RuntimeException e) {
+        queue.close();
+        throw e;
+      }
+    }
+
+    @Override
+    public void close() {
+      queue.close();
+      squares.close();
+      state.close();
+    }
+  }
+
   @Override
   public void add(GpuTensor x) {
     queue.forward().columnSquares(x.matrix(), state.at(0));
+  }
+
+  @Override
+  public void add(DeviceMatrix x) {
+    GpuDevice found = device.reaching(x);
+    DeviceRows rows = found.view(x);
+    if (found == device) {
+      here.add(rows, x.queue(), state.at(0));
+      return;
+    }
+    if (elsewhere == null || elsewhere.device != found) {
+      closeElsewhere();
+      elsewhere = new Elsewhere(found, state.bytes());
+    }
+    move(queue, state, elsewhere.queue, elsewhere.state);
+    elsewhere.squares.add(rows, x.queue(), elsewhere.state.at(0));
+    move(elsewhere.queue, elsewhere.state, queue, state);
+  }
+
+  private static void move(
+      DeviceQueue fromQueue, DeviceBuffer from, DeviceQueue toQueue, DeviceBuffer to) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(from.bytes(), Double.BYTES);
+      fromQueue.complete(() -> fromQueue.download(from.at(0), host));
+      toQueue.complete(() -> toQueue.upload(host, to.at(0)));
+    }
   }
 
   @Override
@@ -54,12 +119,21 @@ final class GpuColumnSquares implements BackendOperations.Squares<GpuTensor> {
     return sums;
   }
 
+  private void closeElsewhere() {
+    if (elsewhere != null) {
+      elsewhere.close();
+      elsewhere = null;
+    }
+  }
+
   /** Waits first, since work on the sums may be queued. */
   @Override
   public void close() {
     if (!closed) {
       closed = true;
+      closeElsewhere();
       queue.settle();
+      here.close();
       state.close();
     }
   }

@@ -1,0 +1,32 @@
+package io.github.wandacuda.library;
+
+import io.github.wandacuda.Criterion;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.ZeroNorms;
+import io.github.wandacuda.select.SelectionRule;
+
+/**
+ * How a call's weights are scored and how many of them go.
+ *
+ * @param zeroNorms what is done where all norms are zero
+ */
+record Scoring(Criterion criterion, Sparsity sparsity, ZeroNorms zeroNorms) {
+  /** Returns the norms to score with, or null for magnitudes. */
+  float[] norms() {
+    return criterion instanceof Criterion.Wanda wanda && !wanda.isAllZero() ? wanda.norms() : null;
+  }
+
+  /** Returns whether a threshold of a matrix with elements has to be found first. */
+  boolean needsThreshold() {
+    return criterion instanceof Criterion.Magnitude && sparsity instanceof Sparsity.Ratio;
+  }
+
+  /** Returns what is pruned of each row or group, where there is no threshold. */
+  SelectionRule rule(int columns) {
+    boolean kept =
+        criterion instanceof Criterion.Wanda wanda
+            && wanda.isAllZero()
+            && zeroNorms == ZeroNorms.KEEP;
+    return kept ? new SelectionRule.LowestPerRow(0) : SelectionRule.of(sparsity, columns);
+  }
+}
