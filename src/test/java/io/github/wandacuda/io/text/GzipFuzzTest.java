@@ -1,7 +1,6 @@
-package io.github.wandacuda.calibrate;
+package io.github.wandacuda.io.text;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import io.github.wandacuda.io.text.DocumentsFuzzTest;
 import io.github.wandacuda.testing.Fuzzing;
 import java.io.IOException;
 
