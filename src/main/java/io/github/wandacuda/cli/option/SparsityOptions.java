@@ -12,13 +12,14 @@ public final class SparsityOptions {
   @Option(
       names = "--method",
       paramLabel = "NAME",
-      description = "wanda or magnitude (default: wanda).")
+      description = "wanda or magnitude (default of prune: wanda).")
   private String method;
 
   @Option(
       names = "--sparsity",
       paramLabel = "R",
-      description = "Fraction of each output row that is pruned, 0 <= R < 1 (default: 0.5).")
+      description =
+          "Fraction of each output row that is pruned, 0 <= R < 1 (default of prune: 0.5).")
   private String sparsity;
 
   @Option(
