@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.Samples;
+import io.github.wandacuda.testing.backend.EachBackend;
+import io.github.wandacuda.testing.backend.OpenedBackend;
 import java.util.Arrays;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;

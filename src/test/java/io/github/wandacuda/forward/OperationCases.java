@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.fail;
 
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.Samples;
+import io.github.wandacuda.testing.backend.OpenedBackend;
+import io.github.wandacuda.testing.backend.TestedBackend;
 import java.util.function.Consumer;
 import java.util.function.Function;
 

@@ -2,7 +2,6 @@ package io.github.wandacuda.parity;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.testing.selection.SelectionProperties;
 import java.util.Map;
 import net.jqwik.api.PropertyDefaults;
 import net.jqwik.api.ShrinkingMode;
@@ -11,8 +10,8 @@ import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
 
 @Tag("gpu")
-@PropertyDefaults(tries = 60, shrinking = ShrinkingMode.BOUNDED)
-class GpuParityOpenClSelectionTest extends SelectionProperties {
+@PropertyDefaults(tries = 20, shrinking = ShrinkingMode.BOUNDED)
+class GpuParityOpenClSelectionTest implements SelectionParity {
   private static Backend backend;
 
   @BeforeContainer
@@ -28,12 +27,7 @@ class GpuParityOpenClSelectionTest extends SelectionProperties {
   }
 
   @Override
-  protected Map<String, Selector> selectors() {
+  public Map<String, Selector> selectors() {
     return Map.of(backend.name(), backend.selector());
-  }
-
-  @Override
-  protected int smallMatrices() {
-    return 600;
   }
 }

@@ -3,20 +3,27 @@ package io.github.wandacuda.select.gpu;
 import io.github.wandacuda.device.HostDevice;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.testing.selection.SelectionProperties;
+import io.github.wandacuda.testing.selection.MagnitudesProperties;
+import io.github.wandacuda.testing.selection.SelectGroupsProperties;
+import io.github.wandacuda.testing.selection.SelectRowsProperties;
+import io.github.wandacuda.testing.selection.SelectThresholdProperties;
 import java.util.Map;
 import net.jqwik.api.PropertyDefaults;
 
 /** The host code in front of the kernels loses and mixes up nothing, whatever the tiles. */
 @PropertyDefaults(tries = 150)
-class GpuSelectorPropertyTest extends SelectionProperties {
+class GpuSelectorPropertyTest
+    implements SelectRowsProperties,
+        SelectGroupsProperties,
+        SelectThresholdProperties,
+        MagnitudesProperties {
   private static Selector selector(long memory, long tileBytes) {
     HostDevice device = new HostDevice(memory);
     return new GpuSelector(device, new PinnedMemory(device), tileBytes);
   }
 
   @Override
-  protected Map<String, Selector> selectors() {
+  public Map<String, Selector> selectors() {
     return Map.of(
         "in one tile", selector(1L << 30, 1 << 20),
         "row by row", selector(1L << 30, 1),
@@ -24,7 +31,7 @@ class GpuSelectorPropertyTest extends SelectionProperties {
   }
 
   @Override
-  protected int smallMatrices() {
+  public int smallMatrices() {
     return 1000;
   }
 }

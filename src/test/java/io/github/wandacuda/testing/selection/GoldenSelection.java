@@ -7,62 +7,61 @@ import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** Given the norms that the original code saw, the masks are the original code's. */
-public abstract class GoldenSelection {
-  /** Returns the selectors to test, by name. */
-  protected abstract Map<String, Selector> selectors();
+public final class GoldenSelection {
+  /** The families of {@link #rowsOfFixture}. */
+  public static final List<String> FAMILIES =
+      List.of("llama-mha", "llama-gqa", "llama3", "llama-linear", "gpt2");
 
   private static final Path TINY_LLAMA = Path.of("testdata/models/tiny-llama");
   private static final Path GOLDEN = Path.of("testdata/golden/tiny-llama");
   private static final Path FIXTURES = Path.of("testdata/fixtures");
 
-  @ParameterizedTest
-  @MethodSource("runs")
-  void wandaOfTinyLlama(String run, Function<WeightMatrix, SelectionRule> rule) {
+  private final Selector selector;
+
+  /** Checks a selector. */
+  public GoldenSelection(Selector selector) {
+    this.selector = selector;
+  }
+
+  /** Checks the lowest of each row of the little Llama, by Wanda's scores. */
+  public void rowsOfTinyLlama(int percent) {
+    wandaOfTinyLlama("wanda-" + percent, fraction(percent / 100.0));
+  }
+
+  /** Checks N of each M columns of the little Llama, by Wanda's scores. */
+  public void groupsOfTinyLlama(int pruned, int size) {
+    wandaOfTinyLlama(
+        "wanda-%dof%d".formatted(pruned, size), weight -> new LowestPerGroup(pruned, size));
+  }
+
+  private void wandaOfTinyLlama(String run, Function<WeightMatrix, SelectionRule> rule) {
     GoldenMasks golden =
         GoldenMasks.read(TINY_LLAMA, GOLDEN.resolve(run + ".masks.safetensors"), false);
-    checkAll(golden, GOLDEN.resolve(run + ".statistics.safetensors"), rule);
+    check(golden, GOLDEN.resolve(run + ".statistics.safetensors"), rule);
   }
 
-  static Stream<Arguments> runs() {
-    return Stream.of(
-        Arguments.of("wanda-50", fraction(0.5)),
-        Arguments.of("wanda-60", fraction(0.6)),
-        Arguments.of("wanda-70", fraction(0.7)),
-        Arguments.of("wanda-2of4", (Function<WeightMatrix, ?>) w -> new LowestPerGroup(2, 4)),
-        Arguments.of("wanda-4of8", (Function<WeightMatrix, ?>) w -> new LowestPerGroup(4, 8)));
-  }
-
-  @ParameterizedTest
-  @MethodSource("families")
-  void wandaOfTheFixtures(String family) {
+  /** Checks the lower half of each row of a family's model, by Wanda's scores. */
+  public void rowsOfFixture(String family) {
     Path fixture = FIXTURES.resolve(family);
     GoldenMasks golden =
         GoldenMasks.read(
             fixture.resolve("model"),
             fixture.resolve("wanda50.masks.safetensors"),
             family.equals("gpt2"));
-    checkAll(golden, fixture.resolve("wanda50.statistics.safetensors"), fraction(0.5));
+    check(golden, fixture.resolve("wanda50.statistics.safetensors"), fraction(0.5));
   }
 
-  static Stream<String> families() {
-    return Stream.of("llama-mha", "llama-gqa", "llama3", "llama-linear", "gpt2");
-  }
-
-  @Test
-  void magnitudeOfTinyLlama() {
+  /** Checks the magnitudes of the little Llama up to that of half of each matrix. */
+  public void magnitudesOfTinyLlama() {
     GoldenMasks golden =
         GoldenMasks.read(TINY_LLAMA, GOLDEN.resolve("magnitude-50.masks.safetensors"), false);
-    checkAll(
-        golden,
+    golden.check(
+        selector,
         new GoldenMasks.Request() {
           @Override
           public float[] norms(String module) {
@@ -76,11 +75,11 @@ public abstract class GoldenSelection {
         });
   }
 
-  private void checkAll(
+  private void check(
       GoldenMasks golden, Path statistics, Function<WeightMatrix, SelectionRule> rule) {
     Map<String, TensorFiles.Stored> norms = TensorFiles.read(statistics);
-    checkAll(
-        golden,
+    golden.check(
+        selector,
         new GoldenMasks.Request() {
           @Override
           public float[] norms(String module) {
@@ -94,16 +93,12 @@ public abstract class GoldenSelection {
         });
   }
 
-  private void checkAll(GoldenMasks golden, GoldenMasks.Request request) {
-    selectors().values().forEach(selector -> golden.check(selector, request));
-  }
-
   private static Function<WeightMatrix, SelectionRule> fraction(double sparsity) {
     return weight -> new LowestPerRow((int) Math.floor(weight.columns() * sparsity));
   }
 
   /** Returns the magnitude at a place in their sorted order, from the two levels of counts. */
-  private static float magnitudeAt(Selector selector, WeightMatrix weight, long place) {
+  public static float magnitudeAt(Selector selector, WeightMatrix weight, long place) {
     long[] upper = new long[Selector.UPPER_BINS];
     selector.countMagnitudes(weight, upper);
     long left = place;

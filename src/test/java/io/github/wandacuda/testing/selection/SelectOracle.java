@@ -4,12 +4,11 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.Lowest;
-import java.util.Comparator;
-import java.util.stream.IntStream;
+import java.util.Arrays;
 
 /**
  * Selection once more, for tests: in double arithmetic, which holds the product of two floats
- * exactly, and with a stable sort, which keeps equal scores in column order.
+ * exactly, and by a limit among the sorted scores.
  */
 public final class SelectOracle {
   private SelectOracle() {}
@@ -27,6 +26,17 @@ public final class SelectOracle {
             : Math.scalb(1024.0 + fraction, exponent - 25);
       }
     };
+  }
+
+  /**
+   * Returns the score of an element, or the highest number where that is less.
+   *
+   * @param row the elements' bits
+   * @param norms one for each column, or null
+   */
+  public static float threshold(DType dtype, int[] row, float[] norms, int column) {
+    double norm = norms == null ? 1 : Math.abs(norms[column]);
+    return Math.min((float) (magnitude(dtype, row[column]) * norm), Float.MAX_VALUE);
   }
 
   /**
@@ -59,12 +69,29 @@ public final class SelectOracle {
     Lowest lowest = (Lowest) rule;
     int size = lowest.groupSize(scores.length);
     for (int from = 0; from < scores.length; from += size) {
-      IntStream.range(from, from + size)
-          .boxed()
-          .sorted(Comparator.comparing(c -> scores[c]))
-          .limit(lowest.perGroup())
-          .forEach(c -> picked[c] = true);
+      pickLowest(scores, from, size, lowest.perGroup(), picked);
     }
     return picked;
+  }
+
+  /** Picks all below the highest score that goes, and of those equal to it the first ones. */
+  private static void pickLowest(float[] scores, int from, int size, int pruned, boolean[] picked) {
+    if (pruned == 0) {
+      return;
+    }
+    float[] sorted = Arrays.copyOfRange(scores, from, from + size);
+    Arrays.sort(sorted);
+    float limit = sorted[pruned - 1];
+    int left = pruned;
+    for (int c = from; c < from + size; c++) {
+      picked[c] = scores[c] < limit;
+      left -= picked[c] ? 1 : 0;
+    }
+    for (int c = from; left > 0; c++) {
+      if (scores[c] == limit) {
+        picked[c] = true;
+        left--;
+      }
+    }
   }
 }

@@ -45,24 +45,41 @@ public final class SmallMatrices {
    */
   public void check(String name, Selector selector, int first, int end, int step) {
     for (int number = first; number < end; number += step) {
-      SelectCase one = draw(number);
-      RandomGenerator random = random(number);
-      try {
-        one.check(name, selector, layout(random), layout(random));
-      } catch (AssertionError e) {
-        throw new AssertionError(
-            "%s: matrix %d of seed %d, %d x %d %s, %s: %s"
-                .formatted(
-                    name,
-                    number,
-                    seed,
-                    one.bits().length,
-                    one.columns(),
-                    one.dtype(),
-                    one.rule(),
-                    e.getMessage()),
-            e);
+      check(name, selector, number);
+    }
+  }
+
+  /**
+   * Checks a selector by those of the matrices below {@code end} that a kind of rule prunes.
+   *
+   * @throws AssertionError naming the seed and the number of the first matrix that differs
+   */
+  public void check(String name, Selector selector, int end, Class<? extends SelectionRule> rule) {
+    for (int number = 0; number < end; number++) {
+      if (rule.isInstance(draw(number).rule())) {
+        check(name, selector, number);
       }
+    }
+  }
+
+  private void check(String name, Selector selector, int number) {
+    SelectCase one = draw(number);
+    RandomGenerator random = random(number);
+    try {
+      one.check(name, selector, layout(random), layout(random));
+    } catch (AssertionError e) {
+      throw new AssertionError(
+          "%s: matrix %d of seed %d, %d x %d %s, %s: %s"
+              .formatted(
+                  name,
+                  number,
+                  seed,
+                  one.bits().length,
+                  one.columns(),
+                  one.dtype(),
+                  one.rule(),
+                  e.getMessage()),
+          e);
     }
   }
 
@@ -125,16 +142,12 @@ public final class SmallMatrices {
     return switch (number % 8) {
       case 2, 6 -> new LowestPerGroup(1 + number / 4 / (LARGEST_GROUP - 1) % (size - 1), size);
       case 3 -> new LowestPerRow(random.nextInt(3) > 0 ? columns / 2 : random.nextInt(columns + 1));
-      case 7 -> new AtMost(score(of, random.nextInt(columns)));
+      case 7 ->
+          new AtMost(
+              SelectOracle.threshold(
+                  of.dtype(), of.bits()[0], of.norms(), random.nextInt(columns)));
       default -> new LowestPerGroup(size / 2, size);
     };
-  }
-
-  /** Returns the score of an element of the first row, or the highest number. */
-  private static float score(SelectCase of, int column) {
-    double norm = of.norms() == null ? 1 : Math.abs(of.norms()[column]);
-    double score = SelectOracle.magnitude(of.dtype(), of.bits()[0][column]) * norm;
-    return Math.min((float) score, Float.MAX_VALUE);
   }
 
   /**

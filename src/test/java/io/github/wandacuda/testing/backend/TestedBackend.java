@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward;
+package io.github.wandacuda.testing.backend;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.device.cuda.PretendedCuda;
@@ -7,7 +7,7 @@ import java.util.function.Supplier;
 import jdk.incubator.vector.VectorShape;
 
 /** What runs operations. */
-enum TestedBackend {
+public enum TestedBackend {
   SCALAR(null, null, false),
   SIMD_128(VectorShape.S_128_BIT, null, false),
   SIMD_256(VectorShape.S_256_BIT, null, false),
@@ -32,29 +32,29 @@ enum TestedBackend {
   }
 
   /** Returns the width of its vectors; null if it isn't SIMD. */
-  VectorShape shape() {
+  public VectorShape shape() {
     return shape;
   }
 
-  boolean isGpu() {
+  public boolean isGpu() {
     return gpu != null;
   }
 
-  boolean isCuda() {
+  public boolean isCuda() {
     return this == CUDA || this == CUDA_SM75;
   }
 
-  boolean isOpenCl() {
+  public boolean isOpenCl() {
     return this == OPENCL || this == OPENCL_TILES;
   }
 
   /** Returns whether it differs from another one in the matrix kernels alone. */
-  boolean isVariant() {
+  public boolean isVariant() {
     return variant;
   }
 
   /** Returns whether this machine does its work slowly, so that tests should give it little. */
-  boolean isEmulated() {
+  public boolean isEmulated() {
     return isCuda()
         || shape != null && shape.vectorBitSize() > VectorShape.preferredShape().vectorBitSize();
   }

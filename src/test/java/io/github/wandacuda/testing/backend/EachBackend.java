@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward;
+package io.github.wandacuda.testing.backend;
 
 import java.lang.annotation.ElementType;
 import java.lang.annotation.Retention;
@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ArgumentsSource;
 @Tag("operation")
 @ParameterizedClass(name = "{0}")
 @ArgumentsSource(TestedBackends.class)
-@interface EachBackend {
+public @interface EachBackend {
   /** Returns which variants of backends run the class too, beside the backends. */
   TestedBackend[] variants() default {};
 }

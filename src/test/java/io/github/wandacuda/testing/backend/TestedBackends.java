@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward;
+package io.github.wandacuda.testing.backend;
 
 import java.util.Arrays;
 import java.util.List;
@@ -10,7 +10,7 @@ import org.junit.jupiter.params.support.AnnotationConsumer;
 import org.junit.jupiter.params.support.ParameterDeclarations;
 
 /** The backends that this run of the tests is for, each opened when a test first needs it. */
-final class TestedBackends implements ArgumentsProvider, AnnotationConsumer<EachBackend> {
+public final class TestedBackends implements ArgumentsProvider, AnnotationConsumer<EachBackend> {
   private List<TestedBackend> variants;
 
   @Override
@@ -21,10 +21,15 @@ final class TestedBackends implements ArgumentsProvider, AnnotationConsumer<Each
   @Override
   public Stream<? extends Arguments> provideArguments(
       ParameterDeclarations parameters, ExtensionContext context) {
+    return chosen()
+        .filter(backend -> !backend.isVariant() || variants.contains(backend))
+        .map(backend -> Arguments.of(new OpenedBackend(backend)));
+  }
+
+  /** Returns those that the property {@code tested.backends} says, variants included. */
+  public static Stream<TestedBackend> chosen() {
     String chosen = System.getProperty("tested.backends", "cpu gpu");
     return Arrays.stream(TestedBackend.values())
-        .filter(backend -> !backend.isVariant() || variants.contains(backend))
-        .filter(backend -> chosen.contains(backend.isGpu() ? "gpu" : "cpu"))
-        .map(backend -> Arguments.of(new OpenedBackend(backend)));
+        .filter(backend -> chosen.contains(backend.isGpu() ? "gpu" : "cpu"));
   }
 }

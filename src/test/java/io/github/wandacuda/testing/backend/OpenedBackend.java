@@ -1,30 +1,38 @@
-package io.github.wandacuda.forward;
+package io.github.wandacuda.testing.backend;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.cpu.CpuOperations;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.ScalarForward;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.select.cpu.CpuSelector;
+import io.github.wandacuda.select.reference.CpuSelectKernels;
+import io.github.wandacuda.select.reference.ScalarSelect;
 import io.github.wandacuda.simd.ShapedKernels;
 import io.github.wandacuda.system.Workers;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/** A backend's operations, opened when they are first asked for. */
-final class OpenedBackend implements AutoCloseable {
+/** A backend, opened when its operations or its selector are first asked for. */
+public final class OpenedBackend implements AutoCloseable {
   private static final int MOST_THREADS = 3;
 
   private final TestedBackend which;
   private final List<Workers> workers = new ArrayList<>();
   private List<Operations> operations;
   private Operations scalar;
+  private Selector selector;
   private Backend gpu;
 
-  OpenedBackend(TestedBackend which) {
+  /** Names it; nothing is opened yet. */
+  public OpenedBackend(TestedBackend which) {
     this.which = which;
   }
 
-  TestedBackend which() {
+  /** Returns which it is. */
+  public TestedBackend which() {
     return which;
   }
 
@@ -32,11 +40,10 @@ final class OpenedBackend implements AutoCloseable {
    * Returns its operations: on the CPU with 1, 2 and 3 threads, by the same kernels, whose buffers
    * hold what an earlier call left there.
    */
-  List<Operations> operations() {
+  public List<Operations> operations() {
     if (operations == null) {
       if (which.isGpu()) {
-        gpu = which.openGpu();
-        operations = List.of(gpu.operations());
+        operations = List.of(gpu().operations());
       } else {
         CpuForwardKernels kernels =
             which.shape() == null
@@ -52,12 +59,33 @@ final class OpenedBackend implements AutoCloseable {
     return operations;
   }
 
-  /** Returns the specification. */
-  Operations scalar() {
+  /** Returns the specification of the forward pass. */
+  public Operations scalar() {
     if (scalar == null) {
       scalar = CpuOperations.checked(new ScalarForward(), workers(1));
     }
     return scalar;
+  }
+
+  /** Returns its selector, the same one each time, which may keep what it learns. */
+  public Selector selector() {
+    if (selector == null) {
+      selector = which.isGpu() ? gpu().selector() : new CpuSelector(selectKernels());
+    }
+    return selector;
+  }
+
+  private CpuSelectKernels selectKernels() {
+    return which.shape() == null
+        ? new ScalarSelect()
+        : ShapedKernels.load(CpuSelectKernels.class, "select.simd.VectorSelect", which.shape());
+  }
+
+  private Backend gpu() {
+    if (gpu == null) {
+      gpu = which.openGpu();
+    }
+    return gpu;
   }
 
   private Workers workers(int threads) {

@@ -1,9 +1,8 @@
-package io.github.wandacuda.forward.cpu;
+package io.github.wandacuda.select.cpu;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.cpu.DamagedKernels;
 import io.github.wandacuda.testing.selection.SmallMatrices;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.cpu;
+package io.github.wandacuda.select.cpu;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 

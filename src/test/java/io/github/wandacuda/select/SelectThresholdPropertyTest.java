@@ -1,0 +1,10 @@
+package io.github.wandacuda.select;
+
+import io.github.wandacuda.testing.selection.SelectThresholdProperties;
+import net.jqwik.api.PropertyDefaults;
+import net.jqwik.api.ShrinkingMode;
+import net.jqwik.api.Tag;
+
+@Tag("operation")
+@PropertyDefaults(tries = 200, shrinking = ShrinkingMode.BOUNDED)
+class SelectThresholdPropertyTest extends OnEachBackend implements SelectThresholdProperties {}
