@@ -7,6 +7,7 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.decoder.InputObserver;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
@@ -15,14 +16,14 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Takes samples through a decoder one block at a time: all samples through the first block, then
- * all through the second. Memory is one block and the samples' hidden states, whatever the model's
+ * Runs samples through a decoder one block at a time: all samples through the first block, then all
+ * through the second. Memory holds one block and the samples' hidden states, whatever the model's
  * size.
  */
 public final class BlockwiseRun implements AutoCloseable {
   /**
-   * Short samples run together up to so many tokens, so that a weight is unpacked once for them
-   * all.
+   * Tokens of a batch. Short samples run together up to this number, so that a weight is unpacked
+   * once for all of them.
    */
   public static final int BATCH_TOKENS = 2048;
 
@@ -44,7 +45,7 @@ public final class BlockwiseRun implements AutoCloseable {
   }
 
   /**
-   * Goes on with the hidden states of an earlier run.
+   * Resumes with the hidden states of an earlier run.
    *
    * @param load fills what {@link #states()} returns; null to embed the samples
    */
@@ -69,7 +70,10 @@ public final class BlockwiseRun implements AutoCloseable {
     }
   }
 
-  /** Returns the hidden states of all samples that the next block will see. */
+  /**
+   * Returns the hidden states of all samples, the input of the next block: [samples *
+   * sequenceLength, hiddenSize] in float32.
+   */
   public MemorySegment states() {
     return states.all();
   }
@@ -117,9 +121,9 @@ public final class BlockwiseRun implements AutoCloseable {
   }
 
   /**
-   * Checks norms while the states that led to them are still there.
+   * Checks norms while the states that they were computed from are still in memory.
    *
-   * @throws InputException if one isn't finite; it names the first activation that isn't either
+   * @throws InputException if a norm isn't finite; it names the first activation that isn't
    */
   private void requireFinite(InputNorms norms, Block block, int from, int count) {
     try {
@@ -135,8 +139,8 @@ public final class BlockwiseRun implements AutoCloseable {
   }
 
   /**
-   * Runs a block on all samples, as {@link #observe} does, and hands its outputs on to the next
-   * block.
+   * Runs a block on all samples, returns norms as {@link #observe} does, and keeps the outputs as
+   * the next block's input.
    */
   public Map<String, float[]> observeAndAdvance(Block block) {
     try (InputNorms norms = new InputNorms(operations)) {
@@ -145,17 +149,20 @@ public final class BlockwiseRun implements AutoCloseable {
     }
   }
 
-  /** Runs a block on all samples and hands its outputs on to the next block. */
+  /** Runs a block on all samples and keeps the outputs as the next block's input. */
   public void advance(Block block) {
     advance(block, InputObserver.NONE);
   }
 
-  /** Runs a block on all samples, whose linear modules' inputs are seen. */
+  /**
+   * Does what {@link #advance(Block)} does and shows the inputs of the linear modules to an
+   * observer.
+   */
   void advance(Block block, InputObserver observer) {
     advance(block, observer, (from, count) -> {});
   }
 
-  /** Is called when a batch has run, before its states are replaced. */
+  /** A check that runs after each batch, before its states are replaced. */
   @FunctionalInterface
   private interface BatchCheck {
     void of(int from, int count);
@@ -190,5 +197,32 @@ public final class BlockwiseRun implements AutoCloseable {
   public void close() {
     hidden.close();
     states.close();
+  }
+
+  /** The hidden states of all samples between two blocks, in host memory outside the Java heap. */
+  private static final class HiddenStates implements AutoCloseable {
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment states;
+    private final long tokenBytes;
+
+    HiddenStates(long tokens, int hiddenSize) {
+      tokenBytes = (long) hiddenSize * Float.BYTES;
+      states = arena.allocate(Math.multiplyExact(tokens, tokenBytes), 64);
+    }
+
+    /** Returns the states of all tokens. */
+    MemorySegment all() {
+      return states;
+    }
+
+    /** Returns the states of {@code count} tokens, beginning with token {@code from} of all. */
+    MemorySegment tokens(long from, int count) {
+      return states.asSlice(from * tokenBytes, count * tokenBytes);
+    }
+
+    @Override
+    public void close() {
+      arena.close();
+    }
   }
 }

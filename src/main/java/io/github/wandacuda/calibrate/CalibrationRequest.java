@@ -5,12 +5,12 @@ import java.nio.file.Path;
 import java.util.OptionalInt;
 
 /**
- * What calibration samples are wanted.
+ * A request for calibration samples.
  *
- * @param file the text or the token ids; its ending says which
+ * @param file the text or the token ids; its name's ending says which
  * @param samples the number of samples, if the user gave it
  * @param sequenceLength the tokens of each sample, if the user gave it
- * @param seed what the draw from a text starts from
+ * @param seed the seed of the draw from a text
  * @param modelMaximum the longest sequence that the model takes
  * @param vocabularySize the number of tokens that the model has embeddings for
  */

@@ -18,8 +18,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes calibration samples from a text, from documents or from token ids, as the file's ending
- * says.
+ * Makes calibration samples from a text, from documents or from token ids. The ending of the file's
+ * name says which.
  */
 public final class CalibrationSampler {
   private static final Logger LOG = LoggerFactory.getLogger(CalibrationSampler.class);
@@ -37,13 +37,13 @@ public final class CalibrationSampler {
   /**
    * Returns the samples that a request asks for.
    *
-   * @param request what is wanted
-   * @param tokenizer gives the model's tokenizer, which stays open; asked only if there is text to
-   *     be tokenized
+   * @param request the request
+   * @param tokenizer gives the model's tokenizer, which isn't closed here; only called if there is
+   *     text
    * @throws InputException if the file can't be read, is malformed, holds too little, or has ids
    *     that the model doesn't know
-   * @throws io.github.wandacuda.error.UsageException if the file's ending says nothing, or the heap
-   *     can't hold so many samples
+   * @throws io.github.wandacuda.error.UsageException if the name's ending is none of the known
+   *     ones, or the heap can't hold the samples
    */
   public static CalibrationSamples sample(
       CalibrationRequest request, Supplier<? extends Tokenizer> tokenizer) {
@@ -58,9 +58,9 @@ public final class CalibrationSampler {
   }
 
   /**
-   * Returns whether a file's samples are its own lists in their order, so that nothing is drawn.
+   * Returns whether a file's samples are its lists in their order, so that no draw is needed.
    *
-   * @throws io.github.wandacuda.error.UsageException if the file's ending says nothing
+   * @throws io.github.wandacuda.error.UsageException if the name's ending is none of the known ones
    */
   public static boolean takesListsInOrder(Path file) {
     return CalibrationFormat.of(file) == CalibrationFormat.TOKENS;
@@ -159,7 +159,9 @@ public final class CalibrationSampler {
     return ErrorDetails.file(file).part("tokenized by " + tokenizer.source());
   }
 
-  /** The tokens of documents, those of the last one kept since a pick asks for them again. */
+  /**
+   * The tokens of documents. Those of the last document are kept, since a pick asks for them twice.
+   */
   private static final class TokenizedDocuments {
     private final Documents documents;
     private final Tokenizer tokenizer;

@@ -12,7 +12,7 @@ public final class CalibrationSamples {
   private final int[][] tokens;
 
   /**
-   * Takes the sequences as they are.
+   * Takes the sequences without a copy.
    *
    * @param tokens at least one sequence, each of the same length of at least one id
    */
@@ -39,8 +39,8 @@ public final class CalibrationSamples {
   }
 
   /**
-   * Returns what tells these samples from others: the SHA-256, in lower-case hexadecimal, of all
-   * token ids in order, each as four bytes, the lowest first.
+   * Returns a digest of the samples: the SHA-256, in lower-case hexadecimal, of all token ids in
+   * order, each as four bytes, the lowest first.
    */
   public String sha256() {
     MessageDigest digest = sha256Digest();

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** The statistics of the dense model: one pass over the samples, nothing pruned. */
+/** Computes the statistics of the dense model in one pass over the samples; nothing is pruned. */
 public final class DenseCalibration {
   private DenseCalibration() {}
 

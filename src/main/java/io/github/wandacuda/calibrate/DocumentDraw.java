@@ -9,7 +9,7 @@ import java.util.function.IntUnaryOperator;
 /**
  * The draw of samples from documents as the Wanda code does it ({@code get_c4} in its {@code
  * lib/data.py}): a document at random until one has more tokens than a sample, then an offset at
- * random. Which tokens these are makes no difference, only how many each document has.
+ * random. It depends only on the number of tokens of each document.
  */
 final class DocumentDraw {
   private static final int NOT_COUNTED = -1;
@@ -24,7 +24,7 @@ final class DocumentDraw {
   private long drawn;
 
   /**
-   * A place that a sample starts at.
+   * Where a sample starts.
    *
    * @param document index of the document
    * @param offset index of the sample's first token in it
@@ -37,8 +37,8 @@ final class DocumentDraw {
    * @param file where the documents come from, for the message of a failure
    * @param documents their number
    * @param sequenceLength the tokens of a sample
-   * @param seed what Python's {@code random.seed} is given
-   * @param tokenCount gives the number of tokens of a document; asked once for each that is drawn
+   * @param seed the argument of Python's {@code random.seed}
+   * @param tokenCount gives the number of tokens of a document; called once for each document drawn
    * @throws InputException if there are no documents
    */
   DocumentDraw(
@@ -81,7 +81,7 @@ final class DocumentDraw {
     }
   }
 
-  /** Returns how many documents were drawn so far, those that were too short among them. */
+  /** Returns how many documents were drawn so far, including those that were too short. */
   long drawn() {
     return drawn;
   }

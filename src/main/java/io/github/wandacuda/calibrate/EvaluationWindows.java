@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** The windows of token ids that a perplexity is the mean over. */
+/** The windows of token ids over which perplexity is averaged. */
 public final class EvaluationWindows {
   /** The fewest tokens in which one predicts another. */
   private static final int SHORTEST = 2;
@@ -24,11 +24,11 @@ public final class EvaluationWindows {
   }
 
   /**
-   * Cuts a text into windows: the whole file is one string, tokenized once, and what is left behind
-   * the last full window is dropped.
+   * Cuts a text into windows: the whole file is one string, tokenized once, and the tokens behind
+   * the last full window are dropped.
    *
    * @param file the text, UTF-8
-   * @param tokenizer the model's
+   * @param tokenizer the model's tokenizer
    * @param length tokens of each window
    * @param modelMaximum the longest sequence that the model takes
    * @param vocabularySize the number of tokens that the model has embeddings for

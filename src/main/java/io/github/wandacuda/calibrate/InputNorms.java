@@ -12,7 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Gathers the input norms of one block's linear modules while samples run through it. */
+/** Computes the input norms of a block's linear modules while samples run through it. */
 final class InputNorms implements InputObserver, AutoCloseable {
   private final Operations operations;
   private final Map<List<String>, ColumnSquares> squares = new LinkedHashMap<>();
@@ -27,7 +27,7 @@ final class InputNorms implements InputObserver, AutoCloseable {
   }
 
   /**
-   * Checks what was gathered so far.
+   * Checks the sums so far.
    *
    * @throws InputException if a sum of squares is not finite
    */
@@ -38,9 +38,9 @@ final class InputNorms implements InputObserver, AutoCloseable {
   /**
    * Returns the norms by module.
    *
-   * @param inputFeatures of all modules that should be there; one that saw nothing, such as an
-   *     expert that no token was sent to, gets zeros
-   * @param samples how many samples were seen
+   * @param inputFeatures the input features of each module; a module that no token reached, such as
+   *     an expert, gets zeros
+   * @param samples the number of samples
    * @throws InputException if one is not finite
    */
   Map<String, float[]> norms(Map<String, Integer> inputFeatures, int samples) {

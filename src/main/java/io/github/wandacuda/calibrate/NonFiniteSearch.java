@@ -13,9 +13,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Says where the first value that is NaN or infinite is. Nothing looks for one while samples run: a
- * norm or a loss that isn't finite tells that there is one, and what led to it is then run again,
- * sample by sample.
+ * Finds the first value that is NaN or infinite. Activations aren't checked while samples run. If a
+ * norm or a loss isn't finite, the samples run again, one by one, with this observer.
  */
 final class NonFiniteSearch implements InputObserver {
   private final Operations operations;
@@ -24,7 +23,7 @@ final class NonFiniteSearch implements InputObserver {
   /**
    * Creates a search.
    *
-   * @param sample which sample runs, in words
+   * @param sample the sample that runs, in words
    */
   NonFiniteSearch(Operations operations, String sample) {
     this.operations = operations;
@@ -32,7 +31,7 @@ final class NonFiniteSearch implements InputObserver {
   }
 
   /**
-   * Looks at the inputs of linear modules.
+   * Checks the input of linear modules.
    *
    * @throws InputException if one isn't finite
    */

@@ -22,9 +22,9 @@ public final class Perplexity {
    * Runs a decoder over windows.
    *
    * @param windows token ids; windows of different lengths are run length by length
-   * @param progress told after each block of the whole
-   * @throws InputException if a loss or the perplexity isn't finite; it names the first module,
-   *     block, row and column where something isn't
+   * @param progress told after each block
+   * @throws InputException if a loss or the perplexity isn't finite; it names the module, row and
+   *     column of the first value that isn't
    */
   public static double of(
       Decoder decoder, Operations operations, List<int[]> windows, Progress progress) {
@@ -66,7 +66,7 @@ public final class Perplexity {
     return perplexity;
   }
 
-  /** Runs a window again, to find where it began that its loss isn't finite. */
+  /** Runs a window again to find the first value that isn't finite. */
   private static InputException problem(
       Decoder decoder, Operations operations, int[] tokens, String window, double loss) {
     NonFiniteSearch search = new NonFiniteSearch(operations, window);

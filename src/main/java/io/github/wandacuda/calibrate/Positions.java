@@ -5,12 +5,15 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import java.nio.file.Path;
 
-/** Holds sequences to the positions that a model is made for: beyond them it runs, and is wrong. */
+/**
+ * Checks that sequences are no longer than a model's positions. With a longer one the model would
+ * run, but its results would be wrong.
+ */
 final class Positions {
   private Positions() {}
 
   /**
-   * Checks a length that was asked for.
+   * Checks a sequence length that the user gave.
    *
    * @throws UsageException if it is beyond the model's maximum
    */
@@ -27,8 +30,8 @@ final class Positions {
   /**
    * Checks a list of token ids.
    *
-   * @param index the list's in its file, from 0
-   * @throws InputException if it is beyond the model's maximum
+   * @param index the list's index in its file, from 0
+   * @throws InputException if it is longer than the model's maximum
    */
   static void require(Path file, int index, int[] ids, int modelMaximum) {
     if (ids.length > modelMaximum) {

@@ -1,22 +1,22 @@
 package io.github.wandacuda.calibrate;
 
-/** Told how far long work has come. Called from one thread at a time. */
+/** Receives the progress of long work. Called from one thread at a time. */
 @FunctionalInterface
 public interface Progress {
-  /** Tells nobody. */
+  /** Ignores all progress. */
   Progress NONE = (what, done, total) -> {};
 
   /**
-   * A step is done.
+   * Called when a step is done.
    *
    * @param what the kind of step, such as {@code block}
-   * @param done steps that are done, counted from 1
-   * @param total steps in all
+   * @param done number of steps done, this one included
+   * @param total number of all steps
    */
   void step(String what, long done, long total);
 
   /**
-   * A step is done, as {@link #step(String, long, long)} tells, where steps are unequal.
+   * Called when a step is done, instead of {@link #step(String, long, long)}, if steps are unequal.
    *
    * @param share how much of all work is done, from 0 to 1
    */
@@ -25,9 +25,9 @@ public interface Progress {
   }
 
   /**
-   * The steps begin now.
+   * Called when the first step begins.
    *
-   * @param share how much of all work was done before, by a run that is gone on with
+   * @param share how much of all work an interrupted run has done before, from 0 to 1
    */
   default void begin(double share) {}
 }

@@ -1,8 +1,8 @@
 package io.github.wandacuda.calibrate;
 
 /**
- * The random numbers of Python 3's {@code random} module, so that a seed draws the samples that it
- * draws in the Wanda code.
+ * The random numbers of Python 3's {@code random} module, so that a seed draws the same samples as
+ * in the Wanda code.
  *
  * <p>The generator is MT19937 seeded by {@code init_by_array} (Matsumoto and Nishimura, "Mersenne
  * Twister: a 623-dimensionally equidistributed uniform pseudorandom number generator", 1998). Not
@@ -20,7 +20,7 @@ final class PythonRandom {
 
   /** Creates the generator as {@code random.seed(seed)} leaves it. */
   PythonRandom(long seed) {
-    // The absolute value of Long.MIN_VALUE is right if read as unsigned.
+    // For Long.MIN_VALUE the result is right as an unsigned number.
     long magnitude = Math.abs(seed);
     int low = (int) magnitude;
     int high = (int) (magnitude >>> 32);
@@ -28,9 +28,9 @@ final class PythonRandom {
   }
 
   /**
-   * Returns what {@code random.getrandbits(bits)} gives.
+   * Returns the result of {@code random.getrandbits(bits)}.
    *
-   * @param bits 1 to 64; with 64 the result is to be read as unsigned
+   * @param bits 1 to 64; with 64 the result is an unsigned number
    */
   long getRandBits(int bits) {
     if (bits < 1 || bits > Long.SIZE) {
@@ -44,11 +44,11 @@ final class PythonRandom {
   }
 
   /**
-   * Returns what {@code random.randint(low, high)} gives.
+   * Returns the result of {@code random.randint(low, high)}.
    *
    * @param low the smallest result
-   * @param high the largest result, not below {@code low}; the two may be any distance apart but
-   *     the whole range of a long
+   * @param high the largest result, not below {@code low}; any range is allowed but that of all
+   *     longs
    */
   long randInt(long low, long high) {
     long width = high - low + 1;

@@ -1,2 +1,2 @@
-/** Samples for calibration, their way through a decoder block by block, and perplexity. */
+/** Samples for calibration, runs of them through a decoder block by block, and perplexity. */
 package io.github.wandacuda.calibrate;

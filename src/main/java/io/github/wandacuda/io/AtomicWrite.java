@@ -18,12 +18,12 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * Writes a file so that its name only ever stands for complete content: under a temporary name in
- * the same folder, forced to the device, then moved over whatever was there. A device or pipe is
- * written to directly.
+ * Writes a file so that its name only ever stands for complete content: the content is written
+ * under a temporary name in the same folder, forced to the device, then moved over whatever was
+ * there. A device or pipe is written to directly.
  */
 public final class AtomicWrite {
-  /** How the names of all files begin that only serve until others are finished. */
+  /** The start of the name of every file that exists only while a run is unfinished. */
   public static final String OWN = ".wanda-cuda";
 
   private static final String PREFIX = OWN + "-";
@@ -42,7 +42,7 @@ public final class AtomicWrite {
    * Writes a file.
    *
    * @param target the file, replaced if it exists
-   * @throws OutputException if it can't be written; whatever had the name keeps it
+   * @throws OutputException if it can't be written; a file that had the name is left as it was
    */
   public static void write(Path target, Content content) {
     try {
@@ -57,11 +57,11 @@ public final class AtomicWrite {
   }
 
   /**
-   * Writes a file of an output: whatever has its name, a link or a device too, is replaced and
+   * Writes a file of an output directory. Whatever has its name is replaced: a link or a device is
    * never written through.
    *
-   * @param attributes what the new file gets, see {@link FileModes}
-   * @throws OutputException if it can't be written; whatever had the name keeps it
+   * @param attributes the new file's attributes, see {@link FileModes}
+   * @throws OutputException if it can't be written; a file that had the name is left as it was
    */
   public static void replace(Path target, Content content, FileAttribute<?>... attributes) {
     try {
@@ -100,7 +100,10 @@ public final class AtomicWrite {
     }
   }
 
-  /** Gives a file another's name, for good: a power failure leaves it one or the other. */
+  /**
+   * Gives a file the name of another, which it replaces. After a power failure the name stands for
+   * either of the two, whole.
+   */
   public static void moveOver(Path temporary, Path target) throws IOException {
     Files.move(
         temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
@@ -108,8 +111,8 @@ public final class AtomicWrite {
   }
 
   /**
-   * Locks a file for this process; returns false if another process, or another place in this one,
-   * has it locked.
+   * Locks a file for this process; returns false if another process, or another channel of this
+   * one, holds the lock.
    */
   public static boolean tryLock(FileChannel channel) throws IOException {
     try {

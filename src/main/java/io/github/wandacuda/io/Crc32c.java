@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 import java.util.zip.CRC32C;
 
 /**
- * CRC-32C (Castagnoli) of bytes in memory, and of bytes that follow each other out of the checksums
- * of the parts, so that parts can be summed in any order and by several threads.
+ * CRC-32C (Castagnoli) of bytes in memory. The checksum of two parts that follow each other can be
+ * computed from those of the parts, so parts can be summed in any order and by several threads.
  */
 public final class Crc32c {
   /** The polynomial, reflected: bit 31 is the coefficient of x^0. */
@@ -38,7 +38,7 @@ public final class Crc32c {
     return crc.value();
   }
 
-  /** Adds the bytes between a buffer's position and its limit, which stay as they are. */
+  /** Adds the bytes between a buffer's position and its limit; neither of the two changes. */
   public void add(ByteBuffer bytes) {
     crc.update(bytes.duplicate());
   }
@@ -66,7 +66,7 @@ public final class Crc32c {
     return product(shift, first) ^ second;
   }
 
-  /** Multiplies two polynomials modulo the polynomial. */
+  /** Multiplies two polynomials modulo {@link #POLYNOMIAL}. */
   private static int product(int left, int right) {
     int sum = 0;
     int factor = right;

@@ -14,14 +14,16 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Which file or folder a path leads to, whatever links, second names, spellings and mounts lie on
- * the way: told by what the system calls it (device and number), and where it doesn't tell that, by
+ * Which file or folder a path leads to, whatever links, hard links, spellings and mounts the path
+ * takes. The identity is the system's own (device and inode number) or, where the system has none,
  * the path with all links followed.
  */
 public final class FileIdentity {
   private FileIdentity() {}
 
-  /** Returns what is the same for all paths to a file or folder; nothing if there is none. */
+  /**
+   * Returns an identity, equal for all paths to the same file or folder; empty if there is none.
+   */
   public static Optional<Object> of(Path path) {
     try {
       return Optional.of(of(path, Files.readAttributes(path, BasicFileAttributes.class)));
@@ -48,9 +50,7 @@ public final class FileIdentity {
     }
   }
 
-  /**
-   * Returns whether a path leads to a folder or to a place below it, which may not be there yet.
-   */
+  /** Returns whether a path leads to a folder or to something below it, which needn't exist yet. */
   public static boolean isWithin(Path path, Path folder) {
     Path home = real(folder);
     Optional<Object> identity = of(home);
@@ -64,8 +64,8 @@ public final class FileIdentity {
 
   /**
    * Returns the identities of a model's directory, of all that is in it at any depth, and of the
-   * files that its links lead to. Folders are passed over that {@link Links} don't let them lead
-   * to, and what can't be read: no run reads from there.
+   * files that its links lead to. Folders that {@link Links} doesn't allow and what can't be read
+   * are passed over, since no run reads from there.
    */
   public static Set<Object> allIn(Path folder) {
     Set<Object> found = new HashSet<>();
@@ -107,7 +107,7 @@ public final class FileIdentity {
     return found;
   }
 
-  /** Returns how many names a file has in its file system, 1 where the system doesn't tell. */
+  /** Returns how many names (hard links) a file has, 1 where the system doesn't tell. */
   public static int names(Path file) {
     try {
       return Files.getAttribute(file, "unix:nlink", LinkOption.NOFOLLOW_LINKS) instanceof Integer n

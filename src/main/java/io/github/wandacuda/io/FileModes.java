@@ -11,22 +11,22 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /**
- * Who may read what is written. A copy may be read by those who may read its source, as {@code cp}
- * has it: the new file gets the source's mode, less what the user's umask takes away. Its owner may
- * always write it, or it couldn't be gone on with. Where a system has no such modes nothing is set.
+ * Who may read what is written. A copy gets its source's mode less the user's umask, as with {@code
+ * cp}. Its owner may always write it, since an interrupted run must be able to resume it. On a
+ * system without such modes nothing is set.
  */
 public final class FileModes {
   private static final FileAttribute<?>[] NONE = {};
 
   private FileModes() {}
 
-  /** Returns what a new file gets that nobody else may read. */
+  /** Returns the attributes of a new file that only its owner may read. */
   public static FileAttribute<?>[] ownerOnly() {
-    // What no POSIX system is, is Windows here.
+    // Windows has no POSIX modes.
     return File.separatorChar == '\\' ? NONE : of(EnumSet.noneOf(PosixFilePermission.class));
   }
 
-  /** Returns what a copy of a file gets. */
+  /** Returns the attributes of a file's copy. */
   public static FileAttribute<?>[] like(Path source) {
     try {
       return of(Files.getPosixFilePermissions(source));
@@ -35,7 +35,7 @@ public final class FileModes {
     }
   }
 
-  /** Returns what a copy of a folder gets. */
+  /** Returns the attributes of a folder's copy. */
   public static FileAttribute<?>[] likeFolder(Path source) {
     try {
       Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(source);

@@ -10,11 +10,11 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 
 /**
- * Reads from a file that stays open and that another process may cut short at any moment. For use
- * by several threads.
+ * Reads from a file that is held open and that another process may truncate at any moment. Safe for
+ * use by several threads.
  *
- * <p>The system copies the bytes where they are wanted, without the page faults of a mapping, and
- * tells where a file ends: nothing here can crash on a page that is gone.
+ * <p>The system copies the bytes and reports where the file ends, so a truncated file is an error
+ * here. With a memory mapping it would crash the JVM.
  *
  * @param file the file's path, for errors
  * @param channel the file
@@ -38,7 +38,7 @@ public record FileReads(Path file, FileChannel channel, long length) {
         long count = Math.min(CHUNK, destination.byteSize() - at);
         readChunk(position + at, destination.asSlice(at, count));
       }
-      // What is cut off while it is read may come as zeros.
+      // A part that is cut off during a read may be read as zeros.
       long now = channel.size();
       if (now != length) {
         throw shrunk(now);

@@ -13,16 +13,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/** Folders as the device holds them. */
+/** Makes folders, and forces the names in them to the device. */
 public final class Folders {
   private Folders() {}
 
   /**
-   * Forces the names in a folder to the device: a file that was renamed has its new name after a
-   * power failure too. Where the system can't open folders (Windows) it does so by itself; a file
-   * system that can't force them, or a folder that may not be read, is left to itself. An interrupt
-   * doesn't stop it, since the last file of a run may just have got its name; the thread stays
-   * interrupted.
+   * Forces the names in a folder to the device, so that a renamed file keeps its new name after a
+   * power failure. Does nothing on Windows, which does it by itself, on a file system that can't,
+   * and for a folder that may not be read. An interrupt doesn't stop it, since the last file of a
+   * run may just have got its name; the thread remains interrupted.
    *
    * @throws OutputException if the device fails
    */
@@ -73,7 +72,7 @@ public final class Folders {
   }
 
   /**
-   * Makes a folder and those above it that aren't there, and forces their names to the device.
+   * Makes a folder and its missing parents, and forces their names to the device.
    *
    * @throws IOException if one can't be made
    * @throws OutputException if the device fails

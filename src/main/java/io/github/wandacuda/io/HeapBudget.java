@@ -4,28 +4,32 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 
-/** Refuses input that the Java heap has no room for, before the heap is full. */
+/** Refuses input that doesn't fit into the Java heap, before the heap is full. */
 public final class HeapBudget {
   /**
-   * Bytes of memory for a byte of text: itself, two as a string's, two more while it is decoded.
+   * Bytes of memory for a byte of text: one for itself, two for the string, two more while it is
+   * decoded.
    */
   public static final int OF_TEXT = 5;
 
-  /** Bytes of memory for a byte of token ids: at best two are an id of four, held twice. */
+  /**
+   * Bytes of memory for a byte of a file of token ids: the shortest id takes two bytes of text and
+   * four of memory, which are held twice.
+   */
   public static final int OF_IDS = 4;
 
-  /** Bytes of memory for an array beside its elements. */
+  /** Bytes of memory for an array in addition to its elements. */
   private static final int ARRAY = 64;
 
   private HeapBudget() {}
 
   /**
-   * Checks that content can be held.
+   * Checks that content fits into the heap.
    *
    * @param where the file, or the file and the line
    * @param size of the content in bytes
-   * @param times bytes of memory that a byte of it takes
-   * @throws InputException if it can't
+   * @param times bytes of memory for each byte of content
+   * @throws InputException if it doesn't
    */
   public static void require(ErrorDetails where, long size, int times) {
     long heap = Runtime.getRuntime().maxMemory();
@@ -40,8 +44,10 @@ public final class HeapBudget {
   }
 
   /**
-   * Checks that samples can be held.
+   * Checks that samples fit into the heap.
    *
+   * @param samples their number
+   * @param length tokens of each
    * @throws UsageException if they would take more than half of the heap
    */
   public static void requireSamples(int samples, int length) {

@@ -15,10 +15,10 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 
 /**
- * The one place where files are opened to be read. Only regular files are, or links to them: to
- * open a pipe waits for somebody to write, and a device may never end. Even the user's own pipe, as
- * the shell makes of {@code <(zcat text.gz)}, is refused, since most inputs are read more than once
- * or at several places.
+ * Opens the files that are read, all of them here. Only regular files and links to them are opened:
+ * opening a pipe waits for a writer, and a device may never end. Even the user's own pipe, such as
+ * the shell's {@code <(zcat text.gz)}, is refused, since most inputs are read more than once or not
+ * from start to end.
  */
 public final class InputFile {
   private static final int FORMAT = 0170000;
@@ -63,7 +63,7 @@ public final class InputFile {
   }
 
   /**
-   * Checks that a file can be read without waiting for anybody.
+   * Checks that a file is a regular one, so that reading it waits for no other process.
    *
    * @throws InputException if it is no regular file
    * @throws IOException if it isn't there
@@ -79,7 +79,7 @@ public final class InputFile {
   }
 
   /**
-   * Checks that a file can be read, before work begins that leads to it.
+   * Checks that a file can be read, before the long work that comes before reading it.
    *
    * @throws InputException if it isn't there or is no regular file
    */

@@ -6,16 +6,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * Where the links of a model directory may lead: to files inside of it, and to the content of a
- * Hugging Face cache, whose snapshots are folders of links into {@code ../../blobs}. Any other link
- * would make a run read, and copy into its output, files of the user that whoever made the
- * directory has no right to.
+ * Says where the links of a model directory may lead: to files inside of it, and into a Hugging
+ * Face cache, whose snapshots are folders of links to {@code ../../blobs}. By any other link the
+ * author of a model directory could have a run copy the user's private files into its output.
  */
 public final class Links {
   private Links() {}
 
   /**
-   * Checks where a file of a model directory really lies. One that isn't there is not looked at.
+   * Checks that a file of a model directory really lies where links may lead. A missing file
+   * passes.
    *
    * @throws io.github.wandacuda.error.InputException if it lies elsewhere
    */
@@ -35,7 +35,7 @@ public final class Links {
     }
   }
 
-  /** Returns whether something of a model directory lies where its links may lead. */
+  /** Returns whether a file or folder of a model directory really lies where links may lead. */
   static boolean isInside(Path directory, Path file) throws IOException {
     Path real = file.toRealPath();
     Path home = directory.toRealPath();

@@ -6,7 +6,10 @@ import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** The failures of this package's files: file, part, expected, found. */
+/**
+ * Makes the exceptions for files that break their format: the file, the part, what was expected and
+ * what was found.
+ */
 public final class Malformed {
   private Malformed() {}
 

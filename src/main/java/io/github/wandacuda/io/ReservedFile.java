@@ -18,10 +18,10 @@ import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 
 /**
- * A file that will be written after long work. Its temporary file is made and locked at once, so
- * that what can't be written shows before the work, and two runs don't write the same file; the
- * file itself is replaced in one step when the content is there. A device or pipe is written to as
- * it is.
+ * A file that is written after long work. Its temporary file is made and locked at once, so that a
+ * file that can't be written is reported before the work, and two runs don't write the same file.
+ * The file itself is replaced in one step when the content is complete. A device or pipe is written
+ * to directly.
  */
 public final class ReservedFile implements AutoCloseable {
   private final Path target;
@@ -64,7 +64,7 @@ public final class ReservedFile implements AutoCloseable {
   }
 
   /**
-   * Checks what can be checked of a file without making it.
+   * Checks that a file can probably be written, without making it.
    *
    * @throws OutputException if it can't be written
    */
@@ -87,7 +87,10 @@ public final class ReservedFile implements AutoCloseable {
     return Files.exists(target) && !Files.isRegularFile(target);
   }
 
-  /** Returns whether a leftover is a file of its own, which may be written over. */
+  /**
+   * Returns whether a leftover temporary file is a regular file with one name, so that writing to
+   * it changes no other file.
+   */
   private static boolean isPlain(Path file) {
     return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && FileIdentity.names(file) == 1;
   }
@@ -118,7 +121,7 @@ public final class ReservedFile implements AutoCloseable {
   /**
    * Writes the file.
    *
-   * @throws OutputException if it can't be written; whatever had the name keeps it
+   * @throws OutputException if it can't be written; a file that had the name is left as it was
    */
   public void write(AtomicWrite.Content content) {
     if (channel == null) {
@@ -151,7 +154,7 @@ public final class ReservedFile implements AutoCloseable {
         ErrorDetails.file(target).expected("to write it", "that it can't be: " + Reason.of(e)), e);
   }
 
-  /** Gives the file up, unless it is written. */
+  /** Deletes the temporary file and releases the lock, unless the file is written. */
   @Override
   public void close() {
     if (channel == null) {

@@ -8,7 +8,7 @@ import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A linear module of a decoder block, found in a checkpoint by its name.
+ * A linear module of a decoder block, with the tensor that holds its weight.
  *
  * @param name as in the checkpoint, without {@code .weight}
  * @param shard the file that holds the weight
@@ -54,7 +54,7 @@ public record LinearModule(
     return transposed ? stored.transposed() : stored;
   }
 
-  /** Returns this module's file and tensor, for a failure that is about them. */
+  /** Returns this module's file and tensor, for an error message. */
   public ErrorDetails place() {
     return ErrorDetails.file(shard.path()).tensor(tensor.name());
   }

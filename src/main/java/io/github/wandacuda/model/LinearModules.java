@@ -12,15 +12,15 @@ import java.util.stream.Stream;
 
 /**
  * Finds the linear modules inside the decoder blocks of any model by the names of its tensors: a
- * matrix called {@code ...layers.<n>.<module>.weight}, or {@code h} or {@code blocks} in the place
- * of {@code layers}. Embeddings, heads and projections stand outside the blocks and norms are
- * vectors, so neither is found.
+ * matrix called {@code ...layers.<n>.<module>.weight}, where {@code layers} may also be {@code
+ * layer}, {@code h}, {@code block} or {@code blocks}. Embeddings, heads and projections are outside
+ * the blocks and norms are vectors, so none of them is found.
  */
 public final class LinearModules {
   private static final Set<String> BLOCKS = Set.of("layer", "layers", "h", "block", "blocks");
   private static final Set<String> WEIGHTS = Set.of("weight", "qweight", "weight_packed");
 
-  /** Towers that stand beside the decoder in models of several modes. */
+  /** Towers for pictures and sound beside the decoder of a multimodal model. */
   private static final Pattern OTHER_TOWER =
       Pattern.compile("(?:^|\\.)(?:vision|visual|audio)\\w*\\.");
 
@@ -33,7 +33,7 @@ public final class LinearModules {
   /** Model types whose linear modules are Conv1D, stored as [in, out]. */
   private static final Set<String> CONV1D = Set.of("gpt2", "openai-gpt", "imagegpt");
 
-  /** How their architectures begin, where a config has no model type. */
+  /** How the names of their architectures begin, for configs without a model type. */
   private static final Pattern CONV1D_ARCHITECTURE = Pattern.compile("GPT2|OpenAIGPT|ImageGPT");
 
   private LinearModules() {}
@@ -84,8 +84,8 @@ public final class LinearModules {
   }
 
   /**
-   * Returns where the part of a name begins that follows a block's number, or -1. Names are looked
-   * at part by part, since a regular expression would call itself for each.
+   * Returns the index in a name behind a block's number and its dot, or -1. The name is read part
+   * by part, since a regular expression would recurse once a part and could overflow the stack.
    */
   private static int insideOfBlock(String tensor) {
     boolean numbered = false;

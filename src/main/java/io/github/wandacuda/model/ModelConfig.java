@@ -20,7 +20,7 @@ import java.util.Optional;
  * A model's {@code config.json}, with errors that name the file, the key, what was expected and
  * what was found.
  *
- * @param file where it was read from
+ * @param file its path
  * @param root its content, an object
  */
 public record ModelConfig(Path file, JsonNode root) {
@@ -29,7 +29,7 @@ public record ModelConfig(Path file, JsonNode root) {
   /** The file's name in a model directory. */
   public static final String FILE_NAME = SideFiles.CONFIG;
 
-  /** Far beyond any model's, and small enough that a few such numbers can be added up. */
+  /** Far beyond any model's sizes, and small enough that the sum of a few fits into an int. */
   static final int MOST = 1 << 27;
 
   /** Keys that say that weights are quantized; the second one is older. */
@@ -102,9 +102,9 @@ public record ModelConfig(Path file, JsonNode root) {
   }
 
   /**
-   * Returns a positive whole number that has several names.
+   * Returns a positive whole number that configs have under several names.
    *
-   * @param keys in the order in which they count
+   * @param keys the names; the first one that is present counts
    * @throws InputException if all of them are absent, or the first that isn't is something else
    */
   public int positive(List<String> keys) {
@@ -123,10 +123,10 @@ public record ModelConfig(Path file, JsonNode root) {
   }
 
   /**
-   * Checks that a product of sizes is one that a tensor can have.
+   * Checks that a product of sizes isn't larger than any tensor's width.
    *
    * @param key one of the sizes, for the message
-   * @throws InputException if it isn't
+   * @throws InputException if it is
    */
   public void requireWidth(String key, long width) {
     if (width > MOST) {
@@ -175,7 +175,7 @@ public record ModelConfig(Path file, JsonNode root) {
     return elements;
   }
 
-  /** Returns whether a key is there, be its value null. */
+  /** Returns whether a key is present, even with the value null. */
   public boolean has(String key) {
     return root.has(key);
   }
@@ -186,7 +186,7 @@ public record ModelConfig(Path file, JsonNode root) {
   }
 
   /**
-   * Returns a positive number out of a nested object.
+   * Returns a positive number of a nested object.
    *
    * @param parent the object's key, for the message
    * @throws InputException if the key is absent or something else
@@ -199,7 +199,7 @@ public record ModelConfig(Path file, JsonNode root) {
     return number(parent + "." + key, value);
   }
 
-  /** What is computed with it is float32. */
+  /** Bounds the number by the range of float32, in which it is computed with. */
   private double number(String key, JsonNode value) {
     if (!value.isNumber() || !(value.doubleValue() > 0)) {
       throw wrong(key, "a positive number", value);
@@ -228,8 +228,8 @@ public record ModelConfig(Path file, JsonNode root) {
   }
 
   /**
-   * Returns the failure of a key that asks for what the forward pass doesn't compute, with what
-   * works without one.
+   * Returns the failure of a key that asks for something that the forward pass doesn't compute. Its
+   * hint names what works without a forward pass.
    */
   public InputException notComputed(String key, String expected, JsonNode found) {
     return new InputException(

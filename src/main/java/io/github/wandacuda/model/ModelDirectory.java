@@ -30,7 +30,7 @@ public record ModelDirectory(
   }
 
   /**
-   * Returns the modules that are meant to be pruned.
+   * Returns the modules that a choice selects.
    *
    * @throws InputException if the model has none at all
    */

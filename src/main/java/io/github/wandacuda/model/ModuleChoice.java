@@ -11,8 +11,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Which of a model's linear modules are meant. Without patterns to include, all but routers are; a
- * pattern matches where it is found anywhere in a module's name; patterns to exclude are applied
+ * A choice of a model's linear modules. Without patterns to include, all but routers are chosen. A
+ * pattern matches a module if it is found anywhere in its name. Patterns to exclude are applied
  * last.
  *
  * @param include patterns that replace the default choice
@@ -22,7 +22,7 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
   /** All modules but routers. */
   public static final ModuleChoice DEFAULT = new ModuleChoice(List.of(), List.of());
 
-  /** So many names are shown to somebody whose pattern matches none. */
+  /** How many names a message shows if a pattern matches none. */
   private static final int SHOWN = 3;
 
   /** Copies the lists. */
@@ -32,10 +32,10 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
   }
 
   /**
-   * Returns the chosen ones of {@code candidates}, in their order.
+   * Returns the chosen modules of {@code candidates}, in their order.
    *
-   * @throws UsageException if a pattern matches none of them or takes too long to be looked for, or
-   *     nothing is left
+   * @throws UsageException if a pattern matches none of them, if matching takes too long, or if no
+   *     module is chosen
    * @throws io.github.wandacuda.error.InputException if a chosen weight is of a type that can't be
    *     pruned
    */

@@ -12,13 +12,14 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * Regular expressions for names, which may come from a file that somebody made to keep a program
- * busy: to compile one takes the square of its length, and to look for one any time.
+ * Regular expressions for names. They may come from a file that was made to keep a program busy, so
+ * their length and the time of a search are bounded: compiling takes time quadratic in the length,
+ * and a search may take any time.
  */
 public final class NamePatterns {
   private static final int LONGEST = 10_000;
 
-  /** A pattern that makes sense is looked for in a million names within a second. */
+  /** A sensible pattern is searched for in a million names within a second. */
   private static final Duration PATIENCE = Duration.ofSeconds(5);
 
   private NamePatterns() {}
@@ -26,7 +27,7 @@ public final class NamePatterns {
   /**
    * Compiles an expression.
    *
-   * @throws PatternSyntaxException if it is none, or too long or too deep
+   * @throws PatternSyntaxException if it is malformed, too long or too deeply nested
    */
   public static Pattern compile(String text) {
     if (text.length() > LONGEST) {
@@ -40,7 +41,7 @@ public final class NamePatterns {
     }
   }
 
-  /** Looks for patterns until it is told to give up. */
+  /** A search for patterns, which ends early once {@code givenUp} is set. */
   static final class Search {
     private volatile boolean givenUp;
 
@@ -50,7 +51,7 @@ public final class NamePatterns {
     }
   }
 
-  /** A name, through which a search notices that it is to give up. */
+  /** A name that checks at each character whether the search is given up. */
   private record Watched(String name, Search search) implements CharSequence {
     @Override
     public int length() {
@@ -77,10 +78,10 @@ public final class NamePatterns {
   }
 
   /**
-   * Does work that looks for patterns, unless it takes too long. A few expressions run without
-   * looking at the name: those are left to their thread, which the process doesn't wait for.
+   * Runs work that searches for patterns, but no longer than the time allowed. Its thread is a
+   * daemon, since a few expressions run on without reading a character and can't be stopped.
    *
-   * @throws UsageException if it takes longer than any sensible pattern does
+   * @throws UsageException if it takes longer
    */
   static <T> T inTime(Function<Search, T> work) {
     Search search = new Search();

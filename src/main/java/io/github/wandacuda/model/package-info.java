@@ -1,2 +1,5 @@
-/** A model directory: its config.json, and the linear modules found in it by their names. */
+/**
+ * A model directory: its {@code config.json}, and its linear modules, which are found by their
+ * names.
+ */
 package io.github.wandacuda.model;

@@ -2,12 +2,18 @@ package io.github.wandacuda.tokenizer;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.json.JsonTree;
 import io.github.wandacuda.io.text.InputFailures;
 import io.github.wandacuda.io.text.Utf8;
 import java.io.ByteArrayInputStream;
@@ -23,12 +29,12 @@ import java.util.Optional;
 /**
  * The tokenizer of a {@code tokenizer.json}, run by Hugging Face's own library through DJL.
  *
- * <p>Only that file counts. What it says about truncation and padding is turned off, and {@code
- * tokenizer_config.json} is not read: DJL would change the text and drop special tokens by it in
- * ways that the original library doesn't.
+ * <p>No other file is read. Truncation and padding that the file asks for are turned off. {@code
+ * tokenizer_config.json} is ignored, because by it DJL would change the text and drop special
+ * tokens in ways that the original library doesn't.
  */
 public final class DjlTokenizer implements Tokenizer {
-  /** Twice what the largest vocabularies take. */
+  /** In bytes, twice the size of the largest vocabularies. */
   private static final int LONGEST = 100_000_000;
 
   private static final Map<String, String> OPTIONS =
@@ -121,7 +127,7 @@ public final class DjlTokenizer implements Tokenizer {
     }
   }
 
-  /** Encodes without the text and the span of each token, which are larger than all else. */
+  /** Fetches the ids alone, since the text and the span of each token take far more memory. */
   private static long[] ids(long handle, String text) {
     long encoding = TokenizersLibrary.LIB.encode(handle, text, true);
     try {
@@ -139,5 +145,58 @@ public final class DjlTokenizer implements Tokenizer {
   @Override
   public void close() {
     tokenizer.close();
+  }
+
+  /**
+   * Finds a post-processor that adds a special token which it doesn't define. The native library
+   * does not report that: it ends the process when it encodes.
+   */
+  private static final class TemplateCheck {
+    private static final JsonFactory FACTORY = new JsonFactory();
+
+    private TemplateCheck() {}
+
+    /**
+     * Returns the first undefined special token of a {@code tokenizer.json}.
+     *
+     * @throws com.fasterxml.jackson.core.JsonProcessingException if the bytes aren't JSON
+     */
+    static Optional<String> undefinedToken(byte[] tokenizerJson) throws IOException {
+      try (JsonParser parser = FACTORY.createParser(tokenizerJson)) {
+        return undefinedToken(postProcessor(parser));
+      }
+    }
+
+    private static JsonNode postProcessor(JsonParser parser) throws IOException {
+      JsonNode found = MissingNode.getInstance();
+      parser.nextToken();
+      while (parser.nextToken() == JsonToken.FIELD_NAME) {
+        boolean wanted = parser.currentName().equals("post_processor");
+        parser.nextToken();
+        if (wanted) {
+          found = JsonTree.value(parser);
+        } else {
+          parser.skipChildren();
+        }
+      }
+      return found;
+    }
+
+    private static Optional<String> undefinedToken(JsonNode processor) {
+      for (JsonNode part : processor.path("processors")) {
+        Optional<String> undefined = undefinedToken(part);
+        if (undefined.isPresent()) {
+          return undefined;
+        }
+      }
+      JsonNode defined = processor.path("special_tokens");
+      for (JsonNode piece : processor.path("single")) {
+        JsonNode token = piece.path("SpecialToken").path("id");
+        if (token.isTextual() && !defined.has(token.textValue())) {
+          return Optional.of(token.textValue());
+        }
+      }
+      return Optional.empty();
+    }
   }
 }

@@ -20,9 +20,9 @@ final class NativeTokenizers {
    * Loads the library unless this JVM already has it.
    *
    * <p>DJL unpacks it below the user's home, once for all processes, and loads what it finds there.
-   * Where that cannot be written, or others could have put something there, it gets a private
-   * folder in the temporary directory, which goes once the library is loaded; by itself it would
-   * take one there that anybody may have made before.
+   * If that folder can't be written, or others could have put something there, DJL gets a private
+   * folder in the temporary directory, which is deleted once the library is loaded. By itself DJL
+   * would use a folder there that anybody may have made before.
    *
    * @throws BackendUnavailableException if there is no library for this platform, or it can't be
    *     unpacked or loaded
@@ -56,7 +56,10 @@ final class NativeTokenizers {
     }
   }
 
-  /** Returns whether nobody else can have put a library into a cache, made here if need be. */
+  /**
+   * Returns whether nobody else can have put a library into a cache; makes the cache if it is
+   * missing.
+   */
   private static boolean isOnlyMine(Path cache) throws IOException {
     Path libraries = Files.createDirectories(cache.resolve("tokenizers"));
     return Files.isWritable(libraries) && PrivateDirectory.isOnlyMine(libraries);

@@ -10,9 +10,12 @@ import io.github.wandacuda.io.text.InputFailures;
 import io.github.wandacuda.io.text.Utf8;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
+import java.io.BufferedReader;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -23,10 +26,9 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The tokenizer of a {@code tokenizer.json} in a process of its own. The native library ends its
- * process where it meets what it didn't expect, the table of a SentencePiece normalizer that points
- * beyond its end for one: so it gets a process that may end, and a broken file is an error like any
- * other.
+ * The tokenizer of a {@code tokenizer.json} in a process of its own. On some broken files the
+ * native library ends the process that it runs in (one example is a SentencePiece normalizer whose
+ * table points beyond its end). In a process of its own that is an error like any other.
  */
 public final class TokenizerProcess implements Tokenizer {
   private static final int BUFFER = 1 << 16;
@@ -47,7 +49,7 @@ public final class TokenizerProcess implements Tokenizer {
           "OPT_OUT_TRACKING",
           "RUST_FLAVOR");
 
-  /** Options for the program's own JVM, which may be a debugger's port or a log file. */
+  /** Options for the program's own JVM, which may name a debugger's port or a log file. */
   private static final List<String> NOT_HANDED_ON =
       List.of("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS");
 
@@ -74,7 +76,8 @@ public final class TokenizerProcess implements Tokenizer {
    *
    * @throws InputException if the file is missing, unreadable, no tokenizer, or one that the
    *     library breaks down on
-   * @throws BackendUnavailableException if the native library or the process can't be had
+   * @throws BackendUnavailableException if the native library can't be loaded or the process can't
+   *     be started
    */
   public static TokenizerProcess open(Path modelDirectory) {
     Path file = modelDirectory.resolve("tokenizer.json");
@@ -94,7 +97,7 @@ public final class TokenizerProcess implements Tokenizer {
   private static Process start(Path modelDirectory) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    // It lives for seconds, mostly in native code. Its failure is told by the lines before it.
+    // It runs for seconds, mostly in native code. Its own messages say why it fails.
     command.addAll(
         List.of(
             "--enable-native-access=ALL-UNNAMED",
@@ -127,10 +130,10 @@ public final class TokenizerProcess implements Tokenizer {
     try {
       int status = answers.readInt();
       if (status == TokenizerServer.UNAVAILABLE) {
-        throw new BackendUnavailableException(TransferredError.read(answers));
+        throw new BackendUnavailableException(TokenizerServer.TransferredError.read(answers));
       }
       if (status != TokenizerServer.READY) {
-        throw new InputException(TransferredError.read(answers));
+        throw new InputException(TokenizerServer.TransferredError.read(answers));
       }
     } catch (IOException e) {
       throw brokenDown(e);
@@ -152,7 +155,7 @@ public final class TokenizerProcess implements Tokenizer {
       texts.flush();
       int count = answers.readInt();
       if (count == TokenizerServer.FAILED) {
-        throw new InputException(TransferredError.read(answers));
+        throw new InputException(TokenizerServer.TransferredError.read(answers));
       }
       byte[] ids = new byte[Math.multiplyExact(count, Integer.BYTES)];
       answers.readFully(ids);
@@ -165,7 +168,7 @@ public final class TokenizerProcess implements Tokenizer {
   }
 
   private RuntimeException brokenDown(IOException cause) {
-    // Whoever ends this process ends the other one too: a terminal tells both, in either order.
+    // A terminal sends its signals to both processes, and the other one may end first.
     CancelledException.throwIfInterrupted();
     if (wasToldToEnd()) {
       return new CancelledException(cause);
@@ -215,8 +218,67 @@ public final class TokenizerProcess implements Tokenizer {
     try {
       Runtime.getRuntime().removeShutdownHook(atShutdown);
     } catch (IllegalStateException e) {
-      // This process is ending, so that the hook has its use.
+      // This process is ending, so the hook runs anyway.
       return;
+    }
+  }
+
+  /** The first lines that a process writes to its standard error. */
+  private static final class StderrExcerpt {
+    private static final int KEPT = 50;
+    private static final long PATIENCE_MILLIS = 5_000;
+
+    private final List<String> lines = new ArrayList<>();
+    private final Thread reader;
+
+    private StderrExcerpt(InputStream errors) {
+      reader = Thread.ofPlatform().daemon().name("tokenizer-errors").unstarted(() -> read(errors));
+    }
+
+    /** Starts a thread that reads, so that the process never waits for its output to be read. */
+    static StderrExcerpt of(InputStream errors) {
+      StderrExcerpt words = new StderrExcerpt(errors);
+      words.reader.start();
+      return words;
+    }
+
+    private void read(InputStream errors) {
+      try (BufferedReader in =
+          new BufferedReader(new InputStreamReader(errors, StandardCharsets.UTF_8))) {
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+          add(line);
+        }
+      } catch (IOException e) {
+        add(String.valueOf(e.getMessage()));
+      }
+    }
+
+    private synchronized void add(String line) {
+      if (lines.size() < KEPT) {
+        lines.add(line.strip());
+      }
+    }
+
+    /**
+     * Returns why the process has ended: the reason of a Rust panic, which is on the line after the
+     * one that says where, or else the first line.
+     */
+    String reason() {
+      try {
+        reader.join(PATIENCE_MILLIS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      return reasonOf();
+    }
+
+    private synchronized String reasonOf() {
+      for (int at = 0; at + 1 < lines.size(); at++) {
+        if (lines.get(at).contains(" panicked at ")) {
+          return lines.get(at + 1);
+        }
+      }
+      return lines.isEmpty() ? "it ended without a word" : lines.get(0);
     }
   }
 }

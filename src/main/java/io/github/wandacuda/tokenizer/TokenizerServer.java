@@ -1,6 +1,7 @@
 package io.github.wandacuda.tokenizer;
 
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.system.ParentTie;
 import java.io.BufferedInputStream;
@@ -15,8 +16,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
- * The other end of a {@link TokenizerProcess}: a program that tokenizes what comes on its standard
- * input until that ends.
+ * The program that {@link TokenizerProcess} starts: it tokenizes texts from its standard input
+ * until that ends.
  *
  * <p>It first answers whether the tokenizer could be opened: a status and, unless that is {@link
  * #READY}, what is wrong as {@link TransferredError}. Then a text, its length in bytes and UTF-8,
@@ -52,7 +53,7 @@ public final class TokenizerServer {
             new DataInputStream(new BufferedInputStream(System.in, BUFFER)),
             new DataOutputStream(new BufferedOutputStream(answers, BUFFER)))
         .serve(Path.of(args[1]));
-    // Not at the end of main: the thread of the tie goes on.
+    // The thread of the tie would keep the JVM alive after main.
     System.exit(0);
   }
 
@@ -93,5 +94,44 @@ public final class TokenizerServer {
     bytes.asIntBuffer().put(ids);
     out.writeInt(ids.length);
     out.write(bytes.array());
+  }
+
+  /**
+   * What a failure is about, on its way from the tokenizer's process: part after part, each a
+   * length in bytes and UTF-8, or -1 where there is none.
+   */
+  static final class TransferredError {
+    private static final int NONE = -1;
+
+    private TransferredError() {}
+
+    static void write(DataOutputStream out, ErrorDetails details) throws IOException {
+      write(out, details.file());
+      write(out, details.tensor());
+      write(out, details.part());
+      write(out, details.expected());
+      write(out, details.found());
+      write(out, details.said());
+      write(out, details.hint());
+    }
+
+    static ErrorDetails read(DataInputStream in) throws IOException {
+      return new ErrorDetails(text(in), text(in), text(in), text(in), text(in), text(in), text(in));
+    }
+
+    private static void write(DataOutputStream out, String text) throws IOException {
+      if (text == null) {
+        out.writeInt(NONE);
+        return;
+      }
+      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+      out.writeInt(bytes.length);
+      out.write(bytes);
+    }
+
+    private static String text(DataInputStream in) throws IOException {
+      int length = in.readInt();
+      return length == NONE ? null : new String(in.readNBytes(length), StandardCharsets.UTF_8);
+    }
   }
 }

@@ -6,7 +6,7 @@ import io.github.wandacuda.error.InputException;
 /**
  * The token ids that a model has embeddings for.
  *
- * @param size ids run from 0 to one less than this
+ * @param size the number of ids, which start at 0
  */
 public record Vocabulary(int size) {
   public Vocabulary {

@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * An imatrix in GGUF, version 2 or 3: for each weight tensors of F32 called {@code .in_sum2}, by
- * column, and {@code .counts}, the number of tokens.
+ * Reads an imatrix in GGUF, version 2 or 3. For each weight it has two F32 tensors: {@code
+ * .in_sum2}, the sums by column, and {@code .counts}, the number of tokens.
  */
 final class GgufImatrix {
   private static final String SUMS = ".in_sum2";
@@ -19,7 +19,7 @@ final class GgufImatrix {
   private static final int ARRAY = 9;
   private static final int F32 = 0;
 
-  /** Sizes of the types of values that have one, by their numbers. */
+  /** Sizes in bytes of GGUF's types of values, by their numbers; 0 for a type of variable size. */
   private static final int[] SIZES = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
   private static final int U32 = 4;
@@ -144,7 +144,7 @@ final class GgufImatrix {
     if (place.type() != F32 || place.dimensions() > 1) {
       throw problem("an F32 vector as " + Printable.of(name), "another type or shape");
     }
-    // Tensors that lie on one another would make a small file a large model.
+    // Tensors that overlap could make a small file take much memory.
     elements += place.elements();
     if (elements > in.length() / Float.BYTES) {
       throw problem(

@@ -12,18 +12,21 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Statistics that llama.cpp's imatrix tool wrote, as GGUF or in its older format: for each weight
- * the sum, over tokens, of the square of each input column, and how many tokens there were.
+ * Statistics of llama.cpp's imatrix tool, as GGUF or in its older format: for each weight the sum,
+ * over tokens, of the square of each input column, and the number of tokens.
  *
- * <p>A norm is {@code sqrt(sum / tokens * tokens of a chunk)}, which is that of {@link Statistics}
- * with llama.cpp's chunks as samples. The older format doesn't tell a chunk's length; there a norm
- * is {@code sqrt(sum / tokens)}. A common factor changes no mask.
+ * <p>A norm is {@code sqrt(sum / tokens * tokens of a chunk)}, the same as in {@link Statistics}
+ * with llama.cpp's chunks as samples. The older format doesn't say how long a chunk is, so its
+ * norms are {@code sqrt(sum / tokens)}. A common factor changes no mask.
  */
 public final class Imatrix {
   private static final Set<String> ENDINGS = Set.of(".gguf", ".dat", ".imatrix");
   private static final Pattern IN_BLOCK = Pattern.compile("blk\\.(\\d{1,6})\\.(\\w+)\\.weight");
 
-  /** GGML's names of LLaMA's linear modules. What it permutes of them are rows, not columns. */
+  /**
+   * LLaMA's linear modules by their names in GGML. GGML permutes the rows of some, but never
+   * columns.
+   */
   private static final Map<String, String> MODULES =
       Map.of(
           "attn_q", "self_attn.q_proj",
@@ -34,7 +37,7 @@ public final class Imatrix {
           "ffn_up", "mlp.up_proj",
           "ffn_down", "mlp.down_proj");
 
-  /** Two for each weight, in GGUF. */
+  /** The most tensors, of which GGUF has two for each weight. */
   private static final int MOST = 200_000;
 
   private final Path file;
@@ -44,7 +47,7 @@ public final class Imatrix {
     this.file = file;
   }
 
-  /** Returns whether a file's name is one of an imatrix. */
+  /** Returns whether a file's name has an ending of an imatrix. */
   public static boolean isNamed(Path file) {
     String name = file.toString().toLowerCase(Locale.ROOT);
     return ENDINGS.stream().anyMatch(name::endsWith);
@@ -54,17 +57,17 @@ public final class Imatrix {
    * Reads an imatrix of a model with LLaMA's modules.
    *
    * @throws InputException if it isn't one, holds a number that is negative or not finite, or a
-   *     weight inside the blocks that none of LLaMA's modules is
+   *     weight inside the blocks that is none of LLaMA's modules
    */
   public static Statistics read(Path file) {
     LittleEndianFile in = LittleEndianFile.open(file);
-    return in.startsWith("GGUF") ? new GgufImatrix(in).read() : new LegacyImatrix(in).read();
+    return in.startsWith("GGUF") ? new GgufImatrix(in).read() : new Legacy(in).read();
   }
 
   /**
-   * Checks how many weights there are, before memory is taken for each.
+   * Checks the number of weights, before memory is allocated for them.
    *
-   * @throws InputException if they are more than any model's
+   * @throws InputException if there are more than any model has
    */
   static int requireFew(Path file, int count) {
     if (count > MOST) {
@@ -77,14 +80,14 @@ public final class Imatrix {
   /**
    * Adds a weight's norms.
    *
-   * @param weight its name in GGML
-   * @param sums of the squares, by input column
-   * @param scale what a sum is to be multiplied by
+   * @param weight the weight's name in GGML
+   * @param sums the sums of squares by input column
+   * @param scale the factor of the sums
    */
   void add(String weight, float[] sums, double scale) {
     Matcher matcher = IN_BLOCK.matcher(weight);
     if (!matcher.matches()) {
-      // The head's, which isn't pruned.
+      // It is the head's, which isn't pruned.
       return;
     }
     String module = MODULES.get(matcher.group(2));
@@ -109,7 +112,7 @@ public final class Imatrix {
     return new InputException(ErrorDetails.file(file).tensor(weight).expected(expected, found));
   }
 
-  /** Returns what was added. */
+  /** Returns the statistics of the weights that were added. */
   Statistics statistics(long chunks, long chunkTokens) {
     if (norms.isEmpty()) {
       throw new InputException(
@@ -121,5 +124,30 @@ public final class Imatrix {
 
   private static int count(long number) {
     return (int) Math.clamp(number, 0, Integer.MAX_VALUE);
+  }
+
+  /**
+   * Reads the format that llama.cpp's imatrix wrote before GGUF: the number of weights; for each
+   * its name, its number of calls, and by column the mean square times the calls; the number of
+   * chunks.
+   *
+   * @param in the file
+   */
+  private record Legacy(LittleEndianFile in) {
+
+    Statistics read() {
+      Imatrix imatrix = new Imatrix(in.file());
+      int weights = Imatrix.requireFew(in.file(), in.count("weights", 3 * Integer.BYTES));
+      for (int index = 0; index < weights; index++) {
+        String name = in.text(in.count("a name's bytes", 1));
+        int calls = in.readInt();
+        float[] sums = in.floats(in.count("values", Float.BYTES));
+        if (calls < 1) {
+          throw imatrix.problem(name, "1 call or more", Integer.toString(calls));
+        }
+        imatrix.add(name, sums, 1.0 / calls);
+      }
+      return imatrix.statistics(in.left() >= Integer.BYTES ? in.readInt() : 0, 0);
+    }
   }
 }

@@ -11,12 +11,12 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
-/** Numbers and texts out of a small binary file, none of them beyond its end. */
+/** Reads numbers and texts from a small little-endian file, none of them beyond its end. */
 final class LittleEndianFile {
-  /** Sums of a model of a thousand blocks are not larger. */
+  /** In bytes, more than the sums of a model with a thousand blocks. */
   private static final long LONGEST = 1 << 30;
 
-  /** The file, its sums as floats, and the norms that are made of them: each as long as it. */
+  /** Memory in multiples of the file's size, for the file, its sums and the norms. */
   private static final int TIMES = 4;
 
   private final Path file;
@@ -30,7 +30,7 @@ final class LittleEndianFile {
   /**
    * Reads a file.
    *
-   * @throws InputException if it can't be read or has no room in memory
+   * @throws InputException if it can't be read or doesn't fit into memory
    */
   static LittleEndianFile open(Path file) {
     try {
@@ -66,7 +66,7 @@ final class LittleEndianFile {
     return bytes.position();
   }
 
-  /** Returns whether the file starts with these letters; reads nothing. */
+  /** Returns whether the file starts with these letters; doesn't move the position. */
   boolean startsWith(String letters) {
     byte[] expected = letters.getBytes(StandardCharsets.US_ASCII);
     return bytes.limit() >= expected.length
@@ -77,7 +77,7 @@ final class LittleEndianFile {
     moveTo(bytes.position(), count);
   }
 
-  /** Goes to a place. */
+  /** Moves to the byte {@code start + offset}. */
   void moveTo(long start, long offset) {
     if (offset < 0 || offset > bytes.limit() - start) {
       throw cut();
@@ -102,16 +102,16 @@ final class LittleEndianFile {
   }
 
   /**
-   * Reads how many things follow, as 32 bits.
+   * Reads a 32-bit number that says how many things follow.
    *
-   * @param leastBytes of each
+   * @param leastBytes the fewest bytes of each
    * @throws InputException if the file is too short for them
    */
   int count(String what, int leastBytes) {
     return count(what, readInt(), leastBytes);
   }
 
-  /** Reads how many things follow, as 64 bits. */
+  /** Reads a 64-bit number that says how many things follow. */
   int longCount(String what, int leastBytes) {
     return count(what, readLong(), leastBytes);
   }

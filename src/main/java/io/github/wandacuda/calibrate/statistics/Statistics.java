@@ -17,10 +17,10 @@ import java.util.TreeMap;
 /**
  * Activation statistics: the norm of each input column of each linear module. For module m and
  * column j it is {@code sqrt(1/S * sum over S samples of the sum over tokens of x_j^2)}, where S
- * counts samples, not tokens (the code of Wanda, arXiv 2306.11695, divides so; a common factor
- * changes no mask).
+ * counts samples, not tokens, as in the code of Wanda (arXiv 2306.11695). A common factor changes
+ * no mask.
  *
- * <p>The file is a safetensors file with one F32 vector {@code <module>.input_norm} a module.
+ * <p>The file is a safetensors file with an F32 vector {@code <module>.input_norm} for each module.
  *
  * @param norms the norms by module name
  * @param samples S
@@ -35,8 +35,8 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
   /**
    * Reads a statistics file.
    *
-   * @throws InputException if it isn't one, or a norm is negative, NaN or infinite (named with
-   *     module and column)
+   * @throws InputException if it isn't one, or a norm is negative, NaN or infinite; the message
+   *     names module and column
    */
   public static Statistics read(Path file) {
     try (SafetensorsFile in = SafetensorsFile.open(file)) {
@@ -59,7 +59,7 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
     }
   }
 
-  /** Returns whether a file is one of these, as far as its metadata tells. */
+  /** Returns whether a file's metadata say that it is a statistics file. */
   public static boolean isOne(Path file) {
     try (SafetensorsFile in = SafetensorsFile.open(file)) {
       return FORMAT.equals(in.metadata().get("format"));
@@ -122,7 +122,7 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
         return count;
       }
     } catch (NumberFormatException e) {
-      // Told below, as a negative number is.
+      // Reported below, as a negative number is.
     }
     throw new InputException(
         ErrorDetails.file(file)

@@ -1,2 +1,2 @@
-/** Activation statistics in files: our own, and those of llama.cpp's imatrix tool. */
+/** Files of activation statistics: this program's own and those of llama.cpp's imatrix tool. */
 package io.github.wandacuda.calibrate.statistics;

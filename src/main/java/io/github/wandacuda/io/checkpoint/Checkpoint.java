@@ -52,8 +52,8 @@ public final class Checkpoint implements AutoCloseable {
   public record Entry(SafetensorsFile shard, TensorInfo info) {}
 
   /**
-   * Opens every shard of a model and checks that index and shards agree. Where both a single file
-   * and an index are there, the single file is taken, with a warning, as transformers does.
+   * Opens every shard of a model and checks that index and shards agree. If there are both a single
+   * file and an index, the single file is used, with a warning, as transformers does.
    *
    * @throws InputException if there are no weights, a file is damaged or missing, or index and
    *     shards contradict each other
@@ -87,7 +87,7 @@ public final class Checkpoint implements AutoCloseable {
     return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
   }
 
-  /** Says what there is instead, since that is mostly what went wrong. */
+  /** Names other weights that are there, since these are mostly what went wrong. */
   private static InputException withoutWeights(Path directory) {
     List<Path> files;
     try (Stream<Path> listed = Files.list(directory)) {
@@ -98,7 +98,7 @@ public final class Checkpoint implements AutoCloseable {
     ErrorDetails details = ErrorDetails.file(directory);
     String expected = SINGLE + " or " + INDEX;
     List<Path> weights =
-        files.stream().filter(file -> isShard(file) || OtherWeights.matches(file)).toList();
+        files.stream().filter(file -> isShard(file) || SideFiles.areOtherWeights(file)).toList();
     if (weights.isEmpty()) {
       return new InputException(
           details.expected(expected, "neither").hint("download or copy the weights here"));
@@ -141,14 +141,14 @@ public final class Checkpoint implements AutoCloseable {
       Path directory, Optional<CheckpointIndex> index, List<Path> files) {
     List<SafetensorsFile> shards = new ArrayList<>();
     try {
-      HeaderBudget room = new HeaderBudget();
+      SafetensorsHeader.Budget room = new SafetensorsHeader.Budget();
       for (Path file : files) {
         Links.requireInside(directory, file);
         shards.add(SafetensorsFile.open(file, room));
       }
       index.ifPresent(known -> check(known, shards));
       long tensors = shards.stream().mapToLong(shard -> shard.tensors().size()).sum();
-      // An index that names every tensor once, each in the shard that has it, leaves no second one.
+      // If the index names every tensor once, in the right shard, no tensor is in two shards.
       if (index.isEmpty() || index.get().tensors() != tensors) {
         requireUnique(shards);
       }

@@ -18,9 +18,9 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
- * Which shard holds which tensor, as {@code model.safetensors.index.json} says. Its metadata (a
- * total size that is often wrong) is not looked at. What it says of a million tensors would take as
- * much memory as the tensors do, so it is read once more where it is needed.
+ * Which shard holds which tensor, as {@code model.safetensors.index.json} says. Its metadata, a
+ * total size that is often wrong, is ignored. A map of a million tensors would take as much memory
+ * as their headers, so the file is read once more where the map is needed.
  *
  * @param path the index
  * @param shards the shards' file names in order
@@ -30,10 +30,10 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
   private static final String INDEX = "index";
   private static final String WEIGHT_MAP = "weight_map";
 
-  /** Is told of a tensor and the file name of its shard. */
+  /** Receives each tensor with the file name of its shard. */
   @FunctionalInterface
   interface Visitor {
-    /** Called for each in the order of the file. */
+    /** Receives a tensor; called in the order of the file. */
     void tensor(String name, String shard);
   }
 

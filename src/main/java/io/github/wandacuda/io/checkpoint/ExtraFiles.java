@@ -18,16 +18,15 @@ import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /**
- * Files that a copy of a model has and its source hasn't. Paths are relative to the copy, in
+ * The files of a model's copy that its source doesn't have. Paths are relative to the copy, in
  * code-point order; links count as files, {@code .git} and {@code .cache} are passed over.
  *
- * @param loaded what may change what a program loads out of the directory, or is left over of an
- *     unfinished write: weights in any form, code, configs, tokenizers
- * @param others what stands beside the model: notes, pictures, licences; no more than can be told
- *     of
+ * @param loaded files that a program may load from the directory, or that an unfinished write has
+ *     left: weights in any form, code, configs, tokenizers
+ * @param others files that no program loads: notes, pictures, licences; at most 10,000
  */
 public record ExtraFiles(List<Path> loaded, List<Path> others) {
-  /** Enough to be told of. */
+  /** More than anybody reads in a message. */
   private static final int MOST = 10_000;
 
   private static final Pattern LOADED =
@@ -62,7 +61,7 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
     return new ExtraFiles(loaded, others);
   }
 
-  /** One kind is found however many there are of the other. */
+  /** Each kind has its own bound, so that many files of one don't hide those of the other. */
   private static void addUpToMost(Path file, List<Path> kind) {
     if (kind.size() < MOST) {
       kind.add(file);
@@ -72,7 +71,7 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
   private static boolean isLoaded(Path file) {
     String name = file.getFileName().toString();
     return name.startsWith(AtomicWrite.OWN)
-        || OtherWeights.matches(file)
+        || SideFiles.areOtherWeights(file)
         || LOADED.matcher(name.toLowerCase(Locale.ROOT)).matches();
   }
 

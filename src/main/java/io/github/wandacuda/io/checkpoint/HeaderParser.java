@@ -18,16 +18,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Reads the JSON of one safetensors header. Layout is {@link TensorLayout}'s business. */
+/** Reads the JSON of a safetensors header; {@link TensorLayout} checks the layout. */
 final class HeaderParser {
-  /** Key of the entry that is no tensor. */
+  /** The key of the only entry that is no tensor. */
   static final String METADATA = "__metadata__";
 
   private static final String HEADER = "header";
   private static final int MOST_DIMENSIONS = 64;
   private static final int MOST_KEYS = 64;
 
-  /** In characters, an entry counted as a hundred more, so that the memory for it has a bound. */
+  /**
+   * In characters, plus {@link #ENTRY} for each entry, which bounds the memory of many short ones.
+   */
   private static final int MOST_METADATA = 1 << 24;
 
   private static final int ENTRY = 100;
@@ -37,7 +39,7 @@ final class HeaderParser {
   private final JsonParser json;
   private final Map<String, TensorInfo> tensors = new HashMap<>();
 
-  /** Types and shapes come again and again, and a file may have a million tensors. */
+  /** One object for each type and shape, since they recur and a file may have a million tensors. */
   private final Map<Object, Object> seen = new HashMap<>();
 
   private Map<String, String> metadata;
@@ -153,7 +155,7 @@ final class HeaderParser {
     tensors.put(name, info);
   }
 
-  /** Returns the object that is equal to this one and came first. */
+  /** Returns the first object that was equal to this one. */
   @SuppressWarnings("unchecked") // What is equal to a string or a list is one.
   private <T> T once(T value) {
     return (T) seen.computeIfAbsent(value, first -> first);

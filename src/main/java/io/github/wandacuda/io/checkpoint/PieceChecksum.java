@@ -7,7 +7,7 @@ import java.util.TreeMap;
 
 /**
  * The checksum of a tensor that is written in pieces, in any order and by several threads. Pieces
- * that touch become one at once, so that there are never more than gaps.
+ * that touch are merged at once, so there are never more pieces than gaps between them.
  */
 public final class PieceChecksum {
   private final NavigableMap<Long, Piece> pieces = new TreeMap<>();

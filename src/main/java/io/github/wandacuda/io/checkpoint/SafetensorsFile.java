@@ -52,11 +52,11 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws InputException if it isn't there, can't be read, or breaks the format in any way
    */
   public static SafetensorsFile open(Path path) {
-    return open(path, new HeaderBudget());
+    return open(path, new SafetensorsHeader.Budget());
   }
 
-  /** Opens one of several files, whose headers share the room that there is. */
-  static SafetensorsFile open(Path path, HeaderBudget room) {
+  /** Opens one of several files, whose headers share a budget of memory. */
+  static SafetensorsFile open(Path path, SafetensorsHeader.Budget room) {
     if (!Files.isRegularFile(path)) {
       throw new InputException(
           ErrorDetails.file(path)
@@ -76,7 +76,7 @@ public final class SafetensorsFile implements AutoCloseable {
     }
   }
 
-  private static SafetensorsFile open(Path path, FileChannel channel, HeaderBudget room)
+  private static SafetensorsFile open(Path path, FileChannel channel, SafetensorsHeader.Budget room)
       throws IOException {
     long length = channel.size();
     byte[] headerBytes = readHeader(path, channel, length, room);
@@ -95,7 +95,8 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   private static byte[] readHeader(
-      Path path, FileChannel channel, long fileLength, HeaderBudget room) throws IOException {
+      Path path, FileChannel channel, long fileLength, SafetensorsHeader.Budget room)
+      throws IOException {
     int prefix = (int) Math.min(fileLength, SafetensorsHeader.LENGTH_BYTES);
     ByteBuffer start = ByteBuffer.allocate(prefix);
     readFully(path, channel, start);
@@ -135,7 +136,7 @@ public final class SafetensorsFile implements AutoCloseable {
     return headerBytes.clone();
   }
 
-  /** Returns where in the file the data section starts. */
+  /** Returns the offset in the file, in bytes, at which the data section starts. */
   public long dataOffset() {
     return headerBytes.length;
   }
@@ -156,10 +157,10 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
-   * Reads bytes of a tensor until {@code destination} is full. A thread that is interrupted
-   * meanwhile closes the file.
+   * Reads bytes of a tensor until {@code destination} is full. If the thread is interrupted
+   * meanwhile, the file is closed.
    *
-   * @param offset where to start in the tensor, in bytes
+   * @param offset offset in the tensor, in bytes
    * @throws IndexOutOfBoundsException if the tensor ends before that
    * @throws InputException if the file has become shorter
    * @throws io.github.wandacuda.error.CancelledException if the thread was interrupted

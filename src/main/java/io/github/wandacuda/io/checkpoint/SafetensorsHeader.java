@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -15,10 +16,10 @@ import java.util.Map;
 /**
  * A header's content.
  *
- * @param bytes where the data section starts, in bytes from the file's start
+ * @param bytes the offset of the data section from the file's start
  * @param metadata {@code __metadata__}, in the file's order; empty if there is none
  * @param tensors the tensors in the order of their bytes
- * @param byName the same by their names
+ * @param byName the tensors by name
  */
 public record SafetensorsHeader(
     int bytes,
@@ -37,7 +38,7 @@ public record SafetensorsHeader(
   public static SafetensorsHeader of(MemorySegment file) {
     byte[] prefix = start(file, Math.min(file.byteSize(), LENGTH_BYTES));
     int length = length(null, prefix, file.byteSize());
-    HeaderBudget room = new HeaderBudget();
+    Budget room = new Budget();
     room.take(null, length);
     return parse(null, start(file, LENGTH_BYTES + (long) length), file.byteSize(), room);
   }
@@ -78,20 +79,81 @@ public record SafetensorsHeader(
   }
 
   /**
-   * Reads a header. One may be made for nothing but taking memory: that it is too much is its own
-   * fault.
+   * Reads a header. A header may be made to fill the memory, so an {@link OutOfMemoryError} here is
+   * an error in the file.
    *
    * @param file for messages, or null for one in memory
    * @param start the file's start, up to the end of the header
    * @param fileLength bytes of the file
    */
-  static SafetensorsHeader parse(Path file, byte[] start, long fileLength, HeaderBudget room) {
+  static SafetensorsHeader parse(Path file, byte[] start, long fileLength, Budget room) {
     try {
       SafetensorsHeader header = HeaderParser.parse(file, start, LENGTH_BYTES);
       TensorLayout.checkContiguous(file, header.tensors(), fileLength - start.length);
       return header;
     } catch (OutOfMemoryError e) {
       throw room.tooLong(file, "%d whose content has none".formatted(start.length));
+    }
+  }
+
+  /** The other formats that are told by how a file begins. */
+  private enum OtherFormat {
+    GGUF("GGUF", "a GGUF file"),
+    ZIP("PK", "a zip archive, as PyTorch's .pt and .bin files are"),
+    GZIP("\u001f\u008b", "compressed by gzip"),
+    PICKLE("\u0080\u0002", "a Python pickle, as old .bin files are"),
+    JSON("{", "a JSON text");
+
+    private final String start;
+    private final String name;
+
+    OtherFormat(String start, String name) {
+      this.start = start;
+      this.name = name;
+    }
+
+    /** Returns what the file seems to be and what to do about it, or null if that isn't known. */
+    static String hint(byte[] head) {
+      String text = new String(head, StandardCharsets.ISO_8859_1);
+      for (OtherFormat format : values()) {
+        if (text.startsWith(format.start)) {
+          return "it begins like %s; name a .safetensors file".formatted(format.name);
+        }
+      }
+      return "it was cut or changed, or is no safetensors file: copy or download it again";
+    }
+  }
+
+  /**
+   * How long the headers of a model's shards may be together. What is made of a header takes up to
+   * twice as much memory as its bytes, which are kept too.
+   */
+  static final class Budget {
+    private static final int TIMES = 3;
+
+    private final long heap = Runtime.getRuntime().maxMemory();
+    private long taken;
+
+    /**
+     * Takes a header's length of what is left.
+     *
+     * @throws InputException if the Java heap has no room for it
+     */
+    void take(Path file, long length) {
+      taken += length;
+      if (taken > heap / TIMES) {
+        throw tooLong(file, taken + " with those before it");
+      }
+    }
+
+    /** Returns the failure of a header for which there is no room after all. */
+    InputException tooLong(Path file, String found) {
+      return new InputException(
+          ErrorDetails.file(file)
+              .part("header")
+              .expected(
+                  "at most %d bytes for a Java heap of %d".formatted(heap / TIMES, heap), found)
+              .hint("give the heap more with -Xmx"));
     }
   }
 }

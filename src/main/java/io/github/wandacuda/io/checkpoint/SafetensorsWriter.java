@@ -25,7 +25,7 @@ public final class SafetensorsWriter {
    * the data starts at a multiple of 8 bytes.
    *
    * @param vectors the tensors by name
-   * @param metadata what {@code __metadata__} holds; if empty, there is none
+   * @param metadata the entries of {@code __metadata__}, which is left out if there are none
    */
   public static AtomicWrite.Content content(
       Map<String, float[]> vectors, Map<String, String> metadata) {

@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Walks a model directory for {@link SideFiles}. Links are followed, also those to folders, as far
- * as {@link Links} lets them lead.
+ * Walks a model directory for {@link SideFiles}. Links are followed, also those to folders; one
+ * that {@link Links} doesn't allow is an error.
  */
 final class SideFileVisitor extends SimpleFileVisitor<Path> {
   private static final Logger LOG = LoggerFactory.getLogger(SideFileVisitor.class);
@@ -37,7 +37,7 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
   private final Set<Path> own = new HashSet<>();
   private final Set<Path> unused = new HashSet<>();
 
-  /** What was found to lie inside, however often links lead to it. */
+  /** The identities of files that were checked already, since several links may lead to one. */
   private final Set<Object> inside = new HashSet<>();
 
   private final List<Path> files = new ArrayList<>();
@@ -98,7 +98,7 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
     return isOutput ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
   }
 
-  /** A copy would stand where a run's own files go. */
+  /** Returns whether a folder has a name that a run uses for files of its own. */
   private boolean isRuns(Path folder) {
     return folder.getFileName().toString().startsWith(AtomicWrite.OWN)
         || folder.equals(directory.resolve(SideFiles.MANIFEST));
@@ -114,7 +114,7 @@ final class SideFileVisitor extends SimpleFileVisitor<Path> {
     if (!attributes.isRegularFile()
         || skipped
         || unused.contains(file)
-        || OtherWeights.matches(file)) {
+        || SideFiles.areOtherWeights(file)) {
       leaveOut(file);
     } else {
       requireInside(file, attributes);

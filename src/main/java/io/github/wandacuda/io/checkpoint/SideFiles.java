@@ -17,26 +17,40 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Pattern;
 
 /**
- * The files of a model directory that go along with a pruned copy of it: all but the weights, at
- * any depth. Paths are relative to the model directory and in code-point order.
+ * The files of a model directory that a pruned copy needs beside the weights, at any depth. Paths
+ * are relative to the model directory and in code-point order.
  *
  * @param directory the model directory
- * @param files what is copied first
- * @param lastFiles what is copied last, in this order, because a directory without it is
- *     unfinished: the index, if the weights have one, and {@code config.json}
- * @param leftOut what isn't copied: weights in other formats, weights that the checkpoint doesn't
- *     use, {@code .git} and {@code .cache}, links to nothing or back to a folder above, and what is
- *     no regular file
+ * @param files the files that are copied first
+ * @param lastFiles the files that are copied last, in this order, because a directory without them
+ *     is unfinished: the index, if the weights have one, and {@code config.json}
+ * @param leftOut the files and folders that aren't copied: weights in other formats, weights that
+ *     the checkpoint doesn't use, {@code .git} and {@code .cache}, links to nothing or to a folder
+ *     above, and what is no regular file
  */
 public record SideFiles(
     Path directory, List<Path> files, List<Path> lastFiles, List<Path> leftOut) {
   /** The file that describes the model. */
   public static final String CONFIG = "config.json";
 
-  /** The file that a run adds to its output. A source's own belongs to an earlier run. */
+  /**
+   * The file that a run adds to its output. If the source has one, it is of an earlier run and
+   * isn't copied.
+   */
   public static final String MANIFEST = "wanda-cuda.json";
+
+  /** Names of files with weights in formats that are not read. */
+  private static final Pattern OTHER_WEIGHTS =
+      Pattern.compile(
+          "(?is)pytorch_model.*\\.bin(\\.index.*\\.json)?"
+              + "|consolidated\\..*"
+              + "|.*\\.(pt|pth|gguf|ggml|h5|msgpack|onnx|onnx_data|onnx\\.data|ot|tflite)"
+              + "|.*\\.ckpt(\\..*|-.*)?"
+              + "|(tf_model\\.h5|flax_model\\.msgpack)\\.index\\.json"
+              + "|openvino_.*\\.(bin|xml)");
 
   /** Takes copies of the lists. */
   public SideFiles {
@@ -49,7 +63,7 @@ public record SideFiles(
    * Finds the side files of a model.
    *
    * @param checkpoint the model's weights
-   * @param output where the copy goes; if that is inside the model directory, it is passed over
+   * @param output the directory of the copy; passed over if it is inside the model directory
    * @throws InputException if a folder can't be read or there are more than 100,000 files
    */
   public static SideFiles of(Checkpoint checkpoint, Path output) {
@@ -68,13 +82,20 @@ public record SideFiles(
   }
 
   /**
-   * Returns whether a name in a model's directory is kept for what is no shard: the files that a
-   * run makes for itself there, and JSON, as which configs, indexes, tokenizers and what a run says
-   * of itself are read.
+   * Returns whether a shard must not have a name: a run's own temporary files and JSON files
+   * (configs, indexes, tokenizers, the run's record) would be lost by it.
    */
   static boolean isReserved(String name) {
     String lower = name.toLowerCase(Locale.ROOT);
     return lower.startsWith(AtomicWrite.OWN) || lower.endsWith(".json");
+  }
+
+  /**
+   * Returns whether a file's name says that it holds weights in a format that isn't read, or an
+   * index of such files.
+   */
+  static boolean areOtherWeights(Path file) {
+    return OTHER_WEIGHTS.matcher(file.getFileName().toString()).matches();
   }
 
   private static List<Path> sorted(List<Path> paths) {
@@ -84,11 +105,11 @@ public record SideFiles(
   }
 
   /**
-   * Copies one of the files and makes the folders that it needs, see {@link AtomicWrite}; the copy
-   * may be read by who may read the file, see {@link FileModes}.
+   * Copies one of the files and makes the folders that it needs. The copy is written as {@link
+   * AtomicWrite} does, with the modes that {@link FileModes} gives it.
    *
    * @param file its relative path
-   * @param output the directory that the copy goes to, below its relative path
+   * @param output the directory of the copy, which has the same relative path in it
    * @throws InputException if it can't be read
    * @throws OutputException if it can't be written
    */

@@ -7,15 +7,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What a safetensors header says about one tensor. Two files agree on a tensor's name, type, shape
- * and place if these are equal.
+ * A tensor's entry in a safetensors header. Two files agree on a tensor's name, type, shape and
+ * offsets if these are equal.
  *
  * @param name the tensor's name
- * @param dtype the element type as the header spells it; may be one that this library has never
- *     heard of
+ * @param dtype the element type as the header spells it, perhaps an unknown one
  * @param shape sizes, outermost first; empty for a scalar
- * @param begin where its bytes start in the data section
- * @param end where its bytes end in the data section, exclusive
+ * @param begin the offset of its first byte in the data section
+ * @param end the offset behind its last byte
  */
 public record TensorInfo(String name, String dtype, List<Long> shape, long begin, long end) {
   /** Takes a copy of the shape. */

@@ -11,7 +11,7 @@ public final class TensorNames {
   /** The most tensors of a model. */
   static final int MOST = 1_000_000;
 
-  /** Ten times what any model has; every message, table and report repeats names. */
+  /** Far more than any model needs; bounded since every message, table and report repeats names. */
   private static final int LONGEST = 4096;
 
   /**
@@ -24,8 +24,8 @@ public final class TensorNames {
               left.getBytes(StandardCharsets.UTF_8), right.getBytes(StandardCharsets.UTF_8));
 
   /**
-   * The order in which people read names: numbers in them by their values, so that block 2 comes
-   * before block 10, all else as in {@link #ORDER}.
+   * The order in which people read names: numbers by their values, so that block 2 comes before
+   * block 10, all else as in {@link #ORDER}.
    */
   public static final Comparator<String> NATURAL = TensorNames::compareNaturally;
 

@@ -18,8 +18,9 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * A shard that an interrupted run has left, complete or not. What it holds is told by reading it,
- * so that it doesn't matter what was still on its way to the device. For use by several threads.
+ * A shard that an interrupted run has left, complete or not. Which tensors are complete is found
+ * out by reading them, so that it doesn't matter what had not reached the device yet. Safe for use
+ * by several threads.
  */
 public final class WrittenShard implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
@@ -37,9 +38,10 @@ public final class WrittenShard implements AutoCloseable {
   /**
    * Opens a shard.
    *
-   * @param path where it would be
+   * @param path its path, at which there may be nothing
    * @param layout the shard whose header it has
-   * @return nothing if there is no regular file, one with a second name, or with another header
+   * @return empty if there is no regular file, if it has a second name (hard link), or another
+   *     header
    * @throws OutputException if it can't be read
    */
   public static Optional<WrittenShard> open(Path path, SafetensorsFile layout) {
@@ -62,13 +64,13 @@ public final class WrittenShard implements AutoCloseable {
     }
   }
 
-  /** Returns where the shard is. */
+  /** Returns the shard's path. */
   public Path path() {
     return path;
   }
 
   /**
-   * Returns whether a tensor's bytes have a CRC-32C.
+   * Returns whether a tensor's bytes are complete and have this CRC-32C.
    *
    * @throws OutputException if they can't be read
    * @throws CancelledException if the thread was interrupted
@@ -90,7 +92,7 @@ public final class WrittenShard implements AutoCloseable {
     }
   }
 
-  /** Returns whether the file was long enough. */
+  /** Fills a buffer from the file; returns false if the file ends before. */
   private boolean fill(ByteBuffer buffer, long position) throws IOException {
     while (buffer.hasRemaining()) {
       if (channel.read(buffer, position + buffer.position()) < 0) {

@@ -21,12 +21,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
- * Streaming JSON from a file that nobody vouches for: strict UTF-8, bounded nesting, numbers,
- * strings and names, and errors in this package's words.
+ * Reads JSON as a stream of tokens from a file that nobody vouches for: strict UTF-8, bounds on
+ * nesting, numbers, strings and names, and errors that name the file.
  */
 public final class JsonInput {
   /**
-   * The longest header that the safetensors format allows, in bytes; an index is held to it too.
+   * The longest header that the safetensors format allows, in bytes; also the bound for an index.
    */
   public static final int LONGEST = 100_000_000;
 
@@ -41,8 +41,8 @@ public final class JsonInput {
                   .maxNumberLength(100)
                   .maxStringLength(LONGEST_STRING)
                   .build())
-          // A symbol table gains nothing from names that occur once, and takes the many alike names
-          // of a mixture of experts for an attack.
+          // A symbol table gains nothing from names that occur once, and it takes the many similar
+          // names of a mixture of experts for an attack.
           .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
           .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
           .build();
@@ -67,7 +67,7 @@ public final class JsonInput {
         file, part, new ByteArrayInputStream(bytes, offset, bytes.length - offset), reading);
   }
 
-  /** Reads a document out of a stream, as it comes, and closes it. */
+  /** Reads a document from a stream and closes the stream. */
   public static <T> T read(Path file, String part, InputStream stream, Reading<T> reading) {
     try (Reader reader =
             new InputStreamReader(

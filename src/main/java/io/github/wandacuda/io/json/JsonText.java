@@ -44,8 +44,8 @@ public final class JsonText {
   }
 
   /**
-   * What is no control character for JSON is one for a terminal, or turns a line round. In JSON's
-   * text it stands in strings alone, where an escape means the same.
+   * Escapes characters that JSON allows but that control a terminal or reverse a line's direction.
+   * In JSON they occur only inside strings, where an escape means the same.
    */
   private static String escaped(String json) {
     if (json.chars().allMatch(character -> character < 0x7f)) {

@@ -12,9 +12,12 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
 
-/** Reads JSON as a tree. */
+/** Reads JSON as a tree, within bounds on its size. */
 public final class JsonTree {
-  /** A tree takes up to a hundred bytes of memory a token; a model's config has some hundred. */
+  /**
+   * A tree takes up to a hundred bytes of memory for each token; a model's config has a few hundred
+   * tokens.
+   */
   private static final int MOST_TOKENS = 1_000_000;
 
   private static final long LONGEST = 64 << 20;
@@ -47,7 +50,7 @@ public final class JsonTree {
   }
 
   /**
-   * Reads the value whose first token the parser stands at, up to its last token.
+   * Reads the value that starts at the parser's current token, up to its last token.
    *
    * @throws com.fasterxml.jackson.core.JsonProcessingException if it isn't JSON
    */
@@ -65,7 +68,7 @@ public final class JsonTree {
     };
   }
 
-  /** Of a key that comes twice the last value counts. */
+  /** If a key occurs twice, the last value counts. */
   private static ObjectNode object(JsonParser json) throws IOException {
     ObjectNode object = NODES.objectNode();
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {

@@ -4,7 +4,7 @@ import io.github.wandacuda.error.UsageException;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/** What a calibration file holds, as its ending says. */
+/** What a calibration file holds, told by its name's ending. */
 public enum CalibrationFormat {
   /** One text. */
   STREAM,
@@ -34,7 +34,7 @@ public enum CalibrationFormat {
             + " (documents) or .json (token ids)");
   }
 
-  /** Returns whether a file's name ends so, whatever the case. */
+  /** Returns whether a file's name has an ending, in upper or lower case. */
   static boolean endsWith(Path file, String ending) {
     return file.toString().toLowerCase(Locale.ROOT).endsWith(ending);
   }

@@ -23,11 +23,11 @@ import java.util.stream.Collectors;
  * The documents of a JSON-lines file: on each line an object with a string {@code text}; blank
  * lines don't count.
  *
- * <p>The file may be far larger than memory: only the place of each line is kept, 16 bytes a
- * document, and a line is read when its document is asked for. A compressed file is first inflated
- * into a temporary one that has no name and goes with the process.
+ * <p>The file may be far larger than memory: only the offset and number of each line are kept, 16
+ * bytes a document, and a line is read when its document is asked for. A compressed file is first
+ * inflated into a temporary file, which is deleted when this is closed or the process ends.
  *
- * <p>A line is looked at only when it is asked for, so a bad one that is never drawn does no harm.
+ * <p>So a malformed line that is never drawn does no harm.
  */
 public final class Documents implements AutoCloseable {
   private static final int PIECE = 1 << 18;
@@ -39,7 +39,7 @@ public final class Documents implements AutoCloseable {
 
   private static final String ONE_OBJECT = "each line is an object such as {\"text\": \"...\"}";
 
-  /** Of a line without text so many keys are named. */
+  /** How many keys of a line without text the message names. */
   private static final int MOST_KEYS = 8;
 
   private final Path file;
@@ -57,7 +57,7 @@ public final class Documents implements AutoCloseable {
    *
    * @param file the file, compressed by gzip if its name ends in {@code .gz}
    * @throws InputException if the file can't be read, or is compressed and not whole
-   * @throws io.github.wandacuda.error.OutputException if the temporary directory has no room for a
+   * @throws io.github.wandacuda.error.OutputException if the temporary directory has no space for a
    *     compressed file's content
    */
   public static Documents open(Path file) {

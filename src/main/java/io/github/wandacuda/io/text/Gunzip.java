@@ -20,21 +20,24 @@ import java.util.zip.ZipException;
 final class Gunzip {
   private static final int PIECE = 1 << 18;
 
-  /** Text shrinks to a third or a tenth. What shrinks to a thousandth was made to fill a disk. */
+  /**
+   * Text is compressed to a third or a tenth. A file a thousandth as long as its content was made
+   * to fill a disk.
+   */
   private static final long MOST_TIMES = 100;
 
-  /** Up to here a file may shrink as it likes. */
+  /** Content up to this many bytes is inflated however well it was compressed. */
   private static final long HARMLESS = 64 << 20;
 
   private Gunzip() {}
 
   /**
-   * Returns a channel to the inflated content, in a temporary file without a name that goes when
-   * the channel is closed or the process ends.
+   * Returns a channel to the inflated content, in a temporary file that is deleted when the channel
+   * is closed or the process ends.
    *
-   * @throws InputException if the file can't be read, isn't gzip, is cut short or holds more than
-   *     text does
-   * @throws OutputException if the temporary directory has no room or can't be written
+   * @throws InputException if the file can't be read, isn't gzip, is cut short or inflates to more
+   *     than text does
+   * @throws OutputException if the temporary directory has no space or can't be written
    */
   static FileChannel toTemporaryFile(Path file) {
     try (InputStream in = InputFile.stream(file);

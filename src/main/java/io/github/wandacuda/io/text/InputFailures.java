@@ -11,7 +11,10 @@ import io.github.wandacuda.error.Reason;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** The one line that each failure to read a file of the user becomes. */
+/**
+ * Makes the exceptions for files of the user that can't be read or aren't JSON, each with a message
+ * of one line.
+ */
 public final class InputFailures {
   private InputFailures() {}
 
@@ -41,7 +44,7 @@ public final class InputFailures {
     return firstLine(end < 0 ? message : message.substring(0, end));
   }
 
-  /** Returns in words what a parser stands at. */
+  /** Returns a parser's current token in words. */
   static String found(JsonParser parser) throws IOException {
     JsonToken token = parser.currentToken();
     if (token == null) {

@@ -3,8 +3,8 @@ package io.github.wandacuda.io.text;
 import java.util.Arrays;
 
 /**
- * Where the lines of a file start that hold more than JSON's white space. The file is shown to it
- * piece by piece, from its first byte to its last.
+ * The offsets of a file's lines that hold more than JSON's white space. It is given the file piece
+ * by piece, from the first byte to the last.
  */
 final class LineIndex {
   private long[] starts = new long[1024];
@@ -39,7 +39,7 @@ final class LineIndex {
     return count;
   }
 
-  /** Returns the number that a line has in the file, blank ones counted, from 1. */
+  /** Returns a line's number in the file, from 1, blank lines counted. */
   long number(int line) {
     return numbers[line];
   }
@@ -49,7 +49,7 @@ final class LineIndex {
     return starts[line];
   }
 
-  /** Returns the offset behind a line, its end, and the blank lines that follow it. */
+  /** Returns the offset behind a line, its line end, and the blank lines that follow it. */
   long end(int line) {
     return line + 1 < count ? starts[line + 1] : length;
   }

@@ -28,8 +28,7 @@ public final class TokenLists {
   }
 
   /**
-   * Returns the first lists of a file. Of the lists after them only that they are lists, and JSON,
-   * is checked.
+   * Returns the first lists of a file. The lists after them are only checked to be JSON lists.
    *
    * @param limit the number of lists after which ids are no longer read
    * @return at most {@code limit} lists, any of them possibly empty, of ids that aren't negative

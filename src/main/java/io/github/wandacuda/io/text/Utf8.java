@@ -12,11 +12,11 @@ import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
-/** Strict reading of UTF-8: nothing is replaced, nothing is skipped. */
+/** Reads UTF-8 strictly: malformed bytes are an error, never replaced or skipped. */
 public final class Utf8 {
   /**
-   * The most bytes that are one text. The native tokenizer takes at most 2^31 - 1 bytes, in an
-   * encoding that needs at most two bytes for one of UTF-8.
+   * The longest text in bytes. The native tokenizer takes at most 2^31 - 1 bytes, in an encoding
+   * that needs at most two bytes for each byte of UTF-8.
    */
   static final int MAXIMUM_BYTES = 1_000_000_000;
 
@@ -63,7 +63,7 @@ public final class Utf8 {
     return out.flip().toString();
   }
 
-  /** Returns whether a string holds half a surrogate pair, which no encoding of Unicode can. */
+  /** Returns whether a string holds half a surrogate pair, which UTF-8 can't encode. */
   public static boolean hasLoneSurrogate(String text) {
     return text.codePoints()
         .anyMatch(point -> point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE);

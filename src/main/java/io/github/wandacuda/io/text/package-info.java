@@ -1,5 +1,5 @@
 /**
- * Texts and lists of token ids as users have them: JSON lines, gzip, UTF-8, each read within
- * bounds.
+ * Readers for texts and lists of token ids: JSON lines, gzip and UTF-8, within bounds on their
+ * size.
  */
 package io.github.wandacuda.io.text;

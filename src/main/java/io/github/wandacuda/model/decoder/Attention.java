@@ -35,8 +35,8 @@ final class Attention implements Branch {
     this.description = description;
     projection =
         description.projection() instanceof ProjectionDescription.Fused fused
-            ? new FusedProjection(weights, workspace, fused, arena)
-            : new SeparateProjection(
+            ? new Projection.Fused(weights, workspace, fused, arena)
+            : new Projection.Separate(
                 weights, (ProjectionDescription.Separate) description.projection(), arena);
     queryNorm = Norm.orNull(weights, description.queryNorm());
     keyNorm = Norm.orNull(weights, description.keyNorm());
@@ -62,7 +62,7 @@ final class Attention implements Branch {
     }
   }
 
-  /** Norms and rotates heads in place. */
+  /** Norms and rotates the heads of queries or keys in place. */
   private void place(Tensor heads, Norm norm, int sequenceLength) {
     if (norm != null) {
       norm.applyToHeads(heads);

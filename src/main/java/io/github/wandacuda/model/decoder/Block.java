@@ -36,7 +36,7 @@ public interface Block extends AutoCloseable {
    */
   void replace(String module, WeightMatrix weight);
 
-  /** Lets go of the block's weights. */
+  /** Frees the block's weights. */
   @Override
   void close();
 }

@@ -1,9 +1,11 @@
 package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.description.MlpDescription;
+import java.lang.foreign.Arena;
 import java.util.stream.Stream;
 
-/** What stands on a branch beside the residual: attention or an MLP. */
+/** A branch beside the residual: attention or an MLP. */
 interface Branch extends AutoCloseable {
   /**
    * Runs the branch.
@@ -11,8 +13,7 @@ interface Branch extends AutoCloseable {
    * @param input [tokens, hidden], whole sequences one below the other
    * @param sequenceLength tokens of a sequence
    * @param observer sees the linear modules' inputs
-   * @param out [tokens, hidden], apart from {@code input}; or null to go only as far as the last
-   *     linear module's input
+   * @param out [tokens, hidden], not {@code input}; or null to stop before the last linear module
    */
   void run(Tensor input, int sequenceLength, InputObserver observer, Tensor out);
 
@@ -21,4 +22,19 @@ interface Branch extends AutoCloseable {
 
   @Override
   void close();
+
+  /** Loads the MLP that a description says. */
+  static Branch mlp(
+      DecoderWeights weights, Workspace workspace, MlpDescription description, Arena arena) {
+    if (description instanceof MlpDescription.Plain plain) {
+      return new PlainMlp(weights, workspace, plain, arena);
+    }
+    if (description instanceof MlpDescription.Gated gated) {
+      return new GatedMlp(weights, workspace, gated, arena);
+    }
+    if (description instanceof MlpDescription.FusedGated fused) {
+      return new GatedMlp(weights, workspace, fused, arena);
+    }
+    return new ExpertsMlp(weights, workspace, (MlpDescription.Experts) description, arena);
+  }
 }

@@ -4,8 +4,8 @@ import io.github.wandacuda.forward.Tensor;
 import java.util.List;
 
 /**
- * A decoder-only language model that runs block by block, so that no more than one block's weights
- * need be at hand. Used from one thread.
+ * A decoder-only language model that runs block by block, so that only one block's weights are in
+ * memory at a time. Used from one thread.
  */
 public interface Decoder extends AutoCloseable {
   /** Returns the number of decoder blocks. */
@@ -18,7 +18,7 @@ public interface Decoder extends AutoCloseable {
   int hiddenSize();
 
   /**
-   * Looks up tokens.
+   * Computes the hidden states that the first block reads.
    *
    * @param tokens ids below the vocabulary, whole sequences one after the other
    * @param sequenceLength tokens of a sequence
@@ -38,7 +38,7 @@ public interface Decoder extends AutoCloseable {
    */
   double[] nextTokenLosses(Tensor hidden, int[] tokens);
 
-  /** Lets go of all memory of the device. */
+  /** Frees all memory of the device. */
   @Override
   void close();
 }

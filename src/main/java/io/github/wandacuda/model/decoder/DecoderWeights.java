@@ -19,8 +19,8 @@ import java.util.Objects;
 import java.util.stream.LongStream;
 
 /**
- * Fetches a decoder's tensors out of its checkpoint, with their shapes checked, onto a device.
- * Names are those after the decoder's prefix.
+ * Copies a decoder's tensors from its checkpoint to a device and checks their shapes. Names are
+ * without the decoder's prefix, unless they are called full.
  */
 final class DecoderWeights {
   private static final long ALIGNMENT = 64;
@@ -40,8 +40,8 @@ final class DecoderWeights {
   /**
    * Reads from {@code checkpoint} for the device behind {@code operations}.
    *
-   * @param prefixes what names may begin with
-   * @param tensor one that every checkpoint has: its name tells which prefix it is
+   * @param prefixes possible prefixes of names
+   * @param tensor a tensor of every checkpoint, by which the prefix is told
    */
   static DecoderWeights of(
       Checkpoint checkpoint, Operations operations, List<String> prefixes, String tensor) {
@@ -57,7 +57,7 @@ final class DecoderWeights {
     return operations;
   }
 
-  /** Returns a name as the checkpoint has it. */
+  /** Returns a name with the prefix, as in the checkpoint. */
   String fullName(String name) {
     return prefix + name;
   }
@@ -82,9 +82,9 @@ final class DecoderWeights {
   }
 
   /**
-   * Copies a linear module's weight out of its file and makes it readable for the device.
+   * Copies a linear module's weight from its file to the device.
    *
-   * @param arena owns the copy; the weight is to be closed before it
+   * @param arena owns the copy; must be closed after the weight
    * @throws InputException if it is missing, of another shape, or in a type that isn't computed
    *     with
    */
@@ -124,9 +124,9 @@ final class DecoderWeights {
   }
 
   /**
-   * As {@link #weight}, of a matrix that is no linear module.
+   * Does what {@link #weight} does for a matrix that is no linear module.
    *
-   * @param fullName the tensor's
+   * @param fullName the tensor's full name
    */
   Weight matrix(String fullName, int rows, int columns, Arena arena) {
     return operations.weight(read(fullName, rows, columns, arena));
@@ -140,9 +140,10 @@ final class DecoderWeights {
   }
 
   /**
-   * Copies some rows of a matrix out of its file, so that a large table need never be loaded whole.
+   * Copies some rows of a matrix from its file, since a large table needn't be loaded whole.
    *
-   * @param rows which, in the order wanted
+   * @param height rows of the whole matrix
+   * @param rows the rows to copy, in the order of the result
    * @param arena owns the copy
    * @return [rows.length, columns]
    */

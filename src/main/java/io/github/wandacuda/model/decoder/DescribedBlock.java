@@ -9,7 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** {@link BlockDescription}, loaded. */
+/** A block as a {@link BlockDescription} says, with its weights loaded. */
 final class DescribedBlock implements Block {
   private final Arena arena = Arena.ofShared();
   private final boolean parallel;
@@ -33,7 +33,7 @@ final class DescribedBlock implements Block {
         new Residual(
             weights,
             workspace,
-            Mlps.load(weights, workspace, description.mlp(), arena),
+            Branch.mlp(weights, workspace, description.mlp(), arena),
             Place.MLP_BRANCH,
             description.mlpNorms());
   }

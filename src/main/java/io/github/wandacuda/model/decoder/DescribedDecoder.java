@@ -8,7 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
-/** The one decoder that all families are: assembled over a checkpoint as a description says. */
+/** The decoder of all families, assembled as a description says. */
 public final class DescribedDecoder implements Decoder {
   private final DecoderDescription description;
   private final Operations operations;

@@ -11,7 +11,10 @@ import io.github.wandacuda.model.description.EmbeddingDescription;
 import java.lang.foreign.Arena;
 import java.util.stream.IntStream;
 
-/** {@link EmbeddingDescription} over a checkpoint; of tables only the rows that are asked for. */
+/**
+ * An embedding as an {@link EmbeddingDescription} says; of its tables only the rows that are asked
+ * for are loaded.
+ */
 final class Embedding implements AutoCloseable {
   private final DecoderWeights weights;
   private final Operations operations;

@@ -1,16 +1,21 @@
 package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Workspace.Place;
 import io.github.wandacuda.model.description.MlpDescription;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * {@link MlpDescription.Experts}, loaded. An expert runs on the tokens that were sent to it, and
- * its modules see no others; one that gets none doesn't run.
+ * A mixture as {@link MlpDescription.Experts} says, with its weights loaded. An expert runs on the
+ * tokens that the router sends to it, and not at all if there are none; an observer sees only these
+ * tokens as the inputs of its modules.
  */
 final class ExpertsMlp implements Branch {
   private final Operations operations;
@@ -30,7 +35,7 @@ final class ExpertsMlp implements Branch {
     this.description = description;
     router = new Linear(weights, description.router(), arena);
     experts =
-        description.all().map(expert -> Mlps.load(weights, workspace, expert, arena)).toList();
+        description.all().map(expert -> Branch.mlp(weights, workspace, expert, arena)).toList();
     shared =
         description.shared() == null
             ? null
@@ -85,5 +90,82 @@ final class ExpertsMlp implements Branch {
   @Override
   public void close() {
     linears().forEach(Linear::close);
+  }
+
+  /**
+   * The tokens that were sent to one expert.
+   *
+   * @param rows their rows, in order
+   * @param weights of the expert, one for each
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
+  private record ExpertTokens(int[] rows, float[] weights) {
+
+    /** Sorts a routing's tokens by expert. */
+    static List<ExpertTokens> of(Routing routing, int experts) {
+      int[] counts = new int[experts];
+      for (int expert : routing.experts()) {
+        counts[expert]++;
+      }
+      List<ExpertTokens> all = new ArrayList<>();
+      for (int count : counts) {
+        all.add(new ExpertTokens(new int[count], new float[count]));
+      }
+      int[] filled = new int[experts];
+      for (int place = 0; place < routing.experts().length; place++) {
+        int expert = routing.experts()[place];
+        int at = filled[expert]++;
+        all.get(expert).rows()[at] = place / routing.expertsPerToken();
+        all.get(expert).weights()[at] = routing.weights()[place];
+      }
+      return all;
+    }
+  }
+
+  /** {@link MlpDescription.SharedExpert}, loaded. */
+  private static final class SharedExpert {
+    private final Operations operations;
+    private final Workspace workspace;
+    private final Linear gate;
+    private final Branch mlp;
+
+    SharedExpert(
+        DecoderWeights weights,
+        Workspace workspace,
+        MlpDescription.SharedExpert description,
+        Arena arena) {
+      operations = weights.operations();
+      this.workspace = workspace;
+      gate = new Linear(weights, description.gate(), arena);
+      mlp = Branch.mlp(weights, workspace, description.mlp(), arena);
+    }
+
+    /** Adds the expert's weighed output to {@code out}, unless that is null. */
+    void run(Tensor input, InputObserver observer, Tensor out) {
+      observer.input(List.of(gate.module()), input);
+      if (out == null) {
+        mlp.run(input, input.rows(), observer, null);
+        return;
+      }
+      float[] weights = weights(input);
+      Tensor result = workspace.take(Place.EXPERT_OUTPUT, input.rows(), out.columns());
+      mlp.run(input, input.rows(), observer, result);
+      operations.addRows(result, IntStream.range(0, input.rows()).toArray(), weights, out);
+    }
+
+    private float[] weights(Tensor input) {
+      float[] weights = new float[input.rows()];
+      Tensor logits = workspace.take(Place.ROUTER, input.rows(), 1);
+      gate.apply(input, logits);
+      operations.download(logits, MemorySegment.ofArray(weights));
+      for (int token = 0; token < weights.length; token++) {
+        weights[token] = (float) (1 / (1 + StrictMath.exp(-weights[token])));
+      }
+      return weights;
+    }
+
+    Stream<Linear> linears() {
+      return Stream.concat(Stream.of(gate), mlp.linears());
+    }
   }
 }

@@ -10,7 +10,10 @@ import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** {@link MlpDescription.Gated} and {@link MlpDescription.FusedGated}, loaded. */
+/**
+ * An MLP as {@link MlpDescription.Gated} or {@link MlpDescription.FusedGated} says, with its
+ * weights loaded.
+ */
 final class GatedMlp implements Branch {
   private final Operations operations;
   private final Workspace workspace;

@@ -7,11 +7,14 @@ import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.description.HeadDescription;
 import java.lang.foreign.Arena;
 
-/** {@link HeadDescription}, loaded, with room for some rows of logits. */
+/**
+ * A decoder's head as a {@link HeadDescription} says, with its weights loaded and memory for {@link
+ * #ROWS} rows of logits.
+ */
 final class Head implements AutoCloseable {
   /**
-   * Rows of logits at a time: a row is as wide as the vocabulary, so a whole sequence's would be
-   * gigabytes.
+   * Rows of logits at a time. A row is as wide as the vocabulary, so those of a whole sequence
+   * would take gigabytes.
    */
   static final int ROWS = 128;
 

@@ -7,7 +7,9 @@ import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.description.LinearDescription;
 import java.lang.foreign.Arena;
 
-/** A linear module: its weight, which pruning replaces, and its bias where it has one. */
+/**
+ * A linear module on the device: its weight, which pruning replaces, and its bias if it has one.
+ */
 final class Linear implements AutoCloseable {
   private final Operations operations;
   private final String module;

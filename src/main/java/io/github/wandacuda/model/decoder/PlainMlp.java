@@ -8,7 +8,7 @@ import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** {@link MlpDescription.Plain}, loaded. */
+/** An MLP as {@link MlpDescription.Plain} says, with its weights loaded. */
 final class PlainMlp implements Branch {
   private final Operations operations;
   private final Workspace workspace;

@@ -5,7 +5,7 @@ import io.github.wandacuda.model.description.PositionTable;
 import java.util.IdentityHashMap;
 import java.util.Map;
 
-/** Tables of positions on the device, for one sequence length at a time. */
+/** Caches tables of positions on the device, for one sequence length at a time. */
 final class PositionTensors implements AutoCloseable {
   private final DecoderWeights weights;
   private final Map<PositionTable, Tensor> tensors = new IdentityHashMap<>();
@@ -15,7 +15,9 @@ final class PositionTensors implements AutoCloseable {
     this.weights = weights;
   }
 
-  /** Returns a table, or null for null; valid until one of another length is asked for. */
+  /**
+   * Returns a table, or null for null. It is valid until a table of another length is asked for.
+   */
   Tensor at(PositionTable table, int sequenceLength) {
     if (sequenceLength != length) {
       close();

@@ -6,7 +6,7 @@ import io.github.wandacuda.model.decoder.Workspace.Place;
 import io.github.wandacuda.model.description.BlockDescription.BranchNorms;
 import java.util.stream.Stream;
 
-/** A branch beside the residual, with the norms around it. */
+/** A branch with the norms around it, which is added to the residual. */
 final class Residual implements AutoCloseable {
   private final Operations operations;
   private final Workspace workspace;
@@ -20,7 +20,7 @@ final class Residual implements AutoCloseable {
   /**
    * Puts norms around a branch.
    *
-   * @param output where the branch's output goes before it is added
+   * @param output the place of the branch's output before it is added
    */
   Residual(
       DecoderWeights weights, Workspace workspace, Branch branch, Place output, BranchNorms norms) {
@@ -34,7 +34,7 @@ final class Residual implements AutoCloseable {
     normedResidual = norms.normedResidual();
   }
 
-  /** Runs the branch on {@code hidden} and adds its output to that. */
+  /** Runs the branch on {@code hidden} and adds its output to {@code hidden}. */
   void run(Tensor hidden, int sequenceLength, InputObserver observer) {
     if (normedResidual) {
       before.apply(hidden, hidden);

@@ -6,8 +6,8 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * The activations inside a block, kept from one batch to the next and grown when a batch is larger.
- * Each has a place of its own, so that what shares a place is never needed at once.
+ * Memory for the activations inside a block, kept from one batch to the next and grown when a batch
+ * is larger. Activations that are needed at the same time have different places.
  */
 final class Workspace implements AutoCloseable {
   private final Operations operations;
@@ -17,7 +17,7 @@ final class Workspace implements AutoCloseable {
     this.operations = operations;
   }
 
-  /** What an activation is. */
+  /** What a piece of memory is for. */
   enum Place {
     /** A branch's input, normed. */
     NORMED,
@@ -36,7 +36,7 @@ final class Workspace implements AutoCloseable {
     ROUTER,
     EXPERT_INPUT,
     EXPERT_OUTPUT,
-    /** What embeddings are before they are projected, and heads after. */
+    /** Embeddings before they are projected to the hidden size. */
     NARROW,
     POSITIONS
   }
@@ -52,7 +52,7 @@ final class Workspace implements AutoCloseable {
       tensor = operations.tensor(rows, columns);
       tensors.put(place, tensor);
     }
-    // As one column, since the rows of another shape need not be whole rows of this one.
+    // Reshaped to one column first, since the result's elements may end within a row of the tensor.
     return tensor
         .reshaped(tensor.rows() * tensor.columns(), 1)
         .rows(0, rows * columns)

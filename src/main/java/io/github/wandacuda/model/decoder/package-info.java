@@ -1,2 +1,2 @@
-/** The one decoder that runs every description, block by block. */
+/** The decoder that runs every description, block by block. */
 package io.github.wandacuda.model.decoder;

@@ -8,7 +8,7 @@ package io.github.wandacuda.model.description;
  * @param keyNorm as {@code queryNorm}, over each key head
  * @param heads the heads
  * @param rotary how queries and keys are rotated, or null for not at all
- * @param scores what the scores go through
+ * @param scores what is done to the scores before the softmax
  * @param output [hidden, heads * headSize]
  */
 public record AttentionDescription(
@@ -31,15 +31,15 @@ public record AttentionDescription(
   }
 
   /**
-   * What scores go through on their way to the softmax.
+   * What is done to scores before the softmax.
    *
-   * @param scale what a query's product with a key is multiplied by
-   * @param softcap what bounds a scaled score, or 0
-   * @param window the last keys that a token sees, or 0 for all
-   * @param keyBias [heads, sequenceLength] what is added for each key, or null
+   * @param scale the factor of a query's product with a key
+   * @param softcap the bound of a scaled score, or 0 for none
+   * @param window how many of the last keys a token sees, or 0 for all
+   * @param keyBias [heads, sequenceLength], added to the score of each key, or null
    */
   public record Scores(float scale, float softcap, int window, PositionTable keyBias) {
-    /** Returns scores that are scaled by the root of the head's size, and nothing else. */
+    /** Returns scores that are divided by the root of the head's size, and nothing else. */
     public static Scores plain(Heads heads) {
       return new Scores((float) (1 / Math.sqrt(heads.size())), 0, 0, null);
     }

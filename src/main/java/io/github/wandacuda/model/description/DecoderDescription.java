@@ -7,15 +7,15 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A decoder: what it is made of, and what its tensors are called. Blocks and experts are described
- * when they are asked for, since their numbers are a config's word, which may be a billion.
+ * A decoder: its parts and the names of its tensors. Blocks and experts are described when they are
+ * asked for, since a config may claim a billion of them.
  *
  * @param shape its sizes
- * @param prefixes what all names but the output matrix's may begin with: as the language model is
- *     saved, and as the bare decoder is; the first one is named where none is found
- * @param embedding how it begins
+ * @param prefixes what the names of all tensors but the output matrix may begin with: that of a
+ *     language model and that of a bare decoder. An error names the first one if none is found
+ * @param embedding how token ids become hidden states
  * @param block describes one of its blocks by its index, from 0 to {@code shape.blocks() - 1}
- * @param head how it ends
+ * @param head how hidden states become logits
  */
 public record DecoderDescription(
     DecoderShape shape,
@@ -23,7 +23,7 @@ public record DecoderDescription(
     EmbeddingDescription embedding,
     IntFunction<BlockDescription> block,
     HeadDescription head) {
-  /** Copies the list, and describes a block, since that is where most of a config is checked. */
+  /** Copies the list, and describes a block, which checks most of a config. */
   public DecoderDescription {
     prefixes = List.copyOf(prefixes);
     Objects.requireNonNull(block.apply(0));
@@ -31,6 +31,6 @@ public record DecoderDescription(
 
   /** Returns the linear modules of all blocks, described one after the other. */
   public Stream<LinearDescription> linears() {
-    return IntStream.range(0, shape.blocks()).mapToObj(block).flatMap(Linears::of);
+    return IntStream.range(0, shape.blocks()).mapToObj(block).flatMap(BlockDescription::linears);
   }
 }

@@ -1,11 +1,11 @@
 package io.github.wandacuda.model.description;
 
 /**
- * What has to be known of a decoder before it is opened.
+ * The sizes of a decoder, which are known before it is opened.
  *
- * @param blocks decoder blocks
+ * @param blocks number of decoder blocks
  * @param hiddenSize width of the hidden states
- * @param vocabulary token ids are below it
- * @param maximumLength the longest sequence that its positions are made for
+ * @param vocabulary number of token ids
+ * @param maximumLength tokens of the longest sequence that its positions allow
  */
 public record DecoderShape(int blocks, int hiddenSize, int vocabulary, int maximumLength) {}

@@ -3,10 +3,10 @@ package io.github.wandacuda.model.description;
 /**
  * How the last hidden states become logits.
  *
- * @param norm what comes first, or null
+ * @param norm the last norm, or null
  * @param projection [the embedding's width, hidden], or null
- * @param weight the output matrix's full name; where the checkpoint lacks it, the embedding serves
- * @param softcap what bounds the logits, or 0
+ * @param weight the output matrix's full name; if the checkpoint lacks it, the embedding is used
+ * @param softcap the bound of the logits, or 0 for none
  */
 public record HeadDescription(
     NormDescription norm, LinearDescription projection, String weight, float softcap) {

@@ -1,10 +1,10 @@
 package io.github.wandacuda.model.description;
 
 /**
- * An attention's heads.
+ * The heads of an attention.
  *
- * @param queries query heads
- * @param keyValueHeads key and value heads, a divisor of {@code queries}
+ * @param queries number of query heads
+ * @param keyValueHeads number of key heads and of value heads, a divisor of {@code queries}
  * @param size features of a head
  */
 public record Heads(int queries, int keyValueHeads, int size) {

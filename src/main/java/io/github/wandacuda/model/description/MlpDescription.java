@@ -5,7 +5,7 @@ import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** What stands beside attention in a block. */
+/** A block's MLP. */
 public sealed interface MlpDescription {
 
   /**
@@ -31,7 +31,7 @@ public sealed interface MlpDescription {
       implements MlpDescription {}
 
   /**
-   * As {@link Gated}, with one linear module for gate and up.
+   * Like {@link Gated}, with one linear module for gate and up.
    *
    * @param gateUp [2 * wide, hidden], the gate's rows first
    * @param activation of the gate
@@ -45,10 +45,10 @@ public sealed interface MlpDescription {
    * 2401.04088, section 2.1).
    *
    * @param router [experts, hidden]
-   * @param expertsPerToken experts that a token goes to
-   * @param renormalize whether a token's weights are made to sum up to 1
-   * @param expert describes one by its number
-   * @param shared the one that every token goes to, or null
+   * @param expertsPerToken how many experts a token is sent to
+   * @param renormalize whether a token's weights are divided by their sum
+   * @param expert describes an expert by its index
+   * @param shared the expert of all tokens, or null
    */
   record Experts(
       LinearDescription router,

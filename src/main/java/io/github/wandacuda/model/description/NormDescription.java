@@ -3,17 +3,17 @@ package io.github.wandacuda.model.description;
 /**
  * A norm over the last dimension.
  *
- * @param kind which
+ * @param kind RMSNorm or LayerNorm
  * @param name of its tensors without {@code .weight} and {@code .bias}, after the decoder's prefix
- * @param size features that it runs over
+ * @param size number of features
  * @param epsilon what is added to the mean square or the variance
- * @param affine whether it has a gain, and a LayerNorm a bias
+ * @param affine whether it has a gain and, if it is a LayerNorm, a bias
  * @param gainOffset what is added to the stored gain: 1 where zeros mean no change
  */
 public record NormDescription(
     Kind kind, String name, int size, float epsilon, boolean affine, float gainOffset) {
 
-  /** How a row is brought to size. */
+  /** How a row is normalized. */
   public enum Kind {
     /** By its root mean square (Zhang and Sennrich, arXiv 1910.07467). */
     RMS,

@@ -4,9 +4,9 @@ package io.github.wandacuda.model.description;
 @FunctionalInterface
 public interface PositionTable {
   /**
-   * Returns the table for sequences of so many tokens.
+   * Returns the table for sequences of a length.
    *
-   * @param sequenceLength 1 or more
+   * @param sequenceLength tokens, 1 or more
    */
   Values at(int sequenceLength);
 
@@ -17,6 +17,6 @@ public interface PositionTable {
    * @param rows of the matrix
    * @param columns of the matrix
    */
-  @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared
   record Values(float[] data, int rows, int columns) {}
 }

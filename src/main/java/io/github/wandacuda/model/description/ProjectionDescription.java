@@ -1,10 +1,10 @@
 package io.github.wandacuda.model.description;
 
-/** How queries, keys and values come out of a block's hidden states. */
+/** How queries, keys and values are computed from a block's hidden states. */
 public sealed interface ProjectionDescription {
 
   /**
-   * By a linear module each.
+   * A linear module for each of the three.
    *
    * @param query [heads * headSize, hidden]
    * @param key [keyValueHeads * headSize, hidden]
@@ -14,12 +14,12 @@ public sealed interface ProjectionDescription {
       implements ProjectionDescription {}
 
   /**
-   * By one linear module, whose output is taken apart.
+   * One linear module, whose output is split.
    *
    * @param linear [(heads + 2 * keyValueHeads) * headSize, hidden]
-   * @param query where queries are in its output
-   * @param key where keys are
-   * @param value where values are
+   * @param query the columns of its output that are queries
+   * @param key the columns that are keys
+   * @param value the columns that are values
    */
   record Fused(LinearDescription linear, Columns query, Columns key, Columns value)
       implements ProjectionDescription {
@@ -53,7 +53,7 @@ public sealed interface ProjectionDescription {
    *
    * @param offset the first group's first column
    * @param width columns of a group
-   * @param stride columns from a group's first to the next one's
+   * @param stride columns from a group's first to the next group's first
    */
   record Columns(int offset, int width, int stride) {}
 }

@@ -1,5 +1,4 @@
 /**
- * What a decoder is made of, in words that no family owns: blocks, attention, MLPs, norms,
- * positions.
+ * What a decoder is made of, the same for all families: blocks, attention, MLPs, norms, positions.
  */
 package io.github.wandacuda.model.description;

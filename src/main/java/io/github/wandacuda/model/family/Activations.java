@@ -5,7 +5,7 @@ import io.github.wandacuda.model.ModelConfig;
 import java.util.Map;
 import java.util.TreeSet;
 
-/** The names that configs have for activations. */
+/** The activations by their names in configs. */
 final class Activations {
   private static final Map<String, Activation> NAMES =
       Map.of(
@@ -25,8 +25,8 @@ final class Activations {
   /**
    * Returns the activation that a key names.
    *
-   * @param otherwise the name where the key is absent or null
-   * @throws io.github.wandacuda.error.InputException if it is none of the known ones
+   * @param otherwise the name if the key is absent or null
+   * @throws io.github.wandacuda.error.InputException if no known activation has the name
    */
   static Activation of(ModelConfig config, String key, String otherwise) {
     Activation activation = NAMES.get(config.text(key, otherwise));

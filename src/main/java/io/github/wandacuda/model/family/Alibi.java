@@ -5,13 +5,14 @@ import java.util.function.DoubleUnaryOperator;
 
 /**
  * ALiBi (Press et al., arXiv 2108.12409): a head's slope times a key's position, added to its
- * scores. Slopes are those of the paper where the heads are a power of two; else the largest such
- * number of heads get them, and the others every second one of twice as many heads.
+ * scores. If the number of heads is a power of two, the slopes are the paper's. Else the first
+ * heads, as many as the next lower power of two, get the slopes of that number, and the others get
+ * every second slope of twice that number.
  */
 final class Alibi {
   private Alibi() {}
 
-  /** Returns the slopes of so many heads, in float32. */
+  /** Returns the slopes of a number of heads, in float32. */
   private static float[] slopes(int heads) {
     int most = Integer.highestOneBit(heads);
     float[] slopes = new float[heads];
@@ -25,16 +26,17 @@ final class Alibi {
     return (float) Math.pow((float) Math.pow(2, -8.0 / heads), exponent);
   }
 
-  /** Returns the biases of heads: slope times position. */
+  /** Returns the biases of a number of heads: slope times position. */
   static PositionTable table(int heads) {
     return table(heads, DoubleUnaryOperator.identity(), 1);
   }
 
   /**
-   * Returns the biases of heads as Falcon has them: slopes, positions and their products rounded to
-   * bfloat16, added before scores are scaled.
+   * Returns the biases as Falcon computes them: slopes, positions and their products are rounded to
+   * bfloat16 and added before the scores are scaled.
    *
-   * @param scale of the scores
+   * @param heads number of heads
+   * @param scale the scale of the scores
    */
   static PositionTable brainTable(int heads, float scale) {
     return table(heads, Alibi::brain, scale);

@@ -23,9 +23,9 @@ public final class DecoderFamilies {
 
   /**
    * Returns the family of a model: by its model type, which its architecture must not contradict,
-   * or where a config names no type, by its architecture.
+   * or by its architecture if the config names no type.
    *
-   * @throws InputException if it is none of the known ones, or its weights are quantized
+   * @throws InputException if no family is known, or the weights are quantized
    */
   public static DecoderFamily of(ModelConfig config) {
     List<DecoderFamily> known = known();

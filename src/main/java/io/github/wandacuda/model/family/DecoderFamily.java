@@ -9,9 +9,8 @@ import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.description.DecoderShape;
 
 /**
- * A kind of decoder whose forward pass is known: it says what a model is made of. Families are
- * found by {@link java.util.ServiceLoader}; one that carries the annotation {@code @AutoService} is
- * registered by the build.
+ * A family of decoders, which describes its models by their configs. Families are found by {@link
+ * java.util.ServiceLoader}; the build registers those with the annotation {@code @AutoService}.
  */
 public interface DecoderFamily {
   /** Returns the {@code model_type} of this family's configs. */
@@ -23,7 +22,8 @@ public interface DecoderFamily {
   /**
    * Describes a model of this family.
    *
-   * @throws io.github.wandacuda.error.InputException if the config asks for what is not computed
+   * @throws io.github.wandacuda.error.InputException if the config is wrong or asks for something
+   *     that the forward pass doesn't compute
    */
   DecoderDescription describe(ModelConfig config);
 

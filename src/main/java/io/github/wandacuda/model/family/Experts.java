@@ -9,7 +9,7 @@ import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
 
-/** What mixtures of experts have in common, in their configs too. */
+/** Describes the mixtures of experts of several families from their configs. */
 final class Experts {
   private static final String PER_TOKEN = "num_experts_per_tok";
   private static final String DENSE_BLOCKS = "mlp_only_layers";
@@ -19,10 +19,10 @@ final class Experts {
   /**
    * Describes a mixture.
    *
-   * @param router logits of the experts, [experts, hidden]
-   * @param renormalize whether the chosen experts' weights are to add up to 1
-   * @param expert describes one by its number
-   * @param shared what every token goes through besides, or null
+   * @param router [experts, hidden], which makes a logit for each expert
+   * @param renormalize whether the chosen experts' weights are divided by their sum
+   * @param expert describes an expert by its index
+   * @param shared the expert of all tokens, or null
    */
   static MlpDescription.Experts mixture(
       ModelConfig config,
@@ -34,7 +34,7 @@ final class Experts {
         router, perToken(config, router.rows()), renormalize, expert, shared);
   }
 
-  /** Reads how many of the experts a token goes to. */
+  /** Reads how many of the experts a token is sent to. */
   private static int perToken(ModelConfig config, int experts) {
     int count = config.positive(PER_TOKEN);
     if (count > experts) {
@@ -45,8 +45,8 @@ final class Experts {
   }
 
   /**
-   * Reads which of a Qwen's blocks have a plain MLP: those of {@code mlp_only_layers}, and all but
-   * every {@code decoder_sparse_step}-th.
+   * Reads which blocks of a Qwen model have an MLP without experts: those of {@code
+   * mlp_only_layers}, and all but every {@code decoder_sparse_step}-th.
    */
   static IntPredicate denseBlocks(ModelConfig config) {
     int step = config.positive("decoder_sparse_step", 1);

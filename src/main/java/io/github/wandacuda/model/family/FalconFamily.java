@@ -20,8 +20,8 @@ import io.github.wandacuda.model.description.Rotary;
 import java.util.List;
 
 /**
- * Falcon (arXiv 2311.16867): one module for q, k and v, which keys and values are shared in as the
- * variant has it; branches that run side by side; rotary embeddings, or ALiBi in the oldest.
+ * Falcon (arXiv 2311.16867): one module for q, k and v, with shared keys and values; parallel
+ * branches; rotary embeddings, or ALiBi in the oldest models.
  */
 @AutoService(DecoderFamily.class)
 public final class FalconFamily implements DecoderFamily {
@@ -72,7 +72,7 @@ public final class FalconFamily implements DecoderFamily {
       activation = Activations.of(config, "activation", "gelu");
     }
 
-    /** Without groups, either all queries share one key and value head, or none do. */
+    /** Without groups, either all queries share one key and value head, or each has its own. */
     private Heads heads() {
       Heads all = HeadSizes.sharing(config, hidden, List.of("num_attention_heads", "n_head"));
       if (grouped) {

@@ -34,7 +34,7 @@ public final class Gemma2Family implements DecoderFamily {
     float scale = (float) (1 / Math.sqrt(config.number("query_pre_attn_scalar", DEFAULT_SCALAR)));
     float scoreCap = cap(config, "attn_logit_softcapping", DEFAULT_SCORE_CAP);
     float logitCap = cap(config, "final_logit_softcapping", DEFAULT_LOGIT_CAP);
-    return new GemmaStyle(config) {
+    return new GemmaFamily.Style(config) {
       @Override
       Scores scores(int block) {
         return new Scores(scale, scoreCap, windows.at(block), null);
@@ -61,7 +61,7 @@ public final class Gemma2Family implements DecoderFamily {
     }.decoder();
   }
 
-  /** Reads a bound; null is none. */
+  /** Reads a bound; returns 0 for null, which means none. */
   private static float cap(ModelConfig config, String key, double otherwise) {
     boolean none = config.has(key) && config.find(key).isEmpty();
     return none ? 0 : (float) config.number(key, otherwise);

@@ -1,8 +1,10 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
+import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.description.DecoderDescription;
+import io.github.wandacuda.model.description.EmbeddingDescription;
 
 /** Gemma (arXiv 2403.08295): LLaMA with larger embeddings, gains around 1 and a GELU. */
 @AutoService(DecoderFamily.class)
@@ -19,6 +21,40 @@ public final class GemmaFamily implements DecoderFamily {
 
   @Override
   public DecoderDescription describe(ModelConfig config) {
-    return new GemmaStyle(config).decoder();
+    return new Style(config).decoder();
+  }
+
+  /** What the Gemma families share. */
+  static class Style extends LlamaStyle {
+    private static final int DEFAULT_HEAD_SIZE = 256;
+    private static final String ACTIVATION = "hidden_activation";
+
+    Style(ModelConfig config) {
+      super(config, DEFAULT_HEAD_SIZE, 1e-6);
+    }
+
+    /**
+     * The first configs say gelu and mean its tanh form, which {@code hidden_activation} came to
+     * say.
+     */
+    @Override
+    final Activation activation() {
+      if (config.find(ACTIVATION).isPresent()) {
+        return Activations.of(config, ACTIVATION, "");
+      }
+      Activation old = Activations.of(config, "hidden_act", "gelu_pytorch_tanh");
+      return old == Activation.GELU ? Activation.GELU_TANH : old;
+    }
+
+    @Override
+    final float gainOffset() {
+      return 1;
+    }
+
+    @Override
+    final EmbeddingDescription embedding() {
+      return new EmbeddingDescription(
+          "embed_tokens.weight", hidden, null, (float) Math.sqrt(hidden), null, null);
+    }
   }
 }

@@ -21,7 +21,7 @@ import java.util.List;
 
 /**
  * GPT-NeoX and Pythia (Black et al., arXiv 2204.06745): rotary embeddings of a part of each head,
- * one module for q, k and v, and branches that run side by side.
+ * one module for q, k and v, and parallel branches.
  */
 @AutoService(DecoderFamily.class)
 public final class GptNeoxFamily implements DecoderFamily {

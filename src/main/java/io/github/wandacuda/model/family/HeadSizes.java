@@ -4,14 +4,14 @@ import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.description.Heads;
 import java.util.List;
 
-/** Reads the heads of an attention out of a config. */
+/** Reads the number and size of attention's heads from a config. */
 final class HeadSizes {
   private HeadSizes() {}
 
   /**
    * Reads {@code num_attention_heads}, {@code num_key_value_heads} and {@code head_dim}.
    *
-   * @param otherwise features of a head where the config has none; 0 for the hidden size shared out
+   * @param otherwise features of a head if the config doesn't say; 0 for hidden size / heads
    */
   static Heads of(ModelConfig config, int hidden, int otherwise) {
     int heads = config.positive("num_attention_heads");
@@ -27,9 +27,9 @@ final class HeadSizes {
   }
 
   /**
-   * Reads a number of heads that share the hidden size out, each with a key and a value.
+   * Reads the number of heads, each with a key and a value, whose size is hidden size / heads.
    *
-   * @param keys the number's, in the order in which they count
+   * @param keys keys of the number; the first one that is present counts
    */
   static Heads sharing(ModelConfig config, int hidden, List<String> keys) {
     int heads = config.positive(keys);
@@ -41,9 +41,11 @@ final class HeadSizes {
   }
 
   /**
-   * Reads how many key and value heads a number of queries share.
+   * Reads the number of key and value heads, which groups of query heads share.
    *
-   * @param keys the number's, in the order in which they count; as many as queries without one
+   * @param all the query heads
+   * @param keys keys of the number, of which the first one that is present counts; without one
+   *     there are as many as query heads
    */
   static Heads grouped(ModelConfig config, Heads all, List<String> keys) {
     boolean given = keys.stream().anyMatch(key -> config.find(key).isPresent());

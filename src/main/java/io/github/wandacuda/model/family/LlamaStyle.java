@@ -19,10 +19,10 @@ import io.github.wandacuda.model.description.Rotary;
 import java.util.List;
 
 /**
- * What LLaMA and the many that follow it share: {@code x += o(attention(rope(q(n)), rope(k(n)),
- * v(n)))} with {@code n = rmsNorm(x)}, then {@code x += down(activation(gate(m)) * up(m))} with
- * {@code m = rmsNorm(x)}, and the names of their tensors (Touvron et al., arXiv 2302.13971, section
- * 2.2). A family overrides what is different about it.
+ * What LLaMA and the families derived from it share: {@code x += o(attention(rope(q(n)),
+ * rope(k(n)), v(n)))} with {@code n = rmsNorm(x)}, then {@code x += down(activation(gate(m)) *
+ * up(m))} with {@code m = rmsNorm(x)}, and the names of their tensors (Touvron et al., arXiv
+ * 2302.13971, section 2.2). A family overrides what differs.
  */
 class LlamaStyle {
   private static final int DEFAULT_MAXIMUM_LENGTH = 2048;
@@ -38,10 +38,10 @@ class LlamaStyle {
   }
 
   /**
-   * Reads what all have in their configs.
+   * Reads what the configs of all these families have.
    *
-   * @param defaultHeadSize where the config has none; 0 for the hidden size shared out
-   * @param defaultEpsilon the norms' where the config has none
+   * @param defaultHeadSize features of a head if the config doesn't say; 0 for hidden size / heads
+   * @param defaultEpsilon the norms' epsilon if the config has none
    */
   LlamaStyle(ModelConfig config, int defaultHeadSize, double defaultEpsilon) {
     this.config = config;
@@ -82,12 +82,12 @@ class LlamaStyle {
     return Activations.of(config, "hidden_act", "silu");
   }
 
-  /** Returns what is added to a norm's stored gain. */
+  /** Returns the number that is added to a norm's stored gain. */
   float gainOffset() {
     return 0;
   }
 
-  /** Returns the last keys that a block's tokens see, or 0 for all. */
+  /** Returns how many of the last keys a block's tokens see, or 0 for all. */
   int window(int block) {
     return 0;
   }
@@ -113,7 +113,7 @@ class LlamaStyle {
     return gated(in(block, "mlp."), config.positive("intermediate_size"));
   }
 
-  /** Returns a gated MLP under a name. */
+  /** Returns a gated MLP, whose modules' names begin with {@code name}. */
   final MlpDescription gated(String name, int wide) {
     return new MlpDescription.Gated(
         LinearDescription.of(name + "gate_proj", wide, hidden, mlpBias()),

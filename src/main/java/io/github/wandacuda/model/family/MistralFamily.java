@@ -7,7 +7,7 @@ import io.github.wandacuda.model.description.DecoderDescription;
 /** Mistral (Jiang et al., arXiv 2310.06825): LLaMA with a window. */
 @AutoService(DecoderFamily.class)
 public final class MistralFamily implements DecoderFamily {
-  /** Where a config says nothing of windows, as the first ones do. */
+  /** For configs without a window, as the first ones are. */
   private static final int DEFAULT_WINDOW = 4096;
 
   @Override

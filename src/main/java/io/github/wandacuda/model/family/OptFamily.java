@@ -19,8 +19,8 @@ import io.github.wandacuda.model.description.ProjectionDescription;
 import java.util.List;
 
 /**
- * OPT (Zhang et al., arXiv 2205.01068): learned positions, LayerNorms before the branches or, in
- * the one of 350 million parameters, after the sums.
+ * OPT (Zhang et al., arXiv 2205.01068): learned positions, and LayerNorms before the branches or,
+ * in the model of 350 million parameters, after the sums.
  */
 @AutoService(DecoderFamily.class)
 public final class OptFamily implements DecoderFamily {
@@ -43,7 +43,7 @@ public final class OptFamily implements DecoderFamily {
     /** Rows of the position table before that of position 0. */
     private static final int FIRST_POSITION = 2;
 
-    /** Whatever the config says. */
+    /** Fixed; configs have no key for it. */
     private static final float EPSILON = 1e-5f;
 
     private final ModelConfig config;

@@ -22,7 +22,7 @@ public final class Qwen2Family implements DecoderFamily {
 
   @Override
   public DecoderDescription describe(ModelConfig config) {
-    Windows windows = QwenWindows.of(config);
+    Windows windows = Windows.ofQwen(config);
     return new LlamaStyle(config) {
       @Override
       boolean projectionBias() {

@@ -6,7 +6,7 @@ import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.description.LinearDescription;
 import io.github.wandacuda.model.description.MlpDescription;
 
-/** Qwen 1.5 and 2 MoE (arXiv 2407.10671): Qwen 2 with a mixture of experts and a shared one. */
+/** Qwen 1.5 and 2 MoE (arXiv 2407.10671): Qwen 2 with a mixture of experts and a shared expert. */
 @AutoService(DecoderFamily.class)
 public final class Qwen2MoeFamily implements DecoderFamily {
   @Override

@@ -26,7 +26,7 @@ public final class Qwen3Family implements DecoderFamily {
 
   @Override
   public DecoderDescription describe(ModelConfig config) {
-    Windows windows = QwenWindows.of(config);
+    Windows windows = Windows.ofQwen(config);
     return new LlamaStyle(config, DEFAULT_HEAD_SIZE, DEFAULT_EPSILON) {
       @Override
       NormDescription headNorm(int block, String which) {

@@ -5,7 +5,7 @@ import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.description.NormDescription;
 
-/** Qwen 3 MoE (arXiv 2505.09388): Qwen 3 with a mixture of experts and none that is shared. */
+/** Qwen 3 MoE (arXiv 2505.09388): Qwen 3 with a mixture of experts, without a shared one. */
 @AutoService(DecoderFamily.class)
 public final class Qwen3MoeFamily implements DecoderFamily {
   @Override

@@ -20,7 +20,7 @@ class QwenMixtureStyle extends LlamaStyle {
     denseBlocks = Experts.denseBlocks(config);
   }
 
-  /** Returns the expert of a mixture that every token goes to, or null if there is none. */
+  /** Returns a mixture's shared expert, or null if there is none. */
   MlpDescription.SharedExpert shared(String name) {
     return null;
   }

@@ -10,15 +10,15 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Reads a rotary embedding's frequencies out of a config: {@code rope_theta} and {@code
- * rope_scaling}, or {@code rope_parameters} that newer configs have for both. Computed in float32
- * like Hugging Face transformers.
+ * Reads a rotary embedding's frequencies from a config: from {@code rope_theta} and {@code
+ * rope_scaling}, or from {@code rope_parameters}, which newer configs have for both. They are
+ * computed in float32 as in Hugging Face transformers.
  */
 final class RotaryFrequencies {
-  /** The base of most families where the config has none. */
+  /** The base of most families if the config has none. */
   static final double DEFAULT_THETA = 10_000;
 
-  /** Far beyond any model's, so that a config's word alone takes no memory. */
+  /** Far beyond any model's; without the bound a config could demand any amount of memory. */
   private static final int MOST_FEATURES = 1 << 16;
 
   private static final String SCALING = "rope_scaling";
@@ -30,7 +30,7 @@ final class RotaryFrequencies {
   private static final String LINEAR = "linear";
   private static final Set<String> KINDS = Set.of(DEFAULT, LINEAR, "llama3");
 
-  /** What an object without a kind may hold. */
+  /** The keys that an object without a kind of scaling may have. */
   private static final Set<String> UNSCALED = Set.of("rope_type", "type", THETA, PARTIAL);
 
   private final ModelConfig config;
@@ -50,10 +50,10 @@ final class RotaryFrequencies {
   }
 
   /**
-   * Returns the positions that a model with a rotary embedding takes: a linear scaling stretches
-   * those that it was trained for, unless the config counts the stretched ones already.
+   * Returns how many positions a model with a rotary embedding takes. A linear scaling multiplies
+   * the number that it was trained for, unless the config gives the product already.
    *
-   * @param positions as the config has them
+   * @param positions the number in the config
    */
   static int positions(ModelConfig config, int positions) {
     RotaryFrequencies reader = new RotaryFrequencies(config);
@@ -68,7 +68,7 @@ final class RotaryFrequencies {
    * Reads an embedding of whole heads.
    *
    * @param headSize features of a head, even
-   * @param defaultTheta the base where the config has none
+   * @param defaultTheta the base if the config has none
    * @throws io.github.wandacuda.error.InputException for a kind of scaling that is not computed
    */
   static Rotary of(ModelConfig config, int headSize, double defaultTheta) {
@@ -76,11 +76,11 @@ final class RotaryFrequencies {
   }
 
   /**
-   * Reads an embedding of a part of each head.
+   * Reads an embedding that rotates a part of each head.
    *
-   * @param partKeys keys of the part's share of a head, in the order in which they count
-   * @param defaultPart the share where the config has none
-   * @param thetaKeys keys of the base, in the order in which they count
+   * @param partKeys keys of the rotated share of a head; the first one that is present counts
+   * @param defaultPart the share if the config has none
+   * @param thetaKeys keys of the base; the first one that is present counts
    */
   static Rotary partial(
       ModelConfig config,
@@ -116,7 +116,9 @@ final class RotaryFrequencies {
     return new Rotary(reader.scaled(plain(theta, features, pairs)));
   }
 
-  /** Returns a number out of the scaling's object, or one of the config's own. */
+  /**
+   * Returns a number from the object of the scaling or, if that lacks it, from the config itself.
+   */
   private double number(String inside, List<String> keys, double otherwise) {
     if (scaling.isPresent() && scaling.get().has(inside)) {
       return config.number(key, scaling.get(), inside);
@@ -150,8 +152,8 @@ final class RotaryFrequencies {
   }
 
   /**
-   * Returns the kind of scaling. An object that names none scales nothing, so there may be nothing
-   * in it that would.
+   * Returns the kind of scaling. An object without a kind means no scaling; it is refused if it has
+   * keys of a scaling.
    */
   private String kind() {
     JsonNode node = scaling.orElseThrow();
@@ -184,7 +186,9 @@ final class RotaryFrequencies {
     return scaled;
   }
 
-  /** Llama 3.1's scaling: long waves are stretched, short ones kept, those between blended. */
+  /**
+   * Llama 3.1's scaling: long waves are stretched, short ones are kept, those between are blended.
+   */
   private float[] llama3(float[] plain, JsonNode node) {
     double factor = factor();
     double low = config.number(key, node, "low_freq_factor");

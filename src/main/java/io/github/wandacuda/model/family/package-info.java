@@ -1,2 +1,2 @@
-/** The decoder families whose forward pass is known, each as a description. */
+/** The decoder families whose forward pass is known; each describes its models. */
 package io.github.wandacuda.model.family;
