@@ -270,7 +270,7 @@ class ArchitectureTest {
    * WrongFile}, which looks at a file that was refused, if it is a regular one.
    */
   private static final String OWN_FILES =
-      "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardWriter"
+      "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
           + "|WrittenShard|ReservedFile|Folders|Gunzip";
 
   private static final DescribedPredicate<JavaCall<?>> READS =

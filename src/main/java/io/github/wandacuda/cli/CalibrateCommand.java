@@ -9,9 +9,7 @@ import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.cli.option.OverwriteOption;
 import io.github.wandacuda.cli.option.ResultFiles;
-import io.github.wandacuda.cli.option.ResultKind;
 import io.github.wandacuda.cli.option.SampleOptions;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.model.ModelDirectory;
@@ -45,10 +43,10 @@ public final class CalibrateCommand implements Runnable {
       names = "--output",
       paramLabel = "FILE",
       required = true,
-      description = "Where the statistics go.")
+      description = "The file to write the statistics to.")
   private Path file;
 
-  @Mixin private OverwriteOption overwrite;
+  @Mixin private ResultFiles.OverwriteOption overwrite;
   @Mixin private SampleOptions sampling;
   @Mixin private BackendOptions backends;
   @Mixin private OutputOptions output;
@@ -62,7 +60,7 @@ public final class CalibrateCommand implements Runnable {
     try (ModelDirectory directory = model.open();
         ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given())) {
       results.read("--calibration", calibration);
-      results.add("--output", file, ResultKind.STATISTICS);
+      results.add("--output", file, ResultFiles.Kind.STATISTICS);
       results.reserve();
       ModelSummary.say(directory, output);
       CalibrationSamples samples = sampling.draw(calibration, directory);

@@ -13,7 +13,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** The report by module as one page that needs nothing beside it. */
+/** The report by module as an HTML page that needs no other file. */
 final class HtmlReport {
   private static final Pattern PLACE = Pattern.compile("\\$\\{(\\w+)}");
 
@@ -85,7 +85,7 @@ final class HtmlReport {
       cell(row, NOT_MEASURED);
       return;
     }
-    NormSummary summary = NormSummary.of(norms);
+    PruneReport.NormSummary summary = PruneReport.NormSummary.of(norms);
     cell(row, "%.4g".formatted(summary.least()));
     cell(row, "%.4g".formatted(summary.mean()));
     cell(row, "%.4g".formatted(summary.most()));
@@ -95,12 +95,12 @@ final class HtmlReport {
     row.append("<td>").append(text).append("</td>");
   }
 
-  /** A count that is best 0. */
+  /** Adds a cell with a count that should be 0; any other is highlighted. */
   private static void count(StringBuilder row, int count) {
     row.append(count == 0 ? "<td>" : "<td class=\"some\">").append(number(count)).append("</td>");
   }
 
-  /** Returns a number in groups of three digits, parted by narrow spaces that don't break. */
+  /** Returns a number in groups of three digits, separated by narrow no-break spaces. */
   private static String number(long number) {
     return "%,d".formatted(number).replace(',', '\u202f');
   }

@@ -22,7 +22,7 @@ import picocli.CommandLine.Mixin;
     description = "Shows what a model directory holds: modules, shapes, dtypes, zeros, patterns.",
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Runnable {
-  /** A longer name pushes its own row to the right, not those of all others. */
+  /** The widest column of names. A longer name shifts only its own row. */
   private static final int WIDEST = 100;
 
   @Mixin private ModelOption model;
@@ -100,7 +100,7 @@ final class InspectCommand implements Runnable {
         .stripTrailing();
   }
 
-  /** A name takes as many columns as what is printed of it. */
+  /** Returns the module's name as it is printed. */
   private static String shown(Inspection row) {
     return Printable.of(row.module().name());
   }

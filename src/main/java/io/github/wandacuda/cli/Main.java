@@ -14,10 +14,10 @@ public final class Main {
 
   /** Runs one command and ends the process with its exit code. */
   public static void main(String[] args) {
-    // What is printed is read by scripts too: the same digits everywhere.
+    // Scripts read the output, so numbers have the same format in every locale.
     Locale.setDefault(Locale.ROOT);
     Stderr err = new Stderr(System.err);
-    // Logging, libraries and threads that end by a failure write there too.
+    // Logging, libraries and threads that fail also write to these streams.
     System.setErr(err.printer());
     System.setOut(err.printer());
     ErrorReporter errors = new ErrorReporter(System.err, Arrays.asList(args));

@@ -6,7 +6,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import java.util.List;
 
-/** Says, where more was asked for, what model a command works on and which part of it. */
+/** Prints, with {@code --verbose}, the model that a command works on and the chosen modules. */
 final class ModelSummary {
   private ModelSummary() {}
 

@@ -5,7 +5,6 @@ import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.TimeEstimate;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -18,7 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** Says what a run of {@code prune} would do. */
+/** Prints what a run of {@code prune} would do. */
 final class PlanPrinter {
   private static final double MIB = 1 << 20;
 
@@ -49,7 +48,7 @@ final class PlanPrinter {
     object.put("temporary_bytes", needs.temporaryBytes());
     object.put("hidden_state_bytes", needs.stateBytes());
     object.put("memory_bytes", needs.memoryBytes());
-    TimeEstimate time = job.estimate(backend);
+    PruneJob.TimeEstimate time = job.estimate(backend);
     object.put(
         "estimated_seconds", time.seconds().isPresent() ? time.seconds().getAsDouble() : null);
     object.put("estimated_seconds_least", time.least());
@@ -57,7 +56,7 @@ final class PlanPrinter {
     output.result(object, () -> text(object, chosen.size(), needs, time));
   }
 
-  /** Opens every block for a run with samples, so that a broken one shows now. */
+  /** Opens every block for a run with samples, so that a broken one is reported now. */
   private static void openBlocks(ModelDirectory model, Calibration calibration, Backend backend) {
     if (!(calibration instanceof Calibration.FromSamples)) {
       return;
@@ -72,7 +71,7 @@ final class PlanPrinter {
   }
 
   private static Stream<String> text(
-      Map<String, Object> plan, int modules, RunNeeds needs, TimeEstimate time) {
+      Map<String, Object> plan, int modules, RunNeeds needs, PruneJob.TimeEstimate time) {
     return MultilineText.of(
         """
         would prune %s weights in %d modules by %s, %s, on %s (%s)
@@ -97,7 +96,7 @@ final class PlanPrinter {
         time(time));
   }
 
-  private static String time(TimeEstimate time) {
+  private static String time(PruneJob.TimeEstimate time) {
     if (time.seconds().isPresent()) {
       return "about %.0f s".formatted(Math.ceil(time.seconds().getAsDouble()));
     }

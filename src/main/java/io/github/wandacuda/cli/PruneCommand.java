@@ -8,9 +8,7 @@ import io.github.wandacuda.cli.option.CalibrationOptions;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.cli.option.OverwriteOption;
 import io.github.wandacuda.cli.option.ResultFiles;
-import io.github.wandacuda.cli.option.ResultKind;
 import io.github.wandacuda.cli.option.SparsityOptions;
 import io.github.wandacuda.cli.option.TargetOptions;
 import io.github.wandacuda.error.UsageException;
@@ -30,7 +28,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** The main job: a model directory in, a pruned model directory out. */
+/** Prunes a model directory into another one, or in place. */
 @Command(
     name = "prune",
     description = "Prunes a model: a Hugging Face directory in, a pruned one out.",
@@ -70,7 +68,7 @@ public final class PruneCommand implements Runnable {
           "A module that no sample reached: magnitude, keep or fail (default: ${DEFAULT-VALUE}).")
   private String unreached;
 
-  @Mixin private OverwriteOption overwrite;
+  @Mixin private ResultFiles.OverwriteOption overwrite;
   @Mixin private SparsityOptions sparsity;
   @Mixin private CalibrationOptions calibrations;
   @Mixin private ModuleOptions modules;
@@ -126,13 +124,13 @@ public final class PruneCommand implements Runnable {
     }
   }
 
-  /** Checks and, where they will be written, reserves the result files. */
+  /** Checks the result files and, unless nothing will be written, reserves them. */
   private ResultFiles results(ModelDirectory directory, Path place) {
     ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given());
     try {
       calibrations.addTo(results);
-      results.add(SAVED_STATISTICS, savedStatistics, ResultKind.STATISTICS);
-      results.add(REPORT, report, ResultKind.REPORT);
+      results.add(SAVED_STATISTICS, savedStatistics, ResultFiles.Kind.STATISTICS);
+      results.add(REPORT, report, ResultFiles.Kind.REPORT);
       if (!dryRun) {
         results.reserve();
       }
@@ -179,7 +177,7 @@ public final class PruneCommand implements Runnable {
     RunResult result =
         job.run(
             backend,
-            Version.current(),
+            WandaCuda.Version.current(),
             output.progress(),
             unfinished -> save(request, unfinished, results));
     if (result.wasFinished() && (savedStatistics != null || report != null)) {

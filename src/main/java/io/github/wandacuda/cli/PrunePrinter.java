@@ -13,10 +13,10 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * Says what a run of {@code prune} did.
+ * Prints the result of a run of {@code prune}.
  *
- * @param request what it was to do
- * @param backend what did it
+ * @param request the run's request
+ * @param backend the backend that did the work
  */
 record PrunePrinter(PruneRequest request, Backend backend) {
 
@@ -45,12 +45,12 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     output.written(object, () -> text(result));
   }
 
-  /** A phase that takes no time at all was no part of the run. */
+  /** Returns a phase's seconds, or a dash for a phase that wasn't part of the run. */
   private static String measured(double seconds) {
     return seconds == 0 ? "–" : "%.2f".formatted(seconds);
   }
 
-  /** Without norms there is nothing to count. */
+  /** Returns the count of dead columns in words, which needs norms. */
   private String deadColumns(RunResult result) {
     return request.method() == Method.MAGNITUDE
         ? "no norms of columns were measured"

@@ -9,7 +9,10 @@ import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** A verification for people: what matters first, and no more than can be read. */
+/**
+ * The result of a verification as text: the worst failures first, and no more lines than anybody
+ * reads.
+ */
 final class VerificationText {
   private static final int MOST_LINES = 50;
   private static final int MOST_ROWS = 3;
@@ -17,7 +20,7 @@ final class VerificationText {
 
   private VerificationText() {}
 
-  /** Returns what is wrong, line by line. */
+  /** Returns the failures, line by line. */
   static Stream<String> failures(Verification found) {
     List<TensorFailures> tensors = found.tensors();
     Stream<String> title = Stream.of("not verified: " + summary(found));
@@ -77,7 +80,7 @@ final class VerificationText {
     return "%d %s%s".formatted(count, what, count == 1 ? "" : "s");
   }
 
-  /** Returns what was added and what can't be checked, line by line. */
+  /** Returns the files that were added and the keys that can't be checked, line by line. */
   static Stream<String> notes(Verification found) {
     Stream<String> added =
         shortened(

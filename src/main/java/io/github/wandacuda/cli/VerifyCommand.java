@@ -105,7 +105,7 @@ public final class VerifyCommand implements Runnable {
   private static String first(Verification found) {
     return found.holds()
         ? "%s was added, and --strict allows nothing".formatted(found.added().get(0))
-        : found.failures().get(0);
+        : OptionNames.in(found.failures().get(0));
   }
 
   private Stream<String> text(Path dense, Path pruned, Verification found, boolean holds) {

@@ -5,32 +5,35 @@ import io.github.wandacuda.cli.console.Logging;
 import io.github.wandacuda.cli.console.PrintableStream;
 import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.cli.console.Stdout;
-import io.github.wandacuda.cli.option.WholeNumber;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import java.io.BufferedOutputStream;
 import java.io.OutputStream;
 import java.io.PrintWriter;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.LongFunction;
 import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
-/**
- * The command line: picks the command, and turns what goes wrong into one line and an exit code.
- */
+/** The command line: runs a command, and reports a failure in one line and by an exit code. */
 @Command(
     name = "wanda-cuda",
     description = "Prunes large language models by Wanda (arXiv 2306.11695), without retraining.",
-    versionProvider = Version.class,
+    versionProvider = WandaCuda.Version.class,
     mixinStandardHelpOptions = true,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -55,8 +58,8 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
   /**
    * Creates the command line.
    *
-   * @param out where results go, which is not buffered
-   * @param err where everything else goes
+   * @param out the stream for results, not buffered
+   * @param err the stream for everything else
    */
   public WandaCuda(OutputStream out, Stderr err) {
     this.out = new Stdout(out);
@@ -81,8 +84,8 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
   }
 
   /**
-   * Knows the command that is asked for, or all of them where it isn't clear which: picocli reads
-   * their options by reflection, which takes 50 ms for all.
+   * Sets up only the command that the words name, or all commands if they name none, because
+   * picocli reads options by reflection, which takes 50 ms for all commands.
    */
   CommandLine commandLine(List<String> words) {
     CommandLine line = new CommandLine(this);
@@ -105,13 +108,13 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
         .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
   }
 
-  /** Returns where progress is shown. */
+  /** Returns the stream on which progress is shown. */
   @Override
   public Stderr get() {
     return err;
   }
 
-  /** Runs the command that {@code args} ask for and returns the exit code. */
+  /** Runs the command that the arguments name and returns the exit code. */
   public int run(String[] args) {
     List<String> words = Arrays.asList(args);
     ErrorReporter errors = new ErrorReporter(err.printer(), words);
@@ -144,5 +147,52 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
             .execute(words.toArray(String[]::new));
     results.flush();
     return exitCode;
+  }
+
+  /** The program's version, from the jar's manifest. */
+  static final class Version implements IVersionProvider {
+    /** Returns the version, or {@code development} if the program doesn't run from its jar. */
+    static String current() {
+      return Objects.requireNonNullElse(
+          Version.class.getPackage().getImplementationVersion(), "development");
+    }
+
+    @Override
+    public String[] getVersion() {
+      return new String[] {"wanda-cuda " + current()};
+    }
+  }
+
+  /**
+   * Reads whole numbers; the message about a malformed one says what was expected.
+   *
+   * @param least the least number allowed
+   * @param most the largest number allowed
+   * @param as converts the number
+   */
+  private record WholeNumber<T>(long least, long most, LongFunction<T> as)
+      implements ITypeConverter<T> {
+    private static final int LONGEST = 40;
+
+    public static final WholeNumber<Integer> INT =
+        new WholeNumber<>(Integer.MIN_VALUE, Integer.MAX_VALUE, value -> (int) value);
+
+    public static final WholeNumber<Long> LONG =
+        new WholeNumber<>(Long.MIN_VALUE, Long.MAX_VALUE, value -> value);
+
+    @Override
+    public T convert(String text) {
+      if (text.length() > LONGEST || !text.matches("[+-]?\\d+")) {
+        throw new TypeConversionException(
+            "expected a whole number such as 128, found '%s'".formatted(text));
+      }
+      BigInteger value = new BigInteger(text);
+      if (value.compareTo(BigInteger.valueOf(least)) < 0
+          || value.compareTo(BigInteger.valueOf(most)) > 0) {
+        throw new TypeConversionException(
+            "expected a whole number of at most %d, found %s".formatted(most, text));
+      }
+      return as.apply(value.longValueExact());
+    }
   }
 }

@@ -1,2 +1,2 @@
-/** The commands, one class each, and what they print. */
+/** The commands, a class for each, and what they print. */
 package io.github.wandacuda.cli;

@@ -24,9 +24,9 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Wanda block by block (arXiv 2306.11695, section 3, and its code): all samples run through the
- * dense block, whose linear modules' input norms are taken; the block is pruned; the samples run
- * through it again, and its outputs are what the next block sees.
+ * Wanda block by block (arXiv 2306.11695, section 3, and its code). All samples run through the
+ * dense block, which gives the input norms of its linear modules. The block is pruned. The samples
+ * run through it again, and its outputs are the next block's inputs.
  */
 final class CalibratedPass {
   private static final long ALIGNMENT = 64;
@@ -51,10 +51,10 @@ final class CalibratedPass {
   }
 
   /**
-   * Prunes all blocks, or those from {@code first} on.
+   * Prunes the blocks from {@code first} on.
    *
-   * @param first the block to begin with, whose states are saved unless it is 0
-   * @param saved where each block's states are saved
+   * @param first the block to begin with; unless it is 0, its states are read from {@code saved}
+   * @param saved the files to which each block's states are saved
    */
   List<ModuleResult> run(
       List<LinearModule> chosen, ModulePruner pruner, int first, StateFiles saved) {
@@ -88,7 +88,7 @@ final class CalibratedPass {
         .open(model.config(), model.checkpoint(), backend.operations());
   }
 
-  /** A module that the forward pass doesn't reach has no norms to be pruned by. */
+  /** Checks that the forward pass uses every chosen module, since another one has no norms. */
   private void requireInside(Decoder decoder, List<LinearModule> chosen) {
     Set<String> inside = Set.copyOf(decoder.linearModules());
     chosen.stream()

@@ -22,10 +22,10 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.function.ToIntFunction;
 
 /**
- * Checks modules that were pruned in their own files, by reading the files again: a weight's bytes
- * have the checksum that was taken before they were written, when they were proven to be the kept
- * weights' bits and zeros; and there are as many zeros as there should be, in every row, group or
- * matrix.
+ * Checks modules that were pruned in their own files, by reading the files again. A weight's bytes
+ * must have the checksum of what was written, which {@link
+ * io.github.wandacuda.job.module.CheckedTiles} has checked; and every row, group or matrix must
+ * have enough zeros.
  */
 final class InPlaceCheck {
   private final Workers workers;
@@ -39,8 +39,8 @@ final class InPlaceCheck {
   /**
    * Checks all modules.
    *
-   * @param results what came of them
-   * @param checksums what their bytes should have
+   * @param results the modules' results
+   * @param checksums the checksum that a module's bytes should have
    * @throws VerificationException if something is wrong
    */
   void check(List<ModuleResult> results, ToIntFunction<LinearModule> checksums) {
@@ -81,7 +81,7 @@ final class InPlaceCheck {
     }
   }
 
-  /** Returns the zeros of some rows, which have to be enough for the rules. */
+  /** Returns the number of zeros in some rows, and checks that there are enough. */
   private long zeros(LinearModule module, WeightMatrix weights, int firstRow) {
     PruningRules asked = rules.of(module);
     SelectionRule.Lowest rule = asked.perRow(weights.columns());

@@ -22,7 +22,7 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One run on a model's own shards, or the rest of one that was interrupted. */
+/** A run on a model's own shards, begun or resumed. */
 final class InPlaceRun implements PruneTarget.Run {
   private static final Logger LOG = LoggerFactory.getLogger(InPlaceRun.class);
   private static final String SPILL = AtomicWrite.OWN + ".masks";
@@ -30,16 +30,20 @@ final class InPlaceRun implements PruneTarget.Run {
   private final RunScope scope;
   private final Journal journal;
   private final List<JsonNode> records;
-  private final RunTools tools;
+  private final PruneTarget.Tools tools;
   private final Provenance plan;
 
   /**
    * Takes over the journal, which it closes.
    *
-   * @param records what an interrupted run has left in it
+   * @param records the journal's records of an interrupted run
    */
   InPlaceRun(
-      RunScope scope, Journal journal, List<JsonNode> records, RunTools tools, Provenance plan) {
+      RunScope scope,
+      Journal journal,
+      List<JsonNode> records,
+      PruneTarget.Tools tools,
+      Provenance plan) {
     this.scope = scope;
     this.journal = journal;
     this.records = records;

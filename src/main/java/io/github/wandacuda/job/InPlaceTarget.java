@@ -4,11 +4,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.RunNeeds;
-import io.github.wandacuda.job.output.WritableShards;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Journal;
@@ -16,15 +17,17 @@ import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.RunRecords;
 import io.github.wandacuda.model.LinearModule;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * A model's own shards, pruned without a second copy of them. While a run is at work, and after it
- * was interrupted, the directory has a {@link Journal}; running the same again then ends what was
- * begun. {@code wanda-cuda.json} is written last.
+ * A model's own shards, which are pruned without a second copy of them. During a run, and after an
+ * interruption, the directory has a {@link Journal}; running the same command again then completes
+ * the run. {@code wanda-cuda.json} is written last.
  */
 final class InPlaceTarget implements PruneTarget {
   private final RunScope scope;
@@ -42,7 +45,7 @@ final class InPlaceTarget implements PruneTarget {
   /**
    * Checks a request before modules are chosen.
    *
-   * @throws UsageException if samples are to run through the model
+   * @throws UsageException if the norms come from samples
    */
   static void check(PruneRequest request) {
     if (request.calibration() instanceof Calibration.FromSamples) {
@@ -67,7 +70,7 @@ final class InPlaceTarget implements PruneTarget {
     return false;
   }
 
-  /** Nothing is written but the chosen modules' weights. */
+  /** Counts the chosen modules alone, since nothing else is written. */
   @Override
   public RunNeeds needs(Backend backend) {
     long pruned = scope.chosen().stream().mapToLong(module -> module.tensor().bytes()).sum();
@@ -84,7 +87,7 @@ final class InPlaceTarget implements PruneTarget {
   }
 
   @Override
-  public Run open(RunTools tools, Provenance plan) {
+  public Run open(PruneTarget.Tools tools, Provenance plan) {
     Optional<Provenance> ended = endEarlier().filter(earlier -> isSame(plan, earlier));
     if (ended.isPresent()) {
       return new Ended(ended);
@@ -100,7 +103,7 @@ final class InPlaceTarget implements PruneTarget {
     }
   }
 
-  /** A run that had ended but for its last step. */
+  /** A run that was complete but for its last step. */
   private record Ended(Optional<Provenance> finished) implements Run {
     @Override
     public RunResult prune() {
@@ -119,7 +122,7 @@ final class InPlaceTarget implements PruneTarget {
     public void close() {}
   }
 
-  /** Takes the last step of a run that was stopped before it; returns what it said of itself. */
+  /** Does the last step of a run that was stopped before it, and returns its record. */
   private Optional<Provenance> endEarlier() {
     if (!Journal.isIn(path())) {
       return Optional.empty();
@@ -137,7 +140,7 @@ final class InPlaceTarget implements PruneTarget {
     return Fingerprint.of(plan).differencesFrom(Fingerprint.of(ended)).isEmpty();
   }
 
-  /** Returns what an interrupted run has left, which has to be the same. */
+  /** Returns the records of an interrupted run, which must be the same run. */
   private List<JsonNode> begin(Journal journal, Fingerprint fingerprint) {
     List<JsonNode> records = journal.records();
     if (records.isEmpty()) {
@@ -153,8 +156,62 @@ final class InPlaceTarget implements PruneTarget {
                         + String.join(", ", differences)));
       }
     }
-    // What an earlier run said of the model no longer holds.
+    // The record of an earlier run no longer describes the model.
     OutputDirectory.removeFile(path().resolve(Provenance.FILE_NAME));
     return records;
+  }
+
+  /** Checks that a model's shards can be written and that nothing else shares their files. */
+  private static final class WritableShards {
+    private static final String COPY = "copy the model, or name an `output`";
+
+    private WritableShards() {}
+
+    /**
+     * Checks a model's directory and shards.
+     *
+     * @throws OutputException if one can't be written, is a link (as in a Hugging Face cache, where
+     *     other models may share the file), or has a second name
+     */
+    public static void check(Path directory, List<SafetensorsFile> shards) {
+      if (!Files.isWritable(directory)) {
+        throw new OutputException(ErrorDetails.file(directory).expected("to write it", "no right"));
+      }
+      for (SafetensorsFile shard : shards) {
+        check(shard.path());
+      }
+    }
+
+    private static void check(Path shard) {
+      if (Files.isSymbolicLink(shard)) {
+        throw new OutputException(
+            ErrorDetails.file(shard)
+                .expected(
+                    "a file of the model's own",
+                    "a link to %s: what others may use too is never written to"
+                        .formatted(Printable.of(target(shard))))
+                .hint(COPY));
+      }
+      if (!Files.isWritable(shard)) {
+        throw new OutputException(ErrorDetails.file(shard).expected("to write it", "no right"));
+      }
+      int names = FileIdentity.names(shard);
+      if (names > 1) {
+        throw new OutputException(
+            ErrorDetails.file(shard)
+                .expected(
+                    "a file of the model's own",
+                    "one with %d names (hard links): the others would change too".formatted(names))
+                .hint(COPY));
+      }
+    }
+
+    private static Path target(Path link) {
+      try {
+        return Files.readSymbolicLink(link);
+      } catch (IOException e) {
+        return link;
+      }
+    }
   }
 }

@@ -24,11 +24,11 @@ public final class Inspector {
   private Inspector() {}
 
   /**
-   * What a module holds.
+   * What was found in a module.
    *
-   * @param module which
-   * @param zeros weights that are zero; 0 for a type whose values aren't read
-   * @param patterns those of 2:4 and 4:8 that hold in every group of every row
+   * @param module the module
+   * @param zeros number of weights that are zero; 0 for a type that isn't read
+   * @param patterns which of 2:4 and 4:8 hold in every group of every row
    */
   public record Inspection(LinearModule module, long zeros, List<String> patterns) {
     /** Returns the module's name. */
@@ -42,7 +42,7 @@ public final class Inspector {
     }
   }
 
-  /** Looks at every linear module of a model, routers included. */
+  /** Inspects every linear module of a model, routers included. */
   public static List<Inspection> inspect(ModelDirectory model, int threads) {
     List<Inspection> inspections = new ArrayList<>();
     try (Workers workers = new Workers(threads)) {
@@ -74,7 +74,7 @@ public final class Inspector {
     return new Inspection(module, zeros.sum(), patterns);
   }
 
-  /** Returns the zeros of some rows, and marks the patterns that don't hold in them. */
+  /** Returns the number of zeros in some rows, and marks the patterns that don't hold in them. */
   private static long inspect(WeightMatrix rows, AtomicIntegerArray broken) {
     RowZeros row = new RowZeros(rows.dtype(), rows.columns());
     long zeros = 0;

@@ -22,16 +22,12 @@ import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.output.StateFiles;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
-import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.job.record.Provenance;
-import io.github.wandacuda.job.record.RunRecords;
-import io.github.wandacuda.job.verify.AddedFilesException;
 import io.github.wandacuda.job.verify.Failures;
 import io.github.wandacuda.job.verify.RecordCheck;
 import io.github.wandacuda.job.verify.ShardVerifier;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.PruningRules;
@@ -40,26 +36,22 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One run in its output directory, from whatever an interrupted one has left to the end. */
+/** A run in its output directory, begun or resumed. */
 final class OutputRun implements PruneTarget.Run {
   private static final Logger LOG = LoggerFactory.getLogger(OutputRun.class);
-  private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
   private static final String SPILL = AtomicWrite.OWN + ".masks";
 
   private final RunScope scope;
   private final SideFiles sideFiles;
   private final OutputDirectory output;
-  private final RunTools tools;
+  private final PruneTarget.Tools tools;
   private final Provenance plan;
   private final Fingerprint fingerprint;
 
@@ -68,7 +60,7 @@ final class OutputRun implements PruneTarget.Run {
       RunScope scope,
       SideFiles sideFiles,
       OutputDirectory output,
-      RunTools tools,
+      PruneTarget.Tools tools,
       Provenance plan,
       Fingerprint fingerprint) {
     this.scope = scope;
@@ -82,16 +74,6 @@ final class OutputRun implements PruneTarget.Run {
   @Override
   public Optional<Provenance> finished() {
     return output.finished();
-  }
-
-  /**
-   * Where the run begins.
-   *
-   * @param kept what an interrupted run has written
-   * @param block the first block of a calibrated run
-   */
-  private record Start(ResumableWork kept, int block) {
-    static final Start FRESH = new Start(ResumableWork.NONE, 0);
   }
 
   /** What was written. */
@@ -109,7 +91,7 @@ final class OutputRun implements PruneTarget.Run {
             file -> {
               throw OutputCheck.foreign(output.path().resolve(file));
             });
-    Written written = write(start());
+    Written written = write(RunStart.of(scope, output, fingerprint, tools.workers()));
     sideFiles.files().forEach(file -> output.copy(sideFiles, file));
     String masks = written.masks();
     if (scope.request().verify() || masks == null) {
@@ -145,7 +127,10 @@ final class OutputRun implements PruneTarget.Run {
     RealCause.throwIfBehind(failure);
   }
 
-  /** A file that couldn't be read may be readable the next time. */
+  /**
+   * Tells a broken input or a wrong output, after which nothing is worth keeping, from a file that
+   * couldn't be read and may be readable the next time.
+   */
   private static boolean isInputsOrOutputsFault(Throwable e) {
     return (e instanceof InputException && !(e.getCause() instanceof IOException))
         || e instanceof UsageException
@@ -157,12 +142,12 @@ final class OutputRun implements PruneTarget.Run {
     output.close();
   }
 
-  /** Returns what is in the output that isn't written by a run. */
+  /** Returns the files in the output that no run writes. */
   private ExtraFiles added() {
     return ExtraFiles.of(scope.model().checkpoint(), sideFiles, output.path());
   }
 
-  /** The same files that {@code verify} tells of: those that a loader reads are a failure. */
+  /** Checks for added files as {@code verify} does: one that a program would load is a failure. */
   private void requireNothingAdded() {
     ExtraFiles added = added();
     added.loaded().stream()
@@ -185,7 +170,7 @@ final class OutputRun implements PruneTarget.Run {
     return file.getFileName().toString().startsWith(AtomicWrite.OWN);
   }
 
-  /** Removes what killed runs have left under temporary names that this one had no use for. */
+  /** Removes temporary files of killed runs that this run didn't reuse. */
   private void removeLeftovers() {
     added().loaded().stream()
         .filter(OutputRun::isRuns)
@@ -194,60 +179,10 @@ final class OutputRun implements PruneTarget.Run {
         .forEach(output::remove);
   }
 
-  private Start start() {
-    Journal journal = output.journal();
-    if (output.interrupted().isEmpty()) {
-      journal.restart(RunRecords.run(fingerprint));
-      return Start.FRESH;
-    }
-    RunRecords records = output.interrupted().get();
-    ResumableWork kept =
-        ResumableWork.check(
-            records,
-            scope.model().checkpoint(),
-            scope.chosen(),
-            scope.isCalibrated(),
-            output.path(),
-            tools.workers());
-    if (!scope.isCalibrated()) {
-      return new Start(kept, 0);
-    }
-    Start start = lastWholeBlock(records, kept);
-    journal.append(RunRecords.resumed(start.block()));
-    return start;
-  }
-
-  private Start lastWholeBlock(RunRecords records, ResumableWork kept) {
-    int blocks = DecoderFamilies.of(scope.model().config()).shape(scope.model().config()).blocks();
-    long bytes = RunNeeds.stateBytes(scope.model(), scope.request().calibration());
-    Set<Integer> overwritten = new HashSet<>();
-    for (RunRecords.States states : records.states()) {
-      if (overwritten.add(StateFiles.fileOf(states.block()))
-          && states.block() > 0
-          && states.block() < blocks
-          && hasAllBefore(states)
-          && kept.hasModulesOf(states.tensors())
-          && StateFiles.holds(output.path(), states, bytes)) {
-        return new Start(kept.withModulesOf(states.tensors()), states.block());
-      }
-    }
-    return new Start(kept.withModulesOf(Set.of()), 0);
-  }
-
-  /** Returns whether what was written before some states is all that goes before their block. */
-  private boolean hasAllBefore(RunRecords.States states) {
-    return scope.chosen().stream()
-        .filter(module -> block(module) < states.block())
-        .allMatch(module -> states.tensors().contains(module.tensor().name()));
-  }
-
-  private static int block(LinearModule module) {
-    Matcher number = BLOCK.matcher(module.name());
-    return number.find() ? Integer.parseInt(number.group(1)) : 0;
-  }
-
-  /** Writes all shards; the masks' digest is known only where all masks were made here. */
-  private Written write(Start start) {
+  /**
+   * Writes all shards. The digest of the masks is null after a resumed run, which hasn't all masks.
+   */
+  private Written write(RunStart start) {
     boolean fresh = output.interrupted().isEmpty();
     Path spill = output.file(Path.of(SPILL));
     output.remove(spill);
@@ -276,7 +211,10 @@ final class OutputRun implements PruneTarget.Run {
     }
   }
 
-  /** Hidden states are a convenience: a run goes on without, but then can't be resumed half-way. */
+  /**
+   * Returns whether the disk has space for hidden states. A run works without saving them, but is
+   * then resumed from the first block.
+   */
   private boolean hasRoomForStates() {
     RunNeeds needs =
         RunNeeds.of(scope.model(), scope.request(), scope.chosen(), sideFiles, tools.backend());
@@ -292,14 +230,14 @@ final class OutputRun implements PruneTarget.Run {
     return room;
   }
 
-  /** Returns what came of the modules that are kept. */
+  /** Returns the results of the modules that are kept from an interrupted run. */
   private List<ModuleResult> kept(ResumableWork kept) {
     return kept.results(scope.chosen()).stream()
         .map(result -> result.norms() == null ? result.with(scope.norms(result.module())) : result)
         .toList();
   }
 
-  private List<ModuleResult> prune(ModulePruner pruner, Start start, StateFiles states) {
+  private List<ModuleResult> prune(ModulePruner pruner, RunStart start, StateFiles states) {
     if (scope.request().calibration() instanceof Calibration.FromSamples samples) {
       return new CalibratedPass(
               scope.model(), tools.backend(), samples, tools.clock(), tools.progress())
@@ -320,8 +258,8 @@ final class OutputRun implements PruneTarget.Run {
   /**
    * Checks what was written.
    *
-   * @param claimed what will be said of it; the masks' digest is null if it isn't known
-   * @param rulesAfter the rules, with what was kept by them
+   * @param claimed the record to be written, with a null as the masks' digest if that isn't known
+   * @param rulesAfter the rules, with the modules that were kept unpruned
    * @return the masks' digest
    */
   private String verify(Provenance claimed, PruningRules rulesAfter) {
@@ -343,5 +281,20 @@ final class OutputRun implements PruneTarget.Run {
               .said("the written output is wrong: " + failures.first()));
     }
     return found.orElseThrow().maskSha256();
+  }
+
+  /**
+   * The output holds a file that the run didn't write and that a program would load. What the run
+   * wrote is right.
+   */
+  private static final class AddedFilesException extends VerificationException {
+    private static final long serialVersionUID = 1L;
+
+    public AddedFilesException(Path file) {
+      super(
+          ErrorDetails.file(file)
+              .expected("nothing, as in the source", "a file that this run did not write")
+              .hint("take it away and run the same again with `resume`"));
+    }
   }
 }

@@ -18,13 +18,13 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A new directory, or one that an interrupted run has left. Its {@code config.json}, index and
- * {@code wanda-cuda.json} are written last, after the rest was checked, so that a directory that
- * has them is complete.
+ * A new directory, or that of an interrupted run. Its {@code config.json}, index and {@code
+ * wanda-cuda.json} are written last, after the rest was checked, so a directory that has them is
+ * complete.
  *
- * <p>A run that is interrupted, or fails for want of space, rights, memory or a device, leaves what
- * it has finished for one that resumes. One that finds its input broken or its output wrong takes
- * everything away.
+ * <p>A run that is interrupted, or that lacks space, rights, memory or a device, keeps what it has
+ * finished, so that it can be resumed. A run that finds its input broken or its output wrong
+ * deletes everything.
  */
 final class OutputTarget implements PruneTarget {
   private final RunScope scope;
@@ -56,7 +56,7 @@ final class OutputTarget implements PruneTarget {
   }
 
   @Override
-  public Run open(RunTools tools, Provenance plan) {
+  public Run open(PruneTarget.Tools tools, Provenance plan) {
     Fingerprint cause = Fingerprint.of(plan);
     OutputDirectory output =
         OutputDirectory.open(path(), scope.model().path(), scope.request().resume(), ownFiles());
@@ -82,7 +82,7 @@ final class OutputTarget implements PruneTarget {
     return own;
   }
 
-  /** Returns what a calibrated run's bytes depend on besides the input. */
+  /** Returns what a calibrated run's bytes depend on in addition to the input. */
   private Map<String, String> arithmetic(Backend backend) {
     return scope.isCalibrated() ? Map.of("backend", backend.arithmetic()) : Map.of();
   }

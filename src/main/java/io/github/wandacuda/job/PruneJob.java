@@ -18,10 +18,11 @@ import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.function.Consumer;
 
 /**
- * A pruning run that is checked and ready to begin: of a model directory into another one, or of a
+ * A run that is checked and ready to begin: it prunes a model directory into another one, or a
  * model's own shards.
  */
 public final class PruneJob {
@@ -49,9 +50,10 @@ public final class PruneJob {
   /**
    * Checks all that can be checked before a model's own shards are pruned.
    *
-   * @param request whose output is the model's directory; {@code resume} means nothing here
-   * @throws UsageException if a pattern matches nothing, or samples are to run through the model: a
-   *     block that was pruned already gives other norms
+   * @param request the request, whose output is the model's directory and whose {@code resume} is
+   *     ignored
+   * @throws UsageException if a pattern matches nothing, or the norms come from samples: after an
+   *     interruption, blocks that are pruned already would give other norms
    * @throws io.github.wandacuda.error.InputException if a module can't be pruned as asked or has no
    *     norms
    * @throws io.github.wandacuda.error.OutputException if a shard can't be written, or is a link
@@ -63,9 +65,9 @@ public final class PruneJob {
   }
 
   /**
-   * Checks what can be checked before norms are at hand, which may take long to come.
+   * Checks what can be checked before the norms are computed, which may take long.
    *
-   * @param resume whether an earlier run's output may be there
+   * @param resume whether the output may hold an earlier run
    * @return the modules that would be pruned
    * @throws UsageException as {@link #toOutput} does
    * @throws io.github.wandacuda.error.InputException as {@link #toOutput} does
@@ -83,23 +85,23 @@ public final class PruneJob {
     return scope.chosen();
   }
 
-  /** Returns what the run takes. */
+  /** Returns the disk and memory that the run needs. */
   public RunNeeds needs(Backend backend) {
     return target.needs(backend);
   }
 
-  /** Returns how long the run is likely to take, from doing a little of it. */
+  /** Estimates the time of the run by doing a small part of it. */
   public TimeEstimate estimate(Backend backend) {
     return new RunEstimate(scope.model(), scope.request(), backend)
         .of(scope.chosen(), needs(backend));
   }
 
   /**
-   * Checks that there is room for the run, as the run itself does first.
+   * Checks that there is enough disk space and memory, as the run itself does first.
    *
-   * @throws io.github.wandacuda.error.OutputException if what is to be written can't be, or its
-   *     disk has no room for it
-   * @throws UsageException if there isn't memory enough
+   * @throws io.github.wandacuda.error.OutputException if the output can't be written, or its disk
+   *     has too little free space
+   * @throws UsageException if there is too little memory
    */
   public void requireRoom(Backend backend) {
     RunNeeds needs = needs(backend);
@@ -108,13 +110,13 @@ public final class PruneJob {
   }
 
   /**
-   * Prunes, checks, and declares the result finished.
+   * Prunes, verifies, and completes the result.
    *
-   * @param backend does the work; stays the caller's to close
+   * @param backend does the work; the caller closes it
    * @param version of this program, for {@code wanda-cuda.json}
-   * @param beforeEnd what belongs to the run and is done right before the result is declared
-   *     finished: if it fails, the result isn't
-   * @throws UsageException if what is there belongs to another run, or another one is at work in it
+   * @param beforeEnd called right before the result is completed; if it throws, the result remains
+   *     unfinished
+   * @throws UsageException if the output belongs to another run, or another run is at work in it
    * @throws io.github.wandacuda.error.InputException if a weight, norm or activation is not finite,
    *     or a file is broken
    * @throws io.github.wandacuda.error.OutputException if the result can't be written
@@ -133,7 +135,7 @@ public final class PruneJob {
     try (Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
       try (PruneTarget.Run run =
-          target.open(new RunTools(backend, workers, clock, progress), plan)) {
+          target.open(new PruneTarget.Tools(backend, workers, clock, progress), plan)) {
         Optional<Provenance> finished = run.finished();
         if (finished.isPresent()) {
           return new RunResult(finished.get(), List.of(), clock.seconds());
@@ -153,6 +155,24 @@ public final class PruneJob {
     } catch (RuntimeException | Error e) {
       run.settle(e);
       throw e;
+    }
+  }
+
+  /**
+   * An estimate of a run's time.
+   *
+   * @param least seconds in the best case
+   * @param most seconds with a slow disk
+   */
+  public record TimeEstimate(double least, double most) {
+    /** A single figure that may be off by a larger factor would be no help. */
+    private static final double MOST_OFF = 3;
+
+    /** Returns a single figure in seconds, unless it may be off by more than a factor of 3. */
+    public OptionalDouble seconds() {
+      return most <= MOST_OFF * MOST_OFF * least
+          ? OptionalDouble.of(Math.sqrt(least * most))
+          : OptionalDouble.empty();
     }
   }
 }

@@ -1,55 +1,68 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Where a run puts what it prunes: a new directory, or the model's own shards. */
+/** Where a run writes: a new directory, or the model's own shards. */
 sealed interface PruneTarget permits OutputTarget, InPlaceTarget {
   /** Returns the directory that becomes the pruned model. */
   Path path();
 
-  /** Returns whether a run has ended there, so that nothing is going to be written. */
+  /** Returns whether a run has finished there, so that nothing will be written. */
   boolean isFinished();
 
-  /** Returns what a run takes. */
+  /** Returns the disk and memory that a run needs. */
   RunNeeds needs(Backend backend);
 
-  /** Returns how much room a run has to find on the disk. */
+  /** Returns how many free bytes the disk must have. */
   long diskBytes(RunNeeds needs);
 
   /**
-   * Locks other runs out and begins, or goes on with what an interrupted run has left.
+   * Locks the directory against other runs, and begins a run or resumes an interrupted one.
    *
-   * @param plan what the run will say of itself, as far as that is known
-   * @throws io.github.wandacuda.error.UsageException if what is there belongs to another run, or
-   *     another one is at work in it
+   * @param plan the run's record, without its results
+   * @throws io.github.wandacuda.error.UsageException if the output belongs to another run, or
+   *     another run is at work in it
    * @throws io.github.wandacuda.error.OutputException if nothing can be written
    */
-  Run open(RunTools tools, Provenance plan);
+  Run open(Tools tools, Provenance plan);
 
-  /** A run in its place. Closing it keeps what is there for the next one to go on with. */
+  /** A run in its directory. Closing it keeps the files, so that another run can resume. */
   interface Run extends AutoCloseable {
-    /** Returns what the same run said of itself if it has ended before; then nothing is to do. */
+    /** Returns the record of the same run if it has finished before; then nothing is to be done. */
     Optional<Provenance> finished();
 
-    /** Prunes, writes, and checks what was written. */
+    /** Prunes, writes, and verifies what was written. */
     RunResult prune();
 
-    /** Declares the result finished. */
+    /** Completes the result. */
     void end(RunResult result);
 
     /**
-     * Decides what becomes of what a failed run has left, and says how to go on.
+     * Keeps or deletes the files of a failed run, and says how to resume.
      *
-     * @throws io.github.wandacuda.error.WandaException what is behind the failure, if it doesn't
-     *     stand for itself
+     * @throws io.github.wandacuda.error.WandaException the real cause of the failure, if it is
+     *     another one
      */
     void settle(Throwable failure);
 
     @Override
     void close();
   }
+
+  /**
+   * What a run uses to do its work.
+   *
+   * @param backend the backend that prunes
+   * @param workers the threads that call the backend
+   * @param clock measures the time by phase
+   * @param progress receives the run's progress
+   */
+  record Tools(Backend backend, Workers workers, PhaseClock clock, Progress progress) {}
 }

@@ -25,20 +25,20 @@ import java.lang.management.OperatingSystemMXBean;
 import java.util.List;
 
 /**
- * How long a run would take, from doing a little of it on the spot and writing nothing: the first
- * rows of the largest module are read and pruned, and of a calibrated run one batch of samples goes
- * through a block in the middle. The rest is taken to go at the same speed, give or take what other
- * programs leave of the machine. Beside that goes what is copied and compared, and what the disk
- * takes, which nothing tells before: from memory's speed to that of a slow disk.
+ * Estimates a run's time by doing a small part of it, without writing. The first rows of the
+ * largest module are read and pruned; for a calibrated run, one batch of samples runs through a
+ * block in the middle. The rest is assumed to be as fast, within a factor for other programs' load.
+ * Copies and comparisons are added at the speed of memory for the lower bound, and at that of a
+ * slow disk for the upper one.
  */
 final class RunEstimate {
-  /** So little that it is done many times, by which the code gets compiled. */
+  /** Little enough to be done many times, so that the code is compiled. */
   private static final long SAMPLE_BYTES = 4 << 20;
 
   private static final long LEAST_NANOS = 1_000_000_000;
   private static final long MOST_NANOS = 10_000_000_000L;
 
-  /** A time that isn't less than this part of the one before doesn't fall any more. */
+  /** Times have settled once none is below this share of the least one before. */
   private static final double SETTLED = 0.8;
 
   private static final int SETTLED_TIMES = 3;
@@ -69,7 +69,7 @@ final class RunEstimate {
     this.backend = backend;
   }
 
-  TimeEstimate of(List<LinearModule> chosen, RunNeeds needs) {
+  PruneJob.TimeEstimate of(List<LinearModule> chosen, RunNeeds needs) {
     long pruned = chosen.stream().mapToLong(module -> module.tensor().bytes()).sum();
     double work =
         chosen.stream()
@@ -82,12 +82,14 @@ final class RunEstimate {
     }
     double copied = (double) needs.readBytes() + needs.writeBytes();
     double disk = (double) model.checkpoint().totalBytes() + needs.writeBytes();
-    return new TimeEstimate(
+    return new PruneJob.TimeEstimate(
         FAST_START + FASTER * work + copied / FAST_COPIES,
         (SLOW_START + SLOWER * work + copied / SLOW_COPIES) * (1 + load()) + disk / SLOW_DISK);
   }
 
-  /** Returns how many threads of all programs want each processor, 0 where nobody tells. */
+  /**
+   * Returns how many threads of all programs wait for each processor, 0 if the system doesn't say.
+   */
   private static double load() {
     OperatingSystemMXBean system = ManagementFactory.getOperatingSystemMXBean();
     return Math.max(0, system.getSystemLoadAverage()) / system.getAvailableProcessors();

@@ -11,17 +11,17 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * What a run of {@code prune} did.
+ * The result of a run of {@code prune}.
  *
- * @param provenance what it wrote about itself
- * @param modules what came of the chosen modules, in the natural order of their names; none if the
- *     output was finished before
- * @param seconds where the time went
+ * @param provenance the record that it wrote
+ * @param modules the results of the chosen modules, in the natural order of their names; empty if
+ *     an earlier run had finished the output
+ * @param seconds the time by phase
  */
 public record RunResult(
     Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds) {
 
-  /** Puts a copy of the list in order. */
+  /** Takes a sorted copy of the list. */
   public RunResult {
     modules =
         modules.stream()
@@ -34,32 +34,32 @@ public record RunResult(
     return modules.size() < provenance.modules().size();
   }
 
-  /** Returns SHA-256 over the packed masks in the modules' order, in hexadecimal. */
+  /** Returns the SHA-256 over the packed masks in the modules' order, in hexadecimal. */
   public String maskSha256() {
     return provenance.maskSha256();
   }
 
-  /** Returns the weights of all chosen modules. */
+  /** Returns the number of weights of all chosen modules. */
   public long elements() {
     return provenance.elements();
   }
 
-  /** Returns the weights that the masks take out. */
+  /** Returns the number of weights that the masks prune. */
   public long pruned() {
     return provenance.pruned();
   }
 
-  /** Returns the weights that are zero in the result. */
+  /** Returns the number of weights that are zero in the result. */
   public long zeros() {
     return provenance.zeros();
   }
 
-  /** Returns the input columns of all modules that no sample reached. */
+  /** Returns the number of input columns of all modules whose norm is 0. */
   public long deadColumns() {
     return modules.stream().mapToLong(ModuleResult::deadColumns).sum();
   }
 
-  /** Returns the rows of all modules that are zero all over in the result. */
+  /** Returns the number of rows of all modules that are all zeros in the result. */
   public long zeroRows() {
     return modules.stream().mapToLong(ModuleResult::zeroRows).sum();
   }

@@ -1,2 +1,2 @@
-/** A run of prune from the request to the result, in a new directory or in place. */
+/** A run of {@code prune} from the request to the result, in a new directory or in place. */
 package io.github.wandacuda.job;

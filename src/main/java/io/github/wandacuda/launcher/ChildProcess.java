@@ -6,17 +6,18 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** The program in a process below this one. */
+/** Runs the program in a child process. */
 final class ChildProcess {
   private ChildProcess() {}
 
   /**
-   * Starts a program on this process's streams, hands on signals and waits for its end. The thread
-   * that starts it must be the one that waits: its end would be taken for the parent's.
+   * Starts a program with this process's streams, relays signals to it and waits until it ends. The
+   * same thread must start it and wait, since the child takes the end of that thread for the end of
+   * its parent.
    *
    * @param command the program and its arguments
    * @param withoutVariables names of environment variables that the program must not inherit
-   * @param variables environment variables that it gets in addition
+   * @param variables additional environment variables
    * @return the program's exit code; 128 and the signal's number if a signal ended it
    * @throws IOException if the program can't be started
    */
@@ -42,8 +43,8 @@ final class ChildProcess {
   }
 
   /**
-   * Quotes a word where ProcessBuilder doesn't, so that a Windows program finds it as it is: an
-   * empty one, one with quotes, and one with wildcards, which a Java would expand.
+   * Quotes a word for Windows if ProcessBuilder doesn't: an empty one, one with quotes, and one
+   * with wildcards, which Java would expand.
    */
   static String quotedForWindows(String word) {
     if (!word.isEmpty()

@@ -14,14 +14,14 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The command line that this process was started with, to start another Java in the same way: the
- * new options come before all others, everything else stays as the user gave it.
+ * The command line of this process, to start another Java in the same way: new options come first,
+ * everything else is as the user gave it.
  *
- * <p>Linux tells the command line itself, byte for byte, in 0.1 ms. Options from the environment
- * ({@code JAVA_TOOL_OPTIONS}, {@code JDK_JAVA_OPTIONS}) aren't part of it, and reach the other Java
- * by its environment. Elsewhere, or where a program of another name has loaded the JVM, the line is
- * put together from what the JVM tells (for some 25 to 60 ms). That includes the options from the
- * environment, so the other Java must not get those variables.
+ * <p>On Linux the system gives the command line byte for byte, in 0.1 ms. Options from the
+ * environment ({@code JAVA_TOOL_OPTIONS}, {@code JDK_JAVA_OPTIONS}) aren't part of it and reach the
+ * other Java by its environment. On other systems, or if a program of another name has loaded the
+ * JVM, the line is assembled from what the JVM says, in some 25 to 60 ms. That includes the options
+ * from the environment, so the other Java must not get those variables.
  */
 final class CommandLine {
   private static final Path LINUX_EXECUTABLE = Paths.get("/proc/self/exe");
@@ -42,9 +42,9 @@ final class CommandLine {
   }
 
   /**
-   * The command line of this process.
+   * Returns the command line of this process.
    *
-   * @param args the program's arguments, used where the system doesn't tell the line
+   * @param args the program's arguments, used if the system doesn't give the line
    */
   static CommandLine ofThisProcess(String[] args) {
     try {
@@ -52,7 +52,7 @@ final class CommandLine {
         return ofLinux(Files.readAllBytes(LINUX_COMMAND_LINE), platformCharset());
       }
     } catch (IOException notTold) {
-      // As on any other system.
+      // The line is assembled, as on other systems.
     }
     return ofJvm(
         ManagementFactory.getRuntimeMXBean().getInputArguments(),
@@ -61,10 +61,10 @@ final class CommandLine {
   }
 
   /**
-   * The line of a process on Linux.
+   * Returns the line of a process on Linux.
    *
-   * @param told what the kernel tells: every word with a 0 after it
-   * @param charset what this Java encodes the words of a command with
+   * @param told the bytes from the kernel: each word with a 0 after it
+   * @param charset the charset in which this Java encodes the words of a command
    */
   static CommandLine ofLinux(byte[] told, Charset charset) {
     List<byte[]> words = new ArrayList<>();
@@ -80,7 +80,7 @@ final class CommandLine {
   }
 
   /**
-   * The line put together anew.
+   * Returns a line assembled from its parts.
    *
    * @param options the JVM's options
    * @param classPath the class path, with the jar on it
@@ -94,7 +94,9 @@ final class CommandLine {
         encoded(line, StandardCharsets.UTF_8), StandardCharsets.UTF_8, OPTION_VARIABLES);
   }
 
-  /** The charset by which {@link ProcessBuilder} of this Java encodes a command on Linux. */
+  /**
+   * Returns the charset in which {@link ProcessBuilder} of this Java encodes a command on Linux.
+   */
   private static Charset platformCharset() {
     String ofSystem = System.getProperty("sun.jnu.encoding");
     boolean used = JavaHome.feature(System.getProperty("java.specification.version")) >= 18;
@@ -103,7 +105,7 @@ final class CommandLine {
         : Charset.defaultCharset();
   }
 
-  /** This line for another Java and with more options, as the system wants it. */
+  /** Returns this line for another Java and with more options, in bytes. */
   List<byte[]> encoded(String java, List<String> options) {
     List<byte[]> line = new ArrayList<>();
     line.add(java.getBytes(charset));
@@ -112,7 +114,7 @@ final class CommandLine {
     return line;
   }
 
-  /** This line for another Java and with more options, as {@link ProcessBuilder} wants it. */
+  /** Returns this line for another Java and with more options, for {@link ProcessBuilder}. */
   List<String> words(String java, List<String> options) {
     List<String> line = new ArrayList<>();
     for (byte[] word : encoded(java, options)) {
@@ -122,8 +124,8 @@ final class CommandLine {
   }
 
   /**
-   * All texts in which the user may have given options to the JVM: the words of this line, and
-   * variables of the environment.
+   * Returns all texts that may hold the user's JVM options: the words of this line and environment
+   * variables.
    */
   List<String> given(Map<String, String> environment) {
     List<String> given = new ArrayList<>();
@@ -136,7 +138,7 @@ final class CommandLine {
     return given;
   }
 
-  /** The environment variables whose options are part of this line. */
+  /** Returns the environment variables whose options are part of this line. */
   List<String> variables() {
     return variables;
   }

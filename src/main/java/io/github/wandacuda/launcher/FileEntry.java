@@ -7,7 +7,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
 
-/** What a Unix tells of a file without following a link: whose it is and who may write to it. */
+/** A file's owner and permissions on Unix, without following a link. */
 final class FileEntry {
   private static final int ANYBODY_WRITES = 0002;
   private static final int GROUP_WRITES = 0020;
@@ -18,11 +18,11 @@ final class FileEntry {
   private final Path target;
 
   /**
-   * An entry of a folder.
+   * Creates an entry.
    *
-   * @param owner the number of the user whom it belongs to
+   * @param owner the user id of its owner
    * @param mode its permissions
-   * @param target where a link leads to, as it is written there; null if it is none
+   * @param target the target of a link as it is stored; null if it is no link
    */
   FileEntry(int owner, int mode, Path target) {
     this.owner = owner;
@@ -30,7 +30,7 @@ final class FileEntry {
     this.target = target;
   }
 
-  /** The entry at a path; null if there is none. */
+  /** Returns the entry at a path; null if there is none. */
   static FileEntry at(Path path) throws IOException {
     try {
       Map<String, Object> told =
@@ -54,9 +54,9 @@ final class FileEntry {
   }
 
   /**
-   * Who beside the owner may change it, or null if nobody. An access control list that lets others
-   * write shows in the group's permissions. The sticky bit of a folder doesn't help: it keeps
-   * others from taking away what is there, not from adding to it. A link has no permissions.
+   * Returns who besides the owner may change it, or null if nobody may. An access control list that
+   * lets others write shows in the group's permissions. The sticky bit of a folder isn't enough: it
+   * stops others from deleting files, not from adding some. A link has no permissions.
    */
   String writers() {
     if (target != null || (mode & (ANYBODY_WRITES | GROUP_WRITES)) == 0) {

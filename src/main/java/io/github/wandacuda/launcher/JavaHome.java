@@ -28,18 +28,18 @@ final class JavaHome {
     this.suitable = suitable;
   }
 
-  /** The Java that runs this process, which the caller knows to be suitable. */
+  /** Returns the Java that runs this process, which the caller knows to be suitable. */
   static JavaHome ofThisProcess() {
     return new JavaHome(
         Paths.get(System.getProperty("java.home")), System.getProperty("java.version"), true);
   }
 
-  /** What has to be in a Java's directory, so that it is taken for one. */
+  /** Returns the files by which a directory is recognized as a Java's home. */
   static List<Path> telling(Path path) {
     return Arrays.asList(path.resolve(RELEASE), java(path));
   }
 
-  /** The Java in that directory, or null if there is none that tells its version. */
+  /** Returns the Java in a directory, or null if there is none that says its version. */
   static JavaHome read(Path path) {
     Path release = path.resolve(RELEASE);
     if (!Files.isRegularFile(release) || !Files.isExecutable(java(path))) {
@@ -58,7 +58,9 @@ final class JavaHome {
     return new JavaHome(path, version, hasModule && feature(version) >= Launcher.JAVA);
   }
 
-  /** The first number of a Java version that counts: 8 of 1.8.0_392, 25 of 25.0.3; 0 if none. */
+  /**
+   * Returns the feature number of a Java version: 8 of 1.8.0_392, 25 of 25.0.3; 0 if there is none.
+   */
   static int feature(String version) {
     String counted = version.startsWith("1.") ? version.substring(2) : version;
     int end = 0;
@@ -85,12 +87,15 @@ final class JavaHome {
     return version;
   }
 
-  /** Whether the program runs on it: new enough, and with the module where that is told. */
+  /**
+   * Returns whether the program runs on it: it is new enough and, if it lists its modules, has the
+   * module.
+   */
   boolean isSuitable() {
     return suitable;
   }
 
-  /** The command that starts it. */
+  /** Returns the command that starts it. */
   Path java() {
     return java(path);
   }

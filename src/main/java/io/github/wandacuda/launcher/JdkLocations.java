@@ -13,12 +13,12 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Where a JDK may be: what {@code JAVA_HOME} and {@code JDK_HOME} name, beside the running Java,
- * where the system's packages and the tools that install JDKs put them, and what {@code PATH} leads
- * to; in this order.
+ * The places where a JDK may be, in this order: what {@code JAVA_HOME} and {@code JDK_HOME} name,
+ * beside the running Java, where the system's packages and tools install JDKs, and what {@code
+ * PATH} leads to.
  */
 final class JdkLocations {
-  /** What lies between a JDK's directory and its home, on macOS and for Homebrew. */
+  /** Paths from a JDK's directory to its home; other than empty on macOS and with Homebrew. */
   private static final List<String> INSIDE =
       Arrays.asList("", "Contents/Home", "libexec", "libexec/openjdk.jdk/Contents/Home");
 
@@ -70,7 +70,7 @@ final class JdkLocations {
   private final Path running;
 
   /**
-   * Places of a machine.
+   * Creates the places of a machine.
    *
    * @param system the system's name, as in {@code os.name}
    * @param environment the environment's variables
@@ -95,7 +95,7 @@ final class JdkLocations {
         Paths.get(System.getProperty("java.home")));
   }
 
-  /** What the user's variables name as a JDK's home, be it an absolute path or not. */
+  /** Returns the homes that the user's variables name, whether their paths are absolute or not. */
   Map<String, Path> named() {
     Map<String, Path> named = new LinkedHashMap<>();
     for (String name : NAMING) {
@@ -107,7 +107,7 @@ final class JdkLocations {
     return named;
   }
 
-  /** All directories that may be a JDK's home; most of them may not exist. */
+  /** Returns all directories that may be a JDK's home; most of them don't exist. */
   List<Path> homes() {
     List<Path> homes = new ArrayList<>(named().values());
     addSiblings(homes);
@@ -123,14 +123,17 @@ final class JdkLocations {
     return homes;
   }
 
-  /** Windows doesn't tell who may write there, so that only places of its own order count. */
+  /**
+   * Adds the JDKs beside the running Java, except on Windows, where it can't be checked who may
+   * write there.
+   */
   private void addSiblings(List<Path> homes) {
     if (!system.startsWith("windows")) {
       addChildren(siblings(), homes);
     }
   }
 
-  /** The directory that holds the running Java's directory. */
+  /** Returns the directory that holds the running Java's directory. */
   private Path siblings() {
     if (running.endsWith("Contents/Home")) {
       return running.resolve("../../..").normalize();
@@ -156,7 +159,10 @@ final class JdkLocations {
     }
   }
 
-  /** A java on PATH is mostly a link to the one in its home's directory bin. */
+  /**
+   * Adds the homes of the commands on PATH, which are mostly links to a file in a home's directory
+   * bin.
+   */
   private void addPath(List<Path> homes) {
     for (String entry : variable("PATH").split(File.pathSeparator)) {
       Path directory = directory(entry);
@@ -179,7 +185,10 @@ final class JdkLocations {
     }
   }
 
-  /** Not below the current directory: whoever works in it need not know what lies there. */
+  /**
+   * Adds the directories in a directory, unless its path is relative: the user may not know what is
+   * in the current directory.
+   */
   private static void addChildren(Path directory, List<Path> homes) {
     String[] children = directory.isAbsolute() ? directory.toFile().list() : null;
     if (children == null) {
@@ -198,7 +207,7 @@ final class JdkLocations {
     return value == null ? "" : value;
   }
 
-  /** The directory that a variable names, or null if it names none. */
+  /** Returns the directory of a name, or null if it is no path. */
   private static Path directory(String name) {
     try {
       return name.isEmpty() ? null : Paths.get(name);

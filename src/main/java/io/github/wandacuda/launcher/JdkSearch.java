@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Chooses the Java that the program runs on. One that somebody else may have put there, or may
- * change, is not even asked for its version.
+ * Chooses the Java that the program runs on. A Java that other users may have put there or may
+ * change is not even read for its version.
  */
 final class JdkSearch {
   private final TrustedPaths trusted;
@@ -21,10 +21,10 @@ final class JdkSearch {
   }
 
   /**
-   * The best of the suitable ones: the version that the program was tested with, else the lowest
+   * Returns the best suitable Java: the version that the program was tested with, else the lowest
    * newer one; among equals the first.
    *
-   * @param homes where to look; directories that are no Java's home are passed over
+   * @param homes the directories to search; those that are no Java's home are passed over
    * @return null if there is none
    */
   JavaHome best(List<Path> homes) {
@@ -41,7 +41,7 @@ final class JdkSearch {
     return best;
   }
 
-  /** The homes that were found and passed over because others may have a hand in them, and why. */
+  /** Returns the homes that were passed over because other users may change them, and why. */
   Map<Path, String> passedOver() {
     return Collections.unmodifiableMap(passedOver);
   }

@@ -7,24 +7,26 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * Options by which the CPU's kernels come up to speed sooner. Until a kernel is compiled, each of
- * its vectors is an object, and a short run spent most of its time so. None of them prints
- * anything, and each is left out where the user's own options have a say on its matter.
+ * JVM options with which the CPU's kernels reach full speed sooner. Until a kernel is compiled,
+ * each of its vectors is an object, and short runs spent most of their time on these. None of the
+ * options prints anything, and each is left out if the user's own options concern the same matter.
  *
  * <ul>
- *   <li>The serial collector uses the same memory over and over for those short-lived objects, so
- *       that the system need not provide fresh pages. What lives long lies off the heap or is
- *       small: a calibrated run spends 0.6 % of its time collecting.
- *   <li>The kernels are compiled after a twentieth of the usual number of calls, and who calls one
- *       then waits for its code. Fewer calls make too poor a profile: at a fiftieth, selection was
- *       two to three times slower in some runs, to their end; at a five-hundredth, in all.
+ *   <li>The serial collector reuses the same memory for those short-lived objects, so the system
+ *       needn't provide new pages. Long-lived data is off the heap or small: a calibrated run
+ *       spends 0.6 % of its time collecting.
+ *   <li>The kernels are compiled after a twentieth of the usual number of calls, and the caller
+ *       waits for the code. After fewer calls the profile is too poor: at a fiftieth, selection was
+ *       two to three times slower throughout some runs; at a five-hundredth, in all runs.
  * </ul>
  *
  * <p>Pruning 3 GiB in memory on two cores took 3.3 s without them, 2.6 s with the collector alone
  * and 2.2 s with both; the peak of anonymous memory went from 590 to 180 MiB.
  */
 final class KernelOptions {
-  /** All packages below a {@code simd}: a pattern may have an asterisk at either end alone. */
+  /**
+   * All packages below one called {@code simd}; a pattern may have an asterisk only at its ends.
+   */
   private static final String KERNELS = "*/simd/*.*";
 
   private static final List<String> COLLECTOR = Collections.singletonList("-XX:+UseSerialGC");
@@ -36,20 +38,26 @@ final class KernelOptions {
               "-XX:CompileCommand=CompileThresholdScaling," + KERNELS + ",0.05",
               "-XX:CompileCommand=BackgroundCompilation," + KERNELS + ",false"));
 
-  /** A file of options, which may hold any. */
+  /** A file of options, which may hold any option. */
   private static final String FILE = "(^|\\s)(@|-XX:(Flags|VMOptionsFile)=)|";
 
-  /** A second collector would keep the JVM from starting; one that is tuned is meant to be used. */
+  /**
+   * The user's options for a collector. With a second collector the JVM wouldn't start, and a tuned
+   * one should be used.
+   */
   private static final Pattern USERS_COLLECTOR = Pattern.compile(FILE + "-XX:\\S*(GC|G1)");
 
-  /** The user's commands print what they do, which ours forbid. */
+  /**
+   * The user's options for the compiler. The user's compile commands print messages, which ours
+   * would suppress.
+   */
   private static final Pattern USERS_COMPILER =
       Pattern.compile(FILE + "-XX:\\S*(Compile|BackgroundCompilation|Tier)|-X(int|comp|batch)");
 
   private KernelOptions() {}
 
   /**
-   * The options that go together with the user's.
+   * Returns the options that don't conflict with the user's.
    *
    * @param given all texts in which the user may have given options to the JVM
    */

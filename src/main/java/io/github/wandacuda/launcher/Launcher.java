@@ -4,8 +4,10 @@ import io.github.wandacuda.system.ParentTie;
 import io.github.wandacuda.system.ProcessReplacement;
 import io.github.wandacuda.system.ThisRuntime;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.file.Path;
+import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -13,36 +15,37 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Starts the program so that it may call native code and has the Vector API where it gains by that
- * ({@link VectorNeed}), with options that bring the API up to speed soon ({@link KernelOptions}),
- * in the first of three ways that works:
+ * Starts the program with native access and, if the command gains by it ({@link VectorNeed}), with
+ * the Vector API and the options of {@link KernelOptions}. It uses the first of three ways that
+ * works:
  *
  * <ol>
- *   <li>This Java may and has them (nothing needs vectors, the user's own options, a runtime image
- *       made for it, or one of the two ways below): the program is called in this process.
- *   <li>This Java is new enough: it starts again in place, by {@code execv}. Pid, signals, exit
- *       code, files and streams are then simply the program's. Needs a Unix and native access,
- *       which the jar's manifest turns on.
- *   <li>Otherwise the program runs in a child process: where this Java is too old or has no such
- *       module, with the JDK that {@link JdkSearch} finds. The child has this process's standard
- *       streams (not other open files, so {@code <(command)} needs one of the other ways), gets its
- *       signals and ends when it ends, even by SIGKILL; the exit code is the child's.
+ *   <li>This Java has all that the program needs (because the command needs no vectors, by the
+ *       user's own options, in a runtime image made for it, or as the result of one of the two ways
+ *       below): the program is called in this process.
+ *   <li>This Java is new enough: it is replaced by another start of itself, by {@code execv}. The
+ *       program keeps pid, signals, exit code, files and streams. This needs a Unix and native
+ *       access, which the jar's manifest enables.
+ *   <li>Otherwise the program runs in a child process, with the JDK that {@link JdkSearch} finds if
+ *       this Java is too old or lacks the module. The child has this process's standard streams
+ *       (not other open files, so {@code <(command)} needs one of the other ways), gets its signals
+ *       and ends when this process ends, even by SIGKILL; the exit code is the child's.
  * </ol>
  *
- * <p>The module is not asked for by {@code --add-modules}, with which the JVM prints a line about
- * incubator modules that no option turns off, but loaded when Java has started ({@link
- * ThisRuntime#load}); in a Java where that fails, by the option after all. A Java that was started
- * in the {@link PosixLocale} starts again in any case, with one in which it can name all files.
+ * <p>The module is loaded after Java has started ({@link ThisRuntime#load}). The option {@code
+ * --add-modules} is used only if that fails, because with it the JVM prints a line about incubator
+ * modules that can't be turned off. A Java that was started in the {@link PosixLocale} is always
+ * started again, in a locale in which it can name all files.
  *
- * <p>Whatever JVM options this process was started with, the program gets too. This process runs
- * under them as well, so one that takes a port or a file for itself (a debugger's, say) is best
- * given together with {@code --add-modules jdk.incubator.vector}, which makes it the first way.
+ * <p>The program gets all JVM options of this process. Since this process runs with them too, an
+ * option that opens a port or a file, such as a debugger's, should be given together with {@code
+ * --add-modules jdk.incubator.vector}, with which the first way works.
  *
- * <p>The classes of {@code io.github.wandacuda.system} and the program are compiled for the newest
- * Java. They may be named here as long as no older Java reaches a call of them.
+ * <p>The program and the classes of {@code io.github.wandacuda.system} are compiled for the newest
+ * Java. This class may name them as long as no older Java executes a call of them.
  */
 public final class Launcher {
-  /** The oldest Java that the program runs on, and the one that it was tested with. */
+  /** The oldest Java that the program runs on, with which it was tested. */
   static final int JAVA = 25;
 
   /** The module of the Vector API. */
@@ -55,10 +58,10 @@ public final class Launcher {
 
   private static final String IN_PLACE = "in-place";
 
-  /** Lets {@link ThisRuntime#load} bring the module in. */
+  /** Lets {@link ThisRuntime#load} load the module. */
   private static final String LOADING = "--add-exports=java.base/jdk.internal.module=ALL-UNNAMED";
 
-  /** What the JVM would print between the results, as when it can't start a thread. */
+  /** Moves the JVM's own messages, such as that it can't start a thread, from stdout to stderr. */
   private static final List<String> MESSAGES =
       Collections.unmodifiableList(Arrays.asList("-Xlog:disable", "-Xlog:all=warning:stderr"));
 
@@ -89,10 +92,10 @@ public final class Launcher {
       System.exit(startAgain(args, line, recent, vectors));
     }
     if (able && ThisRuntime.contains(MODULE) && !ThisRuntime.hasResolved(MODULE)) {
-      // A Java that loads no modules: the JVM's own option does it, and prints a line.
+      // This Java can't load the module later, so the JVM's own option does, which prints a line.
       replace(line, Arrays.asList("--add-modules", MODULE));
     }
-    // A process that a launcher started and that still lacks something would start others for ever.
+    // A process that a launcher has started doesn't start another one, or that would never end.
     System.exit(fail(args, missing(Collections.<Path, String>emptyMap())));
   }
 
@@ -100,7 +103,7 @@ public final class Launcher {
     return ThisRuntime.hasResolved(MODULE) || (launched != null && ThisRuntime.load(MODULE));
   }
 
-  /** Whether files of any name can be reached, as far as that can be helped. */
+  /** Returns whether files of any name can be opened, or another start wouldn't help. */
   private static boolean hasNames(String launched) {
     return launched != null || !PosixLocale.isUsed();
   }
@@ -132,7 +135,7 @@ public final class Launcher {
     return startBelow(args, home, line, options);
   }
 
-  /** Returns only if it isn't possible. */
+  /** Replaces this process; returns only if that isn't possible. */
   private static void replace(CommandLine line, List<String> options) {
     if (ProcessReplacement.isPossible()) {
       String java = JavaHome.ofThisProcess().java().toString();
@@ -145,7 +148,7 @@ public final class Launcher {
       throws InterruptedException {
     String java = home.java().toString();
     try {
-      List<String> command = line.words(java, with(options, OwnPid.get()));
+      List<String> command = line.words(java, with(options, pid()));
       return ChildProcess.run(command, line.variables(), variables());
     } catch (IOException e) {
       return fail(args, "wanda-cuda can't start " + java + ": " + e.getMessage());
@@ -175,6 +178,16 @@ public final class Launcher {
     return more;
   }
 
+  /** Returns the pid of this process, for which Java 8 has no method. */
+  private static String pid() {
+    try {
+      return Paths.get("/proc/self").toRealPath().getFileName().toString();
+    } catch (IOException noProc) {
+      String pidAtHost = ManagementFactory.getRuntimeMXBean().getName();
+      return pidAtHost.substring(0, pidAtHost.indexOf('@'));
+    }
+  }
+
   private static void warnOfNamed(Map<String, Path> named, Map<Path, String> passedOver) {
     for (Map.Entry<String, Path> each : named.entrySet()) {
       String objection = passedOver.get(each.getValue());
@@ -200,7 +213,7 @@ public final class Launcher {
     return missing(System.getProperty("java.version"), System.getProperty("java.home"), passedOver);
   }
 
-  /** Says in one line that no Java can run the program. */
+  /** Returns the message, in one line, that no Java can run the program. */
   static String missing(String version, String home, Map<Path, String> passedOver) {
     StringBuilder message = new StringBuilder("wanda-cuda needs a JDK ");
     message.append(JAVA).append(" or newer with the module ").append(MODULE);

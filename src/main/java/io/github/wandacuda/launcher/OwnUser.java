@@ -5,16 +5,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 
-/** The number of the user that this process runs as, which Java has no method for. */
+/** The user id of this process, for which Java has no method. */
 final class OwnUser {
-  /** What no user has. */
+  /** An id that no user has. */
   private static final int UNKNOWN = -1;
 
   private static final Path LINUX_PROCESS = Paths.get("/proc/self/status");
 
   private OwnUser() {}
 
-  /** The number; one that no file belongs to if the system doesn't tell it. */
+  /** Returns the id, or one that owns no file if the system doesn't say. */
   static int get() {
     try {
       return (Integer) Files.getAttribute(LINUX_PROCESS, "unix:uid");
@@ -23,7 +23,10 @@ final class OwnUser {
     }
   }
 
-  /** The class is part of every JDK, though not of the API that this package is compiled for. */
+  /**
+   * Asks a class of the JDK by reflection, since it isn't part of the API that this package is
+   * compiled for.
+   */
   static int ofSystem() {
     try {
       Class<?> system = Class.forName("com.sun.security.auth.module.UnixSystem");

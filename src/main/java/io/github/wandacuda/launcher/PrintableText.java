@@ -1,10 +1,15 @@
 package io.github.wandacuda.launcher;
 
-/** Makes what others may have named fit for a message of one line. */
+/**
+ * Makes names of files, which other users may have chosen, safe to print in a message of one line.
+ */
 final class PrintableText {
   private PrintableText() {}
 
-  /** The text with a question mark for all that isn't a letter, a digit or ASCII. */
+  /**
+   * Returns the text with a question mark for each character that is no letter, digit or printable
+   * ASCII.
+   */
   static String printable(Object named) {
     StringBuilder text = new StringBuilder();
     named
@@ -15,7 +20,7 @@ final class PrintableText {
     return text.toString();
   }
 
-  /** An error as the object that the program prints for its own ones with {@code --json}. */
+  /** Returns an error as the JSON object that the program prints with {@code --json}. */
   static String jsonError(String message, int exitCode) {
     String text = printable(message).replace("\\", "\\\\").replace("\"", "\\\"");
     return "{\"error\":\""

@@ -7,12 +7,12 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 
 /**
- * Hands signals that ask this process to end on to a child, which decides. Signals that this
- * process was told to ignore ({@code nohup}) stay ignored. On Windows there is nothing to hand on:
- * Ctrl-C reaches all processes of a console.
+ * Relays signals that ask this process to end to a child, which decides. Signals that this process
+ * ignores, as with {@code nohup}, remain ignored. On Windows nothing is relayed, since Ctrl-C
+ * reaches all processes of a console.
  *
- * <p>The signal classes are no part of the Java API that this package is compiled against, but all
- * versions since have them.
+ * <p>The signal classes aren't part of the Java API that this package is compiled for, but all
+ * newer versions have them.
  */
 final class SignalRelay {
   private static final String[] SIGNALS = {"INT", "TERM", "HUP"};
@@ -27,7 +27,7 @@ final class SignalRelay {
     this.handler = Class.forName("sun.misc.SignalHandler");
   }
 
-  /** Begins to relay; does nothing in a Java that has no access to signals. */
+  /** Starts to relay; does nothing if this Java has no access to signals. */
   static void to(Process child) {
     try {
       SignalRelay relay = new SignalRelay(child);
@@ -54,7 +54,7 @@ final class SignalRelay {
         handle(name, ignore);
       }
     } catch (InvocationTargetException refused) {
-      // The system has no such signal, or the JVM was told to leave it alone (-Xrs).
+      // The system lacks the signal, or the JVM doesn't use it because of -Xrs.
       return;
     }
   }

@@ -16,24 +16,24 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Tells whether nobody but root and the user can have put there what lies at a path, or can
- * exchange it: each folder on the way, each link and the folders that it leads through belong to
- * one of the two, and neither a group nor anybody else may write there.
+ * Checks that only root and the user can have made the file at a path or can replace it: each
+ * folder on the way, each link and the folders on its way must belong to one of the two, and
+ * neither a group nor anybody else may write to them.
  */
 final class TrustedPaths {
-  /** What a system gives up following, too. */
+  /** How many links are followed, as many as Linux follows. */
   private static final int MOST_LINKS = 40;
 
   private static final int ROOT = 0;
 
-  /** More than any JDK has folders in each other. */
+  /** Deeper than the folders of any JDK. */
   private static final int DEEPEST = 20;
 
   private static final String UNKNOWN = "it can't be looked at";
 
-  /** Asks the file system. */
+  /** A view of the file system. */
   interface View {
-    /** What is at a path; null if there is nothing. */
+    /** Returns the entry at a path; null if there is none. */
     FileEntry at(Path path) throws IOException;
   }
 
@@ -42,10 +42,10 @@ final class TrustedPaths {
   private final Map<Path, FileEntry> harmless = new HashMap<>();
 
   /**
-   * Looks at paths.
+   * Creates a check.
    *
-   * @param view what there is; null where the system tells neither owners nor permissions
-   * @param user the number of the user whose files are trusted beside root's
+   * @param view the file system; null if it has neither owners nor permissions
+   * @param user the id of the user whose files are trusted beside root's
    */
   TrustedPaths(View view, int user) {
     this.view = view;
@@ -57,7 +57,7 @@ final class TrustedPaths {
     return told ? new TrustedPaths(FileEntry::at, OwnUser.get()) : new TrustedPaths(null, ROOT);
   }
 
-  /** Says what speaks against a path; null if nothing does, or if there is nothing. */
+  /** Returns why a path isn't trusted; null if it is, or if nothing is there. */
   String objection(Path path) {
     if (!path.isAbsolute()) {
       return "it is no absolute path";
@@ -69,7 +69,7 @@ final class TrustedPaths {
     }
   }
 
-  /** Says what speaks against a directory or anything in it; null if nothing does. */
+  /** Returns why a directory or anything in it isn't trusted; null if all is. */
   String objectionWithin(Path directory) {
     String objection = objection(directory);
     if (objection != null || view == null) {
@@ -85,7 +85,7 @@ final class TrustedPaths {
     }
   }
 
-  /** Looks for the first file that something speaks against. */
+  /** Looks for the first file that isn't trusted. */
   private final class Finder extends SimpleFileVisitor<Path> {
     private String objection;
 

@@ -3,11 +3,9 @@ package io.github.wandacuda.launcher;
 import java.util.Arrays;
 import java.util.List;
 
-/**
- * Whether what the user asks for gains by the Vector API. What doesn't is spared a second start.
- */
+/** Tells which commands gain by the Vector API. The others need no second start of Java. */
 final class VectorNeed {
-  /** Commands that only read and compare, as fast as the files come. */
+  /** Commands that only read and compare, at the speed of the disk. */
   private static final List<String> COMMANDS_WITHOUT = Arrays.asList("inspect", "verify");
 
   private static final List<String> HELP = Arrays.asList("--help", "-h");
@@ -15,10 +13,9 @@ final class VectorNeed {
   private VectorNeed() {}
 
   /**
-   * Tells it of a command line.
+   * Returns whether a command line gains by the Vector API.
    *
-   * @param args the program's arguments: the command's name and its options, or options that stand
-   *     for themselves
+   * @param args the program's arguments: the command's name and its options, or options alone
    */
   static boolean of(String[] args) {
     boolean command = args.length > 0 && !args[0].startsWith("-");

@@ -8,7 +8,9 @@ import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** What Linux tells of the processor; other systems tell nothing here. */
+/**
+ * Facts about the processor from Linux's {@code /proc/cpuinfo}; on other systems nothing is known.
+ */
 public final class CpuInfo {
   private static final Path FILE = Path.of("/proc/cpuinfo");
 

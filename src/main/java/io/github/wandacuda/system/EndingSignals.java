@@ -11,8 +11,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
 /**
- * The signals that ask a process to end. A JVM hands each to a thread of its own, which ends the
- * process a little later; a process that becomes another program meanwhile has lost the signal.
+ * The signals that ask a process to end. The JVM serves each in a thread of its own, which ends the
+ * process a little later. If the process becomes another program meanwhile, the signal is lost.
  */
 final class EndingSignals {
   private static final int HUP = 1;
@@ -23,15 +23,18 @@ final class EndingSignals {
   private static final long DEFAULT = 0;
   private static final long IGNORED = 1;
 
-  /** What the JVM calls the thread in which it serves one. */
+  /** The name of the JVM's thread that serves a signal. */
   private static final Pattern JVMS_HANDLER = Pattern.compile("SIG(HUP|INT|TERM) handler");
 
-  /** Such as may start while they are counted. */
+  /** How many threads may start while the threads are counted. */
   private static final int MORE_THREADS = 8;
 
   private EndingSignals() {}
 
-  /** Lets the system end this process at once by any of them that isn't ignored. */
+  /**
+   * Restores the system's default for all of these signals that aren't ignored: they end the
+   * process at once.
+   */
   static void endAtOnce() throws Throwable {
     MethodHandle signal =
         Native.function(
@@ -50,14 +53,15 @@ final class EndingSignals {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment action = arena.allocate(Native.ACTION_BYTES, Long.BYTES);
       int unused = (int) sigaction.invokeExact(signal, MemorySegment.NULL, action);
-      // It begins with the handler.
+      // The struct begins with the handler.
       return action.get(ValueLayout.JAVA_LONG, 0);
     }
   }
 
   /**
-   * Waits for the end, if the JVM is about to end this process by one that came before. That the
-   * JVM has begun to shut down shows too late: before it does, it loads what would log it.
+   * Waits for the end of this process if the JVM is about to end it by an earlier signal. The start
+   * of the JVM's shutdown can't be used to see this, since it comes too late: the JVM first loads
+   * classes to log it.
    */
   static void obeyEarlierOne() throws ReflectiveOperationException, InterruptedException {
     awaitJvm();
@@ -75,8 +79,9 @@ final class EndingSignals {
   }
 
   /**
-   * Lets the JVM get to a signal that comes after all of these: it serves them by number. Its
-   * classes for that are named by text, as the compiler warns of them.
+   * Waits until the JVM has served a signal with a higher number than all of these, since it serves
+   * signals in the order of their numbers. Its classes are used by reflection, because the compiler
+   * warns of them.
    */
   private static void awaitJvm() throws ReflectiveOperationException, InterruptedException {
     CountDownLatch served = new CountDownLatch(1);

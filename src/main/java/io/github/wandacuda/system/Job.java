@@ -1,22 +1,22 @@
 package io.github.wandacuda.system;
 
-/** Work that falls into numbered tasks, which may run side by side and in any order. */
+/** Work that consists of numbered tasks, which may run at the same time and in any order. */
 public interface Job {
 
   /**
-   * Returns what the tasks queue up for when they run side by side, a file that they write for
-   * example. Jobs with equal lanes hinder each other.
+   * Returns what the tasks compete for when they run at the same time, such as a file that they
+   * write to. Jobs with equal lanes slow each other down.
    */
   Object lane();
 
-  /** Returns how many tasks there are. */
+  /** Returns the number of tasks. */
   int tasks();
 
   /**
    * Does one task.
    *
    * @param worker as for {@link WorkerPool.Body}
-   * @param task which one, from 0
+   * @param task the task's number, from 0
    */
   void run(int worker, int task);
 }

@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Hands out the tasks of jobs. A worker stays with a job until all of its tasks are handed out and
- * then takes the first one whose lane has the fewest workers: so workers keep out of each other's
- * way while there are lanes enough, and none idles while there are tasks.
+ * Hands out the tasks of jobs. A worker stays with a job until all of its tasks are handed out, and
+ * then moves to the first job whose lane has the fewest workers. So workers use different lanes
+ * while there are enough, and none idles while there are tasks.
  */
 final class JobQueue {
   private static final int NONE = -1;
@@ -19,7 +19,7 @@ final class JobQueue {
   private final int[] jobOf;
   private final int[] workersIn;
 
-  /** No job before this one has a task left. */
+  /** All tasks of the jobs before this one are handed out. */
   private int first;
 
   JobQueue(List<? extends Job> jobs, int workers) {
@@ -43,7 +43,7 @@ final class JobQueue {
     }
   }
 
-  /** Returns how many tasks all jobs have together, which is how often one can be taken. */
+  /** Returns the number of tasks of all jobs, which is how many can be taken. */
   int tasks() {
     return Math.toIntExact(jobs.stream().mapToLong(Job::tasks).sum());
   }

@@ -7,12 +7,16 @@ import java.lang.invoke.MethodHandle;
 
 /** Functions of the C library. */
 final class Native {
-  /** Room for a {@code struct sigaction}: 152 bytes in glibc and musl, 16 on macOS. */
+  /** Enough for a {@code struct sigaction}: 152 bytes in glibc and musl, 16 on macOS. */
   static final long ACTION_BYTES = 256;
 
   private Native() {}
 
-  /** The function of that name, or an {@link UnsatisfiedLinkError} where the library has none. */
+  /**
+   * Returns a function.
+   *
+   * @throws UnsatisfiedLinkError if the library has none of that name
+   */
   static MethodHandle function(String name, FunctionDescriptor type, Linker.Option... options) {
     Linker linker = Linker.nativeLinker();
     return linker.downcallHandle(
@@ -24,7 +28,10 @@ final class Native {
         options);
   }
 
-  /** {@code sigaction(2)}: a signal, what it is to do and what it did. */
+  /**
+   * Returns {@code sigaction(2)}: its arguments are a signal, the new action and memory for the old
+   * one.
+   */
   static MethodHandle sigaction() {
     return function(
         "sigaction",

@@ -4,13 +4,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Memory off the heap that is no mapping of a file: what kernels may compute on where it lies.
+ * Memory off the heap that is no mapping of a file, on which kernels compute without a copy.
  *
- * <p>A kernel that writes such memory in a loop compares the segment's class itself, with {@link
- * #TYPE}. While the Vector API is still interpreted, its conversions go through segments of byte
- * arrays, and C2 then finds both kinds in the profile that all vector stores share: it no longer
- * knows that a store's base is null, and orders every memory access around it (10 cycles instead of
- * 4 for 64 bytes on a Zen 5, C2 of 25.0.3). After the comparison it does know.
+ * <p>A kernel that writes such memory in a loop compares the segment's class with {@link #TYPE}
+ * itself. While the Vector API is still interpreted, its conversions use segments of byte arrays,
+ * so C2 finds both kinds in the profile that all vector stores share. It then doesn't know that a
+ * store's base is null, and orders every memory access around it (10 cycles instead of 4 for 64
+ * bytes on a Zen 5, C2 of 25.0.3). After the comparison it knows.
  */
 public final class NativeMemory {
   /** The class of such segments. */
@@ -22,7 +22,7 @@ public final class NativeMemory {
     return segment.getClass() == TYPE;
   }
 
-  /** Returns what to throw for another segment. */
+  /** Returns the exception for another kind of segment. */
   public static IllegalArgumentException expected() {
     return new IllegalArgumentException("expected plain native memory");
   }

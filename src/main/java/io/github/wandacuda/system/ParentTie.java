@@ -8,26 +8,26 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Ends this process when its parent ends, however the parent ended. On Linux the kernel does it:
- * {@code prctl(PR_SET_PDEATHSIG, SIGKILL)}. Everywhere a thread waits for the parent's end, which
- * notices it within seconds where the kernel does nothing.
+ * Ends this process when its parent ends, whatever ended the parent. On Linux the kernel does it:
+ * {@code prctl(PR_SET_PDEATHSIG, SIGKILL)}. On all systems a thread waits for the parent's end,
+ * which it notices within seconds if the kernel doesn't act.
  *
- * <p>Linux keeps the death signal per thread: it follows the parent's thread that forked, so the
- * parent must keep that thread, and it is forgotten with the thread that asked for it, so the
- * thread that waits is the one that asks.
+ * <p>On Linux the death signal belongs to threads. It is sent when the parent's thread that forked
+ * ends, so the parent must keep that thread; and it is lost when the thread that requested it ends,
+ * so the waiting thread requests it.
  */
 public final class ParentTie {
   private static final int PR_SET_PDEATHSIG = 1;
   private static final long SIGKILL = 9;
 
-  /** What a shell shows for a process that SIGKILL ended. */
+  /** The exit code that a shell shows for a process that SIGKILL ended. */
   private static final int KILLED = 128 + (int) SIGKILL;
 
   private ParentTie() {}
 
   /**
-   * Ties this process to its parent, in the background. If the parent has already gone this process
-   * ends at once.
+   * Ties this process to its parent, in the background. If the parent has already ended, this
+   * process ends at once.
    *
    * @param parent the pid that the parent had when it started this process
    */
@@ -37,13 +37,13 @@ public final class ParentTie {
 
   private static void hold(long parent) {
     boolean told = dieWithParent();
-    // Only now: a parent that ended before the call above sends no signal any more.
+    // After the call above, since a parent that ended before it causes no signal.
     Optional<ProcessHandle> alive =
         ProcessHandle.current().parent().filter(handle -> handle.pid() == parent);
     if (alive.isPresent()) {
       alive.get().onExit().join();
     } else if (told && hasParent(parent)) {
-      // Without /proc Java knows no parent; the kernel's signal needs this thread.
+      // Without /proc Java finds no parent. This thread must live on to get the kernel's signal.
       while (true) {
         LockSupport.park();
       }
@@ -74,7 +74,7 @@ public final class ParentTie {
               Linker.Option.firstVariadicArg(1));
       return (int) prctl.invokeExact(PR_SET_PDEATHSIG, SIGKILL) == 0;
     } catch (Throwable e) {
-      // The wait for the parent's end does the same, a little later.
+      // Waiting for the parent's end does the same, a little later.
       return false;
     }
   }

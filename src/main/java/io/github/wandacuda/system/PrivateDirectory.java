@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A temporary directory that nobody else can put anything into: made here under a name that could
- * not be known, with mode 0700, in a place where others can't exchange it. A native library that is
- * loaded runs with all the user's rights, so it is unpacked nowhere else.
+ * A temporary directory that no other user can write to: it has an unpredictable name and mode
+ * 0700, and is in a directory in which others can't replace it. Native libraries are unpacked only
+ * here, since they run with all rights of the user.
  */
 public final class PrivateDirectory implements AutoCloseable {
   private static final int OTHERS_WRITE = 0022;
@@ -24,7 +24,9 @@ public final class PrivateDirectory implements AutoCloseable {
   private static final int OWNER_ONLY = 0700;
   private static final int ROOT = 0;
 
-  /** How the kernel shows the owner of what belongs to nobody in a container's range of users. */
+  /**
+   * The owner that the kernel shows for a file whose owner isn't mapped into a container's users.
+   */
   private static final int NOT_MAPPED = 65534;
 
   private final Path path;
@@ -36,8 +38,8 @@ public final class PrivateDirectory implements AutoCloseable {
   /**
    * Makes a directory in the system's temporary one.
    *
-   * @param prefix of its name
-   * @throws IOException if it can't be made, or others could exchange what is in the temporary
+   * @param prefix the start of its name
+   * @throws IOException if it can't be made, or others could replace files in the temporary
    *     directory
    */
   public static PrivateDirectory create(String prefix) throws IOException {
@@ -64,10 +66,10 @@ public final class PrivateDirectory implements AutoCloseable {
   }
 
   /**
-   * Returns whether a directory is this user's, is no link, and neither it nor what is in it can be
-   * written or exchanged by others. Where there are no Unix modes the system's own rules count.
+   * Returns whether a directory is this user's, is no link, and neither it nor anything in it can
+   * be written or replaced by others. On a system without Unix modes it always returns true.
    *
-   * @throws IOException if it can't be looked at
+   * @throws IOException if its attributes or content can't be read
    */
   public static boolean isOnlyMine(Path directory) throws IOException {
     if (!hasModes()) {
@@ -97,7 +99,10 @@ public final class PrivateDirectory implements AutoCloseable {
     return !Files.isSymbolicLink(path) && owner(path) == me && (mode(path) & OTHERS_WRITE) == 0;
   }
 
-  /** In a directory that all may write to the sticky bit keeps others from renaming. */
+  /**
+   * Returns whether other users can't rename this user's files in a folder: they can't write to it,
+   * or it has the sticky bit.
+   */
   private static boolean keepsWhatIsMine(Path folder, int me) throws IOException {
     int owner = owner(folder);
     boolean trusted = owner == ROOT || owner == NOT_MAPPED || owner == me;
@@ -113,7 +118,7 @@ public final class PrivateDirectory implements AutoCloseable {
     return (int) Files.getAttribute(path, "unix:uid", LinkOption.NOFOLLOW_LINKS);
   }
 
-  /** Returns this process's user: what it makes is its own. */
+  /** Returns the user id of this process, which is the owner of a file that it makes. */
   private static int me() throws IOException {
     Path own = Files.createTempFile("wanda-cuda", null);
     try {
@@ -128,7 +133,7 @@ public final class PrivateDirectory implements AutoCloseable {
     return path;
   }
 
-  /** Deletes the directory and what it can of its content: Windows keeps a loaded library. */
+  /** Deletes the directory and its content, as far as possible: Windows keeps a loaded library. */
   @Override
   public void close() {
     try (Stream<Path> walk = Files.walk(path)) {

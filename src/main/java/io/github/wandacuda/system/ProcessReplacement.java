@@ -1,40 +1,42 @@
 package io.github.wandacuda.system;
 
 import java.io.File;
+import java.io.IOException;
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Turns this process into another program by {@code execv(3)}: same pid, parent, standard streams,
- * directory and environment. The kernel ends all other threads and sets the JVM's signal handlers
- * back to the default. What the new program inherits beside that does no harm to a JVM: SIGQUIT is
- * blocked, as it is in every Java thread (a JVM unblocks it in the thread that serves it), and the
- * files that the JDK opened without close-on-exec, above all the jar, stay open. Sockets are
- * closed.
+ * Turns this process into another program by {@code execv(3)}, with the same pid, parent, standard
+ * streams, directory and environment. The kernel ends all other threads and resets the JVM's signal
+ * handlers to the default. What else the new program inherits does no harm to a JVM: SIGQUIT is
+ * blocked, as in every Java thread (a JVM unblocks it in the thread that serves it), and files that
+ * the JDK opened without close-on-exec, such as the jar, remain open. Sockets are closed.
  */
 public final class ProcessReplacement {
   private static final AddressLayout POINTER = ValueLayout.ADDRESS;
 
   private ProcessReplacement() {}
 
-  /** Whether this system has {@code execv} and the class path may call it. */
+  /** Returns whether this system has {@code execv} and the class path may call it. */
   public static boolean isPossible() {
     return File.separatorChar == '/' && ThisRuntime.hasNativeAccess();
   }
 
   /**
-   * Runs a program in this process and returns only if that failed.
+   * Runs a program in this process; returns only if that failed.
    *
    * @param command the program's path and its arguments, each in the system's encoding without a
-   *     closing 0
+   *     terminating 0
    * @param withoutVariables names of environment variables that the program must not inherit
-   * @param variables environment variables that it gets in addition
+   * @param variables additional environment variables
    */
   public static void exec(
       List<byte[]> command, List<String> withoutVariables, Map<String, String> variables) {
@@ -55,7 +57,7 @@ public final class ProcessReplacement {
       EndingSignals.obeyEarlierOne();
       replace(words.getAtIndex(POINTER, 0), words);
     } catch (Throwable e) {
-      // The caller starts the program in another way, whatever kept this one from working.
+      // Whatever the reason, the caller starts the program in another way.
       return;
     }
   }
@@ -84,5 +86,55 @@ public final class ProcessReplacement {
     MethodHandle execv =
         Native.function("execv", FunctionDescriptor.of(ValueLayout.JAVA_INT, POINTER, POINTER));
     int unused = (int) execv.invokeExact(path, words);
+  }
+
+  /**
+   * The open sockets of this process other than the standard streams. If the next program inherited
+   * a debugger's or a JMX agent's sockets, their ports would be in use, and it couldn't listen
+   * there itself.
+   */
+  private static final class OpenSockets {
+    private static final int STANDARD_STREAMS = 3;
+    private static final int F_SETFD = 2;
+    private static final int FD_CLOEXEC = 1;
+
+    private OpenSockets() {}
+
+    /** Has {@code exec} close the sockets. They are found on Linux only. */
+    static void closeOnExec() throws Throwable {
+      String[] open = new File("/proc/self/fd").list();
+      if (open == null) {
+        return;
+      }
+      for (String descriptor : open) {
+        int number = Integer.parseInt(descriptor);
+        if (number >= STANDARD_STREAMS && isSocket(descriptor)) {
+          closeOnExec(number);
+        }
+      }
+    }
+
+    private static boolean isSocket(String descriptor) {
+      try {
+        return Files.readSymbolicLink(new File("/proc/self/fd", descriptor).toPath())
+            .toString()
+            .startsWith("socket:");
+      } catch (IOException closedMeanwhile) {
+        return false;
+      }
+    }
+
+    private static void closeOnExec(int descriptor) throws Throwable {
+      MethodHandle fcntl =
+          Native.function(
+              "fcntl",
+              FunctionDescriptor.of(
+                  ValueLayout.JAVA_INT,
+                  ValueLayout.JAVA_INT,
+                  ValueLayout.JAVA_INT,
+                  ValueLayout.JAVA_INT),
+              Linker.Option.firstVariadicArg(2));
+      int unused = (int) fcntl.invokeExact(descriptor, F_SETFD, FD_CLOEXEC);
+    }
   }
 }

@@ -13,16 +13,16 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * Tells what is behind a failure that can be met at any place, and has nothing to do with what was
- * being done there: that the work was cancelled, or that the system opens no more files. The one
- * place that knows; whoever reports a failure, or acts on its kind, asks here first.
+ * Finds the real cause of a failure that may occur anywhere: that the work was cancelled, or that
+ * the limit on open files was reached. Code that reports a failure, or acts on its type, asks here
+ * first.
  */
 public final class RealCause {
   private static final int DEEPEST = 50;
 
   private RealCause() {}
 
-  /** Returns the failure that is behind {@code e}, or nothing if it stands for itself. */
+  /** Returns the real cause of {@code e}; empty if that is {@code e} itself. */
   public static Optional<WandaException> behind(Throwable e) {
     if (isCancellation(e)) {
       return Optional.of(e instanceof CancelledException own ? own : new CancelledException(e));
@@ -37,8 +37,8 @@ public final class RealCause {
   }
 
   /**
-   * Throws the failure that is behind {@code e}, if there is one: for whoever would take {@code e}
-   * for something about a file and go on.
+   * Throws the real cause of {@code e}, if it is another one: for code that would take {@code e}
+   * for an error in a file and go on.
    */
   public static void throwIfBehind(Throwable e) {
     behind(e)
@@ -48,7 +48,10 @@ public final class RealCause {
             });
   }
 
-  /** An interrupt closes files under whoever uses them, who takes that for a failure. */
+  /**
+   * Returns whether {@code e} follows from a cancellation: an interrupt closes files that are in
+   * use, which then fail.
+   */
   private static boolean isCancellation(Throwable e) {
     return Thread.currentThread().isInterrupted()
         || isProcessEnding()
@@ -66,7 +69,7 @@ public final class RealCause {
     return false;
   }
 
-  /** Our own failures quote files and names, which may hold any words. */
+  /** Looks only at the system's messages, since our own quote names that may hold any words. */
   private static boolean isWantOfFiles(Throwable e) {
     String said =
         switch (e) {
@@ -86,7 +89,10 @@ public final class RealCause {
         || (e instanceof InterruptedIOException && !(e instanceof SocketTimeoutException));
   }
 
-  /** Then nothing can be started any more, and libraries' own hooks take away what they had. */
+  /**
+   * Returns whether the process is ending; then nothing can be started, and libraries have freed
+   * their resources.
+   */
   private static boolean isProcessEnding() {
     try {
       return Runtime.getRuntime().removeShutdownHook(new Thread());

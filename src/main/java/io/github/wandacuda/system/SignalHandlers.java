@@ -10,14 +10,14 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
- * Keeps this process's signal handlers from libraries that replace them. The JVM needs its own: it
- * learns of null references, divisions by zero and mapped files that shrank by SIGSEGV, SIGFPE and
- * SIGBUS. LLVM, which is in many OpenCL drivers, sets a handler of its own for these and a dozen
- * more, which serves one signal and is gone (SA_RESETHAND): when two threads hit a null reference
- * at once, the second ends the process without a word.
+ * Protects this process's signal handlers from libraries that replace them. The JVM needs its
+ * handlers: by SIGSEGV, SIGFPE and SIGBUS it detects null references, divisions by zero and mapped
+ * files that shrank. LLVM, which is in many OpenCL drivers, sets its own handlers for these and a
+ * dozen more, which serve one signal and are then removed (SA_RESETHAND). When two threads hit a
+ * null reference at once, the second then ends the process without a message.
  */
 public final class SignalHandlers {
-  /** All but the real-time signals, whatever a system calls each. */
+  /** The number of signals, without the real-time ones. */
   private static final int SIGNALS = 31;
 
   private static final Optional<MethodHandle> SIGACTION = sigaction();
@@ -27,17 +27,20 @@ public final class SignalHandlers {
   private SignalHandlers() {}
 
   /**
-   * Runs code that may load such a library, and sets all handlers back to what they were before.
-   * Where the system has no {@code sigaction} or the class path may not call it, the code just
-   * runs. A handler that another thread sets meanwhile is set back too.
+   * Runs code that may load such a library, and then restores all handlers. If the system has no
+   * {@code sigaction}, or the class path may not call it, nothing is restored. A handler that
+   * another thread sets meanwhile is undone too.
    *
-   * @return what the code returned
+   * @return the code's result
    */
   public static <T> T kept(Supplier<T> code) {
     return SIGACTION.isEmpty() ? code.get() : kept(SIGACTION.get(), code);
   }
 
-  /** One thread at a time: another would save what the first one's library has set meanwhile. */
+  /**
+   * Synchronized, since a second thread would save the handlers that the first one's library has
+   * set.
+   */
   private static synchronized <T> T kept(MethodHandle sigaction, Supplier<T> code) {
     try (Arena arena = Arena.ofConfined()) {
       List<Saved> all = save(sigaction, arena);

@@ -5,17 +5,20 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Errors that are known by nothing but the system's words, which Java hands on in the user's
- * language. The numbers are those of Linux and macOS.
+ * Errors that Java reports only by the system's message, in the user's language. The numbers are
+ * those of Linux and macOS.
  */
 public enum SystemError {
-  /** EMFILE: this process has as many files open as it may. */
+  /** EMFILE: this process has reached its limit on open files. */
   TOO_MANY_OPEN_FILES(24, "Too many open files"),
 
   /** EINVAL, of {@code fsync} on a folder: the file system can't force folders. */
   INVALID_ARGUMENT(22, "Invalid argument"),
 
-  /** EBADF, of {@code fsync} on a folder: only what is open for writing can be forced. */
+  /**
+   * EBADF, of {@code fsync} on a folder: the file system forces only files that are open for
+   * writing.
+   */
   BAD_FILE_DESCRIPTOR(9, "Bad file descriptor");
 
   private static final long LONGEST = 1000;
@@ -28,7 +31,7 @@ public enum SystemError {
     local = text(number, english);
   }
 
-  /** Returns whether a message, which may be null, tells of this error. */
+  /** Returns whether a message, which may be null, contains the text of this error. */
   public boolean isSaidIn(String message) {
     return message != null && (message.contains(english) || message.contains(local));
   }

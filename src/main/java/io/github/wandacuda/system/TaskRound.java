@@ -40,11 +40,11 @@ final class TaskRound {
     }
   }
 
-  /** Throws what the first failing task threw, once nobody is at work any more. */
+  /** Throws the exception of the first task that failed, after all workers have stopped. */
   void rethrow() {
     Throwable thrown = failure.get();
     if (thrown instanceof RuntimeException e) {
-      // An interrupt closes the file that the caller was writing to, under the others too.
+      // The interrupt may have closed a file, which makes other workers fail too.
       CancelledException.throwIfInterrupted();
       throw e;
     }

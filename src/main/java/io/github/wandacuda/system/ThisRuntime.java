@@ -2,13 +2,13 @@ package io.github.wandacuda.system;
 
 import java.lang.module.ModuleFinder;
 
-/** What the running Java has and what this class path may do in it. */
+/** Modules and rights of the running Java. */
 public final class ThisRuntime {
   private ThisRuntime() {}
 
-  /** Whether the module takes part in this run, so that its classes can be used. */
+  /** Returns whether a module is resolved in this run, so that its classes can be used. */
   public static boolean hasResolved(String module) {
-    // findModule is 20 ms slower where the module is missing: it streams over the parent layers.
+    // If the module is missing, findModule is 20 ms slower: it streams over the parent layers.
     for (Module each : ModuleLayer.boot().modules()) {
       if (each.getName().equals(module)) {
         return true;
@@ -18,12 +18,12 @@ public final class ThisRuntime {
   }
 
   /**
-   * Brings a module of this Java's image into this run, by the method with which the JVM itself
-   * does it for agents. Its classes are then as they are by {@code --add-modules}, but the JVM
-   * prints no line about an incubator module. Works where {@code java.base} exports {@code
-   * jdk.internal.module} to the class path.
+   * Loads a module of this Java's image into this run, by the method that the JVM itself uses for
+   * agents. Its classes are then the same as with {@code --add-modules}, but the JVM prints no line
+   * about an incubator module. This needs {@code java.base} to export {@code jdk.internal.module}
+   * to the class path.
    *
-   * @return whether it worked: the method is no part of the API
+   * @return whether it worked, since the method isn't part of the API
    */
   public static boolean load(String module) {
     try {
@@ -36,12 +36,14 @@ public final class ThisRuntime {
     }
   }
 
-  /** Whether the module is part of this Java's image, so that {@code --add-modules} finds it. */
+  /**
+   * Returns whether a module is part of this Java's image, so that {@code --add-modules} finds it.
+   */
   public static boolean contains(String module) {
     return ModuleFinder.ofSystem().find(module).isPresent();
   }
 
-  /** Whether the class path may call native code without a warning of the JVM. */
+  /** Returns whether the class path may call native code without a warning of the JVM. */
   public static boolean hasNativeAccess() {
     return ThisRuntime.class.getModule().isNativeAccessEnabled();
   }

@@ -2,21 +2,21 @@ package io.github.wandacuda.system;
 
 import io.github.wandacuda.error.CancelledException;
 
-/** Threads that share out numbered tasks with the caller, who is worker 0 and works too. */
+/** Threads that do numbered tasks together with the caller, which is worker 0. */
 public interface WorkerPool {
-  /** What is done for each task. */
+  /** The work of each task. */
   @FunctionalInterface
   interface Body {
     /**
      * Does one task.
      *
-     * @param worker who does it, from 0; two tasks of the same worker never run at the same time
-     * @param task which one, from 0
+     * @param worker the number of the worker, from 0; two tasks of one worker never run together
+     * @param task the number of the task, from 0
      */
     void run(int worker, int task);
   }
 
-  /** What is done for each range. */
+  /** The work of each range. */
   @FunctionalInterface
   interface RangeBody {
     /**
@@ -36,17 +36,17 @@ public interface WorkerPool {
    * Runs tasks 0 to {@code tasks - 1} and returns when all are done. Each worker takes the next one
    * as it becomes free. What the tasks wrote is visible to the caller afterwards.
    *
-   * @throws CancelledException if the calling thread is interrupted, whatever a task made of it;
-   *     tasks under way are finished
-   * @throws RuntimeException what the first failing task threw, as it is; tasks that nobody had
-   *     begun by then are left out. An {@link Error} likewise
+   * @throws CancelledException if the calling thread is interrupted, whatever a task throws; tasks
+   *     that have begun are finished
+   * @throws RuntimeException the exception of the first task that failed; tasks that had not begun
+   *     by then are skipped. An {@link Error} is thrown likewise
    */
   void run(int tasks, Body body);
 
   /**
    * Runs {@code body} for ranges that together make up 0 to {@code items - 1}.
    *
-   * @param items what is shared out
+   * @param items number of items
    * @param grain items of a range; the last one may be shorter
    */
   default void runRanges(int items, int grain, RangeBody body) {

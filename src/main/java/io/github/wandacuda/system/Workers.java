@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A fixed set of threads that share out numbered tasks. The caller is worker 0 and works too, so n
- * workers are n - 1 daemon threads; one worker is a plain loop in the caller.
+ * A fixed set of threads that do numbered tasks. The caller is worker 0 and does tasks too, so n
+ * workers are n - 1 daemon threads; with one worker the tasks run in a plain loop in the caller.
  *
  * <p>{@link #run} is for one thread at a time, and a task must not call it.
  */
@@ -56,10 +56,10 @@ public final class Workers implements WorkerPool, AutoCloseable {
   }
 
   /**
-   * Runs all tasks of all jobs, several jobs at a time: those of different lanes side by side where
-   * that is possible, otherwise in the list's order.
+   * Runs all tasks of all jobs, several jobs at a time: jobs of different lanes at the same time if
+   * possible, otherwise in the list's order.
    *
-   * @param jobs whose lanes and numbers of tasks stay as they are
+   * @param jobs the jobs, whose lanes and numbers of tasks must not change
    */
   public void run(List<? extends Job> jobs) {
     JobQueue queue = new JobQueue(jobs, count);
@@ -90,7 +90,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
     }
   }
 
-  /** Waits for the workers that joined; one that slept through the round can no longer join it. */
+  /** Waits for the workers that have joined the round; afterwards no worker can join it. */
   private void retire(Round round) {
     boolean interrupted = false;
     synchronized (lock) {

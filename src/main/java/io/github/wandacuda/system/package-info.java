@@ -1,5 +1,5 @@
 /**
- * Threads, processes and signals: what is needed of the operating system and of the running Java,
- * in code for the Java version that the program runs on.
+ * Threads, processes and signals: services of the operating system and the running Java. Compiled
+ * for the Java version that the program runs on.
  */
 package io.github.wandacuda.system;

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 class UnfinishedModelsTest {
   private static final String OUTPUT = "an unfinished output of prune";
-  private static final String IN_PLACE = "a run with --in-place";
+  private static final String IN_PLACE = "a run in place";
 
   @TempDir Path directory;
 
@@ -77,7 +77,7 @@ class UnfinishedModelsTest {
       })
   void asAModel(String command) throws IOException {
     begin("\"method\":\"wanda\",\"in_place\":\"yes\"");
-    assertSaid(command, 3, IN_PLACE, "run the same again");
+    assertSaid(command, 3, IN_PLACE, "run the same again with --in-place");
     begin("\"method\":\"wanda\"");
     assertSaid(command, 3, OUTPUT, "--resume");
     // As an output is until its end.
@@ -91,6 +91,6 @@ class UnfinishedModelsTest {
     begin("\"method\":\"wanda\"");
     assertSaid(command, 5, OUTPUT, "--resume");
     begin("\"method\":\"wanda\",\"in_place\":\"yes\"");
-    assertSaid(command, 5, IN_PLACE, "run the same again");
+    assertSaid(command, 5, IN_PLACE, "run the same again with --in-place");
   }
 }

@@ -5,9 +5,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Gives the work time to end in order when the process is told to (SIGINT, SIGTERM): it says how to
- * go on, and devices are let go of. An unfinished output is one that can be gone on with at every
- * moment, so nothing is lost where the time is too short.
+ * Cancels the work when the process is asked to end (SIGINT, SIGTERM) and gives it time to say how
+ * to resume and to free devices. An unfinished output can be resumed at every moment, so nothing is
+ * lost if the time is too short.
  */
 public final class Cancellation {
   /** Longer than a tile or a layer takes, shorter than a person's patience. */
@@ -25,7 +25,7 @@ public final class Cancellation {
    * Interrupts the current thread when the process ends before {@link #workIsDone}, or now if it is
    * ending already.
    *
-   * @param errors says that the work was cancelled where the work itself doesn't
+   * @param errors reports the cancellation if the work itself doesn't
    */
   public static Cancellation ofCurrentThread(ErrorReporter errors) {
     Cancellation cancellation = new Cancellation(errors);
@@ -57,9 +57,10 @@ public final class Cancellation {
   }
 
   /**
-   * Says that there is nothing left to clean up.
+   * Ends the wait of the shutdown hook, because the work is done and has cleaned up.
    *
-   * @param exitCode the work's; the process ends with the signal's, where there was one
+   * @param exitCode the exit code of the work; if there was a signal, the process ends with the
+   *     signal's code
    */
   public void workIsDone(int exitCode) {
     synchronized (this) {

@@ -1,7 +1,13 @@
 package io.github.wandacuda.cli.console;
 
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.json.JsonText;
 import io.github.wandacuda.system.RealCause;
@@ -14,8 +20,8 @@ import java.util.Map;
 import picocli.CommandLine.ParameterException;
 
 /**
- * Says in one line what went wrong, for people or, with {@code --json}, as one object; with a stack
- * trace only where it was asked for.
+ * Reports a failure in one line, as text or, with {@code --json}, as one object; with {@code
+ * --verbose} the stack trace follows.
  */
 public final class ErrorReporter {
   private final PrintStream err;
@@ -28,13 +34,13 @@ public final class ErrorReporter {
     verbose = words.contains("--verbose");
   }
 
-  /** Reports options that picocli refused. */
+  /** Reports an error in the options and returns its exit code. */
   public int usage(ParameterException e) {
     print(WrongUsage.details(e), ExitCodes.USAGE, List.of());
     return ExitCodes.USAGE;
   }
 
-  /** Reports a failure, or what is behind it, and returns its exit code. */
+  /** Reports a failure, or its real cause, and returns its exit code. */
   public int report(Throwable failure) {
     Throwable e = RealCause.behind(failure).map(Throwable.class::cast).orElse(failure);
     int exitCode = ExitCodes.of(e);
@@ -63,7 +69,7 @@ public final class ErrorReporter {
     }
   }
 
-  /** What isn't known is null, so that the keys are always there. */
+  /** Returns the failure as an object that always has the same keys; unknown values are null. */
   private static Map<String, Object> object(
       ErrorDetails details, int exitCode, List<String> trace) {
     Map<String, Object> object = new LinkedHashMap<>();
@@ -89,5 +95,32 @@ public final class ErrorReporter {
 
   private static String oneLine(String message) {
     return message == null ? "no message" : Printable.message(message);
+  }
+
+  /** The program's exit codes. */
+  private static final class ExitCodes {
+    static final int INTERNAL_ERROR = 1;
+    static final int USAGE = 2;
+    private static final int INPUT = 3;
+    private static final int BACKEND = 4;
+    private static final int VERIFICATION = 5;
+    private static final int OUTPUT = 6;
+
+    /** The code of SIGINT, by which a person cancels. */
+    private static final int CANCELLED = 130;
+
+    private ExitCodes() {}
+
+    static int of(Throwable failure) {
+      return switch (failure) {
+        case UsageException e -> USAGE;
+        case InputException e -> INPUT;
+        case BackendUnavailableException e -> BACKEND;
+        case VerificationException e -> VERIFICATION;
+        case OutputException e -> OUTPUT;
+        case CancelledException e -> CANCELLED;
+        default -> INTERNAL_ERROR;
+      };
+    }
   }
 }

@@ -14,7 +14,7 @@ public final class Logging {
     setDefault("levelInBrackets", "false");
   }
 
-  /** Leaves what the user set with -D alone. */
+  /** Sets a property, unless the user has set it with {@code -D}. */
   private static void setDefault(String key, String value) {
     if (System.getProperty(PREFIX + key) == null) {
       System.setProperty(PREFIX + key, value);

@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.OptionalLong;
 
 /**
- * The most memory that the process took, as Linux counts it: VmHWM, which the kernel keeps itself,
- * and RssAnon, which has to be sampled. Elsewhere both are left out.
+ * Measures the peak memory of the process on Linux: VmHWM, which the kernel records, and RssAnon,
+ * which is sampled every 50 ms. On other systems both are null.
  */
 public final class MemoryWatch implements AutoCloseable {
   private static final Path STATUS = Path.of("/proc/self/status");

@@ -4,15 +4,15 @@ import io.github.wandacuda.error.Printable;
 import java.util.Arrays;
 import java.util.stream.Stream;
 
-/** Text of several lines, into which values are put that can't begin lines of their own. */
+/** Formats text of several lines so that no value can add a line. */
 public final class MultilineText {
   private MultilineText() {}
 
   /**
    * Returns the lines of a text.
    *
-   * @param format as {@link String#format} takes it, with the only line ends
-   * @param values numbers as they are, all else as printable text
+   * @param format a format as for {@link String#format}; only its own line ends count
+   * @param values the values; any but a number is made printable
    */
   public static Stream<String> of(String format, Object... values) {
     Object[] printable =

@@ -9,17 +9,17 @@ import java.nio.charset.Charset;
 import java.nio.charset.CharsetEncoder;
 
 /**
- * The one way to stdout and stderr, for results, errors, logs and stack traces. What is printed by
- * one call is text on one line: whatever in it would command a terminal, turn the writing round or
- * begin a line of its own becomes an escape, and so does what the stream's charset hasn't got.
+ * Prints results, errors, logs and stack traces to stdout and stderr. Each call prints one line of
+ * text. Characters that would control a terminal, reverse the direction of text or begin a line are
+ * escaped, and so are those that the stream's charset lacks.
  */
 public final class PrintableStream extends PrintStream {
   private final CharsetEncoder encoder;
 
   /**
-   * Creates the way to a stream.
+   * Creates a printer to a stream.
    *
-   * @param eachLine whether each line is to be seen at once
+   * @param eachLine whether the stream is flushed after each line
    */
   public PrintableStream(OutputStream out, boolean eachLine, Charset charset) {
     super(out, eachLine, charset);
@@ -63,12 +63,12 @@ public final class PrintableStream extends PrintStream {
     }
   }
 
-  /** Returns a writer whose lines are printed here, one after the other. */
+  /** Returns a writer that prints its lines to this stream. */
   public PrintWriter writer() {
     return new PrintWriter(new Lines());
   }
 
-  /** Takes lines apart at their ends. */
+  /** Splits text at line ends. */
   private final class Lines extends Writer {
     private final StringBuilder line = new StringBuilder();
 

@@ -7,23 +7,23 @@ import java.util.Deque;
 import java.util.function.LongSupplier;
 
 /**
- * Shows progress with the time left: on a terminal one line that is written over, elsewhere a line
- * now and then.
+ * Shows progress with the remaining time: on a terminal in one line that is overwritten, elsewhere
+ * in a line every ten seconds.
  *
- * <p>The time left is told once it can be: it comes from the pace since the work began here, not in
- * an earlier run, and from the pace of the latter half of that time, which knows nothing of code
- * that was not compiled yet or a file that was in memory. Where the two differ it is a range.
+ * <p>The remaining time is estimated from two paces: that since this run began, and that in the
+ * latter half of the time, which isn't affected by uncompiled code or cached files at the start. If
+ * the two differ, a range is shown. It isn't shown in the first five seconds.
  */
 public final class ProgressPrinter implements Progress {
   private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(100);
   private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(10);
 
-  /** Before that no pace is one to go by. */
+  /** A pace over less time or fewer steps is too uncertain. */
   private static final double LEAST_SECONDS = 5;
 
   private static final int LEAST_STEPS = 2;
 
-  /** Paces that differ by less are told as one time. */
+  /** Estimates that differ by less than this factor are shown as one time. */
   private static final double ALIKE = 1.5;
 
   private final Stderr err;
@@ -33,7 +33,7 @@ public final class ProgressPrinter implements Progress {
   private final Deque<Mark> marks = new ArrayDeque<>();
   private long shown;
 
-  /** How much of the work was done at a time. */
+  /** The share of the work that was done at a time. */
   private record Mark(long nanos, double share) {}
 
   public ProgressPrinter(Stderr err, boolean terminal) {

@@ -3,14 +3,21 @@ package io.github.wandacuda.cli.console;
 import io.github.wandacuda.error.Printable;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Where everything but results goes. A terminal's last line may be one of progress, which is
- * written over again and again; anything else begins below it.
+ * The stream for everything but results. A terminal's last line may be one of progress, which is
+ * overwritten by the next; all other text begins on the line below.
  */
 public final class Stderr extends OutputStream {
   private static final byte[] NEW_LINE = System.lineSeparator().getBytes(StandardCharsets.US_ASCII);
+
+  /** The file descriptor of stderr. */
+  private static final int STDERR = 2;
 
   private final PrintStream err;
   private int width;
@@ -44,9 +51,9 @@ public final class Stderr extends OutputStream {
   }
 
   /**
-   * Shows a line of progress in the place of the one before.
+   * Shows a line of progress, over the one before.
    *
-   * @param last whether it stays
+   * @param last whether the line is the last and remains
    */
   synchronized void show(String line, boolean last) {
     String shown = Printable.line(line);
@@ -59,8 +66,33 @@ public final class Stderr extends OutputStream {
     err.flush();
   }
 
-  /** Returns whether the last line is one of progress that something else would end. */
+  /** Returns whether the last line is one of progress, still to be overwritten. */
   synchronized boolean isShowing() {
     return width > 0;
+  }
+
+  /**
+   * Returns whether stderr is a terminal, as the C library says; Java's Console knows only stdin
+   * and stdout.
+   */
+  public static boolean isTerminal() {
+    Linker linker = Linker.nativeLinker();
+    return linker
+        .defaultLookup()
+        .find("isatty")
+        .map(
+            address ->
+                linker.downcallHandle(
+                    address, FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT)))
+        .map(Stderr::isTerminal)
+        .orElse(false);
+  }
+
+  private static boolean isTerminal(MethodHandle isatty) {
+    try {
+      return (int) isatty.invokeExact(STDERR) == 1;
+    } catch (Throwable e) {
+      return false;
+    }
   }
 }

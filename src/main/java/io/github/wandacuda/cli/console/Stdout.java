@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.util.Optional;
 
-/** Where results go. It keeps the failure to write them, which printers forget. */
+/** The stream for results. It remembers a failed write, which printers ignore. */
 public final class Stdout extends FilterOutputStream {
   private IOException failure;
 

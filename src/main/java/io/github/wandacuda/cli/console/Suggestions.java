@@ -4,7 +4,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 
-/** Guesses what was meant by a word that nothing is called. */
+/** Guesses which name was meant by an unknown word. */
 public final class Suggestions {
   private static final int MOST = 3;
 
@@ -20,12 +20,15 @@ public final class Suggestions {
         .toList();
   }
 
-  /** An option cut short, which isn't taken for the whole, is what was meant all the same. */
+  /** Returns whether a word is the beginning of a name, as an abbreviated option is. */
   private static boolean startsWith(String name, String word) {
     return word.length() > 3 && name.startsWith(word);
   }
 
-  /** Returns how many letters have to be put in, taken out or changed, or change places. */
+  /**
+   * Returns the edit distance: how many letters must be inserted, deleted, replaced or swapped with
+   * the next.
+   */
   private static int distance(String from, String to) {
     int[][] steps = new int[from.length() + 1][to.length() + 1];
     for (int i = 0; i <= from.length(); i++) {

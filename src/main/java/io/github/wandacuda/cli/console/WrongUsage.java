@@ -10,14 +10,14 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** What is wrong with a command line, and what was probably meant. */
+/** Describes what is wrong with a command line, and what was probably meant. */
 final class WrongUsage {
   private WrongUsage() {}
 
   static ErrorDetails details(ParameterException e) {
     CommandSpec command = e.getCommandLine().getCommandSpec();
     String help = "see %s --help".formatted(command.qualifiedName());
-    // A mistyped option may be the one that is missed.
+    // A missing option may be a mistyped one, which is the better message.
     List<String> unmatched =
         e instanceof UnmatchedArgumentException unknown
             ? unknown.getUnmatched()

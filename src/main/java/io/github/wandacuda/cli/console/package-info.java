@@ -1,2 +1,2 @@
-/** How the program speaks: its streams, progress, errors in one line, exit codes. */
+/** What the program prints beside results: its streams, progress, errors and exit codes. */
 package io.github.wandacuda.cli.console;

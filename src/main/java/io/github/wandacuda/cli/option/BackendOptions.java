@@ -6,11 +6,11 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import picocli.CommandLine.Option;
 
-/** Where the work is done. */
+/** Options for the backend, the device and the CPU threads. */
 public final class BackendOptions {
   private static final String ALL = "all";
 
-  /** More than a machine has; each takes memory of its own, and none makes a run faster. */
+  /** More than any machine has processors; each thread takes memory. */
   private static final int MOST_THREADS = 1024;
 
   @Option(
@@ -43,16 +43,16 @@ public final class BackendOptions {
   }
 
   /**
-   * Checks the numbers, before the work that comes before {@link #open}.
+   * Checks the options, before the work that is done before {@link #open}.
    *
-   * @throws UsageException if they make no sense
+   * @throws UsageException if a value is malformed or out of range
    */
   public void check() {
     int unusedThreads = threads();
     int unusedDevice = device.equals(ALL) ? 0 : deviceNumber();
   }
 
-  /** Warns of an option that changes nothing of a forward pass. */
+  /** Warns if an option has no effect on a forward pass. */
   public void warnOfIdle(OutputOptions output) {
     if (device.equals(ALL)) {
       output.warn("--device all: a forward pass runs on the first device alone");

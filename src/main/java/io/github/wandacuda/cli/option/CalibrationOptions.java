@@ -24,7 +24,7 @@ import java.util.List;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Where the norms come from: a calibration run or a file. */
+/** Options for the source of the norms: a calibration run or a file. */
 public final class CalibrationOptions {
   @Option(
       names = "--calibration",
@@ -43,7 +43,7 @@ public final class CalibrationOptions {
   @Mixin private SampleOptions sampling;
 
   /**
-   * Checks that the method has what it needs.
+   * Checks that the options are those that the method needs.
    *
    * @throws UsageException if not
    */
@@ -56,12 +56,12 @@ public final class CalibrationOptions {
     }
   }
 
-  /** Returns whether samples are to run through the model. */
+  /** Returns whether the norms come from samples that run through the model. */
   public boolean fromSamples(Method method) {
     return method == Method.WANDA && calibration != null;
   }
 
-  /** Warns of options that change nothing. */
+  /** Warns of options that have no effect. */
   public void warnOfIdle(Method method, OutputOptions output) {
     if (method == Method.MAGNITUDE) {
       String why = "method magnitude needs no norms";
@@ -74,7 +74,7 @@ public final class CalibrationOptions {
     }
   }
 
-  /** Tells what the run reads. */
+  /** Adds the files that the run reads. */
   public void addTo(ResultFiles results) {
     results.read("--calibration", calibration);
     results.read("--statistics", statistics);
@@ -98,7 +98,10 @@ public final class CalibrationOptions {
         List.of(samples.tokens()), samples.sha256(), sampling.seed());
   }
 
-  /** Returns the norms of a run, with the counts of where they came from. */
+  /**
+   * Returns the norms of a run, with the number and length of the samples that they were computed
+   * from.
+   */
   public Statistics statistics(RunResult result, Calibration source) {
     if (source instanceof Calibration.FromSamples samples) {
       return result.statistics(samples.samples().size(), samples.sequenceLength());

@@ -18,9 +18,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Where Hugging Face's own tools keep what they downloaded: a folder {@code models--org--name} for
- * each model, in it {@code snapshots/<commit>} and, in {@code refs/main}, which of them is meant.
- * Nothing is downloaded here.
+ * The cache of Hugging Face's tools. It has a folder {@code models--org--name} for each model with
+ * the folders {@code snapshots/<commit>} and a file {@code refs/main}, which names the current
+ * commit. Nothing is downloaded here.
  *
  * @param root the folder that holds the models' folders
  */
@@ -33,7 +33,7 @@ public record HubCache(Path root) {
   private static final int MOST_NAMED = 5;
   private static final int LONGEST_REFERENCE = 200;
 
-  /** Returns the cache that the environment says. */
+  /** Returns the cache that the environment variables name. */
   public static HubCache of(Map<String, String> environment) {
     for (String variable : List.of("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")) {
       String given = environment.getOrDefault(variable, "");
@@ -54,8 +54,8 @@ public record HubCache(Path root) {
   }
 
   /**
-   * Returns the directory that a user means: the one that is there, or the snapshot of a model of
-   * the hub, named by its id, its page's address or its folder in a cache.
+   * Returns the model directory that a user names: an existing directory, or the snapshot of a
+   * cached model, named by its id, the address of its page or its folder in a cache.
    *
    * @throws InputException if there is no such directory or snapshot
    */

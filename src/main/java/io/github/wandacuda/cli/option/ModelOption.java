@@ -5,7 +5,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
-/** The model that a command reads. */
+/** The option for the model that a command reads. */
 public final class ModelOption {
   @Option(
       names = "--model",
@@ -19,7 +19,7 @@ public final class ModelOption {
   /**
    * Opens the model.
    *
-   * @throws io.github.wandacuda.error.InputException also if it is unfinished
+   * @throws io.github.wandacuda.error.InputException if it is broken or unfinished
    */
   public ModelDirectory open() {
     Path path = directory();
@@ -27,7 +27,7 @@ public final class ModelOption {
     return ModelDirectory.open(path);
   }
 
-  /** Opens the model, which may be pruned in place in part. */
+  /** Opens the model, even if a part of it is pruned in place. */
   public ModelDirectory openAnyway() {
     return ModelDirectory.open(directory());
   }

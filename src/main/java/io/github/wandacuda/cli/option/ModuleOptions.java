@@ -1,11 +1,16 @@
 package io.github.wandacuda.cli.option;
 
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.NamePatterns;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
-/** Which linear modules are meant. */
+/** Options for the choice of linear modules. */
 public final class ModuleOptions {
   @Option(
       names = "--include",
@@ -29,5 +34,18 @@ public final class ModuleOptions {
 
   public ModuleChoice choice() {
     return new ModuleChoice(include, exclude);
+  }
+
+  /** Reads a regular expression; the message about a malformed one has a single line. */
+  private static final class RegexConverter implements ITypeConverter<Pattern> {
+    @Override
+    public Pattern convert(String value) {
+      try {
+        return NamePatterns.compile(value);
+      } catch (PatternSyntaxException e) {
+        throw new TypeConversionException(
+            "'%s' is no regular expression: %s".formatted(Printable.of(value), e.getDescription()));
+      }
+    }
   }
 }

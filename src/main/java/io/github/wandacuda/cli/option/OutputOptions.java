@@ -4,7 +4,6 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.console.ProgressPrinter;
 import io.github.wandacuda.cli.console.Stderr;
-import io.github.wandacuda.cli.console.Terminal;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.json.JsonText;
@@ -15,7 +14,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** How a command speaks: its result goes to stdout, everything else to stderr. */
+/** Options for what a command prints: its result on stdout, everything else on stderr. */
 public final class OutputOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
@@ -34,14 +33,14 @@ public final class OutputOptions {
   /**
    * Prints a command's result, as an object or as text for people.
    *
-   * @throws CancelledException if the command was interrupted and has nothing else to show for
+   * @throws CancelledException if the command was interrupted
    */
   public void result(Map<String, Object> object, Supplier<Stream<String>> text) {
     CancelledException.throwIfInterrupted();
     written(object, text);
   }
 
-  /** Prints the result of a command whose files are written, as {@link #result} does. */
+  /** Prints the result of a command whose files are written, even if it was interrupted since. */
   public void written(Map<String, Object> object, Supplier<Stream<String>> text) {
     var out = command.commandLine().getOut();
     Stream<String> lines = json ? JsonText.of(object).lines() : text.get();
@@ -49,14 +48,14 @@ public final class OutputOptions {
     out.flush();
   }
 
-  /** Prints a line on stderr unless it is to be quiet. */
+  /** Prints a line on stderr, unless {@code --quiet} was given. */
   public void say(String line) {
     if (!quiet) {
       command.commandLine().getErr().println(Printable.line(line));
     }
   }
 
-  /** Prints lines on stderr if more was asked for, see {@link MultilineText#of}. */
+  /** Prints lines on stderr if {@code --verbose} was given, see {@link MultilineText#of}. */
   public void detail(String format, Object... values) {
     if (verbose) {
       MultilineText.of(format, values).forEach(this::say);
@@ -69,9 +68,9 @@ public final class OutputOptions {
   }
 
   /**
-   * Warns of each of some options that was given, since it changes nothing.
+   * Warns of each of some options that was given, since it has no effect.
    *
-   * @param why it does so
+   * @param why why it has no effect
    */
   public void warnIfGiven(String why, String... options) {
     for (String option : options) {
@@ -81,10 +80,10 @@ public final class OutputOptions {
     }
   }
 
-  /** Returns a progress that shows on stderr. */
+  /** Returns a progress that is shown on stderr. */
   public Progress progress() {
-    // The program itself, which this package doesn't know: it knows the stream that errors go to.
+    // The root command supplies the stream for errors; this package can't name its class.
     var program = (Supplier<?>) command.root().userObject();
-    return quiet ? Progress.NONE : new ProgressPrinter((Stderr) program.get(), Terminal.isStderr());
+    return quiet ? Progress.NONE : new ProgressPrinter((Stderr) program.get(), Stderr.isTerminal());
   }
 }

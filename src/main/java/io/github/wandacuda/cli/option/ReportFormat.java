@@ -10,22 +10,22 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
-/** What the beginning of a report says, by which it is told from other people's files. */
+/** Recognizes reports of this program by their beginning. */
 public final class ReportFormat {
   /** The value of {@code format} in the JSON. */
   public static final String NAME = "wanda-cuda.report.v1";
 
-  /** What the page says of what made it, see {@code report.html}. */
+  /** The generator that the HTML page names, see {@code report.html}. */
   private static final String GENERATOR = "<meta name=\"generator\" content=\"" + NAME + "\">";
 
-  /** How far into a file it shows whether it is a report. */
+  /** How many bytes of a file are read to recognize a report. */
   private static final int BEGINNING = 1024;
 
   private static final JsonFactory FACTORY = new JsonFactory();
 
   private ReportFormat() {}
 
-  /** Returns whether a file is a report that this program wrote, as its beginning tells. */
+  /** Returns whether a file begins as a report of this program does. */
   public static boolean isOne(Path file) {
     byte[] bytes;
     try (InputStream in = InputFile.stream(file)) {

@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli.option;
 
+import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
@@ -14,11 +15,13 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
+import picocli.CommandLine.Option;
 
 /**
- * The files that a command writes besides its main result, or that are its result. They are checked
- * and reserved before the work that leads to them, and nothing is lost by them: what the run reads
- * is never replaced, and other files only where this program wrote them or it was asked for.
+ * The result files of a command, which are checked and reserved before the work begins. A file that
+ * the run reads is never replaced, and another file only if this program wrote it or {@code
+ * --overwrite} was given.
  */
 public final class ResultFiles implements AutoCloseable {
   private static final String ANOTHER = "name another file";
@@ -28,14 +31,14 @@ public final class ResultFiles implements AutoCloseable {
   private final boolean overwrite;
   private final Map<Object, String> read = new HashMap<>();
 
-  /** Looked for with the first file, as most runs have none. */
+  /** Filled with the first file, since most runs have none. */
   private Set<Object> inModel;
 
   private final Map<String, Path> files = new LinkedHashMap<>();
   private final Map<String, ReservedFile> reserved = new LinkedHashMap<>();
 
   /**
-   * Begins with no files.
+   * Creates an empty set of files.
    *
    * @param model the directory of the model that is read
    * @param output the directory that is written, or null
@@ -47,7 +50,7 @@ public final class ResultFiles implements AutoCloseable {
     this.overwrite = overwrite;
   }
 
-  /** Says that the run reads a file besides the model, if it isn't null. */
+  /** Adds a file that the run reads in addition to the model, unless it is null. */
   public void read(String option, Path file) {
     if (file != null) {
       FileIdentity.of(file).ifPresent(identity -> read.put(identity, option));
@@ -57,13 +60,13 @@ public final class ResultFiles implements AutoCloseable {
   /**
    * Checks a file that the command will write.
    *
-   * @param option what names it
+   * @param option the option that names it
    * @param file the file; nothing is written if it is null
-   * @throws UsageException if it is read by the run, lies in the model's or the output's directory,
-   *     is another option's file too, or is somebody else's
+   * @throws UsageException if the run reads it, if it is in the model's or the output's directory,
+   *     if another option names it too, or if this program didn't write it
    * @throws OutputException if it can't be written
    */
-  public void add(String option, Path file, ResultKind kind) {
+  public void add(String option, Path file, Kind kind) {
     if (file == null) {
       return;
     }
@@ -115,7 +118,7 @@ public final class ResultFiles implements AutoCloseable {
             });
   }
 
-  private void refuseForeign(String option, Path file, ResultKind kind) {
+  private void refuseForeign(String option, Path file, Kind kind) {
     boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
     boolean device = Files.exists(file) && !Files.isRegularFile(file);
     if (there && !device && !overwrite && !kind.isWrittenHere(file)) {
@@ -133,7 +136,7 @@ public final class ResultFiles implements AutoCloseable {
   }
 
   /**
-   * Makes and locks all files, under temporary names.
+   * Makes all files, under temporary names, and locks them.
    *
    * @throws OutputException if one can't be made
    * @throws UsageException if another run has reserved one
@@ -152,5 +155,42 @@ public final class ResultFiles implements AutoCloseable {
   @Override
   public void close() {
     reserved.values().forEach(ReservedFile::close);
+  }
+
+  /** The option to let result files replace files that this program didn't write. */
+  public static final class OverwriteOption {
+    @Option(
+        names = "--overwrite",
+        description =
+            "Let result files replace files that this program didn't write; never what the run"
+                + " reads.")
+    private boolean overwrite;
+
+    public boolean given() {
+      return overwrite;
+    }
+  }
+
+  /** The kinds of result files, and how each is recognized. */
+  public enum Kind {
+    STATISTICS("statistics", Statistics::isOne),
+    REPORT("a report", ReportFormat::isOne);
+
+    private final String inWords;
+    private final Predicate<Path> isOne;
+
+    Kind(String inWords, Predicate<Path> isOne) {
+      this.inWords = inWords;
+      this.isOne = isOne;
+    }
+
+    String inWords() {
+      return inWords;
+    }
+
+    /** Returns whether a file's content is one of this kind that this program wrote. */
+    boolean isWrittenHere(Path file) {
+      return isOne.test(file);
+    }
   }
 }

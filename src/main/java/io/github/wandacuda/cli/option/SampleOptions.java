@@ -6,11 +6,14 @@ import io.github.wandacuda.calibrate.CalibrationSamples;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.description.DecoderShape;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.tokenizer.Tokenizer;
+import io.github.wandacuda.tokenizer.TokenizerProcess;
 import java.nio.file.Path;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 import picocli.CommandLine.Option;
 
-/** The calibration draw. */
+/** Options for the draw of calibration samples. */
 public final class SampleOptions {
   @Option(
       names = "--samples",
@@ -31,14 +34,14 @@ public final class SampleOptions {
       description = "Seed of the draw, as in the code of Wanda (default: ${DEFAULT-VALUE}).")
   private long seed;
 
-  /** Warns of options that change nothing of a draw out of a file. */
+  /** Warns of options that have no effect on a draw from a file. */
   public static void warnOfIdle(Path file, OutputOptions output) {
     if (CalibrationSampler.takesListsInOrder(file)) {
       output.warnIfGiven("lists of token ids are taken in their order", "--seed");
     }
   }
 
-  /** Warns of all of them, where nothing is drawn. */
+  /** Warns of all these options, for a run that draws nothing. */
   static void warnOfAll(String why, OutputOptions output) {
     output.warnIfGiven(why, "--samples", "--sequence-length", "--seed");
   }
@@ -63,7 +66,7 @@ public final class SampleOptions {
     }
   }
 
-  /** Says what was drawn. */
+  /** Prints what was drawn, with {@code --verbose}. */
   public static void say(Path file, CalibrationSamples samples, OutputOptions output) {
     output.detail(
         "%d samples of %d tokens from %s",
@@ -72,5 +75,33 @@ public final class SampleOptions {
 
   private static OptionalInt optional(Integer value) {
     return value == null ? OptionalInt.empty() : OptionalInt.of(value);
+  }
+
+  /**
+   * A model's tokenizer, which is opened when it is first used, since a model without one can be
+   * calibrated on token ids.
+   */
+  private static final class LazyTokenizer implements Supplier<Tokenizer>, AutoCloseable {
+    private final Path modelDirectory;
+    private Tokenizer tokenizer;
+
+    LazyTokenizer(Path modelDirectory) {
+      this.modelDirectory = modelDirectory;
+    }
+
+    @Override
+    public Tokenizer get() {
+      if (tokenizer == null) {
+        tokenizer = TokenizerProcess.open(modelDirectory);
+      }
+      return tokenizer;
+    }
+
+    @Override
+    public void close() {
+      if (tokenizer != null) {
+        tokenizer.close();
+      }
+    }
   }
 }

@@ -7,7 +7,7 @@ import io.github.wandacuda.prune.SparsityParser;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
-/** How weights are scored and how much goes. */
+/** Options for how weights are scored and how many are pruned. */
 public final class SparsityOptions {
   @Option(
       names = "--method",

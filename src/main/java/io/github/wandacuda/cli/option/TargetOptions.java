@@ -10,19 +10,20 @@ import java.util.Locale;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
-/** Where the pruned model goes. */
+/** Options for where the pruned model is written. */
 public final class TargetOptions {
   @Option(
       names = "--output",
       paramLabel = "DIR",
-      description = "Where the pruned model goes: a directory that is not there yet, or empty.")
+      description =
+          "The directory to write the pruned model to; it must not exist yet, or be empty.")
   private Path output;
 
   @Option(
       names = "--resume",
       description =
-          "Go on with an interrupted output: what is finished of it is kept. The run has to be the"
-              + " same. An output that is finished stays as it is.")
+          "Resume an interrupted run and keep what it has finished. The options must be the same. A"
+              + " finished output is left unchanged.")
   private boolean resume;
 
   @Option(
@@ -39,9 +40,9 @@ public final class TargetOptions {
   private boolean skipVerification;
 
   /**
-   * Checks that the options go together.
+   * Checks that the options don't contradict each other.
    *
-   * @param calibrated whether samples are to run through the model
+   * @param calibrated whether the norms come from samples
    * @throws UsageException if not
    */
   public void check(boolean calibrated) {
@@ -78,15 +79,15 @@ public final class TargetOptions {
     return !skipVerification;
   }
 
-  /** Returns where the pruned model goes. */
+  /** Returns the directory of the pruned model. */
   public Path directory(Path model) {
     return inPlace ? model : output;
   }
 
   /**
-   * Asks whether a model may be changed, unless that was answered by an option.
+   * Asks the user whether the model may be changed, unless {@code --yes} was given.
    *
-   * @throws UsageException if not, or if there is nobody to ask
+   * @throws UsageException if the answer is no, or there is no terminal to ask on
    */
   public void confirm(PruneRequest request, int modules) {
     if (yes) {

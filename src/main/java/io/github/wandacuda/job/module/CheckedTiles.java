@@ -12,9 +12,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * The tiles of a module that is pruned in its own file: before a tile is written over the weights
- * that it came from, each of its elements has to be +0.0 or what was read. A wrong one would have
- * nothing left to be compared with.
+ * The tiles of a module that is pruned in its own file. Before a tile is written over its weights,
+ * each element is checked to be +0.0 or the weight that was read, since afterwards there is nothing
+ * to compare with.
  */
 public final class CheckedTiles implements TileSource {
   private final LinearModule module;
@@ -25,7 +25,8 @@ public final class CheckedTiles implements TileSource {
   /**
    * Wraps a module's tiles.
    *
-   * @param copies for what was read, made large enough here, so while no worker is at work
+   * @param copies buffers for the weights that were read; they are enlarged here, so no worker may
+   *     use them meanwhile
    */
   public CheckedTiles(LinearModule module, ModuleTiles tiles, TileBuffers copies) {
     this.module = module;

@@ -4,11 +4,11 @@ import io.github.wandacuda.model.LinearModule;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A module that is to be pruned.
+ * A request to prune a module.
  *
- * @param module which
+ * @param module the module
  * @param norms the norm of each input column, or null to score by magnitude
- * @param memory room for the whole pruned weight if it is to be kept, or null
+ * @param memory memory for the whole pruned weight if it is needed afterwards, or null
  */
 @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
 public record ModuleRequest(LinearModule module, float[] norms, MemorySegment memory) {}

@@ -11,7 +11,7 @@ import io.github.wandacuda.prune.TileBuffers;
 import io.github.wandacuda.prune.TileSource;
 import java.lang.foreign.MemorySegment;
 
-/** The tiles of a module's weight, read from the file that holds it. */
+/** The tiles of a module's weight, read from its file and written to a shard. */
 public final class ModuleTiles implements TileSource {
   private final LinearModule module;
   private final SafetensorsFile file;
@@ -26,10 +26,11 @@ public final class ModuleTiles implements TileSource {
   /**
    * Prepares a module's tiles.
    *
-   * @param file the file to read, the module's own or one that is laid out like it
-   * @param writer takes changed tiles, or null if there won't be any
-   * @param whole memory that is to hold the whole weight, or null for one buffer a worker
-   * @param buffers the workers' buffers, made large enough here, so while no worker is at work
+   * @param file the file to read, the module's own or one with the same layout
+   * @param writer writes tiles, or null if none is written
+   * @param whole memory for the whole weight, or null to use a buffer for each worker
+   * @param buffers the workers' buffers; they are enlarged here, so no worker may use them
+   *     meanwhile
    */
   public ModuleTiles(
       LinearModule module,
@@ -91,7 +92,7 @@ public final class ModuleTiles implements TileSource {
     return tiles.tileRows() * rowBytes;
   }
 
-  /** Returns where a tile's bytes are, from when it is read until it is written. */
+  /** Returns the memory of a tile, valid from its read to its write. */
   MemorySegment bytes(int worker, int tile) {
     long size = tiles.rowsOf(tile) * rowBytes;
     return whole == null

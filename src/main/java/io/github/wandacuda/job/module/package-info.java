@@ -1,2 +1,2 @@
-/** The modules of a run, and their tiles in the files that hold them. */
+/** The modules of a run, and their tiles in files. */
 package io.github.wandacuda.job.module;

@@ -5,12 +5,14 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * A thread that does work beside a run, in the order in which it was handed over: what waits for
- * the device, so that the run doesn't. It is never interrupted, so that the files that it uses stay
- * open when the run is.
+ * A thread that does a run's tasks in their order, so that the run doesn't wait for the disk. The
+ * thread is never interrupted, so the files that it uses stay open when the run is cancelled.
  */
 final class BackgroundWork implements AutoCloseable {
-  /** Long enough for the small things that wait; what waits for a slow device is left undone. */
+  /**
+   * How long {@link #close} waits: enough for small tasks. A task that waits for a slow disk is
+   * given up.
+   */
   private static final long PATIENCE_MILLIS = 1000;
 
   private final Deque<Runnable> tasks = new ArrayDeque<>();
@@ -24,9 +26,9 @@ final class BackgroundWork implements AutoCloseable {
   }
 
   /**
-   * Hands over work.
+   * Adds a task.
    *
-   * @throws RuntimeException what earlier work threw
+   * @throws RuntimeException the exception of an earlier task
    */
   synchronized void submit(Runnable task) {
     rethrow();
@@ -35,9 +37,9 @@ final class BackgroundWork implements AutoCloseable {
   }
 
   /**
-   * Waits until all work is done.
+   * Waits until all tasks are done.
    *
-   * @throws RuntimeException what work threw
+   * @throws RuntimeException the exception of a task
    * @throws CancelledException if the thread is interrupted
    */
   synchronized void await() {
@@ -52,7 +54,7 @@ final class BackgroundWork implements AutoCloseable {
     rethrow();
   }
 
-  /** Returns whether long work is to be given up. */
+  /** Returns whether long tasks are to be given up. */
   synchronized boolean isEnding() {
     return ending;
   }
@@ -98,7 +100,7 @@ final class BackgroundWork implements AutoCloseable {
     notifyAll();
   }
 
-  /** Ends the thread after the work that is left, as far as that is short. */
+  /** Ends the thread after the remaining tasks, but waits no longer than a second for them. */
   @Override
   public void close() {
     synchronized (this) {

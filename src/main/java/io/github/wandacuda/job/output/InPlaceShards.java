@@ -27,11 +27,11 @@ import java.util.function.Supplier;
 /**
  * A model's own shards while they are pruned.
  *
- * <p>A row or group that was pruned in part is pruned again to the same end: zeros have the lowest
- * score there is, so those that are zeroed already are picked again, and the others' order among
- * each other is as it was. That doesn't hold for a threshold that is found in a whole matrix, since
- * zeros move the others' places up: it is written to the journal, and is there to stay, before the
- * first weight of its matrix is changed.
+ * <p>If a row or group was pruned in part, pruning it again gives the same result: a zero has the
+ * lowest possible score, so the weights that are zero already are selected again, and the order of
+ * the others is unchanged. That isn't true of a threshold over a whole matrix, since the new zeros
+ * shift the ranks of the others. So such a threshold is written to the journal and forced to the
+ * device before the first weight of its matrix is changed.
  */
 public final class InPlaceShards implements ShardTarget, AutoCloseable {
   private static final String THRESHOLD = "threshold";
@@ -46,8 +46,8 @@ public final class InPlaceShards implements ShardTarget, AutoCloseable {
    * Opens the shards for writing.
    *
    * @param pruned the tensors that will be written
-   * @param records what an interrupted run has left
-   * @param memory where tiles' copies come from
+   * @param records the journal's records of an interrupted run
+   * @param memory memory for copies of tiles
    */
   public InPlaceShards(
       Checkpoint model,
@@ -117,15 +117,15 @@ public final class InPlaceShards implements ShardTarget, AutoCloseable {
   @Override
   public void done(ModuleResult result) {}
 
-  /** Returns the CRC-32C of a module's weight as it was to be written. */
+  /** Returns the CRC-32C of the bytes that were written of a module's weight. */
   public int checksum(LinearModule module) {
     return of(module).checksum(module.tensor());
   }
 
   /**
-   * Forces all that was written to the device.
+   * Closes the shards, with all that was written forced to the device.
    *
-   * @throws io.github.wandacuda.error.OutputException if that fails or something is missing
+   * @throws io.github.wandacuda.error.OutputException if that fails or a byte wasn't written
    */
   public void finish() {
     writers

@@ -11,7 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
-/** Prunes a module out of the source's shard into the output's, tile by tile. */
+/** A job that prunes a module from the source's shard into the output's, tile by tile. */
 final class ModuleJob implements Job, AutoCloseable {
   private final LinearModule module;
   private final ShardWriter writer;
@@ -44,7 +44,7 @@ final class ModuleJob implements Job, AutoCloseable {
     left = new AtomicInteger(tiles);
   }
 
-  /** A shard is written by one thread at a time: the system locks a file while it is written to. */
+  /** One thread writes to a shard at a time, because the system locks a file during a write. */
   @Override
   public Object lane() {
     return writer;
@@ -70,13 +70,13 @@ final class ModuleJob implements Job, AutoCloseable {
     }
   }
 
-  /** Gives back what the tiles took of the device, if they weren't all done. */
+  /** Frees the device's memory, even if not all tiles were done. */
   @Override
   public void close() {
     pruner.close();
   }
 
-  /** Returns memory for the mask, taken when the first tile is begun. */
+  /** Returns memory for the mask, which is taken when the first tile begins. */
   private synchronized MemorySegment mask() {
     if (memory == null) {
       memory = masks.take();

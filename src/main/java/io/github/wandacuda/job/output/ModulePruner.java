@@ -31,7 +31,7 @@ import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Prunes modules out of the source's shards into the output's. */
+/** Prunes modules from the source's shards into the output's. */
 public final class ModulePruner implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ModulePruner.class);
 
@@ -49,7 +49,7 @@ public final class ModulePruner implements AutoCloseable {
    * Creates the pruner of a run.
    *
    * @param order the chosen modules in the order of the digest
-   * @param shards where the result goes
+   * @param shards the shards of the result
    * @param masks takes each module's mask
    */
   public ModulePruner(
@@ -93,7 +93,7 @@ public final class ModulePruner implements AutoCloseable {
     return run.results();
   }
 
-  /** The modules of a call, and what became of them. */
+  /** The modules of a call and their results. */
   private final class Run {
     private final List<ModuleRequest> requests;
     private final Progress progress;
@@ -179,7 +179,7 @@ public final class ModulePruner implements AutoCloseable {
     maskMemory.close();
   }
 
-  /** In the order in which people read modules, which is not that of the digest. */
+  /** Warns in the natural order of names, which is not that of the digest. */
   private void warnOfUnreached(List<ModuleRequest> requests) {
     String what = rules.unreached() == Unreached.KEEP ? "kept as it is" : "pruned by magnitude";
     if (rules.unreached() != Unreached.FAIL) {

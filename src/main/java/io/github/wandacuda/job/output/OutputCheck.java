@@ -16,15 +16,16 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** Checks that a place can become the output of a model, before anything is written there. */
+/** Checks that a directory can become a run's output, before anything is written to it. */
 public final class OutputCheck {
   private OutputCheck() {}
 
   /**
-   * Checks a place.
+   * Checks a directory.
    *
    * @param resume whether an interrupted or finished run may be there
-   * @throws UsageException if something else is there, or it lies inside the model or around it
+   * @throws UsageException if something else is there, or it is inside the model's directory or
+   *     around it
    */
   public static void check(Path directory, Path model, boolean resume) {
     boolean inside = FileIdentity.isWithin(directory, model);
@@ -46,15 +47,15 @@ public final class OutputCheck {
     }
   }
 
-  /** Returns whether a run has finished in a place, so that nothing is going to be written. */
+  /** Returns whether a run has finished in a directory, so that nothing will be written. */
   public static boolean isFinished(Path directory) {
     return Files.exists(directory.resolve(SideFiles.MANIFEST)) && !Journal.isIn(directory);
   }
 
-  /** Requires that nothing is in a directory, and tells an interrupted run from other things. */
+  /** Checks that a directory is empty; the message tells an interrupted run from other files. */
   private static void requireEmpty(Path directory) {
     if (Journal.isIn(directory)) {
-      // Says so if another run has it locked, which is then at work.
+      // Throws if another run, which is at work, has locked it.
       Journal.open(directory).close();
       throw holdsInterruptedRun(directory);
     }
@@ -66,7 +67,7 @@ public final class OutputCheck {
     }
   }
 
-  /** Returns the refusal to begin anew where an interrupted run can go on. */
+  /** Returns the failure of a new run in a directory with an interrupted one. */
   static UsageException holdsInterruptedRun(Path directory) {
     return new UsageException(
         ErrorDetails.file(directory)
@@ -75,8 +76,8 @@ public final class OutputCheck {
   }
 
   /**
-   * Requires that a directory without a journal holds nothing but what a run makes, of which no
-   * more than a part may be there: only then may a run write over it.
+   * Checks that a directory without a journal holds only files that a run makes, and not all of
+   * them. Only then may a run write over them.
    *
    * @param own the files that the run makes, relative to the directory
    */
@@ -97,7 +98,7 @@ public final class OutputCheck {
     }
   }
 
-  /** Returns the refusal to go on beside a file that no run of this kind makes. */
+  /** Returns the failure of a run whose output holds a file that it doesn't make. */
   public static UsageException foreign(Path file) {
     return new UsageException(
         ErrorDetails.file(file)
@@ -106,8 +107,8 @@ public final class OutputCheck {
   }
 
   /**
-   * Requires that nothing stands in the way of a run's files that it can't or mustn't replace:
-   * links that lead its folders elsewhere, and folders where its files go.
+   * Checks that no link is where a run makes a folder, and no folder where it makes a file, since
+   * it can't or mustn't replace these.
    *
    * @param own the files that the run makes, relative to the directory
    */
@@ -136,7 +137,7 @@ public final class OutputCheck {
       return;
     }
     try {
-      Files.delete(file); // An empty one is nobody's loss.
+      Files.delete(file); // Fails unless it is empty.
     } catch (IOException e) {
       throw inTheWay(file, "a file or nothing", "a folder");
     }

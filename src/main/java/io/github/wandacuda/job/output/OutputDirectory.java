@@ -23,13 +23,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The directory that a pruned model is written to. From its first moment until the model is
- * complete it has a {@link Journal}; in the end {@code wanda-cuda.json} takes the journal's place
- * and then its own name, so that at every moment the directory is either plainly unfinished or
- * finished, with nothing else left in it.
+ * The directory that a pruned model is written to. It has a {@link Journal} until the model is
+ * complete. At the end {@code wanda-cuda.json} replaces the journal and then gets its own name, so
+ * at every moment the directory is either recognizably unfinished, or finished without temporary
+ * files.
  *
- * <p>Closing it keeps what is there, for another run to go on with, unless it was {@link #discard
- * discarded}.
+ * <p>{@link #close} keeps the files, so that another run can resume, unless {@link #discard} was
+ * called.
  */
 public final class OutputDirectory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(OutputDirectory.class);
@@ -49,13 +49,13 @@ public final class OutputDirectory implements AutoCloseable {
   }
 
   /**
-   * Makes the directory, or opens the one that an earlier run has left, and locks other runs out.
-   * Who may read the model's may read it, see {@link FileModes}.
+   * Makes the directory, or opens that of an earlier run, and locks it against other runs. It gets
+   * the modes of the model's directory, see {@link FileModes}.
    *
    * @param model the directory of the model that it is a copy of
    * @param resume whether an earlier run may be there
    * @param own the files that the run makes, relative to the directory
-   * @throws io.github.wandacuda.error.UsageException if the place is taken
+   * @throws io.github.wandacuda.error.UsageException if something else is there
    * @throws OutputException if it can't be made
    */
   public static OutputDirectory open(Path directory, Path model, boolean resume, Set<Path> own) {
@@ -98,22 +98,22 @@ public final class OutputDirectory implements AutoCloseable {
     return directory;
   }
 
-  /** Returns what a finished run has said about itself, if there is one. */
+  /** Returns the record of a finished run, if there is one. */
   public Optional<Provenance> finished() {
     return finished;
   }
 
-  /** Returns what an interrupted run has left, if there is one. */
+  /** Returns the records of an interrupted run, if there is one. */
   public Optional<RunRecords> interrupted() {
     return interrupted;
   }
 
-  /** Returns the journal, which there is unless the directory is finished. */
+  /** Returns the journal, or null if the directory is finished. */
   public Journal journal() {
     return journal;
   }
 
-  /** Returns the path of a file that is about to be made, its folder made already. */
+  /** Returns the path of a file that is about to be made, and makes its folder. */
   public Path file(Path relative) {
     Path file = directory.resolve(relative);
     makeFolders(relative.getParent());
@@ -122,7 +122,7 @@ public final class OutputDirectory implements AutoCloseable {
     return file;
   }
 
-  /** Makes the directory itself, below folders that the user may have linked. */
+  /** Makes the directory and its parents, which may be links. */
   private void makeRoot() {
     makeAbove(directory.getParent());
     if (!Files.isDirectory(directory)) {
@@ -137,7 +137,7 @@ public final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  /** Makes folders inside of the directory, where nothing is written through a link. */
+  /** Makes folders inside the directory, where links are refused. */
   private void makeFolders(Path relative) {
     if (relative == null) {
       return;
@@ -167,18 +167,18 @@ public final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  /** Copies one of the files that go along with the model. */
+  /** Copies a side file of the model. */
   public void copy(SideFiles sideFiles, Path relative) {
     file(relative);
     sideFiles.copy(relative, directory);
   }
 
-  /** Removes a file that is needed no longer. */
+  /** Removes a file of the directory. */
   public void remove(Path file) {
     removeFile(file);
   }
 
-  /** Removes a file of a run, wherever it is. */
+  /** Removes a file of a run. */
   public static void removeFile(Path file) {
     try {
       Files.deleteIfExists(file);
@@ -187,7 +187,7 @@ public final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  /** Writes the last file and declares the model complete. */
+  /** Writes the last file, by which the model is complete. */
   public void finish(Provenance provenance) {
     Folders.force(directory);
     journal.becomes(
@@ -196,7 +196,7 @@ public final class OutputDirectory implements AutoCloseable {
         FileModes.like(model.resolve(SideFiles.CONFIG)));
   }
 
-  /** Says that what is there is of no use, and is to be taken away. */
+  /** Has {@link #close} delete all files that the run has made. */
   public void discard() {
     discarded = true;
   }
@@ -205,7 +205,7 @@ public final class OutputDirectory implements AutoCloseable {
   public void close() {
     if (discarded) {
       files.forEach(OutputDirectory::delete);
-      // Last of all files: as long as any is left, the directory is plainly unfinished.
+      // The last of all files, so that the directory is unfinished as long as any other exists.
       delete(journal.file());
       folders.forEach(OutputDirectory::delete);
     }
@@ -214,7 +214,7 @@ public final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  /** What can't be removed stays; without config.json nothing takes it for a model. */
+  /** A file that can't be removed is left; without config.json the directory is no model. */
   private static void delete(Path path) {
     try {
       Files.deleteIfExists(path);

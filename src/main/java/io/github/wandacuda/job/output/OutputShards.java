@@ -25,11 +25,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The output's shards while they are written: one for each of the source's, of the same name and
- * header. Each is written under a temporary name; when it is complete it is forced to the device
- * and gets its own name, in the background, while others are written.
+ * The output's shards while they are written, one for each of the source's, with the same name and
+ * header. A shard is written under a temporary name. When it is complete, a background thread
+ * forces it to the device and gives it its name, while others are written.
  */
 public final class OutputShards implements ShardTarget, AutoCloseable {
   private final Path directory;
@@ -40,10 +41,10 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
   private final Map<SafetensorsFile, Shard> shards = new LinkedHashMap<>();
 
   /**
-   * Creates all shards, or goes on with those that are there.
+   * Creates all shards, or resumes those that an interrupted run has left.
    *
-   * @param kept what an interrupted run has written of them
-   * @param withNorms whether the journal is to hold the modules' norms
+   * @param kept the work of an interrupted run that is kept
+   * @param withNorms whether the journal holds the modules' norms
    * @throws OutputException if one can't be made
    */
   public OutputShards(
@@ -63,7 +64,7 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
     }
   }
 
-  /** A shard, on its way from its temporary name to its own. */
+  /** A shard with its temporary name and its final one. */
   private static final class Shard {
     private final Path temporary;
     private final Path target;
@@ -143,7 +144,7 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
         });
   }
 
-  /** Gives a complete shard its own name, in the background alone. */
+  /** Gives a complete shard its name; only on the background thread. */
   private void publish(Shard shard) {
     if (shard.published || background.isEnding()) {
       return;
@@ -159,7 +160,7 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
     shard.published = true;
   }
 
-  /** Forces what was written so far to the device; in the background alone. */
+  /** Forces what was written so far to the device; only on the background thread. */
   void force() {
     shards.values().stream()
         .filter(shard -> !shard.published)
@@ -167,7 +168,7 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
   }
 
   /**
-   * Ends all shards.
+   * Completes all shards.
    *
    * @throws OutputException if one wasn't written whole
    */
@@ -176,15 +177,72 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
     background.await();
   }
 
-  /** Returns the thread that does what waits for the device. */
+  /** Returns the background thread. */
   BackgroundWork background() {
     return background;
   }
 
-  /** Lets go of shards that weren't finished. */
+  /** Closes the shards, also those that aren't complete. */
   @Override
   public void close() {
     background.close();
     shards.values().forEach(shard -> shard.writer.abandon());
+  }
+
+  /** A job that copies a tensor that isn't pruned, piece by piece. */
+  private static final class CopyJob implements Job {
+    private final SafetensorsFile shard;
+    private final TensorInfo tensor;
+    private final ShardWriter writer;
+    private final TileBuffers buffers;
+    private final PhaseClock clock;
+    private final long pieceBytes;
+    private final Runnable done;
+    private final AtomicInteger left;
+
+    /**
+     * Prepares a copy.
+     *
+     * @param done called once, when the last piece is written
+     */
+    CopyJob(
+        SafetensorsFile shard,
+        TensorInfo tensor,
+        ShardWriter writer,
+        TileBuffers buffers,
+        PhaseClock clock,
+        Runnable done) {
+      this.shard = shard;
+      this.tensor = tensor;
+      this.writer = writer;
+      this.buffers = buffers;
+      this.clock = clock;
+      pieceBytes = buffers.memory().tileBytes();
+      buffers.reserve(pieceBytes);
+      this.done = done;
+      left = new AtomicInteger(tasks());
+    }
+
+    @Override
+    public Object lane() {
+      return writer;
+    }
+
+    @Override
+    public int tasks() {
+      return Math.toIntExact(Math.ceilDiv(tensor.bytes(), pieceBytes));
+    }
+
+    @Override
+    public void run(int worker, int piece) {
+      long start = System.nanoTime();
+      long from = piece * pieceBytes;
+      long count = Math.min(pieceBytes, tensor.bytes() - from);
+      writer.copy(shard, tensor, from, buffers.of(worker, count));
+      clock.addReadWrite(System.nanoTime() - start);
+      if (left.decrementAndGet() == 0) {
+        done.run();
+      }
+    }
   }
 }

@@ -21,12 +21,12 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * What of an interrupted run's work can be kept. The journal only says where to look: a tensor is
- * kept if its bytes, read back, have the checksum that was taken when they were written. So it
- * doesn't matter what a crash of the system has lost of them.
+ * The part of an interrupted run's work that is kept. A tensor that the journal names is kept if
+ * its bytes, read back, have the checksum that was computed when they were written. So bytes that a
+ * crash of the system has lost are noticed.
  */
 public final class ResumableWork {
-  /** Nothing. */
+  /** No work. */
   public static final ResumableWork NONE = new ResumableWork(Set.of(), Map.of(), Map.of());
 
   private final Set<TensorInfo> written;
@@ -43,7 +43,7 @@ public final class ResumableWork {
   }
 
   /**
-   * Reads back what a journal says is written.
+   * Reads back the tensors that a journal names.
    *
    * @param chosen the modules that are pruned
    * @param withNorms whether the journal holds their norms
@@ -74,7 +74,7 @@ public final class ResumableWork {
     return new ResumableWork(written, places, sensible);
   }
 
-  /** Returns whether what a record says can have come of a tensor. */
+  /** Returns whether a record's numbers are possible for its tensor. */
   private static boolean fits(RunRecords.Tensor record, LinearModule module, boolean withNorms) {
     if (record.module().isEmpty() || module == null) {
       return record.module().isEmpty() && module == null;
@@ -101,12 +101,12 @@ public final class ResumableWork {
     return true;
   }
 
-  /** Returns under which of its names a shard was found. */
+  /** Returns the path at which a shard was found, or null. */
   Path place(SafetensorsFile shard) {
     return places.get(shard);
   }
 
-  /** Returns the shard under either of its names. */
+  /** Finds a shard under its name or its temporary one. */
   private static Optional<WrittenShard> find(SafetensorsFile shard, Path directory) {
     Path target = directory.resolve(shard.path().getFileName());
     return Stream.of(target, AtomicWrite.temporary(target))
@@ -132,7 +132,7 @@ public final class ResumableWork {
         });
   }
 
-  /** Returns it without the modules that aren't among {@code names}. */
+  /** Returns a copy without the modules that aren't among {@code names}. */
   public ResumableWork withModulesOf(Set<String> names) {
     Set<TensorInfo> left =
         written.stream()
@@ -145,12 +145,12 @@ public final class ResumableWork {
     return records.get(tensor.name()).module().isPresent();
   }
 
-  /** Returns whether a tensor is written and stays as it is. */
+  /** Returns whether a tensor is kept. */
   boolean has(TensorInfo tensor) {
     return written.contains(tensor) || tensor.bytes() == 0;
   }
 
-  /** Returns whether every module that a journal names is among what is kept. */
+  /** Returns whether every module among {@code names} is kept. */
   public boolean hasModulesOf(Set<String> names) {
     Set<String> kept = written.stream().map(TensorInfo::name).collect(Collectors.toSet());
     return names.stream()
@@ -158,7 +158,7 @@ public final class ResumableWork {
         .allMatch(kept::contains);
   }
 
-  /** Returns what came of the modules that are kept, in the order of {@code chosen}. */
+  /** Returns the results of the modules that are kept, in the order of {@code chosen}. */
   public List<ModuleResult> results(List<LinearModule> chosen) {
     List<ModuleResult> results = new ArrayList<>();
     for (LinearModule module : chosen) {

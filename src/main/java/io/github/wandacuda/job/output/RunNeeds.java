@@ -18,28 +18,28 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * What a run takes of disk and memory, as far as that can be told beforehand.
+ * An estimate of the disk and memory that a run needs.
  *
- * @param readBytes bytes of weights that are read: to prune, to find thresholds, to run samples, to
- *     check
+ * @param readBytes bytes of weights that are read: to prune, to find thresholds, to run samples and
+ *     to verify
  * @param writeBytes bytes of the finished output
- * @param maskBytes bytes on disk, until the run's end, for masks that wait for their turn
- * @param stateBytes bytes of all samples' hidden states; a calibrated run also keeps the last two
- *     blocks' on disk until its end
- * @param memoryBytes bytes of memory besides the Java heap: tiles, masks, hidden states, and a
+ * @param maskBytes bytes on disk, until the run ends, for masks that wait to be digested
+ * @param stateBytes bytes of all samples' hidden states; a calibrated run also keeps those of the
+ *     last two blocks on disk until it ends
+ * @param memoryBytes bytes of memory outside the Java heap: tiles, masks, hidden states and a
  *     decoder block
  */
 public record RunNeeds(
     long readBytes, long writeBytes, long maskBytes, long stateBytes, long memoryBytes) {
   private static final Pattern BLOCK = Pattern.compile("(.*?\\.\\d+)\\..*");
 
-  /** A block's weights beside those that are pruned: as they are read, and as a device has them. */
+  /** Copies of a block's weights in memory: as read, pruned, and as the device has them. */
   private static final int BLOCK_COPIES = 3;
 
-  /** Rows as wide as the hidden states that a token takes on its way through a block, about. */
+  /** A token's activations inside a block, roughly, in multiples of its hidden state. */
   private static final int ACTIVATION_ROWS = 16;
 
-  /** Returns the bytes on disk that the run needs besides the output, until it ends. */
+  /** Returns the bytes on disk that the run needs in addition to the output, until it ends. */
   public long temporaryBytes() {
     return maskBytes + 2 * stateBytes;
   }
@@ -69,7 +69,7 @@ public record RunNeeds(
     return new RunNeeds(read, weights + sizes(model.path(), sideFiles), masks, states, memory);
   }
 
-  /** Returns how many bytes the samples' hidden states are, 0 where none are kept. */
+  /** Returns the bytes of the samples' hidden states, 0 for a run without samples. */
   public static long stateBytes(ModelDirectory model, Calibration calibration) {
     if (!(calibration instanceof Calibration.FromSamples samples)) {
       return 0;
@@ -79,7 +79,7 @@ public record RunNeeds(
   }
 
   /**
-   * Checks that there is memory for the hidden states of a run that only goes forward.
+   * Checks that there is memory for the hidden states of a run that prunes nothing.
    *
    * @throws io.github.wandacuda.error.UsageException if there isn't
    */
@@ -123,7 +123,7 @@ public record RunNeeds(
     try {
       return Files.size(file);
     } catch (IOException e) {
-      return 0; // It will be named when it is copied.
+      return 0; // The copy will fail and name the file.
     }
   }
 }

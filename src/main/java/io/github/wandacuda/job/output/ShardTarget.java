@@ -8,12 +8,12 @@ import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.select.SelectionRule;
 import java.util.function.Supplier;
 
-/** Where pruned modules go. For several threads. */
+/** The shards that pruned modules are written to. Safe for use by several threads. */
 public interface ShardTarget {
-  /** Returns what writes the shard of a module. */
+  /** Returns the writer of a module's shard. */
   ShardWriter of(LinearModule module);
 
-  /** Returns the tiles that are to be pruned, which may look at what passes through. */
+  /** Returns a module's tiles, perhaps wrapped to check what is written. */
   default TileSource through(LinearModule module, ModuleTiles tiles) {
     return tiles;
   }
@@ -21,12 +21,12 @@ public interface ShardTarget {
   /**
    * Returns the rule for a module.
    *
-   * @param found finds it, from all of the module's weights if need be
+   * @param found computes it, from all of the module's weights if necessary
    */
   default SelectionRule rule(LinearModule module, Supplier<SelectionRule> found) {
     return found.get();
   }
 
-  /** Is told that a module is written whole. */
+  /** Called when a module is written completely. */
   void done(ModuleResult result);
 }

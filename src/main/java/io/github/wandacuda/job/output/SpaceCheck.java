@@ -11,7 +11,10 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 
-/** Whether there is room for a run, and the right to use it, before anything is written. */
+/**
+ * Checks, before anything is written, that a run has enough disk space and memory and may write its
+ * output.
+ */
 public final class SpaceCheck {
   private static final double GIB = 1 << 30;
   private static final Path MEMORY = Path.of("/proc/meminfo");
@@ -19,11 +22,11 @@ public final class SpaceCheck {
   private SpaceCheck() {}
 
   /**
-   * Checks the place of an output.
+   * Checks the directory of an output.
    *
-   * @param directory the output, which may not be there yet
-   * @param bytes what it will take of its disk
-   * @throws OutputException if it can't be written, or there is not so much left
+   * @param directory the output, which needn't exist yet
+   * @param bytes bytes that will be written to its disk
+   * @throws OutputException if it can't be written, or the disk has less free space
    */
   public static void requireDisk(Path directory, long bytes) {
     Path existing = existing(directory.toAbsolutePath());
@@ -42,7 +45,7 @@ public final class SpaceCheck {
     }
   }
 
-  /** Returns whether an output's disk has room for so many bytes. */
+  /** Returns whether an output's disk has so many free bytes. */
   public static boolean hasDisk(Path directory, long bytes) {
     return bytes <= usable(existing(directory.toAbsolutePath()));
   }
@@ -55,7 +58,7 @@ public final class SpaceCheck {
     return path;
   }
 
-  /** Returns what an interrupted run has taken of the output's room already. */
+  /** Returns the bytes of an output that an interrupted run has written already. */
   public static long taken(Path directory) {
     if (!Files.isDirectory(directory)) {
       return 0;
@@ -79,12 +82,13 @@ public final class SpaceCheck {
     try {
       return Files.getFileStore(existing).getUsableSpace();
     } catch (IOException e) {
-      return Long.MAX_VALUE; // Some file systems don't tell; then it shows when it is full.
+      return Long
+          .MAX_VALUE; // Some file systems don't say; then a write fails when the disk is full.
     }
   }
 
   /**
-   * Checks that the machine has so much memory.
+   * Checks that the machine has so many bytes of memory available.
    *
    * @throws UsageException if it doesn't
    */
@@ -97,7 +101,10 @@ public final class SpaceCheck {
     }
   }
 
-  /** Returns how much memory could be had, as Linux tells, within what this process may use. */
+  /**
+   * Returns the available memory in bytes, as Linux estimates it, at most what this process may
+   * use.
+   */
   private static long availableMemory() {
     long total =
         ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system

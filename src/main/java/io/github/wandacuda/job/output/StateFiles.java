@@ -20,8 +20,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
 /**
- * The samples' hidden states between two blocks, in files of the unfinished output: the newest and
- * the one before it, so that one is whole at every moment.
+ * The samples' hidden states between two blocks, in two files of the unfinished output that are
+ * written in turn, so that one of them is complete at every moment.
  */
 public final class StateFiles implements AutoCloseable {
   private static final int FILES = 2;
@@ -36,8 +36,9 @@ public final class StateFiles implements AutoCloseable {
   /**
    * Creates the files' writer.
    *
-   * @param shards are forced to the device before the states are, so that after a power failure too
-   *     the blocks before them are whole; theirs is the thread that does so
+   * @param shards the output's shards, which are forced to the device before the states, so that
+   *     after a power failure the earlier blocks are complete too; their background thread writes
+   *     the states
    * @param wanted whether states are saved at all
    */
   public StateFiles(OutputDirectory output, OutputShards shards, boolean wanted) {
@@ -55,8 +56,8 @@ public final class StateFiles implements AutoCloseable {
   }
 
   /**
-   * Saves the states that a block will see, in the background: they stay as they are until {@link
-   * #await}.
+   * Saves the states that a block will read, in the background. They must not change until {@link
+   * #await} returns.
    */
   public void save(int block, MemorySegment states) {
     if (wanted) {
@@ -64,7 +65,7 @@ public final class StateFiles implements AutoCloseable {
     }
   }
 
-  /** Waits until states are saved, so that they may change. */
+  /** Waits until the states are saved. */
   public void await() {
     background.await();
   }
@@ -96,7 +97,9 @@ public final class StateFiles implements AutoCloseable {
     journal.force();
   }
 
-  /** Writes a chunk, unless the states' memory may be gone. */
+  /**
+   * Writes a chunk, unless {@link #close} was called, after which the states' memory may be freed.
+   */
   private synchronized boolean write(FileChannel channel, MemorySegment states, long at, Crc32c crc)
       throws IOException {
     if (closed) {
@@ -114,7 +117,7 @@ public final class StateFiles implements AutoCloseable {
     return closed;
   }
 
-  /** Lets go of the states' memory, whether or not they are saved. */
+  /** Stops the use of the states' memory, even if they aren't saved. */
   @Override
   public synchronized void close() {
     closed = true;
@@ -125,7 +128,7 @@ public final class StateFiles implements AutoCloseable {
   }
 
   /**
-   * Fills {@code states} with those that a block will see.
+   * Reads the states that a block will read into {@code states}.
    *
    * @throws OutputException if they can't be read
    */
@@ -146,9 +149,9 @@ public final class StateFiles implements AutoCloseable {
   }
 
   /**
-   * Returns whether the states of a record are there and whole.
+   * Returns whether the states of a record are there and complete.
    *
-   * @param bytes how many they are
+   * @param bytes their length
    */
   public static boolean holds(Path directory, RunRecords.States record, long bytes) {
     Path file = directory.resolve(name(record.block()));
@@ -170,7 +173,7 @@ public final class StateFiles implements AutoCloseable {
     }
   }
 
-  /** Returns in which of the files a block's states are. */
+  /** Returns the number of the file that holds a block's states. */
   public static int fileOf(int block) {
     return Math.floorMod(block, FILES);
   }

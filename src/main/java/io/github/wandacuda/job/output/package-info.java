@@ -1,5 +1,2 @@
-/**
- * Where a run's results go: a new directory or the model's own shards, and whether there is room
- * for them.
- */
+/** The output of a run: a new directory or the model's own shards, and the space that it needs. */
 package io.github.wandacuda.job.output;

@@ -4,27 +4,27 @@ import io.github.wandacuda.calibrate.statistics.Statistics;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Where the input norms of a run come from. */
+/** The source of a run's input norms. */
 public sealed interface Calibration {
 
-  /** From nowhere: the method scores by magnitude alone. */
+  /** No norms: the method scores by magnitude alone. */
   record None() implements Calibration {}
 
   /**
-   * From a file that {@code calibrate} or an earlier run wrote.
+   * Norms from a file that {@code calibrate} or an earlier run wrote.
    *
-   * @param file it, for messages
+   * @param file the file's path, for messages
    * @param statistics its content
-   * @param sha256 of its bytes, in hexadecimal
+   * @param sha256 the SHA-256 of its bytes, in hexadecimal
    */
   record FromStatistics(Path file, Statistics statistics, String sha256) implements Calibration {}
 
   /**
-   * From samples that run through the model while it is pruned block by block.
+   * Norms from samples that run through the model while it is pruned block by block.
    *
    * @param samples token ids, all lists of the same length, at least one
-   * @param sha256 of the token ids as little-endian 32-bit integers, in hexadecimal
-   * @param seed of the draw
+   * @param sha256 the SHA-256 of the token ids as little-endian 32-bit integers, in hexadecimal
+   * @param seed the seed of the draw
    */
   record FromSamples(List<int[]> samples, String sha256, long seed) implements Calibration {
     /** Copies the list. */
@@ -32,7 +32,7 @@ public sealed interface Calibration {
       samples = List.copyOf(samples);
     }
 
-    /** Returns the tokens of a sample. */
+    /** Returns the number of tokens of a sample. */
     public int sequenceLength() {
       return samples.get(0).length;
     }

@@ -9,11 +9,13 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * All that the bytes of a run's output depend on, by what it is called: two runs with equal
- * fingerprints write the same output.
+ * All that the bytes of a run's output depend on: two runs with equal fingerprints write the same
+ * output.
+ *
+ * @param parts values by name
  */
 public record Fingerprint(Map<String, String> parts) {
-  /** The part that tells runs that prune a model in place from others. */
+  /** The part that only runs in place have. */
   public static final String IN_PLACE = "in_place";
 
   private static final int LONGEST_SHOWN = 80;
@@ -22,21 +24,21 @@ public record Fingerprint(Map<String, String> parts) {
     parts = Collections.unmodifiableMap(new LinkedHashMap<>(parts));
   }
 
-  /** Returns what a finished directory says about the run that made it. */
+  /** Returns the fingerprint of the run that made a finished directory. */
   public static Fingerprint of(Provenance provenance) {
     Map<String, String> parts = new LinkedHashMap<>();
     ProvenanceJson.cause(provenance).forEach((name, value) -> parts.put(name, value.toString()));
     return new Fingerprint(parts);
   }
 
-  /** Reads one that {@link #parts} was written of. */
+  /** Reads a fingerprint from an object with the {@link #parts}. */
   public static Fingerprint of(JsonNode object) {
     Map<String, String> parts = new LinkedHashMap<>();
     object.properties().forEach(part -> parts.put(part.getKey(), part.getValue().asText()));
     return new Fingerprint(parts);
   }
 
-  /** Returns one with more parts. */
+  /** Returns a fingerprint with more parts. */
   public Fingerprint with(Map<String, String> more) {
     Map<String, String> all = new LinkedHashMap<>(parts);
     all.putAll(more);
@@ -44,9 +46,9 @@ public record Fingerprint(Map<String, String> parts) {
   }
 
   /**
-   * Returns in what this run differs from another one, in words; nothing if they are the same.
+   * Returns the differences between this run and another one, in words; empty if they are the same.
    *
-   * @param recorded the other one's
+   * @param recorded the other run's fingerprint
    */
   public List<String> differencesFrom(Fingerprint recorded) {
     Map<String, String> all = new LinkedHashMap<>(recorded.parts);

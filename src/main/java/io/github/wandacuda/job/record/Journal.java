@@ -6,20 +6,15 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.Folders;
-import io.github.wandacuda.io.json.JsonText;
-import io.github.wandacuda.io.json.JsonTree;
 import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -28,8 +23,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
-import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,22 +31,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What an unfinished directory says about itself: the file {@code .wanda-cuda.journal}, a record a
- * line, each a CRC-32C and a JSON object. A line that was cut off by a crash ends the journal.
+ * The journal of an unfinished directory, in the file {@code .wanda-cuda.journal}: a record on each
+ * line, a CRC-32C and a JSON object. A line that a crash has cut off ends the journal.
  *
- * <p>The file is locked as long as it is open, by the system, which lets go of it when the process
- * ends, however it ends: so two runs can't write to one directory, and a killed one locks nobody
- * out.
+ * <p>The file is locked while it is open, so two runs can't write to one directory. The system
+ * releases the lock when the process ends, even if it is killed.
  *
- * <p>Once it is open, a thread that may be interrupted must not use it: that would close it.
+ * <p>A thread that may be interrupted must not use the journal, since an interrupt would close it.
  */
 public final class Journal implements AutoCloseable {
   /** The file's name. */
   static final String FILE_NAME = AtomicWrite.OWN + ".journal";
 
   private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
-
-  private static final int CHECKSUM_DIGITS = 8;
 
   private static final int LONGEST_FIRST = 64 << 20;
 
@@ -106,7 +96,9 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Nothing is written through a link or to a file that has a second name elsewhere. */
+  /**
+   * Refuses a link or a file with a second name: a write would change a file that isn't the run's.
+   */
   private static void requireOwn(Path file) {
     String found = null;
     if (Files.isSymbolicLink(file)) {
@@ -143,7 +135,7 @@ public final class Journal implements AutoCloseable {
             .hint("wait for its end"));
   }
 
-  /** Returns the file's content, which is something else than records in the end of a run. */
+  /** Returns the file's content: records or, at the end of a run, the record that replaces them. */
   byte[] content() {
     try {
       long most = Runtime.getRuntime().maxMemory() / 4;
@@ -164,7 +156,7 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Returns what a finished run has put in the journal's place, if that has happened. */
+  /** Returns the record that a finished run has put in the journal's place, if it has. */
   public Optional<Provenance> finished() {
     byte[] content = content();
     if (content.length == 0 || content[0] != '{') {
@@ -178,7 +170,7 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Returns the first record of a directory's journal, whoever is at work there, if it has one. */
+  /** Returns the first record of a directory's journal, if there is one, without a lock. */
   static Optional<JsonNode> firstRecord(Path directory) {
     Path file = directory.resolve(FILE_NAME);
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
@@ -186,55 +178,18 @@ public final class Journal implements AutoCloseable {
     }
     try (InputStream in = Files.newInputStream(file)) {
       byte[] content = in.readNBytes(LONGEST_FIRST);
-      return Optional.ofNullable(record(content, 0, Math.max(0, lineEnd(content, 0))));
+      return JournalLines.first(content);
     } catch (IOException e) {
       LOG.debug("{} can't be read", file, e);
       return Optional.empty();
     }
   }
 
-  /** Returns the records up to the first that isn't whole, and forgets what comes from there on. */
+  /** Returns the records up to the first that isn't whole, and cuts the file off there. */
   public List<JsonNode> records() {
-    List<JsonNode> records = new ArrayList<>();
-    byte[] content = content();
-    int from = 0;
-    for (int end = lineEnd(content, from); end >= 0; end = lineEnd(content, from)) {
-      JsonNode record = record(content, from, end);
-      if (record == null) {
-        break;
-      }
-      records.add(record);
-      from = end + 1;
-    }
-    truncate(from);
-    return records;
-  }
-
-  private static int lineEnd(byte[] content, int from) {
-    for (int at = from; at < content.length; at++) {
-      if (content[at] == '\n') {
-        return at;
-      }
-    }
-    return -1;
-  }
-
-  /** Returns the record of a line, or null if it isn't one. */
-  private static JsonNode record(byte[] content, int from, int end) {
-    int start = from + CHECKSUM_DIGITS + 1;
-    if (start > end || content[start - 1] != ' ') {
-      return null;
-    }
-    String checksum = new String(content, from, CHECKSUM_DIGITS, StandardCharsets.US_ASCII);
-    MemorySegment json = MemorySegment.ofArray(content).asSlice(start, end - start);
-    if (!checksum.equals(hex(Crc32c.of(json)))) {
-      return null;
-    }
-    try {
-      return JsonTree.read(new ByteArrayInputStream(content, start, end - start));
-    } catch (IOException e) {
-      return null;
-    }
+    JournalLines lines = JournalLines.read(content());
+    truncate(lines.bytes());
+    return lines.records();
   }
 
   private void truncate(long length) {
@@ -246,7 +201,7 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Begins anew with one record, which is on the device when this returns. */
+  /** Replaces all records by one, which is on the device when this returns. */
   public void restart(Map<String, ?> record) {
     truncate(0);
     append(record);
@@ -254,13 +209,12 @@ public final class Journal implements AutoCloseable {
     Folders.forceParent(file);
   }
 
-  /** Adds a record: it survives the process from here on, a power failure once it is forced. */
+  /**
+   * Adds a record. It survives a crash of the process at once, and a power failure once it is
+   * forced.
+   */
   public void append(Map<String, ?> record) {
-    byte[] json = JsonText.line(record).getBytes(StandardCharsets.UTF_8);
-    String checksum = hex(Crc32c.of(MemorySegment.ofArray(json)));
-    ByteBuffer line = ByteBuffer.allocate(CHECKSUM_DIGITS + 1 + json.length + 1);
-    line.put(checksum.getBytes(StandardCharsets.US_ASCII)).put((byte) ' ');
-    line.put(json).put((byte) '\n').flip();
+    ByteBuffer line = JournalLines.line(record);
     try {
       while (line.hasRemaining()) {
         channel.write(line);
@@ -279,18 +233,18 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Returns where the file is. */
+  /** Returns the file's path. */
   public Path file() {
     return file;
   }
 
   /**
-   * Puts a record of the finished run in the journal's place, and gives it a name of its own: at
-   * every moment there is the one or the other.
+   * Replaces the journal by the record of the finished run and then renames it, so that at every
+   * moment there is one of the two.
    *
-   * @param content of the record
-   * @param record its name
-   * @param attributes what the record's file gets, see {@link FileModes}
+   * @param content the record's bytes
+   * @param record the record's path
+   * @param attributes the attributes of the record's file, see {@link FileModes}
    */
   public void becomes(byte[] content, Path record, FileAttribute<?>... attributes) {
     succeed(content, attributes);
@@ -298,8 +252,8 @@ public final class Journal implements AutoCloseable {
   }
 
   /**
-   * Does the first step. What takes the journal's place is locked before, as the journal is, so
-   * that no other run takes it for the journal of one that has ended.
+   * Does the first step: replaces the journal. The new file is locked before, so that no other run
+   * opens it as the journal of a run that has ended.
    */
   void succeed(byte[] content, FileAttribute<?>... attributes) {
     Path next = AtomicWrite.temporary(file);
@@ -312,7 +266,7 @@ public final class Journal implements AutoCloseable {
       }
       successor.force(true);
       if (File.separatorChar == '\\') {
-        // Windows replaces no file that is open. The lock has done its work.
+        // Windows replaces no file that is open, so the lock is released here.
         close();
       } else {
         successor.lock();
@@ -323,7 +277,7 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Does the second step, which an interrupted run has left undone. */
+  /** Does the second step, perhaps for an interrupted run: renames the record. */
   public void rename(Path record) {
     if (File.separatorChar == '\\') {
       close();
@@ -340,11 +294,7 @@ public final class Journal implements AutoCloseable {
     Folders.forceParent(record);
   }
 
-  private static String hex(int checksum) {
-    return HexFormat.of().toHexDigits(checksum);
-  }
-
-  /** Unlocks the file, which stays. */
+  /** Closes and unlocks the file, which is kept. */
   @Override
   public void close() {
     try (FileChannel last = successor) {

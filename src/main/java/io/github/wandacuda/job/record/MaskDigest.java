@@ -20,9 +20,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The SHA-256 over the packed masks of all modules in a fixed order, fed in whatever order they are
- * made. A mask whose turn hasn't come waits in a temporary file: all masks of a large model would
- * not fit in memory.
+ * The SHA-256 over the packed masks of all modules in a fixed order. Masks may come in any order:
+ * one that comes early waits in a temporary file, since all masks of a large model would not fit
+ * into memory.
  */
 public final class MaskDigest implements MaskSink, AutoCloseable {
   private static final int CHUNK = 1 << 20;
@@ -40,8 +40,8 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
   /**
    * Starts a digest.
    *
-   * @param modules how many masks will come
-   * @param spill the temporary file; made when needed, gone when this is closed
+   * @param modules the number of masks
+   * @param spill the temporary file, made when it is needed and deleted by {@link #close}
    */
   public MaskDigest(int modules, Path spill) {
     this.modules = modules;
@@ -111,7 +111,7 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
     }
   }
 
-  /** Returns the digest in hexadecimal, once every mask is there. */
+  /** Returns the digest in hexadecimal, after all masks were added. */
   public synchronized String hex() {
     if (next != modules) {
       throw new IllegalStateException("%d of %d masks are there".formatted(next, modules));

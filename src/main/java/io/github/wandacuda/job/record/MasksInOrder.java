@@ -10,9 +10,9 @@ import java.util.HexFormat;
 import java.util.Map;
 
 /**
- * The SHA-256 over packed masks that are worked out side by side, begun in their order. One worker
- * digests a mask while the others go on; they wait where they would get too far ahead, so that
- * memory holds a few masks, whatever the model's size.
+ * The SHA-256 over packed masks that several workers compute at a time, begun in their order. One
+ * worker digests a mask while the others go on. A worker that gets too far ahead waits, so that
+ * memory holds only a few masks, whatever the model's size.
  */
 public final class MasksInOrder implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
@@ -31,9 +31,9 @@ public final class MasksInOrder implements AutoCloseable {
   /**
    * Starts a digest.
    *
-   * @param modules how many masks will come
-   * @param maskBytes of the largest one
-   * @param ahead how many may be begun before the first of them is digested
+   * @param modules the number of masks
+   * @param maskBytes bytes of the largest mask
+   * @param ahead how many masks may be begun before the first of them is digested
    */
   public MasksInOrder(int modules, long maskBytes, int ahead) {
     this.modules = modules;
@@ -66,9 +66,9 @@ public final class MasksInOrder implements AutoCloseable {
   /**
    * Takes the mask of a module.
    *
-   * @param index which module
-   * @param mask the memory that it was given, or any if it has no weights
-   * @param bytes of the mask
+   * @param index the module's index
+   * @param mask the memory from {@link #begin}, or any if the module has no weights
+   * @param bytes bytes of the mask
    */
   public void finish(int index, MemorySegment mask, long bytes) {
     synchronized (this) {
@@ -83,7 +83,7 @@ public final class MasksInOrder implements AutoCloseable {
     }
   }
 
-  /** Returns the mask whose turn it is, unless it isn't there or another thread is at it. */
+  /** Returns the next mask, or null if it isn't there yet or another thread digests one. */
   private synchronized Mask take() {
     if (digesting || !waiting.containsKey(next)) {
       return null;
@@ -101,13 +101,13 @@ public final class MasksInOrder implements AutoCloseable {
     notifyAll();
   }
 
-  /** Lets those who wait go on, because a mask that they wait for won't come. */
+  /** Wakes the workers that wait, because a mask that they wait for won't come. */
   public synchronized void giveUp() {
     givenUp = true;
     notifyAll();
   }
 
-  /** Returns the digest in hexadecimal, once every mask was there. */
+  /** Returns the digest in hexadecimal, after all masks were finished. */
   public synchronized String hex() {
     if (next != modules) {
       throw new IllegalStateException("%d of %d masks are there".formatted(next, modules));

@@ -28,29 +28,29 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * The content of {@code wanda-cuda.json} in a pruned directory: how it came about. Two equal runs
- * write the same bytes, so there is no time, path, host or backend in it.
+ * The content of {@code wanda-cuda.json}: how a pruned directory was made. Two equal runs write the
+ * same bytes, so it holds no time, path, host or backend.
  *
  * @param format {@link #FORMAT}
- * @param version of this library
+ * @param version the version of this library
  * @param method how weights were scored
- * @param sparsity the fraction that was asked for, unless a pattern was
- * @param pattern N:M, unless a fraction was asked for
+ * @param sparsity the fraction to prune, or null if there is a pattern
+ * @param pattern N:M, or null if there is a fraction
  * @param include patterns that replaced the default choice of modules
- * @param exclude patterns that removed from it
- * @param unreached what becomes of modules that no sample reached, where norms are used
- * @param samples calibration samples of a calibrated run
+ * @param exclude patterns that removed modules from it
+ * @param unreached what is done to modules that no sample reached, if norms are used
+ * @param samples number of samples of a calibrated run
  * @param sequenceLength tokens of a sample
- * @param seed of the draw of samples
- * @param calibrationSha256 of the samples' token ids as little-endian 32-bit integers
- * @param statisticsSha256 of the statistics file
- * @param sourceSha256 of the source's config.json and its shards' names, lengths and headers
+ * @param seed the seed of the draw of samples
+ * @param calibrationSha256 the SHA-256 of the samples' token ids as little-endian 32-bit integers
+ * @param statisticsSha256 the SHA-256 of the statistics file
+ * @param sourceSha256 the SHA-256 of the source, see {@link SourceDigest}
  * @param modules names of the pruned modules
- * @param elements their weights
- * @param pruned weights that the masks take out
- * @param zeros weights that are zero
- * @param maskSha256 over the packed masks
- * @param kept names of the modules that no sample reached and that were kept as they are, if any
+ * @param elements number of their weights
+ * @param pruned number of weights that the masks prune
+ * @param zeros number of their weights that are zero
+ * @param maskSha256 the SHA-256 of the packed masks
+ * @param kept names of the unreached modules that were kept unchanged, or null if there are none
  */
 public record Provenance(
     String format,
@@ -81,10 +81,10 @@ public record Provenance(
   public static final String FORMAT = "wanda-cuda.provenance.v1";
 
   /**
-   * Returns what can be said of a run before it has begun.
+   * Returns the provenance of a run that has not begun, without its results.
    *
-   * @param modules the chosen ones
-   * @param source of the source, see {@link SourceDigest}
+   * @param modules the chosen modules
+   * @param source the digest of the source, see {@link SourceDigest}
    */
   public static Provenance planned(
       PruneRequest request, List<LinearModule> modules, String source, String version) {
@@ -115,7 +115,7 @@ public record Provenance(
         null);
   }
 
-  /** Returns it with what the run came to. */
+  /** Returns a copy with the run's results. */
   public Provenance with(List<ModuleResult> results, String masks) {
     return with(
         results.stream().mapToLong(ModuleResult::pruned).sum(),
@@ -124,7 +124,7 @@ public record Provenance(
         kept(results));
   }
 
-  /** Returns it with another digest of the masks. */
+  /** Returns a copy with another digest of the masks. */
   public Provenance withMasks(String masks) {
     return with(pruned, zeros, masks, kept);
   }
@@ -171,9 +171,9 @@ public record Provenance(
   }
 
   /**
-   * Reads the file of a pruned directory, or nothing if it has none.
+   * Reads the file of a pruned directory; returns nothing if there is none.
    *
-   * @throws InputException if it is there but isn't one
+   * @throws InputException if the file can't be read or isn't valid
    */
   public static Optional<Provenance> read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
@@ -190,7 +190,7 @@ public record Provenance(
   /**
    * Reads the file's content.
    *
-   * @param file where it comes from, for messages
+   * @param file the file's path, for messages
    */
   static Provenance read(InputStream in, Path file) throws IOException {
     try {
@@ -215,9 +215,9 @@ public record Provenance(
   }
 
   /**
-   * Returns what was done to each module.
+   * Returns the rules by which the modules were pruned.
    *
-   * @throws WandaException if the content makes no sense
+   * @throws WandaException if the content contradicts itself
    */
   public PruningRules rules() {
     if (method == null || modules == null || (sparsity == null) == (pattern == null)) {

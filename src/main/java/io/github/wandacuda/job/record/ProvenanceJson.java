@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
 
-/** A {@link Provenance} as JSON. What is null is left out, and what is left out is null. */
+/** Writes and reads a {@link Provenance} as JSON. A null value is left out. */
 final class ProvenanceJson {
   private final JsonNode root;
 
@@ -31,7 +31,7 @@ final class ProvenanceJson {
     return JsonText.of(object);
   }
 
-  /** Returns what the result depends on, without the result, by the names of the file. */
+  /** Returns the values that the result depends on, by their keys in the file. */
   static Map<String, Object> cause(Provenance provenance) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("format", provenance.format());
@@ -54,10 +54,10 @@ final class ProvenanceJson {
   }
 
   /**
-   * Reads a tree.
+   * Reads a JSON tree.
    *
-   * @throws InputException if it isn't an object, or a value of it has the wrong type; the message
-   *     says what, not where
+   * @throws InputException if it isn't an object, or a value has the wrong type; the message
+   *     doesn't name the file
    */
   static Provenance read(JsonNode root) {
     if (!root.isObject()) {

@@ -9,17 +9,17 @@ import java.nio.file.Path;
 import java.util.Set;
 
 /**
- * What a run of {@code prune} is to do.
+ * A request for a run of {@code prune}.
  *
- * @param output where the pruned model goes: a directory that doesn't exist yet or is empty, or
- *     that an earlier run has left if this one resumes
+ * @param output the directory of the pruned model, which doesn't exist yet, is empty or, if this
+ *     run resumes, was left by an interrupted run
  * @param method how weights are scored
- * @param sparsity how much goes
- * @param choice which modules
- * @param calibration where the norms come from
+ * @param sparsity how much is pruned
+ * @param choice the modules to prune
+ * @param calibration the source of the norms
  * @param verify whether the written output is checked before it is declared finished
- * @param resume whether to go on with an interrupted output
- * @param unreached what becomes of modules that no sample reached
+ * @param resume whether to resume an interrupted run
+ * @param unreached what is done to modules that no sample reached
  */
 public record PruneRequest(
     Path output,
@@ -31,7 +31,7 @@ public record PruneRequest(
     boolean resume,
     Unreached unreached) {
 
-  /** Returns what is done to the modules. */
+  /** Returns the rules by which modules are pruned. */
   public PruningRules rules() {
     return new PruningRules(method, sparsity, unreached, Set.of());
   }

@@ -16,16 +16,16 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What the records of a run's journal say.
+ * The content of a run's journal.
  *
  * <ul>
- *   <li>{@code "run"}: the fingerprint, first;
- *   <li>{@code "tensor"}: a tensor is written, with the CRC-32C of its bytes and, for a module,
- *       what came out of it;
- *   <li>{@code "states"}: the hidden states that a block will see are written, and all modules of
+ *   <li>{@code "run"}: the fingerprint; the first record;
+ *   <li>{@code "tensor"}: a tensor is written, with the CRC-32C of its bytes and, for a module, its
+ *       result;
+ *   <li>{@code "states"}: the hidden states that a block will read are written, and all modules of
  *       the blocks before it;
- *   <li>{@code "resumed"}: a calibrated run went on with the states of a block, so that what was
- *       said of later ones no longer holds.
+ *   <li>{@code "resumed"}: a calibrated run was resumed at a block, so that earlier records of this
+ *       and later blocks no longer hold.
  * </ul>
  *
  * @param run the fingerprint
@@ -37,18 +37,18 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   /**
    * A tensor that is written.
    *
-   * @param checksum of its bytes
-   * @param module what came of it, unless it was copied
+   * @param checksum the CRC-32C of its bytes
+   * @param module the module's result; empty for a copied tensor
    */
   public record Tensor(int checksum, Optional<Module> module) {}
 
   /**
-   * What came of a module.
+   * A module's result.
    *
-   * @param pruned weights that its mask takes out
-   * @param zeros weights that are zero
-   * @param zeroRows rows whose weights all are
-   * @param norms of its input columns in a calibrated run, or null
+   * @param pruned number of weights that its mask prunes
+   * @param zeros number of weights that are zero
+   * @param zeroRows number of rows whose weights are all zero
+   * @param norms the norms of its input columns in a calibrated run, or null
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
   public record Module(long pruned, long zeros, int zeroRows, float[] norms) {}
@@ -56,13 +56,13 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   /**
    * Hidden states that are written.
    *
-   * @param block the block that will see them
-   * @param checksum of their bytes
-   * @param tensors those that were written before
+   * @param block the block that will read them
+   * @param checksum the CRC-32C of their bytes
+   * @param tensors names of the tensors that were written before
    */
   public record States(int block, int checksum, Set<String> tensors) {}
 
-  /** Returns the record of a run's beginning. */
+  /** Returns the first record of a run. */
   public static Map<String, Object> run(Fingerprint fingerprint) {
     return Map.of("run", fingerprint.parts());
   }
@@ -78,7 +78,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   /**
    * Returns the record of a pruned tensor.
    *
-   * @param norms whether its norms are to be found there again
+   * @param norms whether the record holds the module's norms
    */
   public static Map<String, Object> module(ModuleResult result, int checksum, boolean norms) {
     Map<String, Object> record = tensor(result.module().tensor().name(), checksum);
@@ -99,7 +99,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     return record;
   }
 
-  /** Returns the record of a calibrated run that goes on with a block, 0 for the first. */
+  /** Returns the record of a calibrated run that resumes at a block, 0 for the first. */
   public static Map<String, Object> resumed(int block) {
     return Map.of("resumed", block);
   }
@@ -115,7 +115,7 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
       try {
         take(record, tensors, states);
       } catch (IllegalArgumentException noNumber) {
-        // No run wrote it. What it speaks of counts as not done.
+        // No run writes such a record, so its tensor counts as not written.
         tensors.remove(record.path("tensor").asText());
       }
     }

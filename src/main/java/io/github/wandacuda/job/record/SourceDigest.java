@@ -17,15 +17,15 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** What tells a source apart from others without reading its weights. */
+/** Digests of a source model that don't read its weights. */
 public final class SourceDigest {
   private static final int SHOWN_DIGITS = 16;
 
   private SourceDigest() {}
 
   /**
-   * Returns the SHA-256 over config.json and each shard's name, length and header, in hexadecimal:
-   * the same wherever the model lies.
+   * Returns the SHA-256, in hexadecimal, over config.json and each shard's name, length and header.
+   * It doesn't depend on the model's path.
    */
   public static String of(ModelDirectory model) {
     MessageDigest digest = sha256();
@@ -39,9 +39,9 @@ public final class SourceDigest {
   }
 
   /**
-   * Returns config.json and the shards one by one, so that it can be said which differs, with the
-   * time of their last change: weights that were changed since don't go with those that an
-   * interrupted run has written.
+   * Returns a description of config.json and of each shard, so that a message can name the one that
+   * differs. It holds the time of the last change, since a run must not be resumed with weights
+   * that have changed.
    */
   public static Map<String, String> byFile(ModelDirectory model) {
     Map<String, String> files = new LinkedHashMap<>();

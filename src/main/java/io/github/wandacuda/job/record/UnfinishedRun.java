@@ -9,8 +9,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * A directory that a run has begun and not ended, for those that were given it as a model: the
- * output of {@code prune}, or a model that is pruned in place in part.
+ * Recognizes a directory in which a run has begun and not ended, when it is given as a model: the
+ * unfinished output of {@code prune}, or a model of which a part is pruned in place.
  */
 public final class UnfinishedRun {
   private UnfinishedRun() {}
@@ -21,9 +21,9 @@ public final class UnfinishedRun {
   }
 
   /**
-   * Requires that none is in a directory.
+   * Checks that no run is unfinished in a directory.
    *
-   * @throws InputException if one is; says which, and what to do
+   * @throws InputException if one is; the message says which, and what to do
    */
   public static void requireNone(Path directory) {
     if (isIn(directory)) {
@@ -31,14 +31,14 @@ public final class UnfinishedRun {
     }
   }
 
-  /** Returns what is in a directory in words, and what to do. */
+  /** Returns in words what is unfinished in a directory, and what to do. */
   public static ErrorDetails describe(Path directory) {
     if (isInPlace(directory)) {
       return ErrorDetails.file(directory)
           .expected(
               "a model",
-              "one that is pruned in part: a run with `in-place` was interrupted or is at work")
-          .hint("run the same again to end it");
+              "one of which a part is pruned: a run in place was interrupted or is at work")
+          .hint("run the same again with `in-place` to end it");
     }
     return ErrorDetails.file(directory)
         .expected(

@@ -1,5 +1,5 @@
 /**
- * What a run leaves behind about itself: the journal while it is unfinished, wanda-cuda.json in the
- * end, the masks' digest.
+ * What a run records about itself: the journal while it is unfinished, {@code wanda-cuda.json} at
+ * the end, the digest of the masks.
  */
 package io.github.wandacuda.job.record;

@@ -14,24 +14,24 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /**
- * Compares what a {@code wanda-cuda.json} says of its run with the source, and with itself. What
- * came of the run is {@link RecordCheck}'s business.
+ * Compares what a {@code wanda-cuda.json} says of its run's request with the source, and its values
+ * with each other. {@link RecordCheck} checks the results.
  *
  * @param record its content
- * @param wrong takes what doesn't agree
+ * @param wrong receives each contradiction
  */
 record CauseCheck(Provenance record, Wrong wrong) {
   private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]{64}");
   private static final String NOTHING = "nothing";
 
-  /** Takes what is wrong with a key. */
+  /** Receives what is wrong with a key. */
   @FunctionalInterface
   interface Wrong {
-    /** Called for each, with texts that can be printed. */
+    /** Receives a contradiction; the texts are printable. */
     void add(String key, String expected, String found);
   }
 
-  /** Compares all of it, and returns the keys that nothing can be compared with. */
+  /** Compares everything, and returns the keys whose values can't be checked. */
   List<String> compare(ModelDirectory dense) {
     require(
         Provenance.FORMAT.equals(record.format()), "format", Provenance.FORMAT, record.format());
@@ -102,7 +102,7 @@ record CauseCheck(Provenance record, Wrong wrong) {
     unknown.forEach(name -> wrong.add("kept", "pruned modules", Printable.of(name)));
   }
 
-  /** Returns the keys that are free to say anything, as far as weights and source can tell. */
+  /** Returns the keys whose values neither the weights nor the source can prove. */
   private List<String> unchecked() {
     List<String> keys = new ArrayList<>(List.of("version"));
     if (!isMagnitude()) {

@@ -12,11 +12,11 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Gathers what a verification finds wrong, in whatever order threads find it; the lists are in one
- * order whatever that was. Safe for several threads.
+ * Collects the failures of a verification. The lists have the same order whatever the order in
+ * which threads add to them. Safe for use by several threads.
  */
 public final class Failures {
-  /** A bound on memory: what goes beyond it is only counted. */
+  /** How many failures are kept, to bound memory; the others are only counted. */
   private static final int KEPT = 250_000;
 
   private final List<String> others = new ArrayList<>();
@@ -24,7 +24,7 @@ public final class Failures {
   private long kept;
   private long uncounted;
 
-  /** The rows of one tensor. */
+  /** The failures of one tensor's rows. */
   private static final class OfTensor {
     private final Path file;
     private final List<RowFailure> rows = new ArrayList<>();
@@ -35,7 +35,7 @@ public final class Failures {
     }
   }
 
-  /** Adds one that is of no row. */
+  /** Adds a failure that isn't a row's. */
   synchronized void add(String failure) {
     if (kept < KEPT) {
       others.add(failure);
@@ -46,9 +46,9 @@ public final class Failures {
   }
 
   /**
-   * Adds one of a row of a tensor.
+   * Adds a failure of a row of a tensor.
    *
-   * @param weight how bad it is: how many elements are wrong
+   * @param weight how many elements are wrong
    */
   synchronized void add(Path file, String tensor, int row, long weight, String failure) {
     OfTensor found = tensors.computeIfAbsent(tensor, name -> new OfTensor(file));
@@ -63,12 +63,12 @@ public final class Failures {
     return others.isEmpty() && tensors.isEmpty();
   }
 
-  /** Returns the first one in order. */
+  /** Returns the first failure in order. */
   public String first() {
     return Verification.inWords(others(), tensors()).findFirst().orElseThrow();
   }
 
-  /** Returns those of no row. */
+  /** Returns the failures that aren't a row's. */
   synchronized List<String> others() {
     List<String> sorted = new ArrayList<>(others);
     sorted.sort(TensorNames.NATURAL);
@@ -78,7 +78,7 @@ public final class Failures {
     return sorted;
   }
 
-  /** Returns those of rows by tensor, in the natural order of their names, the worst row first. */
+  /** Returns the failures of rows by tensor, in the natural order of names, the worst row first. */
   synchronized List<TensorFailures> tensors() {
     List<TensorFailures> all = new ArrayList<>();
     tensors.forEach(

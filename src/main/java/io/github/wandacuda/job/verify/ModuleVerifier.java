@@ -14,9 +14,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 
-/** Checks one pruned module against its dense source, tile by tile, and works out its mask. */
+/**
+ * A job that checks a pruned module against its dense source, tile by tile, and computes its mask.
+ */
 final class ModuleVerifier implements Job {
-  /** In the place of a row. */
+  /** Stands for the whole matrix where a row is expected. */
   private static final int WHOLE = -1;
 
   private final LinearModule module;
@@ -36,10 +38,10 @@ final class ModuleVerifier implements Job {
   /**
    * Prepares a module.
    *
-   * @param pruned holds a tensor of the same name, type, shape and place
-   * @param buffers of the workers, made large enough here
-   * @param masks takes the module's mask
-   * @param place the module's among all masks
+   * @param pruned a file with a tensor of the same name, type, shape and offsets
+   * @param buffers the workers' buffers, which are enlarged here
+   * @param masks digests the module's mask
+   * @param place the module's index among all masks
    */
   ModuleVerifier(
       LinearModule module,
@@ -61,7 +63,7 @@ final class ModuleVerifier implements Job {
     left = new AtomicInteger(before.tiles().count());
   }
 
-  /** One lane for all: masks are best finished in their order. */
+  /** One lane for all modules, since masks are digested in their order. */
   @Override
   public Object lane() {
     return ModuleVerifier.class;
@@ -136,7 +138,7 @@ final class ModuleVerifier implements Job {
     return zeros.sum();
   }
 
-  /** Returns how many weights the mask takes out, once all tiles are done. */
+  /** Returns the number of weights that the mask prunes, once all tiles are done. */
   long pruned() {
     return taken.sum();
   }

@@ -18,20 +18,22 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * Compares what a {@code wanda-cuda.json} says with what the weights show.
+ * Compares a {@code wanda-cuda.json} with the weights.
  *
- * @param file it
+ * @param file its path
  * @param record its content
- * @param failures take what doesn't agree
+ * @param failures receive each contradiction
  */
 public record RecordCheck(Path file, Provenance record, Failures failures) {
 
-  /** Compares what it says of its run, and returns the keys that nothing can be compared with. */
+  /**
+   * Checks what it says of the run's request, and returns the keys whose values can't be checked.
+   */
   List<String> compareCause(ModelDirectory dense) {
     return new CauseCheck(record, this::add).compare(dense);
   }
 
-  /** Returns the modules that it names, out of those of the source. */
+  /** Returns the source's modules that it names. */
   List<LinearModule> modules(ModelDirectory dense) {
     Set<String> unknown = new HashSet<>(record.modules());
     List<LinearModule> chosen =
@@ -83,7 +85,7 @@ public record RecordCheck(Path file, Provenance record, Failures failures) {
     compareAmount(chosen, found);
   }
 
-  /** A module that was kept has every weight of the source. */
+  /** Checks that every module that it says was kept has all weights of the source. */
   private void compareKept(ShardVerifier.Found found) {
     Set<String> pruned = new TreeSet<>(Optional.ofNullable(record.kept()).orElse(List.of()));
     pruned.retainAll(found.prunedModules());
@@ -96,7 +98,10 @@ public record RecordCheck(Path file, Provenance record, Failures failures) {
     }
   }
 
-  /** That rows have at least the zeros of the amount is checked row by row; here, that no more. */
+  /**
+   * Checks that no more weights were pruned than the sparsity says; that there are enough is
+   * checked row by row.
+   */
   private void compareAmount(List<LinearModule> chosen, ShardVerifier.Found found) {
     PruningRules rules = record.rules();
     if (rules.needsThreshold()) {

@@ -11,12 +11,13 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * Compares a row of a pruned matrix with the same row of its dense source, and works out the mask
- * that made it.
+ * Compares a row of a pruned matrix with the same row of its dense source, and computes the row's
+ * mask.
  *
- * <p>The mask follows from the two alone. An element that changed was pruned. Where the source has
- * zeros of its own, the mask took the first of them by column, as many as the rule asks for beyond
- * the changed ones: among equal scores the lower column goes first, and no score is below a zero's.
+ * <p>The mask follows from the two rows alone. An element that changed was pruned. If the source
+ * has zeros of its own, the mask prunes the first of them by column, as many as the rule asks for
+ * in addition to the changed elements: a zero has the lowest score, and among equal scores the
+ * lower column is pruned first.
  */
 public final class RowCheck {
   private static final ValueLayout.OfLong LONG =
@@ -28,7 +29,7 @@ public final class RowCheck {
   private final RowWords before;
   private final RowWords after;
 
-  /** Which columns are zero, and which of those were so in the source already. */
+  /** A bit for each column that is zero, and for each of these that was zero in the source. */
   private final long[] zeros;
 
   private final long[] ownZeros;
@@ -81,7 +82,7 @@ public final class RowCheck {
     }
   }
 
-  /** Of the source's own zeros in a group only the first ones were pruned. */
+  /** Marks as kept all but the first of the source's own zeros in a group. */
   private void keepOwnZeros(int from, int to) {
     int own = BitGroups.count(ownZeros, from, to);
     int changed = BitGroups.count(zeros, from, to) - own;
@@ -102,7 +103,7 @@ public final class RowCheck {
     return keepsOrZeroes;
   }
 
-  /** Returns whether every group has the zeros that it should. */
+  /** Returns whether every group has at least the zeros that the rule asks for. */
   public boolean hasItsZeros() {
     if (groupSize >= columns) {
       return zeros() >= perGroup;
@@ -135,7 +136,7 @@ public final class RowCheck {
     return BitGroups.count(zeros, from, Math.min(columns, from + groupSize));
   }
 
-  /** Returns how many elements the mask takes out. */
+  /** Returns how many elements the mask prunes. */
   int pruned() {
     return columns - BitGroups.count(kept);
   }
@@ -144,7 +145,7 @@ public final class RowCheck {
    * Writes the row of the packed mask.
    *
    * @param mask the mask of all rows
-   * @param row which, counted in the whole matrix
+   * @param row the row's index in the whole matrix
    */
   void writeMask(MemorySegment mask, long row) {
     long rowBytes = Selector.maskRowBytes(columns);

@@ -11,6 +11,7 @@ import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -31,12 +33,12 @@ public final class ShardVerifier {
   private final Map<SafetensorsFile, SafetensorsFile> counterparts = new HashMap<>();
 
   /**
-   * What the shards hold.
+   * What was found in the shards.
    *
-   * @param maskSha256 over the masks of the chosen modules
-   * @param pruned weights that the masks take out
-   * @param zeros weights of the chosen modules that are zero
-   * @param prunedModules names of the modules of which the masks take out something
+   * @param maskSha256 the SHA-256 of the masks of the chosen modules
+   * @param pruned number of weights that the masks prune
+   * @param zeros number of weights of the chosen modules that are zero
+   * @param prunedModules names of the modules of which the masks prune at least one weight
    */
   public record Found(String maskSha256, long pruned, long zeros, Set<String> prunedModules) {}
 
@@ -53,7 +55,7 @@ public final class ShardVerifier {
    *
    * @param denseShards the source's shards
    * @param directory holds shards of the same names
-   * @return what was found, unless a module is missing, which is a failure
+   * @return what was found; empty if a module is missing, which is added to the failures
    */
   public Optional<Found> verify(List<SafetensorsFile> denseShards, Path directory) {
     try {
@@ -133,7 +135,7 @@ public final class ShardVerifier {
     return jobs;
   }
 
-  /** Returns the file that has the tensor in the same place. */
+  /** Returns the pruned file that has an equal tensor. */
   private Optional<SafetensorsFile> counterpart(SafetensorsFile dense, TensorInfo tensor) {
     return Optional.ofNullable(counterparts.get(dense))
         .filter(pruned -> pruned.tensor(tensor.name()).filter(tensor::equals).isPresent());
@@ -171,5 +173,80 @@ public final class ShardVerifier {
 
   private boolean isMissing(LinearModule module) {
     return counterpart(module.shard(), module.tensor()).isEmpty();
+  }
+
+  /** A job that compares a tensor that must not be pruned with the source's, piece by piece. */
+  private static final class UntouchedTensor implements Job {
+    private final SafetensorsFile dense;
+    private final SafetensorsFile pruned;
+    private final TensorInfo tensor;
+    private final TilePairs buffers;
+    private final Failures failures;
+    private final long pieceBytes;
+    private final AtomicBoolean differs = new AtomicBoolean();
+
+    UntouchedTensor(
+        SafetensorsFile dense,
+        SafetensorsFile pruned,
+        TensorInfo tensor,
+        TilePairs buffers,
+        Failures failures) {
+      this.dense = dense;
+      this.pruned = pruned;
+      this.tensor = tensor;
+      this.buffers = buffers;
+      this.failures = failures;
+      pieceBytes = buffers.pieceBytes();
+      buffers.reserve(Math.min(pieceBytes, tensor.bytes()));
+    }
+
+    @Override
+    public Object lane() {
+      return UntouchedTensor.class;
+    }
+
+    @Override
+    public int tasks() {
+      return Math.toIntExact(Math.ceilDiv(tensor.bytes(), pieceBytes));
+    }
+
+    @Override
+    public void run(int worker, int piece) {
+      long from = piece * pieceBytes;
+      long count = Math.min(pieceBytes, tensor.bytes() - from);
+      MemorySegment left = buffers.dense(worker, count);
+      MemorySegment right = buffers.pruned(worker, count);
+      dense.read(tensor, from, left);
+      pruned.read(tensor, from, right);
+      long mismatch = left.mismatch(right);
+      if (mismatch >= 0 && differs.compareAndSet(false, true)) {
+        report(
+            from + mismatch,
+            left.get(ValueLayout.JAVA_BYTE, mismatch),
+            right.get(ValueLayout.JAVA_BYTE, mismatch));
+      }
+    }
+
+    private void report(long at, byte expected, byte found) {
+      failures.add(
+          "%s: tensor %s: was not to be pruned, but differs at byte %d%s: expected 0x%02x, found 0x%02x"
+              .formatted(
+                  Printable.of(pruned.path()),
+                  Printable.of(tensor.name()),
+                  at,
+                  place(at),
+                  expected,
+                  found));
+    }
+
+    /** Returns the element of a byte in words, if the tensor is a matrix of a known type. */
+    private String place(long at) {
+      if (tensor.type().isEmpty() || !tensor.isMatrix()) {
+        return "";
+      }
+      long element = at / tensor.type().get().bytes();
+      long columns = tensor.shape().get(1);
+      return " (row %d, column %d)".formatted(element / columns, element % columns);
+    }
   }
 }

@@ -9,7 +9,9 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TileSource;
 import java.lang.foreign.MemorySegment;
 
-/** Each worker's two buffers, for a piece of the source and the same piece of its pruned copy. */
+/**
+ * Two buffers for each worker: for a piece of the source and for the same piece of its pruned copy.
+ */
 final class TilePairs implements AutoCloseable {
   private final TileBuffers denseBuffers;
   private final TileBuffers prunedBuffers;
@@ -20,13 +22,13 @@ final class TilePairs implements AutoCloseable {
     prunedBuffers = new TileBuffers(memory);
   }
 
-  /** Makes the buffers large enough; no worker may be at work. */
+  /** Enlarges the buffers if necessary; no worker may use them meanwhile. */
   void reserve(long bytes) {
     denseBuffers.reserve(bytes);
     prunedBuffers.reserve(bytes);
   }
 
-  /** Returns the size of a piece that suits the buffers. */
+  /** Returns the size of a piece in bytes. */
   long pieceBytes() {
     return denseBuffers.memory().tileBytes();
   }
@@ -41,12 +43,12 @@ final class TilePairs implements AutoCloseable {
     return prunedBuffers.of(worker, bytes);
   }
 
-  /** Returns a module's tiles out of the source. */
+  /** Returns a module's tiles in the source. */
   TileSource dense(LinearModule module, SafetensorsFile file) {
     return tiles(module, file, denseBuffers);
   }
 
-  /** Returns a module's tiles out of the pruned copy. */
+  /** Returns a module's tiles in the pruned copy. */
   TileSource pruned(LinearModule module, SafetensorsFile file) {
     return tiles(module, file, prunedBuffers);
   }

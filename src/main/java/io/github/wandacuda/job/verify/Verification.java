@@ -6,12 +6,12 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * What came of a verification.
+ * The result of a verification.
  *
  * @param others what is wrong with files, headers, tensors as a whole and the record
  * @param tensors what is wrong with rows, by tensor in the natural order of their names
- * @param added files that somebody put beside the model, which no loader reads: no failures
- * @param unchecked what the record says that neither weights nor source can prove or disprove
+ * @param added files beside the model that no program loads; they are no failures
+ * @param unchecked keys of the record whose values neither the weights nor the source can prove
  */
 public record Verification(
     List<String> others, List<TensorFailures> tensors, List<Path> added, List<String> unchecked) {
@@ -28,17 +28,17 @@ public record Verification(
    *
    * @param row its number, or -1 for the whole matrix
    * @param weight how many elements are wrong
-   * @param text it in words
+   * @param text the failure in words
    */
   public record RowFailure(int row, long weight, String text) {}
 
   /**
    * What is wrong with a tensor's rows.
    *
-   * @param file that holds it, printable
+   * @param file the file that holds it, printable
    * @param tensor its name
-   * @param count of failures
-   * @param rows the failures, the worst first; fewer than {@code count} where there are too many
+   * @param count number of failures
+   * @param rows the failures, the worst first; fewer than {@code count} if there are too many
    */
   public record TensorFailures(String file, String tensor, long count, List<RowFailure> rows) {
     /** Takes a copy of the list. */
@@ -46,7 +46,7 @@ public record Verification(
       rows = List.copyOf(rows);
     }
 
-    /** Returns them in words, and how many more there are. */
+    /** Returns the failures in words, and how many more there are. */
     Stream<String> inWords() {
       String place = "%s: tensor %s: ".formatted(file, Printable.of(tensor));
       Stream<String> all = rows.stream().map(row -> place + row.text());

@@ -30,14 +30,15 @@ public final class Verifier {
   private Verifier() {}
 
   /**
-   * What the pruned model is said to be; what is absent is taken from its {@code wanda-cuda.json}.
+   * What the user says of the pruned model. A null is replaced by what its {@code wanda-cuda.json}
+   * says.
    *
    * @param method how weights were scored, or null
-   * @param sparsity how much went, or null
-   * @param choice which modules, or null
+   * @param sparsity how much was pruned, or null
+   * @param choice the pruned modules, or null
    */
   public record Claim(Method method, Sparsity sparsity, ModuleChoice choice) {
-    /** Nothing is said. */
+    /** A claim without content. */
     public static final Claim NONE = new Claim(null, null, null);
   }
 
@@ -46,8 +47,8 @@ public final class Verifier {
    *
    * @param dense its source
    * @param pruned the directory
-   * @param threads to use, 1 or more
-   * @return what is wrong with it, if anything, and what stands beside it
+   * @param threads number of threads, 1 or more
+   * @return the failures, and the files that were added beside the model
    * @throws InputException if the source is broken or the pruned directory isn't there
    */
   public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
@@ -57,7 +58,7 @@ public final class Verifier {
     }
     Failures failures = new Failures();
     if (UnfinishedRun.isIn(pruned)) {
-      // What else is missing or left over there follows from that.
+      // All other failures would follow from this one.
       failures.add(UnfinishedRun.describe(pruned).line());
       return new Verification(failures.others(), failures.tensors(), List.of(), List.of());
     }
@@ -108,13 +109,13 @@ public final class Verifier {
     Sparsity sparsity =
         claim.sparsity() != null ? claim.sparsity() : recorded.orElseThrow().sparsity();
     PruningRules rules = new PruningRules(method, sparsity);
-    // What a run kept holds for what it wrote down of itself, not for what somebody else claims.
+    // The modules that a run has kept count for its own record, not for a user's claim.
     return claim.sparsity() == null && claim.method() == null
         ? rules.keeping(recorded.orElseThrow().kept())
         : rules;
   }
 
-  /** Compares what goes along, and returns what somebody has added. */
+  /** Compares the side files, and returns the files that were added. */
   private static List<Path> compareFiles(Checkpoint dense, Path pruned, Failures failures) {
     SideFiles expected = SideFiles.of(dense, pruned);
     expected.files().forEach(file -> compareFile(dense.directory(), pruned, file, failures));

@@ -96,13 +96,23 @@ class OptionNamesTest {
   }
 
   @Test
-  void allPartsOfAFailureAreTranslated() {
+  void allPartsOfAFailureButWhatWasFoundAreTranslated() {
     ErrorDetails details =
         ErrorDetails.file(Path.of("`samples`"))
             .part("`include`")
             .expected("`output`", "`resume`")
             .hint("`method` magnitude");
     assertThat(OptionNames.in(details).line())
-        .isEqualTo("`samples`: --include: expected --output, found --resume; --method magnitude");
+        .isEqualTo("`samples`: --include: expected --output, found `resume`; --method magnitude");
+  }
+
+  @Test
+  void whatWasFoundIsNotTranslatedInASentenceEither() {
+    ErrorDetails details =
+        ErrorDetails.of("`include`")
+            .expected("a pattern that is found", "'`samples`'")
+            .said("'`samples`' matches nothing, and `exclude` is empty");
+    assertThat(OptionNames.in(details).line())
+        .isEqualTo("--include: '`samples`' matches nothing, and --exclude is empty");
   }
 }

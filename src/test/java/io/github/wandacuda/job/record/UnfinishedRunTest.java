@@ -46,7 +46,7 @@ class UnfinishedRunTest {
   @Test
   void oneInPlaceIsToBeRunAgain() {
     begin(Map.of("method", "wanda", Fingerprint.IN_PLACE, "yes"));
-    assertSaid("a run with `in-place`", "run the same again");
+    assertSaid("a run in place", "run the same again with `in-place`");
   }
 
   @Test
@@ -54,7 +54,7 @@ class UnfinishedRunTest {
     begin(null);
     assertSaid("an unfinished output of prune", "`resume`");
     Files.writeString(directory.resolve("config.json"), "{}");
-    assertSaid("a run with `in-place`", "run the same again");
+    assertSaid("a run in place", "run the same again with `in-place`");
   }
 
   @Test
