@@ -2,15 +2,15 @@ package io.github.wandacuda.device;
 
 /** A piece of a device's memory. */
 public interface DeviceBuffer extends AutoCloseable {
-  /** Returns its size. */
+  /** Returns its size in bytes. */
   long bytes();
 
-  /** Returns the place {@code offset} bytes from the start. */
+  /** Returns the address {@code offset} bytes from the start. */
   default DevicePointer at(long offset) {
     return new DevicePointer(this, offset);
   }
 
-  /** Gives the memory back; what was queued on it has to be finished. Closing twice is once. */
+  /** Frees the memory; all queued work on it must be finished. A second call does nothing. */
   @Override
   void close();
 }

@@ -2,15 +2,15 @@ package io.github.wandacuda.device;
 
 import io.github.wandacuda.error.BackendUnavailableException;
 
-/** A device has not as much memory left as was asked for. */
+/** A device has less free memory than was requested. */
 public final class DeviceMemoryException extends BackendUnavailableException {
   private static final long serialVersionUID = 1L;
 
   /**
-   * Says what was asked for and what is there.
+   * Creates the failure with both sizes.
    *
    * @param device the device's name
-   * @param wanted bytes that were asked for
+   * @param wanted requested bytes
    * @param free bytes that are free
    */
   public DeviceMemoryException(String device, long wanted, long free) {
@@ -19,7 +19,7 @@ public final class DeviceMemoryException extends BackendUnavailableException {
             .formatted(device, wanted, free));
   }
 
-  /** Creates the failure with its one line, where nobody knows how much was wanted. */
+  /** Creates the failure with its message, if the requested size isn't known. */
   public DeviceMemoryException(String message) {
     super(message);
   }

@@ -3,13 +3,13 @@ package io.github.wandacuda.device;
 import java.util.Objects;
 
 /**
- * A place in a device's memory.
+ * An address in a device's memory.
  *
  * @param buffer the memory
  * @param offset bytes from its start
  */
 public record DevicePointer(DeviceBuffer buffer, long offset) {
-  /** Checks that the place is inside of the memory or at its end. */
+  /** Checks that the address is inside the memory or at its end. */
   public DevicePointer {
     Objects.requireNonNull(buffer, "buffer");
     if (offset < 0 || offset > buffer.bytes()) {
@@ -18,7 +18,7 @@ public record DevicePointer(DeviceBuffer buffer, long offset) {
     }
   }
 
-  /** Returns the place {@code bytes} further on. */
+  /** Returns the address {@code bytes} further on. */
   public DevicePointer plus(long bytes) {
     return new DevicePointer(buffer, offset + bytes);
   }

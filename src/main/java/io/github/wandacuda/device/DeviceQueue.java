@@ -5,23 +5,23 @@ import java.lang.foreign.MemorySegment;
 import org.slf4j.LoggerFactory;
 
 /**
- * Work for a device that is done in the order in which it is given, while the caller goes on: a
- * CUDA stream, an OpenCL in-order queue. Work of different queues may overlap. Used by one thread
- * at a time.
+ * A queue of work for a device, which does it in order while the caller goes on: a CUDA stream, an
+ * OpenCL in-order queue. Work of different queues may overlap. Used by one thread at a time.
  *
- * <p>Host memory is native and stays as it is until {@link #finish}. A failure may show in any
- * later call, as a {@link io.github.wandacuda.error.BackendUnavailableException}.
+ * <p>Host memory must be native, and must not change or be freed until {@link #finish}. A failure
+ * may be reported by any later call, as a {@link
+ * io.github.wandacuda.error.BackendUnavailableException}.
  */
 public interface DeviceQueue extends AutoCloseable {
   /**
    * Copies rows to the device.
    *
-   * @param host where the first row starts
+   * @param host host memory, which begins with the first row
    * @param hostPitch bytes from a row to the next in host memory
-   * @param device where the first row goes
+   * @param device the address of the first row on the device
    * @param devicePitch bytes from a row to the next in device memory
    * @param rowBytes bytes of a row to copy
-   * @param rows how many
+   * @param rows number of rows
    */
   void upload(
       MemorySegment host,
@@ -31,7 +31,7 @@ public interface DeviceQueue extends AutoCloseable {
       long rowBytes,
       long rows);
 
-  /** Copies rows from the device; the parameters are {@link #upload}'s. */
+  /** Copies rows from the device; the parameters are those of {@link #upload}. */
   void download(
       DevicePointer device,
       long devicePitch,
@@ -89,8 +89,8 @@ public interface DeviceQueue extends AutoCloseable {
   void finish();
 
   /**
-   * Waits as {@link #finish} does before memory is freed, and doesn't fail: a lost device uses
-   * memory no more, and the next call says that it is lost.
+   * Waits as {@link #finish} does, before memory is freed, but doesn't fail: a lost device no
+   * longer uses memory, and the next call reports that it is lost.
    */
   default void settle() {
     try {
@@ -101,8 +101,8 @@ public interface DeviceQueue extends AutoCloseable {
   }
 
   /**
-   * Queues copies and waits for their end, also where only some could be queued: afterwards their
-   * host memory may be freed.
+   * Queues copies and waits for their end, even if only some could be queued, so that their host
+   * memory may be freed afterwards.
    */
   default void complete(Runnable copies) {
     try {
@@ -114,7 +114,7 @@ public interface DeviceQueue extends AutoCloseable {
     finish();
   }
 
-  /** Waits as {@link #finish} does, without failing, and lets go of the queue and its scratch. */
+  /** Waits as {@link #finish} does, without failing, and frees the queue and its memory. */
   @Override
   void close();
 }

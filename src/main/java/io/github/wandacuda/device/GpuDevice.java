@@ -5,8 +5,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * One open accelerator, with as much of it as the shared host code of the GPU backends needs. All
- * methods may be called from any thread.
+ * An open GPU, as the shared host code of the GPU backends sees it. All methods may be called from
+ * any thread.
  */
 public interface GpuDevice extends AutoCloseable {
   /** Returns the backend's name, as {@code --backend} takes it. */
@@ -15,10 +15,10 @@ public interface GpuDevice extends AutoCloseable {
   /** Returns the device's name, for people. */
   String name();
 
-  /** Returns the memory that is free now, or all there is where the device doesn't tell. */
+  /** Returns the free memory in bytes, or all memory if the device doesn't say. */
   long freeBytes();
 
-  /** Returns the largest size that {@link #allocate} may grant. */
+  /** Returns the largest size in bytes that {@link #allocate} may allocate. */
   long largestBuffer();
 
   /**
@@ -34,7 +34,7 @@ public interface GpuDevice extends AutoCloseable {
    * memory. Its content is undefined.
    *
    * @param bytes 1 or more
-   * @param arena gives the memory back when it is closed
+   * @param arena frees the memory when it is closed
    */
   MemorySegment pinned(long bytes, Arena arena);
 
@@ -58,7 +58,7 @@ public interface GpuDevice extends AutoCloseable {
    */
   DeviceRows view(DeviceMatrix matrix);
 
-  /** Lets go of the device. Everything that was made on it has to be closed before. */
+  /** Closes the device. Everything that was made on it must be closed before. */
   @Override
   void close();
 }

@@ -5,10 +5,10 @@ import io.github.wandacuda.forward.AttentionShape;
 
 /**
  * The kernels of the forward pass, queued in order. Formulas and shapes are those of {@link
- * io.github.wandacuda.forward.Operations}; sums run in a fixed order, so that a run repeats to the
- * bit. Tensors are dense float32 matrices (stride = columns) that start at a multiple of 4 bytes;
- * weights are in a checkpoint's type, their rows start at a multiple of 16 bytes. Rows are counted
- * from 0 and may be none; shapes were checked.
+ * io.github.wandacuda.forward.Operations}; sums are added in a fixed order, so that results repeat
+ * to the bit. Tensors are dense float32 matrices (stride = columns) that start at a multiple of 4
+ * bytes; weights are in a checkpoint's type, their rows start at a multiple of 16 bytes. There may
+ * be no rows; shapes were checked.
  */
 public interface GpuForwardKernels {
   /** Floats of a row of {@link #crossEntropy}. */
@@ -41,7 +41,7 @@ public interface GpuForwardKernels {
    * @param x [tokens, columns]
    * @param w [features, columns]
    * @param bias float32 [features], or null
-   * @param out [tokens, features], of which {@code stride} may be larger: some columns of a wider
+   * @param out [tokens, features], whose stride may be larger if it is some columns of a wider
    *     result
    */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out);
@@ -56,7 +56,7 @@ public interface GpuForwardKernels {
   void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin);
 
   /**
-   * Causal attention in one pass over the keys that the window shows, with an online softmax.
+   * Causal attention in one pass over the keys inside the window, with an online softmax.
    *
    * @param keyBias [heads, sequenceLength], or null
    */
@@ -92,7 +92,7 @@ public interface GpuForwardKernels {
   void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out);
 
   /**
-   * Chooses the k most probable experts of each token, equal ones from the lowest on.
+   * Chooses the k most probable experts of each token, of equal ones the lowest first.
    *
    * @param logits [tokens, experts]
    * @param experts int32 [tokens, k]
@@ -117,9 +117,9 @@ public interface GpuForwardKernels {
   void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out);
 
   /**
-   * Bytes of the running sums of {@link #columnSquares} for so many columns.
+   * Returns the bytes of the running sums of {@link #columnSquares}.
    *
-   * @param columns of the matrices
+   * @param columns columns of the matrices
    */
   long columnSquaresBytes(int columns);
 
@@ -128,21 +128,21 @@ public interface GpuForwardKernels {
    * digits than a float32.
    *
    * @param x [tokens, columns] of any type and stride, at a multiple of an element's size
-   * @param state {@link #columnSquaresBytes}, all zero at first
+   * @param state the running sums, {@link #columnSquaresBytes} bytes, all zero at first
    */
   void columnSquares(DeviceRows x, DevicePointer state);
 
   /**
-   * Writes out running sums.
+   * Writes the running sums as float32.
    *
-   * @param state of {@link #columnSquares}
+   * @param state the running sums of {@link #columnSquares}
    * @param sums float32 [2, columns]: the sum of both rows, taken in float64, is a column's sum
    */
   void columnSums(DevicePointer state, int columns, DevicePointer sums);
 
   /**
-   * What cross-entropy is made of: for each row the highest logit m, the sum of exp(logit - m), and
-   * the target's logit; the loss is log(sum) + m - logit.
+   * Computes the terms of cross-entropy: for each row the highest logit m, the sum of exp(logit -
+   * m), and the target's logit; the loss is log(sum) + m - logit.
    *
    * @param logits [tokens, vocabulary]
    * @param targets int32 [tokens]

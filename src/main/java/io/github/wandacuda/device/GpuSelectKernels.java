@@ -3,21 +3,21 @@ package io.github.wandacuda.device;
 import io.github.wandacuda.select.SelectionRule;
 
 /**
- * The kernels of selection, queued in order. What they compute is written down in {@link
- * io.github.wandacuda.select.Selector}, to the bit.
+ * The kernels of selection, queued in order. {@link io.github.wandacuda.select.Selector} specifies
+ * their results to the bit.
  *
- * <p>Weight matrices start at a multiple of 16 bytes and so does each of their rows; elements
- * between a row's last column and the next row are neither relevant nor changed. Any number of rows
- * and columns from 1 on has to work, within the memory of the device.
+ * <p>Weight matrices and each of their rows start at a multiple of 16 bytes; elements between a
+ * row's last column and the next row are ignored and not changed. Kernels must work for any number
+ * of rows and columns from 1 on, within the memory of the device.
  */
 public interface GpuSelectKernels {
-  /** Bytes that a weight's rows are aligned to. */
+  /** The alignment of a weight's rows in bytes. */
   int ROW_ALIGNMENT = 16;
 
   /** Integers of a row's report. */
   int REPORT_INTS = 3;
 
-  /** In a report: the number of elements that the rule picked. */
+  /** In a report: the number of elements that were selected. */
   int PICKED = 0;
 
   /** In a report: the number of elements of the result that are +0.0 or -0.0. */
@@ -35,13 +35,13 @@ public interface GpuSelectKernels {
    * @param source the weights
    * @param norms one float32 for each column, finite, not negative and not -0.0; at a multiple of
    *     16 bytes
-   * @param rule what is pruned, fit for the number of columns
-   * @param destination where the result goes: of {@code source}'s type, shape and stride, or {@code
-   *     source} itself
+   * @param rule the rule, valid for the number of columns
+   * @param destination the result, of {@code source}'s type, shape and stride, or {@code source}
+   *     itself
    * @param mask int32 [rows, ceil(columns / 32)], bit c % 32 of word c / 32 is 1 where column c is
    *     kept, bits past the last column are 0; or null
-   * @param report int32 [rows, {@link #REPORT_INTS}]; of a row with a non-finite weight only {@link
-   *     #NON_FINITE} is defined, and neither are its result and mask
+   * @param report int32 [rows, {@link #REPORT_INTS}]; if a row has a non-finite weight, only {@link
+   *     #NON_FINITE} is defined, and its result and mask are undefined
    */
   void select(
       DeviceRows source,
@@ -71,8 +71,8 @@ public interface GpuSelectKernels {
   void countLower(DeviceRows source, int upper, DevicePointer counts);
 
   /**
-   * Fills reports of rows as they are: {@link #ZEROS} and {@link #NON_FINITE}; {@link #PICKED} is
-   * 0.
+   * Reports on rows without pruning them: {@link #ZEROS} and {@link #NON_FINITE}; {@link #PICKED}
+   * is 0.
    *
    * @param source the weights
    * @param report int32 [rows, {@link #REPORT_INTS}]

@@ -7,9 +7,9 @@ public final class GrowingBuffer implements AutoCloseable {
   private DeviceBuffer buffer;
 
   /**
-   * Starts without memory.
+   * Creates a buffer without memory.
    *
-   * @param queue the only one whose work uses the memory
+   * @param queue the only queue whose work uses the memory
    */
   public GrowingBuffer(GpuDevice device, DeviceQueue queue) {
     this.device = device;
@@ -19,7 +19,7 @@ public final class GrowingBuffer implements AutoCloseable {
   /**
    * Returns the start of at least {@code bytes} bytes, whose content is undefined.
    *
-   * @throws DeviceMemoryException if the device hasn't so much; there is no memory then
+   * @throws DeviceMemoryException if the device lacks the memory; the buffer is then empty
    */
   public DevicePointer atLeast(long bytes) {
     if (buffer == null || buffer.bytes() < bytes) {
@@ -32,7 +32,7 @@ public final class GrowingBuffer implements AutoCloseable {
     return buffer.at(0);
   }
 
-  /** Gives the memory back, once the queue is finished or closed. */
+  /** Frees the memory; the queue must be finished or closed. */
   @Override
   public void close() {
     if (buffer != null) {

@@ -5,14 +5,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Copies rows of a matrix that may lie in host memory in any way to and from rows that lie side by
- * side, as devices take them. A bulk copy is the only thing that touches a matrix with dense rows,
- * since its memory may be a mapping of a file that shrinks.
+ * Copies rows of a matrix with any layout in host memory to and from consecutive rows, as devices
+ * take them. A matrix with dense rows is only accessed by bulk copies, since its memory may be a
+ * mapping of a file that is truncated.
  */
 public final class HostRows {
-  /**
-   * Rows and columns of the squares in which interleaved elements are copied: a few cache lines.
-   */
+  /** Rows and columns of the squares in which strided elements are copied: a few cache lines. */
   private static final int SQUARE = 32;
 
   private HostRows() {}

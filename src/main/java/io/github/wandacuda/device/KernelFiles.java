@@ -3,15 +3,15 @@ package io.github.wandacuda.device;
 import java.io.InputStream;
 
 /**
- * The kernel files that are packed with the classes: the PTX and the OpenCL sources of {@code
- * kernels/}, all in one folder, so that a file is found by its name alone.
+ * The kernel files in the jar: the PTX and the OpenCL sources of {@code kernels/}, all in one
+ * folder, so that a file is found by its name alone.
  */
 public final class KernelFiles {
   private static final String FOLDER = "/io/github/wandacuda/kernels/";
 
   private KernelFiles() {}
 
-  /** Opens a file such as {@code rotate.cl}, or returns null where there is none of that name. */
+  /** Opens a file such as {@code rotate.cl}; returns null if there is none of that name. */
   public static InputStream open(String file) {
     return KernelFiles.class.getResourceAsStream(FOLDER + file);
   }

@@ -4,9 +4,9 @@ import io.github.wandacuda.system.PrivateDirectory;
 import java.io.IOException;
 
 /**
- * Loads the native halves of JCuda and JOCL safely. Both unpack a library into {@code
- * java.io.tmpdir} under a name that anybody can guess, and load whatever is there already; so they
- * are shown an empty directory that nobody else can write to.
+ * Loads the native libraries of JCuda and JOCL safely. Both unpack a library into {@code
+ * java.io.tmpdir} under a predictable name, and load a file that is there already. So {@code
+ * java.io.tmpdir} is set to an empty directory that no other user can write to.
  */
 public final class NativeLoading {
   private static final String TEMPORARY = "java.io.tmpdir";

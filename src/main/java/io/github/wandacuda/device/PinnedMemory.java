@@ -8,9 +8,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Host memory that a device copies from and to by itself, and the knowledge of which memory is of
- * that kind; where no more of it is to be had, other memory. That knowledge only saves a copy:
- * memory taken for the wrong kind works too, slower.
+ * Allocates pinned host memory, and knows which memory is pinned. If no more can be pinned, it
+ * allocates ordinary memory. Knowing it only saves a copy: if memory is taken for the wrong kind,
+ * the work is slower, but right.
  */
 public final class PinnedMemory {
   private static final Logger LOG = LoggerFactory.getLogger(PinnedMemory.class);
@@ -23,7 +23,7 @@ public final class PinnedMemory {
     this.device = device;
   }
 
-  /** Allocates memory that lasts as long as {@code arena}. */
+  /** Allocates memory that is freed with {@code arena}. */
   public MemorySegment allocate(long bytes, Arena arena) {
     if (bytes == 0) {
       return arena.allocate(0);
@@ -38,7 +38,7 @@ public final class PinnedMemory {
     }
   }
 
-  /** Returns whether all of {@code memory} was allocated here and is still there. */
+  /** Returns whether all of {@code memory} was allocated here and isn't freed. */
   public boolean contains(MemorySegment memory) {
     if (!memory.isNative()) {
       return false;

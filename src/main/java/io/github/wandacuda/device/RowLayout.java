@@ -2,7 +2,7 @@ package io.github.wandacuda.device;
 
 import io.github.wandacuda.WeightMatrix;
 
-/** How rows of a weight lie in host memory, and how they are to lie in a device's. */
+/** The layout of a weight's rows in host memory and on a device. */
 public final class RowLayout {
   private RowLayout() {}
 
@@ -12,7 +12,8 @@ public final class RowLayout {
   }
 
   /**
-   * Returns whether rows can be copied whole: their elements lie together, and no row in another.
+   * Returns whether rows can be copied as a whole: their elements are consecutive, and rows don't
+   * overlap.
    */
   public static boolean isByRows(WeightMatrix matrix) {
     return matrix.hasDenseRows() && matrix.rowStride() >= matrix.columns();
@@ -23,13 +24,16 @@ public final class RowLayout {
     return matrix.rowStride() * matrix.dtype().bytes();
   }
 
-  /** Returns the bytes from a row to the next on a device, as kernels want them. */
+  /** Returns the bytes from a row to the next on a device, as kernels require them. */
   public static long devicePitch(WeightMatrix matrix) {
     return Math.ceilDiv(rowBytes(matrix), (long) GpuSelectKernels.ROW_ALIGNMENT)
         * GpuSelectKernels.ROW_ALIGNMENT;
   }
 
-  /** Returns rows like a matrix's, {@code count} of them, from {@code start} on a device. */
+  /**
+   * Returns {@code count} rows with a matrix's type and columns, which start at {@code start} on a
+   * device.
+   */
   public static DeviceRows onDevice(WeightMatrix like, DevicePointer start, int count) {
     long stride = devicePitch(like) / like.dtype().bytes();
     return new DeviceRows(start, like.dtype(), count, like.columns(), stride);

@@ -1,5 +1,5 @@
 /**
- * What the GPU backends share with their drivers: memory, queues and the kernels to launch, as
- * interfaces over a narrow device.
+ * The interfaces between the GPU backends' shared code and their drivers: devices, memory, queues
+ * and kernels.
  */
 package io.github.wandacuda.device;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.forward;
 
-/** The functions that stand between an MLP's linear layers. */
+/** The functions between an MLP's linear layers. */
 public enum Activation {
   /** {@code x * sigmoid(x)}, also called swish (Ramachandran et al., arXiv 1710.05941). */
   SILU,

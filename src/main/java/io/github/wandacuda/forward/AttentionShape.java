@@ -1,7 +1,7 @@
 package io.github.wandacuda.forward;
 
 /**
- * How attention reads its inputs.
+ * The sizes and parameters of attention.
  *
  * @param sequenceLength tokens of a sequence; a tensor holds one or more whole sequences, one below
  *     the other
@@ -9,10 +9,10 @@ package io.github.wandacuda.forward;
  * @param keyValueHeads key and value heads, a divisor of {@code heads}: query head h reads head
  *     {@code h / (heads / keyValueHeads)}
  * @param headSize features of a head
- * @param scale what a query's product with a key is multiplied by
- * @param softcap what a scaled score is bounded by: {@code softcap * tanh(score / softcap)} (Gemma
- *     2, arXiv 2408.00118, section 2), or 0 for no bound
- * @param window the last keys that a token sees, its own one among them (Beltagy et al., arXiv
+ * @param scale the factor of a query's product with a key
+ * @param softcap the bound of a scaled score: {@code softcap * tanh(score / softcap)} (Gemma 2,
+ *     arXiv 2408.00118, section 2), or 0 for none
+ * @param window how many of the last keys a token sees, its own one included (Beltagy et al., arXiv
  *     2004.05150, section 3.1), or 0 for all
  */
 public record AttentionShape(
@@ -23,7 +23,7 @@ public record AttentionShape(
     float scale,
     float softcap,
     int window) {
-  /** Checks that the heads can be shared out. */
+  /** Checks the sizes. */
   public AttentionShape {
     if (sequenceLength < 1 || heads < 1 || keyValueHeads < 1 || headSize < 1) {
       throw new IllegalArgumentException("attention sizes must be positive");

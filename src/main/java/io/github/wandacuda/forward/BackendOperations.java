@@ -5,9 +5,9 @@ import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
 /**
- * {@link Operations} as one backend does them: on tensors and weights that it made itself, with
- * operands that {@link CheckedOperations} has checked. No result is without elements, unless a
- * method says so.
+ * {@link Operations} of one backend, on tensors and weights that it made itself. {@link
+ * CheckedOperations} has checked the operands. Every result has elements, unless a method says
+ * otherwise.
  *
  * @param <T> the backend's tensors
  * @param <W> the backend's weights

@@ -3,9 +3,9 @@ package io.github.wandacuda.forward;
 import io.github.wandacuda.DeviceMatrix;
 
 /**
- * A running sum of squares for each column of the matrices it is given, from which the input norms
- * of a linear layer come (Wanda, arXiv 2306.11695, section 3: the l2 norm of an input feature over
- * all calibration tokens).
+ * A running sum of squares for each column of the matrices that are added. The input norms of a
+ * linear layer are computed from it (Wanda, arXiv 2306.11695, section 3: the l2 norm of an input
+ * feature over all calibration tokens).
  */
 public interface ColumnSquares extends AutoCloseable {
   /**
@@ -28,7 +28,7 @@ public interface ColumnSquares extends AutoCloseable {
   /** Returns the sum of each column. */
   double[] sums();
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   @Override
   void close();
 }

@@ -4,12 +4,12 @@ import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The forward half of a backend: the few operations that a decoder is assembled from, on float32
+ * The forward half of a backend: the operations that a decoder is assembled from, on float32
  * activations.
  *
- * <p>Calls come from one thread and take effect in their order. A result may be written over an
- * input only where the method says so. Results of one backend are the same for any number of
- * threads; two backends agree within rounding.
+ * <p>Calls come from one thread and take effect in their order. A result may overwrite an input
+ * only if the method says so. Results of one backend are the same for any number of threads; two
+ * backends agree within rounding.
  */
 public interface Operations {
 
@@ -24,7 +24,7 @@ public interface Operations {
 
   /**
    * Makes a weight readable for the device. A backend that reads host memory keeps the view itself,
-   * so the memory must stay as it is and reachable until the weight is closed.
+   * so the memory must stay allocated and unchanged until the weight is closed.
    */
   Weight weight(WeightMatrix matrix);
 
@@ -71,9 +71,9 @@ public interface Operations {
   void linear(Tensor x, Weight w, Tensor bias, Tensor out);
 
   /**
-   * Rotary position embedding in place (Su et al., arXiv 2104.09864), with halves rotated against
-   * each other: for pair i of p, {@code (a, b) = (x[i], x[i + p])} of a head becomes {@code (a*cos
-   * - b*sin, b*cos + a*sin)}. Features of a head from 2p on stay as they are.
+   * Rotary position embedding in place (Su et al., arXiv 2104.09864), where pairs are made of two
+   * halves: for pair i of p, {@code (a, b) = (x[i], x[i + p])} of a head becomes {@code (a*cos -
+   * b*sin, b*cos + a*sin)}. Features of a head from 2p on are unchanged.
    *
    * @param x [sequences * positions, heads * headSize], each sequence starting at position 0
    * @param headSize features of a head, 2p or more
@@ -84,16 +84,16 @@ public interface Operations {
 
   /**
    * Causal scaled dot-product attention: {@code softmax(softcap(q k^T * scale) + keyBias) v} where
-   * token i of a sequence sees tokens 0 to i of the same one, or as many of the last as the shape's
-   * window has (Vaswani et al., arXiv 1706.03762, section 3.2.1; grouped heads: arXiv 2305.13245).
+   * token i of a sequence sees tokens 0 to i of that sequence, or only the last of these if the
+   * shape has a window (Vaswani et al., arXiv 1706.03762, section 3.2.1; grouped heads: arXiv
+   * 2305.13245).
    *
    * @param q [tokens, heads * headSize]
    * @param k [tokens, keyValueHeads * headSize]
    * @param v [tokens, keyValueHeads * headSize]
-   * @param shape the heads, how the tokens fall into sequences, what scores go through
-   * @param keyBias [heads, sequenceLength] what is added to a head's scores of each key of a
-   *     sequence, or null for nothing; with a head's slope times the key's position it is ALiBi
-   *     (Press et al., arXiv 2108.12409)
+   * @param shape the heads, the length of a sequence, the scale, softcap and window
+   * @param keyBias [heads, sequenceLength], added to a head's scores of each key of a sequence, or
+   *     null; a head's slope times the key's position makes ALiBi (Press et al., arXiv 2108.12409)
    * @param out [tokens, heads * headSize]
    */
   void attention(Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out);
@@ -124,46 +124,46 @@ public interface Operations {
   void softcap(Tensor x, float cap);
 
   /**
-   * Takes groups of columns out of a fused output: {@code out[t, i * width + j] = source[t, offset
-   * + i * stride + j]} for each j below the width and as many i as {@code out} has room for.
+   * Copies groups of columns from a fused output: {@code out[t, i * width + j] = source[t, offset +
+   * i * stride + j]} for each j below the width and each of the groups of {@code out}.
    *
    * @param source [tokens, columns]
    * @param offset the first group's first column
    * @param width columns of a group
-   * @param stride columns from a group's first to the next one's
-   * @param out [tokens, groups * width], apart from {@code source}
+   * @param stride columns from a group's first to the next group's first
+   * @param out [tokens, groups * width]; must not overlap {@code source}
    */
   void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out);
 
   /**
-   * Chooses experts: the k most probable ones of each token by the softmax of its logits, equal
-   * ones from the lowest on (Shazeer et al., arXiv 1701.06538; Jiang et al., arXiv 2401.04088,
+   * Chooses experts: the k most probable ones of each token by the softmax of its logits, of equal
+   * ones the lowest first (Shazeer et al., arXiv 1701.06538; Jiang et al., arXiv 2401.04088,
    * section 2.1).
    *
    * @param logits [tokens, experts]
    * @param k experts of a token, from 1 to all
    * @param renormalize whether a token's weights are divided by their sum; else they are the
    *     softmax's probabilities
-   * @return on the host, since it says which experts are to run
+   * @return the routing, in host memory, since the host decides which experts run
    */
   Routing route(Tensor logits, int k, boolean renormalize);
 
   /**
-   * Takes rows: row i of {@code out} becomes row {@code rows[i]} of {@code x}.
+   * Copies rows: row i of {@code out} becomes row {@code rows[i]} of {@code x}.
    *
    * @param x [tokens, columns]
    * @param rows one index for each row of {@code out}
-   * @param out [rows, columns], apart from {@code x}
+   * @param out [rows, columns]; must not overlap {@code x}
    */
   void gatherRows(Tensor x, int[] rows, Tensor out);
 
   /**
-   * Adds rows to where they came from, weighed: {@code out[rows[i]] += factors[i] * x[i]}.
+   * Adds weighted rows: {@code out[rows[i]] += factors[i] * x[i]}.
    *
    * @param x [rows, columns]
    * @param rows one index below {@code out}'s rows for each row of {@code x}, all different
    * @param factors one for each row of {@code x}
-   * @param out [tokens, columns], apart from {@code x}
+   * @param out [tokens, columns]; must not overlap {@code x}
    */
   void addRows(Tensor x, int[] rows, float[] factors, Tensor out);
 

@@ -12,23 +12,23 @@ public interface Tensor extends AutoCloseable {
   int columns();
 
   /**
-   * Returns {@code count} rows from row {@code from}, sharing memory with this one; closing it does
-   * nothing.
+   * Returns a view of {@code count} rows from row {@code from}, which shares this tensor's memory;
+   * closing the view does nothing.
    */
   Tensor rows(int from, int count);
 
   /**
-   * Returns the elements in their order as rows of another length, sharing memory with this one;
-   * closing it does nothing.
+   * Returns a view of the elements in their order as rows of another length, which shares this
+   * tensor's memory; closing the view does nothing.
    *
-   * @param rows with {@code columns}, as many elements as there are
+   * @param rows {@code rows * columns} must be the number of elements
    */
   Tensor reshaped(int rows, int columns);
 
   /** Returns whether an element of this tensor is an element of {@code other} too. */
   boolean overlaps(Tensor other);
 
-  /** Gives the memory back. */
+  /** Frees the memory. */
   @Override
   void close();
 }

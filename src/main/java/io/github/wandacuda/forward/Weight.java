@@ -8,7 +8,7 @@ public interface Weight extends AutoCloseable {
   /** Returns the number of input features, or the width of an embedding. */
   int columns();
 
-  /** Lets go of the matrix. */
+  /** Frees the device's copy of the matrix, if there is one. */
   @Override
   void close();
 }

@@ -1,2 +1,2 @@
-/** The forward half of a backend: the few operations that a decoder is assembled from. */
+/** The forward half of a backend: the operations that a decoder is assembled from. */
 package io.github.wandacuda.forward;

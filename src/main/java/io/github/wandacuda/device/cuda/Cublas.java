@@ -10,26 +10,26 @@ import jcuda.libraryPropertyType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** NVIDIA's cuBLAS, which comes with the CUDA toolkit and need not be there. */
+/** NVIDIA's cuBLAS, which comes with the CUDA toolkit and may be missing. */
 public final class Cublas {
   private static final Logger LOG = LoggerFactory.getLogger(Cublas.class);
 
-  /** How the version that JCuda binds is called here. */
+  /** The file name on this system of the version that JCuda binds to. */
   private static final String LIBRARY = SharedLibrary.name("libcublas.so.12", "cublas64_12.dll");
 
   private Cublas() {}
 
-  /** What loading JCuda's half came to, where cuBLAS itself is there. */
+  /** The result of loading JCuda's library for cuBLAS, if cuBLAS itself is there. */
   private static final class Loaded {
     static final Optional<String> VERSION = load();
   }
 
-  /** Returns the version of cuBLAS, or nothing where it can't be used. Loads it the first time. */
+  /** Returns the version of cuBLAS; empty if it can't be used. The first call loads it. */
   static Optional<String> version() {
     return SharedLibrary.find(LIBRARY).flatMap(found -> Loaded.VERSION);
   }
 
-  /** Returns what multiplies matrices here, for people. */
+  /** Returns a text that says what multiplies matrices here. */
   public static String linear() {
     return version().map(version -> "cuBLAS " + version).orElse("own GEMM");
   }

@@ -44,7 +44,7 @@ public final class CublasLinear implements AutoCloseable {
   /**
    * Prepares cuBLAS for a queue.
    *
-   * @return nothing where cuBLAS isn't here or doesn't work on this device
+   * @return empty if cuBLAS is missing or doesn't work on this device
    */
   public static Optional<CublasLinear> open(CudaQueue queue) {
     if (Cublas.version().isEmpty()) {
@@ -133,7 +133,7 @@ public final class CublasLinear implements AutoCloseable {
         "%s: %s failed: %s".formatted(context.name(), call, cublasStatus.stringFor(status)));
   }
 
-  /** Lets go of cuBLAS's workspace; what was queued has to be finished. */
+  /** Frees cuBLAS's workspace; all queued work must be finished. */
   @Override
   public void close() {
     if (!closed && context.tryEnter()) {

@@ -4,13 +4,15 @@ import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.Grid;
 import io.github.wandacuda.forward.AttentionShape;
 
-/** The kernels of {@code kernels/forward/attention.cuh}, by the features of a head. */
+/**
+ * The kernels of {@code kernels/forward/attention.cuh} and their launch, by the features of a head.
+ */
 enum CudaAttention {
   /** Up to 64 features. */
   SMALL(64, 64),
   /** Up to 128. */
   MEDIUM(128, 64),
-  /** Any number, 256 of them a block. */
+  /** Any number of features, 256 for each block. */
   LARGE(256, 32);
 
   private static final int THREADS = 128;
@@ -23,7 +25,7 @@ enum CudaAttention {
     this.queries = queries;
   }
 
-  /** Returns the one for heads of a size. */
+  /** Returns the kernel for a head size. */
   static CudaAttention of(int headSize) {
     for (CudaAttention variant : values()) {
       if (headSize <= variant.features) {

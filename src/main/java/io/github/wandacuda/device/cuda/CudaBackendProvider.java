@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import jcuda.driver.JCudaDriver;
 
-/** Offers NVIDIA's GPUs, the first choice. */
+/** Offers NVIDIA's GPUs, which are preferred to all other backends. */
 public final class CudaBackendProvider implements BackendProvider {
   private static final String ANY_DEVICE = "NVIDIA GPU";
 
@@ -27,7 +27,7 @@ public final class CudaBackendProvider implements BackendProvider {
     return 0;
   }
 
-  /** Returns all devices; where none can be listed, one that stands for them and says why. */
+  /** Returns all devices; if none can be listed, a single entry that says why. */
   @Override
   public List<DeviceDescription> devices() {
     try {

@@ -8,8 +8,8 @@ import io.github.wandacuda.device.cuda.driver.Grid;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
 
 /**
- * Sums of squares down the columns, to the CPU's bits: {@code kernels/forward/column_squares.cu}.
- * The memory for runs' sums is kept from one call to the next.
+ * Launches the sums of squares of columns, which have the CPU's bits: {@code
+ * kernels/forward/column_squares.cu}. The memory for runs' sums is kept from one call to the next.
  */
 final class CudaColumnSquares implements AutoCloseable {
   private static final String FILE = "column_squares";
@@ -17,7 +17,7 @@ final class CudaColumnSquares implements AutoCloseable {
   /** Tokens of a run. */
   private static final int RUN = 32;
 
-  /** Runs whose sums are in memory at a time. */
+  /** The most runs whose sums are in memory at a time. */
   private static final int MOST_RUNS = 256;
 
   private static final int WARP = 32;
@@ -58,14 +58,14 @@ final class CudaColumnSquares implements AutoCloseable {
     launch("column_squares_fold", columns, sums, runs, columns, state);
   }
 
-  /** Writes sums out as two floats each. */
+  /** Writes each sum as two floats. */
   void write(DevicePointer state, int columns, DevicePointer sums) {
     if (columns > 0) {
       launch("column_sums", columns, state, columns, sums);
     }
   }
 
-  /** Launches a thread for each column. */
+  /** Launches a kernel with a thread for each column. */
   private void launch(String name, int columns, Object... arguments) {
     Grid grid = LaunchShape.blocks(Math.ceilDiv(columns, WARP));
     queue.launch(function(name), grid, WARP, 0, arguments);

@@ -36,7 +36,7 @@ public final class CudaDevice implements GpuDevice {
   /**
    * Opens a device.
    *
-   * @param index its number, as the driver counts
+   * @param index its number in the driver's order
    * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
    */
   public static CudaDevice open(int index) {
@@ -61,17 +61,17 @@ public final class CudaDevice implements GpuDevice {
     return info.name();
   }
 
-  /** Returns the compute capability, times ten. */
+  /** Returns the compute capability times 10: 75, 80, 90. */
   public int capability() {
     return info.capability();
   }
 
-  /** Returns how many multiprocessors there are. */
+  /** Returns the number of multiprocessors. */
   public int multiprocessors() {
     return info.multiprocessors();
   }
 
-  /** Returns the most shared memory that a block may ask for. */
+  /** Returns the most bytes of shared memory that a block may have. */
   int sharedBytesPerBlock() {
     return info.sharedBytesPerBlock();
   }
@@ -81,16 +81,16 @@ public final class CudaDevice implements GpuDevice {
     return info.maximumPitch();
   }
 
-  /** Returns the context that calls act in. */
+  /** Returns the context of all calls. */
   public CudaContext context() {
     return context;
   }
 
   /**
-   * Returns a kernel, loaded when it is first asked for.
+   * Returns a kernel, which is loaded at the first call.
    *
    * @param file its file's name under {@code kernels}, without the ending
-   * @param name its own
+   * @param name the kernel's name
    */
   public CudaFunction function(String file, String name) {
     return modules.function(file, name);
@@ -134,7 +134,7 @@ public final class CudaDevice implements GpuDevice {
     return CudaCallerMemory.view(matrix, context, memory, info.index());
   }
 
-  /** Forgets a queue that is closed. */
+  /** Removes a closed queue. */
   void forget(CudaQueue queue) {
     queues.remove(queue);
   }

@@ -11,17 +11,17 @@ import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.JCudaDriver;
 
 /**
- * What the driver tells about a device that needn't be open.
+ * What the driver says about a device, which needn't be open.
  *
- * @param index its number, as the driver counts
- * @param handle how the driver calls it
- * @param name how people do
+ * @param index its number in the driver's order
+ * @param handle the driver's handle
+ * @param name its name
  * @param capability the compute capability times 10
- * @param multiprocessors how many
- * @param sharedBytesPerBlock the most shared memory that a block may ask for
+ * @param multiprocessors number of multiprocessors
+ * @param sharedBytesPerBlock the most bytes of shared memory that a block may have
  * @param maximumPitch the most bytes from a row to the next in a two-dimensional copy
- * @param computeMode who may use it
- * @param totalBytes all of its memory
+ * @param computeMode the driver's compute mode, which says who may use it
+ * @param totalBytes its memory in bytes
  */
 record CudaDeviceInfo(
     int index,
@@ -36,7 +36,7 @@ record CudaDeviceInfo(
   private static final int NAME_BYTES = 256;
   private static final double GIB = 1L << 30;
 
-  /** Asks the driver, which has to be there. */
+  /** Queries the driver, which must be loaded. */
   static CudaDeviceInfo of(int index) {
     String device = CudaDevice.NAME + " device " + index;
     CUdevice handle = new CUdevice();
@@ -65,7 +65,7 @@ record CudaDeviceInfo(
         total[0]);
   }
 
-  /** Returns why the device can't be used, or nothing where it can. */
+  /** Returns why the device can't be used; empty if it can. */
   Optional<String> problem() {
     if (capability < PtxChoice.LOWEST) {
       return Optional.of(
@@ -78,12 +78,12 @@ record CudaDeviceInfo(
     return Optional.empty();
   }
 
-  /** Returns what messages call it, which tells devices of one name apart. */
+  /** Returns its name in messages, with its number, since devices may have the same name. */
   String label() {
     return "%s device %d (%s)".formatted(CudaDevice.NAME, index, name);
   }
 
-  /** Returns its memory and its compute capability, for people. */
+  /** Returns its memory and its compute capability as text. */
   String summary() {
     return String.format(
         Locale.ROOT, "%.1f GiB, compute capability %s", totalBytes / GIB, capabilityText());

@@ -10,14 +10,15 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * The kernels of the forward pass. Norms, attention, linear layers and cross-entropy add up in an
- * order of their own; everything else comes out to the CPU's bits. Kernels that need more than a
- * line to launch have a class of their name; the others are launched here.
+ * Launches the kernels of the forward pass. Norms, attention, cross-entropy and linear layers on
+ * tensor cores sum in another order than the CPU; all other results have the CPU's bits. A kernel
+ * that takes more than one statement to launch has a class of its name; the others are launched
+ * here.
  */
 public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
   private static final int LOSS_THREADS = 512;
 
-  /** Of the choice of experts, which gives half a warp to a token. */
+  /** Threads of a block that chooses experts; each token has half a warp. */
   private static final int ROUTE_THREADS = 128;
 
   private static final int ROUTED_TOKENS = 8;
@@ -35,7 +36,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   /**
    * Queues kernels.
    *
-   * @param cublas multiplies matrices of 16 bits, if it is there; closed with this
+   * @param cublas multiplies matrices of 16 bits if it is present; closed with this
    */
   public CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas) {
     this.queue = queue;

@@ -4,8 +4,8 @@ import io.github.wandacuda.device.DeviceRows;
 import java.util.Arrays;
 
 /**
- * Queues kernels of the forward pass, of the three kinds that there are; none where there is
- * nothing to do.
+ * Queues kernels of the forward pass in one of three launch shapes; does nothing for empty
+ * matrices.
  */
 final class CudaLaunches {
   private static final int THREADS = 256;
@@ -13,10 +13,13 @@ final class CudaLaunches {
   /** Elements of a thread: one vector. */
   private static final int ELEMENTS = 4;
 
-  /** Blocks that keep a multiprocessor's memory requests coming. */
+  /** Blocks for each multiprocessor, enough to keep its memory busy. */
   private static final int BLOCKS_PER_MULTIPROCESSOR = 32;
 
-  /** What a block has without asking, less more than what it needs beside a row. */
+  /**
+   * Shared memory for a row: the 48 KiB that every block has, minus more than the kernels need
+   * beside a row.
+   */
   private static final int ROW_BYTES = 47 << 10;
 
   private final CudaQueue queue;
@@ -33,7 +36,7 @@ final class CudaLaunches {
    * Queues a kernel with a block for each row.
    *
    * @param file the kernel's file
-   * @param name its own name
+   * @param name the kernel's name
    */
   void rows(String file, String name, DeviceRows rows, Object... arguments) {
     if (!isEmpty(rows)) {
@@ -47,8 +50,8 @@ final class CudaLaunches {
   }
 
   /**
-   * Queues a kernel with a block for each row, which keeps the row in shared memory, where it fits.
-   * Its last two arguments are the number of columns, and whether rows fit.
+   * Queues a kernel with a block for each row, which keeps the row in shared memory if it fits. The
+   * kernel's last two arguments are the number of columns and whether rows fit.
    */
   void cachedRows(String name, DeviceRows rows, Object... others) {
     if (isEmpty(rows)) {
@@ -68,8 +71,8 @@ final class CudaLaunches {
   }
 
   /**
-   * Queues a kernel that walks along a matrix element by element, to the CPU's bits. Its last
-   * argument is the number of elements.
+   * Queues a kernel that computes each element by itself. The kernel's last argument is the number
+   * of elements.
    */
   void elements(String file, String name, DeviceRows matrix, Object... others) {
     long count = (long) matrix.rows() * matrix.columns();

@@ -13,31 +13,31 @@ import jcuda.LogLevel;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
-/** The NVIDIA driver's library and JCuda on top of it, loaded at most once. */
+/** The NVIDIA driver's library and JCuda's library for it, which are loaded at most once. */
 final class CudaLibrary {
-  /** How libcuda is called here. */
+  /** The driver library's file name on this system. */
   static final String DRIVER = SharedLibrary.name("libcuda.so.1", "nvcuda.dll");
 
   private static final String NO_DRIVER = "no NVIDIA driver: %s was not found".formatted(DRIVER);
 
-  /** What CUDA 11.8 came with: the first that knows all that our PTX and calls need. */
+  /** CUDA 11.8, the oldest version that supports our PTX and calls. */
   private static final int OLDEST = 11080;
 
   private CudaLibrary() {}
 
-  /** What loading came to: a library that isn't there now isn't later in this process. */
+  /** The result of loading, which is kept, also if the library is missing. */
   private static final class Loaded {
     static final Optional<SymbolLookup> LIBRARY = SharedLibrary.find(DRIVER);
     static final Optional<String> PROBLEM =
         LIBRARY.isEmpty() ? Optional.of(NO_DRIVER) : loadProblem();
   }
 
-  /** Returns why no CUDA device can be used, or nothing where some may. */
+  /** Returns why no CUDA device can be used; empty if one may be usable. */
   static Optional<String> problem() {
     return Loaded.PROBLEM.or(() -> versionProblem(version())).or(CudaLibrary::initProblem);
   }
 
-  /** Fails where no CUDA device can be used. */
+  /** Throws if no CUDA device can be used. */
   static void require() {
     problem()
         .ifPresent(
@@ -46,7 +46,7 @@ final class CudaLibrary {
             });
   }
 
-  /** Returns the driver's own functions, for the few that JCuda narrows. */
+  /** Returns the driver's own functions, for the few that JCuda restricts. */
   static SymbolLookup functions() {
     return Loaded.LIBRARY.orElseThrow(() -> new BackendUnavailableException(NO_DRIVER));
   }
@@ -59,7 +59,7 @@ final class CudaLibrary {
     return version[0];
   }
 
-  /** Returns a version for people. */
+  /** Returns a version as text. */
   static String versionText(int version) {
     return version / 1000 + "." + version % 1000 / 10;
   }
@@ -74,7 +74,7 @@ final class CudaLibrary {
     }
   }
 
-  /** Returns why a driver is too old, or nothing where it isn't. */
+  /** Returns why a driver is too old; empty if it isn't. */
   static Optional<String> versionProblem(int version) {
     return version >= OLDEST
         ? Optional.empty()

@@ -8,19 +8,19 @@ import io.github.wandacuda.device.cuda.driver.KernelNames;
 import java.util.Optional;
 
 /**
- * Linear layers. Weights of 16 bits go to tensor cores, with activations that are split so that
- * they lose little: through cuBLAS where it is, else through {@code linear_tensor.cu}. Float32
- * weights, and BF16 ones on devices before Ampere, are multiplied in float32 by {@code
- * linear_float.cu}, to the CPU's bits.
+ * Launches linear layers. Weights of 16 bits are multiplied on tensor cores, by cuBLAS if it is
+ * present, else by {@code linear_tensor.cu}; activations are split into two 16-bit halves, so that
+ * little precision is lost. Float32 weights, and BF16 weights on devices before Ampere, are
+ * multiplied in float32 by {@code linear_float.cu}, with the CPU's bits.
  */
 final class CudaLinear implements AutoCloseable {
-  /** The first architecture whose tensor cores know BF16 and whose copies are asynchronous. */
+  /** The first architecture with BF16 tensor cores and asynchronous copies. */
   private static final int AMPERE = 80;
 
   private static final int THREADS = 256;
   private static final int TILE = 128;
 
-  /** Tokens of a tile where there are few. */
+  /** Tokens of a tile if there are few. */
   private static final int FEW = 32;
 
   /** Bytes of a row of a slice in shared memory. */
@@ -32,9 +32,9 @@ final class CudaLinear implements AutoCloseable {
   private final CudaLinearSplit activations;
 
   /**
-   * Multiplies on a queue.
+   * Creates the launcher of a queue.
    *
-   * @param cublas is closed with this
+   * @param cublas multiplies matrices if it is present; closed with this
    */
   CudaLinear(CudaQueue queue, Optional<CublasLinear> cublas) {
     this.queue = queue;
@@ -43,7 +43,7 @@ final class CudaLinear implements AutoCloseable {
     activations = new CudaLinearSplit(queue);
   }
 
-  /** As {@link io.github.wandacuda.device.GpuForwardKernels#linear} says. */
+  /** See {@link io.github.wandacuda.device.GpuForwardKernels#linear}. */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (out.rows() == 0 || out.columns() == 0) {
       return;

@@ -9,7 +9,7 @@ import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.Grid;
 
 /**
- * Float32 activations as the sum of two 16-bit ones, which tensor cores multiply: {@code
+ * Splits float32 activations into the sum of two 16-bit halves, which tensor cores multiply: {@code
  * kernels/forward/linear_split.cu}. The memory for them is kept from one call to the next.
  */
 final class CudaLinearSplit implements AutoCloseable {
@@ -19,17 +19,17 @@ final class CudaLinearSplit implements AutoCloseable {
   /** Columns of a slice of {@code linear_tensor.cu}. */
   private static final int SLICE = 32;
 
-  /** More rows than fit here come in parts. */
+  /** The most memory for halves; more rows are split in parts. */
   private static final long MOST_BYTES = 256L << 20;
 
-  /** Parts of fewer rows would have tensor cores wait for weights. */
+  /** With fewer rows in a part, tensor cores would wait for weights. */
   private static final int FEWEST_ROWS = 128;
 
   private final CudaQueue queue;
   private final GrowingBuffer halves;
   private final GrowingBuffer inverses;
 
-  /** Less than {@link #MOST_BYTES} once there wasn't room for so many. */
+  /** Halved whenever the device lacks memory. */
   private long mostBytes = MOST_BYTES;
 
   CudaLinearSplit(CudaQueue queue) {
@@ -41,10 +41,10 @@ final class CudaLinearSplit implements AutoCloseable {
   /**
    * Rows that were split.
    *
-   * @param first the number of the first one
+   * @param first the first row's number
    * @param high upper halves
    * @param low lower halves, in the same rows of memory
-   * @param inverses float32, what each row's products are to be multiplied by, or null for nothing
+   * @param inverses float32 [rows], the factor of each row's products, or null for none
    */
   record Part(int first, DeviceRows high, DeviceRows low, DevicePointer inverses) {
     /** Returns the columns of a half with its padding, which is zero. */
@@ -63,7 +63,7 @@ final class CudaLinearSplit implements AutoCloseable {
   /**
    * Splits a matrix and queues work on it, part by part.
    *
-   * @param type of the halves, of 16 bits
+   * @param type the halves' type, of 16 bits
    */
   void forEachPart(DeviceRows x, DType type, PartWork work) {
     int padded = Math.ceilDiv(x.columns(), SLICE) * SLICE;
@@ -74,7 +74,7 @@ final class CudaLinearSplit implements AutoCloseable {
     }
   }
 
-  /** Makes room for as many rows as there is memory for, and returns their number. */
+  /** Allocates memory for as many rows as fit, and returns their number. */
   private int reserve(int rows, long rowBytes) {
     while (true) {
       long most = Math.max(FEWEST_ROWS, mostBytes / Math.max(1, rowBytes));

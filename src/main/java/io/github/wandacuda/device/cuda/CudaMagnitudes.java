@@ -6,18 +6,21 @@ import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.Grid;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
 
-/** Launches the histograms of magnitudes, whose blocks go over rows to count. */
+/** Launches the histograms of magnitudes, whose blocks each count several rows. */
 final class CudaMagnitudes {
   private static final int UPPER_THREADS = 512;
 
-  /** A block of upper counts adds what it found to the counts at its end, so few are better. */
+  /**
+   * Each block of upper counts adds its histogram to the counts at its end, so few blocks are
+   * better.
+   */
   private static final int UPPER_BLOCKS = 2;
 
   private static final int LOWER_BLOCKS = 8;
 
   private CudaMagnitudes() {}
 
-  /** As {@link io.github.wandacuda.device.GpuSelectKernels#countUpper}. */
+  /** See {@link io.github.wandacuda.device.GpuSelectKernels#countUpper}. */
   static void countUpper(CudaQueue queue, DeviceRows source, DevicePointer counts) {
     CudaSelection.checkRows(source);
     queue.launch(
@@ -32,7 +35,7 @@ final class CudaMagnitudes {
         counts);
   }
 
-  /** As {@link io.github.wandacuda.device.GpuSelectKernels#countLower}. */
+  /** See {@link io.github.wandacuda.device.GpuSelectKernels#countLower}. */
   static void countLower(CudaQueue queue, DeviceRows source, int upper, DevicePointer counts) {
     CudaSelection.checkRows(source);
     queue.launch(

@@ -11,7 +11,7 @@ import jcuda.driver.JCudaDriver;
 
 /**
  * Host memory that is pinned for every device. The driver is called without JCuda, which wraps such
- * memory in a direct buffer and so ends at 2 GiB.
+ * memory in a direct buffer of at most 2 GiB.
  */
 final class CudaPinnedMemory {
   private static final DriverFunction ALLOCATE =
@@ -24,10 +24,9 @@ final class CudaPinnedMemory {
   private CudaPinnedMemory() {}
 
   /**
-   * Allocates memory that keeps its context alive, so that it may outlive the device that it was
-   * made with.
+   * Allocates memory, which keeps its context alive, so that it may outlive its device.
    *
-   * @param arena gives it back when it is closed
+   * @param arena frees the memory when it is closed
    */
   static MemorySegment allocate(CudaContext context, long bytes, Arena arena) {
     if (bytes < 1) {
@@ -53,7 +52,7 @@ final class CudaPinnedMemory {
                 .formatted(context.name(), bytes, CudaStatus.describe(result)));
       }
       MemorySegment start = place.get(ValueLayout.ADDRESS, 0);
-      // A call also fails for what other threads queued, with the memory granted all the same.
+      // The call may report a failure of other threads' work although the memory was allocated.
       if (result != CUresult.CUDA_SUCCESS && start.address() != 0) {
         int unused = FREE.call(start);
       }

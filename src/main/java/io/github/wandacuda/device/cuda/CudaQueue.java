@@ -31,7 +31,8 @@ public final class CudaQueue implements DeviceQueue {
     this.device = device;
     this.context = device.context();
     context.enter();
-    // Where it fails the handle is whatever was on JCuda's stack, which a driver must not be given.
+    // After a failure the handle is undefined (JCuda copies it from its stack) and must not be
+    // used.
     context.check(
         JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING),
         "cuStreamCreate");
@@ -42,7 +43,7 @@ public final class CudaQueue implements DeviceQueue {
     return device;
   }
 
-  /** Returns what the driver queues on. */
+  /** Returns the driver's stream. */
   public CUstream stream() {
     return stream;
   }
@@ -107,10 +108,10 @@ public final class CudaQueue implements DeviceQueue {
    * Queues a kernel.
    *
    * @param function the kernel
-   * @param grid how many blocks
+   * @param grid number of blocks
    * @param threads threads of a block
-   * @param sharedBytes dynamic shared memory of a block
-   * @param values the arguments, as {@link LaunchArguments#write} takes them
+   * @param sharedBytes bytes of dynamic shared memory of a block
+   * @param values the arguments, see {@link LaunchArguments#write}
    */
   public void launch(
       CudaFunction function, Grid grid, int threads, int sharedBytes, Object... values) {

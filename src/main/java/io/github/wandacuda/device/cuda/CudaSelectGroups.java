@@ -2,9 +2,12 @@ package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 
-/** Launches the kernels that prune the lowest scores of groups: one for each range of sizes. */
+/**
+ * Launches the kernels that prune the lowest scores of groups, of which there is one for each range
+ * of group sizes.
+ */
 final class CudaSelectGroups {
-  /** Columns of the largest group that lanes of a warp hold. */
+  /** Columns of the largest group that the lanes of a warp hold. */
   private static final int LARGEST_SMALL = 32;
 
   private CudaSelectGroups() {}

@@ -11,8 +11,8 @@ import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 
 /**
- * The kernels of selection. Those that need more than a line to launch have a class of their name;
- * the others are launched here.
+ * Launches the kernels of selection. A kernel that takes more than one statement to launch has a
+ * class of its name; the others are launched here.
  */
 final class CudaSelectKernels implements GpuSelectKernels {
   private final CudaQueue queue;

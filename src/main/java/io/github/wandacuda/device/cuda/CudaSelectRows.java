@@ -5,48 +5,52 @@ import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 
 /**
- * Which kernel prunes the lowest scores of whole rows, and how it is launched: from registers where
- * a row fits there, else from shared memory, else from device memory in several passes.
+ * The choice and launch of the kernel that prunes the lowest scores of whole rows. A row is held in
+ * registers if it fits, else in shared memory, else it is read from device memory in several
+ * passes.
  *
  * @param file the kernel's file
  * @param kernel its name, without the type
  * @param threads threads of a block
- * @param bins bins of the search's histogram
- * @param stagedBytes shared memory for the row, or 0 where it isn't staged
+ * @param bins bins of the histogram of the search
+ * @param stagedBytes bytes of shared memory for the row, or 0 if it isn't staged
  */
 record CudaSelectRows(String file, String kernel, int threads, int bins, long stagedBytes) {
   private static final String LONG = "select_rows_long";
   private static final int WARP = 32;
   private static final int VECTOR_BYTES = 16;
 
-  /** Weights that a thread holds together with their keys, or whose keys it computes anew. */
+  /** Weights of a thread, which also holds their keys or computes them again. */
   private static final int FEW_ITEMS = 16;
 
-  /** Weights that a thread holds at most. */
+  /** The most weights of a thread. */
   private static final int MANY_ITEMS = 32;
 
-  /** Threads whose registers let two blocks share a multiprocessor, in kernels that need more. */
+  /**
+   * Threads of a block in kernels that need more registers, so that two blocks fit on a
+   * multiprocessor.
+   */
   private static final int FEWER_THREADS = 448;
 
   private static final int MOST_THREADS = 512;
 
-  /** Bins that a thread scans. */
+  /** Bins that each thread scans. */
   private static final int BINS_PER_THREAD = 8;
 
   private static final int MOST_BINS = 2048;
 
-  /** The most dynamic shared memory that needs no leave. */
+  /** The most bytes of dynamic shared memory that need no {@link CudaFunction#allowShared}. */
   private static final int USUAL_SHARED_BYTES = 46 << 10;
 
-  /** More than what the kernels keep in shared memory beside the histogram and a row. */
+  /** More bytes than the kernels keep in shared memory beside the histogram and a row. */
   private static final int BESIDE_BYTES = 4 << 10;
 
   /**
-   * Chooses for rows of a matrix.
+   * Chooses the kernel for the rows of a matrix.
    *
    * @param dtype the weights' type
    * @param columns weights in a row
-   * @param sharedBytes the most shared memory of a block
+   * @param sharedBytes the most bytes of shared memory of a block
    */
   static CudaSelectRows of(DType dtype, int columns, int sharedBytes) {
     int threads = dtype == DType.F32 ? FEWER_THREADS : MOST_THREADS;
@@ -86,7 +90,7 @@ record CudaSelectRows(String file, String kernel, int threads, int bins, long st
     return new CudaSelectRows("select_rows", kernel, threads, bins(threads), 0);
   }
 
-  /** Returns the bins that whole warps of a block can scan: a power of two. */
+  /** Returns the number of bins that whole warps of a block can scan, a power of two. */
   static int bins(int threads) {
     return Math.min(MOST_BINS, Integer.highestOneBit(threads) * BINS_PER_THREAD);
   }
@@ -96,7 +100,7 @@ record CudaSelectRows(String file, String kernel, int threads, int bins, long st
     return bins * Integer.BYTES;
   }
 
-  /** Returns the dynamic shared memory of a block. */
+  /** Returns the bytes of dynamic shared memory of a block. */
   int sharedBytes() {
     return Math.toIntExact(bytes(bins) + stagedBytes);
   }

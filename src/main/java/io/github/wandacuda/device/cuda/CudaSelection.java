@@ -9,8 +9,8 @@ import io.github.wandacuda.device.cuda.driver.KernelNames;
 import java.util.stream.Stream;
 
 /**
- * What a selection reads and writes, as {@link io.github.wandacuda.device.GpuSelectKernels} has it,
- * and the launch of its kernels, which have a block for each row.
+ * The operands of a selection, see {@link io.github.wandacuda.device.GpuSelectKernels#select}, and
+ * the launch of its kernels, which have a block for each row.
  */
 record CudaSelection(
     CudaQueue queue,
@@ -34,14 +34,14 @@ record CudaSelection(
   /**
    * Returns a kernel for the weights' type.
    *
-   * @param file its file
-   * @param kernel its name without the type
+   * @param file the kernel's file
+   * @param kernel the kernel's name without the type
    */
   CudaFunction function(String file, String kernel) {
     return queue.device().function(file, KernelNames.of(kernel, source.dtype()));
   }
 
-  /** Queues a kernel; {@code rule} is what it takes after what all of them take. */
+  /** Queues a kernel; {@code rule} are its arguments after those that all these kernels have. */
   void launch(CudaFunction function, int threads, int sharedBytes, Object... rule) {
     Stream<Object> common =
         Stream.of(
@@ -56,12 +56,12 @@ record CudaSelection(
     queue.launch(function, LaunchShape.blocks(source.rows()), threads, sharedBytes, arguments);
   }
 
-  /** Returns threads for a row that goes by vectors. */
+  /** Returns the threads for a row of which each thread reads a vector at a time. */
   static int vectorThreads(DeviceRows source) {
     return warps(Math.ceilDiv(source.columns(), VECTOR_BYTES / source.dtype().bytes()));
   }
 
-  /** Returns the threads of a block that would like to have so many: whole warps. */
+  /** Returns a number of threads rounded up to whole warps, at most {@link #MOST_THREADS}. */
   static int warps(int threads) {
     return Math.ceilDiv(Math.min(threads, MOST_THREADS), WARP) * WARP;
   }

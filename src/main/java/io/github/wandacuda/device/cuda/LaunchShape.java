@@ -2,14 +2,17 @@ package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.device.cuda.driver.Grid;
 
-/** How many threads and blocks the kernels of the forward pass get. */
+/** Numbers of threads and blocks of kernels. */
 final class LaunchShape {
   private static final int WARP = 32;
   private static final int VECTOR = 4;
 
   private LaunchShape() {}
 
-  /** Returns the threads of a block that works on one row, four elements of it each at a time. */
+  /**
+   * Returns the threads of a block that works on one row, of which each thread takes four elements
+   * at a time.
+   */
   static int rowThreads(int columns, int most) {
     return Math.clamp(Math.ceilDiv(columns, VECTOR * WARP) * (long) WARP, WARP, most);
   }

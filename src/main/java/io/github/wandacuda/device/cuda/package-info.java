@@ -1,5 +1,5 @@
 /**
  * The CUDA backend: launchers of the kernels under {@code kernels}, through the driver API with
- * JCuda. The NVIDIA driver is all that it needs; cuBLAS is used where it is.
+ * JCuda. It needs only the NVIDIA driver; cuBLAS is used if it is present.
  */
 package io.github.wandacuda.device.cuda;

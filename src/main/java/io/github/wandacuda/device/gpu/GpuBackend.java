@@ -15,18 +15,18 @@ import io.github.wandacuda.select.gpu.GpuSelector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** A GPU, whichever way it is talked to. */
+/** A GPU as a backend, through any driver. */
 public final class GpuBackend implements Backend {
   /**
-   * At 25 GB/s, a slow bus, 16 MiB take 0.7 ms: a hundred times what starting copies and kernels
-   * costs.
+   * On a slow bus, 25 GB/s, 16 MiB take 0.7 ms, a hundred times as long as starting copies and
+   * kernels.
    */
   private static final long TILE_BYTES = 16 << 20;
 
-  /** One tile comes in, one is worked on, one goes out. */
+  /** For one tile that is uploaded, one that is selected and one that is downloaded. */
   private static final int FEWEST_CALLS = 3;
 
-  /** Each call holds a tile in device memory; more of them than this don't make a bus faster. */
+  /** Each call holds a tile in device memory; more calls than this don't use the bus better. */
   private static final int MOST_CALLS = 8;
 
   private final GpuDevice device;
@@ -39,10 +39,10 @@ public final class GpuBackend implements Backend {
   private boolean closed;
 
   /**
-   * Puts a backend on top of an open device, which it closes when it is closed itself.
+   * Creates a backend on an open device, which is closed with the backend.
    *
    * @param device the device
-   * @param threads CPU threads that may feed it
+   * @param threads CPU threads that may call it
    */
   public GpuBackend(GpuDevice device, int threads) {
     this.device = device;
@@ -62,9 +62,7 @@ public final class GpuBackend implements Backend {
     return device.name();
   }
 
-  /**
-   * Returns the device itself, for whoever queues kernels on it; it is closed with this backend.
-   */
+  /** Returns the device, for code that queues kernels on it; it is closed with this backend. */
   public GpuDevice gpu() {
     return device;
   }
@@ -94,7 +92,7 @@ public final class GpuBackend implements Backend {
     return deviceSelector;
   }
 
-  /** Returns the forward half, which is set up when it is first asked for. */
+  /** Returns the forward half, which is created at the first call. */
   @Override
   public synchronized Operations operations() {
     if (closed) {

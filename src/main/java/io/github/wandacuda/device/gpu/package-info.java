@@ -1,2 +1,2 @@
-/** A GPU as a backend, over whatever driver opens the device. */
+/** A GPU as a backend, through any driver. */
 package io.github.wandacuda.device.gpu;

@@ -9,7 +9,7 @@ import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;
 
-/** Gives a kernel its arguments. */
+/** Sets a kernel's arguments. */
 final class KernelArguments {
   private final OpenClKernel kernel;
   private int count;

@@ -1,13 +1,13 @@
 package io.github.wandacuda.device.opencl;
 
 /**
- * Which of the kernels that multiply matrices a device gets. They take nearly all of the time and
- * are written twice: {@code linear_tiles.cl} and {@code attention_tiles.cl} for GPUs, whose
+ * The variant of the kernels that multiply matrices. These take nearly all of the time, so there
+ * are two variants: {@code linear_tiles.cl} and {@code attention_tiles.cl} for GPUs, whose
  * work-items share tiles in local memory, and {@code linear_vectors.cl} and {@code
  * attention_vectors.cl} for processors, whose work-items are vector code.
  *
  * @param width floats of a vector, 0 for tiles
- * @param rows of sums that fit into vector registers, two vectors each; 0 for tiles
+ * @param rows rows of sums, two vectors each, that fit into vector registers; 0 for tiles
  */
 record MatrixVariant(int width, int rows) {
   /** The variant of GPUs. */
@@ -22,7 +22,7 @@ record MatrixVariant(int width, int rows) {
   /** Rows whose sums fit into 16 vector registers. */
   private static final int ROWS_OF_OTHERS = 6;
 
-  /** Returns what suits a device. */
+  /** Returns the variant for a device. */
   static MatrixVariant of(OpenClDevice device) {
     return device.facts().gpu() ? TILES : vectors(device.vectorWidth());
   }
@@ -46,7 +46,7 @@ record MatrixVariant(int width, int rows) {
     return 2 * width;
   }
 
-  /** Returns the compiler's options for vectors. */
+  /** Returns the compiler options of the vector kernels. */
   String vectorOptions() {
     return "-D WIDTH=%d -D ROWS=%d".formatted(width, rows);
   }

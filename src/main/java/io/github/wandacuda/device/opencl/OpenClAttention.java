@@ -12,7 +12,7 @@ final class OpenClAttention {
   /** Queries of a tile's group. */
   private static final int QUERIES = 64;
 
-  /** Features of a head that one group of tiles makes. */
+  /** Features of a head that one group of the tiled kernel computes. */
   private static final int HEAD_FEATURES = 256;
 
   private final OpenClQueue queue;
@@ -23,7 +23,10 @@ final class OpenClAttention {
     this.variant = variant;
   }
 
-  /** As {@link io.github.wandacuda.device.GpuForwardKernels#attention}; not for empty results. */
+  /**
+   * See {@link io.github.wandacuda.device.GpuForwardKernels#attention}; the result must not be
+   * empty.
+   */
   void attention(
       DeviceRows q,
       DeviceRows k,
@@ -101,7 +104,7 @@ final class OpenClAttention {
     return matrix == null ? null : matrix.data();
   }
 
-  /** Returns the compiler's options for what scores go through. */
+  /** Returns the compiler options for the scores: window, softcap and key bias. */
   private static String scoreOptions(AttentionShape shape, DeviceRows keyBias) {
     // A window as long as the sequence hides nothing.
     boolean windowed = shape.window() > 0 && shape.window() < shape.sequenceLength();

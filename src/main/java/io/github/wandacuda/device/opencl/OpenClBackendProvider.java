@@ -4,7 +4,6 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.device.gpu.GpuBackend;
-import io.github.wandacuda.device.opencl.driver.CacheDirectory;
 import io.github.wandacuda.device.opencl.driver.DeviceFacts;
 import io.github.wandacuda.device.opencl.driver.KernelSources;
 import io.github.wandacuda.device.opencl.driver.OpenClLibrary;
@@ -16,8 +15,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Offers the devices of all OpenCL platforms; a device that two platforms know is there twice.
- * {@code auto} takes GPUs alone: a processor is faster without OpenCL in between.
+ * Offers the devices of all OpenCL platforms; a device of two platforms is listed twice. {@code
+ * auto} uses only GPUs, since processors are faster without OpenCL.
  */
 public final class OpenClBackendProvider implements BackendProvider {
   private static final int ORDER = 1000;
@@ -33,7 +32,7 @@ public final class OpenClBackendProvider implements BackendProvider {
   /**
    * Creates a provider.
    *
-   * @param libraries names under which OpenCL's loader is looked for
+   * @param libraries possible names of OpenCL's loader
    */
   public OpenClBackendProvider(List<String> libraries) {
     this.libraries = libraries;
@@ -58,7 +57,7 @@ public final class OpenClBackendProvider implements BackendProvider {
     }
   }
 
-  /** Returns what there is to say about devices, of which there is one at the least. */
+  /** Returns descriptions of devices. */
   public static List<DeviceDescription> descriptions(List<DeviceFacts> devices) {
     List<DeviceDescription> descriptions = new ArrayList<>();
     for (DeviceFacts facts : devices) {
@@ -78,7 +77,7 @@ public final class OpenClBackendProvider implements BackendProvider {
     return new DeviceDescription(0, ANY_DEVICE, false, false, reason);
   }
 
-  /** Returns all devices, of which there is one at the least. */
+  /** Returns all devices, at least one. */
   private List<OpenClTarget> targets() {
     Optional<String> problem = OpenClLibrary.problem(libraries);
     if (problem.isPresent()) {
@@ -110,7 +109,7 @@ public final class OpenClBackendProvider implements BackendProvider {
                   "opencl device %d (%s) can't be used: %s"
                       .formatted(device, target.facts().name(), problem));
             });
-    ProgramCache cache = ProgramCache.in(CacheDirectory.ofUser());
+    ProgramCache cache = ProgramCache.ofUser();
     return new GpuBackend(OpenClDevice.open(target, KernelSources.packed(), cache), threads);
   }
 }

@@ -7,13 +7,13 @@ import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /**
- * Sums of squares down the columns, as pairs of floats: {@code column_squares.cl}. The memory for
- * blocks' sums is kept from one call to the next.
+ * Launches the sums of squares of columns, which are pairs of floats: {@code column_squares.cl}.
+ * The memory for blocks' sums is kept from one call to the next.
  */
 final class OpenClColumnSquares implements AutoCloseable {
   private static final String FILE = "column_squares.cl";
 
-  /** Tokens whose squares a work-item adds up. */
+  /** Tokens whose squares a work-item adds. */
   private static final int BLOCK = 256;
 
   private final OpenClQueue queue;
@@ -26,7 +26,7 @@ final class OpenClColumnSquares implements AutoCloseable {
     partials = new GrowingBuffer(queue.device(), queue);
   }
 
-  /** Returns the bytes of the sums of so many columns. */
+  /** Returns the bytes of the sums of a number of columns. */
   static long bytes(int columns) {
     return 2L * columns * Float.BYTES;
   }
@@ -50,7 +50,7 @@ final class OpenClColumnSquares implements AutoCloseable {
     launches.elements(kernel("column_squares_fold", DType.F32), x.columns(), sums, blocks, state, x.columns());
   }
 
-  /** Writes sums out as two floats each. */
+  /** Writes each sum as two floats. */
   void write(DevicePointer state, int columns, DevicePointer sums) {
     launches.elements(kernel("column_sums", DType.F32), 2L * columns, state, sums, 2L * columns);
   }

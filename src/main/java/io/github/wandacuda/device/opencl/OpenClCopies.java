@@ -10,8 +10,8 @@ import org.jocl.cl_command_queue;
 import org.jocl.cl_mem;
 
 /**
- * Copies between host and device memory, in pieces that JOCL takes: it sees host memory as byte
- * buffers, which end at 2 GiB.
+ * Copies between host and device memory, in pieces: JOCL takes host memory as byte buffers of at
+ * most 2 GiB.
  */
 final class OpenClCopies {
   private static final long PIECE_BYTES = 1L << 30;
@@ -24,13 +24,13 @@ final class OpenClCopies {
     this.queue = queue;
   }
 
-  /** Which way bytes go. */
+  /** The direction of a copy. */
   enum Way {
     UPLOAD,
     DOWNLOAD
   }
 
-  /** Queues a copy of rows; the parameters are {@link OpenClQueue#upload}'s. */
+  /** Queues a copy of rows; the other parameters are those of {@link OpenClQueue#upload}. */
   void copy(
       Way way,
       MemorySegment host,
@@ -171,7 +171,10 @@ final class OpenClCopies {
     }
   }
 
-  /** A rectangle begins at x + y * pitch bytes; x has to be less than the pitch on some drivers. */
+  /**
+   * Returns the origin (x, y) of a rectangle that begins at byte x + y * pitch; some drivers
+   * require x to be less than the pitch.
+   */
   private static long[] origin(long offset, long pitch) {
     return new long[] {offset % pitch, offset / pitch, 0};
   }

@@ -22,7 +22,7 @@ import org.jocl.cl_context;
 import org.jocl.cl_context_properties;
 import org.jocl.cl_device_id;
 
-/** An open OpenCL device: its memory, its programs, and a way to queues. */
+/** An open OpenCL device with its memory and programs. */
 public final class OpenClDevice implements GpuDevice {
   static final String BACKEND = "opencl";
 
@@ -49,8 +49,8 @@ public final class OpenClDevice implements GpuDevice {
   /**
    * Opens a device.
    *
-   * @param sources the kernels
-   * @param cache programs that were compiled before
+   * @param sources the kernels' sources
+   * @param cache compiled programs of earlier runs
    */
   public static OpenClDevice open(OpenClTarget target, KernelSources sources, ProgramCache cache) {
     cl_context_properties properties = new cl_context_properties();
@@ -76,7 +76,10 @@ public final class OpenClDevice implements GpuDevice {
     return new OpenClDevice(target, other, queue, programs.in(other));
   }
 
-  /** Returns a new in-order queue; OpenCL 2's call for it is missing from OpenCL 1.2. */
+  /**
+   * Returns a new in-order queue. The call is deprecated since OpenCL 2, but OpenCL 1.2 has no
+   * other.
+   */
   @SuppressWarnings("deprecation")
   private static cl_command_queue commandQueue(cl_context context, cl_device_id device) {
     int[] status = new int[1];
@@ -88,9 +91,9 @@ public final class OpenClDevice implements GpuDevice {
   /**
    * Returns a kernel, compiled at its first use.
    *
-   * @param file under {@code kernels}, such as {@code select_rows.cl}
-   * @param name of the kernel in it
-   * @param options for the compiler, such as {@code -D F16}, beside those of every program
+   * @param file a file name under {@code kernels}, such as {@code select_rows.cl}
+   * @param name the kernel's name
+   * @param options compiler options, such as {@code -D F16}, in addition to those of every program
    */
   OpenClKernel kernel(String file, String name, String options) {
     return programs.kernel(file, name, options);
@@ -101,7 +104,7 @@ public final class OpenClDevice implements GpuDevice {
     return target.facts();
   }
 
-  /** Returns the floats of a vector register, or 1 where there are no vectors. */
+  /** Returns the floats of a vector register, 1 if there are no vectors. */
   int vectorWidth() {
     return OpenClInfo.integer(target.device(), CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
   }
@@ -111,7 +114,7 @@ public final class OpenClDevice implements GpuDevice {
     return target.device();
   }
 
-  /** Returns the context that everything is made in. */
+  /** Returns the device's context. */
   public cl_context context() {
     return context;
   }

@@ -9,9 +9,9 @@ import io.github.wandacuda.forward.AttentionShape;
 import java.util.Locale;
 
 /**
- * Launches the kernels of the forward pass. All but attention give the CPU's bits, on devices that
- * round quotients and roots as IEEE 754 does. Kernels that need more than a line to launch have a
- * class of their name; the others are launched here.
+ * Launches the kernels of the forward pass. All but attention and column squares give the CPU's
+ * bits on devices that round quotients and roots as IEEE 754 does. A kernel that takes more than
+ * one statement to launch has a class of its name; the others are launched here.
  */
 final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   private static final String ELEMENTWISE = "elementwise.cl";

@@ -5,8 +5,8 @@ import io.github.wandacuda.device.opencl.driver.DeviceFacts;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /**
- * Queues kernels of the forward pass, of the three kinds that there are; none where there is
- * nothing to do.
+ * Queues kernels of the forward pass in one of three launch shapes; does nothing for empty
+ * matrices.
  */
 final class OpenClLaunches {
   private static final int GROUP = DeviceFacts.WORK_GROUP;
@@ -14,7 +14,7 @@ final class OpenClLaunches {
   /** Work-items of a group in each of two dimensions. */
   private static final int SIDE = 16;
 
-  /** Groups in dimension 1 that every device takes. */
+  /** The most groups in dimension 1, which every device allows. */
   private static final int MOST_ROWS = 1 << 15;
 
   private final OpenClQueue queue;
@@ -35,8 +35,8 @@ final class OpenClLaunches {
   }
 
   /**
-   * Queues a kernel with a work-item for each column, and rows in dimension 1, of which a work-item
-   * takes several where there are too many.
+   * Queues a kernel with a work-item for each column, and rows in dimension 1; if there are too
+   * many rows, a work-item takes several.
    */
   void columns(OpenClKernel kernel, int columns, int rows, Object... arguments) {
     if (columns > 0 && rows > 0) {
@@ -45,7 +45,7 @@ final class OpenClLaunches {
     }
   }
 
-  /** Queues a kernel whose groups take 16 of the matrix's rows each. */
+  /** Queues a kernel with a group for every 16 of the matrix's rows. */
   void rows(OpenClKernel kernel, DeviceRows matrix, Object... arguments) {
     if (matrix.rows() > 0 && matrix.columns() > 0) {
       long[] global = {SIDE, up(matrix.rows(), SIDE)};

@@ -5,14 +5,14 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
-/** Launches {@code linear_tiles.cl} or {@code linear_vectors.cl}, to the CPU's bits. */
+/** Launches {@code linear_tiles.cl} or {@code linear_vectors.cl}, which give the CPU's bits. */
 final class OpenClLinear {
   /** Work-items of a tile's group in each dimension. */
   private static final int SIDE = 16;
 
   private static final int TILE_FEATURES = 64;
 
-  /** Tokens of a tile's work-item, where there are enough for it. */
+  /** Tokens of a tile's work-item, if there are many. */
   private static final int MANY_ROWS = 8;
 
   private static final int FEW_ROWS = 4;
@@ -20,10 +20,13 @@ final class OpenClLinear {
   /** Tokens of a group of vectors, which share the work of packing a panel of weights. */
   private static final int TOKENS_PER_GROUP = 516;
 
-  /** Groups that a compute unit should get, so that the last ones end together. */
+  /** Groups for each compute unit, so that all units end at about the same time. */
   private static final int GROUPS_PER_UNIT = 4;
 
-  /** A panel is packed for at least so many times the tokens whose sums fit into registers. */
+  /**
+   * A packed panel is used for at least this many blocks of the tokens whose sums fit into
+   * registers.
+   */
   private static final int FEWEST_BLOCKS = 4;
 
   private final OpenClQueue queue;
@@ -34,7 +37,9 @@ final class OpenClLinear {
     this.variant = variant;
   }
 
-  /** As {@link io.github.wandacuda.device.GpuForwardKernels#linear}; not for empty results. */
+  /**
+   * See {@link io.github.wandacuda.device.GpuForwardKernels#linear}; the result must not be empty.
+   */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (variant.tiles()) {
       tiles(x, w, bias, out);
@@ -85,7 +90,10 @@ final class OpenClLinear {
         tokens);
   }
 
-  /** Shares tokens out evenly, to more groups where there are too few panels for all units. */
+  /**
+   * Returns the tokens of a group: they are divided evenly, into more groups if there are too few
+   * panels for all compute units.
+   */
   private int tokensPerGroup(int tokens, int panels) {
     int rows = variant.rows();
     int wanted = Math.ceilDiv(GROUPS_PER_UNIT * queue.device().facts().computeUnits(), panels);
@@ -98,7 +106,7 @@ final class OpenClLinear {
     return queue.device().kernel(name + ".cl", name, options);
   }
 
-  /** Returns the compiler's option for a type of weights. */
+  /** Returns the compiler option for a type of weights. */
   static String weightOption(DType dtype) {
     return "-D WEIGHT_" + dtype.name();
   }

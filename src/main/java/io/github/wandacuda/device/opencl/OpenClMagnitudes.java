@@ -4,16 +4,16 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
-/** Launches {@code magnitudes.cl}, whose work-groups go over rows to count. */
+/** Launches {@code magnitudes.cl}, whose work-groups each count several rows. */
 final class OpenClMagnitudes {
-  /** Groups of a count for each compute unit: each adds up to 4096 sums when it is done. */
+  /** Groups for each compute unit; each group adds up to 4096 counts at its end. */
   private static final int GROUPS_PER_UNIT = 4;
 
   private static final int MOST_GROUPS_PER_ROW = 64;
 
   private OpenClMagnitudes() {}
 
-  /** As {@link io.github.wandacuda.device.GpuSelectKernels#countUpper}. */
+  /** See {@link io.github.wandacuda.device.GpuSelectKernels#countUpper}. */
   static void countUpper(OpenClQueue queue, DeviceRows source, DevicePointer counts) {
     OpenClKernel kernel = kernel(queue, source, "count_upper");
     Groups groups = groups(queue, kernel, source);
@@ -28,7 +28,7 @@ final class OpenClMagnitudes {
         source.stride());
   }
 
-  /** As {@link io.github.wandacuda.device.GpuSelectKernels#countLower}. */
+  /** See {@link io.github.wandacuda.device.GpuSelectKernels#countLower}. */
   static void countLower(OpenClQueue queue, DeviceRows source, int upper, DevicePointer counts) {
     OpenClKernel kernel = kernel(queue, source, "count_lower");
     Groups groups = groups(queue, kernel, source);
@@ -60,7 +60,7 @@ final class OpenClMagnitudes {
 
   private static Groups groups(OpenClQueue queue, OpenClKernel kernel, DeviceRows source) {
     int octets = OpenClSelection.octets(source);
-    int size = WorkGroups.size(kernel, octets);
+    int size = OpenClSelection.groupSize(kernel, octets);
     int across = Math.min(MOST_GROUPS_PER_ROW, Math.ceilDiv(octets, size));
     int groups = queue.device().facts().computeUnits() * GROUPS_PER_UNIT;
     int down = Math.clamp(groups / across, 1, source.rows());

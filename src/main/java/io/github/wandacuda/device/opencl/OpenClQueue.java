@@ -40,9 +40,10 @@ public final class OpenClQueue implements DeviceQueue {
    *
    * @param global work-items in each dimension
    * @param local work-items of a group in each dimension; divides {@code global}
-   * @param arguments in order: a {@link DevicePointer} becomes two of the kernel's, the buffer and
-   *     a 64-bit byte offset into it, and null becomes a null buffer and 0; {@link Integer}, {@link
-   *     Long} and {@link Float} are passed as they are; {@link LocalMemory} is {@code __local}
+   * @param arguments the kernel's arguments in order: a {@link DevicePointer} becomes two of them,
+   *     the buffer and a 64-bit byte offset into it, and null becomes a null buffer and 0; {@link
+   *     Integer}, {@link Long} and {@link Float} are passed unchanged; {@link LocalMemory} is
+   *     {@code __local}
    */
   void launch(OpenClKernel kernel, long[] global, long[] local, Object... arguments) {
     synchronized (kernel) {

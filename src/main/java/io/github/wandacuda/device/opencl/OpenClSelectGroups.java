@@ -3,7 +3,7 @@ package io.github.wandacuda.device.opencl;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
-/** Launches {@code select_groups.cl}, or {@code select_groups_large.cl} where groups are large. */
+/** Launches {@code select_groups.cl}, or {@code select_groups_large.cl} for large groups. */
 final class OpenClSelectGroups {
   /** The largest group that a work-item holds in registers. */
   private static final int LARGEST_GROUP = 32;

@@ -10,8 +10,8 @@ import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 
 /**
- * The kernels of selection. Those that need more than a line to launch have a class of their name;
- * the others are launched here.
+ * Launches the kernels of selection. A kernel that takes more than one statement to launch has a
+ * class of its name; the others are launched here.
  */
 final class OpenClSelectKernels implements GpuSelectKernels {
   private final OpenClQueue queue;
@@ -25,7 +25,7 @@ final class OpenClSelectKernels implements GpuSelectKernels {
   /**
    * Creates the kernels of a queue.
    *
-   * @param localBytes local memory that a group may take
+   * @param localBytes bytes of local memory that a group may have
    */
   OpenClSelectKernels(OpenClQueue queue, long localBytes) {
     this.queue = queue;
@@ -68,7 +68,7 @@ final class OpenClSelectKernels implements GpuSelectKernels {
   public void inspect(DeviceRows source, DevicePointer report) {
     OpenClKernel kernel =
         queue.device().kernel("inspect_rows.cl", "inspect_rows", OpenClSelection.options(source));
-    int size = WorkGroups.size(kernel, OpenClSelection.octets(source));
+    int size = OpenClSelection.groupSize(kernel, OpenClSelection.octets(source));
     queue.launch(
         kernel,
         new long[] {(long) source.rows() * size},

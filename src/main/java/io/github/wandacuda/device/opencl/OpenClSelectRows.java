@@ -4,14 +4,14 @@ import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.opencl.driver.LocalMemory;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
-/** Launches {@code select_rows.cl}, with rows in local memory where they fit. */
+/** Launches {@code select_rows.cl}, with rows in local memory if they fit. */
 final class OpenClSelectRows {
   private OpenClSelectRows() {}
 
   /**
    * Queues the selection of the {@code count} lowest scores of each row.
    *
-   * @param localBytes local memory that a group may take
+   * @param localBytes bytes of local memory that a group may have
    */
   static void launch(OpenClSelection selection, int count, long localBytes) {
     DeviceRows source = selection.source();

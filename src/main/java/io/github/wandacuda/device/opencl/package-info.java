@@ -1,5 +1,5 @@
 /**
  * The OpenCL backend: launchers of the kernels under {@code kernels}, which are compiled on the
- * machine that they run on.
+ * machine on which they run.
  */
 package io.github.wandacuda.device.opencl;

@@ -7,9 +7,9 @@ import io.github.wandacuda.forward.BackendOperations;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.forward.reference.CpuWeight;
 import io.github.wandacuda.forward.reference.ScalarElementwise;
 import io.github.wandacuda.forward.reference.ScalarEmbed;
 import io.github.wandacuda.forward.reference.ScalarExpertRows;
@@ -22,14 +22,14 @@ import java.nio.ByteOrder;
 import java.util.function.IntConsumer;
 
 /**
- * The forward half on the CPU: shares the work out to threads, and leaves the arithmetic to {@link
- * CpuForwardKernels}.
+ * The forward half on the CPU: divides the work into tasks for threads; {@link CpuForwardKernels}
+ * do the arithmetic.
  */
-public final class CpuOperations implements BackendOperations<CpuTensor, CpuWeight> {
+public final class CpuOperations implements BackendOperations<CpuTensor, CpuOperations.CpuWeight> {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  /** Elements of a task where each is touched once: some microseconds of work. */
+  /** Elements of a task that reads each once: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
 
   private final CpuForwardKernels kernels;
@@ -41,9 +41,9 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuWeig
   }
 
   /**
-   * Puts kernels and threads together.
+   * Creates the operations, with checks of their operands.
    *
-   * @param kernels used by these operations alone, since they may keep buffers
+   * @param kernels kernels for these operations alone, since they may keep buffers
    * @param workers the threads; closing them is up to the caller
    */
   public static Operations checked(CpuForwardKernels kernels, WorkerPool workers) {
@@ -161,8 +161,8 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuWeig
   }
 
   @Override
-  public CpuColumnSquares columnSquares(int columns) {
-    return new CpuColumnSquares(kernels, workers, columns);
+  public BackendOperations.Squares<CpuTensor> columnSquares(int columns) {
+    return new ColumnSums(kernels, workers, columns);
   }
 
   @Override
@@ -174,18 +174,18 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuWeig
     return losses;
   }
 
-  /** What is done for a range of rows. */
+  /** Work on a range of rows. */
   private interface Rows {
     void run(int from, int to);
   }
 
-  /** Shares out work on ranges of a tensor's rows. */
+  /** Runs work on all rows of a tensor, in ranges. */
   private void forRanges(CpuTensor tensor, Rows work) {
     int rows = Math.max(1, ELEMENTS_PER_TASK / Math.max(1, tensor.columns()));
     workers.runRanges(tensor.rows(), rows, (worker, from, to) -> work.run(from, to));
   }
 
-  /** Shares out work on a tensor's single rows. */
+  /** Runs work on each row of a tensor. */
   private void forEachRow(CpuTensor tensor, IntConsumer work) {
     forRanges(
         tensor,
@@ -194,5 +194,66 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuWeig
             work.accept(row);
           }
         });
+  }
+
+  /** Column sums in doubles; each task takes a range of columns. */
+  private static final class ColumnSums implements BackendOperations.Squares<CpuTensor> {
+    /**
+     * Columns of the largest task: 8 KiB of a row, twice as much as the processor prefetches by
+     * itself.
+     */
+    private static final int MOST_COLUMNS = 2048;
+
+    /** Columns of the smallest task: 1 KiB of a row. */
+    private static final int FEWEST_COLUMNS = 256;
+
+    private final CpuForwardKernels kernels;
+    private final WorkerPool workers;
+    private final double[] sums;
+
+    ColumnSums(CpuForwardKernels kernels, WorkerPool workers, int columns) {
+      this.kernels = kernels;
+      this.workers = workers;
+      this.sums = new double[columns];
+    }
+
+    @Override
+    public void add(CpuTensor x) {
+      workers.runRanges(
+          sums.length,
+          columnsPerTask(),
+          (worker, from, to) -> kernels.columnSquares(x, sums, from, to));
+    }
+
+    private int columnsPerTask() {
+      int share = Math.ceilDiv(sums.length, workers.count());
+      int whole = Math.ceilDiv(share, FEWEST_COLUMNS) * FEWEST_COLUMNS;
+      return Math.clamp(whole, FEWEST_COLUMNS, MOST_COLUMNS);
+    }
+
+    @Override
+    public double[] sums() {
+      return sums.clone();
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  /** A weight that is read in place: it holds the view itself. */
+  public record CpuWeight(WeightMatrix matrix) implements Weight {
+    @Override
+    public int rows() {
+      return matrix.rows();
+    }
+
+    @Override
+    public int columns() {
+      return matrix.columns();
+    }
+
+    /** Does nothing, since nothing was copied. */
+    @Override
+    public void close() {}
   }
 }

@@ -11,9 +11,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Column sums in a device's memory. Activations in another context than the device's have sums of
- * their context added to: the running sums go there and back, so that the order of calls alone
- * decides on the bits.
+ * Column sums in a device's memory. For activations in another context than the device's the
+ * running sums are copied to that context and back, so the bits depend only on the order of calls.
  */
 final class GpuColumnSquares implements BackendOperations.Squares<GpuTensor> {
   private final GpuDevice device;
@@ -22,7 +21,7 @@ final class GpuColumnSquares implements BackendOperations.Squares<GpuTensor> {
   private final DeviceBuffer state;
   private final CallerSquares here;
 
-  /** Null until activations of another context come. */
+  /** The sums in another context, or null before the first activations of one. */
   private Elsewhere elsewhere;
 
   private boolean closed;
@@ -126,7 +125,7 @@ final class GpuColumnSquares implements BackendOperations.Squares<GpuTensor> {
     }
   }
 
-  /** Waits first, since work on the sums may be queued. */
+  /** Frees the memory, after all queued work on it. */
   @Override
   public void close() {
     if (!closed) {

@@ -12,8 +12,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The forward half on a GPU: queues kernels. All work is in one queue, so that it takes effect in
- * its order; the host waits only where it hands memory over or takes a result.
+ * The forward half on a GPU: queues kernels. All work is in one queue, so it takes effect in order.
+ * The host waits only when it copies memory or needs a result.
  */
 public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeight>, AutoCloseable {
   private final GpuDevice device;

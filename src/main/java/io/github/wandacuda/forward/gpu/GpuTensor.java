@@ -10,7 +10,7 @@ import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.Tensor;
 import java.util.Objects;
 
-/** A row-major float32 matrix in a device's memory, or a range of another one's elements. */
+/** A row-major float32 matrix in a device's memory, or a view of another one's elements. */
 @SuppressWarnings(
     "ReferenceEquality") // two tensors share memory if it is the same, not an equal one
 public final class GpuTensor implements Tensor {
@@ -35,7 +35,7 @@ public final class GpuTensor implements Tensor {
   /**
    * Makes a tensor whose content is undefined.
    *
-   * @param queue where all work on it is queued
+   * @param queue the queue of all work on it
    */
   static GpuTensor allocate(GpuDevice device, DeviceQueue queue, int rows, int columns) {
     if (rows < 0 || columns < 0) {

@@ -9,8 +9,8 @@ import io.github.wandacuda.device.RowLayout;
 import io.github.wandacuda.forward.Weight;
 
 /**
- * A weight for the forward pass. It lives on the device where that leaves room for all else; else
- * it stays in host memory and comes in row tiles whenever it is used.
+ * A weight for the forward pass. It is on the device if enough memory remains free; else it is in
+ * host memory, and its rows are copied in tiles whenever it is used.
  */
 public final class GpuWeight implements Weight {
   private final GpuDevice device;
@@ -22,8 +22,8 @@ public final class GpuWeight implements Weight {
   /**
    * Copies a weight to the device, if it fits.
    *
-   * @param host the weight, in memory that stays as it is until this is closed
-   * @param upload brings rows to the device
+   * @param host the weight, in memory that must not change until this is closed
+   * @param upload copies rows to the device
    */
   GpuWeight(GpuDevice device, WeightMatrix host, WeightUpload upload) {
     this.device = device;
@@ -70,12 +70,12 @@ public final class GpuWeight implements Weight {
      * Queues the work.
      *
      * @param rows the rows on the device
-     * @param first the number of the first one
+     * @param first the first row's number
      */
     void run(DeviceRows rows, int first);
   }
 
-  /** Queues work for all rows, which come in as many tiles as memory asks for. */
+  /** Queues work for all rows, in as many tiles as the device's memory requires. */
   void forEachTile(RowWork work) {
     if (buffer != null) {
       work.run(matrix(host.rows()), 0);

@@ -12,7 +12,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/** The operations that take numbers of rows from the host, or hand it some numbers a row. */
+/**
+ * The operations that read row numbers from the host, or return some numbers for each row to it.
+ */
 final class RowOperations implements AutoCloseable {
   private final DeviceQueue queue;
   private final GrowingBuffer indices;
@@ -25,9 +27,10 @@ final class RowOperations implements AutoCloseable {
   }
 
   /**
-   * Takes a table that is on the device whole; decoders give the rows that their tokens need.
+   * Looks tokens up in a table that is on the device as a whole; decoders pass only the rows of
+   * their tokens.
    *
-   * @throws DeviceMemoryException if there was no room for it
+   * @throws DeviceMemoryException if the table didn't fit on the device
    */
   void embed(GpuWeight table, int[] tokens, GpuTensor out) {
     DevicePointer ids = upload(tokens);
@@ -69,7 +72,7 @@ final class RowOperations implements AutoCloseable {
     queue.forward().addRows(x.matrix(), places, weights, out.matrix());
   }
 
-  /** Returns the rows and after them the factors' bits, so that both go up at once. */
+  /** Returns the rows followed by the factors' bits, so that one copy uploads both. */
   private static int[] rowsAndFactors(int[] rows, float[] factors) {
     int[] all = Arrays.copyOf(rows, rows.length + factors.length);
     for (int i = 0; i < factors.length; i++) {

@@ -12,18 +12,18 @@ import io.github.wandacuda.device.RowLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** Brings weights to the device, row by row to where its kernels want them. */
+/** Copies weights to the device, with rows aligned as its kernels require. */
 final class WeightUpload implements AutoCloseable {
-  /** A weight that has no room on the device comes in pieces of this size, or less. */
+  /** The largest piece of a weight that doesn't fit on the device. */
   private static final long PIECE_BYTES = 64 << 20;
 
-  /** The part of free memory, one in so many, that weights leave to all else. */
+  /** One part in this many of the free memory is left for other uses than weights. */
   private static final int RESERVE = 4;
 
   private final DeviceQueue queue;
   private final long reserveBytes;
 
-  /** Less than at first once there wasn't room for so many. */
+  /** Halved whenever the device lacks memory for a piece. */
   private long pieceBytes;
 
   private final GrowingBuffer piece;
@@ -35,17 +35,17 @@ final class WeightUpload implements AutoCloseable {
     piece = new GrowingBuffer(device, queue);
   }
 
-  /** Returns the free bytes that weights leave to activations, to kernels and to selection. */
+  /** Returns the free bytes that weights leave for activations, kernels and selection. */
   long reserveBytes() {
     return reserveBytes;
   }
 
-  /** Waits until no queued work uses device memory that is to be freed. */
+  /** Waits for all queued work, before device memory is freed. */
   void settle() {
     queue.settle();
   }
 
-  /** Copies rows to the device and waits for it. */
+  /** Copies rows to the device and waits for the copy. */
   void upload(WeightMatrix from, DeviceRows to) {
     if (from.elements() == 0) {
       return;
@@ -68,7 +68,7 @@ final class WeightUpload implements AutoCloseable {
   /**
    * Queues work for all rows, piece by piece.
    *
-   * @throws DeviceMemoryException if there isn't room for one row
+   * @throws DeviceMemoryException if the device lacks memory for one row
    */
   void stream(WeightMatrix host, GpuWeight.RowWork work) {
     long pitch = Math.max(1, RowLayout.devicePitch(host));
@@ -83,7 +83,7 @@ final class WeightUpload implements AutoCloseable {
     }
   }
 
-  /** Returns room for the given rows, or for as many as there is memory for. */
+  /** Returns memory for the given rows, or for as many of them as the device has memory for. */
   private DevicePointer room(int rows, long pitch) {
     for (int fewer = rows; ; fewer /= 2) {
       try {

@@ -7,22 +7,24 @@ import io.github.wandacuda.system.WorkerPool;
 
 /**
  * The arithmetic of the forward half, on arguments whose shapes are already checked. Every
- * implementation gives the same bits: what is rounded, and in which order sums are made, is stated
- * here and spelled out by {@link ScalarForward}. (The bits of a NaN are left open.) All rounding is
- * to float32 unless a type says otherwise.
+ * implementation gives the same bits, but for those of a NaN. The roundings and the order of sums
+ * are stated here and written out in {@link ScalarForward}. All rounding is to float32 unless a
+ * type says otherwise.
  *
  * <p>Kernels that work on rows are called for ranges of rows, by several threads at once. {@link
- * #linear} and {@link #attention} share their work out themselves, since they prepare data that all
- * threads read; they are called from one thread, and may keep buffers for their next call.
+ * #linear} and {@link #attention} divide their work among threads themselves, since they prepare
+ * data that all threads read; they are called from one thread, and may keep buffers for their next
+ * call.
  */
 public interface CpuForwardKernels {
   /**
-   * Terms of a run. A sum of products is made of runs of this many consecutive terms: within a run,
-   * from 0, each product is added by a fused multiply-add; the runs' results are added in order.
+   * Terms of a run. A sum of products is divided into runs of this many consecutive terms. Within a
+   * run, each product is added by a fused multiply-add, starting from 0; the runs' results are
+   * added in order.
    */
   int RUN = 256;
 
-  /** Consecutive rows whose squares are summed in float32 before they go into a double. */
+  /** Consecutive rows whose squares are summed in float32 before the sum is added to a double. */
   int SQUARES_RUN = 32;
 
   /**

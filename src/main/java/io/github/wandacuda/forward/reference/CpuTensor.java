@@ -61,7 +61,7 @@ public final class CpuTensor implements Tensor {
     return new CpuTensor(data(), offset, newRows, newColumns, false);
   }
 
-  /** Returns the array that holds the elements, and maybe those of other tensors. */
+  /** Returns the array that holds the elements, perhaps among those of other tensors. */
   public float[] data() {
     if (data == null) {
       throw new IllegalStateException("the tensor is closed");
@@ -69,7 +69,7 @@ public final class CpuTensor implements Tensor {
     return data;
   }
 
-  /** Returns where row {@code row} starts in {@link #data()}. */
+  /** Returns the index of row {@code row}'s first element in {@link #data()}. */
   public int at(int row) {
     return offset + row * columns;
   }

@@ -13,10 +13,10 @@ package io.github.wandacuda.forward.reference;
  * most 1.02 ulp off (0.76 where the result is subnormal); nearer to 0 the result is 1.
  */
 public final class Exponential {
-  /** Below this every result is 0, above {@link #HIGHEST} infinite. */
+  /** Below this every result is 0. */
   public static final float LOWEST = -104f;
 
-  /** As {@link #LOWEST}. */
+  /** Above this every result is infinite. */
   public static final float HIGHEST = 89f;
 
   /** log2(e) rounded to float32. */
@@ -24,14 +24,14 @@ public final class Exponential {
 
   /**
    * 1.5 * 2^23: a float of this size has no bits below 1, so that adding it rounds to the nearest
-   * integer, which then stands in the lowest bits.
+   * integer, which is then in the lowest bits.
    */
   public static final float ROUNDER = 0x1.8p23f;
 
   /** ln(2) rounded to float32. */
   public static final float LN2_HIGH = 0x1.62e43p-1f;
 
-  /** What is left of ln(2). */
+  /** The rest of ln(2), beyond {@link #LN2_HIGH}. */
   public static final float LN2_LOW = -0x1.05c61p-29f;
 
   /** Coefficient of r^7, in Cephes 1.9875691500e-4. */

@@ -1,17 +1,17 @@
 package io.github.wandacuda.forward.reference;
 
 /**
- * The order in which a row's elements are summed in float32. Lane l of 16 takes elements l, l + 16,
- * l + 32 and so on, each added to what the lane holds, from 0; then lanes l and l + 8 are added,
- * then l and l + 4, l + 2, l + 1. Vectors of 4, 8 and 16 elements can all keep that order.
+ * The order in which a row's elements are summed in float32. Lane l of 16 adds elements l, l + 16,
+ * l + 32 and so on, starting from 0; then lanes l and l + 8 are added, then l and l + 4, l + 2, l +
+ * 1. Vectors of 4, 8 and 16 elements can all keep that order.
  */
 public final class LaneSum {
-  /** Partial sums of a row. */
+  /** Number of partial sums of a row. */
   public static final int LANES = 16;
 
   private LaneSum() {}
 
-  /** Adds the lanes up; they hold something else afterwards. */
+  /** Returns the sum of the lanes, whose content is undefined afterwards. */
   public static float combine(float[] lanes) {
     for (int width = LANES / 2; width > 0; width /= 2) {
       for (int lane = 0; lane < width; lane++) {

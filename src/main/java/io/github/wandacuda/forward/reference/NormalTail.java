@@ -11,7 +11,7 @@ package io.github.wandacuda.forward.reference;
  * 4, 2e-6 up to 10, where {@code a^2 / 2} has few digits left below 1. {@code Phi(0)} is 0.5.
  */
 public final class NormalTail {
-  /** How fast t falls. */
+  /** The factor of a in the formula of t. */
   public static final float RATE = 0.3f;
 
   /** Coefficient of t^9 in Q. */

@@ -3,14 +3,14 @@ package io.github.wandacuda.forward.reference;
 import io.github.wandacuda.forward.Activation;
 
 /**
- * {@link Activation}s, alone and as the gate of a gated MLP, as plain loops, and the specification
- * of each one's arithmetic: each operation that is written out is rounded to float32. Those with a
- * sigmoid are {@code x / (1 + exp(-u))}, with u as the kind has it; GELU is {@code x * p}, with p
- * the {@link NormalTail} of |x| where x is negative, else 1 less that. As in PyTorch, -Infinity
- * becomes NaN, except by RELU.
+ * {@link Activation}s, alone and as the gate of a gated MLP, as plain loops: the specification of
+ * their arithmetic. Each operation that is written out is rounded to float32. The activations with
+ * a sigmoid are {@code x / (1 + exp(-u))}, with u as the kind says; GELU is {@code x * p}, where p
+ * is the {@link NormalTail} of |x| for negative x, else 1 minus that. As in PyTorch, -Infinity
+ * becomes NaN, except with RELU.
  */
 public final class ScalarActivate {
-  /** Of QUICK_GELU. */
+  /** The factor of QUICK_GELU. */
   public static final float QUICK = 1.702f;
 
   /** 2 * sqrt(2 / pi), of GELU_TANH. */
@@ -35,7 +35,7 @@ public final class ScalarActivate {
     };
   }
 
-  /** As {@link CpuForwardKernels#activate}. */
+  /** See {@link CpuForwardKernels#activate}. */
   static void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to) {
     int count = (to - from) * x.columns();
     for (int i = 0; i < count; i++) {
@@ -43,7 +43,7 @@ public final class ScalarActivate {
     }
   }
 
-  /** As {@link CpuForwardKernels#gate}. */
+  /** See {@link CpuForwardKernels#gate}. */
   static void gate(
       Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
     int count = (to - from) * gate.columns();

@@ -27,7 +27,7 @@ final class ScalarAttention {
     this.out = out;
   }
 
-  /** As {@link CpuForwardKernels#attention}. */
+  /** See {@link CpuForwardKernels#attention}. */
   static void attention(
       CpuTensor q,
       CpuTensor k,
@@ -49,9 +49,10 @@ final class ScalarAttention {
   }
 
   /**
-   * Attention of one head of token {@code i} of the sequence that begins in row {@code start}.
+   * Computes attention of one head of token {@code i} of the sequence that begins in row {@code
+   * start}.
    *
-   * @param p room for a score of each of the sequence's keys
+   * @param p memory for a score of each of the sequence's keys
    */
   private void attend(int start, int i, int head, float[] p) {
     int size = shape.headSize();
@@ -81,7 +82,10 @@ final class ScalarAttention {
     return keyBias == null ? score : score + keyBias.data()[keyBias.at(head) + j];
   }
 
-  /** Replaces each score of keys {@code first} to {@code last} by exp(score - max), summed up. */
+  /**
+   * Replaces each score of keys {@code first} to {@code last} by exp(score - max), and returns
+   * their sum.
+   */
   private static float exponentials(float[] p, int first, int last, float max) {
     float[] lanes = new float[LaneSum.LANES];
     for (int j = first; j <= last; j++) {

@@ -2,11 +2,11 @@ package io.github.wandacuda.forward.reference;
 
 import java.util.Arrays;
 
-/** Sums of squares down the columns as plain loops. */
+/** Sums of squares of the columns as plain loops. */
 final class ScalarColumnSquares {
   private ScalarColumnSquares() {}
 
-  /** As {@link CpuForwardKernels#columnSquares}. */
+  /** See {@link CpuForwardKernels#columnSquares}. */
   static void columnSquares(CpuTensor x, double[] sums, int from, int to) {
     float[] squares = new float[to - from];
     for (int run = 0; run < x.rows(); run += CpuForwardKernels.SQUARES_RUN) {

@@ -4,7 +4,7 @@ package io.github.wandacuda.forward.reference;
 final class ScalarCrossEntropy {
   private ScalarCrossEntropy() {}
 
-  /** As {@link CpuForwardKernels#crossEntropy}. */
+  /** See {@link CpuForwardKernels#crossEntropy}. */
   static double crossEntropy(CpuTensor logits, int row, int target) {
     float[] l = logits.data();
     int at = logits.at(row);

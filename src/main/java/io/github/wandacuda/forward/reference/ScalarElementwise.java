@@ -2,16 +2,16 @@ package io.github.wandacuda.forward.reference;
 
 import java.util.Arrays;
 
-/** What is done to each element by itself, as plain loops. */
+/** Operations on each element by itself, as plain loops. */
 public final class ScalarElementwise {
   private ScalarElementwise() {}
 
-  /** As {@link io.github.wandacuda.forward.Operations#clear}. */
+  /** See {@link io.github.wandacuda.forward.Operations#clear}. */
   public static void clear(CpuTensor x) {
     Arrays.fill(x.data(), x.at(0), x.at(x.rows()), 0f);
   }
 
-  /** As {@link CpuForwardKernels#add}. */
+  /** See {@link CpuForwardKernels#add}. */
   static void add(CpuTensor x, CpuTensor y, int from, int to) {
     int count = (to - from) * x.columns();
     for (int i = 0; i < count; i++) {
@@ -19,7 +19,7 @@ public final class ScalarElementwise {
     }
   }
 
-  /** As {@link CpuForwardKernels#scale}. */
+  /** See {@link CpuForwardKernels#scale}. */
   static void scale(CpuTensor x, float factor, int from, int to) {
     int count = (to - from) * x.columns();
     for (int i = 0; i < count; i++) {
@@ -27,7 +27,7 @@ public final class ScalarElementwise {
     }
   }
 
-  /** As {@link CpuForwardKernels#softcap}. */
+  /** See {@link CpuForwardKernels#softcap}. */
   static void softcap(CpuTensor x, float cap, int from, int to) {
     int count = (to - from) * x.columns();
     for (int i = 0; i < count; i++) {

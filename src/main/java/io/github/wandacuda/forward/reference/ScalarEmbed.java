@@ -7,8 +7,8 @@ public final class ScalarEmbed {
   private ScalarEmbed() {}
 
   /**
-   * As {@link io.github.wandacuda.forward.Operations#embed}, of rows {@code from} to {@code to -
-   * 1}.
+   * See {@link io.github.wandacuda.forward.Operations#embed}; computes rows {@code from} to {@code
+   * to - 1}.
    */
   public static void embed(WeightMatrix table, int[] tokens, CpuTensor out, int from, int to) {
     WeightReader reader = new WeightReader();

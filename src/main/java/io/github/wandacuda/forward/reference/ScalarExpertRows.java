@@ -1,6 +1,6 @@
 package io.github.wandacuda.forward.reference;
 
-/** The rows of tokens on their way to an expert and back, as plain loops. */
+/** Rows that are gathered for an expert, and its output rows that are added, as plain loops. */
 public final class ScalarExpertRows {
   private ScalarExpertRows() {}
 
@@ -9,7 +9,7 @@ public final class ScalarExpertRows {
     System.arraycopy(x.data(), x.at(from), out.data(), out.at(to), out.columns());
   }
 
-  /** As {@link CpuForwardKernels#addRow}. */
+  /** See {@link CpuForwardKernels#addRow}. */
   static void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to) {
     for (int c = 0; c < x.columns(); c++) {
       out.data()[out.at(to) + c] += factor * x.data()[x.at(row) + c];

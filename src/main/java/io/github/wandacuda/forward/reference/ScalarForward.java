@@ -6,8 +6,8 @@ import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.system.WorkerPool;
 
 /**
- * The forward kernels as plain loops, the specification of every other implementation: each
- * operation's in the class of its name.
+ * The forward kernels as plain loops, the specification of every other implementation. Each
+ * operation is in the class of its name.
  */
 public final class ScalarForward implements CpuForwardKernels {
   @Override

@@ -1,10 +1,10 @@
 package io.github.wandacuda.forward.reference;
 
-/** Groups of columns taken out of a fused output, as plain loops. */
+/** Groups of columns that are copied from a fused output, as plain loops. */
 public final class ScalarGatherColumns {
   private ScalarGatherColumns() {}
 
-  /** As {@link io.github.wandacuda.forward.Operations#gatherColumns}, of one row. */
+  /** See {@link io.github.wandacuda.forward.Operations#gatherColumns}; computes one row. */
   public static void gatherColumns(
       CpuTensor source, int offset, int width, int stride, CpuTensor out, int row) {
     int groups = out.columns() / width;

@@ -6,7 +6,7 @@ import java.util.Arrays;
 final class ScalarLayerNorm {
   private ScalarLayerNorm() {}
 
-  /** As {@link CpuForwardKernels#layerNorm}. */
+  /** See {@link CpuForwardKernels#layerNorm}. */
   static void layerNorm(
       CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to) {
     int columns = x.columns();

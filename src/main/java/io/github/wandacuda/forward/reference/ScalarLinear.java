@@ -3,13 +3,13 @@ package io.github.wandacuda.forward.reference;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.system.WorkerPool;
 
-/** Linear layers as plain loops, and the sum of products that all scalar kernels take. */
+/** Linear layers as plain loops, and the sum of products that all scalar kernels use. */
 final class ScalarLinear {
   private static final int FEATURES_PER_TASK = 16;
 
   private ScalarLinear() {}
 
-  /** As {@link CpuForwardKernels#linear}. */
+  /** See {@link CpuForwardKernels#linear}. */
   static void linear(
       CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     workers.runRanges(

@@ -4,7 +4,7 @@ package io.github.wandacuda.forward.reference;
 final class ScalarRmsNorm {
   private ScalarRmsNorm() {}
 
-  /** As {@link CpuForwardKernels#rmsNorm}. */
+  /** See {@link CpuForwardKernels#rmsNorm}. */
   static void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out, int from, int to) {
     int columns = x.columns();
     for (int t = from; t < to; t++) {

@@ -4,7 +4,7 @@ package io.github.wandacuda.forward.reference;
 final class ScalarRotate {
   private ScalarRotate() {}
 
-  /** As {@link CpuForwardKernels#rotate}. */
+  /** See {@link CpuForwardKernels#rotate}. */
   static void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to) {
     int pairs = cos.columns();
     float[] data = x.data();

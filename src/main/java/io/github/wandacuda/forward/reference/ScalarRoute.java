@@ -5,9 +5,9 @@ import io.github.wandacuda.forward.Routing;
 /**
  * The choice of experts as plain loops. A token's probabilities are {@code exp(l - max)} ({@link
  * Exponential}; max passes over NaN) divided by their sum in the order of {@link LaneSum}. The k
- * experts are taken one after the other: each is the first that is left and has the highest
- * probability of those. Renormalized weights are divided by their sum, added up in that order from
- * 0. All in float32.
+ * experts are chosen one after the other: each is the first of the remaining ones with the highest
+ * probability. Renormalized weights are divided by their sum, which is added in that order from 0.
+ * All arithmetic is in float32.
  */
 public final class ScalarRoute {
   private final CpuTensor logits;

@@ -8,7 +8,7 @@ package io.github.wandacuda.forward.reference;
  * <p>Against {@link Math#tanh}, over every float32: at most 1.4 ulp off.
  */
 public final class Tanh {
-  /** Sizes below this go through the polynomial. */
+  /** Below this size the polynomial is used. */
   public static final float SMALL = 0.625f;
 
   /** Coefficient of x^11, in Cephes -5.70498872745e-3. */

@@ -7,11 +7,10 @@ import java.nio.ByteOrder;
 
 /**
  * Copies pieces of a weight matrix's rows into a Java array and widens them exactly to float32.
- * Kernels read weights only through this: where the memory is a mapping of a file that was
- * truncated meanwhile, a bulk copy ends in an error, while a compiled loop of loads could end the
- * JVM.
+ * Kernels read weights only by this class: if the memory is a mapping of a file that was truncated
+ * meanwhile, a bulk copy fails with an error, while a compiled loop of loads could crash the JVM.
  *
- * <p>Not for several threads at once; each has its own.
+ * <p>Not safe for several threads; each has its own.
  */
 public final class WeightReader {
   private static final ValueLayout.OfFloat FLOAT =
@@ -25,7 +24,7 @@ public final class WeightReader {
   /**
    * Copies {@code count} elements of row {@code row} from column {@code column} on.
    *
-   * @param destination where they go, from {@code offset} on
+   * @param destination the array that receives them, from {@code offset} on
    */
   public void read(
       WeightMatrix matrix, int row, int column, int count, float[] destination, int offset) {
@@ -63,7 +62,7 @@ public final class WeightReader {
     }
   }
 
-  /** Copies as many elements as the buffer takes and returns how many that were. */
+  /** Copies as many elements as fit into the buffer and returns their number. */
   private int copyHalves(WeightMatrix matrix, int row, int column, int wanted) {
     int count = Math.min(BUFFER, wanted);
     long from = matrix.byteOffset(row, column);

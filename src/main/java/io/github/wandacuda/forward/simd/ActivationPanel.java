@@ -5,9 +5,9 @@ import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
 
 /**
- * Rows of activations in the order in which tiles read them: run after run of columns, within a run
- * {@link RegisterTile#ROWS} rows after {@link RegisterTile#ROWS} rows, within those column after
- * column. Rows that fill up the last tile hold anything.
+ * Rows of activations in the order in which register tiles read them: by runs of columns, within a
+ * run by blocks of {@link RegisterTile#ROWS} rows, within a block by columns. The content of the
+ * rows that pad the last tile is undefined.
  */
 final class ActivationPanel {
   private static final int RUN = CpuForwardKernels.RUN;
@@ -44,7 +44,7 @@ final class ActivationPanel {
     return data;
   }
 
-  /** Returns the number of runs; where there are no columns, one that is empty. */
+  /** Returns the number of runs; without columns there is one empty run. */
   int runs() {
     return Math.max(1, Math.ceilDiv(columns, RUN));
   }
@@ -54,7 +54,7 @@ final class ActivationPanel {
     return Math.min(RUN, columns - run * RUN);
   }
 
-  /** Returns where a run of the tile starts whose first row is {@code row}. */
+  /** Returns the offset of a run of the tile whose first row is {@code row}. */
   int at(int run, int row) {
     return run * RUN * rows + row * depth(run);
   }

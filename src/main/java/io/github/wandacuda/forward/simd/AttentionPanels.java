@@ -5,10 +5,10 @@ import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
 
 /**
- * One sequence's keys and values in the order in which tiles read them. Keys are the rows of their
- * tiles, so a tile holds {@link RegisterTile#ROWS} keys feature after feature; of values the
- * features are the rows, so a tile holds {@link RegisterTile#ROWS} features token after token. Rows
- * that fill up a last tile hold anything.
+ * One sequence's keys and values in the order in which register tiles read them. The rows of the
+ * keys' tiles are keys, so a tile holds {@link RegisterTile#ROWS} keys feature by feature. The rows
+ * of the values' tiles are features, so a tile holds {@link RegisterTile#ROWS} features token by
+ * token. The content of rows that pad a last tile is undefined.
  */
 final class AttentionPanels {
   /** Tokens of a packing task, a multiple of either tile's rows. */
@@ -68,12 +68,12 @@ final class AttentionPanels {
     return values;
   }
 
-  /** Returns where the tile of keys starts whose first one is token {@code j}'s. */
+  /** Returns the offset of the tile of keys whose first key is token {@code j}'s. */
   int keyAt(int head, int j) {
     return (head * RegisterTile.wholeRows(tokens) + j) * headSize;
   }
 
-  /** Returns where the tile of values starts whose first feature is {@code d}; token 0's. */
+  /** Returns the offset of the tile of values whose first feature is {@code d}, at token 0. */
   int valueAt(int head, int d) {
     return (head * RegisterTile.wholeRows(headSize) + d) * tokens;
   }

@@ -5,18 +5,18 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
- * The last run of keys of a group of queries: those up to the group's first query are seen by all,
- * of the rest each query only sees those up to itself. A key that isn't seen is left out rather
- * than multiplied by 0, since its value may be infinite or NaN.
+ * The last run of keys of a group of queries. All queries see the keys up to the group's first
+ * query; of the others each query sees only those up to itself. A key that isn't seen is skipped
+ * instead of multiplied by 0, since its value may be infinite or NaN.
  */
 final class CausalTile {
   /**
-   * Keys of the run.
+   * The keys of the run.
    *
    * @param from the run's first key
-   * @param group the group's first query, which is the last key that all see
+   * @param group the group's first query, which is also the last key that all queries see
    * @param end the key after the last one
-   * @param first whether it is the first run too
+   * @param first whether it is also the first run
    */
   record Keys(int from, int group, int end, boolean first) {
     int last() {
@@ -27,11 +27,11 @@ final class CausalTile {
   private final float[] chain = new float[RegisterTile.ROWS * RegisterTile.COLUMNS];
 
   /**
-   * Adds the run to the sums of one tile, or makes it the first.
+   * Adds the run to the sums of one tile, or writes it if it is the first.
    *
    * @param values the tile of values of token 0
    * @param scores [keys, queries]
-   * @param column of the group's first query in {@code scores}
+   * @param column the column of the group's first query in {@code scores}
    */
   void multiply(
       float[] values,

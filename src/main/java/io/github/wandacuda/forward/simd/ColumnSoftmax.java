@@ -9,9 +9,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
-/** Causal softmax down the columns of a group of queries, in two steps: exponentials, division. */
+/** Causal softmax of the columns of a group of queries, in two steps: exponentials, division. */
 final class ColumnSoftmax {
-  /** The sixteen partial sums of each query; the first is the whole once they are combined. */
+  /** The sixteen partial sums of each query; the first is the whole sum once they are combined. */
   private final float[] partial = new float[LaneSum.LANES * RegisterTile.COLUMNS];
 
   private AttentionShape shape;
@@ -19,10 +19,10 @@ final class ColumnSoftmax {
   private int head;
 
   /**
-   * Says what scores go through from now on.
+   * Sets the parameters of the scores.
    *
-   * @param keyBias added to them, null for none
-   * @param head whose
+   * @param keyBias added to the scores, null for none
+   * @param head the head of the scores
    */
   void reshape(AttentionShape shape, CpuTensor keyBias, int head) {
     this.shape = shape;
@@ -31,18 +31,18 @@ final class ColumnSoftmax {
   }
 
   /**
-   * Replaces each score that a query sees by exp(score - max), where the score was scaled, bounded
-   * and biased first; of the others some become anything.
+   * Scales, bounds and biases each score that a query sees, and replaces it by exp(score - max).
+   * The content of the other scores becomes undefined.
    *
    * @param scores [keys, queries]
-   * @param column of the group's first query
-   * @param group the sequence's token that this query belongs to
+   * @param column the column of the group's first query
+   * @param group the token of this query in the sequence
    * @param end keys in the matrix
    */
   void exponentials(RegisterTileSums scores, int column, int group, int end) {
     Arrays.fill(partial, 0f);
     boolean bent = shape.softcap() > 0 || keyBias != null;
-    // What was bent was scaled with it, and times 1 changes nothing.
+    // Bent scores are scaled already; a factor of 1 changes nothing.
     float scale = bent ? 1f : shape.scale();
     int keys = Math.min(end, group + RegisterTile.COLUMNS);
     boolean hides = shape.firstKey(group + RegisterTile.COLUMNS - 1) > 0;
@@ -68,7 +68,7 @@ final class ColumnSoftmax {
     }
   }
 
-  /** Divides the columns of a group by the sums of its exponentials. */
+  /** Divides the columns of a group by the sums of their exponentials. */
   void divide(RegisterTileSums sums, int column, int rows) {
     float[] data = sums.data();
     for (int row = 0; row < rows; row++) {

@@ -1,6 +1,6 @@
 package io.github.wandacuda.forward.simd;
 
-/** Brings matrices into the order in which {@link RegisterTile} reads them. */
+/** Copies matrices into the order in which {@link RegisterTile} reads them. */
 final class PanelPacking {
   private PanelPacking() {}
 
@@ -11,8 +11,8 @@ final class PanelPacking {
   }
 
   /**
-   * Writes one row as a column of a matrix whose rows have {@code width} elements: element k goes
-   * to {@code to[toOffset + k * width]}.
+   * Writes one row as a column of a matrix whose rows have {@code width} elements: element k is
+   * written to {@code to[toOffset + k * width]}.
    */
   static void stand(float[] from, int fromOffset, int depth, float[] to, int toOffset, int width) {
     for (int k = 0; k < depth; k++) {
@@ -21,9 +21,9 @@ final class PanelPacking {
   }
 
   /**
-   * Writes {@code rows} rows of {@code depth} elements, {@code stride} apart, as columns side by
-   * side of a matrix whose rows have {@code width} elements. Columns from {@code rows} on keep what
-   * they hold.
+   * Writes {@code rows} rows of {@code depth} elements, {@code stride} apart, as consecutive
+   * columns of a matrix whose rows have {@code width} elements. Columns from {@code rows} on are
+   * unchanged.
    */
   static void stand(
       float[] from,

@@ -5,12 +5,12 @@ import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 
 /**
- * Attention of a block of one head's queries. Everything is turned: scores are [keys, queries] and
- * the result is [features, queries], so that vectors lie along queries in both matrix products and
- * in the softmax between them, and what one writes is what the next one reads.
+ * Attention of a block of one head's queries. All matrices are transposed: scores are [keys,
+ * queries] and the result is [features, queries]. So vectors run along queries in both matrix
+ * products and in the softmax between them, and each step reads what the one before has written.
  *
  * <p>Queries come in groups of {@link RegisterTile#COLUMNS}, which divides {@link
- * CpuForwardKernels#RUN}: all queries of a group have their last key in the same run.
+ * CpuForwardKernels#RUN}: so the last keys of all queries of a group are in the same run.
  */
 final class QueryBlock {
   /** Queries of a block: scores of 256 bytes a key. */
@@ -18,7 +18,7 @@ final class QueryBlock {
 
   private static final int RUN = CpuForwardKernels.RUN;
 
-  /** Keys that stay in the second-level cache while the block's queries pass. */
+  /** Keys that stay in the second-level cache while all of the block's queries read them. */
   private static final int KEYS_PER_PASS = 16 * RegisterTile.ROWS;
 
   private final AttentionPanels panels;
@@ -37,7 +37,7 @@ final class QueryBlock {
    *
    * @param keyBias added to scores, null for none
    * @param start the sequence's first row
-   * @param part which block of {@link #QUERIES} queries of the sequence
+   * @param part the number of the block of {@link #QUERIES} queries in the sequence
    */
   void attend(
       CpuTensor q,

@@ -5,15 +5,15 @@ import java.util.Arrays;
 
 /**
  * A small block of a matrix product whose sums stay in vector registers: {@link #ROWS} rows of a
- * first matrix times {@link #COLUMNS} columns of a second one. Vectors lie along the columns, never
- * along the terms of a sum, so that each sum is made in the scalar kernels' order.
+ * first matrix times {@link #COLUMNS} columns of a second one. Vectors run along the columns, never
+ * along the terms of a sum, so that each sum is added in the scalar kernels' order.
  *
  * <p>The JIT (C2 of 25.0.3) moves a step's loads, of columns and of rows, before its first
  * multiplication, so a tile needs a register for each sum, each vector of columns and each row. 6
- * rows of 2 vectors need 20: with 16 registers four sums went to the stack and back in every step
- * (40 GFLOP/s on one core of a Zen 3), or, under another garbage collector, did not (95). 4 rows of
- * 2 vectors need 14 and ran at 94 to 97 under each. With 32 registers and 512 bits, 6 rows of 4
- * vectors were faster than 8 or 4 rows of 2 on a machine that has them.
+ * rows of 2 vectors need 20. With 16 registers, four sums were stored on the stack and loaded again
+ * in every step (40 GFLOP/s on one core of a Zen 3); with another garbage collector they were not
+ * (95 GFLOP/s). 4 rows of 2 vectors need 14 registers and ran at 94 to 97 GFLOP/s with either
+ * collector. With 32 registers of 512 bits, 6 rows of 4 vectors were faster than 8 or 4 rows of 2.
  */
 final class RegisterTile {
   private static final boolean WIDE = Lanes.FLOATS.vectorBitSize() == 512;
@@ -23,10 +23,10 @@ final class RegisterTile {
       (WIDE ? WideRegisterTile.VECTORS : NarrowRegisterTile.VECTORS) * Lanes.COUNT;
 
   /**
-   * Sums of a tile that change nothing when others are added to them, not even a zero's sign.
-   * Adding these rather than nothing saves {@link #multiply} a branch: the first run of a matrix
-   * never took it, so that C2 compiled it as a trap, and the second run fell back to the slow code
-   * for a third of a second until it was compiled anew.
+   * A tile of -0, which changes no sum that is added to it, not even the sign of a zero. With it
+   * {@link #multiply} needs no branch for the first run. A branch was never taken during the first
+   * run of a matrix, so C2 compiled it as a trap, and the second run was interpreted for a third of
+   * a second until it was compiled again.
    */
   static final float[] NOTHING = new float[ROWS * COLUMNS];
 

@@ -3,16 +3,17 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.forward.reference.CpuTensor;
 
 /**
- * A block of sums under way, tile after tile: the tiles of the first columns downwards, then those
- * of the next columns. A tile is one short piece of memory, which caches fetch ahead; in the output
- * its rows would lie a power of two apart. Rows and columns that fill up a last tile hold anything.
+ * A block of partial sums, stored tile by tile: the tiles of the first columns from top to bottom,
+ * then those of the next columns. A tile is one short piece of memory, which caches prefetch; in
+ * the output its rows would be a power of two apart. The content of rows and columns that pad a
+ * last tile is undefined.
  */
 final class RegisterTileSums {
   private float[] data = {};
   private int rows;
   private int columns;
 
-  /** Makes room; what the sums are is left open. */
+  /** Sets the size; the content of the sums is undefined. */
   void reshape(int rows, int columns) {
     this.rows = rows;
     this.columns = columns;
@@ -28,7 +29,7 @@ final class RegisterTileSums {
     return data;
   }
 
-  /** Returns where the tile starts whose first element is (row, column). */
+  /** Returns the offset of the tile whose first element is (row, column). */
   int at(int row, int column) {
     return column * RegisterTile.wholeRows(rows) + row * RegisterTile.COLUMNS;
   }
@@ -36,8 +37,8 @@ final class RegisterTileSums {
   /**
    * Writes the block into a tensor.
    *
-   * @param row where its first row goes
-   * @param column where its first column goes
+   * @param row the tensor's row for the block's first row
+   * @param column the tensor's column for the block's first column
    * @param bias added to each row, indexed by the tensor's columns; null for none
    */
   void copyTo(CpuTensor out, int row, int column, CpuTensor bias) {
@@ -59,7 +60,7 @@ final class RegisterTileSums {
     }
   }
 
-  /** Writes the block turned: its column c becomes part of the tensor's row {@code row + c}. */
+  /** Writes the block transposed: its column c becomes part of the tensor's row {@code row + c}. */
   void copyTurnedTo(CpuTensor out, int row, int column) {
     for (int c = 0; c < columns; c++) {
       int lane = c % RegisterTile.COLUMNS;

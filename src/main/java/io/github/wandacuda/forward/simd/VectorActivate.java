@@ -35,7 +35,7 @@ final class VectorActivate {
     return FloatVector.broadcast(Lanes.FLOATS, value);
   }
 
-  /** As {@link CpuForwardKernels#activate}. */
+  /** See {@link CpuForwardKernels#activate}. */
   static void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to) {
     gate(
         activation,
@@ -48,7 +48,7 @@ final class VectorActivate {
         (to - from) * x.columns());
   }
 
-  /** As {@link CpuForwardKernels#gate}. */
+  /** See {@link CpuForwardKernels#gate}. */
   static void gate(
       Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
     gate(

@@ -13,7 +13,7 @@ final class VectorAttention {
   private final AttentionPanels panels = new AttentionPanels();
   private final WorkerLocal<QueryBlock> blocks = new WorkerLocal<>(() -> new QueryBlock(panels));
 
-  /** As {@link CpuForwardKernels#attention}. */
+  /** See {@link CpuForwardKernels#attention}. */
   void attention(
       CpuTensor q,
       CpuTensor k,
@@ -30,8 +30,7 @@ final class VectorAttention {
       workers.run(
           shape.heads() * parts,
           (worker, task) -> {
-            // The last queries see the most keys: they come first, so that the last tasks are
-            // short.
+            // The last queries see the most keys, so they come first and the last tasks are short.
             int part = parts - 1 - task % parts;
             blocks.of(worker).attend(q, shape, keyBias, first, task / parts, part, out);
           });

@@ -6,14 +6,17 @@ import io.github.wandacuda.simd.Lanes;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
-/** Sums of squares down the columns on vectors; columns after the last whole vector one by one. */
+/**
+ * Sums of squares of the columns on vectors; columns after the last whole vector are added one by
+ * one.
+ */
 final class VectorColumnSquares {
   /** Rows whose squares are added at a time. */
   private static final int ROWS = 8;
 
   private VectorColumnSquares() {}
 
-  /** As {@link CpuForwardKernels#columnSquares}. */
+  /** See {@link CpuForwardKernels#columnSquares}. */
   static void columnSquares(CpuTensor x, double[] sums, int from, int to) {
     float[] squares = new float[to - from];
     for (int run = 0; run < x.rows(); run += CpuForwardKernels.SQUARES_RUN) {
@@ -27,8 +30,8 @@ final class VectorColumnSquares {
   }
 
   /**
-   * Adds the squares of some rows, one after the other, to as many sums as there are columns. Eight
-   * rows at a time: their sum stays in a register meanwhile.
+   * Adds the squares of some rows to a sum for each column, in the order of the rows. Eight rows
+   * are added at a time, while the sums stay in registers.
    *
    * @param stride elements from a row to the next
    */

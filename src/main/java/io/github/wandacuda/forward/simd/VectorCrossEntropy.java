@@ -17,7 +17,7 @@ final class VectorCrossEntropy {
 
   private VectorCrossEntropy() {}
 
-  /** As {@link CpuForwardKernels#crossEntropy}. */
+  /** See {@link CpuForwardKernels#crossEntropy}. */
   static double crossEntropy(CpuTensor logits, int row, int target) {
     float[] data = logits.data();
     int at = logits.at(row);

@@ -1,28 +1,37 @@
 package io.github.wandacuda.forward.simd;
 
+import static io.github.wandacuda.forward.reference.Tanh.C11;
+import static io.github.wandacuda.forward.reference.Tanh.C3;
+import static io.github.wandacuda.forward.reference.Tanh.C5;
+import static io.github.wandacuda.forward.reference.Tanh.C7;
+import static io.github.wandacuda.forward.reference.Tanh.C9;
+import static io.github.wandacuda.forward.reference.Tanh.SMALL;
+
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.Tanh;
 import io.github.wandacuda.simd.Lanes;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
- * What is done to each element by itself, on vectors; those after the last whole one one by one.
+ * Operations on each element by itself, on vectors; the elements after the last whole vector are
+ * computed one by one.
  */
 final class VectorElementwise {
   private VectorElementwise() {}
 
-  /** As {@link CpuForwardKernels#add}. */
+  /** See {@link CpuForwardKernels#add}. */
   static void add(CpuTensor x, CpuTensor y, int from, int to) {
     add(x.data(), x.at(from), y.data(), y.at(from), (to - from) * x.columns());
   }
 
-  /** As {@link CpuForwardKernels#scale}. */
+  /** See {@link CpuForwardKernels#scale}. */
   static void scale(CpuTensor x, float factor, int from, int to) {
     scale(x.data(), x.at(from), factor, (to - from) * x.columns());
   }
 
-  /** As {@link CpuForwardKernels#softcap}. */
+  /** See {@link CpuForwardKernels#softcap}. */
   static void softcap(CpuTensor x, float cap, int from, int to) {
     softcap(x.data(), x.at(from), cap, (to - from) * x.columns());
   }
@@ -64,5 +73,35 @@ final class VectorElementwise {
 
   private static FloatVector load(float[] array, int at) {
     return FloatVector.fromArray(Lanes.FLOATS, array, at);
+  }
+
+  /** {@link Tanh} on vectors, operation by operation. */
+  private static final class VectorTanh {
+    private static final int SIGN = 0x8000_0000;
+
+    private VectorTanh() {}
+
+    private static FloatVector constant(float value) {
+      return FloatVector.broadcast(Lanes.FLOATS, value);
+    }
+
+    /** Returns tanh(x) of each element. */
+    static FloatVector of(FloatVector x) {
+      FloatVector size = x.abs();
+      FloatVector square = x.mul(x);
+      FloatVector p = constant(C11).fma(square, constant(C9));
+      p = p.fma(square, constant(C7));
+      p = p.fma(square, constant(C5));
+      p = p.fma(square, constant(C3));
+      FloatVector small = p.mul(square).fma(x, x);
+      FloatVector rest = constant(2f).div(VectorExponential.exp(size.add(size)).add(1f));
+      FloatVector large =
+          constant(1f)
+              .sub(rest)
+              .reinterpretAsInts()
+              .or(x.reinterpretAsInts().and(SIGN))
+              .reinterpretAsFloats();
+      return large.blend(small, size.compare(VectorOperators.LT, SMALL));
+    }
   }
 }

@@ -6,13 +6,13 @@ import io.github.wandacuda.simd.Lanes;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Rows added to where they came from, on vectors; elements after the last whole vector one by one.
- * Rows are gathered by the JVM's own copy, as ScalarExpertRows does.
+ * Weighted rows that are added, on vectors; the elements after the last whole vector are added one
+ * by one. Rows are gathered by {@link System#arraycopy}, as in the scalar reference.
  */
 final class VectorExpertRows {
   private VectorExpertRows() {}
 
-  /** As {@link CpuForwardKernels#addRow}. */
+  /** See {@link CpuForwardKernels#addRow}. */
   static void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to) {
     addScaled(x.data(), x.at(row), factor, out.data(), out.at(to), x.columns());
   }

@@ -8,8 +8,8 @@ import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
 
 /**
- * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width: each
- * operation's in the class of its name.
+ * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width. Each
+ * operation is in the class of its name.
  */
 public final class VectorForward implements CpuForwardKernels {
   private final VectorLinear linear = new VectorLinear();

@@ -15,7 +15,7 @@ final class VectorLayerNorm {
 
   private VectorLayerNorm() {}
 
-  /** As {@link CpuForwardKernels#layerNorm}. */
+  /** See {@link CpuForwardKernels#layerNorm}. */
   static void layerNorm(
       CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to) {
     for (int row = from; row < to; row++) {

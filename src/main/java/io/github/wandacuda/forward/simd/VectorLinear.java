@@ -8,28 +8,31 @@ import io.github.wandacuda.system.WorkerPool;
 /**
  * Linear layers as a blocked matrix product (Goto and van de Geijn, "Anatomy of high-performance
  * matrix multiplication", 2008). All workers copy the activations into one panel; then each task
- * takes some output features and goes through the runs of columns in order: it packs that run of
- * its weights, small enough for the second-level cache, and multiplies it with every row.
+ * computes some output features. For each run of columns in order, it packs that run of its
+ * weights, small enough for the second-level cache, and multiplies it with every row.
  */
 final class VectorLinear {
   private static final int RUN = CpuForwardKernels.RUN;
 
   /**
    * Features of a task: 256 KB of packed weights. Each task reads all activations, and a panel of
-   * 2048 x 4096 is no longer in the third-level cache when the next task comes: with 128 features,
-   * reading it twice as often cost about 4 % on a Zen 5.
+   * 2048 x 4096 is no longer in the third-level cache when the next task starts. With 128 features
+   * it is read twice as often, which cost about 4 % on a Zen 5.
    */
   private static final int FEATURES_PER_TASK = 256;
 
-  /** Rows that stay in the second-level cache while a task's features pass: 96 KB or more. */
+  /**
+   * Rows that stay in the second-level cache while all of a task's features are computed: 96 KB or
+   * more.
+   */
   private static final int ROWS_PER_PASS = 24 * RegisterTile.ROWS;
 
-  /** Tasks a worker should get, so that the last ones end together. */
+  /** Tasks for each worker, so that all workers end at about the same time. */
   private static final int TASKS_PER_WORKER = 4;
 
   /**
-   * Rows taken at a time, which bounds the buffers. The weights are packed again for each part; a
-   * weight's packing takes about as long as its products with 50 rows.
+   * Rows of a part, which bounds the buffers. The weights are packed again for each part; packing a
+   * weight takes about as long as its products with 50 rows.
    */
   private static final int ROWS_PER_PART = 2048;
 
@@ -44,7 +47,7 @@ final class VectorLinear {
   /** A task's part of the output; the ends are exclusive. */
   private record Block(int row, int rowEnd, int feature, int featureEnd) {}
 
-  /** As {@link CpuForwardKernels#linear}. */
+  /** See {@link CpuForwardKernels#linear}. */
   void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     scratches.prepare(workers);
     int parts = Math.max(1, Math.ceilDiv(x.rows(), ROWS_PER_PART));
@@ -74,7 +77,7 @@ final class VectorLinear {
         });
   }
 
-  /** All rows, unless there are too few features to keep every worker busy. */
+  /** Returns all rows, unless there are too few features to keep every worker busy. */
   private static int rowsPerTask(int rows, int featureTasks, WorkerPool workers) {
     int wanted = Math.ceilDiv(TASKS_PER_WORKER * workers.count(), Math.max(1, featureTasks));
     int share = Math.ceilDiv(Math.ceilDiv(rows, wanted), ROWS_PER_PASS) * ROWS_PER_PASS;

@@ -15,7 +15,7 @@ final class VectorRmsNorm {
 
   private VectorRmsNorm() {}
 
-  /** As {@link CpuForwardKernels#rmsNorm}. */
+  /** See {@link CpuForwardKernels#rmsNorm}. */
   static void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out, int from, int to) {
     for (int row = from; row < to; row++) {
       row(

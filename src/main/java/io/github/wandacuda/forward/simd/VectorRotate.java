@@ -5,11 +5,14 @@ import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.simd.Lanes;
 import jdk.incubator.vector.FloatVector;
 
-/** Rotary position embedding on vectors; pairs after the last whole vector one by one. */
+/**
+ * Rotary position embedding on vectors; the pairs after the last whole vector are rotated one by
+ * one.
+ */
 final class VectorRotate {
   private VectorRotate() {}
 
-  /** As {@link CpuForwardKernels#rotate}. */
+  /** See {@link CpuForwardKernels#rotate}. */
   static void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to) {
     for (int row = from; row < to; row++) {
       int position = row % cos.rows();

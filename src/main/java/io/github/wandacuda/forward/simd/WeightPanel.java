@@ -7,9 +7,9 @@ import io.github.wandacuda.simd.LaneTranspose;
 import io.github.wandacuda.simd.Lanes;
 
 /**
- * One run of columns of some output features, widened to float32, in the order in which tiles read
- * it: {@link RegisterTile#COLUMNS} features after {@link RegisterTile#COLUMNS} features, within
- * those column after column. Features that fill up the last tile hold anything.
+ * One run of columns of some output features, widened to float32, in the order in which register
+ * tiles read it: by blocks of {@link RegisterTile#COLUMNS} features, within a block by columns. The
+ * content of features that pad the last tile is undefined.
  */
 final class WeightPanel {
   private final WeightReader reader = new WeightReader();
@@ -34,7 +34,7 @@ final class WeightPanel {
     }
   }
 
-  /** Writes {@link #rows} as columns; what an earlier feature left in unused rows does no harm. */
+  /** Writes {@link #rows} as columns; old content of unused rows does no harm. */
   private void turnRows(int depth, int to) {
     int whole = Lanes.FLOATS.loopBound(depth);
     for (int k = 0; k < whole; k += Lanes.COUNT) {
@@ -61,7 +61,7 @@ final class WeightPanel {
     return data;
   }
 
-  /** Returns where the tile starts whose first feature is the {@code i}th. */
+  /** Returns the offset of the tile whose first feature is the {@code i}th. */
   int at(int i, int depth) {
     return i * depth;
   }

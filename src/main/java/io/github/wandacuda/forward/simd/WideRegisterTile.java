@@ -14,7 +14,7 @@ final class WideRegisterTile {
 
   private WideRegisterTile() {}
 
-  /** As {@link RegisterTile#multiply}. */
+  /** See {@link RegisterTile#multiply}. */
   static void multiply(
       float[] a,
       int aOffset,

@@ -8,8 +8,8 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The softmax of a vector of queries whose windows hide keys: those before {@code common} and those
- * from {@code causal} on some of the queries don't see.
+ * The softmax of a vector of queries whose windows hide keys. All of the queries see the keys from
+ * {@code common} to {@code causal - 1}; only some see the keys before and after.
  */
 final class WindowSoftmax {
   private final float[] data;
@@ -25,9 +25,9 @@ final class WindowSoftmax {
    * Prepares the softmax.
    *
    * @param data scores, {@link RegisterTile#COLUMNS} from a key to the next
-   * @param start where those of key 0 are
+   * @param start the offset of the scores of key 0
    * @param query the first query
-   * @param end the key after the last one that any of them sees
+   * @param end the key after the last one that any query sees
    */
   WindowSoftmax(float[] data, int start, AttentionShape shape, int query, int end) {
     this.data = data;
@@ -60,8 +60,8 @@ final class WindowSoftmax {
   /**
    * Replaces the scores by exp(score - max).
    *
-   * @param partial the sixteen partial sums of each query, which they are added to
-   * @param lane of the first query
+   * @param partial the sixteen partial sums of each query, to which the exponentials are added
+   * @param lane the lane of the first query
    */
   void exponentials(FloatVector max, float[] partial, int lane) {
     for (int j = from; j < end; j++) {

@@ -6,9 +6,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
- * A run of keys of a group of queries in which the window of some begins: of those keys each query
- * only sees some. A key that isn't seen is left out rather than multiplied by 0, since its value
- * may be infinite or NaN.
+ * A run of keys in which the window of some queries of a group begins, so that not all queries see
+ * all of its keys. A key that isn't seen is skipped instead of multiplied by 0, since its value may
+ * be infinite or NaN.
  */
 final class WindowTile {
   private WindowTile() {}
@@ -17,20 +17,20 @@ final class WindowTile {
    * The run's keys that some query sees.
    *
    * @param run the run's first key
-   * @param from the first of them
+   * @param from the first key
    * @param end the key after the last one
    * @param group the group's first query
-   * @param window keys that a query sees
+   * @param window how many keys a query sees
    */
   record Keys(int run, int from, int end, int group, int window) {}
 
   /**
-   * Adds the run to the sums of one tile. A query that sees none of it, whose first run comes
-   * later, adds what changes no sum.
+   * Adds the run to the sums of one tile. For a query that sees no key of the run, -0 is added,
+   * which changes no sum.
    *
    * @param values the tile of values of token 0
    * @param scores [keys, queries]
-   * @param column of the group's first query in {@code scores}
+   * @param column the column of the group's first query in {@code scores}
    */
   static void multiply(
       float[] values,

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 
-/** Something that each worker has for itself and keeps from call to call: its buffers. */
+/** An object for each worker, such as its buffers, which is kept from call to call. */
 final class WorkerLocal<T> {
   private final Supplier<T> maker;
   private final List<T> made = new ArrayList<>();
@@ -14,7 +14,7 @@ final class WorkerLocal<T> {
     this.maker = maker;
   }
 
-  /** Makes what is missing, before the workers begin. */
+  /** Makes the missing objects, before the workers begin. */
   void prepare(WorkerPool workers) {
     while (made.size() < workers.count()) {
       made.add(maker.get());

@@ -17,9 +17,9 @@ public final class CudaBuffer implements DeviceBuffer {
   }
 
   /**
-   * Returns the buffer that a place is in.
+   * Returns the buffer of an address.
    *
-   * @throws IllegalArgumentException if another backend made it
+   * @throws IllegalArgumentException if it is another backend's
    */
   static CudaBuffer of(DevicePointer place) {
     if (place.buffer() instanceof CudaBuffer own) {
@@ -28,7 +28,7 @@ public final class CudaBuffer implements DeviceBuffer {
     throw new IllegalArgumentException("memory of another backend");
   }
 
-  /** Returns a place as JCuda takes it. */
+  /** Returns an address as JCuda takes it. */
   public static CUdeviceptr pointer(DevicePointer place) {
     return of(place).address.withByteOffset(place.offset());
   }
@@ -38,12 +38,12 @@ public final class CudaBuffer implements DeviceBuffer {
     return bytes;
   }
 
-  /** Returns where it starts. */
+  /** Returns the start of the buffer. */
   public CUdeviceptr start() {
     return address;
   }
 
-  /** Returns where it starts, as a number. */
+  /** Returns the start of the buffer as a number. */
   public long address() {
     return address.value();
   }

@@ -6,7 +6,7 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
-/** A device's primary context, which any thread may make its own for the calls that follow. */
+/** A device's primary context, which any thread may make current for its next calls. */
 public final class CudaContext {
   private final CUdevice device;
   private final String name;
@@ -18,9 +18,9 @@ public final class CudaContext {
   }
 
   /**
-   * Retains the primary context, once.
+   * Retains the primary context.
    *
-   * @param name the device's, in messages
+   * @param name the device's name in messages
    */
   public static CudaContext retain(CUdevice device, String name) {
     CudaContext retained = new CudaContext(device, name);
@@ -45,7 +45,7 @@ public final class CudaContext {
     return name;
   }
 
-  /** Keeps the context beyond its owner's {@link #release}, for one {@code release} more. */
+  /** Retains the context once more, so that it is alive until another {@link #release}. */
   public void retainAgain() {
     retain(new CUcontext());
   }
@@ -54,27 +54,29 @@ public final class CudaContext {
     check(JCudaDriver.cuDevicePrimaryCtxRetain(handle, device), "cuDevicePrimaryCtxRetain");
   }
 
-  /** Lets the calling thread's next calls act on this device. */
+  /** Makes the context current for the calling thread's next calls. */
   public void enter() {
     check(JCudaDriver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
   }
 
-  /** Does as {@link #enter}, for code that gives back what it can and can't fail. */
+  /**
+   * Does what {@link #enter} does, but returns false if it fails; for code that frees resources.
+   */
   public boolean tryEnter() {
     return JCudaDriver.cuCtxSetCurrent(context) == CUresult.CUDA_SUCCESS;
   }
 
-  /** Undoes one retain. A lost device answers with its error, which helps nobody here. */
+  /** Undoes one retain. The error of a lost device is ignored. */
   public void release() {
     int unused = JCudaDriver.cuDevicePrimaryCtxRelease(device);
   }
 
-  /** Fails unless a call succeeded, as {@link CudaStatus#check} does. */
+  /** Throws unless a call succeeded, as {@link CudaStatus#check} does. */
   public void check(int result, String what) {
     CudaStatus.check(result, name, what);
   }
 
-  /** Does as the other, and asks what the call was only if it failed. */
+  /** Throws unless a call succeeded; {@code what} is only evaluated if it failed. */
   public void check(int result, Supplier<String> what) {
     if (result != CUresult.CUDA_SUCCESS) {
       CudaStatus.check(result, name, what.get());

@@ -27,8 +27,8 @@ public final class CudaFunction {
   }
 
   /**
-   * Lets launches ask for more dynamic shared memory than the 48 KiB that every kernel may have.
-   * What was allowed before stays allowed.
+   * Allows launches with more dynamic shared memory than the 48 KiB that every kernel may have. A
+   * smaller size than an earlier one changes nothing.
    */
   public synchronized void allowShared(int bytes) {
     if (bytes <= sharedBytes) {

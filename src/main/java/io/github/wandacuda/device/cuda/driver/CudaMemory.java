@@ -6,7 +6,7 @@ import java.util.Set;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
-/** The memory of a device, of which all that was allocated is given back exactly once. */
+/** The memory of a device. Each allocation is freed exactly once. */
 public final class CudaMemory implements AutoCloseable {
   private final CudaContext context;
   private final Set<CudaBuffer> live = new HashSet<>();
@@ -16,7 +16,7 @@ public final class CudaMemory implements AutoCloseable {
     this.context = context;
   }
 
-  /** Returns the bytes that are free now. */
+  /** Returns the free memory in bytes. */
   public long free() {
     context.enter();
     return queryFree();
@@ -46,7 +46,7 @@ public final class CudaMemory implements AutoCloseable {
     if (result == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
       throw new DeviceMemoryException(context.name(), bytes, queryFree());
     }
-    // Where it fails the address is whatever was on JCuda's stack, so that it can't be freed.
+    // After a failure the address is undefined (JCuda copies it from its stack) and can't be freed.
     context.check(result, () -> "cuMemAlloc of %d bytes".formatted(bytes));
     CudaBuffer buffer = new CudaBuffer(this, address, bytes);
     live.add(buffer);
@@ -58,14 +58,14 @@ public final class CudaMemory implements AutoCloseable {
     return new CudaBuffer(this, new DeviceAddress(address), bytes);
   }
 
-  /** Gives a buffer back, unless it has been. A lost device has nothing left to free. */
+  /** Frees a buffer, unless it is freed already. On a lost device nothing is done. */
   public synchronized void free(CudaBuffer buffer) {
     if (live.remove(buffer) && context.tryEnter()) {
       int unused = JCudaDriver.cuMemFree(buffer.start());
     }
   }
 
-  /** Gives back all that is left. */
+  /** Frees all remaining buffers. */
   @Override
   public synchronized void close() {
     closed = true;

@@ -17,7 +17,7 @@ import jcuda.driver.CUjit_option;
 import jcuda.driver.CUmodule;
 import jcuda.driver.JCudaDriver;
 
-/** The kernel files that are loaded on a device: each when it is first needed, and once. */
+/** The kernel files that are loaded on a device, each once, when it is first needed. */
 public final class CudaModules implements AutoCloseable {
   private static final int LOG_BYTES = 8192;
 
@@ -35,7 +35,7 @@ public final class CudaModules implements AutoCloseable {
    * Returns a kernel.
    *
    * @param file its file's name under {@code kernels}, without the ending
-   * @param name its own
+   * @param name the kernel's name
    */
   public synchronized CudaFunction function(String file, String name) {
     return functions.computeIfAbsent(file + '/' + name, key -> find(file, name));
@@ -66,7 +66,8 @@ public final class CudaModules implements AutoCloseable {
               options.length,
               options,
               HostPointer.to(values));
-      // Where it fails the handle is whatever was on JCuda's stack, so that it can't be unloaded.
+      // After a failure the handle is undefined (JCuda copies it from its stack) and can't be
+      // unloaded.
       context.check(result, () -> "cuModuleLoadDataEx of %s%s".formatted(file, firstLine(log)));
       return module;
     }
@@ -102,7 +103,7 @@ public final class CudaModules implements AutoCloseable {
     }
   }
 
-  /** Unloads all of them, where the device still answers. */
+  /** Unloads all files, unless the device is lost. */
   @Override
   public synchronized void close() {
     if (context.tryEnter()) {

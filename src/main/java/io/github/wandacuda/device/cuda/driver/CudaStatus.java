@@ -6,9 +6,11 @@ import java.util.Set;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 
-/** What the driver's result codes mean. */
+/** The meaning of the driver's result codes. */
 public final class CudaStatus {
-  /** After these the context answers every call with the same code, until it is destroyed. */
+  /**
+   * After one of these, every call in the context fails with the same code until it is destroyed.
+   */
   private static final Set<Integer> LOST =
       Set.of(
           CUresult.CUDA_ERROR_DEVICE_UNAVAILABLE,
@@ -29,11 +31,11 @@ public final class CudaStatus {
   private CudaStatus() {}
 
   /**
-   * Fails unless a call of the driver succeeded.
+   * Throws unless a call of the driver succeeded.
    *
-   * @param result what it returned
-   * @param device whose call it was, for people
-   * @param what the call's name, and more where that helps
+   * @param result the call's result
+   * @param device the device's name in messages
+   * @param what the call's name, perhaps with its arguments
    * @throws DeviceMemoryException if memory ran out
    * @throws BackendUnavailableException for every other failure
    */
@@ -49,7 +51,7 @@ public final class CudaStatus {
         "%s: %s%s: %s".formatted(device, how, what, describe(result)));
   }
 
-  /** Returns an error's name, and what the driver says about it. */
+  /** Returns an error's name with the driver's description. */
   public static String describe(int result) {
     String[] text = new String[1];
     boolean known = JCudaDriver.cuGetErrorString(result, text) == CUresult.CUDA_SUCCESS;

@@ -1,11 +1,11 @@
 package io.github.wandacuda.device.cuda.driver;
 
 /**
- * How many blocks of threads a launch has.
+ * The number of blocks of a launch.
  *
- * @param x in the first dimension, up to 2^31 - 1
- * @param y in the second, up to 65535
- * @param z in the third, up to 65535
+ * @param x blocks in the first dimension, up to 2^31 - 1
+ * @param y blocks in the second dimension, up to 65535
+ * @param z blocks in the third dimension, up to 65535
  */
 public record Grid(int x, int y, int z) {
   private static final int MOST = 65535;

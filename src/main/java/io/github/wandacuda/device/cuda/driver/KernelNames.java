@@ -2,7 +2,7 @@ package io.github.wandacuda.device.cuda.driver;
 
 import io.github.wandacuda.DType;
 
-/** How kernels that exist for each element type are called. */
+/** The names of kernels that exist for each element type. */
 public final class KernelNames {
   private KernelNames() {}
 

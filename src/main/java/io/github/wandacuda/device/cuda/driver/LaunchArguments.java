@@ -8,8 +8,7 @@ import jcuda.Pointer;
 
 /**
  * A kernel's arguments as the driver reads them: a table of the addresses of the values. Memory and
- * table are made once and written anew for every launch, since the driver has copied the values
- * when a launch returns.
+ * table are reused for every launch, since the driver has copied the values when a launch returns.
  */
 public final class LaunchArguments {
   /** The most arguments of a kernel. */
@@ -43,7 +42,10 @@ public final class LaunchArguments {
     return table;
   }
 
-  /** A value of 4 bytes is the lower half, which comes first in memory on all that CUDA runs on. */
+  /**
+   * Returns an argument's 8 bytes. A 4-byte value is the lower half, which comes first, since all
+   * systems with CUDA are little-endian.
+   */
   private static long bits(Object argument) {
     if (argument == null) {
       return 0;

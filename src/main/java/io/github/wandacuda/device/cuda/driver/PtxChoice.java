@@ -3,7 +3,7 @@ package io.github.wandacuda.device.cuda.driver;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** Which of a kernel file's PTX versions a device runs. */
+/** Chooses the PTX version of a kernel file for a device. */
 public final class PtxChoice {
   /** The lowest compute capability that kernels are built for, times 10. */
   public static final int LOWEST = 75;
@@ -13,7 +13,7 @@ public final class PtxChoice {
   private PtxChoice() {}
 
   /**
-   * Returns the resources to look for, the best first.
+   * Returns the names of resources that fit the device, the best first.
    *
    * @param file the kernel file's name, without its ending
    * @param capability the device's compute capability, times 10

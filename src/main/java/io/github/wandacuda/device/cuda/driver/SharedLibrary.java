@@ -6,19 +6,19 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Libraries of the system, looked for before JCuda does, whose own error is pages long. One that is
- * found stays loaded.
+ * Finds libraries of the system before JCuda does, since JCuda's own error message is pages long. A
+ * library that is found remains loaded.
  */
 public final class SharedLibrary {
   private SharedLibrary() {}
 
-  /** Returns whichever of the names is this system's. */
+  /** Returns the name for this system. */
   public static String name(String linux, String windows) {
     String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
     return system.startsWith("windows") ? windows : linux;
   }
 
-  /** Loads a library, or returns nothing where it isn't found. */
+  /** Loads a library; returns nothing if it isn't found. */
   public static Optional<SymbolLookup> find(String name) {
     try {
       return Optional.of(SymbolLookup.libraryLookup(name, Arena.global()));

@@ -1,4 +1,5 @@
 /**
- * NVIDIA's driver as this program uses it: contexts, memory, modules, copies and launch arguments.
+ * NVIDIA's driver API as this program uses it: contexts, memory, modules, copies and launch
+ * arguments.
  */
 package io.github.wandacuda.device.cuda.driver;

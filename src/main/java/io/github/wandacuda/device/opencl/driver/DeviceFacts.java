@@ -17,16 +17,16 @@ import org.jocl.cl_platform_id;
  * @param version {@code OpenCL <major>.<minor>} and more
  * @param driver its driver's version
  * @param gpu whether it is a GPU
- * @param available whether it can be used at all
- * @param littleEndian whether it orders bytes as checkpoints do
+ * @param available whether the driver says that it is available
+ * @param littleEndian whether it is little-endian, as checkpoints are
  * @param compiler whether it can compile programs
- * @param addressBits size of a pointer
+ * @param addressBits bits of a pointer
  * @param floatConfig bits of {@code cl_device_fp_config} for float32
  * @param workGroupSize the most work-items of a group
- * @param localBytes local memory of a group
- * @param globalBytes its memory
- * @param largestBuffer the most that one allocation may take
- * @param computeUnits groups that run at the same time, or more
+ * @param localBytes bytes of local memory of a group
+ * @param globalBytes bytes of its memory
+ * @param largestBuffer the most bytes of one allocation
+ * @param computeUnits its compute units, each of which runs one or more groups at a time
  */
 public record DeviceFacts(
     String name,
@@ -71,7 +71,7 @@ public record DeviceFacts(
         OpenClInfo.integer(device, CL.CL_DEVICE_MAX_COMPUTE_UNITS));
   }
 
-  /** Returns why the kernels can't run on the device, or nothing where they can. */
+  /** Returns why the kernels can't run on the device; empty if they can. */
   public Optional<String> problem() {
     if (!available) {
       return Optional.of("its driver says that it is not available");
@@ -99,7 +99,7 @@ public record DeviceFacts(
     return Optional.empty();
   }
 
-  /** Returns what the device is, for people. */
+  /** Returns a short description of the device. */
   public String summary() {
     return String.format(
         Locale.ROOT,
@@ -110,7 +110,7 @@ public record DeviceFacts(
         globalBytes / (double) (1L << 30));
   }
 
-  /** Returns whether float32 quotients and roots can be had as IEEE 754 rounds them. */
+  /** Returns whether float32 quotients and roots can be rounded as IEEE 754 says. */
   public boolean roundsQuotients() {
     return (floatConfig & CL.CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
   }

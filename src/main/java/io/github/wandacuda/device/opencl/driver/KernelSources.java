@@ -8,12 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Where the kernels' sources come from. */
+/** The sources of the kernels. */
 public interface KernelSources {
   /** Returns the text of a file under {@code kernels}. */
   String read(String file);
 
-  /** Returns the files that were packed with the classes. */
+  /** Returns the sources in the jar. */
   static KernelSources packed() {
     return file -> {
       try (InputStream stream = KernelFiles.open(file)) {
@@ -29,7 +29,7 @@ public interface KernelSources {
 
   /**
    * Returns a whole program: the file, with every line {@code #include "other.cl"} replaced by that
-   * file, since a compiler at run time has no directory to look into.
+   * file, since at run time the compiler has no directory of files to include.
    */
   default String program(String file) {
     Matcher include =

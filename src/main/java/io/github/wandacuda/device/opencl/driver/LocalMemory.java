@@ -3,7 +3,7 @@ package io.github.wandacuda.device.opencl.driver;
 /**
  * A {@code __local} argument of a kernel, whose size is chosen at the launch.
  *
- * @param bytes its size, 1 or more
+ * @param bytes its size in bytes, 1 or more
  */
 public record LocalMemory(long bytes) {
   public LocalMemory {

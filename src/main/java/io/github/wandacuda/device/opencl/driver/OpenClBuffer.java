@@ -23,7 +23,7 @@ public final class OpenClBuffer implements DeviceBuffer {
     this.bytes = bytes;
   }
 
-  /** Returns what the driver knows it by. */
+  /** Returns the driver's handle. */
   public cl_mem handle() {
     return handle;
   }

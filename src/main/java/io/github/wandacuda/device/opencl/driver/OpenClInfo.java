@@ -9,11 +9,11 @@ import org.jocl.cl_kernel;
 import org.jocl.cl_platform_id;
 import org.jocl.cl_program;
 
-/** OpenCL's queries, which all write to memory of a size that is asked for first. */
+/** OpenCL's queries for facts about platforms, devices, programs and kernels. */
 public final class OpenClInfo {
   private OpenClInfo() {}
 
-  /** One of OpenCL's {@code clGet...Info} functions with its object. */
+  /** A call of one of OpenCL's {@code clGet...Info} functions. */
   private interface Query {
     int get(long bytes, Pointer value, long[] size);
   }
@@ -65,7 +65,7 @@ public final class OpenClInfo {
     return value[0];
   }
 
-  /** Returns the most work-items of a group that a kernel can be run with. */
+  /** Returns the most work-items of a group with which a kernel can run. */
   static int workGroupSize(cl_kernel kernel, cl_device_id device) {
     long[] value = new long[1];
     OpenClStatus.check(
@@ -75,7 +75,7 @@ public final class OpenClInfo {
     return (int) Math.min(Integer.MAX_VALUE, value[0]);
   }
 
-  /** Returns the bytes of local memory that a kernel takes by itself. */
+  /** Returns the bytes of local memory that a kernel uses without its arguments. */
   static long localBytes(cl_kernel kernel, cl_device_id device) {
     long[] value = new long[1];
     OpenClStatus.check(

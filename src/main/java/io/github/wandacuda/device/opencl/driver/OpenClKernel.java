@@ -2,7 +2,7 @@ package io.github.wandacuda.device.opencl.driver;
 
 import org.jocl.cl_kernel;
 
-/** A kernel that is ready to be launched. Its arguments are set under its own lock. */
+/** A kernel that can be launched. Its arguments are set while its lock is held. */
 public final class OpenClKernel {
   private final String name;
   private final cl_kernel handle;
@@ -29,7 +29,7 @@ public final class OpenClKernel {
     return workGroupSize;
   }
 
-  /** Returns the bytes of local memory that the kernel takes beside its arguments. */
+  /** Returns the bytes of local memory that the kernel uses without its arguments. */
   public long localBytes() {
     return localBytes;
   }

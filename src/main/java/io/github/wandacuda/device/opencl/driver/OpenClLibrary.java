@@ -8,11 +8,11 @@ import java.util.Locale;
 import java.util.Optional;
 import org.jocl.CL;
 
-/** The system's OpenCL loader, and JOCL's library over it. */
+/** The system's OpenCL loader, and JOCL's library for it. */
 public final class OpenClLibrary {
   private OpenClLibrary() {}
 
-  /** Returns the names under which this system's loader is looked for. */
+  /** Returns the possible names of this system's loader. */
   public static List<String> names() {
     String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
     if (system.startsWith("windows")) {
@@ -25,10 +25,10 @@ public final class OpenClLibrary {
   }
 
   /**
-   * Loads JOCL unless there is nothing for it to bind to: what it says then is long.
+   * Loads JOCL, unless the loader is missing, about which JOCL's own message would be long.
    *
-   * @param names of the loader
-   * @return why OpenCL can't be used, or nothing where it can
+   * @param names possible names of the loader
+   * @return why OpenCL can't be used; empty if it can
    */
   public static Optional<String> problem(List<String> names) {
     if (names.stream().noneMatch(OpenClLibrary::isThere)) {
@@ -46,7 +46,7 @@ public final class OpenClLibrary {
     }
   }
 
-  /** JOCL's library, which a JVM loads once. */
+  /** JOCL's library, which is loaded once. */
   private static final class Binding {
     static final Optional<String> PROBLEM = load();
 

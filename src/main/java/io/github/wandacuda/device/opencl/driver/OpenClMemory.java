@@ -11,7 +11,7 @@ import org.jocl.cl_command_queue;
 import org.jocl.cl_context;
 import org.jocl.cl_mem;
 
-/** Grants a device's memory, and host memory that the device reaches by itself. */
+/** Allocates a device's memory, and pinned host memory. */
 public final class OpenClMemory {
   private static final byte[] PATTERN = new byte[1];
 
@@ -23,7 +23,7 @@ public final class OpenClMemory {
   /**
    * Creates the memory of an open device.
    *
-   * @param queue for short commands of this class alone
+   * @param queue a queue for short commands of this class alone
    */
   public OpenClMemory(DeviceFacts facts, cl_context context, cl_command_queue queue) {
     this.facts = facts;
@@ -31,7 +31,7 @@ public final class OpenClMemory {
     this.queue = queue;
   }
 
-  /** Returns what isn't granted; OpenCL doesn't tell what other programs take. */
+  /** Returns the bytes that aren't allocated here; OpenCL doesn't say what other programs use. */
   public long freeBytes() {
     return Math.max(0, facts.globalBytes() - used.get());
   }
@@ -81,10 +81,10 @@ public final class OpenClMemory {
     used.addAndGet(-bytes);
   }
 
-  /** Makes the failure of a command that used memory. */
+  /** Throws the failure of a command that used memory. */
   public void throwFailure(int status, String call, long bytes) {
     if (OpenClStatus.isMemoryShortage(status)) {
-      // How much is free isn't known here: others' memory isn't counted.
+      // How much is free isn't known, since other programs' memory isn't counted.
       throw new DeviceMemoryException(
           "%s: out of device memory: %s of %d bytes failed with %s"
               .formatted(facts.name(), call, bytes, OpenClStatus.name(status)));
@@ -101,7 +101,7 @@ public final class OpenClMemory {
     return handle;
   }
 
-  /** Writes a byte, since OpenCL may put an allocation off until it is used and fail only then. */
+  /** Writes a byte, since OpenCL may delay an allocation until its first use and fail only then. */
   private int touch(cl_mem handle) {
     int status =
         CL.clEnqueueFillBuffer(

@@ -14,7 +14,7 @@ import org.jocl.cl_device_id;
 import org.jocl.cl_kernel;
 import org.jocl.cl_program;
 
-/** The programs and kernels of an open device, each built at its first use. */
+/** The programs and kernels of an open device, which are built at their first use. */
 public final class OpenClPrograms implements AutoCloseable {
   private static final String COMMON_OPTIONS = "-cl-std=CL1.2";
   private static final String ROUNDED_OPTION = "-cl-fp32-correctly-rounded-divide-sqrt";
@@ -49,7 +49,7 @@ public final class OpenClPrograms implements AutoCloseable {
     KernelKey key = new KernelKey(program, name);
     OpenClKernel kernel = kernels.get(key);
     if (kernel == null) {
-      // A driver may load its compiler as late as this.
+      // The driver may load its compiler here, which may replace signal handlers.
       kernel = SignalHandlers.kept(() -> create(program(program), name));
       kernels.put(key, kernel);
     }
@@ -112,7 +112,7 @@ public final class OpenClPrograms implements AutoCloseable {
     return program;
   }
 
-  /** Returns a program that was built before, or nothing where the driver doesn't take it. */
+  /** Returns a program from the cache; empty if the driver doesn't accept it. */
   private Optional<cl_program> fromBinary(byte[] binary, String options) {
     int[] status = new int[1];
     cl_program program =

@@ -6,17 +6,17 @@ import org.jocl.CL;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What OpenCL's calls return. */
+/** The results of OpenCL's calls. */
 public final class OpenClStatus {
   private static final Logger LOG = LoggerFactory.getLogger(OpenClStatus.class);
 
   private OpenClStatus() {}
 
   /**
-   * Checks the status of a call that is no open device's.
+   * Checks the status of a call that isn't for an open device.
    *
-   * @param status what it returned
-   * @param call its name
+   * @param status the call's result
+   * @param call the call's name
    * @throws BackendUnavailableException if it failed
    */
   public static void check(int status, String call) {
@@ -26,9 +26,9 @@ public final class OpenClStatus {
   /**
    * Checks the status of a call.
    *
-   * @param status what it returned
-   * @param device whose call it was, for people
-   * @param call its name, asked for only if it failed
+   * @param status the call's result
+   * @param device the device's name in messages
+   * @param call the call's name, only evaluated if it failed
    * @throws BackendUnavailableException if it failed
    */
   public static void check(int status, String device, Supplier<String> call) {
@@ -39,8 +39,8 @@ public final class OpenClStatus {
   }
 
   /**
-   * Notes the status of a call that gives something back. There is nothing to be done where it
-   * failed, and the rest has to be given back too.
+   * Logs the status of a call that frees something. Nothing can be done about a failure, and the
+   * rest must be freed too.
    */
   public static void note(int status, String call) {
     if (status != CL.CL_SUCCESS) {
@@ -48,7 +48,7 @@ public final class OpenClStatus {
     }
   }
 
-  /** Returns whether a failed call wanted memory that isn't there. */
+  /** Returns whether a call failed for lack of memory. */
   static boolean isMemoryShortage(int status) {
     return status == CL.CL_MEM_OBJECT_ALLOCATION_FAILURE
         || status == CL.CL_OUT_OF_RESOURCES
@@ -56,7 +56,7 @@ public final class OpenClStatus {
         || status == CL.CL_INVALID_BUFFER_SIZE;
   }
 
-  /** Returns the status as OpenCL's header calls it. */
+  /** Returns the name of the status in OpenCL's header. */
   static String name(int status) {
     return CL.stringFor_errorCode(status);
   }

@@ -12,22 +12,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A device of a platform, not opened yet.
+ * A device of a platform that isn't open.
  *
- * @param platform the driver
+ * @param platform the platform
  * @param device the device
  * @param facts what it says about itself
  */
 public record OpenClTarget(cl_platform_id platform, cl_device_id device, DeviceFacts facts) {
   private static final Logger LOG = LoggerFactory.getLogger(OpenClTarget.class);
 
-  /** What the loader returns where it finds no driver (cl_khr_icd). */
+  /** The loader's result if it finds no driver (cl_khr_icd). */
   private static final int NO_PLATFORM = -1001;
 
   /**
-   * Returns the devices of all platforms; JOCL has to be loaded. A driver that fails, such as one
-   * whose kernel module is missing, doesn't keep the others' devices away. This loads the drivers,
-   * and with PoCL LLVM.
+   * Returns the devices of all platforms; JOCL must be loaded. A driver that fails, such as one
+   * whose kernel module is missing, is passed over. This loads the drivers, and with PoCL also
+   * LLVM.
    */
   public static List<OpenClTarget> all() {
     return SignalHandlers.kept(OpenClTarget::ofAllPlatforms);

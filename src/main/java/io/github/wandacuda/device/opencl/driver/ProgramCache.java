@@ -13,14 +13,16 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
 /**
- * Keeps built programs between runs. A file holds the SHA-256 of the binary and the binary, under a
- * name that tells all that it was built from. Whatever goes wrong, the answer is a program that is
- * built once more: a file that is cut short or changed is not used, a directory that others may
- * write to is neither read nor written.
+ * Keeps built programs between runs. A file holds the SHA-256 of the binary and the binary; its
+ * name is a hash of all that the program was built from. If anything is wrong, the program is built
+ * again: a truncated or changed file is ignored, and a directory that others may write to is
+ * neither read nor written.
  */
 public final class ProgramCache {
   private static final int HASH_BYTES = 32;
@@ -33,13 +35,52 @@ public final class ProgramCache {
     this.directory = directory;
   }
 
-  /** Returns a cache in a directory, which is made when something is to be kept. */
+  /** Returns the cache of the user. */
+  public static ProgramCache ofUser() {
+    return in(userDirectory());
+  }
+
+  /** Returns the directory of the user's compiled kernels, by the conventions of the system. */
+  private static Path userDirectory() {
+    return directory(
+        System.getProperty("os.name"), Path.of(System.getProperty("user.home")), System.getenv());
+  }
+
+  /**
+   * Returns the directory on a system.
+   *
+   * @param system its name, as in {@code os.name}
+   * @param home the user's home
+   * @param environment the environment variables
+   */
+  static Path directory(String system, Path home, Map<String, String> environment) {
+    return base(system.toLowerCase(Locale.ROOT), home, environment)
+        .resolve("wanda-cuda")
+        .resolve("opencl");
+  }
+
+  private static Path base(String system, Path home, Map<String, String> environment) {
+    if (system.startsWith("windows")) {
+      return absolute(environment.get("LOCALAPPDATA"), home.resolve("AppData").resolve("Local"));
+    }
+    if (system.startsWith("mac")) {
+      return home.resolve("Library").resolve("Caches");
+    }
+    return absolute(environment.get("XDG_CACHE_HOME"), home.resolve(".cache"));
+  }
+
+  /** Ignores a relative path, as the XDG base directory specification says. */
+  private static Path absolute(String path, Path otherwise) {
+    return path != null && Path.of(path).isAbsolute() ? Path.of(path) : otherwise;
+  }
+
+  /** Returns a cache in a directory, which is made when the first program is written. */
   public static ProgramCache in(Path directory) {
     return new ProgramCache(directory);
   }
 
   /**
-   * What a program was built from, in one hash.
+   * A hash of all that a program was built from.
    *
    * @param name the file's name
    */
@@ -63,7 +104,7 @@ public final class ProgramCache {
     }
   }
 
-  /** Returns the program that was kept, or nothing where there is no whole one. */
+  /** Returns a program; empty if there is no complete one. */
   Optional<byte[]> read(Key key) {
     if (!isPrivate(directory)) {
       return Optional.empty();
@@ -81,7 +122,7 @@ public final class ProgramCache {
     }
   }
 
-  /** Keeps a program where that is possible. Readers see all of it or nothing. */
+  /** Writes a program, if possible. Readers see all of it or nothing. */
   public void write(Key key, byte[] binary) {
     if (!isMade(directory) || !isPrivate(directory)) {
       return;

@@ -17,8 +17,8 @@ class RowCopyTest {
 
   private final CudaBuffer device = new CudaBuffer(null, new DeviceAddress(), 1L << 44);
 
-  private List<CopyPiece> pieces(long hostPitch, long devicePitch, long rowBytes, long rows) {
-    List<CopyPiece> pieces = new ArrayList<>();
+  private List<RowCopy.Piece> pieces(long hostPitch, long devicePitch, long rowBytes, long rows) {
+    List<RowCopy.Piece> pieces = new ArrayList<>();
     new RowCopy(HOST, hostPitch, device.at(0), devicePitch, rowBytes, rows)
         .pieces(MAXIMUM_PITCH, pieces::add);
     return pieces;
@@ -63,7 +63,7 @@ class RowCopyTest {
   @Test
   void aPitchBeyondTheLimitMakesItRowByRow() {
     long pitch = MAXIMUM_PITCH + 9;
-    List<CopyPiece> pieces = pieces(10, pitch, 10, 3);
+    List<RowCopy.Piece> pieces = pieces(10, pitch, 10, 3);
     assertThat(pieces).hasSize(3).allSatisfy(piece -> assertThat(piece.rows()).isEqualTo(1));
     assertThat(pieces)
         .extracting(piece -> piece.device().offset())
@@ -76,9 +76,9 @@ class RowCopyTest {
   @Test
   void manyRowsAreCutWithoutAGap() {
     long rows = (3L << 20) + 1;
-    List<CopyPiece> pieces = pieces(10, 16, 10, rows);
+    List<RowCopy.Piece> pieces = pieces(10, 16, 10, rows);
     long next = 0;
-    for (CopyPiece piece : pieces) {
+    for (RowCopy.Piece piece : pieces) {
       assertThat(piece.device().offset()).isEqualTo(next * 16);
       assertThat(piece.host().address() - HOST.address()).isEqualTo(next * 10);
       next += piece.rows();

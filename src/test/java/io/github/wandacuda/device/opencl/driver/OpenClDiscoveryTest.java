@@ -84,17 +84,20 @@ class OpenClDiscoveryTest {
   void cachesAreWhereTheSystemHasThem() {
     Path home = Path.of("/home/me").toAbsolutePath();
     Path elsewhere = Path.of("/elsewhere").toAbsolutePath();
-    assertThat(CacheDirectory.of("Linux", home, Map.of()))
+    assertThat(ProgramCache.directory("Linux", home, Map.of()))
         .isEqualTo(home.resolve(".cache/wanda-cuda/opencl"));
-    assertThat(CacheDirectory.of("Linux", home, Map.of("XDG_CACHE_HOME", elsewhere.toString())))
+    assertThat(
+            ProgramCache.directory("Linux", home, Map.of("XDG_CACHE_HOME", elsewhere.toString())))
         .isEqualTo(elsewhere.resolve("wanda-cuda/opencl"));
-    assertThat(CacheDirectory.of("Linux", home, Map.of("XDG_CACHE_HOME", "relative")))
+    assertThat(ProgramCache.directory("Linux", home, Map.of("XDG_CACHE_HOME", "relative")))
         .isEqualTo(home.resolve(".cache/wanda-cuda/opencl"));
-    assertThat(CacheDirectory.of("Mac OS X", home, Map.of()))
+    assertThat(ProgramCache.directory("Mac OS X", home, Map.of()))
         .isEqualTo(home.resolve("Library/Caches/wanda-cuda/opencl"));
-    assertThat(CacheDirectory.of("Windows 11", home, Map.of("LOCALAPPDATA", elsewhere.toString())))
+    assertThat(
+            ProgramCache.directory(
+                "Windows 11", home, Map.of("LOCALAPPDATA", elsewhere.toString())))
         .isEqualTo(elsewhere.resolve("wanda-cuda/opencl"));
-    assertThat(CacheDirectory.of("Windows 11", home, Map.of()))
+    assertThat(ProgramCache.directory("Windows 11", home, Map.of()))
         .isEqualTo(home.resolve("AppData/Local/wanda-cuda/opencl"));
   }
 

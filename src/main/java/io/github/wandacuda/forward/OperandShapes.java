@@ -1,0 +1,140 @@
+package io.github.wandacuda.forward;
+
+import java.util.BitSet;
+
+/**
+ * Checks that the shapes of an operation's operands fit each other, as {@link Operations} says.
+ * Whatever doesn't is an {@link IllegalArgumentException}.
+ */
+final class OperandShapes {
+  private OperandShapes() {}
+
+  static void norm(Tensor x, Tensor gain, Tensor bias, Tensor out) {
+    size("gain", gain, 1, x.columns());
+    size("result", out, x.rows(), x.columns());
+    if (bias != null) {
+      size("bias", bias, 1, x.columns());
+    }
+  }
+
+  static void linear(Tensor x, Weight w, Tensor bias, Tensor out) {
+    same("input features", w.columns(), x.columns());
+    size("result", out, x.rows(), w.rows());
+    apart("input", x, out);
+    if (bias != null) {
+      size("bias", bias, 1, w.rows());
+    }
+  }
+
+  static void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
+    if (headSize < 2 || x.columns() % headSize != 0) {
+      throw new IllegalArgumentException(
+          "heads of %d features in %d columns".formatted(headSize, x.columns()));
+    }
+    if (cos.rows() == 0 || x.rows() % cos.rows() != 0) {
+      throw new IllegalArgumentException(
+          "%d tokens in sequences of %d".formatted(x.rows(), cos.rows()));
+    }
+    if (cos.columns() == 0 || 2L * cos.columns() > headSize) {
+      throw new IllegalArgumentException(
+          "%d pairs in heads of %d features".formatted(cos.columns(), headSize));
+    }
+    size("sin", sin, cos.rows(), cos.columns());
+  }
+
+  static void attention(
+      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
+    int tokens = q.rows();
+    if (tokens % shape.sequenceLength() != 0) {
+      throw new IllegalArgumentException(
+          "%d tokens in sequences of %d".formatted(tokens, shape.sequenceLength()));
+    }
+    int features = Math.multiplyExact(shape.heads(), shape.headSize());
+    int shared = shape.keyValueHeads() * shape.headSize();
+    same("columns of q", features, q.columns());
+    size("k", k, tokens, shared);
+    size("v", v, tokens, shared);
+    size("result", out, tokens, features);
+    apart("q", q, out);
+    apart("k", k, out);
+    apart("v", v, out);
+    if (keyBias != null) {
+      size("key bias", keyBias, shape.heads(), shape.sequenceLength());
+      apart("key bias", keyBias, out);
+    }
+  }
+
+  static void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
+    size("result", out, source.rows(), out.columns());
+    if (width < 1 || out.columns() % width != 0) {
+      throw new IllegalArgumentException(
+          "groups of %d columns in %d".formatted(width, out.columns()));
+    }
+    int groups = out.columns() / width;
+    long end = offset + (groups - 1L) * stride + width;
+    if (offset < 0 || stride < 0 || (groups > 0 && end > source.columns())) {
+      throw new IllegalArgumentException(
+          "%d groups of %d columns from column %d, %d apart, in %d columns"
+              .formatted(groups, width, offset, stride, source.columns()));
+    }
+    apart("source", source, out);
+  }
+
+  static void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
+    same("rows", x.rows(), rows.length);
+    same("factors", x.rows(), factors.length);
+    same("columns", out.columns(), x.columns());
+    indices("row", rows, out.rows());
+    apart("source", x, out);
+    BitSet taken = new BitSet(out.rows());
+    for (int row : rows) {
+      if (taken.get(row)) {
+        throw new IllegalArgumentException("row %d is there twice".formatted(row));
+      }
+      taken.set(row);
+    }
+  }
+
+  /** Checks that host memory is as long as a tensor. */
+  static void host(long bytes, Tensor tensor) {
+    long needed = (long) tensor.rows() * tensor.columns() * Float.BYTES;
+    if (bytes < needed) {
+      throw new IllegalArgumentException(
+          "host memory: expected %d bytes, found %d".formatted(needed, bytes));
+    }
+  }
+
+  /** Checks a number of rows or columns. */
+  static void same(String what, int expected, int found) {
+    if (expected != found) {
+      throw new IllegalArgumentException(
+          "%s: expected %d, found %d".formatted(what, expected, found));
+    }
+  }
+
+  /** Checks the shape of a tensor. */
+  static void size(String what, Tensor tensor, int rows, int columns) {
+    if (tensor.rows() != rows || tensor.columns() != columns) {
+      throw new IllegalArgumentException(
+          "%s: expected %d x %d, found %d x %d"
+              .formatted(what, rows, columns, tensor.rows(), tensor.columns()));
+    }
+  }
+
+  /** Checks that a result doesn't overwrite an input. */
+  static void apart(String what, Tensor input, Tensor out) {
+    if (out.overlaps(input)) {
+      throw new IllegalArgumentException("%s overlaps the result".formatted(what));
+    }
+  }
+
+  /** Checks that indices are below a bound. */
+  static void indices(String what, int[] indices, int bound) {
+    for (int i = 0; i < indices.length; i++) {
+      if (indices[i] < 0 || indices[i] >= bound) {
+        throw new IllegalArgumentException(
+            "%s %d is %d; there are %d".formatted(what, i, indices[i], bound));
+      }
+    }
+  }
+}
