@@ -5,8 +5,8 @@
 // and needs no cl_khr_fp64: TwoSum (Knuth; Ogita, Rump and Oishi, "Accurate sum and dot product", 2005) gives the
 // rounding error of high + term, exactly, and low collects it. The order is fixed, so a run repeats to the bit.
 //
-// column_squares_blocks: work-item (c, b) takes column c of block b, which is 256 tokens or what is left, and writes its pair
-// to partials [blocks, 2, columns]; it takes further blocks where there are more than dimension 1 has places for, since
+// column_squares_blocks: work-item (c, b) takes column c of block b, which is up to 256 tokens, and writes its pair to
+// partials [blocks, 2, columns]; it takes further blocks where there are more than dimension 1 has places for, since
 // some devices limit that. Neighbours take neighbouring columns, so that a work-group reads whole lines; a matrix of
 // few columns has many blocks, one of few tokens has many columns: either way there are tokens * columns / 256
 // work-items. Reads 4 bytes (2 of 16-bit types, which are widened exactly) for each element and writes 8 for each 256.

@@ -5,6 +5,7 @@
 // column_squares_runs: a thread sums one column of one run, a warp 32 neighbouring columns, a block as many runs as it
 // has warps. That gives tokens / 32 * columns threads, enough to keep the memory busy whether columns or tokens are few,
 // and all loads of a thread can be under way at once. Reads 4 bytes (2 of 16-bit types) an element and writes 4 / 32.
+// No shared memory.
 // column_squares_fold: a thread for each column adds the runs' sums up in order.
 // column_sums: splits each double into two floats, whose sum has 48 of its 53 bits.
 #include "device.cuh"

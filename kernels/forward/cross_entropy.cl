@@ -1,4 +1,4 @@
-// What cross-entropy is made of: for each row of logits the highest one m, the sum of exp(logit - m) and the target's
+// The terms of cross-entropy: for each row of logits the highest one m, the sum of exp(logit - m) and the target's
 // logit.
 //
 // A work-group of 16 x 16 takes 16 rows (lane_sum.cl) and goes through them twice: for the highest logit, then for the

@@ -1,4 +1,4 @@
-// What cross-entropy is made of, for each row of logits: the highest logit m, the sum of exp(logit - m), and the target's
+// The terms of cross-entropy for each row of logits: the highest logit m, the sum of exp(logit - m), and the target's
 // logit.
 //
 // One block of whole warps for each row (grid.x), one pass over it, since a row of 128 thousand logits is too long for

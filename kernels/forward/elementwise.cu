@@ -1,8 +1,8 @@
-// What is done to each element by itself: x += y, x *= factor, and x = cap * tanh(x / cap), which bounds logits; each
-// operation rounded as on the CPU.
+// Operations on each element: x += y, x *= factor, and x = cap * tanh(x / cap), which bounds logits; each operation
+// rounded as on the CPU.
 //
 // A grid of any size walks along the matrix as one array (grid_stride.cuh). 12 bytes for each element of a sum, 8 of
-// the others, far more time than the arithmetic. No shared memory.
+// the others, which take far more time than the arithmetic. No shared memory.
 #include "grid_stride.cuh"
 #include "tanh.cuh"
 

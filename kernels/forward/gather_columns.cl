@@ -1,4 +1,4 @@
-// Takes groups of columns out of a fused output.
+// Copies groups of columns from a fused output.
 //
 // A work-item takes one element of a row at a time; dimension 0 goes over the columns, dimension 1 over the rows, of
 // which a work-item may have several, since some devices limit dimension 1. A work-group of 256 reads and writes whole

@@ -1,4 +1,4 @@
-// Takes groups of columns out of a fused output: out[t, i * width + j] = source[t, offset + i * stride + j] for j below
+// Copies groups of columns from a fused output: out[t, i * width + j] = source[t, offset + i * stride + j] for j below
 // the width.
 //
 // One block of whole warps for each token (grid.x), whose threads walk along the result's row, four neighbouring columns

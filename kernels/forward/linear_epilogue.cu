@@ -1,5 +1,5 @@
-// Ends a linear layer whose products another library made: out[t, o] = out[t, o] * inverses[t] + bias[o]; either may be
-// null. One block of whole warps for each token (grid.x). 8 bytes an element.
+// Ends a linear layer whose matrix product another library computed: out[t, o] = out[t, o] * inverses[t] + bias[o];
+// either may be null. One block of whole warps for each token (grid.x). 8 bytes an element. No shared memory.
 #include "device.cuh"
 
 extern "C" __global__ void linear_epilogue(float *out, long long stride, int features, const float *inverses,

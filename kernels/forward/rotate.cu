@@ -1,6 +1,6 @@
 // Rotary position embedding in place: of a head's pair (a, b) = (x[i], x[i + pairs]) becomes (a cos - b sin, b cos + a
 // sin); both products are rounded before they are added or subtracted, as on the CPU. Features of a head behind its pairs
-// stay as they are.
+// are unchanged.
 //
 // One block for each token (grid.x), whose threads walk along its pairs, four neighbouring ones at a time where the pairs
 // and features of a head are multiples of four and all addresses allow it. 8 bytes for each element of x that is

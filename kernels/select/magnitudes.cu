@@ -2,12 +2,12 @@
 // of the lower 16 bits within one upper bin.
 //
 // count_upper: weights concentrate on few bins, some 128 for each of ten octaves, so counting in device memory would
-// wait for itself. Each block counts the 64 octaves from 2^-48 up to 2^16, where all of F16 and nearly all else is, in
-// shared memory, zeros in a register, and only what is outside in device memory; at its end it adds what it found to the
-// counts. Both places have an atomic of their own: one through a pointer to either would be a generic one, which isn't
-// the increment that shared memory does best. 512 threads, 32 KiB of shared memory, so that two to four blocks share a
-// multiprocessor; blocks go over rows, two at a time so that the loads of both overlap. The bins of infinity and NaN are
-// counted as all others are.
+// make threads wait for each other. Each block counts the 64 octaves from 2^-48 up to 2^16, which hold all of F16 and
+// nearly all else, in shared memory, zeros in a register, and only what is outside in device memory; at its end it adds
+// what it found to the counts. Both places have an atomic of their own: one through a pointer to either would be a
+// generic one, which isn't the increment that shared memory does best. 512 threads, 32 KiB of shared memory, so that
+// two to four blocks share a multiprocessor; blocks go over rows, two at a time so that the loads of both overlap. The
+// bins of infinity and NaN are counted as all others are.
 //
 // count_lower: of 16-bit weights only 8 bins can be hit (F16 has 10 bits of mantissa, of which 3 are among the lower 16
 // bits; BF16 has none), and so of F32 weights that were 16-bit ones; these 8 are counted in shared memory. Others are
