@@ -22,7 +22,7 @@ public interface MagnitudesProperties extends SelectionProperties {
     int[][] bits = values.matrix(new SplittableRandom(seed), dtype, rows, columns);
     PlacedMatrix matrix = PlacedMatrix.of(layout, dtype, rows, columns).filled(bits);
     MagnitudeCounts expected = MagnitudeCounts.of(dtype, bits);
-    selectors().forEach((name, selector) -> expected.check(name, selector, matrix));
+    each((name, selector) -> expected.check(name, selector, matrix));
   }
 
   /** NaN and infinities. */
@@ -38,9 +38,9 @@ public interface MagnitudesProperties extends SelectionProperties {
     RandomGenerator random = new SplittableRandom(seed);
     NonFiniteMatrix matrix =
         NonFiniteMatrix.draw(random, layout, dtype, rows, columns, nan, negative);
-    for (Selector selector : selectors().values()) {
-      matrix.checkNamed(
-          () -> selector.countMagnitudes(matrix.view(), new long[Selector.UPPER_BINS]));
-    }
+    each(
+        (name, selector) ->
+            matrix.checkNamed(
+                () -> selector.countMagnitudes(matrix.view(), new long[Selector.UPPER_BINS])));
   }
 }

@@ -27,7 +27,7 @@ public interface SelectGroupsProperties extends SelectionProperties {
   default void tiedGroupsInAShortLastWord() {
     List<TiedGroups> rows = TiedGroups.read();
     assertThat(rows).hasSize(3);
-    selectors().forEach((name, selector) -> rows.forEach(row -> row.check(name, selector)));
+    each((name, selector) -> rows.forEach(row -> row.check(name, selector)));
   }
 
   /** Groups of any size that has a kernel for small ones, of any place. */
@@ -76,6 +76,6 @@ public interface SelectGroupsProperties extends SelectionProperties {
     NonFiniteMatrix matrix =
         NonFiniteMatrix.draw(random, layout, dtype, rows, groups * size, nan, negative);
     SelectionRule rule = new LowestPerGroup(size / 2, size);
-    selectors().values().forEach(selector -> matrix.checkSelection(selector, rule));
+    each((name, selector) -> matrix.checkSelection(selector, rule));
   }
 }

@@ -75,6 +75,6 @@ public interface SelectRowsProperties extends SelectionProperties {
     NonFiniteMatrix matrix =
         NonFiniteMatrix.draw(random, layout, dtype, rows, columns, nan, negative);
     SelectionRule rule = new LowestPerRow(random.nextInt(columns + 1));
-    selectors().values().forEach(selector -> matrix.checkSelection(selector, rule));
+    each((name, selector) -> matrix.checkSelection(selector, rule));
   }
 }

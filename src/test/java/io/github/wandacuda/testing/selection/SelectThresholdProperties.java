@@ -69,6 +69,6 @@ public interface SelectThresholdProperties extends SelectionProperties {
     NonFiniteMatrix matrix =
         NonFiniteMatrix.draw(random, layout, dtype, rows, columns, nan, negative);
     SelectionRule rule = new AtMost(highest ? Float.MAX_VALUE : -1);
-    selectors().values().forEach(selector -> matrix.checkSelection(selector, rule));
+    each((name, selector) -> matrix.checkSelection(selector, rule));
   }
 }

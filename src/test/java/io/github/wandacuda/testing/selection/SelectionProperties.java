@@ -3,10 +3,14 @@ package io.github.wandacuda.testing.selection;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
 import java.util.random.RandomGenerator;
 import net.jqwik.api.Reporter;
+import org.opentest4j.MultipleFailuresError;
 
 /** What the properties of all operations of selection share. */
 public interface SelectionProperties {
@@ -23,7 +27,7 @@ public interface SelectionProperties {
   default void checkSmallMatrices(Reporter reporter, Class<? extends SelectionRule> rule) {
     reporter.publishValue("selection.seed", Long.toString(SEED));
     SmallMatrices matrices = new SmallMatrices(SEED);
-    selectors().forEach((name, selector) -> matrices.check(name, selector, smallMatrices(), rule));
+    each((name, selector) -> matrices.check(name, selector, smallMatrices(), rule));
   }
 
   /** Checks a matrix of a kind, which lies in any way and goes where another lies in any way. */
@@ -58,6 +62,23 @@ public interface SelectionProperties {
 
   /** Checks what all selectors do. */
   default void checkAll(SelectCase selection, PlacedMatrix.Layout from, PlacedMatrix.Layout to) {
-    selectors().forEach((name, selector) -> selection.check(name, selector, from, to));
+    each((name, selector) -> selection.check(name, selector, from, to));
+  }
+
+  /** Does the same with each selector, those after one that fails too; the failure names all. */
+  default void each(BiConsumer<String, Selector> check) {
+    List<Throwable> failures = new ArrayList<>();
+    selectors()
+        .forEach(
+            (name, selector) -> {
+              try {
+                check.accept(name, selector);
+              } catch (AssertionError e) {
+                failures.add(new AssertionError(name + ": " + e.getMessage(), e));
+              }
+            });
+    if (!failures.isEmpty()) {
+      throw new MultipleFailuresError("selectors are wrong", failures);
+    }
   }
 }
