@@ -10,10 +10,14 @@ final class Amount {
   private Amount() {}
 
   static Lowest rule(String amount, int columns) {
+    return SelectionRule.of(of(amount), columns);
+  }
+
+  static Sparsity of(String amount) {
     if (amount.endsWith("%")) {
       double percent = Double.parseDouble(amount.substring(0, amount.length() - 1));
-      return SelectionRule.of(new Sparsity.Ratio(percent / 100), columns);
+      return new Sparsity.Ratio(percent / 100);
     }
-    return SelectionRule.of(SparsityParser.pattern(amount), columns);
+    return SparsityParser.pattern(amount);
   }
 }

@@ -1,19 +1,24 @@
 package io.github.wandacuda.bench.cases;
 
+import io.github.wandacuda.Criterion;
 import io.github.wandacuda.DType;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.library.Pruner;
 import io.github.wandacuda.prune.RowTiles;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Function;
 
 /**
- * Selects a matrix in place, as a pruning job and {@code Pruner} do: each thread takes tile after
- * tile, of the backend's size. What was selected once is put back before it is selected again.
+ * Selects a matrix in place, as a pruning job does: each thread takes tile after tile, of the
+ * backend's size. Or as a program does, by {@link Pruner}, or by a prepared plan on one thread. What
+ * was selected once is put back before it is selected again.
  */
 public final class SelectCase implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
@@ -24,6 +29,7 @@ public final class SelectCase implements AutoCloseable {
   private final float[] norms;
   private final SelectionRule.Lowest rule;
   private final RowTiles tiles;
+  private final Way way;
   private int turn;
   private int selected;
 
@@ -35,8 +41,31 @@ public final class SelectCase implements AutoCloseable {
    */
   public record Setup(String shape, DType dtype, String amount, DataKind data, int threads) {}
 
-  /** Makes the data. */
+  /** How a matrix is selected. */
+  private interface Way extends AutoCloseable {
+    /** Selects it and returns how many weights went. */
+    long select(WeightMatrix matrix);
+
+    @Override
+    default void close() {}
+  }
+
+  /** Makes the data, to be selected as a job does. */
   public SelectCase(Setup setup) {
+    this(setup, made -> made::selectTiles);
+  }
+
+  /** Makes the data, to be selected by calls of the library. */
+  public static SelectCase byPruner(Setup setup) {
+    return new SelectCase(setup, made -> new Calls(made, setup));
+  }
+
+  /** Makes the data, to be selected by a plan that is prepared, whole and on one thread. */
+  public static SelectCase byPlan(Setup setup) {
+    return new SelectCase(setup, SelectCase::preparedPlan);
+  }
+
+  private SelectCase(Setup setup, Function<SelectCase, Way> ways) {
     int[] sizes = Matrices.sizes(setup.shape());
     backend = Backends.open("cpu", 0, setup.threads()).backend();
     workers = new Workers(setup.threads());
@@ -48,6 +77,45 @@ public final class SelectCase implements AutoCloseable {
     matrices.copyFrom(sources);
     rule = Amount.rule(setup.amount(), sizes[1]);
     tiles = RowTiles.of(source, backend.tileBytes(), workers.count());
+    way = ways.apply(this);
+  }
+
+  /** Calls of the library. */
+  private static final class Calls implements Way {
+    private final Pruner pruner;
+    private final Criterion criterion;
+    private final Sparsity sparsity;
+
+    Calls(SelectCase made, Setup setup) {
+      pruner = Pruner.builder().backend("cpu").threads(setup.threads()).open();
+      criterion = Criterion.wanda(made.norms);
+      sparsity = Amount.of(setup.amount());
+    }
+
+    @Override
+    public long select(WeightMatrix matrix) {
+      return pruner.prune(matrix, criterion, sparsity).pruned();
+    }
+
+    @Override
+    public void close() {
+      pruner.close();
+    }
+  }
+
+  private Way preparedPlan() {
+    WeightMatrix like = sources.at(0);
+    SelectionPlan plan = backend.selector().prepare(like.dtype(), like.columns(), norms, rule);
+    return matrix -> plan.select(matrix, matrix, null).pruned();
+  }
+
+  private long selectTiles(WeightMatrix matrix) {
+    LongAdder pruned = new LongAdder();
+    try (SelectionPlan plan =
+        backend.selector().prepare(matrix.dtype(), matrix.columns(), norms, rule)) {
+      workers.run(tiles.count(), (worker, tile) -> pruned.add(select(plan, matrix, tile)));
+    }
+    return pruned.sum();
   }
 
   /** Makes a run ready: once all matrices were selected, all are put back. */
@@ -62,13 +130,7 @@ public final class SelectCase implements AutoCloseable {
   public long run() {
     turn++;
     selected++;
-    WeightMatrix matrix = result();
-    LongAdder pruned = new LongAdder();
-    try (SelectionPlan plan =
-        backend.selector().prepare(matrix.dtype(), matrix.columns(), norms, rule)) {
-      workers.run(tiles.count(), (worker, tile) -> pruned.add(select(plan, matrix, tile)));
-    }
-    return pruned.sum();
+    return way.select(result());
   }
 
   /** Selects some times, and returns the seconds that it took. */
@@ -143,6 +205,7 @@ public final class SelectCase implements AutoCloseable {
 
   @Override
   public void close() {
+    way.close();
     workers.close();
     backend.close();
     arena.close();

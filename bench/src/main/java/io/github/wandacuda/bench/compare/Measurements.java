@@ -11,6 +11,8 @@ final class Measurements {
           Map.entry("select-sort", SelectRows::besideTorch),
           Map.entry("select-kthvalue", SelectRows::besideTorch),
           Map.entry("hostile", SelectRows::besideGaussian),
+          Map.entry("call-overhead", SelectRows::callBesideTiles),
+          Map.entry("call-overhead-small", SelectRows::callBesidePlan),
           Map.entry("norms-read", ForwardRows::normsBesideRead),
           Map.entry("linear-openblas", ForwardRows::linearBesideOpenBlas),
           Map.entry("attention-linear", ForwardRows::attentionBesideLinear),

@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/** Selections beside a copy, PyTorch, tame data, and one thread. */
+/** Selections beside a copy, PyTorch, tame data, one thread, and without the library around them. */
 final class SelectRows {
   private static final int THREADS = Runtime.getRuntime().availableProcessors();
 
@@ -51,6 +51,24 @@ final class SelectRows {
       many.check();
       one.check();
       return pairs.measure(Unit.WEIGHTS, side(many), side(one));
+    }
+  }
+
+  static Outcome callBesideTiles(Row row, Place place, Pairs pairs) {
+    try (SelectCase call = SelectCase.byPruner(setup(row, DataKind.GAUSSIAN, THREADS));
+        SelectCase tiles = new SelectCase(setup(row, DataKind.GAUSSIAN, THREADS))) {
+      call.check();
+      tiles.check();
+      return pairs.measure(Unit.WEIGHTS, side(call), side(tiles));
+    }
+  }
+
+  static Outcome callBesidePlan(Row row, Place place, Pairs pairs) {
+    try (SelectCase call = SelectCase.byPruner(setup(row, DataKind.GAUSSIAN, THREADS));
+        SelectCase plan = SelectCase.byPlan(setup(row, DataKind.GAUSSIAN, 1))) {
+      call.check();
+      plan.check();
+      return pairs.measureExcess(side(call), side(plan));
     }
   }
 

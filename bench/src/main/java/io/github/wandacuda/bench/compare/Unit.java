@@ -10,6 +10,8 @@ enum Unit {
   FLOPS("GFLOP/s"),
   /** Time of a run. */
   SECONDS("s"),
+  /** Time of a short run. */
+  MICROSECONDS("µs"),
   /** Processor time of a run. */
   CPU_SECONDS("s of CPU"),
   /** Memory. */

@@ -37,6 +37,18 @@ class CasesTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"50%", "2:4"})
+  void callsOfTheLibraryAndPlansSelectTheSame(String amount) {
+    SelectCase.Setup setup = new SelectCase.Setup("9x136", DType.BF16, amount, DataKind.TIES, 2);
+    try (SelectCase calls = SelectCase.byPruner(setup);
+        SelectCase plan = SelectCase.byPlan(setup)) {
+      calls.check();
+      plan.check();
+      assertEquals(-1, calls.result().data().mismatch(plan.result().data()));
+    }
+  }
+
   @Test
   void aWrongElementIsNoticed() {
     try (SelectCase select = select("50%", DataKind.GAUSSIAN)) {

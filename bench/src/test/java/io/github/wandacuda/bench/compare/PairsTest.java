@@ -67,6 +67,20 @@ class PairsTest {
   }
 
   @Test
+  void anExcessIsTheDifferenceOfEachPair() {
+    Outcome outcome =
+        pairs(3, 0)
+            .measureExcess(
+                new Pairs.Side(1, work("a", 9, 5e-6, 4e-6, 3e-6)),
+                new Pairs.Side(1, work("b", 9, 1e-6, 2e-6, 2e-6)));
+    assertEquals(Unit.MICROSECONDS, outcome.unit());
+    assertEquals(2, outcome.ours().median(), 1e-9);
+    assertEquals(1, outcome.ours().least(), 1e-9);
+    assertEquals(4, outcome.ours().most(), 1e-9);
+    assertEquals(2, (double) outcome.facts().get("beside_microseconds"), 1e-9);
+  }
+
+  @Test
   void shortWorkIsRepeatedUntilABatchIsFull() {
     Outcome outcome =
         pairs(1, 1)
