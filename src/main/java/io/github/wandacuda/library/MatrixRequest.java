@@ -64,7 +64,12 @@ record MatrixRequest(
     }
     MatrixRequest request =
         new MatrixRequest(
-            source, same ? source : destination, options.mask(), criterion, sparsity, options);
+            same ? destination : source,
+            destination,
+            options.mask(),
+            criterion,
+            sparsity,
+            options);
     request.check("source");
     return request;
   }

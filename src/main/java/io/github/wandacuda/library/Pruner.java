@@ -66,6 +66,9 @@ public final class Pruner implements AutoCloseable {
 
   /** Chooses the device and the threads. */
   public static final class Builder {
+    /** With the caller as many as feed a GPU at least. */
+    private static final int FEWEST_HELPERS = 2;
+
     private String backend = Backends.AUTO;
     private int device;
     private int threads = Runtime.getRuntime().availableProcessors();
@@ -134,7 +137,7 @@ public final class Pruner implements AutoCloseable {
       if (executor != null) {
         return new Pruner(open(executor, () -> {}));
       }
-      HelperThreads helpers = new HelperThreads(Math.max(1, threads - 1));
+      HelperThreads helpers = new HelperThreads(Math.max(FEWEST_HELPERS, threads - 1));
       return new Pruner(open(helpers, helpers::close));
     }
 

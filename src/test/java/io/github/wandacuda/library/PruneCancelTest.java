@@ -21,10 +21,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Calls that are given up half-way say how far they came, and leave the rest as it was. */
 class PruneCancelTest {
-  private static final int ROWS = 4000;
+  private static final int ROWS = 2000;
   private static final int COLUMNS = 256;
   private static final Sparsity HALF = new Sparsity.Ratio(0.5);
-  private static final Pattern DONE = Pattern.compile("cancelled: (\\d+) of 4000 rows (.*)");
+  private static final Pattern DONE = Pattern.compile("cancelled: (\\d+) of 2000 rows (.*)");
 
   private final WeightMatrix weight = Weights.random(DType.F32, ROWS, COLUMNS, 1);
   private final WeightMatrix source = Weights.copy(weight);

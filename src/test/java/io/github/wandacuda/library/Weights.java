@@ -126,6 +126,11 @@ final class Weights {
 
   /** Checks that a result is its source with just those weights +0.0 that aren't kept. */
   static void check(WeightMatrix result, WeightMatrix source, boolean[][] kept) {
+    assertThat(bytes(result)).isEqualTo(bytes(pruned(source, kept)));
+  }
+
+  /** Returns a dense copy with +0.0 for what isn't kept. */
+  static WeightMatrix pruned(WeightMatrix source, boolean[][] kept) {
     WeightMatrix expected = copy(source);
     for (int row = 0; row < source.rows(); row++) {
       for (int column = 0; column < source.columns(); column++) {
@@ -134,7 +139,7 @@ final class Weights {
         }
       }
     }
-    assertThat(bytes(result)).isEqualTo(bytes(expected));
+    return expected;
   }
 
   /** Returns a mask of the same content. */

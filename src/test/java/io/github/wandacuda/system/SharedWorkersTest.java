@@ -140,8 +140,8 @@ class SharedWorkersTest {
                         1000,
                         (worker, task) -> {
                           if (worker != 0) {
-                            begun.countDown();
                             caller.interrupt();
+                            begun.countDown();
                             pause();
                             done.incrementAndGet();
                           } else if (!Thread.currentThread().isInterrupted()) {

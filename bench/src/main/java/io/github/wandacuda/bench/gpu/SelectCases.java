@@ -1,7 +1,6 @@
 package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.bench.common.NormalWeights;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
@@ -28,8 +27,8 @@ final class SelectCases {
           cases.add(select("select 50 %", shape, dtype, kind, half, false));
         }
         cases.add(select("select 50 % and mask", shape, dtype, WeightKind.NORMAL, half, true));
-        cases.add(group("select 2:4", shape, dtype, new Sparsity.GroupPattern(2, 4)));
-        cases.add(group("select 4:8", shape, dtype, new Sparsity.GroupPattern(4, 8)));
+        cases.add(group("select 2:4", shape, dtype, new SelectionRule.LowestPerGroup(2, 4)));
+        cases.add(group("select 4:8", shape, dtype, new SelectionRule.LowestPerGroup(4, 8)));
         cases.add(group("select at most", shape, dtype, threshold()));
       }
     }
