@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# A project outside this repository whose local Maven repository is empty but for the artifact: compiles and runs each
+# example on wanda-cuda alone, then with the GPUs' bindings. Run after `mvn package`, in the root of the repository.
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+
+java_home=${JAVA_HOME:-}
+case "$("${java_home:-/usr}/bin/java" -version 2>&1)" in *'"25'*) ;; *) java_home=$(ls -d /usr/lib/jvm/*25* | head -n 1) ;; esac
+export JAVA_HOME=$java_home
+root=$PWD
+outside=$(mktemp -d)
+trap 'rm -rf "$outside"' EXIT
+examples=src/embedding/examples/src/main/java/example
+maven() { mvn -B -ntp -q -Dmaven.repo.local="$outside/repository" "$@"; }
+
+maven org.apache.maven.plugins:maven-install-plugin:3.1.4:install-file -Dfile=target/wanda-cuda-0.1.0.jar -DpomFile=pom.xml
+mkdir -p "$outside/project/src/main/java/example"
+cp src/embedding/outside/pom.xml "$outside/project"
+
+# build_with FLAGS...: compiles what is there, prints the tree and sets class_path.
+build_with() {
+  (cd "$outside/project" && maven "$@" clean compile org.apache.maven.plugins:maven-dependency-plugin:3.8.1:tree \
+    -DoutputFile=tree.txt)
+  (cd "$outside/project" && maven "$@" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath \
+    -Dmdep.outputFile=class-path.txt)
+  cat "$outside/project/tree.txt"
+  class_path=$outside/project/target/classes:$(cat "$outside/project/class-path.txt")
+}
+
+# run EXAMPLE ARGUMENT...: prints what it prints.
+run() {
+  echo "$ $*"
+  "$JAVA_HOME/bin/java" --add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED -cp "$class_path" "example.$1" "${@:2}"
+}
+
+model=$root/testdata/models/tiny-llama
+statistics=$root/testdata/golden/tiny-llama/wanda-50.statistics.safetensors
+
+cp $examples/{FiveLines,PruneWhileLoading,NormsOfYourForwardPass}.java "$outside/project/src/main/java/example"
+build_with
+jars=$(grep -c ':jar:' "$outside/project/tree.txt")
+ours=$(grep -c 'io\.github\.wandacuda:.*:jar:' "$outside/project/tree.txt")
+echo "jars below the project: $((jars - 1)), ours: $ours"
+[ "$ours" -le 2 ]
+run FiveLines
+run PruneWhileLoading "$model" "$statistics" cpu
+run NormsOfYourForwardPass cpu
+
+cp $examples/*.java "$outside/project/src/main/java/example"
+build_with -Pgpus
+backends=cpu
+if ls /etc/OpenCL/vendors/*.icd >/dev/null 2>&1; then
+  run PruneOnYourOpenClMemory
+  backends="$backends opencl"
+else
+  echo 'no OpenCL device: not run on one'
+fi
+if command -v g++ >/dev/null && [ "$(uname -sm)" = 'Linux x86_64' ]; then
+  sh src/test/pretend-cuda/build.sh target/pretend-cuda --kernels kernels/select --kernels kernels/forward \
+    --kernels src/test/pretend-cuda/selftest
+  export LD_LIBRARY_PATH=$root/target/pretend-cuda
+  run PruneOnYourCudaMemory
+  backends="$backends cuda"
+else
+  echo 'no g++ on Linux x86-64: not run on the pretended CUDA'
+fi
+for backend in $backends; do
+  run PruneWhileLoading "$model" "$statistics" "$backend"
+  run NormsOfYourForwardPass "$backend"
+done
