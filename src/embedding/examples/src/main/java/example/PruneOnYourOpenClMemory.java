@@ -2,7 +2,6 @@ package example;
 
 import static org.jocl.CL.CL_CONTEXT_PLATFORM;
 import static org.jocl.CL.CL_DEVICE_TYPE_ALL;
-import static org.jocl.CL.CL_FALSE;
 import static org.jocl.CL.CL_MEM_READ_WRITE;
 import static org.jocl.CL.CL_TRUE;
 import static org.jocl.CL.clCreateBuffer;
@@ -65,7 +64,7 @@ public final class PruneOnYourOpenClMemory {
       norms[i] = 1 + i % 7;
     }
     Pointer host = Pointer.to(weights);
-    clEnqueueWriteBuffer(queue, memory, CL_FALSE, 0, BYTES, host, 0, null, null);
+    clEnqueueWriteBuffer(queue, memory, CL_TRUE, 0, BYTES, host, 0, null, null);
 
     try (Pruner pruner = Pruner.builder().backend("opencl").open()) {
       long buffer = memory.getNativePointer();

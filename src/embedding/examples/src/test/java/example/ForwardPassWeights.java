@@ -23,7 +23,7 @@ final class ForwardPassWeights {
     try (Pruner pruner = Pruner.builder().backend(args[0]).open();
         Layer layer = new Layer(dense.clone(), IN, OUT, pruner.columnNorms(IN))) {
       for (int i = 0; i < SEQUENCES; i++) {
-        float[] inputs = numbers(random, TOKENS * IN);
+        float[] inputs = eighths(random, TOKENS * IN);
         layer.forward(inputs);
         for (int j = 0; j < inputs.length; j++) {
           squares[j % IN] += inputs[j] * inputs[j];
@@ -52,6 +52,15 @@ final class ForwardPassWeights {
           .forEach(i -> weights[i] = 0);
     }
     return weights;
+  }
+
+  /** Numbers whose squares any order sums without rounding. */
+  private static float[] eighths(Random random, int count) {
+    float[] numbers = new float[count];
+    for (int i = 0; i < count; i++) {
+      numbers[i] = random.nextInt(-16, 17) / 8f;
+    }
+    return numbers;
   }
 
   private static float[] numbers(Random random, int count) {

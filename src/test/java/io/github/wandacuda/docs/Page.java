@@ -20,6 +20,9 @@ public final class Page {
   /** The folder of the site's pages. */
   public static final Path SITE = Path.of("src/site/markdown");
 
+  /** The page that quotes files of {@code src/embedding}, which are compiled there. */
+  public static final Path EMBEDDING = SITE.resolve("embedding.md");
+
   private static final Pattern LINK =
       Pattern.compile("\\[(?:[^\\[\\]]|\\[[^\\[\\]]*])*]\\(([^()\\s]+)\\)");
   private static final Pattern CODE_SPAN = Pattern.compile("`([^`]+)`");
