@@ -65,8 +65,7 @@ class ExamplesTest {
 
   @ParameterizedTest
   @CsvSource({"cuda,example.PruneOnYourCudaMemory", "opencl,example.PruneOnYourOpenClMemory"})
-  void pruneOnYourGpu(String backend, Class<?> example)
-      throws IOException, InterruptedException {
+  void pruneOnYourGpu(String backend, Class<?> example) throws IOException, InterruptedException {
     String printed = Devices.run(backend, example);
     assertTrue(printed.contains("pruned=8192"), printed);
     float[] weights = new float[64 * 256];
@@ -84,7 +83,8 @@ class ExamplesTest {
           new Sparsity.Ratio(0.5));
     }
     String expected = "weights " + Integer.toHexString(Arrays.hashCode(weights));
-    System.out.printf("prune on your GPU, %s: %s, on the CPU %s%n", backend, lastLine(printed), expected);
+    System.out.printf(
+        "prune on your GPU, %s: %s, on the CPU %s%n", backend, lastLine(printed), expected);
     assertEquals(expected, lastLine(printed));
   }
 }

@@ -32,9 +32,7 @@ final class ForwardPassWeights {
       layer.prune(pruner, SEQUENCES);
       float[] expected = pruned(dense, squares);
       long equal =
-          IntStream.range(0, dense.length)
-              .filter(i -> expected[i] == layer.weights()[i])
-              .count();
+          IntStream.range(0, dense.length).filter(i -> expected[i] == layer.weights()[i]).count();
       System.out.println("weights equal " + equal + " of " + dense.length);
     }
   }

@@ -22,8 +22,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  * The Java in the README and on the site compiles against this build. What a block leaves out is
  * the same for all: it imports every package of wanda-cuda, of {@code java.util}, {@code
  * java.nio.file} and {@code java.lang.foreign}, and if it isn't a class of its own it is the body
- * of a method with the parameters that {@link #BEFORE} says. {@link QuotedFilesTest} is for the page
- * that quotes whole files.
+ * of a method with the parameters that {@link #BEFORE} says. {@link QuotedFilesTest} is for the
+ * page that quotes whole files.
  */
 class JavaBlocksTest {
   private static final Path CLASSES = Path.of("target/classes");

@@ -17,8 +17,8 @@ import java.nio.ByteOrder;
 import java.util.Map;
 
 /**
- * Stands between Jlama's files and its model: BF16 tensors that have a criterion are pruned on their
- * way. Jlama's own are mapped read-only, so the pruned ones go into direct buffers.
+ * Stands between Jlama's files and its model: BF16 tensors that have a criterion are pruned on
+ * their way. Jlama's own are mapped read-only, so the pruned ones go into direct buffers.
  *
  * @param criteria by module, such as {@code model.layers.0.mlp.up_proj}
  */

@@ -54,8 +54,7 @@ class GgufTest {
         if (module.isPresent()) {
           weights +=
               pruner
-                  .prune(
-                      GgufModules.matrix(tensor.getValue()), criteria.get(module.get()), HALF)
+                  .prune(GgufModules.matrix(tensor.getValue()), criteria.get(module.get()), HALF)
                   .pruned();
         }
       }
@@ -77,8 +76,7 @@ class GgufTest {
     GgufWriter.write(TinyLlama.MODEL, DType.BF16, dense);
     String printed =
         Program.wandaCuda(
-            "perplexity", "--model", TinyLlama.MODEL, "--tokens", TinyLlama.tokens(),
-            "--json");
+            "perplexity", "--model", TinyLlama.MODEL, "--tokens", TinyLlama.tokens(), "--json");
     double expected =
         Pattern.compile("\"perplexity\" : ([\\d.]+)")
             .matcher(printed)

@@ -16,7 +16,9 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** Statistics that {@code src/python/wanda_statistics.py} wrote, and what PyTorch prunes by them. */
+/**
+ * Statistics that {@code src/python/wanda_statistics.py} wrote, and what PyTorch prunes by them.
+ */
 class PyTorchTest {
   private static final Path SCRIPT =
       Path.of("src", "embedding", "engines", "src", "test", "python", "tiny_llama.py");
@@ -26,7 +28,10 @@ class PyTorchTest {
   @BeforeAll
   static void torchIsThere() {
     interpreter =
-        Stream.of("python3", "/usr/bin/python3").filter(PyTorchTest::hasTorch).findFirst().orElse("");
+        Stream.of("python3", "/usr/bin/python3")
+            .filter(PyTorchTest::hasTorch)
+            .findFirst()
+            .orElse("");
     assumeTrue(!interpreter.isEmpty(), "no python3 has PyTorch: apt-get install python3-torch");
   }
 
@@ -71,9 +76,6 @@ class PyTorchTest {
 
   private static String python(Object... arguments) {
     return Program.run(
-        Stream.concat(
-                Stream.of(interpreter, "-B", SCRIPT),
-                Stream.of(arguments))
-            .toList());
+        Stream.concat(Stream.of(interpreter, "-B", SCRIPT), Stream.of(arguments)).toList());
   }
 }

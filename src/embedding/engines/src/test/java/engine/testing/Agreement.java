@@ -96,8 +96,7 @@ public record Agreement(long equal, long all) {
     MemorySegment second = b.bits();
     long different = 0;
     for (long i = 0; i < first.byteSize(); i++) {
-      int bits =
-          first.get(ValueLayout.JAVA_BYTE, i) ^ second.get(ValueLayout.JAVA_BYTE, i);
+      int bits = first.get(ValueLayout.JAVA_BYTE, i) ^ second.get(ValueLayout.JAVA_BYTE, i);
       different += Integer.bitCount(bits & 0xff);
     }
     return (long) a.rows() * a.columns() - different;

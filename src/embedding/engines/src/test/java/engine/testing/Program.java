@@ -35,11 +35,9 @@ public final class Program {
           new ProcessBuilder(command.stream().map(Object::toString).toList())
               .redirectError(errors.toFile())
               .start();
-      String output =
-          new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       if (process.waitFor() != 0) {
-        throw new IllegalStateException(
-            command + " failed:\n" + output + Files.readString(errors));
+        throw new IllegalStateException(command + " failed:\n" + output + Files.readString(errors));
       }
       return output;
     } catch (IOException e) {

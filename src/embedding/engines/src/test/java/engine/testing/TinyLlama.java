@@ -50,8 +50,15 @@ public final class TinyLlama {
       return Map.of(
           STATISTICS,
           Program.wandaCuda(
-              "calibrate", "--model", MODEL, "--calibration", TOKENS, "--output", STATISTICS,
-              "--overwrite", "--json"),
+              "calibrate",
+              "--model",
+              MODEL,
+              "--calibration",
+              TOKENS,
+              "--output",
+              STATISTICS,
+              "--overwrite",
+              "--json"),
           PRUNED,
           prune(STATISTICS, PRUNED));
     }
@@ -131,8 +138,7 @@ public final class TinyLlama {
     for (SafetensorsShard shard : shards(model)) {
       shard.names().stream()
           .filter(name -> name.endsWith("_proj.weight"))
-          .forEach(
-              name -> matrices.put(name.replaceFirst("\\.weight$", ""), shard.matrix(name)));
+          .forEach(name -> matrices.put(name.replaceFirst("\\.weight$", ""), shard.matrix(name)));
     }
     return matrices;
   }
