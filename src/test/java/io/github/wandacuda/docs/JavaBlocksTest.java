@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * the same for all: it imports every package of wanda-cuda, of {@code java.util}, {@code
  * java.nio.file} and {@code java.lang.foreign}, and if it isn't a class of its own it is the body
  * of a method with the parameters that {@link #BEFORE} says. {@link QuotedFilesTest} is for the
- * page that quotes whole files.
+ * page that quote whole files.
  */
 class JavaBlocksTest {
   private static final Path CLASSES = Path.of("target/classes");
@@ -40,7 +40,7 @@ class JavaBlocksTest {
 
   static List<Page.Block> blocks() {
     return Page.readmeAndSite().stream()
-        .filter(page -> !page.file().equals(Page.EMBEDDING))
+        .filter(page -> !Page.QUOTING.contains(page.file()))
         .flatMap(page -> page.blocks().stream())
         .filter(block -> block.language().equals("java"))
         .toList();

@@ -20,8 +20,9 @@ public final class Page {
   /** The folder of the site's pages. */
   public static final Path SITE = Path.of("src/site/markdown");
 
-  /** The page that quotes files of {@code src/embedding}, which are compiled there. */
-  public static final Path EMBEDDING = SITE.resolve("embedding.md");
+  /** The pages that quote files of {@code src/embedding}, which are compiled there. */
+  public static final List<Path> QUOTING =
+      List.of(SITE.resolve("embedding.md"), SITE.resolve("engines.md"));
 
   private static final Pattern LINK =
       Pattern.compile("\\[(?:[^\\[\\]]|\\[[^\\[\\]]*])*]\\(([^()\\s]+)\\)");
