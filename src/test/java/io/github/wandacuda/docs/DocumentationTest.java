@@ -187,7 +187,7 @@ class DocumentationTest {
   }
 
   private static boolean isOfJava(String name) {
-    return Stream.of("java.util.", "java.lang.foreign.", "java.lang.")
+    return Stream.of("java.util.", "java.util.concurrent.", "java.lang.foreign.", "java.lang.")
         .anyMatch(
             folder ->
                 ClassLoader.getSystemResource(folder.replace('.', '/') + name + ".class") != null);
