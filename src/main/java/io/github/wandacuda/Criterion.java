@@ -6,8 +6,8 @@ import java.util.Objects;
 public sealed interface Criterion {
 
   /**
-   * Returns Wanda's criterion: a weight's score is |W| times the norm of its input column, the
-   * product rounded to float32, compared within each row or group (arXiv 2306.11695, section 3).
+   * {@return Wanda's criterion: a weight's score is |W| times the norm of its input column, the
+   * product rounded to float32, compared within each row or group (arXiv 2306.11695, section 3)}
    *
    * @param norms the l2 norm of each input column's activations, one for each column of the
    *     matrices to prune, in any unit that all columns share; copied
@@ -20,9 +20,9 @@ public sealed interface Criterion {
   }
 
   /**
-   * Returns the magnitude |W|, compared within the whole matrix where a fraction is pruned (Han et
+   * {@return the magnitude |W|, compared within the whole matrix where a fraction is pruned (Han et
    * al., arXiv 1506.02626, section 3; as the code of Wanda does it), within each group for a
-   * pattern.
+   * pattern}
    */
   static Criterion magnitude() {
     return Magnitude.ONLY;
@@ -48,17 +48,17 @@ public sealed interface Criterion {
       allZero = zero;
     }
 
-    /** Returns a copy of the norms. */
+    /** {@return a copy of the norms} */
     public float[] norms() {
       return norms.clone();
     }
 
-    /** Returns the number of columns that there is a norm for. */
+    /** {@return the number of columns that there is a norm for} */
     public int columns() {
       return norms.length;
     }
 
-    /** Returns whether no score tells weights apart: there are norms, and all are zero. */
+    /** {@return whether no score tells weights apart: there are norms, and all are zero} */
     public boolean isAllZero() {
       return allZero;
     }

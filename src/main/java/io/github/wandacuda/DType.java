@@ -20,14 +20,16 @@ public enum DType {
     this.bytes = bytes;
   }
 
-  /** Returns the size of one element in bytes. */
+  /** {@return the size of one element in bytes} */
   public int bytes() {
     return bytes;
   }
 
   /**
-   * Returns the type that a safetensors header calls {@code name}, or nothing for one that this
-   * library does not compute with.
+   * {@return the type that a safetensors header calls {@code name}, or nothing for one that this
+   * library does not compute with}
+   *
+   * @param name as the header spells it
    */
   public static Optional<DType> of(String name) {
     for (DType dtype : values()) {

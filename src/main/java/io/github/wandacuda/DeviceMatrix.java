@@ -48,9 +48,12 @@ public record DeviceMatrix(
   }
 
   /**
-   * Returns a view of a dense matrix in CUDA memory.
+   * {@return a view of a dense matrix in CUDA memory}
    *
    * @param pointer a device pointer in the device's primary context
+   * @param dtype the element type
+   * @param rows output features or tokens, 0 or more
+   * @param columns input features, 0 or more
    * @param stream the {@code CUstream} whose work comes first, 0 for the default stream
    */
   public static DeviceMatrix cuda(long pointer, DType dtype, int rows, int columns, long stream) {
@@ -58,33 +61,49 @@ public record DeviceMatrix(
   }
 
   /**
-   * Returns a view of a dense matrix at the start of an OpenCL buffer.
+   * {@return a view of a dense matrix at the start of an OpenCL buffer}
    *
    * @param memory the handle of a {@code cl_mem}
+   * @param dtype the element type
+   * @param rows output features or tokens, 0 or more
+   * @param columns input features, 0 or more
    * @param queue the handle of the in-order {@code cl_command_queue} whose work comes first
    */
   public static DeviceMatrix openCl(long memory, DType dtype, int rows, int columns, long queue) {
     return new DeviceMatrix(memory, 0, dtype, rows, columns, columns, queue);
   }
 
-  /** Returns the view with another distance from a row to the next, in elements. */
+  /**
+   * {@return the view with another distance from a row to the next, in elements}
+   *
+   * @param elements from an element to the one below it, at least the columns
+   */
   public DeviceMatrix withRowStride(long elements) {
     return new DeviceMatrix(memory, byteOffset, dtype, rows, columns, elements, queue);
   }
 
-  /** Returns the view with another place of element (0, 0), in bytes from the memory's start. */
+  /**
+   * {@return the view with another place of element (0, 0), in bytes from the memory's start}
+   *
+   * @param bytes 0 or more
+   */
   public DeviceMatrix withByteOffset(long bytes) {
     return new DeviceMatrix(memory, bytes, dtype, rows, columns, rowStride, queue);
   }
 
-  /** Returns a view of {@code count} rows from row {@code from}. */
+  /**
+   * {@return a view of {@code count} rows from row {@code from}}
+   *
+   * @param from the first row
+   * @param count how many rows
+   */
   public DeviceMatrix rows(int from, int count) {
     Objects.checkFromIndexSize(from, count, rows);
     long start = byteOffset + from * rowStride * dtype.bytes();
     return new DeviceMatrix(memory, start, dtype, count, columns, rowStride, queue);
   }
 
-  /** Returns the bytes from element (0, 0) to the end of the last one. */
+  /** {@return the bytes from element (0, 0) to the end of the last one} */
   public long span() {
     return span(dtype, rows, columns, rowStride);
   }
@@ -97,7 +116,7 @@ public record DeviceMatrix(
     return Math.multiplyExact(last, (long) dtype.bytes());
   }
 
-  /** Returns the number of elements. */
+  /** {@return the number of elements} */
   public long elements() {
     return (long) rows * columns;
   }

@@ -31,8 +31,10 @@ public final class Mask {
   }
 
   /**
-   * Returns a mask on the Java heap that keeps all weights.
+   * {@return a mask on the Java heap that keeps all weights}
    *
+   * @param rows output features, 0 or more
+   * @param columns input features, 0 or more
    * @throws IllegalArgumentException if a size is negative, or no Java array is long enough
    */
   public static Mask allocate(int rows, int columns) {
@@ -54,10 +56,12 @@ public final class Mask {
   }
 
   /**
-   * Returns a mask in memory of the caller's, which stays as it is and may be read-only if nothing
-   * is written to it.
+   * {@return a mask in memory of the caller's, which stays as it is and may be read-only if nothing
+   * is written to it}
    *
    * @param bits at least rows * ceil(columns / 8) bytes, of which the first are the mask
+   * @param rows output features, 0 or more
+   * @param columns input features, 0 or more
    * @throws IllegalArgumentException if a size is negative or the memory is too short
    * @throws NullPointerException if {@code bits} is null
    */
@@ -89,24 +93,26 @@ public final class Mask {
     return 0xff >>> (int) (rowBytes * Byte.SIZE - columns);
   }
 
-  /** Returns the rows of the matrix, its output features. */
+  /** {@return the rows of the matrix, its output features} */
   public int rows() {
     return rows;
   }
 
-  /** Returns the columns of the matrix, its input features. */
+  /** {@return the columns of the matrix, its input features} */
   public int columns() {
     return columns;
   }
 
-  /** Returns the packed bits themselves, not a copy. */
+  /** {@return the packed bits themselves, not a copy} */
   public MemorySegment bits() {
     return bits;
   }
 
   /**
-   * Returns whether a weight is kept.
+   * {@return whether a weight is kept}
    *
+   * @param row its row, from 0
+   * @param column its column, from 0
    * @throws IndexOutOfBoundsException if there is no such weight
    */
   public boolean isKept(int row, int column) {
@@ -116,6 +122,9 @@ public final class Mask {
   /**
    * Keeps or prunes a weight.
    *
+   * @param row its row, from 0
+   * @param column its column, from 0
+   * @param kept whether to keep it
    * @throws IndexOutOfBoundsException if there is no such weight
    * @throws IllegalArgumentException if the memory is read-only
    */
@@ -132,7 +141,7 @@ public final class Mask {
     return row * rowBytes + column / Byte.SIZE;
   }
 
-  /** Returns how many weights are kept. */
+  /** {@return how many weights are kept} */
   public long kept() {
     long count = 0;
     for (int row = 0; row < rows; row++) {
@@ -143,7 +152,7 @@ public final class Mask {
     return count;
   }
 
-  /** Returns how many weights are pruned. */
+  /** {@return how many weights are pruned} */
   public long pruned() {
     return (long) rows * columns - kept();
   }
@@ -224,8 +233,9 @@ public final class Mask {
   }
 
   /**
-   * Returns a new mask on the heap that keeps what both keep.
+   * {@return a new mask on the heap that keeps what both keep}
    *
+   * @param other of the same shape
    * @throws IllegalArgumentException if shapes differ
    */
   public Mask and(Mask other) {
@@ -233,8 +243,9 @@ public final class Mask {
   }
 
   /**
-   * Returns a new mask on the heap that keeps what either keeps.
+   * {@return a new mask on the heap that keeps what either keeps}
    *
+   * @param other of the same shape
    * @throws IllegalArgumentException if shapes differ
    */
   public Mask or(Mask other) {

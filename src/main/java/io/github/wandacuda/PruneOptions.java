@@ -35,6 +35,7 @@ public final class PruneOptions {
    * Has the call write the mask too.
    *
    * @param mask of the matrix's shape, overwritten; null for none
+   * @return a changed copy
    */
   public PruneOptions withMask(Mask mask) {
     return new PruneOptions(mask, zeroNorms, weightsChecked, progress, cancellation);
@@ -43,6 +44,8 @@ public final class PruneOptions {
   /**
    * Says what is done where all norms are zero.
    *
+   * @param policy what is done
+   * @return a changed copy
    * @throws NullPointerException if {@code policy} is null
    */
   public PruneOptions withZeroNorms(ZeroNorms policy) {
@@ -55,6 +58,7 @@ public final class PruneOptions {
    * weight is found when its row is pruned, and other rows may be pruned by then.
    *
    * @param first whether to
+   * @return a changed copy
    */
   public PruneOptions withWeightsChecked(boolean first) {
     return new PruneOptions(mask, zeroNorms, first, progress, cancellation);
@@ -64,6 +68,7 @@ public final class PruneOptions {
    * Has the call tell how far it is.
    *
    * @param progress called from any of the call's threads; null for none
+   * @return a changed copy
    */
   public PruneOptions withProgress(PruneProgress progress) {
     return new PruneOptions(mask, zeroNorms, weightsChecked, progress, cancellation);
@@ -73,32 +78,33 @@ public final class PruneOptions {
    * Lets the call be cancelled, as an interrupt of the calling thread does too.
    *
    * @param isCancelled asked before every few rows, by any of the call's threads; null for none
+   * @return a changed copy
    */
   public PruneOptions withCancellation(BooleanSupplier isCancelled) {
     return new PruneOptions(mask, zeroNorms, weightsChecked, progress, isCancelled);
   }
 
-  /** Returns the mask to write, or null. */
+  /** {@return the mask to write, or null} */
   public Mask mask() {
     return mask;
   }
 
-  /** Returns what is done where all norms are zero. */
+  /** {@return what is done where all norms are zero} */
   public ZeroNorms zeroNorms() {
     return zeroNorms;
   }
 
-  /** Returns whether all weights are read for NaN and infinities first. */
+  /** {@return whether all weights are read for NaN and infinities first} */
   public boolean weightsChecked() {
     return weightsChecked;
   }
 
-  /** Returns what hears how far the call is, or null. */
+  /** {@return what hears how far the call is, or null} */
   public PruneProgress progress() {
     return progress;
   }
 
-  /** Returns what is asked whether to stop, or null. */
+  /** {@return what is asked whether to stop, or null} */
   public BooleanSupplier cancellation() {
     return cancellation;
   }

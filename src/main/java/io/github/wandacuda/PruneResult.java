@@ -9,12 +9,12 @@ package io.github.wandacuda;
  * @param zeros weights of the result that are +0.0 or -0.0
  */
 public record PruneResult(long rows, long columns, long pruned, long zeros) {
-  /** Returns the number of weights. */
+  /** {@return the number of weights} */
   public long elements() {
     return rows * columns;
   }
 
-  /** Returns the share of zeros in the result, 0 if there are no weights. */
+  /** {@return the share of zeros in the result, 0 if there are no weights} */
   public double sparsity() {
     return elements() == 0 ? 0 : (double) zeros / elements();
   }

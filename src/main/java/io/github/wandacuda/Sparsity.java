@@ -22,7 +22,7 @@ public sealed interface Sparsity {
     }
 
     /**
-     * Returns the share of elements, {@code floor(count * fraction)} with the product in double.
+     * {@return the share of elements, {@code floor(count * fraction)} with the product in double}
      *
      * @param count how many elements there are
      */
@@ -59,7 +59,7 @@ public sealed interface Sparsity {
     }
 
     /**
-     * Returns whether rows fall into whole groups.
+     * {@return whether rows fall into whole groups}
      *
      * @param columns elements in a row
      */

@@ -57,39 +57,56 @@ public record WeightMatrix(
     }
   }
 
-  /** Returns a view of a dense row-major matrix at the start of {@code data}. */
+  /**
+   * {@return a view of a dense row-major matrix at the start of {@code data}}
+   *
+   * @param data the memory, which stays as it is
+   * @param dtype the element type
+   * @param rows output features, 0 or more
+   * @param columns input features, 0 or more
+   */
   public static WeightMatrix of(MemorySegment data, DType dtype, int rows, int columns) {
     return new WeightMatrix(data, dtype, rows, columns, columns, 1);
   }
 
   /**
-   * Returns the view with rows and columns exchanged: the matrix that a layer stored as [in, out]
-   * stands for.
+   * {@return the view with rows and columns exchanged: the matrix that a layer stored as [in, out]
+   * stands for}
    */
   public WeightMatrix transposed() {
     return new WeightMatrix(data, dtype, columns, rows, columnStride, rowStride);
   }
 
-  /** Returns a view of {@code count} rows from row {@code from}. */
+  /**
+   * {@return a view of {@code count} rows from row {@code from}}
+   *
+   * @param from the first row
+   * @param count how many rows
+   */
   public WeightMatrix rows(int from, int count) {
     Objects.checkFromIndexSize(from, count, rows);
     long start = Math.min(data.byteSize(), byteOffset(from, 0));
     return new WeightMatrix(data.asSlice(start), dtype, count, columns, rowStride, columnStride);
   }
 
-  /** Returns where element (row, column) starts in {@link #data()}, in bytes. */
+  /**
+   * {@return where element (row, column) starts in {@link #data()}, in bytes}
+   *
+   * @param row its row, from 0
+   * @param column its column, from 0
+   */
   public long byteOffset(int row, int column) {
     return (row * rowStride + column * columnStride) * dtype.bytes();
   }
 
-  /** Returns whether each row's elements lie side by side. */
+  /** {@return whether each row's elements lie side by side} */
   public boolean hasDenseRows() {
     return columnStride == 1;
   }
 
   /**
-   * Returns the memory from the first element to the last one, with all that lies in between; empty
-   * if there is no element.
+   * {@return the memory from the first element to the last one, with all that lies in between; empty
+   * if there is no element}
    */
   public MemorySegment span() {
     if (elements() == 0) {
@@ -98,14 +115,17 @@ public record WeightMatrix(
     return data.asSlice(0, byteOffset(rows - 1, columns - 1) + dtype.bytes());
   }
 
-  /** Returns the number of elements. */
+  /** {@return the number of elements} */
   public long elements() {
     return (long) rows * columns;
   }
 
   /**
-   * Returns element (row, column), widened exactly to float32. Meant for errors and tests, not for
+   * {@return element (row, column), widened exactly to float32} Meant for errors and tests, not for
    * loops.
+   *
+   * @param row its row, from 0
+   * @param column its column, from 0
    */
   public float get(int row, int column) {
     Objects.checkIndex(row, rows);

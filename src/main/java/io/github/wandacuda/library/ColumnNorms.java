@@ -90,7 +90,7 @@ public final class ColumnNorms implements AutoCloseable {
     }
   }
 
-  /** Returns the number of columns. */
+  /** {@return the number of columns} */
   public int columns() {
     return columns;
   }
@@ -239,7 +239,7 @@ public final class ColumnNorms implements AutoCloseable {
   }
 
   /**
-   * Returns the sum of the squares of each column.
+   * {@return the sum of the squares of each column}
    *
    * @throws IllegalStateException if this is closed, or the device fails
    */
@@ -253,7 +253,7 @@ public final class ColumnNorms implements AutoCloseable {
   }
 
   /**
-   * Returns the norm of each column, the root of its sum over the number of samples, as float32.
+   * {@return the norm of each column, the root of its sum over the number of samples, as float32}
    *
    * @param samples sequences that were seen, 1 or more
    * @throws IllegalArgumentException if {@code samples} is less than 1
@@ -272,7 +272,7 @@ public final class ColumnNorms implements AutoCloseable {
   }
 
   /**
-   * Returns Wanda's criterion with these norms.
+   * {@return Wanda's criterion with these norms}
    *
    * @param samples sequences that were seen, 1 or more
    * @throws IllegalArgumentException if {@code samples} is less than 1, or activations were so

@@ -53,13 +53,14 @@ public final class Pruner implements AutoCloseable {
   /**
    * Opens the first GPU that can be used, else the CPU, with all processors.
    *
+   * @return an open pruner
    * @throws IllegalStateException if a device that seemed usable fails
    */
   public static Pruner open() {
     return builder().open();
   }
 
-  /** Returns a builder for the first GPU that can be used, else the CPU, with all processors. */
+  /** {@return a builder for the first GPU that can be used, else the CPU, with all processors} */
   public static Builder builder() {
     return new Builder();
   }
@@ -81,6 +82,7 @@ public final class Pruner implements AutoCloseable {
      *
      * @param name {@code cpu}, {@code cuda}, {@code opencl}, or {@code auto} for the first that has
      *     a GPU, else the CPU
+     * @return this
      */
     public Builder backend(String name) {
       backend = Objects.requireNonNull(name, "name");
@@ -91,6 +93,7 @@ public final class Pruner implements AutoCloseable {
      * Chooses the device.
      *
      * @param index its number within its backend
+     * @return this
      * @throws IllegalArgumentException if it is negative
      */
     public Builder device(int index) {
@@ -106,6 +109,8 @@ public final class Pruner implements AutoCloseable {
      * Sets how many threads work on a call at most, the calling one included. A GPU is fed by three
      * to eight, whatever is set.
      *
+     * @param count how many, 1 or more
+     * @return this
      * @throws IllegalArgumentException if it is less than 1
      */
     public Builder threads(int count) {
@@ -120,6 +125,7 @@ public final class Pruner implements AutoCloseable {
      * Sets whose threads help the calling ones; by default daemon threads of the pruner's own.
      *
      * @param executor stays the caller's; may be busy or shut down, and may reject work
+     * @return this
      */
     public Builder executor(Executor executor) {
       this.executor = Objects.requireNonNull(executor, "executor");
@@ -129,6 +135,7 @@ public final class Pruner implements AutoCloseable {
     /**
      * Opens the device.
      *
+     * @return an open pruner
      * @throws IllegalArgumentException if there is no such backend
      * @throws IllegalStateException if it has no such device, or the device can't be used; the
      *     message says why
@@ -154,7 +161,7 @@ public final class Pruner implements AutoCloseable {
     }
   }
 
-  /** Returns all devices of all backends, those that can't be used included. */
+  /** {@return all devices of all backends, those that can't be used included} */
   public static List<DeviceInfo> devices() {
     return Backends.providers().stream()
         .flatMap(
@@ -171,12 +178,12 @@ public final class Pruner implements AutoCloseable {
         .toList();
   }
 
-  /** Returns the name of the backend. */
+  /** {@return the name of the backend} */
   public String backend() {
     return open.backend().name();
   }
 
-  /** Returns the device's name, for people. */
+  /** {@return the device's name, for people} */
   public String device() {
     return open.backend().device();
   }
@@ -184,6 +191,10 @@ public final class Pruner implements AutoCloseable {
   /**
    * Prunes a matrix in place with {@link PruneOptions#DEFAULT}.
    *
+   * @param weight [out_features, in_features], changed in place
+   * @param criterion how weights are scored
+   * @param sparsity how much goes
+   * @return what came of it
    * @see #prune(WeightMatrix, Criterion, Sparsity, PruneOptions)
    */
   public PruneResult prune(WeightMatrix weight, Criterion criterion, Sparsity sparsity) {
@@ -201,6 +212,7 @@ public final class Pruner implements AutoCloseable {
    * @param criterion how weights are scored
    * @param sparsity how much goes
    * @param options what else is asked for
+   * @return what came of it
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if sizes, norms and pattern don't fit each other; all norms
    *     are zero and that is rejected; memory is read-only; or the mask's memory overlaps the
@@ -222,6 +234,10 @@ public final class Pruner implements AutoCloseable {
    *
    * @param source [out_features, in_features]; may be read-only
    * @param destination of the same type and shape; the source itself, or apart from it
+   * @param criterion how weights are scored
+   * @param sparsity how much goes
+   * @param options what else is asked for
+   * @return what came of it
    * @throws NullPointerException as for pruning in place
    * @throws IllegalArgumentException as for pruning in place, or if type and shape differ, or
    *     source and destination overlap without being the same
@@ -243,8 +259,11 @@ public final class Pruner implements AutoCloseable {
   /**
    * Writes the mask that pruning would use, and leaves the matrix as it is.
    *
-   * @param weight [out_features, in_features]; may be read-only
    * @param mask of the same shape, overwritten
+   * @param weight [out_features, in_features]; may be read-only
+   * @param criterion how weights are scored
+   * @param sparsity how much goes
+   * @param options what else is asked for
    * @return the counts of the pruned matrix that isn't made
    * @throws NullPointerException as for pruning in place
    * @throws IllegalArgumentException as for pruning in place, or if the options have another mask
@@ -268,6 +287,10 @@ public final class Pruner implements AutoCloseable {
    * matrix's queue had been given before, and is done when the call returns. Masks are on the host.
    *
    * @param weight [out_features, in_features]; nothing else may write to it meanwhile
+   * @param criterion how weights are scored
+   * @param sparsity how much goes
+   * @param options what else is asked for
+   * @return what came of it
    * @throws UnsupportedOperationException if this pruner's backend has no such memory
    * @throws NullPointerException as for pruning in place
    * @throws IllegalArgumentException as for pruning in place, or if the matrix isn't inside of a
@@ -301,7 +324,7 @@ public final class Pruner implements AutoCloseable {
   }
 
   /**
-   * Returns sums of squares, all zero, for the input columns of a linear layer. They use this
+   * {@return sums of squares, all zero, for the input columns of a linear layer} They use this
    * pruner's device until they are closed, one of them at a time.
    *
    * @param columns input features

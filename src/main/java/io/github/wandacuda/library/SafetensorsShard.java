@@ -39,6 +39,7 @@ public final class SafetensorsShard {
    * Reads and checks the header.
    *
    * @param file the whole file, from its first byte to its last; may be read-only
+   * @return the file
    * @throws NullPointerException if {@code file} is null
    * @throws IllegalArgumentException if the header breaks the format in any way, or memory and
    *     header disagree about the file's length
@@ -55,20 +56,25 @@ public final class SafetensorsShard {
     }
   }
 
-  /** Returns the names of all tensors, in the order of their bytes. */
+  /** {@return the names of all tensors, in the order of their bytes} */
   public Set<String> names() {
     return names;
   }
 
-  /** Returns whether there is a tensor of that name. */
+  /**
+   * {@return whether there is a tensor of that name}
+   *
+   * @param name the tensor's name
+   */
   public boolean contains(String name) {
     return header.byName().containsKey(name);
   }
 
   /**
-   * Returns a tensor's element type as the header spells it, which may be one that isn't computed
-   * with.
+   * {@return a tensor's element type as the header spells it, which may be one that isn't computed
+   * with}
    *
+   * @param name the tensor's name
    * @throws IllegalArgumentException if there is no such tensor
    */
   public String dtype(String name) {
@@ -76,8 +82,9 @@ public final class SafetensorsShard {
   }
 
   /**
-   * Returns a tensor's sizes, outermost first; none for a scalar.
+   * {@return a tensor's sizes, outermost first; none for a scalar}
    *
+   * @param name the tensor's name
    * @throws IllegalArgumentException if there is no such tensor
    */
   public List<Long> shape(String name) {
@@ -85,8 +92,9 @@ public final class SafetensorsShard {
   }
 
   /**
-   * Returns a tensor's bytes, a slice of the file.
+   * {@return a tensor's bytes, a slice of the file}
    *
+   * @param name the tensor's name
    * @throws IllegalArgumentException if there is no such tensor
    */
   public MemorySegment data(String name) {
@@ -95,8 +103,9 @@ public final class SafetensorsShard {
   }
 
   /**
-   * Returns a view of a matrix.
+   * {@return a view of a matrix}
    *
+   * @param name the tensor's name
    * @throws IllegalArgumentException if there is no such tensor, it has other than two dimensions
    *     or more than 2^31 - 1 rows or columns, or isn't F32, F16 or BF16
    */
@@ -114,9 +123,10 @@ public final class SafetensorsShard {
   }
 
   /**
-   * Returns a copy of a vector or scalar, widened exactly to float32: the norms of a statistics
-   * file.
+   * {@return a copy of a vector or scalar, widened exactly to float32: the norms of a statistics
+   * file}
    *
+   * @param name the tensor's name
    * @throws IllegalArgumentException if there is no such tensor, it has more than one dimension or
    *     more elements than a Java array, or isn't F32, F16 or BF16
    */
