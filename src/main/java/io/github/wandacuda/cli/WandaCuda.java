@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.LongFunction;
 import java.util.function.Supplier;
+import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
@@ -98,6 +99,7 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
         });
     if (!COMMANDS.containsKey(asked)) {
       line.addSubcommand("help", new CommandLine.HelpCommand());
+      line.addSubcommand("generate-completion", new AutoComplete.GenerateCompletion());
     }
     return line.registerConverter(Integer.class, WholeNumber.INT)
         .registerConverter(Long.class, WholeNumber.LONG)

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -24,11 +25,14 @@ final class CommandReference {
 
       <!-- Generated from the program's own options. To write it anew, see CommandReferenceTest. -->
 
-      `wanda-cuda` stands for `java -jar wanda-cuda.jar`. `--help` after a command prints the same options.
+      `wanda-cuda` stands for `java -jar wanda-cuda.jar`. `--help` after a command prints the same options, and
+      `source <(wanda-cuda generate-completion)` lets bash and zsh complete them.
 
       Results go to stdout, as one JSON object with `--json` ([which](formats.md)). Progress, logs and warnings go to
       stderr; `--quiet` leaves only errors there. The [exit codes](errors.md) are the same for all commands.
       """;
+
+  private static final Set<String> WITHOUT_OPTIONS = Set.of("help", "generate-completion");
 
   private CommandReference() {}
 
@@ -41,7 +45,7 @@ final class CommandReference {
             .commandLine(List.of());
     return program.getSubcommands().values().stream()
         .map(CommandLine::getCommandSpec)
-        .filter(command -> !command.name().equals("help"))
+        .filter(command -> !WITHOUT_OPTIONS.contains(command.name()))
         .map(CommandReference::section)
         .collect(Collectors.joining("", BEGINNING + summary(program), ""));
   }
