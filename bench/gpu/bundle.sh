@@ -85,7 +85,7 @@ make_benchmarks() {
   mkdir "$scratch/benchmarks"
   (
     cd "$root/bench/target/classes"
-    cp -r --parents io/github/wandacuda/bench/{common,gpu} "$scratch/benchmarks"
+    cp -r --parents META-INF/services io/github/wandacuda/bench/{common,gpu} "$scratch/benchmarks"
   )
   "$jdk/bin/jar" --create --file "$out/lib/benchmarks.jar" -C "$scratch/benchmarks" .
   cp "$root"/bench/gpu/{run.sh,torch_kernels.py,shapes.json,README.md} "$root/LICENSE" "$out"

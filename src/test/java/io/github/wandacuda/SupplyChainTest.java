@@ -52,4 +52,42 @@ class SupplyChainTest {
     }
     assertThat(seen).isGreaterThan(8);
   }
+
+  /** Maven Central refuses a POM without these. */
+  @Test
+  void thePomSaysWhatCentralAsksFor() throws Exception {
+    Document pom = pom();
+    for (String name : List.of("name", "description", "url", "licenses", "developers", "scm")) {
+      assertThat(childrenOfRoot(pom, name)).as(name).hasSize(1).allMatch(text -> !text.isBlank());
+    }
+    assertThat(childrenOfRoot(pom, "version")).allMatch(text -> text.matches("[0-9]+(\\.[0-9]+)+"));
+  }
+
+  /** A program that depends on the library gets these two with it, and nothing else. */
+  @Test
+  void onlyTwoLibrariesComeAlong() throws Exception {
+    Element dependencies = (Element) pom().getElementsByTagName("dependencies").item(1);
+    List<String> coming = new ArrayList<>();
+    NodeList children = dependencies.getElementsByTagName("dependency");
+    for (int index = 0; index < children.getLength(); index++) {
+      Element dependency = (Element) children.item(index);
+      String scope = text(dependency, "scope");
+      if (text(dependency, "optional").isEmpty() && !scope.matches("test|provided")) {
+        coming.add(text(dependency, "artifactId"));
+      }
+    }
+    assertThat(coming).containsExactlyInAnyOrder("jackson-core", "slf4j-api");
+  }
+
+  private static String text(Element parent, String name) {
+    NodeList found = parent.getElementsByTagName(name);
+    return found.getLength() == 0 ? "" : found.item(0).getTextContent();
+  }
+
+  private static List<String> childrenOfRoot(Document pom, String name) {
+    return elements(pom, name).stream()
+        .filter(element -> element.getParentNode() == pom.getDocumentElement())
+        .map(Element::getTextContent)
+        .toList();
+  }
 }

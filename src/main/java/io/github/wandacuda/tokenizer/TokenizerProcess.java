@@ -47,7 +47,10 @@ public final class TokenizerProcess implements Tokenizer {
           "DJL_CACHE_DIR",
           "ENGINE_CACHE_DIR",
           "OPT_OUT_TRACKING",
-          "RUST_FLAVOR");
+          "RUST_FLAVOR",
+          "slf4j.provider",
+          "slf4j.internal.verbosity",
+          "org.slf4j.simpleLogger.log.ai.djl");
 
   /** Options for the program's own JVM, which may name a debugger's port or a log file. */
   private static final List<String> NOT_HANDED_ON =

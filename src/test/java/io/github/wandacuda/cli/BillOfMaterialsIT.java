@@ -5,25 +5,88 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
-import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The jar says what it is made of, the same in every build. */
+/** The jars say what they are made of, the same in every build, and under which licences. */
 class BillOfMaterialsIT {
 
-  @Test
-  void theJarHoldsOne() throws IOException {
-    JsonNode bill;
-    try (JarFile jar = new JarFile("target/wanda-cuda.jar")) {
-      JarEntry entry = jar.getJarEntry("META-INF/sbom/bom.json");
-      assertThat(entry).as("the bill, which Maven leaves out when it is offline").isNotNull();
-      InputStream in = jar.getInputStream(entry);
-      bill = JsonMapper.builder().build().readTree(in);
+  private static final String PROGRAM = "target/wanda-cuda.jar";
+
+  private static String text(String file, String name) throws IOException {
+    try (JarFile jar = new JarFile(file)) {
+      JarEntry entry = jar.getJarEntry(name);
+      assertThat(entry).as("%s in %s", name, file).isNotNull();
+      return new String(jar.getInputStream(entry).readAllBytes(), StandardCharsets.UTF_8);
     }
+  }
+
+  private static JsonNode bill(String file) throws IOException {
+    // Maven leaves it out when it is offline.
+    return JsonMapper.builder().build().readTree(text(file, "META-INF/sbom/bom.json"));
+  }
+
+  /** Returns the jar that programs depend on, whose name has the version. */
+  private static String library() throws IOException {
+    try (Stream<Path> files = Files.list(Path.of("target"))) {
+      List<String> found =
+          files.map(Path::toString).filter(name -> name.matches(".*wanda-cuda-[0-9.]+\\.jar")).toList();
+      assertThat(found).hasSize(1);
+      return found.getFirst();
+    }
+  }
+
+  @Test
+  void bothJarsHaveLicenceAndNotice() throws IOException {
+    for (String jar : List.of(PROGRAM, library())) {
+      assertThat(text(jar, "META-INF/LICENSE")).isEqualTo(Files.readString(Path.of("LICENSE")));
+      assertThat(text(jar, "META-INF/NOTICE")).isEqualTo(Files.readString(Path.of("NOTICE")));
+    }
+  }
+
+  @Test
+  void theNoticeNamesEveryLibrary() throws IOException {
+    List<String> words = List.of(Files.readString(Path.of("NOTICE")).split("[\\s,]+"));
+    for (JsonNode component : bill(PROGRAM).get("components")) {
+      assertThat(words).contains(component.get("name").asText());
+    }
+  }
+
+  /** A program that has a jar of ours in its class path keeps its own logging. */
+  @Test
+  void noJarConfiguresLogging() throws IOException {
+    for (String file : List.of(PROGRAM, library())) {
+      try (JarFile jar = new JarFile(file)) {
+        assertThat(jar.stream().map(JarEntry::getName))
+            .doesNotContain(
+                "simplelogger.properties", "META-INF/services/org.slf4j.spi.SLF4JServiceProvider");
+      }
+    }
+  }
+
+  @Test
+  void theLibraryHoldsNothingOfOthers() throws IOException {
+    try (JarFile jar = new JarFile(library())) {
+      assertThat(jar.getManifest().getMainAttributes().getValue("Automatic-Module-Name"))
+          .isEqualTo("io.github.wandacuda");
+      assertThat(jar.stream().map(JarEntry::getName).filter(name -> name.endsWith(".class")))
+          .allMatch(name -> name.startsWith("io/github/wandacuda/"));
+    }
+    try (JarFile jar = new JarFile(PROGRAM)) {
+      assertThat(jar.getManifest().getMainAttributes().getValue("Automatic-Module-Name")).isNull();
+    }
+  }
+
+  @Test
+  void theBillNamesWhatIsInTheJar() throws IOException {
+    JsonNode bill = bill(PROGRAM);
     assertThat(bill.get("bomFormat").asText()).isEqualTo("CycloneDX");
     assertThat(bill.has("serialNumber")).isFalse();
     assertThat(bill.get("metadata").has("timestamp")).isFalse();

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Builds the release twice, here and in a copy elsewhere under another time zone, language and file mask, and compares every
+# file of the two bundles.
+#
+#   src/release/same-bytes.sh [--no-build]      --no-build: `mvn -Prelease verify` has just run here
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+bundle() {
+  mvn -B -ntp -q -Prelease -Dmaven.test.skip=true verify
+}
+
+[[ ${1:-} == --no-build ]] || bundle
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+copy="$scratch/a copy"
+mkdir "$copy"
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"
+# A folder of its own in a time zone, a language and with rights that the first build hadn't.
+(cd "$copy" && umask 077 && TZ=Pacific/Chatham LC_ALL=tr_TR.UTF-8 LANGUAGE=tr bundle)
+diff -rq target/central "$copy/target/central" || {
+  echo "same-bytes.sh: these differ from build to build" >&2
+  exit 1
+}
+echo "the same bytes twice:"
+(cd target/central && find . -name '*.jar' -o -name '*.pom' | sort | xargs ls -l | awk '{ print "  " $5, $NF }')
