@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class DocumentedCommandsTest {
   /** Tools of others, of which nothing more can be said. */
-  private static final Set<String> TOOLS = Set.of("apt-get", "hf", "curl");
+  private static final Set<String> TOOLS = Set.of("apt-get", "hf", "curl", "java", "source");
 
   private static final Set<String> GOALS =
       Set.of("clean", "test", "package", "verify", "install", "site", "spotless:apply");
