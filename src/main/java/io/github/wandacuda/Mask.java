@@ -116,7 +116,7 @@ public final class Mask {
    * @throws IndexOutOfBoundsException if there is no such weight
    */
   public boolean isKept(int row, int column) {
-    return (bits.get(ValueLayout.JAVA_BYTE, at(row, column)) >>> column % Byte.SIZE & 1) != 0;
+    return (bits.get(ValueLayout.JAVA_BYTE, at(row, column)) & bit(column)) != 0;
   }
 
   /**
@@ -130,9 +130,14 @@ public final class Mask {
    */
   public void set(int row, int column, boolean kept) {
     long at = at(row, column);
-    int bit = 1 << column % Byte.SIZE;
+    int bit = bit(column);
     int others = bits.get(ValueLayout.JAVA_BYTE, at) & ~bit;
     bits.set(ValueLayout.JAVA_BYTE, at, (byte) (kept ? others | bit : others));
+  }
+
+  /** Returns a column's bit in its byte. */
+  private static int bit(int column) {
+    return 1 << (column % Byte.SIZE);
   }
 
   private long at(int row, int column) {
@@ -166,9 +171,9 @@ public final class Mask {
     }
     long word = 0;
     for (long i = 0; first + i < rowBytes; i++) {
-      word |= (bits.get(ValueLayout.JAVA_BYTE, at + i) & 0xffL) << i * Byte.SIZE;
+      word |= (bits.get(ValueLayout.JAVA_BYTE, at + i) & 0xffL) << (i * Byte.SIZE);
     }
-    return word & (1L << weights) - 1;
+    return word & ((1L << weights) - 1);
   }
 
   private void setWord(int row, long first, long word) {
@@ -178,7 +183,7 @@ public final class Mask {
       return;
     }
     for (long i = 0; first + i < rowBytes; i++) {
-      bits.set(ValueLayout.JAVA_BYTE, at + i, (byte) (word >>> i * Byte.SIZE));
+      bits.set(ValueLayout.JAVA_BYTE, at + i, (byte) (word >>> (i * Byte.SIZE)));
     }
   }
 
@@ -219,7 +224,7 @@ public final class Mask {
 
   private void clear(WeightMatrix weight, int row, int firstColumn, long kept) {
     int count = Math.min(Long.SIZE, columns - firstColumn);
-    long pruned = ~kept & -1L >>> Long.SIZE - count;
+    long pruned = ~kept & (-1L >>> (Long.SIZE - count));
     while (pruned != 0) {
       int column = firstColumn + Long.numberOfTrailingZeros(pruned);
       long at = weight.byteOffset(row, column);

@@ -90,7 +90,7 @@ final class FiniteCheck {
   private static long rest(MemorySegment line, long from) {
     long word = 0;
     for (long at = from; at < line.byteSize(); at++) {
-      word |= (line.get(ValueLayout.JAVA_BYTE, at) & 0xffL) << (at - from) * Byte.SIZE;
+      word |= (line.get(ValueLayout.JAVA_BYTE, at) & 0xffL) << ((at - from) * Byte.SIZE);
     }
     return word;
   }
