@@ -11,10 +11,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.junit.jupiter.api.Test;
 
 /** Packed masks beside arrays of booleans. */
 class MaskTest {
@@ -91,13 +91,14 @@ class MaskTest {
     Mask mask = Mask.of(MemorySegment.ofArray(bytes), 2, 10);
     assertThat(mask.kept()).isEqualTo(4 + 2 + 4 + 0);
     Mask all = Mask.allocate(2, 10);
-    assertThat(mask.and(all).bits().toArray(ValueLayout.JAVA_BYTE)).containsExactly(0x55, 3, 0x55, 0);
-    assertThat(mask.or(mask).bits().toArray(ValueLayout.JAVA_BYTE)).containsExactly(0x55, 3, 0x55, 0);
+    assertThat(mask.and(all).bits().toArray(ValueLayout.JAVA_BYTE))
+        .containsExactly(0x55, 3, 0x55, 0);
+    assertThat(mask.or(mask).bits().toArray(ValueLayout.JAVA_BYTE))
+        .containsExactly(0x55, 3, 0x55, 0);
     float[] weights = new float[20];
     Arrays.fill(weights, 1);
     mask.applyTo(WeightMatrix.of(MemorySegment.ofArray(weights), DType.F32, 2, 10));
-    assertThat(weights)
-        .containsExactly(1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0);
+    assertThat(weights).containsExactly(1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0);
   }
 
   @ParameterizedTest
@@ -153,8 +154,7 @@ class MaskTest {
         .withMessage("weight: expected 2 x 8 as the mask, found 8 x 2");
     WeightMatrix weight = WeightMatrix.of(memory, DType.F32, 2, 8);
     assertThatIllegalArgumentException()
-        .isThrownBy(
-            () -> none.applyTo(WeightMatrix.of(memory.asReadOnly(), DType.F32, 2, 8)))
+        .isThrownBy(() -> none.applyTo(WeightMatrix.of(memory.asReadOnly(), DType.F32, 2, 8)))
         .withMessageContaining("read-only");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Mask.of(memory.asSlice(62), 2, 8).applyTo(weight))

@@ -61,12 +61,7 @@ public interface DeviceQueue extends AutoCloseable {
    * @param rows how many
    */
   void copy(
-      DevicePointer from,
-      long fromPitch,
-      DevicePointer to,
-      long toPitch,
-      long rowBytes,
-      long rows);
+      DevicePointer from, long fromPitch, DevicePointer to, long toPitch, long rowBytes, long rows);
 
   /**
    * Lets what is queued here from now on begin after what a caller has queued so far.

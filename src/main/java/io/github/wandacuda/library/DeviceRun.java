@@ -91,8 +91,7 @@ final class DeviceRun {
   }
 
   private void requireWanted() {
-    boolean given =
-        options.cancellation() != null && options.cancellation().getAsBoolean();
+    boolean given = options.cancellation() != null && options.cancellation().getAsBoolean();
     if (given || Thread.currentThread().isInterrupted()) {
       throw new CancelledException();
     }

@@ -64,12 +64,7 @@ record MatrixRequest(
     }
     MatrixRequest request =
         new MatrixRequest(
-            same ? destination : source,
-            destination,
-            options.mask(),
-            criterion,
-            sparsity,
-            options);
+            same ? destination : source, destination, options.mask(), criterion, sparsity, options);
     request.check("source");
     return request;
   }

@@ -1,7 +1,7 @@
 package io.github.wandacuda.prune;
 
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;

@@ -94,7 +94,8 @@ class ColumnNormsTest {
         expected[column] = (float) Math.sqrt(sums[column] / 2);
       }
     }
-    WeightMatrix transposed = WeightMatrix.of(MemorySegment.ofArray(values), DType.F32, tokens, columns);
+    WeightMatrix transposed =
+        WeightMatrix.of(MemorySegment.ofArray(values), DType.F32, tokens, columns);
     float[] padded = new float[values.length + 9];
     System.arraycopy(values, 0, padded, 7, values.length);
     try (ColumnNorms norms = pruner.columnNorms(columns);

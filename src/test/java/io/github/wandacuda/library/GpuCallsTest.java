@@ -78,11 +78,9 @@ class GpuCallsTest {
       Weights.set(weight, gpu.rows - 2, 100, Float.NaN);
       Mask mask = Mask.allocate(gpu.rows, 192);
       assertThatThrownBy(
-              () ->
-                  pruner.mask(weight, mask, Criterion.magnitude(), HALF, PruneOptions.DEFAULT))
+              () -> pruner.mask(weight, mask, Criterion.magnitude(), HALF, PruneOptions.DEFAULT))
           .isInstanceOfSatisfying(
-              NonFiniteWeightException.class,
-              e -> assertThat(e.row()).isEqualTo(gpu.rows - 2));
+              NonFiniteWeightException.class, e -> assertThat(e.row()).isEqualTo(gpu.rows - 2));
     }
   }
 
@@ -105,8 +103,7 @@ class GpuCallsTest {
     Pruner pruner = gpu.open();
     ColumnNorms norms = pruner.columnNorms(8);
     WeightMatrix weight = Weights.random(DType.F32, gpu.rows, 192, 1);
-    PruneOptions closing =
-        PruneOptions.DEFAULT.withProgress((done, total) -> pruner.close());
+    PruneOptions closing = PruneOptions.DEFAULT.withProgress((done, total) -> pruner.close());
     pruner.prune(weight, Criterion.magnitude(), HALF, closing);
     norms.add(new float[16], 0, 2);
     assertThat(norms.sums()).containsOnly(0);

@@ -55,8 +55,7 @@ class PruneCallsTest {
   void prunesAnArrayInPlace() {
     float[] weights = {3, -1, 2, 0.5f, -4, 5, -6, 7};
     WeightMatrix matrix = WeightMatrix.of(MemorySegment.ofArray(weights), DType.F32, 2, 4);
-    PruneResult result =
-        pruner.prune(matrix, Criterion.wanda(new float[] {1, 10, 1, 1}), HALF);
+    PruneResult result = pruner.prune(matrix, Criterion.wanda(new float[] {1, 10, 1, 1}), HALF);
     assertThat(result).isEqualTo(new PruneResult(2, 4, 4, 4));
     assertThat(result.elements()).isEqualTo(8);
     assertThat(result.sparsity()).isEqualTo(0.5);
@@ -96,8 +95,7 @@ class PruneCallsTest {
     float[] norms = Weights.norms(COLUMNS, 2);
     boolean[][] kept = Weights.kept(source, norms, HALF);
     byte[] before = Weights.bytes(source);
-    WeightMatrix readOnly =
-        WeightMatrix.of(source.data().asReadOnly(), dtype, ROWS, COLUMNS);
+    WeightMatrix readOnly = WeightMatrix.of(source.data().asReadOnly(), dtype, ROWS, COLUMNS);
 
     Mask mask = Mask.allocate(ROWS, COLUMNS);
     PruneResult masked =

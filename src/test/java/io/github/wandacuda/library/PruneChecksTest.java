@@ -36,9 +36,7 @@ class PruneChecksTest {
   }
 
   private static void refused(ThrowingCallable call, String message) {
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> run(call))
-        .withMessageContaining(message);
+    assertThatIllegalArgumentException().isThrownBy(() -> run(call)).withMessageContaining(message);
   }
 
   private static void run(ThrowingCallable call) {
@@ -80,8 +78,7 @@ class PruneChecksTest {
   @Test
   void normsAndPatternsHaveToFitTheColumns() {
     Criterion three = Criterion.wanda(new float[] {1, 2, 3});
-    refused(
-        () -> pruner.prune(weight, three, HALF), "norms: expected one for each of 64 columns");
+    refused(() -> pruner.prune(weight, three, HALF), "norms: expected one for each of 64 columns");
     refused(
         () -> pruner.prune(weight, MAGNITUDE, new Sparsity.GroupPattern(1, 3)),
         "columns: expected a multiple of 3 for the pattern 1:3, found 64");
@@ -125,8 +122,7 @@ class PruneChecksTest {
         "destination: expected memory apart from the source, found an overlap");
     WeightMatrix transposed = Weights.random(DType.F32, 64, 64, 1);
     refused(
-        () ->
-            pruner.prune(transposed, transposed.transposed(), MAGNITUDE, HALF, DEFAULT),
+        () -> pruner.prune(transposed, transposed.transposed(), MAGNITUDE, HALF, DEFAULT),
         "destination: expected memory apart");
     pruner.prune(first, all.rows(40, 40), MAGNITUDE, HALF, DEFAULT);
 
@@ -159,8 +155,7 @@ class PruneChecksTest {
     pruner.prune(new WeightMatrix(memory, DType.F32, 4, 8, 1, 4), MAGNITUDE, HALF);
     pruner.prune(new WeightMatrix(memory, DType.F32, 1, 8, 0, 1), MAGNITUDE, HALF);
     Mask mask = Mask.allocate(4, 8);
-    pruner.mask(
-        new WeightMatrix(memory, DType.F32, 4, 8, 0, 1), mask, MAGNITUDE, HALF, DEFAULT);
+    pruner.mask(new WeightMatrix(memory, DType.F32, 4, 8, 0, 1), mask, MAGNITUDE, HALF, DEFAULT);
   }
 
   @Test
@@ -170,8 +165,7 @@ class PruneChecksTest {
         "mask: expected 40 x 64 as the matrix, found 64 x 40");
     Mask one = Mask.allocate(40, 64);
     PruneOptions another = DEFAULT.withMask(Mask.allocate(40, 64));
-    refused(
-        () -> pruner.mask(weight, one, MAGNITUDE, HALF, another), "options: expected no mask");
+    refused(() -> pruner.mask(weight, one, MAGNITUDE, HALF, another), "options: expected no mask");
     pruner.mask(weight, one, MAGNITUDE, HALF, DEFAULT.withMask(one));
   }
 
@@ -207,10 +201,7 @@ class PruneChecksTest {
       float[] norms = Weights.norms(200, 1);
       Mask mask = Mask.of(arena.allocate(900 * 25), 900, 200);
       pruner.prune(
-          large,
-          Criterion.wanda(norms),
-          HALF,
-          DEFAULT.withMask(mask).withWeightsChecked(true));
+          large, Criterion.wanda(norms), HALF, DEFAULT.withMask(mask).withWeightsChecked(true));
       boolean[][] kept = Weights.kept(source, norms, HALF);
       Weights.check(large, source, kept);
       assertThat(Weights.bytes(mask)).isEqualTo(Weights.bytes(Weights.mask(kept)));

@@ -110,7 +110,8 @@ class SafetensorsShardTest {
   void aMatrixIsAViewOfTheMemory() throws IOException {
     MemorySegment memory =
         MemorySegment.ofArray(
-            Files.readAllBytes(new SafetensorsBytes().f32("w", 2, 3).write(directory.resolve("a"))));
+            Files.readAllBytes(
+                new SafetensorsBytes().f32("w", 2, 3).write(directory.resolve("a"))));
     WeightMatrix matrix = SafetensorsShard.of(memory).matrix("w");
     assertThat(matrix.get(1, 2)).isEqualTo(5);
     Weights.set(matrix, 1, 2, 8);
@@ -218,8 +219,7 @@ class SafetensorsShardTest {
     try (Pruner pruner = Pruner.builder().backend("cpu").open()) {
       WeightMatrix matrix = shard.matrix("w");
       assertThat(matrix.dtype()).isEqualTo(DType.F32);
-      pruner.prune(
-          matrix, Criterion.magnitude(), new Sparsity.GroupPattern(2, 4));
+      pruner.prune(matrix, Criterion.magnitude(), new Sparsity.GroupPattern(2, 4));
       assertThat(shard.matrix("w").get(0, 1)).isZero();
       assertThat(shard.matrix("w").get(0, 3)).isEqualTo(3);
     }

@@ -51,11 +51,7 @@ final class CudaCallerMemory {
     }
     CudaBuffer allocation = memory.view(facts.start(), facts.bytes());
     return new DeviceRows(
-        allocation.at(offset),
-        matrix.dtype(),
-        matrix.rows(),
-        matrix.columns(),
-        matrix.rowStride());
+        allocation.at(offset), matrix.dtype(), matrix.rows(), matrix.columns(), matrix.rowStride());
   }
 
   /** Lets {@code own} wait for what is queued on a caller's stream so far. */

@@ -47,7 +47,8 @@ final class OpenClColumnSquares implements AutoCloseable {
         x.rows(),
         x.columns(),
         x.stride());
-    launches.elements(kernel("column_squares_fold", DType.F32), x.columns(), sums, blocks, state, x.columns());
+    launches.elements(
+        kernel("column_squares_fold", DType.F32), x.columns(), sums, blocks, state, x.columns());
   }
 
   /** Writes each sum as two floats. */

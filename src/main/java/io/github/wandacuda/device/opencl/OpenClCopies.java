@@ -69,15 +69,7 @@ final class OpenClCopies {
       long bytes = rowBytes * rows;
       int status =
           CL.clEnqueueCopyBuffer(
-              queue,
-              handle(from),
-              handle(to),
-              from.offset(),
-              to.offset(),
-              bytes,
-              0,
-              null,
-              null);
+              queue, handle(from), handle(to), from.offset(), to.offset(), bytes, 0, null, null);
       check(status, "clEnqueueCopyBuffer", bytes);
       return;
     }

@@ -1,9 +1,9 @@
 package io.github.wandacuda.device.opencl;
 
+import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
-import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.device.opencl.driver.DeviceFacts;
 import io.github.wandacuda.device.opencl.driver.KernelSources;
 import io.github.wandacuda.device.opencl.driver.OpenClHandles;

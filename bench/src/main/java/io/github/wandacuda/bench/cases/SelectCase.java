@@ -17,8 +17,8 @@ import java.util.function.Function;
 
 /**
  * Selects a matrix in place, as a pruning job does: each thread takes tile after tile, of the
- * backend's size. Or as a program does, by {@link Pruner}, or by a prepared plan on one thread. What
- * was selected once is put back before it is selected again.
+ * backend's size. Or as a program does, by {@link Pruner}, or by a prepared plan on one thread.
+ * What was selected once is put back before it is selected again.
  */
 public final class SelectCase implements AutoCloseable {
   private final Arena arena = Arena.ofShared();

@@ -12,7 +12,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/** Selections beside a copy, PyTorch, tame data, one thread, and without the library around them. */
+/**
+ * Selections beside a copy, PyTorch, tame data, one thread, and without the library around them.
+ */
 final class SelectRows {
   private static final int THREADS = Runtime.getRuntime().availableProcessors();
 

@@ -33,8 +33,7 @@ public record PointerFacts(int memoryType, int ordinal, long context, long start
       MemorySegment values = arena.allocate(ValueLayout.JAVA_LONG, ATTRIBUTES.length);
       MemorySegment table = arena.allocate(ValueLayout.JAVA_LONG, ATTRIBUTES.length);
       for (int i = 0; i < ATTRIBUTES.length; i++) {
-        table.setAtIndex(
-            ValueLayout.JAVA_LONG, i, values.address() + i * (long) Long.BYTES);
+        table.setAtIndex(ValueLayout.JAVA_LONG, i, values.address() + i * (long) Long.BYTES);
       }
       context.check(
           JCudaDriver.cuPointerGetAttributes(

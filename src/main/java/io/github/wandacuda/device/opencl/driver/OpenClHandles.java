@@ -54,8 +54,7 @@ public final class OpenClHandles {
     int[] status = new int[1];
     long flags = CL.CL_MEM_READ_ONLY | CL.CL_MEM_COPY_HOST_PTR;
     cl_mem place =
-        CL.clCreateBuffer(
-            context, flags, Sizeof.POINTER, Pointer.to(new long[] {handle}), status);
+        CL.clCreateBuffer(context, flags, Sizeof.POINTER, Pointer.to(new long[] {handle}), status);
     OpenClStatus.check(status[0], "clCreateBuffer");
     try {
       OpenClStatus.check(
