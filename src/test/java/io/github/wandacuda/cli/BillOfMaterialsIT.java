@@ -37,7 +37,10 @@ class BillOfMaterialsIT {
   private static String library() throws IOException {
     try (Stream<Path> files = Files.list(Path.of("target"))) {
       List<String> found =
-          files.map(Path::toString).filter(name -> name.matches(".*wanda-cuda-[0-9.]+\\.jar")).toList();
+          files
+              .map(Path::toString)
+              .filter(name -> name.matches(".*wanda-cuda-[0-9.]+\\.jar"))
+              .toList();
       assertThat(found).hasSize(1);
       return found.getFirst();
     }

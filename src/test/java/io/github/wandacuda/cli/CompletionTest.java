@@ -34,8 +34,8 @@ class CompletionTest {
     String line = "COMP_WORDS=(%s); COMP_CWORD=%d; ".formatted(quoted(words), words.length - 1);
     // Bash knows compopt only while it completes.
     String program =
-        "source '%s'; compopt() { :; }; %s _complete_wanda-cuda; printf '%%s\\n' \"${COMPREPLY[@]}\""
-            .formatted(script, line);
+        "source '%s'; compopt() { :; }; %s ".formatted(script, line)
+            + "_complete_wanda-cuda; printf '%s\\n' \"${COMPREPLY[@]}\"";
     Process bash =
         new ProcessBuilder(BASH, "--norc", "-c", program).redirectErrorStream(true).start();
     String printed = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
