@@ -109,6 +109,9 @@ class CudaDeviceSelectionTest extends DeviceSelectionCases {
           .withMessage(
               "queue: expected a stream of the device's primary context, found 0x%x",
               stream.value());
+      CudaCaller.check(JCudaDriver.cuCtxSetCurrent(second));
+      CudaCaller.check(JCudaDriver.cuMemFree(foreign));
+      CudaCaller.check(JCudaDriver.cuStreamDestroy(stream));
       CudaCaller.check(JCudaDriver.cuCtxDestroy(second));
     }
   }
