@@ -6,8 +6,10 @@ public final class NonFiniteWeightException extends RuntimeException {
 
   /** The element's row. */
   private final int row;
+
   /** The element's column. */
   private final int column;
+
   /** The element. */
   private final float value;
 

@@ -105,8 +105,8 @@ public record WeightMatrix(
   }
 
   /**
-   * {@return the memory from the first element to the last one, with all that lies in between; empty
-   * if there is no element}
+   * {@return the memory from the first element to the last one, with all that lies in between;
+   * empty if there is no element}
    */
   public MemorySegment span() {
     if (elements() == 0) {

@@ -31,9 +31,7 @@ class QuotedFilesTest {
     for (Page.Block block : java(page)) {
       Optional<Path> file = file(lines, block);
       assertThat(file).as("%s: the file", block).isPresent();
-      assertThat(block.text())
-          .as(block.toString())
-          .isEqualTo(Files.readString(file.orElseThrow()));
+      assertThat(block.text()).as(block.toString()).isEqualTo(Files.readString(file.orElseThrow()));
     }
   }
 

@@ -67,8 +67,7 @@ class DeviceCallsTest {
   }
 
   private DeviceMatrix onDevice() {
-    return DeviceMatrix.openCl(
-        program.memory(content), DType.F32, ROWS, COLUMNS, program.queue());
+    return DeviceMatrix.openCl(program.memory(content), DType.F32, ROWS, COLUMNS, program.queue());
   }
 
   private WeightMatrix onHost() {
@@ -85,8 +84,7 @@ class DeviceCallsTest {
     WeightMatrix host = onHost();
     Mask mask = Mask.allocate(ROWS, COLUMNS);
     Mask expectedMask = Mask.allocate(ROWS, COLUMNS);
-    PruneResult expected =
-        pruner.prune(host, criterion, sparsity, options.withMask(expectedMask));
+    PruneResult expected = pruner.prune(host, criterion, sparsity, options.withMask(expectedMask));
     assertThat(pruner.prune(device, criterion, sparsity, options.withMask(mask)))
         .isEqualTo(expected);
     assertThat(now(device)).isEqualTo(host.data().toArray(ValueLayout.JAVA_BYTE));
@@ -112,10 +110,7 @@ class DeviceCallsTest {
         .isThrownBy(
             () ->
                 pruner.prune(
-                    device,
-                    Criterion.wanda(new float[COLUMNS]),
-                    HALF,
-                    PruneOptions.DEFAULT))
+                    device, Criterion.wanda(new float[COLUMNS]), HALF, PruneOptions.DEFAULT))
         .withMessageStartingWith("norms: expected one above 0");
     assertThatIllegalArgumentException()
         .isThrownBy(
@@ -190,8 +185,7 @@ class DeviceCallsTest {
     try (Pruner cpu = Pruner.builder().backend("cpu").open();
         ColumnNorms sums = cpu.columnNorms(COLUMNS)) {
       assertThatExceptionOfType(UnsupportedOperationException.class)
-          .isThrownBy(
-              () -> cpu.prune(matrix, Criterion.wanda(norms), HALF, PruneOptions.DEFAULT))
+          .isThrownBy(() -> cpu.prune(matrix, Criterion.wanda(norms), HALF, PruneOptions.DEFAULT))
           .withMessage("cpu prunes no matrices in a device's memory; cuda and opencl do");
       assertThatExceptionOfType(UnsupportedOperationException.class)
           .isThrownBy(() -> sums.add(matrix))

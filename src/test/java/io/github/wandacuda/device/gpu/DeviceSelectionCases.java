@@ -73,7 +73,8 @@ public abstract class DeviceSelectionCases {
         program, place, Values.GAUSSIAN.matrix(random, dtype, ROWS, columns), dtype);
   }
 
-  private Selection prune(DeviceMatrix matrix, float[] norms, SelectionRule rule, MemorySegment mask) {
+  private Selection prune(
+      DeviceMatrix matrix, float[] norms, SelectionRule rule, MemorySegment mask) {
     return selector().select(matrix, norms, rule, mask, rowsDone -> {});
   }
 
@@ -114,8 +115,7 @@ public abstract class DeviceSelectionCases {
   @Test
   void aMaskIsNotNeeded() {
     CallerRows rows = rows(Place.DENSE, DType.BF16, 20);
-    assertThat(prune(rows.matrix(), null, new LowestPerRow(5), null).pruned())
-        .isEqualTo(5 * ROWS);
+    assertThat(prune(rows.matrix(), null, new LowestPerRow(5), null).pruned()).isEqualTo(5 * ROWS);
   }
 
   /** What the program has queued is done first, though nobody has waited for it. */
@@ -129,8 +129,7 @@ public abstract class DeviceSelectionCases {
     program.queueWrite(before.memory(), queued.host());
     MemorySegment expected = queued.room(arena);
     WeightMatrix onHost = queued.onHost(expected);
-    Select.once(
-        program.backend().selector(), onHost, null, new LowestPerRow(24), onHost, null);
+    Select.once(program.backend().selector(), onHost, null, new LowestPerRow(24), onHost, null);
     prune(before.matrix(), null, new LowestPerRow(24), null);
     assertThat(before.now()).isEqualTo(expected.toArray(ValueLayout.JAVA_BYTE));
   }

@@ -43,8 +43,7 @@ class HostDeviceSelectionTest {
   }
 
   private long zeros(DeviceMatrix matrix) {
-    return Zeros.of(
-        new WeightMatrix(memory, DType.F32, ROWS, COLUMNS, matrix.rowStride(), 1));
+    return Zeros.of(new WeightMatrix(memory, DType.F32, ROWS, COLUMNS, matrix.rowStride(), 1));
   }
 
   private static GpuDeviceSelector selector(HostDevice device, GpuSelector own, long tileBytes) {

@@ -38,8 +38,7 @@ public final class OpenClCaller implements CallerProgram {
     this.backend = backend;
     OpenClTarget target = AnyOpenCl.target();
     int[] status = new int[1];
-    context =
-        CL.clCreateContext(null, 1, new cl_device_id[] {target.device()}, null, null, status);
+    context = CL.clCreateContext(null, 1, new cl_device_id[] {target.device()}, null, null, status);
     check(status[0]);
     queue = newQueue(context, target.device());
   }
@@ -68,8 +67,7 @@ public final class OpenClCaller implements CallerProgram {
   @Override
   public long memory(byte[] content) {
     int[] status = new int[1];
-    cl_mem buffer =
-        CL.clCreateBuffer(context, CL.CL_MEM_READ_WRITE, content.length, null, status);
+    cl_mem buffer = CL.clCreateBuffer(context, CL.CL_MEM_READ_WRITE, content.length, null, status);
     check(status[0]);
     check(
         CL.clEnqueueWriteBuffer(

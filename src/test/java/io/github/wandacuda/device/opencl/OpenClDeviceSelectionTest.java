@@ -63,7 +63,9 @@ class OpenClDeviceSelectionTest extends DeviceSelectionCases {
     }
   }
 
-  /** The library lets go of a context when it is closed, and keeps one device for each till then. */
+  /**
+   * The library lets go of a context when it is closed, and keeps one device for each till then.
+   */
   @Test
   void aContextIsKeptOnce() {
     long memory = program().memory(bytes());
