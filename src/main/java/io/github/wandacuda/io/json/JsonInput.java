@@ -22,9 +22,9 @@ import java.nio.file.Path;
 
 /**
  * Reads JSON as a stream of tokens from a file that nobody vouches for: strict UTF-8, bounds on
- * nesting, numbers and strings, and errors that name the file. Names have Jackson's own bound of 50
- * 000 characters: it can't be set before 2.16, and programs that embed this library may bring 2.15,
- * which has none. Readers bound the length of a document themselves.
+ * nesting, numbers and strings, and errors that name the file. Names have Jackson's own bound of
+ * 50,000 characters: it can't be set before 2.16, and programs that embed this library may bring
+ * 2.15, which has none. Readers bound the length of a document themselves.
  */
 public final class JsonInput {
   /**
