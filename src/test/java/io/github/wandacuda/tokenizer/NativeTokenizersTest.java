@@ -115,6 +115,8 @@ class NativeTokenizersTest {
     List<String> all = new ArrayList<>(List.of(options));
     all.add("-Duser.home=" + userHome);
     all.add("-Djava.io.tmpdir=" + temporary);
+    // As the program sets it.
+    all.add("-Dorg.slf4j.simpleLogger.log.ai.djl=off");
     return TestProcess.start(TokenizeOnce.class, all, TestFiles.MODEL.toString(), "a");
   }
 
