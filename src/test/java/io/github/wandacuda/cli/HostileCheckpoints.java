@@ -95,14 +95,15 @@ final class HostileCheckpoints {
         header("deep JSON", "expected an object", "{\"a\":" + "[".repeat(1_000_000) + "}", 0),
         header("deep objects", "expected JSON", "{\"a\":".repeat(200_000), 0),
         header("huge name", "expected JSON", "{\"" + "a".repeat(30_000_000) + "\":1}", 0),
-        header("a name of a megabyte", "at most 4096", named("a".repeat(1 << 19)), 4),
+        header("a name of 5000 characters", "at most 4096", named("a".repeat(5000)), 4),
+        header("a name of a megabyte", "JSON within bounds", named("a".repeat(1 << 19)), 4),
         large(
             "60 names of a megabyte",
-            "at most 4096",
+            "JSON within bounds",
             () -> numbered(",\"" + "a.".repeat(1 << 18) + "%d\":" + EMPTY, 60)),
         large(
             "a name of a megabyte beside 3000 modules",
-            "at most 4096",
+            "JSON within bounds",
             () ->
                 numbered(",\"layers.%d.q.weight\":" + EMPTY.replace("[0]", "[0,0]"), 3000)
                     + ",\"layers.0."
@@ -217,8 +218,12 @@ final class HostileCheckpoints {
             "{\"weight_map\":{\"a\":\"b\"},\"weight_map\":{}}"),
         index("a tensor in two shards", "one shard", "{\"weight_map\":{\"a\":\"b\",\"a\":\"c\"}}"),
         index(
-            "a name of a megabyte in the index",
+            "a name of 5000 characters in the index",
             "at most 4096",
+            "{\"weight_map\":{\"" + "a".repeat(5000) + "\":\"b\"}}"),
+        index(
+            "a name of a megabyte in the index",
+            "JSON within bounds",
             "{\"weight_map\":{\"" + "a".repeat(1 << 19) + "\":\"b\"}}"),
         largeIndex(
             "an index of a million tensors",
