@@ -1,6 +1,7 @@
 package engine.jlama;
 
 import static engine.testing.Agreement.HALF;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.github.tjake.jlama.model.AbstractModel;
@@ -16,6 +17,7 @@ import io.github.wandacuda.Criterion;
 import io.github.wandacuda.library.Pruner;
 import java.io.File;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -28,6 +30,9 @@ import org.junit.jupiter.api.Test;
 /** Weights pruned while Jlama loads them, and norms of its forward pass. */
 class JlamaTest {
   private static final int GENERATED = 64;
+
+  /** Jlama's own logits differ so from run to run: by 0.0075 of up to 20, where they do. */
+  private static final double MOST_DIFFERENCE = 0.1;
 
   @Test
   void prunedWhileItLoadsItGeneratesWhatThePrunedDirectoryDoes() throws IOException {
@@ -46,16 +51,40 @@ class JlamaTest {
               prompt);
       Agreement tokens = Agreement.of(whileLoading.tokens(), fromDisk.tokens());
       Agreement logits = Agreement.of(whileLoading.logits(), fromDisk.logits());
+      double difference = difference(whileLoading.logits(), fromDisk.logits());
       System.out.printf(
-          "Jlama: tokens equal to the pruned directory's: %s; logits: %s; to the dense model's: %s,"
-              + " %s%n",
+          "Jlama: tokens equal to the pruned directory's: %s; logits: %s, the others by at most"
+              + " %.1e off; to the dense model's: %s, %s%n",
           tokens,
           logits,
+          difference,
           Agreement.of(whileLoading.tokens(), dense.tokens()),
           Agreement.of(whileLoading.logits(), dense.logits()));
       assertTrue(tokens.isComplete(), tokens.toString());
-      assertTrue(logits.isComplete(), logits.toString());
+      assertTrue(difference < MOST_DIFFERENCE, "logits differ by " + difference);
       assertTrue(Agreement.of(whileLoading.logits(), dense.logits()).fraction() < 0.01);
+    }
+  }
+
+  @Test
+  void itIsGivenTheWeightsOfThePrunedDirectory() throws Exception {
+    try (Pruner pruner = Pruner.open();
+        WeightLoader dense = SafeTensorSupport.loadWeights(TinyLlama.MODEL.toFile());
+        WeightLoader fromDisk = SafeTensorSupport.loadWeights(TinyLlama.pruned().toFile())) {
+      Map<String, Criterion> criteria = TinyLlama.criteria(TinyLlama.statistics());
+      WeightLoader whileLoading = new PruningLoader(dense, criteria, pruner, HALF);
+      long equal = 0;
+      long bytes = 0;
+      for (String name : dense.tensorInfoMap().keySet()) {
+        MemorySegment found = whileLoading.load(name).getMemorySegment();
+        MemorySegment expected = fromDisk.load(name).getMemorySegment();
+        equal += found.mismatch(expected) == -1 ? found.byteSize() : 0;
+        bytes += expected.byteSize();
+      }
+      System.out.printf(
+          "Jlama: bytes of tensors equal to the directory's: %d of %d%n", equal, bytes);
+      assertEquals(bytes, equal);
+      assertTrue(bytes > 0);
     }
   }
 
@@ -117,6 +146,14 @@ class JlamaTest {
       System.arraycopy(all.get(i), 0, logits, i * all.get(i).length, all.get(i).length);
     }
     return new Run(tokens, logits);
+  }
+
+  private static double difference(float[] first, float[] second) {
+    double largest = 0;
+    for (int i = 0; i < first.length; i++) {
+      largest = Math.max(largest, Math.abs(first[i] - second[i]));
+    }
+    return largest;
   }
 
   private static int highest(float[] logits) {
