@@ -2,11 +2,13 @@ package io.github.wandacuda.device.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.device.gpu.CallerProgram;
 import io.github.wandacuda.device.gpu.DeviceSelectionCases;
+import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
@@ -15,6 +17,8 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 @Tag("gpu")
 @Tag("pretend")
@@ -50,6 +54,36 @@ class CudaDeviceSelectionTest extends DeviceSelectionCases {
         .isEqualTo(copies);
     prune(program().memory(new byte[bytes().length + 4]) + 4, program().queue());
     assertThat(driver.calls("cuMemcpyDtoDAsync")).as("those that aren't are").isPositive();
+  }
+
+  /** The calls that memory of callers alone needs; {@code CudaFaults} has all others. */
+  @ParameterizedTest
+  @CsvSource({
+    "cuPointerGetAttributes, 801",
+    "cuEventCreate, 2",
+    "cuEventRecord, 801",
+    "cuStreamWaitEvent, 400",
+    "cuMemcpyDtoDAsync, 1"
+  })
+  void aCallThatFailsIsNamedAndTheNextPrunes(String call, int result) {
+    long pointer = program().memory(new byte[bytes().length + 4]) + 4;
+    prune(pointer, program().queue());
+    driver.fail(call, 1, result);
+    assertThatThrownBy(() -> prune(pointer, program().queue()))
+        .isInstanceOf(WandaException.class)
+        .hasMessageContaining(call);
+    prune(pointer, program().queue());
+  }
+
+  @Test
+  void anEventThatIsNotGivenBackChangesNothing() {
+    long pointer = program().memory(bytes());
+    long before = driver.calls("cuEventDestroy");
+    prune(pointer, program().queue());
+    assertThat(driver.calls("cuEventDestroy")).isGreaterThan(before);
+    driver.fail("cuEventDestroy", 1, 999);
+    prune(pointer, program().queue());
+    assertThat(program().read(pointer, bytes().length)).isEqualTo(bytes());
   }
 
   @Test
