@@ -30,7 +30,7 @@ final class DeviceRun {
     Objects.requireNonNull(sparsity, "sparsity");
     this.options = Objects.requireNonNull(options, "options");
     scoring = new Scoring(criterion, sparsity, options.zeroNorms());
-    ScoreChecks.check(weight.columns(), criterion, sparsity, options.zeroNorms());
+    scoring.check(weight.columns());
     mask = bits(options.mask());
   }
 
@@ -38,12 +38,7 @@ final class DeviceRun {
     if (wanted == null) {
       return null;
     }
-    if (wanted.rows() != weight.rows() || wanted.columns() != weight.columns()) {
-      throw new IllegalArgumentException(
-          "mask: expected %d x %d as the matrix, found %d x %d"
-              .formatted(weight.rows(), weight.columns(), wanted.rows(), wanted.columns()));
-    }
-    Memory.requireWritable("mask", wanted.bits());
+    Memory.requireMask(wanted, weight.rows(), weight.columns());
     return wanted.bits();
   }
 

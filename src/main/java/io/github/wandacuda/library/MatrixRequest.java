@@ -99,19 +99,14 @@ record MatrixRequest(
   }
 
   private void check(String argument) {
-    ScoreChecks.check(source.columns(), criterion, sparsity, options.zeroNorms());
+    scoring().check(source.columns());
     if (mask != null) {
       checkMask(argument);
     }
   }
 
   private void checkMask(String argument) {
-    if (mask.rows() != source.rows() || mask.columns() != source.columns()) {
-      throw new IllegalArgumentException(
-          "mask: expected %d x %d as the matrix, found %d x %d"
-              .formatted(source.rows(), source.columns(), mask.rows(), mask.columns()));
-    }
-    Memory.requireWritable("mask", mask.bits());
+    Memory.requireMask(mask, source.rows(), source.columns());
     Memory.requireDistinct("mask", mask.bits(), "the " + argument, source.span());
     if (destination != null) {
       Memory.requireDistinct("mask", mask.bits(), "the result", destination.span());

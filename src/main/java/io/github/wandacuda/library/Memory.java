@@ -1,5 +1,6 @@
 package io.github.wandacuda.library;
 
+import io.github.wandacuda.Mask;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
@@ -40,6 +41,20 @@ final class Memory {
       throw new IllegalArgumentException(
           "%s: expected memory that can be written, found read-only memory".formatted(argument));
     }
+  }
+
+  /**
+   * Checks that a mask can be written and is that of a matrix.
+   *
+   * @throws IllegalArgumentException if it has another shape or is read-only
+   */
+  static void requireMask(Mask mask, int rows, int columns) {
+    if (mask.rows() != rows || mask.columns() != columns) {
+      throw new IllegalArgumentException(
+          "mask: expected %d x %d as the matrix, found %d x %d"
+              .formatted(rows, columns, mask.rows(), mask.columns()));
+    }
+    requireWritable("mask", mask.bits());
   }
 
   /** Returns whether other threads may use memory too. */

@@ -11,6 +11,32 @@ import io.github.wandacuda.select.SelectionRule;
  * @param zeroNorms what is done where all norms are zero
  */
 record Scoring(Criterion criterion, Sparsity sparsity, ZeroNorms zeroNorms) {
+  /**
+   * Checks that a matrix can be scored and pruned so, wherever it lies.
+   *
+   * @throws IllegalArgumentException if the columns don't fall into groups, norms are fewer or more
+   *     than columns, or all are zero and that is rejected
+   */
+  void check(int columns) {
+    if (sparsity instanceof Sparsity.GroupPattern pattern && !pattern.fits(columns)) {
+      throw new IllegalArgumentException(
+          "columns: expected a multiple of %d for the pattern %s, found %d"
+              .formatted(pattern.size(), pattern, columns));
+    }
+    if (criterion instanceof Criterion.Wanda wanda) {
+      if (wanda.columns() != columns) {
+        throw new IllegalArgumentException(
+            "norms: expected one for each of %d columns, found %d"
+                .formatted(columns, wanda.columns()));
+      }
+      if (wanda.isAllZero() && zeroNorms == ZeroNorms.REJECT) {
+        throw new IllegalArgumentException(
+            "norms: expected one above 0, found zeros alone, which tell no weights apart;"
+                + " ZeroNorms says what to do instead");
+      }
+    }
+  }
+
   /** Returns the norms to score with, or null for magnitudes. */
   float[] norms() {
     return criterion instanceof Criterion.Wanda wanda && !wanda.isAllZero() ? wanda.norms() : null;

@@ -9,7 +9,6 @@ import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.device.gpu.CallerProgram;
 import io.github.wandacuda.device.gpu.DeviceSelectionCases;
 import io.github.wandacuda.error.WandaException;
-import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import jcuda.driver.CUcontext;
@@ -31,19 +30,7 @@ class CudaDeviceSelectionTest extends DeviceSelectionCases {
   }
 
   private void prune(long pointer, long stream) {
-    program()
-        .backend()
-        .deviceSelector()
-        .select(
-            DeviceMatrix.cuda(pointer, DType.F32, 2, 8, stream),
-            null,
-            new LowestPerRow(4),
-            null,
-            rows -> {});
-  }
-
-  private static byte[] bytes() {
-    return new byte[2 * 8 * Float.BYTES];
+    prune(DeviceMatrix.cuda(pointer, DType.F32, 2, 8, stream));
   }
 
   @Test

@@ -47,6 +47,19 @@ public abstract class DeviceSelectionCases {
   /** Opens the device and the program. */
   protected abstract CallerProgram open();
 
+  /** Prunes half of each row of 8 columns, by magnitude. */
+  protected final void prune(DeviceMatrix matrix) {
+    program()
+        .backend()
+        .deviceSelector()
+        .select(matrix, null, new LowestPerRow(4), null, rows -> {});
+  }
+
+  /** Returns zeros for 2 rows of 8 columns of F32. */
+  protected static byte[] bytes() {
+    return new byte[2 * 8 * Float.BYTES];
+  }
+
   protected final CallerProgram program() {
     return program;
   }

@@ -7,7 +7,6 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.device.gpu.CallerProgram;
 import io.github.wandacuda.device.gpu.DeviceSelectionCases;
-import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;
@@ -25,19 +24,7 @@ class OpenClDeviceSelectionTest extends DeviceSelectionCases {
   }
 
   private void prune(long memory, long queue) {
-    program()
-        .backend()
-        .deviceSelector()
-        .select(
-            DeviceMatrix.openCl(memory, DType.F32, 2, 8, queue),
-            null,
-            new LowestPerRow(4),
-            null,
-            rows -> {});
-  }
-
-  private static byte[] bytes() {
-    return new byte[2 * 8 * Float.BYTES];
+    prune(DeviceMatrix.openCl(memory, DType.F32, 2, 8, queue));
   }
 
   @Test

@@ -69,20 +69,18 @@ public final class OpenClHandles {
 
   /** Returns the context of a queue. */
   public static cl_context contextOf(cl_command_queue queue) {
-    cl_context found = new cl_context();
-    OpenClStatus.check(
-        CL.clGetCommandQueueInfo(
-            queue, CL.CL_QUEUE_CONTEXT, Sizeof.cl_context, Pointer.to(found), null),
-        "clGetCommandQueueInfo");
-    return found;
+    return ofQueue(queue, CL.CL_QUEUE_CONTEXT, Sizeof.cl_context, new cl_context());
   }
 
   /** Returns the device of a queue. */
   public static cl_device_id deviceOf(cl_command_queue queue) {
-    cl_device_id found = new cl_device_id();
+    return ofQueue(queue, CL.CL_QUEUE_DEVICE, Sizeof.cl_device_id, new cl_device_id());
+  }
+
+  private static <T extends NativePointerObject> T ofQueue(
+      cl_command_queue queue, int what, int bytes, T found) {
     OpenClStatus.check(
-        CL.clGetCommandQueueInfo(
-            queue, CL.CL_QUEUE_DEVICE, Sizeof.cl_device_id, Pointer.to(found), null),
+        CL.clGetCommandQueueInfo(queue, what, bytes, Pointer.to(found), null),
         "clGetCommandQueueInfo");
     return found;
   }
@@ -90,28 +88,26 @@ public final class OpenClHandles {
   /** Returns the context of a buffer. */
   public static cl_context contextOf(cl_mem memory) {
     cl_context found = new cl_context();
-    OpenClStatus.check(
-        CL.clGetMemObjectInfo(
-            memory, CL.CL_MEM_CONTEXT, Sizeof.cl_context, Pointer.to(found), null),
-        "clGetMemObjectInfo");
+    ask(memory, CL.CL_MEM_CONTEXT, Sizeof.cl_context, Pointer.to(found));
     return found;
   }
 
   /** Returns the size of a buffer. */
   public static long bytesOf(cl_mem memory) {
     long[] bytes = new long[1];
-    OpenClStatus.check(
-        CL.clGetMemObjectInfo(memory, CL.CL_MEM_SIZE, Sizeof.size_t, Pointer.to(bytes), null),
-        "clGetMemObjectInfo");
+    ask(memory, CL.CL_MEM_SIZE, Sizeof.size_t, Pointer.to(bytes));
     return bytes[0];
   }
 
   /** Returns whether a memory object is a buffer, not an image. */
   public static boolean isBuffer(cl_mem memory) {
     int[] type = new int[1];
-    OpenClStatus.check(
-        CL.clGetMemObjectInfo(memory, CL.CL_MEM_TYPE, Sizeof.cl_uint, Pointer.to(type), null),
-        "clGetMemObjectInfo");
+    ask(memory, CL.CL_MEM_TYPE, Sizeof.cl_uint, Pointer.to(type));
     return type[0] == CL.CL_MEM_OBJECT_BUFFER;
+  }
+
+  private static void ask(cl_mem memory, int what, int bytes, Pointer answer) {
+    OpenClStatus.check(
+        CL.clGetMemObjectInfo(memory, what, bytes, answer, null), "clGetMemObjectInfo");
   }
 }
