@@ -60,6 +60,7 @@ class ArchitectureTest {
           "forward.reference",
           "forward.simd",
           "forward.cpu",
+          "layerwise",
           "backend.cpu",
           "device",
           "select.gpu",

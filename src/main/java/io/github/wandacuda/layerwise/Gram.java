@@ -1,0 +1,74 @@
+package io.github.wandacuda.layerwise;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * The second moments of a linear layer's inputs: the symmetric matrix {@code G[i, j] = 1/S * sum
+ * over all tokens of x_i * x_j}, where S counts samples. Its diagonal is the square of the input
+ * norms. For weights W and pruned weights V, the change of the layer's outputs over those tokens is
+ * {@code S * trace((W - V) G (W - V)^T)}.
+ *
+ * @param columns the layer's input columns
+ * @param triangle the upper triangle row by row, {@link #elements} little-endian floats
+ */
+public record Gram(int columns, MemorySegment triangle) {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /**
+   * Checks the size.
+   *
+   * @throws IllegalArgumentException if the memory isn't a triangle of so many columns
+   */
+  public Gram {
+    if (columns < 0 || triangle.byteSize() != elements(columns) * Float.BYTES) {
+      throw new IllegalArgumentException(
+          "expected %d bytes for %d columns, found %d"
+              .formatted(elements(columns) * Float.BYTES, columns, triangle.byteSize()));
+    }
+  }
+
+  /** Returns how many elements a triangle has. */
+  public static long elements(int columns) {
+    return (long) columns * (columns + 1) / 2;
+  }
+
+  /** Returns where in the triangle a row begins, at its element on the diagonal. */
+  public static long rowStart(int columns, int row) {
+    return (long) row * columns - (long) row * (row - 1) / 2;
+  }
+
+  /** Returns an element. */
+  public float get(int row, int column) {
+    int upper = Math.min(row, column);
+    int right = Math.max(row, column);
+    return triangle.getAtIndex(FLOAT, rowStart(columns, upper) + right - upper);
+  }
+
+  /** Returns the mean of the diagonal, 0 if there are no columns. */
+  public double meanDiagonal() {
+    double sum = 0;
+    for (int column = 0; column < columns; column++) {
+      sum += get(column, column);
+    }
+    return columns == 0 ? 0 : sum / columns;
+  }
+
+  /**
+   * Writes the whole matrix, row by row, {@code columns * columns} little-endian floats.
+   *
+   * @param square takes them
+   */
+  public void copyTo(MemorySegment square) {
+    for (int row = 0; row < columns; row++) {
+      long start = rowStart(columns, row);
+      for (int column = row; column < columns; column++) {
+        float value = triangle.getAtIndex(FLOAT, start + column - row);
+        square.setAtIndex(FLOAT, (long) row * columns + column, value);
+        square.setAtIndex(FLOAT, (long) column * columns + row, value);
+      }
+    }
+  }
+}
