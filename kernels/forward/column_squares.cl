@@ -1,9 +1,8 @@
 // Running sums of the squares of each column of an activation matrix [tokens, columns], F32, F16 or BF16.
 //
 // A square is rounded to float32, the squares of 32 consecutive tokens are summed in order from 0, as on the CPU; there
-// such a run's result is then added to a double. Here it is added to a pair of floats, high + low, which holds 48 bits
-// and needs no cl_khr_fp64: TwoSum (Knuth; Ogita, Rump and Oishi, "Accurate sum and dot product", 2005) gives the
-// rounding error of high + term, exactly, and low collects it. The order is fixed, so a run repeats to the bit.
+// such a run's result is then added to a double. Here it is added to a pair of floats, which holds 48 bits. The order
+// is fixed, so a run repeats to the bit.
 //
 // column_squares_blocks: work-item (c, b) takes column c of block b, which is up to 256 tokens, and writes its pair to
 // partials [blocks, 2, columns]; it takes further blocks where there are more than dimension 1 has places for, since
@@ -14,21 +13,11 @@
 // column_squares_fold: a work-item for each column adds the partials to the running sums, in order. column_sums: writes the
 // running sums out. No local memory.
 #include "device_pointer.cl"
+#include "exact_sum.cl"
 #include "widen.cl"
 
 #define RUN 32
 #define BLOCK 256
-
-// Adds a term to high (x) and low (y). A sum that has become infinite has no rounding error: the formula would give
-// NaN.
-float2 add_exactly(float2 sum, float term) {
-  float high = sum.x + term;
-  float share = high - sum.x;
-  float error = (sum.x - (high - share)) + (term - share);
-  float low = sum.y + (isinf(high) ? 0.0f : error);
-  float total = high + low;
-  return (float2)(total, isinf(total) ? 0.0f : low - (total - high));
-}
 
 __kernel void column_squares_blocks(
     __global const weight_t *x, ulong x_offset, __global float *partials, ulong partials_offset,

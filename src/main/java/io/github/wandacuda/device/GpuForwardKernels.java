@@ -2,6 +2,7 @@ package io.github.wandacuda.device;
 
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The kernels of the forward pass, queued in order. Formulas and shapes are those of {@link
@@ -13,6 +14,9 @@ import io.github.wandacuda.forward.AttentionShape;
 public interface GpuForwardKernels {
   /** Floats of a row of {@link #crossEntropy}. */
   int LOSS_FLOATS = 3;
+
+  /** Bytes of a running sum of {@link #secondMoments}. */
+  int MOMENT_BYTES = 8;
 
   /**
    * Looks tokens up.
@@ -139,6 +143,24 @@ public interface GpuForwardKernels {
    * @param sums float32 [2, columns]: the sum of both rows, taken in float64, is a column's sum
    */
   void columnSums(DevicePointer state, int columns, DevicePointer sums);
+
+  /**
+   * Adds the products of each two columns i ≤ j to running sums that keep more digits than a
+   * float32. Rows are taken in runs of 256, the products of a run summed in float32.
+   *
+   * @param x [tokens, columns]
+   * @param state the running sums, {@link #MOMENT_BYTES} each, in the order of {@link
+   *     io.github.wandacuda.forward.PackedTriangle}, all zero at first
+   */
+  void secondMoments(DeviceRows x, DevicePointer state);
+
+  /**
+   * Returns a running sum.
+   *
+   * @param sums a copy of some running sums of {@link #secondMoments} in host memory
+   * @param index which of them
+   */
+  double moment(MemorySegment sums, long index);
 
   /**
    * Computes the terms of cross-entropy: for each row the highest logit m, the sum of exp(logit -

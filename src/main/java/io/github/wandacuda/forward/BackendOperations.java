@@ -77,6 +77,9 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
   /** See {@link Operations#columnSquares}; there may be no columns. */
   Squares<T> columnSquares(int columns);
 
+  /** See {@link Operations#secondMoments}; there may be no columns. */
+  Moments<T> secondMoments(int columns);
+
   /** See {@link Operations#crossEntropy}. */
   double[] crossEntropy(T logits, int[] targets);
 
@@ -97,6 +100,22 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
 
     /** See {@link ColumnSquares#sums}. */
     double[] sums();
+
+    @Override
+    void close();
+  }
+
+  /**
+   * {@link SecondMoments} of one backend's tensors.
+   *
+   * @param <T> the tensors
+   */
+  interface Moments<T extends Tensor> extends AutoCloseable {
+    /** See {@link SecondMoments#add}. */
+    void add(T x);
+
+    /** See {@link SecondMoments#download}; there are elements. */
+    void download(double divisor, MemorySegment triangle);
 
     @Override
     void close();

@@ -260,6 +260,11 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
   }
 
   @Override
+  public SecondMoments secondMoments(int columns) {
+    return new CheckedMoments<>(columns, this::own, backend.secondMoments(columns));
+  }
+
+  @Override
   public double[] crossEntropy(Tensor logits, int[] targets) {
     T input = own(logits);
     OperandShapes.same("targets", input.rows(), targets.length);

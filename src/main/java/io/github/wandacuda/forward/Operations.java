@@ -170,6 +170,9 @@ public interface Operations {
   /** Returns a new set of column sums, all zero. */
   ColumnSquares columnSquares(int columns);
 
+  /** Returns a new set of sums of products of columns, all zero. */
+  SecondMoments secondMoments(int columns);
+
   /**
    * Cross-entropy: for each row the negative log-likelihood, in nats, of its target under the
    * softmax of its logits.

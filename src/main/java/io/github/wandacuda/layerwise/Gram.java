@@ -1,5 +1,6 @@
 package io.github.wandacuda.layerwise;
 
+import io.github.wandacuda.forward.PackedTriangle;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -32,12 +33,12 @@ public record Gram(int columns, MemorySegment triangle) {
 
   /** Returns how many elements a triangle has. */
   public static long elements(int columns) {
-    return (long) columns * (columns + 1) / 2;
+    return PackedTriangle.elements(columns);
   }
 
   /** Returns where in the triangle a row begins, at its element on the diagonal. */
   public static long rowStart(int columns, int row) {
-    return (long) row * columns - (long) row * (row - 1) / 2;
+    return PackedTriangle.rowStart(columns, row);
   }
 
   /** Returns an element. */

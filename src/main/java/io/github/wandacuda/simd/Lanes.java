@@ -18,6 +18,8 @@ public final class Lanes {
 
   public static final VectorSpecies<Long> LONGS =
       VectorSpecies.of(long.class, fixed(VectorShape.preferredShape()));
+  public static final VectorSpecies<Double> DOUBLES =
+      VectorSpecies.of(double.class, fixed(VectorShape.preferredShape()));
 
   /** Floats, or ints, of a vector. */
   public static final int COUNT = FLOATS.length();

@@ -6,9 +6,11 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.cpu.CpuOperations;
+import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
@@ -237,6 +239,21 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
             to.setAtIndex(FLOAT, (long) columns + column, (float) (sum - (float) sum));
           }
         });
+  }
+
+  @Override
+  public void secondMoments(DeviceRows x, DevicePointer state) {
+    queue.launch(
+        () -> {
+          long bytes = PackedTriangle.elements(x.columns()) * Double.BYTES;
+          MemorySegment sums = HostDevice.HostBuffer.at(state).asSlice(0, bytes);
+          new ScalarForward().secondMoments((CpuTensor) read(x), sums, workers);
+        });
+  }
+
+  @Override
+  public double moment(MemorySegment sums, long index) {
+    return sums.getAtIndex(ValueLayout.JAVA_DOUBLE, index);
   }
 
   /** The loss itself in place of the logarithm's argument, with the rest zero. */

@@ -31,6 +31,9 @@ class DamagedCudaForwardTest {
     ROTATION("rotate", "rotate.cu", "return u - v", "return u + v"),
     GROUPS("gather_columns", "gather_columns.cu", "(group) * stride", "(group) * width"),
     ADDITION("expert_rows", "expert_rows.cu", "sum + factor", "sum - factor"),
+    MOMENTS_RUN("second_moments", "second_moments.cu", "RUN = 256", "RUN = 512"),
+    DIAGONAL("second_moments", "second_moments.cu", "row <= column &&", "row < column &&"),
+    LOWER_TILES("second_moments", "second_moments.cu", "tile.column < tile.row", "tile.column <= tile.row"),
     EXPERTS("route", "route.cu", "candidate < chosen", "candidate <= chosen"),
     TIES("route", "route.cu", "candidate > best", "candidate < best"),
     WINDOW("attention_64", "attention.cuh", "<unsigned>(problem.w", "<unsigned>(1 + problem.w"),
@@ -72,6 +75,7 @@ class DamagedCudaForwardTest {
         "gather_columns",
         "expert_rows",
         "route",
+        "second_moments",
         "attention_64"
       })
   void soundKernelsPass(String kernel) throws IOException {

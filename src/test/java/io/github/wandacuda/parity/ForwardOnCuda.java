@@ -22,6 +22,7 @@ final class ForwardOnCuda {
     try {
       switch (kernel) {
         case "route" -> routing();
+        case "second_moments" -> moments();
         case "attention_64" -> attention();
         default -> decoderParts(kernel);
       }
@@ -38,6 +39,16 @@ final class ForwardOnCuda {
     try {
       tests.expertsAndWeightsAgree(5, 8, 3);
       tests.equalOnesComeFromTheLowestOn();
+    } finally {
+      tests.close();
+    }
+  }
+
+  private static void moments() {
+    OperationsParity tests = new GpuParityCudaOperationsTest();
+    tests.open();
+    try {
+      tests.secondMomentsAreTheSame(700, 150);
     } finally {
       tests.close();
     }

@@ -10,6 +10,8 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.PackedTriangle;
+import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.cpu.CpuOperations;
@@ -290,6 +292,25 @@ abstract class OperationsParity {
                 squares.add(x);
                 return norms(squares.sums());
               }
+            });
+    assertSameBits(results);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "300,3", "700,150", "5,300"})
+  void secondMomentsAreTheSame(int rows, int columns) {
+    float[] first = normal(rows * columns);
+    List<float[]> results =
+        both(
+            operations -> {
+              float[] triangle = new float[Math.toIntExact(PackedTriangle.elements(columns))];
+              try (Tensor x = tensor(operations, rows, columns, first);
+                  SecondMoments moments = operations.secondMoments(columns)) {
+                moments.add(x);
+                moments.add(x);
+                moments.download(3, MemorySegment.ofArray(triangle));
+              }
+              return triangle;
             });
     assertSameBits(results);
   }

@@ -6,6 +6,8 @@ import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -28,6 +30,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   private final CudaLaunches launches;
   private final CudaLinear linear;
   private final CudaColumnSquares squares;
+  private final CudaSecondMoments moments;
 
   CudaForwardKernels(CudaQueue queue) {
     this(queue, CublasLinear.open(queue));
@@ -44,6 +47,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
     launches = new CudaLaunches(queue);
     linear = new CudaLinear(queue, cublas);
     squares = new CudaColumnSquares(queue);
+    moments = new CudaSecondMoments(queue);
   }
 
   @Override
@@ -191,6 +195,16 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   @Override
   public void columnSums(DevicePointer state, int columns, DevicePointer sums) {
     squares.write(state, columns, sums);
+  }
+
+  @Override
+  public void secondMoments(DeviceRows x, DevicePointer state) {
+    moments.add(x, state);
+  }
+
+  @Override
+  public double moment(MemorySegment sums, long index) {
+    return sums.getAtIndex(ValueLayout.JAVA_DOUBLE, index);
   }
 
   @Override

@@ -6,10 +6,12 @@ import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Locale;
 
 /**
- * Launches the kernels of the forward pass. All but attention and column squares give the CPU's
+ * Launches the kernels of the forward pass. All but attention, column squares and second moments give the CPU's
  * bits on devices that round quotients and roots as IEEE 754 does. A kernel that takes more than
  * one statement to launch has a class of its name; the others are launched here.
  */
@@ -22,6 +24,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   private final OpenClLinear linear;
   private final OpenClAttention attention;
   private final OpenClColumnSquares squares;
+  private final OpenClSecondMoments moments;
 
   OpenClForwardKernels(OpenClQueue queue) {
     this(queue, MatrixVariant.of(queue.device()));
@@ -33,6 +36,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
     this.linear = new OpenClLinear(queue, variant);
     this.attention = new OpenClAttention(queue, variant);
     this.squares = new OpenClColumnSquares(queue, launches);
+    this.moments = new OpenClSecondMoments(queue);
   }
 
   private OpenClKernel kernel(String file, String name) {
@@ -235,6 +239,17 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   @Override
   public void columnSums(DevicePointer state, int columns, DevicePointer sums) {
     squares.write(state, columns, sums);
+  }
+
+  @Override
+  public void secondMoments(DeviceRows x, DevicePointer state) {
+    moments.add(x, state);
+  }
+
+  @Override
+  public double moment(MemorySegment sums, long index) {
+    double high = sums.getAtIndex(ValueLayout.JAVA_FLOAT, 2 * index);
+    return high + sums.getAtIndex(ValueLayout.JAVA_FLOAT, 2 * index + 1);
   }
 
   @Override

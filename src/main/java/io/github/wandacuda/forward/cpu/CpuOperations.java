@@ -166,6 +166,11 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
   }
 
   @Override
+  public BackendOperations.Moments<CpuTensor> secondMoments(int columns) {
+    return new CpuSecondMoments(kernels, workers, columns);
+  }
+
+  @Override
   public double[] crossEntropy(CpuTensor logits, int[] targets) {
     double[] losses = new double[targets.length];
     workers.run(

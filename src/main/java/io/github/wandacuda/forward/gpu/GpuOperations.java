@@ -186,6 +186,11 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
   }
 
   @Override
+  public GpuSecondMoments secondMoments(int columns) {
+    return new GpuSecondMoments(device, queue, columns);
+  }
+
+  @Override
   public double[] crossEntropy(GpuTensor logits, int[] targets) {
     return rows.crossEntropy(logits, targets);
   }

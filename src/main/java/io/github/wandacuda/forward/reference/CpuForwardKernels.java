@@ -4,6 +4,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The arithmetic of the forward half, on arguments whose shapes are already checked. Every
@@ -12,7 +13,7 @@ import io.github.wandacuda.system.WorkerPool;
  * type says otherwise.
  *
  * <p>Kernels that work on rows are called for ranges of rows, by several threads at once. {@link
- * #linear} and {@link #attention} divide their work among threads themselves, since they prepare
+ * #linear}, {@link #attention} and {@link #secondMoments} divide their work among threads themselves, since they prepare
  * data that all threads read; they are called from one thread, and may keep buffers for their next
  * call.
  */
@@ -103,6 +104,16 @@ public interface CpuForwardKernels {
    * result is added to the double.
    */
   void columnSquares(CpuTensor x, double[] sums, int from, int to);
+
+  /**
+   * Adds the products of each two columns {@code i <= j} of x to {@code sums}. Rows are taken in
+   * runs of {@link #RUN}, from the first one on: within a run each product is added by a fused
+   * multiply-add in the order of the rows, starting from 0, and the result is added to the double.
+   *
+   * @param sums native-endian doubles, aligned, in the order of {@link
+   *     io.github.wandacuda.forward.PackedTriangle}
+   */
+  void secondMoments(CpuTensor x, MemorySegment sums, WorkerPool workers);
 
   /**
    * Returns {@code log(sum over c of exp(l[c] - max)) + (max - l[target])} for one row of logits:

@@ -4,6 +4,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The forward kernels as plain loops, the specification of every other implementation. Each
@@ -78,6 +79,11 @@ public final class ScalarForward implements CpuForwardKernels {
   @Override
   public void columnSquares(CpuTensor x, double[] sums, int from, int to) {
     ScalarColumnSquares.columnSquares(x, sums, from, to);
+  }
+
+  @Override
+  public void secondMoments(CpuTensor x, MemorySegment sums, WorkerPool workers) {
+    ScalarSecondMoments.secondMoments(x, sums, workers);
   }
 
   @Override

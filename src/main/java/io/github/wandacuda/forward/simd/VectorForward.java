@@ -6,6 +6,7 @@ import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width. Each
@@ -14,6 +15,7 @@ import io.github.wandacuda.system.WorkerPool;
 public final class VectorForward implements CpuForwardKernels {
   private final VectorLinear linear = new VectorLinear();
   private final VectorAttention attention = new VectorAttention();
+  private final VectorSecondMoments moments = new VectorSecondMoments();
 
   /** Creates kernels with no buffers yet. */
   public VectorForward() {}
@@ -86,6 +88,11 @@ public final class VectorForward implements CpuForwardKernels {
   @Override
   public void columnSquares(CpuTensor x, double[] sums, int from, int to) {
     VectorColumnSquares.columnSquares(x, sums, from, to);
+  }
+
+  @Override
+  public void secondMoments(CpuTensor x, MemorySegment sums, WorkerPool workers) {
+    moments.secondMoments(x, sums, workers);
   }
 
   @Override

@@ -50,6 +50,7 @@ class CudaForwardKernelsTest {
     session.own.add(none, none);
     session.own.gate(Activation.SILU, none, none, none);
     session.own.columnSquares(none, place);
+    session.own.secondMoments(none, place);
     session.own.crossEntropy(none, place, place);
     session.own.layerNorm(none, place, place, 1e-5f, none);
     session.own.activate(Activation.GELU, none, none);

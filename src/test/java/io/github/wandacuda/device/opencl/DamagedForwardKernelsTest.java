@@ -54,7 +54,11 @@ class DamagedForwardKernelsTest {
     PROBABILITY("route.cl", "highest) / sum", "highest)", Damage::route),
     RENORMALIZED("route.cl", "/= weight_sum", "*= weight_sum", Damage::route),
     SQUARES_RUN("column_squares.cl", "define RUN 32", "define RUN 64", Damage::squares),
-    LOW_SUM("column_squares.cl", "sum.y + (", "sum.y - (", Damage::squares),
+    LOW_SUM("exact_sum.cl", "sum.y + (", "sum.y - (", Damage::squares),
+    MOMENTS_RUN("second_moments.cl", "RUN 256", "RUN 128", Damage::moments),
+    MOMENTS_END("second_moments.cl", "next >= last", "next > last", Damage::moments),
+    MOMENTS_DIAGONAL("second_moments.cl", "i <= j + k", "i < j + k", Damage::moments),
+    MOMENTS_ROW("second_moments.cl", "(i - 1) / 2", "(i + 1) / 2", Damage::moments),
     HIGHEST("cross_entropy.cl", "logit > highest", "logit < highest", Damage::loss),
     TILES_CAUSALITY("attention_tiles.cl", "distance >= 0", "distance > 0", Damage::attention),
     TILES_SCORES(
@@ -152,6 +156,10 @@ class DamagedForwardKernelsTest {
 
     private static void squares(ForwardChecks checks) {
       checks.columnSquares(checks.samples().tensor(1000, 50));
+    }
+
+    private static void moments(ForwardChecks checks) {
+      checks.secondMoments(checks.samples().tensor(300, 70));
     }
 
     private static void loss(ForwardChecks checks) {

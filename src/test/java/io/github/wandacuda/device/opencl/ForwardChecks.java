@@ -13,12 +13,15 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.cpu.CpuOperations;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.Samples;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.system.Workers;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /** Compares kernels of the forward pass with the scalar ones of the CPU. */
@@ -274,6 +277,24 @@ final class ForwardChecks implements AutoCloseable {
           .as("column %d: %s, %s on the CPU", c, sum, doubles[c])
           .isEqualTo(Float.floatToIntBits((float) doubles[c]));
     }
+  }
+
+  void secondMoments(CpuTensor x) {
+    int elements = Math.toIntExact(PackedTriangle.elements(x.columns()));
+    int floats = GpuForwardKernels.MOMENT_BYTES / Float.BYTES;
+    DeviceRows state = device.copy(CpuTensor.zeros(elements, floats));
+    kernels.secondMoments(device.copy(x), state.data());
+    float[] expected = new float[elements];
+    try (SecondMoments moments = cpu.secondMoments(x.columns())) {
+      moments.add(x);
+      moments.download(1, MemorySegment.ofArray(expected));
+    }
+    MemorySegment sums = MemorySegment.ofArray(device.floats(state));
+    float[] found = new float[elements];
+    for (int i = 0; i < elements; i++) {
+      found[i] = (float) kernels.moment(sums, i);
+    }
+    assertThat(bits(found)).isEqualTo(bits(expected));
   }
 
   void crossEntropy(CpuTensor logits) {

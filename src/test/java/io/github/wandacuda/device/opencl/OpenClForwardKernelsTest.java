@@ -57,6 +57,7 @@ class OpenClForwardKernelsTest {
     kernels.addRows(none, at, at, one);
     kernels.route(none, 2, true, at, at);
     kernels.columnSquares(none, at);
+    kernels.secondMoments(none, at);
     kernels.crossEntropy(none, at, at);
     kernels.columnSums(at, 0, at);
     assertThat(device.floats(one)).containsOnly(Float.NaN);

@@ -8,6 +8,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.reference.CpuTensor;
@@ -139,9 +140,20 @@ class CpuOperationsTest {
         "result: expected 2 x 4, found 3 x 4");
     refused(() -> operations.add(two, three), "y: expected 2 x 4, found 3 x 4");
     refused(() -> operations.columnSquares(3).add(two), "columns: expected 3, found 4");
+    refused(() -> operations.secondMoments(3).add(two), "columns: expected 3, found 4");
     refused(
         () -> operations.embed(weight(3, 4), new int[2], three),
         "result: expected 2 x 4, found 3 x 4");
+  }
+
+  @Test
+  void momentsCheckWhatTheyAreDividedByAndWrittenTo() {
+    MemorySegment small = MemorySegment.ofArray(new float[5]);
+    try (SecondMoments moments = operations.secondMoments(3)) {
+      refused(() -> moments.download(1, small), "host memory: expected 24 bytes, found 20");
+      refused(() -> moments.download(0, small), "divisor: expected more than 0, found 0.0");
+      refused(() -> moments.download(Double.NaN, small), "divisor: expected more than 0, found NaN");
+    }
   }
 
   @Test
