@@ -110,14 +110,38 @@ public final class BlockwiseRun implements AutoCloseable {
    */
   public Map<String, float[]> observe(Block block) {
     try (InputNorms norms = new InputNorms(operations)) {
-      forEachBatch(
-          (from, count, batch) -> {
-            operations.upload(states(from, count), batch);
-            block.observe(batch, sequenceLength, norms);
-          });
-      requireFinite(norms, block, 0, samples.size());
+      observe(block, norms, norms);
       return norms.norms(block.inputFeatures(), samples.size());
     }
+  }
+
+  /**
+   * Does what {@link #observe(Block)} does, and sums the second moments of the inputs too.
+   *
+   * @param memory takes the second moments
+   */
+  public BlockStatistics observe(Block block, Arena memory) {
+    try (InputNorms norms = new InputNorms(operations);
+        InputMoments moments = new InputMoments(operations)) {
+      observe(block, norms, moments.after(norms));
+      return statistics(block, norms, moments, memory);
+    }
+  }
+
+  private void observe(Block block, InputNorms norms, InputObserver observer) {
+    forEachBatch(
+        (from, count, batch) -> {
+          operations.upload(states(from, count), batch);
+          block.observe(batch, sequenceLength, observer);
+        });
+    requireFinite(norms, block, 0, samples.size());
+  }
+
+  private BlockStatistics statistics(
+      Block block, InputNorms norms, InputMoments moments, Arena memory) {
+    Map<String, Integer> features = block.inputFeatures();
+    return new BlockStatistics(
+        norms.norms(features, samples.size()), moments.grams(features, samples.size(), memory));
   }
 
   /**
@@ -146,6 +170,23 @@ public final class BlockwiseRun implements AutoCloseable {
     try (InputNorms norms = new InputNorms(operations)) {
       advance(block, norms, (from, count) -> requireFinite(norms, block, from, count));
       return norms.norms(block.inputFeatures(), samples.size());
+    }
+  }
+
+  /**
+   * Does what {@link #observeAndAdvance(Block)} does, and sums the second moments of the inputs
+   * too.
+   *
+   * @param memory takes the second moments
+   */
+  public BlockStatistics observeAndAdvance(Block block, Arena memory) {
+    try (InputNorms norms = new InputNorms(operations);
+        InputMoments moments = new InputMoments(operations)) {
+      advance(
+          block,
+          moments.after(norms),
+          (from, count) -> requireFinite(norms, block, from, count));
+      return statistics(block, norms, moments, memory);
     }
   }
 
