@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.CalibrationSamples;
 import io.github.wandacuda.calibrate.DenseCalibration;
+import io.github.wandacuda.calibrate.MomentsCalibration;
 import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.console.MultilineText;
@@ -12,13 +13,18 @@ import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.SampleOptions;
 import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.output.SpaceCheck;
+import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -46,6 +52,13 @@ public final class CalibrateCommand implements Runnable {
       description = "The file to write the statistics to.")
   private Path file;
 
+  @Option(
+      names = "--second-moments",
+      description =
+          "Also writes the second moments of the inputs, which the methods need that change"
+              + " weights or refine masks; they are larger than the model.")
+  private boolean secondMoments;
+
   @Mixin private ResultFiles.OverwriteOption overwrite;
   @Mixin private SampleOptions sampling;
   @Mixin private BackendOptions backends;
@@ -65,11 +78,10 @@ public final class CalibrateCommand implements Runnable {
       ModelSummary.say(directory, output);
       CalibrationSamples samples = sampling.draw(calibration, directory);
       SampleOptions.say(calibration, samples, output);
-      RunNeeds.requireMemory(directory, List.of(samples.tokens()));
+      requireRoom(directory, samples);
       try (MemoryWatch memory = new MemoryWatch();
           Backend backend = backends.open(output).backend()) {
-        Statistics statistics = run(directory, backend, samples);
-        results.write("--output", statistics.content());
+        Statistics statistics = run(directory, backend, samples, results);
         double seconds = (System.nanoTime() - start) / 1e9;
         output.written(
             object(statistics, backend, seconds, memory), () -> text(statistics, backend, seconds));
@@ -77,12 +89,37 @@ public final class CalibrateCommand implements Runnable {
     }
   }
 
-  private Statistics run(ModelDirectory directory, Backend backend, CalibrationSamples samples) {
+  private void requireRoom(ModelDirectory directory, CalibrationSamples samples) {
+    List<LinearModule> modules = secondMoments ? directory.modules() : List.of();
+    RunNeeds.requireMemory(
+        directory, List.of(samples.tokens()), RunNeeds.momentsBytes(modules));
+    if (secondMoments && (!Files.exists(file) || Files.isRegularFile(file))) {
+      long bytes =
+          modules.stream().mapToLong(module -> Gram.elements(module.columns()) * Float.BYTES).sum();
+      SpaceCheck.requireDisk(file.toAbsolutePath().getParent(), bytes);
+    }
+  }
+
+  private Statistics run(
+      ModelDirectory directory, Backend backend, CalibrationSamples samples, ResultFiles results) {
+    List<int[]> tokens = List.of(samples.tokens());
     try (Decoder decoder =
         DecoderFamilies.of(directory.config())
             .open(directory.config(), directory.checkpoint(), backend.operations())) {
-      return DenseCalibration.run(
-          decoder, backend.operations(), List.of(samples.tokens()), output.progress());
+      if (!secondMoments) {
+        Statistics statistics =
+            DenseCalibration.run(decoder, backend.operations(), tokens, output.progress());
+        results.write("--output", statistics.content());
+        return statistics;
+      }
+      Map<String, Integer> features =
+          directory.modules().stream()
+              .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
+      MomentsCalibration calibration =
+          new MomentsCalibration(
+              decoder, backend.operations(), tokens, features::get, output.progress());
+      results.write("--output", calibration);
+      return calibration.statistics();
     }
   }
 
@@ -93,6 +130,7 @@ public final class CalibrateCommand implements Runnable {
     object.put("backend", backend.name());
     object.put("device", backend.device());
     object.put("modules", statistics.norms().size());
+    object.put("second_moments", secondMoments);
     object.put("samples", statistics.samples());
     object.put("sequence_length", statistics.sequenceLength());
     object.put("seconds", Map.of("total", seconds));
@@ -102,8 +140,9 @@ public final class CalibrateCommand implements Runnable {
 
   private Stream<String> text(Statistics statistics, Backend backend, double seconds) {
     return MultilineText.of(
-        "%s: input norms of %d modules over %d samples of %d tokens, in %.1f s on %s",
+        "%s: input norms%s of %d modules over %d samples of %d tokens, in %.1f s on %s",
         file,
+        secondMoments ? " and second moments" : "",
         statistics.norms().size(),
         statistics.samples(),
         statistics.sequenceLength(),

@@ -9,6 +9,7 @@ import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -20,7 +21,8 @@ import java.util.TreeMap;
  * counts samples, not tokens, as in the code of Wanda (arXiv 2306.11695). A common factor changes
  * no mask.
  *
- * <p>The file is a safetensors file with an F32 vector {@code <module>.input_norm} for each module.
+ * <p>The file is a safetensors file with an F32 vector {@code <module>.input_norm} for each module. It may have second
+ * moments too, which are left to {@link GramFile}.
  *
  * @param norms the norms by module name
  * @param samples S
@@ -30,7 +32,8 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
   /** The value of the file's {@code format}. */
   public static final String FORMAT = "wanda-cuda.statistics.v1";
 
-  private static final String SUFFIX = ".input_norm";
+  /** What the name of a tensor of norms ends in. */
+  public static final String SUFFIX = ".input_norm";
 
   /**
    * Reads a statistics file.
@@ -47,9 +50,13 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
                 .expected("format %s in its metadata".formatted(FORMAT), Printable.of(format))
                 .hint("statistics are what 'calibrate' writes, or an imatrix of llama.cpp"));
       }
-      requireRoom(in);
+      List<TensorInfo> vectors =
+          in.tensors().stream()
+              .filter(tensor -> !tensor.name().endsWith(GramFile.SUFFIX))
+              .toList();
+      requireRoom(file, vectors);
       SortedMap<String, float[]> norms = new TreeMap<>();
-      for (TensorInfo tensor : in.tensors()) {
+      for (TensorInfo tensor : vectors) {
         norms.put(module(file, tensor), vector(in, tensor));
       }
       return new Statistics(
@@ -68,14 +75,15 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
     }
   }
 
-  private static void requireRoom(SafetensorsFile in) {
+  private static void requireRoom(Path file, List<TensorInfo> vectors) {
     long most = Runtime.getRuntime().maxMemory() / 2;
-    if (in.byteSize() > most) {
+    long bytes = vectors.stream().mapToLong(TensorInfo::bytes).sum();
+    if (bytes > most) {
       throw new InputException(
-          ErrorDetails.file(in.path())
+          ErrorDetails.file(file)
               .expected(
                   "norms of at most %d bytes, half of the Java heap".formatted(most),
-                  String.valueOf(in.byteSize()))
+                  String.valueOf(bytes))
               .hint("give the heap more with -Xmx"));
     }
   }
@@ -134,11 +142,14 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
   public AtomicWrite.Content content() {
     SortedMap<String, float[]> tensors = new TreeMap<>();
     norms.forEach((module, values) -> tensors.put(module + SUFFIX, values));
-    Map<String, String> metadata =
-        Map.of(
-            "format", FORMAT,
-            "samples", Integer.toString(samples),
-            "sequence_length", Integer.toString(sequenceLength));
-    return SafetensorsWriter.content(tensors, metadata);
+    return SafetensorsWriter.content(tensors, metadata());
+  }
+
+  /** Returns the file's metadata. */
+  public Map<String, String> metadata() {
+    return Map.of(
+        "format", FORMAT,
+        "samples", Integer.toString(samples),
+        "sequence_length", Integer.toString(sequenceLength));
   }
 }

@@ -2,7 +2,9 @@ package io.github.wandacuda.forward.simd;
 
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.simd.Lanes;
 import io.github.wandacuda.system.WorkerPool;
+import jdk.incubator.vector.FloatVector;
 
 /**
  * Some rows of a matrix in the order in which {@link RegisterTile} reads either factor of a product
@@ -49,12 +51,24 @@ final class ColumnStrips {
 
   private void packStrip(CpuTensor x, int from, int depth, int column, int to) {
     int count = Math.min(width, x.columns() - column);
+    int covered = Math.ceilDiv(width, Lanes.COUNT) * Lanes.COUNT;
+    // Vectors may go past a strip's row, into the next one that is written after it, but not past
+    // the strip, which may be another worker's.
+    int whole = count < width ? 0 : depth - Math.ceilDiv(covered - width, width);
     float[] source = x.data();
     for (int k = 0; k < depth; k++) {
       int at = x.at(from + k) + column;
-      for (int i = 0; i < count; i++) {
-        data[to + k * width + i] = source[at + i];
+      if (k < whole && at + covered <= source.length) {
+        copyVectors(source, at, covered, to + k * width);
+      } else {
+        System.arraycopy(source, at, data, to + k * width, count);
       }
+    }
+  }
+
+  private void copyVectors(float[] source, int at, int count, int to) {
+    for (int i = 0; i < count; i += Lanes.COUNT) {
+      FloatVector.fromArray(Lanes.FLOATS, source, at + i).intoArray(data, to + i);
     }
   }
 

@@ -10,11 +10,12 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** Writes small safetensors files of float32 vectors. Equal content gives equal bytes. */
+/** Writes safetensors files of float32 vectors. Equal content gives equal bytes. */
 public final class SafetensorsWriter {
   private static final JsonFactory FACTORY = new JsonFactory();
 
@@ -34,32 +35,49 @@ public final class SafetensorsWriter {
     }
     SortedMap<String, float[]> sorted = new TreeMap<>(TensorNames.ORDER);
     sorted.putAll(vectors);
-    SortedMap<String, String> sortedMetadata = new TreeMap<>(TensorNames.ORDER);
-    sortedMetadata.putAll(metadata);
+    List<Vector> entries =
+        sorted.entrySet().stream()
+            .map(entry -> new Vector(entry.getKey(), entry.getValue().length))
+            .toList();
     return out -> {
-      out.write(header(sorted, sortedMetadata));
+      out.write(header(entries, metadata));
       for (float[] vector : sorted.values()) {
         write(out, vector);
       }
     };
   }
 
-  private static byte[] header(
-      SortedMap<String, float[]> vectors, SortedMap<String, String> metadata) throws IOException {
+  /**
+   * A tensor of a file.
+   *
+   * @param elements its floats
+   */
+  public record Vector(String name, long elements) {}
+
+  /**
+   * Returns the start of a file whose tensors are written one by one after it.
+   *
+   * @param vectors the tensors in the order of their bytes
+   * @param metadata as in {@link #content}
+   */
+  public static byte[] header(List<Vector> vectors, Map<String, String> metadata)
+      throws IOException {
+    SortedMap<String, String> sorted = new TreeMap<>(TensorNames.ORDER);
+    sorted.putAll(metadata);
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (JsonGenerator json = FACTORY.createGenerator(bytes)) {
       json.writeStartObject();
-      if (!metadata.isEmpty()) {
+      if (!sorted.isEmpty()) {
         json.writeObjectFieldStart(HeaderParser.METADATA);
-        for (Map.Entry<String, String> entry : metadata.entrySet()) {
+        for (Map.Entry<String, String> entry : sorted.entrySet()) {
           json.writeStringField(entry.getKey(), entry.getValue());
         }
         json.writeEndObject();
       }
       long at = 0;
-      for (Map.Entry<String, float[]> entry : vectors.entrySet()) {
-        long end = at + (long) entry.getValue().length * Float.BYTES;
-        writeEntry(json, entry.getKey(), entry.getValue().length, at, end);
+      for (Vector vector : vectors) {
+        long end = at + vector.elements() * Float.BYTES;
+        writeEntry(json, vector, at, end);
         at = end;
       }
       json.writeEndObject();
@@ -72,18 +90,19 @@ public final class SafetensorsWriter {
         .array();
   }
 
-  private static void writeEntry(JsonGenerator json, String name, int length, long at, long end)
+  private static void writeEntry(JsonGenerator json, Vector vector, long at, long end)
       throws IOException {
-    json.writeObjectFieldStart(name);
+    json.writeObjectFieldStart(vector.name());
     json.writeStringField("dtype", DType.F32.name());
     json.writeFieldName("shape");
-    json.writeArray(new long[] {length}, 0, 1);
+    json.writeArray(new long[] {vector.elements()}, 0, 1);
     json.writeFieldName("data_offsets");
     json.writeArray(new long[] {at, end}, 0, 2);
     json.writeEndObject();
   }
 
-  private static void write(OutputStream out, float[] vector) throws IOException {
+  /** Writes a vector's elements. */
+  public static void write(OutputStream out, float[] vector) throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate(8192).order(ByteOrder.LITTLE_ENDIAN);
     for (float value : vector) {
       if (!bytes.hasRemaining()) {

@@ -5,6 +5,7 @@ import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
@@ -13,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.ToLongFunction;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -64,7 +66,7 @@ public record RunNeeds(
     long tiles = backend.concurrency() * backend.tileBytes();
     long memory = tiles + largestMask(chosen) * 2;
     if (calibrated) {
-      memory += states + BLOCK_COPIES * largestBlock(chosen) + activations(model);
+      memory += states + BLOCK_COPIES * largestBlock(chosen, module -> module.tensor().bytes()) + activations(model);
     }
     return new RunNeeds(read, weights + sizes(model.path(), sideFiles), masks, states, memory);
   }
@@ -84,8 +86,25 @@ public record RunNeeds(
    * @throws io.github.wandacuda.error.UsageException if there isn't
    */
   public static void requireMemory(ModelDirectory model, List<int[]> samples) {
+    requireMemory(model, samples, 0);
+  }
+
+  /**
+   * Does what {@link #requireMemory(ModelDirectory, List)} does, for a run that needs {@code more}
+   * bytes.
+   */
+  public static void requireMemory(ModelDirectory model, List<int[]> samples, long more) {
     long tokens = samples.stream().mapToLong(tokenIds -> tokenIds.length).sum();
-    SpaceCheck.requireMemory(tokens * hiddenSize(model) * Float.BYTES + activations(model));
+    SpaceCheck.requireMemory(tokens * hiddenSize(model) * Float.BYTES + activations(model) + more);
+  }
+
+  /**
+   * Returns the bytes of the second moments of a block's inputs, at most: the sums, and what they
+   * come to. Modules that share an input count one by one.
+   */
+  public static long momentsBytes(List<LinearModule> modules) {
+    return largestBlock(
+        modules, module -> Gram.elements(module.columns()) * (Double.BYTES + Float.BYTES));
   }
 
   private static long hiddenSize(ModelDirectory model) {
@@ -100,12 +119,12 @@ public record RunNeeds(
     return chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
   }
 
-  private static long largestBlock(List<LinearModule> chosen) {
+  private static long largestBlock(List<LinearModule> chosen, ToLongFunction<LinearModule> bytes) {
     return chosen.stream()
         .collect(
             Collectors.groupingBy(
                 module -> BLOCK.matcher(module.name()).replaceFirst("$1"),
-                Collectors.summingLong(module -> module.tensor().bytes())))
+                Collectors.summingLong(bytes)))
         .values()
         .stream()
         .mapToLong(Long::longValue)
