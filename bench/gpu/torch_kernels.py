@@ -151,6 +151,9 @@ def cases(torch, shapes, device):
     for tokens, columns in shapes["column_squares"]:
         label = ("column squares", f"{tokens}x{columns}", "F32", NORMAL)
         yield label, lambda size=(tokens, columns): column_squares(torch, size, device)
+    for tokens, columns in shapes["second_moments"]:
+        label = ("second moments", f"{tokens}x{columns}", "F32", NORMAL)
+        yield label, lambda size=(tokens, columns): second_moments(torch, size, device)
     for tokens, inputs, outputs in shapes["linear"]:
         for dtype in DTYPES:
             label = ("linear", f"{tokens}x{inputs}x{outputs}", dtype, NORMAL)
@@ -207,6 +210,12 @@ def column_squares(torch, size, device):
     inputs = torch.randn(size, device=device).t()
     sums = torch.zeros(size[1], device=device)
     return lambda: sums.add_(torch.linalg.vector_norm(inputs.float(), dim=1).square()), nothing
+
+
+def second_moments(torch, size, device):
+    inputs = torch.randn(size, device=device)
+    sums = torch.zeros((size[1], size[1]), device=device)
+    return lambda: sums.addmm_(inputs.t(), inputs), nothing
 
 
 def linear(torch, size, device):

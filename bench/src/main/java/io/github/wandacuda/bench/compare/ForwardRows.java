@@ -5,6 +5,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.bench.cases.AttentionCase;
 import io.github.wandacuda.bench.cases.LinearCase;
 import io.github.wandacuda.bench.cases.Matrices;
+import io.github.wandacuda.bench.cases.MomentsCase;
 import io.github.wandacuda.bench.cases.NormsCase;
 import io.github.wandacuda.bench.cases.ReadCase;
 import java.lang.foreign.Arena;
@@ -13,7 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Column norms, linear layers and attention. */
+/** Column norms, second moments, linear layers and attention. */
 final class ForwardRows {
   private static final int THREADS = Runtime.getRuntime().availableProcessors();
 
@@ -86,6 +87,17 @@ final class ForwardRows {
       linear.check();
       return pairs.measure(
           Unit.FLOPS, new Pairs.Side(attention.flops(), Work.of(attention::run)), side(linear));
+    }
+  }
+
+  static Outcome momentsBesideLinear(Row row, Place place, Pairs pairs) {
+    try (MomentsCase moments =
+            new MomentsCase(row.number("tokens"), row.number("columns"), THREADS);
+        LinearCase linear = linear(row, THREADS)) {
+      moments.check();
+      linear.check();
+      return pairs.measure(
+          Unit.FLOPS, new Pairs.Side(moments.flops(), Work.of(moments::run)), side(linear));
     }
   }
 

@@ -16,6 +16,7 @@ final class Measurements {
           Map.entry("norms-read", ForwardRows::normsBesideRead),
           Map.entry("linear-openblas", ForwardRows::linearBesideOpenBlas),
           Map.entry("attention-linear", ForwardRows::attentionBesideLinear),
+          Map.entry("moments-linear", ForwardRows::momentsBesideLinear),
           Map.entry("threads-select", SelectRows::besideOneThread),
           Map.entry("threads-linear", ForwardRows::linearBesideOneThread),
           Map.entry("prune-copy", ProgramRows::pruneBesideCopy),

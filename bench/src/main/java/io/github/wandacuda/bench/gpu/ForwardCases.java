@@ -7,6 +7,8 @@ import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.PackedTriangle;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -15,12 +17,14 @@ import java.util.List;
 final class ForwardCases {
   private static final double UNIT = 1 / NormalWeights.DEVIATION;
   private static final float EPSILON = 1e-5f;
+  private static final int MOMENTS_RUN = 256;
 
   private ForwardCases() {}
 
   static List<KernelCase> of(Shapes shapes) {
     List<KernelCase> cases = new ArrayList<>();
     shapes.of("column_squares").forEach(shape -> cases.add(columnSquares(shape)));
+    shapes.of("second_moments").forEach(shape -> cases.add(secondMoments(shape)));
     shapes.of("rms_norm").forEach(shape -> cases.add(rmsNorm(shape)));
     shapes.of("silu_multiply").forEach(shape -> cases.add(siluMultiply(shape)));
     shapes.of("attention").forEach(shape -> cases.add(attention(shape)));
@@ -83,6 +87,45 @@ final class ForwardCases {
     }
     KernelCase.expect(
         "sum", expected, (double) found[last] + found[columns + last], 1e-6 * expected);
+  }
+
+  /** The pairs i &lt;= j alone; every 256 tokens their sums are read and written. */
+  private static KernelCase secondMoments(int[] shape) {
+    long pairs = PackedTriangle.elements(shape[1]);
+    long stateBytes = pairs * GpuForwardKernels.MOMENT_BYTES;
+    long bytes = bytes(shape) + 2 * stateBytes * Math.ceilDiv(shape[0], MOMENTS_RUN);
+    return new KernelCase(
+        label("second moments", shape),
+        bytes,
+        2 * pairs * shape[0],
+        bytes,
+        bench -> {
+          SampleRows content = activations(bench, shape[0], shape[1]);
+          DeviceRows[] x = matrices(bench, content, shape);
+          GpuForwardKernels kernels = bench.queue().forward();
+          DevicePointer state = bench.memory(stateBytes);
+          bench.queue().clear(state, stateBytes);
+          return new KernelCase.Prepared(
+              turn -> kernels.secondMoments(x[turn], state),
+              () -> checkMoments(bench, content, shape, state));
+        });
+  }
+
+  /** The first row's last pair. */
+  private static void checkMoments(
+      Workbench bench, SampleRows content, int[] shape, DevicePointer state) {
+    int last = shape[1] - 1;
+    double expected = 0;
+    double size = 0;
+    for (int token = 0; token < shape[0]; token++) {
+      double product = (double) content.get(token, 0) * content.get(token, last);
+      expected += product;
+      size += Math.abs(product);
+    }
+    int floats = GpuForwardKernels.MOMENT_BYTES / Float.BYTES;
+    MemorySegment sums = MemorySegment.ofArray(bench.floats(state, shape[1] * floats));
+    double found = bench.queue().forward().moment(sums, last);
+    KernelCase.expect("moment", expected, found, 1e-5 * size);
   }
 
   private static KernelCase rmsNorm(int[] shape) {
