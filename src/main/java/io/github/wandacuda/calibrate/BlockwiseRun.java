@@ -183,9 +183,7 @@ public final class BlockwiseRun implements AutoCloseable {
     try (InputNorms norms = new InputNorms(operations);
         InputMoments moments = new InputMoments(operations)) {
       advance(
-          block,
-          moments.after(norms),
-          (from, count) -> requireFinite(norms, block, from, count));
+          block, moments.after(norms), (from, count) -> requireFinite(norms, block, from, count));
       return statistics(block, norms, moments, memory);
     }
   }

@@ -91,8 +91,7 @@ public final class CalibrateCommand implements Runnable {
 
   private void requireRoom(ModelDirectory directory, CalibrationSamples samples) {
     List<LinearModule> modules = secondMoments ? directory.modules() : List.of();
-    RunNeeds.requireMemory(
-        directory, List.of(samples.tokens()), RunNeeds.momentsBytes(modules));
+    RunNeeds.requireMemory(directory, List.of(samples.tokens()), RunNeeds.momentsBytes(modules));
     if (secondMoments && (!Files.exists(file) || Files.isRegularFile(file))) {
       long bytes =
           modules.stream().mapToLong(module -> Gram.elements(module.columns()) * Float.BYTES).sum();

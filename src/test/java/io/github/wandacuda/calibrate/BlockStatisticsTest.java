@@ -131,9 +131,7 @@ class BlockStatisticsTest {
         Arena memory = Arena.ofShared();
         InputMoments moments = new InputMoments(backend.operations());
         Tensor input = backend.operations().tensor(2, 3)) {
-      backend
-          .operations()
-          .upload(MemorySegment.ofArray(new float[] {1, 2, 3, 4, 5, 6}), input);
+      backend.operations().upload(MemorySegment.ofArray(new float[] {1, 2, 3, 4, 5, 6}), input);
       moments.input(List.of("reached"), input);
       Map<String, Gram> grams =
           moments.grams(Map.of("reached", 3, "other", 3, "third", 4, "fourth", 4), 2, memory);

@@ -65,7 +65,16 @@ class MomentsCalibrationTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"llama-gqa", "gpt2", "gpt_neox", "falcon", "opt-350m", "phi3", "mixtral", "qwen2_moe"})
+      strings = {
+        "llama-gqa",
+        "gpt2",
+        "gpt_neox",
+        "falcon",
+        "opt-350m",
+        "phi3",
+        "mixtral",
+        "qwen2_moe"
+      })
   void theFileHoldsWhatTheRunGave(String fixture) {
     Path path = directory.resolve("statistics");
     Statistics written = write(fixture, 2, path);
@@ -78,7 +87,9 @@ class MomentsCalibrationTest {
           Statistics dense =
               DenseCalibration.run(decoder, backend.operations(), samples, Progress.NONE);
           assertThat(read.norms().keySet()).isEqualTo(dense.norms().keySet());
-          dense.norms().forEach((name, norms) -> assertThat(read.norms()).containsEntry(name, norms));
+          dense
+              .norms()
+              .forEach((name, norms) -> assertThat(read.norms()).containsEntry(name, norms));
           try (BlockwiseRun run = new BlockwiseRun(decoder, backend.operations(), samples);
               GramFile file = GramFile.open(path)) {
             for (int index = 0; index < decoder.blocks(); index++) {

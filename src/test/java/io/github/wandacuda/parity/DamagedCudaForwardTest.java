@@ -33,7 +33,8 @@ class DamagedCudaForwardTest {
     ADDITION("expert_rows", "expert_rows.cu", "sum + factor", "sum - factor"),
     MOMENTS_RUN("second_moments", "second_moments.cu", "RUN = 256", "RUN = 512"),
     DIAGONAL("second_moments", "second_moments.cu", "row <= column &&", "row < column &&"),
-    LOWER_TILES("second_moments", "second_moments.cu", "tile.column < tile.row", "tile.column <= tile.row"),
+    LOWER_TILES(
+        "second_moments", "second_moments.cu", "tile.column < tile.row", "tile.column <= tile.row"),
     EXPERTS("route", "route.cu", "candidate < chosen", "candidate <= chosen"),
     TIES("route", "route.cu", "candidate > best", "candidate < best"),
     WINDOW("attention_64", "attention.cuh", "<unsigned>(problem.w", "<unsigned>(1 + problem.w"),

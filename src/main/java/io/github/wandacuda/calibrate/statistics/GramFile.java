@@ -71,7 +71,8 @@ public final class GramFile implements AutoCloseable {
                             .tensor(name)
                             .expected("second moments", "none")
                             .hint("calibrate with second moments")));
-    if (!tensor.type().equals(Optional.of(DType.F32)) || !tensor.shape().equals(List.of(elements))) {
+    if (!tensor.type().equals(Optional.of(DType.F32))
+        || !tensor.shape().equals(List.of(elements))) {
       throw new InputException(
           place(name)
               .expected(

@@ -21,8 +21,8 @@ import java.util.TreeMap;
  * counts samples, not tokens, as in the code of Wanda (arXiv 2306.11695). A common factor changes
  * no mask.
  *
- * <p>The file is a safetensors file with an F32 vector {@code <module>.input_norm} for each module. It may have second
- * moments too, which are left to {@link GramFile}.
+ * <p>The file is a safetensors file with an F32 vector {@code <module>.input_norm} for each module.
+ * It may have second moments too, which are left to {@link GramFile}.
  *
  * @param norms the norms by module name
  * @param samples S
@@ -51,9 +51,7 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
                 .hint("statistics are what 'calibrate' writes, or an imatrix of llama.cpp"));
       }
       List<TensorInfo> vectors =
-          in.tensors().stream()
-              .filter(tensor -> !tensor.name().endsWith(GramFile.SUFFIX))
-              .toList();
+          in.tensors().stream().filter(tensor -> !tensor.name().endsWith(GramFile.SUFFIX)).toList();
       requireRoom(file, vectors);
       SortedMap<String, float[]> norms = new TreeMap<>();
       for (TensorInfo tensor : vectors) {

@@ -11,9 +11,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.Locale;
 
 /**
- * Launches the kernels of the forward pass. All but attention, column squares and second moments give the CPU's
- * bits on devices that round quotients and roots as IEEE 754 does. A kernel that takes more than
- * one statement to launch has a class of its name; the others are launched here.
+ * Launches the kernels of the forward pass. All but attention, column squares and second moments
+ * give the CPU's bits on devices that round quotients and roots as IEEE 754 does. A kernel that
+ * takes more than one statement to launch has a class of its name; the others are launched here.
  */
 final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   private static final String ELEMENTWISE = "elementwise.cl";

@@ -3,7 +3,9 @@ package io.github.wandacuda.device.opencl;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 
-/** Launches the sums of products of columns, which are pairs of floats: {@code second_moments.cl}. */
+/**
+ * Launches the sums of products of columns, which are pairs of floats: {@code second_moments.cl}.
+ */
 final class OpenClSecondMoments {
   /** Work-items of a tile's group in each dimension. */
   private static final int SIDE = 16;

@@ -54,8 +54,7 @@ final class GpuSecondMoments implements BackendOperations.Moments<GpuTensor> {
       for (long first = 0; first < elements; first += most) {
         long count = Math.min(most, elements - first);
         long at = first * SUM_BYTES;
-        queue.complete(
-            () -> queue.download(state.at(at), part.asSlice(0, count * SUM_BYTES)));
+        queue.complete(() -> queue.download(state.at(at), part.asSlice(0, count * SUM_BYTES)));
         for (long i = 0; i < count; i++) {
           double sum = queue.forward().moment(part, i);
           triangle.setAtIndex(FLOAT, first + i, (float) (sum / divisor));

@@ -13,9 +13,9 @@ import java.lang.foreign.MemorySegment;
  * type says otherwise.
  *
  * <p>Kernels that work on rows are called for ranges of rows, by several threads at once. {@link
- * #linear}, {@link #attention} and {@link #secondMoments} divide their work among threads themselves, since they prepare
- * data that all threads read; they are called from one thread, and may keep buffers for their next
- * call.
+ * #linear}, {@link #attention} and {@link #secondMoments} divide their work among threads
+ * themselves, since they prepare data that all threads read; they are called from one thread, and
+ * may keep buffers for their next call.
  */
 public interface CpuForwardKernels {
   /**

@@ -66,7 +66,10 @@ public record RunNeeds(
     long tiles = backend.concurrency() * backend.tileBytes();
     long memory = tiles + largestMask(chosen) * 2;
     if (calibrated) {
-      memory += states + BLOCK_COPIES * largestBlock(chosen, module -> module.tensor().bytes()) + activations(model);
+      memory +=
+          states
+              + BLOCK_COPIES * largestBlock(chosen, module -> module.tensor().bytes())
+              + activations(model);
     }
     return new RunNeeds(read, weights + sizes(model.path(), sideFiles), masks, states, memory);
   }

@@ -152,7 +152,8 @@ class CpuOperationsTest {
     try (SecondMoments moments = operations.secondMoments(3)) {
       refused(() -> moments.download(1, small), "host memory: expected 24 bytes, found 20");
       refused(() -> moments.download(0, small), "divisor: expected more than 0, found 0.0");
-      refused(() -> moments.download(Double.NaN, small), "divisor: expected more than 0, found NaN");
+      refused(
+          () -> moments.download(Double.NaN, small), "divisor: expected more than 0, found NaN");
     }
   }
 
