@@ -1,6 +1,7 @@
 package io.github.wandacuda.layerwise;
 
 import io.github.wandacuda.forward.PackedTriangle;
+import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -17,6 +18,9 @@ import java.nio.ByteOrder;
 public record Gram(int columns, MemorySegment triangle) {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Rows and columns of a block, which stays in the first-level cache while it is mirrored. */
+  private static final int BLOCK = 64;
 
   /**
    * Checks the size.
@@ -61,13 +65,28 @@ public record Gram(int columns, MemorySegment triangle) {
    * Writes the whole matrix, row by row, {@code columns * columns} little-endian floats.
    *
    * @param square takes them
+   * @param workers share the rows of the triangle
    */
-  public void copyTo(MemorySegment square) {
-    for (int row = 0; row < columns; row++) {
-      long start = rowStart(columns, row);
-      for (int column = row; column < columns; column++) {
-        float value = triangle.getAtIndex(FLOAT, start + column - row);
-        square.setAtIndex(FLOAT, (long) row * columns + column, value);
+  public void copyTo(MemorySegment square, WorkerPool workers) {
+    workers.runRanges(columns, BLOCK, (worker, from, to) -> copyRows(from, to, square));
+  }
+
+  private void copyRows(int from, int to, MemorySegment square) {
+    for (int row = from; row < to; row++) {
+      long start = rowStart(columns, row) * Float.BYTES;
+      long at = ((long) row * columns + row) * Float.BYTES;
+      MemorySegment.copy(triangle, start, square, at, (long) (columns - row) * Float.BYTES);
+    }
+    for (int first = from; first < columns; first += BLOCK) {
+      mirror(from, to, first, Math.min(columns, first + BLOCK), square);
+    }
+  }
+
+  /** Writes a block of the triangle below the diagonal, one column of the block at a time. */
+  private void mirror(int from, int to, int first, int end, MemorySegment square) {
+    for (int column = first; column < end; column++) {
+      for (int row = from; row < Math.min(to, column); row++) {
+        float value = triangle.getAtIndex(FLOAT, rowStart(columns, row) + column - row);
         square.setAtIndex(FLOAT, (long) column * columns + row, value);
       }
     }

@@ -21,8 +21,15 @@ public final class Lanes {
   public static final VectorSpecies<Double> DOUBLES =
       VectorSpecies.of(double.class, fixed(VectorShape.preferredShape()));
 
+  /** As many floats as a vector has doubles, in half its bits. */
+  public static final VectorSpecies<Float> HALF_FLOATS =
+      VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.length() * Float.SIZE));
+
   /** Floats, or ints, of a vector. */
   public static final int COUNT = FLOATS.length();
+
+  /** Doubles of a vector. */
+  public static final int DOUBLE_COUNT = DOUBLES.length();
 
   /** Shorts of a vector. */
   public static final int SHORT_COUNT = SHORTS.length();

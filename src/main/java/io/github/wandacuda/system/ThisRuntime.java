@@ -18,6 +18,19 @@ public final class ThisRuntime {
   }
 
   /**
+   * Returns whether a class can be found. This finds those of a module too that the launcher
+   * brought in after the boot layer was made.
+   */
+  public static boolean hasClass(String name) {
+    try {
+      Class.forName(name, false, ThisRuntime.class.getClassLoader());
+      return true;
+    } catch (ClassNotFoundException missing) {
+      return false;
+    }
+  }
+
+  /**
    * Loads a module of this Java's image into this run, by the method that the JVM itself uses for
    * agents. Its classes are then the same as with {@code --add-modules}, but the JVM prints no line
    * about an incubator module. This needs {@code java.base} to export {@code jdk.internal.module}

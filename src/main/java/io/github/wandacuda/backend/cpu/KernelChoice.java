@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.select.reference.ScalarSelect;
+import io.github.wandacuda.system.ThisRuntime;
 
 /** Which kernels this JVM can run. */
 final class KernelChoice {
@@ -15,13 +16,7 @@ final class KernelChoice {
 
   /** Returns whether the vector kernels can be loaded. */
   static boolean hasVectors() {
-    try {
-      // By a class: the launcher brings the module in after the boot layer was made.
-      Class.forName(VECTOR_MODULE + ".Vector", false, null);
-      return true;
-    } catch (ClassNotFoundException missing) {
-      return false;
-    }
+    return ThisRuntime.hasClass(VECTOR_MODULE + ".Vector");
   }
 
   /** Returns the vector kernels where they can be loaded, else the scalar ones. */

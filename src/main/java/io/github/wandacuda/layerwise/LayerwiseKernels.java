@@ -1,0 +1,30 @@
+package io.github.wandacuda.layerwise;
+
+import io.github.wandacuda.layerwise.reference.FactorKernels;
+import io.github.wandacuda.layerwise.reference.RowArithmetic;
+import io.github.wandacuda.layerwise.reference.ScalarFactor;
+import io.github.wandacuda.layerwise.reference.ScalarRows;
+import io.github.wandacuda.layerwise.reference.ScalarSparseGpt;
+import io.github.wandacuda.layerwise.reference.SparseGptKernels;
+import io.github.wandacuda.system.ThisRuntime;
+
+/** The kernels that this JVM can run: those on the Vector API where it is, else the scalar ones. */
+record LayerwiseKernels(FactorKernels factor, SparseGptKernels sparseGpt, RowArithmetic rows) {
+  private static final LayerwiseKernels CHOSEN = choose();
+
+  /** Returns the kernels, the same for every call. */
+  static LayerwiseKernels chosen() {
+    return CHOSEN;
+  }
+
+  private static LayerwiseKernels choose() {
+    return ThisRuntime.hasClass("jdk.incubator.vector.Vector")
+        ? VectorLayerwise.create()
+        : scalar();
+  }
+
+  /** Returns the specification. */
+  static LayerwiseKernels scalar() {
+    return new LayerwiseKernels(new ScalarFactor(), new ScalarSparseGpt(), new ScalarRows());
+  }
+}

@@ -1,0 +1,169 @@
+package io.github.wandacuda.layerwise;
+
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.reference.WeightReader;
+import io.github.wandacuda.layerwise.reference.RowArithmetic;
+import java.lang.foreign.MemorySegment;
+import java.util.OptionalInt;
+
+/**
+ * Improves a mask by swaps: while that lessens the error of a row's output, a kept weight is pruned
+ * and a pruned one of the same row restored, or of the same group (SparseSwaps, arXiv 2512.10922).
+ * No weight changes, each row and each group keeps as many weights as before, and no row's error
+ * rises: a row in which rounding would have it so keeps the mask that it had.
+ */
+public final class MaskSwaps {
+  private final SquareGram gram;
+  private final RowArithmetic arithmetic;
+  private final float[] diagonal;
+
+  /**
+   * What swaps came to.
+   *
+   * @param swaps how many were made
+   * @param rows how many rows changed
+   * @param errorBefore the sum over rows of {@code r G r} before, where r are the pruned weights
+   * @param errorAfter the same afterwards
+   */
+  public record Counts(long swaps, int rows, double errorBefore, double errorAfter) {}
+
+  /** What swaps came to in one row. */
+  private record RowOutcome(int swaps, double error, double change) {}
+
+  /**
+   * Prepares swaps for layers with one input.
+   *
+   * @param gram its second moments, which must stay open
+   */
+  public MaskSwaps(SquareGram gram) {
+    this(gram, LayerwiseKernels.chosen().rows());
+  }
+
+  MaskSwaps(SquareGram gram, RowArithmetic arithmetic) {
+    this.gram = gram;
+    this.arithmetic = arithmetic;
+    diagonal = new float[gram.columns()];
+    for (int column = 0; column < diagonal.length; column++) {
+      diagonal[column] = gram.get(column, column);
+    }
+  }
+
+  /**
+   * Improves a mask.
+   *
+   * @param weights [rows, columns], dense
+   * @param mask [rows, ceil(columns / 8)] bytes, the least significant bit first, 1 for a kept
+   *     weight; changed in place
+   * @param groupSize columns of a group in which swaps must stay, if there are groups
+   * @param budget swaps of a row at most; without one, swaps are made until none gains, but never
+   *     more than the row has columns
+   * @throws IllegalArgumentException if sizes don't agree
+   */
+  public Counts refine(
+      WeightMatrix weights, MemorySegment mask, OptionalInt groupSize, OptionalInt budget) {
+    GramShapes.require("weights", weights, gram);
+    MaskRow.require(mask, weights.rows(), weights.columns());
+    int columns = gram.columns();
+    int size = groupSize.orElse(Math.max(1, columns));
+    if (size < 1 || columns % size != 0) {
+      throw new IllegalArgumentException("groups of %d in %d columns".formatted(size, columns));
+    }
+    GroupSwaps groups = groupSize.isPresent() ? new GroupSwaps(gram, size) : null;
+    int most = Math.min(columns, budget.orElse(columns));
+    try (SquareGram.Product product = gram.product(weights.rows())) {
+      Pass pass = new Pass(weights, mask, groups, most, product);
+      for (int from = 0; from < weights.rows(); from += product.rows()) {
+        pass.tile(from, Math.min(product.rows(), weights.rows() - from));
+      }
+      return pass.counts();
+    }
+  }
+
+  /** One matrix on its way. */
+  private final class Pass {
+    private final WeightMatrix weights;
+    private final MemorySegment mask;
+    private final GroupSwaps groups;
+    private final int most;
+    private final SquareGram.Product product;
+    private final RowSwaps[] rows = new RowSwaps[gram.workers().count()];
+    private final RowOutcome[] outcomes;
+    private final float[] pruned;
+    private final float[] products;
+
+    /**
+     * @param groups null for none
+     */
+    Pass(
+        WeightMatrix weights,
+        MemorySegment mask,
+        GroupSwaps groups,
+        int most,
+        SquareGram.Product product) {
+      this.weights = weights;
+      this.mask = mask;
+      this.groups = groups;
+      this.most = most;
+      outcomes = new RowOutcome[weights.rows()];
+      this.product = product;
+      pruned = new float[product.rows() * gram.columns()];
+      products = new float[pruned.length];
+    }
+
+    void tile(int from, int count) {
+      gram.workers().run(count, (worker, task) -> spread(worker, from, task));
+      product.multiply(pruned, count, products);
+      gram.workers().run(count, (worker, task) -> improve(worker, from, task));
+    }
+
+    /** Reads a row and its mask. */
+    private RowSwaps read(int worker, int row) {
+      if (rows[worker] == null) {
+        rows[worker] = new RowSwaps(gram, diagonal, arithmetic);
+      }
+      RowSwaps swaps = rows[worker];
+      new WeightReader().read(weights, row, 0, weights.columns(), swaps.weights(), 0);
+      MaskRow.read(mask, row, swaps.kept());
+      return swaps;
+    }
+
+    private void spread(int worker, int from, int task) {
+      RowSwaps row = read(worker, from + task);
+      int at = task * gram.columns();
+      for (int k = 0; k < gram.columns(); k++) {
+        pruned[at + k] = row.kept()[k] ? 0 : row.weights()[k];
+      }
+    }
+
+    private void improve(int worker, int from, int task) {
+      RowSwaps row = read(worker, from + task);
+      int at = task * gram.columns();
+      row.begin(products, at, most);
+      double error = row.error();
+      if (groups == null) {
+        row.swapCandidates();
+      } else {
+        groups.swap(row);
+      }
+      double change = row.end(products, at);
+      if (row.swaps() > 0) {
+        MaskRow.write(row.kept(), mask, from + task);
+      }
+      outcomes[from + task] = new RowOutcome(row.swaps(), error, change);
+    }
+
+    Counts counts() {
+      long swaps = 0;
+      int changed = 0;
+      double before = 0;
+      double after = 0;
+      for (RowOutcome outcome : outcomes) {
+        swaps += outcome.swaps;
+        changed += outcome.swaps > 0 ? 1 : 0;
+        before += outcome.error;
+        after += outcome.error + outcome.change;
+      }
+      return new Counts(swaps, changed, before, after);
+    }
+  }
+}

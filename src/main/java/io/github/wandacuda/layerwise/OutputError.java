@@ -1,0 +1,105 @@
+package io.github.wandacuda.layerwise;
+
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.reference.WeightReader;
+import io.github.wandacuda.layerwise.reference.RowArithmetic;
+
+/**
+ * How far a layer's outputs are from what they were, over the tokens that its Gram matrix G was
+ * made of and for one sample, as G is.
+ *
+ * @param error {@code ‖(W - V) X‖^2 = trace((W - V) G (W - V)^T)} for weights W and changed ones V
+ * @param output {@code ‖W X‖^2 = trace(W G W^T)}
+ */
+public record OutputError(double error, double output) {
+
+  /** Returns the error as a part of the output, 0 if there is neither. */
+  public double relative() {
+    return error == 0 ? 0 : error / output;
+  }
+
+  /**
+   * Computes both: products with G in float32, as a linear layer has them, everything else in
+   * float64.
+   *
+   * @param gram the second moments of the layer's inputs
+   * @param weights [rows, columns]
+   * @param changed [rows, columns]
+   * @throws IllegalArgumentException if sizes don't agree
+   */
+  public static OutputError of(SquareGram gram, WeightMatrix weights, WeightMatrix changed) {
+    return of(gram, weights, changed, LayerwiseKernels.chosen().rows());
+  }
+
+  static OutputError of(
+      SquareGram gram, WeightMatrix weights, WeightMatrix changed, RowArithmetic arithmetic) {
+    GramShapes.require("weights", weights, gram);
+    GramShapes.requireSame("changed weights", changed, weights);
+    try (SquareGram.Product product = gram.product(weights.rows())) {
+      Energy energy = new Energy(gram, product, arithmetic);
+      return new OutputError(energy.of(weights, changed), energy.of(weights, null));
+    }
+  }
+
+  /** The sum of {@code d G d} over rows d of a matrix. */
+  private static final class Energy {
+    private final SquareGram gram;
+    private final SquareGram.Product product;
+    private final RowArithmetic arithmetic;
+    private final float[] rows;
+    private final float[] products;
+
+    Energy(SquareGram gram, SquareGram.Product product, RowArithmetic arithmetic) {
+      this.gram = gram;
+      this.product = product;
+      this.arithmetic = arithmetic;
+      rows = new float[product.rows() * gram.columns()];
+      products = new float[rows.length];
+    }
+
+    /**
+     * Returns the sum for a matrix less another.
+     *
+     * @param subtracted null for none
+     */
+    double of(WeightMatrix matrix, WeightMatrix subtracted) {
+      double[] sums = new double[matrix.rows()];
+      for (int from = 0; from < sums.length; from += product.rows()) {
+        tile(matrix, subtracted, from, Math.min(product.rows(), sums.length - from), sums);
+      }
+      double sum = 0;
+      for (double row : sums) {
+        sum += row;
+      }
+      return sum;
+    }
+
+    private void tile(
+        WeightMatrix matrix, WeightMatrix subtracted, int from, int count, double[] sums) {
+      int columns = gram.columns();
+      gram.workers()
+          .run(count, (worker, row) -> read(matrix, subtracted, from + row, row * columns));
+      product.multiply(rows, count, products);
+      gram.workers()
+          .run(
+              count,
+              (worker, row) -> {
+                int at = row * columns;
+                sums[from + row] = arithmetic.dot(rows, at, products, at, columns);
+              });
+    }
+
+    private void read(WeightMatrix matrix, WeightMatrix subtracted, int row, int at) {
+      WeightReader reader = new WeightReader();
+      int columns = gram.columns();
+      reader.read(matrix, row, 0, columns, rows, at);
+      if (subtracted != null) {
+        float[] other = new float[columns];
+        reader.read(subtracted, row, 0, columns, other, 0);
+        for (int k = 0; k < columns; k++) {
+          rows[at + k] -= other[k];
+        }
+      }
+    }
+  }
+}

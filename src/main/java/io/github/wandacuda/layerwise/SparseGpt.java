@@ -1,0 +1,161 @@
+package io.github.wandacuda.layerwise;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.Sparsity.GroupPattern;
+import io.github.wandacuda.Sparsity.Ratio;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.layerwise.reference.ColumnBlock;
+import io.github.wandacuda.layerwise.reference.SparseGptKernels;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * SparseGPT (Frantar and Alistarh, arXiv 2301.00774, algorithm 1, as the code of Wanda runs it):
+ * weights are pruned column by column, and those to the right make up for what the outputs lose.
+ *
+ * <p>Columns are taken in blocks of {@link #BLOCK}. For a share s, a block's threshold is element
+ * {@code floor(rows * columns * s)} of its sorted scores, those of all rows together, and all
+ * weights whose scores are at most that go: one more than the share, and more where scores are
+ * equal. For N:M, the N lowest of each group go, chosen once the group's columns are reached;
+ * blocks then have the most columns up to {@link #BLOCK} that are whole groups, or are one larger
+ * group. {@link SparseGptKernels} says what happens in a block; the columns to the right of it
+ * become {@code w + changes U}, with the product summed as {@link Operations#linear} does, then
+ * rounded.
+ *
+ * <p>Not for several threads at once.
+ */
+public final class SparseGpt {
+  /** Columns of a block. */
+  public static final int BLOCK = 128;
+
+  /** Elements of a tile of rows at most: 16 MiB of what is added to them. */
+  private static final int TILE_ELEMENTS = 1 << 22;
+
+  private final Operations operations;
+  private final WorkerPool workers;
+  private final GramFactor factor;
+  private final SparseGptKernels kernels;
+  private final int tileElements;
+
+  /**
+   * Makes a pruner for layers with the same inputs.
+   *
+   * @param operations computes the products; its results are the same for any backend that sums as
+   *     the CPU does
+   * @param workers threads for the rest; results are the same for any number of them
+   * @param factor of the inputs' Gram matrix
+   */
+  public SparseGpt(Operations operations, WorkerPool workers, GramFactor factor) {
+    this(operations, workers, factor, LayerwiseKernels.chosen().sparseGpt(), TILE_ELEMENTS);
+  }
+
+  SparseGpt(
+      Operations operations,
+      WorkerPool workers,
+      GramFactor factor,
+      SparseGptKernels kernels,
+      int tileElements) {
+    this.operations = operations;
+    this.workers = workers;
+    this.factor = factor;
+    this.kernels = kernels;
+    this.tileElements = tileElements;
+  }
+
+  /**
+   * Prunes a matrix.
+   *
+   * @param weights F32 [rows, columns] with elements of a row side by side and all finite; changed
+   *     in place, with +0.0 for weights that are pruned. Dead columns are pruned whole, on top of
+   *     what the sparsity asks for where their zeros aren't the lowest scores already
+   * @param sparsity a share, of all weights of a block; or N:M with whole groups in a row
+   * @param mask takes [rows, ceil(columns / 8)] bytes as {@link io.github.wandacuda.Mask} has them
+   * @return how many weights are pruned
+   * @throws IllegalArgumentException if the type, a size or the pattern doesn't fit
+   */
+  public long prune(WeightMatrix weights, Sparsity sparsity, MemorySegment mask) {
+    requireFit(weights, sparsity, mask);
+    if (weights.elements() == 0) {
+      return 0;
+    }
+    mask.asSlice(0, maskBytes(weights)).fill((byte) 0);
+    WeightRows rows = new WeightRows(weights, workers);
+    clearDead(rows);
+    int width = Math.min(width(sparsity), weights.columns());
+    long pruned = 0;
+    int most = Math.max(1, tileElements / weights.columns() / SparseGptKernels.ROWS);
+    int tileRows = Math.min(weights.rows(), most * SparseGptKernels.ROWS);
+    try (TrailingUpdate update = new TrailingUpdate(operations, rows, factor, width, tileRows)) {
+      SparseGptBlock work = new SparseGptBlock(kernels, rows, mask, width, workers);
+      for (int first = 0; first < weights.columns(); first += width) {
+        int count = Math.min(width, weights.columns() - first);
+        ColumnBlock block = block(first, count);
+        work.begin(first, block, sparsity);
+        update.begin(first, count);
+        for (int row = 0; row < weights.rows(); row += tileRows) {
+          int rowEnd = Math.min(weights.rows(), row + tileRows);
+          pruned += work.prune(row, rowEnd, update.changes());
+          update.run(row, rowEnd);
+        }
+      }
+    }
+    return pruned;
+  }
+
+  private void requireFit(WeightMatrix weights, Sparsity sparsity, MemorySegment mask) {
+    int columns = weights.columns();
+    if (weights.dtype() != DType.F32 || !weights.hasDenseRows()) {
+      throw new IllegalArgumentException(
+          "weights: expected F32 with dense rows, found %s with column stride %d"
+              .formatted(weights.dtype(), weights.columnStride()));
+    }
+    if (columns != factor.columns()) {
+      throw new IllegalArgumentException(
+          "weights: expected %d columns as the Gram matrix has, found %d"
+              .formatted(factor.columns(), columns));
+    }
+    if (sparsity instanceof GroupPattern pattern && !pattern.fits(columns)) {
+      throw new IllegalArgumentException(
+          "pattern: expected whole groups of %d in %d columns".formatted(pattern.size(), columns));
+    }
+    if (mask.byteSize() < maskBytes(weights)) {
+      throw new IllegalArgumentException(
+          "mask: expected %d bytes, found %d".formatted(maskBytes(weights), mask.byteSize()));
+    }
+  }
+
+  private static long maskBytes(WeightMatrix weights) {
+    return (long) weights.rows() * Math.ceilDiv(weights.columns(), Byte.SIZE);
+  }
+
+  private static int width(Sparsity sparsity) {
+    return switch (sparsity) {
+      case Ratio ratio -> BLOCK;
+      case GroupPattern pattern -> Math.max(1, BLOCK / pattern.size()) * pattern.size();
+    };
+  }
+
+  private void clearDead(WeightRows rows) {
+    for (int column = 0; column < factor.columns(); column++) {
+      if (factor.isDead(column)) {
+        rows.clearColumn(column);
+      }
+    }
+  }
+
+  private ColumnBlock block(int first, int width) {
+    int stride = ColumnBlock.stride(width);
+    float[] upper = new float[width * stride];
+    boolean[] dead = new boolean[width];
+    for (int j = 0; j < width; j++) {
+      float[] column = factor.column(first + j);
+      for (int i = 0; i <= j; i++) {
+        upper[i * stride + j] = column[first + i];
+      }
+      dead[j] = factor.isDead(first + j);
+    }
+    return new ColumnBlock(width, upper, dead);
+  }
+}

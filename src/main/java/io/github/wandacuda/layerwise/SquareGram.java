@@ -1,0 +1,119 @@
+package io.github.wandacuda.layerwise;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A Gram matrix with both its halves, in host memory and ready to be multiplied with on a backend.
+ * Layers with the same input share one. For one thread at a time.
+ */
+public final class SquareGram implements AutoCloseable {
+  private static final long CACHE_LINE = 64;
+
+  /** Elements of a tile: 16 MiB for each of the buffers that a tile's work takes. */
+  private static final int TILE_ELEMENTS = 1 << 22;
+
+  /** Rows that a linear layer on the CPU takes at a time. */
+  private static final int MOST_ROWS = 2048;
+
+  private final Gram gram;
+  private final Operations operations;
+  private final WorkerPool workers;
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment square;
+  private final Weight weight;
+  private final int tileRows;
+
+  /**
+   * Expands a Gram matrix.
+   *
+   * @param operations multiply with it
+   * @param workers what else there is to do is shared out to them
+   * @param gram is read from here on too, so its memory must outlive this
+   */
+  public SquareGram(Operations operations, WorkerPool workers, Gram gram) {
+    this.gram = gram;
+    this.operations = operations;
+    this.workers = workers;
+    int columns = gram.columns();
+    tileRows = Math.clamp(TILE_ELEMENTS / Math.max(1, columns), 1, MOST_ROWS);
+    square = arena.allocate((long) columns * columns * Float.BYTES, CACHE_LINE);
+    gram.copyTo(square, workers);
+    weight = operations.weight(WeightMatrix.of(square, DType.F32, columns, columns));
+  }
+
+  /** Returns the layer's input columns. */
+  public int columns() {
+    return gram.columns();
+  }
+
+  WorkerPool workers() {
+    return workers;
+  }
+
+  /** Returns the whole matrix, row by row, as little-endian floats. */
+  MemorySegment square() {
+    return square;
+  }
+
+  /** Returns where a row of {@link #square} begins, in elements. */
+  long rowStart(int row) {
+    return (long) row * columns();
+  }
+
+  float get(int row, int column) {
+    return gram.get(row, column);
+  }
+
+  /**
+   * Opens buffers on the device for tiles of rows, for one job on a layer.
+   *
+   * @param rows of the layer's weights
+   */
+  Product product(int rows) {
+    return new Product(Math.clamp(rows, 1, tileRows));
+  }
+
+  @Override
+  public void close() {
+    weight.close();
+    arena.close();
+  }
+
+  /** Tiles of rows times the matrix. */
+  final class Product implements AutoCloseable {
+    private final Tensor x;
+    private final Tensor out;
+
+    private Product(int rows) {
+      x = operations.tensor(rows, columns());
+      out = operations.tensor(rows, columns());
+    }
+
+    /** Returns how many rows a tile has at most. */
+    int rows() {
+      return x.rows();
+    }
+
+    /** Computes {@code products = rows * G} of {@code count} rows as a linear layer does. */
+    void multiply(float[] rows, int count, float[] products) {
+      Tensor from = x.rows(0, count);
+      Tensor to = out.rows(0, count);
+      operations.upload(MemorySegment.ofArray(rows), from);
+      operations.linear(from, weight, null, to);
+      operations.download(to, MemorySegment.ofArray(products));
+    }
+
+    @Override
+    public void close() {
+      x.close();
+      out.close();
+    }
+  }
+}

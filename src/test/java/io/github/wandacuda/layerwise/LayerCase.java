@@ -1,0 +1,151 @@
+package io.github.wandacuda.layerwise;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Random;
+
+/** A small layer: its weights, a mask, and what its inputs were, in arrays that tests look at. */
+final class LayerCase {
+  /** The three rows of weights and six tokens for which results were worked out by hand. */
+  static final float[][] WEIGHTS = {
+    {0.5f, -0.2f, 0.3f, 0.1f}, {1, 0.9f, -0.4f, 0.25f}, {-0.6f, 0.05f, 0.8f, -0.7f}
+  };
+
+  static final double[][] TOKENS = {
+    {1, 2, 0, 1}, {0, 1, 1, 2}, {2, 0, 1, 1}, {1, 1, 1, 0}, {3, 1, 0, 2}, {0, 2, 2, 1}
+  };
+
+  /** What Wanda keeps of these at half the weights. */
+  static final boolean[][] WANDA = {
+    {true, false, true, false}, {true, true, false, false}, {true, false, false, true}
+  };
+
+  final float[][] weights;
+  final boolean[][] kept;
+  final float[][] gram;
+
+  LayerCase(float[][] weights, boolean[][] kept, double[][] tokens) {
+    this.weights = weights;
+    this.kept = kept;
+    int columns = tokens[0].length;
+    gram = new float[columns][columns];
+    for (int i = 0; i < columns; i++) {
+      for (int j = 0; j < columns; j++) {
+        double sum = 0;
+        for (double[] token : tokens) {
+          sum += token[i] * token[j];
+        }
+        gram[i][j] = (float) sum;
+      }
+    }
+  }
+
+  /** Returns the layer that was worked out by hand. */
+  static LayerCase known() {
+    return new LayerCase(WEIGHTS, WANDA, TOKENS);
+  }
+
+  /**
+   * Draws a layer whose inputs depend on each other, some columns of them always zero.
+   *
+   * @param group columns of which each row keeps the same number, between none and all
+   */
+  static LayerCase random(long seed, int rows, int columns, int group) {
+    Random random = new Random(seed);
+    double[][] tokens = new double[columns / 2 + 3][columns];
+    double[] scale = random.doubles(columns, -1, 2).map(Math::exp).toArray();
+    for (double[] token : tokens) {
+      double common = random.nextGaussian();
+      for (int k = 0; k < columns; k++) {
+        token[k] = k % 7 == 5 ? 0 : scale[k] * (common + random.nextGaussian());
+      }
+    }
+    float[][] weights = new float[rows][columns];
+    boolean[][] kept = new boolean[rows][columns];
+    for (int row = 0; row < rows; row++) {
+      for (int k = 0; k < columns; k++) {
+        weights[row][k] = random.nextInt(10) == 0 ? 0 : (float) random.nextGaussian();
+      }
+      for (int first = 0; first < columns; first += group) {
+        int keptOnes = random.nextInt(4) > 0 ? group / 2 : random.nextInt(group + 1);
+        for (int drawn = 0; drawn < keptOnes; ) {
+          int k = first + random.nextInt(group);
+          drawn += kept[row][k] ? 0 : 1;
+          kept[row][k] = true;
+        }
+      }
+    }
+    return new LayerCase(weights, kept, tokens);
+  }
+
+  int columns() {
+    return gram.length;
+  }
+
+  /** Returns the second moments as the program holds them. */
+  Gram packed(Arena arena) {
+    int columns = columns();
+    MemorySegment triangle = arena.allocate(Gram.elements(columns) * Float.BYTES, Float.BYTES);
+    for (int i = 0; i < columns; i++) {
+      MemorySegment row = MemorySegment.ofArray(gram[i]).asSlice((long) i * Float.BYTES);
+      triangle.asSlice(Gram.rowStart(columns, i) * Float.BYTES).copyFrom(row);
+    }
+    return new Gram(columns, triangle);
+  }
+
+  /** Returns the mask as the program holds it. */
+  MemorySegment mask() {
+    MemorySegment mask =
+        MemorySegment.ofArray(new byte[(int) (kept.length * MaskRow.rowBytes(columns()))]);
+    for (int row = 0; row < kept.length; row++) {
+      MaskRow.write(kept[row], mask, row);
+    }
+    return mask;
+  }
+
+  boolean[][] unpacked(MemorySegment mask) {
+    boolean[][] rows = new boolean[kept.length][columns()];
+    for (int row = 0; row < rows.length; row++) {
+      MaskRow.read(mask, row, rows[row]);
+    }
+    return rows;
+  }
+
+  static WeightMatrix matrix(float[][] rows) {
+    float[] all = new float[rows.length * rows[0].length];
+    for (int row = 0; row < rows.length; row++) {
+      System.arraycopy(rows[row], 0, all, row * rows[0].length, rows[0].length);
+    }
+    return WeightMatrix.of(MemorySegment.ofArray(all), DType.F32, rows.length, rows[0].length);
+  }
+
+  /** Returns {@code (w - v) G (w - v)} of a row for v of the row that is given. */
+  double error(int row, float[] v) {
+    double[] difference = new double[columns()];
+    for (int k = 0; k < difference.length; k++) {
+      difference[k] = (double) weights[row][k] - v[k];
+    }
+    double sum = 0;
+    for (int i = 0; i < difference.length; i++) {
+      for (int j = 0; j < difference.length; j++) {
+        sum += difference[i] * gram[i][j] * difference[j];
+      }
+    }
+    return sum;
+  }
+
+  /** Returns the row's error when it is pruned by a mask. */
+  double error(int row, boolean[] mask) {
+    return error(row, pruned(row, mask));
+  }
+
+  float[] pruned(int row, boolean[] mask) {
+    float[] v = weights[row].clone();
+    for (int k = 0; k < v.length; k++) {
+      v[k] = mask[k] ? v[k] : 0;
+    }
+    return v;
+  }
+}

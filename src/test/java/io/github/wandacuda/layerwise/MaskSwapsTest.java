@@ -1,0 +1,281 @@
+package io.github.wandacuda.layerwise;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.wandacuda.layerwise.reference.RowArithmetic;
+import io.github.wandacuda.layerwise.reference.ScalarRows;
+import io.github.wandacuda.layerwise.simd.VectorRows;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Swaps against errors in float64 that are computed from nothing but the masks. */
+class MaskSwapsTest {
+  private static final OptionalInt NONE = OptionalInt.empty();
+
+  private record Outcome(boolean[][] kept, MaskSwaps.Counts counts) {}
+
+  private static Outcome refined(
+      LayerCase layer, RowArithmetic rows, int threads, OptionalInt group, OptionalInt budget) {
+    return SwapsRun.on(
+        layer,
+        threads,
+        gram -> {
+          MemorySegment mask = layer.mask();
+          MaskSwaps.Counts counts =
+              new MaskSwaps(gram, rows)
+                  .refine(LayerCase.matrix(layer.weights), mask, group, budget);
+          return new Outcome(layer.unpacked(mask), counts);
+        });
+  }
+
+  private static Outcome refined(LayerCase layer, OptionalInt group, OptionalInt budget) {
+    return refined(layer, new ScalarRows(), 1, group, budget);
+  }
+
+  @Test
+  void theKnownLayerSwapsOnePair() {
+    LayerCase layer = LayerCase.known();
+    Outcome outcome = refined(layer, NONE, NONE);
+    assertThat(outcome.kept[0]).isEqualTo(layer.kept[0]);
+    assertThat(outcome.kept[1]).isEqualTo(layer.kept[1]);
+    assertThat(outcome.kept[2]).containsExactly(true, true, false, false);
+    assertThat(layer.error(2, layer.kept[2])).isEqualTo(4.9875, within(1e-6));
+    assertThat(layer.error(2, outcome.kept[2])).isEqualTo(4.27, within(1e-6));
+    assertThat(outcome.counts.swaps()).isEqualTo(1);
+    assertThat(outcome.counts.rows()).isEqualTo(1);
+    assertThat(outcome.counts.errorBefore()).isEqualTo(0.23 + 0.8075 + 4.9875, within(1e-6));
+    assertThat(outcome.counts.errorAfter()).isEqualTo(0.23 + 0.8075 + 4.27, within(1e-6));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 4, 15, 28, 64, 130, 300})
+  void errorsFallAndCountsStay(int columns) {
+    int fell = 0;
+    for (int seed = 0; seed < 20; seed++) {
+      LayerCase layer = LayerCase.random(seed, 9, columns, columns);
+      Outcome outcome = refined(layer, NONE, NONE);
+      double before = 0;
+      double after = 0;
+      for (int row = 0; row < 9; row++) {
+        assertThat(count(outcome.kept[row], 0, columns))
+            .isEqualTo(count(layer.kept[row], 0, columns));
+        double was = layer.error(row, layer.kept[row]);
+        double is = layer.error(row, outcome.kept[row]);
+        before += was;
+        after += is;
+        assertThat(is).isLessThanOrEqualTo(was);
+        fell += is < was ? 1 : 0;
+        assertThat(Arrays.equals(outcome.kept[row], layer.kept[row])).isEqualTo(is == was);
+        deadStayPruned(layer, row, outcome.kept[row]);
+      }
+      assertThat(outcome.counts.errorBefore()).isEqualTo(before, within(1e-5 * before));
+      assertThat(outcome.counts.errorAfter()).isEqualTo(after, within(1e-5 * before));
+    }
+    assertThat(fell).isGreaterThan(columns < 4 ? -1 : 60);
+  }
+
+  private static void deadStayPruned(LayerCase layer, int row, boolean[] kept) {
+    for (int k = 0; k < kept.length; k++) {
+      if (layer.gram[k][k] == 0 && !layer.kept[row][k]) {
+        assertThat(kept[k]).as("column %d, whose input is always zero", k).isFalse();
+      }
+    }
+  }
+
+  private static int count(boolean[] kept, int from, int to) {
+    int count = 0;
+    for (int k = from; k < to; k++) {
+      count += kept[k] ? 1 : 0;
+    }
+    return count;
+  }
+
+  /** All pairs are candidates where each side has eight columns at most. */
+  @Test
+  void noSwapOfSmallRowsIsLeft() {
+    for (int seed = 0; seed < 60; seed++) {
+      LayerCase layer = LayerCase.random(seed, 8, 16, 16);
+      Outcome outcome = refined(layer, NONE, NONE);
+      for (int row = 0; row < 8; row++) {
+        if (count(layer.kept[row], 0, 16) == 8) {
+          noSwapIsLeft(layer, row, outcome.kept[row], 16);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 4, 8, 20})
+  void noSwapWithinGroupsIsLeft(int group) {
+    for (int seed = 0; seed < 20; seed++) {
+      LayerCase layer = LayerCase.random(seed, 8, 40, group);
+      Outcome outcome = refined(layer, OptionalInt.of(group), NONE);
+      for (int row = 0; row < 8; row++) {
+        for (int first = 0; first < 40; first += group) {
+          assertThat(count(outcome.kept[row], first, first + group))
+              .isEqualTo(count(layer.kept[row], first, first + group));
+        }
+        assertThat(layer.error(row, outcome.kept[row]))
+            .isLessThanOrEqualTo(layer.error(row, layer.kept[row]));
+        noSwapIsLeft(layer, row, outcome.kept[row], group);
+      }
+    }
+  }
+
+  private static void noSwapIsLeft(LayerCase layer, int row, boolean[] kept, int group) {
+    double error = layer.error(row, kept);
+    for (int i = 0; i < kept.length; i++) {
+      for (int j = i - i % group; j < i - i % group + group; j++) {
+        if (kept[i] && !kept[j] && layer.gram[j][j] > 0) {
+          boolean[] swapped = kept.clone();
+          swapped[i] = false;
+          swapped[j] = true;
+          assertThat(layer.error(row, swapped)).isGreaterThan(error * (1 - 1e-5) - 1e-9);
+        }
+      }
+    }
+  }
+
+  @Test
+  void theBestSwapComesFirst() {
+    for (int seed = 0; seed < 30; seed++) {
+      LayerCase layer = LayerCase.random(seed, 8, 16, 16);
+      Outcome outcome = refined(layer, NONE, OptionalInt.of(1));
+      for (int row = 0; row < 8; row++) {
+        if (count(layer.kept[row], 0, 16) == 8) {
+          assertThat(layer.error(row, outcome.kept[row]))
+              .isEqualTo(best(layer, row), within(1e-5 * layer.error(row, layer.kept[row])));
+        }
+      }
+    }
+  }
+
+  /** Returns the lowest error of a row by one swap or none. */
+  private static double best(LayerCase layer, int row) {
+    double best = layer.error(row, layer.kept[row]);
+    for (int i = 0; i < layer.columns(); i++) {
+      for (int j = 0; j < layer.columns(); j++) {
+        if (layer.kept[row][i] && !layer.kept[row][j] && layer.gram[j][j] > 0) {
+          boolean[] swapped = layer.kept[row].clone();
+          swapped[i] = false;
+          swapped[j] = true;
+          best = Math.min(best, layer.error(row, swapped));
+        }
+      }
+    }
+    return best;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 3})
+  void aBudgetHoldsForEachRow(int budget) {
+    LayerCase layer = LayerCase.random(3, 20, 120, 4);
+    for (OptionalInt group : new OptionalInt[] {NONE, OptionalInt.of(4)}) {
+      Outcome outcome = refined(layer, group, OptionalInt.of(budget));
+      for (int row = 0; row < 20; row++) {
+        int pruned = 0;
+        for (int k = 0; k < 120; k++) {
+          pruned += layer.kept[row][k] && !outcome.kept[row][k] ? 1 : 0;
+        }
+        assertThat(pruned).isLessThanOrEqualTo(budget);
+      }
+      assertThat(outcome.counts.swaps()).isEqualTo(20L * budget);
+    }
+  }
+
+  /** Columns alike in everything: the lowest are taken. */
+  @Test
+  void tiesGoToTheLowestColumns() {
+    float[][] weights = {{1, 1, 1, 1, 1, 2, 2, 2}};
+    boolean[][] kept = {{false, true, true, true, true, false, false, true}};
+    double[][] tokens = new double[8][8];
+    for (int k = 0; k < 8; k++) {
+      tokens[k][k] = 1;
+    }
+    LayerCase layer = new LayerCase(weights, kept, tokens);
+    assertThat(refined(layer, NONE, OptionalInt.of(1)).kept[0])
+        .containsExactly(false, false, true, true, true, true, false, true);
+    assertThat(refined(layer, OptionalInt.of(8), OptionalInt.of(1)).kept[0])
+        .containsExactly(false, false, true, true, true, true, false, true);
+  }
+
+  /** A kept column whose input is always zero is given up for one that counts. */
+  @Test
+  void columnsWithoutInputArePruned() {
+    LayerCase layer =
+        new LayerCase(
+            new float[][] {{5, 1, 3}, {5, 1, 3}},
+            new boolean[][] {{true, false, true}, {false, true, false}},
+            new double[][] {{0, 2, 1}, {0, 1, -1}});
+    Outcome outcome = refined(layer, NONE, NONE);
+    assertThat(outcome.kept[0]).containsExactly(false, true, true);
+    assertThat(outcome.kept[1][0]).isFalse();
+  }
+
+  /** Products that are far off have a swap look good that isn't. */
+  @Test
+  void aRowThatRoundingMisleadsKeepsItsMask() {
+    LayerCase layer = LayerCase.known();
+    SwapsRun.on(
+        layer,
+        1,
+        gram -> {
+          float[] diagonal = {15, 11, 7, 11};
+          RowSwaps row = new RowSwaps(gram, diagonal, new ScalarRows());
+          System.arraycopy(layer.weights[0], 0, row.weights(), 0, 4);
+          System.arraycopy(layer.kept[0], 0, row.kept(), 0, 4);
+          float[] products = {-100, 0, 0, 0};
+          row.begin(products, 0, 1);
+          row.swapCandidates();
+          assertThat(row.swaps()).isEqualTo(1);
+          assertThat(row.kept()[0]).isFalse();
+          assertThat(row.end(products, 0)).isZero();
+          assertThat(row.swaps()).isZero();
+          return assertThat(row.kept()).isEqualTo(layer.kept[0]);
+        });
+  }
+
+  @Test
+  void kernelsAndThreadsGiveOneMask() {
+    for (OptionalInt group : new OptionalInt[] {NONE, OptionalInt.of(5)}) {
+      LayerCase layer = LayerCase.random(11, 40, 315, 5);
+      Outcome expected = refined(layer, group, NONE);
+      Outcome found = refined(layer, new VectorRows(), 3, group, NONE);
+      assertThat(found.kept).isDeepEqualTo(expected.kept);
+      assertThat(found.counts).isEqualTo(expected.counts);
+    }
+  }
+
+  @Test
+  void sizesThatDisagreeAreRefused() {
+    LayerCase layer = LayerCase.random(0, 2, 10, 5);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> refined(layer, OptionalInt.of(3), NONE))
+        .withMessage("groups of 3 in 10 columns");
+    SwapsRun.on(
+        layer,
+        1,
+        gram -> {
+          MaskSwaps swaps = new MaskSwaps(gram);
+          assertThatIllegalArgumentException()
+              .isThrownBy(
+                  () ->
+                      swaps.refine(
+                          LayerCase.matrix(layer.weights),
+                          MemorySegment.ofArray(new byte[3]),
+                          NONE,
+                          NONE))
+              .withMessage("mask of 2 x 10: expected 4 bytes, found 3");
+          return assertThatIllegalArgumentException()
+              .isThrownBy(
+                  () -> swaps.refine(LayerCase.matrix(new float[2][9]), layer.mask(), NONE, NONE))
+              .withMessage("weights: expected 10 columns as the Gram matrix, found 9");
+        });
+  }
+}

@@ -1,0 +1,97 @@
+package io.github.wandacuda.layerwise;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.wandacuda.layerwise.reference.ScalarRows;
+import io.github.wandacuda.layerwise.simd.VectorRows;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class OutputErrorTest {
+  private static float[][] masked(LayerCase layer) {
+    float[][] rows = new float[layer.weights.length][];
+    for (int row = 0; row < rows.length; row++) {
+      rows[row] = layer.pruned(row, layer.kept[row]);
+    }
+    return rows;
+  }
+
+  @Test
+  void theKnownLayerHasItsErrors() {
+    LayerCase layer = LayerCase.known();
+    OutputError error = SwapsRun.on(layer, 1, gram -> of(gram, layer));
+    assertThat(error.error()).isEqualTo(0.23 + 0.8075 + 4.9875, within(1e-6));
+    assertThat(error.output()).isEqualTo(whole(layer), within(1e-5));
+    assertThat(error.relative()).isEqualTo(error.error() / error.output());
+  }
+
+  private static OutputError of(SquareGram gram, LayerCase layer) {
+    return OutputError.of(gram, LayerCase.matrix(layer.weights), LayerCase.matrix(masked(layer)));
+  }
+
+  private static double whole(LayerCase layer) {
+    double sum = 0;
+    for (int row = 0; row < layer.weights.length; row++) {
+      sum += layer.error(row, new float[layer.columns()]);
+    }
+    return sum;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 16, 33, 300})
+  void itIsTheSumInFloat64(int columns) {
+    LayerCase layer = LayerCase.random(columns, 30, columns, columns);
+    double expected = 0;
+    for (int row = 0; row < 30; row++) {
+      expected += layer.error(row, layer.kept[row]);
+    }
+    OutputError error = SwapsRun.on(layer, 2, gram -> of(gram, layer));
+    assertThat(error.error()).isEqualTo(expected, within(1e-5 * expected));
+    assertThat(error.output()).isEqualTo(whole(layer), within(1e-5 * whole(layer)));
+  }
+
+  @Test
+  void kernelsAndThreadsGiveTheSameBits() {
+    LayerCase layer = LayerCase.random(4, 37, 315, 5);
+    OutputError[] found = new OutputError[2];
+    for (int vectors = 0; vectors < 2; vectors++) {
+      var arithmetic = vectors == 0 ? new ScalarRows() : new VectorRows();
+      found[vectors] =
+          SwapsRun.on(
+              layer,
+              1 + 2 * vectors,
+              gram ->
+                  OutputError.of(
+                      gram,
+                      LayerCase.matrix(layer.weights),
+                      LayerCase.matrix(masked(layer)),
+                      arithmetic));
+    }
+    assertThat(found[1]).isEqualTo(found[0]);
+  }
+
+  @Test
+  void nothingOfNothingIsNothing() {
+    assertThat(new OutputError(0, 0).relative()).isZero();
+  }
+
+  @Test
+  void shapesThatDifferAreRefused() {
+    LayerCase layer = LayerCase.known();
+    SwapsRun.on(
+        layer,
+        1,
+        gram ->
+            assertThatIllegalArgumentException()
+                .isThrownBy(
+                    () ->
+                        OutputError.of(
+                            gram,
+                            LayerCase.matrix(layer.weights),
+                            LayerCase.matrix(new float[2][4])))
+                .withMessage("changed weights: expected 3 x 4, found 2 x 4"));
+  }
+}

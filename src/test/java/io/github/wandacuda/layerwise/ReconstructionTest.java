@@ -1,0 +1,202 @@
+package io.github.wandacuda.layerwise;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.layerwise.reference.RowArithmetic;
+import io.github.wandacuda.layerwise.reference.ScalarRows;
+import io.github.wandacuda.layerwise.simd.VectorRows;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Reconstruction against errors and gradients in float64. */
+class ReconstructionTest {
+  private record Outcome(float[][] rows, int improved) {}
+
+  private static Outcome solved(
+      LayerCase layer, float[][] start, RowArithmetic arithmetic, int threads) {
+    return SwapsRun.on(
+        layer,
+        threads,
+        gram -> {
+          WeightMatrix result = LayerCase.matrix(start);
+          int improved =
+              new Reconstruction(gram, arithmetic)
+                  .solve(LayerCase.matrix(layer.weights), layer.mask(), result);
+          return new Outcome(rows(result), improved);
+        });
+  }
+
+  private static Outcome solved(LayerCase layer, float[][] start) {
+    return solved(layer, start, new ScalarRows(), 1);
+  }
+
+  private static float[][] rows(WeightMatrix matrix) {
+    float[][] rows = new float[matrix.rows()][matrix.columns()];
+    for (int row = 0; row < rows.length; row++) {
+      for (int k = 0; k < matrix.columns(); k++) {
+        rows[row][k] = matrix.get(row, k);
+      }
+    }
+    return rows;
+  }
+
+  private static float[][] masked(LayerCase layer) {
+    float[][] rows = new float[layer.weights.length][];
+    for (int row = 0; row < rows.length; row++) {
+      rows[row] = layer.pruned(row, layer.kept[row]);
+    }
+    return rows;
+  }
+
+  @Test
+  void theKnownLayerIsSolvedExactly() {
+    LayerCase layer = LayerCase.known();
+    // Pruned weights needn't be cleared before.
+    Outcome outcome = solved(layer, layer.weights);
+    double[][] expected = {
+      {0.5, 0, 0.2, 0}, {1.10814, 0.804651, 0, 0}, {-0.717857, 0, 0, -0.203571}
+    };
+    double[] errors = {0.16, 0.655814, 3.121429};
+    for (int row = 0; row < 3; row++) {
+      for (int k = 0; k < 4; k++) {
+        assertThat((double) outcome.rows[row][k]).isEqualTo(expected[row][k], within(2e-6));
+      }
+      assertThat(layer.error(row, outcome.rows[row])).isEqualTo(errors[row], within(1e-6));
+    }
+    assertThat(outcome.improved).isEqualTo(3);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 5, 28, 64, 130, 300})
+  void errorsFall(int columns) {
+    double before = 0;
+    double after = 0;
+    for (int seed = 0; seed < 20; seed++) {
+      LayerCase layer = LayerCase.random(seed, 9, columns, columns);
+      float[][] start = masked(layer);
+      Outcome outcome = solved(layer, start);
+      int fell = 0;
+      for (int row = 0; row < 9; row++) {
+        double was = layer.error(row, start[row]);
+        double is = layer.error(row, outcome.rows[row]);
+        assertThat(is).isLessThanOrEqualTo(was);
+        fell += is < was ? 1 : 0;
+        before += was;
+        after += is;
+        onlyKeptChange(layer, row, start[row], outcome.rows[row]);
+      }
+      assertThat(outcome.improved).isEqualTo(fell);
+    }
+    assertThat(after).isLessThanOrEqualTo(columns < 5 ? before : 0.7 * before);
+  }
+
+  private static void onlyKeptChange(LayerCase layer, int row, float[] start, float[] found) {
+    for (int k = 0; k < found.length; k++) {
+      if (!layer.kept[row][k]) {
+        assertThat(Float.floatToRawIntBits(found[k])).isZero();
+      } else if (layer.gram[k][k] == 0) {
+        assertThat(found[k]).isEqualTo(start[k]);
+      }
+    }
+  }
+
+  /** As many steps as unknowns reach the least squares solution, whose gradient is 0. */
+  @Test
+  void fewUnknownsAreSolvedExactly() {
+    for (int seed = 0; seed < 40; seed++) {
+      LayerCase layer = LayerCase.random(seed, 6, 12, 12);
+      Outcome outcome = solved(layer, masked(layer));
+      for (int row = 0; row < 6; row++) {
+        for (int k = 0; k < 12; k++) {
+          if (layer.kept[row][k] && kept(layer, row) <= 6) {
+            double size = Math.sqrt(layer.gram[k][k] * layer.error(row, new float[12]));
+            assertThat(gradient(layer, row, outcome.rows[row], k))
+                .isEqualTo(0, within(1e-3 * size + 1e-12));
+          }
+        }
+      }
+    }
+  }
+
+  private static int kept(LayerCase layer, int row) {
+    int count = 0;
+    for (boolean one : layer.kept[row]) {
+      count += one ? 1 : 0;
+    }
+    return count;
+  }
+
+  private static double gradient(LayerCase layer, int row, float[] v, int column) {
+    double sum = 0;
+    for (int k = 0; k < v.length; k++) {
+      sum += ((double) layer.weights[row][k] - v[k]) * layer.gram[k][column];
+    }
+    return sum;
+  }
+
+  /** Where there is nothing left to gain but what rounding makes of it, rows stay as they are. */
+  @Test
+  void solvingAgainNeverMakesWorse() {
+    for (int seed = 0; seed < 30; seed++) {
+      LayerCase layer = LayerCase.random(seed, 9, 18, 18);
+      float[][] rows = masked(layer);
+      for (int time = 0; time < 4; time++) {
+        float[][] next = solved(layer, rows).rows;
+        for (int row = 0; row < 9; row++) {
+          assertThat(layer.error(row, next[row])).isLessThanOrEqualTo(layer.error(row, rows[row]));
+        }
+        rows = next;
+      }
+    }
+  }
+
+  @Test
+  void whatIsKeptWholeStays() {
+    LayerCase layer = LayerCase.random(5, 3, 20, 20);
+    for (boolean[] row : layer.kept) {
+      Arrays.fill(row, true);
+    }
+    Outcome outcome = solved(layer, layer.weights);
+    assertThat(outcome.rows).isDeepEqualTo(layer.weights);
+    assertThat(outcome.improved).isZero();
+  }
+
+  @Test
+  void kernelsAndThreadsGiveTheSameBits() {
+    LayerCase layer = LayerCase.random(11, 40, 315, 5);
+    Outcome expected = solved(layer, masked(layer));
+    Outcome found = solved(layer, masked(layer), new VectorRows(), 3);
+    assertThat(found.rows).isDeepEqualTo(expected.rows);
+    assertThat(found.improved).isEqualTo(expected.improved);
+  }
+
+  @Test
+  void resultsThatCannotBeAreRefused() {
+    LayerCase layer = LayerCase.random(0, 2, 10, 5);
+    SwapsRun.on(
+        layer,
+        1,
+        gram -> {
+          Reconstruction reconstruction = new Reconstruction(gram);
+          WeightMatrix weights = LayerCase.matrix(layer.weights);
+          WeightMatrix halves =
+              WeightMatrix.of(MemorySegment.ofArray(new short[20]), DType.F16, 2, 10);
+          assertThatIllegalArgumentException()
+              .isThrownBy(() -> reconstruction.solve(weights, layer.mask(), halves))
+              .withMessageStartingWith("result: expected F32 in dense rows");
+          return assertThatIllegalArgumentException()
+              .isThrownBy(
+                  () ->
+                      reconstruction.solve(
+                          weights, layer.mask(), LayerCase.matrix(new float[1][10])))
+              .withMessage("result: expected 2 x 10, found 1 x 10");
+        });
+  }
+}

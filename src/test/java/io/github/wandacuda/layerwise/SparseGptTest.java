@@ -1,0 +1,207 @@
+package io.github.wandacuda.layerwise;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.Mask;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.Sparsity.GroupPattern;
+import io.github.wandacuda.Sparsity.Ratio;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.cpu.CpuOperations;
+import io.github.wandacuda.forward.reference.ScalarForward;
+import io.github.wandacuda.layerwise.reference.ScalarSparseGpt;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+
+class SparseGptTest {
+  private static final Workers WORKERS = new Workers(2);
+  private static final Operations OPERATIONS = CpuOperations.checked(new ScalarForward(), WORKERS);
+
+  @AfterAll
+  static void end() {
+    WORKERS.close();
+  }
+
+  /** Weights and mask after pruning. */
+  private record Result(float[][] weights, Mask mask, long pruned) {}
+
+  private static Result prune(float[][] weights, Gram gram, Sparsity sparsity) {
+    WeightMatrix matrix = Layers.matrix(weights);
+    Mask mask = Mask.allocate(matrix.rows(), matrix.columns());
+    GramFactor factor = GramFactor.of(gram, WORKERS).orElseThrow();
+    long pruned = new SparseGpt(OPERATIONS, WORKERS, factor).prune(matrix, sparsity, mask.bits());
+    return new Result(Layers.values(matrix), mask, pruned);
+  }
+
+  private static void assertPruned(Result result, float[][] expected) {
+    int pruned = 0;
+    for (int row = 0; row < expected.length; row++) {
+      for (int c = 0; c < expected[row].length; c++) {
+        float weight = result.weights[row][c];
+        assertThat(result.mask.isKept(row, c)).isEqualTo(expected[row][c] != 0);
+        assertThat(weight).isCloseTo(expected[row][c], within(2e-6f));
+        pruned += expected[row][c] == 0 ? 1 : 0;
+      }
+    }
+    assertThat(result.pruned).isEqualTo(pruned);
+  }
+
+  @Test
+  void halfOfThemAndOneMoreGo() {
+    float[][] expected = {{0, 0, 0, 0}, {1, .9f, 0, 0}, {-.6f, 0, .824689f, -.675107f}};
+    for (double scale : new double[] {1, 1e-3, 2, 1e6}) {
+      assertPruned(
+          prune(Layers.WEIGHTS, Layers.gram(Layers.INPUTS, scale), new Ratio(.5)), expected);
+    }
+  }
+
+  @Test
+  void groupsAreChosenOnUpdatedWeights() {
+    Gram gram = Layers.gram(Layers.INPUTS, 1);
+    assertPruned(
+        prune(Layers.WEIGHTS, gram, new GroupPattern(2, 4)),
+        new float[][] {{.5f, 0, .201245f, 0}, {1, .9f, 0, 0}, {0, 0, .954374f, -1.21952f}});
+    assertPruned(
+        prune(Layers.WEIGHTS, gram, new GroupPattern(1, 2)),
+        new float[][] {{.5f, 0, .201245f, 0}, {1, 0, 0, .718047f}, {-.6f, 0, 0, -.30396f}});
+  }
+
+  @Test
+  void agreesWithTheAlgorithmInDouble() {
+    for (int columns : new int[] {1, 127, 128, 129, 300}) {
+      float[][] weights = Layers.weights(37, columns, columns);
+      Gram gram = Layers.gram(Layers.inputs(2 * columns + 9, columns, 4), 1);
+      for (double share : new double[] {0, .3, .5, .9}) {
+        assertAgrees(weights, gram, new Ratio(share));
+      }
+    }
+    float[][] weights = Layers.weights(19, 240, 5);
+    Gram gram = Layers.gram(Layers.inputs(700, 240, 6), 1);
+    for (int[] pattern : new int[][] {{2, 4}, {4, 8}, {1, 3}, {7, 60}, {100, 120}, {239, 240}}) {
+      assertAgrees(weights, gram, new GroupPattern(pattern[0], pattern[1]));
+    }
+  }
+
+  private static void assertAgrees(float[][] weights, Gram gram, Sparsity sparsity) {
+    Result found = prune(weights, gram, sparsity);
+    PlainSparseGpt expected = new PlainSparseGpt(weights, gram, sparsity);
+    String what = "%d columns, %s".formatted(gram.columns(), sparsity);
+    for (int row = 0; row < weights.length; row++) {
+      for (int c = 0; c < gram.columns(); c++) {
+        assertThat(found.mask.isKept(row, c)).as(what).isEqualTo(!expected.pruned[row][c]);
+        assertThat((double) found.weights[row][c])
+            .as(what)
+            .isCloseTo(expected.weights[row][c], within(1e-4));
+        if (expected.pruned[row][c]) {
+          assertThat(Float.floatToRawIntBits(found.weights[row][c])).isZero();
+        }
+      }
+    }
+  }
+
+  @Test
+  void ofEqualScoresAllGoOrTheFirstOfAGroup() {
+    float[][] weights = new float[5][132];
+    float[][] inputs = new float[132][132];
+    for (int c = 0; c < 132; c++) {
+      inputs[c][c] = 1;
+      for (float[] row : weights) {
+        row[c] = c % 2 == 0 ? 1 : -1;
+      }
+    }
+    Gram gram = Layers.gram(inputs, 1);
+    assertThat(prune(weights, gram, new Ratio(.25)).mask.kept()).isZero();
+    Result groups = prune(weights, gram, new GroupPattern(1, 3));
+    for (int c = 0; c < 132; c++) {
+      assertThat(groups.mask.isKept(4, c)).isEqualTo(c % 3 != 0);
+    }
+  }
+
+  @Test
+  void deadColumnsGoWhole() {
+    float[][] inputs = Layers.inputs(300, 140, 7);
+    float[][] weights = Layers.weights(9, 140, 8);
+    for (float[] token : inputs) {
+      token[4] = token[5] = token[6] = token[133] = 0;
+    }
+    Gram gram = Layers.gram(inputs, 1);
+    for (Sparsity sparsity : new Sparsity[] {new Ratio(.01), new GroupPattern(2, 4)}) {
+      Result result = prune(weights, gram, sparsity);
+      for (int row = 0; row < 9; row++) {
+        for (int c : new int[] {4, 5, 6, 133}) {
+          assertThat(result.mask.isKept(row, c)).isFalse();
+          assertThat(result.weights[row][c]).isZero();
+        }
+      }
+      assertThat(result.mask.isKept(0, 7)).isTrue();
+      assertThat(result.pruned).isEqualTo(result.mask.pruned());
+    }
+    // A third zero in the group of columns 4 to 7.
+    assertThat(prune(weights, gram, new GroupPattern(2, 4)).pruned).isEqualTo(9 * 71);
+  }
+
+  @Test
+  void tilesOfRowsChangeNoBit() {
+    int columns = 150;
+    GramFactor factor =
+        GramFactor.of(Layers.gram(Layers.inputs(400, columns, 12), 1), WORKERS).orElseThrow();
+    for (Sparsity sparsity : new Sparsity[] {new Ratio(.6), new GroupPattern(2, 3)}) {
+      WeightMatrix whole = Layers.matrix(Layers.weights(100, columns, 13));
+      WeightMatrix tiles = Layers.matrix(Layers.weights(100, columns, 13));
+      Mask mask = Mask.allocate(100, columns);
+      Mask ofTiles = Mask.allocate(100, columns);
+      new SparseGpt(OPERATIONS, WORKERS, factor).prune(whole, sparsity, mask.bits());
+      new SparseGpt(OPERATIONS, WORKERS, factor, new ScalarSparseGpt(), 32 * columns)
+          .prune(tiles, sparsity, ofTiles.bits());
+      assertThat(tiles.data().mismatch(whole.data())).isEqualTo(-1);
+      assertThat(ofTiles.bits().mismatch(mask.bits())).isEqualTo(-1);
+    }
+  }
+
+  @Test
+  void theMaskIsWrittenWholeAndNothingElse() {
+    float[][] weights = Layers.weights(3, 9, 10);
+    GramFactor factor =
+        GramFactor.of(Layers.gram(Layers.inputs(30, 9, 11), 1), WORKERS).orElseThrow();
+    MemorySegment bits = MemorySegment.ofArray(new byte[7]).fill((byte) -1);
+    new SparseGpt(OPERATIONS, WORKERS, factor)
+        .prune(Layers.matrix(weights), new GroupPattern(1, 3), bits);
+    for (int row = 0; row < 3; row++) {
+      assertThat(bits.get(ValueLayout.JAVA_BYTE, 2 * row + 1) & 0xfe).isZero();
+    }
+    assertThat(bits.get(ValueLayout.JAVA_BYTE, 6)).isEqualTo((byte) -1);
+  }
+
+  @Test
+  void whatDoesNotFitIsRefused() {
+    GramFactor factor = GramFactor.of(Layers.gram(Layers.INPUTS, 1), WORKERS).orElseThrow();
+    SparseGpt pruner = new SparseGpt(OPERATIONS, WORKERS, factor);
+    WeightMatrix weights = Layers.matrix(Layers.WEIGHTS);
+    MemorySegment mask = MemorySegment.ofArray(new byte[3]);
+    Ratio half = new Ratio(.5);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> pruner.prune(weights.transposed(), half, mask))
+        .withMessage("weights: expected F32 with dense rows, found F32 with column stride 4");
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () -> pruner.prune(WeightMatrix.of(weights.data(), DType.BF16, 3, 4), half, mask))
+        .withMessageStartingWith("weights: expected F32");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> pruner.prune(Layers.matrix(new float[3][5]), half, mask))
+        .withMessage("weights: expected 4 columns as the Gram matrix has, found 5");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> pruner.prune(weights, new GroupPattern(1, 3), mask))
+        .withMessage("pattern: expected whole groups of 3 in 4 columns");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> pruner.prune(weights, half, mask.asSlice(1)))
+        .withMessage("mask: expected 3 bytes, found 2");
+    assertThat(pruner.prune(WeightMatrix.of(weights.data(), DType.F32, 0, 4), half, mask)).isZero();
+  }
+}

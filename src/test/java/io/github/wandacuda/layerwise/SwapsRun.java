@@ -1,0 +1,23 @@
+package io.github.wandacuda.layerwise;
+
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.cpu.CpuOperations;
+import io.github.wandacuda.forward.reference.ScalarForward;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.Arena;
+import java.util.function.Function;
+
+/** Runs work on a layer's inputs, on the CPU's scalar forward pass. */
+final class SwapsRun {
+  private SwapsRun() {}
+
+  static <T> T on(LayerCase layer, int threads, Function<SquareGram, T> work) {
+    try (Arena arena = Arena.ofShared();
+        Workers workers = new Workers(threads)) {
+      Operations operations = CpuOperations.checked(new ScalarForward(), workers);
+      try (SquareGram gram = new SquareGram(operations, workers, layer.packed(arena))) {
+        return work.apply(gram);
+      }
+    }
+  }
+}
