@@ -8,6 +8,8 @@ import java.io.BufferedOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -24,6 +26,9 @@ import java.util.Optional;
  * to directly.
  */
 public final class ReservedFile implements AutoCloseable {
+  /** Bounds what the JDK allocates off the heap for a write from the heap. */
+  private static final long CHUNK = 1 << 20;
+
   private final Path target;
   private final Path temporary;
   private final FileChannel channel;
@@ -132,17 +137,57 @@ public final class ReservedFile implements AutoCloseable {
       OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel));
       content.writeTo(out);
       out.flush();
-      channel.force(true);
-      if (File.separatorChar == '\\') {
-        channel.close(); // Windows moves no file that is open.
-      }
-      Files.move(
-          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      written = true;
-      Folders.forceParent(target);
+      publish();
     } catch (IOException e) {
       throw unwritable(target, e);
     }
+  }
+
+  /**
+   * Writes some of the file's bytes where they belong; other threads may write others meanwhile.
+   *
+   * @param position of the first of them in the file
+   * @throws OutputException if they can't be written, or the file is a device or pipe
+   */
+  public void write(long position, MemorySegment bytes) {
+    if (channel == null) {
+      throw unwritable(target, "a regular file", "a device or pipe");
+    }
+    try {
+      for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
+        ByteBuffer chunk = bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer();
+        long start = position + at;
+        while (chunk.hasRemaining()) {
+          channel.write(chunk, start + chunk.position());
+        }
+      }
+    } catch (IOException e) {
+      throw unwritable(target, e);
+    }
+  }
+
+  /**
+   * Gives the file its name, once all of it is written where it belongs.
+   *
+   * @throws OutputException if that fails; a file that had the name is left as it was
+   */
+  public void finish() {
+    try {
+      publish();
+    } catch (IOException e) {
+      throw unwritable(target, e);
+    }
+  }
+
+  private void publish() throws IOException {
+    channel.force(true);
+    if (File.separatorChar == '\\') {
+      channel.close(); // Windows moves no file that is open.
+    }
+    Files.move(
+        temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    written = true;
+    Folders.forceParent(target);
   }
 
   private static OutputException unwritable(Path target, String expected, String found) {

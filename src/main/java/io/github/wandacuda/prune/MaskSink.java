@@ -15,4 +15,12 @@ public interface MaskSink {
    * @param mask its packed mask, not kept
    */
   void add(int index, MemorySegment mask);
+
+  /** Returns a sink that hands each mask to this one and to another. */
+  default MaskSink and(MaskSink other) {
+    return (index, mask) -> {
+      add(index, mask);
+      other.add(index, mask);
+    };
+  }
 }

@@ -10,12 +10,16 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** Writes safetensors files of float32 vectors. Equal content gives equal bytes. */
+/**
+ * Writes small safetensors files of float32 vectors, and the headers of others. Equal content gives
+ * equal bytes.
+ */
 public final class SafetensorsWriter {
   private static final JsonFactory FACTORY = new JsonFactory();
 
@@ -35,12 +39,13 @@ public final class SafetensorsWriter {
     }
     SortedMap<String, float[]> sorted = new TreeMap<>(TensorNames.ORDER);
     sorted.putAll(vectors);
+    Map<String, String> copy = Map.copyOf(metadata);
     List<Vector> entries =
         sorted.entrySet().stream()
             .map(entry -> new Vector(entry.getKey(), entry.getValue().length))
             .toList();
     return out -> {
-      out.write(header(entries, metadata));
+      out.write(header(layout(entries), copy));
       for (float[] vector : sorted.values()) {
         write(out, vector);
       }
@@ -48,19 +53,32 @@ public final class SafetensorsWriter {
   }
 
   /**
-   * A tensor of a file.
+   * A float32 vector of a file.
    *
    * @param elements its floats
    */
   public record Vector(String name, long elements) {}
 
+  /** Returns how vectors lie in a file, in their order. */
+  public static List<TensorInfo> layout(List<Vector> vectors) {
+    List<TensorInfo> layout = new ArrayList<>();
+    long at = 0;
+    for (Vector vector : vectors) {
+      long end = at + vector.elements() * Float.BYTES;
+      layout.add(
+          new TensorInfo(vector.name(), DType.F32.name(), List.of(vector.elements()), at, end));
+      at = end;
+    }
+    return layout;
+  }
+
   /**
-   * Returns the start of a file whose tensors are written one by one after it.
+   * Returns what a file begins with, a multiple of 8 bytes: its header and the header's length.
    *
-   * @param vectors the tensors in the order of their bytes
-   * @param metadata as in {@link #content}
+   * @param tensors in the order of their bytes
+   * @param metadata as for {@link #content}
    */
-  public static byte[] header(List<Vector> vectors, Map<String, String> metadata)
+  public static byte[] header(List<TensorInfo> tensors, Map<String, String> metadata)
       throws IOException {
     SortedMap<String, String> sorted = new TreeMap<>(TensorNames.ORDER);
     sorted.putAll(metadata);
@@ -74,11 +92,8 @@ public final class SafetensorsWriter {
         }
         json.writeEndObject();
       }
-      long at = 0;
-      for (Vector vector : vectors) {
-        long end = at + vector.elements() * Float.BYTES;
-        writeEntry(json, vector, at, end);
-        at = end;
+      for (TensorInfo tensor : tensors) {
+        writeEntry(json, tensor);
       }
       json.writeEndObject();
     }
@@ -90,14 +105,14 @@ public final class SafetensorsWriter {
         .array();
   }
 
-  private static void writeEntry(JsonGenerator json, Vector vector, long at, long end)
-      throws IOException {
-    json.writeObjectFieldStart(vector.name());
-    json.writeStringField("dtype", DType.F32.name());
+  private static void writeEntry(JsonGenerator json, TensorInfo tensor) throws IOException {
+    long[] shape = tensor.shape().stream().mapToLong(Long::longValue).toArray();
+    json.writeObjectFieldStart(tensor.name());
+    json.writeStringField("dtype", tensor.dtype());
     json.writeFieldName("shape");
-    json.writeArray(new long[] {vector.elements()}, 0, 1);
+    json.writeArray(shape, 0, shape.length);
     json.writeFieldName("data_offsets");
-    json.writeArray(new long[] {at, end}, 0, 2);
+    json.writeArray(new long[] {tensor.begin(), tensor.end()}, 0, 2);
     json.writeEndObject();
   }
 

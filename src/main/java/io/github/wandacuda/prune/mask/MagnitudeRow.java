@@ -1,0 +1,116 @@
+package io.github.wandacuda.prune.mask;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.select.reference.RowElements;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * The magnitudes of one row of a matrix at a time, widened exactly to float32. They are copied to
+ * Java arrays first: a mapping of a file that somebody shrinks ends a copy in an error, but a
+ * compiled loop in a crash.
+ */
+final class MagnitudeRow {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final int MAGNITUDE = 0x7fff;
+
+  /** Rows of a transposed matrix that are copied together, since they share cache lines. */
+  private static final int PANEL = 64;
+
+  private final float[] magnitudes;
+  private final short[] halves;
+
+  /** Makes room for rows of so many columns of a type. */
+  MagnitudeRow(DType dtype, int columns) {
+    magnitudes = new float[columns];
+    halves = new short[dtype == DType.F32 ? 0 : columns];
+  }
+
+  /**
+   * Returns a matrix whose rows are dense: the same one, or a copy of a transposed one.
+   *
+   * @param arena how long the copy lasts
+   */
+  static WeightMatrix dense(WeightMatrix matrix, Arena arena) {
+    if (matrix.hasDenseRows()) {
+      return matrix;
+    }
+    int bytes = matrix.dtype().bytes();
+    WeightMatrix copy =
+        WeightMatrix.of(
+            arena.allocate(matrix.elements() * bytes),
+            matrix.dtype(),
+            matrix.rows(),
+            matrix.columns());
+    for (int first = 0; first < matrix.rows(); first += PANEL) {
+      int end = Math.min(matrix.rows(), first + PANEL);
+      for (int column = 0; column < matrix.columns(); column++) {
+        for (int row = first; row < end; row++) {
+          MemorySegment.copy(
+              matrix.data(),
+              matrix.byteOffset(row, column),
+              copy.data(),
+              copy.byteOffset(row, column),
+              bytes);
+        }
+      }
+    }
+    return copy;
+  }
+
+  /**
+   * Reads a row.
+   *
+   * @param matrix of the type and columns this was made for, with dense rows
+   * @return its magnitudes, until the next call
+   * @throws NonFiniteWeightException if one is NaN or infinite
+   */
+  float[] read(WeightMatrix matrix, int row) {
+    int columns = magnitudes.length;
+    long at = matrix.byteOffset(row, 0);
+    switch (matrix.dtype()) {
+      case F32 -> {
+        MemorySegment.copy(matrix.data(), FLOAT, at, magnitudes, 0, columns);
+        for (int c = 0; c < columns; c++) {
+          magnitudes[c] = Math.abs(magnitudes[c]);
+        }
+      }
+      case F16 -> {
+        MemorySegment.copy(matrix.data(), SHORT, at, halves, 0, columns);
+        for (int c = 0; c < columns; c++) {
+          magnitudes[c] = Float.float16ToFloat((short) (halves[c] & MAGNITUDE));
+        }
+      }
+      case BF16 -> {
+        MemorySegment.copy(matrix.data(), SHORT, at, halves, 0, columns);
+        for (int c = 0; c < columns; c++) {
+          magnitudes[c] = Float.intBitsToFloat((halves[c] & MAGNITUDE) << Short.SIZE);
+        }
+      }
+    }
+    requireFinite(matrix, row);
+    return magnitudes;
+  }
+
+  private void requireFinite(WeightMatrix matrix, int row) {
+    int highest = 0;
+    for (float magnitude : magnitudes) {
+      highest = Math.max(highest, Float.floatToRawIntBits(magnitude));
+    }
+    if (highest < RowElements.INFINITY) {
+      return;
+    }
+    for (int c = 0; c < magnitudes.length; c++) {
+      if (!Float.isFinite(magnitudes[c])) {
+        throw new NonFiniteWeightException(row, c, matrix.get(row, c));
+      }
+    }
+  }
+}
