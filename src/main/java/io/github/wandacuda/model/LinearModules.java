@@ -6,6 +6,7 @@ import io.github.wandacuda.io.checkpoint.TensorNames;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -99,6 +100,25 @@ public final class LinearModules {
       numbered = BLOCKS.contains(part);
     }
     return -1;
+  }
+
+  /**
+   * Returns the number of the decoder block that a module is in, by its name.
+   *
+   * @param name as in the checkpoint, with or without {@code .weight}
+   * @return nothing if the name has no such number, or one beyond an int
+   */
+  public static OptionalInt block(String name) {
+    int inside = insideOfBlock(name);
+    if (inside < 0) {
+      return OptionalInt.empty();
+    }
+    String digits = name.substring(name.lastIndexOf('.', inside - 2) + 1, inside - 1);
+    try {
+      return OptionalInt.of(Integer.parseInt(digits));
+    } catch (NumberFormatException e) {
+      return OptionalInt.empty();
+    }
   }
 
   private static boolean isDigit(int character) {

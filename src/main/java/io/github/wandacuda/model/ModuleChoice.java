@@ -43,7 +43,8 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
     List<LinearModule> chosen =
         include.isEmpty() && exclude.isEmpty()
             ? matching(candidates, new Search())
-            : NamePatterns.inTime(search -> matching(candidates, search));
+            : NamePatterns.inTime(
+                ErrorDetails.of("`include` and `exclude`"), search -> matching(candidates, search));
     chosen.forEach(ModuleChoice::requirePrunable);
     return chosen;
   }

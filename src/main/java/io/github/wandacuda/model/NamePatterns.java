@@ -1,8 +1,12 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -41,13 +45,43 @@ public final class NamePatterns {
     }
   }
 
+  /**
+   * Finds the first of some expressions that matches each name, from its start to its end.
+   *
+   * @param origin where the expressions come from, for messages
+   * @return from name to expression; names that none matches aren't in it
+   * @throws UsageException if it takes longer than a few seconds
+   */
+  public static Map<String, Pattern> firstMatches(
+      ErrorDetails origin, Collection<Pattern> patterns, Collection<String> names) {
+    return inTime(
+        origin,
+        search -> {
+          Map<String, Pattern> found = new HashMap<>();
+          for (String name : names) {
+            patterns.stream()
+                .filter(pattern -> search.matches(pattern, name))
+                .findFirst()
+                .ifPresent(pattern -> found.put(name, pattern));
+          }
+          return found;
+        });
+  }
+
   /** A search for patterns, which ends early once {@code givenUp} is set. */
-  static final class Search {
+  public static final class Search {
     private volatile boolean givenUp;
 
+    Search() {}
+
     /** Returns whether a pattern is found anywhere in a name. */
-    boolean finds(Pattern pattern, String name) {
+    public boolean finds(Pattern pattern, String name) {
       return pattern.matcher(new Watched(name, this)).find();
+    }
+
+    /** Returns whether a pattern matches a whole name. */
+    boolean matches(Pattern pattern, String name) {
+      return pattern.matcher(new Watched(name, this)).matches();
     }
   }
 
@@ -81,9 +115,10 @@ public final class NamePatterns {
    * Runs work that searches for patterns, but no longer than the time allowed. Its thread is a
    * daemon, since a few expressions run on without reading a character and can't be stopped.
    *
+   * @param origin where the patterns come from, for messages
    * @throws UsageException if it takes longer
    */
-  static <T> T inTime(Function<Search, T> work) {
+  public static <T> T inTime(ErrorDetails origin, Function<Search, T> work) {
     Search search = new Search();
     FutureTask<T> task = new FutureTask<>(() -> work.apply(search));
     Thread.ofPlatform().daemon().name("wanda-cuda-patterns").start(task);
@@ -92,25 +127,28 @@ public final class NamePatterns {
     } catch (TimeoutException e) {
       search.givenUp = true;
       throw new UsageException(
-          "`include` and `exclude`: expected patterns that are found or not within %d s, found none"
-                  .formatted(PATIENCE.toSeconds())
-              + " such; take repetitions out of repetitions",
+          origin
+              .expected(
+                  "patterns that are found or not within %d s".formatted(PATIENCE.toSeconds()),
+                  "none such")
+              .hint("take repetitions out of repetitions"),
           e);
     } catch (InterruptedException e) {
       search.givenUp = true;
       Thread.currentThread().interrupt();
       throw new CancelledException();
     } catch (ExecutionException e) {
-      throw rethrown(e.getCause());
+      throw rethrown(origin, e.getCause());
     }
   }
 
-  private static RuntimeException rethrown(Throwable cause) {
+  private static RuntimeException rethrown(ErrorDetails origin, Throwable cause) {
     return switch (cause) {
       case StackOverflowError deep ->
           new UsageException(
-              "`include` and `exclude`: expected patterns that need no more memory than there is,"
-                  + " found one that repeats itself too often",
+              origin.expected(
+                  "patterns that need no more memory than there is",
+                  "one that repeats itself too often"),
               deep);
       case RuntimeException known -> known;
       case Error error -> throw error;
