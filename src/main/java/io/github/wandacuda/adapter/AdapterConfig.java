@@ -1,0 +1,255 @@
+package io.github.wandacuda.adapter;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.json.JsonTree;
+import io.github.wandacuda.model.ModelConfig;
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The {@code adapter_config.json} of a LoRA adapter, as PEFT writes it.
+ *
+ * <p>A key that changes what the adapter computes and isn't understood here is an error: merged
+ * without it, the weights would be silently wrong. Keys of training alone are passed over, and so
+ * is any other key whose value switches nothing on: null, false, 0 or empty.
+ *
+ * @param file its path
+ * @param rank {@code r}, the rank of a module that no pattern names
+ * @param alpha {@code lora_alpha}, likewise
+ * @param rootScaled {@code use_rslora}: the scale is α/√r in place of α/r
+ * @param targets {@code target_modules}: names or ends of names; empty if it says nothing
+ * @param targetPattern {@code target_modules} as one expression for whole names, or null
+ * @param ranks {@code rank_pattern}: from an expression for a name, or its end, to a rank; the
+ *     first that matches counts
+ * @param alphas {@code alpha_pattern}: likewise to an α
+ */
+public record AdapterConfig(
+    Path file,
+    int rank,
+    double alpha,
+    boolean rootScaled,
+    List<String> targets,
+    String targetPattern,
+    Map<String, Integer> ranks,
+    Map<String, Double> alphas) {
+  /** The file's name in an adapter's directory. */
+  public static final String FILE_NAME = "adapter_config.json";
+
+  private static final String AGAIN = "take it again from where the adapter came from";
+
+  /** Keys that are read here. */
+  private static final Set<String> READ =
+      Set.of(
+          "peft_type",
+          "r",
+          "lora_alpha",
+          "use_rslora",
+          "fan_in_fan_out",
+          "target_modules",
+          "rank_pattern",
+          "alpha_pattern",
+          "bias",
+          "init_lora_weights");
+
+  /** Keys of training, and of where the adapter came from. */
+  private static final Set<String> PASSED_OVER =
+      Set.of(
+          "auto_mapping",
+          "base_model_name_or_path",
+          "revision",
+          "task_type",
+          "inference_mode",
+          "lora_dropout",
+          "layers_to_transform",
+          "layers_pattern",
+          "exclude_modules",
+          "megatron_core",
+          "qalora_group_size",
+          "eva_config",
+          "peft_version");
+
+  /** How A and B may have begun. The other ways that PEFT has change the model's own weights. */
+  private static final Set<String> HARMLESS_STARTS =
+      Set.of("true", "false", "gaussian", "eva", "orthogonal");
+
+  /** Takes copies. */
+  public AdapterConfig {
+    targets = List.copyOf(targets);
+    ranks = new LinkedHashMap<>(ranks);
+    alphas = new LinkedHashMap<>(alphas);
+  }
+
+  /**
+   * Reads {@code directory/adapter_config.json}.
+   *
+   * @throws InputException if it is missing, or asks for something that can't be merged
+   */
+  public static AdapterConfig read(Path directory) {
+    Path file = directory.resolve(FILE_NAME);
+    return of(new ModelConfig(file, root(file)));
+  }
+
+  private static JsonNode root(Path file) {
+    try (var in = InputFile.stream(file)) {
+      JsonNode root = JsonTree.read(in);
+      if (!root.isObject()) {
+        throw new InputException(
+            ErrorDetails.file(file).expected("a JSON object", "something else").hint(AGAIN));
+      }
+      return root;
+    } catch (NoSuchFileException e) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("an adapter's " + FILE_NAME, "no such file")
+              .hint("name the folder that PEFT's save_pretrained wrote"),
+          e);
+    } catch (JsonProcessingException e) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .said("not JSON: " + Printable.of(e.getOriginalMessage()))
+              .hint(AGAIN),
+          e);
+    } catch (IOException e) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("an adapter's config", "that it can't be read: " + Reason.of(e)),
+          e);
+    }
+  }
+
+  private static AdapterConfig of(ModelConfig config) {
+    refuseOthers(config);
+    requireText(config, "peft_type", "LORA");
+    config.find("bias").ifPresent(bias -> requireText(config, "bias", "none"));
+    config.find("init_lora_weights").ifPresent(start -> requireHarmless(config, start));
+    // The model's own layout decides, as in PEFT; see LoraModule.
+    boolean unusedLayout = config.flag("fan_in_fan_out", false);
+    JsonNode targets = config.find("target_modules").orElse(null);
+    boolean pattern = targets != null && targets.isTextual();
+    return new AdapterConfig(
+        config.file(),
+        rank(config, "r", required(config, "r")),
+        alpha(config, "lora_alpha", required(config, "lora_alpha")),
+        config.flag("use_rslora", false),
+        pattern ? List.of() : names(config),
+        pattern ? targets.textValue() : null,
+        ranks(config),
+        alphas(config));
+  }
+
+  private static void refuseOthers(ModelConfig config) {
+    for (Map.Entry<String, JsonNode> entry : config.root().properties()) {
+      String key = entry.getKey();
+      if (!READ.contains(key) && !PASSED_OVER.contains(key) && isOn(entry.getValue())) {
+        ErrorDetails wrong = config.wrong(Printable.of(key), "none", entry.getValue()).details();
+        throw new InputException(wrong.hint("an adapter with it can't be merged here"));
+      }
+    }
+  }
+
+  private static boolean isOn(JsonNode value) {
+    return switch (value.getNodeType()) {
+      case NULL, MISSING -> false;
+      case BOOLEAN -> value.booleanValue();
+      case ARRAY, OBJECT -> !value.isEmpty();
+      case NUMBER -> value.doubleValue() != 0;
+      default -> !value.asText().isEmpty();
+    };
+  }
+
+  private static void requireText(ModelConfig config, String key, String expected) {
+    JsonNode value = required(config, key);
+    if (!value.isTextual() || !value.textValue().equals(expected)) {
+      throw config.wrong(key, expected, value);
+    }
+  }
+
+  private static void requireHarmless(ModelConfig config, JsonNode start) {
+    if (!HARMLESS_STARTS.contains(start.asText())) {
+      throw new InputException(
+          config
+              .wrong("init_lora_weights", "a start that leaves the model's own weights", start)
+              .details()
+              .hint(
+                  "let PEFT convert it: save_pretrained with"
+                      + " path_initial_model_for_weight_conversion"));
+    }
+  }
+
+  private static JsonNode required(ModelConfig config, String key) {
+    return config
+        .find(key)
+        .orElseThrow(
+            () ->
+                new InputException(
+                    ErrorDetails.file(config.file())
+                        .part(key)
+                        .expected("a value", "nothing")
+                        .hint(AGAIN)));
+  }
+
+  private static int rank(ModelConfig config, String key, JsonNode value) {
+    if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 1) {
+      throw config.wrong(key, "a rank of 1 or more", value);
+    }
+    return value.intValue();
+  }
+
+  private static double alpha(ModelConfig config, String key, JsonNode value) {
+    if (!value.isNumber() || !Float.isFinite((float) value.doubleValue())) {
+      throw config.wrong(key, "a number of float32's range", value);
+    }
+    return value.doubleValue();
+  }
+
+  private static List<String> names(ModelConfig config) {
+    List<String> names = new ArrayList<>();
+    for (JsonNode name : config.list("target_modules")) {
+      if (!name.isTextual()) {
+        throw config.wrong("target_modules", "names of modules", name);
+      }
+      names.add(name.textValue());
+    }
+    return names;
+  }
+
+  private static Map<String, Integer> ranks(ModelConfig config) {
+    Map<String, Integer> ranks = new LinkedHashMap<>();
+    entries(config, "rank_pattern")
+        .forEach((name, value) -> ranks.put(name, rank(config, "rank_pattern", value)));
+    return ranks;
+  }
+
+  private static Map<String, Double> alphas(ModelConfig config) {
+    Map<String, Double> alphas = new LinkedHashMap<>();
+    entries(config, "alpha_pattern")
+        .forEach((name, value) -> alphas.put(name, alpha(config, "alpha_pattern", value)));
+    return alphas;
+  }
+
+  private static Map<String, JsonNode> entries(ModelConfig config, String key) {
+    Map<String, JsonNode> entries = new LinkedHashMap<>();
+    config
+        .find(key)
+        .ifPresent(
+            value -> {
+              if (!value.isObject()) {
+                throw config.wrong(key, "an object", value);
+              }
+              value.properties().forEach(entry -> entries.put(entry.getKey(), entry.getValue()));
+            });
+    return entries;
+  }
+}

@@ -1,0 +1,97 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.adapter.LoraAdapter;
+import io.github.wandacuda.adapter.LoraModule;
+import io.github.wandacuda.cli.console.MemoryWatch;
+import io.github.wandacuda.cli.console.MultilineText;
+import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.ThreadsOption;
+import io.github.wandacuda.job.merge.MergeJob;
+import io.github.wandacuda.model.ModelDirectory;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Merges a LoRA adapter into a pruned model, zeros kept. */
+@Command(
+    name = "merge-lora",
+    description =
+        "Merges a LoRA adapter of PEFT into a pruned model: W + scale * (B * A) where W isn't zero,"
+            + " and zero where it is.",
+    mixinStandardHelpOptions = true)
+public final class MergeLoraCommand implements Runnable {
+  @Mixin private ModelOption model;
+
+  @Option(
+      names = "--adapter",
+      paramLabel = "DIR",
+      required = true,
+      description = "The adapter: adapter_config.json and adapter_model.safetensors.")
+  private Path folder;
+
+  @Option(
+      names = "--output",
+      paramLabel = "DIR",
+      required = true,
+      description =
+          "The directory to write the merged model to; it must not exist yet, or be empty.")
+  private Path place;
+
+  @Mixin private ThreadsOption threads;
+  @Mixin private OutputOptions output;
+
+  @Override
+  public void run() {
+    long start = System.nanoTime();
+    int count = threads.count();
+    try (MemoryWatch memory = new MemoryWatch();
+        ModelDirectory directory = model.open()) {
+      ModelSummary.say(directory, output);
+      try (LoraAdapter adapter = LoraAdapter.open(folder, directory)) {
+        adapter.modules().forEach(this::say);
+        MergeJob.Result result =
+            new MergeJob(directory, adapter, place).run(count, output.progress());
+        double seconds = (System.nanoTime() - start) / 1e9;
+        output.written(object(result, seconds, memory), () -> text(result, seconds));
+      }
+    }
+  }
+
+  private void say(LoraModule pair) {
+    output.detail("  %s  rank %d, scale %s", pair.module().name(), pair.rank(), pair.scale());
+  }
+
+  private Map<String, Object> object(MergeJob.Result result, double seconds, MemoryWatch memory) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("output", place.toString());
+    object.put("modules", result.modules());
+    object.put("weights", result.elements());
+    object.put("zeros", result.zeros());
+    object.put("changed", result.changed());
+    object.put("new_zeros", result.newZeros());
+    object.put("seconds", Map.of("total", seconds));
+    memory.addTo(object);
+    return object;
+  }
+
+  private Stream<String> text(MergeJob.Result result, double seconds) {
+    return MultilineText.of(
+        """
+        %s: %s merged in %.1f s into %d modules
+          weights  %d, of which %d were zero and still are
+          changed  %d, of which %d became zero""",
+        place,
+        folder,
+        seconds,
+        result.modules(),
+        result.elements(),
+        result.zeros(),
+        result.changed(),
+        result.newZeros());
+  }
+}

@@ -1,0 +1,2 @@
+/** The merge of an adapter into a pruned model, zeros kept. */
+package io.github.wandacuda.job.merge;
