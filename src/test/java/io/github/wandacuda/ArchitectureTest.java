@@ -60,6 +60,8 @@ class ArchitectureTest {
           "forward.reference",
           "forward.simd",
           "forward.cpu",
+          "layerwise.reference",
+          "layerwise.simd",
           "layerwise",
           "backend.cpu",
           "device",
@@ -82,10 +84,16 @@ class ArchitectureTest {
           "calibrate.statistics",
           "calibrate",
           "prune",
+          "adapter",
+          "prune.mask",
+          "prune.layer",
+          "prune.allocation",
+          "recipe",
           "job.record",
           "job.module",
           "job.output",
           "job.verify",
+          "job.merge",
           "job",
           "library",
           "cli.console",
@@ -208,7 +216,11 @@ class ArchitectureTest {
   static final ArchRule VECTOR_API_STAYS_WITH_THE_VECTOR_KERNELS =
       noClasses()
           .that()
-          .resideOutsideOfPackages(ROOT + "simd..", ROOT + "select.simd..", ROOT + "forward.simd..")
+          .resideOutsideOfPackages(
+              ROOT + "simd..",
+              ROOT + "select.simd..",
+              ROOT + "forward.simd..",
+              ROOT + "layerwise.simd..")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator.vector..");

@@ -11,5 +11,7 @@ import java.util.Map;
  * @param norms the norms of the input columns, by module
  * @param grams the second moments of the inputs, by module; valid as long as the memory that they
  *     were asked to be in
+ * @param tokens how many tokens reached a module, where second moments were asked for
  */
-public record BlockStatistics(Map<String, float[]> norms, Map<String, Gram> grams) {}
+public record BlockStatistics(
+    Map<String, float[]> norms, Map<String, Gram> grams, Map<String, Long> tokens) {}

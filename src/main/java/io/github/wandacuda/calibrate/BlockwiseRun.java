@@ -141,7 +141,9 @@ public final class BlockwiseRun implements AutoCloseable {
       Block block, InputNorms norms, InputMoments moments, Arena memory) {
     Map<String, Integer> features = block.inputFeatures();
     return new BlockStatistics(
-        norms.norms(features, samples.size()), moments.grams(features, samples.size(), memory));
+        norms.norms(features, samples.size()),
+        moments.grams(features, samples.size(), memory),
+        moments.tokens());
   }
 
   /**

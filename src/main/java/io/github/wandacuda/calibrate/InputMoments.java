@@ -20,6 +20,7 @@ final class InputMoments implements InputObserver, AutoCloseable {
 
   private final Operations operations;
   private final Map<List<String>, SecondMoments> moments = new LinkedHashMap<>();
+  private final Map<String, Long> tokens = new HashMap<>();
 
   InputMoments(Operations operations) {
     this.operations = operations;
@@ -28,6 +29,7 @@ final class InputMoments implements InputObserver, AutoCloseable {
   @Override
   public void input(List<String> modules, Tensor input) {
     moments.computeIfAbsent(modules, first -> operations.secondMoments(input.columns())).add(input);
+    modules.forEach(module -> tokens.merge(module, (long) input.rows(), Long::sum));
   }
 
   /** Returns an observer that shows each input to another one, then to this. */
@@ -36,6 +38,11 @@ final class InputMoments implements InputObserver, AutoCloseable {
       other.input(modules, input);
       input(modules, input);
     };
+  }
+
+  /** Returns how many tokens reached each module that any reached. */
+  Map<String, Long> tokens() {
+    return Map.copyOf(tokens);
   }
 
   /**

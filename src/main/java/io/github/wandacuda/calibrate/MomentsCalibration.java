@@ -59,7 +59,8 @@ public final class MomentsCalibration implements AtomicWrite.Content {
   @Override
   public void writeTo(OutputStream out) throws IOException {
     norms.clear();
-    out.write(SafetensorsWriter.header(vectors(), statistics().metadata()));
+    out.write(
+        SafetensorsWriter.header(SafetensorsWriter.layout(vectors()), statistics().metadata()));
     try (BlockwiseRun run = new BlockwiseRun(decoder, operations, samples)) {
       progress.begin(0);
       for (int index = 0; index < decoder.blocks(); index++) {

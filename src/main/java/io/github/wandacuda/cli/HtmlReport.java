@@ -4,6 +4,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.OutputErrors;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -25,8 +26,8 @@ final class HtmlReport {
   static String of(PruneRequest request, RunResult result) {
     Map<String, String> values =
         Map.of(
-            "method", escaped(request.method().label()),
-            "amount", escaped(request.sparsity().toString()),
+            "method", escaped(request.rules().label()),
+            "amount", escaped(request.rules().amount()),
             "mask_sha256", escaped(result.maskSha256()),
             "modules", number(result.modules().size()),
             "weights", number(result.elements()),
@@ -75,6 +76,7 @@ final class HtmlReport {
     }
     count(row, result.zeroRows());
     norms(row, result.norms());
+    cell(row, result.errors() == null ? NOT_MEASURED : errors(result.errors()));
     return row.append("</tr>").toString();
   }
 
@@ -89,6 +91,13 @@ final class HtmlReport {
     cell(row, "%.4g".formatted(summary.least()));
     cell(row, "%.4g".formatted(summary.mean()));
     cell(row, "%.4g".formatted(summary.most()));
+  }
+
+  /** Returns the errors of the mask and of the result, if something was done between them. */
+  private static String errors(OutputErrors errors) {
+    double chosen = errors.relative(errors.chosen());
+    double result = errors.relative(errors.result());
+    return chosen == result ? "%.4f".formatted(result) : "%.4f, now %.4f".formatted(chosen, result);
   }
 
   private static void cell(StringBuilder row, String text) {

@@ -36,8 +36,8 @@ final class PlanPrinter {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("dry_run", true);
     object.put("output", request.output().toString());
-    object.put("method", request.method().label());
-    object.put("amount", request.sparsity().toString());
+    object.put("method", request.rules().method());
+    object.put("amount", request.rules().amount());
     object.put("backend", backend.name());
     object.put("device", backend.device());
     object.put(

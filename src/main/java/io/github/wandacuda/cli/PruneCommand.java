@@ -1,29 +1,32 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.CalibrationOptions;
+import io.github.wandacuda.cli.option.MaskOptions;
+import io.github.wandacuda.cli.option.MethodOptions;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
-import io.github.wandacuda.cli.option.SparsityOptions;
 import io.github.wandacuda.cli.option.TargetOptions;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.MasksIn;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.prune.mask.MaskFileWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -34,8 +37,6 @@ import picocli.CommandLine.Option;
     description = "Prunes a model: a Hugging Face directory in, a pruned one out.",
     mixinStandardHelpOptions = true)
 public final class PruneCommand implements Runnable {
-  private static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
-
   private static final String SAVED_STATISTICS = "--save-statistics";
   private static final String REPORT = "--report";
 
@@ -60,16 +61,9 @@ public final class PruneCommand implements Runnable {
       description = "Write a report by module, as .json or .html.")
   private Path report;
 
-  @Option(
-      names = "--unreached",
-      paramLabel = "NAME",
-      defaultValue = "magnitude",
-      description =
-          "A module that no sample reached: magnitude, keep or fail (default: ${DEFAULT-VALUE}).")
-  private String unreached;
-
   @Mixin private ResultFiles.OverwriteOption overwrite;
-  @Mixin private SparsityOptions sparsity;
+  @Mixin private MethodOptions methods;
+  @Mixin private MaskOptions maskFiles;
   @Mixin private CalibrationOptions calibrations;
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
@@ -78,49 +72,54 @@ public final class PruneCommand implements Runnable {
   @Override
   public void run() {
     backends.check();
-    Method method = sparsity.method().orElse(Method.WANDA);
-    Sparsity amount = sparsity.sparsity().orElse(DEFAULT_SPARSITY);
-    Unreached fallback = Unreached.of(unreached);
-    calibrations.check(method);
-    target.check(calibrations.fromSamples(method));
-    checkFiles(method);
-    warnOfIdle(method);
+    PruningRules rules = methods.rules();
+    maskFiles.check(rules);
+    calibrations.check(rules);
+    target.check(calibrations.fromSamples(rules));
+    checkFiles(rules);
+    warnOfIdle(rules);
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = target.inPlace() ? model.openAnyway() : model.open()) {
       Path place = target.directory(directory.path());
       ModelSummary.say(directory, output);
+      methods.check(directory.choose(modules.choice()));
       if (!target.inPlace()) {
-        PruningRules rules = new PruningRules(method, amount);
         List<LinearModule> chosen =
             PruneJob.check(directory, place, target.resume(), modules.choice(), rules);
         if (rules.changeNothing(chosen)) {
-          output.warn("%s of each row of the chosen modules is nothing".formatted(amount));
+          output.warn("%s of each row of the chosen modules is nothing".formatted(rules.amount()));
         }
       }
       try (ResultFiles results = results(directory, place)) {
-        Calibration calibration = calibrations.load(method, directory, output);
-        PruneRequest request =
-            new PruneRequest(
-                place,
-                method,
-                amount,
-                modules.choice(),
-                calibration,
-                target.verify(),
-                target.resume(),
-                fallback);
-        prune(directory, request, results, memory);
+        Optional<MasksIn> masks = maskFiles.open(directory);
+        try {
+          Calibration calibration = calibrations.load(rules, directory, output);
+          PruneRequest request =
+              new PruneRequest(
+                  place,
+                  rules,
+                  modules.choice(),
+                  calibration,
+                  target.verify(),
+                  target.resume(),
+                  null,
+                  masks);
+          prune(directory, request, results, memory);
+        } finally {
+          masks.ifPresent(MasksIn::close);
+        }
       }
     }
   }
 
-  private void warnOfIdle(Method method) {
-    calibrations.warnOfIdle(method, output);
+  private void warnOfIdle(PruningRules rules) {
+    methods.warnOfIdle(rules, output);
+    calibrations.warnOfIdle(rules, output);
     if (target.resume()) {
       output.warnIfGiven("what is resumed is always checked", "--no-verify");
     }
-    if (report == null && savedStatistics == null) {
-      output.warnIfGiven("neither --report nor --save-statistics is given", "--overwrite");
+    if (report == null && savedStatistics == null && maskFiles.saved().isEmpty()) {
+      output.warnIfGiven("no file but the output is written", "--overwrite");
     }
   }
 
@@ -131,6 +130,7 @@ public final class PruneCommand implements Runnable {
       calibrations.addTo(results);
       results.add(SAVED_STATISTICS, savedStatistics, ResultFiles.Kind.STATISTICS);
       results.add(REPORT, report, ResultFiles.Kind.REPORT);
+      maskFiles.addTo(results);
       if (!dryRun) {
         results.reserve();
       }
@@ -143,10 +143,7 @@ public final class PruneCommand implements Runnable {
 
   private void prune(
       ModelDirectory directory, PruneRequest request, ResultFiles results, MemoryWatch memory) {
-    PruneJob job =
-        target.inPlace()
-            ? PruneJob.inPlace(directory, request)
-            : PruneJob.toOutput(directory, request);
+    PruneJob job = job(directory, request);
     ModelSummary.sayChosen(job.chosen(), output);
     if (target.inPlace() && !dryRun) {
       target.confirm(request, job.chosen().size());
@@ -155,44 +152,70 @@ public final class PruneCommand implements Runnable {
       RunNeeds needs = job.needs(backend);
       output.detail(
           "plan: %s, %s; %d bytes to read, %d to write, %d of memory besides the heap",
-          request.method().label(),
-          request.sparsity(),
+          request.rules().label(),
+          request.rules().amount(),
           needs.readBytes(),
           needs.writeBytes(),
           needs.memoryBytes());
       if (dryRun) {
         PlanPrinter.print(directory, request, job, backend, output);
+      } else if (methods.shares()) {
+        PruneRequest shared = methods.share(request, directory, job.chosen(), backend);
+        run(directory, job(directory, shared), shared, backend, results, memory);
       } else {
-        run(job, request, backend, results, memory);
+        run(directory, job, request, backend, results, memory);
       }
     }
   }
 
+  private PruneJob job(ModelDirectory directory, PruneRequest request) {
+    return target.inPlace()
+        ? PruneJob.inPlace(directory, request)
+        : PruneJob.toOutput(directory, request);
+  }
+
   private void run(
+      ModelDirectory directory,
       PruneJob job,
       PruneRequest request,
       Backend backend,
       ResultFiles results,
       MemoryWatch memory) {
-    RunResult result =
-        job.run(
-            backend,
-            WandaCuda.Version.current(),
-            output.progress(),
-            unfinished -> save(request, unfinished, results));
-    if (result.wasFinished() && (savedStatistics != null || report != null)) {
-      output.say("the output was finished before: --save-statistics and --report are left out");
+    Optional<MaskFileWriter> masks =
+        maskFiles
+            .saved()
+            .map(file -> new MaskFileWriter(file, job.chosen(), SourceDigest.of(directory)));
+    try {
+      RunResult result =
+          job.run(
+              backend,
+              WandaCuda.Version.current(),
+              output.progress(),
+              masks.<MaskSink>map(writer -> writer).orElse(MaskSink.NONE),
+              unfinished -> {
+                masks.ifPresent(MaskFileWriter::finish);
+                save(request, unfinished, results);
+              });
+      if (result.wasFinished()
+          && (savedStatistics != null || report != null || masks.isPresent())) {
+        output.say(
+            "the output was finished before: --save-statistics, --save-masks and --report are left"
+                + " out");
+      }
+      new PrunePrinter(request, backend).print(result, memory, output);
+    } finally {
+      masks.ifPresent(MaskFileWriter::close);
     }
-    new PrunePrinter(request, backend).print(result, memory, output);
   }
 
-  private void checkFiles(Method method) {
+  private void checkFiles(PruningRules rules) {
     if (report != null && !PruneReport.canBe(report)) {
       throw new UsageException(
           "--report: expected a name that ends in .json or .html, found '%s'".formatted(report));
     }
-    if (savedStatistics != null && method == Method.MAGNITUDE) {
-      throw new UsageException("--save-statistics: magnitude uses no norms that could be saved");
+    if (savedStatistics != null && !rules.needNorms()) {
+      throw new UsageException(
+          "--save-statistics: %s uses no norms that could be saved".formatted(rules.label()));
     }
   }
 

@@ -6,7 +6,6 @@ import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
-import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.PhaseClock;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -31,7 +30,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
 
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("output", request.output().toString());
-    object.put("method", request.method().label());
+    object.put("method", request.rules().method());
     object.put("backend", backend.name());
     object.put("device", backend.device());
     object.put("modules", result.provenance().modules().size());
@@ -39,6 +38,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     object.put("sparsity", result.sparsity());
     object.put("dead_columns", result.deadColumns());
     object.put("zero_rows", result.zeroRows());
+    result.relativeError().ifPresent(error -> object.put("relative_error", error));
     object.put("seconds", phases);
     memory.addTo(object);
     object.put("mask_sha256", result.maskSha256());
@@ -52,9 +52,16 @@ record PrunePrinter(PruneRequest request, Backend backend) {
 
   /** Returns the count of dead columns in words, which needs norms. */
   private String deadColumns(RunResult result) {
-    return request.method() == Method.MAGNITUDE
+    return !request.rules().needNorms()
         ? "no norms of columns were measured"
         : "%d columns whose norm is 0".formatted(result.deadColumns());
+  }
+
+  /** Returns in words how far outputs are off, which needs second moments. */
+  private static String relativeError(RunResult result) {
+    return result.relativeError().isPresent()
+        ? ", outputs off by %.4f of their squares".formatted(result.relativeError().getAsDouble())
+        : "";
   }
 
   private Stream<String> text(RunResult result) {
@@ -63,13 +70,13 @@ record PrunePrinter(PruneRequest request, Backend backend) {
         result.wasFinished()
             ? "finished before, nothing was done"
             : "%s, %s, on %s"
-                .formatted(request.method().label(), request.sparsity(), backend.name());
+                .formatted(request.rules().label(), request.rules().amount(), backend.name());
     return MultilineText.of(
         """
         %s: %s
           modules  %d
           weights  %d, of which %d are now zero (%.2f %%)
-          numbers  %s, %d rows that are all zero
+          numbers  %s, %d rows that are all zero%s
           masks    sha256 %s
           seconds  %.2f: calibrate %s, select %.2f, read and write %.2f, verify %s""",
         request.output(),
@@ -80,6 +87,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
         100 * result.sparsity(),
         deadColumns(result),
         result.zeroRows(),
+        relativeError(result),
         result.maskSha256(),
         seconds.total(),
         measured(seconds.calibrate()),

@@ -6,6 +6,7 @@ import io.github.wandacuda.io.json.JsonText;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.OutputErrors;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -57,7 +58,18 @@ final class PruneReport {
     if (result.norms() != null) {
       row.put("norms", norms(result));
     }
+    if (result.errors() != null) {
+      row.put("relative_error", errors(result.errors()));
+    }
     return row;
+  }
+
+  private static Map<String, Object> errors(OutputErrors errors) {
+    Map<String, Object> steps = new LinkedHashMap<>();
+    steps.put("chosen", errors.relative(errors.chosen()));
+    steps.put("refined", errors.relative(errors.refined()));
+    steps.put("result", errors.relative(errors.result()));
+    return steps;
   }
 
   private static Map<String, Object> norms(ModuleResult result) {

@@ -5,7 +5,9 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.job.verify.Verification;
 import io.github.wandacuda.job.verify.Verification.RowFailure;
 import io.github.wandacuda.job.verify.Verification.TensorFailures;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -28,6 +30,19 @@ final class VerificationText {
     Stream<String> rows =
         tensors.stream().limit(MOST_LINES).flatMap(VerificationText::worst).map(INDENT::concat);
     return Stream.of(title, others, rows, more(tensors.size(), "tensors")).flatMap(lines -> lines);
+  }
+
+  /** Adds the failures to a result: all of them in words, and how many each tensor has. */
+  static void addFailures(Map<String, Object> object, Verification found) {
+    object.put("failures", found.failures().stream().map(OptionNames::in).toList());
+    object.put("failures_by_tensor", found.tensors().stream().map(VerificationText::row).toList());
+  }
+
+  private static Map<String, Object> row(TensorFailures tensor) {
+    Map<String, Object> row = new LinkedHashMap<>();
+    row.put("tensor", tensor.tensor());
+    row.put("count", tensor.count());
+    return row;
   }
 
   private static String summary(Verification found) {

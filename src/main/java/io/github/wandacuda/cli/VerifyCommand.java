@@ -7,7 +7,9 @@ import io.github.wandacuda.cli.option.HubCache;
 import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.SparsityOptions;
+import io.github.wandacuda.cli.option.ZerosOptions;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.job.verify.Verification;
@@ -28,21 +30,19 @@ import picocli.CommandLine.Option;
     name = "verify",
     description =
         "Proves that a pruned directory is its dense source with weights zeroed and nothing else"
-            + " changed. What the options don't say is taken from its wanda-cuda.json.",
+            + " changed. What the options don't say is taken from its wanda-cuda.json. With"
+            + " --zeros-of, proves that another model has all zeros of a pruned one.",
     mixinStandardHelpOptions = true)
 public final class VerifyCommand implements Runnable {
   @Option(
       names = "--dense",
       paramLabel = "DIR",
-      required = true,
-      description = "The model before pruning: a directory or the id of a model, as --model takes.")
+      description =
+          "The model before pruning: a directory, or the id of a model that the local Hugging Face"
+              + " cache holds.")
   private String givenDense;
 
-  @Option(
-      names = "--pruned",
-      paramLabel = "DIR",
-      required = true,
-      description = "The model after pruning.")
+  @Option(names = "--pruned", paramLabel = "DIR", description = "The model after pruning.")
   private String givenPruned;
 
   @Option(
@@ -52,12 +52,26 @@ public final class VerifyCommand implements Runnable {
               + " README.md.")
   private boolean strict;
 
+  @Mixin private ZerosOptions zeros;
   @Mixin private SparsityOptions sparsity;
   @Mixin private ModuleOptions modules;
   @Mixin private OutputOptions output;
 
   @Override
   public void run() {
+    if (zeros.check(output)) {
+      ZerosCheck.run(zeros, output);
+    } else {
+      verifyPruned();
+    }
+  }
+
+  private void verifyPruned() {
+    if (givenDense == null || givenPruned == null) {
+      throw new UsageException(
+          ErrorDetails.saying("verify needs --dense DIR and --pruned DIR")
+              .hint("or --zeros-of DIR and --model DIR"));
+    }
     Verifier.Claim claim =
         new Verifier.Claim(
             sparsity.method().orElse(null),
@@ -88,18 +102,10 @@ public final class VerifyCommand implements Runnable {
   private static Map<String, Object> object(Verification found, boolean holds) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("verified", holds);
-    object.put("failures", found.failures().stream().map(OptionNames::in).toList());
-    object.put("failures_by_tensor", found.tensors().stream().map(tensor -> row(tensor)).toList());
+    VerificationText.addFailures(object, found);
     object.put("added", found.added().stream().map(Path::toString).toList());
     object.put("unchecked", found.unchecked());
     return object;
-  }
-
-  private static Map<String, Object> row(Verification.TensorFailures tensor) {
-    Map<String, Object> row = new LinkedHashMap<>();
-    row.put("tensor", tensor.tensor());
-    row.put("count", tensor.count());
-    return row;
   }
 
   private static String first(Verification found) {

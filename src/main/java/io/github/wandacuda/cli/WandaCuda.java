@@ -74,6 +74,7 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
     commands.put("perplexity", PerplexityCommand.class);
     commands.put("inspect", InspectCommand.class);
     commands.put("verify", VerifyCommand.class);
+    commands.put("merge-lora", MergeLoraCommand.class);
     commands.put("devices", DevicesCommand.class);
     return Collections.unmodifiableMap(commands);
   }

@@ -4,7 +4,6 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.output.StateFiles;
 import io.github.wandacuda.job.record.Calibration;
@@ -19,7 +18,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 
@@ -29,21 +27,19 @@ import java.util.function.Consumer;
  * run through it again, and its outputs are the next block's inputs.
  */
 final class CalibratedPass {
-  private static final long ALIGNMENT = 64;
-
-  private final ModelDirectory model;
+  private final RunScope scope;
   private final Backend backend;
   private final Calibration.FromSamples calibration;
   private final PhaseClock clock;
   private final Progress progress;
 
   CalibratedPass(
-      ModelDirectory model,
+      RunScope scope,
       Backend backend,
       Calibration.FromSamples calibration,
       PhaseClock clock,
       Progress progress) {
-    this.model = model;
+    this.scope = scope;
     this.backend = backend;
     this.calibration = calibration;
     this.clock = clock;
@@ -59,6 +55,9 @@ final class CalibratedPass {
   List<ModuleResult> run(
       List<LinearModule> chosen, ModulePruner pruner, int first, StateFiles saved) {
     List<ModuleResult> results = new ArrayList<>();
+    BlockPruner blocks =
+        new BlockPruner(
+            pruner, chosen, scope.rules().needMoments(), scope.request().masks(), clock);
     Consumer<MemorySegment> load = first == 0 ? null : states -> saved.load(first, states);
     try (Decoder decoder = open();
         BlockwiseRun run =
@@ -69,7 +68,7 @@ final class CalibratedPass {
       for (int index = first; index < decoder.blocks(); index++) {
         try (Arena arena = Arena.ofShared();
             Block block = decoder.block(index)) {
-          results.addAll(prune(run, block, chosen, pruner, arena));
+          results.addAll(blocks.prune(run, block, arena));
           boolean last = index + 1 == decoder.blocks();
           if (!last) {
             saving.await();
@@ -84,6 +83,7 @@ final class CalibratedPass {
   }
 
   private Decoder open() {
+    ModelDirectory model = scope.model();
     return DecoderFamilies.of(model.config())
         .open(model.config(), model.checkpoint(), backend.operations());
   }
@@ -103,27 +103,6 @@ final class CalibratedPass {
                           "a part of the forward pass", "none of it, so that it gets no norms")
                       .hint("leave it out with `exclude`"));
             });
-  }
-
-  private List<ModuleResult> prune(
-      BlockwiseRun run, Block block, List<LinearModule> chosen, ModulePruner pruner, Arena arena) {
-    long start = System.nanoTime();
-    Map<String, float[]> norms = run.observe(block);
-    clock.addCalibrate(System.nanoTime() - start);
-    List<ModuleRequest> requests =
-        chosen.stream()
-            .filter(module -> norms.containsKey(module.name()))
-            .map(
-                module ->
-                    new ModuleRequest(
-                        module,
-                        norms.get(module.name()),
-                        arena.allocate(module.tensor().bytes(), ALIGNMENT)))
-            .toList();
-    List<ModuleResult> results = pruner.prune(requests, Progress.NONE);
-    requests.forEach(
-        request -> block.replace(request.module().name(), request.module().view(request.memory())));
-    return results;
   }
 
   private void timed(Runnable work) {

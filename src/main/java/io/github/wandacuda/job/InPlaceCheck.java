@@ -9,6 +9,7 @@ import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.job.verify.RowCheck;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.TileBuffers;
@@ -83,13 +84,13 @@ final class InPlaceCheck {
 
   /** Returns the number of zeros in some rows, and checks that there are enough. */
   private long zeros(LinearModule module, WeightMatrix weights, int firstRow) {
-    PruningRules asked = rules.of(module);
+    ModuleRules asked = rules.of(module);
     SelectionRule.Lowest rule = asked.perRow(weights.columns());
-    RowCheck row = new RowCheck(weights.dtype(), weights.columns(), rule);
+    RowCheck row = new RowCheck(weights.dtype(), weights.columns(), rule, asked.zerosArePruned());
     long zeros = 0;
     for (int index = 0; index < weights.rows(); index++) {
       row.read(weights, weights, index);
-      if (!asked.needsThreshold() && !row.hasItsZeros()) {
+      if (asked.countsRows() && !row.hasItsZeros()) {
         throw wrong(
             module,
             "row %d: expected at least %d zeros in every %d columns, found less"

@@ -72,7 +72,7 @@ final class InPlaceRun implements PruneTarget.Run {
               scope.rules(),
               scope.chosen(),
               shards,
-              masks,
+              masks.and(tools.masks()),
               clock)) {
         List<ModuleRequest> requests = scope.chosen().stream().map(scope::moduleRequest).toList();
         results = pruner.prune(requests, tools.progress());

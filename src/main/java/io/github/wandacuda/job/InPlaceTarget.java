@@ -45,9 +45,14 @@ final class InPlaceTarget implements PruneTarget {
   /**
    * Checks a request before modules are chosen.
    *
-   * @throws UsageException if the norms come from samples
+   * @throws UsageException if the norms come from samples, or tiles depend on each other
    */
   static void check(PruneRequest request) {
+    if (!request.rules().areByTiles()) {
+      throw new UsageException(
+          "`in-place` prunes by wanda or magnitude alone: what another method has begun can't be"
+              + " told from what it has left, so an interrupted run could not be ended");
+    }
     if (request.calibration() instanceof Calibration.FromSamples) {
       throw new UsageException(
           "`in-place` needs `statistics` or `method` magnitude: a calibrated run that was"
@@ -76,7 +81,9 @@ final class InPlaceTarget implements PruneTarget {
     long pruned = scope.chosen().stream().mapToLong(module -> module.tensor().bytes()).sum();
     long masks = scope.chosen().stream().mapToLong(LinearModule::maskBytes).sum();
     long passes =
-        1L + (scope.rules().needsThreshold() ? 2 : 0) + (scope.request().verify() ? 2 : 0);
+        1L
+            + (scope.rules().needThreshold(scope.chosen()) ? 2 : 0)
+            + (scope.request().verify() ? 2 : 0);
     long tiles = 2L * backend.concurrency() * backend.tileBytes();
     return new RunNeeds(passes * pruned, pruned, masks, 0, tiles);
   }

@@ -11,7 +11,6 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.checkpoint.ExtraFiles;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.io.checkpoint.TensorNames;
-import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.OutputDirectory;
@@ -193,7 +192,7 @@ final class OutputRun implements PruneTarget.Run {
       shards.copyUntouched(scope.tensors(), tools.workers(), tools.clock());
       StateFiles states = new StateFiles(output, shards, hasRoomForStates());
       List<ModuleResult> results = new ArrayList<>(kept(start.kept()));
-      MaskSink sink = fresh ? masks : MaskSink.NONE;
+      MaskSink sink = fresh ? masks.and(tools.masks()) : MaskSink.NONE;
       try (ModulePruner pruner =
           new ModulePruner(
               tools.backend(),
@@ -239,20 +238,15 @@ final class OutputRun implements PruneTarget.Run {
 
   private List<ModuleResult> prune(ModulePruner pruner, RunStart start, StateFiles states) {
     if (scope.request().calibration() instanceof Calibration.FromSamples samples) {
-      return new CalibratedPass(
-              scope.model(), tools.backend(), samples, tools.clock(), tools.progress())
+      return new CalibratedPass(scope, tools.backend(), samples, tools.clock(), tools.progress())
           .run(scope.chosen(), pruner, start.block(), states);
     }
     Set<LinearModule> kept =
         start.kept().results(scope.chosen()).stream()
             .map(ModuleResult::module)
             .collect(Collectors.toUnmodifiableSet());
-    List<ModuleRequest> requests =
-        scope.chosen().stream()
-            .filter(module -> !kept.contains(module))
-            .map(scope::moduleRequest)
-            .toList();
-    return pruner.prune(requests, tools.progress());
+    return new StatisticsPass(scope, pruner, tools.progress())
+        .run(scope.chosen().stream().filter(module -> !kept.contains(module)).toList());
   }
 
   /**
@@ -266,7 +260,12 @@ final class OutputRun implements PruneTarget.Run {
     long start = System.nanoTime();
     Failures failures = new Failures();
     Optional<ShardVerifier.Found> found =
-        new ShardVerifier(tools.workers(), rulesAfter, scope.chosen(), failures)
+        new ShardVerifier(
+                tools.workers(),
+                rulesAfter,
+                scope.chosen(),
+                failures,
+                claimed.maskSha256() == null ? tools.masks() : MaskSink.NONE)
             .verify(scope.model().checkpoint().shards(), output.path());
     if (found.isPresent() && failures.isEmpty()) {
       Provenance record =

@@ -12,6 +12,7 @@ import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.system.Workers;
@@ -109,11 +110,18 @@ public final class PruneJob {
     SpaceCheck.requireMemory(needs.memoryBytes());
   }
 
+  /** Does what the other one does, for a caller who has no use for the masks. */
+  public RunResult run(
+      Backend backend, String version, Progress progress, Consumer<RunResult> beforeEnd) {
+    return run(backend, version, progress, MaskSink.NONE, beforeEnd);
+  }
+
   /**
    * Prunes, verifies, and completes the result.
    *
    * @param backend does the work; the caller closes it
    * @param version of this program, for {@code wanda-cuda.json}
+   * @param masks receives the modules' masks, in the order of {@link #chosen}
    * @param beforeEnd called right before the result is completed; if it throws, the result remains
    *     unfinished
    * @throws UsageException if the output belongs to another run, or another run is at work in it
@@ -125,7 +133,11 @@ public final class PruneJob {
    * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
    */
   public RunResult run(
-      Backend backend, String version, Progress progress, Consumer<RunResult> beforeEnd) {
+      Backend backend,
+      String version,
+      Progress progress,
+      MaskSink masks,
+      Consumer<RunResult> beforeEnd) {
     if (!target.isFinished()) {
       requireRoom(backend);
     }
@@ -135,7 +147,7 @@ public final class PruneJob {
     try (Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
       try (PruneTarget.Run run =
-          target.open(new PruneTarget.Tools(backend, workers, clock, progress), plan)) {
+          target.open(new PruneTarget.Tools(backend, workers, clock, progress, masks), plan)) {
         Optional<Provenance> finished = run.finished();
         if (finished.isPresent()) {
           return new RunResult(finished.get(), List.of(), clock.seconds());

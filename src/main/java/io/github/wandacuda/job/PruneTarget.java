@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
@@ -63,6 +64,8 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget {
    * @param workers the threads that call the backend
    * @param clock measures the time by phase
    * @param progress receives the run's progress
+   * @param masks receives the modules' masks too, in the order of the digest
    */
-  record Tools(Backend backend, Workers workers, PhaseClock clock, Progress progress) {}
+  record Tools(
+      Backend backend, Workers workers, PhaseClock clock, Progress progress, MaskSink masks) {}
 }

@@ -13,8 +13,9 @@ import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.MatrixPruner;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PhaseClock;
-import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.RowTiles;
 import io.github.wandacuda.prune.TileBuffers;
 import io.github.wandacuda.prune.TileMemory;
@@ -101,9 +102,11 @@ final class RunEstimate {
       PhaseClock clock = new PhaseClock(workers.count());
       Sample sample =
           new Sample(new ModuleTiles(module, module.shard(), null, null, buffers, clock));
-      PruningRules rules = new PruningRules(request.method(), request.sparsity());
-      MatrixPruner pruner = new MatrixPruner(backend.selector(), workers, rules, clock);
-      return seconds(() -> pruner.prune(sample, null)) / sample.bytes(module);
+      ModuleRules asked = request.rules().of(module);
+      ModuleRules rules =
+          asked.isByTiles() ? asked : ModuleRules.of(Method.WANDA, asked.sparsity());
+      MatrixPruner pruner = new MatrixPruner(backend.selector(), workers, clock);
+      return seconds(() -> pruner.prune(sample, null, rules)) / sample.bytes(module);
     }
   }
 

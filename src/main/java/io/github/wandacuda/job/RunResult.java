@@ -7,6 +7,7 @@ import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.PhaseClock;
 import java.util.Comparator;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -67,6 +68,17 @@ public record RunResult(
   /** Returns the share of zeros. */
   public double sparsity() {
     return elements() == 0 ? 0 : (double) zeros() / elements();
+  }
+
+  /**
+   * Returns the mean over modules of {@code ||(W - V) X||^2 / ||W X||^2}, of those for which it was
+   * measured; nothing if there are none.
+   */
+  public OptionalDouble relativeError() {
+    return modules.stream()
+        .filter(result -> result.errors() != null)
+        .mapToDouble(result -> result.errors().relative(result.errors().result()))
+        .average();
   }
 
   /** Returns the norms that the run used. */

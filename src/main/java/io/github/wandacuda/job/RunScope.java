@@ -1,17 +1,22 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.calibrate.statistics.GramFile;
+import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.MasksIn;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.prune.layer.LayerInputs;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
@@ -33,12 +38,49 @@ record RunScope(
    */
   static RunScope of(ModelDirectory model, PruneRequest request) {
     PruningRules rules = request.rules();
-    List<LinearModule> chosen = model.choose(request.choice());
+    List<LinearModule> chosen =
+        model.choose(request.choice()).stream().filter(rules::areFor).toList();
     chosen.forEach(rules::check);
     if (request.calibration() instanceof Calibration.FromStatistics statistics) {
-      new NormLookup(statistics).check(chosen, request.unreached());
+      new NormLookup(statistics)
+          .check(
+              chosen.stream().filter(module -> rules.of(module).needsNorms()).toList(),
+              request.unreached());
+      requireMoments(statistics, chosen.stream().filter(needsMoments(rules)).toList());
     }
     return new RunScope(model, request, rules, chosen);
+  }
+
+  private static Predicate<LinearModule> needsMoments(PruningRules rules) {
+    return module -> rules.of(module).needsMoments();
+  }
+
+  private static void requireMoments(
+      Calibration.FromStatistics statistics, List<LinearModule> modules) {
+    if (modules.isEmpty()) {
+      return;
+    }
+    if (!Statistics.isOne(statistics.file())) {
+      throw noMoments(statistics, modules.get(0));
+    }
+    try (GramFile file = GramFile.open(statistics.file())) {
+      modules.stream()
+          .filter(module -> !file.has(module.name()))
+          .findFirst()
+          .ifPresent(
+              module -> {
+                throw noMoments(statistics, module);
+              });
+    }
+  }
+
+  private static InputException noMoments(
+      Calibration.FromStatistics statistics, LinearModule module) {
+    return new InputException(
+        ErrorDetails.file(statistics.file())
+            .tensor(module.name() + GramFile.SUFFIX)
+            .expected("the second moments of the module's inputs", "no such tensor")
+            .hint("calibrate with `second-moments` writes them"));
   }
 
   /** Returns whether norms come from samples that run through the model. */
@@ -46,16 +88,22 @@ record RunScope(
     return request.calibration() instanceof Calibration.FromSamples;
   }
 
-  /** Returns a module's norms from the statistics, or null if there are no statistics. */
+  /** Returns a module's norms from the statistics, or null if there are none or none are needed. */
   float[] norms(LinearModule module) {
     return request.calibration() instanceof Calibration.FromStatistics statistics
+            && rules.of(module).needsNorms()
         ? new NormLookup(statistics).of(module)
         : null;
   }
 
-  /** Returns a request for a module with the norms of the statistics. */
+  /**
+   * Returns a request for a module with what the statistics say of it. A module's second moments
+   * are read when it is its turn.
+   */
   ModuleRequest moduleRequest(LinearModule module) {
-    return new ModuleRequest(module, norms(module), null);
+    float[] norms = norms(module);
+    return new ModuleRequest(
+        module, new LayerInputs(norms, null, 0, MasksIn.of(request.masks(), module)), null);
   }
 
   /** Returns the tensors that change. */

@@ -5,8 +5,9 @@ import java.util.List;
 
 /** Tells which commands gain by the Vector API. The others need no second start of Java. */
 final class VectorNeed {
-  /** Commands that only read and compare, at the speed of the disk. */
-  private static final List<String> COMMANDS_WITHOUT = Arrays.asList("inspect", "verify");
+  /** Commands that read, compare or add, without any kernel. */
+  private static final List<String> COMMANDS_WITHOUT =
+      Arrays.asList("inspect", "verify", "merge-lora");
 
   private static final List<String> HELP = Arrays.asList("--help", "-h");
 

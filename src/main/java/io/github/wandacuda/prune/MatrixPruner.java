@@ -10,13 +10,11 @@ import io.github.wandacuda.system.WorkerPool;
 public final class MatrixPruner {
   private final Selector selector;
   private final WorkerPool workers;
-  private final PruningRules rules;
   private final PhaseClock clock;
 
-  public MatrixPruner(Selector selector, WorkerPool workers, PruningRules rules, PhaseClock clock) {
+  public MatrixPruner(Selector selector, WorkerPool workers, PhaseClock clock) {
     this.selector = selector;
     this.workers = workers;
-    this.rules = rules;
     this.clock = clock;
   }
 
@@ -25,11 +23,12 @@ public final class MatrixPruner {
    *
    * @param source the weights, which take the result back
    * @param norms the norm of each input column, or null to score by magnitude alone
+   * @param rules by Wanda or magnitude
    * @return how many elements the mask takes out
    * @throws NonFiniteWeightException if a weight is NaN or infinite, by its place in the matrix
    */
-  public long prune(TileSource source, float[] norms) {
-    try (TilePruner tiles = tiles(source, rule(source), norms)) {
+  public long prune(TileSource source, float[] norms, ModuleRules rules) {
+    try (TilePruner tiles = tiles(source, rule(source, rules), norms)) {
       workers.run(source.tiles().count(), (worker, tile) -> tiles.prune(worker, tile, null));
       return tiles.pruned();
     }
@@ -46,7 +45,7 @@ public final class MatrixPruner {
   }
 
   /** Returns what is pruned; a threshold that all elements have a part in is found here. */
-  public SelectionRule rule(TileSource source) {
+  public SelectionRule rule(TileSource source, ModuleRules rules) {
     long elements = (long) source.tiles().rows() * source.columns();
     if (rules.needsThreshold() && elements > 0) {
       long index = ((Sparsity.Ratio) rules.sparsity()).of(elements);

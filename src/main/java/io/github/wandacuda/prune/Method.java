@@ -18,11 +18,30 @@ public enum Method {
    * |W|, compared within the whole matrix (Han et al., arXiv 1506.02626, section 3; as the code of
    * Wanda does it).
    */
-  MAGNITUDE;
+  MAGNITUDE,
+  /**
+   * |W| relative to its row and its column, times the root of the input norm (Zhang et al., "Plug
+   * and Play: relative importance and activations", ICLR 2024).
+   */
+  RIA,
+  /**
+   * The variant of Wanda that prunes as much of each row as a share of the row's scores, which its
+   * code offers beside the method of the paper.
+   */
+  WANDA_VARIANT,
+  /** Prunes column by column and makes up for it in the columns to come (arXiv 2301.00774). */
+  SPARSEGPT,
+  /** Masks that come from a file. */
+  MASKS;
 
   /** Returns the name that the command line and files use. */
   public String label() {
-    return name().toLowerCase(Locale.ROOT);
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /** Returns all names, as a message lists them. */
+  public static String labels() {
+    return Arrays.stream(values()).map(Method::label).collect(Collectors.joining(", "));
   }
 
   /**
@@ -38,11 +57,6 @@ public enum Method {
             () ->
                 new UsageException(
                     ErrorDetails.of("method")
-                        .expected(
-                            "one of "
-                                + Arrays.stream(values())
-                                    .map(Method::label)
-                                    .collect(Collectors.joining(", ")),
-                            "'%s'".formatted(Printable.of(label)))));
+                        .expected("one of " + labels(), "'%s'".formatted(Printable.of(label)))));
   }
 }

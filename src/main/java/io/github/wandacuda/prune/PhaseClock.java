@@ -20,7 +20,7 @@ public final class PhaseClock {
     this.workers = workers;
   }
 
-  void addSelect(long nanos) {
+  public void addSelect(long nanos) {
     select.add(nanos);
   }
 

@@ -1,28 +1,63 @@
 package io.github.wandacuda.prune;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.model.NamePatterns;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
- * What is done to every chosen module.
+ * What is done to the chosen modules.
  *
- * @param method how weights are scored
- * @param sparsity how much goes
+ * @param common what is done to a module that no stage is for
+ * @param stages the stages of a recipe; the first one that is for a module holds. Without any,
+ *     {@code common} holds for all
+ * @param allocated the shares of modules by name, where they differ
  * @param unreached what becomes of modules that no sample reached
  * @param kept names of modules that stay as they are, known once norms are
  */
 public record PruningRules(
-    Method method, Sparsity sparsity, Unreached unreached, Set<String> kept) {
-  /** What keeps a module as it is. */
-  private static final Sparsity NOTHING = new Sparsity.Ratio(0);
+    ModuleRules common,
+    List<Part> stages,
+    Map<String, Sparsity> allocated,
+    Unreached unreached,
+    Set<String> kept) {
+  private static final String RECIPE = "recipe";
 
-  /** Copies the names. */
+  /**
+   * What is done to some modules.
+   *
+   * @param modules found in the names of the modules that it is for
+   * @param rules what is done to them
+   */
+  public record Part(Pattern modules, ModuleRules rules) {
+    boolean isFor(LinearModule module) {
+      return NamePatterns.inTime(
+          ErrorDetails.of("modules"), search -> search.finds(modules, module.name()));
+    }
+  }
+
+  /** Copies the collections. */
   public PruningRules {
+    stages = List.copyOf(stages);
+    allocated = Map.copyOf(allocated);
     kept = Set.copyOf(kept);
+  }
+
+  /** Makes rules that do the same to all modules. */
+  public PruningRules(ModuleRules common, Unreached unreached) {
+    this(common, List.of(), Map.of(), unreached, Set.of());
+  }
+
+  /** Makes rules that do the same to all modules, but for those that are kept. */
+  public PruningRules(Method method, Sparsity sparsity, Unreached unreached, Set<String> kept) {
+    this(ModuleRules.of(method, sparsity), List.of(), Map.of(), unreached, kept);
   }
 
   /** Makes rules that prune every module. */
@@ -30,9 +65,39 @@ public record PruningRules(
     this(method, sparsity, Unreached.MAGNITUDE, Set.of());
   }
 
+  /** Returns what is done in a word: {@code wanda+swaps}. */
+  public String label() {
+    return stages.isEmpty() ? common.label() : RECIPE;
+  }
+
+  /** Returns the method's name. */
+  public String method() {
+    return stages.isEmpty() ? common.method().label() : RECIPE;
+  }
+
+  /** Returns how much goes, in words. */
+  public String amount() {
+    return stages.isEmpty() ? common.amount() : "as it says";
+  }
+
   /** Returns the same rules for a run that kept some modules as they are. */
   public PruningRules keeping(Set<String> names) {
-    return new PruningRules(method, sparsity, unreached, names);
+    return new PruningRules(common, stages, allocated, unreached, names);
+  }
+
+  /** Returns the same rules without what follows the choice of masks. */
+  public PruningRules masksAlone() {
+    return new PruningRules(
+        common.maskAlone(),
+        stages.stream().map(stage -> new Part(stage.modules(), stage.rules().maskAlone())).toList(),
+        allocated,
+        unreached,
+        kept);
+  }
+
+  /** Returns the same rules with a share for each module. */
+  public PruningRules allocating(Map<String, Sparsity> shares) {
+    return new PruningRules(common, stages, shares, unreached, kept);
   }
 
   /** Returns the same rules once it is known which modules nothing reached. */
@@ -40,14 +105,23 @@ public record PruningRules(
     return unreached == Unreached.KEEP ? keeping(Set.copyOf(Unreached.in(results))) : this;
   }
 
-  /** Returns what holds for a module. */
-  public PruningRules of(LinearModule module) {
-    return kept.contains(module.name()) ? nothing() : this;
+  /** Returns what is done to a module. */
+  public ModuleRules of(LinearModule module) {
+    if (kept.contains(module.name())) {
+      return ModuleRules.NOTHING;
+    }
+    ModuleRules rules = stage(module).map(Part::rules).orElse(common);
+    Sparsity share = allocated.get(module.name());
+    return share == null ? rules : rules.with(share);
   }
 
-  /** Returns rules that prune nothing. */
-  PruningRules nothing() {
-    return new PruningRules(Method.WANDA, NOTHING);
+  /** Returns whether anything is said of a module. */
+  public boolean areFor(LinearModule module) {
+    return stages.isEmpty() || stage(module).isPresent();
+  }
+
+  private Optional<Part> stage(LinearModule module) {
+    return stages.stream().filter(stage -> stage.isFor(module)).findFirst();
   }
 
   /**
@@ -56,7 +130,9 @@ public record PruningRules(
    * @throws io.github.wandacuda.error.InputException if its columns don't fall into groups
    */
   public void check(LinearModule module) {
-    if (sparsity instanceof Sparsity.GroupPattern pattern && !pattern.fits(module.columns())) {
+    if (of(module).method() != Method.MASKS
+        && of(module).sparsity() instanceof Sparsity.GroupPattern pattern
+        && !pattern.fits(module.columns())) {
       throw new InputException(
           module
               .place()
@@ -70,27 +146,56 @@ public record PruningRules(
 
   /** Returns whether modules would stay as they are. */
   public boolean changeNothing(List<LinearModule> modules) {
-    return !needsThreshold() && modules.stream().allMatch(module -> of(module).most(module) == 0);
+    return modules.stream().allMatch(module -> of(module).isByTiles() && countsAtMost(module) == 0);
+  }
+
+  private long countsAtMost(LinearModule module) {
+    return of(module).perRow(module.columns()).count(module.rows(), module.columns());
   }
 
   /**
-   * Returns what goes of each row or group at most, and unless there is a threshold at least.
-   *
-   * @param columns elements in a row
+   * Returns how many weights of some modules a mask takes out at most, or nothing where a threshold
+   * or a change of kept weights decides.
    */
-  public SelectionRule.Lowest perRow(int columns) {
-    return needsThreshold()
-        ? new SelectionRule.LowestPerRow(columns)
-        : SelectionRule.of(sparsity, columns);
+  public Optional<Long> most(List<LinearModule> modules) {
+    boolean known =
+        modules.stream().map(this::of).allMatch(rules -> rules.countsRows() && !rules.updates());
+    return known
+        ? Optional.of(modules.stream().mapToLong(this::countsAtMost).sum())
+        : Optional.empty();
   }
 
-  /** Returns how many weights of a module a mask takes out at most. */
-  public long most(LinearModule module) {
-    return perRow(module.columns()).count(module.rows(), module.columns());
+  /** Returns whether a module of some needs its weights' threshold to be found first. */
+  public boolean needThreshold(List<LinearModule> modules) {
+    return modules.stream().anyMatch(module -> of(module).needsThreshold());
   }
 
-  /** Returns whether a module's threshold depends on the whole matrix. */
-  public boolean needsThreshold() {
-    return method == Method.MAGNITUDE && sparsity instanceof Sparsity.Ratio;
+  /** Returns whether the second moments of inputs are needed. */
+  public boolean needMoments() {
+    return all().anyMatch(ModuleRules::needsMoments);
+  }
+
+  /** Returns whether the norms of inputs are needed. */
+  public boolean needNorms() {
+    return all().anyMatch(ModuleRules::needsNorms);
+  }
+
+  /** Returns whether masks have to be given. */
+  public boolean needMasks() {
+    return all().anyMatch(rules -> rules.method() == Method.MASKS);
+  }
+
+  /** Returns whether kept weights change too. */
+  public boolean update() {
+    return all().anyMatch(ModuleRules::updates);
+  }
+
+  /** Returns whether every module can be pruned tile by tile. */
+  public boolean areByTiles() {
+    return all().allMatch(ModuleRules::isByTiles);
+  }
+
+  private Stream<ModuleRules> all() {
+    return stages.isEmpty() ? Stream.of(common) : stages.stream().map(Part::rules);
   }
 }

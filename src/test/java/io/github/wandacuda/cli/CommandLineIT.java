@@ -343,7 +343,8 @@ class CommandLineIT {
     Cli.Result help = Cli.run("--help");
     assertThat(help.exitCode()).isZero();
     assertThat(help.out())
-        .contains("prune", "calibrate", "perplexity", "inspect", "verify", "devices", "143");
+        .contains("prune", "calibrate", "perplexity", "inspect", "verify", "merge-lora", "devices")
+        .contains("143");
     assertThat(Cli.run("prune", "--help").out()).contains("--sparsity", "--pattern", "--include");
   }
 }

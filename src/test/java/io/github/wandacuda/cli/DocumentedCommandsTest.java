@@ -39,7 +39,15 @@ class DocumentedCommandsTest {
 
   private static final Set<String> READS =
       Set.of(
-          "--model", "--calibration", "--statistics", "--text", "--tokens", "--dense", "--pruned");
+          "--model",
+          "--calibration",
+          "--statistics",
+          "--text",
+          "--tokens",
+          "--dense",
+          "--pruned",
+          "--adapter",
+          "--zeros-of");
 
   private static final String MADE = "target/";
 

@@ -15,6 +15,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class FullStdoutIT {
   private static final File FULL = new File("/dev/full");
 
+  private static final String LORA = "testdata/golden/lora/llama";
+
   @TempDir Path directory;
 
   @ParameterizedTest
@@ -30,6 +32,7 @@ class FullStdoutIT {
         "prune",
         "prune --dry-run",
         "calibrate",
+        "merge-lora",
         "perplexity"
       })
   void aResultThatIsLostIsToldAndNoSuccess(String words) throws Exception {
@@ -56,6 +59,14 @@ class FullStdoutIT {
       case "calibrate" ->
           Stream.concat(
               model, Stream.of("--output", directory.resolve("norms"), "--calibration", tokens));
+      case "merge-lora" ->
+          Stream.of(
+              "--model",
+              LORA + "/model",
+              "--adapter",
+              LORA + "/adapter",
+              "--output",
+              directory.resolve("out"));
       case "perplexity" -> Stream.concat(model, Stream.of("--tokens", tokens));
       default -> Stream.empty();
     };

@@ -6,6 +6,7 @@ import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.InterruptedAt;
+import io.github.wandacuda.testing.LoraFolder;
 import io.github.wandacuda.testing.TestData;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -34,6 +35,8 @@ final class InterruptedCommands {
           "perplexity",
           "inspect",
           "verify",
+          "merge-lora",
+          "zeros",
           "devices");
 
   private static final String FEW = "q_proj|down_proj";
@@ -42,6 +45,7 @@ final class InterruptedCommands {
   private final Path model;
   private final Path statistics;
   private final Path samples;
+  private final Path adapter;
 
   /**
    * Writes the model and what goes with it.
@@ -55,6 +59,11 @@ final class InterruptedCommands {
     Files.writeString(model.resolve("generation_config.json"), "{}");
     statistics = llama.writeStatistics(directory.resolve("statistics.safetensors"));
     samples = llama.writeSamples(directory.resolve("samples.json"), 2, 8);
+    adapter =
+        LoraFolder.write(
+            directory.resolve("adapter"),
+            LoraFolder.CONFIG,
+            LoraFolder.pair("model.layers.0.self_attn.q_proj", 32, 32, 1));
   }
 
   /** How a run ended. */
@@ -114,6 +123,22 @@ final class InterruptedCommands {
       case "verify" -> {
         return List.of(
             "verify", "--quiet", "--dense", model, "--pruned", directory.resolve("pruned"));
+      }
+      case "merge-lora" -> {
+        return List.of(
+            "merge-lora",
+            "--quiet",
+            "--threads",
+            1,
+            "--model",
+            model,
+            "--adapter",
+            adapter,
+            "--output",
+            place);
+      }
+      case "zeros" -> {
+        return List.of("verify", "--quiet", "--zeros-of", model, "--model", model);
       }
       default -> {
         return List.of("devices", "--quiet");
@@ -180,6 +205,9 @@ final class InterruptedCommands {
     assertThat(ended.err()).as(what).startsWith("wanda-cuda: cancelled");
     assertThat(ended.exitCode()).as(what).isEqualTo(130);
     assertThat(place.resolve("wanda-cuda.json")).as(what).doesNotExist();
+    if (what.startsWith("merge-lora")) {
+      assertThat(place).as(what).doesNotExist();
+    }
     assertThat(place.resolve("norms.safetensors")).as(what).doesNotExist();
   }
 

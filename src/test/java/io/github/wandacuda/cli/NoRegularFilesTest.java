@@ -28,7 +28,8 @@ class NoRegularFilesTest {
 
   /** Files that have to be there, in words of their own. */
   private static final Set<Place> NAMED_OTHERWISE =
-      EnumSet.of(Place.SHARD, Place.STATISTICS, Place.PRUNED_SHARD, Place.PRUNED_CONFIG);
+      EnumSet.of(
+          Place.SHARD, Place.STATISTICS, Place.ADAPTER, Place.PRUNED_SHARD, Place.PRUNED_CONFIG);
 
   @TempDir Path directory;
 
@@ -86,6 +87,8 @@ class NoRegularFilesTest {
     STATISTICS("norms.safetensors", "prune --statistics"),
     IMATRIX("norms.gguf", "prune --statistics"),
     OLD_IMATRIX("norms.dat", "prune --statistics"),
+    ADAPTER_CONFIG("adapter/adapter_config.json", "merge-lora"),
+    ADAPTER("adapter/adapter_model.safetensors", "merge-lora"),
     RECORD("pruned/wanda-cuda.json", "verify"),
     PRUNED_CONFIG("pruned/config.json", "verify"),
     PRUNED_SHARD("pruned/model-00002-of-00003.safetensors", "verify");
@@ -116,6 +119,7 @@ class NoRegularFilesTest {
   void areRefused(Place place, Kind kind) throws IOException {
     TestData.copy(MODEL, directory.resolve("model"));
     TestData.copy(MODEL, directory.resolve("pruned"));
+    TestData.copy(Path.of("testdata/golden/lora/llama/adapter"), directory.resolve("adapter"));
     Files.writeString(directory.resolve("pruned/wanda-cuda.json"), "{}");
     Path file = directory.resolve(place.file);
     Files.deleteIfExists(file);
@@ -150,7 +154,10 @@ class NoRegularFilesTest {
       return words.add("--sparsity").add("0.5").build().toArray();
     }
     words.add("--model").add(directory.resolve("model")).add("--quiet");
-    if (place.command.startsWith("prune") || place.command.startsWith("calibrate")) {
+    if (place.command.startsWith("merge")) {
+      words.add("--adapter").add(directory.resolve("adapter"));
+    }
+    if (!place.command.startsWith("inspect") && !place.command.startsWith("perplexity")) {
       words.add("--output").add(directory.resolve("out"));
     }
     return words.build().toArray();

@@ -74,10 +74,15 @@ class UnfinishedModelsTest {
         "calibrate --model @model --calibration @samples.json --output @s.safetensors",
         "prune --model @model --method magnitude --output @out",
         "verify --dense @model --pruned @other --sparsity 0.5",
+        "verify --zeros-of @model --model @other",
+        "verify --zeros-of @other --model @model",
+        "merge-lora --model @model --adapter @none --output @out",
       })
   void asAModel(String command) throws IOException {
     begin("\"method\":\"wanda\",\"in_place\":\"yes\"");
     assertSaid(command, 3, IN_PLACE, "run the same again with --in-place");
+    begin("\"merge\":\"lora\"");
+    assertSaid(command, 3, "an unfinished merge", "take it away");
     begin("\"method\":\"wanda\"");
     assertSaid(command, 3, OUTPUT, "--resume");
     // As an output is until its end.

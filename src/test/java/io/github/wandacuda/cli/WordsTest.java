@@ -14,6 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What people read of commands that work. */
 class WordsTest {
   private static final Path MODEL = TestData.TINY_LLAMA;
+  private static final Path LORA = Path.of("testdata/golden/lora/llama");
   private static final Path NORMS = TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
 
   @TempDir Path directory;
@@ -58,6 +59,15 @@ class WordsTest {
         List.<List<Object>>of(
             List.of("inspect", "--model", MODEL),
             List.of("verify", "--dense", MODEL, "--pruned", MODEL, "--sparsity", "0"),
+            List.of("verify", "--zeros-of", MODEL, "--model", MODEL),
+            List.of(
+                "merge-lora",
+                "--model",
+                LORA.resolve("model"),
+                "--adapter",
+                LORA.resolve("adapter"),
+                "--output",
+                directory.resolve("merged")),
             List.of("devices"),
             List.of("perplexity", "--model", MODEL, "--tokens", lists, "--backend", "cpu"),
             List.of("calibrate", "--model", MODEL, "--calibration", lists, "--output", out))) {
@@ -87,7 +97,7 @@ class WordsTest {
     assertThat(html).contains("<dt>Dead columns</dt><dd>–</dd>");
     assertThat(html.lines().filter(line -> line.contains("q_proj")))
         .isNotEmpty()
-        .allMatch(row -> row.split("<td>–</td>", -1).length == 5);
+        .allMatch(row -> row.split("<td>–</td>", -1).length == 6);
   }
 
   @Test

@@ -16,6 +16,7 @@ class VectorNeedTest {
         "inspect",
         "inspect --model m --json",
         "verify --dense a --pruned b",
+        "merge-lora --model m --adapter a --output o",
         "prune --help",
         "calibrate -h"
       })

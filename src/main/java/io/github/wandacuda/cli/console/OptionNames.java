@@ -13,6 +13,7 @@ public final class OptionNames {
   static final List<String> SETTINGS =
       List.of(
           "backend",
+          "calibration",
           "exclude",
           "in-place",
           "include",
@@ -21,6 +22,7 @@ public final class OptionNames {
           "pattern",
           "resume",
           "samples",
+          "second-moments",
           "sequence-length",
           "sparsity",
           "statistics",

@@ -4,14 +4,12 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Options for the backend, the device and the CPU threads. */
 public final class BackendOptions {
   private static final String ALL = "all";
-
-  /** More than any machine has processors; each thread takes memory. */
-  private static final int MOST_THREADS = 1024;
 
   @Option(
       names = "--backend",
@@ -27,19 +25,10 @@ public final class BackendOptions {
       description = "The device's number within its backend, or all (default: ${DEFAULT-VALUE}).")
   private String device;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "CPU threads, up to 1024 (default: one for each processor).")
-  private Integer threads;
+  @Mixin private ThreadsOption threads;
 
   int threads() {
-    int count = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
-    if (count < 1 || count > MOST_THREADS) {
-      throw new UsageException(
-          ErrorDetails.of("--threads").expected("1 to " + MOST_THREADS, String.valueOf(count)));
-    }
-    return count;
+    return threads.count();
   }
 
   /**

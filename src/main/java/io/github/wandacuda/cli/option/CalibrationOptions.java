@@ -11,7 +11,7 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.PruningRules;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -43,28 +43,29 @@ public final class CalibrationOptions {
   @Mixin private SampleOptions sampling;
 
   /**
-   * Checks that the options are those that the method needs.
+   * Checks that the options are those that the rules need.
    *
    * @throws UsageException if not
    */
-  public void check(Method method) {
+  public void check(PruningRules rules) {
     if (calibration != null && statistics != null) {
       throw new UsageException("--calibration and --statistics exclude each other");
     }
-    if (method == Method.WANDA && calibration == null && statistics == null) {
-      throw new UsageException("method wanda needs --calibration FILE or --statistics FILE");
+    if (rules.needNorms() && calibration == null && statistics == null) {
+      throw new UsageException(
+          "method %s needs --calibration FILE or --statistics FILE".formatted(rules.label()));
     }
   }
 
   /** Returns whether the norms come from samples that run through the model. */
-  public boolean fromSamples(Method method) {
-    return method == Method.WANDA && calibration != null;
+  public boolean fromSamples(PruningRules rules) {
+    return rules.needNorms() && calibration != null;
   }
 
   /** Warns of options that have no effect. */
-  public void warnOfIdle(Method method, OutputOptions output) {
-    if (method == Method.MAGNITUDE) {
-      String why = "method magnitude needs no norms";
+  public void warnOfIdle(PruningRules rules, OutputOptions output) {
+    if (!rules.needNorms()) {
+      String why = "method %s needs no norms".formatted(rules.label());
       output.warnIfGiven(why, "--calibration", "--statistics", "--unreached");
       SampleOptions.warnOfAll(why, output);
     } else if (statistics != null) {
@@ -81,8 +82,8 @@ public final class CalibrationOptions {
   }
 
   /** Draws the samples or reads the statistics. */
-  public Calibration load(Method method, ModelDirectory model, OutputOptions output) {
-    if (method == Method.MAGNITUDE) {
+  public Calibration load(PruningRules rules, ModelDirectory model, OutputOptions output) {
+    if (!rules.needNorms()) {
       return new Calibration.None();
     }
     if (statistics != null) {

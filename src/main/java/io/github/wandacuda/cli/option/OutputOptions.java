@@ -6,6 +6,7 @@ import io.github.wandacuda.cli.console.ProgressPrinter;
 import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.json.JsonText;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -76,6 +77,19 @@ public final class OutputOptions {
     for (String option : options) {
       if (command.commandLine().getParseResult().hasMatchedOption(option)) {
         warn("%s has no effect: %s".formatted(option, why));
+      }
+    }
+  }
+
+  /**
+   * Refuses each of some options that was given beside another one.
+   *
+   * @throws UsageException if one was given
+   */
+  public void exclude(String given, String... others) {
+    for (String other : others) {
+      if (command.commandLine().getParseResult().hasMatchedOption(other)) {
+        throw new UsageException("%s and %s exclude each other".formatted(given, other));
       }
     }
   }

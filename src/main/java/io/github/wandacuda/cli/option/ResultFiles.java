@@ -8,10 +8,12 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.ReservedFile;
+import io.github.wandacuda.prune.mask.MaskFile;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -35,6 +37,7 @@ public final class ResultFiles implements AutoCloseable {
   private Set<Object> inModel;
 
   private final Map<String, Path> files = new LinkedHashMap<>();
+  private final Set<String> unreserved = new HashSet<>();
   private final Map<String, ReservedFile> reserved = new LinkedHashMap<>();
 
   /**
@@ -86,6 +89,12 @@ public final class ResultFiles implements AutoCloseable {
     ReservedFile.requireWritable(file);
     refuseForeign(option, file, kind);
     files.put(option, file);
+  }
+
+  /** Checks a file as {@link #add} does, which its writer reserves itself. */
+  public void addUnreserved(String option, Path file, Kind kind) {
+    add(option, file, kind);
+    unreserved.add(option);
   }
 
   private void refuseRead(String option, Path file) {
@@ -142,7 +151,12 @@ public final class ResultFiles implements AutoCloseable {
    * @throws UsageException if another run has reserved one
    */
   public void reserve() {
-    files.forEach((option, file) -> reserved.put(option, ReservedFile.of(file)));
+    files.forEach(
+        (option, file) -> {
+          if (!unreserved.contains(option)) {
+            reserved.put(option, ReservedFile.of(file));
+          }
+        });
   }
 
   /** Writes the file of an option, if it was given. */
@@ -174,7 +188,8 @@ public final class ResultFiles implements AutoCloseable {
   /** The kinds of result files, and how each is recognized. */
   public enum Kind {
     STATISTICS("statistics", Statistics::isOne),
-    REPORT("a report", ReportFormat::isOne);
+    REPORT("a report", ReportFormat::isOne),
+    MASKS("masks", MaskFile::isOne);
 
     private final String inWords;
     private final Predicate<Path> isOne;

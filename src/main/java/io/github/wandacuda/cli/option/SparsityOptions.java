@@ -12,7 +12,8 @@ public final class SparsityOptions {
   @Option(
       names = "--method",
       paramLabel = "NAME",
-      description = "wanda or magnitude (default of prune: wanda).")
+      description =
+          "wanda, magnitude, ria, wanda-variant, sparsegpt or masks (default of prune: wanda).")
   private String method;
 
   @Option(
@@ -27,6 +28,11 @@ public final class SparsityOptions {
       paramLabel = "N:M",
       description = "Prune N of every M consecutive input columns; excludes --sparsity.")
   private String pattern;
+
+  /** Returns whether any of them is given. */
+  boolean given() {
+    return method != null || sparsity != null || pattern != null;
+  }
 
   public Optional<Method> method() {
     return Optional.ofNullable(method).map(Method::of);

@@ -1,7 +1,6 @@
 package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.NonFiniteWeightException;
-import io.github.wandacuda.io.checkpoint.ShardWriter;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.FiniteWeights;
 import io.github.wandacuda.prune.MaskPool;
@@ -14,7 +13,6 @@ import java.util.function.Consumer;
 /** A job that prunes a module from the source's shard into the output's, tile by tile. */
 final class ModuleJob implements Job, AutoCloseable {
   private final LinearModule module;
-  private final ShardWriter writer;
   private final TilePruner pruner;
   private final int tiles;
   private final MaskPool masks;
@@ -25,18 +23,15 @@ final class ModuleJob implements Job, AutoCloseable {
   /**
    * Prepares a module.
    *
-   * @param writer the output's shard
    * @param finish takes the mask when all tiles are done; called once, by whichever worker was last
    */
   ModuleJob(
       LinearModule module,
-      ShardWriter writer,
       TilePruner pruner,
       int tiles,
       MaskPool masks,
       Consumer<MemorySegment> finish) {
     this.module = module;
-    this.writer = writer;
     this.pruner = pruner;
     this.tiles = tiles;
     this.masks = masks;
@@ -47,7 +42,7 @@ final class ModuleJob implements Job, AutoCloseable {
   /** One thread writes to a shard at a time, because the system locks a file during a write. */
   @Override
   public Object lane() {
-    return writer;
+    return module.shard();
   }
 
   @Override

@@ -3,15 +3,17 @@ package io.github.wandacuda.job.output;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.io.checkpoint.ShardWriter;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.module.ModuleTiles;
+import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.FiniteWeights;
 import io.github.wandacuda.prune.MaskPool;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.MatrixPruner;
+import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.PruningRules;
@@ -20,14 +22,21 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TilePruner;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.prune.layer.LayerPruner;
+import io.github.wandacuda.prune.layer.LayerResult;
+import io.github.wandacuda.prune.layer.UnfitWeightException;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,6 +50,7 @@ public final class ModulePruner implements AutoCloseable {
   private final PruningRules rules;
   private final PhaseClock clock;
   private final MatrixPruner pruner;
+  private final LayerPruner layers;
   private final ShardTarget shards;
   private final MaskSink masks;
   private final Map<String, Integer> places = new HashMap<>();
@@ -68,7 +78,8 @@ public final class ModulePruner implements AutoCloseable {
     this.shards = shards;
     this.masks = masks;
     order.forEach(module -> places.put(module.name(), places.size()));
-    pruner = new MatrixPruner(backend.selector(), workers, rules, clock);
+    pruner = new MatrixPruner(backend.selector(), workers, clock);
+    layers = new LayerPruner(backend, workers, clock);
   }
 
   /**
@@ -82,13 +93,11 @@ public final class ModulePruner implements AutoCloseable {
     Run run = new Run(requests, progress);
     warnOfUnreached(requests);
     progress.begin(0);
-    if (rules.needsThreshold()) {
-      // A matrix's threshold is searched for by all workers, so one matrix comes after the other.
-      for (int index = 0; index < requests.size(); index++) {
-        run.prune(index, index + 1);
-      }
-    } else {
-      run.prune(0, requests.size());
+    run.pruneSideBySide();
+    try {
+      run.pruneOneByOne();
+    } finally {
+      layers.forget();
     }
     return run.results();
   }
@@ -109,8 +118,48 @@ public final class ModulePruner implements AutoCloseable {
       elements = requests.stream().mapToLong(request -> request.module().elements()).sum();
     }
 
-    public void prune(int from, int to) {
-      List<ModuleJob> jobs = jobs(from, to);
+    /** Prunes the modules whose tiles are independent of each other, several at a time. */
+    void pruneSideBySide() {
+      prune(indices(index -> !isOneByOne(index)).toList());
+    }
+
+    /** Prunes the others: all workers work on one of them. */
+    void pruneOneByOne() {
+      List<Integer> alone = indices(this::isOneByOne).toList();
+      alone.stream()
+          .sorted(Comparator.comparing(index -> firstOfSameInputs(alone, index)))
+          .forEach(
+              index -> {
+                if (isByTiles(requests.get(index))) {
+                  prune(List.of(index));
+                } else {
+                  pruneLayer(index);
+                }
+              });
+    }
+
+    /** Modules with the same inputs come one after the other, since they share work. */
+    private int firstOfSameInputs(List<Integer> alone, int index) {
+      Gram gram = requests.get(index).inputs().gram();
+      return gram == null
+          ? index
+          : alone.stream()
+              .filter(other -> requests.get(other).inputs().gram() == gram)
+              .findFirst()
+              .orElseThrow();
+    }
+
+    private Stream<Integer> indices(IntPredicate which) {
+      return IntStream.range(0, requests.size()).filter(which).boxed();
+    }
+
+    private boolean isOneByOne(int index) {
+      ModuleRequest request = requests.get(index);
+      return !isByTiles(request) || rules.of(request.module()).needsThreshold();
+    }
+
+    private void prune(List<Integer> indices) {
+      List<ModuleJob> jobs = jobs(indices);
       try {
         workers.run(jobs);
       } finally {
@@ -118,9 +167,9 @@ public final class ModulePruner implements AutoCloseable {
       }
     }
 
-    private List<ModuleJob> jobs(int from, int to) {
+    private List<ModuleJob> jobs(List<Integer> indices) {
       List<ModuleJob> jobs = new ArrayList<>();
-      for (int index = from; index < to; index++) {
+      for (int index : indices) {
         LinearModule module = requests.get(index).module();
         try {
           jobs.add(job(index));
@@ -134,30 +183,74 @@ public final class ModulePruner implements AutoCloseable {
     private ModuleJob job(int index) {
       ModuleRequest request = requests.get(index);
       LinearModule module = request.module();
-      ShardWriter writer = shards.of(module);
-      TileSource tiles =
-          shards.through(
-              module,
-              new ModuleTiles(module, module.shard(), writer, request.memory(), buffers, clock));
+      TileSource tiles = tiles(request);
       TilePruner tilePruner = tilePruner(request, tiles);
       int count = tiles.tiles().count();
       if (count == 0) {
         finish(index, tilePruner, MemorySegment.NULL);
       }
       return new ModuleJob(
-          module, writer, tilePruner, count, maskMemory, mask -> finish(index, tilePruner, mask));
+          module, tilePruner, count, maskMemory, mask -> finish(index, tilePruner, mask));
+    }
+
+    private TileSource tiles(ModuleRequest request) {
+      LinearModule module = request.module();
+      return shards.through(
+          module,
+          new ModuleTiles(
+              module, module.shard(), shards.of(module), request.memory(), buffers, clock));
+    }
+
+    private void pruneLayer(int index) {
+      ModuleRequest request = requests.get(index);
+      LinearModule module = request.module();
+      rules.unreached().check(module, request.norms());
+      MemorySegment memory = maskMemory.take();
+      try {
+        MemorySegment mask = memory.asSlice(0, module.maskBytes());
+        LayerResult result = layers.prune(tiles(request), rules.of(module), request.inputs(), mask);
+        result.warning().ifPresent(what -> LOG.warn("{}: {}", module.name(), what));
+        finish(
+            index,
+            new ModuleResult(
+                module,
+                result.pruned(),
+                result.zeros(),
+                result.zeroRows(),
+                request.norms(),
+                result.errors().orElse(null)),
+            mask);
+      } catch (NonFiniteWeightException e) {
+        throw FiniteWeights.problem(module, e);
+      } catch (UnfitWeightException e) {
+        throw new InputException(
+            module
+                .place()
+                .expected(
+                    "fitted weights that %s holds".formatted(module.tensor().dtype()),
+                    "%s at row %d, column %d".formatted(e.value(), e.row(), e.column())));
+      } finally {
+        maskMemory.giveBack(memory);
+      }
     }
 
     private void finish(int index, TilePruner pruned, MemorySegment mask) {
       ModuleRequest request = requests.get(index);
-      masks.add(places.get(request.module().name()), mask);
-      ModuleResult result =
+      finish(
+          index,
           new ModuleResult(
               request.module(),
               pruned.pruned(),
               pruned.zeros(),
               pruned.zeroRows(),
-              request.norms());
+              request.norms(),
+              null),
+          mask);
+    }
+
+    private void finish(int index, ModuleResult result, MemorySegment mask) {
+      ModuleRequest request = requests.get(index);
+      masks.add(places.get(request.module().name()), mask);
       shards.done(result);
       synchronized (this) {
         results[index] = result;
@@ -175,8 +268,14 @@ public final class ModulePruner implements AutoCloseable {
 
   @Override
   public void close() {
+    layers.close();
     buffers.close();
     maskMemory.close();
+  }
+
+  private boolean isByTiles(ModuleRequest request) {
+    boolean kept = rules.unreached() == Unreached.KEEP && Unreached.isUnreached(request.norms());
+    return kept || rules.of(request.module()).isByTiles();
   }
 
   /** Warns in the natural order of names, which is not that of the digest. */
@@ -196,7 +295,8 @@ public final class ModulePruner implements AutoCloseable {
   private TilePruner tilePruner(ModuleRequest request, TileSource tiles) {
     LinearModule module = request.module();
     if (!Unreached.isUnreached(request.norms())) {
-      return pruner.tiles(tiles, rule(module, tiles), request.norms());
+      boolean magnitude = rules.of(module).method() == Method.MAGNITUDE;
+      return pruner.tiles(tiles, rule(module, tiles), magnitude ? null : request.norms());
     }
     rules.unreached().check(module, request.norms());
     boolean keep = rules.unreached() == Unreached.KEEP;
@@ -204,6 +304,6 @@ public final class ModulePruner implements AutoCloseable {
   }
 
   private SelectionRule rule(LinearModule module, TileSource tiles) {
-    return shards.rule(module, () -> pruner.rule(tiles));
+    return shards.rule(module, () -> pruner.rule(tiles, rules.of(module)));
   }
 }

@@ -8,6 +8,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.record.Journal;
+import io.github.wandacuda.job.record.UnfinishedRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -72,7 +73,10 @@ public final class OutputCheck {
     return new UsageException(
         ErrorDetails.file(directory)
             .said("the output holds an interrupted run")
-            .hint("`resume` goes on with it"));
+            .hint(
+                UnfinishedRun.isMerge(directory)
+                    ? "a merge begins anew: take the directory away"
+                    : "`resume` goes on with it"));
   }
 
   /**

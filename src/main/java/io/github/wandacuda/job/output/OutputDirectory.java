@@ -24,9 +24,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The directory that a pruned model is written to. It has a {@link Journal} until the model is
- * complete. At the end {@code wanda-cuda.json} replaces the journal and then gets its own name, so
- * at every moment the directory is either recognizably unfinished, or finished without temporary
- * files.
+ * complete. At the end {@code wanda-cuda.json} replaces the journal and then gets its own name, or
+ * the journal is removed, so at every moment the directory is either recognizably unfinished, or
+ * finished without temporary files.
  *
  * <p>{@link #close} keeps the files, so that another run can resume, unless {@link #discard} was
  * called.
@@ -39,6 +39,7 @@ public final class OutputDirectory implements AutoCloseable {
   private final Deque<Path> files = new ArrayDeque<>();
   private final Deque<Path> folders = new ArrayDeque<>();
   private Journal journal;
+  private boolean journalIsNew;
   private Optional<Provenance> finished = Optional.empty();
   private Optional<RunRecords> interrupted = Optional.empty();
   private boolean discarded;
@@ -66,6 +67,10 @@ public final class OutputDirectory implements AutoCloseable {
       output.look(resume, own);
       return output;
     } catch (RuntimeException | Error e) {
+      if (output.journalIsNew && output.journal != null) {
+        // An interrupt, say: a journal without records would stand for an interrupted run.
+        delete(output.journal.file());
+      }
       output.folders.forEach(OutputDirectory::delete);
       output.close();
       throw e;
@@ -80,6 +85,7 @@ public final class OutputDirectory implements AutoCloseable {
       }
       OutputCheck.requireOwn(directory, own);
     }
+    journalIsNew = !Journal.isIn(directory);
     journal = Journal.open(directory);
     OutputCheck.requirePlain(directory, own);
     finished = journal.finished();
@@ -194,6 +200,12 @@ public final class OutputDirectory implements AutoCloseable {
         provenance.json(),
         directory.resolve(Provenance.FILE_NAME),
         FileModes.like(model.resolve(SideFiles.CONFIG)));
+  }
+
+  /** Ends the journal of a run that leaves no record of itself; the model is complete then. */
+  public void finish() {
+    Folders.force(directory);
+    journal.remove();
   }
 
   /** Has {@link #close} delete all files that the run has made. */

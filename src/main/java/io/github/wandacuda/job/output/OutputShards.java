@@ -134,6 +134,13 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
     record(shard, RunRecords.module(result, checksum, withNorms));
   }
 
+  /** Called when a module is written completely by another work than pruning. */
+  public void written(LinearModule module) {
+    Shard shard = shards.get(module.shard());
+    String name = module.tensor().name();
+    record(shard, RunRecords.tensor(name, shard.writer.checksum(module.tensor())));
+  }
+
   private void record(Shard shard, Map<String, Object> record) {
     background.submit(
         () -> {

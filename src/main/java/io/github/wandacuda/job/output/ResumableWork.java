@@ -166,7 +166,12 @@ public final class ResumableWork {
         RunRecords.Module record = records.get(module.tensor().name()).module().orElseThrow();
         results.add(
             new ModuleResult(
-                module, record.pruned(), record.zeros(), record.zeroRows(), record.norms()));
+                module,
+                record.pruned(),
+                record.zeros(),
+                record.zeroRows(),
+                record.norms(),
+                record.errors()));
       }
     }
     return results;

@@ -10,6 +10,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.layer.LayerPruner;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,12 +29,15 @@ import java.util.stream.Stream;
  * @param maskBytes bytes on disk, until the run ends, for masks that wait to be digested
  * @param stateBytes bytes of all samples' hidden states; a calibrated run also keeps those of the
  *     last two blocks on disk until it ends
- * @param memoryBytes bytes of memory outside the Java heap: tiles, masks, hidden states and a
- *     decoder block
+ * @param memoryBytes bytes of memory outside the Java heap: tiles, masks, hidden states, a decoder
+ *     block and, where a method needs them, its second moments and a module in float32
  */
 public record RunNeeds(
     long readBytes, long writeBytes, long maskBytes, long stateBytes, long memoryBytes) {
   private static final Pattern BLOCK = Pattern.compile("(.*?\\.\\d+)\\..*");
+
+  /** Modules that read what others read. */
+  private static final List<String> SHARED = List.of(".k_proj", ".v_proj", ".up_proj", ".w3");
 
   /** Copies of a block's weights in memory: as read, pruned, and as the device has them. */
   private static final int BLOCK_COPIES = 3;
@@ -55,7 +59,7 @@ public record RunNeeds(
     long weights = model.checkpoint().totalBytes();
     long pruned = chosen.stream().mapToLong(module -> module.tensor().bytes()).sum();
     boolean calibrated = request.calibration() instanceof Calibration.FromSamples;
-    boolean threshold = new PruningRules(request.method(), request.sparsity()).needsThreshold();
+    boolean threshold = request.rules().needThreshold(chosen);
     long read =
         weights
             + (threshold ? 2 * pruned : 0)
@@ -65,13 +69,22 @@ public record RunNeeds(
     long states = stateBytes(model, request.calibration());
     long tiles = backend.concurrency() * backend.tileBytes();
     long memory = tiles + largestMask(chosen) * 2;
+    memory += largestLayer(request.rules(), chosen);
+    if (calibrated && request.rules().needMoments()) {
+      memory += momentsBytes(chosen);
+    }
     if (calibrated) {
       memory +=
           states
               + BLOCK_COPIES * largestBlock(chosen, module -> module.tensor().bytes())
               + activations(model);
     }
-    return new RunNeeds(read, weights + sizes(model.path(), sideFiles), masks, states, memory);
+    return new RunNeeds(read, outputBytes(model, sideFiles), masks, states, memory);
+  }
+
+  /** Returns the bytes of a copy of a model with its side files. */
+  public static long outputBytes(ModelDirectory model, SideFiles sideFiles) {
+    return model.checkpoint().totalBytes() + sizes(model.path(), sideFiles);
   }
 
   /** Returns the bytes of the samples' hidden states, 0 for a run without samples. */
@@ -102,12 +115,15 @@ public record RunNeeds(
   }
 
   /**
-   * Returns the bytes of the second moments of a block's inputs, at most: the sums, and what they
-   * come to. Modules that share an input count one by one.
+   * Returns the bytes of the second moments of a block's inputs: the sums, and what they come to.
    */
   public static long momentsBytes(List<LinearModule> modules) {
+    List<LinearModule> first =
+        modules.stream()
+            .filter(module -> SHARED.stream().noneMatch(module.name()::endsWith))
+            .toList();
     return largestBlock(
-        modules, module -> Gram.elements(module.columns()) * (Double.BYTES + Float.BYTES));
+        first, module -> Gram.elements(module.columns()) * (Double.BYTES + Float.BYTES));
   }
 
   private static long hiddenSize(ModelDirectory model) {
@@ -120,6 +136,15 @@ public record RunNeeds(
 
   private static long largestMask(List<LinearModule> chosen) {
     return chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
+  }
+
+  /** Returns the bytes that the largest module takes which isn't pruned tile by tile. */
+  private static long largestLayer(PruningRules rules, List<LinearModule> chosen) {
+    return chosen.stream()
+        .filter(module -> !rules.of(module).isByTiles())
+        .mapToLong(module -> LayerPruner.bytes(rules.of(module), module.rows(), module.columns()))
+        .max()
+        .orElse(0);
   }
 
   private static long largestBlock(List<LinearModule> chosen, ToLongFunction<LinearModule> bytes) {

@@ -18,6 +18,9 @@ public record Fingerprint(Map<String, String> parts) {
   /** The part that only runs in place have. */
   public static final String IN_PLACE = "in_place";
 
+  /** The part that only merges have. */
+  public static final String MERGE = "merge";
+
   private static final int LONGEST_SHOWN = 80;
 
   public Fingerprint {

@@ -85,7 +85,14 @@ public final class Journal implements AutoCloseable {
           throw busy(directory);
         }
         return new Journal(file, channel);
-      } catch (IOException | RuntimeException | Error e) {
+      } catch (IOException e) {
+        channel.close();
+        if (!there) {
+          // An interrupt, say: the empty file would stand for an interrupted run.
+          Files.deleteIfExists(file);
+        }
+        throw e;
+      } catch (RuntimeException | Error e) {
         channel.close();
         throw e;
       }
@@ -275,6 +282,16 @@ public final class Journal implements AutoCloseable {
     } catch (IOException e) {
       throw OutputException.unwritable(file, e);
     }
+  }
+
+  /** Removes the file, as the last step of a run that leaves no record of itself. */
+  public void remove() {
+    try {
+      Files.delete(file);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+    Folders.forceParent(file);
   }
 
   /** Does the second step, perhaps for an interrupted run: renames the record. */

@@ -12,19 +12,22 @@ import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.io.json.JsonTree;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.prune.Unreached;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /**
@@ -33,9 +36,12 @@ import java.util.regex.Pattern;
  *
  * @param format {@link #FORMAT}
  * @param version the version of this library
- * @param method how weights were scored
- * @param sparsity the fraction to prune, or null if there is a pattern
- * @param pattern N:M, or null if there is a fraction
+ * @param mode {@link #MASK} or {@link #UPDATE}
+ * @param done what was done to all modules, or null if a recipe says it
+ * @param stages the stages of a recipe, or null
+ * @param allocation how the total was shared out, or null if all modules got the same
+ * @param shares the shares of modules by name, or null if all got the same
+ * @param masksSha256 the SHA-256 of the file that masks were taken from
  * @param include patterns that replaced the default choice of modules
  * @param exclude patterns that removed modules from it
  * @param unreached what is done to modules that no sample reached, if norms are used
@@ -55,9 +61,12 @@ import java.util.regex.Pattern;
 public record Provenance(
     String format,
     String version,
-    String method,
-    Double sparsity,
-    String pattern,
+    String mode,
+    MethodRecord done,
+    List<StageRecord> stages,
+    String allocation,
+    Map<String, Double> shares,
+    String masksSha256,
     List<String> include,
     List<String> exclude,
     String unreached,
@@ -80,6 +89,20 @@ public record Provenance(
   /** The value of {@code format}. */
   public static final String FORMAT = "wanda-cuda.provenance.v1";
 
+  /** The mode of a run that keeps the bits of every kept weight. */
+  public static final String MASK = "mask";
+
+  /** The mode of a run that changes kept weights too. */
+  public static final String UPDATE = "update";
+
+  /**
+   * A stage of a recipe.
+   *
+   * @param modules the pattern of the modules that it is for
+   * @param done what was done to them
+   */
+  public record StageRecord(String modules, MethodRecord done) {}
+
   /**
    * Returns the provenance of a run that has not begun, without its results.
    *
@@ -88,19 +111,22 @@ public record Provenance(
    */
   public static Provenance planned(
       PruneRequest request, List<LinearModule> modules, String source, String version) {
-    Sparsity sparsity = request.sparsity();
+    PruningRules rules = request.rules();
     Calibration calibration = request.calibration();
     boolean sampled = calibration instanceof Calibration.FromSamples;
     Calibration.FromSamples samples = sampled ? (Calibration.FromSamples) calibration : null;
     return new Provenance(
         FORMAT,
         version,
-        request.method().label(),
-        sparsity instanceof Sparsity.Ratio ratio ? ratio.fraction() : null,
-        sparsity instanceof Sparsity.GroupPattern pattern ? pattern.toString() : null,
+        rules.update() ? UPDATE : MASK,
+        rules.stages().isEmpty() ? MethodRecord.of(rules.common()) : null,
+        stages(rules),
+        request.allocation(),
+        shares(rules),
+        request.masks().map(MasksIn::sha256).orElse(null),
         texts(request.choice().include()),
         texts(request.choice().exclude()),
-        request.method() == Method.MAGNITUDE ? null : request.unreached().label(),
+        rules.needNorms() ? request.unreached().label() : null,
         sampled ? samples.samples().size() : null,
         sampled ? samples.sequenceLength() : null,
         sampled ? samples.seed() : null,
@@ -133,9 +159,12 @@ public record Provenance(
     return new Provenance(
         format,
         version,
-        method,
-        sparsity,
-        pattern,
+        mode,
+        done,
+        stages,
+        allocation,
+        shares,
+        masksSha256,
         include,
         exclude,
         unreached,
@@ -220,23 +249,47 @@ public record Provenance(
    * @throws WandaException if the content contradicts itself
    */
   public PruningRules rules() {
-    if (method == null || modules == null || (sparsity == null) == (pattern == null)) {
+    if (modules == null || (done == null) == (stages == null)) {
       throw new UsageException(
-          "expected a method, modules and one of sparsity and pattern, found %s, %s, %s, %s"
-              .formatted(method, modules, sparsity, pattern));
+          "expected modules and one of method and stages, found %s, %s, %s"
+              .formatted(modules, done, stages));
     }
+    Map<String, Sparsity> allocated = new HashMap<>();
+    Optional.ofNullable(shares)
+        .orElse(Map.of())
+        .forEach((module, share) -> allocated.put(module, MethodRecord.ratio(share)));
     return new PruningRules(
-        Method.of(method),
-        pattern == null ? ratio(sparsity) : SparsityParser.pattern(pattern),
+        done == null ? ModuleRules.NOTHING : done.rules(),
+        Optional.ofNullable(stages).orElse(List.of()).stream().map(Provenance::stage).toList(),
+        allocated,
         kept == null ? Unreached.MAGNITUDE : Unreached.KEEP,
         kept == null ? Set.of() : Set.copyOf(kept));
   }
 
-  private static Sparsity ratio(double fraction) {
-    try {
-      return new Sparsity.Ratio(fraction);
-    } catch (IllegalArgumentException e) {
-      throw new UsageException(e.getMessage());
+  private static PruningRules.Part stage(StageRecord stage) {
+    if (stage.modules() == null) {
+      throw new UsageException("expected modules in every stage");
     }
+    return new PruningRules.Part(NamePatterns.compile(stage.modules()), stage.done().rules());
+  }
+
+  private static List<StageRecord> stages(PruningRules rules) {
+    return rules.stages().isEmpty()
+        ? null
+        : rules.stages().stream()
+            .map(
+                stage -> new StageRecord(stage.modules().pattern(), MethodRecord.of(stage.rules())))
+            .toList();
+  }
+
+  private static Map<String, Double> shares(PruningRules rules) {
+    if (rules.allocated().isEmpty()) {
+      return null;
+    }
+    Map<String, Double> shares = new TreeMap<>(TensorNames.NATURAL);
+    rules
+        .allocated()
+        .forEach((module, share) -> shares.put(module, ((Sparsity.Ratio) share).fraction()));
+    return shares;
   }
 }

@@ -36,9 +36,14 @@ final class ProvenanceJson {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("format", provenance.format());
     object.put("version", provenance.version());
-    object.put("method", provenance.method());
-    object.put("sparsity", provenance.sparsity());
-    object.put("pattern", provenance.pattern());
+    object.put("mode", provenance.mode());
+    if (provenance.done() != null) {
+      object.putAll(provenance.done().values());
+    }
+    object.put("stages", stages(provenance));
+    object.put("allocation", provenance.allocation());
+    object.put("sparsity_by_module", provenance.shares());
+    object.put("masks_sha256", provenance.masksSha256());
     object.put("include", provenance.include());
     object.put("exclude", provenance.exclude());
     object.put("unreached", provenance.unreached());
@@ -67,9 +72,12 @@ final class ProvenanceJson {
     return new Provenance(
         json.text("format"),
         json.text("version"),
-        json.text("method"),
-        json.number("sparsity"),
-        json.text("pattern"),
+        json.text("mode"),
+        root.has("stages") ? null : json.done(),
+        json.stages(),
+        json.text("allocation"),
+        json.shares(),
+        json.text("masks_sha256"),
         json.texts("include"),
         json.texts("exclude"),
         json.text("unreached"),
@@ -85,6 +93,56 @@ final class ProvenanceJson {
         json.count("zeros"),
         json.text("mask_sha256"),
         json.texts("kept"));
+  }
+
+  private static List<Map<String, Object>> stages(Provenance provenance) {
+    if (provenance.stages() == null) {
+      return null;
+    }
+    List<Map<String, Object>> stages = new ArrayList<>();
+    for (Provenance.StageRecord stage : provenance.stages()) {
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("modules", stage.modules());
+      object.putAll(stage.done().values());
+      stages.add(object);
+    }
+    return stages;
+  }
+
+  private MethodRecord done() {
+    return new MethodRecord(
+        text("method"),
+        text("scope"),
+        number("sparsity"),
+        text("pattern"),
+        text("refine"),
+        integer("refine_swaps"),
+        text("update"));
+  }
+
+  private List<Provenance.StageRecord> stages() {
+    if (!isGiven("stages", "a list of objects", node -> areAll(node, JsonNode::isObject))) {
+      return null;
+    }
+    List<Provenance.StageRecord> stages = new ArrayList<>();
+    for (JsonNode node : root.get("stages")) {
+      ProvenanceJson stage = new ProvenanceJson(node);
+      stages.add(new Provenance.StageRecord(stage.text("modules"), stage.done()));
+    }
+    return stages;
+  }
+
+  private Map<String, Double> shares() {
+    String key = "sparsity_by_module";
+    if (!isGiven(
+        key, "an object of numbers", node -> node.isObject() && areAll(node, JsonNode::isNumber))) {
+      return null;
+    }
+    Map<String, Double> shares = new LinkedHashMap<>();
+    root.get(key)
+        .properties()
+        .forEach(share -> shares.put(share.getKey(), share.getValue().doubleValue()));
+    return shares;
   }
 
   private String text(String key) {
@@ -116,7 +174,8 @@ final class ProvenanceJson {
   }
 
   private List<String> texts(String key) {
-    if (!isGiven(key, "a list of strings", ProvenanceJson::isTexts)) {
+    if (!isGiven(
+        key, "a list of strings", node -> node.isArray() && areAll(node, JsonNode::isTextual))) {
       return null;
     }
     List<String> texts = new ArrayList<>();
@@ -124,16 +183,13 @@ final class ProvenanceJson {
     return texts;
   }
 
-  private static boolean isTexts(JsonNode node) {
-    if (!node.isArray()) {
-      return false;
-    }
+  private static boolean areAll(JsonNode node, Predicate<JsonNode> isSo) {
     for (JsonNode element : node) {
-      if (!element.isTextual()) {
+      if (!isSo.test(element)) {
         return false;
       }
     }
-    return true;
+    return node.isContainerNode();
   }
 
   private boolean isGiven(String key, String expected, Predicate<JsonNode> isSo) {

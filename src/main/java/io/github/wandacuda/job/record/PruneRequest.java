@@ -3,36 +3,68 @@ package io.github.wandacuda.job.record;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
 import java.nio.file.Path;
-import java.util.Set;
+import java.util.Optional;
 
 /**
  * A request for a run of {@code prune}.
  *
  * @param output the directory of the pruned model, which doesn't exist yet, is empty or, if this
  *     run resumes, was left by an interrupted run
- * @param method how weights are scored
- * @param sparsity how much is pruned
+ * @param rules what is done to modules
  * @param choice the modules to prune
  * @param calibration the source of the norms
  * @param verify whether the written output is checked before it is declared finished
  * @param resume whether to resume an interrupted run
- * @param unreached what is done to modules that no sample reached
+ * @param allocation how the total is shared out over modules, or null if all get the same
+ * @param masks the masks of {@link Method#MASKS}
  */
 public record PruneRequest(
     Path output,
-    Method method,
-    Sparsity sparsity,
+    PruningRules rules,
     ModuleChoice choice,
     Calibration calibration,
     boolean verify,
     boolean resume,
-    Unreached unreached) {
+    String allocation,
+    Optional<MasksIn> masks) {
 
-  /** Returns the rules by which modules are pruned. */
-  public PruningRules rules() {
-    return new PruningRules(method, sparsity, unreached, Set.of());
+  /** Makes a request that does the same to all modules, with nothing after it. */
+  public PruneRequest(
+      Path output,
+      Method method,
+      Sparsity sparsity,
+      ModuleChoice choice,
+      Calibration calibration,
+      boolean verify,
+      boolean resume,
+      Unreached unreached) {
+    this(
+        output,
+        new PruningRules(ModuleRules.of(method, sparsity), unreached),
+        choice,
+        calibration,
+        verify,
+        resume,
+        null,
+        Optional.empty());
+  }
+
+  /**
+   * Returns the same request with shares.
+   *
+   * @param shared the rules with them
+   * @param label how the total was shared out, or null if all get the same
+   */
+  public PruneRequest with(PruningRules shared, String label) {
+    return new PruneRequest(output, shared, choice, calibration, verify, resume, label, masks);
+  }
+
+  /** Returns what is done to modules that no sample reached. */
+  public Unreached unreached() {
+    return rules.unreached();
   }
 }

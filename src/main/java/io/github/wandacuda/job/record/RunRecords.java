@@ -2,6 +2,7 @@ package io.github.wandacuda.job.record;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.OutputErrors;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -49,9 +50,10 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
    * @param zeros number of weights that are zero
    * @param zeroRows number of rows whose weights are all zero
    * @param norms the norms of its input columns in a calibrated run, or null
+   * @param errors how far its outputs are off, or null
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
-  public record Module(long pruned, long zeros, int zeroRows, float[] norms) {}
+  public record Module(long pruned, long zeros, int zeroRows, float[] norms, OutputErrors errors) {}
 
   /**
    * Hidden states that are written.
@@ -87,6 +89,11 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     record.put("zero_rows", result.zeroRows());
     if (norms && result.norms() != null) {
       record.put("norms", encoded(result.norms()));
+    }
+    if (result.errors() != null) {
+      OutputErrors errors = result.errors();
+      record.put(
+          "errors", List.of(errors.output(), errors.chosen(), errors.refined(), errors.result()));
     }
     return record;
   }
@@ -150,9 +157,20 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
                     record.get("pruned").asLong(),
                     record.path("zeros").asLong(),
                     record.path("zero_rows").asInt(),
-                    record.has("norms") ? decoded(record.get("norms").asText()) : null))
+                    record.has("norms") ? decoded(record.get("norms").asText()) : null,
+                    errors(record.path("errors"))))
             : Optional.empty();
     return new Tensor(checksum(record), module);
+  }
+
+  private static OutputErrors errors(JsonNode errors) {
+    return errors.size() == 4
+        ? new OutputErrors(
+            errors.get(0).asDouble(),
+            errors.get(1).asDouble(),
+            errors.get(2).asDouble(),
+            errors.get(3).asDouble())
+        : null;
   }
 
   private static int checksum(JsonNode record) {

@@ -10,7 +10,7 @@ import java.util.Optional;
 
 /**
  * Recognizes a directory in which a run has begun and not ended, when it is given as a model: the
- * unfinished output of {@code prune}, or a model of which a part is pruned in place.
+ * unfinished output of {@code prune} or of a merge, or a model of which a part is pruned in place.
  */
 public final class UnfinishedRun {
   private UnfinishedRun() {}
@@ -40,10 +40,22 @@ public final class UnfinishedRun {
               "one of which a part is pruned: a run in place was interrupted or is at work")
           .hint("run the same again with `in-place` to end it");
     }
+    if (isMerge(directory)) {
+      return ErrorDetails.file(directory)
+          .expected("a model", "an unfinished merge: a run was interrupted or is at work there")
+          .hint("take it away and merge again");
+    }
     return ErrorDetails.file(directory)
         .expected(
             "a model", "an unfinished output of prune: a run was interrupted or is at work there")
         .hint("run the same prune again with `resume` to finish it");
+  }
+
+  /** Returns whether a merge, which can't be resumed, has begun in a directory and not ended. */
+  public static boolean isMerge(Path directory) {
+    return Journal.firstRecord(directory)
+        .filter(first -> first.path("run").has(Fingerprint.MERGE))
+        .isPresent();
   }
 
   private static boolean isInPlace(Path directory) {

@@ -4,7 +4,6 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -42,13 +41,17 @@ record CauseCheck(Provenance record, Wrong wrong) {
         "source_sha256",
         source + " by the source's config.json and headers",
         record.sourceSha256());
+    String mode = record.rules().update() ? Provenance.UPDATE : Provenance.MASK;
+    require(mode.equals(record.mode()), "mode", mode + " by its method", record.mode());
+    digest("masks_sha256", record.masksSha256());
     compareNorms();
     compareUnreached();
     return unchecked();
   }
 
-  private boolean isMagnitude() {
-    return Method.MAGNITUDE.label().equals(record.method());
+  /** Returns whether nothing was done that needs norms. */
+  private boolean isWithoutNorms() {
+    return !record.rules().needNorms();
   }
 
   private boolean isSampled() {
@@ -58,9 +61,9 @@ record CauseCheck(Provenance record, Wrong wrong) {
   /** Norms come from statistics or from samples, and magnitude needs none. */
   private void compareNorms() {
     boolean fromFile = record.statisticsSha256() != null;
-    if (isMagnitude()) {
-      absent("statistics_sha256", record.statisticsSha256(), "method magnitude");
-      absent("calibration_sha256", record.calibrationSha256(), "method magnitude");
+    if (isWithoutNorms()) {
+      absent("statistics_sha256", record.statisticsSha256(), "a method without norms");
+      absent("calibration_sha256", record.calibrationSha256(), "a method without norms");
     } else if (fromFile == isSampled()) {
       wrong.add(
           "statistics_sha256, calibration_sha256", "one of them", fromFile ? "both" : "neither");
@@ -72,7 +75,7 @@ record CauseCheck(Provenance record, Wrong wrong) {
       positive("sequence_length", record.sequenceLength());
       require(record.seed() != null, "seed", "a number", null);
     } else {
-      String why = isMagnitude() ? "method magnitude" : "norms from statistics";
+      String why = isWithoutNorms() ? "a method without norms" : "norms from statistics";
       absent("samples", record.samples(), why);
       absent("sequence_length", record.sequenceLength(), why);
       absent("seed", record.seed(), why);
@@ -80,9 +83,9 @@ record CauseCheck(Provenance record, Wrong wrong) {
   }
 
   private void compareUnreached() {
-    if (isMagnitude()) {
-      absent("unreached", record.unreached(), "method magnitude");
-      absent("kept", record.kept(), "method magnitude");
+    if (isWithoutNorms()) {
+      absent("unreached", record.unreached(), "a method without norms");
+      absent("kept", record.kept(), "a method without norms");
       return;
     }
     boolean known =
@@ -105,7 +108,7 @@ record CauseCheck(Provenance record, Wrong wrong) {
   /** Returns the keys whose values neither the weights nor the source can prove. */
   private List<String> unchecked() {
     List<String> keys = new ArrayList<>(List.of("version"));
-    if (!isMagnitude()) {
+    if (!isWithoutNorms()) {
       keys.add("unreached");
       keys.addAll(
           isSampled()

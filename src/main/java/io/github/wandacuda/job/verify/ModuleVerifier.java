@@ -1,12 +1,12 @@
 package io.github.wandacuda.job.verify;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.record.MasksInOrder;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.ElementMessages;
-import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Job;
@@ -23,10 +23,11 @@ final class ModuleVerifier implements Job {
 
   private final LinearModule module;
   private final SafetensorsFile pruned;
-  private final PruningRules rules;
+  private final ModuleRules rules;
   private final SelectionRule.Lowest rule;
   private final Failures failures;
   private final MasksInOrder masks;
+  private final MaskSink sink;
   private final int place;
   private final TileSource before;
   private final TileSource after;
@@ -41,21 +42,24 @@ final class ModuleVerifier implements Job {
    * @param pruned a file with a tensor of the same name, type, shape and offsets
    * @param buffers the workers' buffers, which are enlarged here
    * @param masks digests the module's mask
+   * @param sink receives the module's mask too
    * @param place the module's index among all masks
    */
   ModuleVerifier(
       LinearModule module,
       SafetensorsFile pruned,
-      PruningRules rules,
+      ModuleRules rules,
       Failures failures,
       TilePairs buffers,
       MasksInOrder masks,
+      MaskSink sink,
       int place) {
     this.module = module;
     this.pruned = pruned;
     this.rules = rules;
     this.failures = failures;
     this.masks = masks;
+    this.sink = sink;
     this.place = place;
     rule = rules.perRow(module.columns());
     before = buffers.dense(module, module.shard());
@@ -88,16 +92,18 @@ final class ModuleVerifier implements Job {
     MemorySegment whole = mask();
     WeightMatrix dense = before.read(worker, tile);
     WeightMatrix zeroed = after.read(worker, tile);
-    RowCheck check = new RowCheck(dense.dtype(), dense.columns(), rule);
+    RowCheck check = new RowCheck(dense.dtype(), dense.columns(), rule, rules.zerosArePruned());
     int first = before.tiles().firstRow(tile);
     long tileZeros = 0;
     long tileTaken = 0;
     for (int row = 0; row < dense.rows(); row++) {
       check.read(dense, zeroed, row);
-      if (!check.keepsOrZeroes()) {
+      if (rules.updates()) {
+        requireFinite(zeroed, row, first);
+      } else if (!check.keepsOrZeroes()) {
         reportChanges(dense, zeroed, row, first);
       }
-      if (!rules.needsThreshold() && !check.hasItsZeros()) {
+      if (rules.countsRows() && !check.hasItsZeros()) {
         reportGroups(check, first + row);
       }
       check.writeMask(whole, first + row);
@@ -119,12 +125,11 @@ final class ModuleVerifier implements Job {
   }
 
   private void finish(MemorySegment whole) {
-    if (rules.needsThreshold()) {
-      long expected = ((Sparsity.Ratio) rules.sparsity()).of(module.elements()) + 1;
-      if (zeros.sum() < expected) {
-        report(WHOLE, "the matrix", expected, zeros.sum());
-      }
+    long expected = rules.leastZeros(module.rows(), module.columns());
+    if (zeros.sum() < expected) {
+      report(WHOLE, "the matrix", expected, zeros.sum());
     }
+    sink.add(place, whole.asSlice(0, module.maskBytes()));
     masks.finish(place, whole, module.maskBytes());
   }
 
@@ -141,6 +146,20 @@ final class ModuleVerifier implements Job {
   /** Returns the number of weights that the mask prunes, once all tiles are done. */
   long pruned() {
     return taken.sum();
+  }
+
+  /** Looks at what is all that can be told of a kept weight that was fitted. */
+  private void requireFinite(WeightMatrix updated, int row, int first) {
+    for (int column = 0; column < updated.columns(); column++) {
+      if (!Float.isFinite(updated.get(row, column))) {
+        report(
+            first + row,
+            1,
+            "row %d, column %d: expected a finite weight, found %s"
+                .formatted(first + row, column, ElementMessages.text(updated, row, column)));
+        return;
+      }
+    }
   }
 
   private void reportChanges(WeightMatrix dense, WeightMatrix zeroed, int row, int first) {

@@ -53,7 +53,8 @@ public record RecordCheck(Path file, Provenance record, Failures failures) {
     try {
       ModuleChoice choice =
           new ModuleChoice(patterns(record.include()), patterns(record.exclude()));
-      List<LinearModule> expected = dense.choose(choice);
+      List<LinearModule> expected =
+          dense.choose(choice).stream().filter(record.rules()::areFor).toList();
       if (!expected.equals(chosen)) {
         add(
             "modules",
@@ -104,16 +105,15 @@ public record RecordCheck(Path file, Provenance record, Failures failures) {
    */
   private void compareAmount(List<LinearModule> chosen, ShardVerifier.Found found) {
     PruningRules rules = record.rules();
-    if (rules.needsThreshold()) {
-      return;
-    }
-    long most = chosen.stream().mapToLong(module -> rules.of(module).most(module)).sum();
-    if (found.pruned() > most) {
-      add(
-          "pruned",
-          "at most %d by its %s".formatted(most, rules.sparsity()),
-          Long.toString(found.pruned()));
-    }
+    rules
+        .most(chosen)
+        .filter(most -> found.pruned() > most)
+        .ifPresent(
+            most ->
+                add(
+                    "pruned",
+                    "at most %d by its %s".formatted(most, rules.common().sparsity()),
+                    Long.toString(found.pruned())));
   }
 
   private void add(String key, String expected, String found) {

@@ -17,12 +17,14 @@ import java.nio.ByteOrder;
  * <p>The mask follows from the two rows alone. An element that changed was pruned. If the source
  * has zeros of its own, the mask prunes the first of them by column, as many as the rule asks for
  * in addition to the changed elements: a zero has the lowest score, and among equal scores the
- * lower column is pruned first.
+ * lower column is pruned first. Where no rule counts, or kept weights change too, the mask prunes
+ * what is zero in the result.
  */
 public final class RowCheck {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  private final boolean zerosArePruned;
   private final int groupSize;
   private final int perGroup;
   private final int columns;
@@ -38,7 +40,14 @@ public final class RowCheck {
   private boolean keepsOrZeroes;
   private boolean hasOwnZeros;
 
-  public RowCheck(DType dtype, int columns, SelectionRule.Lowest rule) {
+  /**
+   * Prepares for matrices of a type.
+   *
+   * @param rule how many zeros each row or group has at least
+   * @param zerosArePruned whether every zero counts as pruned by the mask
+   */
+  public RowCheck(DType dtype, int columns, SelectionRule.Lowest rule, boolean zerosArePruned) {
+    this.zerosArePruned = zerosArePruned;
     groupSize = rule.groupSize(columns);
     perGroup = rule.perGroup();
     this.columns = columns;
@@ -75,7 +84,7 @@ public final class RowCheck {
     if (columns % RowWords.BITS != 0) {
       kept[bitWords - 1] &= BitGroups.range(0, columns % RowWords.BITS);
     }
-    if (hasOwnZeros) {
+    if (hasOwnZeros && !zerosArePruned) {
       for (int from = 0; from < columns; from += groupSize) {
         keepOwnZeros(from, Math.min(columns, from + groupSize));
       }

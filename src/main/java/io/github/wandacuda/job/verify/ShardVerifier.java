@@ -6,6 +6,7 @@ import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.job.record.MasksInOrder;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.RealCause;
@@ -30,6 +31,7 @@ public final class ShardVerifier {
   private final PruningRules rules;
   private final List<LinearModule> chosen;
   private final Failures failures;
+  private final MaskSink sink;
   private final Map<SafetensorsFile, SafetensorsFile> counterparts = new HashMap<>();
 
   /**
@@ -44,6 +46,21 @@ public final class ShardVerifier {
 
   public ShardVerifier(
       Workers workers, PruningRules rules, List<LinearModule> chosen, Failures failures) {
+    this(workers, rules, chosen, failures, MaskSink.NONE);
+  }
+
+  /**
+   * Makes one that gives the masks that it finds away.
+   *
+   * @param sink receives them, in the order of the modules
+   */
+  public ShardVerifier(
+      Workers workers,
+      PruningRules rules,
+      List<LinearModule> chosen,
+      Failures failures,
+      MaskSink sink) {
+    this.sink = sink;
     this.workers = workers;
     this.rules = rules;
     this.chosen = chosen;
@@ -151,9 +168,10 @@ public final class ShardVerifier {
         if (pruned.isPresent() && module.elements() > 0) {
           jobs.add(
               new ModuleVerifier(
-                  module, pruned.get(), rules.of(module), failures, buffers, masks, index));
+                  module, pruned.get(), rules.of(module), failures, buffers, masks, sink, index));
         } else {
           masks.finish(index, MemorySegment.NULL, 0);
+          sink.add(index, MemorySegment.NULL);
         }
       }
       workers.run(jobs);

@@ -14,7 +14,9 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
@@ -102,17 +104,18 @@ public final class Verifier {
 
   private static PruningRules rules(Claim claim, Optional<Provenance> provenance) {
     Optional<PruningRules> recorded = provenance.map(Provenance::rules);
-    Method method =
-        claim.method() != null
-            ? claim.method()
-            : recorded.map(PruningRules::method).orElse(Method.WANDA);
-    Sparsity sparsity =
-        claim.sparsity() != null ? claim.sparsity() : recorded.orElseThrow().sparsity();
-    PruningRules rules = new PruningRules(method, sparsity);
+    if (claim.sparsity() == null && claim.method() == null) {
+      return recorded.orElseThrow();
+    }
     // The modules that a run has kept count for its own record, not for a user's claim.
-    return claim.sparsity() == null && claim.method() == null
-        ? rules.keeping(recorded.orElseThrow().kept())
-        : rules;
+    ModuleRules common =
+        recorded
+            .map(PruningRules::common)
+            .orElse(ModuleRules.of(Method.WANDA, new Sparsity.Ratio(0)));
+    Sparsity sparsity = claim.sparsity() != null ? claim.sparsity() : common.sparsity();
+    ModuleRules claimed =
+        claim.method() != null ? ModuleRules.of(claim.method(), sparsity) : common.with(sparsity);
+    return new PruningRules(claimed, Unreached.MAGNITUDE);
   }
 
   /** Compares the side files, and returns the files that were added. */

@@ -32,8 +32,11 @@ class ProvenanceTest {
         new Provenance(
             Provenance.FORMAT,
             "1",
-            "wanda",
-            0.1,
+            Provenance.MASK,
+            new MethodRecord("wanda", null, 0.1, null, null, null, null),
+            null,
+            null,
+            null,
             null,
             List.of("a|b"),
             List.of(),
@@ -54,9 +57,12 @@ class ProvenanceTest {
         new Provenance(
             null,
             null,
-            "magnitude",
+            Provenance.MASK,
+            new MethodRecord("magnitude", null, null, "2:4", null, null, null),
             null,
-            "2:4",
+            null,
+            null,
+            null,
             null,
             null,
             null,
@@ -80,9 +86,12 @@ class ProvenanceTest {
         new Provenance(
             "f",
             "v",
-            "wanda",
+            Provenance.MASK,
+            new MethodRecord("wanda", null, null, "2:4", null, null, null),
             null,
-            "2:4",
+            null,
+            null,
+            null,
             List.of(),
             List.of(),
             null,
@@ -104,6 +113,7 @@ class ProvenanceTest {
             {
               "format" : "f",
               "version" : "v",
+              "mode" : "mask",
               "method" : "wanda",
               "pattern" : "2:4",
               "include" : [ ],
@@ -134,7 +144,7 @@ class ProvenanceTest {
         "{\"samples\": 2147483648} | samples: expected a 32-bit integer, found 2147483648",
         "{\"seed\": 1.5} | seed: expected an integer, found 1.5",
         "{\"zeros\": 9223372036854775808} | zeros: expected an integer, found 9223372036854775808",
-        "{\"method\": \"wanda\"} | expected a method, modules and one of sparsity and pattern",
+        "{\"method\": \"wanda\"} | expected modules and one of method and stages",
       })
   void whatIsNotOneIsRefused(String content, String message) throws IOException {
     Files.writeString(file(), content);

@@ -128,7 +128,7 @@ class RowCheckTest {
     }
     PlacedMatrix dense = PlacedMatrix.of(layout, dtype, ROWS, columns).filled(before);
     PlacedMatrix pruned = PlacedMatrix.of(layout, dtype, ROWS, columns).filled(after);
-    RowCheck check = new RowCheck(dtype, columns, rule);
+    RowCheck check = new RowCheck(dtype, columns, rule, false);
     long rowBytes = Selector.maskRowBytes(columns);
     byte[] mask = new byte[(int) (ROWS * rowBytes)];
     Arrays.fill(mask, (byte) 0x5a);

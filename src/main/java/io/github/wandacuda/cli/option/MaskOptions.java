@@ -1,0 +1,137 @@
+package io.github.wandacuda.cli.option;
+
+import io.github.wandacuda.cli.option.ResultFiles.Kind;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.record.MasksIn;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.mask.MaskFile;
+import io.github.wandacuda.prune.mask.ModuleMasks;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** Options for masks in files. */
+public final class MaskOptions {
+  /** The option that names the file to write. */
+  public static final String SAVE = "--save-masks";
+
+  private static final String INTERSECTION = "intersection";
+  private static final String UNION = "union";
+  private static final int BUFFER = 1 << 16;
+
+  @Option(
+      names = "--masks",
+      paramLabel = "FILE",
+      description =
+          "The masks of --method masks: what --save-masks wrote, or MaskLLM's .npz. Several are"
+              + " combined.")
+  private List<Path> files = new ArrayList<>();
+
+  @Option(
+      names = "--combine-masks",
+      paramLabel = "NAME",
+      description =
+          "Of several masks keep what all keep, intersection, or what any keeps, union (default:"
+              + " intersection).")
+  private String combination;
+
+  @Option(names = SAVE, paramLabel = "FILE", description = "Also write the masks of this run.")
+  private Path saved;
+
+  /**
+   * Checks that the options are those that the rules need.
+   *
+   * @throws UsageException if not
+   */
+  public void check(PruningRules rules) {
+    if (rules.needMasks() && files.isEmpty()) {
+      throw new UsageException("method masks needs --masks FILE");
+    }
+    if (!rules.needMasks() && !files.isEmpty()) {
+      throw new UsageException("--masks goes with --method masks");
+    }
+    if (combination != null && files.size() < 2) {
+      throw new UsageException("--combine-masks says how several --masks are combined");
+    }
+    if (combination != null && !List.of(INTERSECTION, UNION).contains(combination)) {
+      throw new UsageException(
+          "--combine-masks: expected intersection or union, found '%s'".formatted(combination));
+    }
+  }
+
+  /** Adds the files that the run reads and the one that it writes. */
+  public void addTo(ResultFiles results) {
+    files.forEach(file -> results.read("--masks", file));
+    results.addUnreserved(SAVE, saved, Kind.MASKS);
+  }
+
+  /** Returns the file to write, if one was named. */
+  public Optional<Path> saved() {
+    return Optional.ofNullable(saved);
+  }
+
+  /**
+   * Opens the masks, if there are any; closing them is up to the caller.
+   *
+   * @throws InputException if they aren't this model's
+   */
+  public Optional<MasksIn> open(ModelDirectory model) {
+    if (files.isEmpty()) {
+      return Optional.empty();
+    }
+    String source = SourceDigest.of(model);
+    ModuleMasks masks = MaskFile.open(files.get(0), model.modules(), source);
+    try {
+      for (Path file : files.subList(1, files.size())) {
+        ModuleMasks more = MaskFile.open(file, model.modules(), source);
+        masks = UNION.equals(combination) ? masks.union(more) : masks.intersection(more);
+      }
+      return Optional.of(new MasksIn(masks, sha256()));
+    } catch (RuntimeException | Error e) {
+      masks.close();
+      throw e;
+    }
+  }
+
+  /** Returns the digest of the files one after the other, and of how they are combined. */
+  private String sha256() {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (Path file : files) {
+        update(digest, file);
+      }
+      if (UNION.equals(combination)) {
+        digest.update(UNION.getBytes(StandardCharsets.UTF_8));
+      }
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+
+  private static void update(MessageDigest digest, Path file) {
+    try (InputStream in = InputFile.stream(file)) {
+      byte[] buffer = new byte[BUFFER];
+      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+        digest.update(buffer, 0, read);
+      }
+    } catch (IOException e) {
+      throw new InputException(
+          ErrorDetails.file(file).expected("masks", "that they can't be read: " + Reason.of(e)), e);
+    }
+  }
+}

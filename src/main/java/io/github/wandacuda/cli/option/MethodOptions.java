@@ -1,0 +1,235 @@
+package io.github.wandacuda.cli.option;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.SharedSparsity;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.prune.ModuleRules.Scope;
+import io.github.wandacuda.prune.ModuleRules.Swaps;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.prune.allocation.Allocation;
+import io.github.wandacuda.recipe.Recipe;
+import io.github.wandacuda.recipe.Stage;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.Stream;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Options for what is done to modules: the method, how much goes, and what follows. */
+public final class MethodOptions {
+  private static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
+
+  private static final String RECIPE = "--recipe";
+  private static final String JSON = ".json";
+
+  @Mixin private SparsityOptions sparsity;
+
+  @Option(
+      names = "--scope",
+      paramLabel = "NAME",
+      description = "What ria ranks: row, or the whole matrix (default: matrix).")
+  private String scope;
+
+  @Option(
+      names = "--refine",
+      paramLabel = "NAME",
+      description =
+          "swaps: improve the mask by swapping kept weights for pruned ones; kept weights keep their"
+              + " bits.")
+  private String refine;
+
+  @Option(
+      names = "--refine-swaps",
+      paramLabel = "N",
+      description = "Swaps in a row at most (default: until nothing improves).")
+  private Integer refineSwaps;
+
+  @Option(
+      names = "--update",
+      paramLabel = "NAME",
+      description = "reconstruct: fit the kept weights to the dense module's outputs.")
+  private String update;
+
+  @Option(
+      names = "--unreached",
+      paramLabel = "NAME",
+      defaultValue = "magnitude",
+      description =
+          "A module that no sample reached: magnitude, keep or fail (default: ${DEFAULT-VALUE}).")
+  private String unreached;
+
+  @Option(
+      names = "--allocation",
+      paramLabel = "NAME|FILE",
+      description =
+          "How the total is shared out over blocks: uniform, atp, dlp, owl, or a JSON file from"
+              + " modules or blocks to sparsity (default: uniform).")
+  private String allocation;
+
+  @Option(
+      names = RECIPE,
+      paramLabel = "FILE",
+      description = "All of these by stages, in YAML; excludes them as options.")
+  private Path recipeFile;
+
+  private Recipe recipe;
+
+  /**
+   * Returns what is done to modules.
+   *
+   * @throws UsageException if options contradict each other
+   */
+  public PruningRules rules() {
+    if (recipeFile == null) {
+      PruningRules common = common();
+      if (!isUniform(allocation())) {
+        SharedSparsity.total(common);
+      }
+      return common;
+    }
+    refuseBeside();
+    recipe = Recipe.read(recipeFile);
+    return RecipeRules.of(recipe, DEFAULT_SPARSITY, Unreached.of(unreached));
+  }
+
+  private void refuseBeside() {
+    boolean alone =
+        !sparsity.given()
+            && Stream.of(scope, refine, refineSwaps, update, allocation).allMatch(Objects::isNull);
+    if (!alone) {
+      throw new UsageException(
+          RECIPE
+              + " says itself what --method, --scope, --sparsity, --pattern, --refine,"
+              + " --refine-swaps, --update and --allocation say");
+    }
+  }
+
+  /**
+   * Checks that each stage of a recipe has modules.
+   *
+   * @throws UsageException if one has none
+   */
+  public void check(List<LinearModule> chosen) {
+    if (recipe != null) {
+      recipe.stagesOf(names(chosen));
+    }
+  }
+
+  private static List<String> names(List<LinearModule> chosen) {
+    return chosen.stream().map(LinearModule::name).toList();
+  }
+
+  /** Returns whether some modules get another share than others. */
+  public boolean shares() {
+    return recipe == null
+        ? !isUniform(allocation())
+        : recipe.stages().stream().anyMatch(stage -> !isUniform(stage.allocation()));
+  }
+
+  private static boolean isUniform(Allocation allocation) {
+    return allocation == Allocation.Rule.UNIFORM;
+  }
+
+  private Allocation allocation() {
+    if (allocation == null) {
+      return Allocation.Rule.UNIFORM;
+    }
+    return Allocation.Rule.of(allocation)
+        .<Allocation>map(rule -> rule)
+        .orElseGet(
+            () -> {
+              if (!allocation.endsWith(JSON)) {
+                throw new UsageException(
+                    "--allocation: expected %s or a file that ends in .json, found '%s'"
+                        .formatted(String.join(", ", Allocation.Rule.labels()), allocation));
+              }
+              return new Allocation.FromFile(Path.of(allocation));
+            });
+  }
+
+  /**
+   * Shares the total out.
+   *
+   * @param request with the same share for all
+   * @return the request with each module's share
+   */
+  public PruneRequest share(
+      PruneRequest request, ModelDirectory model, List<LinearModule> chosen, Backend backend) {
+    if (recipe == null) {
+      SharedSparsity shared =
+          SharedSparsity.of(
+              allocation(), model, backend, request.rules(), chosen, request.calibration());
+      return request.with(shared.rules(), shared.label());
+    }
+    Map<String, Stage> stages = recipe.stagesOf(names(chosen));
+    Map<String, Sparsity> shares = new HashMap<>();
+    List<String> labels = new ArrayList<>();
+    for (Stage stage : recipe.stages()) {
+      if (!isUniform(stage.allocation())) {
+        SharedSparsity shared =
+            SharedSparsity.of(
+                stage.allocation(),
+                model,
+                backend,
+                new PruningRules(RecipeRules.rules(stage, DEFAULT_SPARSITY), request.unreached()),
+                RecipeRules.modules(stages, stage, chosen),
+                request.calibration());
+        shares.putAll(shared.rules().allocated());
+        labels.add(shared.label());
+      }
+    }
+    return request.with(request.rules().allocating(shares), String.join("; ", labels));
+  }
+
+  private PruningRules common() {
+    requireOneOf("--refine", refine, ModuleRules.SWAPS);
+    requireOneOf("--update", update, ModuleRules.RECONSTRUCT);
+    if (refineSwaps != null && refine == null) {
+      throw new UsageException("--refine-swaps says how many swaps of --refine swaps");
+    }
+    OptionalInt budget =
+        refineSwaps == null ? OptionalInt.empty() : OptionalInt.of(refineSwaps.intValue());
+    return new PruningRules(
+        new ModuleRules(
+            sparsity.method().orElse(Method.WANDA),
+            scope == null ? Scope.MATRIX : Scope.of(scope),
+            sparsity.sparsity().orElse(DEFAULT_SPARSITY),
+            refine == null ? Optional.empty() : Optional.of(new Swaps(budget)),
+            update != null),
+        Unreached.of(unreached));
+  }
+
+  private static void requireOneOf(String option, String found, String expected) {
+    if (found != null && !found.equals(expected)) {
+      throw new UsageException("%s: expected %s, found '%s'".formatted(option, expected, found));
+    }
+  }
+
+  /** Warns of options that have no effect. */
+  public void warnOfIdle(PruningRules rules, OutputOptions output) {
+    if (recipe != null) {
+      return;
+    }
+    if (rules.common().method() != Method.RIA) {
+      output.warnIfGiven("only ria has a choice", "--scope");
+    } else if (rules.common().sparsity() instanceof Sparsity.GroupPattern) {
+      output.warnIfGiven("a pattern's groups lie within rows", "--scope");
+    }
+    if (rules.common().method() == Method.MASKS) {
+      output.warnIfGiven("the masks say how much goes", "--sparsity", "--pattern");
+    }
+  }
+}

@@ -1,0 +1,77 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.calibrate.BlockStatistics;
+import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.job.module.ModuleRequest;
+import io.github.wandacuda.job.output.ModulePruner;
+import io.github.wandacuda.job.record.MasksIn;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.layer.LayerInputs;
+import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Prunes a block's modules by what samples are to them, and gives the block their pruned weights.
+ *
+ * @param pruner prunes modules and puts them where they belong
+ * @param chosen the modules of the run
+ * @param moments whether second moments are needed
+ * @param masks masks that come from a file
+ * @param clock takes the time of running the samples
+ */
+record BlockPruner(
+    ModulePruner pruner,
+    List<LinearModule> chosen,
+    boolean moments,
+    Optional<MasksIn> masks,
+    PhaseClock clock) {
+  private static final long ALIGNMENT = 64;
+
+  /**
+   * Prunes a block.
+   *
+   * @param run its samples, which stand before the block afterwards too
+   * @param arena holds the pruned weights, as long as the block needs them
+   */
+  List<ModuleResult> prune(BlockwiseRun run, Block block, Arena arena) {
+    try (Arena moment = Arena.ofShared()) {
+      long start = System.nanoTime();
+      BlockStatistics statistics = observe(run, block, moment);
+      clock.addCalibrate(System.nanoTime() - start);
+      List<ModuleRequest> requests =
+          chosen.stream()
+              .filter(module -> statistics.norms().containsKey(module.name()))
+              .map(module -> request(module, statistics, arena))
+              .toList();
+      List<ModuleResult> results = pruner.prune(requests, Progress.NONE);
+      requests.forEach(
+          request ->
+              block.replace(request.module().name(), request.module().view(request.memory())));
+      return results;
+    }
+  }
+
+  private BlockStatistics observe(BlockwiseRun run, Block block, Arena arena) {
+    return moments
+        ? run.observe(block, arena)
+        : new BlockStatistics(run.observe(block), Map.of(), Map.of());
+  }
+
+  private ModuleRequest request(LinearModule module, BlockStatistics statistics, Arena arena) {
+    String name = module.name();
+    return new ModuleRequest(
+        module,
+        new LayerInputs(
+            statistics.norms().get(name),
+            statistics.grams().get(name),
+            statistics.tokens().getOrDefault(name, 0L),
+            MasksIn.of(masks, module)),
+        arena.allocate(module.tensor().bytes(), ALIGNMENT));
+  }
+}

@@ -1,0 +1,132 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.DenseCalibration;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.allocation.Allocation;
+import io.github.wandacuda.prune.allocation.AllocationFile;
+import io.github.wandacuda.prune.allocation.BlockScores;
+import io.github.wandacuda.prune.allocation.BlockSparsities;
+import io.github.wandacuda.prune.allocation.ModuleBlock;
+import io.github.wandacuda.system.Workers;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The sparsity of each module, shared out from a total.
+ *
+ * @param rules with the share of each module
+ * @param label how it was shared out, for the record
+ */
+public record SharedSparsity(PruningRules rules, String label) {
+
+  /**
+   * Shares a total out.
+   *
+   * @param rules what is done to all modules, with the total
+   * @param calibration where norms come from; ATP needs samples
+   * @throws UsageException if the total is no fraction, or something is missing
+   */
+  public static SharedSparsity of(
+      Allocation allocation,
+      ModelDirectory model,
+      Backend backend,
+      PruningRules rules,
+      List<LinearModule> chosen,
+      Calibration calibration) {
+    Sparsity.Ratio total = total(rules);
+    if (allocation instanceof Allocation.FromFile file) {
+      List<String> names = chosen.stream().map(LinearModule::name).toList();
+      Map<String, Double> shares = AllocationFile.read(file.file()).of(names, total.fraction());
+      return new SharedSparsity(rules.allocating(StepSearch.shares(shares)), "file");
+    }
+    List<ModuleBlock> blocks = ModuleBlock.of(chosen);
+    BlockSparsities sparsities =
+        new BlockSparsities(
+            total.fraction(), blocks.stream().mapToLong(ModuleBlock::elements).toArray());
+    return switch ((Allocation.Rule) allocation) {
+      case UNIFORM -> new SharedSparsity(rules, null);
+      case ATP -> {
+        if (!(calibration instanceof Calibration.FromSamples samples)) {
+          throw new UsageException(
+              "allocation atp needs `calibration`: it chooses its step on a part of the samples");
+        }
+        double step =
+            new StepSearch(model, backend, rules, chosen, samples).best(sparsities, blocks);
+        yield shared(rules, blocks, sparsities.atp(step), "atp, step %s".formatted(step));
+      }
+      case DLP -> {
+        double[] means =
+            scores(model, backend, blocks, calibration).stream()
+                .mapToDouble(BlockScores::mean)
+                .toArray();
+        yield shared(rules, blocks, sparsities.dlp(means, sparsities.dlpAlpha()), "dlp");
+      }
+      case OWL -> {
+        double[] outliers =
+            scores(model, backend, blocks, calibration).stream()
+                .mapToDouble(BlockScores::outliers)
+                .toArray();
+        yield shared(rules, blocks, sparsities.owl(outliers, BlockSparsities.OWL_LAMBDA), "owl");
+      }
+    };
+  }
+
+  /**
+   * Returns the total that rules have.
+   *
+   * @throws UsageException if there is none to share out
+   */
+  public static Sparsity.Ratio total(PruningRules rules) {
+    if (rules.common().method() != Method.MASKS
+        && rules.common().sparsity() instanceof Sparsity.Ratio total) {
+      return total;
+    }
+    throw new UsageException(
+        "allocation: expected a sparsity to share out, found " + rules.common().amount());
+  }
+
+  private static SharedSparsity shared(
+      PruningRules rules, List<ModuleBlock> blocks, double[] sparsities, String label) {
+    Map<String, Double> shares = ModuleBlock.sparsities(blocks, sparsities);
+    return new SharedSparsity(rules.allocating(StepSearch.shares(shares)), label);
+  }
+
+  private static List<BlockScores> scores(
+      ModelDirectory model, Backend backend, List<ModuleBlock> blocks, Calibration calibration) {
+    Map<String, float[]> norms = norms(model, backend, calibration);
+    try (Workers workers = new Workers(backend.concurrency())) {
+      return BlockScores.of(blocks, module -> norms.get(module.name()), workers);
+    }
+  }
+
+  /** Returns the dense model's norms. */
+  private static Map<String, float[]> norms(
+      ModelDirectory model, Backend backend, Calibration calibration) {
+    return switch (calibration) {
+      case Calibration.FromStatistics from -> from.statistics().norms();
+      case Calibration.FromSamples samples -> dense(model, backend, samples).norms();
+      case Calibration.None none ->
+          throw new UsageException("allocation dlp and owl need `calibration` or `statistics`");
+    };
+  }
+
+  private static Statistics dense(
+      ModelDirectory model, Backend backend, Calibration.FromSamples samples) {
+    try (Decoder decoder =
+        DecoderFamilies.of(model.config())
+            .open(model.config(), model.checkpoint(), backend.operations())) {
+      return DenseCalibration.run(decoder, backend.operations(), samples.samples(), Progress.NONE);
+    }
+  }
+}

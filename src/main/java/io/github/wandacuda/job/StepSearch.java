@@ -1,0 +1,132 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.output.MemoryShards;
+import io.github.wandacuda.job.output.ModulePruner;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.allocation.BlockSparsities;
+import io.github.wandacuda.prune.allocation.ModuleBlock;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.Arena;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+/**
+ * Chooses the step by which the sparsity rises from block to block. The model is pruned in memory
+ * with several steps on the first three quarters of the samples, and the step is taken with which
+ * it predicts the last quarter best. Evaluation text has no part in it.
+ */
+final class StepSearch {
+  /** Steps are tried in tenths of the largest one that leaves every block a sparsity. */
+  private static final int PARTS = 10;
+
+  /** Worse results in a row that end the search. */
+  private static final int WORSE = 2;
+
+  private final ModelDirectory model;
+  private final Backend backend;
+  private final PruningRules rules;
+  private final List<LinearModule> chosen;
+  private final List<int[]> fitted;
+  private final List<int[]> held;
+
+  /**
+   * Prepares a search.
+   *
+   * @param rules what is done to the modules; what follows the choice of masks is left out
+   * @throws UsageException if there is just one sample
+   */
+  StepSearch(
+      ModelDirectory model,
+      Backend backend,
+      PruningRules rules,
+      List<LinearModule> chosen,
+      Calibration.FromSamples calibration) {
+    this.model = model;
+    this.backend = backend;
+    this.rules = rules.masksAlone();
+    this.chosen = chosen;
+    List<int[]> samples = calibration.samples();
+    if (samples.size() < 2) {
+      throw new UsageException(
+          "allocation atp: expected 2 samples or more, to hold some back, found 1");
+    }
+    int count = Math.max(1, samples.size() * 3 / 4);
+    fitted = samples.subList(0, count);
+    held = samples.subList(count, samples.size());
+  }
+
+  /** Returns the best step, 0 or more. */
+  double best(BlockSparsities sparsities, List<ModuleBlock> blocks) {
+    double best = 0;
+    double least = Double.POSITIVE_INFINITY;
+    int worse = 0;
+    for (int part = 0; part <= PARTS && worse < WORSE; part++) {
+      double step = sparsities.largestBeta() * part / PARTS;
+      double loss = loss(shares(ModuleBlock.sparsities(blocks, sparsities.atp(step))));
+      worse = loss < least ? 0 : worse + 1;
+      if (loss < least) {
+        least = loss;
+        best = step;
+      }
+    }
+    return best;
+  }
+
+  /** Returns shares as sparsities. */
+  static Map<String, Sparsity> shares(Map<String, Double> byModule) {
+    Map<String, Sparsity> shares = new HashMap<>();
+    byModule.forEach((module, share) -> shares.put(module, new Sparsity.Ratio(share)));
+    return shares;
+  }
+
+  /** Returns the mean loss over the samples that were held back, of a model pruned so. */
+  private double loss(Map<String, Sparsity> shares) {
+    try (Workers workers = new Workers(backend.concurrency())) {
+      PhaseClock clock = new PhaseClock(workers.count());
+      try (ModulePruner pruner =
+              new ModulePruner(
+                  backend,
+                  workers,
+                  rules.allocating(shares),
+                  chosen,
+                  new MemoryShards(),
+                  MaskSink.NONE,
+                  clock);
+          Decoder decoder =
+              DecoderFamilies.of(model.config())
+                  .open(model.config(), model.checkpoint(), backend.operations());
+          BlockwiseRun calibrating = new BlockwiseRun(decoder, backend.operations(), fitted);
+          BlockwiseRun testing = new BlockwiseRun(decoder, backend.operations(), held)) {
+        BlockPruner blocks =
+            new BlockPruner(pruner, chosen, rules.needMoments(), Optional.empty(), clock);
+        for (int index = 0; index < decoder.blocks(); index++) {
+          try (Arena arena = Arena.ofShared();
+              Block block = decoder.block(index)) {
+            blocks.prune(calibrating, block, arena);
+            calibrating.advance(block);
+            testing.advance(block);
+          }
+        }
+        return IntStream.range(0, held.size())
+            .mapToDouble(testing::meanLoss)
+            .average()
+            .orElseThrow();
+      }
+    }
+  }
+}

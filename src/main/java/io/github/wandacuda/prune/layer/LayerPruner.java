@@ -1,0 +1,313 @@
+package io.github.wandacuda.prune.layer;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.layerwise.GramFactor;
+import io.github.wandacuda.layerwise.MaskSwaps;
+import io.github.wandacuda.layerwise.OutputError;
+import io.github.wandacuda.layerwise.Reconstruction;
+import io.github.wandacuda.layerwise.SparseGpt;
+import io.github.wandacuda.prune.FiniteWeights;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.prune.OutputErrors;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.TileBuffers;
+import io.github.wandacuda.prune.TileMemory;
+import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.prune.mask.MaskChooser;
+import io.github.wandacuda.prune.mask.PlainMask;
+import io.github.wandacuda.prune.mask.RiaMask;
+import io.github.wandacuda.prune.mask.WandaVariantMask;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * Prunes a whole module: chooses its mask, improves it, fits the kept weights, as its rules say.
+ * All arithmetic is in float32 on the weights' exact values, and the result is rounded once.
+ */
+public final class LayerPruner implements AutoCloseable {
+  private static final long ALIGNMENT = 64;
+
+  /** From fewer tokens than this share of its columns, weights would be fitted to chance. */
+  private static final double FEWEST_TOKENS = 0.25;
+
+  private final Backend backend;
+  private final WorkerPool workers;
+  private final PhaseClock clock;
+  private final TileBuffers buffers;
+
+  /** Of the module that was pruned last, since the next one often has the same inputs. */
+  private GramInUse latest;
+
+  public LayerPruner(Backend backend, WorkerPool workers, PhaseClock clock) {
+    this.backend = backend;
+    this.workers = workers;
+    this.clock = clock;
+    buffers = new TileBuffers(TileMemory.of(backend));
+  }
+
+  /**
+   * Returns the bytes of memory that a module takes while it is pruned.
+   *
+   * @param rows output features
+   * @param columns input features
+   */
+  public static long bytes(ModuleRules rules, long rows, long columns) {
+    long weights = rows * columns * Float.BYTES;
+    return rules.needsMoments() ? 3 * weights + 4 * columns * columns * Float.BYTES : 2 * weights;
+  }
+
+  /**
+   * Prunes a module.
+   *
+   * @param source the weights, which take the result back
+   * @param inputs what the rules need
+   * @param mask takes the packed mask
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
+   * @throws UnfitWeightException if a fitted weight is too large for the module's type
+   */
+  public LayerResult prune(
+      TileSource source, ModuleRules rules, LayerInputs inputs, MemorySegment mask) {
+    long start = System.nanoTime();
+    try (Arena arena = Arena.ofShared()) {
+      Layer layer = new Layer(read(source, arena), rules, inputs, mask, arena);
+      layer.prune();
+      clock.addSelect((System.nanoTime() - start) * workers.count());
+      return write(source, layer);
+    }
+  }
+
+  private GramInUse momentsOf(Gram gram) {
+    if (latest == null || !latest.isOf(gram)) {
+      forget();
+      latest = new GramInUse(gram, backend.operations(), workers);
+    }
+    return latest;
+  }
+
+  /** Lets go of the latest second moments; to be called before their memory is given back. */
+  public void forget() {
+    if (latest != null) {
+      latest.close();
+      latest = null;
+    }
+  }
+
+  @Override
+  public void close() {
+    forget();
+    buffers.close();
+  }
+
+  /** Reads a module as float32. */
+  private WeightMatrix read(TileSource source, Arena arena) {
+    WeightMatrix whole = matrix(arena, source.tiles().rows(), source.columns());
+    workers.run(
+        source.tiles().count(),
+        (worker, tile) -> {
+          int first = source.tiles().firstRow(tile);
+          WeightMatrix rows = source.read(worker, tile);
+          float[] values = new float[source.columns()];
+          FiniteWeights.locate(
+              first,
+              () -> {
+                for (int row = 0; row < rows.rows(); row++) {
+                  TypedRow.read(rows, row, values);
+                  copy(values, whole, first + row);
+                }
+              });
+        });
+    return whole;
+  }
+
+  private static void copy(float[] values, WeightMatrix to, int row) {
+    MemorySegment.copy(
+        MemorySegment.ofArray(values),
+        0,
+        to.data(),
+        to.byteOffset(row, 0),
+        (long) values.length * Float.BYTES);
+  }
+
+  private static WeightMatrix matrix(Arena arena, int rows, int columns) {
+    MemorySegment memory = arena.allocate((long) rows * columns * Float.BYTES, ALIGNMENT);
+    return WeightMatrix.of(memory, DType.F32, rows, columns);
+  }
+
+  private LayerResult write(TileSource source, Layer layer) {
+    LongAdder pruned = new LongAdder();
+    LongAdder zeros = new LongAdder();
+    LongAdder zeroRows = new LongAdder();
+    workers.run(
+        source.tiles().count(),
+        (worker, tile) -> {
+          PrunedTile written = new PrunedTile(layer.rules, layer.mask, source.columns());
+          WeightMatrix weights = source.read(worker, tile);
+          written.write(weights, layer.fitted, source.tiles().firstRow(tile));
+          source.write(worker, tile);
+          pruned.add(written.pruned());
+          zeros.add(written.zeros());
+          zeroRows.add(written.zeroRows());
+        });
+    return new LayerResult(
+        pruned.sum(), zeros.sum(), zeroRows.intValue(), layer.errors, layer.warning);
+  }
+
+  /** A module under way. */
+  private final class Layer {
+    private final WeightMatrix dense;
+    private final ModuleRules rules;
+    private final LayerInputs inputs;
+    private final MemorySegment mask;
+    private final Arena arena;
+
+    /** The kept weights' new values, or null if they stay as they are. */
+    private WeightMatrix fitted;
+
+    private Optional<OutputErrors> errors = Optional.empty();
+    private Optional<String> warning = Optional.empty();
+
+    Layer(
+        WeightMatrix dense,
+        ModuleRules rules,
+        LayerInputs inputs,
+        MemorySegment mask,
+        Arena arena) {
+      this.dense = dense;
+      this.rules = rules;
+      this.inputs = inputs;
+      this.mask = mask;
+      this.arena = arena;
+    }
+
+    void prune() {
+      if (dense.elements() == 0) {
+        return;
+      }
+      boolean unreached = Unreached.isUnreached(inputs.norms());
+      if (unreached && rules.method() != Method.MASKS && rules.method() != Method.MAGNITUDE) {
+        lowest(null);
+      } else {
+        choose();
+      }
+      if (!unreached && inputs.gram() != null) {
+        improve();
+      }
+    }
+
+    private void choose() {
+      switch (rules.method()) {
+        case WANDA -> lowest(inputs.norms());
+        case MAGNITUDE -> chooseBy(PlainMask.magnitude(backend.selector(), workers, tileBytes()));
+        case RIA -> chooseBy(new RiaMask(backend.selector(), workers, buffers, rules.scope()));
+        case WANDA_VARIANT -> chooseBy(new WandaVariantMask(workers));
+        case MASKS -> inputs.mask().orElseThrow().accept(mask);
+        case SPARSEGPT -> sparseGpt();
+      }
+    }
+
+    private void chooseBy(MaskChooser chooser) {
+      chooser.choose(dense, inputs.norms(), rules.sparsity(), mask);
+    }
+
+    /**
+     * Prunes the lowest of each row or group.
+     *
+     * @param norms null to score by magnitude
+     */
+    private void lowest(float[] norms) {
+      float[] ones = new float[dense.columns()];
+      Arrays.fill(ones, 1);
+      PlainMask.wanda(backend.selector(), workers, tileBytes())
+          .choose(dense, norms == null ? ones : norms, rules.sparsity(), mask);
+    }
+
+    private long tileBytes() {
+      return buffers.memory().tileBytes();
+    }
+
+    private void sparseGpt() {
+      if (isFewTokens()) {
+        warning = Optional.of("too few tokens reached it for sparsegpt: pruned by wanda");
+        lowest(inputs.norms());
+        return;
+      }
+      Optional<GramFactor> factor = moments().factor();
+      if (factor.isEmpty()) {
+        warning =
+            Optional.of("its second moments have no factor, however dampened: pruned by wanda");
+        lowest(inputs.norms());
+        return;
+      }
+      fitted = matrix(arena, dense.rows(), dense.columns());
+      fitted.data().copyFrom(dense.data());
+      new SparseGpt(backend.operations(), workers, factor.get())
+          .prune(fitted, rules.sparsity(), mask);
+    }
+
+    private boolean isFewTokens() {
+      return inputs.tokens() > 0 && inputs.tokens() < FEWEST_TOKENS * dense.columns();
+    }
+
+    private void improve() {
+      WeightMatrix result = fitted == null ? masked() : fitted;
+      OutputError chosen = error(result);
+      double refined = chosen.error();
+      if (rules.swaps().isPresent()) {
+        swap(rules.swaps().get().budget());
+        result = masked();
+        refined = error(result).error();
+      }
+      double last = refined;
+      if (rules.reconstruct()) {
+        fitted = reconstruct(result);
+        last = error(fitted == null ? result : fitted).error();
+      }
+      errors = Optional.of(new OutputErrors(chosen.output(), chosen.error(), refined, last));
+    }
+
+    private OutputError error(WeightMatrix result) {
+      return OutputError.of(moments().square(), dense, result);
+    }
+
+    private GramInUse moments() {
+      return momentsOf(inputs.gram());
+    }
+
+    private void swap(OptionalInt budget) {
+      OptionalInt group =
+          rules.sparsity() instanceof Sparsity.GroupPattern pattern
+              ? OptionalInt.of(pattern.size())
+              : OptionalInt.empty();
+      new MaskSwaps(moments().square()).refine(dense, mask, group, budget);
+    }
+
+    /** Returns the fitted weights, or null if too few tokens are known to fit them to. */
+    private WeightMatrix reconstruct(WeightMatrix start) {
+      if (isFewTokens()) {
+        warning = Optional.of("too few tokens reached it: its kept weights stay as they are");
+        return fitted;
+      }
+      new Reconstruction(moments().square()).solve(dense, mask, start);
+      return start;
+    }
+
+    /** Returns the weights with zeros where the mask says. */
+    private WeightMatrix masked() {
+      WeightMatrix result = matrix(arena, dense.rows(), dense.columns());
+      result.data().copyFrom(dense.data());
+      MaskedRows.clear(result, mask, workers);
+      return result;
+    }
+  }
+}

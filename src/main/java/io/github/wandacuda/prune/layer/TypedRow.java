@@ -1,0 +1,65 @@
+package io.github.wandacuda.prune.layer;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/** Rows of weights as float32, and float32 rounded to the weights' type. */
+final class TypedRow {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private TypedRow() {}
+
+  /**
+   * Reads a row, widened exactly.
+   *
+   * @param values takes one for each column
+   * @throws NonFiniteWeightException if one is NaN or infinite
+   */
+  static void read(WeightMatrix weights, int row, float[] values) {
+    if (weights.dtype() == DType.F32 && weights.hasDenseRows()) {
+      MemorySegment.copy(
+          weights.data(), FLOAT, weights.byteOffset(row, 0), values, 0, weights.columns());
+    } else {
+      for (int column = 0; column < weights.columns(); column++) {
+        values[column] = weights.get(row, column);
+      }
+    }
+    for (int column = 0; column < weights.columns(); column++) {
+      if (!Float.isFinite(values[column])) {
+        throw new NonFiniteWeightException(row, column, values[column]);
+      }
+    }
+  }
+
+  /** Returns a value rounded to a type, to the nearest and of two equally near to the even one. */
+  static float rounded(float value, DType dtype) {
+    return switch (dtype) {
+      case F32 -> value;
+      case F16 -> Float.float16ToFloat(Float.floatToFloat16(value));
+      case BF16 -> Float.intBitsToFloat(bfloat16(value) << Short.SIZE);
+    };
+  }
+
+  /** Writes a value that its type can hold. */
+  static void set(WeightMatrix weights, int row, int column, float value) {
+    long at = weights.byteOffset(row, column);
+    switch (weights.dtype()) {
+      case F32 -> weights.data().set(FLOAT, at, value);
+      case F16 -> weights.data().set(SHORT, at, Float.floatToFloat16(value));
+      case BF16 -> weights.data().set(SHORT, at, bfloat16(value));
+    }
+  }
+
+  private static short bfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    int half = 0x7fff + (bits >>> Short.SIZE & 1);
+    return (short) (bits + half >>> Short.SIZE);
+  }
+}

@@ -1,0 +1,237 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Methods beyond Wanda and magnitude on the command line: masks in files, recipes, allocations. */
+class MethodsCommandTest {
+  private static final Path MODEL = TestData.fixture("llama-gqa").resolve("model");
+  private static final Path TOKENS = TestData.fixture("llama-gqa").resolve("tokens.json");
+
+  @TempDir Path directory;
+
+  private Cli.Result prune(String output, Object... more) {
+    List<Object> words =
+        new ArrayList<>(
+            List.of("prune", "--model", MODEL, "--output", directory.resolve(output), "--json"));
+    words.addAll(List.of("--backend", "cpu", "--quiet"));
+    words.addAll(Arrays.asList(more));
+    return InProcess.run(words.toArray());
+  }
+
+  private Cli.Result calibrated(String output, Object... more) {
+    List<Object> words = new ArrayList<>(List.of("--calibration", TOKENS));
+    words.addAll(Arrays.asList(more));
+    Cli.Result result = prune(output, words.toArray());
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    Cli.Result verified =
+        InProcess.run("verify", "--dense", MODEL, "--pruned", directory.resolve(output));
+    assertThat(verified.exitCode()).as(verified.out() + verified.err()).isZero();
+    return result;
+  }
+
+  private JsonNode record(String output) {
+    return TestData.json(directory.resolve(output).resolve("wanda-cuda.json"));
+  }
+
+  private Path file(String name, String content) throws IOException {
+    return Files.writeString(directory.resolve(name), content);
+  }
+
+  @Test
+  void savedMasksGiveTheSameBytesAgain() throws IOException {
+    Path masks = directory.resolve("masks.safetensors");
+    calibrated("first", "--refine", "swaps", "--save-masks", masks);
+    Cli.Result again = prune("again", "--method", "masks", "--masks", masks);
+    assertThat(again.exitCode()).as(again.err()).isZero();
+    for (int shard = 1; shard <= 3; shard++) {
+      String name = "model-0000%d-of-00003.safetensors".formatted(shard);
+      assertThat(
+              Files.mismatch(
+                  directory.resolve("first").resolve(name),
+                  directory.resolve("again").resolve(name)))
+          .as(name)
+          .isEqualTo(-1);
+    }
+    assertThat(record("again").get("mask_sha256")).isEqualTo(record("first").get("mask_sha256"));
+    assertThat(record("again").get("mode").asText()).isEqualTo("mask");
+    Path saved = directory.resolve("saved.safetensors");
+    assertThat(
+            prune("third", "--method", "masks", "--masks", masks, "--save-masks", saved).exitCode())
+        .isZero();
+    assertThat(Files.mismatch(masks, saved)).isEqualTo(-1);
+  }
+
+  @Test
+  void masksAreCombined() {
+    Path half = directory.resolve("half.safetensors");
+    Path groups = directory.resolve("groups.safetensors");
+    calibrated("half", "--save-masks", half);
+    calibrated("groups", "--pattern", "2:4", "--save-masks", groups);
+    prune("both", "--method", "masks", "--masks", half, "--masks", groups);
+    prune(
+        "either",
+        "--method",
+        "masks",
+        "--masks",
+        half,
+        "--masks",
+        groups,
+        "--combine-masks",
+        "union");
+    long pruned = record("half").get("pruned").asLong();
+    assertThat(record("both").get("pruned").asLong()).isGreaterThan(pruned);
+    assertThat(record("either").get("pruned").asLong()).isLessThan(pruned);
+    assertThat(record("both").get("pruned").asLong() + record("either").get("pruned").asLong())
+        .isEqualTo(pruned + record("groups").get("pruned").asLong());
+  }
+
+  @Test
+  void aRecipeSaysWhatIsDoneToWhich() throws IOException {
+    Path recipe =
+        file(
+            "recipe.yaml",
+            """
+            stages:
+              - modules: mlp
+                method: sparsegpt
+                pattern: "2:4"
+              - modules: q_proj|k_proj
+                sparsity: 0.25
+                refine: swaps
+                update: reconstruct
+            """);
+    Path report = directory.resolve("report.json");
+    calibrated("out", "--recipe", recipe, "--report", report);
+    JsonNode record = record("out");
+    assertThat(record.get("mode").asText()).isEqualTo("update");
+    assertThat(record.get("stages")).hasSize(2);
+    assertThat(record.has("method")).isFalse();
+    for (JsonNode module : TestData.json(report).get("modules")) {
+      double share = module.get("name").asText().contains("mlp") ? 0.5 : 0.25;
+      assertThat(module.get("sparsity").doubleValue()).isEqualTo(share);
+      assertThat(module.get("name").asText()).doesNotContain("v_proj");
+      assertThat(module.get("relative_error").get("result").doubleValue()).isBetween(0.0, 1.0);
+    }
+    assertThat(prune("out", "--calibration", TOKENS, "--recipe", recipe, "--resume").exitCode())
+        .isZero();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"atp", "dlp", "owl"})
+  void anAllocationKeepsTheTotal(String rule) {
+    calibrated("out", "--allocation", rule, "--sparsity", "0.6");
+    JsonNode record = record("out");
+    assertThat(record.get("allocation").asText()).startsWith(rule);
+    double share = record.get("pruned").doubleValue() / record.get("elements").doubleValue();
+    assertThat(share).isBetween(0.57, 0.6001);
+  }
+
+  @Test
+  void aFileSaysTheSharesOfModules() throws IOException {
+    Path shares = file("shares.json", "{\"0\": 0.25, \"down_proj\": 0.75}");
+    calibrated("out", "--allocation", shares);
+    JsonNode byModule = record("out").get("sparsity_by_module");
+    assertThat(byModule.get("model.layers.0.mlp.down_proj").doubleValue()).isEqualTo(0.25);
+    assertThat(byModule.get("model.layers.1.mlp.down_proj").doubleValue()).isEqualTo(0.75);
+    assertThat(byModule.get("model.layers.1.mlp.up_proj").doubleValue()).isEqualTo(0.5);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--method masks | method masks needs --masks FILE",
+        "--method sparsegpt | method sparsegpt needs --calibration FILE or --statistics FILE",
+        "--refine swap | --refine: expected swaps, found 'swap'",
+        "--refine-swaps 3 | --refine-swaps says how many swaps of --refine swaps",
+        "--update fit | --update: expected reconstruct, found 'fit'",
+        "--method sparsegpt --refine swaps | expected a method that keeps weights as they are",
+        "--method wanda-variant --pattern 2:4 | expected a sparsity, found the pattern 2:4",
+        "--allocation most | --allocation: expected uniform, atp, dlp, owl or a file",
+        "--allocation atp --pattern 2:4 | allocation: expected a sparsity to share out, found 2:4",
+        "--combine-masks union | --combine-masks says how several --masks are combined",
+        "--masks x | --masks goes with --method masks",
+        "--method ria --scope all | scope: expected row or matrix, found 'all'",
+      })
+  void whatContradictsItselfIsRefused(String words, String expected) {
+    Cli.Result result = prune("out", (Object[]) words.split(" "));
+    assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
+    assertThat(result.err()).contains(expected);
+    assertThat(directory.resolve("out")).doesNotExist();
+  }
+
+  @Test
+  void secondMomentsComeFromAFileToo() {
+    Path statistics = directory.resolve("moments.safetensors");
+    Cli.Result calibrated =
+        InProcess.run(
+            "calibrate",
+            "--model",
+            MODEL,
+            "--calibration",
+            TOKENS,
+            "--second-moments",
+            "--output",
+            statistics,
+            "--backend",
+            "cpu");
+    assertThat(calibrated.exitCode()).as(calibrated.err()).isZero();
+    for (String method : new String[] {"sparsegpt", "ria"}) {
+      Cli.Result result =
+          prune(method, "--statistics", statistics, "--method", method, "--update", "reconstruct");
+      assertThat(result.exitCode()).as(result.err()).isZero();
+      assertThat(result.json().get("relative_error").doubleValue()).isBetween(0.0, 0.5);
+      Cli.Result verified =
+          InProcess.run("verify", "--dense", MODEL, "--pruned", directory.resolve(method));
+      assertThat(verified.exitCode()).as(verified.out()).isZero();
+    }
+    Path norms = TestData.fixture("llama-gqa").resolve("dense.statistics.safetensors");
+    Cli.Result without = prune("out", "--statistics", norms, "--refine", "swaps");
+    assertThat(without.exitCode()).isEqualTo(3);
+    assertThat(without.err()).contains("input_gram").contains("no such tensor");
+  }
+
+  @Test
+  void aRecipeExcludesTheOptionsOfItsKeys() throws IOException {
+    Path recipe = file("recipe.yaml", "- sparsity: 0.5\n");
+    Cli.Result result = prune("out", "--recipe", recipe, "--sparsity", "0.5");
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.err()).contains("--recipe says itself what");
+    Path nothing = file("nothing.yaml", "- modules: nowhere\n  sparsity: 0.5\n");
+    Cli.Result unmatched = prune("out", "--recipe", nothing, "--calibration", TOKENS);
+    assertThat(unmatched.exitCode()).isEqualTo(2);
+    assertThat(unmatched.err()).contains("nothing.yaml").contains("nowhere");
+  }
+
+  @Test
+  void inPlaceOnlyTilesAreWritten() {
+    Path statistics = directory.resolve("s.safetensors");
+    calibrated("out", "--save-statistics", statistics);
+    Cli.Result result =
+        InProcess.run(
+            "prune",
+            "--model",
+            TestData.copy(MODEL, directory.resolve("copy")),
+            "--in-place",
+            "--yes",
+            "--statistics",
+            statistics,
+            "--method",
+            "ria");
+    assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
+    assertThat(result.err()).contains("--in-place prunes by wanda or magnitude alone");
+  }
+}
