@@ -39,11 +39,10 @@ class OneAtATimeTest {
   }
 
   private Object seen(Object given) {
-    return switch (given) {
-      case Operations operations -> watched(Operations.class, operations);
-      case ColumnSquares squares -> watched(ColumnSquares.class, squares);
-      case null, default -> given;
-    };
+    if (given instanceof Operations operations) {
+      return watched(Operations.class, operations);
+    }
+    return given instanceof ColumnSquares squares ? watched(ColumnSquares.class, squares) : given;
   }
 
   @Test
