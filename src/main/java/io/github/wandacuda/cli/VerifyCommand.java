@@ -11,6 +11,7 @@ import io.github.wandacuda.cli.option.ZerosOptions;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.job.verify.Verification;
 import io.github.wandacuda.job.verify.Verifier;
@@ -102,6 +103,7 @@ public final class VerifyCommand implements Runnable {
   private static Map<String, Object> object(Verification found, boolean holds) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("verified", holds);
+    object.put("mode", found.updated() ? Provenance.UPDATE : Provenance.MASK);
     VerificationText.addFailures(object, found);
     object.put("added", found.added().stream().map(Path::toString).toList());
     object.put("unchecked", found.unchecked());
@@ -114,11 +116,16 @@ public final class VerifyCommand implements Runnable {
         : OptionNames.in(found.failures().get(0));
   }
 
+  private static String changes(Verification found) {
+    return found.updated()
+        ? "weights zeroed, and kept weights of the same modules fitted, which can't be proven"
+        : "weights zeroed and nothing else changed";
+  }
+
   private Stream<String> text(Path dense, Path pruned, Verification found, boolean holds) {
     Stream<String> result =
         holds
-            ? MultilineText.of(
-                "verified: %s is %s with weights zeroed and nothing else changed", pruned, dense)
+            ? MultilineText.of("verified: %s is %s with %s", pruned, dense, changes(found))
             : VerificationText.failures(found);
     return Stream.concat(result, VerificationText.notes(found));
   }

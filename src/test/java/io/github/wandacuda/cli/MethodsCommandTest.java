@@ -197,6 +197,7 @@ class MethodsCommandTest {
       Cli.Result verified =
           InProcess.run("verify", "--dense", MODEL, "--pruned", directory.resolve(method));
       assertThat(verified.exitCode()).as(verified.out()).isZero();
+      assertThat(verified.out()).contains("kept weights of the same modules fitted");
     }
     Path norms = TestData.fixture("llama-gqa").resolve("dense.statistics.safetensors");
     Cli.Result without = prune("out", "--statistics", norms, "--refine", "swaps");

@@ -62,7 +62,7 @@ public final class Verifier {
     if (UnfinishedRun.isIn(pruned)) {
       // All other failures would follow from this one.
       failures.add(UnfinishedRun.describe(pruned).line());
-      return new Verification(failures.others(), failures.tensors(), List.of(), List.of());
+      return Verification.of(failures);
     }
     Optional<RecordCheck> recorded =
         provenance(pruned, failures)
@@ -71,7 +71,7 @@ public final class Verifier {
       failures.add(
           "%s: has no usable %s, and neither `sparsity` nor `pattern` says what to expect"
               .formatted(Printable.of(pruned), Provenance.FILE_NAME));
-      return new Verification(failures.others(), failures.tensors(), List.of(), List.of());
+      return Verification.of(failures);
     }
     List<String> unchecked = recorded.map(record -> record.compareCause(dense)).orElse(List.of());
     List<LinearModule> chosen =
@@ -89,7 +89,8 @@ public final class Verifier {
         found.ifPresent(shards -> recorded.get().compare(chosen, shards));
       }
     }
-    return new Verification(failures.others(), failures.tensors(), added, unchecked);
+    return new Verification(
+        failures.others(), failures.tensors(), added, unchecked, rules.update());
   }
 
   private static Optional<Provenance> provenance(Path pruned, Failures failures) {

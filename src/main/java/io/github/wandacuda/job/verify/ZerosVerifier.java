@@ -66,7 +66,7 @@ public final class ZerosVerifier {
     }
     long zeros = jobs.stream().mapToLong(job -> job.zeros.sum()).sum();
     return new Found(
-        new Verification(failures.others(), failures.tensors(), List.of(), List.of()),
+        Verification.of(failures),
         jobs.size(),
         zeros);
   }
