@@ -65,10 +65,7 @@ public final class ZerosVerifier {
       workers.run(jobs);
     }
     long zeros = jobs.stream().mapToLong(job -> job.zeros.sum()).sum();
-    return new Found(
-        Verification.of(failures),
-        jobs.size(),
-        zeros);
+    return new Found(Verification.of(failures), jobs.size(), zeros);
   }
 
   private static boolean isAlike(LinearModule module, LinearModule counterpart) {
