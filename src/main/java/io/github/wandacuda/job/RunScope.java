@@ -80,7 +80,7 @@ record RunScope(
         ErrorDetails.file(statistics.file())
             .tensor(module.name() + GramFile.SUFFIX)
             .expected("the second moments of the module's inputs", "no such tensor")
-            .hint("calibrate with `second-moments` writes them"));
+            .hint("calibrate again with `second-moments`"));
   }
 
   /** Returns whether norms come from samples that run through the model. */

@@ -76,7 +76,7 @@ class RefusalsIT {
         "--pattern 5:4",
         "--pattern 2of4",
         "--sparsity 0.5 --pattern 2:4",
-        "--method sparsegpt",
+        "--method obs",
         "--no-such-option",
         "--include no_such_module",
         "--exclude no_such_module",
