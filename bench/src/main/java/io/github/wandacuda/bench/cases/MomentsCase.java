@@ -48,7 +48,7 @@ public final class MomentsCase implements AutoCloseable {
   public void check() {
     run();
     int last = activations.columns() - 1;
-    try (Arena place = Arena.ofConfined()) {
+    try (Arena place = Arena.ofShared()) {
       MemorySegment triangle =
           place.allocate(PackedTriangle.elements(last + 1) * Float.BYTES, Long.BYTES);
       moments.download(activations.rows(), triangle);
