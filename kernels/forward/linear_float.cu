@@ -13,11 +13,10 @@
 //
 // Edges: what lies outside is read as zero and not written.
 #include "float_vectors.cuh"
+#include "register_tile.cuh"
 #include "tile_order.cuh"
 #include "widen.cuh"
 
-constexpr int THREADS = 256;
-constexpr int TILE = 128;
 constexpr int SLICE = 16;
 constexpr int RUN = 256;
 constexpr int ROW = TILE + 4;  // of a transposed slice, in floats: a multiple of 16 bytes
@@ -74,38 +73,6 @@ static __device__ __forceinline__ void store(Slice &slice, const Carried &carrie
   }
 }
 
-// Eight neighbouring tokens or features would be two groups of banks apart for half of the threads; four and four aren't.
-static __device__ __forceinline__ void eight(float (&values)[8], const float *row, int thread) {
-#pragma unroll
-  for (int half = 0; half < 2; half++) {
-    const float4 four = *reinterpret_cast<const float4 *>(row + half * (TILE / 2) + thread * 4);
-    values[half * 4] = four.x;
-    values[half * 4 + 1] = four.y;
-    values[half * 4 + 2] = four.z;
-    values[half * 4 + 3] = four.w;
-  }
-}
-
-static __device__ __forceinline__ int place(int i, int thread) {
-  return i / 4 * (TILE / 2) + thread * 4 + i % 4;
-}
-
-static __device__ __forceinline__ void multiply(float (&chain)[8][8], const Slice &slice) {
-#pragma unroll
-  for (int k = 0; k < SLICE; k++) {
-    float x[8], w[8];
-    eight(x, slice.x[k], threadIdx.x / 16);
-    eight(w, slice.w[k], threadIdx.x % 16);
-#pragma unroll
-    for (int i = 0; i < 8; i++) {
-#pragma unroll
-      for (int j = 0; j < 8; j++) {
-        chain[i][j] = __fmaf_rn(x[i], w[j], chain[i][j]);
-      }
-    }
-  }
-}
-
 static __device__ __forceinline__ void endRun(float (&sum)[8][8], float (&chain)[8][8]) {
 #pragma unroll
   for (int i = 0; i < 8; i++) {
@@ -136,7 +103,7 @@ static __device__ __forceinline__ void linear(const Input<Type> &input, const fl
     if (more) {
       input.fetch(carried, firstToken, firstFeature, column + SLICE);
     }
-    multiply(chain, slices[current]);
+    multiplySlices(chain, slices[current].x, slices[current].w);
     current ^= 1;
     if (more) {
       store(slices[current], carried);

@@ -15,10 +15,9 @@
 //
 // Edges: what lies outside is read as zero and not written.
 #include "float_vectors.cuh"
+#include "register_tile.cuh"
 #include "tile_order.cuh"
 
-constexpr int THREADS = 256;
-constexpr int TILE = 128;
 constexpr int SLICE = 16;
 constexpr int RUN = 256;
 constexpr int LOADS = TILE * SLICE / 4 / THREADS;
@@ -64,38 +63,6 @@ static __device__ __forceinline__ void store(Slice &slice, const Carried &carrie
   }
 }
 
-// Eight neighbouring columns would be two groups of banks apart for half of the threads; four and four aren't.
-static __device__ __forceinline__ void eight(float (&values)[8], const float *row, int thread) {
-#pragma unroll
-  for (int half = 0; half < 2; half++) {
-    const float4 four = *reinterpret_cast<const float4 *>(row + half * (TILE / 2) + thread * 4);
-    values[half * 4] = four.x;
-    values[half * 4 + 1] = four.y;
-    values[half * 4 + 2] = four.z;
-    values[half * 4 + 3] = four.w;
-  }
-}
-
-static __device__ __forceinline__ int place(int i, int thread) {
-  return i / 4 * (TILE / 2) + thread * 4 + i % 4;
-}
-
-static __device__ __forceinline__ void multiply(float (&chain)[8][8], const Slice &slice) {
-#pragma unroll
-  for (int k = 0; k < SLICE; k++) {
-    float left[8], right[8];
-    eight(left, slice.left[k], threadIdx.x / 16);
-    eight(right, slice.right[k], threadIdx.x % 16);
-#pragma unroll
-    for (int i = 0; i < 8; i++) {
-#pragma unroll
-      for (int j = 0; j < 8; j++) {
-        chain[i][j] = __fmaf_rn(left[i], right[j], chain[i][j]);
-      }
-    }
-  }
-}
-
 static __device__ __forceinline__ void endRun(
     float (&chain)[8][8], double *state, int columns, int firstLeft, int firstRight) {
 #pragma unroll
@@ -134,7 +101,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) second_moments(const float
     if (more) {
       input.fetch(carried, row + SLICE, firstLeft, firstRight);
     }
-    multiply(chain, slices[current]);
+    multiplySlices(chain, slices[current].left, slices[current].right);
     current ^= 1;
     if (more) {
       store(slices[current], carried);
