@@ -2,6 +2,7 @@ package io.github.wandacuda.adapter;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.reference.Bfloat16;
 import io.github.wandacuda.model.LinearModule;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -25,8 +26,6 @@ public final class LoraUpdate {
 
   /** Columns whose sums are computed together, so that their part of a factor stays in a cache. */
   private static final int STRIP = 1024;
-
-  private static final int HALF_ULP = 0x7fff;
 
   private final LoraModule pair;
   private final DType dtype;
@@ -164,9 +163,8 @@ public final class LoraUpdate {
         continue;
       }
       float exact = Math.fma(pair.scale(), sums[i], weight);
-      int wide = Float.floatToRawIntBits(exact);
-      short rounded = (short) ((wide + HALF_ULP + ((wide >>> 16) & 1)) >>> 16);
-      float merged = Float.intBitsToFloat(rounded << 16);
+      short rounded = Bfloat16.bits(exact);
+      float merged = Bfloat16.value(rounded);
       if (!Float.isFinite(exact) || !Float.isFinite(merged)) {
         return i;
       }

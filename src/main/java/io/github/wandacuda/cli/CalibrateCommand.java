@@ -102,9 +102,7 @@ public final class CalibrateCommand implements Runnable {
   private Statistics run(
       ModelDirectory directory, Backend backend, CalibrationSamples samples, ResultFiles results) {
     List<int[]> tokens = List.of(samples.tokens());
-    try (Decoder decoder =
-        DecoderFamilies.of(directory.config())
-            .open(directory.config(), directory.checkpoint(), backend.operations())) {
+    try (Decoder decoder = DecoderFamilies.open(directory, backend.operations())) {
       if (!secondMoments) {
         Statistics statistics =
             DenseCalibration.run(decoder, backend.operations(), tokens, output.progress());

@@ -61,9 +61,7 @@ final class PlanPrinter {
     if (!(calibration instanceof Calibration.FromSamples)) {
       return;
     }
-    try (Decoder decoder =
-        DecoderFamilies.of(model.config())
-            .open(model.config(), model.checkpoint(), backend.operations())) {
+    try (Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
       for (int index = 0; index < decoder.blocks(); index++) {
         decoder.block(index).close();
       }

@@ -8,7 +8,6 @@ import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.output.StateFiles;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
@@ -83,9 +82,7 @@ final class CalibratedPass {
   }
 
   private Decoder open() {
-    ModelDirectory model = scope.model();
-    return DecoderFamilies.of(model.config())
-        .open(model.config(), model.checkpoint(), backend.operations());
+    return DecoderFamilies.open(scope.model(), backend.operations());
   }
 
   /** Checks that the forward pass uses every chosen module, since another one has no norms. */

@@ -113,9 +113,7 @@ final class RunEstimate {
   private double calibrationSeconds(List<int[]> samples) {
     int length = samples.get(0).length;
     int batch = Math.clamp(BlockwiseRun.BATCH_TOKENS / length, 1, samples.size());
-    try (Decoder decoder =
-            DecoderFamilies.of(model.config())
-                .open(model.config(), model.checkpoint(), backend.operations());
+    try (Decoder decoder = DecoderFamilies.open(model, backend.operations());
         BlockwiseRun run =
             new BlockwiseRun(decoder, backend.operations(), samples.subList(0, batch));
         Block block = decoder.block(decoder.blocks() / 2)) {

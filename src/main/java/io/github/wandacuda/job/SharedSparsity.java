@@ -48,7 +48,7 @@ public record SharedSparsity(PruningRules rules, String label) {
     if (allocation instanceof Allocation.FromFile file) {
       List<String> names = chosen.stream().map(LinearModule::name).toList();
       Map<String, Double> shares = AllocationFile.read(file.file()).of(names, total.fraction());
-      return new SharedSparsity(rules.allocating(StepSearch.shares(shares)), "file");
+      return new SharedSparsity(rules.allocating(shares), "file");
     }
     List<ModuleBlock> blocks = ModuleBlock.of(chosen);
     BlockSparsities sparsities =
@@ -99,7 +99,7 @@ public record SharedSparsity(PruningRules rules, String label) {
   private static SharedSparsity shared(
       PruningRules rules, List<ModuleBlock> blocks, double[] sparsities, String label) {
     Map<String, Double> shares = ModuleBlock.sparsities(blocks, sparsities);
-    return new SharedSparsity(rules.allocating(StepSearch.shares(shares)), label);
+    return new SharedSparsity(rules.allocating(shares), label);
   }
 
   private static List<BlockScores> scores(
@@ -123,9 +123,7 @@ public record SharedSparsity(PruningRules rules, String label) {
 
   private static Statistics dense(
       ModelDirectory model, Backend backend, Calibration.FromSamples samples) {
-    try (Decoder decoder =
-        DecoderFamilies.of(model.config())
-            .open(model.config(), model.checkpoint(), backend.operations())) {
+    try (Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
       return DenseCalibration.run(decoder, backend.operations(), samples.samples(), Progress.NONE);
     }
   }

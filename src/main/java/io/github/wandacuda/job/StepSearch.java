@@ -1,6 +1,5 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.error.UsageException;
@@ -19,7 +18,6 @@ import io.github.wandacuda.prune.allocation.BlockSparsities;
 import io.github.wandacuda.prune.allocation.ModuleBlock;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -77,7 +75,7 @@ final class StepSearch {
     int worse = 0;
     for (int part = 0; part <= PARTS && worse < WORSE; part++) {
       double step = sparsities.largestBeta() * part / PARTS;
-      double loss = loss(shares(ModuleBlock.sparsities(blocks, sparsities.atp(step))));
+      double loss = loss(ModuleBlock.sparsities(blocks, sparsities.atp(step)));
       worse = loss < least ? 0 : worse + 1;
       if (loss < least) {
         least = loss;
@@ -87,15 +85,8 @@ final class StepSearch {
     return best;
   }
 
-  /** Returns shares as sparsities. */
-  static Map<String, Sparsity> shares(Map<String, Double> byModule) {
-    Map<String, Sparsity> shares = new HashMap<>();
-    byModule.forEach((module, share) -> shares.put(module, new Sparsity.Ratio(share)));
-    return shares;
-  }
-
   /** Returns the mean loss over the samples that were held back, of a model pruned so. */
-  private double loss(Map<String, Sparsity> shares) {
+  private double loss(Map<String, Double> shares) {
     try (Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
       try (ModulePruner pruner =
@@ -107,9 +98,7 @@ final class StepSearch {
                   new MemoryShards(),
                   MaskSink.NONE,
                   clock);
-          Decoder decoder =
-              DecoderFamilies.of(model.config())
-                  .open(model.config(), model.checkpoint(), backend.operations());
+          Decoder decoder = DecoderFamilies.open(model, backend.operations());
           BlockwiseRun calibrating = new BlockwiseRun(decoder, backend.operations(), fitted);
           BlockwiseRun testing = new BlockwiseRun(decoder, backend.operations(), held)) {
         BlockPruner blocks =

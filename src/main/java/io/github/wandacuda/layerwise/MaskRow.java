@@ -1,16 +1,12 @@
 package io.github.wandacuda.layerwise;
 
+import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** One row of a packed mask: a bit a column, least significant first, 1 for a kept weight. */
-final class MaskRow {
+public final class MaskRow {
   private MaskRow() {}
-
-  /** Returns the bytes of a mask of so many columns. */
-  static long rowBytes(int columns) {
-    return Math.ceilDiv((long) columns, Byte.SIZE);
-  }
 
   /**
    * Checks a mask's size.
@@ -18,7 +14,7 @@ final class MaskRow {
    * @throws IllegalArgumentException if it is another
    */
   static void require(MemorySegment mask, int rows, int columns) {
-    long needed = rows * rowBytes(columns);
+    long needed = rows * Selector.maskRowBytes(columns);
     if (mask.byteSize() != needed) {
       throw new IllegalArgumentException(
           "mask of %d x %d: expected %d bytes, found %d"
@@ -26,9 +22,14 @@ final class MaskRow {
     }
   }
 
-  /** Unpacks a row. */
-  static void read(MemorySegment mask, int row, boolean[] kept) {
-    long start = row * rowBytes(kept.length);
+  /**
+   * Unpacks a row.
+   *
+   * @param mask of all rows
+   * @param kept takes whether each column is kept
+   */
+  public static void read(MemorySegment mask, int row, boolean[] kept) {
+    long start = row * Selector.maskRowBytes(kept.length);
     for (int first = 0; first < kept.length; first += Byte.SIZE) {
       int bits = mask.get(ValueLayout.JAVA_BYTE, start + first / Byte.SIZE);
       for (int k = first; k < Math.min(kept.length, first + Byte.SIZE); k++) {
@@ -38,8 +39,8 @@ final class MaskRow {
   }
 
   /** Packs a row; the bits that fill its last byte become 0. */
-  static void write(boolean[] kept, MemorySegment mask, int row) {
-    long start = row * rowBytes(kept.length);
+  public static void write(boolean[] kept, MemorySegment mask, int row) {
+    long start = row * Selector.maskRowBytes(kept.length);
     for (int first = 0; first < kept.length; first += Byte.SIZE) {
       int bits = 0;
       for (int k = first; k < Math.min(kept.length, first + Byte.SIZE); k++) {

@@ -31,13 +31,32 @@ public record OutputError(double error, double output) {
     return of(gram, weights, changed, LayerwiseKernels.chosen().rows());
   }
 
+  /**
+   * Returns the error after another change of the same weights, without computing the output again.
+   *
+   * @param gram the second moments of the layer's inputs
+   * @param weights [rows, columns], those that this is of
+   * @param changed [rows, columns]
+   * @throws IllegalArgumentException if sizes don't agree
+   */
+  public OutputError after(SquareGram gram, WeightMatrix weights, WeightMatrix changed) {
+    return new OutputError(error(gram, weights, changed, LayerwiseKernels.chosen().rows()), output);
+  }
+
   static OutputError of(
+      SquareGram gram, WeightMatrix weights, WeightMatrix changed, RowArithmetic arithmetic) {
+    double error = error(gram, weights, changed, arithmetic);
+    try (SquareGram.Product product = gram.product(weights.rows())) {
+      return new OutputError(error, new Energy(gram, product, arithmetic).of(weights, null));
+    }
+  }
+
+  private static double error(
       SquareGram gram, WeightMatrix weights, WeightMatrix changed, RowArithmetic arithmetic) {
     GramShapes.require("weights", weights, gram);
     GramShapes.requireSame("changed weights", changed, weights);
     try (SquareGram.Product product = gram.product(weights.rows())) {
-      Energy energy = new Energy(gram, product, arithmetic);
-      return new OutputError(energy.of(weights, changed), energy.of(weights, null));
+      return new Energy(gram, product, arithmetic).of(weights, changed);
     }
   }
 

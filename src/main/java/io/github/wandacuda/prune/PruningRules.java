@@ -25,7 +25,7 @@ import java.util.stream.Stream;
 public record PruningRules(
     ModuleRules common,
     List<Part> stages,
-    Map<String, Sparsity> allocated,
+    Map<String, Double> allocated,
     Unreached unreached,
     Set<String> kept) {
   private static final String RECIPE = "recipe";
@@ -96,7 +96,7 @@ public record PruningRules(
   }
 
   /** Returns the same rules with a share for each module. */
-  public PruningRules allocating(Map<String, Sparsity> shares) {
+  public PruningRules allocating(Map<String, Double> shares) {
     return new PruningRules(common, stages, shares, unreached, kept);
   }
 
@@ -111,8 +111,8 @@ public record PruningRules(
       return ModuleRules.NOTHING;
     }
     ModuleRules rules = stage(module).map(Part::rules).orElse(common);
-    Sparsity share = allocated.get(module.name());
-    return share == null ? rules : rules.with(share);
+    Double share = allocated.get(module.name());
+    return share == null ? rules : rules.with(new Sparsity.Ratio(share));
   }
 
   /** Returns whether anything is said of a module. */

@@ -37,9 +37,7 @@ class BlockStatisticsTest {
     Path directory = TestData.fixture(fixture);
     try (ModelDirectory model = ModelDirectory.open(directory.resolve("model"));
         Backend backend = Pruning.cpu(threads);
-        Decoder decoder =
-            DecoderFamilies.of(model.config())
-                .open(model.config(), model.checkpoint(), backend.operations())) {
+        Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
       work.on(decoder, backend, TestData.tokens(directory.resolve("tokens.json")));
     }
   }

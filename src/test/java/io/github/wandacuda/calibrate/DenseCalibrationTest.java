@@ -21,9 +21,7 @@ class DenseCalibrationTest {
   private static Statistics calibrate(Path directory, List<int[]> samples, int threads) {
     try (ModelDirectory model = ModelDirectory.open(directory);
         Backend backend = Pruning.cpu(threads);
-        Decoder decoder =
-            DecoderFamilies.of(model.config())
-                .open(model.config(), model.checkpoint(), backend.operations())) {
+        Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
       return DenseCalibration.run(decoder, backend.operations(), samples, Progress.NONE);
     }
   }
@@ -31,9 +29,7 @@ class DenseCalibrationTest {
   private static double perplexity(Path directory, List<int[]> windows) {
     try (ModelDirectory model = ModelDirectory.open(directory);
         Backend backend = Pruning.cpu(2);
-        Decoder decoder =
-            DecoderFamilies.of(model.config())
-                .open(model.config(), model.checkpoint(), backend.operations())) {
+        Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
       return Perplexity.of(decoder, backend.operations(), windows, Progress.NONE);
     }
   }

@@ -38,9 +38,7 @@ class MomentsCalibrationTest {
     Path data = TestData.fixture(fixture);
     try (ModelDirectory model = ModelDirectory.open(data.resolve("model"));
         Backend backend = Pruning.cpu(threads);
-        Decoder decoder =
-            DecoderFamilies.of(model.config())
-                .open(model.config(), model.checkpoint(), backend.operations())) {
+        Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
       Map<String, Integer> features =
           model.modules().stream()
               .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));

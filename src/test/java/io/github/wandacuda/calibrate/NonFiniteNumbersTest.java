@@ -68,9 +68,7 @@ class NonFiniteNumbersTest {
             () -> {
               try (ModelDirectory opened = ModelDirectory.open(model);
                   Backend backend = Pruning.cpu(2);
-                  Decoder decoder =
-                      DecoderFamilies.of(opened.config())
-                          .open(opened.config(), opened.checkpoint(), backend.operations())) {
+                  Decoder decoder = DecoderFamilies.open(opened, backend.operations())) {
                 work.on(decoder, backend);
               }
             });

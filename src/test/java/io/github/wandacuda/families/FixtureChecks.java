@@ -58,9 +58,7 @@ final class FixtureChecks {
   }
 
   private DescribedDecoder decoder(ModelDirectory model) {
-    return (DescribedDecoder)
-        DecoderFamilies.of(model.config())
-            .open(model.config(), model.checkpoint(), backend.operations());
+    return (DescribedDecoder) DecoderFamilies.open(model, backend.operations());
   }
 
   /** Checks every logit of every sample. */

@@ -88,9 +88,7 @@ final class SecondSizeChecks {
   }
 
   private DescribedDecoder decoder(ModelDirectory model) {
-    return (DescribedDecoder)
-        DecoderFamilies.of(model.config())
-            .open(model.config(), model.checkpoint(), backend.operations());
+    return (DescribedDecoder) DecoderFamilies.open(model, backend.operations());
   }
 
   /**

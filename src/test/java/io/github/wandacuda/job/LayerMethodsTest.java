@@ -99,9 +99,7 @@ class LayerMethodsTest {
   private double perplexity(String name) {
     try (ModelDirectory model = ModelDirectory.open(out(name));
         Backend backend = Pruning.cpu(2)) {
-      try (Decoder decoder =
-          DecoderFamilies.of(model.config())
-              .open(model.config(), model.checkpoint(), backend.operations())) {
+      try (Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
         return Perplexity.of(decoder, backend.operations(), EVALUATION, Progress.NONE);
       }
     }

@@ -2,6 +2,7 @@ package io.github.wandacuda.layerwise;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
@@ -98,7 +99,7 @@ final class LayerCase {
   /** Returns the mask as the program holds it. */
   MemorySegment mask() {
     MemorySegment mask =
-        MemorySegment.ofArray(new byte[(int) (kept.length * MaskRow.rowBytes(columns()))]);
+        MemorySegment.ofArray(new byte[(int) (kept.length * Selector.maskRowBytes(columns()))]);
     for (int row = 0; row < kept.length; row++) {
       MaskRow.write(kept[row], mask, row);
     }

@@ -16,6 +16,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -63,7 +64,18 @@ class PruneCancelTest {
     return changed;
   }
 
+  /**
+   * Keeps a helper from doing what is left while the caller, who alone sees the interrupt, has no
+   * processor: it has stopped once it waits for its helpers.
+   */
+  private static void waitUntilItHasStopped(Thread caller) {
+    while (caller != Thread.currentThread() && caller.getState() != Thread.State.WAITING) {
+      Thread.onSpinWait();
+    }
+  }
+
   @ParameterizedTest
+  @Timeout(60)
   @ValueSource(ints = {1, 2, 4})
   void anInterruptLeavesTheRestAsItWas(int threads) {
     open(threads);
@@ -73,6 +85,7 @@ class PruneCancelTest {
             (done, total) -> {
               if (done > 300) {
                 caller.interrupt();
+                waitUntilItHasStopped(caller);
               }
             });
     CancellationException cancelled =

@@ -3,23 +3,12 @@ package io.github.wandacuda.cli.option;
 import io.github.wandacuda.calibrate.CalibrationSamples;
 import io.github.wandacuda.calibrate.statistics.Imatrix;
 import io.github.wandacuda.calibrate.statistics.Statistics;
-import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.PruningRules;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -91,7 +80,7 @@ public final class CalibrationOptions {
       return new Calibration.FromStatistics(
           statistics,
           Imatrix.isNamed(statistics) ? Imatrix.read(statistics) : Statistics.read(statistics),
-          sha256(statistics));
+          FileDigest.sha256("statistics", List.of(statistics), ""));
     }
     CalibrationSamples samples = sampling.draw(calibration, model);
     SampleOptions.say(calibration, samples, output);
@@ -109,20 +98,5 @@ public final class CalibrationOptions {
     }
     Statistics read = ((Calibration.FromStatistics) source).statistics();
     return result.statistics(read.samples(), read.sequenceLength());
-  }
-
-  private static String sha256(Path file) {
-    try (InputStream in = InputFile.stream(file)) {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      new DigestInputStream(in, digest).transferTo(OutputStream.nullOutputStream());
-      return HexFormat.of().formatHex(digest.digest());
-    } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("statistics", "that they can't be read: " + Reason.of(e)),
-          e);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
   }
 }

@@ -1,25 +1,16 @@
 package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.cli.option.ResultFiles.Kind;
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.record.MasksIn;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.mask.MaskFile;
 import io.github.wandacuda.prune.mask.ModuleMasks;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Option;
@@ -31,7 +22,6 @@ public final class MaskOptions {
 
   private static final String INTERSECTION = "intersection";
   private static final String UNION = "union";
-  private static final int BUFFER = 1 << 16;
 
   @Option(
       names = "--masks",
@@ -100,38 +90,12 @@ public final class MaskOptions {
         ModuleMasks more = MaskFile.open(file, model.modules(), source);
         masks = UNION.equals(combination) ? masks.union(more) : masks.intersection(more);
       }
-      return Optional.of(new MasksIn(masks, sha256()));
+      return Optional.of(
+          new MasksIn(
+              masks, FileDigest.sha256("masks", files, UNION.equals(combination) ? UNION : "")));
     } catch (RuntimeException | Error e) {
       masks.close();
       throw e;
-    }
-  }
-
-  /** Returns the digest of the files one after the other, and of how they are combined. */
-  private String sha256() {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      for (Path file : files) {
-        update(digest, file);
-      }
-      if (UNION.equals(combination)) {
-        digest.update(UNION.getBytes(StandardCharsets.UTF_8));
-      }
-      return HexFormat.of().formatHex(digest.digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
-  }
-
-  private static void update(MessageDigest digest, Path file) {
-    try (InputStream in = InputFile.stream(file)) {
-      byte[] buffer = new byte[BUFFER];
-      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-        digest.update(buffer, 0, read);
-      }
-    } catch (IOException e) {
-      throw new InputException(
-          ErrorDetails.file(file).expected("masks", "that they can't be read: " + Reason.of(e)), e);
     }
   }
 }

@@ -175,7 +175,7 @@ public final class MethodOptions {
       return request.with(shared.rules(), shared.label());
     }
     Map<String, Stage> stages = recipe.stagesOf(names(chosen));
-    Map<String, Sparsity> shares = new HashMap<>();
+    Map<String, Double> shares = new HashMap<>();
     List<String> labels = new ArrayList<>();
     for (Stage stage : recipe.stages()) {
       if (!isUniform(stage.allocation())) {

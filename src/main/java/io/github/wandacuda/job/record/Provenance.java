@@ -1,7 +1,6 @@
 package io.github.wandacuda.job.record;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
@@ -22,7 +21,6 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -254,10 +252,8 @@ public record Provenance(
           "expected modules and one of method and stages, found %s, %s, %s"
               .formatted(modules, done, stages));
     }
-    Map<String, Sparsity> allocated = new HashMap<>();
-    Optional.ofNullable(shares)
-        .orElse(Map.of())
-        .forEach((module, share) -> allocated.put(module, MethodRecord.ratio(share)));
+    Map<String, Double> allocated = Optional.ofNullable(shares).orElse(Map.of());
+    allocated.values().forEach(MethodRecord::ratio);
     return new PruningRules(
         done == null ? ModuleRules.NOTHING : done.rules(),
         Optional.ofNullable(stages).orElse(List.of()).stream().map(Provenance::stage).toList(),
@@ -287,9 +283,7 @@ public record Provenance(
       return null;
     }
     Map<String, Double> shares = new TreeMap<>(TensorNames.NATURAL);
-    rules
-        .allocated()
-        .forEach((module, share) -> shares.put(module, ((Sparsity.Ratio) share).fraction()));
+    shares.putAll(rules.allocated());
     return shares;
   }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.model.family;
 
+import io.github.wandacuda.forward.reference.Bfloat16;
 import io.github.wandacuda.model.description.PositionTable;
 import java.util.function.DoubleUnaryOperator;
 
@@ -57,8 +58,6 @@ final class Alibi {
 
   /** Rounds to bfloat16, ties to even. */
   private static double brain(double value) {
-    int bits = Float.floatToRawIntBits((float) value);
-    int rounded = bits + 0x7fff + (bits >>> 16 & 1);
-    return Float.intBitsToFloat(rounded & 0xffff_0000);
+    return Bfloat16.value(Bfloat16.bits((float) value));
   }
 }

@@ -3,7 +3,10 @@ package io.github.wandacuda.model.family;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Decoder;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
@@ -36,6 +39,16 @@ public final class DecoderFamilies {
             .orElseThrow(() -> unknown(config, known));
     config.requireUnquantized();
     return found;
+  }
+
+  /**
+   * Opens a model's decoder; closing it is up to the caller.
+   *
+   * @param operations run it
+   * @throws InputException as {@link #of}, or if the checkpoint isn't the family's
+   */
+  public static Decoder open(ModelDirectory model, Operations operations) {
+    return of(model.config()).open(model.config(), model.checkpoint(), operations);
   }
 
   private static boolean isOf(ModelConfig config, DecoderFamily family) {

@@ -2,7 +2,9 @@ package io.github.wandacuda.prune.allocation;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.reference.WeightReader;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.FiniteWeights;
@@ -10,8 +12,6 @@ import io.github.wandacuda.prune.RowTiles;
 import io.github.wandacuda.prune.TileBuffers;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -20,11 +20,6 @@ import java.util.Arrays;
  * in order.
  */
 final class BlockModuleScores {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** Sums side by side, since an addition waits for the one before it. */
   private static final int SUMS = 8;
 
@@ -77,9 +72,9 @@ final class BlockModuleScores {
     return Arrays.stream(counts).sum();
   }
 
-  /** Takes a row. */
+  /** Takes a row, whose weights are a matrix of it alone. */
   private interface RowBody {
-    void take(int row, MemorySegment weights, float[] scores);
+    void take(int row, WeightMatrix weights, float[] scores);
   }
 
   private void forRows(RowBody body) {
@@ -88,26 +83,25 @@ final class BlockModuleScores {
     RowTiles tiles =
         RowTiles.of(tensor.rows(), rowBytes, true, buffers.memory().tileBytes(), workers.count());
     buffers.reserve(tiles.tileRows() * rowBytes);
-    float[][] byWorker = new float[workers.count()][];
     workers.run(
         tiles.count(),
         (worker, tile) -> {
-          if (byWorker[worker] == null) {
-            byWorker[worker] = new float[tensor.columns()];
-          }
+          WeightReader reader = new WeightReader();
+          float[] scores = new float[tensor.columns()];
           int first = tiles.firstRow(tile);
           MemorySegment rows = buffers.of(worker, tiles.rowsOf(tile) * rowBytes);
           module.shard().read(tensor, first * rowBytes, rows);
-          for (int row = 0; row < tiles.rowsOf(tile); row++) {
-            MemorySegment weights = rows.asSlice(row * rowBytes, rowBytes);
-            score(dtype, first + row, weights, byWorker[worker]);
-            body.take(first + row, weights, byWorker[worker]);
+          WeightMatrix weights = WeightMatrix.of(rows, dtype, tiles.rowsOf(tile), tensor.columns());
+          for (int row = 0; row < weights.rows(); row++) {
+            reader.read(weights, row, 0, scores.length, scores, 0);
+            score(first + row, scores);
+            body.take(first + row, weights.rows(row, 1), scores);
           }
         });
   }
 
-  private void score(DType dtype, int row, MemorySegment weights, float[] scores) {
-    widen(dtype, weights, scores);
+  /** Turns a row's weights into scores. */
+  private void score(int row, float[] scores) {
     if (module.transposed()) {
       float norm = norms[row];
       for (int i = 0; i < scores.length; i++) {
@@ -116,22 +110,6 @@ final class BlockModuleScores {
     } else {
       for (int i = 0; i < scores.length; i++) {
         scores[i] = Math.abs(scores[i]) * norms[i];
-      }
-    }
-  }
-
-  private static void widen(DType dtype, MemorySegment weights, float[] values) {
-    switch (dtype) {
-      case F32 -> MemorySegment.copy(weights, FLOAT, 0, values, 0, values.length);
-      case F16 -> {
-        for (int i = 0; i < values.length; i++) {
-          values[i] = Float.float16ToFloat(weights.getAtIndex(SHORT, i));
-        }
-      }
-      case BF16 -> {
-        for (int i = 0; i < values.length; i++) {
-          values[i] = Float.intBitsToFloat(weights.getAtIndex(SHORT, i) << 16);
-        }
       }
     }
   }
@@ -158,9 +136,9 @@ final class BlockModuleScores {
     return count;
   }
 
-  private InputException problem(int row, MemorySegment weights) {
+  private InputException problem(int row, WeightMatrix weights) {
     float[] values = new float[tensor.columns()];
-    widen(tensor.type().orElseThrow(), weights, values);
+    new WeightReader().read(weights, 0, 0, values.length, values, 0);
     for (int column = 0; column < values.length; column++) {
       if (!Float.isFinite(values[column])) {
         return FiniteWeights.problem(

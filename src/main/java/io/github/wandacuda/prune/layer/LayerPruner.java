@@ -26,7 +26,6 @@ import io.github.wandacuda.prune.mask.WandaVariantMask;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.LongAdder;
@@ -64,7 +63,7 @@ public final class LayerPruner implements AutoCloseable {
    */
   public static long bytes(ModuleRules rules, long rows, long columns) {
     long weights = rows * columns * Float.BYTES;
-    return rules.needsMoments() ? 3 * weights + 4 * columns * columns * Float.BYTES : 2 * weights;
+    return 2 * weights + (rules.needsMoments() ? 4 * columns * columns * Float.BYTES : 0);
   }
 
   /**
@@ -118,11 +117,12 @@ public final class LayerPruner implements AutoCloseable {
           int first = source.tiles().firstRow(tile);
           WeightMatrix rows = source.read(worker, tile);
           float[] values = new float[source.columns()];
+          TypedRow typed = new TypedRow();
           FiniteWeights.locate(
               first,
               () -> {
                 for (int row = 0; row < rows.rows(); row++) {
-                  TypedRow.read(rows, row, values);
+                  typed.read(rows, row, values);
                   copy(values, whole, first + row);
                 }
               });
@@ -226,10 +226,8 @@ public final class LayerPruner implements AutoCloseable {
      * @param norms null to score by magnitude
      */
     private void lowest(float[] norms) {
-      float[] ones = new float[dense.columns()];
-      Arrays.fill(ones, 1);
       PlainMask.wanda(backend.selector(), workers, tileBytes())
-          .choose(dense, norms == null ? ones : norms, rules.sparsity(), mask);
+          .choose(dense, norms, rules.sparsity(), mask);
     }
 
     private long tileBytes() {
@@ -260,24 +258,26 @@ public final class LayerPruner implements AutoCloseable {
     }
 
     private void improve() {
-      WeightMatrix result = fitted == null ? masked() : fitted;
-      OutputError chosen = error(result);
-      double refined = chosen.error();
+      WeightMatrix result = fitted == null ? matrix(arena, dense.rows(), dense.columns()) : fitted;
+      if (fitted == null) {
+        putMasked(result);
+      }
+      OutputError chosen = OutputError.of(moments().square(), dense, result);
+      OutputError refined = chosen;
       if (rules.swaps().isPresent()) {
         swap(rules.swaps().get().budget());
-        result = masked();
-        refined = error(result).error();
+        putMasked(result);
+        refined = chosen.after(moments().square(), dense, result);
       }
-      double last = refined;
-      if (rules.reconstruct()) {
-        fitted = reconstruct(result);
-        last = error(fitted == null ? result : fitted).error();
+      OutputError last = refined;
+      if (rules.reconstruct() && !warnOfFewTokens()) {
+        new Reconstruction(moments().square()).solve(dense, mask, result);
+        fitted = result;
+        last = chosen.after(moments().square(), dense, result);
       }
-      errors = Optional.of(new OutputErrors(chosen.output(), chosen.error(), refined, last));
-    }
-
-    private OutputError error(WeightMatrix result) {
-      return OutputError.of(moments().square(), dense, result);
+      errors =
+          Optional.of(
+              new OutputErrors(chosen.output(), chosen.error(), refined.error(), last.error()));
     }
 
     private GramInUse moments() {
@@ -292,22 +292,18 @@ public final class LayerPruner implements AutoCloseable {
       new MaskSwaps(moments().square()).refine(dense, mask, group, budget);
     }
 
-    /** Returns the fitted weights, or null if too few tokens are known to fit them to. */
-    private WeightMatrix reconstruct(WeightMatrix start) {
+    /** Returns whether too few tokens are known to fit weights to, and says so. */
+    private boolean warnOfFewTokens() {
       if (isFewTokens()) {
         warning = Optional.of("too few tokens reached it: its kept weights stay as they are");
-        return fitted;
       }
-      new Reconstruction(moments().square()).solve(dense, mask, start);
-      return start;
+      return isFewTokens();
     }
 
-    /** Returns the weights with zeros where the mask says. */
-    private WeightMatrix masked() {
-      WeightMatrix result = matrix(arena, dense.rows(), dense.columns());
+    /** Copies the weights, with zeros where the mask says. */
+    private void putMasked(WeightMatrix result) {
       result.data().copyFrom(dense.data());
       MaskedRows.clear(result, mask, workers);
-      return result;
     }
   }
 }

@@ -1,11 +1,10 @@
 package io.github.wandacuda.prune.layer;
 
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.layerwise.MaskRow;
 import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.select.SelectionRule;
-import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * Writes a module's result into the bytes of a tile, row by row, and counts. The mask is brought
@@ -14,10 +13,10 @@ import java.lang.foreign.ValueLayout;
 final class PrunedTile {
   private final ModuleRules rules;
   private final MemorySegment mask;
-  private final long rowBytes;
   private final SelectionRule.Lowest rule;
   private final boolean[] kept;
   private final float[] values;
+  private final TypedRow typed = new TypedRow();
   private long pruned;
   private long zeros;
   private int zeroRows;
@@ -30,7 +29,6 @@ final class PrunedTile {
   PrunedTile(ModuleRules rules, MemorySegment mask, int columns) {
     this.rules = rules;
     this.mask = mask;
-    rowBytes = Selector.maskRowBytes(columns);
     rule = rules.perRow(columns);
     kept = new boolean[columns];
     values = new float[columns];
@@ -45,13 +43,13 @@ final class PrunedTile {
    */
   void write(WeightMatrix weights, WeightMatrix updated, int firstRow) {
     for (int row = 0; row < weights.rows(); row++) {
-      TypedRow.read(weights, row, values);
-      readMask(firstRow + row);
+      typed.read(weights, row, values);
+      MaskRow.read(mask, firstRow + row, kept);
       if (!rules.zerosArePruned()) {
         keepLastOwnZeros();
       }
       writeRow(weights, row, updated, firstRow + row);
-      writeMask(firstRow + row);
+      MaskRow.write(kept, mask, firstRow + row);
     }
   }
 
@@ -75,9 +73,10 @@ final class PrunedTile {
   }
 
   private static float fitted(WeightMatrix weights, WeightMatrix updated, int row, int column) {
-    float value = TypedRow.rounded(updated.get(row, column), weights.dtype());
-    if (!Float.isFinite(value)) {
-      throw new UnfitWeightException(row, column, updated.get(row, column));
+    float exact = updated.get(row, column);
+    float value = TypedRow.rounded(exact, weights.dtype());
+    if (!Float.isFinite(exact) || !Float.isFinite(value)) {
+      throw new UnfitWeightException(row, column, exact);
     }
     return value;
   }
@@ -100,24 +99,6 @@ final class PrunedTile {
           own -= own == 0 ? 0 : 1;
         }
       }
-    }
-  }
-
-  private void readMask(int row) {
-    for (int column = 0; column < kept.length; column++) {
-      byte bits = mask.get(ValueLayout.JAVA_BYTE, row * rowBytes + column / Byte.SIZE);
-      kept[column] = (bits >>> column % Byte.SIZE & 1) != 0;
-    }
-  }
-
-  private void writeMask(int row) {
-    for (int at = 0; at < rowBytes; at++) {
-      int bits = 0;
-      for (int bit = 0; bit < Byte.SIZE; bit++) {
-        int column = at * Byte.SIZE + bit;
-        bits |= column < kept.length && kept[column] ? 1 << bit : 0;
-      }
-      mask.set(ValueLayout.JAVA_BYTE, row * rowBytes + at, (byte) bits);
     }
   }
 

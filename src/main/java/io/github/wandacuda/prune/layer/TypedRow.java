@@ -3,18 +3,22 @@ package io.github.wandacuda.prune.layer;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
-import java.lang.foreign.MemorySegment;
+import io.github.wandacuda.forward.reference.Bfloat16;
+import io.github.wandacuda.forward.reference.WeightReader;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/** Rows of weights as float32, and float32 rounded to the weights' type. */
+/**
+ * Rows of weights as float32, and float32 rounded to the weights' type. Not safe for several
+ * threads; each has its own.
+ */
 final class TypedRow {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  private TypedRow() {}
+  private final WeightReader reader = new WeightReader();
 
   /**
    * Reads a row, widened exactly.
@@ -22,15 +26,8 @@ final class TypedRow {
    * @param values takes one for each column
    * @throws NonFiniteWeightException if one is NaN or infinite
    */
-  static void read(WeightMatrix weights, int row, float[] values) {
-    if (weights.dtype() == DType.F32 && weights.hasDenseRows()) {
-      MemorySegment.copy(
-          weights.data(), FLOAT, weights.byteOffset(row, 0), values, 0, weights.columns());
-    } else {
-      for (int column = 0; column < weights.columns(); column++) {
-        values[column] = weights.get(row, column);
-      }
-    }
+  void read(WeightMatrix weights, int row, float[] values) {
+    reader.read(weights, row, 0, weights.columns(), values, 0);
     for (int column = 0; column < weights.columns(); column++) {
       if (!Float.isFinite(values[column])) {
         throw new NonFiniteWeightException(row, column, values[column]);
@@ -43,7 +40,7 @@ final class TypedRow {
     return switch (dtype) {
       case F32 -> value;
       case F16 -> Float.float16ToFloat(Float.floatToFloat16(value));
-      case BF16 -> Float.intBitsToFloat(bfloat16(value) << Short.SIZE);
+      case BF16 -> Bfloat16.value(Bfloat16.bits(value));
     };
   }
 
@@ -53,13 +50,7 @@ final class TypedRow {
     switch (weights.dtype()) {
       case F32 -> weights.data().set(FLOAT, at, value);
       case F16 -> weights.data().set(SHORT, at, Float.floatToFloat16(value));
-      case BF16 -> weights.data().set(SHORT, at, bfloat16(value));
+      case BF16 -> weights.data().set(SHORT, at, Bfloat16.bits(value));
     }
-  }
-
-  private static short bfloat16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    int half = 0x7fff + (bits >>> Short.SIZE & 1);
-    return (short) (bits + half >>> Short.SIZE);
   }
 }

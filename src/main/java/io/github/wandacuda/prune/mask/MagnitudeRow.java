@@ -1,13 +1,11 @@
 package io.github.wandacuda.prune.mask;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.reference.WeightReader;
 import io.github.wandacuda.select.reference.RowElements;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * The magnitudes of one row of a matrix at a time, widened exactly to float32. They are copied to
@@ -15,22 +13,15 @@ import java.nio.ByteOrder;
  * compiled loop in a crash.
  */
 final class MagnitudeRow {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final int MAGNITUDE = 0x7fff;
-
   /** Rows of a transposed matrix that are copied together, since they share cache lines. */
   private static final int PANEL = 64;
 
   private final float[] magnitudes;
-  private final short[] halves;
+  private final WeightReader reader = new WeightReader();
 
-  /** Makes room for rows of so many columns of a type. */
-  MagnitudeRow(DType dtype, int columns) {
+  /** Makes room for rows of so many columns. */
+  MagnitudeRow(int columns) {
     magnitudes = new float[columns];
-    halves = new short[dtype == DType.F32 ? 0 : columns];
   }
 
   /**
@@ -68,32 +59,14 @@ final class MagnitudeRow {
   /**
    * Reads a row.
    *
-   * @param matrix of the type and columns this was made for, with dense rows
+   * @param matrix with as many columns as this was made for
    * @return its magnitudes, until the next call
    * @throws NonFiniteWeightException if one is NaN or infinite
    */
   float[] read(WeightMatrix matrix, int row) {
-    int columns = magnitudes.length;
-    long at = matrix.byteOffset(row, 0);
-    switch (matrix.dtype()) {
-      case F32 -> {
-        MemorySegment.copy(matrix.data(), FLOAT, at, magnitudes, 0, columns);
-        for (int c = 0; c < columns; c++) {
-          magnitudes[c] = Math.abs(magnitudes[c]);
-        }
-      }
-      case F16 -> {
-        MemorySegment.copy(matrix.data(), SHORT, at, halves, 0, columns);
-        for (int c = 0; c < columns; c++) {
-          magnitudes[c] = Float.float16ToFloat((short) (halves[c] & MAGNITUDE));
-        }
-      }
-      case BF16 -> {
-        MemorySegment.copy(matrix.data(), SHORT, at, halves, 0, columns);
-        for (int c = 0; c < columns; c++) {
-          magnitudes[c] = Float.intBitsToFloat((halves[c] & MAGNITUDE) << Short.SIZE);
-        }
-      }
+    reader.read(matrix, row, 0, magnitudes.length, magnitudes, 0);
+    for (int c = 0; c < magnitudes.length; c++) {
+      magnitudes[c] = Math.abs(magnitudes[c]);
     }
     requireFinite(matrix, row);
     return magnitudes;

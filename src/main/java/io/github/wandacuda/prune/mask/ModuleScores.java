@@ -69,7 +69,7 @@ final class ModuleScores implements TileSource {
   public WeightMatrix read(int worker, int tile) {
     int columns = weights.columns();
     if (rows[worker] == null) {
-      rows[worker] = new MagnitudeRow(weights.dtype(), columns);
+      rows[worker] = new MagnitudeRow(columns);
       scores[worker] = new float[columns];
     }
     int first = tiles.firstRow(tile);

@@ -37,7 +37,7 @@ final class RiaSums {
         BLOCK_ROWS,
         (worker, from, to) -> {
           if (rows[worker] == null) {
-            rows[worker] = new MagnitudeRow(weights.dtype(), columns);
+            rows[worker] = new MagnitudeRow(columns);
           }
           for (int row = from; row < to; row++) {
             float[] magnitudes = rows[worker].read(weights, row);

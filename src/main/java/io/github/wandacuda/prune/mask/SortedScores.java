@@ -44,7 +44,7 @@ final class SortedScores {
         GRAIN,
         (worker, from, to) -> {
           if (rows[worker] == null) {
-            rows[worker] = new MagnitudeRow(weights.dtype(), columns);
+            rows[worker] = new MagnitudeRow(columns);
           }
           for (int row = from; row < to; row++) {
             sorted.put(row, scores(rows[worker].read(weights, row), norms));

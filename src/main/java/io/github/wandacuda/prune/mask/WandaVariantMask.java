@@ -95,7 +95,7 @@ public final class WandaVariantMask implements MaskChooser {
         SortedScores.GRAIN,
         (worker, from, to) -> {
           if (rows[worker] == null) {
-            rows[worker] = new MagnitudeRow(weights.dtype(), columns);
+            rows[worker] = new MagnitudeRow(columns);
           }
           for (int row = from; row < to; row++) {
             float[] scores = SortedScores.scores(rows[worker].read(weights, row), norms);
