@@ -95,6 +95,7 @@ class ArchitectureTest {
           "job.verify",
           "job.merge",
           "job",
+          "report",
           "library",
           "cli.console",
           "cli.option",

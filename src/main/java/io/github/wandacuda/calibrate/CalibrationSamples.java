@@ -1,10 +1,5 @@
 package io.github.wandacuda.calibrate;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 
 /** The sequences of token ids that a calibration runs over, all of one length. */
@@ -43,21 +38,6 @@ public final class CalibrationSamples {
    * order, each as four bytes, the lowest first.
    */
   public String sha256() {
-    MessageDigest digest = sha256Digest();
-    ByteBuffer bytes =
-        ByteBuffer.allocate(sequenceLength() * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    for (int[] sample : tokens) {
-      bytes.asIntBuffer().put(sample);
-      digest.update(bytes.array());
-    }
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  private static MessageDigest sha256Digest() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
-    }
+    return TokenDigest.sha256(tokens);
   }
 }

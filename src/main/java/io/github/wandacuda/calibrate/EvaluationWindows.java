@@ -105,6 +105,31 @@ public final class EvaluationWindows {
     return windows;
   }
 
+  /**
+   * Checks that all windows have the same length, and returns them.
+   *
+   * @param file where they come from
+   * @throws InputException if they haven't
+   */
+  public EvaluationWindows requireOneLength(Path file) {
+    for (int i = 1; i < windows.length; i++) {
+      if (windows[i].length != windows[0].length) {
+        throw new InputException(
+            ErrorDetails.file(file)
+                .part("list %d".formatted(i + 1))
+                .expected(
+                    "%d token ids, as in the first".formatted(windows[0].length),
+                    String.valueOf(windows[i].length)));
+      }
+    }
+    return this;
+  }
+
+  /** Returns a digest of the windows' token ids, as that of calibration samples. */
+  public String sha256() {
+    return TokenDigest.sha256(windows);
+  }
+
   /** Returns the number of windows. */
   public int count() {
     return windows.length;

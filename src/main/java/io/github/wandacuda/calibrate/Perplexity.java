@@ -66,6 +66,19 @@ public final class Perplexity {
     return perplexity;
   }
 
+  /**
+   * Returns the perplexity of windows.
+   *
+   * @param losses the mean next-token negative log-likelihood within each window; not always finite
+   */
+  public static double of(double[] losses) {
+    double sum = 0;
+    for (double loss : losses) {
+      sum += loss;
+    }
+    return Math.exp(sum / losses.length);
+  }
+
   /** Runs a window again to find the first value that isn't finite. */
   private static InputException problem(
       Decoder decoder, Operations operations, int[] tokens, String window, double loss) {

@@ -30,4 +30,16 @@ public interface Progress {
    * @param share how much of all work an interrupted run has done before, from 0 to 1
    */
   default void begin(double share) {}
+
+  /**
+   * Returns the progress of one of several equal parts of the work; whose beginning has to be told
+   * to this one.
+   *
+   * @param index of the part, from 0
+   * @param count of all parts
+   */
+  default Progress part(int index, int count) {
+    return (what, done, total) ->
+        step(what, index * total + done, count * total, (index + (double) done / total) / count);
+  }
 }

@@ -24,7 +24,11 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.mask.MaskFileWriter;
+import io.github.wandacuda.report.PruneReport;
+import io.github.wandacuda.report.ReportFormat;
+import io.github.wandacuda.report.RunFacts;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Command;
@@ -194,7 +198,7 @@ public final class PruneCommand implements Runnable {
               masks.<MaskSink>map(writer -> writer).orElse(MaskSink.NONE),
               unfinished -> {
                 masks.ifPresent(MaskFileWriter::finish);
-                save(request, unfinished, results);
+                save(facts(directory, backend), request, unfinished, results);
               });
       if (result.wasFinished()
           && (savedStatistics != null || report != null || masks.isPresent())) {
@@ -209,9 +213,8 @@ public final class PruneCommand implements Runnable {
   }
 
   private void checkFiles(PruningRules rules) {
-    if (report != null && !PruneReport.canBe(report)) {
-      throw new UsageException(
-          "--report: expected a name that ends in .json or .html, found '%s'".formatted(report));
+    if (report != null) {
+      ReportFormat.requireName(report);
     }
     if (savedStatistics != null && !rules.needNorms()) {
       throw new UsageException(
@@ -219,13 +222,22 @@ public final class PruneCommand implements Runnable {
     }
   }
 
-  private void save(PruneRequest request, RunResult result, ResultFiles results) {
+  private static RunFacts facts(ModelDirectory directory, Backend backend) {
+    return new RunFacts(
+        directory.path(),
+        WandaCuda.Version.current(),
+        backend.name(),
+        backend.device(),
+        Instant.now());
+  }
+
+  private void save(RunFacts facts, PruneRequest request, RunResult result, ResultFiles results) {
     if (savedStatistics != null) {
       results.write(
           SAVED_STATISTICS, calibrations.statistics(result, request.calibration()).content());
     }
     if (report != null) {
-      results.write(REPORT, PruneReport.content(report, request, result));
+      results.write(REPORT, PruneReport.content(report, facts, request, result));
     }
   }
 }

@@ -3,11 +3,13 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.calibrate.BlockStatistics;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.record.MasksIn;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.layer.LayerInputs;
@@ -15,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Prunes a block's modules by what samples are to them, and gives the block their pruned weights.
@@ -32,6 +35,23 @@ record BlockPruner(
     Optional<MasksIn> masks,
     PhaseClock clock) {
   private static final long ALIGNMENT = 64;
+
+  /** Checks that the forward pass uses every chosen module, since another one has no norms. */
+  void requireInside(Decoder decoder) {
+    Set<String> inside = Set.copyOf(decoder.linearModules());
+    chosen.stream()
+        .filter(module -> !inside.contains(module.name()))
+        .findFirst()
+        .ifPresent(
+            module -> {
+              throw new InputException(
+                  module
+                      .place()
+                      .expected(
+                          "a part of the forward pass", "none of it, so that it gets no norms")
+                      .hint("leave it out with `exclude`"));
+            });
+  }
 
   /**
    * Prunes a block.

@@ -3,7 +3,6 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.output.StateFiles;
 import io.github.wandacuda.job.record.Calibration;
@@ -17,7 +16,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -62,7 +60,7 @@ final class CalibratedPass {
         BlockwiseRun run =
             new BlockwiseRun(decoder, backend.operations(), calibration.samples(), load);
         StateFiles saving = saved) {
-      requireInside(decoder, chosen);
+      blocks.requireInside(decoder);
       progress.begin((double) first / decoder.blocks());
       for (int index = first; index < decoder.blocks(); index++) {
         try (Arena arena = Arena.ofShared();
@@ -83,23 +81,6 @@ final class CalibratedPass {
 
   private Decoder open() {
     return DecoderFamilies.open(scope.model(), backend.operations());
-  }
-
-  /** Checks that the forward pass uses every chosen module, since another one has no norms. */
-  private void requireInside(Decoder decoder, List<LinearModule> chosen) {
-    Set<String> inside = Set.copyOf(decoder.linearModules());
-    chosen.stream()
-        .filter(module -> !inside.contains(module.name()))
-        .findFirst()
-        .ifPresent(
-            module -> {
-              throw new InputException(
-                  module
-                      .place()
-                      .expected(
-                          "a part of the forward pass", "none of it, so that it gets no norms")
-                      .hint("leave it out with `exclude`"));
-            });
   }
 
   private void timed(Runnable work) {

@@ -1,27 +1,18 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.output.MemoryShards;
-import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
-import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.MaskSink;
-import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.allocation.BlockSparsities;
 import io.github.wandacuda.prune.allocation.ModuleBlock;
-import io.github.wandacuda.system.Workers;
-import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.stream.IntStream;
 
 /**
  * Chooses the step by which the sparsity rises from block to block. The model is pruned in memory
@@ -87,35 +78,11 @@ final class StepSearch {
 
   /** Returns the mean loss over the samples that were held back, of a model pruned so. */
   private double loss(Map<String, Double> shares) {
-    try (Workers workers = new Workers(backend.concurrency())) {
-      PhaseClock clock = new PhaseClock(workers.count());
-      try (ModulePruner pruner =
-              new ModulePruner(
-                  backend,
-                  workers,
-                  rules.allocating(shares),
-                  chosen,
-                  new MemoryShards(),
-                  MaskSink.NONE,
-                  clock);
-          Decoder decoder = DecoderFamilies.open(model, backend.operations());
-          BlockwiseRun calibrating = new BlockwiseRun(decoder, backend.operations(), fitted);
-          BlockwiseRun testing = new BlockwiseRun(decoder, backend.operations(), held)) {
-        BlockPruner blocks =
-            new BlockPruner(pruner, chosen, rules.needMoments(), Optional.empty(), clock);
-        for (int index = 0; index < decoder.blocks(); index++) {
-          try (Arena arena = Arena.ofShared();
-              Block block = decoder.block(index)) {
-            blocks.prune(calibrating, block, arena);
-            calibrating.advance(block);
-            testing.advance(block);
-          }
-        }
-        return IntStream.range(0, held.size())
-            .mapToDouble(testing::meanLoss)
-            .average()
-            .orElseThrow();
-      }
-    }
+    return Arrays.stream(
+            new MemoryPass(model, backend, rules.allocating(shares), chosen)
+                .run(fitted, held, false, MaskSink.NONE, Progress.NONE)
+                .losses())
+        .average()
+        .orElseThrow();
   }
 }

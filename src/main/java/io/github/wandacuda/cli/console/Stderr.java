@@ -66,6 +66,15 @@ public final class Stderr extends OutputStream {
     err.flush();
   }
 
+  /** Takes a line of progress away, so that a result can be printed on the same terminal. */
+  public synchronized void hide() {
+    if (width > 0) {
+      err.print("\r" + " ".repeat(width) + "\r");
+      err.flush();
+      width = 0;
+    }
+  }
+
   /** Returns whether the last line is one of progress, still to be overwritten. */
   synchronized boolean isShowing() {
     return width > 0;

@@ -30,7 +30,7 @@ import picocli.CommandLine.Option;
 
 /** Options for what is done to modules: the method, how much goes, and what follows. */
 public final class MethodOptions {
-  private static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
+  static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
 
   private static final String RECIPE = "--recipe";
   private static final String JSON = ".json";

@@ -49,6 +49,16 @@ public final class OutputOptions {
     out.flush();
   }
 
+  /** Prints a line of a result that comes bit by bit, unless {@code --json} was given. */
+  public void row(String line) {
+    if (!json) {
+      stderr().hide();
+      var out = command.commandLine().getOut();
+      out.println(Printable.line(line));
+      out.flush();
+    }
+  }
+
   /** Prints a line on stderr, unless {@code --quiet} was given. */
   public void say(String line) {
     if (!quiet) {
@@ -96,8 +106,12 @@ public final class OutputOptions {
 
   /** Returns a progress that is shown on stderr. */
   public Progress progress() {
+    return quiet ? Progress.NONE : new ProgressPrinter(stderr(), Stderr.isTerminal());
+  }
+
+  private Stderr stderr() {
     // The root command supplies the stream for errors; this package can't name its class.
     var program = (Supplier<?>) command.root().userObject();
-    return quiet ? Progress.NONE : new ProgressPrinter((Stderr) program.get(), Stderr.isTerminal());
+    return (Stderr) program.get();
   }
 }

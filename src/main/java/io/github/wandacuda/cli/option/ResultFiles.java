@@ -9,6 +9,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.ReservedFile;
 import io.github.wandacuda.prune.mask.MaskFile;
+import io.github.wandacuda.report.ReportFormat;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;

@@ -46,8 +46,13 @@ public final class SampleOptions {
     output.warnIfGiven(why, "--samples", "--sequence-length", "--seed");
   }
 
-  long seed() {
+  public long seed() {
     return seed;
+  }
+
+  /** Returns how many tokens a sequence has, if that is given. */
+  public OptionalInt sequenceLength() {
+    return optional(sequenceLength);
   }
 
   /** Draws the samples for a model. */

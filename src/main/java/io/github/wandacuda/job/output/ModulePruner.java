@@ -273,9 +273,11 @@ public final class ModulePruner implements AutoCloseable {
     maskMemory.close();
   }
 
+  /** A module with second moments is pruned whole, so that the error of its outputs is measured. */
   private boolean isByTiles(ModuleRequest request) {
     boolean kept = rules.unreached() == Unreached.KEEP && Unreached.isUnreached(request.norms());
-    return kept || rules.of(request.module()).isByTiles();
+    boolean measured = request.inputs().gram() != null;
+    return kept || (!measured && rules.of(request.module()).isByTiles());
   }
 
   /** Warns in the natural order of names, which is not that of the digest. */

@@ -9,6 +9,7 @@ import io.github.wandacuda.cli.ResultTrials.Outcome;
 import io.github.wandacuda.cli.ResultTrials.Trial;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.ReservedFile;
+import io.github.wandacuda.report.ReportFormat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,21 +1,26 @@
-package io.github.wandacuda.cli.option;
+package io.github.wandacuda.report;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.json.JsonText;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.function.Supplier;
 
-/** Recognizes reports of this program by their beginning. */
+/** What reports have in common: their names, and the beginning that tells them from other files. */
 public final class ReportFormat {
   /** The value of {@code format} in the JSON. */
   public static final String NAME = "wanda-cuda.report.v1";
 
-  /** The generator that the HTML page names, see {@code report.html}. */
+  /** The generator that the HTML page names, see {@code page.html}. */
   private static final String GENERATOR = "<meta name=\"generator\" content=\"" + NAME + "\">";
 
   /** How many bytes of a file are read to recognize a report. */
@@ -24,6 +29,30 @@ public final class ReportFormat {
   private static final JsonFactory FACTORY = new JsonFactory();
 
   private ReportFormat() {}
+
+  /**
+   * Checks a report's name.
+   *
+   * @throws UsageException if it ends in neither {@code .json} nor {@code .html}
+   */
+  public static void requireName(Path file) {
+    if (!isHtml(file) && !file.toString().endsWith(".json")) {
+      throw new UsageException(
+          "--report: expected a name that ends in .json or .html, found '%s'".formatted(file));
+    }
+  }
+
+  private static boolean isHtml(Path file) {
+    return file.toString().endsWith(".html");
+  }
+
+  /** Returns a report's page or its numbers, as the file's name says. */
+  static AtomicWrite.Content content(
+      Path file, Supplier<String> page, Supplier<Map<String, Object>> numbers) {
+    String text = isHtml(file) ? page.get() : JsonText.of(numbers.get());
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    return out -> out.write(bytes);
+  }
 
   /** Returns whether a file begins as a report of this program does. */
   public static boolean isOne(Path file) {

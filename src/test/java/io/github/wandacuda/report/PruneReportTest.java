@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.cli.option.ReportFormat;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.RunResult;
@@ -21,6 +20,7 @@ import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,6 +28,10 @@ import org.junit.jupiter.api.io.TempDir;
 /** A model with dead columns, rows of zeros and a name that HTML could mistake. */
 class PruneReportTest {
   private static final String MODULE = "layers.0.<b>&\\\"q\\\"";
+
+  private static final RunFacts FACTS =
+      new RunFacts(
+          Path.of("</script><b>"), "1.0", "cpu", "one", Instant.parse("2026-01-02T03:04:05.6Z"));
 
   @TempDir Path directory;
   private PruneRequest request;
@@ -71,7 +75,7 @@ class PruneReportTest {
     assertThat(result.deadColumns()).isEqualTo(3);
     assertThat(result.zeroRows()).isEqualTo(2);
     Path file = directory.resolve("report.json");
-    AtomicWrite.write(file, PruneReport.content(file, request, result));
+    AtomicWrite.write(file, PruneReport.content(file, FACTS, request, result));
     JsonNode json = TestData.json(file);
     assertThat(ReportFormat.isOne(file)).isTrue();
     assertThat(json.get("dead_columns").asInt()).isEqualTo(3);
@@ -81,12 +85,17 @@ class PruneReportTest {
     assertThat(module.get("norms").get("dead_columns").asInt()).isEqualTo(3);
     assertThat(module.get("norms").get("least").asDouble()).isZero();
     assertThat(module.get("norms").get("most").asDouble()).isEqualTo(5);
+    assertThat(module.get("norms").get("median").asDouble()).isEqualTo(1);
+    assertThat(json.get("model").asText()).isEqualTo("</script><b>");
+    assertThat(json.get("ended").asText()).isEqualTo("2026-01-02T03:04:05Z");
+    assertThat(json.get("method").asText()).isEqualTo("wanda");
+    assertThat(json.get("weights").asLong()).isEqualTo(48);
   }
 
   @Test
   void thePageNeedsNothingBesideItAndMistakesNoName() throws IOException {
     Path file = directory.resolve("report.html");
-    AtomicWrite.write(file, PruneReport.content(file, request, result));
+    AtomicWrite.write(file, PruneReport.content(file, FACTS, request, result));
     assertThat(ReportFormat.isOne(file)).isTrue();
     String page = Files.readString(file);
     assertThat(page)
@@ -94,6 +103,9 @@ class PruneReportTest {
         .contains("<html lang=\"en\">", "layers.0.&lt;b&gt;&amp;&quot;q&quot;", result.maskSha256())
         .contains("<dt>Dead columns</dt><dd>3</dd>", "<dt>Rows all zero</dt><dd>2</dd>")
         .contains("<td class=\"some\">3</td><td class=\"some\">2</td><td>0.000</td>")
-        .doesNotContain("<b>", "${", "http:", "https:", "<script", "url(", "@import");
+        .contains("&lt;/script&gt;&lt;b&gt;", "2026-01-02 03:04:05 UTC")
+        .doesNotContain("<b>", "${", "http:", "https:", "<script src", "url(", "@import")
+        .containsOnlyOnce("<script>")
+        .containsOnlyOnce("</script>");
   }
 }

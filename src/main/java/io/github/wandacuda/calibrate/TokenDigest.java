@@ -1,0 +1,35 @@
+package io.github.wandacuda.calibrate;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/** The digest of sequences of token ids. */
+final class TokenDigest {
+  private TokenDigest() {}
+
+  /**
+   * Returns the SHA-256, in lower-case hexadecimal, of all token ids in order, each as four bytes,
+   * the lowest first.
+   */
+  static String sha256(int[][] sequences) {
+    MessageDigest digest = digest();
+    for (int[] tokens : sequences) {
+      ByteBuffer bytes =
+          ByteBuffer.allocate(tokens.length * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+      bytes.asIntBuffer().put(tokens);
+      digest.update(bytes.array());
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static MessageDigest digest() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has SHA-256", e);
+    }
+  }
+}

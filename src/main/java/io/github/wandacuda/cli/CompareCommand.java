@@ -1,0 +1,180 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.CalibrationSamples;
+import io.github.wandacuda.calibrate.EvaluationWindows;
+import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.ComparedMethods;
+import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.ModuleOptions;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.ResultFiles;
+import io.github.wandacuda.cli.option.SampleOptions;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.Comparison;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.Fingerprint;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.job.record.UnfinishedComparison;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.description.DecoderShape;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.report.ComparisonReport;
+import io.github.wandacuda.report.ReportFormat;
+import io.github.wandacuda.report.RunFacts;
+import io.github.wandacuda.tokenizer.TokenizerProcess;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Compares methods and sparsities on one model, without writing one. */
+@Command(
+    name = "compare",
+    description =
+        "Compares methods and sparsities on one model, which is pruned in memory: perplexity and"
+            + " errors.",
+    mixinStandardHelpOptions = true)
+final class CompareCommand implements Runnable {
+  private static final int DEFAULT_LENGTH = 2048;
+  private static final String REPORT = "--report";
+
+  @Mixin private ModelOption model;
+
+  @Option(
+      names = "--calibration",
+      required = true,
+      paramLabel = "FILE",
+      description = "Text (.txt, .jsonl, .json.gz, .jsonl.gz) or lists of token ids (.json).")
+  private Path calibration;
+
+  @Option(
+      names = "--text",
+      required = true,
+      paramLabel = "FILE",
+      description =
+          "A text to measure perplexity on, cut into windows, the tail dropped; or lists of token ids"
+              + " (.json), each one window.")
+  private Path text;
+
+  @Mixin private ComparedMethods methods;
+
+  @Option(
+      names = REPORT,
+      paramLabel = "FILE",
+      description = "Write a report with charts, as .html, or its numbers, as .json.")
+  private Path report;
+
+  @Option(
+      names = "--resume",
+      description = "Go on with a comparison that was interrupted; goes with --report.")
+  private boolean resume;
+
+  @Option(
+      names = "--dry-run",
+      description = "Check everything and print the runs; measure nothing, write nothing.")
+  private boolean dryRun;
+
+  @Mixin private ResultFiles.OverwriteOption overwrite;
+  @Mixin private SampleOptions sampling;
+  @Mixin private ModuleOptions modules;
+  @Mixin private BackendOptions backends;
+  @Mixin private OutputOptions output;
+
+  @Override
+  public void run() {
+    backends.check();
+    List<ModuleRules> runs = methods.rules();
+    if (report != null) {
+      ReportFormat.requireName(report);
+    }
+    if (resume && report == null) {
+      throw new UsageException("--resume goes with --report: what is done is kept beside it");
+    }
+    if (report == null) {
+      output.warnIfGiven("no file is written", "--overwrite");
+    }
+    SampleOptions.warnOfIdle(calibration, output);
+    try (ModelDirectory directory = model.open();
+        ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given())) {
+      ModelSummary.say(directory, output);
+      results.read("--calibration", calibration);
+      results.read("--text", text);
+      results.add(REPORT, report, ResultFiles.Kind.REPORT);
+      InputFile.require(text);
+      CalibrationSamples samples = sampling.draw(calibration, directory);
+      SampleOptions.say(calibration, samples, output);
+      EvaluationWindows windows = windows(directory);
+      if (!dryRun) {
+        results.reserve();
+      }
+      Calibration.FromSamples calibrated =
+          new Calibration.FromSamples(List.of(samples.tokens()), samples.sha256(), sampling.seed());
+      try (Backend backend = backends.open(output).backend()) {
+        Comparison comparison =
+            new Comparison(directory, backend, modules.choice(), calibrated, windows);
+        runs.forEach(comparison::check);
+        comparison.requireMemory(runs);
+        if (dryRun) {
+          runs.forEach(rules -> output.row(rules.label() + " " + rules.amount()));
+          return;
+        }
+        Optional<UnfinishedComparison> unfinished = unfinished(directory, samples, windows);
+        ComparisonReport compared = new ComparisonRun(comparison, unfinished, output).compare(runs);
+        if (report != null) {
+          results.write(REPORT, compared.content(report, facts(directory, backend)));
+        }
+        unfinished.ifPresent(UnfinishedComparison::remove);
+        output.written(compared.toJson(), Stream::empty);
+      }
+    }
+  }
+
+  private static RunFacts facts(ModelDirectory directory, Backend backend) {
+    return new RunFacts(
+        directory.path(),
+        WandaCuda.Version.current(),
+        backend.name(),
+        backend.device(),
+        Instant.now());
+  }
+
+  private EvaluationWindows windows(ModelDirectory directory) {
+    DecoderShape shape = DecoderFamilies.of(directory.config()).shape(directory.config());
+    int maximum = shape.maximumLength();
+    if (text.toString().endsWith(".json")) {
+      return EvaluationWindows.ofTokens(text, maximum, shape.vocabulary()).requireOneLength(text);
+    }
+    int length = sampling.sequenceLength().orElse(Math.min(DEFAULT_LENGTH, maximum));
+    EvaluationWindows.requireLength(length, maximum);
+    try (TokenizerProcess tokenizer = TokenizerProcess.open(directory.path())) {
+      return EvaluationWindows.ofText(text, tokenizer, length, maximum, shape.vocabulary());
+    }
+  }
+
+  private Optional<UnfinishedComparison> unfinished(
+      ModelDirectory directory, CalibrationSamples samples, EvaluationWindows windows) {
+    if (report == null) {
+      return Optional.empty();
+    }
+    Map<String, String> parts = new LinkedHashMap<>();
+    parts.put("program", WandaCuda.Version.current());
+    parts.putAll(SourceDigest.byFile(directory));
+    parts.put("calibration", samples.sha256());
+    parts.put("text", windows.sha256());
+    parts.put("modules", modules.choice().toString());
+    Fingerprint fingerprint = new Fingerprint(parts);
+    return Optional.of(
+        resume
+            ? UnfinishedComparison.resume(report, fingerprint)
+            : UnfinishedComparison.begin(report, fingerprint));
+  }
+}

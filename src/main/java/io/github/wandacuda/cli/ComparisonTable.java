@@ -1,0 +1,46 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.job.record.ComparedRun;
+import io.github.wandacuda.prune.ModuleRules;
+import java.util.List;
+import java.util.OptionalDouble;
+
+/** The table of a comparison on the terminal, which grows by a row with each run. */
+final class ComparisonTable {
+  private static final String NONE = "–";
+  private static final String DENSE = "dense";
+
+  private final OutputOptions output;
+  private final String format;
+
+  /** Prints the heading. */
+  ComparisonTable(List<ModuleRules> runs, OutputOptions output) {
+    this.output = output;
+    int widest = runs.stream().mapToInt(rules -> rules.label().length()).max().orElse(0);
+    format = "%-" + Math.max(widest, DENSE.length()) + "s  %8s  %12s  %12s  %9s  %8s";
+    print("method", "amount", "perplexity", "output error", "zeros", "seconds");
+  }
+
+  void dense(double perplexity) {
+    print(DENSE, NONE, number("%.4f", OptionalDouble.of(perplexity)), NONE, NONE, NONE);
+  }
+
+  void row(ComparedRun run) {
+    print(
+        run.method(),
+        run.sparsity().toString(),
+        number("%.4f", run.perplexity()),
+        number("%.5f", run.relativeError()),
+        "%.2f %%".formatted(100 * run.zeros()),
+        "%.1f".formatted(run.seconds()));
+  }
+
+  private static String number(String format, OptionalDouble number) {
+    return number.isPresent() ? format.formatted(number.getAsDouble()) : "not finite";
+  }
+
+  private void print(String... cells) {
+    output.row(format.formatted((Object[]) cells));
+  }
+}

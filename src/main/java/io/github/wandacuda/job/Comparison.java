@@ -1,0 +1,149 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.EvaluationWindows;
+import io.github.wandacuda.calibrate.Perplexity;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.ComparedRun;
+import io.github.wandacuda.job.record.ComparedRun.ModuleFigures;
+import io.github.wandacuda.job.record.MaskDigest;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.prune.layer.LayerPruner;
+import io.github.wandacuda.system.PrivateDirectory;
+import java.io.IOException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.stream.Stream;
+
+/**
+ * Prunes one model in several ways and measures what each leaves. No model is written: weights are
+ * pruned in memory, one block at a time, and the text runs through each block right afterwards.
+ * Each run is calibrated as {@code prune} does it, so that its masks are the same to the bit.
+ */
+public final class Comparison {
+  private static final String SPILL = "masks";
+
+  private final ModelDirectory model;
+  private final Backend backend;
+  private final List<LinearModule> chosen;
+  private final List<int[]> calibration;
+  private final List<int[]> windows;
+
+  /**
+   * Prepares a comparison.
+   *
+   * @param model the dense model
+   * @param backend does the work; the caller closes it
+   * @param choice which modules are pruned
+   * @param calibration what the modules' inputs come from
+   * @param text what perplexity is measured on, in windows of one length
+   * @throws io.github.wandacuda.error.UsageException if a pattern of the choice matches nothing
+   */
+  public Comparison(
+      ModelDirectory model,
+      Backend backend,
+      ModuleChoice choice,
+      Calibration.FromSamples calibration,
+      EvaluationWindows text) {
+    this.model = model;
+    this.backend = backend;
+    chosen = model.choose(choice);
+    this.calibration = calibration.samples();
+    windows = List.of(text.windows());
+  }
+
+  /**
+   * Checks that the modules can be pruned by some rules.
+   *
+   * @throws io.github.wandacuda.error.InputException if one can't
+   */
+  public void check(ModuleRules rules) {
+    PruningRules all = rules(rules);
+    chosen.forEach(all::check);
+  }
+
+  private static PruningRules rules(ModuleRules common) {
+    return new PruningRules(common, Unreached.MAGNITUDE);
+  }
+
+  /**
+   * Checks that there is memory.
+   *
+   * @throws io.github.wandacuda.error.UsageException if there is too little
+   */
+  public void requireMemory(List<ModuleRules> runs) {
+    long layer = 0;
+    for (ModuleRules each : runs) {
+      for (LinearModule module : chosen) {
+        layer = Math.max(layer, LayerPruner.bytes(each, module.rows(), module.columns()));
+      }
+    }
+    List<int[]> sequences = Stream.concat(calibration.stream(), windows.stream()).toList();
+    RunNeeds.requireMemory(model, sequences, RunNeeds.momentsBytes(chosen) + layer);
+  }
+
+  /** Returns the perplexity of the dense model. */
+  public double dense(Progress progress) {
+    try (Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
+      return Perplexity.of(decoder, backend.operations(), windows, progress);
+    }
+  }
+
+  /**
+   * Prunes the model in one way and measures it.
+   *
+   * @throws io.github.wandacuda.error.InputException if a weight or an activation isn't finite
+   */
+  public ComparedRun run(ModuleRules rules, Progress progress) {
+    long start = System.nanoTime();
+    try (PrivateDirectory directory = PrivateDirectory.create("wanda-cuda-compare");
+        MaskDigest masks = new MaskDigest(chosen.size(), directory.path().resolve(SPILL))) {
+      MemoryPass.Result result =
+          new MemoryPass(model, backend, rules(rules), chosen)
+              .run(calibration, windows, true, masks, progress);
+      return new ComparedRun(
+          rules.label(),
+          rules.sparsity(),
+          perplexity(result.losses()),
+          masks.hex(),
+          figures(result.modules()),
+          (System.nanoTime() - start) / 1e9);
+    } catch (IOException e) {
+      throw OutputException.unwritable(model.path(), e);
+    }
+  }
+
+  /** Returns the perplexity, or nothing if the pruned model's isn't finite. */
+  private static OptionalDouble perplexity(double[] losses) {
+    double perplexity = Perplexity.of(losses);
+    return Double.isFinite(perplexity) ? OptionalDouble.of(perplexity) : OptionalDouble.empty();
+  }
+
+  private static List<ModuleFigures> figures(List<ModuleResult> results) {
+    return results.stream()
+        .map(
+            result ->
+                new ModuleFigures(
+                    result.module().name(),
+                    result.module().elements(),
+                    result.zeros(),
+                    result.errors() == null
+                        ? OptionalDouble.empty()
+                        : OptionalDouble.of(result.errors().relative(result.errors().result()))))
+        .sorted(Comparator.comparing(ModuleFigures::name, TensorNames.NATURAL))
+        .toList();
+  }
+}

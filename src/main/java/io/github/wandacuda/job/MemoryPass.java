@@ -1,0 +1,88 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.job.output.MemoryShards;
+import io.github.wandacuda.job.output.ModulePruner;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+/**
+ * Prunes a model in memory, one block at a time, as a calibrated run does, and runs other sequences
+ * through each block right after it is pruned. Nothing is written, and memory holds one block.
+ *
+ * @param model the dense model
+ * @param backend does the work
+ * @param rules what is done to the modules
+ * @param chosen the modules, in code-point order of their names
+ */
+record MemoryPass(
+    ModelDirectory model, Backend backend, PruningRules rules, List<LinearModule> chosen) {
+
+  /**
+   * What came of it.
+   *
+   * @param losses the mean next-token negative log-likelihood of each tested sequence
+   * @param modules what became of each module
+   */
+  record Result(double[] losses, List<ModuleResult> modules) {}
+
+  /**
+   * Prunes and tests.
+   *
+   * @param calibration sequences of one length that the modules' inputs come from
+   * @param tested sequences of one length that the pruned model predicts
+   * @param measured whether the error of each module's outputs is measured, whatever the method
+   * @param masks takes each module's mask
+   * @param progress is told of each block
+   */
+  Result run(
+      List<int[]> calibration,
+      List<int[]> tested,
+      boolean measured,
+      MaskSink masks,
+      Progress progress) {
+    try (Workers workers = new Workers(backend.concurrency())) {
+      PhaseClock clock = new PhaseClock(workers.count());
+      try (ModulePruner pruner =
+              new ModulePruner(backend, workers, rules, chosen, new MemoryShards(), masks, clock);
+          Decoder decoder = DecoderFamilies.open(model, backend.operations());
+          BlockwiseRun calibrating = new BlockwiseRun(decoder, backend.operations(), calibration);
+          BlockwiseRun testing = new BlockwiseRun(decoder, backend.operations(), tested)) {
+        boolean moments = measured || rules.needMoments();
+        BlockPruner blocks = new BlockPruner(pruner, chosen, moments, Optional.empty(), clock);
+        blocks.requireInside(decoder);
+        List<ModuleResult> results = new ArrayList<>();
+        progress.begin(0);
+        for (int index = 0; index < decoder.blocks(); index++) {
+          try (Arena arena = Arena.ofShared();
+              Block block = decoder.block(index)) {
+            results.addAll(blocks.prune(calibrating, block, arena));
+            if (index + 1 < decoder.blocks()) {
+              calibrating.advance(block);
+            }
+            testing.advance(block);
+          }
+          progress.step("block", index + 1, decoder.blocks());
+        }
+        double[] losses =
+            IntStream.range(0, tested.size()).mapToDouble(testing::meanLoss).toArray();
+        return new Result(losses, results);
+      }
+    }
+  }
+}

@@ -1,0 +1,147 @@
+package io.github.wandacuda.job.record;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.InputFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * The runs of a comparison that are done while others aren't, in a file beside its report: {@code
+ * report.html.unfinished}. It is written anew after each run, and removed once the report is there.
+ */
+public final class UnfinishedComparison {
+  private static final String SUFFIX = ".unfinished";
+  private static final String DENSE = "dense";
+
+  private final Path file;
+  private final Fingerprint fingerprint;
+  private final List<ComparedRun> runs = new ArrayList<>();
+  private OptionalDouble dense = OptionalDouble.empty();
+
+  private UnfinishedComparison(Path file, Fingerprint fingerprint) {
+    this.file = file;
+    this.fingerprint = fingerprint;
+  }
+
+  /**
+   * Returns a comparison of which nothing is done.
+   *
+   * @throws UsageException if a file that no comparison wrote has the name of its own
+   */
+  public static UnfinishedComparison begin(Path report, Fingerprint fingerprint) {
+    UnfinishedComparison comparison = new UnfinishedComparison(fileOf(report), fingerprint);
+    boolean there = Files.exists(comparison.file, LinkOption.NOFOLLOW_LINKS);
+    if (there && JournalLines.first(comparison.bytes()).isEmpty()) {
+      throw new UsageException(
+          ErrorDetails.file(comparison.file)
+              .expected("nothing, or the runs of a comparison", "another file")
+              .hint("take it away, or name another report"));
+    }
+    return comparison;
+  }
+
+  /**
+   * Returns what an interrupted comparison has done, if it has begun.
+   *
+   * @param fingerprint of what runs are measured with, which must be the same
+   * @throws UsageException if the file is of another comparison
+   * @throws InputException if it can't be read
+   */
+  public static UnfinishedComparison resume(Path report, Fingerprint fingerprint) {
+    UnfinishedComparison comparison = begin(report, fingerprint);
+    if (Files.exists(comparison.file, LinkOption.NOFOLLOW_LINKS)) {
+      comparison.read();
+    }
+    return comparison;
+  }
+
+  private static Path fileOf(Path report) {
+    return report.resolveSibling(report.getFileName() + SUFFIX);
+  }
+
+  private void read() {
+    List<JsonNode> records = JournalLines.read(bytes()).records();
+    List<String> differences = fingerprint.differencesFrom(Fingerprint.of(records.get(0)));
+    if (!differences.isEmpty()) {
+      throw new UsageException(
+          ErrorDetails.file(file)
+              .said("holds runs of another comparison: " + String.join("; ", differences))
+              .hint("leave out `resume` to begin anew"));
+    }
+    for (JsonNode record : records.subList(1, records.size())) {
+      if (record.has(DENSE)) {
+        dense = OptionalDouble.of(record.path(DENSE).asDouble());
+      } else {
+        runs.add(ComparedRun.of(record));
+      }
+    }
+  }
+
+  private byte[] bytes() {
+    try {
+      return InputFile.bytes(file);
+    } catch (IOException e) {
+      throw new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
+    }
+  }
+
+  /** Returns the perplexity of the dense model, if it was measured. */
+  public OptionalDouble dense() {
+    return dense;
+  }
+
+  /** Returns the run that prunes as another one would, if it is done. */
+  public Optional<ComparedRun> like(String method, Object sparsity) {
+    return runs.stream()
+        .filter(run -> run.method().equals(method) && run.sparsity().equals(sparsity))
+        .findFirst();
+  }
+
+  /** Adds the perplexity of the dense model. */
+  public void addDense(double perplexity) {
+    dense = OptionalDouble.of(perplexity);
+    write();
+  }
+
+  /** Adds a run. */
+  public void add(ComparedRun run) {
+    runs.add(run);
+    write();
+  }
+
+  private void write() {
+    AtomicWrite.write(
+        file,
+        out -> {
+          out.write(JournalLines.line(fingerprint.parts()).array());
+          if (dense.isPresent()) {
+            out.write(JournalLines.line(Map.of(DENSE, dense.getAsDouble())).array());
+          }
+          for (ComparedRun run : runs) {
+            out.write(JournalLines.line(run.toJson()).array());
+          }
+        });
+  }
+
+  /** Removes the file, if there is one. */
+  public void remove() {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+}

@@ -1,0 +1,153 @@
+package io.github.wandacuda.report;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.job.record.ComparedRun;
+import io.github.wandacuda.job.record.ComparedRun.ModuleFigures;
+import io.github.wandacuda.report.LineChart.Place;
+import io.github.wandacuda.report.LineChart.Series;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** The report of {@code compare} as a page: charts by sparsity and by block, and a table. */
+final class ComparisonPage {
+  private final ComparisonReport report;
+  private final List<String> methods;
+
+  private ComparisonPage(ComparisonReport report) {
+    this.report = report;
+    methods = report.runs().stream().map(ComparedRun::method).distinct().toList();
+  }
+
+  static String of(RunFacts facts, ComparisonReport report) {
+    ComparisonPage page = new ComparisonPage(report);
+    Map<String, String> values =
+        Map.of(
+            "facts", facts.html(),
+            "charts", page.bySparsity(),
+            "blocks", page.byBlock(),
+            "dense", HtmlText.number(OptionalDouble.of(report.dense()), 6),
+            "rows",
+                report.runs().stream().map(ComparisonPage::row).collect(Collectors.joining("\n")));
+    return HtmlPage.of(
+        "Methods compared: " + String.join(", ", page.methods),
+        HtmlPage.filled(HtmlPage.resource("compare.html"), values));
+  }
+
+  private String bySparsity() {
+    List<Sparsity> ratios =
+        amounts()
+            .filter(Sparsity.Ratio.class::isInstance)
+            .sorted(Comparator.comparingDouble(ratio -> ((Sparsity.Ratio) ratio).fraction()))
+            .toList();
+    List<Sparsity> patterns = amounts().filter(Sparsity.GroupPattern.class::isInstance).toList();
+    return Stream.of(
+            perplexity("Perplexity by sparsity", "sparsity", ratios),
+            perplexity("Perplexity by pattern", "pattern", patterns),
+            errors("Output error by sparsity", "sparsity", ratios),
+            errors("Output error by pattern", "pattern", patterns))
+        .filter(chart -> !chart.isEmpty())
+        .map(LineChart::html)
+        .collect(Collectors.joining("\n"));
+  }
+
+  private Stream<Sparsity> amounts() {
+    return report.runs().stream().map(ComparedRun::sparsity).distinct();
+  }
+
+  private LineChart perplexity(String title, String x, List<Sparsity> amounts) {
+    List<Series> series = new ArrayList<>(series(amounts, ComparedRun::perplexity));
+    series.add(Series.level("dense", report.dense(), amounts.size()));
+    return new LineChart(title, x, "perplexity", places(amounts), series, true);
+  }
+
+  private LineChart errors(String title, String x, List<Sparsity> amounts) {
+    List<Series> series = series(amounts, ComparedRun::relativeError);
+    return new LineChart(title, x, "relative error", places(amounts), series, false);
+  }
+
+  /** Returns sparsities where their numbers stand, and patterns side by side. */
+  private static List<Place> places(List<Sparsity> amounts) {
+    List<Place> places = new ArrayList<>();
+    for (Sparsity amount : amounts) {
+      boolean ratio = amount instanceof Sparsity.Ratio;
+      places.add(
+          new Place(text(amount), ratio ? ((Sparsity.Ratio) amount).fraction() : places.size()));
+    }
+    return places;
+  }
+
+  private static String text(Sparsity amount) {
+    return amount instanceof Sparsity.Ratio ratio
+        ? Scale.text(100 * ratio.fraction()) + " %"
+        : amount.toString();
+  }
+
+  private List<Series> series(
+      List<Sparsity> amounts, Function<ComparedRun, OptionalDouble> measure) {
+    return methods.stream()
+        .map(
+            method ->
+                new Series(
+                    method,
+                    amounts.stream()
+                        .mapToDouble(
+                            amount ->
+                                run(method, amount)
+                                    .map(run -> measure.apply(run).orElse(Double.NaN))
+                                    .orElse(Double.NaN))
+                        .toArray()))
+        .toList();
+  }
+
+  private Optional<ComparedRun> run(String method, Sparsity amount) {
+    return report.runs().stream()
+        .filter(run -> run.method().equals(method) && run.sparsity().equals(amount))
+        .findFirst();
+  }
+
+  /** Returns two charts for each amount: where the zeros are, and where the errors. */
+  private String byBlock() {
+    return amounts()
+        .map(
+            amount -> {
+              BlockChart errors = new BlockChart();
+              BlockChart zeros = new BlockChart();
+              for (String method : methods) {
+                run(method, amount).ifPresent(run -> add(run, errors, zeros));
+              }
+              return errors.html("Output error by block, " + text(amount), "relative error", false)
+                  + zeros.html("Zeros by block, " + text(amount), "zeros, %", false);
+            })
+        .collect(Collectors.joining("\n"));
+  }
+
+  private static void add(ComparedRun run, BlockChart errors, BlockChart zeros) {
+    for (ModuleFigures module : run.modules()) {
+      module.error().ifPresent(error -> errors.add(run.method(), module.name(), error));
+      zeros.add(run.method(), module.name(), 100 * module.sparsity());
+    }
+  }
+
+  private static String row(ComparedRun run) {
+    return "<tr><th scope=\"row\">%s</th>%s%s%s%s%s<td><code>%s</code></td></tr>"
+        .formatted(
+            HtmlText.escaped(run.method()),
+            cell(text(run.sparsity())),
+            cell(HtmlText.number(run.perplexity(), 6)),
+            cell(HtmlText.number(run.relativeError(), 4)),
+            cell(HtmlText.percent(run.zeros())),
+            cell("%.1f s".formatted(run.seconds())),
+            HtmlText.escaped(run.maskSha256().substring(0, 12)));
+  }
+
+  private static String cell(String text) {
+    return "<td>" + HtmlText.escaped(text) + "</td>";
+  }
+}

@@ -1,0 +1,39 @@
+package io.github.wandacuda.report;
+
+import io.github.wandacuda.error.Printable;
+import java.util.OptionalDouble;
+
+/** Text and numbers as a page has them. */
+final class HtmlText {
+  /** What stands where nothing was measured. */
+  static final String NOT_MEASURED = "–";
+
+  private HtmlText() {}
+
+  /** Returns text that stands for itself, in an element or in a quoted attribute. */
+  static String escaped(String text) {
+    return Printable.of(text)
+        .replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("\"", "&quot;")
+        .replace("'", "&#39;");
+  }
+
+  /** Returns a number in groups of three digits, separated by narrow no-break spaces. */
+  static String number(long number) {
+    return "%,d".formatted(number).replace(',', '\u202f');
+  }
+
+  /** Returns a number with so many significant digits, or a dash for none. */
+  static String number(OptionalDouble number, int digits) {
+    return number.isPresent()
+        ? ("%." + digits + "g").formatted(number.getAsDouble())
+        : NOT_MEASURED;
+  }
+
+  /** Returns a share from 0 to 1 in percent. */
+  static String percent(double share) {
+    return "%.2f %%".formatted(100 * share);
+  }
+}

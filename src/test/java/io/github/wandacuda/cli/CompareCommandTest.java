@@ -1,0 +1,210 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.InterruptedAt;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** One command measures what several runs of {@code prune} and {@code perplexity} would. */
+class CompareCommandTest {
+  private static final Path LLAMA = TestData.fixture("llama-gqa").resolve("model");
+  private static final Path TOKENS = TestData.fixture("llama-gqa").resolve("tokens.json");
+
+  @TempDir Path directory;
+
+  private Cli.Result compare(Object... more) {
+    List<Object> words =
+        new ArrayList<>(List.of("compare", "--model", LLAMA, "--calibration", TOKENS));
+    words.addAll(List.of("--text", TOKENS, "--backend", "cpu", "--quiet"));
+    words.addAll(Arrays.asList(more));
+    return InProcess.run(words.toArray());
+  }
+
+  private static JsonNode json(Cli.Result result, Path directory) throws IOException {
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    return TestData.json(Files.writeString(directory.resolve("out.json"), result.out()));
+  }
+
+  /** The golden figures are of the original Wanda code. */
+  @Test
+  void givesTheFiguresOfTheOriginalCode() throws IOException {
+    Path golden = TestData.GOLDEN;
+    JsonNode expected = TestData.json(golden.resolve("results.json"));
+    Cli.Result result =
+        InProcess.run(
+            "compare",
+            "--model",
+            TestData.TINY_LLAMA,
+            "--calibration",
+            golden.resolve("calibration.json"),
+            "--text",
+            golden.resolve("evaluation.json"),
+            "--sparsity",
+            "0.5",
+            "--backend",
+            "cpu",
+            "--json",
+            "--quiet");
+    JsonNode compared = json(result, directory);
+    assertThat(compared.at("/dense/perplexity").asDouble())
+        .isCloseTo(expected.get("dense_perplexity").asDouble(), within(1e-3));
+    String[] methods = {"wanda", "magnitude"};
+    for (int run = 0; run < methods.length; run++) {
+      JsonNode found = compared.get("runs").get(run);
+      assertThat(found.get("method").asText()).isEqualTo(methods[run]);
+      assertThat(found.get("perplexity").asDouble())
+          .isCloseTo(expected.at("/" + methods[run] + "-50/perplexity").asDouble(), within(1e-2));
+    }
+    double wanda = compared.at("/runs/0/relative_error").asDouble();
+    assertThat(wanda).isPositive().isLessThan(compared.at("/runs/1/relative_error").asDouble());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wanda, --sparsity, 0.4",
+    "magnitude, --sparsity, 0.4",
+    "magnitude, --pattern, 2:4",
+    "ria, --sparsity, 0.5",
+    "sparsegpt, --pattern, 2:4",
+    "wanda+swaps+reconstruct, --sparsity, 0.5"
+  })
+  void masksAndModelAreThoseOfPrune(String method, String option, String amount)
+      throws IOException {
+    JsonNode run =
+        json(compare("--methods", method, option, amount, "--json"), directory).get("runs").get(0);
+    Path output = directory.resolve("pruned");
+    List<Object> words =
+        new ArrayList<>(List.of("prune", "--model", LLAMA, "--output", output, "--quiet"));
+    words.addAll(List.of("--method", method.split("\\+")[0], option, amount, "--json"));
+    if (!method.equals("magnitude")) {
+      words.addAll(List.of("--calibration", TOKENS));
+    }
+    if (method.contains("+swaps")) {
+      words.addAll(List.of("--refine", "swaps", "--update", "reconstruct"));
+    }
+    words.addAll(List.of("--backend", "cpu"));
+    JsonNode pruned = json(InProcess.run(words.toArray()), directory);
+    assertThat(run.get("mask_sha256")).isEqualTo(pruned.get("mask_sha256"));
+    assertThat(run.get("zeros").asDouble()).isEqualTo(pruned.get("sparsity").asDouble());
+    if (pruned.has("relative_error")) {
+      assertThat(run.get("relative_error")).isEqualTo(pruned.get("relative_error"));
+    }
+    JsonNode perplexity =
+        json(
+            InProcess.run(
+                "perplexity",
+                "--model",
+                output,
+                "--tokens",
+                TOKENS,
+                "--backend",
+                "cpu",
+                "--json",
+                "--quiet"),
+            directory);
+    assertThat(run.get("perplexity")).isEqualTo(perplexity.get("perplexity"));
+  }
+
+  @Test
+  void printsARowForEachRun() {
+    Cli.Result result = compare("--methods", "wanda,ria", "--sparsity", "0.3,0.6");
+    assertThat(result.out().lines().map(line -> line.split(" {2,}")[0]))
+        .containsExactly("method", "dense", "wanda", "wanda", "ria", "ria");
+    assertThat(result.err()).isEmpty();
+  }
+
+  @Test
+  void anInterruptedComparisonGoesOn() throws Exception {
+    Path report = directory.resolve("report.json");
+    Object[] words = {"--methods", "wanda,ria", "--sparsity", "0.3,0.6", "--report", report};
+    long asked = InterruptedAt.run(() -> compare(words), InterruptedAt.NEVER);
+    JsonNode whole = TestData.json(report);
+    Path kept = directory.resolve("report.json.unfinished");
+    for (long part = 1; part <= 3; part++) {
+      Files.delete(report);
+      List<Cli.Result> interrupted = new ArrayList<>();
+      InterruptedAt.run(() -> interrupted.add(compare(words)), asked * part / 4);
+      assertThat(interrupted.get(0).exitCode()).isEqualTo(130);
+      assertThat(report).doesNotExist();
+      List<String> lines = Files.readAllLines(kept);
+      Object[] again = Arrays.copyOf(words, words.length + 1);
+      again[words.length] = "--resume";
+      assertThat(compare(again).exitCode()).isZero();
+      assertThat(kept).doesNotExist();
+      JsonNode resumed = TestData.json(report);
+      for (int run = 0; run < 4; run++) {
+        for (String key : List.of("method", "perplexity", "mask_sha256", "relative_error")) {
+          assertThat(resumed.at("/runs/" + run + "/" + key))
+              .isEqualTo(whole.at("/runs/" + run + "/" + key));
+        }
+      }
+      // What was done isn't done again: it keeps its time.
+      for (int run = 0; run + 2 < lines.size(); run++) {
+        assertThat(lines.get(run + 2))
+            .contains("\"seconds\":" + resumed.at("/runs/" + run + "/seconds").asText());
+      }
+    }
+  }
+
+  @Test
+  void anothersRunsArentTaken() throws Exception {
+    Path report = directory.resolve("report.html");
+    long asked =
+        InterruptedAt.run(
+            () -> compare("--report", report, "--sparsity", "0.3,0.6"), InterruptedAt.NEVER);
+    Files.delete(report);
+    InterruptedAt.run(() -> compare("--report", report, "--sparsity", "0.3,0.6"), asked * 3 / 4);
+    Cli.Result other = compare("--report", report, "--resume", "--include", "q_proj");
+    assertThat(other.exitCode()).isEqualTo(2);
+    assertThat(other.err()).contains("holds runs of another comparison: modules");
+    Files.writeString(directory.resolve("report.html.unfinished"), "mine");
+    Cli.Result foreign = compare("--report", report);
+    assertThat(foreign.exitCode()).isEqualTo(2);
+    assertThat(foreign.err()).contains("expected nothing, or the runs of a comparison");
+    assertThat(directory.resolve("report.html.unfinished")).hasContent("mine");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '"',
+      value = {
+        "--methods wanda,wanda | 'wanda' is given twice",
+        "--sparsity 0.5,0.50 | is given twice",
+        "--methods masks | masks come from files",
+        "--methods wanda+swap | found 'wanda+swap'",
+        "--methods wanda+reconstruct+swaps | found 'wanda+reconstruct'",
+        "--methods sparsegpt+swaps | expected a method that keeps weights as they are",
+        "--methods wanda-variant --pattern 2:4 | expected a sparsity, found the pattern 2:4",
+        "--sparsity 1.5 | found 1.5",
+        "--resume | --resume goes with --report",
+        "--report page.pdf | expected a name that ends in .json or .html"
+      })
+  void wrongOptionsAreRefused(String options, String said) {
+    Cli.Result result = compare((Object[]) options.split(" "));
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.err()).contains(said);
+    assertThat(result.out()).isEmpty();
+  }
+
+  @Test
+  void aDryRunMeasuresNothing() {
+    Path report = directory.resolve("report.json");
+    Cli.Result result = compare("--dry-run", "--pattern", "2:4,4:8", "--report", report);
+    assertThat(result.out().lines())
+        .containsExactly("wanda 2:4", "wanda 4:8", "magnitude 2:4", "magnitude 4:8");
+    assertThat(report).doesNotExist();
+  }
+}

@@ -1,0 +1,130 @@
+package io.github.wandacuda.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.job.record.ComparedRun;
+import io.github.wandacuda.job.record.ComparedRun.ModuleFigures;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalDouble;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * Reports in Chromium: nothing is logged, nothing is wider than the window, and tables sort. The
+ * pictures are left in {@code target/pictures}.
+ */
+class ReportPagesIT {
+  private static final Path PICTURES = Path.of("target/pictures");
+  private static final RunFacts FACTS =
+      new RunFacts(
+          Path.of("models/</script><img src=x onerror=alert(1)>/" + "long".repeat(40)),
+          "1.0",
+          "cpu",
+          "a \"processor\"",
+          Instant.EPOCH);
+
+  /** Says what a script of ours can see of the page, in attributes of the document. */
+  private static final String PROBE =
+      """
+      <script>
+      const root = document.documentElement;
+      root.dataset.overflow = root.scrollWidth - root.clientWidth;
+      const buttons = document.querySelectorAll("thead button");
+      const column = () => [...document.querySelectorAll("tbody tr")]
+          .map((row) => row.cells[2].textContent).join(" ");
+      root.dataset.before = column();
+      buttons[2].click();
+      root.dataset.up = column();
+      buttons[2].click();
+      root.dataset.down = column();
+      root.dataset.images = document.images.length;
+      </script>
+      """;
+
+  @TempDir Path directory;
+
+  private Browser browser() {
+    var installed = Browser.installed(directory.resolve("profile"));
+    assumeTrue(installed.isPresent(), "no Chromium on the PATH");
+    return installed.get();
+  }
+
+  private static ComparisonReport report() {
+    List<ComparedRun> runs = new ArrayList<>();
+    String[] methods = {"wanda", "magnitude", "wanda+swaps+reconstruct"};
+    double[] amounts = {0.3, 0.5, 0.7};
+    for (int method = 0; method < methods.length; method++) {
+      for (double amount : amounts) {
+        runs.add(run(methods[method], new Sparsity.Ratio(amount), 20 + method + 100 * amount));
+      }
+      runs.add(run(methods[method], new Sparsity.GroupPattern(2, 4), 1000 + method));
+    }
+    return new ComparisonReport(9.5, runs);
+  }
+
+  private static ComparedRun run(String method, Sparsity sparsity, double perplexity) {
+    List<ModuleFigures> modules = new ArrayList<>();
+    for (int block = 0; block < 32; block++) {
+      for (String name : List.of("q_proj", "</script><b>")) {
+        modules.add(
+            new ModuleFigures(
+                "layers." + block + "." + name,
+                100,
+                50 + block,
+                OptionalDouble.of(perplexity / 1e4)));
+      }
+    }
+    return new ComparedRun(
+        method, sparsity, OptionalDouble.of(perplexity), "0123456789abcdef", modules, 12.5);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1280, 1900", "420, 3000"})
+  void aComparisonFitsItsWindow(int width, int height) throws IOException, InterruptedException {
+    Browser browser = browser();
+    Files.createDirectories(browser.profile());
+    Files.createDirectories(PICTURES);
+    Path page = directory.resolve("compare.html");
+    AtomicWrite.write(page, report().content(page, FACTS));
+    assertThat(browser.show(page, width).console()).isEmpty();
+    browser.picture(page, width, height, PICTURES.resolve("compare-%d.png".formatted(width)));
+    Browser.Shown probed = browser.show(probed(page), width);
+    assertThat(probed.console()).isEmpty();
+    assertThat(probed.html())
+        .contains("data-overflow=\"0\"", "data-images=\"0\"")
+        .contains("data-before=\"50.0000 70.0000 90.0000 1000.00 51.0000")
+        .contains("data-up=\"50.0000 51.0000 52.0000 70.0000")
+        .contains("data-down=\"1002.00 1001.00 1000.00 92.0000");
+  }
+
+  /** The page's policy would forbid our script. */
+  private Path probed(Path page) throws IOException {
+    String html = Files.readString(page).replaceFirst("<meta http-equiv[^>]*>", "");
+    return Files.writeString(
+        directory.resolve("probed.html"), html.replace("</body>", PROBE + "</body>"));
+  }
+
+  @Test
+  void thePolicyForbidsOtherScripts() throws IOException, InterruptedException {
+    Browser browser = browser();
+    Files.createDirectories(browser.profile());
+    Path page = directory.resolve("page.html");
+    Files.writeString(
+        page,
+        HtmlPage.of("title", "<table class=\"sorted\"></table>")
+            .replace("</body>", "<script>document.title = \"another\"</script></body>"));
+    Browser.Shown shown = browser.show(page, 800);
+    assertThat(shown.html()).contains("<title>title</title>");
+    assertThat(shown.console()).anyMatch(line -> line.contains("Content Security Policy"));
+  }
+}
