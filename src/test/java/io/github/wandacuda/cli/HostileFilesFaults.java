@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Every file of the corpus ends in one line and exit code 3, in little memory and soon. */
-class HostileFilesIT {
+class HostileFilesFaults {
   private static final int BAD_INPUT = 3;
   private static final String HEAP = "-Xmx256m";
   private static final long LONGEST_MILLIS = 60_000;
