@@ -1,31 +1,41 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.Inspector;
 import io.github.wandacuda.job.Inspector.Inspection;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
+import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** Shows what a model directory holds. */
 @Command(
     name = "inspect",
-    description = "Shows what a model directory holds: modules, shapes, dtypes, zeros, patterns.",
+    description =
+        "Shows what a model directory holds: family, modules, shapes, dtypes, zeros, patterns.",
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Runnable {
-  /** The widest column of names. A longer name shifts only its own row. */
-  private static final int WIDEST = 100;
-
   @Mixin private ModelOption model;
+
+  @Option(names = "--modules", description = "Show each module instead of each block.")
+  private boolean modules;
+
+  @Option(
+      names = "--match",
+      paramLabel = "REGEX",
+      converter = ModuleOptions.RegexConverter.class,
+      description = "Count and show only linear modules in whose name this is found.")
+  private Pattern match;
 
   @Mixin private OutputOptions output;
 
@@ -33,29 +43,26 @@ final class InspectCommand implements Runnable {
   public void run() {
     try (ModelDirectory directory = model.open()) {
       ModelSummary.say(directory, output);
-      List<Inspection> modules =
-          Inspector.inspect(directory, Runtime.getRuntime().availableProcessors()).stream()
+      List<LinearModule> chosen =
+          match == null
+              ? directory.modules()
+              : directory.choose(new ModuleChoice(List.of(match), List.of()));
+      List<Inspection> inspections =
+          Inspector.inspect(chosen, Runtime.getRuntime().availableProcessors()).stream()
               .sorted(Comparator.comparing(Inspection::name, TensorNames.NATURAL))
               .toList();
-      long parameters = parameters(directory.checkpoint());
-      long prunable = modules.stream().mapToLong(InspectCommand::prunable).sum();
-      long zeros = modules.stream().mapToLong(Inspection::zeros).sum();
-      Map<String, Object> object = new LinkedHashMap<>();
-      object.put("parameters", parameters);
-      object.put("prunable", prunable);
-      object.put("zeros", zeros);
-      object.put("sparsity", prunable == 0 ? 0 : (double) zeros / prunable);
-      object.put("modules", modules.stream().map(InspectCommand::row).toList());
-      output.result(object, () -> text(modules, parameters, prunable, zeros));
+      InspectPrinter printer = new InspectPrinter(ModelFacts.of(directory), inspections);
+      output.result(object(printer), () -> printer.text(modules));
     }
   }
 
-  private static long parameters(Checkpoint checkpoint) {
-    return checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum();
-  }
-
-  private static long prunable(Inspection inspection) {
-    return inspection.module().prunable() ? inspection.module().elements() : 0;
+  private static Map<String, Object> object(InspectPrinter printer) {
+    Map<String, Object> object = new LinkedHashMap<>(printer.facts().toJson());
+    object.put("prunable", printer.prunable());
+    object.put("zeros", printer.zeros());
+    object.put("sparsity", printer.sparsity());
+    object.put("modules", printer.inspections().stream().map(InspectCommand::row).toList());
+    return object;
   }
 
   private static Map<String, Object> row(Inspection inspection) {
@@ -68,40 +75,5 @@ final class InspectCommand implements Runnable {
     row.put("sparsity", inspection.sparsity());
     row.put("patterns", inspection.patterns());
     return row;
-  }
-
-  private static Stream<String> text(
-      List<Inspection> modules, long parameters, long prunable, long zeros) {
-    int longest = modules.stream().mapToInt(row -> shown(row).length()).max().orElse(6);
-    int width = Math.min(WIDEST, longest);
-    String line = "%-" + width + "s  %-5s %17s  %8s  %s";
-    return Stream.of(
-            Stream.of(line.formatted("module", "dtype", "rows x columns", "zeros", "patterns")),
-            modules.stream().map(row -> line(line, row)),
-            Stream.of(
-                "%d parameters, %d of them in %d linear modules, %d of those zero (%.2f %%)"
-                    .formatted(
-                        parameters,
-                        prunable,
-                        modules.size(),
-                        zeros,
-                        prunable == 0 ? 0 : 100.0 * zeros / prunable)))
-        .flatMap(lines -> lines);
-  }
-
-  private static String line(String format, Inspection row) {
-    return format
-        .formatted(
-            shown(row),
-            Printable.of(row.module().tensor().dtype()),
-            row.module().rows() + " x " + row.module().columns(),
-            "%.2f %%".formatted(100 * row.sparsity()),
-            String.join(" ", row.patterns()))
-        .stripTrailing();
-  }
-
-  /** Returns the module's name as it is printed. */
-  private static String shown(Inspection row) {
-    return Printable.of(row.module().name());
   }
 }

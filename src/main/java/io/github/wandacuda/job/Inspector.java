@@ -4,7 +4,6 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.RowZeros;
 import io.github.wandacuda.prune.TileBuffers;
@@ -42,11 +41,11 @@ public final class Inspector {
     }
   }
 
-  /** Inspects every linear module of a model, routers included. */
-  public static List<Inspection> inspect(ModelDirectory model, int threads) {
+  /** Inspects modules, and returns what is in each. */
+  public static List<Inspection> inspect(List<LinearModule> modules, int threads) {
     List<Inspection> inspections = new ArrayList<>();
     try (Workers workers = new Workers(threads)) {
-      for (LinearModule module : model.modules()) {
+      for (LinearModule module : modules) {
         inspections.add(
             module.prunable() ? inspect(module, workers) : new Inspection(module, 0, List.of()));
       }

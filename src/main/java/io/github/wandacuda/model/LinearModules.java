@@ -121,6 +121,12 @@ public final class LinearModules {
     }
   }
 
+  /** Returns the part of a module's name behind its block's number, or nothing if it has none. */
+  public static Optional<String> withinBlock(String name) {
+    int inside = insideOfBlock(name);
+    return inside < 0 ? Optional.empty() : Optional.of(name.substring(inside));
+  }
+
   private static boolean isDigit(int character) {
     return character >= '0' && character <= '9';
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.report;
 
+import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.report.LineChart.Place;
 import io.github.wandacuda.report.LineChart.Series;
 import java.util.ArrayList;
@@ -9,8 +10,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * A chart of what modules measure from block to block: a curve for each kind of module. Where a
@@ -18,29 +19,26 @@ import java.util.regex.Pattern;
  * blocks aren't shown.
  */
 final class BlockChart {
-  /** The first number in a name is the block's; further ones are those of experts. */
-  private static final Pattern BLOCK = Pattern.compile("^.*?\\.(\\d{1,9})\\.(.+)$");
-
-  private static final Pattern NUMBER = Pattern.compile("(?<=\\.)\\d+(?=\\.)");
+  private static final Pattern NUMBER = Pattern.compile("\\d+");
 
   private final SortedSet<Integer> blocks = new TreeSet<>();
   private final Map<String, Map<Integer, List<Double>>> curves = new LinkedHashMap<>();
 
   /** Adds a module's value to the curve of its kind. */
   void addModule(String module, double value) {
-    Matcher matcher = BLOCK.matcher(module);
-    if (matcher.matches()) {
-      String kind = NUMBER.matcher("." + matcher.group(2)).replaceAll("*").substring(1);
-      add(kind, Integer.parseInt(matcher.group(1)), value);
-    }
+    LinearModules.withinBlock(module).ifPresent(within -> add(kind(within), module, value));
+  }
+
+  /** Returns a name without the numbers of experts. */
+  private static String kind(String withinBlock) {
+    return Arrays.stream(withinBlock.split("\\."))
+        .map(part -> NUMBER.matcher(part).matches() ? "*" : part)
+        .collect(Collectors.joining("."));
   }
 
   /** Adds a module's value to a curve. */
   void add(String curve, String module, double value) {
-    Matcher matcher = BLOCK.matcher(module);
-    if (matcher.matches()) {
-      add(curve, Integer.parseInt(matcher.group(1)), value);
-    }
+    LinearModules.block(module).ifPresent(block -> add(curve, block, value));
   }
 
   private void add(String curve, int block, double value) {

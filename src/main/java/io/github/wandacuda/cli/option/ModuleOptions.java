@@ -37,7 +37,7 @@ public final class ModuleOptions {
   }
 
   /** Reads a regular expression; the message about a malformed one has a single line. */
-  private static final class RegexConverter implements ITypeConverter<Pattern> {
+  public static final class RegexConverter implements ITypeConverter<Pattern> {
     @Override
     public Pattern convert(String value) {
       try {

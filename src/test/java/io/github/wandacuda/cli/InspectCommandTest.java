@@ -1,0 +1,81 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What {@code inspect} says of a model, and of one that can't be run. */
+class InspectCommandTest {
+  private static final Path LLAMA = TestData.fixture("llama-gqa").resolve("model");
+
+  @TempDir Path directory;
+
+  private static List<String> lines(Object... words) {
+    Cli.Result result = InProcess.run(words);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    return result.out().lines().toList();
+  }
+
+  @Test
+  void eachBlockHasALineUnlessModulesAreAskedFor() {
+    List<String> blocks = lines("inspect", "--model", TestData.TINY_LLAMA);
+    assertThat(blocks).hasSize(9);
+    assertThat(blocks.get(0)).isEqualTo("llama, LlamaForCausalLM: a calibrated run is possible");
+    assertThat(blocks.get(2).split(" +")).containsExactly("0", "7", "184320", "0.00", "%");
+    assertThat(blocks.get(8))
+        .isEqualTo(
+            "1631872 parameters in 3269816 bytes, 1105920 of them in 42 linear modules, 0 of those"
+                + " zero (0.00 %)");
+    List<String> modules = lines("inspect", "--model", TestData.TINY_LLAMA, "--modules");
+    assertThat(modules).hasSize(45);
+    assertThat(modules.get(2).split(" +"))
+        .containsExactly("model.layers.0.mlp.down_proj", "BF16", "128", "x", "352", "0.00", "%");
+  }
+
+  @Test
+  void aPatternChoosesModules() {
+    Cli.Result result =
+        InProcess.run("inspect", "--model", LLAMA, "--match", "1.*q_proj", "--json");
+    JsonNode json = result.json();
+    assertThat(json.get("modules")).hasSize(1);
+    assertThat(json.get("modules").get(0).get("name").asText())
+        .isEqualTo("model.layers.1.self_attn.q_proj");
+    long elements = json.at("/modules/0/rows").asLong() * json.at("/modules/0/columns").asLong();
+    assertThat(json.get("prunable").asLong()).isEqualTo(elements);
+    assertThat(json.get("parameters").asLong()).isGreaterThan(elements);
+    assertThat(json.get("model_type").asText()).isEqualTo("llama");
+    assertThat(json.get("architecture").asText()).isEqualTo("LlamaForCausalLM");
+    assertThat(json.get("calibrated_run").asBoolean()).isTrue();
+    assertThat(json.get("obstacle").isNull()).isTrue();
+    Cli.Result none = InProcess.run("inspect", "--model", LLAMA, "--match", "conv");
+    assertThat(none.exitCode()).isEqualTo(2);
+    assertThat(none.err()).contains("conv");
+    assertThat(InProcess.run("inspect", "--model", LLAMA, "--match", "(").exitCode()).isEqualTo(2);
+  }
+
+  @Test
+  void whatAModelLacksIsSaid() throws IOException {
+    Path model = Files.createDirectory(directory.resolve("model"));
+    Files.writeString(
+        model.resolve("config.json"),
+        "{\"model_type\": \"mamba\", \"architectures\": [\"MambaForCausalLM\"]}");
+    new SafetensorsBytes()
+        .f32("layers.0.q_proj.weight", new float[] {0, 1, 0, 2, 3, 0, 0, 4}, 2, 4)
+        .f32("layers.1.q_proj.weight", new float[] {0, 1, 2, 3, 0, 0, 0, 0}, 2, 4)
+        .write(model.resolve("model.safetensors"));
+    List<String> lines = lines("inspect", "--model", model);
+    assertThat(lines.get(0))
+        .startsWith("mamba, MambaForCausalLM: no calibrated run, since ")
+        .contains("mamba");
+    assertThat(lines.get(2).split(" +")).containsExactly("0", "1", "8", "50.00", "%", "2:4");
+    assertThat(lines.get(3).split(" +")).containsExactly("1", "1", "8", "62.50", "%");
+  }
+}
