@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.testing.InterruptedAt;
+import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** One command measures what several runs of {@code prune} and {@code perplexity} would. */
 class CompareCommandTest {
@@ -125,47 +128,76 @@ class CompareCommandTest {
     assertThat(result.err()).isEmpty();
   }
 
-  @Test
-  void anInterruptedComparisonGoesOn() throws Exception {
-    Path report = directory.resolve("report.json");
-    Object[] words = {"--methods", "wanda,ria", "--sparsity", "0.3,0.6", "--report", report};
-    long asked = InterruptedAt.run(() -> compare(words), InterruptedAt.NEVER);
-    JsonNode whole = TestData.json(report);
-    Path kept = directory.resolve("report.json.unfinished");
-    for (long part = 1; part <= 3; part++) {
-      Files.delete(report);
-      List<Cli.Result> interrupted = new ArrayList<>();
-      InterruptedAt.run(() -> interrupted.add(compare(words)), asked * part / 4);
-      assertThat(interrupted.get(0).exitCode()).isEqualTo(130);
-      assertThat(report).doesNotExist();
-      List<String> lines = Files.readAllLines(kept);
-      Object[] again = Arrays.copyOf(words, words.length + 1);
-      again[words.length] = "--resume";
-      assertThat(compare(again).exitCode()).isZero();
-      assertThat(kept).doesNotExist();
-      JsonNode resumed = TestData.json(report);
-      for (int run = 0; run < 4; run++) {
-        for (String key : List.of("method", "perplexity", "mask_sha256", "relative_error")) {
-          assertThat(resumed.at("/runs/" + run + "/" + key))
-              .isEqualTo(whole.at("/runs/" + run + "/" + key));
-        }
-      }
-      // What was done isn't done again: it keeps its time.
-      for (int run = 0; run + 2 < lines.size(); run++) {
-        assertThat(lines.get(run + 2))
-            .contains("\"seconds\":" + resumed.at("/runs/" + run + "/seconds").asText());
+  /** Interrupts whoever prints the last of so many lines. */
+  private static final class InterruptingStream extends OutputStream {
+    private int left;
+
+    InterruptingStream(int lines) {
+      left = lines;
+    }
+
+    @Override
+    public void write(int value) {
+      if (value == '\n' && --left == 0) {
+        Thread.currentThread().interrupt();
       }
     }
   }
 
+  private static int interrupted(int lines, Object... words) {
+    Stderr err = new Stderr(new PrintStream(OutputStream.nullOutputStream()));
+    try {
+      return new WandaCuda(new InterruptingStream(lines), err)
+          .run(Arrays.stream(words).map(Object::toString).toArray(String[]::new));
+    } finally {
+      assertThat(Thread.interrupted()).isTrue();
+    }
+  }
+
+  private Object[] words(Path report, String... more) {
+    List<Object> words =
+        new ArrayList<>(List.of("compare", "--model", LLAMA, "--calibration", TOKENS));
+    words.addAll(List.of("--text", TOKENS, "--backend", "cpu", "--quiet", "--report", report));
+    words.addAll(Arrays.asList(more));
+    return words.toArray();
+  }
+
+  /** The first line is the heading, the second the dense model's. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 5})
+  void anInterruptedComparisonGoesOn(int lines) throws IOException {
+    Path report = directory.resolve("report.json");
+    Path kept = directory.resolve("report.json.unfinished");
+    String[] runs = {"--methods", "wanda,ria", "--sparsity", "0.3,0.6"};
+    JsonNode whole = json(compare("--methods", runs[1], "--sparsity", runs[3], "--json"), directory);
+    assertThat(interrupted(lines, words(report, runs))).isEqualTo(130);
+    assertThat(report).doesNotExist();
+    List<String> done = lines == 1 ? List.of() : Files.readAllLines(kept);
+    // One of what was measured with, and one of the dense model.
+    assertThat(done).hasSize(lines == 1 ? 0 : lines);
+    String[] again = Arrays.copyOf(runs, runs.length + 1);
+    again[runs.length] = "--resume";
+    assertThat(InProcess.run(words(report, again)).exitCode()).isZero();
+    assertThat(kept).doesNotExist();
+    JsonNode resumed = TestData.json(report);
+    assertThat(resumed.get("dense")).isEqualTo(whole.get("dense"));
+    for (int run = 0; run < 4; run++) {
+      for (String key : List.of("method", "perplexity", "mask_sha256", "relative_error")) {
+        assertThat(resumed.at("/runs/" + run + "/" + key))
+            .isEqualTo(whole.at("/runs/" + run + "/" + key));
+      }
+    }
+    // What was done isn't done again: it keeps its time.
+    for (int run = 0; run + 2 < done.size(); run++) {
+      assertThat(done.get(run + 2))
+          .contains("\"seconds\":" + resumed.at("/runs/" + run + "/seconds").asText());
+    }
+  }
+
   @Test
-  void anothersRunsArentTaken() throws Exception {
+  void anothersRunsArentTaken() throws IOException {
     Path report = directory.resolve("report.html");
-    long asked =
-        InterruptedAt.run(
-            () -> compare("--report", report, "--sparsity", "0.3,0.6"), InterruptedAt.NEVER);
-    Files.delete(report);
-    InterruptedAt.run(() -> compare("--report", report, "--sparsity", "0.3,0.6"), asked * 3 / 4);
+    assertThat(interrupted(3, words(report, "--sparsity", "0.3,0.6"))).isEqualTo(130);
     Cli.Result other = compare("--report", report, "--resume", "--include", "q_proj");
     assertThat(other.exitCode()).isEqualTo(2);
     assertThat(other.err()).contains("holds runs of another comparison: modules");
