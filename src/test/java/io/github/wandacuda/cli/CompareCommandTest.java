@@ -169,7 +169,8 @@ class CompareCommandTest {
     Path report = directory.resolve("report.json");
     Path kept = directory.resolve("report.json.unfinished");
     String[] runs = {"--methods", "wanda,ria", "--sparsity", "0.3,0.6"};
-    JsonNode whole = json(compare("--methods", runs[1], "--sparsity", runs[3], "--json"), directory);
+    JsonNode whole =
+        json(compare("--methods", runs[1], "--sparsity", runs[3], "--json"), directory);
     assertThat(interrupted(lines, words(report, runs))).isEqualTo(130);
     assertThat(report).doesNotExist();
     List<String> done = lines == 1 ? List.of() : Files.readAllLines(kept);

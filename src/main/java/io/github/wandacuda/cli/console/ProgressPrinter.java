@@ -7,8 +7,9 @@ import java.util.Deque;
 import java.util.function.LongSupplier;
 
 /**
- * Shows progress with the remaining time: on a terminal in one line that is overwritten, elsewhere
- * in a line every ten seconds.
+ * Shows progress with the remaining time: on a terminal as a bar in one line that is overwritten,
+ * elsewhere in a line every ten seconds. Libraries for it show one pace alone, and write their
+ * lines whatever else is written to the stream.
  *
  * <p>The remaining time is estimated from two paces: that since this run began, and that in the
  * latter half of the time, which isn't affected by uncompiled code or cached files at the start. If
@@ -22,6 +23,9 @@ public final class ProgressPrinter implements Progress {
   private static final double LEAST_SECONDS = 5;
 
   private static final int LEAST_STEPS = 2;
+
+  /** The width of a full bar. */
+  private static final int BAR = 20;
 
   /** Estimates that differ by less than this factor are shown as one time. */
   private static final double ALIKE = 1.5;
@@ -76,10 +80,17 @@ public final class ProgressPrinter implements Progress {
     String left = last ? "" : left(now, share);
     String line = "%s %d of %d, %s%s".formatted(what, done, total, time(seconds(start, now)), left);
     if (terminal) {
-      err.show(line, last);
+      err.show(bar(share) + line, last);
     } else {
       err.printer().println(line);
     }
+  }
+
+  /** Returns a bar of ASCII, which every terminal has, and the share in percent. */
+  private static String bar(double share) {
+    int full = (int) Math.round(Math.clamp(share, 0, 1) * BAR);
+    return "[%s%s] %3d %%  "
+        .formatted("=".repeat(full), " ".repeat(BAR - full), (int) Math.floor(100 * share));
   }
 
   private String left(long now, double share) {

@@ -8,6 +8,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
+import java.util.function.IntSupplier;
 
 /**
  * The stream for everything but results. A terminal's last line may be one of progress, which is
@@ -20,10 +21,21 @@ public final class Stderr extends OutputStream {
   private static final int STDERR = 2;
 
   private final PrintStream err;
+  private final IntSupplier columns;
   private int width;
 
   public Stderr(PrintStream err) {
+    this(err, TerminalWidth::columns);
+  }
+
+  /**
+   * Writes to another terminal.
+   *
+   * @param columns its width, or 0 if that isn't known
+   */
+  Stderr(PrintStream err, IntSupplier columns) {
     this.err = err;
+    this.columns = columns;
   }
 
   /** Returns a printer that writes here. */
@@ -51,12 +63,13 @@ public final class Stderr extends OutputStream {
   }
 
   /**
-   * Shows a line of progress, over the one before.
+   * Shows a line of progress, over the one before. It is cut to the terminal's width, since what
+   * the terminal breaks into two lines can't be written over.
    *
    * @param last whether the line is the last and remains
    */
   synchronized void show(String line, boolean last) {
-    String shown = Printable.line(line);
+    String shown = cut(Printable.line(line));
     err.print("\r" + shown + " ".repeat(Math.max(0, width - shown.length())));
     width = shown.length();
     if (last) {
@@ -64,6 +77,12 @@ public final class Stderr extends OutputStream {
       width = 0;
     }
     err.flush();
+  }
+
+  /** Leaves the last column free, behind which some terminals begin a new line. */
+  private String cut(String line) {
+    int most = columns.getAsInt() - 1;
+    return most > 0 && line.length() > most ? line.substring(0, most) : line;
   }
 
   /** Takes a line of progress away, so that a result can be printed on the same terminal. */

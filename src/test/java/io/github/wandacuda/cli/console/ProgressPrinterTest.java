@@ -9,7 +9,9 @@ import org.junit.jupiter.api.Test;
 
 class ProgressPrinterTest {
   private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-  private final Stderr err = new Stderr(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+  private int columns;
+  private final Stderr err =
+      new Stderr(new PrintStream(bytes, true, StandardCharsets.UTF_8), () -> columns);
   private long seconds;
 
   private ProgressPrinter printer(boolean terminal) {
@@ -42,7 +44,7 @@ class ProgressPrinterTest {
     printer.begin(0);
     seconds = 20;
     printer.step("block", 1, 100);
-    assertThat(said()).isEqualTo("\rblock 1 of 100, 20 s");
+    assertThat(said()).isEqualTo("\r[                    ]   1 %  block 1 of 100, 20 s");
   }
 
   @Test
@@ -81,7 +83,39 @@ class ProgressPrinterTest {
     err.printer().println("done");
     assertThat(said())
         .isEqualTo(
-            "\rblock 1 of 3, 1 s\nwanda-cuda: cancelled\n"
-                + "\rblock 2 of 3, 2 s\rblock 3 of 3, 3 s\ndone\n");
+            "\r[=======             ]  33 %  block 1 of 3, 1 s\nwanda-cuda: cancelled\n"
+                + "\r[=============       ]  66 %  block 2 of 3, 2 s"
+                + "\r[====================] 100 %  block 3 of 3, 3 s\ndone\n");
+  }
+
+  @Test
+  void aLineIsNoWiderThanTheTerminal() {
+    ProgressPrinter printer = printer(true);
+    printer.begin(0);
+    for (int width : new int[] {30, 200, 1, 12}) {
+      columns = width;
+      seconds++;
+      printer.step("block", seconds, 10);
+    }
+    // Each one covers what is left of the one before.
+    assertThat(said())
+        .isEqualTo(
+            "\r[==                  ]  10 % "
+                + "\r[====                ]  20 %  block 2 of 10, 2 s"
+                + "\r[======              ]  30 %  block 3 of 10, 3 s"
+                + "\r[========  "
+                + " ".repeat(37));
+  }
+
+  @Test
+  void aResultTakesThePlaceOfTheLine() {
+    ProgressPrinter printer = printer(true);
+    printer.begin(0);
+    seconds = 1;
+    printer.step("block", 1, 3);
+    err.hide();
+    err.hide();
+    String line = "[=======             ]  33 %  block 1 of 3, 1 s";
+    assertThat(said()).isEqualTo("\r" + line + "\r" + " ".repeat(line.length()) + "\r");
   }
 }
