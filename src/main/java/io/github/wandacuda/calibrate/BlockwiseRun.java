@@ -34,6 +34,7 @@ public final class BlockwiseRun implements AutoCloseable {
   private final int batchSamples;
   private final HiddenStates states;
   private final Tensor hidden;
+  private SampleProgress watcher = SampleProgress.NONE;
 
   /**
    * Embeds the samples.
@@ -78,6 +79,11 @@ public final class BlockwiseRun implements AutoCloseable {
     return states.all();
   }
 
+  /** Has somebody told of the samples that pass the blocks from now on. */
+  public void watchedBy(SampleProgress progress) {
+    watcher = progress;
+  }
+
   /** Work on the samples {@code [from, from + count)}, whose states are in {@code batch}. */
   @FunctionalInterface
   private interface BatchWork {
@@ -89,6 +95,7 @@ public final class BlockwiseRun implements AutoCloseable {
       CancelledException.throwIfInterrupted();
       int count = Math.min(batchSamples, samples.size() - from);
       work.run(from, count, hidden.rows(0, count * sequenceLength));
+      watcher.passed(from + count, samples.size());
     }
   }
 

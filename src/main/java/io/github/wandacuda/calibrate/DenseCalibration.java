@@ -21,9 +21,12 @@ public final class DenseCalibration {
       Decoder decoder, Operations operations, List<int[]> samples, Progress progress) {
     SortedMap<String, float[]> norms = new TreeMap<>();
     try (BlockwiseRun run = new BlockwiseRun(decoder, operations, samples)) {
+      SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
+      run.watchedBy(passing);
       progress.begin(0);
       for (int index = 0; index < decoder.blocks(); index++) {
         try (Block block = decoder.block(index)) {
+          passing.begin(index, 0, "sample");
           norms.putAll(run.observeAndAdvance(block));
         }
         progress.step("block", index + 1, decoder.blocks());

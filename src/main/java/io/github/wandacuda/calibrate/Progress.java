@@ -25,6 +25,16 @@ public interface Progress {
   }
 
   /**
+   * Called in the midst of a long step, as often as there is something new to tell.
+   *
+   * @param what the step, and the kind of its parts
+   * @param done number of the step's parts that are done
+   * @param total number of its parts
+   * @param share how much of all work is done, from 0 to 1
+   */
+  default void within(String what, long done, long total, double share) {}
+
+  /**
    * Called when the first step begins.
    *
    * @param share how much of all work an interrupted run has done before, from 0 to 1
@@ -39,7 +49,22 @@ public interface Progress {
    * @param count of all parts
    */
   default Progress part(int index, int count) {
-    return (what, done, total) ->
-        step(what, index * total + done, count * total, (index + (double) done / total) / count);
+    Progress whole = this;
+    return new Progress() {
+      @Override
+      public void step(String what, long done, long total) {
+        step(what, done, total, (double) done / total);
+      }
+
+      @Override
+      public void step(String what, long done, long total, double share) {
+        whole.step(what, done, total, (index + share) / count);
+      }
+
+      @Override
+      public void within(String what, long done, long total, double share) {
+        whole.within(what, done, total, (index + share) / count);
+      }
+    };
   }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibrate.SampleProgress;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.output.StateFiles;
 import io.github.wandacuda.job.record.Calibration;
@@ -24,6 +25,9 @@ import java.util.function.Consumer;
  * run through it again, and its outputs are the next block's inputs.
  */
 final class CalibratedPass {
+  /** Samples pass each block dense, and pruned. */
+  private static final int PASSES = 2;
+
   private final RunScope scope;
   private final Backend backend;
   private final Calibration.FromSamples calibration;
@@ -61,14 +65,18 @@ final class CalibratedPass {
             new BlockwiseRun(decoder, backend.operations(), calibration.samples(), load);
         StateFiles saving = saved) {
       blocks.requireInside(decoder);
+      SampleProgress samples = new SampleProgress(progress, decoder.blocks(), PASSES);
+      run.watchedBy(samples);
       progress.begin((double) first / decoder.blocks());
       for (int index = first; index < decoder.blocks(); index++) {
         try (Arena arena = Arena.ofShared();
             Block block = decoder.block(index)) {
+          samples.begin(index, 0, "sample");
           results.addAll(blocks.prune(run, block, arena));
           boolean last = index + 1 == decoder.blocks();
           if (!last) {
             saving.await();
+            samples.begin(index, 1, "sample after pruning");
             timed(() -> run.advance(block));
             saving.save(index + 1, run.states());
           }

@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibrate.SampleProgress;
 import io.github.wandacuda.job.output.MemoryShards;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.model.LinearModule;
@@ -32,6 +33,8 @@ import java.util.stream.IntStream;
  */
 record MemoryPass(
     ModelDirectory model, Backend backend, PruningRules rules, List<LinearModule> chosen) {
+  /** Calibration samples pass each block dense, and pruned; then tested ones pass it. */
+  private static final int PASSES = 3;
 
   /**
    * What came of it.
@@ -67,14 +70,20 @@ record MemoryPass(
         BlockPruner blocks = new BlockPruner(pruner, chosen, moments, Optional.empty(), clock);
         blocks.requireInside(decoder);
         List<ModuleResult> results = new ArrayList<>();
+        SampleProgress samples = new SampleProgress(progress, decoder.blocks(), PASSES);
+        calibrating.watchedBy(samples);
+        testing.watchedBy(samples);
         progress.begin(0);
         for (int index = 0; index < decoder.blocks(); index++) {
           try (Arena arena = Arena.ofShared();
               Block block = decoder.block(index)) {
+            samples.begin(index, 0, "sample");
             results.addAll(blocks.prune(calibrating, block, arena));
+            samples.begin(index, 1, "sample after pruning");
             if (index + 1 < decoder.blocks()) {
               calibrating.advance(block);
             }
+            samples.begin(index, 2, "tested sample");
             testing.advance(block);
           }
           progress.step("block", index + 1, decoder.blocks());

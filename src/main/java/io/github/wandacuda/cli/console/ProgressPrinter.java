@@ -24,6 +24,9 @@ public final class ProgressPrinter implements Progress {
 
   private static final int LEAST_STEPS = 2;
 
+  /** Estimates that differ by more than this factor are no help. */
+  private static final double UNCERTAIN = 4;
+
   /** The width of a full bar. */
   private static final int BAR = 20;
 
@@ -65,13 +68,21 @@ public final class ProgressPrinter implements Progress {
   }
 
   @Override
+  public void within(String what, long done, long total, double share) {
+    show(what, done, total, share, false);
+  }
+
+  @Override
   public void step(String what, long done, long total, double share) {
+    show(what, done, total, share, share >= 1);
+  }
+
+  private void show(String what, long done, long total, double share, boolean last) {
     long now = nanos.getAsLong();
     if (marks.isEmpty()) {
       begin(0);
     }
     marks.add(new Mark(now, share));
-    boolean last = done == total;
     Duration interval = terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
     if (now - shown < interval.toNanos() && !(last && err.isShowing())) {
       return;
@@ -102,7 +113,7 @@ public final class ProgressPrinter implements Progress {
     double latter = left(half(first, now), now, share);
     double least = Math.min(whole, latter);
     double most = Math.max(whole, latter);
-    if (Double.isInfinite(most)) {
+    if (most > UNCERTAIN * least) {
       return "";
     }
     return most <= ALIKE * least
@@ -110,11 +121,15 @@ public final class ProgressPrinter implements Progress {
         : ", %s to %s left".formatted(time(least), time(most));
   }
 
-  /** Returns the last mark of the first half of the time, or the first one. */
+  /**
+   * Returns the last mark of the first half of the time, but not the first of all: the first step
+   * may take longer than many after it.
+   */
   private Mark half(Mark first, long now) {
     Mark half = first;
     for (Mark mark : marks) {
-      if (mark.nanos() - first.nanos() > (now - first.nanos()) / 2) {
+      boolean early = mark.nanos() - first.nanos() <= (now - first.nanos()) / 2;
+      if (!early && half != first) {
         break;
       }
       half = mark;

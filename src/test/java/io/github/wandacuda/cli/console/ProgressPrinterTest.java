@@ -59,6 +59,36 @@ class ProgressPrinterTest {
   }
 
   @Test
+  void aSlowBeginningIsNoPace() {
+    ProgressPrinter printer = printer(false);
+    printer.begin(0);
+    seconds = 20;
+    printer.step("sample", 1, 100);
+    seconds = 30;
+    printer.step("sample", 11, 100);
+    // The whole says 242 s, what came after the first step 89 s.
+    assertThat(lastLine()).isEqualTo("sample 11 of 100, 30 s, 1 min 29 s to 4 min 03 s left");
+    printer.begin(0);
+    seconds = 100;
+    printer.step("sample", 1, 100);
+    seconds = 110;
+    printer.step("sample", 11, 100);
+    assertThat(lastLine()).isEqualTo("sample 11 of 100, 1 min 50 s");
+  }
+
+  @Test
+  void aStepIsTheLastIfAllWorkIsDone() {
+    ProgressPrinter printer = printer(true);
+    printer.begin(0);
+    printer.within("block 1 of 2, sample", 4, 4, 1);
+    seconds = 1;
+    printer.step("block 1 of 2, sample", 4, 4, 0.5);
+    assertThat(said()).doesNotContain("\n");
+    printer.step("block", 2, 2, 1);
+    assertThat(said()).endsWith("block 2 of 2, 1 s" + " ".repeat(15) + "\n");
+  }
+
+  @Test
   void unequalStepsCountAsMuchAsTheyAre() {
     ProgressPrinter printer = printer(false);
     printer.begin(0);
