@@ -43,6 +43,9 @@ final class InterruptedCommands {
           "zeros",
           "devices");
 
+  /** Those of {@link #KINDS} that prune by a method beyond Wanda and magnitude. */
+  static final List<String> METHODS = List.of("sparsegpt", "fitted", "ria", "atp");
+
   private static final String FEW = "q_proj|down_proj";
 
   private final Path directory;
