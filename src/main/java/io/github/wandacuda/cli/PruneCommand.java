@@ -76,6 +76,9 @@ public final class PruneCommand implements Runnable {
     maskFiles.check(rules);
     calibrations.check(rules);
     target.check(calibrations.fromSamples(rules));
+    if (target.inPlace()) {
+      methods.checkInPlace();
+    }
     checkFiles(rules);
     warnOfIdle(rules);
     try (MemoryWatch memory = new MemoryWatch();

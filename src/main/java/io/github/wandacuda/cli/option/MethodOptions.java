@@ -139,6 +139,24 @@ public final class MethodOptions {
         : recipe.stages().stream().anyMatch(stage -> !isUniform(stage.allocation()));
   }
 
+  /**
+   * Checks that the shares are the same when an interrupted run in place is run again.
+   *
+   * @throws UsageException if not
+   */
+  public void checkInPlace() {
+    Stream<Allocation> allocations =
+        recipe == null
+            ? Stream.of(allocation())
+            : recipe.stages().stream().map(Stage::allocation);
+    if (allocations.anyMatch(Allocation::readsWeights)) {
+      throw new UsageException(
+          "--in-place can't share out by atp, dlp or owl: on a model that is pruned in part they"
+              + " give other shares, so an interrupted run could not be ended; --allocation FILE can"
+              + " say the shares");
+    }
+  }
+
   private static boolean isUniform(Allocation allocation) {
     return allocation == Allocation.Rule.UNIFORM;
   }
