@@ -15,6 +15,7 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.allocation.Allocation;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.List;
@@ -91,10 +92,13 @@ public final class PruneJob {
     return target.needs(backend);
   }
 
-  /** Estimates the time of the run by doing a small part of it. */
-  public TimeEstimate estimate(Backend backend) {
-    return new RunEstimate(scope.model(), scope.request(), backend)
-        .of(scope.chosen(), needs(backend));
+  /**
+   * Estimates the time of the run by doing a small part of it.
+   *
+   * @param allocations how totals are shared out over blocks before it
+   */
+  public TimeEstimate estimate(Backend backend, List<Allocation> allocations) {
+    return new RunEstimate(scope, backend).of(needs(backend), allocations);
   }
 
   /**

@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.output.MemoryShards;
 import io.github.wandacuda.job.output.ModulePruner;
@@ -21,6 +22,7 @@ import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
 /**
@@ -32,6 +34,9 @@ final class StepSearch {
   /** Steps are tried in tenths of the largest one that leaves every block a sparsity. */
   private static final int PARTS = 10;
 
+  /** What progress is told of. */
+  private static final String STEP = "allocation: block";
+
   /** Worse results in a row that end the search. */
   private static final int WORSE = 2;
 
@@ -41,11 +46,13 @@ final class StepSearch {
   private final List<LinearModule> chosen;
   private final List<int[]> fitted;
   private final List<int[]> held;
+  private final Progress progress;
 
   /**
    * Prepares a search.
    *
    * @param rules what is done to the modules; what follows the choice of masks is left out
+   * @param progress is told of each block, as if every step were tried
    * @throws UsageException if there is just one sample
    */
   StepSearch(
@@ -53,8 +60,10 @@ final class StepSearch {
       Backend backend,
       PruningRules rules,
       List<LinearModule> chosen,
-      Calibration.FromSamples calibration) {
+      Calibration.FromSamples calibration,
+      Progress progress) {
     this.model = model;
+    this.progress = progress;
     this.backend = backend;
     this.rules = rules.masksAlone();
     this.chosen = chosen;
@@ -73,20 +82,28 @@ final class StepSearch {
     double best = 0;
     double least = Double.POSITIVE_INFINITY;
     int worse = 0;
+    int count = DecoderFamilies.of(model.config()).shape(model.config()).blocks();
+    long all = (PARTS + 1L) * count;
+    progress.begin(0);
     for (int part = 0; part <= PARTS && worse < WORSE; part++) {
       double step = sparsities.largestBeta() * part / PARTS;
-      double loss = loss(ModuleBlock.sparsities(blocks, sparsities.atp(step)));
+      long before = (long) part * count;
+      double loss =
+          loss(
+              ModuleBlock.sparsities(blocks, sparsities.atp(step)),
+              block -> progress.step(STEP, before + block, all));
       worse = loss < least ? 0 : worse + 1;
       if (loss < least) {
         least = loss;
         best = step;
       }
     }
+    progress.step(STEP, all, all);
     return best;
   }
 
   /** Returns the mean loss over the samples that were held back, of a model pruned so. */
-  private double loss(Map<String, Double> shares) {
+  private double loss(Map<String, Double> shares, IntConsumer done) {
     try (Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
       try (ModulePruner pruner =
@@ -110,6 +127,7 @@ final class StepSearch {
             calibrating.advance(block);
             testing.advance(block);
           }
+          done.accept(index + 1);
         }
         return IntStream.range(0, held.size())
             .mapToDouble(testing::meanLoss)
