@@ -114,12 +114,6 @@ public final class PruneJob {
     SpaceCheck.requireMemory(needs.memoryBytes());
   }
 
-  /** Does what the other one does, for a caller who has no use for the masks. */
-  public RunResult run(
-      Backend backend, String version, Progress progress, Consumer<RunResult> beforeEnd) {
-    return run(backend, version, progress, MaskSink.NONE, beforeEnd);
-  }
-
   /**
    * Prunes, verifies, and completes the result.
    *

@@ -13,6 +13,7 @@ import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.Pruning;
@@ -62,7 +63,9 @@ class PruneReportTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(2)) {
-      result = PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      result =
+          PruneJob.toOutput(opened, request)
+              .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 
