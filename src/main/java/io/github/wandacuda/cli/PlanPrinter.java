@@ -12,6 +12,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.allocation.Allocation;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,7 @@ final class PlanPrinter {
       PruneRequest request,
       PruneJob job,
       Backend backend,
+      List<Allocation> allocations,
       OutputOptions output) {
     job.requireRoom(backend);
     openBlocks(model, request.calibration(), backend);
@@ -48,7 +50,7 @@ final class PlanPrinter {
     object.put("temporary_bytes", needs.temporaryBytes());
     object.put("hidden_state_bytes", needs.stateBytes());
     object.put("memory_bytes", needs.memoryBytes());
-    PruneJob.TimeEstimate time = job.estimate(backend);
+    PruneJob.TimeEstimate time = job.estimate(backend, allocations);
     object.put(
         "estimated_seconds", time.seconds().isPresent() ? time.seconds().getAsDouble() : null);
     object.put("estimated_seconds_least", time.least());

@@ -80,6 +80,9 @@ public final class PruneCommand implements Runnable {
     maskFiles.check(rules);
     calibrations.check(rules);
     target.check(calibrations.fromSamples(rules));
+    if (target.inPlace()) {
+      methods.checkInPlace();
+    }
     checkFiles(rules);
     warnOfIdle(rules);
     try (MemoryWatch memory = new MemoryWatch();
@@ -162,9 +165,10 @@ public final class PruneCommand implements Runnable {
           needs.writeBytes(),
           needs.memoryBytes());
       if (dryRun) {
-        PlanPrinter.print(directory, request, job, backend, output);
+        PlanPrinter.print(directory, request, job, backend, methods.allocations(), output);
       } else if (methods.shares()) {
-        PruneRequest shared = methods.share(request, directory, job.chosen(), backend);
+        PruneRequest shared =
+            methods.share(request, directory, job.chosen(), backend, output.progress());
         run(directory, job(directory, shared), shared, backend, results, memory);
       } else {
         run(directory, job, request, backend, results, memory);

@@ -15,6 +15,7 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.allocation.Allocation;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.List;
@@ -91,10 +92,13 @@ public final class PruneJob {
     return target.needs(backend);
   }
 
-  /** Estimates the time of the run by doing a small part of it. */
-  public TimeEstimate estimate(Backend backend) {
-    return new RunEstimate(scope.model(), scope.request(), backend)
-        .of(scope.chosen(), needs(backend));
+  /**
+   * Estimates the time of the run by doing a small part of it.
+   *
+   * @param allocations how totals are shared out over blocks before it
+   */
+  public TimeEstimate estimate(Backend backend, List<Allocation> allocations) {
+    return new RunEstimate(scope, backend).of(needs(backend), allocations);
   }
 
   /**
@@ -108,12 +112,6 @@ public final class PruneJob {
     RunNeeds needs = needs(backend);
     SpaceCheck.requireDisk(target.path(), target.diskBytes(needs));
     SpaceCheck.requireMemory(needs.memoryBytes());
-  }
-
-  /** Does what the other one does, for a caller who has no use for the masks. */
-  public RunResult run(
-      Backend backend, String version, Progress progress, Consumer<RunResult> beforeEnd) {
-    return run(backend, version, progress, MaskSink.NONE, beforeEnd);
   }
 
   /**

@@ -2,35 +2,38 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.BlockStatistics;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.MatrixPruner;
-import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.RowTiles;
 import io.github.wandacuda.prune.TileBuffers;
 import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.prune.allocation.Allocation;
 import io.github.wandacuda.system.Workers;
+import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
 import java.lang.management.OperatingSystemMXBean;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
 /**
  * Estimates a run's time by doing a small part of it, without writing. The first rows of the
- * largest module are read and pruned; for a calibrated run, one batch of samples runs through a
- * block in the middle. The rest is assumed to be as fast, within a factor for other programs' load.
- * Copies and comparisons are added at the speed of memory for the lower bound, and at that of a
- * slow disk for the upper one.
+ * largest module are read and pruned, and those of a module of each width if it is pruned as a
+ * whole; for a calibrated run, one batch of samples runs through a block in the middle. The rest is
+ * assumed to be as fast, within a factor for other programs' load. Copies and comparisons are added
+ * at the speed of memory for the lower bound, and at that of a slow disk for the upper one.
  */
 final class RunEstimate {
   /** Little enough to be done many times, so that the code is compiled. */
@@ -60,32 +63,46 @@ final class RunEstimate {
   private static final double SLOW_COPIES = 1e9;
   private static final double SLOW_DISK = 200e6;
 
-  private final ModelDirectory model;
-  private final PruneRequest request;
+  /** Passes over the model that the search for a step takes, at best and at worst. */
+  private static final int FEWEST_PASSES = 3;
+
+  private static final int MOST_PASSES = 11;
+
+  /** A quarter of the samples only runs through pruned blocks. */
+  private static final double SEARCHED = 0.875;
+
+  private final RunScope scope;
   private final Backend backend;
 
-  RunEstimate(ModelDirectory model, PruneRequest request, Backend backend) {
-    this.model = model;
-    this.request = request;
+  RunEstimate(RunScope scope, Backend backend) {
+    this.scope = scope;
     this.backend = backend;
   }
 
-  PruneJob.TimeEstimate of(List<LinearModule> chosen, RunNeeds needs) {
-    long pruned = chosen.stream().mapToLong(module -> module.tensor().bytes()).sum();
-    double work =
-        chosen.stream()
-            .max((left, right) -> Long.compare(left.tensor().bytes(), right.tensor().bytes()))
-            .filter(module -> module.elements() > 0)
-            .map(module -> pruned * secondsPerByte(module))
-            .orElse(0.0);
-    if (request.calibration() instanceof Calibration.FromSamples samples) {
-      work += calibrationSeconds(samples.samples());
+  /** Seconds of work, at best and at worst. */
+  private record Work(double least, double most) {
+    Work plus(double seconds) {
+      return new Work(least + seconds, most + seconds);
     }
+  }
+
+  /**
+   * Estimates the run.
+   *
+   * @param allocations how totals are shared out before it
+   */
+  PruneJob.TimeEstimate of(RunNeeds needs, List<Allocation> allocations) {
+    Work work =
+        (scope.request().calibration() instanceof Calibration.FromSamples samples
+                ? calibrated(samples.samples(), allocations)
+                : fromFile())
+            .plus(byTiles());
     double copied = (double) needs.readBytes() + needs.writeBytes();
-    double disk = (double) model.checkpoint().totalBytes() + needs.writeBytes();
+    double disk = (double) scope.model().checkpoint().totalBytes() + needs.writeBytes();
     return new PruneJob.TimeEstimate(
-        FAST_START + FASTER * work + copied / FAST_COPIES,
-        (SLOW_START + SLOWER * work + copied / SLOW_COPIES) * (1 + load()) + disk / SLOW_DISK);
+        FAST_START + FASTER * work.least() + copied / FAST_COPIES,
+        (SLOW_START + SLOWER * work.most() + copied / SLOW_COPIES) * (1 + load())
+            + disk / SLOW_DISK);
   }
 
   /**
@@ -96,39 +113,91 @@ final class RunEstimate {
     return Math.max(0, system.getSystemLoadAverage()) / system.getAvailableProcessors();
   }
 
+  /** Returns the seconds of the modules that go by tiles. */
+  private double byTiles() {
+    List<LinearModule> modules =
+        scope.chosen().stream().filter(module -> scope.rules().of(module).isByTiles()).toList();
+    long bytes = modules.stream().mapToLong(module -> module.tensor().bytes()).sum();
+    return modules.stream()
+        .max(Comparator.comparingLong(module -> module.tensor().bytes()))
+        .filter(module -> module.elements() > 0)
+        .map(module -> bytes * secondsPerByte(module))
+        .orElse(0.0);
+  }
+
   private double secondsPerByte(LinearModule module) {
     try (Workers workers = new Workers(backend.concurrency());
         TileBuffers buffers = new TileBuffers(TileMemory.of(backend))) {
       PhaseClock clock = new PhaseClock(workers.count());
       Sample sample =
           new Sample(new ModuleTiles(module, module.shard(), null, null, buffers, clock));
-      ModuleRules asked = request.rules().of(module);
-      ModuleRules rules =
-          asked.isByTiles() ? asked : ModuleRules.of(Method.WANDA, asked.sparsity());
       MatrixPruner pruner = new MatrixPruner(backend.selector(), workers, clock);
-      return seconds(() -> pruner.prune(sample, null, rules)) / sample.bytes(module);
+      return seconds(() -> pruner.prune(sample, null, scope.rules().of(module)))
+          / sample.bytes(module);
     }
   }
 
-  private double calibrationSeconds(List<int[]> samples) {
+  /** Estimates a calibrated run but for what goes by tiles. */
+  private Work calibrated(List<int[]> samples, List<Allocation> allocations) {
     int length = samples.get(0).length;
     int batch = Math.clamp(BlockwiseRun.BATCH_TOKENS / length, 1, samples.size());
-    try (Decoder decoder = DecoderFamilies.open(model, backend.operations());
+    try (Decoder decoder = DecoderFamilies.open(scope.model(), backend.operations());
         BlockwiseRun run =
             new BlockwiseRun(decoder, backend.operations(), samples.subList(0, batch));
-        Block block = decoder.block(decoder.blocks() / 2)) {
-      double seconds =
-          seconds(
-              () -> {
-                run.observe(block);
-                run.advance(block);
-              });
-      return seconds * samples.size() / batch * decoder.blocks();
+        Block block = decoder.block(decoder.blocks() / 2);
+        Arena arena = Arena.ofShared()) {
+      double passes = (double) samples.size() / batch * decoder.blocks();
+      boolean moments = scope.rules().needMoments();
+      double once = passes * passSeconds(run, block, moments);
+      BlockStatistics statistics = observe(run, block, moments, arena);
+      try (LayerEstimate layers =
+          new LayerEstimate(backend, new EstimateSamples(scope, Optional.of(statistics)), true)) {
+        double work = once + layers.seconds(scope.chosen(), scope.rules());
+        if (!allocations.contains(Allocation.Rule.ATP)) {
+          boolean dense = allocations.stream().anyMatch(Allocation::readsWeights);
+          return new Work(work, work).plus(dense ? once / 2 : 0);
+        }
+        PruningRules searched = scope.rules().masksAlone();
+        double tried =
+            SEARCHED
+                * ((moments == searched.needMoments()
+                        ? once
+                        : passes * passSeconds(run, block, searched.needMoments()))
+                    + layers.seconds(scope.chosen(), searched));
+        return new Work(work + FEWEST_PASSES * tried, work + MOST_PASSES * tried);
+      }
+    }
+  }
+
+  /** Returns the seconds in which a batch runs through a dense block and a pruned one. */
+  private static double passSeconds(BlockwiseRun run, Block block, boolean moments) {
+    return seconds(
+        () -> {
+          try (Arena arena = Arena.ofShared()) {
+            observe(run, block, moments, arena);
+          }
+          run.advance(block);
+        });
+  }
+
+  private static BlockStatistics observe(
+      BlockwiseRun run, Block block, boolean moments, Arena arena) {
+    return moments
+        ? run.observe(block, arena)
+        : new BlockStatistics(run.observe(block), Map.of(), Map.of());
+  }
+
+  /** Estimates a run without samples but for what goes by tiles. */
+  private Work fromFile() {
+    try (LayerEstimate layers =
+        new LayerEstimate(backend, new EstimateSamples(scope, Optional.empty()), false)) {
+      double seconds = layers.seconds(scope.chosen(), scope.rules());
+      return new Work(seconds, seconds);
     }
   }
 
   /** Returns how long work takes once its code is compiled and its file is in memory. */
-  private static double seconds(Runnable work) {
+  static double seconds(Runnable work) {
     double least = Double.POSITIVE_INFINITY;
     int settled = 0;
     long begin = System.nanoTime();

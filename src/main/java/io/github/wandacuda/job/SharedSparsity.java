@@ -35,6 +35,7 @@ public record SharedSparsity(PruningRules rules, String label) {
    *
    * @param rules what is done to all modules, with the total
    * @param calibration where norms come from; ATP needs samples
+   * @param progress is told of what runs through the model for it
    * @throws UsageException if the total is no fraction, or something is missing
    */
   public static SharedSparsity of(
@@ -43,7 +44,8 @@ public record SharedSparsity(PruningRules rules, String label) {
       Backend backend,
       PruningRules rules,
       List<LinearModule> chosen,
-      Calibration calibration) {
+      Calibration calibration,
+      Progress progress) {
     Sparsity.Ratio total = total(rules);
     if (allocation instanceof Allocation.FromFile file) {
       List<String> names = chosen.stream().map(LinearModule::name).toList();
@@ -62,19 +64,20 @@ public record SharedSparsity(PruningRules rules, String label) {
               "allocation atp needs `calibration`: it chooses its step on a part of the samples");
         }
         double step =
-            new StepSearch(model, backend, rules, chosen, samples).best(sparsities, blocks);
+            new StepSearch(model, backend, rules, chosen, samples, progress)
+                .best(sparsities, blocks);
         yield shared(rules, blocks, sparsities.atp(step), "atp, step %s".formatted(step));
       }
       case DLP -> {
         double[] means =
-            scores(model, backend, blocks, calibration).stream()
+            scores(model, backend, blocks, calibration, progress).stream()
                 .mapToDouble(BlockScores::mean)
                 .toArray();
         yield shared(rules, blocks, sparsities.dlp(means, sparsities.dlpAlpha()), "dlp");
       }
       case OWL -> {
         double[] outliers =
-            scores(model, backend, blocks, calibration).stream()
+            scores(model, backend, blocks, calibration, progress).stream()
                 .mapToDouble(BlockScores::outliers)
                 .toArray();
         yield shared(rules, blocks, sparsities.owl(outliers, BlockSparsities.OWL_LAMBDA), "owl");
@@ -103,8 +106,12 @@ public record SharedSparsity(PruningRules rules, String label) {
   }
 
   private static List<BlockScores> scores(
-      ModelDirectory model, Backend backend, List<ModuleBlock> blocks, Calibration calibration) {
-    Map<String, float[]> norms = norms(model, backend, calibration);
+      ModelDirectory model,
+      Backend backend,
+      List<ModuleBlock> blocks,
+      Calibration calibration,
+      Progress progress) {
+    Map<String, float[]> norms = norms(model, backend, calibration, progress);
     try (Workers workers = new Workers(backend.concurrency())) {
       return BlockScores.of(blocks, module -> norms.get(module.name()), workers);
     }
@@ -112,19 +119,19 @@ public record SharedSparsity(PruningRules rules, String label) {
 
   /** Returns the dense model's norms. */
   private static Map<String, float[]> norms(
-      ModelDirectory model, Backend backend, Calibration calibration) {
+      ModelDirectory model, Backend backend, Calibration calibration, Progress progress) {
     return switch (calibration) {
       case Calibration.FromStatistics from -> from.statistics().norms();
-      case Calibration.FromSamples samples -> dense(model, backend, samples).norms();
+      case Calibration.FromSamples samples -> dense(model, backend, samples, progress).norms();
       case Calibration.None none ->
           throw new UsageException("allocation dlp and owl need `calibration` or `statistics`");
     };
   }
 
   private static Statistics dense(
-      ModelDirectory model, Backend backend, Calibration.FromSamples samples) {
+      ModelDirectory model, Backend backend, Calibration.FromSamples samples, Progress progress) {
     try (Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
-      return DenseCalibration.run(decoder, backend.operations(), samples.samples(), Progress.NONE);
+      return DenseCalibration.run(decoder, backend.operations(), samples.samples(), progress);
     }
   }
 }

@@ -23,6 +23,9 @@ final class StepSearch {
   /** Steps are tried in tenths of the largest one that leaves every block a sparsity. */
   private static final int PARTS = 10;
 
+  /** What progress is told of. */
+  private static final String STEP = "allocation";
+
   /** Worse results in a row that end the search. */
   private static final int WORSE = 2;
 
@@ -32,11 +35,13 @@ final class StepSearch {
   private final List<LinearModule> chosen;
   private final List<int[]> fitted;
   private final List<int[]> held;
+  private final Progress progress;
 
   /**
    * Prepares a search.
    *
    * @param rules what is done to the modules; what follows the choice of masks is left out
+   * @param progress is told of each block, as if every step were tried
    * @throws UsageException if there is just one sample
    */
   StepSearch(
@@ -44,8 +49,10 @@ final class StepSearch {
       Backend backend,
       PruningRules rules,
       List<LinearModule> chosen,
-      Calibration.FromSamples calibration) {
+      Calibration.FromSamples calibration,
+      Progress progress) {
     this.model = model;
+    this.progress = progress;
     this.backend = backend;
     this.rules = rules.masksAlone();
     this.chosen = chosen;
@@ -64,23 +71,27 @@ final class StepSearch {
     double best = 0;
     double least = Double.POSITIVE_INFINITY;
     int worse = 0;
+    progress.begin(0);
     for (int part = 0; part <= PARTS && worse < WORSE; part++) {
       double step = sparsities.largestBeta() * part / PARTS;
-      double loss = loss(ModuleBlock.sparsities(blocks, sparsities.atp(step)));
+      double loss =
+          loss(
+              ModuleBlock.sparsities(blocks, sparsities.atp(step)), progress.part(part, PARTS + 1));
       worse = loss < least ? 0 : worse + 1;
       if (loss < least) {
         least = loss;
         best = step;
       }
     }
+    progress.step(STEP, PARTS + 1L, PARTS + 1L);
     return best;
   }
 
   /** Returns the mean loss over the samples that were held back, of a model pruned so. */
-  private double loss(Map<String, Double> shares) {
+  private double loss(Map<String, Double> shares, Progress part) {
     return Arrays.stream(
             new MemoryPass(model, backend, rules.allocating(shares), chosen)
-                .run(fitted, held, false, MaskSink.NONE, Progress.NONE)
+                .run(fitted, held, false, MaskSink.NONE, part)
                 .losses())
         .average()
         .orElseThrow();

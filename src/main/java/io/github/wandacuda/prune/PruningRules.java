@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -30,16 +31,39 @@ public record PruningRules(
     Set<String> kept) {
   private static final String RECIPE = "recipe";
 
-  /**
-   * What is done to some modules.
-   *
-   * @param modules found in the names of the modules that it is for
-   * @param rules what is done to them
-   */
-  public record Part(Pattern modules, ModuleRules rules) {
+  /** What is done to some modules. Each module's name is searched once. */
+  public static final class Part {
+    private final Pattern modules;
+    private final ModuleRules rules;
+    private final Map<String, Boolean> searched = new ConcurrentHashMap<>();
+
+    /**
+     * Makes a part.
+     *
+     * @param modules found in the names of the modules that it is for
+     * @param rules what is done to them
+     */
+    public Part(Pattern modules, ModuleRules rules) {
+      this.modules = modules;
+      this.rules = rules;
+    }
+
+    /** Returns what is found in the names of the modules that it is for. */
+    public Pattern modules() {
+      return modules;
+    }
+
+    /** Returns what is done to them. */
+    public ModuleRules rules() {
+      return rules;
+    }
+
     boolean isFor(LinearModule module) {
-      return NamePatterns.inTime(
-          ErrorDetails.of("modules"), search -> search.finds(modules, module.name()));
+      return searched.computeIfAbsent(module.name(), this::isIn);
+    }
+
+    private boolean isIn(String name) {
+      return NamePatterns.inTime(ErrorDetails.of("modules"), search -> search.finds(modules, name));
     }
   }
 

@@ -32,7 +32,7 @@ class EstimateIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"magnitude", "statistics", "samples"})
+  @ValueSource(strings = {"magnitude", "statistics", "samples", "sparsegpt"})
   void theTimeIsNotFarOff(String kind) {
     Path output = directory.resolve(kind);
     List<Object> words = new ArrayList<>(List.of("prune", "--model", model, "--output", output));
@@ -40,6 +40,8 @@ class EstimateIT {
         switch (kind) {
           case "magnitude" -> List.of("--method", "magnitude");
           case "statistics" -> List.of("--statistics", statistics);
+          case "sparsegpt" ->
+              List.of("--calibration", samples, "--method", kind, "--include", "layers.0");
           default -> List.of("--calibration", samples);
         });
     words.addAll(List.of("--backend", "cpu", "--json"));

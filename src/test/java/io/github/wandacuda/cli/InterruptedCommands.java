@@ -28,6 +28,10 @@ final class InterruptedCommands {
           "samples",
           "statistics",
           "magnitude",
+          "sparsegpt",
+          "fitted",
+          "ria",
+          "atp",
           "resumed",
           "in-place",
           "dry-run",
@@ -38,6 +42,9 @@ final class InterruptedCommands {
           "merge-lora",
           "zeros",
           "devices");
+
+  /** Those of {@link #KINDS} that prune by a method beyond Wanda and magnitude. */
+  static final List<String> METHODS = List.of("sparsegpt", "fitted", "ria", "atp");
 
   private static final String FEW = "q_proj|down_proj";
 
@@ -100,6 +107,20 @@ final class InterruptedCommands {
       case "magnitude" -> {
         words.addAll(output);
         words.addAll(List.of("--method", "magnitude", "--resume", "--include", FEW));
+      }
+      case "sparsegpt", "ria" -> {
+        words.addAll(output);
+        words.addAll(List.of("--calibration", samples, "--resume", "--method", kind));
+      }
+      case "fitted" -> {
+        words.addAll(output);
+        words.addAll(List.of("--calibration", samples, "--resume", "--include", FEW));
+        words.addAll(List.of("--refine", "swaps", "--update", "reconstruct"));
+      }
+      case "atp" -> {
+        words.addAll(output);
+        words.addAll(List.of("--calibration", samples, "--resume", "--include", FEW));
+        words.addAll(List.of("--allocation", "atp"));
       }
       case "in-place" ->
           words.addAll(

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -217,22 +218,47 @@ class MethodsCommandTest {
     assertThat(unmatched.err()).contains("nothing.yaml").contains("nowhere");
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--method ria | --in-place prunes by wanda or magnitude alone",
+        "--method sparsegpt | --in-place prunes by wanda or magnitude alone",
+        "--refine swaps | --in-place prunes by wanda or magnitude alone",
+        "--update reconstruct | --in-place prunes by wanda or magnitude alone",
+        "--allocation dlp | --in-place can't share out by atp, dlp or owl",
+        "--allocation owl | --in-place can't share out by atp, dlp or owl",
+      })
+  void inPlaceIsWhatCanBeEndedAfterAnInterruption(String words, String expected) {
+    Path statistics = TestData.fixture("llama-gqa").resolve("dense.statistics.safetensors");
+    Path copy = TestData.copy(MODEL, directory.resolve("copy"));
+    List<Object> all = new ArrayList<>(List.of("prune", "--model", copy, "--in-place", "--yes"));
+    all.addAll(List.of("--statistics", statistics));
+    all.addAll(List.of(words.split(" ")));
+    Cli.Result result = InProcess.run(all.toArray());
+    assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
+    assertThat(result.err()).contains(expected);
+    Directories.assertSame(MODEL, copy);
+  }
+
   @Test
-  void inPlaceOnlyTilesAreWritten() {
-    Path statistics = directory.resolve("s.safetensors");
-    calibrated("out", "--save-statistics", statistics);
+  void inPlaceTakesSharesFromAFile() throws IOException {
+    Path statistics = TestData.fixture("llama-gqa").resolve("dense.statistics.safetensors");
+    Path copy = TestData.copy(MODEL, directory.resolve("copy"));
+    Path shares = file("shares.json", "{\"0\": 0.25}");
     Cli.Result result =
         InProcess.run(
             "prune",
             "--model",
-            TestData.copy(MODEL, directory.resolve("copy")),
+            copy,
             "--in-place",
             "--yes",
             "--statistics",
             statistics,
-            "--method",
-            "ria");
-    assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
-    assertThat(result.err()).contains("--in-place prunes by wanda or magnitude alone");
+            "--allocation",
+            shares);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    assertThat(TestData.json(copy.resolve("wanda-cuda.json")).get("sparsity_by_module").size())
+        .isPositive();
   }
 }

@@ -22,6 +22,7 @@ import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.DescribedDecoder;
 import io.github.wandacuda.model.decoder.InputObserver;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.Unreached;
@@ -203,7 +204,8 @@ final class FixtureChecks {
             false,
             Unreached.MAGNITUDE);
     try (ModelDirectory model = open()) {
-      return PruneJob.toOutput(model, request).run(backend, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(model, request)
+          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 

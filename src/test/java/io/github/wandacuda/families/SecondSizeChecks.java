@@ -24,6 +24,7 @@ import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.DescribedDecoder;
 import io.github.wandacuda.model.decoder.InputObserver;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.Unreached;
@@ -251,7 +252,8 @@ final class SecondSizeChecks {
             false,
             Unreached.MAGNITUDE);
     try (ModelDirectory model = open()) {
-      return PruneJob.toOutput(model, request).run(on, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(model, request)
+          .run(on, "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 }

@@ -36,11 +36,15 @@ final class Case {
     return directory.resolve("out");
   }
 
-  /** Returns the options of a kind of run: statistics, magnitude or samples. */
+  /** Returns the options of a kind of run: statistics, magnitude, samples, or another method. */
   List<Object> options(String kind) {
     return switch (kind) {
       case "statistics" -> List.of("--statistics", statistics);
       case "magnitude" -> List.of("--method", "magnitude");
+      case "sparsegpt", "ria" -> List.of("--calibration", samples, "--method", kind);
+      case "swaps-reconstruct" ->
+          List.of("--calibration", samples, "--refine", "swaps", "--update", "reconstruct");
+      case "atp" -> List.of("--calibration", samples, "--allocation", kind);
       default -> List.of("--calibration", samples);
     };
   }

@@ -14,6 +14,7 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.Directories;
@@ -133,7 +134,8 @@ class CudaFaults {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Backends.open("cuda", 0, 2).backend()) {
-      return PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(opened, request)
+          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.LoraFolder;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,7 +14,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,10 +21,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs are killed at random moments and go on until they are done. */
 class KillFaults {
-  private static final Duration TIME = Duration.ofSeconds(22);
+  private static final Duration TIME = Duration.ofSeconds(16);
+
+  /** Of a method beyond Wanda and magnitude, whose steps between two writes are longer. */
+  private static final Duration METHOD_TIME = Duration.ofSeconds(5);
 
   /** After so many kills in a row a run may end, so that its result can be compared. */
   private static final int MOST_IN_A_ROW = 10;
+
+  private static final int FEW_IN_A_ROW = 3;
 
   private static final long LEAST_MILLIS = 300;
 
@@ -36,22 +41,33 @@ class KillFaults {
   private long kills;
   private long stops;
 
-  @BeforeEach
-  void write() throws IOException {
+  private void write() throws IOException {
     run = new Case(directory, new GeneratedLlama(10, 512, 1408, 4000), 12, 128);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"statistics", "magnitude", "samples"})
   void aRunThatIsKilledGoesOnToTheSameBytes(String kind) throws Exception {
+    write();
+    killAndCompare(kind, TIME, MOST_IN_A_ROW);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"sparsegpt", "swaps-reconstruct", "ria", "atp"})
+  void soDoOtherMethods(String method) throws Exception {
+    run = new Case(directory, new GeneratedLlama(4, 128, 256, 500), 4, 64);
+    killAndCompare(method, METHOD_TIME, FEW_IN_A_ROW);
+  }
+
+  private void killAndCompare(String kind, Duration time, int inARow) throws Exception {
     long start = System.nanoTime();
     Path expected = run.undisturbed(kind);
     long millis = millisSince(start);
     int cycles = 0;
     // Where runs happen to end before their signal, cycles are added until one was killed.
-    while (kills == 0 || System.nanoTime() - start < TIME.toNanos()) {
+    while (kills == 0 || System.nanoTime() - start < time.toNanos()) {
       long begun = System.nanoTime();
-      killUntilDone(kind, millis);
+      killUntilDone(kind, millis, inARow);
       // The first run may have been slow; a moment after the end of a run would kill nothing.
       millis = Math.min(millis, millisSince(begun));
       Directories.assertSame(expected, run.output());
@@ -68,10 +84,10 @@ class KillFaults {
     return (System.nanoTime() - nanoTime) / 1_000_000;
   }
 
-  private void killUntilDone(String kind, long millis) throws Exception {
+  private void killUntilDone(String kind, long millis, int inARow) throws Exception {
     for (int killed = 0; ; killed++) {
       try (Program program = Program.start(run.run(kind, run.output(), "--resume", "--quiet"))) {
-        boolean spared = killed >= MOST_IN_A_ROW;
+        boolean spared = killed >= inARow;
         if (spared || program.endsWithin(random.nextLong(LEAST_MILLIS, LEAST_MILLIS + millis))) {
           assertThat(program.exitCode()).as("%s, seed %d", program.said(), seed).isZero();
           return;
@@ -134,6 +150,7 @@ class KillFaults {
   @ParameterizedTest
   @ValueSource(strings = {"statistics", "magnitude"})
   void aModelThatIsPrunedInPlaceEndsTheSame(String kind) throws Exception {
+    write();
     long start = System.nanoTime();
     Path expected = run.undisturbed(kind);
     long millis = (System.nanoTime() - start) / 1_000_000;
@@ -159,8 +176,61 @@ class KillFaults {
     FaultCounts.add(kills, "kills survived");
   }
 
+  /** A merge begins anew, once what a killed one has left is taken away. */
+  @Test
+  void aMergeThatIsKilledIsPlainlyUnfinished() throws Exception {
+    write();
+    Path adapter =
+        LoraFolder.write(
+            directory.resolve("adapter"),
+            LoraFolder.CONFIG,
+            LoraFolder.pair("model.layers.3.self_attn.q_proj", 512, 512, 0.01f));
+    Path expected = directory.resolve("merged");
+    long start = System.nanoTime();
+    try (Program program = Program.start(merge(adapter, expected))) {
+      assertThat(program.exitCode()).as(program.said()).isZero();
+    }
+    long millis = millisSince(start);
+    while (kills == 0 || System.nanoTime() - start < METHOD_TIME.toNanos()) {
+      try (Program program = Program.start(merge(adapter, run.output()))) {
+        if (!program.endsWithin(random.nextLong(LEAST_MILLIS / 2, millis))) {
+          program.signal("KILL");
+          program.exitCode();
+          kills++;
+        }
+      }
+      assertWholeOrRefused(expected, merge(adapter, run.output()));
+      if (Files.exists(run.output())) {
+        remove(run.output());
+      }
+    }
+    run.assertInputUnchanged();
+    FaultCounts.add(kills, "kills survived");
+  }
+
+  private Object[] merge(Path adapter, Path output) {
+    return new Object[] {
+      "merge-lora", "--quiet", "--model", run.model(), "--adapter", adapter, "--output", output
+    };
+  }
+
+  private void assertWholeOrRefused(Path expected, Object... again) throws Exception {
+    if (Files.exists(run.output().resolve(".wanda-cuda.journal"))) {
+      try (Program program = Program.start(again)) {
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.errors())
+            .singleElement()
+            .asString()
+            .contains("a merge begins anew: take the directory away");
+      }
+    } else if (Files.exists(run.output()) && !Directories.files(run.output()).isEmpty()) {
+      Directories.assertSame(expected, run.output());
+    }
+  }
+
   @Test
   void aSecondRunIsKeptOutAndTheFirstIsNotDisturbed() throws Exception {
+    write();
     Object[] words = run.run("samples", run.output(), "--resume", "--quiet");
     try (Program first = Program.start(words)) {
       first.awaitFile(run.output().resolve(".wanda-cuda.states-1"));

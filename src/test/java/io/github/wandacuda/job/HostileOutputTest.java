@@ -17,6 +17,7 @@ import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.Directories;
@@ -101,7 +102,8 @@ class HostileOutputTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(1)) {
-      return PruneJob.toOutput(opened, request).run(backend, "test", progress, result -> {});
+      return PruneJob.toOutput(opened, request)
+          .run(backend, "test", progress, MaskSink.NONE, result -> {});
     }
   }
 

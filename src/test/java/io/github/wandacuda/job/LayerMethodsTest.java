@@ -13,6 +13,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.ModuleRules;
@@ -30,6 +31,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -77,14 +79,18 @@ class LayerMethodsTest {
     return prune(name, rules, threads, (index, mask) -> {});
   }
 
+  private RunResult prune(String name, ModuleRules rules, int threads, MaskSink masks) {
+    return prune(name, rules, SAMPLES, threads, masks);
+  }
+
   private RunResult prune(
-      String name, ModuleRules rules, int threads, io.github.wandacuda.prune.MaskSink masks) {
+      String name, ModuleRules rules, List<int[]> samples, int threads, MaskSink masks) {
     PruneRequest request =
         new PruneRequest(
             out(name),
             new PruningRules(rules, Unreached.MAGNITUDE),
             ModuleChoice.DEFAULT,
-            Pruning.samples(SAMPLES),
+            Pruning.samples(samples),
             true,
             false,
             null,
@@ -203,6 +209,23 @@ class LayerMethodsTest {
           .as(file)
           .isEqualTo(-1);
     }
+  }
+
+  /** Weights would be fitted to what eight tokens happen to be. */
+  @ParameterizedTest
+  @ValueSource(strings = {"sparsegpt", "wanda+reconstruct"})
+  void fromTooFewTokensNothingIsFitted(String what) throws IOException {
+    List<int[]> few = List.of(Arrays.copyOf(SAMPLES.get(0), 8));
+    prune("few", rules(what, "0.5"), few, 2, MaskSink.NONE);
+    prune("wanda", rules("wanda", "0.5"), few, 2, MaskSink.NONE);
+    for (String file : TestData.names(out("wanda"))) {
+      if (file.endsWith(".safetensors")) {
+        assertThat(Files.mismatch(out("few").resolve(file), out("wanda").resolve(file)))
+            .as(file)
+            .isEqualTo(-1);
+      }
+    }
+    verify("few");
   }
 
   @Test

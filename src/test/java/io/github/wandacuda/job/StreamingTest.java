@@ -15,6 +15,7 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.Pruning;
@@ -126,7 +127,8 @@ class StreamingTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      return PruneJob.toOutput(opened, request).run(backend, "test", progress, result -> {});
+      return PruneJob.toOutput(opened, request)
+          .run(backend, "test", progress, MaskSink.NONE, result -> {});
     }
   }
 

@@ -205,6 +205,23 @@ class MaskSwapsTest {
         .containsExactly(false, false, true, true, true, true, false, true);
   }
 
+  /** After the one swap that gains, columns alike could be exchanged for ever. */
+  @Test
+  void whatGainsNothingIsNotSwapped() {
+    double[][] tokens = new double[4][4];
+    for (int k = 0; k < 4; k++) {
+      tokens[k][k] = 1;
+    }
+    LayerCase layer =
+        new LayerCase(
+            new float[][] {{1, 1, 1, 2}}, new boolean[][] {{true, true, false, false}}, tokens);
+    for (OptionalInt group : new OptionalInt[] {NONE, OptionalInt.of(4)}) {
+      Outcome outcome = refined(layer, group, NONE);
+      assertThat(outcome.kept[0]).containsExactly(false, true, false, true);
+      assertThat(outcome.counts.swaps()).isEqualTo(1);
+    }
+  }
+
   /** A kept column whose input is always zero is given up for one that counts. */
   @Test
   void columnsWithoutInputArePruned() {

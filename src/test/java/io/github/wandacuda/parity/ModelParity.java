@@ -16,6 +16,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.prune.Unreached;
@@ -83,7 +84,8 @@ abstract class ModelParity {
             false,
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model)) {
-      return PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(opened, request)
+          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 

@@ -16,6 +16,7 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.PretendCuda;
@@ -72,7 +73,8 @@ class PretendReleaseTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Backends.openAll("cuda", 4).backend()) {
-      return PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      return PruneJob.toOutput(opened, request)
+          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 

@@ -12,6 +12,7 @@ import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.Pruning;
@@ -66,7 +67,9 @@ class PruneReportTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(2)) {
-      result = PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      result =
+          PruneJob.toOutput(opened, request)
+              .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 

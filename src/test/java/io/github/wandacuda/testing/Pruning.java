@@ -11,6 +11,7 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import java.nio.file.Path;
@@ -57,7 +58,7 @@ public final class Pruning {
     try (ModelDirectory directory = ModelDirectory.open(model);
         Backend backend = cpu(threads)) {
       return PruneJob.toOutput(directory, request)
-          .run(backend, "test", Progress.NONE, result -> {});
+          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 }

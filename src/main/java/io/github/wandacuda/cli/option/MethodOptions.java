@@ -2,6 +2,7 @@ package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -134,9 +135,28 @@ public final class MethodOptions {
 
   /** Returns whether some modules get another share than others. */
   public boolean shares() {
+    return allocations().stream().anyMatch(allocation -> !isUniform(allocation));
+  }
+
+  /** Returns how totals are shared out, by stages if there are any. */
+  public List<Allocation> allocations() {
     return recipe == null
-        ? !isUniform(allocation())
-        : recipe.stages().stream().anyMatch(stage -> !isUniform(stage.allocation()));
+        ? List.of(allocation())
+        : recipe.stages().stream().map(Stage::allocation).toList();
+  }
+
+  /**
+   * Checks that the shares are the same when an interrupted run in place is run again.
+   *
+   * @throws UsageException if not
+   */
+  public void checkInPlace() {
+    if (allocations().stream().anyMatch(Allocation::readsWeights)) {
+      throw new UsageException(
+          "--in-place can't share out by atp, dlp or owl: on a model that is pruned in part they"
+              + " give other shares, so an interrupted run could not be ended; --allocation FILE can"
+              + " say the shares");
+    }
   }
 
   private static boolean isUniform(Allocation allocation) {
@@ -164,14 +184,25 @@ public final class MethodOptions {
    * Shares the total out.
    *
    * @param request with the same share for all
+   * @param progress is told of what runs through the model for it
    * @return the request with each module's share
    */
   public PruneRequest share(
-      PruneRequest request, ModelDirectory model, List<LinearModule> chosen, Backend backend) {
+      PruneRequest request,
+      ModelDirectory model,
+      List<LinearModule> chosen,
+      Backend backend,
+      Progress progress) {
     if (recipe == null) {
       SharedSparsity shared =
           SharedSparsity.of(
-              allocation(), model, backend, request.rules(), chosen, request.calibration());
+              allocation(),
+              model,
+              backend,
+              request.rules(),
+              chosen,
+              request.calibration(),
+              progress);
       return request.with(shared.rules(), shared.label());
     }
     Map<String, Stage> stages = recipe.stagesOf(names(chosen));
@@ -186,7 +217,8 @@ public final class MethodOptions {
                 backend,
                 new PruningRules(RecipeRules.rules(stage, DEFAULT_SPARSITY), request.unreached()),
                 RecipeRules.modules(stages, stage, chosen),
-                request.calibration());
+                request.calibration(),
+                progress);
         shares.putAll(shared.rules().allocated());
         labels.add(shared.label());
       }

@@ -118,12 +118,14 @@ public record RunNeeds(
    * Returns the bytes of the second moments of a block's inputs: the sums, and what they come to.
    */
   public static long momentsBytes(List<LinearModule> modules) {
-    List<LinearModule> first =
-        modules.stream()
-            .filter(module -> SHARED.stream().noneMatch(module.name()::endsWith))
-            .toList();
+    List<LinearModule> first = modules.stream().filter(module -> !sharesInputs(module)).toList();
     return largestBlock(
         first, module -> Gram.elements(module.columns()) * (Double.BYTES + Float.BYTES));
+  }
+
+  /** Returns whether a module reads what one before it in its block reads, by its name. */
+  public static boolean sharesInputs(LinearModule module) {
+    return SHARED.stream().anyMatch(module.name()::endsWith);
   }
 
   private static long hiddenSize(ModelDirectory model) {

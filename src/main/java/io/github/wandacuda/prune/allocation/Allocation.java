@@ -8,16 +8,26 @@ import java.util.Optional;
 
 /** How the total is shared out over the blocks. */
 public sealed interface Allocation {
+  /** Returns whether the shares depend on the weights, which are others once they are pruned. */
+  default boolean readsWeights() {
+    return false;
+  }
+
   /** A rule of {@link BlockSparsities}. */
   enum Rule implements Allocation {
     /** Every block the total. */
     UNIFORM,
     /** More from block to block, in equal steps. */
     ATP,
-    /** Less where the mean score is higher. */
+    /** More where the mean score is higher. */
     DLP,
     /** Less where more scores lie far above the mean. */
     OWL;
+
+    @Override
+    public boolean readsWeights() {
+      return this != UNIFORM;
+    }
 
     /** Returns the name that the command line and files use. */
     public String label() {

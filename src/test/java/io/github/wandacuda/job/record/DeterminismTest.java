@@ -6,6 +6,7 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.prune.Unreached;
@@ -80,7 +81,7 @@ class DeterminismTest {
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
       PruneJob.toOutput(opened, request)
-          .run(new Tiles(backend, tileBytes), "test", Progress.NONE, result -> {});
+          .run(new Tiles(backend, tileBytes), "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
     return output;
   }
@@ -120,7 +121,8 @@ class DeterminismTest {
             Unreached.MAGNITUDE);
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      PruneJob.toOutput(opened, request).run(backend, "test", Progress.NONE, result -> {});
+      PruneJob.toOutput(opened, request)
+          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
     Directories.assertSame(prune("samples", "0.5", threads, 1 << 20), expected);
   }

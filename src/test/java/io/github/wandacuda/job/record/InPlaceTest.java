@@ -15,6 +15,7 @@ import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.WrongBackend;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.SparsityParser;
 import io.github.wandacuda.prune.Unreached;
@@ -59,7 +60,8 @@ class InPlaceTest {
   private static RunResult inPlace(PruneRequest request, int threads, Progress progress) {
     try (ModelDirectory opened = ModelDirectory.open(request.output());
         Backend backend = Pruning.cpu(threads)) {
-      return PruneJob.inPlace(opened, request).run(backend, "test", progress, result -> {});
+      return PruneJob.inPlace(opened, request)
+          .run(backend, "test", progress, MaskSink.NONE, result -> {});
     }
   }
 
@@ -232,7 +234,10 @@ class InPlaceTest {
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend cpu = Pruning.cpu(1)) {
       PruneJob job = PruneJob.inPlace(opened, request(model, "magnitude", "0.5"));
-      assertThatThrownBy(() -> job.run(new WrongBackend(cpu), "test", Progress.NONE, result -> {}))
+      assertThatThrownBy(
+              () ->
+                  job.run(
+                      new WrongBackend(cpu), "test", Progress.NONE, MaskSink.NONE, result -> {}))
           .isInstanceOf(io.github.wandacuda.error.VerificationException.class)
           .hasMessageContaining("layers.0.q.weight");
     }

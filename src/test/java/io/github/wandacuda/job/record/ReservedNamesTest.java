@@ -11,6 +11,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.Directories;
@@ -97,7 +98,7 @@ class ReservedNamesTest {
           target.equals(model)
               ? PruneJob.inPlace(opened, request(target))
               : PruneJob.toOutput(opened, request(target));
-      job.run(backend, "test", Progress.NONE, result -> {});
+      job.run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
     }
   }
 

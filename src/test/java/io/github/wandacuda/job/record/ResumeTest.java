@@ -13,6 +13,7 @@ import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.Directories;
@@ -95,7 +96,8 @@ class ResumeTest {
   private RunResult prune(PruneRequest request, int threads, Progress progress) {
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(threads)) {
-      return PruneJob.toOutput(opened, request).run(backend, "test", progress, result -> {});
+      return PruneJob.toOutput(opened, request)
+          .run(backend, "test", progress, MaskSink.NONE, result -> {});
     }
   }
 
@@ -381,6 +383,7 @@ class ResumeTest {
                       backend,
                       "test",
                       Progress.NONE,
+                      MaskSink.NONE,
                       result -> {
                         throw failure;
                       }))

@@ -8,12 +8,16 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.Mask;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.system.Workers;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.selection.GoldenMasks;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.TreeMap;
@@ -98,6 +102,21 @@ class WandaVariantMaskTest {
   void scoresThatTieWithTheThresholdArePruned() {
     WeightMatrix weights = matrix(new float[] {3, 3, 3, 3, 8});
     assertThat(pruned(choose(weights, new Sparsity.Ratio(0.8)))).isEqualTo("11110");
+  }
+
+  /** They count too, or the search would take a share for reached that is exceeded. */
+  @Test
+  void whatTiesWithTheThresholdCounts() {
+    WeightMatrix weights =
+        WeightMatrix.of(
+            MemorySegment.ofArray(new float[] {1, 1, 1, 1, 1, 2, 3, 4}), DType.F32, 2, 4);
+    try (Workers workers = new Workers(1);
+        Arena arena = Arena.ofShared()) {
+      SortedScores sorted = SortedScores.of(weights, new float[] {1, 1, 1, 1}, workers, arena);
+      // 1.2 of 4 is one weight and its three equals, 3 of 10 two weights.
+      assertThat(sorted.prune(0.3)).isEqualTo(6 / 8.0);
+      assertThat(sorted.thresholds()).containsExactly(1, 2);
+    }
   }
 
   @Test

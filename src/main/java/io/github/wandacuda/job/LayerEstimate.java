@@ -1,0 +1,247 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.job.module.ModuleTiles;
+import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.RowTiles;
+import io.github.wandacuda.prune.TileBuffers;
+import io.github.wandacuda.prune.TileMemory;
+import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.prune.layer.LayerInputs;
+import io.github.wandacuda.prune.layer.LayerPruner;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Estimates the time of the methods that prune a module at a time, by pruning the first rows and
+ * columns of some modules as they will be. What modules with the same inputs share grows with the
+ * columns' cube where a matrix is factored, the rest of a row's time with their square or, without
+ * second moments, with their number.
+ */
+final class LayerEstimate implements AutoCloseable {
+  /** Few enough to be done in a part of a second. */
+  private static final int COLUMNS = 1024;
+
+  private static final int LEAST_ROWS = 256;
+  private static final int ROWS_PER_WORKER = 32;
+  private static final long ALIGNMENT = 64;
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final Samples samples;
+  private final boolean sharing;
+  private final Workers workers;
+  private final PhaseClock clock;
+  private final TileBuffers buffers;
+  private final LayerPruner pruner;
+  private final Map<Key, Measured> measured = new HashMap<>();
+
+  /** Gives modules whose inputs are known. */
+  interface Samples {
+    /** Returns a module with as many columns as another, or the most that any has. */
+    LinearModule like(LinearModule module);
+
+    /** Returns what is known of it. The second moments may be those of its first columns alone. */
+    LayerInputs inputs(LinearModule module, boolean moments, Arena arena);
+  }
+
+  private record Key(ModuleRules rules, int columns) {}
+
+  /**
+   * The time of a part.
+   *
+   * @param columns its columns
+   * @param shared seconds of what modules with the same inputs share
+   * @param row seconds of the rest for each row
+   */
+  private record Measured(int columns, double shared, double row) {
+    double seconds(LinearModule module, ModuleRules rules, boolean withShared) {
+      double wider = (double) module.columns() / columns;
+      double whole = shared * Math.pow(wider, rules.method() == Method.SPARSEGPT ? 3 : 2);
+      double rows = row * module.rows() * Math.pow(wider, rules.needsMoments() ? 2 : 1);
+      return (withShared ? whole : 0) + rows;
+    }
+  }
+
+  /**
+   * Prepares measurements.
+   *
+   * @param sharing whether modules with the same inputs are pruned one after the other
+   */
+  LayerEstimate(Backend backend, Samples samples, boolean sharing) {
+    this.samples = samples;
+    this.sharing = sharing;
+    workers = new Workers(backend.concurrency());
+    clock = new PhaseClock(workers.count());
+    buffers = new TileBuffers(TileMemory.of(backend));
+    pruner = new LayerPruner(backend, workers, clock);
+  }
+
+  /** Returns the seconds that pruning some modules takes, without those that go by tiles. */
+  double seconds(List<LinearModule> modules, PruningRules rules) {
+    double seconds = 0;
+    for (LinearModule module : modules) {
+      ModuleRules own = measurable(rules.of(module));
+      if (!own.isByTiles()) {
+        Measured part = part(own, samples.like(module));
+        seconds += part.seconds(module, own, !sharing || !RunNeeds.sharesInputs(module));
+      }
+    }
+    return seconds;
+  }
+
+  /** Masks from a file are as long as their module; choosing them takes no longer than reading. */
+  private static ModuleRules measurable(ModuleRules rules) {
+    return rules.method() != Method.MASKS
+        ? rules
+        : new ModuleRules(
+            Method.WANDA,
+            rules.scope(),
+            new Sparsity.Ratio(0.5),
+            rules.swaps(),
+            rules.reconstruct());
+  }
+
+  private Measured part(ModuleRules rules, LinearModule module) {
+    int columns = columns(rules, module);
+    Key key = new Key(rules, columns);
+    Measured known = measured.get(key);
+    if (known == null) {
+      known = measure(rules, module, columns);
+      measured.put(key, known);
+    }
+    return known;
+  }
+
+  /** Returns how many columns are pruned: whole groups, if they go by groups. */
+  private static int columns(ModuleRules rules, LinearModule module) {
+    int most = Math.min(module.columns(), COLUMNS);
+    if (!(rules.sparsity() instanceof Sparsity.GroupPattern pattern)) {
+      return most;
+    }
+    return Math.max(pattern.size(), most - most % pattern.size());
+  }
+
+  private Measured measure(ModuleRules rules, LinearModule module, int columns) {
+    try (Arena arena = Arena.ofShared()) {
+      WeightMatrix weights = corner(module, columns, arena);
+      LayerInputs inputs = corner(samples.inputs(module, rules.needsMoments(), arena), columns);
+      MemorySegment mask = arena.allocate(Math.ceilDiv((long) weights.elements(), Byte.SIZE));
+      Corner corner = new Corner(weights, arena, workers.count());
+      Runnable work = () -> pruner.prune(corner, rules, inputs, mask);
+      double both =
+          RunEstimate.seconds(
+              () -> {
+                pruner.forget();
+                work.run();
+              });
+      double rows = rules.needsMoments() ? Math.min(both, RunEstimate.seconds(work)) : both;
+      pruner.forget();
+      return new Measured(columns, both - rows, rows / weights.rows());
+    }
+  }
+
+  /** Reads a module's first rows and columns as float32. */
+  private WeightMatrix corner(LinearModule module, int columns, Arena arena) {
+    ModuleTiles tiles = new ModuleTiles(module, module.shard(), null, null, buffers, clock);
+    int rows = Math.min(module.rows(), Math.max(LEAST_ROWS, ROWS_PER_WORKER * workers.count()));
+    WeightMatrix corner = matrix(arena, rows, columns);
+    for (int row = 0; row < rows; ) {
+      WeightMatrix tile = tiles.read(0, row / tiles.tiles().tileRows());
+      for (int from = 0; from < tile.rows() && row < rows; from++, row++) {
+        for (int column = 0; column < columns; column++) {
+          corner.data().set(FLOAT, corner.byteOffset(row, column), tile.get(from, column));
+        }
+      }
+    }
+    return corner;
+  }
+
+  private static LayerInputs corner(LayerInputs inputs, int columns) {
+    float[] norms = inputs.norms();
+    return new LayerInputs(
+        norms == null ? null : Arrays.copyOf(norms, columns),
+        inputs.gram() == null ? null : corner(inputs.gram(), columns),
+        0,
+        Optional.empty());
+  }
+
+  private static Gram corner(Gram gram, int columns) {
+    if (gram.columns() == columns) {
+      return gram;
+    }
+    float[] triangle = new float[Math.toIntExact(Gram.elements(columns))];
+    int at = 0;
+    for (int row = 0; row < columns; row++) {
+      for (int column = row; column < columns; column++) {
+        triangle[at++] = gram.get(row, column);
+      }
+    }
+    return new Gram(columns, MemorySegment.ofArray(triangle));
+  }
+
+  private static WeightMatrix matrix(Arena arena, int rows, int columns) {
+    MemorySegment memory = arena.allocate((long) rows * columns * Float.BYTES, ALIGNMENT);
+    return WeightMatrix.of(memory, DType.F32, rows, columns);
+  }
+
+  /** A part of a module in memory, which stays as it is however often it is pruned. */
+  private static final class Corner implements TileSource {
+    private final WeightMatrix weights;
+    private final RowTiles tiles;
+    private final WeightMatrix[] copies;
+
+    Corner(WeightMatrix weights, Arena arena, int workers) {
+      this.weights = weights;
+      tiles = RowTiles.of(weights, Long.MAX_VALUE, workers);
+      copies = new WeightMatrix[workers];
+      Arrays.setAll(copies, worker -> matrix(arena, tiles.tileRows(), weights.columns()));
+    }
+
+    @Override
+    public RowTiles tiles() {
+      return tiles;
+    }
+
+    @Override
+    public int columns() {
+      return weights.columns();
+    }
+
+    @Override
+    public WeightMatrix read(int worker, int tile) {
+      long rowBytes = (long) weights.columns() * Float.BYTES;
+      long bytes = tiles.rowsOf(tile) * rowBytes;
+      MemorySegment copy = copies[worker].data().asSlice(0, bytes);
+      copy.copyFrom(weights.data().asSlice(tiles.firstRow(tile) * rowBytes, bytes));
+      return WeightMatrix.of(copy, DType.F32, tiles.rowsOf(tile), weights.columns());
+    }
+
+    @Override
+    public void write(int worker, int tile) {}
+  }
+
+  @Override
+  public void close() {
+    pruner.close();
+    buffers.close();
+    workers.close();
+  }
+}

@@ -1,0 +1,107 @@
+package io.github.wandacuda.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.prune.ModuleRules.Swaps;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.prune.layer.LayerInputs;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+
+/** What is measured once is taken for all modules of its kind. */
+class LayerEstimateTest {
+  private static final Sparsity HALF = new Sparsity.Ratio(0.5);
+
+  /** Modules that are like themselves, with inputs that have nothing to do with each other. */
+  private static final class Uncorrelated implements LayerEstimate.Samples {
+    private int asked;
+
+    @Override
+    public LinearModule like(LinearModule module) {
+      return module;
+    }
+
+    @Override
+    public LayerInputs inputs(LinearModule module, boolean moments, Arena arena) {
+      asked++;
+      float[] norms = new float[module.columns()];
+      Arrays.fill(norms, 1);
+      return new LayerInputs(
+          norms, moments ? identity(module.columns()) : null, 0, Optional.empty());
+    }
+
+    private static Gram identity(int columns) {
+      float[] triangle = new float[(int) Gram.elements(columns)];
+      for (int row = 0; row < columns; row++) {
+        triangle[(int) Gram.rowStart(columns, row)] = 1;
+      }
+      return new Gram(columns, MemorySegment.ofArray(triangle));
+    }
+  }
+
+  private static PruningRules rules(ModuleRules rules) {
+    return new PruningRules(rules, Unreached.MAGNITUDE);
+  }
+
+  @Test
+  void eachWidthIsMeasuredOnce() {
+    Uncorrelated samples = new Uncorrelated();
+    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
+        Backend backend = Pruning.cpu(2);
+        LayerEstimate estimate = new LayerEstimate(backend, samples, false)) {
+      List<LinearModule> modules =
+          model.choose(ModuleChoice.DEFAULT).stream()
+              .filter(module -> module.name().contains(".0."))
+              .toList();
+      long widths = modules.stream().map(LinearModule::columns).distinct().count();
+      assertThat(estimate.seconds(modules, rules(ModuleRules.of(Method.WANDA, HALF)))).isZero();
+      assertThat(samples.asked).isZero();
+      PruningRules sparseGpt = rules(ModuleRules.of(Method.SPARSEGPT, HALF));
+      double once = estimate.seconds(modules, sparseGpt);
+      assertThat(once).isBetween(1e-4, 60.0);
+      assertThat(samples.asked).isEqualTo(widths);
+      List<LinearModule> twice =
+          modules.stream().flatMap(module -> List.of(module, module).stream()).toList();
+      assertThat(estimate.seconds(twice, sparseGpt)).isCloseTo(2 * once, within(1e-9));
+      assertThat(samples.asked).isEqualTo(widths);
+    }
+  }
+
+  @Test
+  void masksFromAFileCountByWhatFollows() {
+    Uncorrelated samples = new Uncorrelated();
+    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
+        Backend backend = Pruning.cpu(2);
+        LayerEstimate estimate = new LayerEstimate(backend, samples, true)) {
+      List<LinearModule> module = model.choose(ModuleChoice.DEFAULT).subList(0, 1);
+      ModuleRules masks = ModuleRules.of(Method.MASKS, new Sparsity.Ratio(0));
+      assertThat(estimate.seconds(module, rules(masks))).isZero();
+      ModuleRules swapped =
+          new ModuleRules(
+              masks.method(),
+              masks.scope(),
+              masks.sparsity(),
+              Optional.of(new Swaps(OptionalInt.empty())),
+              false);
+      assertThat(estimate.seconds(module, rules(swapped))).isPositive();
+      assertThat(samples.asked).isEqualTo(1);
+    }
+  }
+}

@@ -1,0 +1,76 @@
+package io.github.wandacuda.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.prune.allocation.Allocation;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Totals are shared out, and long work for it shows progress. */
+class SharedSparsityTest {
+  private static final List<int[]> SAMPLES =
+      TestData.tokens(TestData.GOLDEN.resolve("calibration.json")).stream()
+          .limit(4)
+          .map(sample -> Arrays.copyOf(sample, 32))
+          .toList();
+
+  private static SharedSparsity share(
+      ModelDirectory model, List<LinearModule> chosen, Allocation allocation, Progress progress) {
+    PruningRules rules =
+        new PruningRules(
+            ModuleRules.of(Method.WANDA, new Sparsity.Ratio(0.6)), Unreached.MAGNITUDE);
+    try (Backend backend = Pruning.cpu(2)) {
+      return SharedSparsity.of(
+          allocation, model, backend, rules, chosen, Pruning.samples(SAMPLES), progress);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Allocation.Rule.class,
+      names = {"ATP", "DLP", "OWL"})
+  void theMeanIsTheTotalAndEachBlockIsProgress(Allocation.Rule rule) {
+    List<Long> done = new ArrayList<>();
+    long[] all = new long[1];
+    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA)) {
+      List<LinearModule> chosen = model.choose(ModuleChoice.DEFAULT);
+      SharedSparsity shared =
+          share(
+              model,
+              chosen,
+              rule,
+              (what, step, total) -> {
+                done.add(step);
+                all[0] = total;
+              });
+      PruningRules rules = shared.rules();
+      double pruned =
+          chosen.stream().mapToDouble(module -> share(rules, module) * module.elements()).sum();
+      double elements = chosen.stream().mapToLong(LinearModule::elements).sum();
+      assertThat(pruned / elements).isCloseTo(0.6, Offset.offset(1e-9));
+      assertThat(shared.label()).startsWith(rule.label());
+    }
+    assertThat(done).isSorted().startsWith(1L, 2L, 3L, 4L, 5L, 6L).endsWith(all[0]);
+    assertThat(all[0]).isEqualTo(rule == Allocation.Rule.ATP ? 66 : 6);
+  }
+
+  private static double share(PruningRules rules, LinearModule module) {
+    return ((Sparsity.Ratio) rules.of(module).sparsity()).fraction();
+  }
+}
