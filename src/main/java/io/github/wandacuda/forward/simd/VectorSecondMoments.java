@@ -29,14 +29,24 @@ final class VectorSecondMoments {
    */
   private static final int COLUMNS_PER_COPY = 192;
 
+  private final int elementsPerPart;
   private final ColumnStrips left = new ColumnStrips(RegisterTile.ROWS);
   private final ColumnStrips right = new ColumnStrips(RegisterTile.COLUMNS);
   private final WorkerLocal<PairBlock> blocks = new WorkerLocal<>(PairBlock::new);
 
+  VectorSecondMoments() {
+    this(ELEMENTS_PER_PART);
+  }
+
+  /** Makes sums of parts of another size, for tests. */
+  VectorSecondMoments(int elementsPerPart) {
+    this.elementsPerPart = elementsPerPart;
+  }
+
   /** See {@link CpuForwardKernels#secondMoments}. */
   void secondMoments(CpuTensor x, MemorySegment sums, WorkerPool workers) {
     blocks.prepare(workers);
-    int runs = Math.max(FEWEST_RUNS, ELEMENTS_PER_PART / RUN / Math.max(1, x.columns()));
+    int runs = Math.max(FEWEST_RUNS, elementsPerPart / RUN / Math.max(1, x.columns()));
     for (int from = 0; from < x.rows(); from += runs * RUN) {
       pack(x, from, Math.min(runs * RUN, x.rows() - from), workers);
       multiply(x.columns(), sums, workers);
