@@ -52,7 +52,9 @@ public class ProgramBenchmark {
   public void prepare() {
     Path program = Path.of(jar);
     statistics = PruneCase.fromStatistics(folder("statistics"), program, gibibytes);
-    samples = PruneCase.fromSamples(folder("samples"), program, "12x768x2048x12x32000", "16x512");
+    samples =
+        PruneCase.fromSamples(
+            folder("samples"), program, "12x768x2048x12x32000", "16x512", "wanda");
     startUp = new StartUpCase(folder("start-up"), program);
     statistics.check();
     samples.check();

@@ -3,7 +3,6 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.simd.Lanes;
-import io.github.wandacuda.system.WorkerPool;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -14,10 +13,11 @@ import jdk.incubator.vector.FloatVector;
 final class ColumnStrips {
   private static final int RUN = CpuForwardKernels.RUN;
 
-  /** Columns of a task, about: their part of a row is a few cache lines. */
-  private static final int COLUMNS_PER_TASK = 256;
-
   private final int width;
+
+  /** Floats that are copied of each row of a strip: half a vector, or whole ones. */
+  private final int covered;
+
   private float[] data = {};
   private int rows;
   private int columns;
@@ -25,50 +25,65 @@ final class ColumnStrips {
   /**
    * Makes strips with no content.
    *
-   * @param width columns of a strip
+   * @param width columns of a strip: those of half a vector at most, or of whole ones
    */
   ColumnStrips(int width) {
     this.width = width;
+    covered = isNarrow() ? Lanes.DOUBLE_COUNT : Math.ceilDiv(width, Lanes.COUNT) * Lanes.COUNT;
   }
 
-  /** Copies {@code count} rows of {@code x} from row {@code from} on. */
-  void pack(CpuTensor x, int from, int count, WorkerPool workers) {
+  /** Makes room for so many rows of x; the content is undefined. */
+  void reshape(CpuTensor x, int count) {
     rows = count;
     columns = Math.ceilDiv(x.columns(), width) * width;
     data = PanelPacking.grown(data, rows, columns);
-    int stripsPerTask = Math.ceilDiv(COLUMNS_PER_TASK, width);
-    workers.runRanges(
-        columns / width,
-        stripsPerTask,
-        (worker, strip, end) -> {
-          for (int run = 0; run < runs(); run++) {
-            for (int s = strip; s < end; s++) {
-              packStrip(x, from + run * RUN, depth(run), s * width, at(run, s * width));
-            }
-          }
-        });
   }
 
-  private void packStrip(CpuTensor x, int from, int depth, int column, int to) {
-    int count = Math.min(width, x.columns() - column);
-    int covered = Math.ceilDiv(width, Lanes.COUNT) * Lanes.COUNT;
+  /**
+   * Copies a run of some columns, one row after the other, since a row's columns lie side by side.
+   *
+   * @param from the row of x that comes first in the strips
+   * @param column the first column, where a strip begins
+   * @param columnEnd the column after the last one: where a strip begins, or the end of x
+   */
+  void pack(CpuTensor x, int from, int run, int column, int columnEnd) {
+    int depth = depth(run);
     // Vectors may go past a strip's row, into the next one that is written after it, but not past
     // the strip, which may be another worker's.
-    int whole = count < width ? 0 : depth - Math.ceilDiv(covered - width, width);
+    int whole = depth - Math.ceilDiv(covered - width, width);
     float[] source = x.data();
     for (int k = 0; k < depth; k++) {
-      int at = x.at(from + k) + column;
-      if (k < whole && at + covered <= source.length) {
-        copyVectors(source, at, covered, to + k * width);
-      } else {
-        System.arraycopy(source, at, data, to + k * width, count);
+      int at = x.at(from + run * RUN + k);
+      int to = at(run, column) + k * width;
+      int last = Math.min(columnEnd - width, source.length - at - covered);
+      int strips = k < whole && column <= last ? (last - column) / width + 1 : 0;
+      copyVectors(source, at + column, strips, data, to, width * depth);
+      for (int c = column + strips * width; c < columnEnd; c += width) {
+        int count = Math.min(width, columnEnd - c);
+        System.arraycopy(source, at + c, data, to + (c - column) * depth, count);
       }
     }
   }
 
-  private void copyVectors(float[] source, int at, int count, int to) {
-    for (int i = 0; i < count; i += Lanes.COUNT) {
-      FloatVector.fromArray(Lanes.FLOATS, source, at + i).intoArray(data, to + i);
+  private boolean isNarrow() {
+    return width <= Lanes.DOUBLE_COUNT;
+  }
+
+  /** Copies a row's part of each strip, {@code step} elements apart. */
+  private void copyVectors(float[] from, int at, int strips, float[] to, int toAt, int step) {
+    for (int s = 0; s < strips; s++) {
+      if (isNarrow()) {
+        FloatVector.fromArray(Lanes.HALF_FLOATS, from, at + s * width)
+            .intoArray(to, toAt + s * step);
+      } else {
+        copyWhole(from, at + s * width, to, toAt + s * step);
+      }
+    }
+  }
+
+  private void copyWhole(float[] from, int at, float[] to, int toAt) {
+    for (int i = 0; i < covered; i += Lanes.COUNT) {
+      FloatVector.fromArray(Lanes.FLOATS, from, at + i).intoArray(to, toAt + i);
     }
   }
 

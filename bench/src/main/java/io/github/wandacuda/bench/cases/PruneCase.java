@@ -51,15 +51,18 @@ public final class PruneCase {
    * @param jar the program
    * @param model layers x hidden x intermediate x heads x vocabulary
    * @param samples samples x tokens of each
+   * @param method as {@code --method} takes it
    */
-  public static PruneCase fromSamples(Path directory, Path jar, String model, String samples) {
+  public static PruneCase fromSamples(
+      Path directory, Path jar, String model, String samples, String method) {
     int[] sizes = Matrices.sizes(model);
     int[] counts = Matrices.sizes(samples);
     ModelShape shape = new ModelShape(sizes[0], sizes[1], sizes[2], sizes[3], sizes[3], sizes[4]);
     ModelFiles files = new ModelFiles(shape);
     files.writeModel(directory.resolve(MODEL), shape.bytes());
     files.writeSamples(directory.resolve(SAMPLES), counts[0], counts[1]);
-    List<String> source = List.of("--calibration", directory.resolve(SAMPLES).toString());
+    List<String> source =
+        List.of("--calibration", directory.resolve(SAMPLES).toString(), "--method", method);
     return new PruneCase(directory, jar, shape, source);
   }
 

@@ -23,6 +23,9 @@ final class Measurements {
           Map.entry("prune-sizes", ProgramRows::pruneBesideCopy),
           Map.entry("memory", ProgramRows::memory),
           Map.entry("calibrated-torch", ProgramRows::calibratedBesideTorch),
+          Map.entry("sparsegpt-torch", ProgramRows::sparseGptBesideTorch),
+          Map.entry("swaps-forward", BlockRows::swapsBesideForward),
+          Map.entry("reconstruct-forward", BlockRows::reconstructBesideForward),
           Map.entry("start-up", ProgramRows::startUp));
 
   private Measurements() {}

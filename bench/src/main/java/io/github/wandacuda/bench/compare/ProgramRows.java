@@ -15,6 +15,12 @@ final class ProgramRows {
   private static final double MEBI = 1 << 20;
   private static final double SAME_BITS = 0.999;
 
+  /**
+   * Where weights are updated too, one that rounding turned moves those to the right of it, and
+   * turns some of them.
+   */
+  private static final double SAME_BITS_OF_UPDATED = 0.98;
+
   private ProgramRows() {}
 
   static Outcome pruneBesideCopy(Row row, Place place, Pairs pairs) {
@@ -54,8 +60,18 @@ final class ProgramRows {
   }
 
   static Outcome calibratedBesideTorch(Row row, Place place, Pairs pairs) {
+    return besideTorch(row, "wanda", "wanda_peer.py", SAME_BITS, place, pairs);
+  }
+
+  static Outcome sparseGptBesideTorch(Row row, Place place, Pairs pairs) {
+    return besideTorch(row, "sparsegpt", "sparsegpt_peer.py", SAME_BITS_OF_UPDATED, place, pairs);
+  }
+
+  private static Outcome besideTorch(
+      Row row, String method, String script, double sameBits, Place place, Pairs pairs) {
     PruneCase prune =
-        PruneCase.fromSamples(place.memory(), place.jar(), row.get("model"), row.get("samples"));
+        PruneCase.fromSamples(
+            place.memory(), place.jar(), row.get("model"), row.get("samples"), method);
     Path theirs = place.memory().resolve("theirs");
     List<String> arguments =
         List.of(
@@ -66,7 +82,7 @@ final class ProgramRows {
     try (Peer torch =
         new Peer(
             Place.python("torch"),
-            place.script("wanda_peer.py"),
+            place.script(script),
             arguments,
             OpenBlasCore.variables(row.get("core")))) {
       prune.prune();
@@ -74,7 +90,7 @@ final class ProgramRows {
       double same = ZeroAgreement.of(prune.output(), theirs);
       Directories.delete(prune.output());
       Directories.delete(theirs);
-      if (same < SAME_BITS) {
+      if (same < sameBits) {
         throw new IllegalStateException("only %s of the masks' bits agree".formatted(same));
       }
       Work peer = torch.work();

@@ -9,7 +9,9 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.bench.common.WeightBytes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -114,6 +116,15 @@ class CasesTest {
       attention.check();
       assertEquals(2 * 5 * 24 * 64, linear.flops());
       assertEquals(4 * 21 * 16 * 2, attention.flops());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"50%", "2:4"})
+  void blocksAreImproved(String amount, @TempDir Path directory) {
+    try (BlockCase block = new BlockCase(directory, "32x48x2", "2x24", amount, 2)) {
+      block.forward();
+      block.check();
     }
   }
 

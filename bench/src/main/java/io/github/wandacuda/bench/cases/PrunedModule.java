@@ -1,0 +1,98 @@
+package io.github.wandacuda.bench.cases;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.Mask;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.bench.common.WeightBytes;
+import io.github.wandacuda.layerwise.MaskSwaps;
+import io.github.wandacuda.layerwise.OutputError;
+import io.github.wandacuda.layerwise.Reconstruction;
+import io.github.wandacuda.layerwise.SquareGram;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.mask.PlainMask;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.Arena;
+import java.util.OptionalInt;
+
+/** A linear module as Wanda prunes it, whose mask or weights are made better, again and again. */
+final class PrunedModule {
+  private final String name;
+  private final Sparsity sparsity;
+  private final WeightMatrix weights;
+  private final WeightMatrix fitted;
+  private final Mask chosen;
+  private final Mask mask;
+
+  /** Reads a module's weights as float32. */
+  PrunedModule(Arena arena, LinearModule module, Sparsity sparsity) {
+    this.sparsity = sparsity;
+    name = module.name();
+    weights = Matrices.zeros(arena, DType.F32, module.rows(), module.columns());
+    fitted = Matrices.zeros(arena, DType.F32, module.rows(), module.columns());
+    chosen = Mask.allocate(module.rows(), module.columns());
+    mask = Mask.allocate(module.rows(), module.columns());
+    try (Arena bytes = Arena.ofConfined()) {
+      WeightMatrix stored = WeightBytes.matrix(module.shard(), module.tensor(), bytes);
+      long at = 0;
+      for (int row = 0; row < stored.rows(); row++) {
+        for (int column = 0; column < stored.columns(); column++) {
+          WeightBytes.set(weights.data(), DType.F32, at++, stored.get(row, column));
+        }
+      }
+    }
+  }
+
+  /** Chooses the mask to begin with. */
+  void choose(Backend backend, WorkerPool workers, float[] norms) {
+    PlainMask.wanda(backend.selector(), workers, backend.tileBytes())
+        .choose(weights, norms, sparsity, chosen.bits());
+  }
+
+  /** Improves the mask. */
+  MaskSwaps.Counts swap(SquareGram gram) {
+    OptionalInt group =
+        sparsity instanceof Sparsity.GroupPattern pattern
+            ? OptionalInt.of(pattern.size())
+            : OptionalInt.empty();
+    mask.bits().copyFrom(chosen.bits());
+    return new MaskSwaps(gram).refine(weights, mask.bits(), group, OptionalInt.empty());
+  }
+
+  /** Fits the kept weights. */
+  void reconstruct(SquareGram gram) {
+    fitted.data().copyFrom(weights.data());
+    new Reconstruction(gram).solve(weights, chosen.bits(), fitted);
+  }
+
+  void checkSwap(SquareGram gram) {
+    MaskSwaps.Counts counts = swap(gram);
+    requireLess("swaps", counts.errorBefore(), counts.errorAfter());
+    if (mask.kept() != chosen.kept()) {
+      throw new IllegalStateException(
+          "%s: kept %d weights, then %d".formatted(name, chosen.kept(), mask.kept()));
+    }
+  }
+
+  void checkReconstruct(SquareGram gram) {
+    fitted.data().copyFrom(weights.data());
+    for (int row = 0; row < weights.rows(); row++) {
+      for (int column = 0; column < weights.columns(); column++) {
+        if (!chosen.isKept(row, column)) {
+          WeightBytes.set(fitted.data(), DType.F32, (long) row * weights.columns() + column, 0);
+        }
+      }
+    }
+    double before = OutputError.of(gram, weights, fitted).error();
+    reconstruct(gram);
+    requireLess("reconstruction", before, OutputError.of(gram, weights, fitted).error());
+  }
+
+  private void requireLess(String step, double before, double after) {
+    if (!(after < before)) {
+      throw new IllegalStateException(
+          "%s: an error of %s is %s after %s".formatted(name, before, after, step));
+    }
+  }
+}
