@@ -29,7 +29,7 @@ import picocli.CommandLine.Option;
         "Measures a model's accuracy on zero-shot tasks by log-likelihood, as"
             + " lm-evaluation-harness does.",
     mixinStandardHelpOptions = true)
-final class EvaluateCommand implements Runnable {
+public final class EvaluateCommand implements Runnable {
   @Mixin private ModelOption model;
 
   @Option(
