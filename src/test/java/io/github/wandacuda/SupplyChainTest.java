@@ -46,7 +46,7 @@ class SupplyChainTest {
     int seen = 0;
     for (int index = 0; index < children.getLength(); index++) {
       if (children.item(index).getNodeName().endsWith(".version")) {
-        assertThat(children.item(index).getTextContent()).matches("[0-9]+(\\.[0-9]+)+");
+        assertThat(children.item(index).getTextContent()).matches("[0-9]+(\\.[0-9]+)+(\\.Final)?");
         seen++;
       }
     }

@@ -241,6 +241,20 @@ public final class BlockwiseRun implements AutoCloseable {
         .orElseThrow();
   }
 
+  /**
+   * Returns the negative log-likelihoods of tokens after the last tokens of a sample, after the
+   * last block.
+   *
+   * @param targets the tokens; the last one follows the sample's last token
+   * @return one for each target, in nats
+   */
+  public double[] lastLosses(int sample, int[] targets) {
+    Tensor batch = hidden.rows(0, targets.length);
+    long from = (long) (sample + 1) * sequenceLength - targets.length;
+    operations.upload(states.tokens(from, targets.length), batch);
+    return decoder.losses(batch, targets);
+  }
+
   @Override
   public void close() {
     hidden.close();

@@ -4,7 +4,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.text.TokenLists;
-import io.github.wandacuda.io.text.Utf8;
 import io.github.wandacuda.tokenizer.Tokenizer;
 import io.github.wandacuda.tokenizer.Vocabulary;
 import java.nio.file.Path;
@@ -17,6 +16,9 @@ public final class EvaluationWindows {
   /** The fewest tokens in which one predicts another. */
   private static final int SHORTEST = 2;
 
+  /** More positions than any model has. */
+  private static final int LONGEST = 1 << 24;
+
   private final int[][] windows;
 
   private EvaluationWindows(List<int[]> windows) {
@@ -24,22 +26,23 @@ public final class EvaluationWindows {
   }
 
   /**
-   * Cuts a text into windows: the whole file is one string, tokenized once, and the tokens behind
-   * the last full window are dropped.
+   * Cuts a text into windows: it is one string, tokenized once, and the tokens behind the last full
+   * window are dropped.
    *
-   * @param file the text, UTF-8
+   * @param file the text, UTF-8; or WikiText or C4 in the files of the Hugging Face hub, made one
+   *     text as the code of Wanda does it
    * @param tokenizer the model's tokenizer
    * @param length tokens of each window
-   * @param modelMaximum the longest sequence that the model takes
    * @param vocabularySize the number of tokens that the model has embeddings for
    * @throws InputException if the file can't be read, isn't UTF-8, has fewer tokens than one
    *     window, or ids that the model doesn't know
    * @throws UsageException as {@link #requireLength} does
    */
   public static EvaluationWindows ofText(
-      Path file, Tokenizer tokenizer, int length, int modelMaximum, int vocabularySize) {
-    requireLength(length, modelMaximum);
-    int[] tokens = tokenizer.encode(Utf8.read(file));
+      Path file, Tokenizer tokenizer, int length, int vocabularySize) {
+    requireLength(length);
+    EvaluationText text = EvaluationText.read(file);
+    int[] tokens = tokenizer.encode(text.text());
     if (tokens.length < length) {
       throw new InputException(
           ErrorDetails.file(file)
@@ -51,7 +54,9 @@ public final class EvaluationWindows {
     new Vocabulary(vocabularySize)
         .require(tokens, ErrorDetails.file(file).part("tokenized by " + tokenizer.source()));
     List<int[]> windows = new ArrayList<>();
-    for (int start = 0; start <= tokens.length - length; start += length) {
+    for (int start = 0;
+        start <= tokens.length - length && windows.size() < text.mostWindows();
+        start += length) {
       windows.add(Arrays.copyOfRange(tokens, start, start + length));
     }
     return new EvaluationWindows(windows);
@@ -60,26 +65,28 @@ public final class EvaluationWindows {
   /**
    * Checks a window's length.
    *
-   * @throws UsageException if it is below 2 or beyond the model's maximum
+   * @throws UsageException if it is below 2 or longer than any model's positions
    */
-  public static void requireLength(int length, int modelMaximum) {
+  public static void requireLength(int length) {
     if (length < SHORTEST) {
       throw new UsageException(
           "`sequence-length`: expected at least %d, found %d".formatted(SHORTEST, length));
     }
-    Positions.require(length, modelMaximum);
+    if (length > LONGEST) {
+      throw new UsageException(
+          "`sequence-length`: expected at most %d, found %d".formatted(LONGEST, length));
+    }
   }
 
   /**
    * Reads windows that are token ids already.
    *
    * @param file a JSON list of lists of token ids, each a window; they may differ in length
-   * @param modelMaximum the longest sequence that the model takes
    * @param vocabularySize the number of tokens that the model has embeddings for
    * @throws InputException if the file can't be read or isn't such a list, has no window, one of
-   *     fewer than 2 ids or more than the model's maximum, or ids that the model doesn't know
+   *     fewer than 2 ids, or ids that the model doesn't know
    */
-  public static EvaluationWindows ofTokens(Path file, int modelMaximum, int vocabularySize) {
+  public static EvaluationWindows ofTokens(Path file, int vocabularySize) {
     List<int[]> windows = TokenLists.read(file, Integer.MAX_VALUE);
     if (windows.isEmpty()) {
       throw new InputException(ErrorDetails.file(file).expected("lists of token ids", "none"));
@@ -94,7 +101,6 @@ public final class EvaluationWindows {
                 .expected(
                     "at least %d token ids".formatted(SHORTEST), String.valueOf(window.length)));
       }
-      Positions.require(file, i, window, modelMaximum);
       vocabulary.require(window, ErrorDetails.file(file));
     }
     return new EvaluationWindows(windows);

@@ -50,7 +50,8 @@ public final class Perplexity {
           double loss = run.meanLoss(window);
           if (!Double.isFinite(loss)) {
             int[] tokens = group.get(window);
-            throw problem(decoder, operations, tokens, "window " + windows.indexOf(tokens), loss);
+            throw NonFiniteLoss.of(
+                decoder, operations, tokens, "window " + windows.indexOf(tokens), loss);
           }
           sum += loss;
         }
@@ -77,31 +78,5 @@ public final class Perplexity {
       sum += loss;
     }
     return Math.exp(sum / losses.length);
-  }
-
-  /** Runs a window again to find the first value that isn't finite. */
-  private static InputException problem(
-      Decoder decoder, Operations operations, int[] tokens, String window, double loss) {
-    NonFiniteSearch search = new NonFiniteSearch(operations, window);
-    try (BlockwiseRun run = new BlockwiseRun(decoder, operations, List.of(tokens))) {
-      requireFinite(run, search, "the embedding");
-      for (int index = 0; index < decoder.blocks(); index++) {
-        try (Block block = decoder.block(index)) {
-          run.advance(block, search);
-        }
-        requireFinite(run, search, "the output of block " + index);
-      }
-    }
-    return new InputException(
-        ErrorDetails.of("the logits")
-            .expected("a finite loss", "%s for %s".formatted(loss, window)));
-  }
-
-  private static void requireFinite(BlockwiseRun run, NonFiniteSearch search, String where) {
-    run.nonFiniteState(0)
-        .ifPresent(
-            found -> {
-              throw search.failure(where, found);
-            });
   }
 }

@@ -58,7 +58,7 @@ public interface Progress {
 
       @Override
       public void step(String what, long done, long total, double share) {
-        whole.step(what, done, total, (index + share) / count);
+        whole.step(what, index * total + done, count * total, (index + share) / count);
       }
 
       @Override

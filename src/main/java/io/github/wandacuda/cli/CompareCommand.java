@@ -149,14 +149,13 @@ final class CompareCommand implements Runnable {
 
   private EvaluationWindows windows(ModelDirectory directory) {
     DecoderShape shape = DecoderFamilies.of(directory.config()).shape(directory.config());
-    int maximum = shape.maximumLength();
     if (text.toString().endsWith(".json")) {
-      return EvaluationWindows.ofTokens(text, maximum, shape.vocabulary()).requireOneLength(text);
+      return EvaluationWindows.ofTokens(text, shape.vocabulary()).requireOneLength(text);
     }
-    int length = sampling.sequenceLength().orElse(Math.min(DEFAULT_LENGTH, maximum));
-    EvaluationWindows.requireLength(length, maximum);
+    int length = sampling.sequenceLength().orElse(Math.min(DEFAULT_LENGTH, shape.maximumLength()));
+    EvaluationWindows.requireLength(length);
     try (TokenizerProcess tokenizer = TokenizerProcess.open(directory.path())) {
-      return EvaluationWindows.ofText(text, tokenizer, length, maximum, shape.vocabulary());
+      return EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary());
     }
   }
 

@@ -38,7 +38,9 @@ final class PerplexityCommand implements Runnable {
   @Option(
       names = "--text",
       paramLabel = "FILE",
-      description = "A text; cut into windows, the tail dropped.")
+      description =
+          "A text; cut into windows, the tail dropped. Or WikiText (.parquet) or C4 (.json.gz) as"
+              + " the Hugging Face hub has them.")
   private Path text;
 
   @Option(
@@ -73,7 +75,9 @@ final class PerplexityCommand implements Runnable {
     try (ModelDirectory directory = model.open()) {
       DecoderFamily family = DecoderFamilies.of(directory.config());
       ModelSummary.say(directory, output);
-      EvaluationWindows windows = windows(directory, family.shape(directory.config()));
+      DecoderShape shape = family.shape(directory.config());
+      EvaluationWindows windows = windows(directory, shape);
+      warnIfLong(windows.longest(), shape.maximumLength());
       output.detail("%d windows, %d tokens", windows.count(), windows.tokens());
       RunNeeds.requireMemory(directory, List.of(windows.windows()));
       try (Backend backend = backends.open(output).backend();
@@ -87,14 +91,23 @@ final class PerplexityCommand implements Runnable {
 
   private EvaluationWindows windows(ModelDirectory directory, DecoderShape shape) {
     if (tokens != null) {
-      return EvaluationWindows.ofTokens(tokens, shape.maximumLength(), shape.vocabulary());
+      return EvaluationWindows.ofTokens(tokens, shape.vocabulary());
     }
-    int maximum = shape.maximumLength();
-    int length = sequenceLength != null ? sequenceLength : Math.min(DEFAULT_LENGTH, maximum);
-    EvaluationWindows.requireLength(length, maximum);
+    int length =
+        sequenceLength != null ? sequenceLength : Math.min(DEFAULT_LENGTH, shape.maximumLength());
+    EvaluationWindows.requireLength(length);
     InputFile.require(text);
     try (TokenizerProcess tokenizer = TokenizerProcess.open(directory.path())) {
-      return EvaluationWindows.ofText(text, tokenizer, length, maximum, shape.vocabulary());
+      return EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary());
+    }
+  }
+
+  private void warnIfLong(int longest, int positions) {
+    if (longest > positions) {
+      output.warn(
+          "a window of %d tokens is longer than the model's %d positions: beyond them it was never"
+                  .formatted(longest, positions)
+              + " trained, and its perplexity says little");
     }
   }
 

@@ -73,6 +73,7 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
     commands.put("calibrate", CalibrateCommand.class);
     commands.put("perplexity", PerplexityCommand.class);
     commands.put("compare", CompareCommand.class);
+    commands.put("evaluate", EvaluateCommand.class);
     commands.put("inspect", InspectCommand.class);
     commands.put("verify", VerifyCommand.class);
     commands.put("merge-lora", MergeLoraCommand.class);

@@ -6,6 +6,7 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.allocation.BlockSparsities;
@@ -22,9 +23,6 @@ import java.util.Map;
 final class StepSearch {
   /** Steps are tried in tenths of the largest one that leaves every block a sparsity. */
   private static final int PARTS = 10;
-
-  /** What progress is told of. */
-  private static final String STEP = "allocation";
 
   /** Worse results in a row that end the search. */
   private static final int WORSE = 2;
@@ -83,7 +81,8 @@ final class StepSearch {
         best = step;
       }
     }
-    progress.step(STEP, PARTS + 1L, PARTS + 1L);
+    long all = (PARTS + 1L) * DecoderFamilies.of(model.config()).shape(model.config()).blocks();
+    progress.step("block", all, all);
     return best;
   }
 

@@ -114,13 +114,13 @@ public final class DjlTokenizer implements Tokenizer {
   }
 
   @Override
-  public int[] encode(String text) {
+  public int[] encode(String text, boolean special) {
     if (Utf8.hasLoneSurrogate(text)) {
       throw new IllegalArgumentException("the text holds half a surrogate pair");
     }
     long handle = tokenizer.getHandle();
     try {
-      return Arrays.stream(ids(handle, text)).mapToInt(Math::toIntExact).toArray();
+      return Arrays.stream(ids(handle, text, special)).mapToInt(Math::toIntExact).toArray();
     } catch (RuntimeException e) {
       throw new InputException(
           ErrorDetails.file(file).said("cannot encode the text: " + InputFailures.firstLine(e)), e);
@@ -128,8 +128,8 @@ public final class DjlTokenizer implements Tokenizer {
   }
 
   /** Fetches the ids alone, since the text and the span of each token take far more memory. */
-  private static long[] ids(long handle, String text) {
-    long encoding = TokenizersLibrary.LIB.encode(handle, text, true);
+  private static long[] ids(long handle, String text, boolean special) {
+    long encoding = TokenizersLibrary.LIB.encode(handle, text, special);
     try {
       return TokenizersLibrary.LIB.getTokenIds(encoding);
     } finally {

@@ -12,7 +12,17 @@ public interface Tokenizer extends AutoCloseable {
    * @throws IllegalArgumentException if the text holds half a surrogate pair
    * @throws io.github.wandacuda.error.InputException if the tokenizer cannot encode the text
    */
-  int[] encode(String text);
+  default int[] encode(String text) {
+    return encode(text, true);
+  }
+
+  /**
+   * Does what {@link #encode(String)} does, with or without special tokens.
+   *
+   * @param special whether the special tokens are added that the tokenizer itself adds; without
+   *     them, those that the text spells out are still recognized
+   */
+  int[] encode(String text, boolean special);
 
   /** Returns where this tokenizer came from, for messages to the user. */
   String source();

@@ -144,7 +144,7 @@ public final class TokenizerProcess implements Tokenizer {
   }
 
   @Override
-  public synchronized int[] encode(String text) {
+  public synchronized int[] encode(String text, boolean special) {
     if (closed) {
       throw new IllegalStateException("the tokenizer is closed");
     }
@@ -153,6 +153,7 @@ public final class TokenizerProcess implements Tokenizer {
     }
     try {
       byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+      texts.writeBoolean(special);
       texts.writeInt(bytes.length);
       texts.write(bytes);
       texts.flush();

@@ -8,7 +8,6 @@ import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.ByteBuffer;
@@ -20,9 +19,10 @@ import java.nio.file.Path;
  * until that ends.
  *
  * <p>It first answers whether the tokenizer could be opened: a status and, unless that is {@link
- * #READY}, what is wrong as {@link TransferredError}. Then a text, its length in bytes and UTF-8,
- * is answered by the number of tokens and their ids, or by -1 and what is wrong. Numbers have four
- * bytes, the highest first.
+ * #READY}, what is wrong as {@link TransferredError}. Then a text is answered by the number of
+ * tokens and their ids, or by -1 and what is wrong. Before a text stand a byte, 1 for special
+ * tokens and 0 for none, and its length in bytes of UTF-8. Numbers have four bytes, the highest
+ * first.
  */
 public final class TokenizerServer {
   static final int READY = 0;
@@ -61,8 +61,8 @@ public final class TokenizerServer {
     try (DjlTokenizer tokenizer = DjlTokenizer.open(model)) {
       out.writeInt(READY);
       out.flush();
-      for (String text = text(); text != null; text = text()) {
-        answer(tokenizer, text);
+      for (int special = in.read(); special >= 0; special = in.read()) {
+        answer(tokenizer, text(), special != 0);
         out.flush();
       }
     } catch (WandaException e) {
@@ -72,19 +72,14 @@ public final class TokenizerServer {
     }
   }
 
-  /** Returns the next text, or null once there are no more. */
   private String text() throws IOException {
-    try {
-      return new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
-    } catch (EOFException e) {
-      return null;
-    }
+    return new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
   }
 
-  private void answer(DjlTokenizer tokenizer, String text) throws IOException {
+  private void answer(DjlTokenizer tokenizer, String text, boolean special) throws IOException {
     int[] ids;
     try {
-      ids = tokenizer.encode(text);
+      ids = tokenizer.encode(text, special);
     } catch (WandaException e) {
       out.writeInt(FAILED);
       TransferredError.write(out, e.details());

@@ -54,6 +54,6 @@ class SampleProgressTest {
     part.within("sample", 1, 8, 0.25);
     assertThat(told)
         .containsExactly(
-            "step ", "block 1/2 0.375", "step ", "block 2/2 0.500", "sample 1/8 0.313");
+            "step ", "block 3/8 0.375", "step ", "block 4/8 0.500", "sample 1/8 0.313");
   }
 }

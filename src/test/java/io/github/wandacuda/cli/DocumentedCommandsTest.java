@@ -41,6 +41,7 @@ class DocumentedCommandsTest {
       Set.of(
           "--model",
           "--calibration",
+          "--data",
           "--statistics",
           "--text",
           "--tokens",
@@ -153,7 +154,7 @@ class DocumentedCommandsTest {
                     word ->
                         word.startsWith(MADE) ? made.resolve(word.substring(7)).toString() : word)
                 .toList());
-    if (Set.of("prune", "calibrate", "perplexity").contains(given.getFirst())
+    if (Set.of("prune", "calibrate", "perplexity", "evaluate").contains(given.getFirst())
         && !given.contains("--backend")) {
       arguments.addAll(List.of("--backend", "cpu"));
     }

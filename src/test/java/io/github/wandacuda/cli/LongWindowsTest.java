@@ -9,27 +9,25 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A window beyond the model's positions would give numbers that are wrong, without a word. */
+/** Samples beyond a model's positions would give statistics that are wrong, without a word. */
 class LongWindowsTest {
   @TempDir Path directory;
 
   private Cli.Result run(String command) {
     List<Object> words = new ArrayList<>(Arrays.asList((Object[]) command.split(" ")));
     words.addAll(List.of("--model", TestData.TINY_LLAMA, "--backend", "cpu", "--quiet"));
-    if (!command.startsWith("perplexity")) {
-      words.addAll(List.of("--output", directory.resolve("out")));
-    }
+    words.addAll(List.of("--output", directory.resolve("out")));
     return InProcess.run(words.toArray());
   }
 
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "perplexity --text testdata/text/heldout.txt",
         "prune --calibration testdata/text/calibration.txt",
         "prune --dry-run --calibration testdata/golden/tiny-llama/calibration.json",
         "calibrate --calibration testdata/text/calibration.txt"
@@ -42,12 +40,50 @@ class LongWindowsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"perplexity --tokens", "prune --calibration", "calibrate --calibration"})
+  @ValueSource(strings = {"prune --calibration", "calibrate --calibration"})
   void listsAreRefusedByName(String command) throws IOException {
     Path lists = directory.resolve("lists.json");
     Files.writeString(lists, "[[" + "1,".repeat(599) + "1]]");
     Cli.Result result = run(command + " " + lists);
     assertThat(result.exitCode()).as(result.err()).isEqualTo(3);
     assertThat(result.err()).contains(lists + ": list 1: expected at most 512 token ids", "600");
+  }
+
+  /** Perplexity is there to look at: what a model does beyond its positions can be asked for. */
+  @Test
+  void perplexityWarnsOfThem() throws IOException {
+    Path lists = directory.resolve("lists.json");
+    Files.writeString(lists, "[[" + "1,".repeat(599) + "1]]");
+    for (List<Object> input :
+        List.<List<Object>>of(
+            List.of("--tokens", lists),
+            List.of("--text", "testdata/text/heldout.txt", "--sequence-length", 600))) {
+      List<Object> words = new ArrayList<>(List.of("perplexity", "--model", TestData.TINY_LLAMA));
+      words.addAll(input);
+      words.addAll(List.of("--backend", "cpu"));
+      Cli.Result result = InProcess.run(words.toArray());
+      assertThat(result.exitCode()).as(result.err()).isZero();
+      assertThat(result.err())
+          .contains("WARN a window of 600 tokens is longer than the model's 512 positions");
+      assertThat(result.out()).startsWith("perplexity ");
+    }
+  }
+
+  /** A table of positions has no more rows than it has. */
+  @Test
+  void perplexityRefusesThemWherePositionsAreATable() throws IOException {
+    Path lists = directory.resolve("lists.json");
+    Files.writeString(lists, "[[" + "1,".repeat(599) + "1]]");
+    Cli.Result result =
+        InProcess.run(
+            "perplexity",
+            "--model",
+            TestData.fixture("gpt2").resolve("model"),
+            "--tokens",
+            lists,
+            "--backend",
+            "cpu");
+    assertThat(result.exitCode()).as(result.err()).isEqualTo(3);
+    assertThat(result.err()).contains("one a position, found a sequence of 600");
   }
 }

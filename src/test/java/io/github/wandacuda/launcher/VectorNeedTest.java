@@ -32,6 +32,7 @@ class VectorNeedTest {
         "prune --model inspect",
         "calibrate --model m",
         "perplexity --model m",
+        "evaluate --model m",
         "devices",
         "Inspect",
         "sparsify"

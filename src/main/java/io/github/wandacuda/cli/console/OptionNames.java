@@ -14,6 +14,7 @@ public final class OptionNames {
       List.of(
           "backend",
           "calibration",
+          "data",
           "exclude",
           "in-place",
           "include",
@@ -26,6 +27,7 @@ public final class OptionNames {
           "sequence-length",
           "sparsity",
           "statistics",
+          "tasks",
           "unreached");
 
   private static final Pattern NAMED = Pattern.compile("`(" + String.join("|", SETTINGS) + ")`");

@@ -38,6 +38,15 @@ public interface Decoder extends AutoCloseable {
    */
   double[] nextTokenLosses(Tensor hidden, int[] tokens);
 
+  /**
+   * Scores a token after each of some hidden states.
+   *
+   * @param hidden [targets, hidden size] out of the last block
+   * @param targets a token for each hidden state
+   * @return the negative log-likelihood of each target, in nats
+   */
+  double[] losses(Tensor hidden, int[] targets);
+
   /** Frees all memory of the device. */
   @Override
   void close();

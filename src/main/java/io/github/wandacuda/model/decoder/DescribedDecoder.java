@@ -72,12 +72,22 @@ public final class DescribedDecoder implements Decoder {
       throw new IllegalArgumentException(
           "%d hidden states for %d tokens".formatted(hidden.rows(), tokens.length));
     }
-    double[] losses = new double[tokens.length - 1];
+    int count = tokens.length - 1;
+    return losses(hidden.rows(0, count), Arrays.copyOfRange(tokens, 1, tokens.length));
+  }
+
+  @Override
+  public double[] losses(Tensor hidden, int[] targets) {
+    if (hidden.rows() != targets.length) {
+      throw new IllegalArgumentException(
+          "%d hidden states for %d targets".formatted(hidden.rows(), targets.length));
+    }
+    double[] losses = new double[targets.length];
     for (int from = 0; from < losses.length; from += Head.ROWS) {
       int count = Math.min(Head.ROWS, losses.length - from);
       Tensor scores = logits(hidden.rows(from, count));
-      int[] targets = Arrays.copyOfRange(tokens, from + 1, from + 1 + count);
-      System.arraycopy(operations.crossEntropy(scores, targets), 0, losses, from, count);
+      int[] some = Arrays.copyOfRange(targets, from, from + count);
+      System.arraycopy(operations.crossEntropy(scores, some), 0, losses, from, count);
     }
     return losses;
   }

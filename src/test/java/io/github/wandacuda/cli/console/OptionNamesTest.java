@@ -3,6 +3,7 @@ package io.github.wandacuda.cli.console;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.cli.CalibrateCommand;
+import io.github.wandacuda.cli.EvaluateCommand;
 import io.github.wandacuda.cli.PruneCommand;
 import io.github.wandacuda.cli.VerifyCommand;
 import io.github.wandacuda.error.ErrorDetails;
@@ -43,7 +44,11 @@ class OptionNamesTest {
   private static Set<String> options() {
     Set<String> names = new TreeSet<>();
     for (Object command :
-        List.of(new PruneCommand(), new CalibrateCommand(), new VerifyCommand())) {
+        List.of(
+            new PruneCommand(),
+            new CalibrateCommand(),
+            new VerifyCommand(),
+            new EvaluateCommand())) {
       names.addAll(new CommandLine(command).getCommandSpec().optionsMap().keySet());
     }
     return names;

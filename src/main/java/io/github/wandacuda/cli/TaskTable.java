@@ -1,0 +1,112 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.evaluate.Accuracy;
+import io.github.wandacuda.evaluate.TaskScore;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.stream.Stream;
+
+/** The scores of tasks as an object for programs and as a table for people. */
+final class TaskTable {
+  private static final String COLUMNS = "%-28s %9s  %8s  %8s  %8s  %8s";
+
+  private final List<TaskScore> scores;
+  private final boolean logLikelihoods;
+
+  /**
+   * Makes a table.
+   *
+   * @param logLikelihoods whether the object has those too
+   */
+  TaskTable(List<TaskScore> scores, boolean logLikelihoods) {
+    this.scores = scores;
+    this.logLikelihoods = logLikelihoods;
+  }
+
+  /** Returns the object. */
+  Map<String, Object> object() {
+    Map<String, Object> tasks = new LinkedHashMap<>();
+    scores.forEach(score -> tasks.put(score.task(), object(score)));
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("tasks", tasks);
+    object.put("mean_accuracy", mean());
+    return object;
+  }
+
+  private Map<String, Object> object(TaskScore score) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    put(object, "accuracy", score.accuracy());
+    put(object, "accuracy_norm", score.normalized());
+    object.put("documents", score.documents());
+    if (!score.subjects().isEmpty()) {
+      object.put("groups", parts(score.groups()));
+      object.put("subjects", parts(score.subjects()));
+    }
+    if (logLikelihoods) {
+      object.put("log_likelihoods", score.logLikelihoods());
+    }
+    return object;
+  }
+
+  private static void put(Map<String, Object> object, String name, Accuracy accuracy) {
+    object.put(name, accuracy == null ? null : accuracy.mean());
+    boolean known = accuracy != null && Double.isFinite(accuracy.standardError());
+    object.put(name + "_stderr", known ? accuracy.standardError() : null);
+  }
+
+  private static Map<String, Object> parts(SortedMap<String, TaskScore.Part> parts) {
+    Map<String, Object> objects = new LinkedHashMap<>();
+    parts.forEach(
+        (name, part) -> {
+          Map<String, Object> object = new LinkedHashMap<>();
+          put(object, "accuracy", part.accuracy());
+          object.put("documents", part.documents());
+          objects.put(name, object);
+        });
+    return objects;
+  }
+
+  private double mean() {
+    return scores.stream().mapToDouble(score -> score.accuracy().mean()).average().orElseThrow();
+  }
+
+  /** Returns the table's lines. */
+  Stream<String> text() {
+    List<String> lines = new ArrayList<>();
+    lines.add(COLUMNS.formatted("task", "documents", "acc", "stderr", "acc_norm", "stderr"));
+    for (TaskScore score : scores) {
+      lines.add(line(score.task(), score.documents(), score.accuracy(), score.normalized()));
+      score.groups().forEach((name, part) -> lines.add(line("  " + name, part)));
+      score.subjects().forEach((name, part) -> lines.add(line("    " + name, part)));
+    }
+    if (scores.size() > 1) {
+      lines.add(
+          COLUMNS.formatted("mean", "", "%.4f".formatted(mean()), "", "", "").stripTrailing());
+    }
+    return lines.stream();
+  }
+
+  private static String line(String name, TaskScore.Part part) {
+    return line(name, part.documents(), part.accuracy(), null);
+  }
+
+  private static String line(String name, int documents, Accuracy accuracy, Accuracy normalized) {
+    return COLUMNS
+        .formatted(
+            Printable.of(name),
+            documents,
+            number(accuracy.mean()),
+            number(accuracy.standardError()),
+            normalized == null ? "" : number(normalized.mean()),
+            normalized == null ? "" : number(normalized.standardError()))
+        .stripTrailing();
+  }
+
+  private static String number(double value) {
+    return Double.isNaN(value) ? "-" : "%.4f".formatted(value);
+  }
+}

@@ -1,0 +1,106 @@
+package io.github.wandacuda.evaluate;
+
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.evaluate.task.Task;
+import io.github.wandacuda.evaluate.task.TaskDocument;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.description.DecoderShape;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Tasks as requests of a model's tokens, which can be scored by any decoder that has the same
+ * tokenizer: a model before and after it was pruned.
+ */
+public final class Evaluation {
+  private final List<Task> tasks;
+  private final List<TokenRequest> requests = new ArrayList<>();
+  private final List<String> places = new ArrayList<>();
+
+  private Evaluation(List<Task> tasks) {
+    this.tasks = List.copyOf(tasks);
+  }
+
+  /**
+   * Tokenizes tasks.
+   *
+   * @param bos whether special tokens are added as the tokenizer does it; without them, an empty
+   *     context is EOS
+   * @throws InputException if a request is longer than the model's positions allow, or has an empty
+   *     context where the model has no token to stand for it
+   */
+  public static Evaluation of(
+      List<Task> tasks, ModelDirectory model, Tokenizer tokenizer, boolean bos) {
+    DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
+    int prefix = PrefixToken.of(model, tokenizer, bos);
+    RequestEncoder encoder = new RequestEncoder(tokenizer, bos, prefix, shape);
+    Evaluation evaluation = new Evaluation(tasks);
+    for (Task task : tasks) {
+      for (TaskDocument document : task.documents()) {
+        CancelledException.throwIfInterrupted();
+        evaluation.add(encoder, document, prefix >= 0);
+      }
+    }
+    return evaluation;
+  }
+
+  private void add(RequestEncoder encoder, TaskDocument document, boolean emptyAllowed) {
+    for (TaskDocument.Choice choice : document.choices()) {
+      if (choice.context().isBlank() && !emptyAllowed) {
+        throw new InputException(
+            ErrorDetails.of(document.place())
+                .expected("a context, since the model has neither BOS nor EOS", "an empty one"));
+      }
+      requests.add(encoder.encode(document.place(), choice));
+      places.add(document.place());
+    }
+  }
+
+  /** Returns the number of requests. */
+  public int requests() {
+    return requests.size();
+  }
+
+  /** Returns the token ids of each request, what is read and then what is scored. */
+  List<TokenRequest> tokens() {
+    return requests;
+  }
+
+  /** Returns how many bytes of memory the hidden states take, those of a batch on a device too. */
+  public long stateBytes(int hiddenSize) {
+    long tokens = requests.stream().mapToLong(request -> request.input().length).sum();
+    return 2 * Math.min(tokens, LogLikelihoods.chunkTokens(hiddenSize)) * hiddenSize * Float.BYTES;
+  }
+
+  /**
+   * Scores the tasks.
+   *
+   * @param progress told as requests are scored
+   * @return a score for each task
+   * @throws InputException if a log-likelihood isn't finite
+   */
+  public List<TaskScore> run(Decoder decoder, Operations operations, Progress progress) {
+    double[] scores = new LogLikelihoods(decoder, operations).of(requests, places, progress);
+    List<TaskScore> results = new ArrayList<>();
+    int at = 0;
+    for (Task task : tasks) {
+      List<List<Double>> byDocument = new ArrayList<>();
+      for (TaskDocument document : task.documents()) {
+        List<Double> byChoice = new ArrayList<>();
+        for (int choice = 0; choice < document.choices().size(); choice++) {
+          byChoice.add(scores[at++]);
+        }
+        byDocument.add(List.copyOf(byChoice));
+      }
+      results.add(TaskScore.of(task, byDocument));
+    }
+    return results;
+  }
+}

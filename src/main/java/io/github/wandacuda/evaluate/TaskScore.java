@@ -1,0 +1,92 @@
+package io.github.wandacuda.evaluate;
+
+import io.github.wandacuda.evaluate.task.MmluSubject;
+import io.github.wandacuda.evaluate.task.Task;
+import io.github.wandacuda.evaluate.task.TaskDocument;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.Function;
+
+/**
+ * How a model did on a task.
+ *
+ * @param task the task's name
+ * @param documents the number of documents
+ * @param accuracy of the answers with the highest log-likelihood
+ * @param normalized of those with the highest log-likelihood by character; null where the task has
+ *     none
+ * @param logLikelihoods by document and answer, in nats
+ * @param subjects a part's accuracy and number of documents, by its name; empty for a task without
+ *     parts
+ * @param groups the same of groups of parts
+ */
+public record TaskScore(
+    String task,
+    int documents,
+    Accuracy accuracy,
+    Accuracy normalized,
+    List<List<Double>> logLikelihoods,
+    SortedMap<String, Part> subjects,
+    SortedMap<String, Part> groups) {
+
+  /** A part of a task. */
+  public record Part(Accuracy accuracy, int documents) {}
+
+  /** Scores a task by the log-likelihoods of its documents' answers. */
+  static TaskScore of(Task task, List<List<Double>> logLikelihoods) {
+    List<Boolean> right = new ArrayList<>();
+    List<Boolean> rightByLength = new ArrayList<>();
+    for (int at = 0; at < logLikelihoods.size(); at++) {
+      TaskDocument document = task.documents().get(at);
+      List<Double> scores = logLikelihoods.get(at);
+      right.add(highest(scores) == document.gold());
+      rightByLength.add(highest(byLength(document, scores)) == document.gold());
+    }
+    return new TaskScore(
+        task.name(),
+        right.size(),
+        Accuracy.of(right),
+        task.normalized() ? Accuracy.of(rightByLength) : null,
+        logLikelihoods,
+        parts(task, right, TaskDocument::group),
+        parts(
+            task,
+            right,
+            document -> MmluSubject.of(document.group()).map(MmluSubject::group).orElse("")));
+  }
+
+  private static List<Double> byLength(TaskDocument document, List<Double> scores) {
+    List<Double> byLength = new ArrayList<>();
+    for (int choice = 0; choice < scores.size(); choice++) {
+      byLength.add(scores.get(choice) / document.choices().get(choice).length());
+    }
+    return byLength;
+  }
+
+  /** Returns the index of the highest score, of equal ones the first. */
+  private static int highest(List<Double> scores) {
+    int highest = 0;
+    for (int choice = 1; choice < scores.size(); choice++) {
+      if (scores.get(choice) > scores.get(highest)) {
+        highest = choice;
+      }
+    }
+    return highest;
+  }
+
+  private static SortedMap<String, Part> parts(
+      Task task, List<Boolean> right, Function<TaskDocument, String> name) {
+    SortedMap<String, List<Boolean>> byName = new TreeMap<>();
+    for (int at = 0; at < right.size(); at++) {
+      String part = name.apply(task.documents().get(at));
+      if (!part.isEmpty()) {
+        byName.computeIfAbsent(part, any -> new ArrayList<>()).add(right.get(at));
+      }
+    }
+    SortedMap<String, Part> parts = new TreeMap<>();
+    byName.forEach((part, some) -> parts.put(part, new Part(Accuracy.of(some), some.size())));
+    return parts;
+  }
+}
