@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
  */
 public final class VectorForward implements CpuForwardKernels {
   private final VectorLinear linear = new VectorLinear();
+  private final VectorFewRows fewRows = new VectorFewRows();
   private final VectorAttention attention = new VectorAttention();
   private final VectorSecondMoments moments = new VectorSecondMoments();
 
@@ -23,7 +24,11 @@ public final class VectorForward implements CpuForwardKernels {
   @Override
   public void linear(
       CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    linear.linear(x, w, bias, out, workers);
+    if (x.rows() <= VectorFewRows.MOST_ROWS) {
+      fewRows.linear(x, w, bias, out, workers);
+    } else {
+      linear.linear(x, w, bias, out, workers);
+    }
   }
 
   @Override
