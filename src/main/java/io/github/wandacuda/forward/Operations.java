@@ -29,6 +29,15 @@ public interface Operations {
   Weight weight(WeightMatrix matrix);
 
   /**
+   * Makes a weight ready to be multiplied many times, with one to a few rows at a time: a backend
+   * may copy it to memory of its own, in an order of its own. Results are those of {@link #weight}.
+   *
+   * @param matrix may be freed if the weight {@linkplain Weight#ownsMemory owns its memory}
+   * @return for {@link #linear} alone
+   */
+  Weight residentWeight(WeightMatrix matrix);
+
+  /**
    * Looks tokens up: row t of {@code out} becomes row {@code tokens[t]} of {@code table}, widened
    * to float32.
    *

@@ -1,7 +1,5 @@
 package io.github.wandacuda.simd;
 
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
@@ -68,54 +66,6 @@ public final class LaneTranspose {
         twoSteps(half, 0, W, to, toAt, width, 4, STEP_4, STEP_8);
       }
     }
-  }
-
-  /**
-   * Does what the other method does for rows in memory outside the heap, whose elements are any
-   * four bytes. The memory must not be a mapping, whose file somebody may cut.
-   *
-   * @param at bytes from the segment's start to the square's
-   * @param stride bytes from a row to the next
-   * @param rows rows of the square that are there, 1 or more; the last stands for the others
-   */
-  public void square(
-      MemorySegment from, long at, long stride, int rows, float[] to, int toAt, int width) {
-    int last = rows - 1;
-    switch (W) {
-      case 4 -> twoSteps(from, at, stride, last, to, toAt, width);
-      case 8 -> {
-        twoSteps(from, at, stride, last, half, 0, W);
-        step(half, 0, W, to, toAt, width, 4, STEP_4);
-      }
-      default -> {
-        twoSteps(from, at, stride, last, half, 0, W);
-        twoSteps(half, 0, W, to, toAt, width, 4, STEP_4, STEP_8);
-      }
-    }
-  }
-
-  /** Swaps the two lowest bits. */
-  private static void twoSteps(
-      MemorySegment from, long at, long stride, int last, float[] to, int toAt, int width) {
-    for (int row = 0; row < W; row += 4) {
-      int y = toAt + row * width;
-      FloatVector x0 = load(from, at + Math.min(row, last) * stride);
-      FloatVector x1 = load(from, at + Math.min(row + 1, last) * stride);
-      FloatVector x2 = load(from, at + Math.min(row + 2, last) * stride);
-      FloatVector x3 = load(from, at + Math.min(row + 3, last) * stride);
-      FloatVector y0 = STEP_1.low(x0, x1);
-      FloatVector y1 = STEP_1.high(x0, x1);
-      FloatVector y2 = STEP_1.low(x2, x3);
-      FloatVector y3 = STEP_1.high(x2, x3);
-      STEP_2.low(y0, y2).intoArray(to, y);
-      STEP_2.low(y1, y3).intoArray(to, y + width);
-      STEP_2.high(y0, y2).intoArray(to, y + 2 * width);
-      STEP_2.high(y1, y3).intoArray(to, y + 3 * width);
-    }
-  }
-
-  private static FloatVector load(MemorySegment data, long at) {
-    return FloatVector.fromMemorySegment(Lanes.FLOATS, data, at, ByteOrder.LITTLE_ENDIAN);
   }
 
   /** Swaps {@code bit} and the next higher one. */

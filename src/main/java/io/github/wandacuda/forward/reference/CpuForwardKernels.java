@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The arithmetic of the forward half, on arguments whose shapes are already checked. Every
@@ -12,8 +13,8 @@ import java.lang.foreign.MemorySegment;
  * are stated here and written out in {@link ScalarForward}. All rounding is to float32 unless a
  * type says otherwise.
  *
- * <p>Kernels that work on rows are called for ranges of rows, by several threads at once. {@link
- * #linear}, {@link #attention} and {@link #secondMoments} divide their work among threads
+ * <p>Kernels that work on rows are called for ranges of rows, by several threads at once. {@code
+ * linear}, {@link #attention} and {@link #secondMoments} divide their work among threads
  * themselves, since they prepare data that all threads read; they are called from one thread, and
  * may keep buffers for their next call.
  */
@@ -35,6 +36,17 @@ public interface CpuForwardKernels {
    * @param bias null for none
    */
   void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers);
+
+  /**
+   * Copies a weight into the order in which {@link #linear(CpuTensor, PackedWeight, CpuTensor,
+   * CpuTensor, WorkerPool)} reads it fastest.
+   *
+   * @return nothing if these kernels multiply it no faster than as it is
+   */
+  Optional<PackedWeight> pack(WeightMatrix w, WorkerPool workers);
+
+  /** The other {@code linear}, to the bit, of a weight that {@link #pack} made. */
+  void linear(CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers);
 
   /**
    * Causal attention. For the query of token i of a sequence, and j from {@link

@@ -1,6 +1,5 @@
 package io.github.wandacuda.forward.simd;
 
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.simd.Lanes;
@@ -10,88 +9,72 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * Linear layers of one to a few rows of activations, as when a text is generated token by token.
- * {@link VectorLinear} would pack weights for many rows, and multiply rows that aren't there; here
- * a {@link FeaturePanel} is read once from memory and multiplied with each row while it is in the
- * first-level cache. Sums are added in the same order, vectors run across features.
+ * The time is that of reading the weights: a run of a block's columns is read from memory once, and
+ * is in the first-level cache when the next rows are multiplied with it. Vectors run across
+ * features, and sums are added in the order of {@link VectorLinear}.
  */
 final class VectorFewRows {
   /** The most rows for which this takes less time than a blocked product. */
   static final int MOST_ROWS = 8;
 
   private static final int RUN = CpuForwardKernels.RUN;
-  private static final int FEATURES = FeaturePanel.FEATURES;
+  private static final int FEATURES = FeatureBlocks.FEATURES;
 
-  private final WorkerLocal<Scratch> scratches = new WorkerLocal<>(Scratch::new);
+  private final WorkerLocal<Sums> sums = new WorkerLocal<>(Sums::new);
 
-  private static final class Scratch {
-    final FeaturePanel panel = new FeaturePanel();
+  private static final class Sums {
     final float[] chains = new float[MOST_ROWS * FEATURES];
-    final float[] sums = new float[MOST_ROWS * FEATURES];
+    final float[] totals = new float[MOST_ROWS * FEATURES];
   }
 
   /** See {@link CpuForwardKernels#linear}; x has at most {@link #MOST_ROWS} rows. */
-  void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    scratches.prepare(workers);
+  void linear(CpuTensor x, FeatureBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    sums.prepare(workers);
     workers.runRanges(
         w.rows(),
         FEATURES,
         (worker, from, to) -> {
-          Scratch scratch = scratches.of(worker);
-          multiply(x, w, from, to - from, scratch);
-          write(scratch.sums, bias, out, from, to - from);
+          Sums own = sums.of(worker);
+          multiply(x, w, from, own);
+          write(own.totals, bias, out, from, to - from);
         });
   }
 
-  private static void multiply(CpuTensor x, WeightMatrix w, int feature, int count, Scratch s) {
-    Arrays.fill(s.sums, -0f);
-    for (int run = 0; run < Math.max(1, w.columns()); run += RUN) {
-      Arrays.fill(s.chains, 0f);
-      int end = Math.min(w.columns(), run + RUN);
-      for (int column = run; column < end; column += FeaturePanel.COLUMNS) {
-        int depth = Math.min(FeaturePanel.COLUMNS, end - column);
-        s.panel.pack(w, feature, count, column, depth);
-        for (int row = 0; row < x.rows(); row++) {
-          extend(s.panel.data(), depth, x.data(), x.at(row) + column, s.chains, row * FEATURES);
+  private static void multiply(CpuTensor x, FeatureBlocks w, int feature, Sums own) {
+    // -0 changes no chain that is added to it, not even the sign of a zero.
+    Arrays.fill(own.totals, -0f);
+    int column = 0;
+    do {
+      int depth = Math.min(RUN, w.columns() - column);
+      Arrays.fill(own.chains, 0f);
+      for (int row = 0; row < x.rows(); row++) {
+        int at = x.at(row) + column;
+        long from = w.at(feature, column);
+        int to = row * FEATURES;
+        switch (w.dtype()) {
+          case F32 -> BlockChains.floats(w.data(), from, depth, x.data(), at, own.chains, to);
+          case F16 -> BlockChains.halves(w.data(), from, depth, x.data(), at, own.chains, to);
+          case BF16 -> BlockChains.bfloats(w.data(), from, depth, x.data(), at, own.chains, to);
         }
       }
-      add(s.sums, s.chains, x.rows() * FEATURES);
-    }
+      add(own.totals, own.chains, x.rows() * FEATURES);
+      column += RUN;
+    } while (column < w.columns());
   }
 
-  /** Adds the products of a panel and one row of activations to that row's chains. */
-  private static void extend(float[] panel, int depth, float[] x, int at, float[] chains, int to) {
-    FloatVector c0 = load(chains, to);
-    FloatVector c1 = load(chains, to + Lanes.COUNT);
-    FloatVector c2 = load(chains, to + 2 * Lanes.COUNT);
-    FloatVector c3 = load(chains, to + 3 * Lanes.COUNT);
-    for (int k = 0; k < depth; k++) {
-      FloatVector factor = FloatVector.broadcast(Lanes.FLOATS, x[at + k]);
-      int from = k * FEATURES;
-      c0 = factor.fma(load(panel, from), c0);
-      c1 = factor.fma(load(panel, from + Lanes.COUNT), c1);
-      c2 = factor.fma(load(panel, from + 2 * Lanes.COUNT), c2);
-      c3 = factor.fma(load(panel, from + 3 * Lanes.COUNT), c3);
-    }
-    c0.intoArray(chains, to);
-    c1.intoArray(chains, to + Lanes.COUNT);
-    c2.intoArray(chains, to + 2 * Lanes.COUNT);
-    c3.intoArray(chains, to + 3 * Lanes.COUNT);
-  }
-
-  /** Adds a run's chains; sums begin at -0, which changes no chain, not even a zero's sign. */
-  private static void add(float[] sums, float[] chains, int count) {
+  private static void add(float[] totals, float[] chains, int count) {
     for (int i = 0; i < count; i += Lanes.COUNT) {
-      load(sums, i).add(load(chains, i)).intoArray(sums, i);
+      load(totals, i).add(load(chains, i)).intoArray(totals, i);
     }
   }
 
-  private static void write(float[] sums, CpuTensor bias, CpuTensor out, int feature, int count) {
+  private static void write(float[] totals, CpuTensor bias, CpuTensor out, int feature, int count) {
     for (int row = 0; row < out.rows(); row++) {
       int from = row * FEATURES;
       int to = out.at(row) + feature;
-      for (int i = 0; i < count; i++) {
-        float sum = sums[from + i];
-        out.data()[to + i] = bias == null ? sum : sum + bias.data()[bias.at(0) + feature + i];
+      System.arraycopy(totals, from, out.data(), to, count);
+      for (int i = 0; bias != null && i < count; i++) {
+        out.data()[to + i] += bias.data()[bias.at(0) + feature + i];
       }
     }
   }

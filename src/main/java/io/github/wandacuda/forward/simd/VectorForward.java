@@ -5,8 +5,10 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.reference.PackedWeight;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width. Each
@@ -24,10 +26,22 @@ public final class VectorForward implements CpuForwardKernels {
   @Override
   public void linear(
       CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    linear.linear(x, w, bias, out, workers);
+  }
+
+  @Override
+  public Optional<PackedWeight> pack(WeightMatrix w, WorkerPool workers) {
+    return FeatureBlocks.of(w, workers).map(blocks -> blocks);
+  }
+
+  @Override
+  public void linear(
+      CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    FeatureBlocks blocks = (FeatureBlocks) w;
     if (x.rows() <= VectorFewRows.MOST_ROWS) {
-      fewRows.linear(x, w, bias, out, workers);
+      fewRows.linear(x, blocks, bias, out, workers);
     } else {
-      linear.linear(x, w, bias, out, workers);
+      linear.linear(x, blocks, bias, out, workers);
     }
   }
 
