@@ -72,6 +72,7 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
     commands.put("prune", PruneCommand.class);
     commands.put("calibrate", CalibrateCommand.class);
     commands.put("perplexity", PerplexityCommand.class);
+    commands.put("generate", GenerateCommand.class);
     commands.put("inspect", InspectCommand.class);
     commands.put("verify", VerifyCommand.class);
     commands.put("merge-lora", MergeLoraCommand.class);

@@ -21,14 +21,16 @@ import java.nio.file.Path;
  *
  * <p>It first answers whether the tokenizer could be opened: a status and, unless that is {@link
  * #READY}, what is wrong as {@link TransferredError}. Then a text, its length in bytes and UTF-8,
- * is answered by the number of tokens and their ids, or by -1 and what is wrong. Numbers have four
- * bytes, the highest first.
+ * is answered by the number of tokens and their ids; -1, the number of ids and the ids are answered
+ * by a text. If that fails, the answer is -1 and what is wrong. Numbers have four bytes, the highest
+ * first.
  */
 public final class TokenizerServer {
   static final int READY = 0;
   static final int BAD_INPUT = 1;
   static final int UNAVAILABLE = 2;
   static final int FAILED = -1;
+  static final int DECODE = -1;
 
   private static final int BUFFER = 1 << 16;
 
@@ -61,8 +63,7 @@ public final class TokenizerServer {
     try (DjlTokenizer tokenizer = DjlTokenizer.open(model)) {
       out.writeInt(READY);
       out.flush();
-      for (String text = text(); text != null; text = text()) {
-        answer(tokenizer, text);
+      while (answerNext(tokenizer)) {
         out.flush();
       }
     } catch (WandaException e) {
@@ -72,24 +73,39 @@ public final class TokenizerServer {
     }
   }
 
-  /** Returns the next text, or null once there are no more. */
-  private String text() throws IOException {
+  /** Answers the next question, or returns false once there are no more. */
+  private boolean answerNext(DjlTokenizer tokenizer) throws IOException {
+    int length;
     try {
-      return new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
+      length = in.readInt();
     } catch (EOFException e) {
-      return null;
+      return false;
     }
-  }
-
-  private void answer(DjlTokenizer tokenizer, String text) throws IOException {
-    int[] ids;
     try {
-      ids = tokenizer.encode(text);
+      if (length == DECODE) {
+        decode(tokenizer);
+      } else {
+        encode(tokenizer, new String(in.readNBytes(length), StandardCharsets.UTF_8));
+      }
     } catch (WandaException e) {
       out.writeInt(FAILED);
       TransferredError.write(out, e.details());
-      return;
     }
+    return true;
+  }
+
+  private void decode(DjlTokenizer tokenizer) throws IOException {
+    int[] ids = new int[in.readInt()];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = in.readInt();
+    }
+    byte[] text = tokenizer.decode(ids).getBytes(StandardCharsets.UTF_8);
+    out.writeInt(text.length);
+    out.write(text);
+  }
+
+  private void encode(DjlTokenizer tokenizer, String text) throws IOException {
+    int[] ids = tokenizer.encode(text);
     ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(ids.length, Integer.BYTES));
     bytes.asIntBuffer().put(ids);
     out.writeInt(ids.length);

@@ -1,5 +1,6 @@
 package io.github.wandacuda.forward.simd;
 
+import io.github.wandacuda.forward.simd.blocks.PanelPacking;
 import io.github.wandacuda.forward.reference.CpuTensor;
 
 /**

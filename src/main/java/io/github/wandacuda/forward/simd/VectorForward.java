@@ -1,5 +1,7 @@
 package io.github.wandacuda.forward.simd;
 
+import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
+import io.github.wandacuda.forward.simd.blocks.VectorFewRows;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;

@@ -1,5 +1,7 @@
 package io.github.wandacuda.forward.simd;
 
+import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
+import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;

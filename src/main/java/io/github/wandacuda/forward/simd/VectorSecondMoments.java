@@ -1,5 +1,6 @@
 package io.github.wandacuda.forward.simd;
 
+import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
 import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;

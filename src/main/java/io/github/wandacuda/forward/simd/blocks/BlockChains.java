@@ -1,6 +1,6 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.blocks;
 
-import static io.github.wandacuda.forward.simd.BlockWidening.pairs;
+import static io.github.wandacuda.forward.simd.blocks.BlockWidening.pairs;
 
 import io.github.wandacuda.simd.Lanes;
 import java.lang.foreign.MemorySegment;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.blocks;
 
 import io.github.wandacuda.simd.Lanes;
 import java.lang.foreign.MemorySegment;
@@ -8,7 +8,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /** Loads vectors of {@link FeatureBlocks}, and widens those of 16 bits exactly. */
-final class BlockWidening {
+public final class BlockWidening {
   private static final int HALF_BITS = 16;
   private static final int UPPER = 0xffff_0000;
 
@@ -24,32 +24,32 @@ final class BlockWidening {
   private BlockWidening() {}
 
   /** Loads float32 weights. */
-  static FloatVector floats(MemorySegment data, long at) {
+  public static FloatVector floats(MemorySegment data, long at) {
     return FloatVector.fromMemorySegment(Lanes.FLOATS, data, at, ByteOrder.nativeOrder());
   }
 
   /** Loads pairs of 16-bit weights. */
-  static IntVector pairs(MemorySegment data, long at) {
+  public static IntVector pairs(MemorySegment data, long at) {
     return IntVector.fromMemorySegment(Lanes.INTS, data, at, ByteOrder.nativeOrder());
   }
 
   /** Returns the BF16 in the lower halves. */
-  static FloatVector lowBfloats(IntVector pairs) {
+  public static FloatVector lowBfloats(IntVector pairs) {
     return pairs.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
   }
 
   /** Returns the BF16 in the upper halves. */
-  static FloatVector highBfloats(IntVector pairs) {
+  public static FloatVector highBfloats(IntVector pairs) {
     return pairs.and(UPPER).reinterpretAsFloats();
   }
 
   /** Returns the F16 in the lower halves, which are finite. */
-  static FloatVector lowHalves(IntVector pairs) {
+  public static FloatVector lowHalves(IntVector pairs) {
     return highHalves(pairs.lanewise(VectorOperators.LSHL, HALF_BITS));
   }
 
   /** Returns the F16 in the upper halves, which are finite. */
-  static FloatVector highHalves(IntVector pairs) {
+  public static FloatVector highHalves(IntVector pairs) {
     return pairs
         .lanewise(VectorOperators.ASHR, SHORTER_EXPONENT)
         .and(MOVED)

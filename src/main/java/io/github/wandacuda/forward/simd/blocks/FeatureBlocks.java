@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.blocks;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
@@ -20,12 +20,12 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * vector's number) and of feature i + 16 are the halves of an int, so that a vector of ints becomes
  * two vectors of features by shifts and masks.
  */
-final class FeatureBlocks implements PackedWeight {
+public final class FeatureBlocks implements PackedWeight {
   /** Vectors of features: four chains of additions hide each other's latency. */
   static final int VECTORS = 4;
 
   /** Features of a block. */
-  static final int FEATURES = VECTORS * Lanes.COUNT;
+  public static final int FEATURES = VECTORS * Lanes.COUNT;
 
   private static final int W = Lanes.COUNT;
 
@@ -53,7 +53,7 @@ final class FeatureBlocks implements PackedWeight {
    *
    * @return nothing if it holds an F16 that isn't finite, which the kernels wouldn't widen rightly
    */
-  static Optional<FeatureBlocks> of(WeightMatrix w, WorkerPool workers) {
+  public static Optional<FeatureBlocks> of(WeightMatrix w, WorkerPool workers) {
     FeatureBlocks packed = new FeatureBlocks(w.dtype(), w.rows(), w.columns());
     AtomicBoolean fit = new AtomicBoolean(true);
     try {
@@ -134,15 +134,17 @@ final class FeatureBlocks implements PackedWeight {
   }
 
   /** Returns the offset of a column of the block that begins with a feature. */
-  long at(int feature, int column) {
+  public long at(int feature, int column) {
     return feature / FEATURES * blockBytes() + (long) column * FEATURES * dtype.bytes();
   }
 
-  MemorySegment data() {
+  /** Returns the memory of all blocks. */
+  public MemorySegment data() {
     return data;
   }
 
-  DType dtype() {
+  /** Returns the weights' type. */
+  public DType dtype() {
     return dtype;
   }
 

@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.blocks;
 
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
@@ -11,11 +11,11 @@ import jdk.incubator.vector.FloatVector;
  * Linear layers of one to a few rows of activations, as when a text is generated token by token.
  * The time is that of reading the weights: a run of a block's columns is read from memory once, and
  * is in the first-level cache when the next rows are multiplied with it. Vectors run across
- * features, and sums are added in the order of {@link VectorLinear}.
+ * features, and sums are added in the order of the blocked product.
  */
-final class VectorFewRows {
+public final class VectorFewRows {
   /** The most rows for which this takes less time than a blocked product. */
-  static final int MOST_ROWS = 8;
+  public static final int MOST_ROWS = 8;
 
   private static final int RUN = CpuForwardKernels.RUN;
   private static final int FEATURES = FeatureBlocks.FEATURES;
@@ -27,8 +27,11 @@ final class VectorFewRows {
     final float[] totals = new float[MOST_ROWS * FEATURES];
   }
 
-  /** See {@link CpuForwardKernels#linear}; x has at most {@link #MOST_ROWS} rows. */
-  void linear(CpuTensor x, FeatureBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+  /** Creates kernels with no buffers yet. */
+  public VectorFewRows() {}
+
+  /** See {@link CpuForwardKernels}; x has at most {@link #MOST_ROWS} rows. */
+  public void linear(CpuTensor x, FeatureBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     sums.prepare(workers);
     workers.runRanges(
         w.rows(),
