@@ -4,10 +4,10 @@ import java.util.Arrays;
 import java.util.Random;
 
 /**
- * Draws a token at a temperature from the nucleus, the fewest most probable tokens that have a given
- * probability together (Holtzman et al., arXiv 1904.09751, section 3.1). Of equally probable tokens
- * the lower comes first. Probabilities are computed in double by {@link StrictMath}, and the draws
- * are {@link Random}'s, whose algorithm is specified, so that they repeat everywhere.
+ * Draws a token at a temperature from the nucleus, the fewest most probable tokens that have a
+ * given probability together (Holtzman et al., arXiv 1904.09751, section 3.1). Of equally probable
+ * tokens the lower comes first. Probabilities are computed in double by {@link StrictMath}, and the
+ * draws are {@link Random}'s, whose algorithm is specified, so that they repeat everywhere.
  */
 final class NucleusSampler implements Sampler {
   private final double temperature;

@@ -5,13 +5,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The text of tokens as they come. A token's text hangs on those before it: byte-level tokens may be
- * parts of a character, and a space before the first token of a text is left out by many
+ * The text of tokens as they come. A token's text hangs on those before it: byte-level tokens may
+ * be parts of a character, and a space before the first token of a text is left out by many
  * tokenizers. So the last tokens are decoded with and without the new one, and the difference is
  * its text; what ends within a character waits for the rest.
  */
 public final class TextStream {
-  /** Tokens of the prompt that the first new one is decoded with. */
+  /** Tokens of the prompt, about, that the first new one is decoded with. */
   private static final int BEFORE = 5;
 
   private static final String UNFINISHED = "\uFFFD";
@@ -32,10 +32,14 @@ public final class TextStream {
    */
   public TextStream(Tokenizer tokenizer, int[] prompt) {
     this.tokenizer = tokenizer;
-    for (int i = Math.max(0, prompt.length - BEFORE); i < prompt.length; i++) {
-      ids.add(prompt[i]);
+    for (int id : prompt) {
+      ids.add(id);
     }
     shown = ids.size();
+    from = Math.max(0, shown - BEFORE);
+    while (from > 0 && decode(shown).startsWith(UNFINISHED)) {
+      from--;
+    }
   }
 
   /** Returns the text that a new token completes, perhaps none. */

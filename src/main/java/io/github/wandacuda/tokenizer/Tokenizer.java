@@ -15,8 +15,8 @@ public interface Tokenizer extends AutoCloseable {
   int[] encode(String text);
 
   /**
-   * Returns the text of some ids, special tokens left out. Where the ids end within a character, the
-   * text ends with U+FFFD.
+   * Returns the text of some ids, special tokens left out. Where the ids end within a character,
+   * the text ends with U+FFFD.
    *
    * @param ids not negative; those that the tokenizer doesn't know are left out
    * @throws io.github.wandacuda.error.InputException if the tokenizer cannot decode them

@@ -22,8 +22,8 @@ import java.nio.file.Path;
  * <p>It first answers whether the tokenizer could be opened: a status and, unless that is {@link
  * #READY}, what is wrong as {@link TransferredError}. Then a text, its length in bytes and UTF-8,
  * is answered by the number of tokens and their ids; -1, the number of ids and the ids are answered
- * by a text. If that fails, the answer is -1 and what is wrong. Numbers have four bytes, the highest
- * first.
+ * by a text. If that fails, the answer is -1 and what is wrong. Numbers have four bytes, the
+ * highest first.
  */
 public final class TokenizerServer {
   static final int READY = 0;

@@ -12,9 +12,9 @@ import io.github.wandacuda.tokenizer.Tokenizer;
 import io.github.wandacuda.tokenizer.TokenizerProcess;
 import io.github.wandacuda.tokenizer.Vocabulary;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -83,8 +83,7 @@ public final class PromptOptions {
     Tokenizer tokenizer = needed ? TokenizerProcess.open(directory.path()) : null;
     try {
       int[] ids = tokens == null ? tokenizer.encode(text()) : ids();
-      ErrorDetails where =
-          tokens == null ? ErrorDetails.of("`prompt`") : ErrorDetails.file(tokens);
+      ErrorDetails where = tokens == null ? ErrorDetails.of("`prompt`") : ErrorDetails.file(tokens);
       require(ids, where, shape);
       return new Prompt(ids, tokenizer);
     } catch (RuntimeException | Error e) {

@@ -18,14 +18,16 @@ public final class SamplerOptions {
       names = "--temperature",
       paramLabel = "T",
       defaultValue = "0",
-      description = "What logits are divided by; 0 takes the likeliest (default: ${DEFAULT-VALUE}).")
+      description =
+          "What logits are divided by; 0 takes the likeliest (default: ${DEFAULT-VALUE}).")
   private double temperature;
 
   @Option(
       names = "--top-p",
       paramLabel = "P",
       defaultValue = "1",
-      description = "Draw from the likeliest tokens of this probability (default: ${DEFAULT-VALUE}).")
+      description =
+          "Draw from the likeliest tokens of this probability (default: ${DEFAULT-VALUE}).")
   private double topP;
 
   @Option(

@@ -1,9 +1,9 @@
 package io.github.wandacuda.forward.simd;
 
-import io.github.wandacuda.forward.simd.blocks.PanelPacking;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.simd.blocks.PanelPacking;
 import io.github.wandacuda.simd.LaneTranspose;
 import io.github.wandacuda.simd.Lanes;
 import jdk.incubator.vector.FloatVector;
@@ -149,8 +149,7 @@ final class FewQueries {
     }
   }
 
-  private void fourVectors(
-      float[] v, int at, int stride, int p, int count, int to, boolean add) {
+  private void fourVectors(float[] v, int at, int stride, int p, int count, int to, boolean add) {
     FloatVector c0 = FloatVector.zero(Lanes.FLOATS);
     FloatVector c1 = FloatVector.zero(Lanes.FLOATS);
     FloatVector c2 = FloatVector.zero(Lanes.FLOATS);

@@ -1,9 +1,9 @@
 package io.github.wandacuda.forward.simd;
 
-import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
 import io.github.wandacuda.system.WorkerPool;
 
 /**

@@ -1,13 +1,13 @@
 package io.github.wandacuda.forward.simd;
 
-import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
-import io.github.wandacuda.forward.simd.blocks.VectorFewRows;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.PackedWeight;
+import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
+import io.github.wandacuda.forward.simd.blocks.VectorFewRows;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;

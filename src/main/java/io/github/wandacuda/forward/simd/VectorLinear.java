@@ -1,10 +1,10 @@
 package io.github.wandacuda.forward.simd;
 
-import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
-import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
+import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
 import io.github.wandacuda.system.WorkerPool;
 
 /**
@@ -91,8 +91,7 @@ final class VectorLinear {
     linear(x, source, bias, out, workers);
   }
 
-  private void linear(
-      CpuTensor x, Source w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+  private void linear(CpuTensor x, Source w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     scratches.prepare(workers);
     int parts = Math.max(1, Math.ceilDiv(x.rows(), ROWS_PER_PART));
     int rows = Math.ceilDiv(x.rows(), parts);
@@ -128,8 +127,7 @@ final class VectorLinear {
     return workers.count() == 1 ? rows : share;
   }
 
-  private void multiply(
-      Source w, CpuTensor bias, CpuTensor out, Block block, Scratch scratch) {
+  private void multiply(Source w, CpuTensor bias, CpuTensor out, Block block, Scratch scratch) {
     int rows = block.rowEnd - block.row;
     int features = block.featureEnd - block.feature;
     scratch.sums.reshape(rows, features);

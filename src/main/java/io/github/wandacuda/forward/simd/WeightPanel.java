@@ -1,11 +1,11 @@
 package io.github.wandacuda.forward.simd;
 
-import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
-import io.github.wandacuda.forward.simd.blocks.BlockWidening;
-import io.github.wandacuda.forward.simd.blocks.PanelPacking;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.WeightReader;
+import io.github.wandacuda.forward.simd.blocks.BlockWidening;
+import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
+import io.github.wandacuda.forward.simd.blocks.PanelPacking;
 import io.github.wandacuda.simd.LaneTranspose;
 import io.github.wandacuda.simd.Lanes;
 import java.lang.foreign.MemorySegment;

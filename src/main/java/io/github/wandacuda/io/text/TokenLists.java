@@ -70,7 +70,8 @@ public final class TokenLists {
 
   private List<int[]> oneOrMore(int limit) throws IOException {
     requireList();
-    if (parser.nextToken() == JsonToken.START_ARRAY || parser.currentToken() == JsonToken.END_ARRAY) {
+    if (parser.nextToken() == JsonToken.START_ARRAY
+        || parser.currentToken() == JsonToken.END_ARRAY) {
       return rest(limit);
     }
     IntStream.Builder ids = IntStream.builder();

@@ -89,7 +89,8 @@ public final class DescribedDecoder implements Decoder {
   @Override
   public Block block(int index) {
     Objects.checkIndex(index, blocks());
-    return new DescribedBlock(weights, workspace, positions, description.block().apply(index), index);
+    return new DescribedBlock(
+        weights, workspace, positions, description.block().apply(index), index);
   }
 
   @Override

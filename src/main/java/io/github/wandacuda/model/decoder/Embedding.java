@@ -76,8 +76,7 @@ final class Embedding implements AutoCloseable {
     }
   }
 
-  private void addPositions(
-      EmbeddingDescription.Positions positions, Span span, Tensor hidden) {
+  private void addPositions(EmbeddingDescription.Positions positions, Span span, Tensor hidden) {
     if (span.length() > positions.count()) {
       throw new InputException(
           ErrorDetails.of("the positions' embeddings")
@@ -88,7 +87,8 @@ final class Embedding implements AutoCloseable {
               .hint("take a smaller `sequence-length`"));
     }
     Tensor added = workspace.take(Place.POSITIONS, hidden.rows(), hidden.columns());
-    int[] rows = IntStream.range(span.past(), span.length()).map(row -> positions.offset() + row).toArray();
+    int[] rows =
+        IntStream.range(span.past(), span.length()).map(row -> positions.offset() + row).toArray();
     int height = positions.offset() + positions.count();
     try (Arena copy = Arena.ofShared()) {
       WeightMatrix some = weights.rows(positions.table(), height, hidden.columns(), rows, copy);

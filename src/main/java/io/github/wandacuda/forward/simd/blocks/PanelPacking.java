@@ -14,7 +14,8 @@ public final class PanelPacking {
    * Writes one row as a column of a matrix whose rows have {@code width} elements: element k is
    * written to {@code to[toOffset + k * width]}.
    */
-  public static void stand(float[] from, int fromOffset, int depth, float[] to, int toOffset, int width) {
+  public static void stand(
+      float[] from, int fromOffset, int depth, float[] to, int toOffset, int width) {
     for (int k = 0; k < depth; k++) {
       to[toOffset + k * width] = from[fromOffset + k];
     }

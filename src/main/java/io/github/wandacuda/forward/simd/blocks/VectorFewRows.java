@@ -31,7 +31,8 @@ public final class VectorFewRows {
   public VectorFewRows() {}
 
   /** See {@link CpuForwardKernels}; x has at most {@link #MOST_ROWS} rows. */
-  public void linear(CpuTensor x, FeatureBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+  public void linear(
+      CpuTensor x, FeatureBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     sums.prepare(workers);
     workers.runRanges(
         w.rows(),
