@@ -153,7 +153,7 @@ class DocumentedCommandsTest {
                     word ->
                         word.startsWith(MADE) ? made.resolve(word.substring(7)).toString() : word)
                 .toList());
-    if (Set.of("prune", "calibrate", "perplexity").contains(given.getFirst())
+    if (Set.of("prune", "calibrate", "perplexity", "generate").contains(given.getFirst())
         && !given.contains("--backend")) {
       arguments.addAll(List.of("--backend", "cpu"));
     }

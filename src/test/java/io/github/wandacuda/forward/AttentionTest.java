@@ -18,7 +18,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Attention: the scalar code's bits on the CPU, on GPUs within 1e-5 of values of the order of 1.
+ * Attention: the scalar code's bits on the CPU, and on GPUs where keys and values were kept; of
+ * whole sequences GPUs are within 1e-5 of values of the order of 1.
  */
 @EachBackend(variants = TestedBackend.OPENCL_TILES)
 class AttentionTest extends OperationCases {
@@ -108,7 +109,7 @@ class AttentionTest extends OperationCases {
 
   private void agree(Inputs inputs, int offset) {
     String what = inputs.shape().toString();
-    if (which().isGpu()) {
+    if (which().isGpu() && inputs.shape().past() == 0) {
       close(what, (expected, largest) -> GPU, operands -> inputs.attended(operands, offset));
     } else {
       sameBits(what, operands -> inputs.attended(operands, offset));

@@ -7,7 +7,7 @@ import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.PackedWeight;
 import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
-import io.github.wandacuda.forward.simd.blocks.VectorFewRows;
+import io.github.wandacuda.forward.simd.blocks.VectorLinearRows;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -18,7 +18,7 @@ import java.util.Optional;
  */
 public final class VectorForward implements CpuForwardKernels {
   private final VectorLinear linear = new VectorLinear();
-  private final VectorFewRows fewRows = new VectorFewRows();
+  private final VectorLinearRows fewRows = new VectorLinearRows();
   private final VectorAttention attention = new VectorAttention();
   private final VectorSecondMoments moments = new VectorSecondMoments();
 
@@ -40,7 +40,7 @@ public final class VectorForward implements CpuForwardKernels {
   public void linear(
       CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     FeatureBlocks blocks = (FeatureBlocks) w;
-    if (x.rows() <= VectorFewRows.MOST_ROWS) {
+    if (x.rows() <= VectorLinearRows.MOST_ROWS) {
       fewRows.linear(x, blocks, bias, out, workers);
     } else {
       linear.linear(x, blocks, bias, out, workers);

@@ -13,7 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * A weight in the order in which {@link VectorFewRows} reads it, once from the first byte to the
+ * A weight in the order in which {@link VectorLinearRows} reads it, once from the first byte to the
  * last: by blocks of {@link #FEATURES} features, within a block by columns. Read in place, a row of
  * weights is one feature's, so 16 rows would have to be turned in registers first, which takes
  * longer than memory does. Types stay as they are. Of 16 bits, the weights of feature i of 16 (a

@@ -13,7 +13,7 @@ import jdk.incubator.vector.FloatVector;
  * is in the first-level cache when the next rows are multiplied with it. Vectors run across
  * features, and sums are added in the order of the blocked product.
  */
-public final class VectorFewRows {
+public final class VectorLinearRows {
   /** The most rows for which this takes less time than a blocked product. */
   public static final int MOST_ROWS = 8;
 
@@ -28,7 +28,7 @@ public final class VectorFewRows {
   }
 
   /** Creates kernels with no buffers yet. */
-  public VectorFewRows() {}
+  public VectorLinearRows() {}
 
   /** See {@link CpuForwardKernels}; x has at most {@link #MOST_ROWS} rows. */
   public void linear(
