@@ -35,7 +35,7 @@ final class DecoderWeights implements AutoCloseable {
   private final String prefix;
 
   /** Memory of weights that are kept, but that the device reads in place. */
-  private final List<Arena> kept = new ArrayList<>();
+  private final List<KeptMemory> kept = new ArrayList<>();
 
   private DecoderWeights(
       Checkpoint checkpoint, Operations operations, WeightKeeping keeping, String prefix) {
@@ -112,9 +112,9 @@ final class DecoderWeights implements AutoCloseable {
     if (keeping == WeightKeeping.WHILE_OPEN) {
       return operations.weight(reading.apply(arena));
     }
-    Arena memory = Arena.ofShared();
+    KeptMemory memory = new KeptMemory();
     kept.add(memory);
-    Weight weight = operations.residentWeight(reading.apply(memory));
+    Weight weight = operations.residentWeight(reading.apply(memory.arena));
     if (weight.ownsMemory()) {
       kept.removeLast();
       memory.close();
@@ -230,7 +230,17 @@ final class DecoderWeights implements AutoCloseable {
   /** Frees the memory of weights that were kept; those must be closed. */
   @Override
   public void close() {
-    kept.forEach(Arena::close);
+    kept.forEach(KeptMemory::close);
     kept.clear();
+  }
+
+  /** A weight's memory, which outlives the call that reads it. */
+  private static final class KeptMemory implements AutoCloseable {
+    private final Arena arena = Arena.ofShared();
+
+    @Override
+    public void close() {
+      arena.close();
+    }
   }
 }
