@@ -74,6 +74,7 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
     commands.put("perplexity", PerplexityCommand.class);
     commands.put("compare", CompareCommand.class);
     commands.put("evaluate", EvaluateCommand.class);
+    commands.put("generate", GenerateCommand.class);
     commands.put("inspect", InspectCommand.class);
     commands.put("verify", VerifyCommand.class);
     commands.put("merge-lora", MergeLoraCommand.class);

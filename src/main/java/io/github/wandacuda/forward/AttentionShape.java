@@ -3,8 +3,10 @@ package io.github.wandacuda.forward;
 /**
  * The sizes and parameters of attention.
  *
- * @param sequenceLength tokens of a sequence; a tensor holds one or more whole sequences, one below
- *     the other
+ * @param sequenceLength tokens of a sequence; tensors of keys and values hold one or more whole
+ *     sequences, one below the other
+ * @param past tokens at a sequence's start that have keys and values but no query: their queries
+ *     were run before, and their keys and values kept
  * @param heads query heads
  * @param keyValueHeads key and value heads, a divisor of {@code heads}: query head h reads head
  *     {@code h / (heads / keyValueHeads)}
@@ -17,6 +19,7 @@ package io.github.wandacuda.forward;
  */
 public record AttentionShape(
     int sequenceLength,
+    int past,
     int heads,
     int keyValueHeads,
     int headSize,
@@ -28,6 +31,10 @@ public record AttentionShape(
     if (sequenceLength < 1 || heads < 1 || keyValueHeads < 1 || headSize < 1) {
       throw new IllegalArgumentException("attention sizes must be positive");
     }
+    if (past < 0 || past >= sequenceLength) {
+      throw new IllegalArgumentException(
+          "%d tokens of %d without a query".formatted(past, sequenceLength));
+    }
     if (heads % keyValueHeads != 0) {
       throw new IllegalArgumentException(
           "%d heads cannot share %d key and value heads".formatted(heads, keyValueHeads));
@@ -35,6 +42,23 @@ public record AttentionShape(
     if (!(softcap >= 0) || Float.isInfinite(softcap) || window < 0) {
       throw new IllegalArgumentException("softcap %s, window %d".formatted(softcap, window));
     }
+  }
+
+  /** Describes whole sequences, of which each token has a query. */
+  public AttentionShape(
+      int sequenceLength,
+      int heads,
+      int keyValueHeads,
+      int headSize,
+      float scale,
+      float softcap,
+      int window) {
+    this(sequenceLength, 0, heads, keyValueHeads, headSize, scale, softcap, window);
+  }
+
+  /** Returns the queries of a sequence, those of its last tokens. */
+  public int queries() {
+    return sequenceLength - past;
   }
 
   /** Returns the first key that token {@code i} of a sequence sees; the last is its own. */

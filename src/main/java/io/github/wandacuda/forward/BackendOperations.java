@@ -26,6 +26,11 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
   /** See {@link Operations#weight}; it may have no elements. */
   W weight(WeightMatrix matrix);
 
+  /** See {@link Operations#residentWeight}; it may have no elements. */
+  default W residentWeight(WeightMatrix matrix) {
+    return weight(matrix);
+  }
+
   /** See {@link Operations#embed}. */
   void embed(W table, int[] tokens, T out);
 

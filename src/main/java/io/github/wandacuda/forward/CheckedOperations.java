@@ -54,6 +54,11 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
   }
 
   @Override
+  public Weight residentWeight(WeightMatrix matrix) {
+    return backend.residentWeight(matrix);
+  }
+
+  @Override
   public void embed(Weight table, int[] tokens, Tensor out) {
     W source = own(table);
     T to = own(out);

@@ -44,17 +44,17 @@ final class OperandShapes {
 
   static void attention(
       Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
-    int tokens = q.rows();
-    if (tokens % shape.sequenceLength() != 0) {
+    if (q.rows() % shape.queries() != 0) {
       throw new IllegalArgumentException(
-          "%d tokens in sequences of %d".formatted(tokens, shape.sequenceLength()));
+          "%d tokens in sequences of %d".formatted(q.rows(), shape.queries()));
     }
+    int tokens = Math.multiplyExact(q.rows() / shape.queries(), shape.sequenceLength());
     int features = Math.multiplyExact(shape.heads(), shape.headSize());
     int shared = shape.keyValueHeads() * shape.headSize();
     same("columns of q", features, q.columns());
     size("k", k, tokens, shared);
     size("v", v, tokens, shared);
-    size("result", out, tokens, features);
+    size("result", out, q.rows(), features);
     apart("q", q, out);
     apart("k", k, out);
     apart("v", v, out);

@@ -29,6 +29,15 @@ public interface Operations {
   Weight weight(WeightMatrix matrix);
 
   /**
+   * Makes a weight ready to be multiplied many times, with one to a few rows at a time: a backend
+   * may copy it to memory of its own, in an order of its own. Results are those of {@link #weight}.
+   *
+   * @param matrix may be freed if the weight {@linkplain Weight#ownsMemory owns its memory}
+   * @return for {@link #linear} alone
+   */
+  Weight residentWeight(WeightMatrix matrix);
+
+  /**
    * Looks tokens up: row t of {@code out} becomes row {@code tokens[t]} of {@code table}, widened
    * to float32.
    *
@@ -86,15 +95,16 @@ public interface Operations {
    * Causal scaled dot-product attention: {@code softmax(softcap(q k^T * scale) + keyBias) v} where
    * token i of a sequence sees tokens 0 to i of that sequence, or only the last of these if the
    * shape has a window (Vaswani et al., arXiv 1706.03762, section 3.2.1; grouped heads: arXiv
-   * 2305.13245).
+   * 2305.13245). Where a sequence's first tokens have no query, the others get on the CPU the bits
+   * that they get among the queries of all tokens.
    *
-   * @param q [tokens, heads * headSize]
+   * @param q [sequences * shape.queries, heads * headSize], those of each sequence's last tokens
    * @param k [tokens, keyValueHeads * headSize]
    * @param v [tokens, keyValueHeads * headSize]
-   * @param shape the heads, the length of a sequence, the scale, softcap and window
+   * @param shape the heads, the length of a sequence, its queries, the scale, softcap and window
    * @param keyBias [heads, sequenceLength], added to a head's scores of each key of a sequence, or
    *     null; a head's slope times the key's position makes ALiBi (Press et al., arXiv 2108.12409)
-   * @param out [tokens, heads * headSize]
+   * @param out as {@code q}
    */
   void attention(Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out);
 

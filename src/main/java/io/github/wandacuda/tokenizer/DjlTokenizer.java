@@ -138,6 +138,17 @@ public final class DjlTokenizer implements Tokenizer {
   }
 
   @Override
+  public String decode(int[] ids) {
+    long[] wide = Arrays.stream(ids).asLongStream().toArray();
+    try {
+      return TokenizersLibrary.LIB.decode(tokenizer.getHandle(), wide, true);
+    } catch (RuntimeException e) {
+      throw new InputException(
+          ErrorDetails.file(file).said("cannot decode ids: " + InputFailures.firstLine(e)), e);
+    }
+  }
+
+  @Override
   public String source() {
     return file.toString();
   }

@@ -1,6 +1,6 @@
 package io.github.wandacuda.tokenizer;
 
-/** Turns text into token ids. May be used by several threads at once. */
+/** Turns text into token ids, and back. May be used by several threads at once. */
 public interface Tokenizer extends AutoCloseable {
   /**
    * Returns the ids of the whole text, nothing cut off and nothing padded, with the special tokens
@@ -24,10 +24,19 @@ public interface Tokenizer extends AutoCloseable {
    */
   int[] encode(String text, boolean special);
 
+  /**
+   * Returns the text of some ids, special tokens left out. Where the ids end within a character,
+   * the text ends with U+FFFD.
+   *
+   * @param ids not negative; those that the tokenizer doesn't know are left out
+   * @throws io.github.wandacuda.error.InputException if the tokenizer cannot decode them
+   */
+  String decode(int[] ids);
+
   /** Returns where this tokenizer came from, for messages to the user. */
   String source();
 
-  /** Frees what the tokenizer holds. No {@link #encode} may be under way or follow. */
+  /** Frees what the tokenizer holds. No call may be under way or follow. */
   @Override
   void close();
 }

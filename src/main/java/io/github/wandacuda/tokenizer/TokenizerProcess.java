@@ -145,22 +145,17 @@ public final class TokenizerProcess implements Tokenizer {
 
   @Override
   public synchronized int[] encode(String text, boolean special) {
-    if (closed) {
-      throw new IllegalStateException("the tokenizer is closed");
-    }
+    requireOpen();
     if (Utf8.hasLoneSurrogate(text)) {
       throw new IllegalArgumentException("the text holds half a surrogate pair");
     }
     try {
       byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-      texts.writeBoolean(special);
+      texts.write(special ? TokenizerServer.ENCODE : TokenizerServer.ENCODE_PLAINLY);
       texts.writeInt(bytes.length);
       texts.write(bytes);
       texts.flush();
-      int count = answers.readInt();
-      if (count == TokenizerServer.FAILED) {
-        throw new InputException(TokenizerServer.TransferredError.read(answers));
-      }
+      int count = answer();
       byte[] ids = new byte[Math.multiplyExact(count, Integer.BYTES)];
       answers.readFully(ids);
       int[] tokens = new int[count];
@@ -169,6 +164,37 @@ public final class TokenizerProcess implements Tokenizer {
     } catch (IOException e) {
       throw brokenDown(e);
     }
+  }
+
+  @Override
+  public synchronized String decode(int[] ids) {
+    requireOpen();
+    try {
+      texts.write(TokenizerServer.DECODE);
+      texts.writeInt(ids.length);
+      for (int id : ids) {
+        texts.writeInt(id);
+      }
+      texts.flush();
+      return new String(answers.readNBytes(answer()), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw brokenDown(e);
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the tokenizer is closed");
+    }
+  }
+
+  /** Returns the length of the next answer. */
+  private int answer() throws IOException {
+    int length = answers.readInt();
+    if (length == TokenizerServer.FAILED) {
+      throw new InputException(TokenizerServer.TransferredError.read(answers));
+    }
+    return length;
   }
 
   private RuntimeException brokenDown(IOException cause) {

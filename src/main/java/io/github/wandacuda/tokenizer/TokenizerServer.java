@@ -19,16 +19,22 @@ import java.nio.file.Path;
  * until that ends.
  *
  * <p>It first answers whether the tokenizer could be opened: a status and, unless that is {@link
- * #READY}, what is wrong as {@link TransferredError}. Then a text is answered by the number of
- * tokens and their ids, or by -1 and what is wrong. Before a text stand a byte, 1 for special
- * tokens and 0 for none, and its length in bytes of UTF-8. Numbers have four bytes, the highest
- * first.
+ * #READY}, what is wrong as {@link TransferredError}. Then each question is a byte that says which,
+ * the length of a text in bytes and its UTF-8, or the number of token ids and those. A text is
+ * answered by the number of tokens and their ids, ids by a text; if that fails, the answer is -1
+ * and what is wrong. Numbers have four bytes, the highest first.
  */
 public final class TokenizerServer {
   static final int READY = 0;
   static final int BAD_INPUT = 1;
   static final int UNAVAILABLE = 2;
   static final int FAILED = -1;
+
+  /** The questions: a text's tokens with and without special ones, and the text of tokens. */
+  static final int ENCODE_PLAINLY = 0;
+
+  static final int ENCODE = 1;
+  static final int DECODE = 2;
 
   private static final int BUFFER = 1 << 16;
 
@@ -61,8 +67,8 @@ public final class TokenizerServer {
     try (DjlTokenizer tokenizer = DjlTokenizer.open(model)) {
       out.writeInt(READY);
       out.flush();
-      for (int special = in.read(); special >= 0; special = in.read()) {
-        answer(tokenizer, text(), special != 0);
+      for (int question = in.read(); question >= 0; question = in.read()) {
+        answer(tokenizer, question);
         out.flush();
       }
     } catch (WandaException e) {
@@ -72,19 +78,32 @@ public final class TokenizerServer {
     }
   }
 
-  private String text() throws IOException {
-    return new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
-  }
-
-  private void answer(DjlTokenizer tokenizer, String text, boolean special) throws IOException {
-    int[] ids;
+  private void answer(DjlTokenizer tokenizer, int question) throws IOException {
     try {
-      ids = tokenizer.encode(text, special);
+      if (question == DECODE) {
+        decode(tokenizer);
+      } else {
+        String text = new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
+        encode(tokenizer, text, question == ENCODE);
+      }
     } catch (WandaException e) {
       out.writeInt(FAILED);
       TransferredError.write(out, e.details());
-      return;
     }
+  }
+
+  private void decode(DjlTokenizer tokenizer) throws IOException {
+    int[] ids = new int[in.readInt()];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = in.readInt();
+    }
+    byte[] text = tokenizer.decode(ids).getBytes(StandardCharsets.UTF_8);
+    out.writeInt(text.length);
+    out.write(text);
+  }
+
+  private void encode(DjlTokenizer tokenizer, String text, boolean special) throws IOException {
+    int[] ids = tokenizer.encode(text, special);
     ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(ids.length, Integer.BYTES));
     bytes.asIntBuffer().put(ids);
     out.writeInt(ids.length);

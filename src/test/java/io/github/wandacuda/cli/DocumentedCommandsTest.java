@@ -154,7 +154,8 @@ class DocumentedCommandsTest {
                     word ->
                         word.startsWith(MADE) ? made.resolve(word.substring(7)).toString() : word)
                 .toList());
-    if (Set.of("prune", "calibrate", "perplexity", "evaluate").contains(given.getFirst())
+    if (Set.of("prune", "calibrate", "perplexity", "evaluate", "generate", "compare")
+            .contains(given.getFirst())
         && !given.contains("--backend")) {
       arguments.addAll(List.of("--backend", "cpu"));
     }

@@ -10,7 +10,9 @@ import io.github.wandacuda.forward.reference.Samples;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -26,6 +28,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 class LinearTest extends OperationCases {
   /** Half a unit of a float32 in the last place, relative. */
   private static final double ROUNDING = 0x1p-24;
+
+  /** Tokens for which CUDA has kernels that give the CPU's bits for every type. */
+  private static final int FEW = 4;
 
   private static final double FLOAT32 = 4e-7;
   private static final double SPLIT_BF16 = 0x1p-18 + FLOAT32;
@@ -48,14 +53,15 @@ class LinearTest extends OperationCases {
 
   private static CpuTensor multiplied(
       Operands operands, CpuTensor x, WeightMatrix w, CpuTensor bias, int offset) {
+    return multiplied(operands, x, operands.weight(w), bias, offset);
+  }
+
+  private static CpuTensor multiplied(
+      Operands operands, CpuTensor x, Weight w, CpuTensor bias, int offset) {
     Tensor out = operands.out(x.rows(), w.rows(), offset);
     operands
         .operations()
-        .linear(
-            operands.in(x, offset),
-            operands.weight(w),
-            bias == null ? null : operands.in(bias, 1),
-            out);
+        .linear(operands.in(x, offset), w, bias == null ? null : operands.in(bias, 1), out);
     return operands.values(out);
   }
 
@@ -166,6 +172,55 @@ class LinearTest extends OperationCases {
         agree(tokens, features, columns, dtype, Samples.Layout.PADDED_ROWS);
       }
     }
+  }
+
+  /** Weights that are kept for few rows give the bits that others give; with many rows too. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1",
+    "1, 17, 255",
+    "1, 64, 256",
+    "1, 65, 257",
+    "1, 130, 1000",
+    "2, 16, 300",
+    "3, 257, 512",
+    "8, 33, 31",
+    "9, 70, 513",
+    "20, 300, 257",
+    "4, 5, 0"
+  })
+  void residentWeightsAgree(int tokens, int features, int columns) {
+    for (DType dtype : DType.values()) {
+      for (Samples.Layout layout : Samples.Layout.values()) {
+        boolean tensors = onTensorCores(dtype) && tokens > FEW;
+        if (!tensors && (columns > 0 || !which().isCuda())) {
+          Samples samples = new Samples(tokens);
+          WeightMatrix w = samples.weight(dtype, features, columns, layout);
+          CpuTensor x = samples.spoil(samples.tensor(tokens, columns), 500);
+          CpuTensor bias = samples.tensor(1, features);
+          sameBits(
+              "%d x %d x %d %s".formatted(tokens, features, columns, dtype),
+              operands -> multiplied(operands, x, operands.resident(w), bias, 1));
+        }
+      }
+    }
+  }
+
+  /** Every finite bit pattern, subnormals and zeros of both signs too, and some that aren't. */
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void residentWeightsKeepEveryValue(DType dtype) {
+    MemorySegment all = Arena.ofAuto().allocate(2 << 16);
+    int infinity = dtype == DType.F16 ? 0x7c00 : 0x7f80;
+    for (int bits = 0; bits < 1 << 16; bits++) {
+      boolean finite = (bits & infinity) != infinity;
+      all.setAtIndex(ValueLayout.JAVA_SHORT, bits, (short) (finite ? bits : 0));
+    }
+    WeightMatrix w = WeightMatrix.of(all, dtype, 1 << 16, 1);
+    CpuTensor one = Samples.of(1, 1f);
+    sameBits("finite", operands -> multiplied(operands, one, operands.resident(w), null, 0));
+    all.setAtIndex(ValueLayout.JAVA_SHORT, 5, (short) infinity);
+    sameBits("infinite", operands -> multiplied(operands, one, operands.resident(w), null, 0));
   }
 
   @Test

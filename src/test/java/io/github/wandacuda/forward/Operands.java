@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -64,6 +65,26 @@ final class Operands implements AutoCloseable {
   Weight weight(WeightMatrix matrix) {
     Weight weight = operations.weight(matrix);
     weights.add(weight);
+    return weight;
+  }
+
+  /** Returns a weight for a few rows; the matrix is spoiled where it is no longer read. */
+  Weight resident(WeightMatrix matrix) {
+    MemorySegment copy = Arena.ofAuto().allocate(matrix.data().byteSize());
+    copy.copyFrom(matrix.data());
+    Weight weight =
+        operations.residentWeight(
+            new WeightMatrix(
+                copy,
+                matrix.dtype(),
+                matrix.rows(),
+                matrix.columns(),
+                matrix.rowStride(),
+                matrix.columnStride()));
+    weights.add(weight);
+    if (weight.ownsMemory()) {
+      copy.fill((byte) NAN);
+    }
     return weight;
   }
 

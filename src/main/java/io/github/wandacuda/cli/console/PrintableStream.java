@@ -68,7 +68,7 @@ public final class PrintableStream extends PrintStream {
     return new PrintWriter(new Lines());
   }
 
-  /** Splits text at line ends. */
+  /** Splits text at line ends; a flush prints what there is of a line. */
   private final class Lines extends Writer {
     private final StringBuilder line = new StringBuilder();
 
@@ -91,7 +91,17 @@ public final class PrintableStream extends PrintStream {
 
     @Override
     public void flush() {
+      printPart();
       PrintableStream.this.flush();
+    }
+
+    /** Prints a part of a line, in which tabs stay as they are. */
+    private void printPart() {
+      String[] columns = line.toString().split("\t", -1);
+      for (int i = 0; i < columns.length; i++) {
+        PrintableStream.this.print((i == 0 ? "" : "\t") + columns[i]);
+      }
+      line.setLength(0);
     }
 
     @Override

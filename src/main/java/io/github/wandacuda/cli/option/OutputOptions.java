@@ -41,6 +41,19 @@ public final class OutputOptions {
     written(object, text);
   }
 
+  /**
+   * Prints a piece of a result that is text, at once, unless {@code --json} was given. Line breaks
+   * and tabs stay as they are.
+   */
+  public void stream(String piece) {
+    if (json || piece.isEmpty()) {
+      return;
+    }
+    var out = command.commandLine().getOut();
+    out.print(piece);
+    out.flush();
+  }
+
   /** Prints the result of a command whose files are written, even if it was interrupted since. */
   public void written(Map<String, Object> object, Supplier<Stream<String>> text) {
     var out = command.commandLine().getOut();

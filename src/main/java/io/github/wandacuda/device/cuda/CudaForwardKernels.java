@@ -29,6 +29,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   private final CudaDevice device;
   private final CudaLaunches launches;
   private final CudaLinear linear;
+  private final CudaAttentionRows attentionRows;
   private final CudaColumnSquares squares;
   private final CudaSecondMoments moments;
 
@@ -46,6 +47,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
     device = queue.device();
     launches = new CudaLaunches(queue);
     linear = new CudaLinear(queue, cublas);
+    attentionRows = new CudaAttentionRows(queue);
     squares = new CudaColumnSquares(queue);
     moments = new CudaSecondMoments(queue);
   }
@@ -102,7 +104,12 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
       AttentionShape shape,
       DeviceRows keyBias,
       DeviceRows out) {
-    if (!CudaLaunches.isEmpty(q)) {
+    if (CudaLaunches.isEmpty(q)) {
+      return;
+    }
+    if (shape.past() > 0) {
+      attentionRows.attention(q, k, v, shape, keyBias, out);
+    } else {
       CudaAttention.of(shape.headSize()).launch(queue, q, k, v, shape, keyBias, out);
     }
   }
@@ -226,6 +233,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   @Override
   public void close() {
     linear.close();
+    attentionRows.close();
     squares.close();
   }
 }

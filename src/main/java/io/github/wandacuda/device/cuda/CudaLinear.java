@@ -11,7 +11,8 @@ import java.util.Optional;
  * Launches linear layers. Weights of 16 bits are multiplied on tensor cores, by cuBLAS if it is
  * present, else by {@code linear_tensor.cu}; activations are split into two 16-bit halves, so that
  * little precision is lost. Float32 weights, and BF16 weights on devices before Ampere, are
- * multiplied in float32 by {@code linear_float.cu}, with the CPU's bits.
+ * multiplied in float32 by {@code linear_float.cu}, and weights of all types with up to four tokens
+ * by {@code linear_rows.cu}, with the CPU's bits.
  */
 final class CudaLinear implements AutoCloseable {
   /** The first architecture with BF16 tensor cores and asynchronous copies. */
@@ -22,6 +23,12 @@ final class CudaLinear implements AutoCloseable {
 
   /** Tokens of a tile if there are few. */
   private static final int FEW = 32;
+
+  /** Tokens that {@code linear_rows.cu} takes. */
+  private static final int FEWEST = 4;
+
+  /** Features of one of its blocks. */
+  private static final int ROW_FEATURES = 16;
 
   /** Bytes of a row of a slice in shared memory. */
   private static final int SLICE_BYTES = 64;
@@ -48,6 +55,10 @@ final class CudaLinear implements AutoCloseable {
     if (out.rows() == 0 || out.columns() == 0) {
       return;
     }
+    if (out.rows() <= FEWEST) {
+      rows(x, w, bias, out);
+      return;
+    }
     if (x.columns() == 0 || !hasTensorCores(w.dtype())) {
       floats(x, w, bias, out);
       return;
@@ -69,6 +80,24 @@ final class CudaLinear implements AutoCloseable {
       case F16 -> true;
       case BF16 -> device.capability() >= AMPERE;
     };
+  }
+
+  private void rows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+    String name = KernelNames.of(out.rows() == 1 ? "linear_row" : "linear_rows", w.dtype());
+    queue.launch(
+        device.function("linear_rows", name),
+        LaunchShape.blocks(Math.ceilDiv(out.columns(), ROW_FEATURES)),
+        THREADS,
+        0,
+        x.data(),
+        w.data(),
+        w.stride(),
+        bias,
+        out.data(),
+        out.stride(),
+        out.rows(),
+        out.columns(),
+        x.columns());
   }
 
   private void floats(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {

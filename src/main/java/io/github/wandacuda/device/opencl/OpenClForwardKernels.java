@@ -23,6 +23,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   private final OpenClLaunches launches;
   private final OpenClLinear linear;
   private final OpenClAttention attention;
+  private final OpenClAttentionRows attentionRows;
   private final OpenClColumnSquares squares;
   private final OpenClSecondMoments moments;
 
@@ -33,8 +34,9 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   OpenClForwardKernels(OpenClQueue queue, MatrixVariant variant) {
     this.queue = queue;
     this.launches = new OpenClLaunches(queue);
-    this.linear = new OpenClLinear(queue, variant);
+    this.linear = new OpenClLinear(queue, launches, variant);
     this.attention = new OpenClAttention(queue, variant);
+    this.attentionRows = new OpenClAttentionRows(queue, launches);
     this.squares = new OpenClColumnSquares(queue, launches);
     this.moments = new OpenClSecondMoments(queue);
   }
@@ -130,7 +132,12 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
       AttentionShape shape,
       DeviceRows keyBias,
       DeviceRows out) {
-    if (!isEmpty(out)) {
+    if (isEmpty(out)) {
+      return;
+    }
+    if (shape.past() > 0) {
+      attentionRows.attention(q, k, v, shape, keyBias, out);
+    } else {
       attention.attention(q, k, v, shape, keyBias, out);
     }
   }
@@ -266,6 +273,8 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void close() {
+    linear.close();
+    attentionRows.close();
     squares.close();
   }
 }

@@ -3,10 +3,20 @@ package io.github.wandacuda.device.opencl;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
-/** Launches {@code linear_tiles.cl} or {@code linear_vectors.cl}, which give the CPU's bits. */
-final class OpenClLinear {
+/**
+ * Launches {@code linear_tiles.cl}, {@code linear_rows.cl} for up to four tokens, or {@code
+ * linear_vectors.cl}, which give the CPU's bits.
+ */
+final class OpenClLinear implements AutoCloseable {
+  /** Tokens that {@code linear_rows.cl} takes. */
+  private static final int FEWEST = 4;
+
+  /** Columns whose products are one chain. */
+  private static final int RUN = 256;
+
   /** Work-items of a tile's group in each dimension. */
   private static final int SIDE = 16;
 
@@ -30,10 +40,14 @@ final class OpenClLinear {
   private static final int FEWEST_BLOCKS = 4;
 
   private final OpenClQueue queue;
+  private final OpenClLaunches launches;
   private final MatrixVariant variant;
+  private final GrowingBuffer chains;
 
-  OpenClLinear(OpenClQueue queue, MatrixVariant variant) {
+  OpenClLinear(OpenClQueue queue, OpenClLaunches launches, MatrixVariant variant) {
     this.queue = queue;
+    this.launches = launches;
+    chains = new GrowingBuffer(queue.device(), queue);
     this.variant = variant;
   }
 
@@ -41,11 +55,40 @@ final class OpenClLinear {
    * See {@link io.github.wandacuda.device.GpuForwardKernels#linear}; the result must not be empty.
    */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-    if (variant.tiles()) {
+    if (variant.tiles() && x.rows() <= FEWEST) {
+      rows(x, w, bias, out);
+    } else if (variant.tiles()) {
       tiles(x, w, bias, out);
     } else {
       vectors(x, w, bias, out);
     }
+  }
+
+  private void rows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+    int runs = Math.ceilDiv(x.columns(), RUN);
+    DevicePointer memory = chains.atLeast((long) runs * x.rows() * w.rows() * Float.BYTES);
+    launches.columns(
+        kernel("linear_rows", "linear_row_runs", weightOption(w.dtype())),
+        w.rows(),
+        runs,
+        x.data(),
+        w.data(),
+        w.stride(),
+        memory,
+        x.rows(),
+        x.columns(),
+        w.rows());
+    launches.columns(
+        kernel("linear_rows", "linear_row_sums", weightOption(w.dtype())),
+        w.rows(),
+        x.rows(),
+        memory,
+        bias,
+        out.data(),
+        out.stride(),
+        x.rows(),
+        x.columns(),
+        w.rows());
   }
 
   private void tiles(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
@@ -103,11 +146,20 @@ final class OpenClLinear {
   }
 
   private OpenClKernel kernel(String name, String options) {
-    return queue.device().kernel(name + ".cl", name, options);
+    return kernel(name, name, options);
+  }
+
+  private OpenClKernel kernel(String file, String name, String options) {
+    return queue.device().kernel(file + ".cl", name, options);
   }
 
   /** Returns the compiler option for a type of weights. */
   static String weightOption(DType dtype) {
     return "-D WEIGHT_" + dtype.name();
+  }
+
+  @Override
+  public void close() {
+    chains.close();
   }
 }

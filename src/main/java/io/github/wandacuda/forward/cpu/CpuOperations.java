@@ -10,6 +10,7 @@ import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.reference.PackedWeight;
 import io.github.wandacuda.forward.reference.ScalarElementwise;
 import io.github.wandacuda.forward.reference.ScalarEmbed;
 import io.github.wandacuda.forward.reference.ScalarExpertRows;
@@ -68,11 +69,22 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
 
   @Override
   public CpuWeight weight(WeightMatrix matrix) {
-    return new CpuWeight(matrix);
+    return new CpuWeight(matrix, null);
+  }
+
+  @Override
+  public CpuWeight residentWeight(WeightMatrix matrix) {
+    return kernels
+        .pack(matrix, workers)
+        .map(packed -> new CpuWeight(null, packed))
+        .orElseGet(() -> weight(matrix));
   }
 
   @Override
   public void embed(CpuWeight table, int[] tokens, CpuTensor out) {
+    if (table.matrix() == null) {
+      throw new IllegalArgumentException("a resident weight is for linear layers alone");
+    }
     forRanges(out, (from, to) -> ScalarEmbed.embed(table.matrix(), tokens, out, from, to));
   }
 
@@ -88,7 +100,11 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
 
   @Override
   public void linear(CpuTensor x, CpuWeight w, CpuTensor bias, CpuTensor out) {
-    kernels.linear(x, w.matrix(), bias, out, workers);
+    if (w.packed() != null) {
+      kernels.linear(x, w.packed(), bias, out, workers);
+    } else {
+      kernels.linear(x, w.matrix(), bias, out, workers);
+    }
   }
 
   @Override
@@ -245,20 +261,33 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
     public void close() {}
   }
 
-  /** A weight that is read in place: it holds the view itself. */
-  public record CpuWeight(WeightMatrix matrix) implements Weight {
+  /**
+   * A weight, as it is or in the kernels' order.
+   *
+   * @param matrix the view itself, which is read in place; or null
+   * @param packed a copy, if {@code matrix} is null
+   */
+  public record CpuWeight(WeightMatrix matrix, PackedWeight packed) implements Weight {
     @Override
     public int rows() {
-      return matrix.rows();
+      return packed == null ? matrix.rows() : packed.rows();
     }
 
     @Override
     public int columns() {
-      return matrix.columns();
+      return packed == null ? matrix.columns() : packed.columns();
     }
 
-    /** Does nothing, since nothing was copied. */
     @Override
-    public void close() {}
+    public boolean ownsMemory() {
+      return packed != null;
+    }
+
+    @Override
+    public void close() {
+      if (packed != null) {
+        packed.close();
+      }
+    }
   }
 }

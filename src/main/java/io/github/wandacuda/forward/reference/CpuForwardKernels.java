@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The arithmetic of the forward half, on arguments whose shapes are already checked. Every
@@ -12,8 +13,8 @@ import java.lang.foreign.MemorySegment;
  * are stated here and written out in {@link ScalarForward}. All rounding is to float32 unless a
  * type says otherwise.
  *
- * <p>Kernels that work on rows are called for ranges of rows, by several threads at once. {@link
- * #linear}, {@link #attention} and {@link #secondMoments} divide their work among threads
+ * <p>Kernels that work on rows are called for ranges of rows, by several threads at once. {@code
+ * linear}, {@link #attention} and {@link #secondMoments} divide their work among threads
  * themselves, since they prepare data that all threads read; they are called from one thread, and
  * may keep buffers for their next call.
  */
@@ -37,13 +38,25 @@ public interface CpuForwardKernels {
   void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers);
 
   /**
+   * Copies a weight into the order in which {@link #linear(CpuTensor, PackedWeight, CpuTensor,
+   * CpuTensor, WorkerPool)} reads it fastest.
+   *
+   * @return nothing if these kernels multiply it no faster than as it is
+   */
+  Optional<PackedWeight> pack(WeightMatrix w, WorkerPool workers);
+
+  /** The other {@code linear}, to the bit, of a weight that {@link #pack} made. */
+  void linear(CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers);
+
+  /**
    * Causal attention. For the query of token i of a sequence, and j from {@link
    * AttentionShape#firstKey} to i: {@code s[j]} is the sum over features of {@code q * k[j]} in
    * runs, times the scale; with a softcap, {@code softcap * tanh(s[j] / softcap)} ({@link Tanh});
    * with a key bias, plus that of key j; {@code p[j] = exp(s[j] - max)} ({@link Exponential}),
    * where max passes over NaN; the output is the sum over j of {@code p[j] * v[j]} in runs, which
    * begin at the sequence's tokens 0, {@link #RUN} and so on, those without a key left out, divided
-   * by the sum of p, in which token j's is {@link LaneSum}'s element j.
+   * by the sum of p, in which token j's is {@link LaneSum}'s element j. So what a token gets hangs
+   * on no other query, and is the same if the tokens before it have none.
    *
    * @param keyBias null for none
    */

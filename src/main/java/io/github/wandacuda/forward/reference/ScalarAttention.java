@@ -38,23 +38,23 @@ final class ScalarAttention {
       WorkerPool workers) {
     ScalarAttention attention = new ScalarAttention(q, k, v, shape, keyBias, out);
     workers.run(
-        q.rows() / shape.sequenceLength() * shape.heads(),
+        q.rows() / shape.queries() * shape.heads(),
         (worker, task) -> {
-          int start = task / shape.heads() * shape.sequenceLength();
           float[] p = new float[shape.sequenceLength()];
-          for (int i = 0; i < shape.sequenceLength(); i++) {
-            attention.attend(start, i, task % shape.heads(), p);
+          for (int i = shape.past(); i < shape.sequenceLength(); i++) {
+            attention.attend(task / shape.heads(), i, task % shape.heads(), p);
           }
         });
   }
 
   /**
-   * Computes attention of one head of token {@code i} of the sequence that begins in row {@code
-   * start}.
+   * Computes attention of one head of token {@code i} of a sequence.
    *
    * @param p memory for a score of each of the sequence's keys
    */
-  private void attend(int start, int i, int head, float[] p) {
+  private void attend(int sequence, int i, int head, float[] p) {
+    int start = sequence * shape.sequenceLength();
+    int query = sequence * shape.queries() + i - shape.past();
     int size = shape.headSize();
     int column = head * size;
     int shared = head / (shape.heads() / shape.keyValueHeads()) * size;
@@ -63,14 +63,14 @@ final class ScalarAttention {
     for (int j = first; j <= i; j++) {
       float product =
           ScalarLinear.dot(
-              q.data(), q.at(start + i) + column, k.data(), k.at(start + j) + shared, size);
+              q.data(), q.at(query) + column, k.data(), k.at(start + j) + shared, size);
       p[j] = score(product, head, j);
       max = p[j] > max ? p[j] : max;
     }
     float sum = exponentials(p, first, i, max);
     for (int d = 0; d < size; d++) {
       float total = weighted(p, first, i, start, shared + d);
-      out.data()[out.at(start + i) + column + d] = total / sum;
+      out.data()[out.at(query) + column + d] = total / sum;
     }
   }
 

@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The forward kernels as plain loops, the specification of every other implementation. Each
@@ -15,6 +16,17 @@ public final class ScalarForward implements CpuForwardKernels {
   public void linear(
       CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     ScalarLinear.linear(x, w, bias, out, workers);
+  }
+
+  @Override
+  public Optional<PackedWeight> pack(WeightMatrix w, WorkerPool workers) {
+    return Optional.empty();
+  }
+
+  @Override
+  public void linear(
+      CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    throw new IllegalArgumentException("a weight that these kernels didn't pack");
   }
 
   @Override

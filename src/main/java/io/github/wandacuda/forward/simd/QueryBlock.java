@@ -3,6 +3,7 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.simd.blocks.PanelPacking;
 
 /**
  * Attention of a block of one head's queries. All matrices are transposed: scores are [keys,

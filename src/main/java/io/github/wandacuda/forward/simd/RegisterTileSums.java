@@ -1,6 +1,7 @@
 package io.github.wandacuda.forward.simd;
 
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.simd.blocks.PanelPacking;
 
 /**
  * A block of partial sums, stored tile by tile: the tiles of the first columns from top to bottom,

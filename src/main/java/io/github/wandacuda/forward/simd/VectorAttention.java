@@ -3,15 +3,18 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
 import io.github.wandacuda.system.WorkerPool;
 
 /**
  * Attention sequence by sequence: all workers pack its keys and values, then each task takes one
- * head and a block of its queries.
+ * head and a block of its queries. Where keys and values were kept and a few queries are new, a
+ * task takes some of these and the heads that share keys and values.
  */
 final class VectorAttention {
   private final AttentionPanels panels = new AttentionPanels();
   private final WorkerLocal<QueryBlock> blocks = new WorkerLocal<>(() -> new QueryBlock(panels));
+  private final WorkerLocal<FewQueries> few = new WorkerLocal<>(FewQueries::new);
 
   /** See {@link CpuForwardKernels#attention}. */
   void attention(
@@ -22,6 +25,10 @@ final class VectorAttention {
       CpuTensor keyBias,
       CpuTensor out,
       WorkerPool workers) {
+    if (shape.past() > 0) {
+      extend(q, k, v, shape, keyBias, out, workers);
+      return;
+    }
     blocks.prepare(workers);
     int parts = Math.ceilDiv(shape.sequenceLength(), QueryBlock.QUERIES);
     for (int start = 0; start < q.rows(); start += shape.sequenceLength()) {
@@ -35,5 +42,27 @@ final class VectorAttention {
             blocks.of(worker).attend(q, shape, keyBias, first, task / parts, part, out);
           });
     }
+  }
+
+  private void extend(
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out,
+      WorkerPool workers) {
+    few.prepare(workers);
+    int heads = shape.keyValueHeads();
+    int parts = Math.ceilDiv(shape.queries(), FewQueries.QUERIES);
+    workers.run(
+        q.rows() / shape.queries() * parts * heads,
+        (worker, task) -> {
+          int first = shape.past() + task / heads % parts * FewQueries.QUERIES;
+          int end = Math.min(shape.sequenceLength(), first + FewQueries.QUERIES);
+          FewQueries.Part part =
+              new FewQueries.Part(task / heads / parts, task % heads, first, end);
+          few.of(worker).attend(q, k, v, shape, keyBias, part, out);
+        });
   }
 }

@@ -5,8 +5,12 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.reference.PackedWeight;
+import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
+import io.github.wandacuda.forward.simd.blocks.VectorLinearRows;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width. Each
@@ -14,6 +18,7 @@ import java.lang.foreign.MemorySegment;
  */
 public final class VectorForward implements CpuForwardKernels {
   private final VectorLinear linear = new VectorLinear();
+  private final VectorLinearRows fewRows = new VectorLinearRows();
   private final VectorAttention attention = new VectorAttention();
   private final VectorSecondMoments moments = new VectorSecondMoments();
 
@@ -24,6 +29,22 @@ public final class VectorForward implements CpuForwardKernels {
   public void linear(
       CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     linear.linear(x, w, bias, out, workers);
+  }
+
+  @Override
+  public Optional<PackedWeight> pack(WeightMatrix w, WorkerPool workers) {
+    return FeatureBlocks.of(w, workers).map(blocks -> blocks);
+  }
+
+  @Override
+  public void linear(
+      CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    FeatureBlocks blocks = (FeatureBlocks) w;
+    if (x.rows() <= VectorLinearRows.MOST_ROWS) {
+      fewRows.linear(x, blocks, bias, out, workers);
+    } else {
+      linear.linear(x, blocks, bias, out, workers);
+    }
   }
 
   @Override

@@ -3,6 +3,8 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
+import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
 import io.github.wandacuda.system.WorkerPool;
 
 /**
@@ -44,11 +46,52 @@ final class VectorLinear {
     final RegisterTileSums sums = new RegisterTileSums();
   }
 
+  /** Where weights come from. */
+  private interface Source {
+    int features();
+
+    /** See {@link WeightPanel#pack}. */
+    void pack(WeightPanel panel, int feature, int count, int column, int depth);
+  }
+
   /** A task's part of the output; the ends are exclusive. */
   private record Block(int row, int rowEnd, int feature, int featureEnd) {}
 
   /** See {@link CpuForwardKernels#linear}. */
   void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    Source source =
+        new Source() {
+          @Override
+          public int features() {
+            return w.rows();
+          }
+
+          @Override
+          public void pack(WeightPanel panel, int feature, int count, int column, int depth) {
+            panel.pack(w, feature, count, column, depth);
+          }
+        };
+    linear(x, source, bias, out, workers);
+  }
+
+  /** See {@link CpuForwardKernels#linear}. */
+  void linear(CpuTensor x, FeatureBlocks w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    Source source =
+        new Source() {
+          @Override
+          public int features() {
+            return w.rows();
+          }
+
+          @Override
+          public void pack(WeightPanel panel, int feature, int count, int column, int depth) {
+            panel.unpack(w, feature, count, column, depth);
+          }
+        };
+    linear(x, source, bias, out, workers);
+  }
+
+  private void linear(CpuTensor x, Source w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
     scratches.prepare(workers);
     int parts = Math.max(1, Math.ceilDiv(x.rows(), ROWS_PER_PART));
     int rows = Math.ceilDiv(x.rows(), parts);
@@ -59,8 +102,8 @@ final class VectorLinear {
     }
   }
 
-  private void multiply(WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
-    int featureTasks = Math.ceilDiv(w.rows(), FEATURES_PER_TASK);
+  private void multiply(Source w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
+    int featureTasks = Math.ceilDiv(w.features(), FEATURES_PER_TASK);
     int rows = rowsPerTask(out.rows(), featureTasks, workers);
     workers.run(
         featureTasks * Math.ceilDiv(out.rows(), rows),
@@ -72,7 +115,7 @@ final class VectorLinear {
                   row,
                   Math.min(out.rows(), row + rows),
                   feature,
-                  Math.min(w.rows(), feature + FEATURES_PER_TASK));
+                  Math.min(w.features(), feature + FEATURES_PER_TASK));
           multiply(w, bias, out, block, scratches.of(worker));
         });
   }
@@ -84,13 +127,12 @@ final class VectorLinear {
     return workers.count() == 1 ? rows : share;
   }
 
-  private void multiply(
-      WeightMatrix w, CpuTensor bias, CpuTensor out, Block block, Scratch scratch) {
+  private void multiply(Source w, CpuTensor bias, CpuTensor out, Block block, Scratch scratch) {
     int rows = block.rowEnd - block.row;
     int features = block.featureEnd - block.feature;
     scratch.sums.reshape(rows, features);
     for (int run = 0; run < panel.runs(); run++) {
-      scratch.weights.pack(w, block.feature, features, run * RUN, panel.depth(run));
+      w.pack(scratch.weights, block.feature, features, run * RUN, panel.depth(run));
       for (int row = 0; row < rows; row += ROWS_PER_PASS) {
         int rowEnd = Math.min(rows, row + ROWS_PER_PASS);
         for (int feature = 0; feature < features; feature += RegisterTile.COLUMNS) {

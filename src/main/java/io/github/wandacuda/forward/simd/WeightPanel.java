@@ -3,8 +3,13 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.WeightReader;
+import io.github.wandacuda.forward.simd.blocks.BlockWidening;
+import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
+import io.github.wandacuda.forward.simd.blocks.PanelPacking;
 import io.github.wandacuda.simd.LaneTranspose;
 import io.github.wandacuda.simd.Lanes;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.IntVector;
 
 /**
  * One run of columns of some output features, widened to float32, in the order in which register
@@ -31,6 +36,62 @@ final class WeightPanel {
       }
       int lane = i % RegisterTile.COLUMNS;
       turnRows(depth, at(i - lane, depth) + lane);
+    }
+  }
+
+  /**
+   * Does what {@link #pack} does for a weight whose features stand side by side already.
+   *
+   * @param feature a block's first
+   */
+  void unpack(FeatureBlocks w, int feature, int count, int column, int depth) {
+    int blocks = Math.ceilDiv(count, FeatureBlocks.FEATURES);
+    data =
+        PanelPacking.grown(
+            data,
+            RegisterTile.wholeColumns(blocks * FeatureBlocks.FEATURES),
+            CpuForwardKernels.RUN);
+    for (int block = 0; block < blocks; block++) {
+      int first = block * FeatureBlocks.FEATURES;
+      for (int i = 0; i < FeatureBlocks.FEATURES; i += 2 * Lanes.COUNT) {
+        long from = w.at(feature + first, column) + (long) i * w.dtype().bytes();
+        long step = (long) FeatureBlocks.FEATURES * w.dtype().bytes();
+        int tile = (first + i) / RegisterTile.COLUMNS * RegisterTile.COLUMNS;
+        int to = at(tile, depth) + first + i - tile;
+        switch (w.dtype()) {
+          case F32 -> unpackFloats(w.data(), from, step, depth, to);
+          case F16 -> unpackHalves(w.data(), from, step, depth, to);
+          case BF16 -> unpackBfloats(w.data(), from, step, depth, to);
+        }
+      }
+    }
+  }
+
+  private void unpackFloats(MemorySegment from, long at, long step, int depth, int to) {
+    for (int k = 0; k < depth; k++) {
+      long w = at + k * step;
+      int column = to + k * RegisterTile.COLUMNS;
+      BlockWidening.floats(from, w).intoArray(data, column);
+      BlockWidening.floats(from, w + (long) Lanes.COUNT * Float.BYTES)
+          .intoArray(data, column + Lanes.COUNT);
+    }
+  }
+
+  private void unpackHalves(MemorySegment from, long at, long step, int depth, int to) {
+    for (int k = 0; k < depth; k++) {
+      IntVector pairs = BlockWidening.pairs(from, at + k * step);
+      int column = to + k * RegisterTile.COLUMNS;
+      BlockWidening.lowHalves(pairs).intoArray(data, column);
+      BlockWidening.highHalves(pairs).intoArray(data, column + Lanes.COUNT);
+    }
+  }
+
+  private void unpackBfloats(MemorySegment from, long at, long step, int depth, int to) {
+    for (int k = 0; k < depth; k++) {
+      IntVector pairs = BlockWidening.pairs(from, at + k * step);
+      int column = to + k * RegisterTile.COLUMNS;
+      BlockWidening.lowBfloats(pairs).intoArray(data, column);
+      BlockWidening.highBfloats(pairs).intoArray(data, column + Lanes.COUNT);
     }
   }
 

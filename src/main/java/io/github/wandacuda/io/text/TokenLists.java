@@ -35,6 +35,10 @@ public final class TokenLists {
    * @throws InputException if the file cannot be read or isn't such a list
    */
   public static List<int[]> read(Path file, int limit) {
+    return read(file, lists -> lists.lists(limit));
+  }
+
+  private static List<int[]> read(Path file, Reading reading) {
     try {
       HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), HeapBudget.OF_IDS);
     } catch (IOException e) {
@@ -42,7 +46,7 @@ public final class TokenLists {
     }
     try (InputStream in = InputFile.stream(file);
         JsonParser parser = JSON.createParser(in)) {
-      return new TokenLists(file, parser).lists(limit);
+      return reading.lists(new TokenLists(file, parser));
     } catch (JsonProcessingException e) {
       throw InputFailures.notJson(ErrorDetails.file(file), e);
     } catch (IOException e) {
@@ -50,12 +54,50 @@ public final class TokenLists {
     }
   }
 
+  /**
+   * Does what {@link #read} does for a file that may be a single list of token ids, too.
+   *
+   * @return at most two lists
+   */
+  public static List<int[]> readOne(Path file) {
+    return read(file, lists -> lists.oneOrMore(2));
+  }
+
+  /** Reads an open file. */
+  private interface Reading {
+    List<int[]> lists(TokenLists file) throws IOException;
+  }
+
+  private List<int[]> oneOrMore(int limit) throws IOException {
+    requireList();
+    if (parser.nextToken() == JsonToken.START_ARRAY
+        || parser.currentToken() == JsonToken.END_ARRAY) {
+      return rest(limit);
+    }
+    IntStream.Builder ids = IntStream.builder();
+    do {
+      ids.add(id(1));
+    } while (parser.nextToken() != JsonToken.END_ARRAY);
+    requireEnd();
+    return List.of(ids.build().toArray());
+  }
+
   private List<int[]> lists(int limit) throws IOException {
+    requireList();
+    parser.nextToken();
+    return rest(limit);
+  }
+
+  private void requireList() throws IOException {
     if (parser.nextToken() != JsonToken.START_ARRAY) {
       throw unexpected("a list of lists of token ids");
     }
+  }
+
+  /** Reads from the first element on. */
+  private List<int[]> rest(int limit) throws IOException {
     List<int[]> lists = new ArrayList<>();
-    for (int index = 1; parser.nextToken() != JsonToken.END_ARRAY; index++) {
+    for (int index = 1; parser.currentToken() != JsonToken.END_ARRAY; index++) {
       if (parser.currentToken() != JsonToken.START_ARRAY) {
         throw unexpected("a list of token ids as element " + index);
       }
@@ -64,11 +106,16 @@ public final class TokenLists {
       } else {
         parser.skipChildren();
       }
+      parser.nextToken();
     }
+    requireEnd();
+    return lists;
+  }
+
+  private void requireEnd() throws IOException {
     if (parser.nextToken() != null) {
       throw unexpected("nothing after the list of lists");
     }
-    return lists;
   }
 
   private int[] ids(int list) throws IOException {

@@ -93,11 +93,20 @@ public final class SpaceCheck {
    * @throws UsageException if it doesn't
    */
   public static void requireMemory(long bytes) {
+    requireMemory(bytes, "take fewer or shorter samples");
+  }
+
+  /**
+   * Does what {@link #requireMemory(long)} does.
+   *
+   * @param advice what needs less
+   */
+  public static void requireMemory(long bytes, String advice) {
     long available = availableMemory();
     if (bytes > available) {
       throw new UsageException(
-          "this run needs %s of memory, found %s available; take fewer or shorter samples"
-              .formatted(amount(bytes), amount(available)));
+          "this run needs %s of memory, found %s available; %s"
+              .formatted(amount(bytes), amount(available), advice));
     }
   }
 

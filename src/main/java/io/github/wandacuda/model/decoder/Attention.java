@@ -44,18 +44,27 @@ final class Attention implements Branch {
   }
 
   @Override
-  public void run(Tensor input, int sequenceLength, InputObserver observer, Tensor out) {
+  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
     Heads heads = description.heads();
     int tokens = input.rows();
+    KeyValueCache.BlockCache cache = span.cache();
     Tensor query = workspace.take(Place.QUERY, tokens, heads.queryWidth());
-    Tensor key = workspace.take(Place.KEY, tokens, heads.keyValueWidth());
-    Tensor value = workspace.take(Place.VALUE, tokens, heads.keyValueWidth());
+    Tensor key =
+        cache == null
+            ? workspace.take(Place.KEY, tokens, heads.keyValueWidth())
+            : span.added(cache.keys());
+    Tensor value =
+        cache == null
+            ? workspace.take(Place.VALUE, tokens, heads.keyValueWidth())
+            : span.added(cache.values());
     Tensor attended = workspace.take(Place.ATTENDED, tokens, heads.queryWidth());
     projection.run(input, observer, query, key, value);
-    place(query, queryNorm, sequenceLength);
-    place(key, keyNorm, sequenceLength);
-    Tensor keyBias = positions.at(description.scores().keyBias(), sequenceLength);
-    operations.attention(query, key, value, shape(sequenceLength), keyBias, attended);
+    place(query, queryNorm, span);
+    place(key, keyNorm, span);
+    Tensor keys = cache == null ? key : span.all(cache.keys());
+    Tensor values = cache == null ? value : span.all(cache.values());
+    Tensor keyBias = positions.at(description.scores().keyBias(), span.length());
+    operations.attention(query, keys, values, shape(span), keyBias, attended);
     observer.input(List.of(output.module()), attended);
     if (out != null) {
       output.apply(attended, out);
@@ -63,23 +72,24 @@ final class Attention implements Branch {
   }
 
   /** Norms and rotates the heads of queries or keys in place. */
-  private void place(Tensor heads, Norm norm, int sequenceLength) {
+  private void place(Tensor heads, Norm norm, Span span) {
     if (norm != null) {
       norm.applyToHeads(heads);
     }
     Rotary rotary = description.rotary();
     if (rotary != null) {
-      Tensor cosines = positions.at(rotary.cosines(), sequenceLength);
-      Tensor sines = positions.at(rotary.sines(), sequenceLength);
-      operations.rotate(heads, description.heads().size(), cosines, sines);
+      Tensor cosines = positions.at(rotary.cosines(), span.positions());
+      Tensor sines = positions.at(rotary.sines(), span.positions());
+      operations.rotate(heads, description.heads().size(), span.added(cosines), span.added(sines));
     }
   }
 
-  private AttentionShape shape(int sequenceLength) {
+  private AttentionShape shape(Span span) {
     Heads heads = description.heads();
     AttentionDescription.Scores scores = description.scores();
     return new AttentionShape(
-        sequenceLength,
+        span.length(),
+        span.past(),
         heads.queries(),
         heads.keyValueHeads(),
         heads.size(),

@@ -17,6 +17,16 @@ public interface Block extends AutoCloseable {
   void forward(Tensor hidden, int sequenceLength, InputObserver observer);
 
   /**
+   * Runs the block on the tokens that follow those of a cache, and keeps their keys and values.
+   * What a token gets is what {@link #forward} gives it among the whole sequence; to the bit on the
+   * CPU.
+   *
+   * @param hidden [tokens, hidden size]; replaced by the block's output
+   * @param cache its capacity is enough; the caller counts the tokens after the last block
+   */
+  void extend(Tensor hidden, KeyValueCache cache);
+
+  /**
    * Runs the block only as far as its last linear module's input.
    *
    * @param hidden as in {@link #forward}; its content is undefined afterwards

@@ -10,12 +10,12 @@ interface Branch extends AutoCloseable {
   /**
    * Runs the branch.
    *
-   * @param input [tokens, hidden], whole sequences one below the other
-   * @param sequenceLength tokens of a sequence
+   * @param input [tokens, hidden], sequences one below the other
+   * @param span the sequences' tokens that it is
    * @param observer sees the linear modules' inputs
    * @param out [tokens, hidden], not {@code input}; or null to stop before the last linear module
    */
-  void run(Tensor input, int sequenceLength, InputObserver observer, Tensor out);
+  void run(Tensor input, Span span, InputObserver observer, Tensor out);
 
   /** Returns all linear modules. */
   Stream<Linear> linears();

@@ -26,6 +26,22 @@ public interface Decoder extends AutoCloseable {
    */
   void embed(int[] tokens, int sequenceLength, Tensor hidden);
 
+  /**
+   * Computes the hidden states of tokens that follow others of their sequence.
+   *
+   * @param tokens ids below the vocabulary
+   * @param past how many tokens the sequence has before them
+   * @param hidden [tokens, hidden size]
+   */
+  void embedNext(int[] tokens, int past, Tensor hidden);
+
+  /**
+   * Reserves memory for the keys and values of a sequence; the caller closes it before the decoder.
+   *
+   * @param capacity tokens, 1 or more
+   */
+  KeyValueCache cache(int capacity);
+
   /** Returns block {@code index}; the caller closes it before it takes the next. */
   Block block(int index);
 
@@ -46,6 +62,14 @@ public interface Decoder extends AutoCloseable {
    * @return the negative log-likelihood of each target, in nats
    */
   double[] losses(Tensor hidden, int[] targets);
+
+  /**
+   * Returns the logits of some hidden states, valid until the next call.
+   *
+   * @param hidden [tokens, hidden size] out of the last block, at most 128 rows
+   * @return [tokens, vocabulary]
+   */
+  Tensor logits(Tensor hidden);
 
   /** Frees all memory of the device. */
   @Override

@@ -13,44 +13,57 @@ import io.github.wandacuda.model.description.LinearDescription;
 import io.github.wandacuda.model.description.NormDescription;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Function;
 import java.util.stream.LongStream;
 
 /**
  * Copies a decoder's tensors from its checkpoint to a device and checks their shapes. Names are
  * without the decoder's prefix, unless they are called full.
  */
-final class DecoderWeights {
+final class DecoderWeights implements AutoCloseable {
   private static final long ALIGNMENT = 64;
   private static final String WEIGHT = ".weight";
   private static final String BIAS = ".bias";
 
   private final Checkpoint checkpoint;
   private final Operations operations;
+  private final WeightKeeping keeping;
   private final String prefix;
 
-  private DecoderWeights(Checkpoint checkpoint, Operations operations, String prefix) {
+  /** Memory of weights that are kept, but that the device reads in place. */
+  private final List<KeptMemory> kept = new ArrayList<>();
+
+  private DecoderWeights(
+      Checkpoint checkpoint, Operations operations, WeightKeeping keeping, String prefix) {
     this.checkpoint = Objects.requireNonNull(checkpoint);
     this.operations = Objects.requireNonNull(operations);
+    this.keeping = keeping;
     this.prefix = prefix;
   }
 
   /**
    * Reads from {@code checkpoint} for the device behind {@code operations}.
    *
+   * @param keeping how long matrices are used
    * @param prefixes possible prefixes of names
    * @param tensor a tensor of every checkpoint, by which the prefix is told
    */
   static DecoderWeights of(
-      Checkpoint checkpoint, Operations operations, List<String> prefixes, String tensor) {
+      Checkpoint checkpoint,
+      Operations operations,
+      WeightKeeping keeping,
+      List<String> prefixes,
+      String tensor) {
     String prefix =
         prefixes.stream()
             .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
             .findFirst()
             .orElse(prefixes.get(0));
-    return new DecoderWeights(checkpoint, operations, prefix);
+    return new DecoderWeights(checkpoint, operations, keeping, prefix);
   }
 
   Operations operations() {
@@ -90,11 +103,23 @@ final class DecoderWeights {
    */
   Weight weight(LinearDescription linear, Arena arena) {
     String name = fullName(linear.name()) + WEIGHT;
-    WeightMatrix matrix =
-        linear.transposed()
-            ? read(name, linear.columns(), linear.rows(), arena).transposed()
-            : read(name, linear.rows(), linear.columns(), arena);
-    return operations.weight(matrix);
+    return linear.transposed()
+        ? weight(memory -> read(name, linear.columns(), linear.rows(), memory).transposed(), arena)
+        : matrix(name, linear.rows(), linear.columns(), arena);
+  }
+
+  private Weight weight(Function<Arena, WeightMatrix> reading, Arena arena) {
+    if (keeping == WeightKeeping.WHILE_OPEN) {
+      return operations.weight(reading.apply(arena));
+    }
+    KeptMemory memory = new KeptMemory();
+    kept.add(memory);
+    Weight weight = operations.residentWeight(reading.apply(memory.arena));
+    if (weight.ownsMemory()) {
+      kept.removeLast();
+      memory.close();
+    }
+    return weight;
   }
 
   /** Returns a linear module's bias, or null if it has none. */
@@ -129,7 +154,7 @@ final class DecoderWeights {
    * @param fullName the tensor's full name
    */
   Weight matrix(String fullName, int rows, int columns, Arena arena) {
-    return operations.weight(read(fullName, rows, columns, arena));
+    return weight(memory -> read(fullName, rows, columns, memory), arena);
   }
 
   private WeightMatrix read(String fullName, int rows, int columns, Arena arena) {
@@ -200,5 +225,22 @@ final class DecoderWeights {
               .expected("F32, F16 or BF16", Printable.of(entry.info().dtype())));
     }
     return entry;
+  }
+
+  /** Frees the memory of weights that were kept; those must be closed. */
+  @Override
+  public void close() {
+    kept.forEach(KeptMemory::close);
+    kept.clear();
+  }
+
+  /** A weight's memory, which outlives the call that reads it. */
+  private static final class KeptMemory implements AutoCloseable {
+    private final Arena arena = Arena.ofShared();
+
+    @Override
+    public void close() {
+      arena.close();
+    }
   }
 }

@@ -12,6 +12,7 @@ import java.util.stream.Stream;
 /** A block as a {@link BlockDescription} says, with its weights loaded. */
 final class DescribedBlock implements Block {
   private final Arena arena = Arena.ofShared();
+  private final int index;
   private final boolean parallel;
   private final Residual attention;
   private final Residual mlp;
@@ -20,7 +21,9 @@ final class DescribedBlock implements Block {
       DecoderWeights weights,
       Workspace workspace,
       PositionTensors positions,
-      BlockDescription description) {
+      BlockDescription description,
+      int index) {
+    this.index = index;
     parallel = description.parallel();
     attention =
         new Residual(
@@ -40,25 +43,35 @@ final class DescribedBlock implements Block {
 
   @Override
   public void forward(Tensor hidden, int sequenceLength, InputObserver observer) {
+    run(hidden, Span.whole(sequenceLength), observer);
+  }
+
+  @Override
+  public void extend(Tensor hidden, KeyValueCache cache) {
+    run(hidden, Span.next(hidden.rows(), cache, index), InputObserver.NONE);
+  }
+
+  private void run(Tensor hidden, Span span, InputObserver observer) {
     if (parallel) {
-      Tensor attended = attention.branch(hidden, sequenceLength, observer);
-      Tensor transformed = mlp.branch(hidden, sequenceLength, observer);
+      Tensor attended = attention.branch(hidden, span, observer);
+      Tensor transformed = mlp.branch(hidden, span, observer);
       attention.finish(attended, hidden);
       mlp.finish(transformed, hidden);
     } else {
-      attention.run(hidden, sequenceLength, observer);
-      mlp.run(hidden, sequenceLength, observer);
+      attention.run(hidden, span, observer);
+      mlp.run(hidden, span, observer);
     }
   }
 
   @Override
   public void observe(Tensor hidden, int sequenceLength, InputObserver observer) {
+    Span span = Span.whole(sequenceLength);
     if (parallel) {
-      attention.observe(hidden, sequenceLength, observer);
+      attention.observe(hidden, span, observer);
     } else {
-      attention.run(hidden, sequenceLength, observer);
+      attention.run(hidden, span, observer);
     }
-    mlp.observe(hidden, sequenceLength, observer);
+    mlp.observe(hidden, span, observer);
   }
 
   @Override

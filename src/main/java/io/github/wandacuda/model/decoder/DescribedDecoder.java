@@ -4,9 +4,11 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.model.description.DecoderDescription;
+import io.github.wandacuda.model.description.Heads;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 
 /** The decoder of all families, assembled as a description says. */
 public final class DescribedDecoder implements Decoder {
@@ -23,15 +25,23 @@ public final class DescribedDecoder implements Decoder {
    * Assembles a decoder.
    *
    * @param checkpoint its weights, read while the decoder is open
+   * @param keeping whether blocks stay open and are run often, with few tokens at a time
    * @throws io.github.wandacuda.error.InputException if a tensor is missing or of the wrong shape
    */
   public DescribedDecoder(
-      DecoderDescription description, Checkpoint checkpoint, Operations operations) {
+      DecoderDescription description,
+      Checkpoint checkpoint,
+      Operations operations,
+      WeightKeeping keeping) {
     this.description = description;
     this.operations = operations;
     weights =
         DecoderWeights.of(
-            checkpoint, operations, description.prefixes(), description.embedding().table());
+            checkpoint,
+            operations,
+            keeping,
+            description.prefixes(),
+            description.embedding().table());
     linearModules = description.linears().map(weights::require).toList();
     workspace = new Workspace(operations);
     positions = new PositionTensors(weights);
@@ -57,13 +67,30 @@ public final class DescribedDecoder implements Decoder {
 
   @Override
   public void embed(int[] tokens, int sequenceLength, Tensor hidden) {
-    embedding.embed(tokens, sequenceLength, hidden);
+    embedding.embed(tokens, Span.whole(sequenceLength), hidden);
+  }
+
+  @Override
+  public void embedNext(int[] tokens, int past, Tensor hidden) {
+    int length = past + tokens.length;
+    embedding.embed(tokens, new Span(length, past, length, null), hidden);
+  }
+
+  @Override
+  public KeyValueCache cache(int capacity) {
+    List<Heads> heads =
+        IntStream.range(0, blocks())
+            .mapToObj(description.block())
+            .map(block -> block.attention().heads())
+            .toList();
+    return new KeyValueCache(operations, heads, capacity);
   }
 
   @Override
   public Block block(int index) {
     Objects.checkIndex(index, blocks());
-    return new DescribedBlock(weights, workspace, positions, description.block().apply(index));
+    return new DescribedBlock(
+        weights, workspace, positions, description.block().apply(index), index);
   }
 
   @Override
@@ -92,12 +119,7 @@ public final class DescribedDecoder implements Decoder {
     return losses;
   }
 
-  /**
-   * Returns the logits of some hidden states, valid until the next call.
-   *
-   * @param hidden [tokens, hidden size] out of the last block, at most 128 rows
-   * @return [tokens, vocabulary]
-   */
+  @Override
   public Tensor logits(Tensor hidden) {
     if (head == null) {
       head = new Head(weights, description);
@@ -113,5 +135,6 @@ public final class DescribedDecoder implements Decoder {
     if (head != null) {
       head.close();
     }
+    weights.close();
   }
 }

@@ -43,11 +43,12 @@ final class Embedding implements AutoCloseable {
   }
 
   /**
-   * Embeds sequences.
+   * Embeds tokens.
    *
+   * @param span of which sequences they are
    * @throws InputException if a sequence is longer than there are positions
    */
-  void embed(int[] tokens, int sequenceLength, Tensor hidden) {
+  void embed(int[] tokens, Span span, Tensor hidden) {
     if (projection == null) {
       lookUp(tokens, hidden);
     } else {
@@ -59,7 +60,7 @@ final class Embedding implements AutoCloseable {
       operations.scale(hidden, description.scale());
     }
     if (description.positions() != null) {
-      addPositions(description.positions(), sequenceLength, hidden);
+      addPositions(description.positions(), span, hidden);
     }
     if (norm != null) {
       norm.apply(hidden, hidden);
@@ -75,25 +76,25 @@ final class Embedding implements AutoCloseable {
     }
   }
 
-  private void addPositions(
-      EmbeddingDescription.Positions positions, int sequenceLength, Tensor hidden) {
-    if (sequenceLength > positions.count()) {
+  private void addPositions(EmbeddingDescription.Positions positions, Span span, Tensor hidden) {
+    if (span.length() > positions.count()) {
       throw new InputException(
           ErrorDetails.of("the positions' embeddings")
               .tensor(weights.fullName(positions.table()))
               .expected(
                   "at most %d tokens, one a position".formatted(positions.count()),
-                  "a sequence of %d".formatted(sequenceLength))
+                  "a sequence of %d".formatted(span.length()))
               .hint("take a smaller `sequence-length`"));
     }
     Tensor added = workspace.take(Place.POSITIONS, hidden.rows(), hidden.columns());
-    int[] rows = IntStream.range(positions.offset(), positions.offset() + sequenceLength).toArray();
+    int[] rows =
+        IntStream.range(span.past(), span.length()).map(row -> positions.offset() + row).toArray();
     int height = positions.offset() + positions.count();
     try (Arena copy = Arena.ofShared()) {
       WeightMatrix some = weights.rows(positions.table(), height, hidden.columns(), rows, copy);
       try (Weight table = operations.weight(some)) {
         int[] places =
-            IntStream.range(0, hidden.rows()).map(token -> token % sequenceLength).toArray();
+            IntStream.range(0, hidden.rows()).map(token -> token % span.tokens()).toArray();
         operations.embed(table, places, added);
       }
     }

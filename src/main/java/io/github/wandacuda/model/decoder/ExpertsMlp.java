@@ -43,7 +43,7 @@ final class ExpertsMlp implements Branch {
   }
 
   @Override
-  public void run(Tensor input, int sequenceLength, InputObserver observer, Tensor out) {
+  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
     Tensor logits = workspace.take(Place.ROUTER, input.rows(), experts.size());
     observer.input(List.of(router.module()), input);
     router.apply(input, logits);
@@ -70,10 +70,10 @@ final class ExpertsMlp implements Branch {
     Tensor some = workspace.take(Place.EXPERT_INPUT, count, input.columns());
     operations.gatherRows(input, tokens.rows(), some);
     if (out == null) {
-      expert.run(some, count, observer, null);
+      expert.run(some, Span.whole(count), observer, null);
     } else {
       Tensor result = workspace.take(Place.EXPERT_OUTPUT, count, out.columns());
-      expert.run(some, count, observer, result);
+      expert.run(some, Span.whole(count), observer, result);
       operations.addRows(result, tokens.rows(), tokens.weights(), out);
     }
   }
@@ -144,12 +144,12 @@ final class ExpertsMlp implements Branch {
     void run(Tensor input, InputObserver observer, Tensor out) {
       observer.input(List.of(gate.module()), input);
       if (out == null) {
-        mlp.run(input, input.rows(), observer, null);
+        mlp.run(input, Span.whole(input.rows()), observer, null);
         return;
       }
       float[] weights = weights(input);
       Tensor result = workspace.take(Place.EXPERT_OUTPUT, input.rows(), out.columns());
-      mlp.run(input, input.rows(), observer, result);
+      mlp.run(input, Span.whole(input.rows()), observer, result);
       operations.addRows(result, IntStream.range(0, input.rows()).toArray(), weights, out);
     }
 

@@ -63,7 +63,7 @@ final class GatedMlp implements Branch {
   }
 
   @Override
-  public void run(Tensor input, int sequenceLength, InputObserver observer, Tensor out) {
+  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
     Tensor gate = workspace.take(Place.GATE, input.rows(), down.columns());
     Tensor up = workspace.take(Place.UP, input.rows(), down.columns());
     observer.input(inputModules, input);

@@ -26,7 +26,7 @@ final class PlainMlp implements Branch {
   }
 
   @Override
-  public void run(Tensor input, int sequenceLength, InputObserver observer, Tensor out) {
+  public void run(Tensor input, Span span, InputObserver observer, Tensor out) {
     Tensor wide = workspace.take(Place.UP, input.rows(), up.rows());
     observer.input(List.of(up.module()), input);
     up.apply(input, wide);

@@ -19,11 +19,14 @@ final class PositionTensors implements AutoCloseable {
    * Returns a table, or null for null. It is valid until a table of another length is asked for.
    */
   Tensor at(PositionTable table, int sequenceLength) {
+    if (table == null) {
+      return null;
+    }
     if (sequenceLength != length) {
       close();
       length = sequenceLength;
     }
-    return table == null ? null : tensors.computeIfAbsent(table, this::upload);
+    return tensors.computeIfAbsent(table, this::upload);
   }
 
   private Tensor upload(PositionTable table) {

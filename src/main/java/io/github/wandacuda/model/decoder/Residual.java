@@ -35,21 +35,21 @@ final class Residual implements AutoCloseable {
   }
 
   /** Runs the branch on {@code hidden} and adds its output to {@code hidden}. */
-  void run(Tensor hidden, int sequenceLength, InputObserver observer) {
+  void run(Tensor hidden, Span span, InputObserver observer) {
     if (normedResidual) {
       before.apply(hidden, hidden);
       Tensor out = workspace.take(output, hidden.rows(), hidden.columns());
-      branch.run(hidden, sequenceLength, observer, out);
+      branch.run(hidden, span, observer, out);
       finish(out, hidden);
     } else {
-      finish(branch(hidden, sequenceLength, observer), hidden);
+      finish(branch(hidden, span, observer), hidden);
     }
   }
 
   /** Runs the branch and returns its output, which {@link #finish} adds. */
-  Tensor branch(Tensor hidden, int sequenceLength, InputObserver observer) {
+  Tensor branch(Tensor hidden, Span span, InputObserver observer) {
     Tensor out = workspace.take(output, hidden.rows(), hidden.columns());
-    branch.run(input(hidden), sequenceLength, observer, out);
+    branch.run(input(hidden), span, observer, out);
     return out;
   }
 
@@ -65,8 +65,8 @@ final class Residual implements AutoCloseable {
   }
 
   /** Runs the branch as far as its last linear module's input. */
-  void observe(Tensor hidden, int sequenceLength, InputObserver observer) {
-    branch.run(input(hidden), sequenceLength, observer, null);
+  void observe(Tensor hidden, Span span, InputObserver observer) {
+    branch.run(input(hidden), span, observer, null);
   }
 
   private Tensor input(Tensor hidden) {

@@ -5,6 +5,7 @@ import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.decoder.DescribedDecoder;
+import io.github.wandacuda.model.decoder.WeightKeeping;
 import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.description.DecoderShape;
 
@@ -44,6 +45,16 @@ public interface DecoderFamily {
    *     missing or of the wrong shape
    */
   default Decoder open(ModelConfig config, Checkpoint checkpoint, Operations operations) {
-    return new DescribedDecoder(describe(config), checkpoint, operations);
+    return open(config, checkpoint, operations, WeightKeeping.WHILE_OPEN);
+  }
+
+  /**
+   * Opens a model of this family, as {@link #open(ModelConfig, Checkpoint, Operations)} does.
+   *
+   * @param keeping how long its blocks' weights are used
+   */
+  default Decoder open(
+      ModelConfig config, Checkpoint checkpoint, Operations operations, WeightKeeping keeping) {
+    return new DescribedDecoder(describe(config), checkpoint, operations, keeping);
   }
 }

@@ -11,6 +11,7 @@ import io.github.wandacuda.forward.Weight;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.BiFunction;
 
 /** Runs a linear layer. */
 public final class LinearCase implements AutoCloseable {
@@ -32,15 +33,29 @@ public final class LinearCase implements AutoCloseable {
    * @param dtype of the weight
    */
   public LinearCase(int tokens, String shape, DType dtype, int threads) {
+    this(tokens, shape, dtype, threads, Operations::weight);
+  }
+
+  private LinearCase(
+      int tokens,
+      String shape,
+      DType dtype,
+      int threads,
+      BiFunction<Operations, WeightMatrix, Weight> keeping) {
     int[] sizes = Matrices.sizes(shape);
     backend = Backends.open("cpu", 0, threads).backend();
     operations = backend.operations();
     matrix = Matrices.normal(arena, dtype, sizes[0], sizes[1], NormalWeights.DEVIATION, 1);
     activations = Matrices.normal(arena, DType.F32, tokens, sizes[1], 1, 2);
-    weight = operations.weight(matrix);
+    weight = keeping.apply(operations, matrix);
     input = operations.tensor(tokens, sizes[1]);
     operations.upload(activations.data(), input);
     output = operations.tensor(tokens, sizes[0]);
+  }
+
+  /** Makes a layer whose weight is kept for one to a few tokens, as a generation keeps it. */
+  public static LinearCase resident(int tokens, String shape, DType dtype, int threads) {
+    return new LinearCase(tokens, shape, dtype, threads, Operations::residentWeight);
   }
 
   /** Runs the layer. */

@@ -3,6 +3,7 @@ package io.github.wandacuda.bench.compare;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.bench.cases.AttentionCase;
+import io.github.wandacuda.bench.cases.GenerateCase;
 import io.github.wandacuda.bench.cases.LinearCase;
 import io.github.wandacuda.bench.cases.Matrices;
 import io.github.wandacuda.bench.cases.MomentsCase;
@@ -21,6 +22,9 @@ final class ForwardRows {
   /** Outputs are of the order of one; both sides round sums of thousands of products. */
   private static final float SGEMM_TOLERANCE = 1e-3f;
 
+  /** Bytes of a row of what is read. */
+  private static final int READ_ROW = 4096;
+
   private ForwardRows() {}
 
   static Outcome normsBesideRead(Row row, Place place, Pairs pairs) {
@@ -32,6 +36,37 @@ final class ForwardRows {
       return pairs.measure(
           Unit.BYTES,
           new Pairs.Side(norms.bytes(), Work.of(norms::run)),
+          new Pairs.Side(read.bytes(), Work.of(read::run)));
+    }
+  }
+
+  static Outcome fewTokensBesideRead(Row row, Place place, Pairs pairs) {
+    int[] sizes = Matrices.sizes(row.get("shape"));
+    DType dtype = DType.valueOf(row.get("dtype"));
+    int floats = sizes[1] * dtype.bytes() / Float.BYTES;
+    try (LinearCase linear =
+            LinearCase.resident(row.number("tokens"), row.get("shape"), dtype, THREADS);
+        ReadCase read = new ReadCase(sizes[0], floats, THREADS)) {
+      linear.check();
+      read.check();
+      return pairs.measure(
+          Unit.BYTES,
+          new Pairs.Side(linear.matrix().elements() * dtype.bytes(), Work.of(linear::run)),
+          new Pairs.Side(read.bytes(), Work.of(read::run)));
+    }
+  }
+
+  static Outcome tokenBesideRead(Row row, Place place, Pairs pairs) {
+    int[] sizes = Matrices.sizes(row.get("model"));
+    try (GenerateCase generate =
+            new GenerateCase(
+                place.memory(), sizes, row.number("prompt"), row.number("tokens"), THREADS);
+        ReadCase read =
+            new ReadCase((int) (generate.bytes() / READ_ROW), READ_ROW / Float.BYTES, THREADS)) {
+      read.check();
+      return pairs.measure(
+          Unit.BYTES,
+          new Pairs.Side(generate.bytes(), Work.of(generate::run)),
           new Pairs.Side(read.bytes(), Work.of(read::run)));
     }
   }

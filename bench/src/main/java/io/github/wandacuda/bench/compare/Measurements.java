@@ -14,6 +14,8 @@ final class Measurements {
           Map.entry("call-overhead", SelectRows::callBesideTiles),
           Map.entry("call-overhead-small", SelectRows::callBesidePlan),
           Map.entry("norms-read", ForwardRows::normsBesideRead),
+          Map.entry("linear-read", ForwardRows::fewTokensBesideRead),
+          Map.entry("generate-read", ForwardRows::tokenBesideRead),
           Map.entry("linear-openblas", ForwardRows::linearBesideOpenBlas),
           Map.entry("attention-linear", ForwardRows::attentionBesideLinear),
           Map.entry("moments-linear", ForwardRows::momentsBesideLinear),

@@ -1,11 +1,11 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.blocks;
 
 /** Copies matrices into the order in which {@link RegisterTile} reads them. */
-final class PanelPacking {
+public final class PanelPacking {
   private PanelPacking() {}
 
   /** Returns {@code array}, or a new one if it has less than {@code rows * columns} elements. */
-  static float[] grown(float[] array, int rows, int columns) {
+  public static float[] grown(float[] array, int rows, int columns) {
     int needed = Math.multiplyExact(rows, columns);
     return array.length < needed ? new float[needed] : array;
   }
@@ -14,7 +14,8 @@ final class PanelPacking {
    * Writes one row as a column of a matrix whose rows have {@code width} elements: element k is
    * written to {@code to[toOffset + k * width]}.
    */
-  static void stand(float[] from, int fromOffset, int depth, float[] to, int toOffset, int width) {
+  public static void stand(
+      float[] from, int fromOffset, int depth, float[] to, int toOffset, int width) {
     for (int k = 0; k < depth; k++) {
       to[toOffset + k * width] = from[fromOffset + k];
     }
@@ -25,7 +26,7 @@ final class PanelPacking {
    * columns of a matrix whose rows have {@code width} elements. Columns from {@code rows} on are
    * unchanged.
    */
-  static void stand(
+  public static void stand(
       float[] from,
       int fromOffset,
       int stride,

@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.blocks;
 
 import io.github.wandacuda.system.WorkerPool;
 import java.util.ArrayList;
@@ -6,22 +6,28 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /** An object for each worker, such as its buffers, which is kept from call to call. */
-final class WorkerLocal<T> {
+public final class WorkerLocal<T> {
   private final Supplier<T> maker;
   private final List<T> made = new ArrayList<>();
 
-  WorkerLocal(Supplier<T> maker) {
+  /**
+   * Makes none yet.
+   *
+   * @param maker makes a worker's object
+   */
+  public WorkerLocal(Supplier<T> maker) {
     this.maker = maker;
   }
 
   /** Makes the missing objects, before the workers begin. */
-  void prepare(WorkerPool workers) {
+  public void prepare(WorkerPool workers) {
     while (made.size() < workers.count()) {
       made.add(maker.get());
     }
   }
 
-  T of(int worker) {
+  /** Returns a worker's object. */
+  public T of(int worker) {
     return made.get(worker);
   }
 }

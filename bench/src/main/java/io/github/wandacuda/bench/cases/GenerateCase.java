@@ -1,0 +1,73 @@
+package io.github.wandacuda.bench.cases;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.bench.common.ModelFiles;
+import io.github.wandacuda.bench.common.ModelShape;
+import io.github.wandacuda.generate.CachedDecoder;
+import io.github.wandacuda.generate.Sampler;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.decoder.WeightKeeping;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import java.nio.file.Path;
+
+/** Generates tokens after a prompt, in a model of random BF16 weights. */
+public final class GenerateCase implements AutoCloseable {
+  private static final long SHARD_BYTES = 1L << 30;
+
+  private final ModelShape shape;
+  private final ModelDirectory model;
+  private final Backend backend;
+  private final Decoder decoder;
+  private final CachedDecoder cached;
+  private final int promptTokens;
+  private final int newTokens;
+  private int token;
+
+  /**
+   * Writes the model and runs the prompt.
+   *
+   * @param sizes layers, hidden size, intermediate size, heads, key and value heads, vocabulary
+   * @param newTokens those of a generation, after which the next begins at the prompt's end
+   */
+  public GenerateCase(Path folder, int[] sizes, int promptTokens, int newTokens, int threads) {
+    shape = new ModelShape(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]);
+    this.promptTokens = promptTokens;
+    this.newTokens = newTokens;
+    Path directory = folder.resolve("generate");
+    new ModelFiles(shape).writeModel(directory, SHARD_BYTES);
+    model = ModelDirectory.open(directory);
+    backend = Backends.open("cpu", 0, threads).backend();
+    decoder =
+        DecoderFamilies.of(model.config())
+            .open(model.config(), model.checkpoint(), backend.operations(), WeightKeeping.RESIDENT);
+    cached = new CachedDecoder(decoder, backend.operations(), promptTokens + newTokens);
+    int[] prompt = new int[promptTokens];
+    for (int i = 0; i < promptTokens; i++) {
+      prompt[i] = i * 7919 % shape.vocabulary();
+    }
+    token = Sampler.GREEDY.choose(cached.next(prompt));
+  }
+
+  /** Generates the next token. */
+  public void run() {
+    if (cached.length() == promptTokens + newTokens) {
+      cached.truncate(promptTokens);
+    }
+    token = Sampler.GREEDY.choose(cached.next(token));
+  }
+
+  /** Returns the bytes of the weights that a token reads: all but the embeddings. */
+  public long bytes() {
+    return shape.bytes() - 2L * shape.hidden() * shape.vocabulary();
+  }
+
+  @Override
+  public void close() {
+    cached.close();
+    decoder.close();
+    backend.close();
+    model.close();
+  }
+}

@@ -1,0 +1,139 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.PromptOptions;
+import io.github.wandacuda.cli.option.SamplerOptions;
+import io.github.wandacuda.generate.CachedDecoder;
+import io.github.wandacuda.generate.EndTokens;
+import io.github.wandacuda.generate.Generation;
+import io.github.wandacuda.generate.TextStream;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.decoder.WeightKeeping;
+import io.github.wandacuda.model.description.DecoderShape;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.model.family.DecoderFamily;
+import io.github.wandacuda.tokenizer.Tokenizer;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** Writes text with a model. */
+@Command(
+    name = "generate",
+    description = "Writes what a model makes of a prompt, token by token.",
+    mixinStandardHelpOptions = true)
+final class GenerateCommand implements Runnable {
+  private static final double NANOS = 1e9;
+
+  @Mixin private ModelOption model;
+  @Mixin private PromptOptions prompt;
+  @Mixin private SamplerOptions sampler;
+  @Mixin private BackendOptions backends;
+  @Mixin private OutputOptions output;
+
+  @Override
+  public void run() {
+    backends.check();
+    backends.warnOfIdle(output);
+    prompt.check();
+    sampler.check();
+    long began = System.nanoTime();
+    try (ModelDirectory directory = model.open()) {
+      DecoderFamily family = DecoderFamilies.of(directory.config());
+      DecoderShape shape = family.shape(directory.config());
+      Set<Integer> ends = EndTokens.of(directory.config());
+      ModelSummary.say(directory, output);
+      try (PromptOptions.Prompt given = prompt.read(directory, shape)) {
+        int limit = limit(given.ids().length, shape);
+        GenerateNeeds.require(directory, given.ids().length, limit);
+        try (Backend backend = backends.open(output).backend();
+            Decoder decoder =
+                family.open(
+                    directory.config(),
+                    directory.checkpoint(),
+                    backend.operations(),
+                    WeightKeeping.RESIDENT);
+            CachedDecoder cached =
+                new CachedDecoder(decoder, backend.operations(), given.ids().length + limit)) {
+          double load = (System.nanoTime() - began) / NANOS;
+          print(given, generate(cached, given, limit, ends), load);
+        }
+      }
+    }
+  }
+
+  /** Returns the new tokens that there are positions for. */
+  private int limit(int promptTokens, DecoderShape shape) {
+    int room = shape.maximumLength() - promptTokens;
+    if (sampler.tokens() > room) {
+      output.warn(
+          "--tokens %d: %d fit after %d of the prompt, into the %d positions that the model has"
+              .formatted(sampler.tokens(), room, promptTokens, shape.maximumLength()));
+    }
+    return Math.min(sampler.tokens(), room);
+  }
+
+  /** The generation and its text, which is null where there is no tokenizer. */
+  private record Written(Generation generation, String text) {}
+
+  private Written generate(
+      CachedDecoder decoder, PromptOptions.Prompt given, int limit, Set<Integer> ends) {
+    Tokenizer tokenizer = given.tokenizer();
+    if (tokenizer == null) {
+      return new Written(
+          Generation.run(decoder, given.ids(), limit, sampler.sampler(), ends, id -> {}), null);
+    }
+    TextStream stream = new TextStream(tokenizer, given.ids());
+    StringBuilder text = new StringBuilder();
+    Generation generation =
+        Generation.run(
+            decoder,
+            given.ids(),
+            limit,
+            sampler.sampler(),
+            ends,
+            id -> write(stream.add(id), text));
+    write(stream.end(), text);
+    return new Written(generation, text.toString());
+  }
+
+  private void write(String piece, StringBuilder text) {
+    text.append(piece);
+    output.stream(piece);
+  }
+
+  private void print(PromptOptions.Prompt given, Written written, double load) {
+    Generation generation = written.generation();
+    Map<String, Object> seconds = new LinkedHashMap<>();
+    seconds.put("load", load);
+    seconds.put("prompt", generation.promptSeconds());
+    seconds.put("decode", generation.decodeSeconds());
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("prompt_tokens", given.ids().length);
+    object.put("tokens", generation.tokens());
+    object.put("text", written.text());
+    object.put("seconds", seconds);
+    object.put("tokens_per_second", generation.tokensPerSecond());
+    output.result(object, () -> Stream.of(written.text() == null ? ids(generation) : ""));
+    output.say(
+        "%d tokens after %d: prompt %.2f s, then %.2f tokens a second"
+            .formatted(
+                generation.tokens().size(),
+                given.ids().length,
+                generation.promptSeconds(),
+                generation.tokensPerSecond()));
+  }
+
+  /** Returns the new ids, which stand for the text of a model without a tokenizer. */
+  private static String ids(Generation generation) {
+    return generation.tokens().stream().map(String::valueOf).collect(Collectors.joining(" "));
+  }
+}

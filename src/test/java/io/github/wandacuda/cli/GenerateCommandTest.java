@@ -1,0 +1,133 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class GenerateCommandTest {
+  private static final String PROMPT = "The Nile is a";
+
+  @TempDir Path directory;
+
+  private static Cli.Result generate(Object... options) {
+    List<Object> words = new ArrayList<>(List.of("generate", "--backend", "cpu"));
+    words.addAll(List.of(options));
+    return InProcess.run(words.toArray());
+  }
+
+  private static Cli.Result tiny(Object... options) {
+    List<Object> words = new ArrayList<>(List.of("--model", TestData.TINY_LLAMA));
+    words.addAll(List.of(options));
+    return generate(words.toArray());
+  }
+
+  private JsonNode json(Cli.Result result) throws IOException {
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    Path file = Files.writeString(directory.resolve("result.json"), result.out());
+    return TestData.json(file);
+  }
+
+  @Test
+  void theTextIsStreamedAndTheRateIsOnStderr() throws IOException {
+    Cli.Result text = tiny("--prompt", PROMPT, "--tokens", 12);
+    JsonNode object = json(tiny("--prompt", PROMPT, "--tokens", 12, "--json"));
+    assertThat(text.out()).isEqualTo(object.get("text").asText() + System.lineSeparator());
+    assertThat(text.err()).contains("12 tokens after 6: prompt ", " tokens a second");
+    assertThat(object.get("prompt_tokens").intValue()).isEqualTo(6);
+    assertThat(object.get("tokens")).hasSize(12);
+    assertThat(object.get("seconds").fieldNames())
+        .toIterable()
+        .containsExactly("load", "prompt", "decode");
+    assertThat(object.get("tokens_per_second").doubleValue()).isPositive();
+    assertThat(object.get("text").asText()).startsWith(" ");
+  }
+
+  @Test
+  void aSeedRepeats() throws IOException {
+    Object[] options = {
+      "--prompt", PROMPT, "--tokens", 8, "--temperature", 1, "--seed", 5, "--json"
+    };
+    JsonNode once = json(tiny(options)).get("tokens");
+    assertThat(json(tiny(options)).get("tokens")).isEqualTo(once);
+    options[7] = 6;
+    assertThat(json(tiny(options)).get("tokens")).isNotEqualTo(once);
+  }
+
+  /** The model has 512 positions. */
+  @Test
+  void tokensBeyondThePositionsAreLeftOut() throws IOException {
+    Path ids = Files.writeString(directory.resolve("ids.json"), "[" + "5, ".repeat(509) + "5]");
+    Cli.Result result = tiny("--prompt-tokens", ids, "--tokens", 9, "--json");
+    assertThat(json(result).get("tokens").size()).isLessThanOrEqualTo(2);
+    assertThat(result.err())
+        .contains("WARN --tokens 9: 2 fit after 510 of the prompt, into the 512 positions");
+  }
+
+  @Test
+  void aPromptBeyondThePositionsIsRefused() throws IOException {
+    Path ids = Files.writeString(directory.resolve("ids.json"), "[" + "5, ".repeat(511) + "5]");
+    refused(
+        3,
+        tiny("--prompt-tokens", ids),
+        "ids.json: expected fewer tokens than the 512 positions that the model has, found 512");
+    refused(3, tiny("--prompt", "river ".repeat(600)), "expected fewer tokens than the 512");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "[] | expected one list of token ids, found 0 lists",
+        "[[]] | expected one token or more, found none",
+        "[[1], [2]] | expected one list of token ids, found 2 lists",
+        "[1, -2] | expected token ids from 0",
+        "[1, [2]] | expected token ids from 0",
+        "[1, 99999] | token id 99999 is outside",
+        "{} | expected a list of lists"
+      })
+  void otherIdsAreRefused(String content, String message) throws IOException {
+    Path ids = Files.writeString(directory.resolve("ids.json"), content);
+    refused(3, tiny("--prompt-tokens", ids), message);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--seed 1 | generate needs --prompt TEXT or --prompt-tokens FILE",
+        "--prompt a --prompt-tokens b | --prompt and --prompt-tokens exclude each other",
+        "--prompt a --tokens 0 | --tokens: expected 1 or more, found 0",
+        "--prompt a --temperature -1 | --temperature: expected 0 or more, found -1.0",
+        "--prompt a --temperature NaN | --temperature: expected 0 or more",
+        "--prompt a --top-p 0 | --top-p: expected more than 0 and at most 1, found 0.0",
+        "--prompt a --top-p 1.5 | --top-p: expected more than 0 and at most 1, found 1.5"
+      })
+  void wrongUsage(String options, String message) {
+    refused(2, tiny((Object[]) options.split(" ")), message);
+  }
+
+  private static void refused(int exitCode, Cli.Result result, String message) {
+    assertThat(result.exitCode()).as(result.err()).isEqualTo(exitCode);
+    assertThat(result.errorLines()).singleElement().asString().contains(message);
+  }
+
+  @Test
+  void withoutATokenizerIdsAreWritten() throws IOException {
+    Path ids = Files.writeString(directory.resolve("ids.json"), "[[1, 2, 3]]");
+    Path model = TestData.fixture("mixtral").resolve("model");
+    Cli.Result result = generate("--model", model, "--prompt-tokens", ids, "--tokens", 20);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    // Then comes the end token, 2, of the model's config.
+    assertThat(result.out().strip()).isEqualTo("23 5 77 3 88");
+  }
+}
