@@ -22,14 +22,13 @@ record EstimateSamples(RunScope scope, Optional<BlockStatistics> block)
     implements LayerEstimate.Samples {
 
   @Override
-  public LinearModule like(LinearModule module) {
+  public Optional<LinearModule> like(LinearModule module) {
     List<LinearModule> known =
         scope.chosen().stream().filter(other -> isKnown(other, module)).toList();
     return known.stream()
         .filter(other -> other.columns() == module.columns())
         .findFirst()
-        .or(() -> known.stream().max(Comparator.comparingInt(LinearModule::columns)))
-        .orElse(module);
+        .or(() -> known.stream().max(Comparator.comparingInt(LinearModule::columns)));
   }
 
   /** Returns whether as much is known of one module as another needs. */

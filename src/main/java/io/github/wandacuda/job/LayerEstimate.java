@@ -55,8 +55,8 @@ final class LayerEstimate implements AutoCloseable {
 
   /** Gives modules whose inputs are known. */
   interface Samples {
-    /** Returns a module with as many columns as another, or the most that any has. */
-    LinearModule like(LinearModule module);
+    /** Returns a module with as many columns as another, or the most that any has, if any is. */
+    Optional<LinearModule> like(LinearModule module);
 
     /** Returns what is known of it. The second moments may be those of its first columns alone. */
     LayerInputs inputs(LinearModule module, boolean moments, Arena arena);
@@ -99,8 +99,9 @@ final class LayerEstimate implements AutoCloseable {
     double seconds = 0;
     for (LinearModule module : modules) {
       ModuleRules own = measurable(rules.of(module));
-      if (!own.isByTiles()) {
-        Measured part = part(own, samples.like(module));
+      Optional<LinearModule> like = own.isByTiles() ? Optional.empty() : samples.like(module);
+      if (like.isPresent()) {
+        Measured part = part(own, like.get());
         seconds += part.seconds(module, own, !sharing || !RunNeeds.sharesInputs(module));
       }
     }

@@ -8,6 +8,7 @@ import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
@@ -144,7 +145,7 @@ final class RunEstimate {
     try (Decoder decoder = DecoderFamilies.open(scope.model(), backend.operations());
         BlockwiseRun run =
             new BlockwiseRun(decoder, backend.operations(), samples.subList(0, batch));
-        Block block = decoder.block(decoder.blocks() / 2);
+        Block block = decoder.block(someBlock(decoder.blocks()));
         Arena arena = Arena.ofShared()) {
       double passes = (double) samples.size() / batch * decoder.blocks();
       boolean moments = scope.rules().needMoments();
@@ -167,6 +168,16 @@ final class RunEstimate {
         return new Work(work + FEWEST_PASSES * tried, work + MOST_PASSES * tried);
       }
     }
+  }
+
+  /** Returns the block of a module in the middle of those that are pruned. */
+  private int someBlock(int blocks) {
+    List<LinearModule> chosen = scope.chosen();
+    return chosen.isEmpty()
+        ? blocks / 2
+        : Math.min(
+            LinearModules.block(chosen.get(chosen.size() / 2).name()).orElse(blocks / 2),
+            blocks - 1);
   }
 
   /** Returns the seconds in which a batch runs through a dense block and a pruned one. */

@@ -32,7 +32,7 @@ class EstimateIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"magnitude", "statistics", "samples", "sparsegpt"})
+  @ValueSource(strings = {"magnitude", "statistics", "samples"})
   void theTimeIsNotFarOff(String kind) {
     Path output = directory.resolve(kind);
     List<Object> words = new ArrayList<>(List.of("prune", "--model", model, "--output", output));
@@ -40,8 +40,6 @@ class EstimateIT {
         switch (kind) {
           case "magnitude" -> List.of("--method", "magnitude");
           case "statistics" -> List.of("--statistics", statistics);
-          case "sparsegpt" ->
-              List.of("--calibration", samples, "--method", kind, "--include", "layers.0");
           default -> List.of("--calibration", samples);
         });
     words.addAll(List.of("--backend", "cpu", "--json"));
