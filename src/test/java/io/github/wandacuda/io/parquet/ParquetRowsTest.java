@@ -61,6 +61,23 @@ class ParquetRowsTest {
     assertThat(ParquetRows.read(HUB.resolve(file), 1)).hasSize(1);
   }
 
+  /** Values that occur often stand in a dictionary, in a page of its own. */
+  @ParameterizedTest
+  @ValueSource(strings = {"dictionary.parquet", "dictionary-v2.parquet"})
+  void readsDictionaries(String file) {
+    List<JsonNode> rows = ParquetRows.read(TASKS.resolve(file), Long.MAX_VALUE);
+    assertThat(rows).hasSize(300);
+    for (int row = 0; row < rows.size(); row++) {
+      assertThat(rows.get(row).toString())
+          .isEqualTo(
+              "{\"word\":\"%s\",\"hundred\":%d,\"colours\":[%s]}"
+                  .formatted(
+                      List.of("warm", "cold", "wet").get(row % 3),
+                      row / 100,
+                      row % 2 == 0 ? "\"red\",\"blue\"" : "\"blue\""));
+    }
+  }
+
   private void assertRefused(byte[] bytes, String... said) throws IOException {
     Path file = Files.write(directory.resolve("broken.parquet"), bytes);
     assertThatThrownBy(() -> ParquetRows.read(file, Long.MAX_VALUE))
