@@ -10,6 +10,7 @@ import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.SampleOptions;
+import io.github.wandacuda.cli.option.TextWindows;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.Comparison;
@@ -18,15 +19,10 @@ import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.job.record.UnfinishedComparison;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.description.DecoderShape;
-import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.report.ComparisonReport;
 import io.github.wandacuda.report.ReportFormat;
-import io.github.wandacuda.report.RunFacts;
-import io.github.wandacuda.tokenizer.TokenizerProcess;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,7 +40,6 @@ import picocli.CommandLine.Option;
             + " errors.",
     mixinStandardHelpOptions = true)
 final class CompareCommand implements Runnable {
-  private static final int DEFAULT_LENGTH = 2048;
   private static final String REPORT = "--report";
 
   @Mixin private ModelOption model;
@@ -130,7 +125,7 @@ final class CompareCommand implements Runnable {
         Optional<UnfinishedComparison> unfinished = unfinished(directory, samples, windows);
         ComparisonReport compared = new ComparisonRun(comparison, unfinished, output).compare(runs);
         if (report != null) {
-          results.write(REPORT, compared.content(report, facts(directory, backend)));
+          results.write(REPORT, compared.content(report, WandaCuda.facts(directory, backend)));
         }
         unfinished.ifPresent(UnfinishedComparison::remove);
         output.written(compared.toJson(), Stream::empty);
@@ -138,25 +133,10 @@ final class CompareCommand implements Runnable {
     }
   }
 
-  private static RunFacts facts(ModelDirectory directory, Backend backend) {
-    return new RunFacts(
-        directory.path(),
-        WandaCuda.Version.current(),
-        backend.name(),
-        backend.device(),
-        Instant.now());
-  }
-
   private EvaluationWindows windows(ModelDirectory directory) {
-    DecoderShape shape = DecoderFamilies.of(directory.config()).shape(directory.config());
-    if (text.toString().endsWith(".json")) {
-      return EvaluationWindows.ofTokens(text, shape.vocabulary()).requireOneLength(text);
-    }
-    int length = sampling.sequenceLength().orElse(Math.min(DEFAULT_LENGTH, shape.maximumLength()));
-    EvaluationWindows.requireLength(length);
-    try (TokenizerProcess tokenizer = TokenizerProcess.open(directory.path())) {
-      return EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary());
-    }
+    return text.toString().endsWith(".json")
+        ? TextWindows.ofTokens(text, directory, output).requireOneLength(text)
+        : TextWindows.of(text, sampling.sequenceLength(), directory, output);
   }
 
   private Optional<UnfinishedComparison> unfinished(

@@ -7,19 +7,17 @@ import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.TextWindows;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
-import io.github.wandacuda.model.description.DecoderShape;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import io.github.wandacuda.model.family.DecoderFamily;
-import io.github.wandacuda.tokenizer.TokenizerProcess;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -31,8 +29,6 @@ import picocli.CommandLine.Option;
         "Measures a model's perplexity on a text, as the code of Wanda does on WikiText-2.",
     mixinStandardHelpOptions = true)
 final class PerplexityCommand implements Runnable {
-  private static final int DEFAULT_LENGTH = 2048;
-
   @Mixin private ModelOption model;
 
   @Option(
@@ -73,42 +69,26 @@ final class PerplexityCommand implements Runnable {
           "--sequence-length goes with --text; with --tokens each list is a window");
     }
     try (ModelDirectory directory = model.open()) {
-      DecoderFamily family = DecoderFamilies.of(directory.config());
       ModelSummary.say(directory, output);
-      DecoderShape shape = family.shape(directory.config());
-      EvaluationWindows windows = windows(directory, shape);
-      warnIfLong(windows.longest(), shape.maximumLength());
+      EvaluationWindows windows = windows(directory);
       output.detail("%d windows, %d tokens", windows.count(), windows.tokens());
       RunNeeds.requireMemory(directory, List.of(windows.windows()));
       try (Backend backend = backends.open(output).backend();
-          Decoder decoder =
-              family.open(directory.config(), directory.checkpoint(), backend.operations())) {
+          Decoder decoder = DecoderFamilies.open(directory, backend.operations())) {
         List<int[]> lists = List.of(windows.windows());
         print(Perplexity.of(decoder, backend.operations(), lists, output.progress()), windows);
       }
     }
   }
 
-  private EvaluationWindows windows(ModelDirectory directory, DecoderShape shape) {
-    if (tokens != null) {
-      return EvaluationWindows.ofTokens(tokens, shape.vocabulary());
-    }
-    int length =
-        sequenceLength != null ? sequenceLength : Math.min(DEFAULT_LENGTH, shape.maximumLength());
-    EvaluationWindows.requireLength(length);
-    InputFile.require(text);
-    try (TokenizerProcess tokenizer = TokenizerProcess.open(directory.path())) {
-      return EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary());
-    }
-  }
-
-  private void warnIfLong(int longest, int positions) {
-    if (longest > positions) {
-      output.warn(
-          "a window of %d tokens is longer than the model's %d positions: beyond them it was never"
-                  .formatted(longest, positions)
-              + " trained, and its perplexity says little");
-    }
+  private EvaluationWindows windows(ModelDirectory directory) {
+    return tokens != null
+        ? TextWindows.ofTokens(tokens, directory, output)
+        : TextWindows.of(
+            text,
+            sequenceLength == null ? OptionalInt.empty() : OptionalInt.of(sequenceLength),
+            directory,
+            output);
   }
 
   private void print(double perplexity, EvaluationWindows windows) {

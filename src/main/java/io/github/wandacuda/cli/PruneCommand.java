@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.CalibrationOptions;
+import io.github.wandacuda.cli.option.EvaluateOption;
 import io.github.wandacuda.cli.option.MaskOptions;
 import io.github.wandacuda.cli.option.MethodOptions;
 import io.github.wandacuda.cli.option.ModelOption;
@@ -24,13 +25,14 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.mask.MaskFileWriter;
+import io.github.wandacuda.report.Perplexities;
 import io.github.wandacuda.report.PruneReport;
 import io.github.wandacuda.report.ReportFormat;
 import io.github.wandacuda.report.RunFacts;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -69,6 +71,7 @@ public final class PruneCommand implements Runnable {
   @Mixin private MethodOptions methods;
   @Mixin private MaskOptions maskFiles;
   @Mixin private CalibrationOptions calibrations;
+  @Mixin private EvaluateOption evaluation;
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
   @Mixin private OutputOptions output;
@@ -100,6 +103,7 @@ public final class PruneCommand implements Runnable {
       try (ResultFiles results = results(directory, place)) {
         Optional<MasksIn> masks = maskFiles.open(directory);
         try {
+          evaluation.prepare(directory, output);
           Calibration calibration = calibrations.load(rules, directory, output);
           PruneRequest request =
               new PruneRequest(
@@ -135,6 +139,7 @@ public final class PruneCommand implements Runnable {
     ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given());
     try {
       calibrations.addTo(results);
+      evaluation.addTo(results);
       results.add(SAVED_STATISTICS, savedStatistics, ResultFiles.Kind.STATISTICS);
       results.add(REPORT, report, ResultFiles.Kind.REPORT);
       maskFiles.addTo(results);
@@ -194,6 +199,10 @@ public final class PruneCommand implements Runnable {
             .saved()
             .map(file -> new MaskFileWriter(file, job.chosen(), SourceDigest.of(directory)));
     try {
+      OptionalDouble before =
+          evaluation.given()
+              ? OptionalDouble.of(evaluation.perplexity(directory, backend, output))
+              : OptionalDouble.empty();
       RunResult result =
           job.run(
               backend,
@@ -202,7 +211,10 @@ public final class PruneCommand implements Runnable {
               masks.<MaskSink>map(writer -> writer).orElse(MaskSink.NONE),
               unfinished -> {
                 masks.ifPresent(MaskFileWriter::finish);
-                save(facts(directory, backend), request, unfinished, results);
+                save(request, unfinished, results);
+                if (before.isEmpty()) {
+                  report(directory, backend, request, unfinished, Optional.empty(), results);
+                }
               });
       if (result.wasFinished()
           && (savedStatistics != null || report != null || masks.isPresent())) {
@@ -210,7 +222,14 @@ public final class PruneCommand implements Runnable {
             "the output was finished before: --save-statistics, --save-masks and --report are left"
                 + " out");
       }
-      new PrunePrinter(request, backend).print(result, memory, output);
+      Optional<Perplexities> perplexities =
+          before.isPresent()
+              ? Optional.of(perplexities(before.getAsDouble(), request.output(), backend))
+              : Optional.empty();
+      if (perplexities.isPresent() && !result.wasFinished()) {
+        report(directory, backend, request, result, perplexities, results);
+      }
+      new PrunePrinter(request, backend).print(result, perplexities, memory, output);
     } finally {
       masks.ifPresent(MaskFileWriter::close);
     }
@@ -226,22 +245,29 @@ public final class PruneCommand implements Runnable {
     }
   }
 
-  private static RunFacts facts(ModelDirectory directory, Backend backend) {
-    return new RunFacts(
-        directory.path(),
-        WandaCuda.Version.current(),
-        backend.name(),
-        backend.device(),
-        Instant.now());
+  private Perplexities perplexities(double before, Path place, Backend backend) {
+    try (ModelDirectory pruned = ModelDirectory.open(place)) {
+      return new Perplexities(before, evaluation.perplexity(pruned, backend, output));
+    }
   }
 
-  private void save(RunFacts facts, PruneRequest request, RunResult result, ResultFiles results) {
+  private void save(PruneRequest request, RunResult result, ResultFiles results) {
     if (savedStatistics != null) {
       results.write(
           SAVED_STATISTICS, calibrations.statistics(result, request.calibration()).content());
     }
+  }
+
+  private void report(
+      ModelDirectory directory,
+      Backend backend,
+      PruneRequest request,
+      RunResult result,
+      Optional<Perplexities> perplexities,
+      ResultFiles results) {
     if (report != null) {
-      results.write(REPORT, PruneReport.content(report, facts, request, result));
+      RunFacts facts = WandaCuda.facts(directory, backend);
+      results.write(REPORT, PruneReport.content(report, facts, request, result, perplexities));
     }
   }
 }

@@ -7,8 +7,10 @@ import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.report.Perplexities;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -19,7 +21,11 @@ import java.util.stream.Stream;
  */
 record PrunePrinter(PruneRequest request, Backend backend) {
 
-  void print(RunResult result, MemoryWatch memory, OutputOptions output) {
+  void print(
+      RunResult result,
+      Optional<Perplexities> perplexities,
+      MemoryWatch memory,
+      OutputOptions output) {
     PhaseClock.Seconds seconds = result.seconds();
     Map<String, Object> phases = new LinkedHashMap<>();
     phases.put("total", seconds.total());
@@ -39,10 +45,11 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     object.put("dead_columns", result.deadColumns());
     object.put("zero_rows", result.zeroRows());
     result.relativeError().ifPresent(error -> object.put("relative_error", error));
+    perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
     object.put("seconds", phases);
     memory.addTo(object);
     object.put("mask_sha256", result.maskSha256());
-    output.written(object, () -> text(result));
+    output.written(object, () -> Stream.concat(text(result), text(perplexities)));
   }
 
   /** Returns a phase's seconds, or a dash for a phase that wasn't part of the run. */
@@ -62,6 +69,14 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     return result.relativeError().isPresent()
         ? ", outputs off by %.4f of their squares".formatted(result.relativeError().getAsDouble())
         : "";
+  }
+
+  private static Stream<String> text(Optional<Perplexities> perplexities) {
+    return perplexities.stream()
+        .map(
+            both ->
+                "  text     perplexity %.4f before, %.4f after"
+                    .formatted(both.before(), both.after()));
   }
 
   private Stream<String> text(RunResult result) {

@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.console.ErrorReporter;
 import io.github.wandacuda.cli.console.Logging;
 import io.github.wandacuda.cli.console.PrintableStream;
@@ -7,11 +8,14 @@ import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.cli.console.Stdout;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.report.RunFacts;
 import java.io.BufferedOutputStream;
 import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -153,6 +157,12 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
             .execute(words.toArray(String[]::new));
     results.flush();
     return exitCode;
+  }
+
+  /** Returns what a report says of a run that has just ended. */
+  static RunFacts facts(ModelDirectory model, Backend backend) {
+    return new RunFacts(
+        model.path(), Version.current(), backend.name(), backend.device(), Instant.now());
   }
 
   /** The program's version, from the jar's manifest. */

@@ -5,6 +5,7 @@ import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.OutputErrors;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** The report of {@code prune} as a page: what was done, charts by block, a table by module. */
@@ -14,7 +15,8 @@ final class PrunePage {
   private PrunePage() {}
 
   /** Returns the page. */
-  static String of(RunFacts facts, PruneRequest request, RunResult result) {
+  static String of(
+      RunFacts facts, PruneRequest request, RunResult result, Optional<Perplexities> perplexities) {
     String done = "Pruned by %s, %s".formatted(request.rules().label(), request.rules().amount());
     Map<String, String> values =
         Map.ofEntries(
@@ -31,11 +33,17 @@ final class PrunePage {
                 isMeasured(result) ? HtmlText.number(result.deadColumns()) : HtmlText.NOT_MEASURED),
             Map.entry("zero_rows", HtmlText.number(result.zeroRows())),
             Map.entry("seconds", "%.1f s".formatted(result.seconds().total())),
+            Map.entry("perplexity", perplexities.map(PrunePage::tile).orElse("")),
             Map.entry("charts", charts(result)),
             Map.entry(
                 "rows",
                 result.modules().stream().map(PrunePage::row).collect(Collectors.joining("\n"))));
     return HtmlPage.of(done, HtmlPage.filled(HtmlPage.resource("prune.html"), values));
+  }
+
+  private static String tile(Perplexities both) {
+    return "<div><dt>Perplexity</dt><dd>%.2f → %.2f</dd></div>"
+        .formatted(both.before(), both.after());
   }
 
   private static boolean isMeasured(RunResult result) {

@@ -8,19 +8,31 @@ import io.github.wandacuda.prune.OutputErrors;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /** The report by module, as JSON or HTML. */
 public final class PruneReport {
   private PruneReport() {}
 
-  /** Returns the report as JSON, or as a page if the file's name ends in {@code .html}. */
+  /**
+   * Returns the report as JSON, or as a page if the file's name ends in {@code .html}.
+   *
+   * @param perplexities if they were measured
+   */
   public static AtomicWrite.Content content(
-      Path file, RunFacts facts, PruneRequest request, RunResult result) {
+      Path file,
+      RunFacts facts,
+      PruneRequest request,
+      RunResult result,
+      Optional<Perplexities> perplexities) {
     return ReportFormat.content(
-        file, () -> PrunePage.of(facts, request, result), () -> json(facts, request, result));
+        file,
+        () -> PrunePage.of(facts, request, result, perplexities),
+        () -> json(facts, request, result, perplexities));
   }
 
-  private static Map<String, Object> json(RunFacts facts, PruneRequest request, RunResult result) {
+  private static Map<String, Object> json(
+      RunFacts facts, PruneRequest request, RunResult result, Optional<Perplexities> perplexities) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("format", ReportFormat.NAME);
     object.putAll(facts.toJson());
@@ -30,6 +42,7 @@ public final class PruneReport {
     object.put("seconds", result.seconds().total());
     object.put("zeros", result.zeros());
     object.put("weights", result.elements());
+    perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
     object.put("pruned", result.pruned());
     object.put("sparsity", result.sparsity());
     object.put("dead_columns", result.deadColumns());

@@ -22,6 +22,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -78,7 +79,7 @@ class PruneReportTest {
     assertThat(result.deadColumns()).isEqualTo(3);
     assertThat(result.zeroRows()).isEqualTo(2);
     Path file = directory.resolve("report.json");
-    AtomicWrite.write(file, PruneReport.content(file, FACTS, request, result));
+    AtomicWrite.write(file, PruneReport.content(file, FACTS, request, result, Optional.empty()));
     JsonNode json = TestData.json(file);
     assertThat(ReportFormat.isOne(file)).isTrue();
     assertThat(json.get("dead_columns").asInt()).isEqualTo(3);
@@ -98,7 +99,7 @@ class PruneReportTest {
   @Test
   void thePageNeedsNothingBesideItAndMistakesNoName() throws IOException {
     Path file = directory.resolve("report.html");
-    AtomicWrite.write(file, PruneReport.content(file, FACTS, request, result));
+    AtomicWrite.write(file, PruneReport.content(file, FACTS, request, result, Optional.empty()));
     assertThat(ReportFormat.isOne(file)).isTrue();
     String page = Files.readString(file);
     assertThat(page)

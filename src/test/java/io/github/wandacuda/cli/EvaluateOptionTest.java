@@ -1,0 +1,91 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code prune --evaluate} says what {@code perplexity} says before and after. */
+class EvaluateOptionTest {
+  private static final Path TEXT = Path.of("testdata/text/heldout.txt");
+
+  @TempDir Path directory;
+
+  private static double perplexity(Path model) {
+    return InProcess.run(
+            "perplexity", "--model", model, "--text", TEXT, "--backend", "cpu", "--json", "--quiet")
+        .json()
+        .get("perplexity")
+        .asDouble();
+  }
+
+  private Cli.Result prune(Path output, Object... more) {
+    Object[] words = {
+      "prune",
+      "--model",
+      TestData.TINY_LLAMA,
+      "--method",
+      "magnitude",
+      "--output",
+      output,
+      "--evaluate",
+      TEXT,
+      "--backend",
+      "cpu",
+      "--quiet"
+    };
+    Object[] all = Arrays.copyOf(words, words.length + more.length);
+    System.arraycopy(more, 0, all, words.length, more.length);
+    return InProcess.run(all);
+  }
+
+  @Test
+  void theResultAndTheReportHaveBoth() throws IOException {
+    Path output = directory.resolve("out");
+    Path report = directory.resolve("report.json");
+    JsonNode result = prune(output, "--json", "--report", report).json();
+    JsonNode both = result.get("perplexity");
+    assertThat(both.get("before").asDouble()).isEqualTo(perplexity(TestData.TINY_LLAMA));
+    assertThat(both.get("after").asDouble())
+        .isGreaterThan(both.get("before").asDouble())
+        .isEqualTo(perplexity(output));
+    assertThat(TestData.json(report).get("perplexity")).isEqualTo(both);
+    Path page = directory.resolve("report.html");
+    Cli.Result shown = prune(directory.resolve("again"), "--report", page);
+    String line =
+        "perplexity %.4f before, %.4f after"
+            .formatted(both.get("before").asDouble(), both.get("after").asDouble());
+    assertThat(shown.out()).contains(line);
+    assertThat(Files.readString(page))
+        .contains(
+            "<dt>Perplexity</dt><dd>%.2f → %.2f</dd>"
+                .formatted(both.get("before").asDouble(), both.get("after").asDouble()));
+  }
+
+  @Test
+  void aTextThatIsMissingStopsTheRunBeforeItBegins() {
+    Path output = directory.resolve("out");
+    Cli.Result result =
+        InProcess.run(
+            "prune",
+            "--model",
+            TestData.TINY_LLAMA,
+            "--method",
+            "magnitude",
+            "--output",
+            output,
+            "--evaluate",
+            directory.resolve("none.txt"),
+            "--backend",
+            "cpu");
+    assertThat(result.exitCode()).isEqualTo(3);
+    assertThat(result.err()).contains("none.txt");
+    assertThat(output).doesNotExist();
+  }
+}
