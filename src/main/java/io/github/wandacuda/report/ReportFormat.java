@@ -3,7 +3,9 @@ package io.github.wandacuda.report;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.InputFile;
@@ -38,7 +40,9 @@ public final class ReportFormat {
   public static void requireName(Path file) {
     if (!isHtml(file) && !file.toString().endsWith(".json")) {
       throw new UsageException(
-          "--report: expected a name that ends in .json or .html, found '%s'".formatted(file));
+          ErrorDetails.of("`report`")
+              .expected(
+                  "a name that ends in .json or .html", "'%s'".formatted(Printable.of(file))));
     }
   }
 

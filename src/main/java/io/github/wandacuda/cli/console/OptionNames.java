@@ -21,6 +21,7 @@ public final class OptionNames {
           "method",
           "output",
           "pattern",
+          "report",
           "resume",
           "samples",
           "second-moments",
