@@ -59,6 +59,7 @@ class ArchitectureTest {
           "select.cpu",
           "forward.reference",
           "forward.simd.blocks",
+          "forward.simd.tile",
           "forward.simd",
           "forward.cpu",
           "layerwise.reference",

@@ -130,8 +130,7 @@ record LineChart(
       }
       down = there;
     }
-    svg.append(
-        "<path class=\"curve\" style=\"stroke:%s\" d=\"%s\"/>".formatted(colour(index), path));
+    svg.append("<path class=\"curve %s\" d=\"%s\"/>".formatted(colour(index), path));
     if (places.size() <= MOST_POINTS) {
       points.forEach(svg::append);
     }
@@ -148,7 +147,7 @@ record LineChart(
   }
 
   private static String shape(int index) {
-    String fill = "style=\"fill:%s\"".formatted(colour(index));
+    String fill = "class=\"point %s\"".formatted(colour(index));
     return switch (index % 4) {
       case 0 -> "<circle r=\"4\" %s/>".formatted(fill);
       case 1 -> "<rect x=\"-3.5\" y=\"-3.5\" width=\"7\" height=\"7\" %s/>".formatted(fill);
@@ -157,8 +156,9 @@ record LineChart(
     };
   }
 
+  /** Returns the class that gives a curve its colour. */
   private static String colour(int index) {
-    return "var(--s%d)".formatted(index % COLOURS);
+    return "c" + index % COLOURS;
   }
 
   private String legend() {

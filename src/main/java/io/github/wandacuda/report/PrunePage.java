@@ -80,7 +80,7 @@ final class PrunePage {
   }
 
   private static String row(ModuleResult result) {
-    double share = 100 * share(result);
+    double share = share(result);
     StringBuilder row = new StringBuilder("<tr>");
     row.append("<th scope=\"row\"><code>")
         .append(HtmlText.escaped(result.module().name()))
@@ -91,7 +91,11 @@ final class PrunePage {
         .append(" × ")
         .append(result.module().columns())
         .append("</td>");
-    row.append("<td class=\"share\" style=\"--of:%.2f%%\">%.2f %%</td>".formatted(share, share));
+    row.append(
+        """
+        <td class="share" style="background-size: calc((100%% - 1.2rem) * %.4f) 3px, calc(100%% - \
+        1.2rem) 3px">%s</td>"""
+            .formatted(share, HtmlText.percent(share)));
     cell(row, result.zeros());
     if (result.norms() == null) {
       cell(row, HtmlText.NOT_MEASURED);

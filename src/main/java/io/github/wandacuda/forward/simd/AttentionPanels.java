@@ -3,6 +3,7 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.simd.blocks.PanelPacking;
+import io.github.wandacuda.forward.simd.tile.RegisterTile;
 import io.github.wandacuda.system.WorkerPool;
 
 /**

@@ -1,5 +1,7 @@
 package io.github.wandacuda.forward.simd;
 
+import io.github.wandacuda.forward.simd.tile.RegisterTile;
+import io.github.wandacuda.forward.simd.tile.RegisterTileSums;
 import io.github.wandacuda.simd.Lanes;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;

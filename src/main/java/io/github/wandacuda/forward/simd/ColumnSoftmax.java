@@ -3,6 +3,8 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.LaneSum;
+import io.github.wandacuda.forward.simd.tile.RegisterTile;
+import io.github.wandacuda.forward.simd.tile.RegisterTileSums;
 import io.github.wandacuda.simd.Lanes;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;

@@ -1,6 +1,8 @@
 package io.github.wandacuda.forward.simd;
 
 import io.github.wandacuda.forward.PackedTriangle;
+import io.github.wandacuda.forward.simd.tile.ColumnStrips;
+import io.github.wandacuda.forward.simd.tile.RegisterTile;
 import io.github.wandacuda.simd.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -4,6 +4,8 @@ import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.simd.blocks.PanelPacking;
+import io.github.wandacuda.forward.simd.tile.RegisterTile;
+import io.github.wandacuda.forward.simd.tile.RegisterTileSums;
 
 /**
  * Attention of a block of one head's queries. All matrices are transposed: scores are [keys,

@@ -5,6 +5,10 @@ import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.simd.blocks.FeatureBlocks;
 import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
+import io.github.wandacuda.forward.simd.tile.ActivationPanel;
+import io.github.wandacuda.forward.simd.tile.RegisterTile;
+import io.github.wandacuda.forward.simd.tile.RegisterTileSums;
+import io.github.wandacuda.forward.simd.tile.WeightPanel;
 import io.github.wandacuda.system.WorkerPool;
 
 /**

@@ -3,6 +3,8 @@ package io.github.wandacuda.forward.simd;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
+import io.github.wandacuda.forward.simd.tile.ColumnStrips;
+import io.github.wandacuda.forward.simd.tile.RegisterTile;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 

@@ -1,6 +1,8 @@
 package io.github.wandacuda.forward.simd;
 
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
+import io.github.wandacuda.forward.simd.tile.RegisterTile;
+import io.github.wandacuda.forward.simd.tile.RegisterTileSums;
 import io.github.wandacuda.simd.Lanes;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.forward.simd.blocks;
 
-/** Copies matrices into the order in which {@link RegisterTile} reads them. */
+/** Copies matrices into the order in which a register tile reads them. */
 public final class PanelPacking {
   private PanelPacking() {}
 

@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.tile;
 
 import io.github.wandacuda.simd.Lanes;
 import jdk.incubator.vector.FloatVector;

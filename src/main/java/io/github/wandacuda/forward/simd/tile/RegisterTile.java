@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.tile;
 
 import io.github.wandacuda.simd.Lanes;
 import java.util.Arrays;
@@ -15,11 +15,11 @@ import java.util.Arrays;
  * (95 GFLOP/s). 4 rows of 2 vectors need 14 registers and ran at 94 to 97 GFLOP/s with either
  * collector. With 32 registers of 512 bits, 6 rows of 4 vectors were faster than 8 or 4 rows of 2.
  */
-final class RegisterTile {
+public final class RegisterTile {
   private static final boolean WIDE = Lanes.FLOATS.vectorBitSize() == 512;
 
-  static final int ROWS = WIDE ? WideRegisterTile.ROWS : NarrowRegisterTile.ROWS;
-  static final int COLUMNS =
+  public static final int ROWS = WIDE ? WideRegisterTile.ROWS : NarrowRegisterTile.ROWS;
+  public static final int COLUMNS =
       (WIDE ? WideRegisterTile.VECTORS : NarrowRegisterTile.VECTORS) * Lanes.COUNT;
 
   /**
@@ -28,7 +28,7 @@ final class RegisterTile {
    * run of a matrix, so C2 compiled it as a trap, and the second run was interpreted for a third of
    * a second until it was compiled again.
    */
-  static final float[] NOTHING = new float[ROWS * COLUMNS];
+  public static final float[] NOTHING = new float[ROWS * COLUMNS];
 
   static {
     Arrays.fill(NOTHING, -0f);
@@ -46,7 +46,7 @@ final class RegisterTile {
    * @param before {@link #ROWS} rows of {@link #COLUMNS} values; {@link #NOTHING} for none
    * @param c likewise; may be {@code before}
    */
-  static void multiply(
+  public static void multiply(
       float[] a,
       int aOffset,
       float[] b,
@@ -64,12 +64,12 @@ final class RegisterTile {
   }
 
   /** Returns {@code count} rounded up to whole tiles' rows. */
-  static int wholeRows(int count) {
+  public static int wholeRows(int count) {
     return Math.ceilDiv(count, ROWS) * ROWS;
   }
 
   /** Returns {@code count} rounded up to whole tiles' columns. */
-  static int wholeColumns(int count) {
+  public static int wholeColumns(int count) {
     return Math.ceilDiv(count, COLUMNS) * COLUMNS;
   }
 }

@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.tile;
 
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.simd.blocks.PanelPacking;
@@ -9,29 +9,29 @@ import io.github.wandacuda.forward.simd.blocks.PanelPacking;
  * the output its rows would be a power of two apart. The content of rows and columns that pad a
  * last tile is undefined.
  */
-final class RegisterTileSums {
+public final class RegisterTileSums {
   private float[] data = {};
   private int rows;
   private int columns;
 
   /** Sets the size; the content of the sums is undefined. */
-  void reshape(int rows, int columns) {
+  public void reshape(int rows, int columns) {
     this.rows = rows;
     this.columns = columns;
     data =
         PanelPacking.grown(data, RegisterTile.wholeRows(rows), RegisterTile.wholeColumns(columns));
   }
 
-  int rows() {
+  public int rows() {
     return rows;
   }
 
-  float[] data() {
+  public float[] data() {
     return data;
   }
 
   /** Returns the offset of the tile whose first element is (row, column). */
-  int at(int row, int column) {
+  public int at(int row, int column) {
     return column * RegisterTile.wholeRows(rows) + row * RegisterTile.COLUMNS;
   }
 
@@ -42,7 +42,7 @@ final class RegisterTileSums {
    * @param column the tensor's column for the block's first column
    * @param bias added to each row, indexed by the tensor's columns; null for none
    */
-  void copyTo(CpuTensor out, int row, int column, CpuTensor bias) {
+  public void copyTo(CpuTensor out, int row, int column, CpuTensor bias) {
     for (int r = 0; r < rows; r++) {
       int to = out.at(row + r) + column;
       for (int c = 0; c < columns; c += RegisterTile.COLUMNS) {
@@ -62,7 +62,7 @@ final class RegisterTileSums {
   }
 
   /** Writes the block transposed: its column c becomes part of the tensor's row {@code row + c}. */
-  void copyTurnedTo(CpuTensor out, int row, int column) {
+  public void copyTurnedTo(CpuTensor out, int row, int column) {
     for (int c = 0; c < columns; c++) {
       int lane = c % RegisterTile.COLUMNS;
       int from = at(0, c - lane) + lane;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.tile;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
@@ -16,7 +16,7 @@ import jdk.incubator.vector.IntVector;
  * tiles read it: by blocks of {@link RegisterTile#COLUMNS} features, within a block by columns. The
  * content of features that pad the last tile is undefined.
  */
-final class WeightPanel {
+public final class WeightPanel {
   private final WeightReader reader = new WeightReader();
   private final LaneTranspose turn = new LaneTranspose();
   private final float[] rows = new float[Lanes.COUNT * CpuForwardKernels.RUN];
@@ -27,7 +27,7 @@ final class WeightPanel {
    *
    * @param depth a run or less
    */
-  void pack(WeightMatrix w, int feature, int count, int column, int depth) {
+  public void pack(WeightMatrix w, int feature, int count, int column, int depth) {
     data = PanelPacking.grown(data, RegisterTile.wholeColumns(count), CpuForwardKernels.RUN);
     for (int i = 0; i < count; i += Lanes.COUNT) {
       int features = Math.min(Lanes.COUNT, count - i);
@@ -44,7 +44,7 @@ final class WeightPanel {
    *
    * @param feature a block's first
    */
-  void unpack(FeatureBlocks w, int feature, int count, int column, int depth) {
+  public void unpack(FeatureBlocks w, int feature, int count, int column, int depth) {
     int blocks = Math.ceilDiv(count, FeatureBlocks.FEATURES);
     data =
         PanelPacking.grown(
@@ -118,12 +118,12 @@ final class WeightPanel {
         RegisterTile.COLUMNS);
   }
 
-  float[] data() {
+  public float[] data() {
     return data;
   }
 
   /** Returns the offset of the tile whose first feature is the {@code i}th. */
-  int at(int i, int depth) {
+  public int at(int i, int depth) {
     return i * depth;
   }
 }

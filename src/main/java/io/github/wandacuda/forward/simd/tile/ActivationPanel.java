@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.tile;
 
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
@@ -10,7 +10,7 @@ import io.github.wandacuda.system.WorkerPool;
  * run by blocks of {@link RegisterTile#ROWS} rows, within a block by columns. The content of the
  * rows that pad the last tile is undefined.
  */
-final class ActivationPanel {
+public final class ActivationPanel {
   private static final int RUN = CpuForwardKernels.RUN;
   private static final int ROWS_PER_TASK = 4 * RegisterTile.ROWS;
 
@@ -19,7 +19,7 @@ final class ActivationPanel {
   private int columns;
 
   /** Copies {@code count} rows of {@code x} from row {@code from} on. */
-  void pack(CpuTensor x, int from, int count, WorkerPool workers) {
+  public void pack(CpuTensor x, int from, int count, WorkerPool workers) {
     rows = RegisterTile.wholeRows(count);
     columns = x.columns();
     data = PanelPacking.grown(data, rows, columns);
@@ -41,22 +41,22 @@ final class ActivationPanel {
     }
   }
 
-  float[] data() {
+  public float[] data() {
     return data;
   }
 
   /** Returns the number of runs; without columns there is one empty run. */
-  int runs() {
+  public int runs() {
     return Math.max(1, Math.ceilDiv(columns, RUN));
   }
 
   /** Returns the columns of a run. */
-  int depth(int run) {
+  public int depth(int run) {
     return Math.min(RUN, columns - run * RUN);
   }
 
   /** Returns the offset of a run of the tile whose first row is {@code row}. */
-  int at(int run, int row) {
+  public int at(int run, int row) {
     return run * RUN * rows + row * depth(run);
   }
 }

@@ -1,4 +1,4 @@
-package io.github.wandacuda.forward.simd;
+package io.github.wandacuda.forward.simd.tile;
 
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
@@ -11,7 +11,7 @@ import jdk.incubator.vector.FloatVector;
  * that sums over rows: by runs of rows, within a run by strips of columns, within a strip by rows.
  * The content of the columns that pad the last strip is undefined.
  */
-final class ColumnStrips {
+public final class ColumnStrips {
   private static final int RUN = CpuForwardKernels.RUN;
 
   private final int width;
@@ -28,13 +28,13 @@ final class ColumnStrips {
    *
    * @param width columns of a strip: those of half a vector at most, or of whole ones
    */
-  ColumnStrips(int width) {
+  public ColumnStrips(int width) {
     this.width = width;
     covered = isNarrow() ? Lanes.DOUBLE_COUNT : Math.ceilDiv(width, Lanes.COUNT) * Lanes.COUNT;
   }
 
   /** Makes room for so many rows of x; the content is undefined. */
-  void reshape(CpuTensor x, int count) {
+  public void reshape(CpuTensor x, int count) {
     rows = count;
     columns = Math.ceilDiv(x.columns(), width) * width;
     data = PanelPacking.grown(data, rows, columns);
@@ -47,7 +47,7 @@ final class ColumnStrips {
    * @param column the first column, where a strip begins
    * @param columnEnd the column after the last one: where a strip begins, or the end of x
    */
-  void pack(CpuTensor x, int from, int run, int column, int columnEnd) {
+  public void pack(CpuTensor x, int from, int run, int column, int columnEnd) {
     int depth = depth(run);
     // Vectors may go past a strip's row, into the next one that is written after it, but not past
     // the strip, which may be another worker's.
@@ -88,22 +88,22 @@ final class ColumnStrips {
     }
   }
 
-  float[] data() {
+  public float[] data() {
     return data;
   }
 
   /** Returns the number of runs. */
-  int runs() {
+  public int runs() {
     return Math.ceilDiv(rows, RUN);
   }
 
   /** Returns the rows of a run. */
-  int depth(int run) {
+  public int depth(int run) {
     return Math.min(RUN, rows - run * RUN);
   }
 
   /** Returns the offset of a run of the strip whose first column is {@code column}. */
-  int at(int run, int column) {
+  public int at(int run, int column) {
     return run * RUN * columns + column * depth(run);
   }
 }
