@@ -7,14 +7,14 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** The digest of sequences of token ids. */
-final class TokenDigest {
+public final class TokenDigest {
   private TokenDigest() {}
 
   /**
    * Returns the SHA-256, in lower-case hexadecimal, of all token ids in order, each as four bytes,
    * the lowest first.
    */
-  static String sha256(int[][] sequences) {
+  public static String sha256(int[]... sequences) {
     MessageDigest digest = digest();
     for (int[] tokens : sequences) {
       ByteBuffer bytes =

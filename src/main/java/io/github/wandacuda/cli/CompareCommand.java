@@ -10,8 +10,10 @@ import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.SampleOptions;
+import io.github.wandacuda.cli.option.TaskOptions;
 import io.github.wandacuda.cli.option.TextWindows;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.evaluate.Evaluation;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.Comparison;
 import io.github.wandacuda.job.record.Calibration;
@@ -36,8 +38,8 @@ import picocli.CommandLine.Option;
 @Command(
     name = "compare",
     description =
-        "Compares methods and sparsities on one model, which is pruned in memory: perplexity and"
-            + " errors.",
+        "Compares methods and sparsities on one model, which is pruned in memory:"
+            + " perplexity, tasks, errors.",
     mixinStandardHelpOptions = true)
 final class CompareCommand implements Runnable {
   private static final String REPORT = "--report";
@@ -61,6 +63,7 @@ final class CompareCommand implements Runnable {
   private Path text;
 
   @Mixin private ComparedMethods methods;
+  @Mixin private TaskOptions tasks;
 
   @Option(
       names = REPORT,
@@ -88,6 +91,8 @@ final class CompareCommand implements Runnable {
   public void run() {
     backends.check();
     List<ModuleRules> runs = methods.rules();
+    tasks.check();
+    tasks.warnOfIdle(output);
     if (report != null) {
       ReportFormat.requireName(report);
     }
@@ -108,6 +113,8 @@ final class CompareCommand implements Runnable {
       CalibrationSamples samples = sampling.draw(calibration, directory);
       SampleOptions.say(calibration, samples, output);
       EvaluationWindows windows = windows(directory);
+      Optional<Evaluation> asked =
+          tasks.given() ? Optional.of(tasks.read(directory, output)) : Optional.empty();
       if (!dryRun) {
         results.reserve();
       }
@@ -115,15 +122,16 @@ final class CompareCommand implements Runnable {
           new Calibration.FromSamples(List.of(samples.tokens()), samples.sha256(), sampling.seed());
       try (Backend backend = backends.open(output).backend()) {
         Comparison comparison =
-            new Comparison(directory, backend, modules.choice(), calibrated, windows);
+            new Comparison(directory, backend, modules.choice(), calibrated, windows, asked);
         runs.forEach(comparison::check);
         comparison.requireMemory(runs);
         if (dryRun) {
           runs.forEach(rules -> output.row(rules.label() + " " + rules.amount()));
           return;
         }
-        Optional<UnfinishedComparison> unfinished = unfinished(directory, samples, windows);
-        ComparisonReport compared = new ComparisonRun(comparison, unfinished, output).compare(runs);
+        Optional<UnfinishedComparison> unfinished = unfinished(directory, samples, windows, asked);
+        ComparisonReport compared =
+            new ComparisonRun(comparison, unfinished, asked.isPresent(), output).compare(runs);
         if (report != null) {
           results.write(REPORT, compared.content(report, WandaCuda.facts(directory, backend)));
         }
@@ -140,7 +148,10 @@ final class CompareCommand implements Runnable {
   }
 
   private Optional<UnfinishedComparison> unfinished(
-      ModelDirectory directory, CalibrationSamples samples, EvaluationWindows windows) {
+      ModelDirectory directory,
+      CalibrationSamples samples,
+      EvaluationWindows windows,
+      Optional<Evaluation> asked) {
     if (report == null) {
       return Optional.empty();
     }
@@ -149,6 +160,7 @@ final class CompareCommand implements Runnable {
     parts.putAll(SourceDigest.byFile(directory));
     parts.put("calibration", samples.sha256());
     parts.put("text", windows.sha256());
+    asked.ifPresent(evaluation -> parts.put("tasks", evaluation.sha256()));
     parts.put("modules", modules.choice().toString());
     Fingerprint fingerprint = new Fingerprint(parts);
     return Optional.of(

@@ -4,33 +4,35 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.job.Comparison;
 import io.github.wandacuda.job.record.ComparedRun;
+import io.github.wandacuda.job.record.DenseFigures;
 import io.github.wandacuda.job.record.UnfinishedComparison;
 import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.report.ComparisonReport;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalDouble;
 
 /**
  * Does what is left of a comparison, and prints a row for each run.
  *
  * @param comparison does the runs
  * @param unfinished keeps those that are done, if a report is wanted
+ * @param tasks whether there are tasks
  * @param output takes rows and progress
  */
 record ComparisonRun(
-    Comparison comparison, Optional<UnfinishedComparison> unfinished, OutputOptions output) {
+    Comparison comparison,
+    Optional<UnfinishedComparison> unfinished,
+    boolean tasks,
+    OutputOptions output) {
 
   ComparisonReport compare(List<ModuleRules> runs) {
     Progress progress = output.progress();
-    ComparisonTable table = new ComparisonTable(runs, output);
+    ComparisonTable table = new ComparisonTable(runs, tasks, output);
     int parts = runs.size() + 1;
     progress.begin((double) done(runs) / parts);
-    OptionalDouble before =
-        unfinished.map(UnfinishedComparison::dense).orElse(OptionalDouble.empty());
-    double dense =
-        before.isPresent() ? before.getAsDouble() : comparison.dense(progress.part(0, parts));
+    Optional<DenseFigures> before = unfinished.flatMap(UnfinishedComparison::dense);
+    DenseFigures dense = before.orElseGet(() -> comparison.dense(progress.part(0, parts)));
     if (before.isEmpty()) {
       unfinished.ifPresent(file -> file.addDense(dense));
     }

@@ -2,7 +2,9 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.job.record.ComparedRun;
+import io.github.wandacuda.job.record.DenseFigures;
 import io.github.wandacuda.prune.ModuleRules;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 
@@ -13,17 +15,36 @@ final class ComparisonTable {
 
   private final OutputOptions output;
   private final String format;
+  private final boolean tasks;
 
-  /** Prints the heading. */
-  ComparisonTable(List<ModuleRules> runs, OutputOptions output) {
+  /**
+   * Prints the heading.
+   *
+   * @param tasks whether there are tasks, whose mean accuracy has a column
+   */
+  ComparisonTable(List<ModuleRules> runs, boolean tasks, OutputOptions output) {
     this.output = output;
+    this.tasks = tasks;
     int widest = runs.stream().mapToInt(rules -> rules.label().length()).max().orElse(0);
-    format = "%-" + Math.max(widest, DENSE.length()) + "s  %8s  %12s  %12s  %9s  %8s";
-    print("method", "amount", "perplexity", "output error", "zeros", "seconds");
+    format =
+        "%-"
+            + Math.max(widest, DENSE.length())
+            + "s  %8s  %12s  %12s  %9s  %8s"
+            + (tasks ? "  %8s" : "");
+    print("method", "amount", "perplexity", "output error", "zeros", "seconds", "accuracy");
   }
 
-  void dense(double perplexity) {
-    print(DENSE, NONE, number("%.4f", OptionalDouble.of(perplexity)), NONE, NONE, NONE);
+  void dense(DenseFigures dense) {
+    OptionalDouble accuracy =
+        dense.tasks().values().stream().mapToDouble(task -> task.accuracy().mean()).average();
+    print(
+        DENSE,
+        NONE,
+        number("%.4f", OptionalDouble.of(dense.perplexity())),
+        NONE,
+        NONE,
+        NONE,
+        number("%.4f", accuracy));
   }
 
   void row(ComparedRun run) {
@@ -33,7 +54,8 @@ final class ComparisonTable {
         number("%.4f", run.perplexity()),
         number("%.5f", run.relativeError()),
         "%.2f %%".formatted(100 * run.zeros()),
-        "%.1f".formatted(run.seconds()));
+        "%.1f".formatted(run.seconds()),
+        number("%.4f", run.meanAccuracy()));
   }
 
   private static String number(String format, OptionalDouble number) {
@@ -41,6 +63,7 @@ final class ComparisonTable {
   }
 
   private void print(String... cells) {
-    output.row(format.formatted((Object[]) cells));
+    output.row(
+        format.formatted((Object[]) Arrays.copyOf(cells, tasks ? cells.length : cells.length - 1)));
   }
 }

@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.evaluate.Accuracy;
+import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.evaluate.TaskScore;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -38,10 +39,7 @@ final class TaskTable {
   }
 
   private Map<String, Object> object(TaskScore score) {
-    Map<String, Object> object = new LinkedHashMap<>();
-    put(object, "accuracy", score.accuracy());
-    put(object, "accuracy_norm", score.normalized());
-    object.put("documents", score.documents());
+    Map<String, Object> object = TaskFigures.of(score).toJson();
     if (!score.subjects().isEmpty()) {
       object.put("groups", parts(score.groups()));
       object.put("subjects", parts(score.subjects()));
@@ -52,18 +50,12 @@ final class TaskTable {
     return object;
   }
 
-  private static void put(Map<String, Object> object, String name, Accuracy accuracy) {
-    object.put(name, accuracy == null ? null : accuracy.mean());
-    boolean known = accuracy != null && Double.isFinite(accuracy.standardError());
-    object.put(name + "_stderr", known ? accuracy.standardError() : null);
-  }
-
   private static Map<String, Object> parts(SortedMap<String, TaskScore.Part> parts) {
     Map<String, Object> objects = new LinkedHashMap<>();
     parts.forEach(
         (name, part) -> {
           Map<String, Object> object = new LinkedHashMap<>();
-          put(object, "accuracy", part.accuracy());
+          TaskFigures.put(object, "accuracy", part.accuracy());
           object.put("documents", part.documents());
           objects.put(name, object);
         });

@@ -1,6 +1,7 @@
 package io.github.wandacuda.evaluate;
 
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibrate.TokenDigest;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -13,7 +14,9 @@ import io.github.wandacuda.model.description.DecoderShape;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.tokenizer.Tokenizer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Tasks as requests of a model's tokens, which can be scored by any decoder that has the same
@@ -68,6 +71,26 @@ public final class Evaluation {
     return requests.size();
   }
 
+  /** Returns a digest of all requests and what is right, in hexadecimal. */
+  public String sha256() {
+    int[] right =
+        tasks.stream()
+            .flatMap(task -> task.documents().stream())
+            .mapToInt(TaskDocument::gold)
+            .toArray();
+    return TokenDigest.sha256(
+        Stream.concat(
+                requests.stream()
+                    .flatMap(
+                        request ->
+                            Stream.of(
+                                new int[] {request.input().length},
+                                request.input(),
+                                request.targets())),
+                Stream.of(right))
+            .toArray(int[][]::new));
+  }
+
   /** Returns the token ids of each request, what is read and then what is scored. */
   List<TokenRequest> tokens() {
     return requests;
@@ -87,7 +110,25 @@ public final class Evaluation {
    * @throws InputException if a log-likelihood isn't finite
    */
   public List<TaskScore> run(Decoder decoder, Operations operations, Progress progress) {
-    double[] scores = new LogLikelihoods(decoder, operations).of(requests, places, progress);
+    return scores(new LogLikelihoods(decoder, operations).of(requests, places, progress));
+  }
+
+  /** Begins to run all requests through a decoder; the caller closes the pass before that. */
+  public TaskPass pass(Decoder decoder, Operations operations) {
+    return new TaskPass(this, decoder, operations);
+  }
+
+  /** Returns the bytes of all requests' hidden states, which a {@link #pass} holds. */
+  public long passBytes(int hiddenSize) {
+    return Arrays.stream(shared().lengths()).asLongStream().sum() * hiddenSize * Float.BYTES;
+  }
+
+  SharedInputs shared() {
+    return new SharedInputs(requests, places);
+  }
+
+  /** Returns each task's score, from the log-likelihoods of all requests in their order. */
+  List<TaskScore> scores(double[] scores) {
     List<TaskScore> results = new ArrayList<>();
     int at = 0;
     for (Task task : tasks) {

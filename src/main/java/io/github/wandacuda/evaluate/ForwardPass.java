@@ -12,16 +12,29 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Runs inputs through a decoder and scores what may follow them. Inputs of one length run together;
- * none is padded, so that its numbers are the same beside whatever others it runs.
+ * Runs inputs through a decoder, block by block, and scores what may follow them. Inputs of one
+ * length run together; none is padded, so that its numbers are the same beside whatever others it
+ * runs. This is the one place where inputs meet the decoder.
  */
-final class ForwardPass {
+final class ForwardPass implements AutoCloseable {
   private final Decoder decoder;
   private final Operations operations;
+  private final List<Group> groups = new ArrayList<>();
 
-  ForwardPass(Decoder decoder, Operations operations) {
+  /** Embeds inputs. */
+  ForwardPass(Decoder decoder, Operations operations, List<Input> inputs) {
     this.decoder = decoder;
     this.operations = operations;
+    Map<Integer, List<Input>> byLength = new LinkedHashMap<>();
+    inputs.forEach(
+        input ->
+            byLength.computeIfAbsent(input.tokens().length, any -> new ArrayList<>()).add(input));
+    try {
+      byLength.values().forEach(group -> groups.add(new Group(group)));
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
   }
 
   /**
@@ -36,31 +49,23 @@ final class ForwardPass {
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared
   record Input(int[] tokens, List<int[]> targets, double[] sums, String place) {}
 
+  /** Runs all inputs through the next block. */
+  void advance(Block block) {
+    groups.forEach(group -> group.run.advance(block));
+  }
+
   /**
-   * Scores inputs, all of them block by block, so that each block is loaded but once. This is the
-   * one place where inputs meet the decoder.
+   * Scores the inputs, after the last block.
    *
-   * @param afterBlock called after each block
    * @throws io.github.wandacuda.error.InputException if a log-likelihood isn't finite
    */
-  void score(List<Input> inputs, Runnable afterBlock) {
-    Map<Integer, List<Input>> byLength = new LinkedHashMap<>();
-    inputs.forEach(
-        input ->
-            byLength.computeIfAbsent(input.tokens().length, any -> new ArrayList<>()).add(input));
-    List<Group> groups = new ArrayList<>();
-    try {
-      byLength.values().forEach(group -> groups.add(new Group(group)));
-      for (int index = 0; index < decoder.blocks(); index++) {
-        try (Block block = decoder.block(index)) {
-          groups.forEach(group -> group.run.advance(block));
-        }
-        afterBlock.run();
-      }
-      groups.forEach(Group::sum);
-    } finally {
-      groups.forEach(Group::close);
-    }
+  void score() {
+    groups.forEach(Group::sum);
+  }
+
+  @Override
+  public void close() {
+    groups.forEach(Group::close);
   }
 
   /** Inputs of one length. */

@@ -3,13 +3,10 @@ package io.github.wandacuda.evaluate;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
-import java.nio.IntBuffer;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.LinkedHashMap;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 
 /**
  * The log-likelihoods of many requests. Requests whose inputs are equal, as those of a question
@@ -53,45 +50,32 @@ final class LogLikelihoods {
    * @throws io.github.wandacuda.error.InputException if one isn't finite
    */
   double[] of(List<TokenRequest> requests, List<String> places, Progress progress) {
-    Map<IntBuffer, List<Integer>> byInput = new LinkedHashMap<>();
-    for (int at = 0; at < requests.size(); at++) {
-      byInput
-          .computeIfAbsent(IntBuffer.wrap(requests.get(at).input()), any -> new ArrayList<>())
-          .add(at);
-    }
-    List<List<Integer>> sharing = new ArrayList<>(byInput.values());
-    sharing.sort(
-        Comparator.comparingInt(
-            (List<Integer> same) -> -requests.get(same.getFirst()).input().length));
+    SharedInputs shared = new SharedInputs(requests, places);
     double[] scores = new double[requests.size()];
-    Chunks chunks = new Chunks(requests, sharing, progress);
+    Chunks chunks = new Chunks(shared.lengths(), progress);
     while (chunks.hasNext()) {
-      List<List<Integer>> chunk = chunks.next();
-      List<ForwardPass.Input> inputs =
-          chunk.stream().map(same -> input(requests, places, same)).toList();
-      new ForwardPass(decoder, operations).score(inputs, chunks::blockDone);
-      for (int at = 0; at < inputs.size(); at++) {
-        for (int request = 0; request < chunk.get(at).size(); request++) {
-          scores[chunk.get(at).get(request)] = inputs.get(at).sums()[request];
+      Range chunk = chunks.next();
+      List<ForwardPass.Input> inputs = shared.inputs(chunk.from(), chunk.to());
+      try (ForwardPass pass = new ForwardPass(decoder, operations, inputs)) {
+        for (int index = 0; index < decoder.blocks(); index++) {
+          try (Block block = decoder.block(index)) {
+            pass.advance(block);
+          }
+          chunks.blockDone();
         }
+        pass.score();
       }
+      shared.put(chunk.from(), inputs, scores);
     }
     return scores;
   }
 
-  private static ForwardPass.Input input(
-      List<TokenRequest> requests, List<String> places, List<Integer> same) {
-    return new ForwardPass.Input(
-        requests.get(same.getFirst()).input(),
-        same.stream().map(at -> requests.get(at).targets()).toList(),
-        new double[same.size()],
-        places.get(same.getFirst()));
-  }
+  /** Inputs {@code [from, to)}. */
+  private record Range(int from, int to) {}
 
   /** Cuts inputs into chunks and tells how far they are. */
   private final class Chunks {
-    private final List<TokenRequest> requests;
-    private final List<List<Integer>> sharing;
+    private final int[] lengths;
     private final Progress progress;
     private final double allTokens;
     private int at;
@@ -99,42 +83,37 @@ final class LogLikelihoods {
     private long tokens;
     private int block;
 
-    Chunks(List<TokenRequest> requests, List<List<Integer>> sharing, Progress progress) {
-      this.requests = requests;
-      this.sharing = sharing;
+    Chunks(int[] lengths, Progress progress) {
+      this.lengths = lengths;
       this.progress = progress;
-      allTokens = sharing.stream().mapToLong(this::length).sum();
+      allTokens = Arrays.stream(lengths).asLongStream().sum();
       progress.begin(0);
     }
 
-    private long length(List<Integer> same) {
-      return requests.get(same.getFirst()).input().length;
-    }
-
     boolean hasNext() {
-      return at < sharing.size();
+      return at < lengths.length;
     }
 
-    List<List<Integer>> next() {
+    Range next() {
       tokensBefore += tokens;
       tokens = 0;
       block = 0;
       int from = at;
       do {
-        tokens += length(sharing.get(at++));
-      } while (hasNext() && tokens + length(sharing.get(at)) <= chunkTokens);
-      return sharing.subList(from, at);
+        tokens += lengths[at++];
+      } while (hasNext() && tokens + lengths[at] <= chunkTokens);
+      return new Range(from, at);
     }
 
     void blockDone() {
       block++;
       double done = tokensBefore + (double) tokens * block / decoder.blocks();
       boolean last = !hasNext() && block == decoder.blocks();
-      long inputs = last ? sharing.size() : Math.round(sharing.size() * done / allTokens);
+      long inputs = last ? lengths.length : Math.round(lengths.length * done / allTokens);
       progress.step(
           "input",
-          last ? inputs : Math.min(inputs, sharing.size() - 1L),
-          sharing.size(),
+          last ? inputs : Math.min(inputs, lengths.length - 1L),
+          lengths.length,
           done / allTokens);
     }
   }

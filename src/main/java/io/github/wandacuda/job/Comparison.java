@@ -5,11 +5,15 @@ import io.github.wandacuda.calibrate.EvaluationWindows;
 import io.github.wandacuda.calibrate.Perplexity;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.evaluate.Evaluation;
+import io.github.wandacuda.evaluate.TaskFigures;
+import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.ComparedRun.ModuleFigures;
+import io.github.wandacuda.job.record.DenseFigures;
 import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -24,7 +28,10 @@ import io.github.wandacuda.prune.layer.LayerPruner;
 import io.github.wandacuda.system.PrivateDirectory;
 import java.io.IOException;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Stream;
 
@@ -41,6 +48,7 @@ public final class Comparison {
   private final List<LinearModule> chosen;
   private final List<int[]> calibration;
   private final List<int[]> windows;
+  private final Optional<Evaluation> tasks;
 
   /**
    * Prepares a comparison.
@@ -50,6 +58,7 @@ public final class Comparison {
    * @param choice which modules are pruned
    * @param calibration what the modules' inputs come from
    * @param text what perplexity is measured on, in windows of one length
+   * @param tasks what models are asked
    * @throws io.github.wandacuda.error.UsageException if a pattern of the choice matches nothing
    */
   public Comparison(
@@ -57,12 +66,14 @@ public final class Comparison {
       Backend backend,
       ModuleChoice choice,
       Calibration.FromSamples calibration,
-      EvaluationWindows text) {
+      EvaluationWindows text,
+      Optional<Evaluation> tasks) {
     this.model = model;
     this.backend = backend;
     chosen = model.choose(choice);
     this.calibration = calibration.samples();
     windows = List.of(text.windows());
+    this.tasks = tasks;
   }
 
   /**
@@ -92,14 +103,28 @@ public final class Comparison {
       }
     }
     List<int[]> sequences = Stream.concat(calibration.stream(), windows.stream()).toList();
-    RunNeeds.requireMemory(model, sequences, RunNeeds.momentsBytes(chosen) + layer);
+    int hidden = DecoderFamilies.of(model.config()).shape(model.config()).hiddenSize();
+    long asked = tasks.map(given -> given.passBytes(hidden)).orElse(0L);
+    RunNeeds.requireMemory(model, sequences, RunNeeds.momentsBytes(chosen) + layer + asked);
   }
 
-  /** Returns the perplexity of the dense model. */
-  public double dense(Progress progress) {
+  /** Measures the dense model. */
+  public DenseFigures dense(Progress progress) {
     try (Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
-      return Perplexity.of(decoder, backend.operations(), windows, progress);
+      double perplexity = Perplexity.of(decoder, backend.operations(), windows, progress);
+      return new DenseFigures(
+          perplexity,
+          tasks
+              .map(given -> given.run(decoder, backend.operations(), Progress.NONE))
+              .map(Comparison::figuresOf)
+              .orElse(Map.of()));
     }
+  }
+
+  private static Map<String, TaskFigures> figuresOf(List<TaskScore> scores) {
+    Map<String, TaskFigures> figures = new LinkedHashMap<>();
+    scores.forEach(score -> figures.put(score.task(), TaskFigures.of(score)));
+    return figures;
   }
 
   /**
@@ -113,11 +138,12 @@ public final class Comparison {
         MaskDigest masks = new MaskDigest(chosen.size(), directory.path().resolve(SPILL))) {
       MemoryPass.Result result =
           new MemoryPass(model, backend, rules(rules), chosen)
-              .run(calibration, windows, true, masks, progress);
+              .run(calibration, windows, tasks, true, masks, progress);
       return new ComparedRun(
           rules.label(),
           rules.sparsity(),
           perplexity(result.losses()),
+          figuresOf(result.scores()),
           masks.hex(),
           figures(result.modules()),
           (System.nanoTime() - start) / 1e9);

@@ -4,6 +4,9 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.calibrate.SampleProgress;
+import io.github.wandacuda.evaluate.Evaluation;
+import io.github.wandacuda.evaluate.TaskPass;
+import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.job.output.MemoryShards;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.model.LinearModule;
@@ -40,15 +43,18 @@ record MemoryPass(
    * What came of it.
    *
    * @param losses the mean next-token negative log-likelihood of each tested sequence
+   * @param scores of the tasks
    * @param modules what became of each module
    */
-  record Result(double[] losses, List<ModuleResult> modules) {}
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
+  record Result(double[] losses, List<TaskScore> scores, List<ModuleResult> modules) {}
 
   /**
    * Prunes and tests.
    *
    * @param calibration sequences of one length that the modules' inputs come from
    * @param tested sequences of one length that the pruned model predicts
+   * @param tasks what the pruned model is asked
    * @param measured whether the error of each module's outputs is measured, whatever the method
    * @param masks takes each module's mask
    * @param progress is told of each block
@@ -56,6 +62,7 @@ record MemoryPass(
   Result run(
       List<int[]> calibration,
       List<int[]> tested,
+      Optional<Evaluation> tasks,
       boolean measured,
       MaskSink masks,
       Progress progress) {
@@ -65,7 +72,9 @@ record MemoryPass(
               new ModulePruner(backend, workers, rules, chosen, new MemoryShards(), masks, clock);
           Decoder decoder = DecoderFamilies.open(model, backend.operations());
           BlockwiseRun calibrating = new BlockwiseRun(decoder, backend.operations(), calibration);
-          BlockwiseRun testing = new BlockwiseRun(decoder, backend.operations(), tested)) {
+          BlockwiseRun testing = new BlockwiseRun(decoder, backend.operations(), tested);
+          TaskPass asking =
+              tasks.map(given -> given.pass(decoder, backend.operations())).orElse(null)) {
         boolean moments = measured || rules.needMoments();
         BlockPruner blocks = new BlockPruner(pruner, chosen, moments, Optional.empty(), clock);
         blocks.requireInside(decoder);
@@ -85,12 +94,15 @@ record MemoryPass(
             }
             samples.begin(index, 2, "tested sample");
             testing.advance(block);
+            if (asking != null) {
+              asking.advance(block);
+            }
           }
           progress.step("block", index + 1, decoder.blocks());
         }
         double[] losses =
             IntStream.range(0, tested.size()).mapToDouble(testing::meanLoss).toArray();
-        return new Result(losses, results);
+        return new Result(losses, asking == null ? List.of() : asking.scores(), results);
       }
     }
   }

@@ -14,6 +14,7 @@ import io.github.wandacuda.prune.allocation.ModuleBlock;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Chooses the step by which the sparsity rises from block to block. The model is pruned in memory
@@ -90,7 +91,7 @@ final class StepSearch {
   private double loss(Map<String, Double> shares, Progress part) {
     return Arrays.stream(
             new MemoryPass(model, backend, rules.allocating(shares), chosen)
-                .run(fitted, held, false, MaskSink.NONE, part)
+                .run(fitted, held, Optional.empty(), false, MaskSink.NONE, part)
                 .losses())
         .average()
         .orElseThrow();

@@ -1,6 +1,7 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.ComparedRun.ModuleFigures;
 import io.github.wandacuda.report.LineChart.Place;
@@ -32,7 +33,8 @@ final class ComparisonPage {
             "facts", facts.html(),
             "charts", page.bySparsity(),
             "blocks", page.byBlock(),
-            "dense", HtmlText.number(OptionalDouble.of(report.dense()), 6),
+            "tasks", page.tasks(),
+            "dense", HtmlText.number(OptionalDouble.of(report.dense().perplexity()), 6),
             "rows",
                 report.runs().stream().map(ComparisonPage::row).collect(Collectors.joining("\n")));
     return HtmlPage.of(
@@ -47,14 +49,50 @@ final class ComparisonPage {
             .sorted(Comparator.comparingDouble(ratio -> ((Sparsity.Ratio) ratio).fraction()))
             .toList();
     List<Sparsity> patterns = amounts().filter(Sparsity.GroupPattern.class::isInstance).toList();
-    return Stream.of(
-            perplexity("Perplexity by sparsity", "sparsity", ratios),
-            perplexity("Perplexity by pattern", "pattern", patterns),
-            errors("Output error by sparsity", "sparsity", ratios),
-            errors("Output error by pattern", "pattern", patterns))
+    List<LineChart> charts = new ArrayList<>();
+    charts.add(perplexity("Perplexity by sparsity", "sparsity", ratios));
+    charts.add(perplexity("Perplexity by pattern", "pattern", patterns));
+    for (String task : report.dense().tasks().keySet()) {
+      charts.add(accuracy(task, "sparsity", ratios));
+      charts.add(accuracy(task, "pattern", patterns));
+    }
+    charts.add(errors("Output error by sparsity", "sparsity", ratios));
+    charts.add(errors("Output error by pattern", "pattern", patterns));
+    return charts.stream()
         .filter(chart -> !chart.isEmpty())
         .map(LineChart::html)
         .collect(Collectors.joining("\n"));
+  }
+
+  /** Returns a table of the tasks' accuracies, or nothing if there are none. */
+  private String tasks() {
+    if (report.dense().tasks().isEmpty()) {
+      return "";
+    }
+    StringBuilder table = new StringBuilder();
+    table
+        .append("<h2>Tasks</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\">")
+        .append("<table class=\"sorted\"><thead><tr><th scope=\"col\">Method</th>")
+        .append("<th scope=\"col\">Amount</th>");
+    for (String task : report.dense().tasks().keySet()) {
+      table.append("<th scope=\"col\">").append(HtmlText.escaped(task)).append("</th>");
+    }
+    table.append("</tr></thead><tbody>");
+    table.append(taskRow("dense", HtmlText.NOT_MEASURED, report.dense().tasks()));
+    report.runs().stream()
+        .map(run -> taskRow(run.method(), text(run.sparsity()), run.tasks()))
+        .forEach(table::append);
+    return table.append("</tbody></table></div>").toString();
+  }
+
+  private static String taskRow(String method, String amount, Map<String, TaskFigures> tasks) {
+    return tasks.values().stream()
+        .map(task -> cell("%.2f %%".formatted(100 * task.accuracy().mean())))
+        .collect(
+            Collectors.joining(
+                "",
+                "<tr><th scope=\"row\">%s</th>%s".formatted(HtmlText.escaped(method), cell(amount)),
+                "</tr>\n"));
   }
 
   private Stream<Sparsity> amounts() {
@@ -63,8 +101,19 @@ final class ComparisonPage {
 
   private LineChart perplexity(String title, String x, List<Sparsity> amounts) {
     List<Series> series = new ArrayList<>(series(amounts, ComparedRun::perplexity));
-    series.add(Series.level("dense", report.dense(), amounts.size()));
+    series.add(Series.level("dense", report.dense().perplexity(), amounts.size()));
     return new LineChart(title, x, "perplexity", places(amounts), series, true);
+  }
+
+  private LineChart accuracy(String task, String x, List<Sparsity> amounts) {
+    List<Series> series =
+        new ArrayList<>(
+            series(
+                amounts, run -> OptionalDouble.of(100 * run.tasks().get(task).accuracy().mean())));
+    double dense = 100 * report.dense().tasks().get(task).accuracy().mean();
+    series.add(Series.level("dense", dense, amounts.size()));
+    return new LineChart(
+        "Accuracy on %s by %s".formatted(task, x), x, "right, %", places(amounts), series, false);
   }
 
   private LineChart errors(String title, String x, List<Sparsity> amounts) {

@@ -2,6 +2,7 @@ package io.github.wandacuda.report;
 
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.record.ComparedRun;
+import io.github.wandacuda.job.record.DenseFigures;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,10 +11,10 @@ import java.util.Map;
 /**
  * The report of {@code compare}.
  *
- * @param dense the perplexity of the dense model
+ * @param dense the dense model
  * @param runs the ways of pruning it, in the order that was asked for
  */
-public record ComparisonReport(double dense, List<ComparedRun> runs) {
+public record ComparisonReport(DenseFigures dense, List<ComparedRun> runs) {
   /** Copies the list. */
   public ComparisonReport {
     runs = List.copyOf(runs);
@@ -22,7 +23,7 @@ public record ComparisonReport(double dense, List<ComparedRun> runs) {
   /** Returns the numbers. */
   public Map<String, Object> toJson() {
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("dense", Map.of("perplexity", dense));
+    object.put("dense", dense.toJson());
     object.put("runs", runs.stream().map(ComparedRun::toJson).toList());
     return object;
   }

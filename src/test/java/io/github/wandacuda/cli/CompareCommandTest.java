@@ -121,6 +121,53 @@ class CompareCommandTest {
   }
 
   @Test
+  void tasksAreAnsweredAsByTheModelThatPruneWrites() throws IOException {
+    Path golden = TestData.GOLDEN;
+    List<Object> asked =
+        List.of("--tasks", "openbookqa,piqa", "--data", Path.of("testdata/tasks/hub"));
+    List<Object> words = new ArrayList<>(List.of("compare", "--model", TestData.TINY_LLAMA));
+    words.addAll(List.of("--calibration", golden.resolve("calibration.json"), "--samples", 4));
+    words.addAll(List.of("--text", golden.resolve("evaluation.json"), "--methods", "magnitude"));
+    words.addAll(List.of("--pattern", "2:4", "--backend", "cpu", "--json", "--quiet"));
+    words.addAll(asked);
+    JsonNode compared = json(InProcess.run(words.toArray()), directory);
+    assertThat(compared.at("/dense/tasks")).isEqualTo(tasks(TestData.TINY_LLAMA, asked));
+    Path output = directory.resolve("pruned");
+    json(
+        InProcess.run(
+            "prune",
+            "--model",
+            TestData.TINY_LLAMA,
+            "--method",
+            "magnitude",
+            "--pattern",
+            "2:4",
+            "--output",
+            output,
+            "--backend",
+            "cpu",
+            "--json",
+            "--quiet"),
+        directory);
+    assertThat(compared.at("/runs/0/tasks")).isNotEmpty().isEqualTo(tasks(output, asked));
+    words.remove("--json");
+    List<String> lines = InProcess.run(words.toArray()).out().lines().toList();
+    assertThat(lines.get(0)).endsWith("accuracy");
+    double mean =
+        (compared.at("/runs/0/tasks/openbookqa/accuracy").asDouble()
+                + compared.at("/runs/0/tasks/piqa/accuracy").asDouble())
+            / 2;
+    assertThat(lines.get(2)).endsWith(" %.4f".formatted(mean));
+  }
+
+  private JsonNode tasks(Path model, List<Object> asked) throws IOException {
+    List<Object> words = new ArrayList<>(List.of("evaluate", "--model", model));
+    words.addAll(List.of("--backend", "cpu", "--json", "--quiet"));
+    words.addAll(asked);
+    return json(InProcess.run(words.toArray()), directory).get("tasks");
+  }
+
+  @Test
   void printsARowForEachRun() {
     Cli.Result result = compare("--methods", "wanda,ria", "--sparsity", "0.3,0.6");
     assertThat(result.out().lines().map(line -> line.split(" {2,}")[0]))
@@ -223,6 +270,9 @@ class CompareCommandTest {
         "--methods wanda-variant --pattern 2:4 | expected a sparsity, found the pattern 2:4",
         "--sparsity 1.5 | found 1.5",
         "--resume | --resume goes with --report",
+        "--tasks nonsense --data . | nonsense",
+        "--tasks boolq | --data",
+        "--limit 0 | expected at least 1, found 0",
         "--report page.pdf | expected a name that ends in .json or .html"
       })
   void wrongOptionsAreRefused(String options, String said) {

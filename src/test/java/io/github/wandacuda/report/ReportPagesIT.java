@@ -4,15 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.evaluate.Accuracy;
+import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.ComparedRun.ModuleFigures;
+import io.github.wandacuda.job.record.DenseFigures;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,8 +43,8 @@ class ReportPagesIT {
       <script>
       const root = document.documentElement;
       root.dataset.overflow = root.scrollWidth - root.clientWidth;
-      const buttons = document.querySelectorAll("thead button");
-      const column = () => [...document.querySelectorAll("tbody tr")]
+      const buttons = document.querySelectorAll("table.runs thead button");
+      const column = () => [...document.querySelectorAll("table.runs tbody tr")]
           .map((row) => row.cells[2].textContent).join(" ");
       root.dataset.before = column();
       buttons[2].click();
@@ -48,6 +52,7 @@ class ReportPagesIT {
       buttons[2].click();
       root.dataset.down = column();
       root.dataset.images = document.images.length;
+      root.dataset.tables = document.querySelectorAll("table").length;
       </script>
       """;
 
@@ -69,7 +74,7 @@ class ReportPagesIT {
       }
       runs.add(run(methods[method], new Sparsity.GroupPattern(2, 4), 1000 + method));
     }
-    return new ComparisonReport(9.5, runs);
+    return new ComparisonReport(new DenseFigures(9.5, tasks(0.9)), runs);
   }
 
   private static ComparedRun run(String method, Sparsity sparsity, double perplexity) {
@@ -85,7 +90,17 @@ class ReportPagesIT {
       }
     }
     return new ComparedRun(
-        method, sparsity, OptionalDouble.of(perplexity), "0123456789abcdef", modules, 12.5);
+        method,
+        sparsity,
+        OptionalDouble.of(perplexity),
+        tasks(0.5),
+        "0123456789abcdef",
+        modules,
+        12.5);
+  }
+
+  private static Map<String, TaskFigures> tasks(double accuracy) {
+    return Map.of("</script>task", new TaskFigures(8, new Accuracy(accuracy, 0.1), null));
   }
 
   @ParameterizedTest
@@ -101,7 +116,8 @@ class ReportPagesIT {
     Browser.Shown probed = browser.show(probed(page), width);
     assertThat(probed.console()).isEmpty();
     assertThat(probed.html())
-        .contains("data-overflow=\"0\"", "data-images=\"0\"")
+        .contains("data-overflow=\"0\"", "data-images=\"0\"", "data-tables=\"2\"")
+        .contains("Accuracy on &lt;/script&gt;task by sparsity", "<td>50.00 %</td>")
         .contains("data-before=\"50.0000 70.0000 90.0000 1000.00 51.0000")
         .contains("data-up=\"50.0000 51.0000 52.0000 70.0000")
         .contains("data-down=\"1002.00 1001.00 1000.00 92.0000");

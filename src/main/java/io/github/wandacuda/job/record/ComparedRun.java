@@ -2,7 +2,9 @@ package io.github.wandacuda.job.record;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.prune.SparsityParser;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +17,7 @@ import java.util.stream.StreamSupport;
  * @param method with what follows it, as {@code wanda+swaps}
  * @param sparsity how much goes
  * @param perplexity on the text, or nothing if it isn't finite
+ * @param tasks what the pruned model scores on tasks, by their names
  * @param maskSha256 over the packed masks, in hexadecimal, as {@code prune} has it
  * @param modules by module, in the natural order of their names
  * @param seconds of pruning and measuring
@@ -23,6 +26,7 @@ public record ComparedRun(
     String method,
     Sparsity sparsity,
     OptionalDouble perplexity,
+    Map<String, TaskFigures> tasks,
     String maskSha256,
     List<ModuleFigures> modules,
     double seconds) {
@@ -38,8 +42,9 @@ public record ComparedRun(
   private static final String WEIGHTS = "weights";
   private static final String ZEROS = "zeros";
 
-  /** Copies the list. */
+  /** Copies the collections. */
   public ComparedRun {
+    tasks = Collections.unmodifiableMap(new LinkedHashMap<>(tasks));
     modules = List.copyOf(modules);
   }
 
@@ -85,6 +90,11 @@ public record ComparedRun(
         .average();
   }
 
+  /** Returns the mean accuracy over tasks, or nothing if there are none. */
+  public OptionalDouble meanAccuracy() {
+    return tasks.values().stream().mapToDouble(task -> task.accuracy().mean()).average();
+  }
+
   /** Returns the share of zeros in all modules. */
   public double zeros() {
     long weights = modules.stream().mapToLong(ModuleFigures::weights).sum();
@@ -102,6 +112,7 @@ public record ComparedRun(
       object.put(PATTERN, sparsity.toString());
     }
     object.put(PERPLEXITY, orNull(perplexity));
+    object.put(DenseFigures.TASKS, DenseFigures.toJson(tasks));
     object.put(ERROR, orNull(relativeError()));
     object.put(ZEROS, zeros());
     object.put(MASKS, maskSha256);
@@ -118,6 +129,7 @@ public record ComparedRun(
             ? SparsityParser.pattern(object.path(PATTERN).asText())
             : SparsityParser.ratio(object.path(SPARSITY).asText()),
         number(object.path(PERPLEXITY)),
+        DenseFigures.tasksOf(object),
         object.path(MASKS).asText(),
         StreamSupport.stream(object.path(MODULES).spliterator(), false)
             .map(ModuleFigures::of)

@@ -16,7 +16,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 
 /**
  * The runs of a comparison that are done while others aren't, in a file beside its report: {@code
@@ -29,7 +28,7 @@ public final class UnfinishedComparison {
   private final Path file;
   private final Fingerprint fingerprint;
   private final List<ComparedRun> runs = new ArrayList<>();
-  private OptionalDouble dense = OptionalDouble.empty();
+  private Optional<DenseFigures> dense = Optional.empty();
 
   private UnfinishedComparison(Path file, Fingerprint fingerprint) {
     this.file = file;
@@ -83,7 +82,7 @@ public final class UnfinishedComparison {
     }
     for (JsonNode record : records.subList(1, records.size())) {
       if (record.has(DENSE)) {
-        dense = OptionalDouble.of(record.path(DENSE).asDouble());
+        dense = Optional.of(DenseFigures.of(record.path(DENSE)));
       } else {
         runs.add(ComparedRun.of(record));
       }
@@ -98,8 +97,8 @@ public final class UnfinishedComparison {
     }
   }
 
-  /** Returns the perplexity of the dense model, if it was measured. */
-  public OptionalDouble dense() {
+  /** Returns the figures of the dense model, if they were measured. */
+  public Optional<DenseFigures> dense() {
     return dense;
   }
 
@@ -110,9 +109,9 @@ public final class UnfinishedComparison {
         .findFirst();
   }
 
-  /** Adds the perplexity of the dense model. */
-  public void addDense(double perplexity) {
-    dense = OptionalDouble.of(perplexity);
+  /** Adds the figures of the dense model. */
+  public void addDense(DenseFigures figures) {
+    dense = Optional.of(figures);
     write();
   }
 
@@ -128,7 +127,7 @@ public final class UnfinishedComparison {
         out -> {
           out.write(JournalLines.line(fingerprint.parts()).array());
           if (dense.isPresent()) {
-            out.write(JournalLines.line(Map.of(DENSE, dense.getAsDouble())).array());
+            out.write(JournalLines.line(Map.of(DENSE, dense.get().toJson())).array());
           }
           for (ComparedRun run : runs) {
             out.write(JournalLines.line(run.toJson()).array());

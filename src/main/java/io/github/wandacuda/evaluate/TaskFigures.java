@@ -1,0 +1,54 @@
+package io.github.wandacuda.evaluate;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * How a model did on a task, in numbers.
+ *
+ * @param documents the number of documents
+ * @param accuracy of the answers with the highest log-likelihood
+ * @param normalized of those with the highest one by character; null where the task has none
+ */
+public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized) {
+  private static final String DOCUMENTS = "documents";
+  private static final String ACCURACY = "accuracy";
+  private static final String NORMALIZED = "accuracy_norm";
+  private static final String ERROR = "_stderr";
+
+  /** Returns the figures of a score. */
+  public static TaskFigures of(TaskScore score) {
+    return new TaskFigures(score.documents(), score.accuracy(), score.normalized());
+  }
+
+  /** Returns the object that JSON has. */
+  public Map<String, Object> toJson() {
+    Map<String, Object> object = new LinkedHashMap<>();
+    put(object, ACCURACY, accuracy);
+    put(object, NORMALIZED, normalized);
+    object.put(DOCUMENTS, documents);
+    return object;
+  }
+
+  /** Adds an accuracy and its standard error, each null if there is none. */
+  public static void put(Map<String, Object> object, String name, Accuracy accuracy) {
+    object.put(name, accuracy == null ? null : accuracy.mean());
+    boolean known = accuracy != null && Double.isFinite(accuracy.standardError());
+    object.put(name + ERROR, known ? accuracy.standardError() : null);
+  }
+
+  /** Reads what {@link #toJson} wrote. */
+  public static TaskFigures of(JsonNode object) {
+    return new TaskFigures(
+        object.path(DOCUMENTS).asInt(), accuracy(object, ACCURACY), accuracy(object, NORMALIZED));
+  }
+
+  private static Accuracy accuracy(JsonNode object, String name) {
+    JsonNode error = object.path(name + ERROR);
+    return object.path(name).isNumber()
+        ? new Accuracy(
+            object.path(name).asDouble(), error.isNumber() ? error.asDouble() : Double.NaN)
+        : null;
+  }
+}
