@@ -16,6 +16,7 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Evaluation;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.Comparison;
+import io.github.wandacuda.job.PruneJob.TimeEstimate;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.SourceDigest;
@@ -78,7 +79,7 @@ final class CompareCommand implements Runnable {
 
   @Option(
       names = "--dry-run",
-      description = "Check everything and print the runs; measure nothing, write nothing.")
+      description = "Check everything, print the runs and how long they take; write nothing.")
   private boolean dryRun;
 
   @Mixin private ResultFiles.OverwriteOption overwrite;
@@ -126,7 +127,7 @@ final class CompareCommand implements Runnable {
         runs.forEach(comparison::check);
         comparison.requireMemory(runs);
         if (dryRun) {
-          runs.forEach(rules -> output.row(rules.label() + " " + rules.amount()));
+          print(runs, comparison.estimate(runs));
           return;
         }
         Optional<UnfinishedComparison> unfinished = unfinished(directory, samples, windows, asked);
@@ -139,6 +140,21 @@ final class CompareCommand implements Runnable {
         output.written(compared.toJson(), Stream::empty);
       }
     }
+  }
+
+  private void print(List<ModuleRules> runs, TimeEstimate estimate) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("runs", runs.stream().map(rules -> rules.label() + " " + rules.amount()).toList());
+    object.put("seconds_least", estimate.least());
+    object.put("seconds_most", estimate.most());
+    output.result(
+        object,
+        () ->
+            Stream.concat(
+                runs.stream().map(rules -> rules.label() + " " + rules.amount()),
+                Stream.of(
+                    "%d runs, about %.0f to %.0f s"
+                        .formatted(runs.size(), estimate.least(), estimate.most()))));
   }
 
   private EvaluationWindows windows(ModelDirectory directory) {

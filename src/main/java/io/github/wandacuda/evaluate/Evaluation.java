@@ -118,9 +118,11 @@ public final class Evaluation {
     return new TaskPass(this, decoder, operations);
   }
 
-  /** Returns the bytes of all requests' hidden states, which a {@link #pass} holds. */
-  public long passBytes(int hiddenSize) {
-    return Arrays.stream(shared().lengths()).asLongStream().sum() * hiddenSize * Float.BYTES;
+  /**
+   * Returns the tokens of all requests' inputs, of equal ones once, which a {@link #pass} holds.
+   */
+  public long inputTokens() {
+    return Arrays.stream(shared().lengths()).asLongStream().sum();
   }
 
   SharedInputs shared() {

@@ -46,7 +46,8 @@ public final class Comparison {
   private final ModelDirectory model;
   private final Backend backend;
   private final List<LinearModule> chosen;
-  private final List<int[]> calibration;
+  private final ModuleChoice choice;
+  private final Calibration.FromSamples calibration;
   private final List<int[]> windows;
   private final Optional<Evaluation> tasks;
 
@@ -71,7 +72,8 @@ public final class Comparison {
     this.model = model;
     this.backend = backend;
     chosen = model.choose(choice);
-    this.calibration = calibration.samples();
+    this.choice = choice;
+    this.calibration = calibration;
     windows = List.of(text.windows());
     this.tasks = tasks;
   }
@@ -86,7 +88,7 @@ public final class Comparison {
     chosen.forEach(all::check);
   }
 
-  private static PruningRules rules(ModuleRules common) {
+  static PruningRules rules(ModuleRules common) {
     return new PruningRules(common, Unreached.MAGNITUDE);
   }
 
@@ -102,10 +104,19 @@ public final class Comparison {
         layer = Math.max(layer, LayerPruner.bytes(each, module.rows(), module.columns()));
       }
     }
-    List<int[]> sequences = Stream.concat(calibration.stream(), windows.stream()).toList();
+    List<int[]> sequences =
+        Stream.concat(calibration.samples().stream(), windows.stream()).toList();
     int hidden = DecoderFamilies.of(model.config()).shape(model.config()).hiddenSize();
-    long asked = tasks.map(given -> given.passBytes(hidden)).orElse(0L);
+    long asked = tasks.map(Evaluation::inputTokens).orElse(0L) * hidden * Float.BYTES;
     RunNeeds.requireMemory(model, sequences, RunNeeds.momentsBytes(chosen) + layer + asked);
+  }
+
+  /** Estimates the time of runs and of the dense model by doing a small part of them. */
+  public PruneJob.TimeEstimate estimate(List<ModuleRules> runs) {
+    long tokens =
+        windows.stream().mapToLong(window -> window.length).sum()
+            + tasks.map(Evaluation::inputTokens).orElse(0L);
+    return new ComparisonEstimate(model, backend, choice, calibration, tokens).of(runs);
   }
 
   /** Measures the dense model. */
@@ -138,7 +149,7 @@ public final class Comparison {
         MaskDigest masks = new MaskDigest(chosen.size(), directory.path().resolve(SPILL))) {
       MemoryPass.Result result =
           new MemoryPass(model, backend, rules(rules), chosen)
-              .run(calibration, windows, tasks, true, masks, progress);
+              .run(calibration.samples(), windows, tasks, true, masks, progress);
       return new ComparedRun(
           rules.label(),
           rules.sparsity(),

@@ -283,11 +283,27 @@ class CompareCommandTest {
   }
 
   @Test
-  void aDryRunMeasuresNothing() {
+  void aDryRunSaysHowLongItTakes() throws IOException {
     Path report = directory.resolve("report.json");
     Cli.Result result = compare("--dry-run", "--pattern", "2:4,4:8", "--report", report);
-    assertThat(result.out().lines())
+    List<String> lines = result.out().lines().toList();
+    assertThat(lines.subList(0, 4))
         .containsExactly("wanda 2:4", "wanda 4:8", "magnitude 2:4", "magnitude 4:8");
+    assertThat(lines.get(4)).matches("4 runs, about \\d+ to \\d+ s");
     assertThat(report).doesNotExist();
+    JsonNode one = json(compare("--dry-run", "--json"), directory);
+    JsonNode more =
+        json(
+            compare(
+                "--dry-run",
+                "--json",
+                "--methods",
+                "wanda,magnitude,sparsegpt+reconstruct",
+                "--sparsity",
+                "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8"),
+            directory);
+    assertThat(more.get("runs")).hasSize(24);
+    assertThat(more.get("seconds_most").asDouble() - 3)
+        .isGreaterThan(4 * (one.get("seconds_most").asDouble() - 3));
   }
 }
