@@ -112,4 +112,17 @@ class PruneReportTest {
         .containsOnlyOnce("<script>")
         .containsOnlyOnce("</script>");
   }
+
+  @Test
+  void everyNumberOfThePageIsInItsTwin() throws IOException {
+    Path page = directory.resolve("report.html");
+    Path twin = directory.resolve("report.json");
+    Optional<Perplexities> both = Optional.of(new Perplexities(12.345, 67.89));
+    AtomicWrite.write(page, PruneReport.content(page, FACTS, request, result, both));
+    AtomicWrite.write(twin, PruneReport.content(twin, FACTS, request, result, both));
+    String html = Files.readString(page);
+    assertThat(html).contains("<dt>Perplexity</dt><dd>12.35 → 67.89</dd>");
+    assertThat(TwinNumbers.shown(html)).hasSizeGreaterThan(15);
+    assertThat(TwinNumbers.of(TestData.json(twin))).containsAll(TwinNumbers.shown(html));
+  }
 }

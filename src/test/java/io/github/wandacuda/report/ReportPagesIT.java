@@ -3,21 +3,11 @@ package io.github.wandacuda.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.evaluate.Accuracy;
-import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.job.record.ComparedRun;
-import io.github.wandacuda.job.record.ComparedRun.ModuleFigures;
-import io.github.wandacuda.job.record.DenseFigures;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -64,45 +54,6 @@ class ReportPagesIT {
     return installed.get();
   }
 
-  private static ComparisonReport report() {
-    List<ComparedRun> runs = new ArrayList<>();
-    String[] methods = {"wanda", "magnitude", "wanda+swaps+reconstruct"};
-    double[] amounts = {0.3, 0.5, 0.7};
-    for (int method = 0; method < methods.length; method++) {
-      for (double amount : amounts) {
-        runs.add(run(methods[method], new Sparsity.Ratio(amount), 20 + method + 100 * amount));
-      }
-      runs.add(run(methods[method], new Sparsity.GroupPattern(2, 4), 1000 + method));
-    }
-    return new ComparisonReport(new DenseFigures(9.5, tasks(0.9)), runs);
-  }
-
-  private static ComparedRun run(String method, Sparsity sparsity, double perplexity) {
-    List<ModuleFigures> modules = new ArrayList<>();
-    for (int block = 0; block < 32; block++) {
-      for (String name : List.of("q_proj", "</script><b>")) {
-        modules.add(
-            new ModuleFigures(
-                "layers." + block + "." + name,
-                100,
-                50 + block,
-                OptionalDouble.of(perplexity / 1e4)));
-      }
-    }
-    return new ComparedRun(
-        method,
-        sparsity,
-        OptionalDouble.of(perplexity),
-        tasks(0.5),
-        "0123456789abcdef",
-        modules,
-        12.5);
-  }
-
-  private static Map<String, TaskFigures> tasks(double accuracy) {
-    return Map.of("</script>task", new TaskFigures(8, new Accuracy(accuracy, 0.1), null));
-  }
-
   @ParameterizedTest
   @CsvSource({"1280, 1900", "420, 3000"})
   void aComparisonFitsItsWindow(int width, int height) throws IOException, InterruptedException {
@@ -110,7 +61,7 @@ class ReportPagesIT {
     Files.createDirectories(browser.profile());
     Files.createDirectories(PICTURES);
     Path page = directory.resolve("compare.html");
-    AtomicWrite.write(page, report().content(page, FACTS));
+    AtomicWrite.write(page, ComparedRuns.report().content(page, FACTS));
     assertThat(browser.show(page, width).console()).isEmpty();
     browser.picture(page, width, height, PICTURES.resolve("compare-%d.png".formatted(width)));
     Browser.Shown probed = browser.show(probed(page), width);

@@ -1,0 +1,55 @@
+package io.github.wandacuda.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.job.record.ComparedRun;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The page of a comparison and its numbers say the same. */
+class ComparisonReportTest {
+  private static final RunFacts FACTS =
+      new RunFacts(Path.of("model"), "1.0", "cpu", "one", Instant.EPOCH);
+
+  @TempDir Path directory;
+
+  private Path written(String name) {
+    Path file = directory.resolve(name);
+    AtomicWrite.write(file, ComparedRuns.report().content(file, FACTS));
+    return file;
+  }
+
+  @Test
+  void everyNumberOfThePageIsInItsTwin() throws IOException {
+    JsonNode numbers = TestData.json(written("report.json"));
+    String page = Files.readString(written("report.html"));
+    assertThat(TwinNumbers.shown(page)).hasSizeGreaterThan(60);
+    assertThat(TwinNumbers.of(numbers)).containsAll(TwinNumbers.shown(page));
+    assertThat(ReportFormat.isOne(written("again.json"))).isTrue();
+    assertThat(ReportFormat.isOne(written("again.html"))).isTrue();
+  }
+
+  @Test
+  void namesAreNoMarkup() throws IOException {
+    assertThat(Files.readString(written("report.html")))
+        .contains("&lt;/script&gt;")
+        .doesNotContain("<b>", "${")
+        .containsOnlyOnce("</script>");
+  }
+
+  @Test
+  void aRunIsReadAsItWasWritten() {
+    JsonNode numbers = TestData.json(written("report.json"));
+    for (int run = 0; run < ComparedRuns.report().runs().size(); run++) {
+      assertThat(ComparedRun.of(numbers.get("runs").get(run)))
+          .isEqualTo(ComparedRuns.report().runs().get(run));
+    }
+  }
+}
