@@ -23,6 +23,7 @@ public final class ComparedMethods {
   @Option(
       names = "--methods",
       paramLabel = "LIST",
+      hideParamSyntax = true,
       split = ",",
       defaultValue = "wanda,magnitude",
       description =
@@ -33,11 +34,19 @@ public final class ComparedMethods {
   @Option(
       names = "--sparsity",
       paramLabel = "LIST",
+      hideParamSyntax = true,
       split = ",",
-      description = "Fractions that are pruned (default: 0.5, unless --pattern is given).")
+      description =
+          "Fractions that are pruned, with commas between them (default: 0.5, unless --pattern is"
+              + " given).")
   private List<String> sparsities = List.of();
 
-  @Option(names = "--pattern", paramLabel = "LIST", split = ",", description = "Patterns N:M.")
+  @Option(
+      names = "--pattern",
+      paramLabel = "LIST",
+      hideParamSyntax = true,
+      split = ",",
+      description = "Patterns N:M, with commas between them.")
   private List<String> patterns = List.of();
 
   /**
