@@ -62,8 +62,11 @@ public final class MomentsCalibration implements AtomicWrite.Content {
     out.write(
         SafetensorsWriter.header(SafetensorsWriter.layout(vectors()), statistics().metadata()));
     try (BlockwiseRun run = new BlockwiseRun(decoder, operations, samples)) {
+      SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
+      run.watchedBy(passing);
       progress.begin(0);
       for (int index = 0; index < decoder.blocks(); index++) {
+        passing.begin(index, 0, "sample");
         try (Block block = decoder.block(index);
             Arena memory = Arena.ofShared()) {
           BlockStatistics statistics = run.observeAndAdvance(block, memory);

@@ -39,7 +39,12 @@ public final class Perplexity {
     progress.begin(0);
     for (List<int[]> group : byLength.values()) {
       try (BlockwiseRun run = new BlockwiseRun(decoder, operations, group)) {
+        SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
+        if (byLength.size() == 1) {
+          run.watchedBy(passing);
+        }
         for (int index = 0; index < decoder.blocks(); index++) {
+          passing.begin(index, 0, "window");
           try (Block block = decoder.block(index)) {
             run.advance(block);
           }
