@@ -62,7 +62,17 @@ class CommandLineIT {
     Cli.Result inspect = Cli.run("inspect", "--model", output, "--json", "--quiet");
     assertThat(inspect.err()).isEmpty();
     assertThat(fields(inspect.json()))
-        .containsExactly("parameters", "prunable", "zeros", "sparsity", "modules");
+        .containsExactly(
+            "model_type",
+            "architecture",
+            "parameters",
+            "bytes",
+            "calibrated_run",
+            "obstacle",
+            "prunable",
+            "zeros",
+            "sparsity",
+            "modules");
     assertThat(inspect.json().get("zeros").longValue()).isEqualTo(552_960);
     assertThat(fields(inspect.json().get("modules").get(0)))
         .containsExactly("name", "dtype", "rows", "columns", "zeros", "sparsity", "patterns");
