@@ -50,7 +50,7 @@ make_runtime() {
   tar -C "$scratch" -c runtime | gzip -9 > "$out/runtime.tar.gz"
 }
 
-# The program without the natives of other systems and the lists of models that come with the tokenizer.
+# The program without the natives of other systems, the lists of models that come with the tokenizer, and Parquet.
 make_program() {
   mkdir "$scratch/program"
   (cd "$scratch/program" && "$jdk/bin/jar" --extract --file "$root/target/wanda-cuda.jar")
@@ -58,7 +58,7 @@ make_program() {
     cd "$scratch/program"
     find lib -type f ! -name "*$natives*" -delete
     find native -type f -mindepth 3 ! -path "native/lib/$natives/*" -delete
-    rm -r nlp
+    rm -r nlp dev/hardwood
   )
   repack program wanda-cuda.jar
 }
@@ -73,12 +73,14 @@ repack() {
 make_tests() {
   cp -r "$root/target/test-classes" "$scratch/tests"
   find "$scratch/tests" \( -name 'ArchitectureTest*' -o -name 'Pretend*' \) -delete
+  rm -r "$scratch/tests/io/github/wandacuda"/{docs,evaluate,faults,report}
   "$jdk/bin/jar" --create --file "$out/lib/tests.jar" -C "$scratch/tests" .
   mvn -B -ntp -q -f "$root/pom.xml" "$dependency_plugin:copy-dependencies" -DoutputDirectory="$out/lib" \
     -DincludeGroupIds=org.junit.jupiter,org.junit.platform,org.opentest4j,org.apiguardian,org.jspecify,net.jqwik,org.assertj
   mvn -B -ntp -q -f "$root/bench/pom.xml" "$dependency_plugin:copy-dependencies" -DoutputDirectory="$out/lib" \
     -DincludeGroupIds=org.junit.platform -DincludeScope=provided
   cp -r "$root/testdata" "$out/testdata"
+  rm -r "$out/testdata/tasks"
 }
 
 make_benchmarks() {

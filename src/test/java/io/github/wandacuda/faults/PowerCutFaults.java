@@ -2,6 +2,7 @@ package io.github.wandacuda.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
@@ -93,6 +94,7 @@ class PowerCutFaults {
   void theSameBytesComeOutAfterAnyCut(Kind kind) throws Exception {
     Path expected = prepare(kind, "expected");
     List<String> calls = PowerCut.calls(expected, directory.resolve("log"), words(kind, expected));
+    dropTimes(expected);
     List<Integer> points = points(calls, kind == Kind.STATISTICS ? calls.size() : WRITES);
     long cuts = 0;
     try (ExecutorService workers = Executors.newFixedThreadPool(AT_A_TIME)) {
@@ -129,9 +131,18 @@ class PowerCutFaults {
     boolean cut = PowerCut.cut(folder, said, point, words(kind, folder));
     int exitCode = PowerCut.run(said, words(kind, folder));
     assertThat(exitCode).as("after call %d: %s", point, Files.readString(said)).isZero();
+    dropTimes(folder);
     Directories.assertSame(expected, folder);
     remove(folder);
     return cut;
+  }
+
+  /** Takes out of the report what differs between equal runs: when and where they were. */
+  private static void dropTimes(Path folder) throws IOException {
+    Path report = folder.resolve("report.json");
+    ObjectNode numbers = (ObjectNode) TestData.json(report);
+    numbers.remove(List.of("model", "output", "ended", "seconds"));
+    Files.writeString(report, numbers.toString());
   }
 
   private static void remove(Path folder) throws IOException {
@@ -148,6 +159,7 @@ class PowerCutFaults {
   void noSecondRunStartsWhileTheFirstTakesItsLastSteps(Kind kind) throws Exception {
     Path expected = prepare(kind, "expected");
     int calls = PowerCut.calls(expected, directory.resolve("log"), words(kind, expected)).size();
+    dropTimes(expected);
     int refused = 0;
     for (int call = calls - LAST_CALLS + 1; call <= calls; call++) {
       Path folder = prepare(kind, "at-" + call);
@@ -163,6 +175,7 @@ class PowerCutFaults {
       refused += exitCode == 2 ? 1 : 0;
       new ProcessBuilder("kill", "-CONT", Long.toString(stopped.pid())).start().waitFor();
       assertThat(PowerCut.exitCode(stopped)).as(Files.readString(first)).isZero();
+      dropTimes(folder);
       Directories.assertSame(expected, folder);
     }
     FaultCounts.add(refused, "second runs kept out");
