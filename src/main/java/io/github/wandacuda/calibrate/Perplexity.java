@@ -35,7 +35,8 @@ public final class Perplexity {
     double all = windows.stream().mapToLong(window -> window.length).sum();
     double tokensDone = 0;
     int step = 0;
-    double sum = 0;
+    double[] losses = new double[windows.size()];
+    int measured = 0;
     progress.begin(0);
     for (List<int[]> group : byLength.values()) {
       try (BlockwiseRun run = new BlockwiseRun(decoder, operations, group)) {
@@ -58,16 +59,15 @@ public final class Perplexity {
             throw NonFiniteLoss.of(
                 decoder, operations, tokens, "window " + windows.indexOf(tokens), loss);
           }
-          sum += loss;
+          losses[measured++] = loss;
         }
       }
     }
-    double perplexity = Math.exp(sum / windows.size());
+    double perplexity = of(losses);
     if (!Double.isFinite(perplexity)) {
       throw new InputException(
           ErrorDetails.of("perplexity")
-              .expected(
-                  "a mean loss whose exponential is finite", String.valueOf(sum / windows.size())));
+              .expected("a mean loss whose exponential is finite", String.valueOf(mean(losses))));
     }
     return perplexity;
   }
@@ -78,10 +78,14 @@ public final class Perplexity {
    * @param losses the mean next-token negative log-likelihood within each window; not always finite
    */
   public static double of(double[] losses) {
+    return Math.exp(mean(losses));
+  }
+
+  private static double mean(double[] losses) {
     double sum = 0;
     for (double loss : losses) {
       sum += loss;
     }
-    return Math.exp(sum / losses.length);
+    return sum / losses.length;
   }
 }

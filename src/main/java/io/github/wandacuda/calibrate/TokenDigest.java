@@ -1,9 +1,9 @@
 package io.github.wandacuda.calibrate;
 
+import io.github.wandacuda.system.Sha256;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** The digest of sequences of token ids. */
@@ -15,7 +15,7 @@ public final class TokenDigest {
    * the lowest first.
    */
   public static String sha256(int[]... sequences) {
-    MessageDigest digest = digest();
+    MessageDigest digest = Sha256.digest();
     for (int[] tokens : sequences) {
       ByteBuffer bytes =
           ByteBuffer.allocate(tokens.length * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -23,13 +23,5 @@ public final class TokenDigest {
       digest.update(bytes.array());
     }
     return HexFormat.of().formatHex(digest.digest());
-  }
-
-  private static MessageDigest digest() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
-    }
   }
 }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.DenseFigures;
 import io.github.wandacuda.prune.ModuleRules;
@@ -35,8 +36,6 @@ final class ComparisonTable {
   }
 
   void dense(DenseFigures dense) {
-    OptionalDouble accuracy =
-        dense.tasks().values().stream().mapToDouble(task -> task.accuracy().mean()).average();
     print(
         DENSE,
         NONE,
@@ -44,7 +43,7 @@ final class ComparisonTable {
         NONE,
         NONE,
         NONE,
-        number("%.4f", accuracy));
+        number("%.4f", TaskFigures.mean(dense.tasks().values())));
   }
 
   void row(ComparedRun run) {
@@ -55,7 +54,7 @@ final class ComparisonTable {
         number("%.5f", run.relativeError()),
         "%.2f %%".formatted(100 * run.zeros()),
         "%.1f".formatted(run.seconds()),
-        number("%.4f", run.meanAccuracy()));
+        number("%.4f", TaskFigures.mean(run.tasks().values())));
   }
 
   private static String number(String format, OptionalDouble number) {

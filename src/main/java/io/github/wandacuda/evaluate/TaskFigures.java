@@ -1,8 +1,10 @@
 package io.github.wandacuda.evaluate;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalDouble;
 
 /**
  * How a model did on a task, in numbers.
@@ -36,6 +38,11 @@ public record TaskFigures(int documents, Accuracy accuracy, Accuracy normalized)
     object.put(name, accuracy == null ? null : accuracy.mean());
     boolean known = accuracy != null && Double.isFinite(accuracy.standardError());
     object.put(name + ERROR, known ? accuracy.standardError() : null);
+  }
+
+  /** Returns the mean accuracy over tasks, or nothing if there are none. */
+  public static OptionalDouble mean(Collection<TaskFigures> tasks) {
+    return tasks.stream().mapToDouble(task -> task.accuracy().mean()).average();
   }
 
   /** Reads what {@link #toJson} wrote. */

@@ -26,6 +26,11 @@ public record ModuleResult(
     return new ModuleResult(module, pruned, zeros, zeroRows, others, errors);
   }
 
+  /** Returns the share of zeros. */
+  public double sparsity() {
+    return module.elements() == 0 ? 0 : (double) zeros / module.elements();
+  }
+
   /** Returns the input columns whose norm is 0, so that no sample tells their weights apart. */
   public int deadColumns() {
     int dead = 0;

@@ -156,9 +156,7 @@ final class ComparisonPage {
   }
 
   private Optional<ComparedRun> run(String method, Sparsity amount) {
-    return report.runs().stream()
-        .filter(run -> run.method().equals(method) && run.sparsity().equals(amount))
-        .findFirst();
+    return report.runs().stream().filter(run -> run.isOf(method, amount)).findFirst();
   }
 
   /** Returns two charts for each amount: where the zeros are, and where the errors. */

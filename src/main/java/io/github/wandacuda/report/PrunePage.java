@@ -56,7 +56,7 @@ final class PrunePage {
     BlockChart norms = new BlockChart();
     for (ModuleResult module : result.modules()) {
       String name = module.module().name();
-      sparsity.addModule(name, 100 * share(module));
+      sparsity.addModule(name, 100 * module.sparsity());
       if (module.errors() != null) {
         error.addModule(name, module.errors().relative(module.errors().result()));
       }
@@ -74,13 +74,8 @@ final class PrunePage {
             norms.html("Norms of input columns by block, mean over modules", "norm", true));
   }
 
-  private static double share(ModuleResult result) {
-    long elements = result.module().elements();
-    return elements == 0 ? 0 : (double) result.zeros() / elements;
-  }
-
   private static String row(ModuleResult result) {
-    double share = share(result);
+    double share = result.sparsity();
     StringBuilder row = new StringBuilder("<tr>");
     row.append("<th scope=\"row\"><code>")
         .append(HtmlText.escaped(result.module().name()))

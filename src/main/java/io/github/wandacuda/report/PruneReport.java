@@ -60,8 +60,7 @@ public final class PruneReport {
     row.put("columns", result.module().columns());
     row.put("pruned", result.pruned());
     row.put("zeros", result.zeros());
-    long elements = result.module().elements();
-    row.put("sparsity", elements == 0 ? 0 : (double) result.zeros() / elements);
+    row.put("sparsity", result.sparsity());
     row.put("zero_rows", result.zeroRows());
     if (result.norms() != null) {
       row.put("norms", norms(result));

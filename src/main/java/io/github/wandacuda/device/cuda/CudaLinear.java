@@ -84,26 +84,27 @@ final class CudaLinear implements AutoCloseable {
 
   private void rows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     String name = KernelNames.of(out.rows() == 1 ? "linear_row" : "linear_rows", w.dtype());
-    queue.launch(
-        device.function("linear_rows", name),
-        LaunchShape.blocks(Math.ceilDiv(out.columns(), ROW_FEATURES)),
-        THREADS,
-        0,
-        x.data(),
-        w.data(),
-        w.stride(),
-        bias,
-        out.data(),
-        out.stride(),
-        out.rows(),
-        out.columns(),
-        x.columns());
+    int blocks = Math.ceilDiv(out.columns(), ROW_FEATURES);
+    launch(device.function("linear_rows", name), blocks, x, w, bias, out);
   }
 
   private void floats(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+    CudaFunction function =
+        device.function("linear_float", KernelNames.of("linear_float", w.dtype()));
+    long blocks = LaunchShape.tiles(out.rows(), TILE, out.columns(), TILE);
+    launch(function, blocks, x, w, bias, out);
+  }
+
+  private void launch(
+      CudaFunction function,
+      long blocks,
+      DeviceRows x,
+      DeviceRows w,
+      DevicePointer bias,
+      DeviceRows out) {
     queue.launch(
-        device.function("linear_float", KernelNames.of("linear_float", w.dtype())),
-        LaunchShape.blocks(LaunchShape.tiles(out.rows(), TILE, out.columns(), TILE)),
+        function,
+        LaunchShape.blocks(blocks),
         THREADS,
         0,
         x.data(),

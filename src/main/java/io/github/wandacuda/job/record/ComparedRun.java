@@ -90,9 +90,9 @@ public record ComparedRun(
         .average();
   }
 
-  /** Returns the mean accuracy over tasks, or nothing if there are none. */
-  public OptionalDouble meanAccuracy() {
-    return tasks.values().stream().mapToDouble(task -> task.accuracy().mean()).average();
+  /** Returns whether it prunes so much by such a method. */
+  public boolean isOf(String otherMethod, Sparsity otherSparsity) {
+    return method.equals(otherMethod) && sparsity.equals(otherSparsity);
   }
 
   /** Returns the share of zeros in all modules. */

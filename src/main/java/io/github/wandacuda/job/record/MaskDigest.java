@@ -5,6 +5,7 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -13,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
@@ -46,11 +46,7 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
   public MaskDigest(int modules, Path spill) {
     this.modules = modules;
     this.spill = spill;
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
+    digest = Sha256.digest();
   }
 
   /**

@@ -2,9 +2,9 @@ package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.prune.MaskPool;
+import io.github.wandacuda.system.Sha256;
 import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
@@ -39,11 +39,7 @@ public final class MasksInOrder implements AutoCloseable {
     this.modules = modules;
     this.ahead = ahead;
     memory = new MaskPool(maskBytes);
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
+    digest = Sha256.digest();
   }
 
   /**

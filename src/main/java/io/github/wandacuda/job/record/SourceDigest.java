@@ -7,12 +7,12 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -28,7 +28,7 @@ public final class SourceDigest {
    * It doesn't depend on the model's path.
    */
   public static String of(ModelDirectory model) {
-    MessageDigest digest = sha256();
+    MessageDigest digest = Sha256.digest();
     digest.update(read(model.config().file()));
     for (SafetensorsFile shard : model.checkpoint().shards()) {
       String place = "%s %d\n".formatted(shard.path().getFileName(), shard.byteSize());
@@ -58,7 +58,7 @@ public final class SourceDigest {
   }
 
   private static String shortened(byte[] bytes) {
-    return HexFormat.of().formatHex(sha256().digest(bytes)).substring(0, SHOWN_DIGITS);
+    return HexFormat.of().formatHex(Sha256.digest().digest(bytes)).substring(0, SHOWN_DIGITS);
   }
 
   private static byte[] read(Path file) {
@@ -79,13 +79,5 @@ public final class SourceDigest {
 
   private static InputException unreadable(Path file, IOException e) {
     return new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
   }
 }

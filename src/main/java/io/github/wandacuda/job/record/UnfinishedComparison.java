@@ -1,6 +1,7 @@
 package io.github.wandacuda.job.record;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
@@ -103,10 +104,8 @@ public final class UnfinishedComparison {
   }
 
   /** Returns the run that prunes as another one would, if it is done. */
-  public Optional<ComparedRun> like(String method, Object sparsity) {
-    return runs.stream()
-        .filter(run -> run.method().equals(method) && run.sparsity().equals(sparsity))
-        .findFirst();
+  public Optional<ComparedRun> like(String method, Sparsity sparsity) {
+    return runs.stream().filter(run -> run.isOf(method, sparsity)).findFirst();
   }
 
   /** Adds the figures of the dense model. */

@@ -1,5 +1,6 @@
 package io.github.wandacuda.device.opencl.driver;
 
+import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -9,7 +10,6 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -86,7 +86,7 @@ public final class ProgramCache {
    */
   public record Key(String name) {
     public static Key of(String source, String options, DeviceFacts facts) {
-      MessageDigest digest = sha256();
+      MessageDigest digest = Sha256.digest();
       for (String part :
           List.of(
               source,
@@ -116,7 +116,9 @@ public final class ProgramCache {
       }
       byte[] binary = Arrays.copyOfRange(content, HASH_BYTES, content.length);
       byte[] hash = Arrays.copyOf(content, HASH_BYTES);
-      return Arrays.equals(hash, sha256().digest(binary)) ? Optional.of(binary) : Optional.empty();
+      return Arrays.equals(hash, Sha256.digest().digest(binary))
+          ? Optional.of(binary)
+          : Optional.empty();
     } catch (IOException e) {
       return Optional.empty();
     }
@@ -142,7 +144,7 @@ public final class ProgramCache {
 
   private static byte[] content(byte[] binary) {
     return ByteBuffer.allocate(HASH_BYTES + binary.length)
-        .put(sha256().digest(binary))
+        .put(Sha256.digest().digest(binary))
         .put(binary)
         .array();
   }
@@ -176,13 +178,5 @@ public final class ProgramCache {
 
   private static boolean isPosix(Path directory) {
     return directory.getFileSystem().supportedFileAttributeViews().contains("posix");
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
   }
 }
