@@ -1,5 +1,6 @@
 #include "ptx.h"
 
+#include <algorithm>
 #include <regex>
 #include <stdexcept>
 
@@ -48,14 +49,35 @@ size_t endOfBody(const std::string &text, size_t open) {
   throw std::invalid_argument("a body that doesn't end");
 }
 
-std::map<std::string, size_t> sharedVariables(const std::string &text) {
-  static const std::regex SHARED(R"(\.shared\s+(?:\.align\s+\d+\s+)?\.[usbf](\d+)\s+([\w$]+)(?:\[(\d+)\])?;)");
-  std::map<std::string, size_t> variables;
+struct SharedVariable {
+  std::string name;
+  size_t alignment;
+  size_t bytes;  // none for what a launch adds
+};
+
+std::vector<SharedVariable> sharedVariables(const std::string &text) {
+  static const std::regex SHARED(R"(\.shared\s+(?:\.align\s+(\d+)\s+)?\.[usbf](\d+)\s+([\w$]+)(\[(\d*)\])?;)");
+  std::vector<SharedVariable> variables;
   for (Matches each(text.begin(), text.end(), SHARED), end; each != end; ++each) {
-    const size_t elements = (*each)[3].matched ? std::stoul((*each)[3]) : 1;
-    variables[(*each)[2]] = std::stoul((*each)[1]) / 8 * elements;
+    const std::smatch &match = *each;
+    const size_t element = std::stoul(match[2]) / 8;
+    const size_t elements = !match[4].matched ? 1 : match[5].length() == 0 ? 0 : std::stoul(match[5]);
+    variables.push_back({match[3], match[1].matched ? std::stoul(match[1]) : element, element * elements});
   }
   return variables;
+}
+
+size_t roundedUp(size_t value, size_t alignment) { return (value + alignment - 1) / alignment * alignment; }
+
+// The bytes before what a launch adds, as ptxas lays them out: the most aligned first.
+size_t sharedBytes(const std::string &body, const std::vector<SharedVariable> &variables) {
+  size_t bytes = 0, alignment = 1;
+  for (const SharedVariable &each : variables) {
+    if (body.find(each.name) == std::string::npos) continue;
+    bytes = roundedUp(bytes, each.alignment) + each.bytes;
+    if (each.bytes == 0) alignment = each.alignment;
+  }
+  return roundedUp(bytes, alignment);
 }
 
 unsigned maximumThreads(const std::string &directives) {
@@ -76,16 +98,16 @@ Ptx parsePtx(const std::string &text) {
   Ptx ptx;
   ptx.version = versionOf(text);
   ptx.target = targetOf(text);
-  const std::map<std::string, size_t> shared = sharedVariables(text);
+  std::vector<SharedVariable> shared = sharedVariables(text);
+  std::stable_sort(shared.begin(), shared.end(),
+                   [](const auto &a, const auto &b) { return a.alignment > b.alignment; });
   for (Matches each(text.begin(), text.end(), ENTRY), end; each != end; ++each) {
     const size_t open = each->position() + each->length() - 1;
     const std::string body = text.substr(open, endOfBody(text, open) - open);
     PtxEntry entry;
     entry.parameters = parametersOf((*each)[2]);
     entry.maximumThreads = maximumThreads((*each)[3]);
-    for (const auto &[name, bytes] : shared) {
-      if (body.find(name) != std::string::npos) entry.sharedBytes += bytes;
-    }
+    entry.sharedBytes = sharedBytes(body, shared);
     ptx.entries.emplace((*each)[1], entry);
   }
   const size_t last = text.find_last_of("};");

@@ -125,7 +125,6 @@ final class CudaLinear implements AutoCloseable {
     CudaFunction function = device.function("linear_tensor", name);
     int stages = device.capability() >= AMPERE ? 3 : 2;
     int shared = stages * (2 * tile + TILE) * SLICE_BYTES;
-    function.allowShared(shared);
     queue.launch(
         function,
         LaunchShape.blocks(LaunchShape.tiles(out.rows(), tile, out.columns(), TILE)),

@@ -110,11 +110,13 @@ public final class CudaQueue implements DeviceQueue {
    * @param function the kernel
    * @param grid number of blocks
    * @param threads threads of a block
-   * @param sharedBytes bytes of dynamic shared memory of a block
+   * @param sharedBytes bytes of dynamic shared memory of a block, which the function is asked to
+   *     allow
    * @param values the arguments, see {@link LaunchArguments#write}
    */
   public void launch(
       CudaFunction function, Grid grid, int threads, int sharedBytes, Object... values) {
+    function.allowShared(sharedBytes);
     context.enter();
     context.check(
         JCudaDriver.cuLaunchKernel(

@@ -3,6 +3,8 @@ package io.github.wandacuda.device.cuda;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.device.cuda.driver.KernelNames;
+import java.util.function.IntSupplier;
 
 /**
  * The choice and launch of the kernel that prunes the lowest scores of whole rows. A row is held in
@@ -39,20 +41,15 @@ record CudaSelectRows(String file, String kernel, int threads, int bins, long st
 
   private static final int MOST_BINS = 2048;
 
-  /** The most bytes of dynamic shared memory that need no {@link CudaFunction#allowShared}. */
-  private static final int USUAL_SHARED_BYTES = 46 << 10;
-
-  /** More bytes than the kernels keep in shared memory beside the histogram and a row. */
-  private static final int BESIDE_BYTES = 4 << 10;
-
   /**
    * Chooses the kernel for the rows of a matrix.
    *
    * @param dtype the weights' type
    * @param columns weights in a row
-   * @param sharedBytes the most bytes of shared memory of a block
+   * @param dynamicBytes the most bytes of dynamic shared memory of a block of the kernel for rows
+   *     that registers don't hold
    */
-  static CudaSelectRows of(DType dtype, int columns, int sharedBytes) {
+  static CudaSelectRows of(DType dtype, int columns, IntSupplier dynamicBytes) {
     int threads = dtype == DType.F32 ? FEWER_THREADS : MOST_THREADS;
     if (columns <= FEW_ITEMS * threads) {
       return inRegisters("select_rows_16", columns, FEW_ITEMS);
@@ -63,20 +60,26 @@ record CudaSelectRows(String file, String kernel, int threads, int bins, long st
     long rowBytes =
         Math.ceilDiv((long) columns * dtype.bytes(), (long) VECTOR_BYTES) * VECTOR_BYTES;
     int bins = bins(MOST_THREADS);
-    boolean fits = bytes(bins) + rowBytes + BESIDE_BYTES <= sharedBytes;
+    boolean fits = bytes(bins) + rowBytes <= dynamicBytes.getAsInt();
     return new CudaSelectRows(LONG, LONG, MOST_THREADS, bins, fits ? rowBytes : 0);
+  }
+
+  /** Chooses the kernel for the rows of a matrix on a device. */
+  static CudaSelectRows of(DType dtype, int columns, CudaDevice device) {
+    return of(
+        dtype,
+        columns,
+        () ->
+            device.sharedBytesPerBlock()
+                - device.function(LONG, KernelNames.of(LONG, dtype)).staticSharedBytes());
   }
 
   /** Queues the selection of the {@code count} lowest scores of each row. */
   static void launch(CudaSelection selection, int count) {
     DeviceRows source = selection.source();
-    int most = selection.queue().device().sharedBytesPerBlock();
-    CudaSelectRows choice = of(source.dtype(), source.columns(), most);
+    CudaSelectRows choice = of(source.dtype(), source.columns(), selection.queue().device());
     CudaFunction function = selection.function(choice.file, choice.kernel);
     int sharedBytes = choice.sharedBytes();
-    if (sharedBytes > USUAL_SHARED_BYTES) {
-      function.allowShared(sharedBytes);
-    }
     if (choice.file.equals(LONG)) {
       int staged = choice.stagedBytes > 0 ? 1 : 0;
       selection.launch(function, choice.threads, sharedBytes, count, choice.bins, staged);

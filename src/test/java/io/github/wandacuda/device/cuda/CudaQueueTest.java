@@ -8,9 +8,13 @@ import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.Grid;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.testing.PretendCuda;
+import io.github.wandacuda.testing.PretendCudaBuild;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -142,22 +146,48 @@ class CudaQueueTest {
     }
   }
 
+  /** That is what the real driver finds in the machine code. */
   @Test
-  void allowsMoreSharedMemory() {
+  void knowsTheSharedMemoryOfEachKernel() throws IOException {
+    Path resources = PretendCudaBuild.GENERATED.resolve("RESOURCES.md");
+    String file = "";
+    int known = 0;
+    for (String line : Files.readAllLines(resources)) {
+      if (line.startsWith("## ")) {
+        file = line.replaceFirst(".*/", "").replace(".cu", "");
+      } else if (line.startsWith("| `")) {
+        String[] cells = line.split("\\s*\\|\\s*");
+        String[] sm80 = cells[3].split(" / ");
+        CudaFunction function = device.function(file, cells[1].replace("`", ""));
+        assertThat(function.staticSharedBytes())
+            .as(line)
+            .isEqualTo(sm80.length == 1 ? 0 : Integer.parseInt(sm80[1]));
+        known++;
+      }
+    }
+    assertThat(known).isGreaterThan(80);
+  }
+
+  @Test
+  void allowsAllSharedMemoryThatABlockMayHave() {
     int shared = device.sharedBytesPerBlock();
     CudaFunction reverse = device.function("basics", "reverse_scaled_f32");
     try (CudaBuffer buffer = device.allocate(128)) {
       Object[] arguments = {buffer.at(0), buffer.at(0), 1f, 32L};
+      Grid one = new Grid(1, 1, 1);
+      queue.launch(reverse, one, 32, 48 << 10, arguments);
+      assertThat(driver.calls("cuFuncSetAttribute")).isZero();
       assertThat(shared).isGreaterThan(48 << 10);
       assertThatExceptionOfType(BackendUnavailableException.class)
-          .isThrownBy(() -> queue.launch(reverse, new Grid(1, 1, 1), 32, shared, arguments))
+          .isThrownBy(() -> queue.launch(reverse, one, 32, shared + 1, arguments))
           .withMessageStartingWith(
-              "cuda device 0 (Pretend GPU sm_80): failed: cuLaunchKernel of reverse_scaled_f32:"
-                  + " CUDA_ERROR_INVALID_VALUE (");
-      reverse.allowShared(shared);
-      reverse.allowShared(1000);
-      queue.launch(reverse, new Grid(1, 1, 1), 32, shared, arguments);
+              "cuda device 0 (Pretend GPU sm_80): failed: cuFuncSetAttribute of reverse_scaled_f32"
+                  + " to 166913 bytes of shared memory: CUDA_ERROR_INVALID_VALUE (");
+      queue.launch(reverse, one, 32, shared, arguments);
+      queue.launch(reverse, one, 32, 1000, arguments);
+      queue.launch(reverse, one, 32, shared, arguments);
       queue.finish();
+      assertThat(driver.calls("cuFuncSetAttribute")).isEqualTo(2);
     }
   }
 

@@ -134,13 +134,48 @@ class CudaSelectKernelsTest {
   @ParameterizedTest
   @CsvSource({"F16, 70000, 1", "F32, 100003, 0", "BF16, 100003, 0", "F16, 300000, 0"})
   void selectsInRowsThatDontFitRegisters(DType dtype, int columns, int staged) {
-    CudaSelectRows search = CudaSelectRows.of(dtype, columns, device.sharedBytesPerBlock());
+    CudaSelectRows search = CudaSelectRows.of(dtype, columns, device);
     assertThat(search.stagedBytes() > 0 ? 1 : 0).isEqualTo(staged);
     LowestPerRow rule = new LowestPerRow(columns / 2);
     String kernel = "select_rows_long";
     Norms norms = Norms.LOGNORMAL;
     checkOnce(kernel, Order.REVERSE, Values.GAUSSIAN, norms, dtype, 1, columns, rule);
     checkOnce(kernel, Order.SHUFFLED, Values.CONSTANT, Norms.NONE, dtype, 1, columns, rule);
+  }
+
+  /**
+   * Rows whose block comes to 48 KiB of shared memory with the kernel's own variables, which are
+   * more than what any block may have; and those that come to all that a device has, after which
+   * they are read again.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "80, F32, 9676, 9736, true",
+    "80, F16, 19360, 19465, true",
+    "80, BF16, 19360, 19465, true",
+    "75, F32, 13772, 13780, true",
+    "75, F32, 13781, 13790, false",
+    "75, BF16, 27552, 27560, true",
+    "75, BF16, 27561, 27570, false",
+    "89, F32, 22734, 22740, true",
+    "80, F32, 39121, 39124, true",
+    "80, F32, 39125, 39126, false",
+    "90, F16, 111016, 111016, true",
+    "90, F16, 111017, 111017, false"
+  })
+  void selectsInRowsAroundALimitOfSharedMemory(
+      int capability, DType dtype, int from, int to, boolean staged) {
+    driver.capability(capability);
+    CudaDevice limited = CudaDevice.open(0);
+    run = new KernelRun(limited);
+    for (int columns = from; columns <= to; columns++) {
+      CudaSelectRows choice = CudaSelectRows.of(dtype, columns, limited);
+      assertThat(choice.stagedBytes() > 0).as("%d columns", columns).isEqualTo(staged);
+      LowestPerRow rule = new LowestPerRow(columns / 2);
+      String kernel = "select_rows_long";
+      checkOnce(kernel, Order.FORWARD, Values.GAUSSIAN, Norms.LOGNORMAL, dtype, 1, columns, rule);
+    }
+    limited.close();
   }
 
   @ParameterizedTest

@@ -3,13 +3,14 @@ package io.github.wandacuda.device.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
+import java.util.function.IntSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class CudaSelectRowsTest {
-  private static final int TURING = 64 << 10;
-  private static final int HOPPER = 227 << 10;
+  private static final IntSupplier TURING = () -> (64 << 10) - 2224;
+  private static final IntSupplier HOPPER = () -> (227 << 10) - 2224;
 
   @ParameterizedTest
   @CsvSource({
@@ -33,7 +34,8 @@ class CudaSelectRowsTest {
   @Test
   void stagesWhatFitsSharedMemory() {
     assertThat(CudaSelectRows.of(DType.F32, 11008, TURING).sharedBytes()).isEqualTo(8192 + 44032);
-    assertThat(CudaSelectRows.of(DType.F32, 16384, TURING).stagedBytes()).isZero();
+    assertThat(CudaSelectRows.of(DType.F32, 13780, TURING).stagedBytes()).isEqualTo(55_120);
+    assertThat(CudaSelectRows.of(DType.F32, 13781, TURING).stagedBytes()).isZero();
     assertThat(CudaSelectRows.of(DType.F32, 28673, HOPPER).stagedBytes()).isEqualTo(114_704);
     assertThat(CudaSelectRows.of(DType.F16, 300_000, HOPPER).sharedBytes()).isEqualTo(8192);
     assertThat(CudaSelectRows.of(DType.F32, Integer.MAX_VALUE, HOPPER).stagedBytes()).isZero();
