@@ -20,6 +20,27 @@ static __device__ __forceinline__ unsigned warpSum(unsigned value) {
   return value;
 }
 
+// Sums and maxima for every lane, in one instruction from Ampere on.
+static __device__ __forceinline__ unsigned warpTotal(unsigned value) {
+#if __CUDA_ARCH__ >= 800
+  return __reduce_add_sync(ALL_LANES, value);
+#else
+  return warpSum(value);
+#endif
+}
+
+static __device__ __forceinline__ unsigned warpHighest(unsigned value) {
+#if __CUDA_ARCH__ >= 800
+  return __reduce_max_sync(ALL_LANES, value);
+#else
+#pragma unroll
+  for (int distance = 16; distance > 0; distance /= 2) {
+    value = max(value, __shfl_xor_sync(ALL_LANES, value, distance));
+  }
+  return value;
+#endif
+}
+
 // The sum of this lane's value and those of the lanes below it.
 static __device__ __forceinline__ unsigned warpPrefixSum(unsigned value) {
   unsigned lane = laneIndex();

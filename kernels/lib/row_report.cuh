@@ -21,8 +21,17 @@ static __device__ __forceinline__ void clearCounts(RowCounts &counts) {
   }
 }
 
+static __device__ __forceinline__ void putReport(
+    unsigned picked, unsigned zeros, unsigned nonFinite, unsigned row, int *report) {
+  int *place = report + 3LL * row;
+  place[0] = static_cast<int>(picked);
+  place[1] = static_cast<int>(zeros);
+  place[2] = static_cast<int>(nonFinite);
+}
+
 // Adds up every thread's counts and writes the row's report. Every thread of the block has to come here.
-static __device__ __forceinline__ void writeReport(RowCounts &counts, unsigned picked, unsigned zeros, int *report) {
+static __device__ __forceinline__ void writeReport(
+    RowCounts &counts, unsigned picked, unsigned zeros, int *report, unsigned row = blockIdx.x) {
   picked = warpSum(picked);
   zeros = warpSum(zeros);
   if (laneIndex() == 0) {
@@ -31,9 +40,6 @@ static __device__ __forceinline__ void writeReport(RowCounts &counts, unsigned p
   }
   __syncthreads();
   if (threadIdx.x == 0) {
-    int *row = report + 3LL * blockIdx.x;
-    row[0] = static_cast<int>(counts.picked);
-    row[1] = static_cast<int>(counts.zeros);
-    row[2] = static_cast<int>(counts.nonFinite);
+    putReport(counts.picked, counts.zeros, counts.nonFinite, row, report);
   }
 }

@@ -8,6 +8,9 @@
 // The key of what is no column: no range of keys holds it, and it is above every limit.
 constexpr unsigned OUTSIDE = 0xffffffffu;
 
+// What is no candidate, where values are compared with signs.
+constexpr unsigned NO_CANDIDATE = 0x7fffffffu;
+
 // A block's row, what its columns are worth, and where its results go. Addresses are computed where they are used, so
 // that no register holds one during a search.
 template <class T>
@@ -20,33 +23,36 @@ struct RowPlace {
   unsigned *masks;  // null where none is wanted
   unsigned columns;
   long long stride;
+  unsigned row = blockIdx.x;
 
   __device__ __forceinline__ const Element *source() const {
-    return static_cast<const Element *>(sources) + blockIdx.x * stride;
+    return static_cast<const Element *>(sources) + row * stride;
   }
 
   __device__ __forceinline__ Element *destination() const {
-    return static_cast<Element *>(destinations) + blockIdx.x * stride;
+    return static_cast<Element *>(destinations) + row * stride;
   }
 
   __device__ __forceinline__ unsigned maskWords() const { return (columns + 31u) / 32u; }
 
   // The row's mask, or null.
   __device__ __forceinline__ unsigned *mask() const {
-    return masks == nullptr ? nullptr : masks + static_cast<long long>(blockIdx.x) * maskWords();
+    return masks == nullptr ? nullptr : masks + static_cast<long long>(row) * maskWords();
   }
 };
+
+template <class T>
+static __device__ __forceinline__ Words loadWholeVector(const typename T::Element *from) {
+  uint4 vector = *reinterpret_cast<const uint4 *>(from);
+  return {{vector.x, vector.y, vector.z, vector.w}};
+}
 
 template <class T>
 static __device__ __forceinline__ Words loadVector(
     const typename T::Element *row, unsigned column, unsigned columns) {
   Words words = {{0u, 0u, 0u, 0u}};
   if (column + T::VECTOR <= columns) {
-    uint4 vector = *reinterpret_cast<const uint4 *>(row + column);
-    words.word[0] = vector.x;
-    words.word[1] = vector.y;
-    words.word[2] = vector.z;
-    words.word[3] = vector.w;
+    words = loadWholeVector<T>(row + column);
   } else if (column < columns) {
 #pragma unroll
     for (unsigned j = 0; j < T::VECTOR; j++) {
@@ -59,10 +65,15 @@ static __device__ __forceinline__ Words loadVector(
 }
 
 template <class T>
+static __device__ __forceinline__ void storeWholeVector(typename T::Element *to, const Words &words) {
+  *reinterpret_cast<uint4 *>(to) = make_uint4(words.word[0], words.word[1], words.word[2], words.word[3]);
+}
+
+template <class T>
 static __device__ __forceinline__ void storeVector(
     typename T::Element *row, unsigned column, unsigned columns, const Words &words) {
   if (column + T::VECTOR <= columns) {
-    *reinterpret_cast<uint4 *>(row + column) = make_uint4(words.word[0], words.word[1], words.word[2], words.word[3]);
+    storeWholeVector<T>(row + column, words);
   } else if (column < columns) {
 #pragma unroll
     for (unsigned j = 0; j < T::VECTOR; j++) {
@@ -75,17 +86,22 @@ static __device__ __forceinline__ void storeVector(
 
 // The keys of a vector's finite elements; the norms start at a multiple of 16 bytes.
 template <class T>
+static __device__ __forceinline__ void wholeVectorKeys(const Words &words, const float *norms, unsigned *keys) {
+#pragma unroll
+  for (unsigned j = 0; j < T::VECTOR; j += 4) {
+    float4 norm = *reinterpret_cast<const float4 *>(norms + j);
+    keys[j] = scoreKey(T::magnitude(words, j), norm.x);
+    keys[j + 1] = scoreKey(T::magnitude(words, j + 1), norm.y);
+    keys[j + 2] = scoreKey(T::magnitude(words, j + 2), norm.z);
+    keys[j + 3] = scoreKey(T::magnitude(words, j + 3), norm.w);
+  }
+}
+
+template <class T>
 static __device__ __forceinline__ void vectorKeys(
     const Words &words, const float *norms, unsigned column, unsigned columns, unsigned *keys) {
   if (column + T::VECTOR <= columns) {
-#pragma unroll
-    for (unsigned j = 0; j < T::VECTOR; j += 4) {
-      float4 norm = *reinterpret_cast<const float4 *>(norms + column + j);
-      keys[j] = scoreKey(T::magnitude(words, j), norm.x);
-      keys[j + 1] = scoreKey(T::magnitude(words, j + 1), norm.y);
-      keys[j + 2] = scoreKey(T::magnitude(words, j + 2), norm.z);
-      keys[j + 3] = scoreKey(T::magnitude(words, j + 3), norm.w);
-    }
+    wholeVectorKeys<T>(words, norms + column, keys);
   } else {
 #pragma unroll
     for (unsigned j = 0; j < T::VECTOR; j++) {
@@ -128,9 +144,29 @@ static __device__ __forceinline__ unsigned firstNonFinite(const Words &words, un
   return first;
 }
 
-// Writes the result of one vector and returns the bits of what is kept. Every lane of the warp has to come here, with
+template <class T>
+static __device__ __forceinline__ void putMaskByte(const RowPlace<T> &place, unsigned column, unsigned kept) {
+  reinterpret_cast<unsigned char *>(place.mask())[column / 8] = static_cast<unsigned char>(kept);
+}
+
+// Writes the bits of what is kept of one vector, those of its columns. Every lane of the warp has to come here, with
 // neighbouring vectors: 8 columns are a byte of the mask, which for F32 two lanes fill. Vectors past the last column
 // write the zeros that fill a mask's last word.
+template <class T>
+static __device__ __forceinline__ void writeMask(const RowPlace<T> &place, unsigned column, unsigned kept) {
+  if (place.masks != nullptr) {
+    unsigned byte = kept;
+    if (T::VECTOR == 4) {
+      byte |= __shfl_xor_sync(0xffffffffu, kept, 1) << 4;
+    }
+    if (column % 8 == 0 && column < place.maskWords() * 32u) {
+      putMaskByte(place, column, byte);
+    }
+  }
+}
+
+// Writes the result of one vector and returns the bits of what is kept. Every lane of the warp has to come here, see
+// writeMask.
 template <class T>
 static __device__ __forceinline__ unsigned writeVector(
     const RowPlace<T> &place, unsigned column, const Words &words, const bool *picked) {
@@ -141,14 +177,14 @@ static __device__ __forceinline__ unsigned writeVector(
     kept |= picked[j] ? 0u : 1u << j;
   }
   kept &= columnBits<T>(column, place.columns);
-  if (place.masks != nullptr) {
-    unsigned byte = kept;
-    if (T::VECTOR == 4) {
-      byte |= __shfl_xor_sync(0xffffffffu, kept, 1) << 4;
-    }
-    if (column % 8 == 0 && column < place.maskWords() * 32u) {
-      reinterpret_cast<unsigned char *>(place.mask())[column / 8] = static_cast<unsigned char>(byte);
-    }
-  }
+  writeMask<T>(place, column, kept);
   return kept;
+}
+
+// The same with the bits of what is picked, all of them columns.
+template <class T>
+static __device__ __forceinline__ void writePicked(
+    const RowPlace<T> &place, unsigned column, const Words &words, unsigned picked) {
+  storeVector<T>(place.destination(), column, place.columns, T::prune(words, picked));
+  writeMask<T>(place, column, columnBits<T>(column, place.columns) & ~picked);
 }

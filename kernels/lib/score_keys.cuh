@@ -3,8 +3,7 @@
 
 // The three types of a checkpoint's weights, as integers. 16 bytes of a row are a vector of VECTOR elements, held in
 // four words; a magnitude is the bits of |w| widened exactly to float32, so that magnitudes are ordered as integers.
-// Widening needs no conversion instruction: BF16 is the upper half of a float32, and F16 becomes one by moving its bits
-// into place and multiplying by 2^112, which is exact and makes a normal number of a subnormal one.
+// BF16 is the upper half of a float32; of F16, one instruction takes either half of a word.
 
 struct Words {
   unsigned word[4];
@@ -18,6 +17,7 @@ constexpr unsigned HALF_INFINITE_REBIAS = 0x38000000u;
 struct Float32 {
   using Element = unsigned;
   static constexpr unsigned VECTOR = 4;
+  static constexpr unsigned MAGNITUDES = MAGNITUDE;
 
   static __device__ __forceinline__ Element element(const Words &words, unsigned j) { return words.word[j]; }
 
@@ -40,7 +40,22 @@ struct Float32 {
     return (carries & 0x80000000u) == 0;
   }
 
+  // Zeros, or NaN from the first word on that isn't finite.
+  static __device__ __forceinline__ unsigned zeroOrNan(unsigned before, unsigned word) {
+    return __float_as_uint(__fmaf_rn(__uint_as_float(word), 0.0f, __uint_as_float(before)));
+  }
+
   static __device__ __forceinline__ void put(Words &words, unsigned j, Element element) { words.word[j] = element; }
+
+  // Sets what is picked to zero, a bit for each element.
+  static __device__ __forceinline__ Words prune(const Words &words, unsigned picked) {
+    Words result;
+#pragma unroll
+    for (unsigned i = 0; i < 4; i++) {
+      result.word[i] = (picked & 1u << i) != 0u ? 0u : words.word[i];
+    }
+    return result;
+  }
 
   static __device__ __forceinline__ Words prune(const Words &words, const bool *picked) {
     Words result;
@@ -57,6 +72,7 @@ template <unsigned INFINITE_BITS>
 struct TwoInAWord {
   using Element = unsigned short;
   static constexpr unsigned VECTOR = 8;
+  static constexpr unsigned MAGNITUDES = 0x7fff7fffu;
 
   static __device__ __forceinline__ Element element(const Words &words, unsigned j) {
     return static_cast<Element>(words.word[j / 2] >> (j % 2 * 16));
@@ -78,6 +94,18 @@ struct TwoInAWord {
     words.word[j / 2] |= static_cast<unsigned>(element) << (j % 2 * 16);
   }
 
+  // Sets what is picked to zero, a bit for each element: of each word's two, one copy moves the first to the lower half's
+  // sign and another the second to the upper half's.
+  static __device__ __forceinline__ Words prune(const Words &words, unsigned picked) {
+    Words result;
+#pragma unroll
+    for (unsigned i = 0; i < 4; i++) {
+      unsigned signs = picked * (1u << (15u - 2u * i) | 1u << (30u - 2u * i));
+      result.word[i] = words.word[i] & ~signsOfHalves(signs);
+    }
+    return result;
+  }
+
   static __device__ __forceinline__ Words prune(const Words &words, const bool *picked) {
     Words result;
 #pragma unroll
@@ -93,9 +121,12 @@ struct TwoInAWord {
 struct Float16 : TwoInAWord<0x7c00u> {
   // Of a finite element.
   static __device__ __forceinline__ unsigned magnitude(const Words &words, unsigned j) {
-    unsigned word = words.word[j / 2];
-    unsigned placed = (j % 2 == 0 ? word << 13 : word >> 3) & 0x0fffe000u;
-    return __float_as_uint(__fmul_rn(__uint_as_float(placed), HALF_TO_FLOAT));
+    return __float_as_uint(fabsf(widenHalf(element(words, j))));
+  }
+
+  // Zeros, or NaN in a half from the first one on that isn't finite.
+  static __device__ __forceinline__ unsigned zeroOrNan(unsigned before, unsigned word) {
+    return zeroOrNanF16(before, word);
   }
 
   // Of any element: infinity and NaN need the larger exponent besides.
@@ -107,9 +138,13 @@ struct Float16 : TwoInAWord<0x7c00u> {
 };
 
 struct BFloat16 : TwoInAWord<0x7f80u> {
+  static __device__ __forceinline__ unsigned zeroOrNan(unsigned before, unsigned word) {
+    return zeroOrNanBf16(before, word);
+  }
+
   static __device__ __forceinline__ unsigned magnitude(const Words &words, unsigned j) {
     unsigned word = words.word[j / 2];
-    return (j % 2 == 0 ? word << 16 : word) & 0x7fff0000u;
+    return __float_as_uint(fabsf(__uint_as_float(j % 2 == 0 ? word << 16 : word & 0xffff0000u)));
   }
 
   static __device__ __forceinline__ unsigned magnitude(Element element) { return (element & 0x7fffu) << 16; }

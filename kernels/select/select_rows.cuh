@@ -5,6 +5,34 @@
 // What the kernels that prune the lowest of whole rows share, however they hold the row. A Row has columns in vectors:
 // forEachVector(f) calls f(column, words, keys) on every lane of a warp alike, in order of the columns.
 
+// A row in memory, device or shared.
+template <class T>
+struct MemoryRow {
+  static constexpr unsigned WIDTH = T::VECTOR;
+
+  const RowPlace<T> &place;
+  const typename T::Element *elements;
+
+  __device__ __forceinline__ unsigned size() const { return place.columns; }
+
+  template <class F>
+  __device__ __forceinline__ void forEachVector(F f) const {
+    unsigned step = blockDim.x * T::VECTOR;
+    for (unsigned first = 0; first < place.columns; first += step) {
+      unsigned column = first + threadIdx.x * T::VECTOR;
+      Words words = loadVector<T>(elements, column, place.columns);
+      unsigned keys[T::VECTOR];
+      vectorKeys<T>(words, place.norms, column, place.columns, keys);
+      f(column, words, keys);
+    }
+  }
+
+  template <class F>
+  __device__ __forceinline__ void forEachKeys(F f) const {
+    forEachVector([&](unsigned column, const Words &, const unsigned *keys) { f(column, keys); });
+  }
+};
+
 // Looks for the lowest column that is NaN or infinite. Rare, so the row is read again.
 template <class T>
 static __device__ __forceinline__ void findNonFinite(const RowPlace<T> &place, RowCounts &counts) {
@@ -38,16 +66,17 @@ static __device__ __forceinline__ unsigned highestOf(unsigned highest, const Wor
   return highest;
 }
 
-// Selects and writes a row that was loaded. `highest` is highestOf all of the thread's vectors.
+// Selects and writes a row that was loaded, and returns what was picked, key 0 if it isn't finite. `highest` is highestOf
+// all of the thread's vectors.
 template <class T, class Row>
-static __device__ __forceinline__ void pruneLowest(
+static __device__ __forceinline__ Threshold pruneLowest(
     const Row &row, const RowPlace<T> &place, unsigned count, unsigned highest, bool finite, int *report,
     const Histogram &histogram, Search &search, RowCounts &counts) {
   highest = blockMax(finite ? highest : NOT_FINITE, search.warps);
   if (highest == NOT_FINITE) {
     findNonFinite(place, counts);
-    writeReport(counts, 0, 0, report);
-    return;
+    writeReport(counts, 0, 0, report, place.row);
+    return {0u, 0u};
   }
   Threshold threshold = radixSelect(row, count, highest, histogram, search);
   row.forEachVector([&](unsigned column, const Words &words, const unsigned *keys) {
@@ -66,5 +95,6 @@ static __device__ __forceinline__ void pruneLowest(
     __syncthreads();
     zeros = countZeros(place);
   }
-  writeReport(counts, picked, zeros, report);
+  writeReport(counts, picked, zeros, report, place.row);
+  return threshold;
 }

@@ -1,6 +1,6 @@
 // Prunes the lowest scores of each row, for rows that don't fit registers; any number of columns.
 //
-// One block of 512 threads a row. The algorithm is that of select_rows.cu; only the row is elsewhere. Where the device
+// One block of 512 threads a row, which it searches with radix_select.cuh, without a guess. Where the device
 // grants enough shared memory the row is staged there, as it is, by the pass that looks for the highest key: it is read
 // from device memory once and written once, and every later pass reads it from shared memory. Where it doesn't fit, each
 // pass reads it again; a pass runs over one row of each block, so that what it reads again is mostly in the second-level
@@ -13,36 +13,9 @@
 // Bytes of device memory per weight: staged as select_rows.cu, F16 and BF16 2 + 2, F32 4 + 4; read again, four passes
 // make it 8 + 2 and 16 + 4 where the second-level cache doesn't help, and more where many scores are equal. The floor is
 // that of select_rows.cu: 1.19 ns for 1000 16-bit weights, 2.39 ns for 1000 F32 weights on 3.35 TB/s. Instructions per
-// weight: those of select_rows.cu and 7 for keys that are computed again.
+// weight: a key 3 in each of the four passes, the highest 2, the histogram 4 and one shared-memory atomic, gathering 3,
+// limit, write and mask 6.
 #include "select_rows.cuh"
-
-// A row in memory.
-template <class T>
-struct MemoryRow {
-  static constexpr unsigned WIDTH = T::VECTOR;
-
-  const RowPlace<T> &place;
-  const typename T::Element *elements;
-
-  __device__ __forceinline__ unsigned size() const { return place.columns; }
-
-  template <class F>
-  __device__ __forceinline__ void forEachVector(F f) const {
-    unsigned step = blockDim.x * T::VECTOR;
-    for (unsigned first = 0; first < place.columns; first += step) {
-      unsigned column = first + threadIdx.x * T::VECTOR;
-      Words words = loadVector<T>(elements, column, place.columns);
-      unsigned keys[T::VECTOR];
-      vectorKeys<T>(words, place.norms, column, place.columns, keys);
-      f(column, words, keys);
-    }
-  }
-
-  template <class F>
-  __device__ __forceinline__ void forEachKeys(F f) const {
-    forEachVector([&](unsigned column, const Words &, const unsigned *keys) { f(column, keys); });
-  }
-};
 
 template <class T>
 static __device__ __forceinline__ void selectLongRow(

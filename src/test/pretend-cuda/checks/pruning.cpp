@@ -225,8 +225,9 @@ struct Exact {
   unsigned char *memory;
 };
 
-void launch(
-    pretend::Harness &harness, const std::string &path, const Case &c, const Rule &rule, bool inPlace, bool masked) {
+uint64_t launch(
+    pretend::Harness &harness, const std::string &path, const Case &c, const Rule &rule, bool inPlace, bool masked,
+    unsigned blocks = 0) {
   Expected e = expect(c, rule);
   size_t words = (c.columns + 31) / 32;
   Exact source(c.source.data(), c.bytes());
@@ -249,11 +250,15 @@ void launch(
   harness.order = static_cast<pretend::Order>(below(3));
   harness.seed = generator();
   launches[name]++;
+  uint64_t barriers = 0;
   if (path == "select_rows_16" || path == "select_rows_32") {
     size_t items = path == "select_rows_16" ? 16 : 32;
     unsigned threads = warps((c.columns + items - 1) / items, 512);
     int bins = binsOf(threads);
-    harness.run(name.c_str(), grid, {threads, 1, 1}, bins * 4, in, normPointer, out, mask, reports, columns, stride, count, bins);
+    int rows = static_cast<int>(c.rows);
+    // Blocks with several rows each guess from the one before.
+    grid.x = blocks != 0 ? blocks : static_cast<unsigned>(1 + below(below(2) ? 1 : c.rows));
+    barriers = harness.run(name.c_str(), grid, {threads, 1, 1}, bins * 4, in, normPointer, out, mask, reports, columns, stride, rows, count, bins);
   } else if (path == "select_rows_long") {
     unsigned threads = c.columns < 2000 ? 64 : 512;
     int bins = binsOf(threads);
@@ -273,6 +278,7 @@ void launch(
     harness.run(name.c_str(), grid, {warps((c.columns + vector - 1) / vector, 256), 1, 1}, 0, in, normPointer, out, mask, reports, columns, stride, rule.threshold);
   }
   compare(c, path, e, static_cast<unsigned char *>(out), mask, reports);
+  return barriers;
 }
 
 size_t someCount(size_t columns) {
@@ -347,6 +353,26 @@ void atMost(pretend::Harness &harness, Type type, size_t rows, size_t columns) {
   launch(harness, "select_threshold", c, {Rule::AT_MOST, 0, 0, std::isfinite(threshold) ? threshold : 1.0f}, below(2), below(4));
 }
 
+// Rows that are much alike: normal weights, whose rows' scales differ by a tenth, and norms that differ as those of a model
+// do. Nearly all of them are guessed, with three barriers each, or one more for a second window.
+void guesses(pretend::Harness &harness, Type type, const std::string &path, size_t columns) {
+  constexpr size_t ROWS = 64;
+  Case c = randomCase(type, ROWS, columns);
+  std::normal_distribution<float> normal(0, 1);
+  for (size_t k = 0; k < columns; k++) c.norms[k] = std::exp(normal(generator));
+  for (size_t r = 0; r < ROWS; r++) {
+    const float scale = std::exp(0.1f * normal(generator));
+    for (size_t k = 0; k < columns; k++) {
+      const Bits bits = bitsOf(scale * normal(generator));
+      c.put(c.source.data(), r, k, type == F32 ? bits : type == BF16 ? bits >> 16 : 0x3800 | (bits >> 13 & 0x7ff));
+    }
+  }
+  const uint64_t barriers = launch(harness, path, c, {Rule::ROW, columns / 2, 0, 0}, false, true, 1);
+  const uint64_t most = 1 + 20 + (ROWS - 1) * 7 / 2;
+  printf("%s_%s of %zu columns: %zu barriers for %zu rows\n", path.c_str(), NAMES[type], columns, barriers, ROWS);
+  if (barriers > most) fail(c, path, 0, "number of barriers");
+}
+
 }  // namespace
 
 int main(int argumentCount, char **arguments) {
@@ -357,6 +383,7 @@ int main(int argumentCount, char **arguments) {
   for (int round = 0; round < rounds; round++) {
     Type type = static_cast<Type>(below(3));
     wholeRows(harness, type, 1 + below(4), 1 + below(70));
+    wholeRows(harness, type, 6, 100 + below(1500));
     wholeRows(harness, type, 1 + below(3), 1 + below(2500));
     size_t size = round % 34 == 33 ? 64 : 1 + round % 34;
     if (below(4) == 0) size = below(2) ? 4 : 8;
@@ -365,6 +392,10 @@ int main(int argumentCount, char **arguments) {
     magnitudes(harness, randomCase(type, 1 + below(5), 1 + below(900)));
     if (round % 20 == 0) wholeRows(harness, type, 1, shapes[(round / 20) % 9]);
     if (round % 50 == 0) groups(harness, type, 1000, 1, 4000);
+  }
+  for (Type type : {F32, F16, BF16}) {
+    guesses(harness, type, "select_rows_16", 4096);
+    if (type != F32) guesses(harness, type, "select_rows_32", 11008);
   }
   for (const auto &[name, count] : launches) printf("%6d %s\n", count, name.c_str());
   printf("%d failures\n", failures);

@@ -51,16 +51,39 @@ inline int __float_as_int(float value) { return std::bit_cast<int>(value); }
 inline float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }
 inline float __int_as_float(int bits) { return std::bit_cast<float>(bits); }
 
-inline float __fadd_rn(float a, float b) { return a + b; }
-inline float __fsub_rn(float a, float b) { return a - b; }
-inline float __fmul_rn(float a, float b) { return a * b; }
+// A device has one NaN for all results, a positive one; x86 hands on that of an operand.
+inline float oneNan(float value) { return value == value ? value : __uint_as_float(0x7fffffffu); }
+
+inline float __fadd_rn(float a, float b) { return oneNan(a + b); }
+inline float __fsub_rn(float a, float b) { return oneNan(a - b); }
+inline float __fmul_rn(float a, float b) { return oneNan(a * b); }
 inline float __fdiv_rn(float a, float b) { return a / b; }
+inline float __fdividef(float a, float b) { return a / b; }
 inline float __fsqrt_rn(float value) { return std::sqrt(value); }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline double __dadd_rn(double a, double b) { return a + b; }
 inline double __dmul_rn(double a, double b) { return a * b; }
 inline int __float2int_rn(float value) { return static_cast<int>(std::nearbyint(value)); }
 inline float __int2float_rn(int value) { return static_cast<float>(value); }
+
+inline float widenHalf(unsigned short half) {
+  const unsigned sign = (half & 0x8000u) << 16, magnitude = (half & 0x7fffu) << 13;
+  const bool finite = (half & 0x7fffu) < 0x7c00u;
+  const unsigned bits = finite ? __float_as_uint(__uint_as_float(magnitude) * 0x1p112f) : magnitude | 0x7f800000u;
+  return __uint_as_float(sign | bits);
+}
+
+inline unsigned signsOfHalves(unsigned word) { return __byte_perm(word, 0, 0xbb99); }
+
+inline unsigned zeroOrNan(unsigned before, unsigned word, unsigned exponent) {
+  for (int shift : {0, 16}) {
+    if ((word >> shift & exponent) == exponent) before |= 0x7fffu << shift;
+  }
+  return before;
+}
+
+inline unsigned zeroOrNanF16(unsigned before, unsigned word) { return zeroOrNan(before, word, 0x7c00); }
+inline unsigned zeroOrNanBf16(unsigned before, unsigned word) { return zeroOrNan(before, word, 0x7f80); }
 
 template <class T>
 T __ldg(const T *address) { return *address; }

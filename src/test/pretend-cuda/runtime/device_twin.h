@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include <algorithm>
 #include <bit>
 #include <cfloat>
 #include <climits>

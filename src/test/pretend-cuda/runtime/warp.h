@@ -44,6 +44,26 @@ inline void matchMeeting(void *const payloads[32]) {
   }
 }
 
+inline void sumMeeting(void *const payloads[32]) {
+  unsigned sum = 0;
+  for (int lane = 0; lane < 32; lane++) {
+    if (const auto *theirs = static_cast<const LaneValue *>(payloads[lane])) sum += static_cast<unsigned>(theirs->value);
+  }
+  for (int lane = 0; lane < 32; lane++) {
+    if (auto *mine = static_cast<LaneValue *>(payloads[lane])) mine->result = sum;
+  }
+}
+
+inline void highestMeeting(void *const payloads[32]) {
+  uint64_t highest = 0;
+  for (int lane = 0; lane < 32; lane++) {
+    if (const auto *theirs = static_cast<const LaneValue *>(payloads[lane])) highest = std::max(highest, theirs->value);
+  }
+  for (int lane = 0; lane < 32; lane++) {
+    if (auto *mine = static_cast<LaneValue *>(payloads[lane])) mine->result = highest;
+  }
+}
+
 inline void nothingMeeting(void *const[32]) {}
 
 inline uint64_t meetWith(const char *name, unsigned mask, Meeting meeting, uint64_t value, unsigned source) {
@@ -107,6 +127,14 @@ inline int __any_sync(unsigned mask, int predicate) {
 
 inline int __all_sync(unsigned mask, int predicate) {
   return pretend::meetWith("__all_sync", mask, pretend::ballotMeeting, predicate == 0, 0) == 0;
+}
+
+inline unsigned __reduce_add_sync(unsigned mask, unsigned value) {
+  return pretend::meetWith("__reduce_add_sync", mask, pretend::sumMeeting, value, 0);
+}
+
+inline unsigned __reduce_max_sync(unsigned mask, unsigned value) {
+  return pretend::meetWith("__reduce_max_sync", mask, pretend::highestMeeting, value, 0);
 }
 
 template <class T>

@@ -14,10 +14,13 @@ import java.util.function.IntSupplier;
  * @param file the kernel's file
  * @param kernel its name, without the type
  * @param threads threads of a block
+ * @param blocks blocks that run on a multiprocessor at a time, between which the rows are divided
+ *     since a row's threshold is guessed from that of the row before; 0 for a block for each row
  * @param bins bins of the histogram of the search
  * @param stagedBytes bytes of shared memory for the row, or 0 if it isn't staged
  */
-record CudaSelectRows(String file, String kernel, int threads, int bins, long stagedBytes) {
+record CudaSelectRows(
+    String file, String kernel, int threads, int blocks, int bins, long stagedBytes) {
   private static final String LONG = "select_rows_long";
   private static final int WARP = 32;
   private static final int VECTOR_BYTES = 16;
@@ -52,16 +55,16 @@ record CudaSelectRows(String file, String kernel, int threads, int bins, long st
   static CudaSelectRows of(DType dtype, int columns, IntSupplier dynamicBytes) {
     int threads = dtype == DType.F32 ? FEWER_THREADS : MOST_THREADS;
     if (columns <= FEW_ITEMS * threads) {
-      return inRegisters("select_rows_16", columns, FEW_ITEMS);
+      return inRegisters("select_rows_16", columns, FEW_ITEMS, threads);
     }
     if (dtype != DType.F32 && columns <= MANY_ITEMS * FEWER_THREADS) {
-      return inRegisters("select_rows_32", columns, MANY_ITEMS);
+      return inRegisters("select_rows_32", columns, MANY_ITEMS, FEWER_THREADS);
     }
     long rowBytes =
         Math.ceilDiv((long) columns * dtype.bytes(), (long) VECTOR_BYTES) * VECTOR_BYTES;
     int bins = bins(MOST_THREADS);
     boolean fits = bytes(bins) + rowBytes <= dynamicBytes.getAsInt();
-    return new CudaSelectRows(LONG, LONG, MOST_THREADS, bins, fits ? rowBytes : 0);
+    return new CudaSelectRows(LONG, LONG, MOST_THREADS, 0, bins, fits ? rowBytes : 0);
   }
 
   /** Chooses the kernel for the rows of a matrix on a device. */
@@ -84,13 +87,22 @@ record CudaSelectRows(String file, String kernel, int threads, int bins, long st
       int staged = choice.stagedBytes > 0 ? 1 : 0;
       selection.launch(function, choice.threads, sharedBytes, count, choice.bins, staged);
     } else {
-      selection.launch(function, choice.threads, sharedBytes, count, choice.bins);
+      selection.launchBlocks(
+          function,
+          Math.min(source.rows(), selection.queue().device().multiprocessors() * choice.blocks),
+          choice.threads,
+          sharedBytes,
+          source.rows(),
+          count,
+          choice.bins);
     }
   }
 
-  private static CudaSelectRows inRegisters(String kernel, int columns, int items) {
+  /** Chooses a kernel of which two blocks of {@code most} threads run on a multiprocessor. */
+  private static CudaSelectRows inRegisters(String kernel, int columns, int items, int most) {
     int threads = Math.ceilDiv(Math.ceilDiv(columns, items), WARP) * WARP;
-    return new CudaSelectRows("select_rows", kernel, threads, bins(threads), 0);
+    int blocks = 2 * most / threads;
+    return new CudaSelectRows("select_rows", kernel, threads, blocks, bins(threads), 0);
   }
 
   /** Returns the number of bins that whole warps of a block can scan, a power of two. */

@@ -10,7 +10,7 @@ import java.util.stream.Stream;
 
 /**
  * The operands of a selection, see {@link io.github.wandacuda.device.GpuSelectKernels#select}, and
- * the launch of its kernels, which have a block for each row.
+ * the launch of its kernels.
  */
 record CudaSelection(
     CudaQueue queue,
@@ -41,8 +41,17 @@ record CudaSelection(
     return queue.device().function(file, KernelNames.of(kernel, source.dtype()));
   }
 
-  /** Queues a kernel; {@code rule} are its arguments after those that all these kernels have. */
+  /**
+   * Queues a kernel with a block for each row; {@code rule} are its arguments after those that all
+   * these kernels have.
+   */
   void launch(CudaFunction function, int threads, int sharedBytes, Object... rule) {
+    launchBlocks(function, source.rows(), threads, sharedBytes, rule);
+  }
+
+  /** The same with a number of blocks. */
+  void launchBlocks(
+      CudaFunction function, int blocks, int threads, int sharedBytes, Object... rule) {
     Stream<Object> common =
         Stream.of(
             source.data(),
@@ -53,7 +62,7 @@ record CudaSelection(
             source.columns(),
             source.stride());
     Object[] arguments = Stream.concat(common, Stream.of(rule)).toArray();
-    queue.launch(function, LaunchShape.blocks(source.rows()), threads, sharedBytes, arguments);
+    queue.launch(function, LaunchShape.blocks(blocks), threads, sharedBytes, arguments);
   }
 
   /** Returns the threads for a row of which each thread reads a vector at a time. */

@@ -143,6 +143,17 @@ class CudaSelectKernelsTest {
     checkOnce(kernel, Order.SHUFFLED, Values.CONSTANT, Norms.NONE, dtype, 1, columns, rule);
   }
 
+  /** More rows than blocks run at a time: 16 of 256 threads on the pretended device. */
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void guessesRowsFromThoseBefore(DType dtype) {
+    for (Values values : Values.values()) {
+      LowestPerRow rule = new LowestPerRow(1 + random.nextInt(4095));
+      Norms norms = Norms.values()[random.nextInt(Norms.values().length)];
+      checkOnce("select_rows_16", Order.SHUFFLED, values, norms, dtype, 50, 4096, rule);
+    }
+  }
+
   /**
    * Rows whose block comes to 48 KiB of shared memory with the kernel's own variables, which are
    * more than what any block may have; and those that come to all that a device has, after which

@@ -14,20 +14,22 @@ class CudaSelectRowsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "F16, 1, select_rows_16, 32, 256",
-    "F16, 4096, select_rows_16, 256, 2048",
-    "BF16, 8192, select_rows_16, 512, 2048",
-    "BF16, 8193, select_rows_32, 288, 2048",
-    "F16, 14336, select_rows_32, 448, 2048",
-    "F32, 1000, select_rows_16, 64, 512",
-    "F32, 7168, select_rows_16, 448, 2048",
-    "F32, 7169, select_rows_long, 512, 2048",
-    "F16, 14337, select_rows_long, 512, 2048",
+    "F16, 1, select_rows_16, 32, 32, 256",
+    "F16, 4096, select_rows_16, 256, 4, 2048",
+    "BF16, 8192, select_rows_16, 512, 2, 2048",
+    "BF16, 8193, select_rows_32, 288, 3, 2048",
+    "F16, 14336, select_rows_32, 448, 2, 2048",
+    "F32, 1000, select_rows_16, 64, 14, 512",
+    "F32, 7168, select_rows_16, 448, 2, 2048",
+    "F32, 7169, select_rows_long, 512, 0, 2048",
+    "F16, 14337, select_rows_long, 512, 0, 2048",
   })
-  void fitsTheBlockToTheRow(DType dtype, int columns, String kernel, int threads, int bins) {
+  void fitsTheBlockToTheRow(
+      DType dtype, int columns, String kernel, int threads, int blocks, int bins) {
     CudaSelectRows choice = CudaSelectRows.of(dtype, columns, HOPPER);
     assertThat(choice.kernel()).isEqualTo(kernel);
     assertThat(choice.threads()).isEqualTo(threads);
+    assertThat(choice.blocks()).isEqualTo(blocks);
     assertThat(choice.bins()).isEqualTo(bins);
   }
 
