@@ -1,0 +1,53 @@
+package io.github.wandacuda.testing.machine;
+
+/** Instructions that tell a path through a kernel from others. */
+enum Mark {
+  /** 16 bytes from or to global memory, or a byte to it: a vector, its norms, its mask. */
+  VECTOR {
+    @Override
+    boolean is(MachineCode.Instruction instruction) {
+      boolean store = instruction.code() == STORE;
+      int width = instruction.width();
+      return (store || instruction.code() == LOAD) && width == WIDTH_16 || STORE_1.is(instruction);
+    }
+  },
+  /** A byte to global memory. */
+  STORE_1 {
+    @Override
+    boolean is(MachineCode.Instruction instruction) {
+      return instruction.code() == STORE && instruction.width() == 0;
+    }
+  },
+  LOAD_16 {
+    @Override
+    boolean is(MachineCode.Instruction instruction) {
+      return instruction.code() == LOAD && instruction.width() == WIDTH_16;
+    }
+  },
+  BARRIER {
+    @Override
+    boolean is(MachineCode.Instruction instruction) {
+      return instruction.code() == 0x11d;
+    }
+  },
+  /** An addition of floats. */
+  ADD {
+    @Override
+    boolean is(MachineCode.Instruction instruction) {
+      return instruction.code() == 0x021;
+    }
+  },
+  /** A sum or maximum over a warp. */
+  WARP_SUM {
+    @Override
+    boolean is(MachineCode.Instruction instruction) {
+      return instruction.code() == 0x1c4;
+    }
+  };
+
+  private static final int LOAD = 0x181;
+  private static final int STORE = 0x186;
+  private static final int WIDTH_16 = 6;
+
+  abstract boolean is(MachineCode.Instruction instruction);
+}
