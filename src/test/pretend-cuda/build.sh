@@ -1,26 +1,28 @@
 #!/bin/sh
 # Builds the pretend driver and the kernels for the CPU with g++ alone, what changed of it:
 #
-#   build.sh OUT [--asan] [--kernels DIRECTORY]... [--program TEST.cpp]
+#   build.sh OUT [--asan | --tsan] [--kernels DIRECTORY]... [--program TEST.cpp]
 #
 #   OUT/libcuda.so.1              the driver, with the runtime that runs a block's threads as fibers
 #   OUT/cublas/libcublas.so.12    cuBLAS, in a directory of its own so that it can be there or not
 #   OUT/kernels/NAME.so           a kernel file; NAME.sm_75.so and NAME.sm_80.so where the architectures' code differs
 #   OUT/TEST                      a program over harness.h, for kernels without the driver
 #
-# --asan adds AddressSanitizer, for programs over harness.h. --kernels takes the .cu files of that directory instead of
+# --asan adds AddressSanitizer, for programs over harness.h, --tsan ThreadSanitizer, which sees the pretended threads as
+# threads. --kernels takes the .cu files of that directory instead of
 # kernels/select and kernels/forward; it may be given more than once.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 kernels=$here/../../../kernels
-[ $# -ge 1 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2; }
 out=$1
 shift
-optimize=-O2 sanitize= program= directories=
+optimize=-O2 sanitize= races= program= directories=
 while [ $# -gt 0 ]; do
   case $1 in
     --asan) optimize=-O1 sanitize=-fsanitize=address ;;
+    --tsan) optimize=-O1 races=-fsanitize=thread ;;
     --kernels) directories="$directories $2"; shift ;;
     --program) program=$2; shift ;;
     *) echo "unknown option $1" >&2; exit 2 ;;
@@ -34,7 +36,7 @@ out=$(cd "$out" && pwd)
 
 common="-std=c++20 $optimize -g1 -fPIC -ffp-contract=off -fno-strict-aliasing -fvisibility=hidden -Wall -Wno-maybe-uninitialized $sanitize -I$here/runtime"
 # Checks of alignment and of array bounds whose handlers are in runtime/checks.cpp.
-kernel="$common -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=alignment,bounds"
+kernel="$common $races -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=alignment,bounds"
 kernel="$kernel -fno-sanitize-recover=alignment,bounds -I$kernels/lib"
 
 # compile KEY COMMAND...: runs the command unless it was run with the same key, which is a file that sums up its inputs.
@@ -144,6 +146,6 @@ for built in "$out"/kernels/*.so; do
   case "$listed" in *"/${source_name%.sm_*}.cu "*) ;; *) rm -f "$built" ;; esac
 done
 if [ -n "$program" ]; then
-  g++ -std=c++20 $optimize -g $sanitize -ffp-contract=off -Wall -I"$here" -I"$here/runtime" "$program" \
+  g++ -std=c++20 $optimize -g $sanitize $races -ffp-contract=off -Wall -I"$here" -I"$here/runtime" "$program" \
     -o "$out/$(basename "$program" .cpp)" -L"$out" -l:libcuda.so.1 -Wl,-rpath,"$out" -pthread
 fi

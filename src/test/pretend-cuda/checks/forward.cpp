@@ -261,7 +261,10 @@ void linearFinish(pretend::Harness &harness) {
 }  // namespace
 
 int main(int argumentCount, char **arguments) {
-  return runChecks(argumentCount, arguments, [](pretend::Harness &harness, int architecture) {
+  const std::string only = argumentCount > 3 ? arguments[3] : "";
+  return runChecks(argumentCount, arguments, [&](pretend::Harness &harness, int architecture) {
+    if (only == "linear_float") return linearFloat(harness);
+    if (only == "linear_tensor") return linearTensor(harness, architecture);
     for (auto each : {embed, rmsNorm, add, crossEntropy, columnSquares, linearFloat, linearFinish}) {
       each(harness);
     }

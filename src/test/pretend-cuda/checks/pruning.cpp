@@ -373,12 +373,25 @@ void guesses(pretend::Harness &harness, Type type, const std::string &path, size
   if (barriers > most) fail(c, path, 0, "number of barriers");
 }
 
+// Whole rows of F16 in one kernel.
+int rowsOfOneKernel(pretend::Harness &harness, int rounds) {
+  for (int round = 0; round < rounds; round++) {
+    const size_t columns = round % 2 ? 300 + below(700) : 1 + below(300);
+    const Case c = randomCase(F16, 6, columns);
+    launch(harness, "select_rows_16", c, {Rule::ROW, someCount(columns), 0, 0}, false, true, 1);
+  }
+  guesses(harness, F16, "select_rows_16", 1024);
+  printf("%d failures\n", failures);
+  return failures == 0 ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argumentCount, char **arguments) {
   int rounds = argumentCount > 1 ? atoi(arguments[1]) : 200;
   generator.seed(argumentCount > 2 ? static_cast<uint64_t>(atoll(arguments[2])) : 1);
   pretend::Harness harness;
+  if (argumentCount > 3 && std::string(arguments[3]) == "select_rows") return rowsOfOneKernel(harness, rounds);
   const size_t shapes[] = {4095, 4096, 4097, 7168, 8192, 11008, 14336, 16385, 100003};
   for (int round = 0; round < rounds; round++) {
     Type type = static_cast<Type>(below(3));

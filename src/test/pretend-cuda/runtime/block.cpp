@@ -8,9 +8,13 @@
 #include <cstring>
 #include <map>
 
+#include "happens_before.h"
 #include "shared.h"
 
 namespace pretend {
+
+// A host thread runs a block at a time. A barrier's threads leave it while others come to the next one.
+static thread_local OrderPoint started, finished, barriers[2], warpBarriers[32];
 
 __thread Thread *thread;
 
@@ -50,6 +54,9 @@ Block::Block(const Launch &launch)
   const SharedVariables shared = sharedVariables(*launch.kernel);
   staticShared = shared.start;
   staticSharedBytes = shared.bytes;
+  if (racesAreSeen()) {
+    for (auto &each : threads) each.fiber.seenAs = __tsan_create_fiber(0);
+  }
   for (unsigned i = 0; i < warpOrder.size(); i++) warpOrder[i] = i;
   for (unsigned i = 0; i < 32; i++) laneOrder[i] = i;
   if (launch.order == Order::REVERSE) {
@@ -59,6 +66,9 @@ Block::Block(const Launch &launch)
 }
 
 Block::~Block() {
+  if (racesAreSeen()) {
+    for (auto &each : threads) __tsan_destroy_fiber(each.fiber.seenAs);
+  }
   munmap(stacks, count * STACK_BYTES);
   free(dynamicShared);
 }
@@ -67,6 +77,8 @@ unsigned Block::run(const Index &index) {
   running = this;
   startThreads(index);
   dirtySharedMemory();
+  if (racesAreSeen()) scheduler.seenAs = __tsan_get_current_fiber();
+  started.release();
   while (ended < count) {
     arrange();
     for (unsigned warp : warpOrder) runWarp(warp);
@@ -74,6 +86,7 @@ unsigned Block::run(const Index &index) {
     if (arrived < count) refuseDeadlock();
     openBarrier();
   }
+  finished.acquire();
   thread = nullptr;
   running = nullptr;
   return openings;
@@ -148,9 +161,11 @@ void Block::runWarp(unsigned warp) {
 __attribute__((__no_sanitize__("address"))) void Block::body(void *argument) {
   auto *self = static_cast<BlockThread *>(argument);
   Block *block = running;
+  started.acquire();
   block->launch.kernel->call(block->launch.arguments);
   if (!self->copies.empty()) refuse("the thread ends with copies that it never waited for");
   self->state = BlockThread::State::ENDED;
+  finished.release();
   block->ended++;
   const unsigned warp = self->linear / 32;
   block->ready[warp] &= ~(1u << self->lane());
@@ -175,7 +190,10 @@ int Block::waitAtBarrier(Vote vote, int value) {
   arrived++;
   self->state = BlockThread::State::AT_BARRIER;
   ready[self->linear / 32] &= ~(1u << self->lane());
+  OrderPoint &point = barriers[opening % 2];
+  point.release();
   leave();
+  point.acquire();
   switch (vote) {
     case Vote::ANY:
       return ours.yes != 0;
@@ -207,7 +225,10 @@ void Block::waitInWarp(const char *name, unsigned mask, Meeting meeting, void *p
   self->state = BlockThread::State::IN_WARP;
   ready[warp] &= ~(1u << lane);
   inWarp[warp] |= 1u << lane;
+  const bool orders = strcmp(name, "__syncwarp") == 0;
+  if (orders) warpBarriers[warp].release();
   if (!holdMeeting(warp, lane)) leave();
+  if (orders) warpBarriers[warp].acquire();
 }
 
 bool Block::together(const BlockThread &a, const BlockThread &b) const {

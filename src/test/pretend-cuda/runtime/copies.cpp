@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "block.h"
+#include "happens_before.h"
 
 namespace pretend {
 namespace {
@@ -9,6 +10,10 @@ namespace {
 BlockThread &self() { return *static_cast<BlockThread *>(thread); }
 
 void perform(const Copy &copy) {
+  if (racesAreSeen()) {
+    __tsan_write_range(copy.shared, 16);
+    if (copy.bytes > 0) __tsan_read_range(const_cast<void *>(copy.global), copy.bytes);
+  }
   memcpy(copy.shared, copy.global, copy.bytes);
   memset(static_cast<char *>(copy.shared) + copy.bytes, 0, 16 - copy.bytes);
 }

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "happens_before.h"
+
 namespace pretend {
 
 #if defined(__x86_64__)
@@ -57,7 +59,11 @@ void Fiber::prepare(void *stack, size_t bytes, void (*entry)(void *), void *argu
   stackPointer = frame;
 }
 
-void Fiber::switchTo(Fiber &other) { pretendSwitch(&stackPointer, other.stackPointer); }
+void Fiber::switchTo(Fiber &other) {
+  constexpr unsigned ORDERS_NOTHING = 1;
+  if (racesAreSeen()) __tsan_switch_to_fiber(other.seenAs, ORDERS_NOTHING);
+  pretendSwitch(&stackPointer, other.stackPointer);
+}
 
 #else
 

@@ -18,6 +18,9 @@ class Fiber {
   // Leaves this stack, which is the running one, and goes on where the other one was left.
   void switchTo(Fiber &other);
 
+  // What ThreadSanitizer calls this fiber.
+  void *seenAs = nullptr;
+
  private:
 #if defined(__x86_64__)
   void *stackPointer = nullptr;

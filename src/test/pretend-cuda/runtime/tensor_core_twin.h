@@ -30,7 +30,7 @@ struct Fragments {
 };
 
 template <Multiplicand convert, int k>
-void multiplyMeeting(void *const payloads[32]) {
+PRETEND_UNSEEN void multiplyMeeting(void *const payloads[32]) {
   float a[16][16], b[16][8];
   for (int lane = 0; lane < 32; lane++) {
     const auto *mine = static_cast<const Fragments *>(payloads[lane]);
@@ -79,7 +79,7 @@ struct MatrixRow {
 };
 
 template <int matrices, bool transposed>
-void loadMeeting(void *const payloads[32]) {
+PRETEND_UNSEEN void loadMeeting(void *const payloads[32]) {
   for (int lane = 0; lane < 32; lane++) {
     const auto *mine = static_cast<const MatrixRow *>(payloads[lane]);
     if (!mine) pretend::refuse("ldmatrix without lane %d", lane);
@@ -96,7 +96,10 @@ void loadMeeting(void *const payloads[32]) {
 
 template <int matrices, bool transposed>
 void load(unsigned (&words)[matrices], const void *row) {
-  if (pretend::thread->lane() < 8 * matrices) pretend::requireShared(row, 16);
+  if (pretend::thread->lane() < 8 * matrices) {
+    pretend::requireShared(row, 16);
+    if (pretend::racesAreSeen()) __tsan_read_range(const_cast<void *>(row), 16);
+  }
   MatrixRow mine{static_cast<const uint16_t *>(row), words};
   pretend::meet("ldmatrix", 0xffffffff, loadMeeting<matrices, transposed>, &mine);
 }

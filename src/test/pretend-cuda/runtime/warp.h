@@ -1,6 +1,8 @@
 // Twins of CUDA's warp intrinsics. A lane brings a value and leaves with what the lanes together make of it.
 #pragma once
 
+#include "happens_before.h"
+
 namespace pretend {
 
 // What a value is that CUDA leaves undefined.
@@ -12,7 +14,7 @@ struct LaneValue {
   uint64_t result;
 };
 
-inline void shuffleMeeting(void *const payloads[32]) {
+PRETEND_UNSEEN inline void shuffleMeeting(void *const payloads[32]) {
   for (int lane = 0; lane < 32; lane++) {
     if (auto *mine = static_cast<LaneValue *>(payloads[lane])) {
       const auto *theirs = static_cast<const LaneValue *>(payloads[mine->source]);
@@ -21,7 +23,7 @@ inline void shuffleMeeting(void *const payloads[32]) {
   }
 }
 
-inline void ballotMeeting(void *const payloads[32]) {
+PRETEND_UNSEEN inline void ballotMeeting(void *const payloads[32]) {
   unsigned votes = 0;
   for (int lane = 0; lane < 32; lane++) {
     const auto *theirs = static_cast<const LaneValue *>(payloads[lane]);
@@ -32,7 +34,7 @@ inline void ballotMeeting(void *const payloads[32]) {
   }
 }
 
-inline void matchMeeting(void *const payloads[32]) {
+PRETEND_UNSEEN inline void matchMeeting(void *const payloads[32]) {
   for (int lane = 0; lane < 32; lane++) {
     auto *mine = static_cast<LaneValue *>(payloads[lane]);
     if (!mine) continue;
@@ -44,7 +46,7 @@ inline void matchMeeting(void *const payloads[32]) {
   }
 }
 
-inline void sumMeeting(void *const payloads[32]) {
+PRETEND_UNSEEN inline void sumMeeting(void *const payloads[32]) {
   unsigned sum = 0;
   for (int lane = 0; lane < 32; lane++) {
     if (const auto *theirs = static_cast<const LaneValue *>(payloads[lane])) sum += static_cast<unsigned>(theirs->value);
@@ -54,7 +56,7 @@ inline void sumMeeting(void *const payloads[32]) {
   }
 }
 
-inline void highestMeeting(void *const payloads[32]) {
+PRETEND_UNSEEN inline void highestMeeting(void *const payloads[32]) {
   uint64_t highest = 0;
   for (int lane = 0; lane < 32; lane++) {
     if (const auto *theirs = static_cast<const LaneValue *>(payloads[lane])) highest = std::max(highest, theirs->value);
@@ -64,9 +66,9 @@ inline void highestMeeting(void *const payloads[32]) {
   }
 }
 
-inline void nothingMeeting(void *const[32]) {}
+PRETEND_UNSEEN inline void nothingMeeting(void *const[32]) {}
 
-inline uint64_t meetWith(const char *name, unsigned mask, Meeting meeting, uint64_t value, unsigned source) {
+PRETEND_UNSEEN inline uint64_t meetWith(const char *name, unsigned mask, Meeting meeting, uint64_t value, unsigned source) {
   LaneValue payload{value, source, UNDEFINED};
   meet(name, mask, meeting, &payload);
   return payload.result;
