@@ -104,6 +104,7 @@ class ArchitectureTest {
           "job.output",
           "job.verify",
           "job.merge",
+          "job.packing",
           "job",
           "report",
           "library",

@@ -49,7 +49,7 @@ public record ModelDirectory(
       throw new InputException(
           ErrorDetails.file(path)
               .expected("weights that aren't packed, for " + use, PackedFormat.FORMAT)
-              .hint("`unpack` it first"));
+              .hint("unpack it first"));
     }
   }
 
