@@ -129,6 +129,17 @@ class PackCommandTest {
     }
   }
 
+  @Test
+  void inspectTellsHowAModelIsPacked() {
+    JsonNode result = pack(pruned(TestData.TINY_LLAMA));
+    JsonNode facts = words(List.of("inspect"), at("packed"));
+    assertThat(facts.get("packed_modules")).isEqualTo(result.get("modules"));
+    assertThat(facts.get("packed_bytes")).isEqualTo(result.get("bytes_after"));
+    assertThat(facts.get("bytes")).isEqualTo(result.get("bytes_before"));
+    assertThat(run("inspect", "--model", at("packed")).out()).contains("packed: 42 weights, in");
+    assertThat(words(List.of("inspect"), at("pruned")).has("packed_bytes")).isFalse();
+  }
+
   private static JsonNode words(List<Object> words, Path model) {
     return run(
             Stream.concat(words.stream(), Stream.of("--model", model, "--json", "--quiet"))
