@@ -75,8 +75,7 @@ record InspectPrinter(ModelFacts facts, List<Inspection> inspections) {
                 packing ->
                     "packed: %d weights, in files of %d bytes"
                         .formatted(packing.modules(), packing.bytes()));
-    return Stream.of(head, byModule ? modules() : blocks(), foot, packed)
-        .flatMap(lines -> lines);
+    return Stream.of(head, byModule ? modules() : blocks(), foot, packed).flatMap(lines -> lines);
   }
 
   private Stream<String> modules() {

@@ -115,7 +115,8 @@ public final class PruneCommand implements Runnable {
                   target.verify(),
                   target.resume(),
                   null,
-                  masks);
+                  masks,
+                  target.packed());
           prune(directory, request, results, memory);
         } finally {
           masks.ifPresent(MasksIn::close);

@@ -13,8 +13,7 @@ import picocli.CommandLine.Mixin;
 /** Unpacks a model directory into another one. */
 @Command(
     name = "unpack",
-    description =
-        "Undoes pack: gives the directory that was packed, to the byte.",
+    description = "Undoes pack: gives the directory that was packed, to the byte.",
     mixinStandardHelpOptions = true)
 public final class UnpackCommand implements Runnable {
   @Mixin private ModelOption model;

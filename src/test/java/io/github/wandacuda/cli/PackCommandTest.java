@@ -30,7 +30,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code unpack} of a {@code pack} gives the same directory, and the packed one says what it is. */
+/**
+ * {@code unpack} of a {@code pack} gives the same directory, and the packed one says what it is.
+ */
 class PackCommandTest {
   private static final String Q = "model.layers.0.self_attn.q_proj";
 
@@ -48,8 +50,16 @@ class PackCommandTest {
 
   private Path pruned(Path model) {
     run(
-        "prune", "--model", model, "--output", at("pruned"), "--method", "magnitude", "--backend",
-        "cpu", "--quiet");
+        "prune",
+        "--model",
+        model,
+        "--output",
+        at("pruned"),
+        "--method",
+        "magnitude",
+        "--backend",
+        "cpu",
+        "--quiet");
     return at("pruned");
   }
 
@@ -85,7 +95,13 @@ class PackCommandTest {
   void aPrunedFamilyComesBackToTheByte(String family) {
     Path pruned = pruned(TestData.fixture(family).resolve("model"));
     assertThat(pack(pruned).get("modules").asInt()).isPositive();
-    run("verify", "--dense", TestData.fixture(family).resolve("model"), "--pruned", at("packed"), "--quiet");
+    run(
+        "verify",
+        "--dense",
+        TestData.fixture(family).resolve("model"),
+        "--pruned",
+        at("packed"),
+        "--quiet");
     assertUnpacks(pruned);
   }
 
@@ -129,6 +145,47 @@ class PackCommandTest {
     }
   }
 
+  private Object[] prunePacked(Object... more) {
+    return Stream.concat(
+            Stream.of(
+                "prune",
+                "--model",
+                TestData.TINY_LLAMA,
+                "--output",
+                at("at-once"),
+                "--method",
+                "magnitude",
+                "--backend",
+                "cpu",
+                "--packed",
+                "--quiet"),
+            Stream.of(more))
+        .toArray();
+  }
+
+  @Test
+  void pruneWritesThePackedFormAtOnce() {
+    pack(pruned(TestData.TINY_LLAMA));
+    run(prunePacked());
+    assertThat(files(at("at-once"))).isEqualTo(files(at("packed")));
+    run(prunePacked("--resume"));
+    Object[] plain =
+        Stream.of(prunePacked("--resume")).filter(word -> !word.equals("--packed")).toArray();
+    assertRefused(2, "differs in packed (there true, now none)", plain);
+  }
+
+  @Test
+  void aRunThatWasKilledWhileItPackedGoesOn() throws IOException {
+    run(prunePacked());
+    TreeMap<String, String> expected = files(at("at-once"));
+    // What a kill leaves of a run whose first shard is packed, and nothing else: it starts over.
+    Files.delete(at("at-once").resolve("config.json"));
+    Files.delete(at("at-once").resolve("wanda-cuda.json"));
+    Files.delete(at("at-once").resolve("model-00002-of-00003.safetensors"));
+    run(prunePacked("--resume"));
+    assertThat(files(at("at-once"))).isEqualTo(expected);
+  }
+
   @Test
   void inspectTellsHowAModelIsPacked() {
     JsonNode result = pack(pruned(TestData.TINY_LLAMA));
@@ -141,9 +198,8 @@ class PackCommandTest {
   }
 
   private static JsonNode words(List<Object> words, Path model) {
-    return run(
-            Stream.concat(words.stream(), Stream.of("--model", model, "--json", "--quiet"))
-                .toArray())
+    return run(Stream.concat(words.stream(), Stream.of("--model", model, "--json", "--quiet"))
+            .toArray())
         .json();
   }
 
@@ -178,7 +234,8 @@ class PackCommandTest {
     TreeMap<String, byte[]> stored = TestData.bytes(at("packed").resolve("model.safetensors"));
     assertThat(stored).containsKey(Q + ".compressed").doesNotContainKey(Q + ".weight");
     assertThat(stored.get(Q + ".compressed")).contains(0x80, 0xc1);
-    assertThat(stored.get(Q + ".shape")).containsExactly(64, 0, 0, 0, 0, 0, 0, 0, 33, 0, 0, 0, 0, 0, 0, 0);
+    assertThat(stored.get(Q + ".shape"))
+        .containsExactly(64, 0, 0, 0, 0, 0, 0, 0, 33, 0, 0, 0, 0, 0, 0, 0);
     assertThat(stored.get(Q + ".bitmask")).hasSize(64 * 5);
     assertThat(stored.get(Q + ".row_offsets")).hasSize(64 * 8);
     assertUnpacks(model);
@@ -314,26 +371,48 @@ class PackCommandTest {
     assertRefused(
         2, "no interrupted run", "pack", "--model", other, "--output", at("packed"), "--resume");
     begin(pruned, at("packed"), "pack");
-    assertRefused(
-        2, "another run", "pack", "--model", other, "--output", at("packed"), "--resume");
+    assertRefused(2, "another run", "pack", "--model", other, "--output", at("packed"), "--resume");
   }
 
   @Test
   void whatCantBeDoneIsSaidInOneLine() {
     Path pruned = pruned(TestData.TINY_LLAMA);
     pack(pruned);
-    assertRefused(2, "exists and is not empty", "pack", "--model", pruned, "--output", at("packed"));
     assertRefused(
-        3, "unpack it first", "pack", "--model", at("packed"), "--output", at("out"));
+        2, "exists and is not empty", "pack", "--model", pruned, "--output", at("packed"));
+    assertRefused(3, "unpack it first", "pack", "--model", at("packed"), "--output", at("out"));
     assertRefused(3, "expected a packed model", "unpack", "--model", pruned, "--output", at("out"));
     assertRefused(
         3,
         "unpack it first",
-        "prune", "--model", at("packed"), "--output", at("out"), "--method", "magnitude");
+        "prune",
+        "--model",
+        at("packed"),
+        "--output",
+        at("out"),
+        "--method",
+        "magnitude");
+    assertRefused(
+        2,
+        "exclude each other",
+        "prune",
+        "--model",
+        pruned,
+        "--in-place",
+        "--packed",
+        "--yes",
+        "--method",
+        "magnitude");
     assertRefused(
         3,
         "unpack it first",
-        "prune", "--model", at("packed"), "--in-place", "--yes", "--method", "magnitude");
+        "prune",
+        "--model",
+        at("packed"),
+        "--in-place",
+        "--yes",
+        "--method",
+        "magnitude");
     assertThat(at("out")).doesNotExist();
   }
 

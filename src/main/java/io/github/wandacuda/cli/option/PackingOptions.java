@@ -74,8 +74,7 @@ public final class PackingOptions {
     output.written(object, () -> text(done, model, result, seconds));
   }
 
-  private Stream<String> text(
-      String done, Path model, PackingJob.Result result, double seconds) {
+  private Stream<String> text(String done, Path model, PackingJob.Result result, double seconds) {
     return MultilineText.of(
         """
         %s: %s %s in %.1f s

@@ -1,6 +1,7 @@
 package io.github.wandacuda.job.packing;
 
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
@@ -30,12 +31,12 @@ interface Direction {
   /**
    * Writes some shards side by side.
    *
-   * @param model the source
-   * @param shards some of its shards
+   * @param modules the linear modules, of which those in the shards may be packed
+   * @param shards some of the source's shards
    * @param done called after each tensor
    */
   void write(
-      ModelDirectory model,
+      List<LinearModule> modules,
       List<SafetensorsFile> shards,
       NewShards output,
       Workers workers,

@@ -94,8 +94,7 @@ final class ModulePlan {
   /** Returns whether packing saves enough. */
   boolean pays() {
     long parts = names().all().stream().mapToLong(name -> name.length() + ENTRY).sum();
-    long packed =
-        kept() * elementBytes() + maskBytes() + (weight.rows() + 2L) * Long.BYTES + parts;
+    long packed = kept() * elementBytes() + maskBytes() + (weight.rows() + 2L) * Long.BYTES + parts;
     return weight.bytes() - packed >= Math.ceilDiv(weight.bytes(), LEAST_SAVED);
   }
 }

@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * The output's shards while they are written, each under a temporary name until it is complete. A
@@ -23,8 +25,26 @@ final class NewShards implements AutoCloseable {
   private final BackgroundWork background = new BackgroundWork("wanda-cuda-files");
   private final List<ShardWriter> open = new ArrayList<>();
 
+  private final Optional<Consumer<Path>> check;
+
+  /** Makes shards that replace nothing. */
   NewShards(OutputDirectory output) {
+    this(output, Optional.empty());
+  }
+
+  private NewShards(OutputDirectory output, Optional<Consumer<Path>> check) {
     this.output = output;
+    this.check = check;
+  }
+
+  /**
+   * Makes shards that replace those that have their names, which stay until then.
+   *
+   * @param check is given each under its temporary name before; throws if it is wrong. Called by
+   *     the background thread
+   */
+  static NewShards replacing(OutputDirectory output, Consumer<Path> check) {
+    return new NewShards(output, Optional.of(check));
   }
 
   /**
@@ -38,7 +58,9 @@ final class NewShards implements AutoCloseable {
     Path target = output.file(source.path().getFileName());
     Path temporary = AtomicWrite.temporary(target);
     try {
-      Files.deleteIfExists(target);
+      if (check.isEmpty()) {
+        Files.deleteIfExists(target);
+      }
       Files.deleteIfExists(temporary);
     } catch (IOException e) {
       throw OutputException.unwritable(target, e);
@@ -62,8 +84,10 @@ final class NewShards implements AutoCloseable {
     }
     writer.force();
     writer.close();
+    Path temporary = AtomicWrite.temporary(target);
+    check.ifPresent(shard -> shard.accept(temporary));
     try {
-      Files.move(AtomicWrite.temporary(target), target, StandardCopyOption.ATOMIC_MOVE);
+      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
       throw OutputException.unwritable(target, e);
     }

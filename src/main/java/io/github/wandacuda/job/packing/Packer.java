@@ -2,7 +2,6 @@ package io.github.wandacuda.job.packing;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.ShardWriter;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
@@ -61,24 +60,24 @@ final class Packer implements Direction {
   /** Counts first, since a header says how long each tensor is. */
   @Override
   public void write(
-      ModelDirectory model,
+      List<LinearModule> modules,
       List<SafetensorsFile> shards,
       NewShards output,
       Workers workers,
       Runnable done) {
     try (PackBuffers buffers = new PackBuffers(workers.count())) {
       Map<SafetensorsFile, List<ModulePlan>> counted = new LinkedHashMap<>();
-      shards.forEach(shard -> counted.put(shard, modules(model, shard, buffers)));
+      shards.forEach(shard -> counted.put(shard, plans(modules, shard, buffers)));
       List<CountTask> counts = new ArrayList<>();
-      counted.values().forEach(
-          modules ->
-              modules.forEach(module -> counts.add(new CountTask(module, buffers, packing))));
+      for (List<ModulePlan> plans : counted.values()) {
+        plans.forEach(plan -> counts.add(new CountTask(plan, buffers, packing)));
+      }
       workers.run(counts);
       List<Job> jobs = new ArrayList<>();
       Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
       counted.forEach(
-          (shard, modules) -> {
-            ShardPlan plan = ShardPlan.of(shard, modules);
+          (shard, plans) -> {
+            ShardPlan plan = ShardPlan.of(shard, plans);
             ShardWriter writer = output.begin(shard, plan.layout());
             writers.put(shard, writer);
             addJobs(plan, writer, buffers, done, jobs);
@@ -88,11 +87,11 @@ final class Packer implements Direction {
     }
   }
 
-  private List<ModulePlan> modules(
-      ModelDirectory model, SafetensorsFile shard, PackBuffers buffers) {
+  private static List<ModulePlan> plans(
+      List<LinearModule> modules, SafetensorsFile shard, PackBuffers buffers) {
     List<ModulePlan> plans = new ArrayList<>();
-    for (LinearModule module : model.modules()) {
-      if (module.shard().equals(shard) && canBePacked(module, model.checkpoint())) {
+    for (LinearModule module : modules) {
+      if (module.shard().equals(shard) && canBePacked(module)) {
         ModulePlan plan =
             new ModulePlan(shard, module.tensor(), buffers.tileBytes(), buffers.workers());
         buffers.reserve(plan);
@@ -102,12 +101,12 @@ final class Packer implements Direction {
     return plans;
   }
 
-  private static boolean canBePacked(LinearModule module, Checkpoint checkpoint) {
+  private static boolean canBePacked(LinearModule module) {
     return module.prunable()
         && module.elements() > 0
         && module.tensor().name().endsWith(".weight")
         && PackedNames.of(module.tensor().name()).all().stream()
-            .allMatch(name -> checkpoint.find(name).isEmpty());
+            .allMatch(name -> module.shard().tensor(name).isEmpty());
   }
 
   private void addJobs(

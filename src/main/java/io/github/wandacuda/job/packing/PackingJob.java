@@ -7,9 +7,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.error.WandaException;
-import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.FileModes;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.SideFiles;
@@ -85,8 +82,7 @@ public final class PackingJob {
    * @throws UsageException if the output isn't empty
    * @throws InputException if the model is packed already
    */
-  public static PackingJob pack(
-      ModelDirectory model, Path output, boolean resume, boolean verify) {
+  public static PackingJob pack(ModelDirectory model, Path output, boolean resume, boolean verify) {
     return new PackingJob(new Packer(), model, output, resume, verify);
   }
 
@@ -176,7 +172,7 @@ public final class PackingJob {
       for (int from = 0; from < shards.size(); from += workers.count()) {
         List<SafetensorsFile> some =
             shards.subList(from, Math.min(shards.size(), from + workers.count()));
-        direction.write(model, some, written, workers, steps::done);
+        direction.write(model.modules(), some, written, workers, steps::done);
       }
       written.finish();
     }
@@ -187,7 +183,7 @@ public final class PackingJob {
     sideFiles.lastFiles().stream()
         .filter(file -> !file.equals(Path.of(SideFiles.CONFIG)))
         .forEach(file -> directory.copy(sideFiles, file));
-    writeConfig(directory);
+    ConfigFile.write(direction, model, directory);
   }
 
   private void begin(OutputDirectory directory) {
@@ -209,17 +205,6 @@ public final class PackingJob {
               .said(
                   "holds the output of another run, which differs in "
                       + String.join(", ", differences)));
-    }
-  }
-
-  private void writeConfig(OutputDirectory directory) {
-    Path source = model.config().file();
-    try {
-      byte[] config = direction.config(source, InputFile.bytes(source));
-      Path target = directory.file(Path.of(SideFiles.CONFIG));
-      AtomicWrite.replace(target, out -> out.write(config), FileModes.like(source));
-    } catch (IOException e) {
-      throw Malformed.unreadable(source, "a config.json", e);
     }
   }
 

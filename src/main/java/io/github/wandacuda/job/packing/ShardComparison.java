@@ -41,7 +41,16 @@ record ShardComparison(Direction direction, Path output, Workers workers) {
    * @throws InputException if it is broken
    */
   void require(SafetensorsFile source) {
-    Path place = output.resolve(source.path().getFileName());
+    require(source, output.resolve(source.path().getFileName()));
+  }
+
+  /**
+   * Checks a shard that may have another name.
+   *
+   * @throws VerificationException if it isn't the source's
+   * @throws InputException if it is broken
+   */
+  void require(SafetensorsFile source, Path place) {
     try (SafetensorsFile written = open(place);
         PackBuffers left = new PackBuffers(workers.count());
         PackBuffers right = new PackBuffers(workers.count())) {

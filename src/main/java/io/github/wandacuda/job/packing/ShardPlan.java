@@ -80,11 +80,9 @@ record ShardPlan(SafetensorsFile source, List<ModulePlan> modules, SafetensorsFi
     parts.add(new Part(names.rowOffsets(), "I64", List.of(rows), rows * Long.BYTES));
     parts.add(new Part(names.shape(), "I64", List.of(2L), 2 * Long.BYTES));
     parts.add(
-        new Part(
-            names.compressed(), weight.dtype(), List.of(kept), kept * module.elementBytes()));
+        new Part(names.compressed(), weight.dtype(), List.of(kept), kept * module.elementBytes()));
     parts.add(
-        new Part(
-            names.bitmask(), "U8", List.of(rows, module.maskRowBytes()), module.maskBytes()));
+        new Part(names.bitmask(), "U8", List.of(rows, module.maskRowBytes()), module.maskBytes()));
   }
 
   private static SafetensorsFile layout(SafetensorsFile source, List<Part> parts) {

@@ -7,6 +7,7 @@ import io.github.wandacuda.io.checkpoint.ShardWriter;
 import io.github.wandacuda.io.packed.PackedConfig;
 import io.github.wandacuda.io.packed.PackedFormat;
 import io.github.wandacuda.io.packed.PackedShard;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
@@ -50,7 +51,7 @@ final class Unpacker implements Direction {
 
   @Override
   public void write(
-      ModelDirectory model,
+      List<LinearModule> modules,
       List<SafetensorsFile> shards,
       NewShards output,
       Workers workers,

@@ -11,7 +11,8 @@ import java.util.Optional;
 
 /**
  * Recognizes a directory in which a run has begun and not ended, when it is given as a model: the
- * unfinished output of {@code prune}, of packing or of a merge, or a model of which a part is pruned in place.
+ * unfinished output of {@code prune}, of packing or of a merge, or a model of which a part is
+ * pruned in place.
  */
 public final class UnfinishedRun {
   private UnfinishedRun() {}

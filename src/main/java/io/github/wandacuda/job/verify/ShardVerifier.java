@@ -100,8 +100,7 @@ public final class ShardVerifier {
     }
   }
 
-  private void open(
-      SafetensorsFile dense, Path directory, UnaryOperator<SafetensorsFile> reading) {
+  private void open(SafetensorsFile dense, Path directory, UnaryOperator<SafetensorsFile> reading) {
     try {
       SafetensorsFile stored =
           SafetensorsFile.open(directory.resolve(dense.path().getFileName().toString()));
