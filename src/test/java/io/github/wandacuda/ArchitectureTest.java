@@ -65,6 +65,9 @@ class ArchitectureTest {
           "layerwise.reference",
           "layerwise.simd",
           "layerwise",
+          "packing.reference",
+          "packing.simd",
+          "packing",
           "backend.cpu",
           "device",
           "select.gpu",
@@ -77,6 +80,7 @@ class ArchitectureTest {
           "io",
           "io.json",
           "io.checkpoint",
+          "io.packed",
           "io.text",
           "io.parquet",
           "tokenizer",
@@ -100,6 +104,7 @@ class ArchitectureTest {
           "job.output",
           "job.verify",
           "job.merge",
+          "job.packing",
           "job",
           "report",
           "library",
@@ -227,7 +232,8 @@ class ArchitectureTest {
               ROOT + "simd..",
               ROOT + "select.simd..",
               ROOT + "forward.simd..",
-              ROOT + "layerwise.simd..")
+              ROOT + "layerwise.simd..",
+              ROOT + "packing.simd..")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator.vector..");

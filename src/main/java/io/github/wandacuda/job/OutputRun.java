@@ -19,6 +19,7 @@ import io.github.wandacuda.job.output.ResumableWork;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.output.StateFiles;
+import io.github.wandacuda.job.packing.PackedOutput;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.MaskDigest;
@@ -90,6 +91,9 @@ final class OutputRun implements PruneTarget.Run {
             file -> {
               throw OutputCheck.foreign(output.path().resolve(file));
             });
+    if (output.interrupted().isPresent()) {
+      new PackedOutput(scope.model(), output, tools.workers()).unpack();
+    }
     Written written = write(RunStart.of(scope, output, fingerprint, tools.workers()));
     sideFiles.files().forEach(file -> output.copy(sideFiles, file));
     String masks = written.masks();
@@ -103,8 +107,16 @@ final class OutputRun implements PruneTarget.Run {
 
   @Override
   public void end(RunResult result) {
+    Optional<PackedOutput> packed =
+        scope.request().packed()
+            ? Optional.of(new PackedOutput(scope.model(), output, tools.workers()))
+            : Optional.empty();
+    packed.ifPresent(shards -> shards.pack(scope.request().verify()));
     StateFiles.remove(output);
-    sideFiles.lastFiles().forEach(file -> output.copy(sideFiles, file));
+    sideFiles.lastFiles().stream()
+        .filter(file -> packed.isEmpty() || !file.equals(Path.of(SideFiles.CONFIG)))
+        .forEach(file -> output.copy(sideFiles, file));
+    packed.ifPresent(PackedOutput::writeConfig);
     removeLeftovers();
     output.finish(result.provenance());
   }

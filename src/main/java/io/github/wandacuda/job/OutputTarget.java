@@ -11,6 +11,7 @@ import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.ModelConfig;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -57,12 +58,13 @@ final class OutputTarget implements PruneTarget {
 
   @Override
   public Run open(PruneTarget.Tools tools, Provenance plan) {
-    Fingerprint cause = Fingerprint.of(plan);
+    Fingerprint cause = Fingerprint.of(plan).with(form(scope.request().packed()));
     OutputDirectory output =
         OutputDirectory.open(path(), scope.model().path(), scope.request().resume(), ownFiles());
     try {
       if (output.finished().isPresent()) {
-        requireSame(cause, Fingerprint.of(output.finished().get()));
+        boolean packed = ModelConfig.read(path()).packed();
+        requireSame(cause, Fingerprint.of(output.finished().get()).with(form(packed)));
         return new OutputRun(scope, sideFiles, output, tools, plan, cause);
       }
       Fingerprint fingerprint =
@@ -73,6 +75,11 @@ final class OutputTarget implements PruneTarget {
       output.close();
       throw e;
     }
+  }
+
+  /** Returns what the form of the output adds to the fingerprint of its content. */
+  private static Map<String, String> form(boolean packed) {
+    return packed ? Map.of("packed", "true") : Map.of();
   }
 
   private Set<Path> ownFiles() {

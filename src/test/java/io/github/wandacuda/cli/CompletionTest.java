@@ -49,7 +49,7 @@ class CompletionTest {
 
   @Test
   void commandsAreOffered() throws Exception {
-    assertThat(offers("wanda-cuda", "p")).containsExactlyInAnyOrder("prune", "perplexity");
+    assertThat(offers("wanda-cuda", "p")).containsExactlyInAnyOrder("prune", "perplexity", "pack");
   }
 
   @Test

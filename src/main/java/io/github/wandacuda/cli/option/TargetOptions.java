@@ -39,6 +39,13 @@ public final class TargetOptions {
   @Option(names = "--no-verify", description = "Leave out the check of the written output.")
   private boolean skipVerification;
 
+  @Option(
+      names = "--packed",
+      description =
+          "Pack the pruned model in the end, as the command pack does. Until then the output takes as"
+              + " much room as without.")
+  private boolean packed;
+
   /**
    * Checks that the options don't contradict each other.
    *
@@ -55,6 +62,9 @@ public final class TargetOptions {
     }
     if (inPlace && output != null) {
       throw new UsageException("--in-place and --output exclude each other");
+    }
+    if (inPlace && packed) {
+      throw new UsageException("--in-place and --packed exclude each other");
     }
     if (inPlace && resume) {
       throw new UsageException(
@@ -73,6 +83,10 @@ public final class TargetOptions {
 
   public boolean resume() {
     return resume;
+  }
+
+  public boolean packed() {
+    return packed;
   }
 
   public boolean verify() {

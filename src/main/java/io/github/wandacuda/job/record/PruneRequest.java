@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param resume whether to resume an interrupted run
  * @param allocation how the total is shared out over modules, or null if all get the same
  * @param masks the masks of {@link Method#MASKS}
+ * @param packed whether the output is packed in the end
  */
 public record PruneRequest(
     Path output,
@@ -30,7 +31,21 @@ public record PruneRequest(
     boolean verify,
     boolean resume,
     String allocation,
-    Optional<MasksIn> masks) {
+    Optional<MasksIn> masks,
+    boolean packed) {
+
+  /** Makes a request whose output isn't packed. */
+  public PruneRequest(
+      Path output,
+      PruningRules rules,
+      ModuleChoice choice,
+      Calibration calibration,
+      boolean verify,
+      boolean resume,
+      String allocation,
+      Optional<MasksIn> masks) {
+    this(output, rules, choice, calibration, verify, resume, allocation, masks, false);
+  }
 
   /** Makes a request that does the same to all modules, with nothing after it. */
   public PruneRequest(
@@ -60,7 +75,8 @@ public record PruneRequest(
    * @param label how the total was shared out, or null if all get the same
    */
   public PruneRequest with(PruningRules shared, String label) {
-    return new PruneRequest(output, shared, choice, calibration, verify, resume, label, masks);
+    return new PruneRequest(
+        output, shared, choice, calibration, verify, resume, label, masks, packed);
   }
 
   /** Returns what is done to modules that no sample reached. */
