@@ -30,6 +30,6 @@ final class KernelChoice {
 
   /** Returns what multiplies sparse matrices. */
   static SparseKernels chooseSparse() {
-    return new ScalarSparse();
+    return hasVectors() ? VectorCpuKernels.createSparse() : new ScalarSparse();
   }
 }
