@@ -79,13 +79,18 @@ public final class ExpandRows implements SparseKernels {
         long v2 = start(row + 2 * distance);
         long v3 = start(row + 3 * distance);
         MemorySegment values = matrix.values();
+        boolean done = true;
         switch (matrix.dtype()) {
           case BF16 -> BfloatRows.four(values, v0, v1, v2, v3, own);
-          case F16 -> HalfRows.four(values, v0, v1, v2, v3, own);
+          case F16 -> done = HalfRows.four(values, v0, v1, v2, v3, own);
           case F32 -> SingleRows.four(values, v0, v1, v2, v3, own);
         }
         for (int i = 0; i < ROWS; i++) {
-          out[outOffset + row + i * distance] = sum(i);
+          if (done) {
+            out[outOffset + row + i * distance] = sum(i);
+          } else {
+            one(row + i * distance);
+          }
         }
       }
       return from + ROWS * distance;
@@ -100,10 +105,16 @@ public final class ExpandRows implements SparseKernels {
         long v0 = start(row);
         long v1 = start(row + distance);
         MemorySegment values = matrix.values();
+        boolean done = true;
         switch (matrix.dtype()) {
           case BF16 -> BfloatRows.two(values, v0, v1, own);
-          case F16 -> HalfRows.two(values, v0, v1, own);
+          case F16 -> done = HalfRows.two(values, v0, v1, own);
           case F32 -> SingleRows.two(values, v0, v1, own);
+        }
+        if (!done) {
+          one(row);
+          one(row + distance);
+          continue;
         }
         for (int t = 0; t < count; t++) {
           int at = outOffset + t * matrix.rows() + row;
@@ -116,18 +127,23 @@ public final class ExpandRows implements SparseKernels {
 
     /** Multiplies each row alone. */
     void ones(int from, int to) {
-      MemorySegment values = matrix.values();
       for (int row = from; row < to; row++) {
-        own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
-        for (int t = 0; t < count; t++) {
-          int at = t * own.steps * SparseBuffers.HALF;
-          switch (matrix.dtype()) {
-            case BF16 -> BfloatRows.one(values, start(row), own, at);
-            case F16 -> HalfRows.one(values, start(row), own, at);
-            case F32 -> SingleRows.one(values, start(row), own, at);
-          }
-          out[outOffset + t * matrix.rows() + row] = sum(0);
+        one(row);
+      }
+    }
+
+    /** Multiplies a row, whatever its values are and however close the end of the memory. */
+    private void one(int row) {
+      MemorySegment values = matrix.values();
+      own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
+      for (int t = 0; t < count; t++) {
+        int at = own.at(t);
+        switch (matrix.dtype()) {
+          case BF16 -> BfloatRows.one(values, start(row), own, at);
+          case F16 -> HalfRows.one(values, start(row), own, at);
+          case F32 -> SingleRows.one(values, start(row), own, at);
         }
+        out[outOffset + t * matrix.rows() + row] = sum(0);
       }
     }
 

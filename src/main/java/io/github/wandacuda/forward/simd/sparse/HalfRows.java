@@ -13,16 +13,15 @@ import jdk.incubator.vector.IntVector;
 final class HalfRows {
   private static final long WORD = 0xffff_ffffL;
 
-
   private HalfRows() {}
 
-  /** Multiplies four rows of weights, whose values begin at these bytes, by one of activations. */
-  static void four(MemorySegment values, long v0, long v1, long v2, long v3, SparseBuffers own) {
-    int steps = own.steps;
-    int[] bits = own.bits;
-    float[] first = own.first;
-    float[] second = own.second;
-    FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
+      /** Multiplies four rows of weights, whose values begin at these bytes, by one of activations. */
+      static boolean four(MemorySegment values, long v0, long v1, long v2, long v3, SparseBuffers own) {
+        int steps = own.steps;
+        int[] bits = own.bits;
+        float[] first = own.first;
+        float[] second = own.second;
+        FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector a10 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b10 = FloatVector.zero(Expansion.FLOATS);
@@ -30,6 +29,7 @@ final class HalfRows {
     FloatVector b20 = FloatVector.zero(Expansion.FLOATS);
     FloatVector a30 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b30 = FloatVector.zero(Expansion.FLOATS);
+    IntVector seen = IntVector.zero(Expansion.INTS);
     long p0 = v0;
     long p1 = v1;
     long p2 = v2;
@@ -40,6 +40,7 @@ final class HalfRows {
       long m0 = bits[j] & WORD;
       IntVector w0 = Expansion.pairs(values, p0, m0);
       p0 += (long) Long.bitCount(m0) << 1;
+      seen = seen.or(Expansion.raised(w0));
       FloatVector lo0 = Expansion.lowHalves(w0);
       FloatVector hi0 = Expansion.highHalves(w0);
       a00 = lo0.fma(e0, a00);
@@ -47,6 +48,7 @@ final class HalfRows {
       long m1 = bits[steps + j] & WORD;
       IntVector w1 = Expansion.pairs(values, p1, m1);
       p1 += (long) Long.bitCount(m1) << 1;
+      seen = seen.or(Expansion.raised(w1));
       FloatVector lo1 = Expansion.lowHalves(w1);
       FloatVector hi1 = Expansion.highHalves(w1);
       a10 = lo1.fma(e0, a10);
@@ -54,6 +56,7 @@ final class HalfRows {
       long m2 = bits[2 * steps + j] & WORD;
       IntVector w2 = Expansion.pairs(values, p2, m2);
       p2 += (long) Long.bitCount(m2) << 1;
+      seen = seen.or(Expansion.raised(w2));
       FloatVector lo2 = Expansion.lowHalves(w2);
       FloatVector hi2 = Expansion.highHalves(w2);
       a20 = lo2.fma(e0, a20);
@@ -61,6 +64,7 @@ final class HalfRows {
       long m3 = bits[3 * steps + j] & WORD;
       IntVector w3 = Expansion.pairs(values, p3, m3);
       p3 += (long) Long.bitCount(m3) << 1;
+      seen = seen.or(Expansion.raised(w3));
       FloatVector lo3 = Expansion.lowHalves(w3);
       FloatVector hi3 = Expansion.highHalves(w3);
       a30 = lo3.fma(e0, a30);
@@ -74,15 +78,16 @@ final class HalfRows {
     b20.intoArray(own.chains, 5 * HALF);
     a30.intoArray(own.chains, 6 * HALF);
     b30.intoArray(own.chains, 7 * HALF);
+    return Expansion.areFinite(seen);
   }
 
-  /** Multiplies two rows of weights by four of activations. */
-  static void two(MemorySegment values, long v0, long v1, SparseBuffers own) {
-    int steps = own.steps;
-    int[] bits = own.bits;
-    float[] first = own.first;
-    float[] second = own.second;
-    FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
+      /** Multiplies two rows of weights by four of activations. */
+      static boolean two(MemorySegment values, long v0, long v1, SparseBuffers own) {
+        int steps = own.steps;
+        int[] bits = own.bits;
+        float[] first = own.first;
+        float[] second = own.second;
+        FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector a01 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b01 = FloatVector.zero(Expansion.FLOATS);
@@ -98,6 +103,7 @@ final class HalfRows {
     FloatVector b12 = FloatVector.zero(Expansion.FLOATS);
     FloatVector a13 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b13 = FloatVector.zero(Expansion.FLOATS);
+    IntVector seen = IntVector.zero(Expansion.INTS);
     long p0 = v0;
     long p1 = v1;
     for (int j = 0; j < steps; j++) {
@@ -112,6 +118,7 @@ final class HalfRows {
       long m0 = bits[j] & WORD;
       IntVector w0 = Expansion.pairs(values, p0, m0);
       p0 += (long) Long.bitCount(m0) << 1;
+      seen = seen.or(Expansion.raised(w0));
       FloatVector lo0 = Expansion.lowHalves(w0);
       FloatVector hi0 = Expansion.highHalves(w0);
       a00 = lo0.fma(e0, a00);
@@ -125,6 +132,7 @@ final class HalfRows {
       long m1 = bits[steps + j] & WORD;
       IntVector w1 = Expansion.pairs(values, p1, m1);
       p1 += (long) Long.bitCount(m1) << 1;
+      seen = seen.or(Expansion.raised(w1));
       FloatVector lo1 = Expansion.lowHalves(w1);
       FloatVector hi1 = Expansion.highHalves(w1);
       a10 = lo1.fma(e0, a10);
@@ -152,15 +160,16 @@ final class HalfRows {
     b12.intoArray(own.chains, 13 * HALF);
     a13.intoArray(own.chains, 14 * HALF);
     b13.intoArray(own.chains, 15 * HALF);
+    return Expansion.areFinite(seen);
   }
 
-  /** Multiplies a row of weights, reading not a byte beyond its values, by the activations from {@code at} on. */
-  static void one(MemorySegment values, long v0, SparseBuffers own, int at) {
-    int steps = own.steps;
-    int[] bits = own.bits;
-    float[] first = own.first;
-    float[] second = own.second;
-    FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
+      /** Multiplies a row of weights, reading not a byte beyond its values, by the activations from {@code at} on. */
+      static void one(MemorySegment values, long v0, SparseBuffers own, int at) {
+        int steps = own.steps;
+        int[] bits = own.bits;
+        float[] first = own.first;
+        float[] second = own.second;
+        FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b00 = FloatVector.zero(Expansion.FLOATS);
     long p0 = v0;
     for (int j = 0; j < steps; j++) {
@@ -169,8 +178,8 @@ final class HalfRows {
       long m0 = bits[j] & WORD;
       IntVector w0 = Expansion.lastPairs(values, p0, m0);
       p0 += (long) Long.bitCount(m0) << 1;
-      FloatVector lo0 = Expansion.lowHalves(w0);
-      FloatVector hi0 = Expansion.highHalves(w0);
+      FloatVector lo0 = Expansion.lowAnyHalves(w0);
+      FloatVector hi0 = Expansion.highAnyHalves(w0);
       a00 = lo0.fma(e0, a00);
       b00 = hi0.fma(o0, b00);
     }

@@ -11,7 +11,6 @@ import jdk.incubator.vector.FloatVector;
  * vectors in registers.
  */
 final class SingleRows {
-  private static final long WORD = 0xffff_ffffL;
   private static final long HALF_WORD = 0xffff;
 
   private SingleRows() {}
@@ -20,8 +19,7 @@ final class SingleRows {
   static void four(MemorySegment values, long v0, long v1, long v2, long v3, SparseBuffers own) {
     int steps = own.steps;
     int[] bits = own.bits;
-    float[] first = own.first;
-    float[] second = own.second;
+    float[] x = own.first;
     FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector a10 = FloatVector.zero(Expansion.FLOATS);
@@ -34,37 +32,34 @@ final class SingleRows {
     long p1 = v1;
     long p2 = v2;
     long p3 = v3;
-    for (int j = 0; j < steps; j++) {
-      FloatVector e0 = FloatVector.fromArray(Expansion.FLOATS, first, j * HALF);
-      FloatVector o0 = FloatVector.fromArray(Expansion.FLOATS, second, j * HALF);
-      long m0 = bits[j] & WORD;
-      FloatVector lo0 = Expansion.floats(values, p0, m0 & HALF_WORD);
-      p0 += (long) Long.bitCount(m0 & HALF_WORD) << 2;
-      FloatVector hi0 = Expansion.floats(values, p0, m0 >>> HALF);
-      p0 += (long) Long.bitCount(m0 >>> HALF) << 2;
-      a00 = lo0.fma(e0, a00);
-      b00 = hi0.fma(o0, b00);
-      long m1 = bits[steps + j] & WORD;
-      FloatVector lo1 = Expansion.floats(values, p1, m1 & HALF_WORD);
-      p1 += (long) Long.bitCount(m1 & HALF_WORD) << 2;
-      FloatVector hi1 = Expansion.floats(values, p1, m1 >>> HALF);
-      p1 += (long) Long.bitCount(m1 >>> HALF) << 2;
-      a10 = lo1.fma(e0, a10);
-      b10 = hi1.fma(o0, b10);
-      long m2 = bits[2 * steps + j] & WORD;
-      FloatVector lo2 = Expansion.floats(values, p2, m2 & HALF_WORD);
-      p2 += (long) Long.bitCount(m2 & HALF_WORD) << 2;
-      FloatVector hi2 = Expansion.floats(values, p2, m2 >>> HALF);
-      p2 += (long) Long.bitCount(m2 >>> HALF) << 2;
-      a20 = lo2.fma(e0, a20);
-      b20 = hi2.fma(o0, b20);
-      long m3 = bits[3 * steps + j] & WORD;
-      FloatVector lo3 = Expansion.floats(values, p3, m3 & HALF_WORD);
-      p3 += (long) Long.bitCount(m3 & HALF_WORD) << 2;
-      FloatVector hi3 = Expansion.floats(values, p3, m3 >>> HALF);
-      p3 += (long) Long.bitCount(m3 >>> HALF) << 2;
-      a30 = lo3.fma(e0, a30);
-      b30 = hi3.fma(o0, b30);
+    // Chains 0 to 15 and 16 to 31 take turns.
+    for (int j = 0; j < 2 * steps; j++) {
+      int half = j % 2 * HALF;
+      FloatVector x0 = FloatVector.fromArray(Expansion.FLOATS, x, j * HALF);
+      long m0 = bits[j / 2] >>> half & HALF_WORD;
+      FloatVector w0 = Expansion.floats(values, p0, m0);
+      p0 += (long) Long.bitCount(m0) << 2;
+      FloatVector n00 = w0.fma(x0, a00);
+      a00 = b00;
+      b00 = n00;
+      long m1 = bits[steps + j / 2] >>> half & HALF_WORD;
+      FloatVector w1 = Expansion.floats(values, p1, m1);
+      p1 += (long) Long.bitCount(m1) << 2;
+      FloatVector n10 = w1.fma(x0, a10);
+      a10 = b10;
+      b10 = n10;
+      long m2 = bits[2 * steps + j / 2] >>> half & HALF_WORD;
+      FloatVector w2 = Expansion.floats(values, p2, m2);
+      p2 += (long) Long.bitCount(m2) << 2;
+      FloatVector n20 = w2.fma(x0, a20);
+      a20 = b20;
+      b20 = n20;
+      long m3 = bits[3 * steps + j / 2] >>> half & HALF_WORD;
+      FloatVector w3 = Expansion.floats(values, p3, m3);
+      p3 += (long) Long.bitCount(m3) << 2;
+      FloatVector n30 = w3.fma(x0, a30);
+      a30 = b30;
+      b30 = n30;
     }
     a00.intoArray(own.chains, 0);
     b00.intoArray(own.chains, HALF);
@@ -80,8 +75,7 @@ final class SingleRows {
   static void two(MemorySegment values, long v0, long v1, SparseBuffers own) {
     int steps = own.steps;
     int[] bits = own.bits;
-    float[] first = own.first;
-    float[] second = own.second;
+    float[] x = own.first;
     FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector a01 = FloatVector.zero(Expansion.FLOATS);
@@ -100,41 +94,43 @@ final class SingleRows {
     FloatVector b13 = FloatVector.zero(Expansion.FLOATS);
     long p0 = v0;
     long p1 = v1;
-    for (int j = 0; j < steps; j++) {
-      FloatVector e0 = FloatVector.fromArray(Expansion.FLOATS, first, j * HALF);
-      FloatVector o0 = FloatVector.fromArray(Expansion.FLOATS, second, j * HALF);
-      FloatVector e1 = FloatVector.fromArray(Expansion.FLOATS, first, (1 * steps + j) * HALF);
-      FloatVector o1 = FloatVector.fromArray(Expansion.FLOATS, second, (1 * steps + j) * HALF);
-      FloatVector e2 = FloatVector.fromArray(Expansion.FLOATS, first, (2 * steps + j) * HALF);
-      FloatVector o2 = FloatVector.fromArray(Expansion.FLOATS, second, (2 * steps + j) * HALF);
-      FloatVector e3 = FloatVector.fromArray(Expansion.FLOATS, first, (3 * steps + j) * HALF);
-      FloatVector o3 = FloatVector.fromArray(Expansion.FLOATS, second, (3 * steps + j) * HALF);
-      long m0 = bits[j] & WORD;
-      FloatVector lo0 = Expansion.floats(values, p0, m0 & HALF_WORD);
-      p0 += (long) Long.bitCount(m0 & HALF_WORD) << 2;
-      FloatVector hi0 = Expansion.floats(values, p0, m0 >>> HALF);
-      p0 += (long) Long.bitCount(m0 >>> HALF) << 2;
-      a00 = lo0.fma(e0, a00);
-      b00 = hi0.fma(o0, b00);
-      a01 = lo0.fma(e1, a01);
-      b01 = hi0.fma(o1, b01);
-      a02 = lo0.fma(e2, a02);
-      b02 = hi0.fma(o2, b02);
-      a03 = lo0.fma(e3, a03);
-      b03 = hi0.fma(o3, b03);
-      long m1 = bits[steps + j] & WORD;
-      FloatVector lo1 = Expansion.floats(values, p1, m1 & HALF_WORD);
-      p1 += (long) Long.bitCount(m1 & HALF_WORD) << 2;
-      FloatVector hi1 = Expansion.floats(values, p1, m1 >>> HALF);
-      p1 += (long) Long.bitCount(m1 >>> HALF) << 2;
-      a10 = lo1.fma(e0, a10);
-      b10 = hi1.fma(o0, b10);
-      a11 = lo1.fma(e1, a11);
-      b11 = hi1.fma(o1, b11);
-      a12 = lo1.fma(e2, a12);
-      b12 = hi1.fma(o2, b12);
-      a13 = lo1.fma(e3, a13);
-      b13 = hi1.fma(o3, b13);
+    // Chains 0 to 15 and 16 to 31 take turns.
+    for (int j = 0; j < 2 * steps; j++) {
+      int half = j % 2 * HALF;
+      FloatVector x0 = FloatVector.fromArray(Expansion.FLOATS, x, j * HALF);
+      FloatVector x1 = FloatVector.fromArray(Expansion.FLOATS, x, (2 * steps + j) * HALF);
+      FloatVector x2 = FloatVector.fromArray(Expansion.FLOATS, x, (4 * steps + j) * HALF);
+      FloatVector x3 = FloatVector.fromArray(Expansion.FLOATS, x, (6 * steps + j) * HALF);
+      long m0 = bits[j / 2] >>> half & HALF_WORD;
+      FloatVector w0 = Expansion.floats(values, p0, m0);
+      p0 += (long) Long.bitCount(m0) << 2;
+      FloatVector n00 = w0.fma(x0, a00);
+      a00 = b00;
+      b00 = n00;
+      FloatVector n01 = w0.fma(x1, a01);
+      a01 = b01;
+      b01 = n01;
+      FloatVector n02 = w0.fma(x2, a02);
+      a02 = b02;
+      b02 = n02;
+      FloatVector n03 = w0.fma(x3, a03);
+      a03 = b03;
+      b03 = n03;
+      long m1 = bits[steps + j / 2] >>> half & HALF_WORD;
+      FloatVector w1 = Expansion.floats(values, p1, m1);
+      p1 += (long) Long.bitCount(m1) << 2;
+      FloatVector n10 = w1.fma(x0, a10);
+      a10 = b10;
+      b10 = n10;
+      FloatVector n11 = w1.fma(x1, a11);
+      a11 = b11;
+      b11 = n11;
+      FloatVector n12 = w1.fma(x2, a12);
+      a12 = b12;
+      b12 = n12;
+      FloatVector n13 = w1.fma(x3, a13);
+      a13 = b13;
+      b13 = n13;
     }
     a00.intoArray(own.chains, 0);
     b00.intoArray(own.chains, HALF);
@@ -158,21 +154,20 @@ final class SingleRows {
   static void one(MemorySegment values, long v0, SparseBuffers own, int at) {
     int steps = own.steps;
     int[] bits = own.bits;
-    float[] first = own.first;
-    float[] second = own.second;
+    float[] x = own.first;
     FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b00 = FloatVector.zero(Expansion.FLOATS);
     long p0 = v0;
-    for (int j = 0; j < steps; j++) {
-      FloatVector e0 = FloatVector.fromArray(Expansion.FLOATS, first, at + j * HALF);
-      FloatVector o0 = FloatVector.fromArray(Expansion.FLOATS, second, at + j * HALF);
-      long m0 = bits[j] & WORD;
-      FloatVector lo0 = Expansion.lastFloats(values, p0, m0 & HALF_WORD);
-      p0 += (long) Long.bitCount(m0 & HALF_WORD) << 2;
-      FloatVector hi0 = Expansion.lastFloats(values, p0, m0 >>> HALF);
-      p0 += (long) Long.bitCount(m0 >>> HALF) << 2;
-      a00 = lo0.fma(e0, a00);
-      b00 = hi0.fma(o0, b00);
+    // Chains 0 to 15 and 16 to 31 take turns.
+    for (int j = 0; j < 2 * steps; j++) {
+      int half = j % 2 * HALF;
+      FloatVector x0 = FloatVector.fromArray(Expansion.FLOATS, x, at + j * HALF);
+      long m0 = bits[j / 2] >>> half & HALF_WORD;
+      FloatVector w0 = Expansion.lastFloats(values, p0, m0);
+      p0 += (long) Long.bitCount(m0) << 2;
+      FloatVector n00 = w0.fma(x0, a00);
+      a00 = b00;
+      b00 = n00;
     }
     a00.intoArray(own.chains, 0);
     b00.intoArray(own.chains, HALF);

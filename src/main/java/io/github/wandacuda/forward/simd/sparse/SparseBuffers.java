@@ -21,10 +21,10 @@ final class SparseBuffers {
   private static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  /** The even columns of each row of activations, or of float32 the first halves of the steps. */
+  /** The even columns of each row of activations, or all in order for weights of float32. */
   float[] first = {};
 
-  /** The odd columns, or the second halves. */
+  /** The odd columns. */
   float[] second = {};
 
   /** Bits of some rows of weights, {@link #steps} ints each. */
@@ -36,11 +36,28 @@ final class SparseBuffers {
   /** Steps of a row. */
   int steps;
 
+  private int rowFloats;
+
   /** Takes activations. */
   void load(SparseMatrix matrix, float[] x, int xOffset, int count, int rows) {
     int columns = matrix.columns();
     steps = Math.ceilDiv(columns, SparseKernels.CHAINS);
-    int floats = rows * steps * HALF;
+    boolean inOrder = matrix.dtype() == DType.F32;
+    int floats = steps * (inOrder ? SparseKernels.CHAINS : HALF);
+    rowFloats = floats;
+    reserve(rows * floats);
+    for (int t = 0; t < count; t++) {
+      if (inOrder) {
+        inOrder(x, xOffset + t * columns, columns, t * floats);
+      } else {
+        alternate(x, xOffset + t * columns, columns, t * floats);
+      }
+    }
+    Arrays.fill(first, count * floats, rows * floats, 0f);
+    Arrays.fill(second, count * floats, rows * floats, 0f);
+  }
+
+  private void reserve(int floats) {
     if (first.length < floats) {
       first = new float[floats];
       second = new float[floats];
@@ -48,15 +65,11 @@ final class SparseBuffers {
     if (bits.length < ExpandRows.ROWS * steps) {
       bits = new int[ExpandRows.ROWS * steps];
     }
-    for (int t = 0; t < count; t++) {
-      if (matrix.dtype() == DType.F32) {
-        halves(x, xOffset + t * columns, columns, t * steps * HALF);
-      } else {
-        alternate(x, xOffset + t * columns, columns, t * steps * HALF);
-      }
-    }
-    Arrays.fill(first, count * steps * HALF, floats, 0f);
-    Arrays.fill(second, count * steps * HALF, floats, 0f);
+  }
+
+  /** Returns where a row of activations begins. */
+  int at(int row) {
+    return row * rowFloats;
   }
 
   private void alternate(float[] x, int from, int columns, int to) {
@@ -73,18 +86,9 @@ final class SparseBuffers {
     }
   }
 
-  private void halves(float[] x, int from, int columns, int to) {
-    for (int step = 0; step < steps; step++) {
-      int column = step * SparseKernels.CHAINS;
-      copy(x, from + column, Math.min(HALF, columns - column), first, to + step * HALF);
-      int rest = Math.clamp(columns - column - HALF, 0, HALF);
-      copy(x, from + column + HALF, rest, second, to + step * HALF);
-    }
-  }
-
-  private static void copy(float[] x, int from, int count, float[] to, int at) {
-    System.arraycopy(x, count == 0 ? 0 : from, to, at, count);
-    Arrays.fill(to, at + count, at + HALF, 0f);
+  private void inOrder(float[] x, int from, int columns, int to) {
+    System.arraycopy(x, from, first, to, columns);
+    Arrays.fill(first, to + columns, to + steps * SparseKernels.CHAINS, 0f);
   }
 
   /**
