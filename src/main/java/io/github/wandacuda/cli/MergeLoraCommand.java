@@ -51,6 +51,7 @@ public final class MergeLoraCommand implements Runnable {
     int count = threads.count();
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open()) {
+      directory.requireUnpacked("a merge");
       ModelSummary.say(directory, output);
       try (LoraAdapter adapter = LoraAdapter.open(folder, directory)) {
         adapter.modules().forEach(this::say);

@@ -90,6 +90,7 @@ public final class PruneCommand implements Runnable {
     warnOfIdle(rules);
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = target.inPlace() ? model.openAnyway() : model.open()) {
+      directory.requireUnpacked("prune");
       Path place = target.directory(directory.path());
       ModelSummary.say(directory, output);
       methods.check(directory.choose(modules.choice()));

@@ -82,6 +82,8 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
     commands.put("inspect", InspectCommand.class);
     commands.put("verify", VerifyCommand.class);
     commands.put("merge-lora", MergeLoraCommand.class);
+    commands.put("pack", PackCommand.class);
+    commands.put("unpack", UnpackCommand.class);
     commands.put("devices", DevicesCommand.class);
     return Collections.unmodifiableMap(commands);
   }

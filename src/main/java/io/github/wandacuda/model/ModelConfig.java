@@ -9,6 +9,8 @@ import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.io.json.JsonTree;
+import io.github.wandacuda.io.packed.PackedConfig;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -21,9 +23,10 @@ import java.util.Optional;
  * what was found.
  *
  * @param file its path
- * @param root its content, an object
+ * @param root its content, an object; of a packed model that of its source
+ * @param packed whether it says that the model's weights are packed
  */
-public record ModelConfig(Path file, JsonNode root) {
+public record ModelConfig(Path file, JsonNode root, boolean packed) {
   private static final String AGAIN = "take config.json again from where the model came from";
 
   /** The file's name in a model directory. */
@@ -35,6 +38,11 @@ public record ModelConfig(Path file, JsonNode root) {
   /** Keys that say that weights are quantized; the second one is older. */
   private static final List<String> QUANTIZATION =
       List.of("quantization_config", "compression_config");
+
+  /** Makes the config of a model that isn't packed. */
+  public ModelConfig(Path file, JsonNode root) {
+    this(file, root, false);
+  }
 
   /**
    * Reads {@code directory/config.json}.
@@ -48,6 +56,10 @@ public record ModelConfig(Path file, JsonNode root) {
       if (!root.isObject()) {
         throw new InputException(
             ErrorDetails.file(file).expected("a JSON object", kind(root)).hint(AGAIN));
+      }
+      if (PackedConfig.isPacked(root)) {
+        byte[] source = PackedConfig.source(file, InputFile.bytes(file));
+        return new ModelConfig(file, JsonTree.read(new ByteArrayInputStream(source)), true);
       }
       return new ModelConfig(file, root);
     } catch (NoSuchFileException e) {

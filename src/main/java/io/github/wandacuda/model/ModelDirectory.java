@@ -3,6 +3,8 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.io.packed.PackedFormat;
+import io.github.wandacuda.io.packed.PackedShard;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -19,14 +21,36 @@ public record ModelDirectory(
     implements AutoCloseable {
 
   /**
-   * Opens a model directory.
+   * Opens a model directory. Of a packed one everything is that of the model that it stands for,
+   * whose weights are unpacked as they are read.
    *
    * @throws InputException if its config or weights are missing or broken
    */
   public static ModelDirectory open(Path path) {
     ModelConfig config = ModelConfig.read(path);
-    Checkpoint checkpoint = Checkpoint.open(path);
+    Checkpoint checkpoint =
+        Checkpoint.open(path, config.packed() ? PackedShard::unpacked : PackedShard::requireDense);
     return new ModelDirectory(path, config, checkpoint, LinearModules.of(config, checkpoint));
+  }
+
+  /** Returns whether the weights are stored packed. */
+  public boolean isPacked() {
+    return config.packed();
+  }
+
+  /**
+   * Checks that the weights are stored as they are.
+   *
+   * @param use what needs that, such as {@code prune}
+   * @throws InputException if they are packed
+   */
+  public void requireUnpacked(String use) {
+    if (isPacked()) {
+      throw new InputException(
+          ErrorDetails.file(path)
+              .expected("weights that aren't packed, for " + use, PackedFormat.FORMAT)
+              .hint("unpack it first"));
+    }
   }
 
   /**

@@ -18,6 +18,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.LoggerFactory;
@@ -59,6 +60,15 @@ public final class Checkpoint implements AutoCloseable {
    *     shards contradict each other
    */
   public static Checkpoint open(Path modelDirectory) {
+    return open(modelDirectory, UnaryOperator.identity());
+  }
+
+  /**
+   * Opens a model as {@link #open(Path)} does, whose shards stand for others.
+   *
+   * @param reading returns what a shard stands for, which closes the shard; or throws
+   */
+  public static Checkpoint open(Path modelDirectory, UnaryOperator<SafetensorsFile> reading) {
     if (!Files.isDirectory(modelDirectory)) {
       String found = Files.exists(modelDirectory) ? "a file" : "nothing";
       throw Malformed.file(modelDirectory, "a model directory", found);
@@ -72,13 +82,13 @@ public final class Checkpoint implements AutoCloseable {
         LoggerFactory.getLogger(Checkpoint.class)
             .warn("{} is there, so {} is ignored", Printable.of(single), INDEX);
       }
-      return open(modelDirectory, Optional.empty(), List.of(single));
+      return open(modelDirectory, Optional.empty(), List.of(single), reading);
     }
     if (indexed) {
       Links.requireInside(modelDirectory, indexPath);
       CheckpointIndex index = CheckpointIndex.read(indexPath);
       List<Path> files = index.shards().stream().map(modelDirectory::resolve).toList();
-      return open(modelDirectory, Optional.of(index), files);
+      return open(modelDirectory, Optional.of(index), files, reading);
     }
     throw withoutWeights(modelDirectory);
   }
@@ -138,13 +148,16 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   private static Checkpoint open(
-      Path directory, Optional<CheckpointIndex> index, List<Path> files) {
+      Path directory,
+      Optional<CheckpointIndex> index,
+      List<Path> files,
+      UnaryOperator<SafetensorsFile> reading) {
     List<SafetensorsFile> shards = new ArrayList<>();
     try {
       SafetensorsHeader.Budget room = new SafetensorsHeader.Budget();
       for (Path file : files) {
         Links.requireInside(directory, file);
-        shards.add(SafetensorsFile.open(file, room));
+        shards.add(read(SafetensorsFile.open(file, room), reading));
       }
       index.ifPresent(known -> check(known, shards));
       long tensors = shards.stream().mapToLong(shard -> shard.tensors().size()).sum();
@@ -155,6 +168,16 @@ public final class Checkpoint implements AutoCloseable {
       return new Checkpoint(directory, index.map(CheckpointIndex::path), shards);
     } catch (RuntimeException | Error e) {
       shards.forEach(SafetensorsFile::close);
+      throw e;
+    }
+  }
+
+  private static SafetensorsFile read(
+      SafetensorsFile stored, UnaryOperator<SafetensorsFile> reading) {
+    try {
+      return reading.apply(stored);
+    } catch (RuntimeException | Error e) {
+      stored.close();
       throw e;
     }
   }

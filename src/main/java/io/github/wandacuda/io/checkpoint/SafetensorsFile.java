@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 
 /** A safetensors file, checked and held open. Safe for use by several threads. */
 public final class SafetensorsFile implements AutoCloseable {
@@ -33,16 +34,30 @@ public final class SafetensorsFile implements AutoCloseable {
   private final Map<String, String> metadata;
   private final Map<String, TensorInfo> tensors;
   private final List<TensorInfo> ordered;
-  private final FileReads file;
+  private final TensorBytes bytes;
 
   private SafetensorsFile(
-      Path path, byte[] headerBytes, SafetensorsHeader header, FileChannel channel, long length) {
+      Path path, byte[] headerBytes, SafetensorsHeader header, TensorBytes bytes) {
     this.path = path;
     this.headerBytes = headerBytes;
     this.metadata = header.metadata();
     this.ordered = header.tensors();
     this.tensors = header.byName();
-    this.file = new FileReads(path, channel, length);
+    this.bytes = bytes;
+  }
+
+  /**
+   * Returns a file as it would be, whose tensors are made from something else when they are read.
+   *
+   * @param path the file that messages name
+   * @param headerBytes what it would begin with, the length prefix included
+   * @param bytes gives what the tensors are read from, which the file closes
+   * @throws InputException if that is no header, or its tensors don't follow each other
+   */
+  public static SafetensorsFile of(
+      Path path, byte[] headerBytes, Function<List<TensorInfo>, TensorBytes> bytes) {
+    SafetensorsHeader header = SafetensorsHeader.alone(path, headerBytes);
+    return new SafetensorsFile(path, headerBytes.clone(), header, bytes.apply(header.tensors()));
   }
 
   /**
@@ -81,7 +96,11 @@ public final class SafetensorsFile implements AutoCloseable {
     long length = channel.size();
     byte[] headerBytes = readHeader(path, channel, length, room);
     SafetensorsHeader header = SafetensorsHeader.parse(path, headerBytes, length, room);
-    return new SafetensorsFile(path, headerBytes, header, channel, length);
+    return new SafetensorsFile(
+        path,
+        headerBytes,
+        header,
+        new StoredTensors(new FileReads(path, channel, length), headerBytes.length));
   }
 
   private static String notAFile(Path path) {
@@ -128,7 +147,12 @@ public final class SafetensorsFile implements AutoCloseable {
 
   /** Returns the file's length in bytes. */
   public long byteSize() {
-    return file.length();
+    return dataOffset() + (ordered.isEmpty() ? 0 : ordered.getLast().end());
+  }
+
+  /** Returns what the tensors are read from. */
+  public TensorBytes bytes() {
+    return bytes;
   }
 
   /** Returns a copy of the file's bytes up to the data section, the length prefix included. */
@@ -167,7 +191,7 @@ public final class SafetensorsFile implements AutoCloseable {
    */
   public void read(TensorInfo info, long offset, MemorySegment destination) {
     Objects.checkFromIndexSize(offset, destination.byteSize(), info.bytes());
-    file.read(dataOffset() + info.begin() + offset, destination);
+    bytes.read(info, offset, destination);
   }
 
   /**
@@ -214,10 +238,28 @@ public final class SafetensorsFile implements AutoCloseable {
   /** Closes the file. */
   @Override
   public void close() {
-    try {
-      file.channel().close();
-    } catch (IOException e) {
-      throw Malformed.unreadable(path, "to close it", e);
+    bytes.close();
+  }
+
+  /**
+   * Tensors as they are stored.
+   *
+   * @param file the file
+   * @param dataOffset where their data begins in it
+   */
+  private record StoredTensors(FileReads file, long dataOffset) implements TensorBytes {
+    @Override
+    public void read(TensorInfo info, long offset, MemorySegment destination) {
+      file.read(dataOffset + info.begin() + offset, destination);
+    }
+
+    @Override
+    public void close() {
+      try {
+        file.channel().close();
+      } catch (IOException e) {
+        throw Malformed.unreadable(file.file(), "to close it", e);
+      }
     }
   }
 }

@@ -96,6 +96,28 @@ public record SafetensorsHeader(
     }
   }
 
+  /**
+   * Reads a header whose file isn't there, and takes its tensors' end for the file's.
+   *
+   * @param file for messages
+   * @param start the file's start, all of it header
+   * @throws InputException if it is no header, or its tensors don't follow each other
+   */
+  static SafetensorsHeader alone(Path file, byte[] start) {
+    int length = length(file, start, start.length);
+    if (length != start.length - LENGTH_BYTES) {
+      throw Malformed.part(
+          file,
+          "header",
+          "a length of %d bytes".formatted(start.length - LENGTH_BYTES),
+          String.valueOf(length));
+    }
+    SafetensorsHeader header = HeaderParser.parse(file, start, LENGTH_BYTES);
+    long end = header.tensors().isEmpty() ? 0 : header.tensors().getLast().end();
+    TensorLayout.checkContiguous(file, header.tensors(), end);
+    return header;
+  }
+
   /** The other formats that are told by how a file begins. */
   private enum OtherFormat {
     GGUF("GGUF", "a GGUF file"),

@@ -8,7 +8,7 @@ import java.util.Deque;
  * A thread that does a run's tasks in their order, so that the run doesn't wait for the disk. The
  * thread is never interrupted, so the files that it uses stay open when the run is cancelled.
  */
-final class BackgroundWork implements AutoCloseable {
+public final class BackgroundWork implements AutoCloseable {
   /**
    * How long {@link #close} waits: enough for small tasks. A task that waits for a slow disk is
    * given up.
@@ -21,7 +21,7 @@ final class BackgroundWork implements AutoCloseable {
   private boolean ending;
   private Throwable failure;
 
-  BackgroundWork(String name) {
+  public BackgroundWork(String name) {
     thread = Thread.ofPlatform().daemon().name(name).start(this::serve);
   }
 
@@ -30,7 +30,7 @@ final class BackgroundWork implements AutoCloseable {
    *
    * @throws RuntimeException the exception of an earlier task
    */
-  synchronized void submit(Runnable task) {
+  public synchronized void submit(Runnable task) {
     rethrow();
     tasks.add(task);
     notifyAll();
@@ -42,7 +42,7 @@ final class BackgroundWork implements AutoCloseable {
    * @throws RuntimeException the exception of a task
    * @throws CancelledException if the thread is interrupted
    */
-  synchronized void await() {
+  public synchronized void await() {
     try {
       while (failure == null && (working || !tasks.isEmpty())) {
         wait();
@@ -55,7 +55,7 @@ final class BackgroundWork implements AutoCloseable {
   }
 
   /** Returns whether long tasks are to be given up. */
-  synchronized boolean isEnding() {
+  public synchronized boolean isEnding() {
     return ending;
   }
 

@@ -21,6 +21,9 @@ public record Fingerprint(Map<String, String> parts) {
   /** The part that only merges have. */
   public static final String MERGE = "merge";
 
+  /** The part that only packing and unpacking have: the command. */
+  public static final String PACKING = "packing";
+
   private static final int LONGEST_SHOWN = 80;
 
   public Fingerprint {

@@ -6,6 +6,7 @@ import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.packed.PackedConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
@@ -25,11 +26,12 @@ public final class SourceDigest {
 
   /**
    * Returns the SHA-256, in hexadecimal, over config.json and each shard's name, length and header.
-   * It doesn't depend on the model's path.
+   * It doesn't depend on the model's path, nor on whether the model is packed.
    */
   public static String of(ModelDirectory model) {
     MessageDigest digest = Sha256.digest();
-    digest.update(read(model.config().file()));
+    Path config = model.config().file();
+    digest.update(PackedConfig.source(config, read(config)));
     for (SafetensorsFile shard : model.checkpoint().shards()) {
       String place = "%s %d\n".formatted(shard.path().getFileName(), shard.byteSize());
       digest.update(place.getBytes(StandardCharsets.UTF_8));

@@ -3,6 +3,7 @@ package io.github.wandacuda.job.record;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,7 +11,7 @@ import java.util.Optional;
 
 /**
  * Recognizes a directory in which a run has begun and not ended, when it is given as a model: the
- * unfinished output of {@code prune} or of a merge, or a model of which a part is pruned in place.
+ * unfinished output of {@code prune}, of packing or of a merge, or a model of which a part is pruned in place.
  */
 public final class UnfinishedRun {
   private UnfinishedRun() {}
@@ -45,6 +46,15 @@ public final class UnfinishedRun {
           .expected("a model", "an unfinished merge: a run was interrupted or is at work there")
           .hint("take it away and merge again");
     }
+    Optional<String> packing = packing(directory);
+    if (packing.isPresent()) {
+      return ErrorDetails.file(directory)
+          .expected(
+              "a model",
+              "an unfinished output of %s: a run was interrupted or is at work there"
+                  .formatted(Printable.of(packing.get())))
+          .hint("run the same again with `resume` to finish it");
+    }
     return ErrorDetails.file(directory)
         .expected(
             "a model", "an unfinished output of prune: a run was interrupted or is at work there")
@@ -56,6 +66,14 @@ public final class UnfinishedRun {
     return Journal.firstRecord(directory)
         .filter(first -> first.path("run").has(Fingerprint.MERGE))
         .isPresent();
+  }
+
+  /** Returns whether a directory is being packed or unpacked to, by the command's name. */
+  private static Optional<String> packing(Path directory) {
+    return Journal.firstRecord(directory)
+        .map(first -> first.path("run").path(Fingerprint.PACKING))
+        .filter(JsonNode::isTextual)
+        .map(JsonNode::textValue);
   }
 
   private static boolean isInPlace(Path directory) {

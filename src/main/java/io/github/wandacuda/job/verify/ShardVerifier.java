@@ -4,6 +4,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.io.packed.PackedShard;
 import io.github.wandacuda.job.record.MasksInOrder;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.MaskSink;
@@ -23,6 +24,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /** Checks the shards of a pruned model against those of its dense source. */
@@ -75,9 +77,19 @@ public final class ShardVerifier {
    * @return what was found; empty if a module is missing, which is added to the failures
    */
   public Optional<Found> verify(List<SafetensorsFile> denseShards, Path directory) {
+    return verify(denseShards, directory, PackedShard::requireDense);
+  }
+
+  /**
+   * Checks all tensors as {@link #verify(List, Path)} does, of shards that stand for others.
+   *
+   * @param reading returns what a shard of the directory stands for, or throws
+   */
+  Optional<Found> verify(
+      List<SafetensorsFile> denseShards, Path directory, UnaryOperator<SafetensorsFile> reading) {
     try {
       for (SafetensorsFile dense : denseShards) {
-        open(dense, directory);
+        open(dense, directory, reading);
       }
       try (TilePairs buffers = new TilePairs(workers.count())) {
         workers.run(untouched(denseShards, buffers));
@@ -88,15 +100,19 @@ public final class ShardVerifier {
     }
   }
 
-  private void open(SafetensorsFile dense, Path directory) {
+  private void open(
+      SafetensorsFile dense, Path directory, UnaryOperator<SafetensorsFile> reading) {
     try {
-      SafetensorsFile pruned =
+      SafetensorsFile stored =
           SafetensorsFile.open(directory.resolve(dense.path().getFileName().toString()));
+      counterparts.put(dense, stored);
+      SafetensorsFile pruned = reading.apply(stored);
       counterparts.put(dense, pruned);
       comparePlaces(dense, pruned);
     } catch (InputException e) {
       RealCause.throwIfBehind(e);
       failures.add(e.getMessage());
+      Optional.ofNullable(counterparts.remove(dense)).ifPresent(SafetensorsFile::close);
     }
   }
 

@@ -4,10 +4,6 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.error.Reason;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.io.checkpoint.ExtraFiles;
-import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
@@ -19,7 +15,6 @@ import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -48,7 +43,7 @@ public final class Verifier {
    * Checks a pruned directory.
    *
    * @param dense its source
-   * @param pruned the directory
+   * @param pruned the directory, which may be packed
    * @param threads number of threads, 1 or more
    * @return the failures, and the files that were added beside the model
    * @throws InputException if the source is broken or the pruned directory isn't there
@@ -80,11 +75,12 @@ public final class Verifier {
             : dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
     PruningRules rules = rules(claim, recorded.map(RecordCheck::record));
     chosen.forEach(rules::check);
-    List<Path> added = compareFiles(dense.checkpoint(), pruned, failures);
+    PrunedFiles files = PrunedFiles.of(pruned, failures);
+    List<Path> added = files.compare(dense, failures);
     try (Workers workers = new Workers(threads)) {
       Optional<ShardVerifier.Found> found =
           new ShardVerifier(workers, rules, chosen, failures)
-              .verify(dense.checkpoint().shards(), pruned);
+              .verify(dense.checkpoint().shards(), pruned, files.reading());
       if (claim.equals(Claim.NONE) && recorded.isPresent()) {
         found.ifPresent(shards -> recorded.get().compare(chosen, shards));
       }
@@ -117,40 +113,5 @@ public final class Verifier {
     ModuleRules claimed =
         claim.method() != null ? ModuleRules.of(claim.method(), sparsity) : common.with(sparsity);
     return new PruningRules(claimed, Unreached.MAGNITUDE);
-  }
-
-  /** Compares the side files, and returns the files that were added. */
-  private static List<Path> compareFiles(Checkpoint dense, Path pruned, Failures failures) {
-    SideFiles expected = SideFiles.of(dense, pruned);
-    expected.files().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
-    expected.lastFiles().forEach(file -> compareFile(dense.directory(), pruned, file, failures));
-    ExtraFiles extra = ExtraFiles.of(dense, expected, pruned);
-    extra
-        .loaded()
-        .forEach(
-            file -> add(failures, pruned.resolve(file), "nothing, as in the source", "a file"));
-    return extra.others();
-  }
-
-  private static void compareFile(Path dense, Path pruned, Path file, Failures failures) {
-    Path copy = pruned.resolve(file);
-    try {
-      if (!Files.isRegularFile(copy)) {
-        add(failures, copy, "a copy of the source's", "that it is missing");
-        return;
-      }
-      long at = Files.mismatch(dense.resolve(file), copy);
-      if (at >= 0) {
-        add(failures, copy, "the source's bytes", "that it differs at byte " + at);
-      }
-    } catch (IOException e) {
-      RealCause.throwIfBehind(e);
-      add(failures, copy, "a copy of the source's", "that it can't be read: " + Reason.of(e));
-    }
-  }
-
-  private static void add(Failures failures, Path file, String expected, String found) {
-    failures.add(
-        "%s: expected %s, found %s".formatted(Printable.of(file), expected, Printable.of(found)));
   }
 }

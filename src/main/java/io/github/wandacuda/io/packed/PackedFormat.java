@@ -1,0 +1,36 @@
+package io.github.wandacuda.io.packed;
+
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+
+/** The names of the packed form on disk, which the site's page on packing describes. */
+public final class PackedFormat {
+  /** The format with its version, in the shards' metadata and in {@code config.json}. */
+  public static final String FORMAT = "wanda-cuda.packed.v1";
+
+  /** What every version of the format begins with. */
+  static final String ANY_VERSION = "wanda-cuda.packed.";
+
+  /**
+   * The metadata's key. Loaders of the transformers library refuse a file whose format isn't theirs
+   * and say its name.
+   */
+  public static final String METADATA_KEY = "format";
+
+  /** The tensor that holds the bytes with which the unpacked shard begins. */
+  public static final String SOURCE_HEADER = "wanda_cuda.source_header";
+
+  /** What the name of a weight that can be packed ends with. */
+  static final String WEIGHT = ".weight";
+
+  static final String COMPRESSED = ".compressed";
+  static final String BITMASK = ".bitmask";
+  static final String ROW_OFFSETS = ".row_offsets";
+  static final String SHAPE = ".shape";
+
+  private PackedFormat() {}
+
+  /** Returns whether a shard says that it is packed, in whatever version. */
+  public static boolean isPacked(SafetensorsFile shard) {
+    return shard.metadata().getOrDefault(METADATA_KEY, "").startsWith(ANY_VERSION);
+  }
+}

@@ -1,0 +1,87 @@
+package io.github.wandacuda.job.packing;
+
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.Folders;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.ShardWriter;
+import io.github.wandacuda.job.output.BackgroundWork;
+import io.github.wandacuda.job.output.OutputDirectory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The output's shards while they are written, each under a temporary name until it is complete. A
+ * background thread forces complete ones to the device and gives them their names.
+ */
+final class NewShards implements AutoCloseable {
+  private final OutputDirectory output;
+  private final BackgroundWork background = new BackgroundWork("wanda-cuda-files");
+  private final List<ShardWriter> open = new ArrayList<>();
+
+  NewShards(OutputDirectory output) {
+    this.output = output;
+  }
+
+  /**
+   * Begins a shard.
+   *
+   * @param source whose name it gets
+   * @param layout whose header it gets
+   * @throws OutputException if it can't be written
+   */
+  ShardWriter begin(SafetensorsFile source, SafetensorsFile layout) {
+    Path target = output.file(source.path().getFileName());
+    Path temporary = AtomicWrite.temporary(target);
+    try {
+      Files.deleteIfExists(target);
+      Files.deleteIfExists(temporary);
+    } catch (IOException e) {
+      throw OutputException.unwritable(target, e);
+    }
+    ShardWriter writer = ShardWriter.create(temporary, layout);
+    open.add(writer);
+    return writer;
+  }
+
+  /** Has a shard, of which every byte is written, get its name. */
+  void complete(SafetensorsFile source, ShardWriter writer) {
+    open.remove(writer);
+    Path target = output.path().resolve(source.path().getFileName());
+    background.submit(() -> publish(target, writer));
+  }
+
+  private void publish(Path target, ShardWriter writer) {
+    if (background.isEnding()) {
+      writer.abandon();
+      return;
+    }
+    writer.force();
+    writer.close();
+    try {
+      Files.move(AtomicWrite.temporary(target), target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw OutputException.unwritable(target, e);
+    }
+    Folders.force(output.path());
+  }
+
+  /**
+   * Waits until every complete shard has its name.
+   *
+   * @throws OutputException if one couldn't be written
+   */
+  void finish() {
+    background.await();
+  }
+
+  @Override
+  public void close() {
+    background.close();
+    open.forEach(ShardWriter::abandon);
+  }
+}

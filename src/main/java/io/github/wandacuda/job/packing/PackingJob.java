@@ -1,0 +1,282 @@
+package io.github.wandacuda.job.packing;
+
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.error.WandaException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.SideFiles;
+import io.github.wandacuda.io.packed.PackedShard;
+import io.github.wandacuda.job.output.OutputCheck;
+import io.github.wandacuda.job.output.OutputDirectory;
+import io.github.wandacuda.job.output.SpaceCheck;
+import io.github.wandacuda.job.record.Fingerprint;
+import io.github.wandacuda.job.record.Journal;
+import io.github.wandacuda.job.record.RunRecords;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Packs a model directory into another one, or unpacks it: every file of it, so that one undoes the
+ * other to the byte. {@code config.json} is written last, after the shards were compared with the
+ * source. An interrupted run keeps the shards that have their names; they are compared again when
+ * it is resumed.
+ */
+public final class PackingJob {
+  private static final Logger LOG = LoggerFactory.getLogger(PackingJob.class);
+
+  private final Direction direction;
+  private final ModelDirectory model;
+  private final Path output;
+  private final boolean resume;
+  private final boolean verify;
+  private final SideFiles sideFiles;
+
+  private PackingJob(
+      Direction direction, ModelDirectory model, Path output, boolean resume, boolean verify) {
+    direction.require(model);
+    OutputCheck.check(output, model.path(), resume);
+    this.direction = direction;
+    this.model = model;
+    this.output = output;
+    this.resume = resume;
+    this.verify = verify;
+    sideFiles = WholeDirectory.of(model, output);
+  }
+
+  /**
+   * The result.
+   *
+   * @param modules how many weights are packed in the packed one of the two directories
+   * @param bytesBefore bytes of the source's shards
+   * @param bytesAfter bytes of the output's shards
+   */
+  public record Result(int modules, long bytesBefore, long bytesAfter) {
+    /** Returns the output's share of the source's bytes. */
+    public double ratio() {
+      return bytesBefore == 0 ? 1 : (double) bytesAfter / bytesBefore;
+    }
+  }
+
+  /**
+   * Checks what can be checked before a model is packed.
+   *
+   * @param resume whether the output may hold an interrupted or finished run
+   * @param verify whether what was written is read back and compared
+   * @throws UsageException if the output isn't empty
+   * @throws InputException if the model is packed already
+   */
+  public static PackingJob pack(
+      ModelDirectory model, Path output, boolean resume, boolean verify) {
+    return new PackingJob(new Packer(), model, output, resume, verify);
+  }
+
+  /**
+   * Checks what can be checked before a model is unpacked, as {@link #pack} does.
+   *
+   * @throws UsageException if the output isn't empty
+   * @throws InputException if the model isn't packed
+   */
+  public static PackingJob unpack(
+      ModelDirectory model, Path output, boolean resume, boolean verify) {
+    return new PackingJob(new Unpacker(), model, output, resume, verify);
+  }
+
+  /**
+   * Writes the output, compares it and completes it.
+   *
+   * @param threads number of threads, 1 or more
+   * @throws UsageException if the output belongs to another run, or another run is at work in it
+   * @throws InputException if a file is broken
+   * @throws io.github.wandacuda.error.OutputException if the output can't be written
+   * @throws VerificationException if it isn't what it should be
+   * @throws CancelledException if the thread is interrupted
+   */
+  public Result run(int threads, Progress progress) {
+    if (resume && isFinished()) {
+      return result();
+    }
+    SpaceCheck.requireDisk(output, leastBytes());
+    sideFiles
+        .leftOut()
+        .forEach(file -> LOG.warn("{} is left out: it is none of the model's files", file));
+    try (Workers workers = new Workers(threads);
+        OutputDirectory directory =
+            OutputDirectory.open(output, model.path(), resume, ownFiles())) {
+      try {
+        write(directory, workers, progress);
+        directory.finish();
+        return result();
+      } catch (RuntimeException | Error e) {
+        settle(directory, e);
+        throw e;
+      }
+    }
+  }
+
+  /** Returns whether an earlier run has finished in the output with this very model. */
+  private boolean isFinished() {
+    if (Journal.isIn(output) || !Files.exists(output.resolve(SideFiles.CONFIG))) {
+      return false;
+    }
+    try (ModelDirectory there = ModelDirectory.open(output)) {
+      return there.isPacked() == direction.packs()
+          && SourceDigest.of(there).equals(SourceDigest.of(model));
+    }
+  }
+
+  /** Returns the bytes that the output takes at least, as far as that is known. */
+  private long leastBytes() {
+    long shards = direction.packs() ? 0 : model.checkpoint().totalBytes();
+    return Math.max(0, shards - SpaceCheck.taken(output));
+  }
+
+  private Set<Path> ownFiles() {
+    Set<Path> own = new HashSet<>(sideFiles.files());
+    own.addAll(sideFiles.lastFiles());
+    model.checkpoint().shards().forEach(shard -> own.add(shard.path().getFileName()));
+    return own;
+  }
+
+  private void write(OutputDirectory directory, Workers workers, Progress progress) {
+    begin(directory);
+    ShardComparison comparison = new ShardComparison(direction, output, workers);
+    List<SafetensorsFile> shards =
+        model.checkpoint().shards().stream()
+            .filter(shard -> !(directory.interrupted().isPresent() && comparison.holds(shard)))
+            .toList();
+    Steps steps =
+        new Steps(
+            shards.stream()
+                .flatMap(shard -> shard.tensors().stream())
+                .filter(tensor -> tensor.bytes() > 0)
+                .count(),
+            progress);
+    progress.begin(0);
+    try (NewShards written = new NewShards(directory)) {
+      for (int from = 0; from < shards.size(); from += workers.count()) {
+        List<SafetensorsFile> some =
+            shards.subList(from, Math.min(shards.size(), from + workers.count()));
+        direction.write(model, some, written, workers, steps::done);
+      }
+      written.finish();
+    }
+    if (verify) {
+      shards.forEach(comparison::require);
+    }
+    sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
+    sideFiles.lastFiles().stream()
+        .filter(file -> !file.equals(Path.of(SideFiles.CONFIG)))
+        .forEach(file -> directory.copy(sideFiles, file));
+    writeConfig(directory);
+  }
+
+  private void begin(OutputDirectory directory) {
+    Fingerprint run =
+        new Fingerprint(Map.of(Fingerprint.PACKING, direction.name()))
+            .with(SourceDigest.byFile(model));
+    if (directory.finished().isPresent()) {
+      throw OutputCheck.foreign(output.resolve(SideFiles.MANIFEST));
+    }
+    if (directory.interrupted().isEmpty()) {
+      directory.journal().restart(RunRecords.run(run));
+      return;
+    }
+    List<String> differences = run.differencesFrom(directory.interrupted().get().run());
+    if (!differences.isEmpty()) {
+      throw new UsageException(
+          ErrorDetails.file(output)
+              .said(
+                  "holds the output of another run, which differs in "
+                      + String.join(", ", differences)));
+    }
+  }
+
+  private void writeConfig(OutputDirectory directory) {
+    Path source = model.config().file();
+    try {
+      byte[] config = direction.config(source, InputFile.bytes(source));
+      Path target = directory.file(Path.of(SideFiles.CONFIG));
+      AtomicWrite.replace(target, out -> out.write(config), FileModes.like(source));
+    } catch (IOException e) {
+      throw Malformed.unreadable(source, "a config.json", e);
+    }
+  }
+
+  private Result result() {
+    List<SafetensorsFile> shards = model.checkpoint().shards();
+    long before = 0;
+    long after = 0;
+    int modules = 0;
+    for (SafetensorsFile shard : shards) {
+      Path place = output.resolve(shard.path().getFileName());
+      try (SafetensorsFile written = direction.read(SafetensorsFile.open(place))) {
+        SafetensorsFile packed = direction.packs() ? written : shard;
+        modules += ((PackedShard) packed.bytes()).modules();
+        before += Files.size(shard.path());
+        after += Files.size(place);
+      } catch (IOException e) {
+        throw Malformed.unreadable(place, "a shard", e);
+      }
+    }
+    return new Result(modules, before, after);
+  }
+
+  /** Keeps what is finished, unless the input is broken or the output wrong. */
+  private void settle(OutputDirectory directory, Throwable failure) {
+    Optional<WandaException> behind = RealCause.behind(failure);
+    if (behind.orElse(null) instanceof CancelledException) {
+      throw new CancelledException(
+          "cancelled; what is finished of %s is kept: run the same again with `resume` to go on"
+              .formatted(output),
+          failure);
+    }
+    if (behind.isEmpty() && isInputsOrOutputsFault(failure)) {
+      directory.discard();
+      return;
+    }
+    LOG.warn("{}: what is finished is kept for a run that resumes", output);
+    RealCause.throwIfBehind(failure);
+  }
+
+  private static boolean isInputsOrOutputsFault(Throwable e) {
+    return (e instanceof InputException && !(e.getCause() instanceof IOException))
+        || e instanceof VerificationException;
+  }
+
+  /** Counts the tensors that are done, by whichever worker was last. */
+  private static final class Steps {
+    private final long total;
+    private final Progress progress;
+    private long done;
+
+    Steps(long total, Progress progress) {
+      this.total = total;
+      this.progress = progress;
+    }
+
+    synchronized void done() {
+      done++;
+      progress.step("tensor", done, total);
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** Packing of a row on the Vector API. */
+package io.github.wandacuda.packing.simd;
