@@ -40,6 +40,14 @@ public interface SparseKernels {
       int from,
       int to);
 
+  /**
+   * {@return whether this is faster than multiplying the dense matrix, at half of it zeros and one
+   * row of activations, as was measured}
+   *
+   * @param dtype the type of the values
+   */
+  boolean isFasterThanDense(DType dtype);
+
   /** {@return how they multiply, for people} */
   String description();
 }

@@ -78,11 +78,11 @@ public final class SparseMatrix {
       int rows,
       int columns,
       DType dtype) {
+    Objects.requireNonNull(dtype, "dtype");
     SparseShape shape = new SparseShape(rows, columns);
     requireSize("bitmask", rows * shape.rowBytes(), bitmask);
     requireSize("row offsets", (rows + 1L) * Long.BYTES, rowOffsets);
-    SparseMatrix matrix =
-        new SparseMatrix(values, bitmask, rowOffsets, rows, columns, Objects.requireNonNull(dtype));
+    SparseMatrix matrix = new SparseMatrix(values, bitmask, rowOffsets, rows, columns, dtype);
     shape.requireOffsets(matrix.offsets);
     requireSize("values", Math.multiplyExact(matrix.stored(), (long) dtype.bytes()), values);
     shape.requireBits(bitmask, matrix.offsets);
@@ -241,6 +241,16 @@ public final class SparseMatrix {
     Objects.checkFromIndexSize((long) xOffset, (long) count * columns, x.length);
     Objects.checkFromIndexSize((long) outOffset, (long) count * rows, out.length);
     Loaded.KERNELS.multiply(this, x, xOffset, count, out, outOffset, from, to);
+  }
+
+  /**
+   * {@return whether this machine multiplies a row of activations faster so than by the dense matrix,
+   * where half of it is zeros}
+   *
+   * @param dtype the type of the values
+   */
+  public static boolean isFasterThanDense(DType dtype) {
+    return Loaded.KERNELS.isFasterThanDense(dtype);
   }
 
   /** {@return how this machine multiplies sparse matrices, for people} */

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.SparseMatrix;
 
@@ -21,6 +22,11 @@ public final class CpuSparseKernels implements SparseKernels {
       int from,
       int to) {
     chosen.multiply(matrix, x, xOffset, count, out, outOffset, from, to);
+  }
+
+  @Override
+  public boolean isFasterThanDense(DType dtype) {
+    return chosen.isFasterThanDense(dtype);
   }
 
   @Override

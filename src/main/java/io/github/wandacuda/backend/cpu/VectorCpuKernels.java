@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.cpu;
 import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.forward.simd.VectorForward;
 import io.github.wandacuda.forward.simd.sparse.ExpandRows;
+import io.github.wandacuda.forward.simd.sparse.PanelRows;
 import io.github.wandacuda.select.simd.VectorSelect;
 import io.github.wandacuda.simd.Lanes;
 
@@ -17,6 +18,6 @@ public final class VectorCpuKernels {
 
   /** Returns what multiplies sparse matrices fastest on this processor. */
   public static SparseKernels createSparse() {
-    return new ExpandRows();
+    return Lanes.COMPRESSES_SHORTS ? new ExpandRows() : new PanelRows();
   }
 }

@@ -56,6 +56,11 @@ public final class ScalarSparse implements SparseKernels {
   }
 
   @Override
+  public boolean isFasterThanDense(DType dtype) {
+    return false;
+  }
+
+  @Override
   public String description() {
     return "one by one";
   }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.forward.simd.sparse;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.SparseMatrix;
 import java.lang.foreign.MemorySegment;
@@ -26,6 +27,11 @@ public final class ExpandRows implements SparseKernels {
   public ExpandRows() {}
 
   @Override
+  public boolean isFasterThanDense(DType dtype) {
+    return true;
+  }
+
+  @Override
   public String description() {
     return "expanded in 512-bit vectors";
   }
@@ -42,13 +48,21 @@ public final class ExpandRows implements SparseKernels {
       int to) {
     SparseBuffers own = buffers.get();
     int end = Math.clamp(readableRows(matrix), from, to);
-    int columns = matrix.columns();
+    if (matrix.dtype() == DType.F16) {
+      own.loadInOrder(matrix, x, xOffset, count, count);
+      new HalfProduct(matrix, own, out, outOffset, count).multiply(from, end, to);
+      return;
+    }
     for (int t = 0; t < count; t += TOGETHER) {
       int part = Math.min(TOGETHER, count - t);
-      own.load(matrix, x, xOffset + t * columns, part, part == 1 ? 1 : TOGETHER);
+      int room = part == 1 ? 1 : TOGETHER;
+      if (matrix.dtype() == DType.F32) {
+        own.loadInOrder(matrix, x, xOffset + t * matrix.columns(), part, room);
+      } else {
+        own.loadAlternate(matrix, x, xOffset + t * matrix.columns(), part, room);
+      }
       Product product = new Product(matrix, own, out, outOffset + t * matrix.rows(), part);
-      int done = part == 1 ? product.fours(from, end) : product.twos(from, end);
-      product.ones(done, to);
+      product.ones(part == 1 ? product.fours(from, end) : product.twos(from, end), to);
     }
   }
 
@@ -63,34 +77,33 @@ public final class ExpandRows implements SparseKernels {
     return rows;
   }
 
-  /** One call's operands. */
+  private static long start(SparseMatrix matrix, int row) {
+    return matrix.rowOffset(row) * matrix.dtype().bytes();
+  }
+
+  /** One call's operands, weights of BF16 or float32. */
   private record Product(
       SparseMatrix matrix, SparseBuffers own, float[] out, int outOffset, int count) {
 
     /** Multiplies as many rows as fours make up and returns the first that is left. */
     int fours(int from, int to) {
       int distance = (to - from) / ROWS;
+      MemorySegment values = matrix.values();
       for (int row = from; row < from + distance; row++) {
         for (int i = 0; i < ROWS; i++) {
           own.loadBits(matrix.bitmask(), matrix.columns(), row + i * distance, i);
         }
-        long v0 = start(row);
-        long v1 = start(row + distance);
-        long v2 = start(row + 2 * distance);
-        long v3 = start(row + 3 * distance);
-        MemorySegment values = matrix.values();
-        boolean done = true;
-        switch (matrix.dtype()) {
-          case BF16 -> BfloatRows.four(values, v0, v1, v2, v3, own);
-          case F16 -> done = HalfRows.four(values, v0, v1, v2, v3, own);
-          case F32 -> SingleRows.four(values, v0, v1, v2, v3, own);
+        long v0 = start(matrix, row);
+        long v1 = start(matrix, row + distance);
+        long v2 = start(matrix, row + 2 * distance);
+        long v3 = start(matrix, row + 3 * distance);
+        if (matrix.dtype() == DType.BF16) {
+          BfloatRows.four(values, v0, v1, v2, v3, own);
+        } else {
+          SingleRows.four(values, v0, v1, v2, v3, own);
         }
         for (int i = 0; i < ROWS; i++) {
-          if (done) {
-            out[outOffset + row + i * distance] = sum(i);
-          } else {
-            one(row + i * distance);
-          }
+          out[outOffset + row + i * distance] = sum(i);
         }
       }
       return from + ROWS * distance;
@@ -99,22 +112,16 @@ public final class ExpandRows implements SparseKernels {
     /** Likewise by twos. */
     int twos(int from, int to) {
       int distance = (to - from) / 2;
+      MemorySegment values = matrix.values();
       for (int row = from; row < from + distance; row++) {
         own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
         own.loadBits(matrix.bitmask(), matrix.columns(), row + distance, 1);
-        long v0 = start(row);
-        long v1 = start(row + distance);
-        MemorySegment values = matrix.values();
-        boolean done = true;
-        switch (matrix.dtype()) {
-          case BF16 -> BfloatRows.two(values, v0, v1, own);
-          case F16 -> done = HalfRows.two(values, v0, v1, own);
-          case F32 -> SingleRows.two(values, v0, v1, own);
-        }
-        if (!done) {
-          one(row);
-          one(row + distance);
-          continue;
+        long v0 = start(matrix, row);
+        long v1 = start(matrix, row + distance);
+        if (matrix.dtype() == DType.BF16) {
+          BfloatRows.two(values, v0, v1, own);
+        } else {
+          SingleRows.two(values, v0, v1, own);
         }
         for (int t = 0; t < count; t++) {
           int at = outOffset + t * matrix.rows() + row;
@@ -125,38 +132,64 @@ public final class ExpandRows implements SparseKernels {
       return from + 2 * distance;
     }
 
-    /** Multiplies each row alone. */
+    /** Multiplies each row alone, however close the end of the memory is. */
     void ones(int from, int to) {
-      for (int row = from; row < to; row++) {
-        one(row);
-      }
-    }
-
-    /** Multiplies a row, whatever its values are and however close the end of the memory. */
-    private void one(int row) {
       MemorySegment values = matrix.values();
-      own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
-      for (int t = 0; t < count; t++) {
-        int at = own.at(t);
-        switch (matrix.dtype()) {
-          case BF16 -> BfloatRows.one(values, start(row), own, at);
-          case F16 -> HalfRows.one(values, start(row), own, at);
-          case F32 -> SingleRows.one(values, start(row), own, at);
+      for (int row = from; row < to; row++) {
+        own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
+        for (int t = 0; t < count; t++) {
+          if (matrix.dtype() == DType.BF16) {
+            BfloatRows.one(values, start(matrix, row), own, own.at(t));
+          } else {
+            SingleRows.one(values, start(matrix, row), own, own.at(t));
+          }
+          out[outOffset + t * matrix.rows() + row] = sum(0);
         }
-        out[outOffset + t * matrix.rows() + row] = sum(0);
       }
-    }
-
-    private long start(int row) {
-      return matrix.rowOffset(row) * matrix.dtype().bytes();
     }
 
     private float sum(int place) {
       int at = place * CHAINS;
-      return switch (matrix.dtype()) {
-        case F32 -> ChainSums.inOrder(own.chains, at);
-        case F16, BF16 -> ChainSums.alternate(own.chains, at);
-      };
+      return matrix.dtype() == DType.BF16
+          ? ChainSums.alternate(own.chains, at)
+          : ChainSums.inOrder(own.chains, at);
+    }
+  }
+
+  /** One call's operands, weights of F16. */
+  private record HalfProduct(
+      SparseMatrix matrix, SparseBuffers own, float[] out, int outOffset, int count) {
+
+    /** Multiplies rows, of which those from {@code end} on are close to the end of the memory. */
+    void multiply(int from, int end, int to) {
+      int distance = (end - from) / ROWS;
+      MemorySegment values = matrix.values();
+      for (int row = from; row < from + distance; row++) {
+        for (int i = 0; i < ROWS; i++) {
+          own.loadBits(matrix.bitmask(), matrix.columns(), row + i * distance, i);
+        }
+        long v0 = start(matrix, row);
+        long v1 = start(matrix, row + distance);
+        long v2 = start(matrix, row + 2 * distance);
+        long v3 = start(matrix, row + 3 * distance);
+        HalfRows.four(values, v0, v1, v2, v3, own);
+        for (int i = 0; i < ROWS; i++) {
+          sums(i, row + i * distance);
+        }
+      }
+      for (int row = from + ROWS * distance; row < to; row++) {
+        own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
+        HalfRows.one(values, start(matrix, row), own);
+        sums(0, row);
+      }
+    }
+
+    private void sums(int place, int row) {
+      HalfRows.widen(own, place);
+      for (int t = 0; t < count; t++) {
+        PanelSums.chains(own.panel, own.first, own.at(t), own.steps, own.chains);
+        out[outOffset + t * matrix.rows() + row] = ChainSums.inOrder(own.chains, 0);
+      }
     }
   }
 }

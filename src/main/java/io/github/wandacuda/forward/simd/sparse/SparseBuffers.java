@@ -1,6 +1,5 @@
 package io.github.wandacuda.forward.simd.sparse;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.SparseMatrix;
 import java.lang.foreign.MemorySegment;
@@ -15,6 +14,9 @@ import java.util.Arrays;
  * SparseKernels#CHAINS} columns; the last one is filled up with zeros.
  */
 final class SparseBuffers {
+  /** Columns of a step. */
+  static final int STEP = SparseKernels.CHAINS;
+
   /** Floats of half a step. */
   static final int HALF = SparseKernels.CHAINS / 2;
 
@@ -30,6 +32,12 @@ final class SparseBuffers {
   /** Bits of some rows of weights, {@link #steps} ints each. */
   int[] bits = {};
 
+  /** Expanded rows of F16, as many columns as the steps have. */
+  short[] halves = {};
+
+  /** A row of weights as float32, likewise. */
+  float[] panel = {};
+
   /** Chains, a step for each pair of a row of weights and one of activations. */
   final float[] chains = new float[SparseMatrix.MOST_ROWS * SparseKernels.CHAINS];
 
@@ -38,31 +46,41 @@ final class SparseBuffers {
 
   private int rowFloats;
 
-  /** Takes activations. */
-  void load(SparseMatrix matrix, float[] x, int xOffset, int count, int rows) {
-    int columns = matrix.columns();
-    steps = Math.ceilDiv(columns, SparseKernels.CHAINS);
-    boolean inOrder = matrix.dtype() == DType.F32;
-    int floats = steps * (inOrder ? SparseKernels.CHAINS : HALF);
-    rowFloats = floats;
-    reserve(rows * floats);
+  /**
+   * Takes activations, even and odd columns apart.
+   *
+   * @param rows rows to make room for; those from {@code count} on become zeros
+   */
+  void loadAlternate(SparseMatrix matrix, float[] x, int xOffset, int count, int rows) {
+    prepare(matrix.columns(), HALF, rows);
     for (int t = 0; t < count; t++) {
-      if (inOrder) {
-        inOrder(x, xOffset + t * columns, columns, t * floats);
-      } else {
-        alternate(x, xOffset + t * columns, columns, t * floats);
-      }
+      alternate(x, xOffset + t * matrix.columns(), matrix.columns(), at(t));
     }
-    Arrays.fill(first, count * floats, rows * floats, 0f);
-    Arrays.fill(second, count * floats, rows * floats, 0f);
+    Arrays.fill(first, at(count), at(rows), 0f);
+    Arrays.fill(second, at(count), at(rows), 0f);
   }
 
-  private void reserve(int floats) {
-    if (first.length < floats) {
-      first = new float[floats];
-      second = new float[floats];
+  /** Takes activations as they are, filled up to {@code rows} with zeros. */
+  void loadInOrder(SparseMatrix matrix, float[] x, int xOffset, int count, int rows) {
+    int columns = matrix.columns();
+    prepare(columns, STEP, rows);
+    for (int t = 0; t < count; t++) {
+      System.arraycopy(x, xOffset + t * columns, first, at(t), columns);
+      Arrays.fill(first, at(t) + columns, at(t + 1), 0f);
     }
-    if (bits.length < ExpandRows.ROWS * steps) {
+    Arrays.fill(first, at(count), at(rows), 0f);
+  }
+
+  private void prepare(int columns, int stepFloats, int rows) {
+    steps = Math.ceilDiv(columns, STEP);
+    rowFloats = steps * stepFloats;
+    if (first.length < rows * rowFloats) {
+      first = new float[rows * rowFloats];
+      second = new float[rows * rowFloats];
+    }
+    if (panel.length < steps * STEP) {
+      panel = new float[steps * STEP];
+      halves = new short[ExpandRows.ROWS * steps * STEP];
       bits = new int[ExpandRows.ROWS * steps];
     }
   }
@@ -84,11 +102,6 @@ final class SparseBuffers {
     if (columns % 2 != 0) {
       first[to + pairs] = x[from + columns - 1];
     }
-  }
-
-  private void inOrder(float[] x, int from, int columns, int to) {
-    System.arraycopy(x, from, first, to, columns);
-    Arrays.fill(first, to + columns, to + steps * SparseKernels.CHAINS, 0f);
   }
 
   /**

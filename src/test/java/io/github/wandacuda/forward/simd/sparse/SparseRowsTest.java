@@ -29,7 +29,7 @@ class SparseRowsTest {
   }
 
   static Stream<Case> cases() {
-    return Stream.<SparseKernels>of(new ExpandRows())
+    return Stream.<SparseKernels>of(new ExpandRows(), new PanelRows())
         .flatMap(kernels -> Stream.of(DType.values()).map(dtype -> new Case(kernels, dtype)));
   }
 
