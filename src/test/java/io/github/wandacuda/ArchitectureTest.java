@@ -232,7 +232,8 @@ class ArchitectureTest {
               ROOT + "simd..",
               ROOT + "select.simd..",
               ROOT + "forward.simd..",
-              ROOT + "layerwise.simd..")
+              ROOT + "layerwise.simd..",
+              ROOT + "packing.simd..")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator.vector..");

@@ -69,7 +69,14 @@ record InspectPrinter(ModelFacts facts, List<Inspection> inspections) {
                     inspections.size(),
                     zeros(),
                     100 * sparsity()));
-    return Stream.of(head, byModule ? modules() : blocks(), foot).flatMap(lines -> lines);
+    Stream<String> packed =
+        facts.packing().stream()
+            .map(
+                packing ->
+                    "packed: %d weights, in files of %d bytes"
+                        .formatted(packing.modules(), packing.bytes()));
+    return Stream.of(head, byModule ? modules() : blocks(), foot, packed)
+        .flatMap(lines -> lines);
   }
 
   private Stream<String> modules() {

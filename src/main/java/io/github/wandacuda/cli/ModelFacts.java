@@ -2,6 +2,8 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.packed.PackedShard;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import java.util.LinkedHashMap;
@@ -15,10 +17,38 @@ import java.util.Optional;
  * @param architecture likewise
  * @param parameters elements of all tensors
  * @param bytes of all tensors
+ * @param packing how many weights are packed and the bytes of the packed files, or empty if the
+ *     model isn't packed
  * @param obstacle why the program can't run it, as its config says, or empty if it can
  */
 record ModelFacts(
-    String modelType, String architecture, long parameters, long bytes, Optional<String> obstacle) {
+    String modelType,
+    String architecture,
+    long parameters,
+    long bytes,
+    Optional<Packing> packing,
+    Optional<String> obstacle) {
+
+  /**
+   * What a packed model's files hold.
+   *
+   * @param modules how many weights are packed
+   * @param bytes of the files as they are stored
+   */
+  record Packing(int modules, long bytes) {
+    static Optional<Packing> of(Checkpoint checkpoint) {
+      int modules = 0;
+      long bytes = 0;
+      for (SafetensorsFile shard : checkpoint.shards()) {
+        if (!(shard.bytes() instanceof PackedShard packed)) {
+          return Optional.empty();
+        }
+        modules += packed.modules();
+        bytes += packed.stored().byteSize();
+      }
+      return Optional.of(new Packing(modules, bytes));
+    }
+  }
 
   static ModelFacts of(ModelDirectory model) {
     Checkpoint checkpoint = model.checkpoint();
@@ -27,6 +57,7 @@ record ModelFacts(
         model.config().architecture(),
         checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum(),
         checkpoint.totalBytes(),
+        Packing.of(checkpoint),
         obstacle(model));
   }
 
@@ -46,6 +77,11 @@ record ModelFacts(
     object.put("architecture", architecture);
     object.put("parameters", parameters);
     object.put("bytes", bytes);
+    packing.ifPresent(
+        packed -> {
+          object.put("packed_modules", packed.modules());
+          object.put("packed_bytes", packed.bytes());
+        });
     object.put("calibrated_run", obstacle.isEmpty());
     object.put("obstacle", obstacle.orElse(null));
     return object;

@@ -77,6 +77,8 @@ class UnfinishedModelsTest {
         "verify --zeros-of @model --model @other",
         "verify --zeros-of @other --model @model",
         "merge-lora --model @model --adapter @none --output @out",
+        "pack --model @model --output @out",
+        "unpack --model @model --output @out",
       })
   void asAModel(String command) throws IOException {
     begin("\"method\":\"wanda\",\"in_place\":\"yes\"");

@@ -68,6 +68,7 @@ class WordsTest {
                 LORA.resolve("adapter"),
                 "--output",
                 directory.resolve("merged")),
+            List.of("pack", "--model", MODEL, "--output", directory.resolve("packed")),
             List.of("devices"),
             List.of("perplexity", "--model", MODEL, "--tokens", lists, "--backend", "cpu"),
             List.of("calibrate", "--model", MODEL, "--calibration", lists, "--output", out))) {

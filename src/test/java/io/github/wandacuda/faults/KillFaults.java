@@ -208,6 +208,47 @@ class KillFaults {
     FaultCounts.add(kills, "kills survived");
   }
 
+  /** Packing and unpacking go on with the shards that they have finished. */
+  @ParameterizedTest
+  @ValueSource(strings = {"pack", "unpack"})
+  void packingThatIsKilledEndsTheSame(String command) throws Exception {
+    write();
+    Path pruned = run.undisturbed("magnitude");
+    Path packed = directory.resolve("packed");
+    long start = System.nanoTime();
+    assertDone(repack("pack", pruned, packed));
+    long millis = millisSince(start);
+    Path source = command.equals("pack") ? pruned : packed;
+    Path expected = command.equals("pack") ? packed : pruned;
+    while (kills == 0 || System.nanoTime() - start < METHOD_TIME.toNanos()) {
+      for (int killed = 0; killed < MOST_IN_A_ROW; killed++) {
+        try (Program program = Program.start(repack(command, source, run.output()))) {
+          if (!program.endsWithin(random.nextLong(LEAST_MILLIS / 2, LEAST_MILLIS + millis))) {
+            program.signal("KILL");
+            program.exitCode();
+            kills++;
+          }
+        }
+      }
+      assertDone(repack(command, source, run.output()));
+      Directories.assertSame(expected, run.output());
+      remove(run.output());
+    }
+    FaultCounts.add(kills, "kills survived");
+  }
+
+  private static void assertDone(Object... words) throws Exception {
+    try (Program program = Program.start(words)) {
+      assertThat(program.exitCode()).as(program.said()).isZero();
+    }
+  }
+
+  private static Object[] repack(String command, Path model, Path output) {
+    return new Object[] {
+      command, "--quiet", "--resume", "--model", model, "--output", output
+    };
+  }
+
   private Object[] merge(Path adapter, Path output) {
     return new Object[] {
       "merge-lora", "--quiet", "--model", run.model(), "--adapter", adapter, "--output", output

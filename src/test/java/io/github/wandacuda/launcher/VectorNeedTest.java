@@ -33,6 +33,8 @@ class VectorNeedTest {
         "calibrate --model m",
         "perplexity --model m",
         "evaluate --model m",
+        "pack --model m --output o",
+        "unpack --model m --output o",
         "devices",
         "Inspect",
         "sparsify"

@@ -122,6 +122,7 @@ public final class PackingJob {
     try (Workers workers = new Workers(threads);
         OutputDirectory directory =
             OutputDirectory.open(output, model.path(), resume, ownFiles())) {
+      begin(directory);
       try {
         write(directory, workers, progress);
         directory.finish();
@@ -158,7 +159,6 @@ public final class PackingJob {
   }
 
   private void write(OutputDirectory directory, Workers workers, Progress progress) {
-    begin(directory);
     ShardComparison comparison = new ShardComparison(direction, output, workers);
     List<SafetensorsFile> shards =
         model.checkpoint().shards().stream()
@@ -195,7 +195,8 @@ public final class PackingJob {
         new Fingerprint(Map.of(Fingerprint.PACKING, direction.name()))
             .with(SourceDigest.byFile(model));
     if (directory.finished().isPresent()) {
-      throw OutputCheck.foreign(output.resolve(SideFiles.MANIFEST));
+      throw new UsageException(
+          ErrorDetails.file(output).said("holds a model that no interrupted run has left"));
     }
     if (directory.interrupted().isEmpty()) {
       directory.journal().restart(RunRecords.run(run));

@@ -28,7 +28,8 @@ final class Unpacker implements Direction {
     if (!model.isPacked()) {
       throw new InputException(
           ErrorDetails.file(model.path())
-              .expected("a packed model, " + PackedFormat.FORMAT, "one that isn't packed"));
+              .expected("a packed model, " + PackedFormat.FORMAT, "one that isn't packed")
+              .hint("name a directory that pack or prune has packed"));
     }
   }
 

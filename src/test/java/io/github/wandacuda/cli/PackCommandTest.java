@@ -1,0 +1,348 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.job.record.Fingerprint;
+import io.github.wandacuda.job.record.Journal;
+import io.github.wandacuda.job.record.RunRecords;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@code unpack} of a {@code pack} gives the same directory, and the packed one says what it is. */
+class PackCommandTest {
+  private static final String Q = "model.layers.0.self_attn.q_proj";
+
+  @TempDir Path directory;
+
+  private Path at(String name) {
+    return directory.resolve(name);
+  }
+
+  private static Cli.Result run(Object... words) {
+    Cli.Result result = InProcess.run(words);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    return result;
+  }
+
+  private Path pruned(Path model) {
+    run(
+        "prune", "--model", model, "--output", at("pruned"), "--method", "magnitude", "--backend",
+        "cpu", "--quiet");
+    return at("pruned");
+  }
+
+  private JsonNode pack(Path model) {
+    return run("pack", "--model", model, "--output", at("packed"), "--json", "--quiet").json();
+  }
+
+  private void assertUnpacks(Path source) {
+    run("unpack", "--model", at("packed"), "--output", at("unpacked"), "--json", "--quiet");
+    assertThat(files(at("unpacked"))).isEqualTo(files(source));
+  }
+
+  private static TreeMap<String, String> files(Path directory) {
+    TreeMap<String, String> files = new TreeMap<>();
+    try (Stream<Path> all = Files.walk(directory)) {
+      for (Path file : (Iterable<Path>) all.filter(Files::isRegularFile)::iterator) {
+        files.put(
+            directory.relativize(file).toString(),
+            new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1));
+      }
+      return files;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  static List<String> families() {
+    return TestData.families();
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void aPrunedFamilyComesBackToTheByte(String family) {
+    Path pruned = pruned(TestData.fixture(family).resolve("model"));
+    assertThat(pack(pruned).get("modules").asInt()).isPositive();
+    run("verify", "--dense", TestData.fixture(family).resolve("model"), "--pruned", at("packed"), "--quiet");
+    assertUnpacks(pruned);
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void aDenseFamilyComesBackToTheByte(String family) {
+    pack(TestData.fixture(family).resolve("model"));
+    assertUnpacks(TestData.fixture(family).resolve("model"));
+  }
+
+  @Test
+  void theShardsOfATrainedModelAreSmallerAndSayWhatTheyAre() {
+    Path pruned = pruned(TestData.TINY_LLAMA);
+    JsonNode result = pack(pruned);
+    assertThat(result.get("modules").asInt()).isEqualTo(42);
+    assertThat(result.get("bytes_after").asLong()).isLessThan(result.get("bytes_before").asLong());
+    assertThat(result.get("ratio").asDouble())
+        .isEqualTo(
+            (double) result.get("bytes_after").asLong() / result.get("bytes_before").asLong());
+    JsonNode config = TestData.json(at("packed").resolve("config.json"));
+    assertThat(config.at("/quantization_config/quant_method").asText())
+        .isEqualTo("wanda-cuda-packed");
+    assertThat(config.at("/quantization_config/format").asText()).isEqualTo("wanda-cuda.packed.v1");
+    assertThat(config.get("model_type").asText()).isEqualTo("llama");
+    assertUnpacks(pruned);
+  }
+
+  @Test
+  void packedAndUnpackedHaveTheSamePerplexityAndZeros() throws IOException {
+    Path pruned = pruned(TestData.TINY_LLAMA);
+    pack(pruned);
+    Path lists = Files.writeString(at("few.json"), "[[1, 17, 300, 4, 99, 1024, 7, 8]]");
+    for (List<Object> words :
+        List.<List<Object>>of(
+            List.of("perplexity", "--tokens", lists, "--backend", "cpu"), List.of("inspect"))) {
+      JsonNode packed = words(words, at("packed"));
+      JsonNode plain = words(words, pruned);
+      assertThat(packed.get("perplexity")).isEqualTo(plain.get("perplexity"));
+      assertThat(packed.get("modules")).isEqualTo(plain.get("modules"));
+      assertThat(packed.get("zeros")).isEqualTo(plain.get("zeros"));
+    }
+  }
+
+  @Test
+  void inspectTellsHowAModelIsPacked() {
+    JsonNode result = pack(pruned(TestData.TINY_LLAMA));
+    JsonNode facts = words(List.of("inspect"), at("packed"));
+    assertThat(facts.get("packed_modules")).isEqualTo(result.get("modules"));
+    assertThat(facts.get("packed_bytes")).isEqualTo(result.get("bytes_after"));
+    assertThat(facts.get("bytes")).isEqualTo(result.get("bytes_before"));
+    assertThat(run("inspect", "--model", at("packed")).out()).contains("packed: 42 weights, in");
+    assertThat(words(List.of("inspect"), at("pruned")).has("packed_bytes")).isFalse();
+  }
+
+  private static JsonNode words(List<Object> words, Path model) {
+    return run(
+            Stream.concat(words.stream(), Stream.of("--model", model, "--json", "--quiet"))
+                .toArray())
+        .json();
+  }
+
+  /** Writes a model of one module. */
+  private Path model(String dtype, int rows, int columns, byte[] weight) throws IOException {
+    Path model = Files.createDirectories(at("model"));
+    Files.writeString(model.resolve("config.json"), "{\"model_type\":\"llama\"}");
+    new SafetensorsBytes()
+        .metadata("format", "pt", "odd \\u00e9", "\\u0000")
+        .f32("lm_head.weight", 2, 3)
+        .raw(Q + ".weight", dtype, weight, rows, columns)
+        .raw("odd", "BOOL", new byte[3], 3)
+        .raw("none", "F16", new byte[0], 0, 4)
+        .write(model.resolve("model.safetensors"));
+    return model;
+  }
+
+  private static byte[] halves(int count, int... patterns) {
+    ByteBuffer bytes = ByteBuffer.allocate(2 * count).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < count; i++) {
+      bytes.putShort((short) patterns[i % patterns.length]);
+    }
+    return bytes.array();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"BF16", "F16"})
+  void onlyPositiveZeroIsLeftOut(String dtype) throws IOException {
+    byte[] weight = halves(64 * 33, 0, 0x8000, 0, 0x7fc1, 0, 0x3f80, 0xffff, 0, 1, 0);
+    Path model = model(dtype, 64, 33, weight);
+    assertThat(pack(model).get("modules").asInt()).isEqualTo(1);
+    TreeMap<String, byte[]> stored = TestData.bytes(at("packed").resolve("model.safetensors"));
+    assertThat(stored).containsKey(Q + ".compressed").doesNotContainKey(Q + ".weight");
+    assertThat(stored.get(Q + ".compressed")).contains(0x80, 0xc1);
+    assertThat(stored.get(Q + ".shape")).containsExactly(64, 0, 0, 0, 0, 0, 0, 0, 33, 0, 0, 0, 0, 0, 0, 0);
+    assertThat(stored.get(Q + ".bitmask")).hasSize(64 * 5);
+    assertThat(stored.get(Q + ".row_offsets")).hasSize(64 * 8);
+    assertUnpacks(model);
+  }
+
+  @Test
+  void modulesOfZerosAloneArePackedAndThoseWithoutStayAsTheyAre() throws IOException {
+    Path model = model("BF16", 64, 64, new byte[64 * 64 * 2]);
+    assertThat(pack(model).get("modules").asInt()).isEqualTo(1);
+    assertThat(TestData.bytes(at("packed").resolve("model.safetensors")).get(Q + ".compressed"))
+        .isEmpty();
+    assertUnpacks(model);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 16, 11, 10})
+  void aModulePaysFromATenthOfZerosOn(int oneOf) throws IOException {
+    int[] patterns = new int[oneOf];
+    Arrays.fill(patterns, 0x3f80);
+    patterns[0] = 0;
+    Path model = model("BF16", 256, 1100, halves(256 * 1100, patterns));
+    // 1 of 16 is what the mask takes; 1 of 10 saves a 32nd and more.
+    assertThat(pack(model).get("modules").asInt()).isEqualTo(oneOf <= 10 ? 1 : 0);
+    assertUnpacks(model);
+  }
+
+  @Test
+  void wordsOfFourBytes() throws IOException {
+    ByteBuffer weight = ByteBuffer.allocate(4 * 200 * 65).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < 200 * 65; i++) {
+      weight.putInt(i / 65 == 3 ? 0 : i % 3 == 0 ? 1 << 31 : i % 3 == 1 ? 0 : i << 16);
+    }
+    Path model = model("F32", 200, 65, weight.array());
+    assertThat(pack(model).get("modules").asInt()).isEqualTo(1);
+    assertUnpacks(model);
+  }
+
+  @Test
+  void namesThatThePackedFormNeedsKeepAModuleDense() throws IOException {
+    Path model = Files.createDirectories(at("model"));
+    Files.writeString(model.resolve("config.json"), "{\"model_type\":\"llama\"}");
+    new SafetensorsBytes()
+        .raw(Q + ".weight", "BF16", new byte[64 * 64 * 2], 64, 64)
+        .raw(Q + ".bitmask", "U8", new byte[3], 3)
+        .write(model.resolve("model.safetensors"));
+    assertThat(pack(model).get("modules").asInt()).isZero();
+    assertUnpacks(model);
+  }
+
+  @Test
+  void everyFileComesBack() throws IOException {
+    Path model = new GeneratedLlama(2, 32, 64, 50).write(at("model"));
+    Files.writeString(
+        model.resolve("config.json"),
+        Files.readString(model.resolve("config.json"))
+            .replaceFirst("\\{", "{\t\r\n \"quantization_config\": {\"quant_method\": \"fp8\"},"));
+    Files.writeString(model.resolve("pytorch_model.bin"), "other weights");
+    Files.writeString(model.resolve("unused.safetensors"), "no shard");
+    Files.createDirectories(model.resolve("sub/folder"));
+    Files.writeString(model.resolve("sub/folder/notes.md"), "é\r\n");
+    Files.writeString(model.resolve("wanda-cuda.json"), "{ }");
+    pack(model);
+    assertThat(
+            TestData.json(at("packed").resolve("config.json"))
+                .at("/quantization_config/quant_method")
+                .asText())
+        .isEqualTo("wanda-cuda-packed");
+    assertUnpacks(model);
+  }
+
+  @Test
+  void theOutputIsTheSameForAnyNumberOfThreads() {
+    Path pruned = pruned(TestData.TINY_LLAMA);
+    pack(pruned);
+    run("pack", "--model", pruned, "--output", at("again"), "--threads", "1", "--quiet");
+    assertThat(files(at("again"))).isEqualTo(files(at("packed")));
+  }
+
+  @Test
+  void aResumedRunKeepsWholeShardsAndWritesTheOthersAnew() throws IOException {
+    Path pruned = pruned(TestData.TINY_LLAMA);
+    pack(pruned);
+    TreeMap<String, String> expected = files(at("packed"));
+    Path kept = at("packed").resolve("model-00001-of-00003.safetensors");
+    Object before = Files.readAttributes(kept, BasicFileAttributes.class).fileKey();
+    begin(pruned, at("packed"), "pack");
+    Path damaged = at("packed").resolve("model-00002-of-00003.safetensors");
+    byte[] bytes = Files.readAllBytes(damaged);
+    bytes[bytes.length / 2] ^= 4;
+    Files.write(damaged, bytes);
+    Files.delete(at("packed").resolve("model-00003-of-00003.safetensors"));
+    Files.delete(at("packed").resolve("config.json"));
+    assertRefused(
+        3, "unfinished output of pack", "unpack", "--model", at("packed"), "--output", at("out"));
+    assertRefused(2, "--resume", "pack", "--model", pruned, "--output", at("packed"));
+    run("pack", "--model", pruned, "--output", at("packed"), "--resume", "--quiet");
+    assertThat(files(at("packed"))).isEqualTo(expected);
+    assertThat(Files.readAttributes(kept, BasicFileAttributes.class).fileKey()).isEqualTo(before);
+  }
+
+  @Test
+  void aResumedUnpackingKeepsWholeShardsToo() throws IOException {
+    Path pruned = pruned(TestData.TINY_LLAMA);
+    pack(pruned);
+    assertUnpacks(pruned);
+    begin(at("packed"), at("unpacked"), "unpack");
+    Files.delete(at("unpacked").resolve("config.json"));
+    Files.delete(at("unpacked").resolve("model-00001-of-00003.safetensors"));
+    run("unpack", "--model", at("packed"), "--output", at("unpacked"), "--resume", "--quiet");
+    assertThat(files(at("unpacked"))).isEqualTo(files(pruned));
+  }
+
+  /** Leaves the journal of a run that was killed. */
+  private static void begin(Path source, Path output, String command) {
+    try (ModelDirectory model = ModelDirectory.open(source);
+        Journal journal = Journal.open(output)) {
+      Fingerprint run = new Fingerprint(Map.of(Fingerprint.PACKING, command));
+      journal.restart(RunRecords.run(run.with(SourceDigest.byFile(model))));
+    }
+  }
+
+  @Test
+  void aFinishedOutputIsLeftAsItIsAndAnotherModelsIsRefused() throws IOException {
+    Path pruned = pruned(TestData.TINY_LLAMA);
+    JsonNode first = pack(pruned);
+    TreeMap<String, String> expected = files(at("packed"));
+    JsonNode again =
+        run("pack", "--model", pruned, "--output", at("packed"), "--resume", "--json", "--quiet")
+            .json();
+    assertThat(again.get("bytes_after")).isEqualTo(first.get("bytes_after"));
+    assertThat(files(at("packed"))).isEqualTo(expected);
+    Path other = new GeneratedLlama(1, 32, 64, 50).write(at("other"));
+    assertRefused(
+        2, "no interrupted run", "pack", "--model", other, "--output", at("packed"), "--resume");
+    begin(pruned, at("packed"), "pack");
+    assertRefused(
+        2, "another run", "pack", "--model", other, "--output", at("packed"), "--resume");
+  }
+
+  @Test
+  void whatCantBeDoneIsSaidInOneLine() {
+    Path pruned = pruned(TestData.TINY_LLAMA);
+    pack(pruned);
+    assertRefused(2, "exists and is not empty", "pack", "--model", pruned, "--output", at("packed"));
+    assertRefused(
+        3, "unpack it first", "pack", "--model", at("packed"), "--output", at("out"));
+    assertRefused(3, "expected a packed model", "unpack", "--model", pruned, "--output", at("out"));
+    assertRefused(
+        3,
+        "unpack it first",
+        "prune", "--model", at("packed"), "--output", at("out"), "--method", "magnitude");
+    assertRefused(
+        3,
+        "unpack it first",
+        "prune", "--model", at("packed"), "--in-place", "--yes", "--method", "magnitude");
+    assertThat(at("out")).doesNotExist();
+  }
+
+  private static void assertRefused(int exitCode, String said, Object... words) {
+    Cli.Result result = InProcess.run(words);
+    assertThat(result.exitCode()).as(result.err()).isEqualTo(exitCode);
+    assertThat(result.err().lines().filter(line -> line.startsWith("wanda-cuda: ")))
+        .singleElement()
+        .asString()
+        .contains(said);
+  }
+}
