@@ -244,8 +244,8 @@ public final class SparseMatrix {
   }
 
   /**
-   * {@return whether this machine multiplies a row of activations faster so than by the dense matrix,
-   * where half of it is zeros}
+   * {@return whether this machine multiplies a row of activations faster so than by the dense
+   * matrix, where half of it is zeros}
    *
    * @param dtype the type of the values
    */

@@ -353,7 +353,16 @@ class CommandLineIT {
     Cli.Result help = Cli.run("--help");
     assertThat(help.exitCode()).isZero();
     assertThat(help.out())
-        .contains("prune", "calibrate", "perplexity", "inspect", "verify", "merge-lora", "pack", "unpack", "devices")
+        .contains(
+            "prune",
+            "calibrate",
+            "perplexity",
+            "inspect",
+            "verify",
+            "merge-lora",
+            "pack",
+            "unpack",
+            "devices")
         .contains("143");
     assertThat(Cli.run("prune", "--help").out()).contains("--sparsity", "--pattern", "--include");
   }

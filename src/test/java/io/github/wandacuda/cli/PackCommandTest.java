@@ -30,7 +30,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code unpack} of a {@code pack} gives the same directory, and the packed one says what it is. */
+/**
+ * {@code unpack} of a {@code pack} gives the same directory, and the packed one says what it is.
+ */
 class PackCommandTest {
   private static final String Q = "model.layers.0.self_attn.q_proj";
 
@@ -48,8 +50,16 @@ class PackCommandTest {
 
   private Path pruned(Path model) {
     run(
-        "prune", "--model", model, "--output", at("pruned"), "--method", "magnitude", "--backend",
-        "cpu", "--quiet");
+        "prune",
+        "--model",
+        model,
+        "--output",
+        at("pruned"),
+        "--method",
+        "magnitude",
+        "--backend",
+        "cpu",
+        "--quiet");
     return at("pruned");
   }
 
@@ -85,7 +95,13 @@ class PackCommandTest {
   void aPrunedFamilyComesBackToTheByte(String family) {
     Path pruned = pruned(TestData.fixture(family).resolve("model"));
     assertThat(pack(pruned).get("modules").asInt()).isPositive();
-    run("verify", "--dense", TestData.fixture(family).resolve("model"), "--pruned", at("packed"), "--quiet");
+    run(
+        "verify",
+        "--dense",
+        TestData.fixture(family).resolve("model"),
+        "--pruned",
+        at("packed"),
+        "--quiet");
     assertUnpacks(pruned);
   }
 
@@ -141,9 +157,8 @@ class PackCommandTest {
   }
 
   private static JsonNode words(List<Object> words, Path model) {
-    return run(
-            Stream.concat(words.stream(), Stream.of("--model", model, "--json", "--quiet"))
-                .toArray())
+    return run(Stream.concat(words.stream(), Stream.of("--model", model, "--json", "--quiet"))
+            .toArray())
         .json();
   }
 
@@ -178,7 +193,8 @@ class PackCommandTest {
     TreeMap<String, byte[]> stored = TestData.bytes(at("packed").resolve("model.safetensors"));
     assertThat(stored).containsKey(Q + ".compressed").doesNotContainKey(Q + ".weight");
     assertThat(stored.get(Q + ".compressed")).contains(0x80, 0xc1);
-    assertThat(stored.get(Q + ".shape")).containsExactly(64, 0, 0, 0, 0, 0, 0, 0, 33, 0, 0, 0, 0, 0, 0, 0);
+    assertThat(stored.get(Q + ".shape"))
+        .containsExactly(64, 0, 0, 0, 0, 0, 0, 0, 33, 0, 0, 0, 0, 0, 0, 0);
     assertThat(stored.get(Q + ".bitmask")).hasSize(64 * 5);
     assertThat(stored.get(Q + ".row_offsets")).hasSize(64 * 8);
     assertUnpacks(model);
@@ -314,26 +330,37 @@ class PackCommandTest {
     assertRefused(
         2, "no interrupted run", "pack", "--model", other, "--output", at("packed"), "--resume");
     begin(pruned, at("packed"), "pack");
-    assertRefused(
-        2, "another run", "pack", "--model", other, "--output", at("packed"), "--resume");
+    assertRefused(2, "another run", "pack", "--model", other, "--output", at("packed"), "--resume");
   }
 
   @Test
   void whatCantBeDoneIsSaidInOneLine() {
     Path pruned = pruned(TestData.TINY_LLAMA);
     pack(pruned);
-    assertRefused(2, "exists and is not empty", "pack", "--model", pruned, "--output", at("packed"));
     assertRefused(
-        3, "unpack it first", "pack", "--model", at("packed"), "--output", at("out"));
+        2, "exists and is not empty", "pack", "--model", pruned, "--output", at("packed"));
+    assertRefused(3, "unpack it first", "pack", "--model", at("packed"), "--output", at("out"));
     assertRefused(3, "expected a packed model", "unpack", "--model", pruned, "--output", at("out"));
     assertRefused(
         3,
         "unpack it first",
-        "prune", "--model", at("packed"), "--output", at("out"), "--method", "magnitude");
+        "prune",
+        "--model",
+        at("packed"),
+        "--output",
+        at("out"),
+        "--method",
+        "magnitude");
     assertRefused(
         3,
         "unpack it first",
-        "prune", "--model", at("packed"), "--in-place", "--yes", "--method", "magnitude");
+        "prune",
+        "--model",
+        at("packed"),
+        "--in-place",
+        "--yes",
+        "--method",
+        "magnitude");
     assertThat(at("out")).doesNotExist();
   }
 

@@ -244,9 +244,7 @@ class KillFaults {
   }
 
   private static Object[] repack(String command, Path model, Path output) {
-    return new Object[] {
-      command, "--quiet", "--resume", "--model", model, "--output", output
-    };
+    return new Object[] {command, "--quiet", "--resume", "--model", model, "--output", output};
   }
 
   private Object[] merge(Path adapter, Path output) {

@@ -38,8 +38,7 @@ class RowPackingTest {
     MemorySegment rows = shorts(1, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 5);
     byte[] mask = new byte[4];
     MemorySegment values = MemorySegment.ofArray(new byte[10 + RowPacking.SLACK]);
-    int first =
-        SPECIFICATION.pack(rows, 0, 10, 2, MemorySegment.ofArray(mask), 0, values, 0);
+    int first = SPECIFICATION.pack(rows, 0, 10, 2, MemorySegment.ofArray(mask), 0, values, 0);
     int second =
         SPECIFICATION.pack(rows, 20, 10, 2, MemorySegment.ofArray(mask), 2, values, 2L * first);
     assertThat(first).isEqualTo(3);
@@ -67,7 +66,8 @@ class RowPackingTest {
                 Stream.of(0.0, 0.03, 0.5, 0.97, 1.0)
                     .flatMap(
                         density ->
-                            IntStream.of(0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 352, 1001)
+                            IntStream.of(
+                                    0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 352, 1001)
                                 .mapToObj(columns -> Arguments.of(bytes, density, columns))));
   }
 
@@ -78,8 +78,7 @@ class RowPackingTest {
       if (random.nextDouble() < density) {
         for (int at = 0; at < elementBytes; at++) {
           // Half of the bytes are 0, so that an element isn't told by one of its bytes.
-          bytes[column * elementBytes + at] =
-              random.nextBoolean() ? 0 : (byte) random.nextInt(256);
+          bytes[column * elementBytes + at] = random.nextBoolean() ? 0 : (byte) random.nextInt(256);
         }
       }
     }
@@ -99,7 +98,8 @@ class RowPackingTest {
     RowPacking vectors = new VectorRowPacking();
     roundTrip(vectors, elementBytes, density, columns);
     byte[] row = random(elementBytes, density, columns);
-    assertThat(packed(vectors, row, elementBytes)).isEqualTo(packed(SPECIFICATION, row, elementBytes));
+    assertThat(packed(vectors, row, elementBytes))
+        .isEqualTo(packed(SPECIFICATION, row, elementBytes));
     assertThat(vectors.count(MemorySegment.ofArray(row), elementBytes))
         .isEqualTo(SPECIFICATION.count(MemorySegment.ofArray(row), elementBytes));
   }
@@ -118,14 +118,12 @@ class RowPackingTest {
       assertThat(mask.get(ValueLayout.JAVA_BYTE, maskBytes + 1L)).isEqualTo(UNTOUCHED);
       byte[] all = new byte[maskBytes + kept * elementBytes];
       MemorySegment.copy(mask, ValueLayout.JAVA_BYTE, 1, all, 0, maskBytes);
-      MemorySegment.copy(
-          values, ValueLayout.JAVA_BYTE, 5, all, maskBytes, kept * elementBytes);
+      MemorySegment.copy(values, ValueLayout.JAVA_BYTE, 5, all, maskBytes, kept * elementBytes);
       return all;
     }
   }
 
-  private static void roundTrip(
-      RowPacking packing, int elementBytes, double density, int columns) {
+  private static void roundTrip(RowPacking packing, int elementBytes, double density, int columns) {
     byte[] row = random(elementBytes, density, columns);
     byte[] packed = packed(packing, row, elementBytes);
     int maskBytes = (int) RowPacking.maskBytes(columns);
@@ -148,8 +146,7 @@ class RowPackingTest {
   @Test
   void thisMachinesFastestIsOneOfTheTwo() {
     assertThat(RowPackings.fastest())
-        .isInstanceOf(
-            VectorRowPacking.fits() ? VectorRowPacking.class : ScalarRowPacking.class);
+        .isInstanceOf(VectorRowPacking.fits() ? VectorRowPacking.class : ScalarRowPacking.class);
     assertThat(ByteOrder.nativeOrder()).isEqualTo(ByteOrder.LITTLE_ENDIAN);
   }
 }

@@ -276,8 +276,8 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
   }
 
   /**
-   * A weight, as it is, in the kernels' order or without its zeros: one of the three, the others are
-   * null.
+   * A weight, as it is, in the kernels' order or without its zeros: one of the three, the others
+   * are null.
    *
    * @param matrix the view itself, which is read in place
    * @param packed a copy

@@ -136,8 +136,7 @@ final class DecoderWeights implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       SparseMatrix stored = module.matrix(arena);
       MemorySegment dense = arena.allocate(module.weight().bytes(), ALIGNMENT);
-      WeightMatrix matrix =
-          WeightMatrix.of(dense, module.dtype(), module.rows(), module.columns());
+      WeightMatrix matrix = WeightMatrix.of(dense, module.dtype(), module.rows(), module.columns());
       stored.unpack(matrix);
       return operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), memory.arena));
     }

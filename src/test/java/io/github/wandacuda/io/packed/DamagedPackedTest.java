@@ -163,24 +163,38 @@ class DamagedPackedTest {
         damage(
             "bitmask: expected 1 bits in row 1, which has as many",
             t -> t.values = new int[] {1, 2, 3, 4}),
-        damage("compressed: expected BF16, at most [20], found BF16 [21]", t -> t.values = new int[21]),
-        damage("compressed: expected BF16, at most [20], found F16 [5]", t -> t.dtype = "F16"),
-        damage("compressed: expected it beside the module's others, found none", t -> t.without = true),
         damage(
-            "bitmask: expected U8 [2, 2], found U8 [2, 1]", t -> t.bits = new byte[] {9, (byte) 128}),
+            "compressed: expected BF16, at most [20], found BF16 [21]",
+            t -> t.values = new int[21]),
+        damage("compressed: expected BF16, at most [20], found F16 [5]", t -> t.dtype = "F16"),
+        damage(
+            "compressed: expected it beside the module's others, found none",
+            t -> t.without = true),
+        damage(
+            "bitmask: expected U8 [2, 2], found U8 [2, 1]",
+            t -> t.bits = new byte[] {9, (byte) 128}),
         damage(
             "row_offsets: expected I64 [2], found I64 [3]",
             t -> {
               t.offsets = new long[] {0, 3, 5};
               t.rowOffsetCount = 3;
             }),
-        damage("shape: expected [2, 10], as wanda_cuda.source_header has, found [10, 2]", t -> t.shape = new long[] {10, 2}),
+        damage(
+            "shape: expected [2, 10], as wanda_cuda.source_header has, found [10, 2]",
+            t -> t.shape = new long[] {10, 2}),
         damage("shape: expected I64 [2], found I64 [1]", t -> t.shape = new long[] {2}),
-        damage("format: expected wanda-cuda.packed.v1, found wanda-cuda.packed.v2", t -> t.format = "wanda-cuda.packed.v2"),
+        damage(
+            "format: expected wanda-cuda.packed.v1, found wanda-cuda.packed.v2",
+            t -> t.format = "wanda-cuda.packed.v2"),
         damage("format: expected wanda-cuda.packed.v1, found pt", t -> t.format = "pt"),
-        damage("extra: expected none that the unpacked shard has no use for", t -> t.extra = "extra"),
-        damage("q.weight: expected BF16 [2, 10], as in the unpacked shard, found U8 [1]", t -> t.extra = WEIGHT),
-        damage("layers.0.q.weight: expected it, as the unpacked shard has it, found none", t -> t.sourceDtype = "I16"),
+        damage(
+            "extra: expected none that the unpacked shard has no use for", t -> t.extra = "extra"),
+        damage(
+            "q.weight: expected BF16 [2, 10], as in the unpacked shard, found U8 [1]",
+            t -> t.extra = WEIGHT),
+        damage(
+            "layers.0.q.weight: expected it, as the unpacked shard has it, found none",
+            t -> t.sourceDtype = "I16"),
         damage("header: expected", t -> t.headerMore = 1),
         damage("header: expected", t -> t.headerMore = -1));
   }

@@ -7,21 +7,21 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * Products of expanded rows of BF16. Each is a method of its own, small enough for the JIT to keep all
- * vectors in registers.
+ * Products of expanded rows of BF16. Each is a method of its own, small enough for the JIT to keep
+ * all vectors in registers.
  */
 final class BfloatRows {
   private static final long WORD = 0xffff_ffffL;
 
   private BfloatRows() {}
 
-      /** Multiplies four rows of weights, whose values begin at these bytes, by one of activations. */
-      static void four(MemorySegment values, long v0, long v1, long v2, long v3, SparseBuffers own) {
-        int steps = own.steps;
-        int[] bits = own.bits;
-        float[] first = own.first;
-        float[] second = own.second;
-        FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
+  /** Multiplies four rows of weights, whose values begin at these bytes, by one of activations. */
+  static void four(MemorySegment values, long v0, long v1, long v2, long v3, SparseBuffers own) {
+    int steps = own.steps;
+    int[] bits = own.bits;
+    float[] first = own.first;
+    float[] second = own.second;
+    FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector a10 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b10 = FloatVector.zero(Expansion.FLOATS);
@@ -75,13 +75,13 @@ final class BfloatRows {
     b30.intoArray(own.chains, 7 * HALF);
   }
 
-      /** Multiplies two rows of weights by four of activations. */
-      static void two(MemorySegment values, long v0, long v1, SparseBuffers own) {
-        int steps = own.steps;
-        int[] bits = own.bits;
-        float[] first = own.first;
-        float[] second = own.second;
-        FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
+  /** Multiplies two rows of weights by four of activations. */
+  static void two(MemorySegment values, long v0, long v1, SparseBuffers own) {
+    int steps = own.steps;
+    int[] bits = own.bits;
+    float[] first = own.first;
+    float[] second = own.second;
+    FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector a01 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b01 = FloatVector.zero(Expansion.FLOATS);
@@ -153,13 +153,16 @@ final class BfloatRows {
     b13.intoArray(own.chains, 15 * HALF);
   }
 
-      /** Multiplies a row of weights, reading not a byte beyond its values, by the activations from {@code at} on. */
-      static void one(MemorySegment values, long v0, SparseBuffers own, int at) {
-        int steps = own.steps;
-        int[] bits = own.bits;
-        float[] first = own.first;
-        float[] second = own.second;
-        FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
+  /**
+   * Multiplies a row of weights, reading not a byte beyond its values, by the activations from
+   * {@code at} on.
+   */
+  static void one(MemorySegment values, long v0, SparseBuffers own, int at) {
+    int steps = own.steps;
+    int[] bits = own.bits;
+    float[] first = own.first;
+    float[] second = own.second;
+    FloatVector a00 = FloatVector.zero(Expansion.FLOATS);
     FloatVector b00 = FloatVector.zero(Expansion.FLOATS);
     long p0 = v0;
     for (int j = 0; j < steps; j++) {

@@ -20,7 +20,9 @@ final class Expansion {
 
   private Expansion() {}
 
-  /** Returns a vector that kernels use as it is: one made in a loop is more for the JIT to inline. */
+  /**
+   * Returns a vector that kernels use as it is: one made in a loop is more for the JIT to inline.
+   */
   private static IntVector constant(int value) {
     return IntVector.broadcast(INTS, value);
   }

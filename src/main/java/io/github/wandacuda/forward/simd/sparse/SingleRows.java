@@ -5,10 +5,9 @@ import static io.github.wandacuda.forward.simd.sparse.SparseBuffers.HALF;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
-
 /**
- * Products of expanded rows of F32. Each is a method of its own, small enough for the JIT to keep all
- * vectors in registers.
+ * Products of expanded rows of F32. Each is a method of its own, small enough for the JIT to keep
+ * all vectors in registers.
  */
 final class SingleRows {
   private static final long HALF_WORD = 0xffff;
@@ -150,7 +149,10 @@ final class SingleRows {
     b13.intoArray(own.chains, 15 * HALF);
   }
 
-  /** Multiplies a row of weights, reading not a byte beyond its values, by the activations from {@code at} on. */
+  /**
+   * Multiplies a row of weights, reading not a byte beyond its values, by the activations from
+   * {@code at} on.
+   */
   static void one(MemorySegment values, long v0, SparseBuffers own, int at) {
     int steps = own.steps;
     int[] bits = own.bits;
