@@ -60,6 +60,7 @@ class ArchitectureTest {
           "forward.reference",
           "forward.simd.blocks",
           "forward.simd.tile",
+          "forward.simd.sparse",
           "forward.simd",
           "forward.cpu",
           "layerwise.reference",

@@ -32,6 +32,7 @@ import picocli.CommandLine.Mixin;
     mixinStandardHelpOptions = true)
 final class GenerateCommand implements Runnable {
   private static final double NANOS = 1e9;
+  private static final double MEGABYTE = 1e6;
 
   @Mixin private ModelOption model;
   @Mixin private PromptOptions prompt;
@@ -64,7 +65,8 @@ final class GenerateCommand implements Runnable {
             CachedDecoder cached =
                 new CachedDecoder(decoder, backend.operations(), given.ids().length + limit)) {
           double load = (System.nanoTime() - began) / NANOS;
-          print(given, generate(cached, given, limit, ends), load);
+          long bytes = TokenBytes.of(directory, backend.operations());
+          print(given, generate(cached, given, limit, ends), load, bytes);
         }
       }
     }
@@ -110,7 +112,7 @@ final class GenerateCommand implements Runnable {
     output.stream(piece);
   }
 
-  private void print(PromptOptions.Prompt given, Written written, double load) {
+  private void print(PromptOptions.Prompt given, Written written, double load, long bytes) {
     Generation generation = written.generation();
     Map<String, Object> seconds = new LinkedHashMap<>();
     seconds.put("load", load);
@@ -122,14 +124,16 @@ final class GenerateCommand implements Runnable {
     object.put("text", written.text());
     object.put("seconds", seconds);
     object.put("tokens_per_second", generation.tokensPerSecond());
+    object.put("bytes_per_token", bytes);
     output.result(object, () -> Stream.of(written.text() == null ? ids(generation) : ""));
     output.say(
-        "%d tokens after %d: prompt %.2f s, then %.2f tokens a second"
+        "%d tokens after %d: prompt %.2f s, then %.2f tokens a second, %.1f MB of weights a token"
             .formatted(
                 generation.tokens().size(),
                 given.ids().length,
                 generation.promptSeconds(),
-                generation.tokensPerSecond()));
+                generation.tokensPerSecond(),
+                bytes / MEGABYTE));
   }
 
   /** Returns the new ids, which stand for the text of a model without a tokenizer. */

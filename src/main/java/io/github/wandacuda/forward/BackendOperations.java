@@ -1,6 +1,8 @@
 package io.github.wandacuda.forward;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
@@ -29,6 +31,16 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
   /** See {@link Operations#residentWeight}; it may have no elements. */
   default W residentWeight(WeightMatrix matrix) {
     return weight(matrix);
+  }
+
+  /** See {@link Operations#multipliesSparse}. */
+  default boolean multipliesSparse(DType dtype) {
+    return false;
+  }
+
+  /** See {@link Operations#sparseWeight}. */
+  default W sparseWeight(SparseMatrix matrix) {
+    throw new UnsupportedOperationException("this backend multiplies dense matrices alone");
   }
 
   /** See {@link Operations#embed}. */

@@ -1,6 +1,8 @@
 package io.github.wandacuda.forward;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
@@ -56,6 +58,16 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
   @Override
   public Weight residentWeight(WeightMatrix matrix) {
     return backend.residentWeight(matrix);
+  }
+
+  @Override
+  public boolean multipliesSparse(DType dtype) {
+    return backend.multipliesSparse(dtype);
+  }
+
+  @Override
+  public Weight sparseWeight(SparseMatrix matrix) {
+    return backend.sparseWeight(matrix);
   }
 
   @Override

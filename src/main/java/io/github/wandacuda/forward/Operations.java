@@ -1,5 +1,7 @@
 package io.github.wandacuda.forward;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 
@@ -36,6 +38,21 @@ public interface Operations {
    * @return for {@link #linear} alone
    */
   Weight residentWeight(WeightMatrix matrix);
+
+  /**
+   * Returns whether packed weights of a type, multiplied with one to a few rows at a time, are at
+   * their best as they are; else they are better unpacked.
+   */
+  boolean multipliesSparse(DType dtype);
+
+  /**
+   * Makes a packed weight ready to be multiplied many times, with one to a few rows at a time. The
+   * memory must stay allocated and unchanged until the weight is closed.
+   *
+   * @param matrix of a type for which {@link #multipliesSparse} says so
+   * @return for {@link #linear} alone
+   */
+  Weight sparseWeight(SparseMatrix matrix);
 
   /**
    * Looks tokens up: row t of {@code out} becomes row {@code tokens[t]} of {@code table}, widened

@@ -2,6 +2,7 @@ package io.github.wandacuda.system;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /**
  * A fixed set of threads that do numbered tasks. The caller is worker 0 and does tasks too, so n
@@ -10,11 +11,22 @@ import java.util.List;
  * <p>{@link #run} is for one thread at a time, and a task must not call it.
  */
 public final class Workers implements WorkerPool, AutoCloseable {
+  /**
+   * How long a thread looks for what it waits for before it sleeps. Waking one takes as long as
+   * some operations of a single token do, which come one after the other; what lies between two
+   * rounds of those takes less than this.
+   */
+  private static final long LOOKING_NANOS = 50_000;
+
   private final int count;
+  private final boolean looking;
   private final List<Thread> threads = new ArrayList<>();
   private final Object lock = new Object();
-  private Round current;
-  private boolean closed;
+
+  /** Written under the lock. */
+  private volatile Round current;
+
+  private volatile boolean closed;
 
   /**
    * Starts the threads.
@@ -26,6 +38,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
       throw new IllegalArgumentException("%d workers".formatted(count));
     }
     this.count = count;
+    looking = count > 1 && count <= Runtime.getRuntime().availableProcessors();
     for (int worker = 1; worker < count; worker++) {
       int index = worker;
       threads.add(
@@ -93,6 +106,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
   /** Waits for the workers that have joined the round; afterwards no worker can join it. */
   private void retire(Round round) {
     boolean interrupted = false;
+    look(() -> round.joined == 0);
     synchronized (lock) {
       while (round.joined > 0) {
         try {
@@ -123,6 +137,7 @@ public final class Workers implements WorkerPool, AutoCloseable {
 
   /** Returns the next round, or null once the workers are closed. */
   private Round join(Round done) {
+    look(() -> closed || isShared(current, done));
     synchronized (lock) {
       while (!closed && (current == null || current == done)) {
         try {
@@ -139,6 +154,22 @@ public final class Workers implements WorkerPool, AutoCloseable {
     }
   }
 
+  /** Returns whether a round has tasks for a worker that has done another one. */
+  private static boolean isShared(Round round, Round done) {
+    return round != null && round != done && round.tasks.tasks() > 1;
+  }
+
+  /** Waits a little while for something without sleeping. */
+  private void look(BooleanSupplier there) {
+    if (!looking) {
+      return;
+    }
+    long began = System.nanoTime();
+    while (!there.getAsBoolean() && System.nanoTime() - began < LOOKING_NANOS) {
+      Thread.onSpinWait();
+    }
+  }
+
   private void leave(Round round) {
     synchronized (lock) {
       round.joined--;
@@ -150,8 +181,8 @@ public final class Workers implements WorkerPool, AutoCloseable {
   private static final class Round {
     private final TaskRound tasks;
 
-    /** Threads at work on this round, without the caller; guarded by the lock. */
-    private int joined;
+    /** Threads at work on this round, without the caller; written under the lock. */
+    private volatile int joined;
 
     Round(int tasks, Body body) {
       this.tasks = new TaskRound(tasks, body);

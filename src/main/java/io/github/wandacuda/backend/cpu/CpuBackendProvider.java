@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.DeviceDescription;
@@ -30,7 +31,9 @@ public final class CpuBackendProvider implements BackendProvider {
   @Override
   public List<DeviceDescription> devices() {
     int threads = Runtime.getRuntime().availableProcessors();
-    String how = "%d threads, %s".formatted(threads, KernelChoice.choose().description());
+    String how =
+        "%d threads, %s, packed weights %s"
+            .formatted(threads, KernelChoice.choose().description(), SparseMatrix.kernels());
     return List.of(new DeviceDescription(0, model(), true, true, how));
   }
 

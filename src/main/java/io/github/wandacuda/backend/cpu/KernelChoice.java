@@ -1,6 +1,8 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.forward.reference.ScalarForward;
+import io.github.wandacuda.forward.reference.ScalarSparse;
 import io.github.wandacuda.select.reference.ScalarSelect;
 import io.github.wandacuda.system.ThisRuntime;
 
@@ -24,5 +26,10 @@ final class KernelChoice {
     return hasVectors()
         ? VectorCpuKernels.create()
         : new CpuKernels(new ScalarSelect(), new ScalarForward(), "scalar: " + ADVICE);
+  }
+
+  /** Returns what multiplies sparse matrices. */
+  static SparseKernels chooseSparse() {
+    return hasVectors() ? VectorCpuKernels.createSparse() : new ScalarSparse();
   }
 }

@@ -1,6 +1,9 @@
 package io.github.wandacuda.backend.cpu;
 
+import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.forward.simd.VectorForward;
+import io.github.wandacuda.forward.simd.sparse.ExpandRows;
+import io.github.wandacuda.forward.simd.sparse.PanelRows;
 import io.github.wandacuda.select.simd.VectorSelect;
 import io.github.wandacuda.simd.Lanes;
 
@@ -11,5 +14,10 @@ public final class VectorCpuKernels {
   /** Returns the kernels at the machine's widest vectors. */
   public static CpuKernels create() {
     return new CpuKernels(new VectorSelect(), new VectorForward(), Lanes.describe() + " vectors");
+  }
+
+  /** Returns what multiplies sparse matrices fastest on this processor. */
+  public static SparseKernels createSparse() {
+    return Lanes.COMPRESSES_SHORTS ? new ExpandRows() : new PanelRows();
   }
 }

@@ -67,10 +67,11 @@ final class Mmlu {
     // One folder has all subjects once more, and what is in it is enough.
     List<Path> together =
         found.stream().filter(file -> TaskFiles.configuration(file).equals("all")).toList();
+    List<Path> best = together.isEmpty() ? found : together;
     SortedMap<String, List<TaskRow>> subjects = new TreeMap<>();
-    for (Path file : together.isEmpty() ? found : together) {
+    for (Path file : best.isEmpty() ? files.mmluArchive(split) : best) {
       read.add(file);
-      for (TaskRow row : TaskRow.read(file, Long.MAX_VALUE)) {
+      for (TaskRow row : rows(file, split)) {
         String subject = row.has("subject") ? row.text("subject") : TaskFiles.configuration(file);
         List<TaskRow> rows =
             subjects.computeIfAbsent(requireKnown(row, subject), name -> new ArrayList<>());
@@ -80,6 +81,12 @@ final class Mmlu {
       }
     }
     return subjects;
+  }
+
+  private static List<TaskRow> rows(Path file, String split) {
+    return MmluCsv.subject(file, split)
+        .map(subject -> MmluCsv.read(file, subject))
+        .orElseGet(() -> TaskRow.read(file, Long.MAX_VALUE));
   }
 
   private static String requireKnown(TaskRow row, String subject) {

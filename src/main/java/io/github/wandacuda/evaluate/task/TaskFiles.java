@@ -140,6 +140,11 @@ final class TaskFiles {
         .toList();
   }
 
+  /** Returns a split's files in the archive of MMLU's authors, whatever folders they are in. */
+  List<Path> mmluArchive(String split) {
+    return all.stream().filter(file -> MmluCsv.subject(file, split).isPresent()).toList();
+  }
+
   /** Returns the failure of a task without files. */
   InputException missing(String task, Usual usual) {
     return new InputException(

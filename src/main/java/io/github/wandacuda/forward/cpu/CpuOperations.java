@@ -1,5 +1,7 @@
 package io.github.wandacuda.forward.cpu;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
@@ -69,15 +71,25 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
 
   @Override
   public CpuWeight weight(WeightMatrix matrix) {
-    return new CpuWeight(matrix, null);
+    return new CpuWeight(matrix, null, null);
   }
 
   @Override
   public CpuWeight residentWeight(WeightMatrix matrix) {
     return kernels
         .pack(matrix, workers)
-        .map(packed -> new CpuWeight(null, packed))
+        .map(packed -> new CpuWeight(null, packed, null))
         .orElseGet(() -> weight(matrix));
+  }
+
+  @Override
+  public boolean multipliesSparse(DType dtype) {
+    return SparseMatrix.isFasterThanDense(dtype);
+  }
+
+  @Override
+  public CpuWeight sparseWeight(SparseMatrix matrix) {
+    return new CpuWeight(null, null, matrix);
   }
 
   @Override
@@ -100,7 +112,9 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
 
   @Override
   public void linear(CpuTensor x, CpuWeight w, CpuTensor bias, CpuTensor out) {
-    if (w.packed() != null) {
+    if (w.sparse() != null) {
+      SparseLinear.linear(x, w.sparse(), bias, out, kernels, workers);
+    } else if (w.packed() != null) {
       kernels.linear(x, w.packed(), bias, out, workers);
     } else {
       kernels.linear(x, w.matrix(), bias, out, workers);
@@ -262,19 +276,28 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
   }
 
   /**
-   * A weight, as it is or in the kernels' order.
+   * A weight, as it is, in the kernels' order or without its zeros: one of the three, the others
+   * are null.
    *
-   * @param matrix the view itself, which is read in place; or null
-   * @param packed a copy, if {@code matrix} is null
+   * @param matrix the view itself, which is read in place
+   * @param packed a copy
+   * @param sparse read in place
    */
-  public record CpuWeight(WeightMatrix matrix, PackedWeight packed) implements Weight {
+  public record CpuWeight(WeightMatrix matrix, PackedWeight packed, SparseMatrix sparse)
+      implements Weight {
     @Override
     public int rows() {
+      if (sparse != null) {
+        return sparse.rows();
+      }
       return packed == null ? matrix.rows() : packed.rows();
     }
 
     @Override
     public int columns() {
+      if (sparse != null) {
+        return sparse.columns();
+      }
       return packed == null ? matrix.columns() : packed.columns();
     }
 

@@ -33,7 +33,7 @@ public final class VectorForward implements CpuForwardKernels {
 
   @Override
   public Optional<PackedWeight> pack(WeightMatrix w, WorkerPool workers) {
-    return FeatureBlocks.of(w, workers).map(blocks -> blocks);
+    return Optional.of(FeatureBlocks.of(w, workers));
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.github.wandacuda.io.packed;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
@@ -125,6 +126,24 @@ public record PackedModule(
   /** Returns the bytes that the four parts take in the file. */
   public long bytes() {
     return values.bytes() + bitmask.bytes() + rowOffsets.bytes() + 2 * Long.BYTES;
+  }
+
+  /**
+   * Reads the whole weight, as it is packed.
+   *
+   * @param memory where it goes
+   * @throws io.github.wandacuda.error.InputException if the file was cut, or offsets, bits and
+   *     values contradict each other
+   */
+  public SparseMatrix matrix(SegmentAllocator memory) {
+    PackedRows all = read(0, rows(), memory);
+    return SparseMatrix.of(
+        all.values().asSlice(0, values.bytes()),
+        all.bits(),
+        all.offsets(),
+        rows(),
+        columns(),
+        dtype());
   }
 
   /**

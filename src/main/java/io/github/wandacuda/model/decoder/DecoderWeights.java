@@ -1,6 +1,7 @@
 package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -9,6 +10,7 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.io.packed.PackedModule;
 import io.github.wandacuda.model.description.LinearDescription;
 import io.github.wandacuda.model.description.NormDescription;
 import java.lang.foreign.Arena;
@@ -17,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.LongStream;
 
@@ -103,9 +106,40 @@ final class DecoderWeights implements AutoCloseable {
    */
   Weight weight(LinearDescription linear, Arena arena) {
     String name = fullName(linear.name()) + WEIGHT;
+    Optional<PackedModule> packed = packed(name, linear);
+    if (packed.isPresent()) {
+      return sparse(packed.get(), linear.transposed());
+    }
     return linear.transposed()
         ? weight(memory -> read(name, linear.columns(), linear.rows(), memory).transposed(), arena)
         : matrix(name, linear.rows(), linear.columns(), arena);
+  }
+
+  /** Returns a module that is stored packed, if it is best kept so. */
+  private Optional<PackedModule> packed(String name, LinearDescription linear) {
+    if (keeping == WeightKeeping.WHILE_OPEN) {
+      return Optional.empty();
+    }
+    require(linear);
+    return checkpoint
+        .find(name)
+        .flatMap(PackedModule::of)
+        .filter(module -> operations.multipliesSparse(module.dtype()));
+  }
+
+  private Weight sparse(PackedModule module, boolean transposed) {
+    KeptMemory memory = new KeptMemory();
+    kept.add(memory);
+    if (!transposed) {
+      return operations.sparseWeight(module.matrix(memory.arena));
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      SparseMatrix stored = module.matrix(arena);
+      MemorySegment dense = arena.allocate(module.weight().bytes(), ALIGNMENT);
+      WeightMatrix matrix = WeightMatrix.of(dense, module.dtype(), module.rows(), module.columns());
+      stored.unpack(matrix);
+      return operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), memory.arena));
+    }
   }
 
   private Weight weight(Function<Arena, WeightMatrix> reading, Arena arena) {

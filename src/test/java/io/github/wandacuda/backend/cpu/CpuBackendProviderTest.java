@@ -32,7 +32,11 @@ class CpuBackendProviderTest {
     assertThat(devices.getFirst().index()).isZero();
     assertThat(devices.getFirst().usable()).isTrue();
     assertThat(devices.getFirst().name()).isNotBlank();
-    assertThat(devices.getFirst().reason()).matches("\\d+ threads, (128|256|512)-bit vectors");
+    assertThat(devices.getFirst().reason())
+        .matches(
+            "\\d+ threads, (128|256|512)-bit vectors, packed weights"
+                + " (expanded in 512-bit vectors|unpacked, since the processor doesn't expand"
+                + " vectors)");
   }
 
   @Test

@@ -9,20 +9,19 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * A weight in the order in which {@link VectorLinearRows} reads it, once from the first byte to the
  * last: by blocks of {@link #FEATURES} features, within a block by columns. Read in place, a row of
  * weights is one feature's, so 16 rows would have to be turned in registers first, which takes
- * longer than memory does. Types stay as they are. Of 16 bits, the weights of feature i of 16 (a
- * vector's number) and of feature i + 16 are the halves of an int, so that a vector of ints becomes
- * two vectors of features by shifts and masks.
+ * longer than memory does. A block is narrow, since several are read side by side: a processor
+ * fetches several streams from memory faster than one. Types stay as they are. Of BF16, the weights
+ * of feature i of 16 (a vector's number) and of feature i + 16 are the halves of an int, so that a
+ * vector of ints becomes two vectors of features by a shift and a mask.
  */
 public final class FeatureBlocks implements PackedWeight {
-  /** Vectors of features: four chains of additions hide each other's latency. */
-  static final int VECTORS = 4;
+  /** Vectors of features of a block. */
+  static final int VECTORS = 2;
 
   /** Features of a block. */
   public static final int FEATURES = VECTORS * Lanes.COUNT;
@@ -33,7 +32,6 @@ public final class FeatureBlocks implements PackedWeight {
   private static final int COLUMNS = 64;
 
   private static final int PAGE = 4096;
-  private static final int HIGHEST_F16_EXPONENT = 0x7c00;
 
   private final Arena arena = Arena.ofShared();
   private final DType dtype;
@@ -48,41 +46,25 @@ public final class FeatureBlocks implements PackedWeight {
     data = arena.allocate(Math.max(1, (long) blocks() * blockBytes()), PAGE);
   }
 
-  /**
-   * Copies a matrix.
-   *
-   * @return nothing if it holds an F16 that isn't finite, which the kernels wouldn't widen rightly
-   */
-  public static Optional<FeatureBlocks> of(WeightMatrix w, WorkerPool workers) {
+  /** Copies a matrix. */
+  public static FeatureBlocks of(WeightMatrix w, WorkerPool workers) {
     FeatureBlocks packed = new FeatureBlocks(w.dtype(), w.rows(), w.columns());
-    AtomicBoolean fit = new AtomicBoolean(true);
     try {
-      workers.run(
-          packed.blocks(),
-          (worker, block) -> {
-            if (!packed.pack(w, block)) {
-              fit.set(false);
-            }
-          });
+      workers.run(packed.blocks(), (worker, block) -> packed.pack(w, block));
     } catch (RuntimeException | Error e) {
       packed.close();
       throw e;
     }
-    if (!fit.get()) {
-      packed.close();
-      return Optional.empty();
-    }
-    return Optional.of(packed);
+    return packed;
   }
 
-  private boolean pack(WeightMatrix w, int block) {
+  private void pack(WeightMatrix w, int block) {
     WeightReader reader = new WeightReader();
     float[] row = new float[COLUMNS];
     float[] floats = new float[dtype == DType.F32 ? COLUMNS * FEATURES : 0];
     short[] halves = new short[dtype == DType.F32 ? 0 : COLUMNS * FEATURES];
     int first = block * FEATURES;
     int count = Math.min(FEATURES, rows - first);
-    boolean finite = true;
     for (int column = 0; column < columns; column += COLUMNS) {
       int depth = Math.min(COLUMNS, columns - column);
       for (int i = 0; i < count; i++) {
@@ -90,7 +72,7 @@ public final class FeatureBlocks implements PackedWeight {
         switch (dtype) {
           case F32 -> PanelPacking.stand(row, 0, depth, floats, i, FEATURES);
           case BF16 -> standBfloats(row, depth, halves, place(i));
-          case F16 -> finite &= standHalves(row, depth, halves, place(i));
+          case F16 -> standHalves(row, depth, halves, i);
         }
       }
       long to = at(first, column);
@@ -100,13 +82,11 @@ public final class FeatureBlocks implements PackedWeight {
         MemorySegment.copy(halves, 0, data, ValueLayout.JAVA_SHORT, to, depth * FEATURES);
       }
     }
-    return finite;
   }
 
-  /** Returns where a feature of a block lies among the 16-bit weights of a column. */
+  /** Returns where a feature of a block lies among the BF16 of a column. */
   private static int place(int feature) {
-    int pair = feature / (2 * W) * W + feature % W;
-    return 2 * pair + feature / W % 2;
+    return 2 * (feature % W) + feature / W;
   }
 
   private static void standBfloats(float[] row, int depth, short[] to, int at) {
@@ -115,14 +95,10 @@ public final class FeatureBlocks implements PackedWeight {
     }
   }
 
-  private static boolean standHalves(float[] row, int depth, short[] to, int at) {
-    boolean finite = true;
+  private static void standHalves(float[] row, int depth, short[] to, int at) {
     for (int k = 0; k < depth; k++) {
-      short bits = Float.floatToFloat16(row[k]);
-      finite &= (bits & HIGHEST_F16_EXPONENT) != HIGHEST_F16_EXPONENT;
-      to[at + k * FEATURES] = bits;
+      to[at + k * FEATURES] = Float.floatToFloat16(row[k]);
     }
-    return finite;
   }
 
   private int blocks() {

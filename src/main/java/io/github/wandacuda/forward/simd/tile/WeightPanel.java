@@ -53,16 +53,14 @@ public final class WeightPanel {
             CpuForwardKernels.RUN);
     for (int block = 0; block < blocks; block++) {
       int first = block * FeatureBlocks.FEATURES;
-      for (int i = 0; i < FeatureBlocks.FEATURES; i += 2 * Lanes.COUNT) {
-        long from = w.at(feature + first, column) + (long) i * w.dtype().bytes();
-        long step = (long) FeatureBlocks.FEATURES * w.dtype().bytes();
-        int tile = (first + i) / RegisterTile.COLUMNS * RegisterTile.COLUMNS;
-        int to = at(tile, depth) + first + i - tile;
-        switch (w.dtype()) {
-          case F32 -> unpackFloats(w.data(), from, step, depth, to);
-          case F16 -> unpackHalves(w.data(), from, step, depth, to);
-          case BF16 -> unpackBfloats(w.data(), from, step, depth, to);
-        }
+      long from = w.at(feature + first, column);
+      long step = (long) FeatureBlocks.FEATURES * w.dtype().bytes();
+      int tile = first / RegisterTile.COLUMNS * RegisterTile.COLUMNS;
+      int to = at(tile, depth) + first - tile;
+      switch (w.dtype()) {
+        case F32 -> unpackFloats(w.data(), from, step, depth, to);
+        case F16 -> unpackHalves(w.data(), from, step, depth, to);
+        case BF16 -> unpackBfloats(w.data(), from, step, depth, to);
       }
     }
   }
@@ -79,10 +77,8 @@ public final class WeightPanel {
 
   private void unpackHalves(MemorySegment from, long at, long step, int depth, int to) {
     for (int k = 0; k < depth; k++) {
-      IntVector pairs = BlockWidening.pairs(from, at + k * step);
       int column = to + k * RegisterTile.COLUMNS;
-      BlockWidening.lowHalves(pairs).intoArray(data, column);
-      BlockWidening.highHalves(pairs).intoArray(data, column + Lanes.COUNT);
+      BlockWidening.halves(from, at + k * step, FeatureBlocks.FEATURES, data, column);
     }
   }
 
