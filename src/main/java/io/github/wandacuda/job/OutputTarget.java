@@ -11,10 +11,12 @@ import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.job.shard.OnCluster;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -29,9 +31,16 @@ import java.util.Set;
 final class OutputTarget implements PruneTarget {
   private final RunScope scope;
   private final SideFiles sideFiles;
+  private final Optional<OnCluster> cluster;
 
-  OutputTarget(RunScope scope) {
+  /**
+   * Makes the target of a run.
+   *
+   * @param cluster writes the shards, if there is one
+   */
+  OutputTarget(RunScope scope, Optional<OnCluster> cluster) {
     this.scope = scope;
+    this.cluster = cluster;
     sideFiles = SideFiles.of(scope.model().checkpoint(), path());
   }
 
@@ -63,12 +72,12 @@ final class OutputTarget implements PruneTarget {
     try {
       if (output.finished().isPresent()) {
         requireSame(cause, Fingerprint.of(output.finished().get()));
-        return new OutputRun(scope, sideFiles, output, tools, plan, cause);
+        return new OutputRun(scope, sideFiles, output, tools, plan, cause, cluster);
       }
       Fingerprint fingerprint =
           cause.with(SourceDigest.byFile(scope.model())).with(arithmetic(tools.backend()));
       output.interrupted().ifPresent(earlier -> requireSame(fingerprint, earlier.run()));
-      return new OutputRun(scope, sideFiles, output, tools, plan, fingerprint);
+      return new OutputRun(scope, sideFiles, output, tools, plan, fingerprint, cluster);
     } catch (RuntimeException | Error e) {
       output.close();
       throw e;
