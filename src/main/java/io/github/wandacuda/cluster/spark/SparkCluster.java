@@ -32,6 +32,7 @@ import scala.runtime.BoxedUnit;
  */
 final class SparkCluster implements Cluster {
   private static final String MASTER = "spark.master";
+  private static final String LOG_LEVEL = "spark.log.level";
   private static final String EXECUTOR_CORES = "spark.executor.cores";
   private static final long POLL_MILLIS = 200;
 
@@ -59,7 +60,6 @@ final class SparkCluster implements Cluster {
       throw SparkClusterProvider.noSpark(null);
     }
     conf.setAppName("wanda-cuda");
-    conf.setIfMissing("spark.log.level", "WARN");
     OptionalInt cores = OptionalInt.empty();
     if (conf.contains(EXECUTOR_CORES)) {
       // A task uses all threads and the device, so an executor has room for one.
@@ -70,7 +70,12 @@ final class SparkCluster implements Cluster {
       conf.setIfMissing("spark.task.resource.gpu.amount", "1");
     }
     try {
-      return new SparkCluster(new JavaSparkContext(conf), cores);
+      JavaSparkContext context = new JavaSparkContext(conf);
+      if (!conf.contains(LOG_LEVEL)) {
+        // Progress is this program's to tell. As a setting, Spark would say what it has set.
+        context.setLogLevel("WARN");
+      }
+      return new SparkCluster(context, cores);
     } catch (RuntimeException e) {
       throw new BackendUnavailableException(
           ErrorDetails.of("spark").said("no cluster at " + conf.get(MASTER) + ": " + line(e)), e);

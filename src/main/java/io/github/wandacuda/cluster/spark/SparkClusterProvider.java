@@ -28,7 +28,7 @@ public final class SparkClusterProvider implements ClusterProvider {
     return new UsageException(
         ErrorDetails.of("`cluster`")
             .expected("a program that spark-submit has started", "another")
-            .hint("spark-submit --master spark://HOST:7077 wanda-cuda.jar prune ..."),
+            .hint("spark-submit takes the jar and its arguments"),
         cause);
   }
 }

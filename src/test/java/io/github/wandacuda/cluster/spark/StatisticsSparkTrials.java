@@ -138,6 +138,7 @@ class StatisticsSparkTrials {
     Process run = onSpark("killed", 2, large, output, "--statistics", largeStatistics);
     awaitShards(output, 2);
     spark.executors().getFirst().destroyForcibly();
+    assertThat(output.resolve("wanda-cuda.json")).as("it came too late").doesNotExist();
     assertEnds(0, run, "killed");
     assertSame(largeExpected, output);
   }
