@@ -9,6 +9,7 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.Clusters;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
@@ -30,6 +31,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
@@ -292,6 +294,42 @@ class ClusterPassTest {
         .isInstanceOf(VerificationException.class)
         .hasMessageContaining("pruned");
     assertThat(output()).doesNotExist();
+  }
+
+  /** Does each task a second time when the run has finished, as a process that was given up. */
+  private static final class Late implements Cluster {
+    private final Cluster cluster = local();
+    private final List<ClusterTask<?>> late = new ArrayList<>();
+
+    @Override
+    public String name() {
+      return "late";
+    }
+
+    @Override
+    public <R extends Serializable> void run(
+        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
+      late.addAll(tasks);
+      cluster.run(what, tasks, done);
+    }
+
+    @Override
+    public void close() {
+      for (ClusterTask<?> task : late) {
+        assertThatThrownBy(() -> cluster.run("again", List.of(task), result -> {}))
+            .isInstanceOf(CancelledException.class);
+      }
+      cluster.close();
+    }
+  }
+
+  @Test
+  void anAttemptThatComesTooLateLeavesNothing() throws IOException {
+    Path expected = directory.resolve("expected");
+    Pruning.prune(TestData.TINY_LLAMA, expected, Method.WANDA, HALF, STATISTICS);
+    onCluster(
+        TestData.TINY_LLAMA, request(output(), Method.WANDA, HALF, STATISTICS, false), new Late());
+    assertSame(expected, output());
   }
 
   @Test

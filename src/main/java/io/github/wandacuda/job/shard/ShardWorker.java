@@ -3,6 +3,7 @@ package io.github.wandacuda.job.shard;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
@@ -76,7 +77,7 @@ final class ShardWorker implements AutoCloseable {
     Path output = Path.of(run.output());
     List<LinearModule> modules = chosen.stream().filter(module -> module.shard() == shard).toList();
     PhaseClock clock = new PhaseClock(workers.count());
-    Progress cancelled = (what, done, total) -> node.throwIfCancelled();
+    Progress wanted = (what, done, total) -> requireWanted(output, node);
     boolean keeps = !task.earlier().isEmpty() && holds(shard, output, task.earlier());
     try (ShardMasks masks = ShardMasks.create(temporary(output), modules)) {
       ShardDigests digests = new ShardDigests(modules.size());
@@ -92,14 +93,14 @@ final class ShardWorker implements AutoCloseable {
                       backend,
                       workers,
                       clock,
-                      cancelled)
+                      wanted)
                   .write(temporary(output), output, run.verify() ? digests : digests.and(masks));
       ShardResult.Check check =
           run.verify() || keeps
               ? new ShardCheck(modules, workers, clock)
                   .check(shard, output, rulesAfter(task, modules), masks, keeps ? null : digests)
               : null;
-      node.throwIfCancelled();
+      requireWanted(output, node);
       masks.publish(ShardMasks.file(output, task.shard()));
       return new ShardResult(
           task.shard(),
@@ -108,6 +109,17 @@ final class ShardWorker implements AutoCloseable {
           !keeps,
           check,
           ShardResult.Seconds.of(clock));
+    }
+  }
+
+  /**
+   * Ends an attempt that nobody waits for: it was cancelled, or this process was given up, and the
+   * run has finished without it. What it would leave then would stand in a finished model.
+   */
+  private static void requireWanted(Path output, ClusterNode node) {
+    node.throwIfCancelled();
+    if (!Journal.isIn(output)) {
+      throw new CancelledException();
     }
   }
 
