@@ -100,10 +100,13 @@ class ArchitectureTest {
           "prune.layer",
           "prune.allocation",
           "recipe",
+          "cluster",
+          "cluster.spark",
           "job.record",
           "job.module",
           "job.output",
           "job.verify",
+          "job.shard",
           "job.merge",
           "job.packing",
           "job",
@@ -298,7 +301,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
-          + "|WrittenShard|ReservedFile|Folders|Gunzip";
+          + "|WrittenShard|ShardMasks|ReservedFile|Folders|Gunzip";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.CalibrationOptions;
+import io.github.wandacuda.cli.option.ClusterOption;
 import io.github.wandacuda.cli.option.EvaluateOption;
 import io.github.wandacuda.cli.option.MaskOptions;
 import io.github.wandacuda.cli.option.MethodOptions;
@@ -74,6 +75,7 @@ public final class PruneCommand implements Runnable {
   @Mixin private EvaluateOption evaluation;
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
+  @Mixin private ClusterOption cluster;
   @Mixin private OutputOptions output;
 
   @Override
@@ -83,6 +85,7 @@ public final class PruneCommand implements Runnable {
     maskFiles.check(rules);
     calibrations.check(rules);
     target.check(calibrations.fromSamples(rules));
+    cluster.check(target.inPlace(), calibrations.fromSamples(rules), rules.needMasks());
     if (target.inPlace()) {
       methods.checkInPlace();
     }
@@ -190,6 +193,20 @@ public final class PruneCommand implements Runnable {
   }
 
   private void run(
+      ModelDirectory directory,
+      PruneJob job,
+      PruneRequest request,
+      Backend backend,
+      ResultFiles results,
+      MemoryWatch memory) {
+    cluster.run(
+        job,
+        backends,
+        output,
+        placed -> runPlaced(directory, placed, request, backend, results, memory));
+  }
+
+  private void runPlaced(
       ModelDirectory directory,
       PruneJob job,
       PruneRequest request,

@@ -19,11 +19,13 @@ import io.github.wandacuda.job.output.ResumableWork;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.output.StateFiles;
+import io.github.wandacuda.job.output.StatisticsPass;
 import io.github.wandacuda.job.packing.PackedOutput;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.job.verify.Failures;
 import io.github.wandacuda.job.verify.RecordCheck;
 import io.github.wandacuda.job.verify.ShardVerifier;
@@ -54,21 +56,28 @@ final class OutputRun implements PruneTarget.Run {
   private final PruneTarget.Tools tools;
   private final Provenance plan;
   private final Fingerprint fingerprint;
+  private final Optional<OnCluster> cluster;
 
-  /** Takes over the directory, which it closes. */
+  /**
+   * Takes over the directory, which it closes.
+   *
+   * @param cluster writes the shards, if there is one
+   */
   OutputRun(
       RunScope scope,
       SideFiles sideFiles,
       OutputDirectory output,
       PruneTarget.Tools tools,
       Provenance plan,
-      Fingerprint fingerprint) {
+      Fingerprint fingerprint,
+      Optional<OnCluster> cluster) {
     this.scope = scope;
     this.sideFiles = sideFiles;
     this.output = output;
     this.tools = tools;
     this.plan = plan;
     this.fingerprint = fingerprint;
+    this.cluster = cluster;
   }
 
   @Override
@@ -77,7 +86,7 @@ final class OutputRun implements PruneTarget.Run {
   }
 
   /** What was written. */
-  private record Written(List<ModuleResult> results, String masks) {}
+  record Written(List<ModuleResult> results, String masks) {}
 
   @Override
   public RunResult prune() {
@@ -94,10 +103,10 @@ final class OutputRun implements PruneTarget.Run {
     if (output.interrupted().isPresent()) {
       new PackedOutput(scope.model(), output, tools.workers()).unpack();
     }
-    Written written = write(RunStart.of(scope, output, fingerprint, tools.workers()));
+    Written written = write();
     sideFiles.files().forEach(file -> output.copy(sideFiles, file));
     String masks = written.masks();
-    if (scope.request().verify() || masks == null) {
+    if (cluster.isEmpty() && (scope.request().verify() || masks == null)) {
       masks = verify(plan.with(written.results(), masks), scope.rules().after(written.results()));
     }
     requireNothingAdded();
@@ -190,6 +199,12 @@ final class OutputRun implements PruneTarget.Run {
         .forEach(output::remove);
   }
 
+  private Written write() {
+    return cluster.isPresent()
+        ? new ClusterPass(scope, cluster.get(), output, tools, plan).run(fingerprint)
+        : write(RunStart.of(scope, output, fingerprint, tools.workers()));
+  }
+
   /**
    * Writes all shards. The digest of the masks is null after a resumed run, which hasn't all masks.
    */
@@ -257,7 +272,8 @@ final class OutputRun implements PruneTarget.Run {
         start.kept().results(scope.chosen()).stream()
             .map(ModuleResult::module)
             .collect(Collectors.toUnmodifiableSet());
-    return new StatisticsPass(scope, pruner, tools.progress())
+    return new StatisticsPass(
+            scope.rules(), scope::moduleRequest, scope.moments(), pruner, tools.progress())
         .run(scope.chosen().stream().filter(module -> !kept.contains(module)).toList());
   }
 

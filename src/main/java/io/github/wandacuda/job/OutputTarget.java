@@ -11,11 +11,13 @@ import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.ModelConfig;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -30,9 +32,16 @@ import java.util.Set;
 final class OutputTarget implements PruneTarget {
   private final RunScope scope;
   private final SideFiles sideFiles;
+  private final Optional<OnCluster> cluster;
 
-  OutputTarget(RunScope scope) {
+  /**
+   * Makes the target of a run.
+   *
+   * @param cluster writes the shards, if there is one
+   */
+  OutputTarget(RunScope scope, Optional<OnCluster> cluster) {
     this.scope = scope;
+    this.cluster = cluster;
     sideFiles = SideFiles.of(scope.model().checkpoint(), path());
   }
 
@@ -65,12 +74,12 @@ final class OutputTarget implements PruneTarget {
       if (output.finished().isPresent()) {
         boolean packed = ModelConfig.read(path()).packed();
         requireSame(cause, Fingerprint.of(output.finished().get()).with(form(packed)));
-        return new OutputRun(scope, sideFiles, output, tools, plan, cause);
+        return new OutputRun(scope, sideFiles, output, tools, plan, cause, cluster);
       }
       Fingerprint fingerprint =
           cause.with(SourceDigest.byFile(scope.model())).with(arithmetic(tools.backend()));
       output.interrupted().ifPresent(earlier -> requireSame(fingerprint, earlier.run()));
-      return new OutputRun(scope, sideFiles, output, tools, plan, fingerprint);
+      return new OutputRun(scope, sideFiles, output, tools, plan, fingerprint, cluster);
     } catch (RuntimeException | Error e) {
       output.close();
       throw e;

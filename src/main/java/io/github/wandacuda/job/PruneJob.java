@@ -9,6 +9,7 @@ import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -46,7 +47,7 @@ public final class PruneJob {
   public static PruneJob toOutput(ModelDirectory model, PruneRequest request) {
     OutputCheck.check(request.output(), model.path(), request.resume());
     RunScope scope = RunScope.of(model, request);
-    return new PruneJob(scope, new OutputTarget(scope));
+    return new PruneJob(scope, new OutputTarget(scope, Optional.empty()));
   }
 
   /**
@@ -80,6 +81,17 @@ public final class PruneJob {
     List<LinearModule> chosen = model.choose(choice);
     chosen.forEach(rules::check);
     return chosen;
+  }
+
+  /**
+   * Returns the same run with its shards written by a cluster.
+   *
+   * @throws UsageException if it is in place, or takes its norms from samples or its masks from
+   *     files
+   */
+  public PruneJob on(OnCluster cluster) {
+    OnCluster.check(target instanceof InPlaceTarget, scope.request());
+    return new PruneJob(scope, new OutputTarget(scope, Optional.of(cluster)));
   }
 
   /** Returns the modules that will be pruned, in code-point order of their names. */

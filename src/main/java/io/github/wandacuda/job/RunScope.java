@@ -14,7 +14,9 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.prune.layer.LayerInputs;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -104,6 +106,13 @@ record RunScope(
     float[] norms = norms(module);
     return new ModuleRequest(
         module, new LayerInputs(norms, null, 0, MasksIn.of(request.masks(), module)), null);
+  }
+
+  /** Returns the file of second moments, if norms come from a file. */
+  Optional<Path> moments() {
+    return request.calibration() instanceof Calibration.FromStatistics statistics
+        ? Optional.of(statistics.file())
+        : Optional.empty();
   }
 
   /** Returns the tensors that change. */

@@ -1,5 +1,7 @@
 package io.github.wandacuda.prune;
 
+import java.io.Serializable;
+
 /**
  * How far a module's outputs are off over the calibration tokens: {@code ||(W - V) X||^2} with
  * weights W, pruned weights V and inputs X, divided by the number of samples.
@@ -9,7 +11,8 @@ package io.github.wandacuda.prune;
  * @param refined after the mask was improved; the same as before it if it wasn't
  * @param result of what was written, before it was rounded to the module's type
  */
-public record OutputErrors(double output, double chosen, double refined, double result) {
+public record OutputErrors(double output, double chosen, double refined, double result)
+    implements Serializable {
 
   /** Returns an error as a part of the output, 0 if there is none. */
   public double relative(double error) {

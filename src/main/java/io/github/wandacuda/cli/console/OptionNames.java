@@ -14,6 +14,7 @@ public final class OptionNames {
       List.of(
           "backend",
           "calibration",
+          "cluster",
           "data",
           "exclude",
           "in-place",

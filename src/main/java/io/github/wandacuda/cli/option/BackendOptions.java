@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.shard.OnCluster;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -46,6 +47,14 @@ public final class BackendOptions {
     if (device.equals(ALL)) {
       output.warn("--device all: a forward pass runs on the first device alone");
     }
+  }
+
+  /** Returns what the processes of a cluster open. */
+  OnCluster.Devices devices() {
+    return new OnCluster.Devices(
+        backend,
+        device.equals(ALL) ? OnCluster.Devices.ALL : deviceNumber(),
+        threads.given() ? threads() : OnCluster.Devices.EACH_PROCESSOR);
   }
 
   /** Opens the backend. */

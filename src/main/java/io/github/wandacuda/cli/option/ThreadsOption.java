@@ -15,6 +15,11 @@ public final class ThreadsOption {
       description = "CPU threads, up to 1024 (default: one for each processor).")
   private Integer given;
 
+  /** Returns whether the user has given a number. */
+  boolean given() {
+    return given != null;
+  }
+
   /**
    * Returns the number of threads.
    *

@@ -91,7 +91,7 @@ public final class ModulePruner implements AutoCloseable {
    */
   public List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
     Run run = new Run(requests, progress);
-    warnOfUnreached(requests);
+    warnOfUnreached(rules, requests);
     progress.begin(0);
     run.pruneSideBySide();
     try {
@@ -281,7 +281,7 @@ public final class ModulePruner implements AutoCloseable {
   }
 
   /** Warns in the natural order of names, which is not that of the digest. */
-  private void warnOfUnreached(List<ModuleRequest> requests) {
+  public static void warnOfUnreached(PruningRules rules, List<ModuleRequest> requests) {
     String what = rules.unreached() == Unreached.KEEP ? "kept as it is" : "pruned by magnitude";
     if (rules.unreached() != Unreached.FAIL) {
       requests.stream()

@@ -219,7 +219,7 @@ public record Provenance(
    *
    * @param file the file's path, for messages
    */
-  static Provenance read(InputStream in, Path file) throws IOException {
+  public static Provenance read(InputStream in, Path file) throws IOException {
     try {
       Provenance provenance = ProvenanceJson.read(JsonTree.read(in));
       provenance.rules();

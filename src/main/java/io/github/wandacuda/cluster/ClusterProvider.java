@@ -1,0 +1,15 @@
+package io.github.wandacuda.cluster;
+
+/** Makes a cluster known by its name; found by {@code ServiceLoader}. */
+public interface ClusterProvider {
+  /** Returns the name by which users ask for it. */
+  String name();
+
+  /**
+   * Connects to the cluster.
+   *
+   * @throws io.github.wandacuda.error.UsageException if this process can't have one
+   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be reached
+   */
+  Cluster open();
+}

@@ -1,0 +1,41 @@
+package io.github.wandacuda.cluster;
+
+import java.io.Serializable;
+import java.util.function.Supplier;
+
+/** What a process keeps open between tasks; of one run at a time. Safe for use by threads. */
+public final class KeptOpen implements AutoCloseable {
+  private Serializable key;
+  private AutoCloseable kept;
+
+  /**
+   * Returns what is kept under a key; what another key had opened is closed.
+   *
+   * @param open opens it, the first time
+   */
+  @SuppressWarnings("unchecked") // A run opens one type of thing under its key.
+  public synchronized <T extends AutoCloseable> T get(Serializable wanted, Supplier<T> open) {
+    if (!wanted.equals(key)) {
+      close();
+      kept = open.get();
+      key = wanted;
+    }
+    return (T) kept;
+  }
+
+  @Override
+  public synchronized void close() {
+    AutoCloseable last = kept;
+    kept = null;
+    key = null;
+    try {
+      if (last != null) {
+        last.close();
+      }
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,17 @@
+package io.github.wandacuda.cluster;
+
+import com.google.auto.service.AutoService;
+
+/** This process as a cluster. */
+@AutoService(ClusterProvider.class)
+public final class LocalClusterProvider implements ClusterProvider {
+  @Override
+  public String name() {
+    return "local";
+  }
+
+  @Override
+  public Cluster open() {
+    return new LocalCluster();
+  }
+}

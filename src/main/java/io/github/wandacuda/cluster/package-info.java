@@ -1,0 +1,5 @@
+/**
+ * A run's work on several machines: tasks that travel, whoever does them. Each cluster registers a
+ * provider with {@code ServiceLoader}, so nothing names it.
+ */
+package io.github.wandacuda.cluster;

@@ -1,0 +1,65 @@
+package io.github.wandacuda.job.shard;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.cluster.Cluster;
+import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
+import java.io.Serializable;
+
+/**
+ * A cluster for a run's shards.
+ *
+ * @param cluster does them
+ * @param devices what each of its processes opens
+ */
+public record OnCluster(Cluster cluster, Devices devices) {
+
+  /**
+   * Checks that a cluster can do what is asked for.
+   *
+   * @throws UsageException if not
+   */
+  public static void check(boolean inPlace, PruneRequest request) {
+    if (inPlace) {
+      throw new UsageException("`cluster` and `in-place` exclude each other");
+    }
+    if (request.calibration() instanceof Calibration.FromSamples) {
+      throw new UsageException(
+          ErrorDetails.saying("`cluster`: no calibrated run is shared out yet")
+              .hint("run 'wanda-cuda calibrate', then prune by its statistics"));
+    }
+    if (request.masks().isPresent()) {
+      throw new UsageException("`cluster`: masks from files aren't shared out");
+    }
+  }
+
+  /**
+   * What a process of a cluster opens to prune with.
+   *
+   * @param backend a backend's name, or {@link Backends#AUTO}
+   * @param device the device's number within it, or {@link #ALL}, unless the cluster gives out
+   *     devices
+   * @param threads CPU threads, or {@link #EACH_PROCESSOR}, unless the cluster gives out those
+   */
+  public record Devices(String backend, int device, int threads) implements Serializable {
+    /** Stands for all devices. */
+    public static final int ALL = -1;
+
+    /** Stands for a thread for each processor that the process may use. */
+    public static final int EACH_PROCESSOR = 0;
+
+    Backend open(ClusterNode node) {
+      int own = threads == EACH_PROCESSOR ? Runtime.getRuntime().availableProcessors() : threads;
+      int count = node.threads().orElse(own);
+      int number = node.device().orElse(device);
+      return (number == ALL
+              ? Backends.openAll(backend, count)
+              : Backends.open(backend, number, count))
+          .backend();
+    }
+  }
+}

@@ -1,0 +1,95 @@
+package io.github.wandacuda.job.shard;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.NamePatterns;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.Unreached;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/**
+ * What a process on another machine has to know of a run to do a part of it. Two runs that differ
+ * in anything have descriptions that differ.
+ *
+ * @param model the source's directory, the same path on all machines
+ * @param output the output directory, which all machines share
+ * @param statistics the file of norms, or null; only second moments are read from it
+ * @param plan the record of the run without its results, as {@code wanda-cuda.json} has it
+ * @param verify whether shards are checked when they are written
+ * @param devices what each process opens
+ */
+public record RunDescription(
+    String model,
+    String output,
+    String statistics,
+    String plan,
+    boolean verify,
+    OnCluster.Devices devices)
+    implements Serializable {
+
+  /** Returns the record of the run without its results. */
+  Provenance provenance() {
+    try {
+      return Provenance.read(
+          new ByteArrayInputStream(plan.getBytes(StandardCharsets.UTF_8)),
+          Path.of(output).resolve(Provenance.FILE_NAME));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Returns the rules by which modules are pruned. */
+  static PruningRules rules(Provenance plan) {
+    PruningRules recorded = plan.rules();
+    return new PruningRules(
+        recorded.common(),
+        recorded.stages(),
+        recorded.allocated(),
+        plan.unreached() == null ? Unreached.MAGNITUDE : Unreached.of(plan.unreached()),
+        Set.of());
+  }
+
+  /** Returns the choice of modules. */
+  static ModuleChoice choice(Provenance plan) {
+    return new ModuleChoice(patterns(plan.include()), patterns(plan.exclude()));
+  }
+
+  private static List<Pattern> patterns(List<String> texts) {
+    return texts == null ? List.of() : texts.stream().map(NamePatterns::compile).toList();
+  }
+
+  /**
+   * Opens the source.
+   *
+   * @throws InputException if there is none at its path, or another one than where the run began
+   */
+  ModelDirectory openModel(Provenance plan) {
+    ModelDirectory directory = ModelDirectory.open(Path.of(model));
+    try {
+      String found = SourceDigest.of(directory);
+      if (!found.equals(plan.sourceSha256())) {
+        throw new InputException(
+            ErrorDetails.file(directory.path())
+                .expected(
+                    "the same files on every machine, sha256 " + plan.sourceSha256(),
+                    "others, sha256 " + found));
+      }
+      return directory;
+    } catch (RuntimeException | Error e) {
+      directory.close();
+      throw e;
+    }
+  }
+}

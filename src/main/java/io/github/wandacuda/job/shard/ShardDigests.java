@@ -1,0 +1,37 @@
+package io.github.wandacuda.job.shard;
+
+import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.system.Sha256;
+import java.lang.foreign.MemorySegment;
+import java.security.MessageDigest;
+import java.util.Arrays;
+
+/**
+ * A SHA-256 of each module's packed mask, by which the masks that were chosen are compared with
+ * those that a written shard shows. Safe for use by several threads.
+ */
+final class ShardDigests implements MaskSink {
+  private static final int CHUNK = 1 << 20;
+
+  private final byte[][] digests;
+
+  ShardDigests(int modules) {
+    digests = new byte[modules][];
+  }
+
+  @Override
+  public void add(int index, MemorySegment mask) {
+    MessageDigest digest = Sha256.digest();
+    for (long at = 0; at < mask.byteSize(); at += CHUNK) {
+      digest.update(mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer());
+    }
+    synchronized (this) {
+      digests[index] = digest.digest();
+    }
+  }
+
+  /** Returns the index of the first module whose mask is another one in {@code others}, or -1. */
+  int mismatch(ShardDigests others) {
+    return Arrays.mismatch(digests, others.digests, Arrays::compare);
+  }
+}

@@ -1,0 +1,4 @@
+/**
+ * A shard as a piece of work that travels: what goes there, what is done there, what comes back.
+ */
+package io.github.wandacuda.job.shard;
