@@ -3,16 +3,14 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.checkpoint.ExtraFiles;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.output.AddedFiles;
 import io.github.wandacuda.job.output.ModulePruner;
-import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.OutputShards;
 import io.github.wandacuda.job.output.ResumableWork;
@@ -57,6 +55,7 @@ final class OutputRun implements PruneTarget.Run {
   private final Provenance plan;
   private final Fingerprint fingerprint;
   private final Optional<OnCluster> cluster;
+  private final AddedFiles added;
 
   /**
    * Takes over the directory, which it closes.
@@ -78,6 +77,7 @@ final class OutputRun implements PruneTarget.Run {
     this.plan = plan;
     this.fingerprint = fingerprint;
     this.cluster = cluster;
+    added = new AddedFiles(scope.model().checkpoint(), sideFiles, output);
   }
 
   @Override
@@ -93,13 +93,7 @@ final class OutputRun implements PruneTarget.Run {
     sideFiles
         .leftOut()
         .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
-    added().loaded().stream()
-        .filter(file -> !isRuns(file))
-        .findFirst()
-        .ifPresent(
-            file -> {
-              throw OutputCheck.foreign(output.path().resolve(file));
-            });
+    added.requireNoneBefore();
     if (output.interrupted().isPresent()) {
       new PackedOutput(scope.model(), output, tools.workers()).unpack();
     }
@@ -109,7 +103,7 @@ final class OutputRun implements PruneTarget.Run {
     if (cluster.isEmpty() && (scope.request().verify() || masks == null)) {
       masks = verify(plan.with(written.results(), masks), scope.rules().after(written.results()));
     }
-    requireNothingAdded();
+    added.requireNoneAfter();
     return new RunResult(
         plan.with(written.results(), masks), written.results(), tools.clock().seconds());
   }
@@ -126,7 +120,7 @@ final class OutputRun implements PruneTarget.Run {
         .filter(file -> packed.isEmpty() || !file.equals(Path.of(SideFiles.CONFIG)))
         .forEach(file -> output.copy(sideFiles, file));
     packed.ifPresent(PackedOutput::writeConfig);
-    removeLeftovers();
+    added.removeLeftovers();
     output.finish(result.provenance());
   }
 
@@ -154,49 +148,12 @@ final class OutputRun implements PruneTarget.Run {
   private static boolean isInputsOrOutputsFault(Throwable e) {
     return (e instanceof InputException && !(e.getCause() instanceof IOException))
         || e instanceof UsageException
-        || (e instanceof VerificationException && !(e instanceof AddedFilesException));
+        || (e instanceof VerificationException && !(e instanceof AddedFiles.Found));
   }
 
   @Override
   public void close() {
     output.close();
-  }
-
-  /** Returns the files in the output that no run writes. */
-  private ExtraFiles added() {
-    return ExtraFiles.of(scope.model().checkpoint(), sideFiles, output.path());
-  }
-
-  /** Checks for added files as {@code verify} does: one that a program would load is a failure. */
-  private void requireNothingAdded() {
-    ExtraFiles added = added();
-    added.loaded().stream()
-        .filter(file -> !isRuns(file))
-        .findFirst()
-        .ifPresent(
-            file -> {
-              throw new AddedFilesException(output.path().resolve(file));
-            });
-    added
-        .others()
-        .forEach(
-            file ->
-                LOG.warn(
-                    "{} stands in the output, and this run did not write it",
-                    Printable.of(output.path().resolve(file))));
-  }
-
-  private static boolean isRuns(Path file) {
-    return file.getFileName().toString().startsWith(AtomicWrite.OWN);
-  }
-
-  /** Removes temporary files of killed runs that this run didn't reuse. */
-  private void removeLeftovers() {
-    added().loaded().stream()
-        .filter(OutputRun::isRuns)
-        .map(output.path()::resolve)
-        .filter(file -> !file.equals(output.journal().file()))
-        .forEach(output::remove);
   }
 
   private Written write() {
@@ -308,20 +265,5 @@ final class OutputRun implements PruneTarget.Run {
               .said("the written output is wrong: " + failures.first()));
     }
     return found.orElseThrow().maskSha256();
-  }
-
-  /**
-   * The output holds a file that the run didn't write and that a program would load. What the run
-   * wrote is right.
-   */
-  private static final class AddedFilesException extends VerificationException {
-    private static final long serialVersionUID = 1L;
-
-    public AddedFilesException(Path file) {
-      super(
-          ErrorDetails.file(file)
-              .expected("nothing, as in the source", "a file that this run did not write")
-              .hint("take it away and run the same again with `resume`"));
-    }
   }
 }

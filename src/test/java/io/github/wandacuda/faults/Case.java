@@ -41,6 +41,7 @@ final class Case {
     return switch (kind) {
       case "statistics" -> List.of("--statistics", statistics);
       case "magnitude" -> List.of("--method", "magnitude");
+      case "packed" -> List.of("--method", "magnitude", "--packed");
       case "sparsegpt", "ria" -> List.of("--calibration", samples, "--method", kind);
       case "swaps-reconstruct" ->
           List.of("--calibration", samples, "--refine", "swaps", "--update", "reconstruct");

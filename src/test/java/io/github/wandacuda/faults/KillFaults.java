@@ -46,7 +46,7 @@ class KillFaults {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"statistics", "magnitude", "samples"})
+  @ValueSource(strings = {"statistics", "magnitude", "packed", "samples"})
   void aRunThatIsKilledGoesOnToTheSameBytes(String kind) throws Exception {
     write();
     killAndCompare(kind, TIME, MOST_IN_A_ROW);

