@@ -42,6 +42,14 @@ public interface Progress {
   default void begin(double share) {}
 
   /**
+   * Called after {@link #begin} where the work is to go through so many bytes, so that a share of
+   * it is a share of them.
+   *
+   * @param all of the work, an interrupted run's included
+   */
+  default void bytes(long all) {}
+
+  /**
    * Returns the progress of one of several equal parts of the work; whose beginning has to be told
    * to this one.
    *

@@ -21,6 +21,7 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.MasksIn;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.job.verify.RowThresholds;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.MaskSink;
@@ -32,6 +33,7 @@ import io.github.wandacuda.report.ReportFormat;
 import io.github.wandacuda.report.RunFacts;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import picocli.CommandLine.Command;
@@ -286,7 +288,13 @@ public final class PruneCommand implements Runnable {
       ResultFiles results) {
     if (report != null) {
       RunFacts facts = WandaCuda.facts(directory, backend);
-      results.write(REPORT, PruneReport.content(report, facts, request, result, perplexities));
+      // In place, the weights that were taken out are gone.
+      Map<String, RowThresholds> thresholds =
+          target.inPlace()
+              ? Map.of()
+              : RowThresholds.of(request.output(), request.rules(), result.modules(), backend);
+      results.write(
+          REPORT, PruneReport.content(report, facts, request, result, thresholds, perplexities));
     }
   }
 }

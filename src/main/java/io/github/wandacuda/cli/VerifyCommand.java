@@ -88,7 +88,7 @@ public final class VerifyCommand implements Runnable {
     int threads = Runtime.getRuntime().availableProcessors();
     try (ModelDirectory directory = ModelDirectory.open(dense)) {
       ModelSummary.say(directory, output);
-      Verification found = Verifier.verify(directory, pruned, claim, threads);
+      Verification found = Verifier.verify(directory, pruned, claim, threads, output.progress());
       boolean holds = found.holds() && !(strict && !found.added().isEmpty());
       output.result(object(found, holds), () -> text(dense, pruned, found, holds));
       if (!holds) {

@@ -250,7 +250,8 @@ final class OutputRun implements PruneTarget.Run {
                 rulesAfter,
                 scope.chosen(),
                 failures,
-                claimed.maskSha256() == null ? tools.masks() : MaskSink.NONE)
+                claimed.maskSha256() == null ? tools.masks() : MaskSink.NONE,
+                tools.progress())
             .verify(scope.model().checkpoint().shards(), output.path());
     if (found.isPresent() && failures.isEmpty()) {
       Provenance record =

@@ -2,6 +2,7 @@ package io.github.wandacuda.report;
 
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.verify.RowThresholds;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.OutputErrors;
 import java.util.Map;
@@ -11,12 +12,17 @@ import java.util.stream.Collectors;
 /** The report of {@code prune} as a page: what was done, charts by block, a table by module. */
 final class PrunePage {
   private static final int NORM_COLUMNS = 4;
+  private static final int THRESHOLD_COLUMNS = 3;
 
   private PrunePage() {}
 
   /** Returns the page. */
   static String of(
-      RunFacts facts, PruneRequest request, RunResult result, Optional<Perplexities> perplexities) {
+      RunFacts facts,
+      PruneRequest request,
+      RunResult result,
+      Map<String, RowThresholds> thresholds,
+      Optional<Perplexities> perplexities) {
     String done = "Pruned by %s, %s".formatted(request.rules().label(), request.rules().amount());
     Map<String, String> values =
         Map.ofEntries(
@@ -34,10 +40,12 @@ final class PrunePage {
             Map.entry("zero_rows", HtmlText.number(result.zeroRows())),
             Map.entry("seconds", "%.1f s".formatted(result.seconds().total())),
             Map.entry("perplexity", perplexities.map(PrunePage::tile).orElse("")),
-            Map.entry("charts", charts(result)),
+            Map.entry("charts", charts(result, thresholds)),
             Map.entry(
                 "rows",
-                result.modules().stream().map(PrunePage::row).collect(Collectors.joining("\n"))));
+                result.modules().stream()
+                    .map(module -> row(module, thresholds.get(module.module().name())))
+                    .collect(Collectors.joining("\n"))));
     return HtmlPage.of(done, HtmlPage.filled(HtmlPage.resource("prune.html"), values));
   }
 
@@ -50,10 +58,12 @@ final class PrunePage {
     return result.modules().stream().anyMatch(module -> module.norms() != null);
   }
 
-  private static String charts(RunResult result) {
+  private static String charts(RunResult result, Map<String, RowThresholds> thresholds) {
     BlockChart sparsity = new BlockChart();
     BlockChart error = new BlockChart();
     BlockChart norms = new BlockChart();
+    BlockChart medians = new BlockChart();
+    BlockChart rows = new BlockChart();
     for (ModuleResult module : result.modules()) {
       String name = module.module().name();
       sparsity.addModule(name, 100 * module.sparsity());
@@ -66,15 +76,24 @@ final class PrunePage {
         norms.add("median", name, summary.median());
         norms.add("least", name, summary.least());
       }
+      if (thresholds.containsKey(name)) {
+        RowThresholds own = thresholds.get(name);
+        medians.addModule(name, own.median());
+        rows.add("highest row", name, own.highest());
+        rows.add("median row", name, own.median());
+        rows.add("lowest row", name, own.lowest());
+      }
     }
-    return "<div class=\"charts\">\n%s\n%s\n%s\n</div>"
+    return "<div class=\"charts\">\n%s\n%s\n%s\n%s\n%s\n</div>"
         .formatted(
             sparsity.html("Sparsity by block", "zeros, %", false),
             error.html("Output error by block", "relative error", false),
-            norms.html("Norms of input columns by block, mean over modules", "norm", true));
+            norms.html("Norms of input columns by block, mean over modules", "norm", true),
+            medians.html("Scores' threshold of the median row by block", "score", true),
+            rows.html("Scores' threshold by row and block, mean over modules", "score", true));
   }
 
-  private static String row(ModuleResult result) {
+  private static String row(ModuleResult result, RowThresholds thresholds) {
     double share = result.sparsity();
     StringBuilder row = new StringBuilder("<tr>");
     row.append("<th scope=\"row\"><code>")
@@ -99,15 +118,14 @@ final class PrunePage {
     }
     count(row, result.zeroRows());
     norms(row, result.norms());
+    thresholds(row, thresholds);
     cell(row, result.errors() == null ? HtmlText.NOT_MEASURED : errors(result.errors()));
     return row.append("</tr>").toString();
   }
 
   private static void norms(StringBuilder row, float[] norms) {
     if (norms == null) {
-      for (int column = 0; column < NORM_COLUMNS; column++) {
-        cell(row, HtmlText.NOT_MEASURED);
-      }
+      notMeasured(row, NORM_COLUMNS);
       return;
     }
     NormSummary summary = NormSummary.of(norms);
@@ -115,6 +133,22 @@ final class PrunePage {
     cell(row, "%.4g".formatted(summary.median()));
     cell(row, "%.4g".formatted(summary.most()));
     count(row, summary.outliers().size());
+  }
+
+  private static void thresholds(StringBuilder row, RowThresholds thresholds) {
+    if (thresholds == null) {
+      notMeasured(row, THRESHOLD_COLUMNS);
+      return;
+    }
+    cell(row, "%.4g".formatted(thresholds.lowest()));
+    cell(row, "%.4g".formatted(thresholds.median()));
+    cell(row, "%.4g".formatted(thresholds.highest()));
+  }
+
+  private static void notMeasured(StringBuilder row, int columns) {
+    for (int column = 0; column < columns; column++) {
+      cell(row, HtmlText.NOT_MEASURED);
+    }
   }
 
   /** Returns the errors of the mask and of the result, if something was done between them. */

@@ -3,6 +3,7 @@ package io.github.wandacuda.report;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.verify.RowThresholds;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.OutputErrors;
 import java.nio.file.Path;
@@ -17,6 +18,7 @@ public final class PruneReport {
   /**
    * Returns the report as JSON, or as a page if the file's name ends in {@code .html}.
    *
+   * @param thresholds of the modules that have some, by name
    * @param perplexities if they were measured
    */
   public static AtomicWrite.Content content(
@@ -24,15 +26,20 @@ public final class PruneReport {
       RunFacts facts,
       PruneRequest request,
       RunResult result,
+      Map<String, RowThresholds> thresholds,
       Optional<Perplexities> perplexities) {
     return ReportFormat.content(
         file,
-        () -> PrunePage.of(facts, request, result, perplexities),
-        () -> json(facts, request, result, perplexities));
+        () -> PrunePage.of(facts, request, result, thresholds, perplexities),
+        () -> json(facts, request, result, thresholds, perplexities));
   }
 
   private static Map<String, Object> json(
-      RunFacts facts, PruneRequest request, RunResult result, Optional<Perplexities> perplexities) {
+      RunFacts facts,
+      PruneRequest request,
+      RunResult result,
+      Map<String, RowThresholds> thresholds,
+      Optional<Perplexities> perplexities) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("format", ReportFormat.NAME);
     object.putAll(facts.toJson());
@@ -48,11 +55,15 @@ public final class PruneReport {
     object.put("dead_columns", result.deadColumns());
     object.put("zero_rows", result.zeroRows());
     object.put("mask_sha256", result.maskSha256());
-    object.put("modules", result.modules().stream().map(PruneReport::row).toList());
+    object.put(
+        "modules",
+        result.modules().stream()
+            .map(module -> row(module, thresholds.get(module.module().name())))
+            .toList());
     return object;
   }
 
-  private static Map<String, Object> row(ModuleResult result) {
+  private static Map<String, Object> row(ModuleResult result, RowThresholds thresholds) {
     Map<String, Object> row = new LinkedHashMap<>();
     row.put("name", result.module().name());
     row.put("dtype", result.module().tensor().dtype());
@@ -64,6 +75,9 @@ public final class PruneReport {
     row.put("zero_rows", result.zeroRows());
     if (result.norms() != null) {
       row.put("norms", norms(result));
+    }
+    if (thresholds != null) {
+      row.put("row_thresholds", thresholds(thresholds));
     }
     if (result.errors() != null) {
       row.put("relative_error", errors(result.errors()));
@@ -77,6 +91,14 @@ public final class PruneReport {
     steps.put("refined", errors.relative(errors.refined()));
     steps.put("result", errors.relative(errors.result()));
     return steps;
+  }
+
+  private static Map<String, Object> thresholds(RowThresholds thresholds) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("lowest", thresholds.lowest());
+    object.put("median", thresholds.median());
+    object.put("highest", thresholds.highest());
+    return object;
   }
 
   private static Map<String, Object> norms(ModuleResult result) {

@@ -37,6 +37,8 @@ final class InterruptedCommands {
           "dry-run",
           "calibrate",
           "perplexity",
+          "evaluate",
+          "generate",
           "inspect",
           "verify",
           "merge-lora",
@@ -137,6 +139,15 @@ final class InterruptedCommands {
       case "perplexity" -> {
         words.set(0, "perplexity");
         words.addAll(List.of("--model", model, "--tokens", samples));
+      }
+      case "evaluate" -> {
+        words.set(0, "evaluate");
+        words.addAll(List.of("--model", TestData.TINY_LLAMA, "--limit", 1));
+        words.addAll(List.of("--tasks", Path.of("testdata/tasks/generic.jsonl")));
+      }
+      case "generate" -> {
+        words.set(0, "generate");
+        words.addAll(List.of("--model", TestData.TINY_LLAMA, "--prompt", "The", "--tokens", 2));
       }
       case "inspect" -> {
         return List.of("inspect", "--quiet", "--model", model);

@@ -10,6 +10,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.verify.RowThresholds;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.MaskSink;
@@ -22,6 +23,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,6 +40,7 @@ class PruneReportTest {
   @TempDir Path directory;
   private PruneRequest request;
   private RunResult result;
+  private Map<String, RowThresholds> thresholds;
 
   @BeforeEach
   void prune() throws IOException {
@@ -71,6 +74,7 @@ class PruneReportTest {
       result =
           PruneJob.toOutput(opened, request)
               .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+      thresholds = RowThresholds.of(request.output(), request.rules(), result.modules(), backend);
     }
   }
 
@@ -79,7 +83,8 @@ class PruneReportTest {
     assertThat(result.deadColumns()).isEqualTo(3);
     assertThat(result.zeroRows()).isEqualTo(2);
     Path file = directory.resolve("report.json");
-    AtomicWrite.write(file, PruneReport.content(file, FACTS, request, result, Optional.empty()));
+    AtomicWrite.write(
+        file, PruneReport.content(file, FACTS, request, result, thresholds, Optional.empty()));
     JsonNode json = TestData.json(file);
     assertThat(ReportFormat.isOne(file)).isTrue();
     assertThat(json.get("dead_columns").asInt()).isEqualTo(3);
@@ -96,10 +101,28 @@ class PruneReportTest {
     assertThat(json.get("weights").asLong()).isEqualTo(48);
   }
 
+  /**
+   * Row r holds 8r + 1 to 8r + 8, unless it is all zero. Of the scores of row 0, which are 1, 0, 6,
+   * 0, 0, 18, 28 and 40, the four lowest end at 1; the rows 2, 3 and 5 begin at 17, 25 and 41.
+   */
+  @Test
+  void aRowsThresholdIsTheHighestScoreThatGoes() {
+    assertThat(thresholds.values()).containsExactly(new RowThresholds(0, 1, 41));
+    Path file = directory.resolve("report.json");
+    AtomicWrite.write(
+        file, PruneReport.content(file, FACTS, request, result, thresholds, Optional.empty()));
+    JsonNode json = TestData.json(file).get("modules").get(0).get("row_thresholds");
+    assertThat(json.toString()).isEqualTo("{\"lowest\":0.0,\"median\":1.0,\"highest\":41.0}");
+    AtomicWrite.write(
+        file, PruneReport.content(file, FACTS, request, result, Map.of(), Optional.empty()));
+    assertThat(TestData.json(file).get("modules").get(0).has("row_thresholds")).isFalse();
+  }
+
   @Test
   void thePageNeedsNothingBesideItAndMistakesNoName() throws IOException {
     Path file = directory.resolve("report.html");
-    AtomicWrite.write(file, PruneReport.content(file, FACTS, request, result, Optional.empty()));
+    AtomicWrite.write(
+        file, PruneReport.content(file, FACTS, request, result, thresholds, Optional.empty()));
     assertThat(ReportFormat.isOne(file)).isTrue();
     String page = Files.readString(file);
     assertThat(page)
@@ -107,6 +130,7 @@ class PruneReportTest {
         .contains("<html lang=\"en\">", "layers.0.&lt;b&gt;&amp;&quot;q&quot;", result.maskSha256())
         .contains("<dt>Dead columns</dt><dd>3</dd>", "<dt>Rows all zero</dt><dd>2</dd>")
         .contains("<td class=\"some\">3</td><td class=\"some\">2</td><td>0.000</td>")
+        .contains("<td>0.000</td><td>1.000</td><td>41.00</td>", "threshold by row and block")
         .contains("&lt;/script&gt;&lt;b&gt;", "2026-01-02 03:04:05 UTC")
         .doesNotContain("<b>", "${", "http:", "https:", "<script src", "url(", "@import")
         .containsOnlyOnce("<script>")
@@ -118,8 +142,8 @@ class PruneReportTest {
     Path page = directory.resolve("report.html");
     Path twin = directory.resolve("report.json");
     Optional<Perplexities> both = Optional.of(new Perplexities(12.345, 67.89));
-    AtomicWrite.write(page, PruneReport.content(page, FACTS, request, result, both));
-    AtomicWrite.write(twin, PruneReport.content(twin, FACTS, request, result, both));
+    AtomicWrite.write(page, PruneReport.content(page, FACTS, request, result, thresholds, both));
+    AtomicWrite.write(twin, PruneReport.content(twin, FACTS, request, result, thresholds, both));
     String html = Files.readString(page);
     assertThat(html).contains("<dt>Perplexity</dt><dd>12.35 → 67.89</dd>");
     assertThat(TwinNumbers.shown(html)).hasSizeGreaterThan(15);

@@ -4,12 +4,14 @@ import io.github.wandacuda.calibrate.Progress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Locale;
 import java.util.function.LongSupplier;
 
 /**
  * Shows progress with the remaining time: on a terminal as a bar in one line that is overwritten,
- * elsewhere in a line every ten seconds. Libraries for it show one pace alone, and write their
- * lines whatever else is written to the stream.
+ * elsewhere in a line every ten seconds. The bar has a rate too: of the samples of a pass, or of
+ * bytes where those are what the work goes through. Libraries for it show one pace alone, and write
+ * their lines whatever else is written to the stream.
  *
  * <p>The remaining time is estimated from two paces: that since this run began, and that in the
  * latter half of the time, which isn't affected by uncompiled code or cached files at the start. If
@@ -23,6 +25,12 @@ public final class ProgressPrinter implements Progress {
   private static final double LEAST_SECONDS = 5;
 
   private static final int LEAST_STEPS = 2;
+
+  /** A rate over less time jumps. */
+  private static final double LEAST_RATE_SECONDS = 1;
+
+  private static final double GIGABYTE = 1e9;
+  private static final double MEGABYTE = 1e6;
 
   /** Estimates that differ by more than this factor are no help. */
   private static final double UNCERTAIN = 4;
@@ -39,9 +47,14 @@ public final class ProgressPrinter implements Progress {
   private final long start;
   private final Deque<Mark> marks = new ArrayDeque<>();
   private long shown;
+  private long bytes;
+  private Pass pass;
 
   /** The share of the work that was done at a time. */
   private record Mark(long nanos, double share) {}
+
+  /** The parts of a step that came first, from which their rate is counted. */
+  private record Pass(String what, long nanos, long done) {}
 
   public ProgressPrinter(Stderr err, boolean terminal) {
     this(err, terminal, System::nanoTime);
@@ -59,7 +72,14 @@ public final class ProgressPrinter implements Progress {
   @Override
   public void begin(double share) {
     marks.clear();
+    bytes = 0;
+    pass = null;
     marks.add(new Mark(nanos.getAsLong(), share));
+  }
+
+  @Override
+  public void bytes(long all) {
+    bytes = all;
   }
 
   @Override
@@ -69,6 +89,9 @@ public final class ProgressPrinter implements Progress {
 
   @Override
   public void within(String what, long done, long total, double share) {
+    if (pass == null || !pass.what().equals(what)) {
+      pass = new Pass(what, nanos.getAsLong(), done);
+    }
     show(what, done, total, share, false);
   }
 
@@ -89,11 +112,11 @@ public final class ProgressPrinter implements Progress {
     }
     shown = now;
     String left = last ? "" : left(now, share);
-    String line = "%s %d of %d, %s%s".formatted(what, done, total, time(seconds(start, now)), left);
+    String at = "%s %d of %d, %s".formatted(what, done, total, time(seconds(start, now)));
     if (terminal) {
-      err.show(bar(share) + line, last);
+      err.show(bar(share) + at + rate(what, done, share, now) + left, last);
     } else {
-      err.printer().println(line);
+      err.printer().println(at + left);
     }
   }
 
@@ -102,6 +125,29 @@ public final class ProgressPrinter implements Progress {
     int full = (int) Math.round(Math.clamp(share, 0, 1) * BAR);
     return "[%s%s] %3d %%  "
         .formatted("=".repeat(full), " ".repeat(BAR - full), (int) Math.floor(100 * share));
+  }
+
+  /** Returns how fast the parts of a step, or bytes, go by; nothing for a step as a whole. */
+  private String rate(String what, long done, double share, long now) {
+    if (pass != null && pass.what().equals(what)) {
+      double seconds = seconds(pass.nanos(), now);
+      return seconds < LEAST_RATE_SECONDS || done <= pass.done()
+          ? ""
+          : ", %s/s".formatted(number((done - pass.done()) / seconds));
+    }
+    Mark first = marks.getFirst();
+    double seconds = seconds(first.nanos(), now);
+    if (bytes == 0 || seconds < LEAST_RATE_SECONDS) {
+      return "";
+    }
+    double rate = (share - first.share()) * bytes / seconds;
+    return rate < GIGABYTE
+        ? ", %s MB/s".formatted(number(rate / MEGABYTE))
+        : ", %s GB/s".formatted(number(rate / GIGABYTE));
+  }
+
+  private static String number(double value) {
+    return String.format(Locale.ROOT, value < 100 ? "%.1f" : "%.0f", value);
   }
 
   private String left(long now, double share) {

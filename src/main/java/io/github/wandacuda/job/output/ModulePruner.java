@@ -93,6 +93,7 @@ public final class ModulePruner implements AutoCloseable {
     Run run = new Run(requests, progress);
     warnOfUnreached(rules, requests);
     progress.begin(0);
+    progress.bytes(run.bytes);
     run.pruneSideBySide();
     try {
       run.pruneOneByOne();
@@ -107,15 +108,15 @@ public final class ModulePruner implements AutoCloseable {
     private final List<ModuleRequest> requests;
     private final Progress progress;
     private final ModuleResult[] results;
-    private final long elements;
+    private final long bytes;
     private int done;
-    private long elementsDone;
+    private long bytesDone;
 
     Run(List<ModuleRequest> requests, Progress progress) {
       this.requests = requests;
       this.progress = progress;
       results = new ModuleResult[requests.size()];
-      elements = requests.stream().mapToLong(request -> request.module().elements()).sum();
+      bytes = requests.stream().mapToLong(request -> request.module().tensor().bytes()).sum();
     }
 
     /** Prunes the modules whose tiles are independent of each other, several at a time. */
@@ -255,9 +256,8 @@ public final class ModulePruner implements AutoCloseable {
       synchronized (this) {
         results[index] = result;
         done++;
-        elementsDone += request.module().elements();
-        progress.step(
-            "module", done, requests.size(), elements == 0 ? 1 : (double) elementsDone / elements);
+        bytesDone += request.module().tensor().bytes();
+        progress.step("module", done, requests.size(), bytes == 0 ? 1 : (double) bytesDone / bytes);
       }
     }
 

@@ -29,6 +29,7 @@ final class ModuleVerifier implements Job {
   private final MasksInOrder masks;
   private final MaskSink sink;
   private final int place;
+  private final VerifiedBytes verified;
   private final TileSource before;
   private final TileSource after;
   private final AtomicInteger left;
@@ -44,6 +45,7 @@ final class ModuleVerifier implements Job {
    * @param masks digests the module's mask
    * @param sink receives the module's mask too
    * @param place the module's index among all masks
+   * @param verified is told when the module is done
    */
   ModuleVerifier(
       LinearModule module,
@@ -53,7 +55,8 @@ final class ModuleVerifier implements Job {
       TilePairs buffers,
       MasksInOrder masks,
       MaskSink sink,
-      int place) {
+      int place,
+      VerifiedBytes verified) {
     this.module = module;
     this.pruned = pruned;
     this.rules = rules;
@@ -61,6 +64,7 @@ final class ModuleVerifier implements Job {
     this.masks = masks;
     this.sink = sink;
     this.place = place;
+    this.verified = verified;
     rule = rules.perRow(module.columns());
     before = buffers.dense(module, module.shard());
     after = buffers.pruned(module, pruned);
@@ -131,6 +135,7 @@ final class ModuleVerifier implements Job {
     }
     sink.add(place, whole.asSlice(0, module.maskBytes()));
     masks.finish(place, whole, module.maskBytes());
+    verified.done(module.tensor());
   }
 
   /** Returns the module's name. */

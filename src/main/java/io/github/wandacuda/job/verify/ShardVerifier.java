@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.verify;
 
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
@@ -23,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
@@ -34,6 +36,7 @@ public final class ShardVerifier {
   private final List<LinearModule> chosen;
   private final Failures failures;
   private final MaskSink sink;
+  private final Progress progress;
   private final Map<SafetensorsFile, SafetensorsFile> counterparts = new HashMap<>();
 
   /**
@@ -46,23 +49,21 @@ public final class ShardVerifier {
    */
   public record Found(String maskSha256, long pruned, long zeros, Set<String> prunedModules) {}
 
-  public ShardVerifier(
-      Workers workers, PruningRules rules, List<LinearModule> chosen, Failures failures) {
-    this(workers, rules, chosen, failures, MaskSink.NONE);
-  }
-
   /**
    * Makes one that gives the masks that it finds away.
    *
    * @param sink receives them, in the order of the modules
+   * @param progress is told of each tensor that is checked
    */
   public ShardVerifier(
       Workers workers,
       PruningRules rules,
       List<LinearModule> chosen,
       Failures failures,
-      MaskSink sink) {
+      MaskSink sink,
+      Progress progress) {
     this.sink = sink;
+    this.progress = progress;
     this.workers = workers;
     this.rules = rules;
     this.chosen = chosen;
@@ -92,8 +93,9 @@ public final class ShardVerifier {
         open(dense, directory, reading);
       }
       try (TilePairs buffers = new TilePairs(workers.count())) {
-        workers.run(untouched(denseShards, buffers));
-        return verifyChosen(buffers);
+        VerifiedBytes verified = new VerifiedBytes(progress, denseShards);
+        workers.run(untouched(denseShards, buffers, verified));
+        return verifyChosen(buffers, verified);
       }
     } finally {
       counterparts.values().forEach(SafetensorsFile::close);
@@ -151,7 +153,8 @@ public final class ShardVerifier {
         .formatted(Printable.of(tensor.dtype()), tensor.shape(), tensor.begin(), tensor.end());
   }
 
-  private List<Job> untouched(List<SafetensorsFile> denseShards, TilePairs buffers) {
+  private List<Job> untouched(
+      List<SafetensorsFile> denseShards, TilePairs buffers, VerifiedBytes verified) {
     Set<TensorInfo> touched =
         chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
     List<Job> jobs = new ArrayList<>();
@@ -159,7 +162,8 @@ public final class ShardVerifier {
       for (TensorInfo tensor : dense.tensors()) {
         if (!touched.contains(tensor)) {
           counterpart(dense, tensor)
-              .map(pruned -> new UntouchedTensor(dense, pruned, tensor, buffers, failures))
+              .map(
+                  pruned -> new UntouchedTensor(dense, pruned, tensor, buffers, failures, verified))
               .ifPresent(jobs::add);
         }
       }
@@ -173,7 +177,7 @@ public final class ShardVerifier {
         .filter(pruned -> pruned.tensor(tensor.name()).filter(tensor::equals).isPresent());
   }
 
-  private Optional<Found> verifyChosen(TilePairs buffers) {
+  private Optional<Found> verifyChosen(TilePairs buffers, VerifiedBytes verified) {
     long maskBytes = chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
     List<ModuleVerifier> jobs = new ArrayList<>();
     try (MasksInOrder masks = new MasksInOrder(chosen.size(), maskBytes, workers.count() + 1)) {
@@ -183,7 +187,15 @@ public final class ShardVerifier {
         if (pruned.isPresent() && module.elements() > 0) {
           jobs.add(
               new ModuleVerifier(
-                  module, pruned.get(), rules.of(module), failures, buffers, masks, sink, index));
+                  module,
+                  pruned.get(),
+                  rules.of(module),
+                  failures,
+                  buffers,
+                  masks,
+                  sink,
+                  index,
+                  verified));
         } else {
           masks.finish(index, MemorySegment.NULL, 0);
           sink.add(index, MemorySegment.NULL);
@@ -216,6 +228,8 @@ public final class ShardVerifier {
     private final TilePairs buffers;
     private final Failures failures;
     private final long pieceBytes;
+    private final VerifiedBytes verified;
+    private final AtomicInteger piecesLeft;
     private final AtomicBoolean differs = new AtomicBoolean();
 
     UntouchedTensor(
@@ -223,13 +237,16 @@ public final class ShardVerifier {
         SafetensorsFile pruned,
         TensorInfo tensor,
         TilePairs buffers,
-        Failures failures) {
+        Failures failures,
+        VerifiedBytes verified) {
       this.dense = dense;
       this.pruned = pruned;
       this.tensor = tensor;
       this.buffers = buffers;
       this.failures = failures;
+      this.verified = verified;
       pieceBytes = buffers.pieceBytes();
+      piecesLeft = new AtomicInteger(tasks());
       buffers.reserve(Math.min(pieceBytes, tensor.bytes()));
     }
 
@@ -257,6 +274,9 @@ public final class ShardVerifier {
             from + mismatch,
             left.get(ValueLayout.JAVA_BYTE, mismatch),
             right.get(ValueLayout.JAVA_BYTE, mismatch));
+      }
+      if (piecesLeft.decrementAndGet() == 0) {
+        verified.done(tensor);
       }
     }
 

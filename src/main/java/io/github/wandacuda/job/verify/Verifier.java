@@ -1,6 +1,7 @@
 package io.github.wandacuda.job.verify;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
@@ -9,6 +10,7 @@ import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PruningRules;
@@ -39,16 +41,23 @@ public final class Verifier {
     public static final Claim NONE = new Claim(null, null, null);
   }
 
+  /** Checks a pruned directory as the other method does, and tells nobody how far it is. */
+  public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
+    return verify(dense, pruned, claim, threads, Progress.NONE);
+  }
+
   /**
    * Checks a pruned directory.
    *
    * @param dense its source
    * @param pruned the directory, which may be packed
    * @param threads number of threads, 1 or more
+   * @param progress is told of each tensor that is checked
    * @return the failures, and the files that were added beside the model
    * @throws InputException if the source is broken or the pruned directory isn't there
    */
-  public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
+  public static Verification verify(
+      ModelDirectory dense, Path pruned, Claim claim, int threads, Progress progress) {
     if (!Files.isDirectory(pruned)) {
       throw new InputException(
           ErrorDetails.file(pruned).expected("a pruned model's directory", "none"));
@@ -79,7 +88,7 @@ public final class Verifier {
     List<Path> added = files.compare(dense, failures);
     try (Workers workers = new Workers(threads)) {
       Optional<ShardVerifier.Found> found =
-          new ShardVerifier(workers, rules, chosen, failures)
+          new ShardVerifier(workers, rules, chosen, failures, MaskSink.NONE, progress)
               .verify(dense.checkpoint().shards(), pruned, files.reading());
       if (claim.equals(Claim.NONE) && recorded.isPresent()) {
         found.ifPresent(shards -> recorded.get().compare(chosen, shards));

@@ -89,6 +89,55 @@ class ProgressPrinterTest {
   }
 
   @Test
+  void theBarHasTheRateOfAPassOfSamples() {
+    ProgressPrinter printer = printer(true);
+    printer.begin(0);
+    seconds = 3;
+    printer.within("block 1 of 2, sample", 4, 128, 0.01);
+    assertThat(said()).endsWith("block 1 of 2, sample 4 of 128, 3 s");
+    seconds = 5;
+    printer.within("block 1 of 2, sample", 9, 128, 0.02);
+    assertThat(said()).contains("block 1 of 2, sample 9 of 128, 5 s, 2.5/s");
+    seconds = 7;
+    // Another pass has a pace of its own.
+    printer.within("block 2 of 2, sample", 1, 128, 0.5);
+    assertThat(said()).contains("block 2 of 2, sample 1 of 128, 7 s, ").doesNotContain("7 s, 0");
+    seconds = 8;
+    printer.within("block 2 of 2, sample", 401, 512, 0.6);
+    assertThat(said()).contains("sample 401 of 512, 8 s, 400/s, ");
+  }
+
+  @Test
+  void theBarHasTheRateOfBytes() {
+    ProgressPrinter printer = printer(true);
+    seconds = 10;
+    printer.begin(0.25);
+    printer.bytes(8_000_000_000L);
+    seconds = 12;
+    printer.step("module", 1, 2, 0.5);
+    assertThat(said()).endsWith("module 1 of 2, 12 s, 1.0 GB/s");
+    printer.begin(0);
+    printer.bytes(50_000_000);
+    seconds = 14;
+    printer.step("module", 1, 2, 0.5);
+    assertThat(lastLine()).contains("module 1 of 2, 14 s, 12.5 MB/s");
+    printer.begin(0);
+    seconds = 16;
+    printer.step("block", 1, 2, 0.5);
+    assertThat(said()).contains("block 1 of 2, 16 s").doesNotContain("16 s, ");
+  }
+
+  @Test
+  void plainLinesHaveNoRate() {
+    ProgressPrinter printer = printer(false);
+    printer.begin(0);
+    printer.bytes(1000);
+    seconds = 20;
+    printer.step("module", 1, 2, 0.5);
+    assertThat(lastLine()).isEqualTo("module 1 of 2, 20 s");
+  }
+
+  @Test
   void unequalStepsCountAsMuchAsTheyAre() {
     ProgressPrinter printer = printer(false);
     printer.begin(0);

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.verify.Verifier.Claim;
 import io.github.wandacuda.model.ModelDirectory;
@@ -20,6 +22,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
@@ -103,6 +106,41 @@ class VerifierTest {
         return element;
       }
     }
+  }
+
+  @Test
+  void eachTensorIsToldOfAndTheLastOneIsAll() {
+    List<String> told = new ArrayList<>();
+    double[] share = {0};
+    Progress progress =
+        new Progress() {
+          @Override
+          public void bytes(long all) {
+            told.add("bytes " + all);
+          }
+
+          @Override
+          public void step(String what, long done, long total) {
+            throw new AssertionError("tensors are unequal");
+          }
+
+          @Override
+          public void step(String what, long done, long total, double part) {
+            assertThat(part).isGreaterThan(share[0]);
+            share[0] = part;
+            told.add("%s %d of %d".formatted(what, done, total));
+          }
+        };
+    try (ModelDirectory model = ModelDirectory.open(DENSE)) {
+      Verifier.verify(model, pruned, Claim.NONE, 2, progress);
+      List<TensorInfo> tensors =
+          model.checkpoint().shards().stream().flatMap(file -> file.tensors().stream()).toList();
+      int count = tensors.size();
+      assertThat(told).hasSize(1 + count).endsWith("verified tensor %1$d of %1$d".formatted(count));
+      assertThat(told.get(0))
+          .isEqualTo("bytes " + tensors.stream().mapToLong(TensorInfo::bytes).sum());
+    }
+    assertThat(share[0]).isEqualTo(1);
   }
 
   @Test
