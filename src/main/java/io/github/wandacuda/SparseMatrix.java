@@ -17,8 +17,8 @@ import java.util.ServiceLoader;
  * <ul>
  *   <li>values: the stored weights, row after row, by columns within a row;
  *   <li>bitmask: [rows, ceil(columns / 8)] bytes, the least significant bit first;
- *   <li>row offsets: rows + 1 little-endian 64-bit integers, the number of values before each row
- *       and, last, of all.
+ *   <li>row offsets: [rows] little-endian 64-bit integers, the number of values before each row;
+ *       the last row's end with the values.
  * </ul>
  *
  * <p>Nothing is copied but the row offsets, and nothing is freed. The memory must not change while
@@ -54,7 +54,8 @@ public final class SparseMatrix {
     this.columns = columns;
     this.dtype = dtype;
     offsets = new long[rows + 1];
-    MemorySegment.copy(rowOffsets, LONG, 0, offsets, 0, offsets.length);
+    MemorySegment.copy(rowOffsets, LONG, 0, offsets, 0, rows);
+    offsets[rows] = values.byteSize() / dtype.bytes();
   }
 
   /**
@@ -62,7 +63,7 @@ public final class SparseMatrix {
    *
    * @param values the stored weights, little-endian, at any alignment
    * @param bitmask which weights are stored
-   * @param rowOffsets where each row's values begin
+   * @param rowOffsets where each row's values begin, counted in values
    * @param rows output features, 0 or more
    * @param columns input features, 0 or more
    * @param dtype the type of the values
@@ -81,10 +82,14 @@ public final class SparseMatrix {
     Objects.requireNonNull(dtype, "dtype");
     SparseShape shape = new SparseShape(rows, columns);
     requireSize("bitmask", rows * shape.rowBytes(), bitmask);
-    requireSize("row offsets", (rows + 1L) * Long.BYTES, rowOffsets);
+    requireSize("row offsets", (long) rows * Long.BYTES, rowOffsets);
+    if (values.byteSize() % dtype.bytes() != 0) {
+      throw new IllegalArgumentException(
+          "values: expected a multiple of %d bytes, found %d"
+              .formatted(dtype.bytes(), values.byteSize()));
+    }
     SparseMatrix matrix = new SparseMatrix(values, bitmask, rowOffsets, rows, columns, dtype);
     shape.requireOffsets(matrix.offsets);
-    requireSize("values", Math.multiplyExact(matrix.stored(), (long) dtype.bytes()), values);
     shape.requireBits(bitmask, matrix.offsets);
     return matrix;
   }
@@ -132,7 +137,7 @@ public final class SparseMatrix {
     return bitmask;
   }
 
-  /** {@return where each row's values begin, read-only} */
+  /** {@return where each row's values begin, counted in values, read-only} */
   public MemorySegment rowOffsets() {
     return rowOffsets;
   }

@@ -23,14 +23,13 @@ final class SparsePacking {
 
   /** Returns the row offsets, from which on the other sizes are known. */
   MemorySegment offsets(Arena arena) {
-    MemorySegment offsets = arena.allocate((weight.rows() + 1L) * Long.BYTES, Long.BYTES);
+    MemorySegment offsets = arena.allocate((long) weight.rows() * Long.BYTES, Long.BYTES);
     stored = 0;
     for (int r = 0; r < weight.rows(); r++) {
       offsets.set(LONG, (long) r * Long.BYTES, stored);
       row.read(weight, r);
       stored += row.pack();
     }
-    offsets.set(LONG, (long) weight.rows() * Long.BYTES, stored);
     return offsets;
   }
 

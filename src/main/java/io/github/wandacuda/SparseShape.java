@@ -24,9 +24,13 @@ record SparseShape(int rows, int columns) {
   /**
    * Checks that offsets rise from 0, by the columns at most.
    *
+   * @param offsets of the rows, and the number of values
    * @throws IllegalArgumentException naming the first row where they don't
    */
   void requireOffsets(long[] offsets) {
+    if (rows == 0 && offsets[0] != 0) {
+      throw new IllegalArgumentException("values: expected none of no rows, found " + offsets[0]);
+    }
     if (offsets[0] != 0) {
       throw new IllegalArgumentException("row offsets: expected 0 for row 0, found " + offsets[0]);
     }
@@ -52,7 +56,7 @@ record SparseShape(int rows, int columns) {
       long expected = offsets[row + 1] - offsets[row];
       if (found != expected) {
         throw new IllegalArgumentException(
-            "bitmask: expected %d bits in row %d as its offsets say, found %d"
+            "bitmask: expected %d bits in row %d, which has as many values, found %d"
                 .formatted(expected, row, found));
       }
       if (hasBitsBeyond(bitmask, row)) {

@@ -89,15 +89,17 @@ class SparseMatrixTest {
     int moved = last & (last - 1) & 0xf | 0x80;
     beyond.set(ValueLayout.JAVA_BYTE, 2, (byte) moved);
     return Stream.of(
-        new Damage("values: expected", values.asSlice(2), bits, offsets),
+        new Damage("values: expected a multiple of 2 bytes", values.asSlice(1), bits, offsets),
+        new Damage("bits in row 3, which has as many values", values.asSlice(2), bits, offsets),
+        new Damage("expected 0 to 20 values in row 3", values.asSlice(0, 2), bits, offsets),
         new Damage("bitmask: expected 12 bytes, found 11", values, bits.asSlice(1), offsets),
-        new Damage("row offsets: expected 40 bytes, found 32", values, bits, offsets.asSlice(8)),
+        new Damage("row offsets: expected 32 bytes, found 24", values, bits, offsets.asSlice(8)),
         new Damage("row offsets: expected 0 for row 0, found 1", values, bits, late),
         new Damage("row offsets: expected 0 to 20 values in row 1", values, bits, falling),
         new Damage("row offsets: expected 0 to 20 values in row 0", values, bits, far),
         new Damage("row offsets: expected 0 to 20 values in row 0", values, bits, negative),
-        new Damage("bits in row 0 as its offsets say", values, bits, more),
-        new Damage("bits in row 1 as its offsets say", values, bit, offsets),
+        new Damage("bits in row 0, which has as many values", values, bits, more),
+        new Damage("bits in row 1, which has as many values", values, bit, offsets),
         new Damage("bitmask: expected no bit beyond column 19 in row 0", values, beyond, offsets));
   }
 
@@ -110,6 +112,15 @@ class SparseMatrixTest {
                     damage.values(), damage.bits(), damage.offsets(), 4, 20, DType.BF16))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(damage.what());
+  }
+
+  @Test
+  void noRowsHaveNoValues() {
+    MemorySegment none = MemorySegment.ofArray(new byte[0]);
+    assertThat(SparseMatrix.of(none, none, none, 0, 20, DType.F16).stored()).isZero();
+    MemorySegment one = MemorySegment.ofArray(new byte[2]);
+    assertThatThrownBy(() -> SparseMatrix.of(one, none, none, 0, 20, DType.F16))
+        .hasMessage("values: expected none of no rows, found 1");
   }
 
   @Test

@@ -15,8 +15,8 @@ import java.util.List;
 /**
  * A decoder that goes through one sequence token by token: all its blocks stay open, and the keys
  * and values of earlier tokens are kept. On the CPU the logits are those of the whole sequence, to
- * the bit; GPUs add in another order when they run many tokens at once, so there they agree within
- * rounding. Used from one thread.
+ * the bit; GPUs, and the CPU by packed weights, add in another order when they run many tokens at
+ * once, so there they agree within rounding. Used from one thread.
  */
 public final class CachedDecoder implements AutoCloseable {
   private final Decoder decoder;

@@ -1,12 +1,14 @@
 package io.github.wandacuda.library;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.checkpoint.SafetensorsHeader;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.io.packed.PackedFormat;
 import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.LinkedHashSet;
@@ -17,7 +19,8 @@ import java.util.Set;
 /**
  * A safetensors file that lies in memory, such as a shard that an engine has mapped. Tensors are
  * views of that memory, which stays the caller's: nothing is copied but vectors. Messages name
- * tensor, what was expected and what was found.
+ * tensor, what was expected and what was found. Of a packed shard the tensors are those that are
+ * stored, and {@link #sparseMatrix} views what they stand for.
  */
 public final class SafetensorsShard {
   /** The longest array that every JVM can make. */
@@ -98,7 +101,10 @@ public final class SafetensorsShard {
    * @throws IllegalArgumentException if there is no such tensor
    */
   public MemorySegment data(String name) {
-    TensorInfo info = tensor(name);
+    return data(tensor(name));
+  }
+
+  private MemorySegment data(TensorInfo info) {
     return file.asSlice(header.bytes() + info.begin(), info.bytes());
   }
 
@@ -120,6 +126,38 @@ public final class SafetensorsShard {
     } catch (InputException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     }
+  }
+
+  /**
+   * {@return whether a weight is stored packed, without its zeros}
+   *
+   * @param name the weight's name in the model, such as {@code model.layers.0.mlp.up_proj.weight}
+   */
+  public boolean isPacked(String name) {
+    return packed().has(Objects.requireNonNull(name, "name"));
+  }
+
+  /**
+   * {@return a view of a weight that is stored packed} Rows and columns are those in which the
+   * dense one is stored: of GPT-2's Conv1D, [in, out].
+   *
+   * @param name the weight's name in the model, such as {@code model.layers.0.mlp.up_proj.weight}
+   * @throws IllegalArgumentException if it isn't {@linkplain #isPacked packed}, one of its parts is
+   *     missing or of another type or size, or {@link SparseMatrix#of} refuses them
+   */
+  public SparseMatrix sparseMatrix(String name) {
+    if (!isPacked(name)) {
+      throw new IllegalArgumentException(
+          ErrorDetails.NOWHERE
+              .tensor(name)
+              .expected("a packed weight", contains(name) ? "a dense one" : "none")
+              .line());
+    }
+    return packed().matrix(name);
+  }
+
+  private PackedParts packed() {
+    return new PackedParts(header, this::data);
   }
 
   /**
@@ -148,9 +186,21 @@ public final class SafetensorsShard {
           ErrorDetails.NOWHERE
               .tensor(name)
               .expected("one of the file's %d tensors".formatted(names.size()), "none")
+              .hint(packing())
               .line());
     }
     return info;
+  }
+
+  /** Returns what is to be known of a packed shard, or null. */
+  private String packing() {
+    if (!PackedFormat.isPacked(header.metadata())) {
+      return null;
+    }
+    return "the shard is packed, "
+        + (PackedFormat.isKnown(header.metadata())
+            ? "and its packed weights are sparse matrices"
+            : "by another version of wanda-cuda");
   }
 
   private static IllegalArgumentException wrong(TensorInfo info, String expected) {

@@ -1,6 +1,7 @@
 package io.github.wandacuda.io.packed;
 
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import java.util.Map;
 
 /** The names of the packed form on disk, which the site's page on packing describes. */
 public final class PackedFormat {
@@ -31,6 +32,16 @@ public final class PackedFormat {
 
   /** Returns whether a shard says that it is packed, in whatever version. */
   public static boolean isPacked(SafetensorsFile shard) {
-    return shard.metadata().getOrDefault(METADATA_KEY, "").startsWith(ANY_VERSION);
+    return isPacked(shard.metadata());
+  }
+
+  /** Returns whether a shard's metadata says that it is packed, in whatever version. */
+  public static boolean isPacked(Map<String, String> metadata) {
+    return metadata.getOrDefault(METADATA_KEY, "").startsWith(ANY_VERSION);
+  }
+
+  /** Returns whether a shard's metadata says that it is packed in {@link #FORMAT}. */
+  public static boolean isKnown(Map<String, String> metadata) {
+    return FORMAT.equals(metadata.get(METADATA_KEY));
   }
 }

@@ -140,7 +140,7 @@ public record PackedModule(
     return SparseMatrix.of(
         all.values().asSlice(0, values.bytes()),
         all.bits(),
-        all.offsets(),
+        all.offsets().asSlice(0, rowOffsets.bytes()),
         rows(),
         columns(),
         dtype());

@@ -11,6 +11,11 @@ import java.util.List;
  * @param shape of the two sizes
  */
 public record PackedNames(String compressed, String bitmask, String rowOffsets, String shape) {
+  /** Returns whether a tensor's name is one of a weight that can be packed. */
+  public static boolean isWeight(String name) {
+    return name.endsWith(PackedFormat.WEIGHT);
+  }
+
   /** Returns the names for a weight, whose own ends with {@code .weight}. */
   public static PackedNames of(String weight) {
     String module = weight.substring(0, weight.length() - PackedFormat.WEIGHT.length());
