@@ -6,6 +6,7 @@ import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.PromptOptions;
 import io.github.wandacuda.cli.option.SamplerOptions;
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.generate.CachedDecoder;
 import io.github.wandacuda.generate.EndTokens;
 import io.github.wandacuda.generate.Generation;
@@ -48,27 +49,38 @@ final class GenerateCommand implements Runnable {
     sampler.check();
     long began = System.nanoTime();
     try (ModelDirectory directory = model.open()) {
-      DecoderFamily family = DecoderFamilies.of(directory.config());
-      DecoderShape shape = family.shape(directory.config());
+      DecoderShape shape = DecoderFamilies.of(directory.config()).shape(directory.config());
       Set<Integer> ends = EndTokens.of(directory.config());
       ModelSummary.say(directory, output);
       try (PromptOptions.Prompt given = prompt.read(directory, shape)) {
         int limit = limit(given.ids().length, shape);
-        GenerateNeeds.require(directory, given.ids().length, limit);
-        try (Backend backend = backends.open(output).backend();
-            Decoder decoder =
-                family.open(
-                    directory.config(),
-                    directory.checkpoint(),
-                    backend.operations(),
-                    WeightKeeping.RESIDENT);
-            CachedDecoder cached =
-                new CachedDecoder(decoder, backend.operations(), given.ids().length + limit)) {
-          double load = (System.nanoTime() - began) / NANOS;
-          long bytes = TokenBytes.of(directory, backend.operations());
-          print(given, generate(cached, given, limit, ends), load, bytes);
+        try (Backend backend = backends.open(output).backend()) {
+          Operations operations = backend.operations();
+          GenerateNeeds.require(directory, operations, given.ids().length, limit);
+          write(directory, operations, given, new Limits(limit, ends), began);
         }
       }
+    }
+  }
+
+  /** Where a generation ends: after so many tokens, or at one of these. */
+  private record Limits(int tokens, Set<Integer> ends) {}
+
+  private void write(
+      ModelDirectory directory,
+      Operations operations,
+      PromptOptions.Prompt given,
+      Limits limits,
+      long began) {
+    DecoderFamily family = DecoderFamilies.of(directory.config());
+    int positions = given.ids().length + limits.tokens();
+    try (Decoder decoder =
+            family.open(
+                directory.config(), directory.checkpoint(), operations, WeightKeeping.RESIDENT);
+        CachedDecoder cached = new CachedDecoder(decoder, operations, positions)) {
+      double load = (System.nanoTime() - began) / NANOS;
+      long bytes = TokenBytes.of(directory, operations);
+      print(given, generate(cached, given, limits.tokens(), limits.ends()), load, bytes);
     }
   }
 

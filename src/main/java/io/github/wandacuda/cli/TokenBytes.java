@@ -8,7 +8,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import java.util.Optional;
 
-/** The bytes of a model's weights in memory, of which a token reads each once. */
+/** The bytes of a model's weights in memory, and of those that a token reads. */
 final class TokenBytes {
   private TokenBytes() {}
 
@@ -27,6 +27,15 @@ final class TokenBytes {
         .filter(entry -> !(ownHead && entry.info().name().endsWith(table)))
         .mapToLong(entry -> bytes(entry, operations))
         .sum();
+  }
+
+  /**
+   * Returns the bytes of all weights.
+   *
+   * @param operations where the weights are, packed or not
+   */
+  static long ofAll(ModelDirectory model, Operations operations) {
+    return model.checkpoint().tensors().stream().mapToLong(entry -> bytes(entry, operations)).sum();
   }
 
   private static long bytes(Checkpoint.Entry entry, Operations operations) {

@@ -1,0 +1,89 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.io.packed.PackedModule;
+import io.github.wandacuda.job.packing.PackingJob;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.TestData;
+import java.lang.reflect.Proxy;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class GenerateNeedsTest {
+  @TempDir Path directory;
+  private Path pruned;
+  private Path packed;
+
+  @BeforeEach
+  void packAPrunedModel() {
+    pruned = directory.resolve("pruned");
+    packed = directory.resolve("packed");
+    Object[] prune = {
+      "prune",
+      "--method",
+      "magnitude",
+      "--backend",
+      "cpu",
+      "--quiet",
+      "--model",
+      TestData.TINY_LLAMA,
+      "--output",
+      pruned
+    };
+    assertThat(InProcess.run(prune).exitCode()).isZero();
+    try (ModelDirectory model = ModelDirectory.open(pruned)) {
+      PackingJob.pack(model, packed, false, false).run(1, Progress.NONE);
+    }
+  }
+
+  /** Operations of which only one thing is asked. */
+  private static Operations operations(boolean multipliesSparse) {
+    return (Operations)
+        Proxy.newProxyInstance(
+            Operations.class.getClassLoader(),
+            new Class<?>[] {Operations.class},
+            (proxy, method, arguments) -> {
+              assertThat(method.getName()).isEqualTo("multipliesSparse");
+              return multipliesSparse;
+            });
+  }
+
+  private static long bytes(Path path, boolean multipliesSparse, long tokens) {
+    try (ModelDirectory model = ModelDirectory.open(path)) {
+      return GenerateNeeds.bytes(model, operations(multipliesSparse), tokens);
+    }
+  }
+
+  /** What packing saves in the modules of a packed model. */
+  private long saved() {
+    try (ModelDirectory model = ModelDirectory.open(packed)) {
+      return model.checkpoint().tensors().stream()
+          .flatMap(entry -> PackedModule.of(entry).stream())
+          .mapToLong(module -> module.weight().bytes() - module.bytes())
+          .sum();
+    }
+  }
+
+  @Test
+  void packedWeightsTakeTheirPackedBytesWhereTheyStayPacked() {
+    assertThat(saved()).isPositive();
+    assertThat(bytes(packed, true, 10)).isEqualTo(bytes(pruned, true, 10) - saved());
+  }
+
+  @Test
+  void unpackedWeightsTakeTheBytesOfTheDenseModel() {
+    assertThat(bytes(packed, false, 10)).isEqualTo(bytes(pruned, false, 10));
+  }
+
+  @Test
+  void theCacheGrowsWithTheTokens() {
+    long ten = bytes(packed, true, 10) - bytes(packed, true, 0);
+    assertThat(ten).isPositive();
+    assertThat(bytes(packed, true, 20) - bytes(packed, true, 10)).isEqualTo(ten);
+  }
+}
