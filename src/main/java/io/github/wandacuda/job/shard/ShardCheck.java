@@ -1,5 +1,6 @@
 package io.github.wandacuda.job.shard;
 
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.verify.Failures;
 import io.github.wandacuda.job.verify.ShardVerifier;
@@ -39,7 +40,7 @@ record ShardCheck(List<LinearModule> chosen, Workers workers, PhaseClock clock) 
     Failures failures = new Failures();
     ShardDigests shown = new ShardDigests(chosen.size());
     Optional<ShardVerifier.Found> found =
-        new ShardVerifier(workers, rules, chosen, failures, shown.and(masks))
+        new ShardVerifier(workers, rules, chosen, failures, shown.and(masks), Progress.NONE)
             .verify(List.of(shard), output);
     clock.addVerify(System.nanoTime() - start);
     if (!failures.isEmpty()) {
