@@ -76,7 +76,7 @@ class KernelRaceTest {
                 "env",
                 "TSAN_OPTIONS=halt_on_error=1 history_size=7",
                 "timeout",
-                "40",
+                "80",
                 "setarch",
                 "-R",
                 out.resolve(program).toString()));
