@@ -33,10 +33,16 @@ class FullStdoutIT {
         "prune --dry-run",
         "calibrate",
         "merge-lora",
+        "pack",
+        "unpack",
         "perplexity"
       })
   void aResultThatIsLostIsToldAndNoSuccess(String words) throws Exception {
     assumeTrue(FULL.exists(), "skipped: the system has no full device");
+    if (words.equals("unpack")) {
+      Cli.Result pack = Cli.run("pack", "--model", TestData.TINY_LLAMA, "--output", packed());
+      assertThat(pack.exitCode()).as(pack.err()).isZero();
+    }
     Object[] arguments =
         Stream.concat(Stream.of(words.split(" ")), options(words)).toArray(Object[]::new);
     File errors = directory.resolve("errors").toFile();
@@ -48,6 +54,10 @@ class FullStdoutIT {
     assertThat(exitCode).isEqualTo(6);
   }
 
+  private Path packed() {
+    return directory.resolve("packed");
+  }
+
   private Stream<Object> options(String words) {
     Stream<Object> model = Stream.of("--model", TestData.TINY_LLAMA);
     Path tokens = TestData.GOLDEN.resolve("evaluation.json");
@@ -56,6 +66,8 @@ class FullStdoutIT {
           Stream.concat(
               model, Stream.of("--output", directory.resolve("out"), "--method", "magnitude"));
       case "inspect", "inspect --json" -> model;
+      case "pack" -> Stream.concat(model, Stream.of("--output", directory.resolve("out")));
+      case "unpack" -> Stream.of("--model", packed(), "--output", directory.resolve("out"));
       case "calibrate" ->
           Stream.concat(
               model, Stream.of("--output", directory.resolve("norms"), "--calibration", tokens));

@@ -42,6 +42,8 @@ final class InterruptedCommands {
           "inspect",
           "verify",
           "merge-lora",
+          "pack",
+          "unpack",
           "zeros",
           "devices");
 
@@ -153,8 +155,7 @@ final class InterruptedCommands {
         return List.of("inspect", "--quiet", "--model", model);
       }
       case "verify" -> {
-        return List.of(
-            "verify", "--quiet", "--dense", model, "--pruned", directory.resolve("pruned"));
+        return List.of("verify", "--quiet", "--dense", model, "--pruned", pruned());
       }
       case "merge-lora" -> {
         return List.of(
@@ -169,6 +170,11 @@ final class InterruptedCommands {
             "--output",
             place);
       }
+      case "pack", "unpack" -> {
+        Object from = kind.equals("pack") ? pruned() : packed();
+        return List.of(
+            kind, "--quiet", "--threads", 1, "--resume", "--model", from, "--output", place);
+      }
       case "zeros" -> {
         return List.of("verify", "--quiet", "--zeros-of", model, "--model", model);
       }
@@ -179,6 +185,14 @@ final class InterruptedCommands {
     return words;
   }
 
+  private Path pruned() {
+    return directory.resolve("pruned");
+  }
+
+  private Path packed() {
+    return directory.resolve("packed");
+  }
+
   /** Makes what a kind of run begins with. */
   private void begin(String kind, Path place, long resumedAt) throws Exception {
     remove(place);
@@ -186,9 +200,10 @@ final class InterruptedCommands {
       case "in-place" -> TestData.copy(model, place);
       case "calibrate" -> Files.createDirectories(place);
       case "resumed" -> run(resumedAt, words("samples", place));
-      case "verify" -> {
-        if (!Files.exists(directory.resolve("pruned"))) {
-          run(InterruptedAt.NEVER, words("statistics", directory.resolve("pruned")));
+      case "verify", "pack", "unpack" -> {
+        if (!Files.exists(pruned())) {
+          run(InterruptedAt.NEVER, words("statistics", pruned()));
+          run(InterruptedAt.NEVER, words("pack", packed()));
         }
       }
       default -> {}

@@ -29,7 +29,12 @@ class NoRegularFilesTest {
   /** Files that have to be there, in words of their own. */
   private static final Set<Place> NAMED_OTHERWISE =
       EnumSet.of(
-          Place.SHARD, Place.STATISTICS, Place.ADAPTER, Place.PRUNED_SHARD, Place.PRUNED_CONFIG);
+          Place.SHARD,
+          Place.STATISTICS,
+          Place.ADAPTER,
+          Place.PRUNED_SHARD,
+          Place.PRUNED_CONFIG,
+          Place.PACKED_SHARD);
 
   @TempDir Path directory;
 
@@ -91,7 +96,11 @@ class NoRegularFilesTest {
     ADAPTER("adapter/adapter_model.safetensors", "merge-lora"),
     RECORD("pruned/wanda-cuda.json", "verify"),
     PRUNED_CONFIG("pruned/config.json", "verify"),
-    PRUNED_SHARD("pruned/model-00002-of-00003.safetensors", "verify");
+    PRUNED_SHARD("pruned/model-00002-of-00003.safetensors", "verify"),
+    PACKING_CONFIG("model/config.json", "pack"),
+    PACKED_CONFIG("packed/config.json", "unpack"),
+    PACKED_INDEX("packed/model.safetensors.index.json", "unpack"),
+    PACKED_SHARD("packed/model-00002-of-00003.safetensors", "unpack");
 
     private final String file;
     private final String command;
@@ -121,6 +130,10 @@ class NoRegularFilesTest {
     TestData.copy(MODEL, directory.resolve("pruned"));
     TestData.copy(Path.of("testdata/golden/lora/llama/adapter"), directory.resolve("adapter"));
     Files.writeString(directory.resolve("pruned/wanda-cuda.json"), "{}");
+    if (place.command.equals("unpack")) {
+      Object[] pack = {"pack", "--model", MODEL, "--output", directory.resolve("packed")};
+      assertThat(InProcess.run(pack).exitCode()).isZero();
+    }
     Path file = directory.resolve(place.file);
     Files.deleteIfExists(file);
     kind.put(file);
@@ -153,7 +166,8 @@ class NoRegularFilesTest {
       words.add("--dense").add(MODEL).add("--pruned").add(directory.resolve("pruned"));
       return words.add("--sparsity").add("0.5").build().toArray();
     }
-    words.add("--model").add(directory.resolve("model")).add("--quiet");
+    String model = place.command.equals("unpack") ? "packed" : "model";
+    words.add("--model").add(directory.resolve(model)).add("--quiet");
     if (place.command.startsWith("merge")) {
       words.add("--adapter").add(directory.resolve("adapter"));
     }

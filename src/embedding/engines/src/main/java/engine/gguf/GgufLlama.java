@@ -3,6 +3,7 @@ package engine.gguf;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Map;
 
 /**
  * LLaMA on a GGUF file of F32, F16 and BF16 tensors, one token at a time, as llama3.java does it in
@@ -23,6 +24,7 @@ public final class GgufLlama {
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final GgufFile file;
+  private final Map<String, PackedTensor> packed;
   private final Observer observer;
   private final int width;
   private final int blocks;
@@ -36,7 +38,13 @@ public final class GgufLlama {
 
   /** Makes a model that starts at position 0. */
   public GgufLlama(GgufFile file, Observer observer) {
+    this(file, Map.of(), observer);
+  }
+
+  /** Makes a model that multiplies by packed matrices where there are any. */
+  public GgufLlama(GgufFile file, Map<String, PackedTensor> packed, Observer observer) {
     this.file = file;
+    this.packed = packed;
     this.observer = observer;
     width = file.integer("llama.embedding_length");
     blocks = file.integer("llama.block_count");
@@ -139,6 +147,9 @@ public final class GgufLlama {
   private float[] multiply(String name, float[] x) {
     String tensor = name + ".weight";
     observer.input(tensor, x);
+    if (packed.containsKey(tensor)) {
+      return packed.get(tensor).multiply(x);
+    }
     GgufFile.Tensor weight = file.tensors().get(tensor);
     float[] result = new float[weight.rows()];
     float[] row = new float[weight.columns()];

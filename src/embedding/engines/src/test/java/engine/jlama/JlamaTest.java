@@ -67,6 +67,26 @@ class JlamaTest {
   }
 
   @Test
+  void packedItGeneratesWhatThePrunedDirectoryDoes() throws Exception {
+    int[] prompt = Arrays.copyOf(TinyLlama.samples()[0], 16);
+    Run expected = run(load(TinyLlama.pruned(), SafeTensorSupport::loadWeights), prompt);
+    Path packed = TinyLlama.packed();
+    try (PackedProducts products = new PackedProducts(TinyLlama.shards(packed))) {
+      Run found =
+          run(
+              load(packed, folder -> products.loader(SafeTensorSupport.loadWeights(folder))),
+              prompt);
+      Agreement tokens = Agreement.of(found.tokens(), expected.tokens());
+      double difference = difference(found.logits(), expected.logits());
+      System.out.printf(
+          "Jlama, packed: tokens equal to the pruned directory's: %s; logits within %.1e%n",
+          tokens, difference);
+      assertTrue(tokens.isComplete(), tokens.toString());
+      assertTrue(difference < MOST_DIFFERENCE, "logits differ by " + difference);
+    }
+  }
+
+  @Test
   void itIsGivenTheWeightsOfThePrunedDirectory() throws Exception {
     try (Pruner pruner = Pruner.open();
         WeightLoader dense = SafeTensorSupport.loadWeights(TinyLlama.MODEL.toFile());

@@ -34,6 +34,7 @@ public final class TinyLlama {
   private static final Path TOKENS = WORK.resolve("tokens.json");
   private static final Path STATISTICS = WORK.resolve("statistics.safetensors");
   private static final Path PRUNED = WORK.resolve("pruned");
+  private static final Path PACKED = WORK.resolve("packed");
 
   private TinyLlama() {}
 
@@ -66,6 +67,12 @@ public final class TinyLlama {
 
   /** Prunes half of each row by a file of statistics; returns what the program printed. */
   public static String prune(Path statistics, Path to) {
+    empty(to);
+    return Program.wandaCuda(
+        "prune", "--model", MODEL, "--statistics", statistics, "--output", to, "--json");
+  }
+
+  private static void empty(Path to) {
     try (Stream<Path> files = Files.exists(to) ? Files.list(to) : Stream.empty()) {
       for (Path file : files.toList()) {
         Files.delete(file);
@@ -73,8 +80,6 @@ public final class TinyLlama {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return Program.wandaCuda(
-        "prune", "--model", MODEL, "--statistics", statistics, "--output", to, "--json");
   }
 
   /** Returns the token ids that the statistics come from, the first of {@code testdata/golden}. */
@@ -105,6 +110,13 @@ public final class TinyLlama {
   public static Path pruned() {
     Written.OUTPUTS.size();
     return PRUNED;
+  }
+
+  /** Returns the directory that {@code pack} makes of {@link #pruned}. */
+  public static Path packed() {
+    empty(PACKED);
+    Program.wandaCuda("pack", "--model", pruned(), "--output", PACKED);
+    return PACKED;
   }
 
   /** Returns the digest of the masks that {@code prune} printed. */
