@@ -32,11 +32,26 @@ public final class GenerateCase implements AutoCloseable {
    * @param newTokens those of a generation, after which the next begins at the prompt's end
    */
   public GenerateCase(Path folder, int[] sizes, int promptTokens, int newTokens, int threads) {
-    shape = new ModelShape(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]);
-    this.promptTokens = promptTokens;
-    this.newTokens = newTokens;
+    this(written(folder, shape(sizes)), shape(sizes), promptTokens, newTokens, threads);
+  }
+
+  private static Path written(Path folder, ModelShape shape) {
     Path directory = folder.resolve("generate");
     new ModelFiles(shape).writeModel(directory, SHARD_BYTES);
+    return directory;
+  }
+
+  /** Takes a model that is there, dense or packed, and runs the prompt. */
+  public static GenerateCase of(
+      Path directory, ModelShape shape, int promptTokens, int newTokens, int threads) {
+    return new GenerateCase(directory, shape, promptTokens, newTokens, threads);
+  }
+
+  private GenerateCase(
+      Path directory, ModelShape shape, int promptTokens, int newTokens, int threads) {
+    this.shape = shape;
+    this.promptTokens = promptTokens;
+    this.newTokens = newTokens;
     model = ModelDirectory.open(directory);
     backend = Backends.open("cpu", 0, threads).backend();
     decoder =
@@ -48,6 +63,20 @@ public final class GenerateCase implements AutoCloseable {
       prompt[i] = i * 7919 % shape.vocabulary();
     }
     token = Sampler.GREEDY.choose(cached.next(prompt));
+  }
+
+  /**
+   * Returns the shape of a model.
+   *
+   * @param sizes layers, hidden size, intermediate size, heads, key and value heads, vocabulary
+   */
+  public static ModelShape shape(int[] sizes) {
+    return new ModelShape(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]);
+  }
+
+  /** Returns the latest token. */
+  public int token() {
+    return token;
   }
 
   /** Generates the next token. */

@@ -2,12 +2,14 @@ package io.github.wandacuda.bench.compare;
 
 /** What a side's speed is told in. */
 enum Unit {
-  /** Weights selected. */
+  /** Weights that are gone through. */
   WEIGHTS("G weights/s"),
   /** Bytes of the data, counted once. */
   BYTES("GB/s"),
   /** Floating-point operations. */
   FLOPS("GFLOP/s"),
+  /** Tokens generated, one after the other. */
+  TOKENS("tokens/s"),
   /** Time of a run. */
   SECONDS("s"),
   /** Time of a short run. */
@@ -31,6 +33,10 @@ enum Unit {
 
   /** Returns what is told of a run that does an amount of work. */
   double of(double amount, double seconds) {
-    return this == SECONDS ? seconds : amount / seconds / GIGA;
+    return switch (this) {
+      case SECONDS -> seconds;
+      case TOKENS -> amount / seconds;
+      default -> amount / seconds / GIGA;
+    };
   }
 }

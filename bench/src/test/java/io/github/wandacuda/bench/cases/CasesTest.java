@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -116,6 +117,20 @@ class CasesTest {
       attention.check();
       assertEquals(2 * 5 * 24 * 64, linear.flops());
       assertEquals(4 * 21 * 16 * 2, attention.flops());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"50%, 1, 1920", "2:4, 4, 1920", "75%, 3, 960"})
+  void packedAndDenseLayersHold(String amount, int tokens, long valueBytes) {
+    SparseCase.Setup setup = new SparseCase.Setup(tokens, "24x80", amount, 2);
+    try (SparseCase packed = SparseCase.packed(setup);
+        SparseCase dense = SparseCase.dense(setup)) {
+      packed.check();
+      dense.check();
+      assertEquals(24 * 80, dense.weights());
+      assertEquals(24 * 80 * 2, dense.bytes());
+      assertEquals(valueBytes + 24 * 80 / 8 + 25 * Long.BYTES, packed.bytes());
     }
   }
 
