@@ -42,7 +42,16 @@ class OperationTableTest {
 
   /** What takes and moves memory, which no kernel does. */
   private static final Set<String> MEMORY =
-      Set.of("tensor", "upload", "download", "weight", "residentWeight", "prepare", "close");
+      Set.of(
+          "tensor",
+          "upload",
+          "download",
+          "weight",
+          "residentWeight",
+          "multipliesSparse",
+          "sparseWeight",
+          "prepare",
+          "close");
 
   /** Launchers and references of more than one stem. */
   private static final Set<String> SHARED =
