@@ -50,6 +50,27 @@ public interface GpuForwardKernels {
    */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out);
 
+  /** Returns whether {@link #sparse} reads packed weights as fast as others, or faster. */
+  boolean multipliesSparse();
+
+  /**
+   * A linear layer of a packed weight, accumulated in the order of {@link
+   * io.github.wandacuda.SparseKernels}.
+   *
+   * @param x [tokens, columns], at most {@link io.github.wandacuda.SparseMatrix#MOST_ROWS}
+   * @param w [features, columns]
+   * @param bias float32 [features], or null
+   * @param out [tokens, features]
+   */
+  void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out);
+
+  /**
+   * Writes a packed weight's elements.
+   *
+   * @param out of its rows, columns and type
+   */
+  void unpack(DeviceSparse w, DeviceRows out);
+
   /**
    * Rotary embedding in place, of each head's first features, two for each column of {@code cos}.
    *

@@ -1,5 +1,6 @@
 package io.github.wandacuda.device;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 
 /** The layout of a weight's rows in host memory and on a device. */
@@ -26,7 +27,12 @@ public final class RowLayout {
 
   /** Returns the bytes from a row to the next on a device, as kernels require them. */
   public static long devicePitch(WeightMatrix matrix) {
-    return Math.ceilDiv(rowBytes(matrix), (long) GpuSelectKernels.ROW_ALIGNMENT)
+    return devicePitch(matrix.columns(), matrix.dtype());
+  }
+
+  /** Returns the bytes from a row of so many elements to the next on a device. */
+  public static long devicePitch(int columns, DType dtype) {
+    return Math.ceilDiv((long) columns * dtype.bytes(), (long) GpuSelectKernels.ROW_ALIGNMENT)
         * GpuSelectKernels.ROW_ALIGNMENT;
   }
 

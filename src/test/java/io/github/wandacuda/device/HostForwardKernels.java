@@ -113,6 +113,21 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
+  public boolean multipliesSparse() {
+    return false;
+  }
+
+  @Override
+  public void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
+    throw new UnsupportedOperationException("packed weights");
+  }
+
+  @Override
+  public void unpack(DeviceSparse w, DeviceRows out) {
+    throw new UnsupportedOperationException("packed weights");
+  }
+
+  @Override
   public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
     into(x, result -> scalar.rotate(result, headSize, read(cos), read(sin)));
   }

@@ -2,6 +2,7 @@ package io.github.wandacuda.forward;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import java.lang.foreign.Arena;
@@ -86,6 +87,29 @@ final class Operands implements AutoCloseable {
       copy.fill((byte) NAN);
     }
     return weight;
+  }
+
+  /** Returns a packed weight; it is spoiled where it is no longer read. */
+  Weight sparse(WeightMatrix matrix) {
+    SparseMatrix packed = SparseMatrix.pack(matrix);
+    MemorySegment values = copy(packed.values());
+    MemorySegment bits = copy(packed.bitmask());
+    MemorySegment offsets = copy(packed.rowOffsets());
+    Weight weight =
+        operations.sparseWeight(
+            SparseMatrix.of(
+                values, bits, offsets, packed.rows(), packed.columns(), packed.dtype()));
+    weights.add(weight);
+    if (weight.ownsMemory()) {
+      values.fill((byte) NAN);
+      bits.fill((byte) NAN);
+      offsets.fill((byte) NAN);
+    }
+    return weight;
+  }
+
+  private static MemorySegment copy(MemorySegment memory) {
+    return Arena.ofAuto().allocate(memory.byteSize(), Long.BYTES).copyFrom(memory);
   }
 
   /** Returns a tensor's elements. */

@@ -2,6 +2,7 @@ package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.DeviceSparse;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
 import io.github.wandacuda.forward.Activation;
@@ -29,6 +30,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   private final CudaDevice device;
   private final CudaLaunches launches;
   private final CudaLinear linear;
+  private final CudaLinearSparse sparse;
   private final CudaAttentionRows attentionRows;
   private final CudaColumnSquares squares;
   private final CudaSecondMoments moments;
@@ -47,6 +49,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
     device = queue.device();
     launches = new CudaLaunches(queue);
     linear = new CudaLinear(queue, cublas);
+    sparse = new CudaLinearSparse(queue);
     attentionRows = new CudaAttentionRows(queue);
     squares = new CudaColumnSquares(queue);
     moments = new CudaSecondMoments(queue);
@@ -79,6 +82,21 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   @Override
   public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     linear.linear(x, w, bias, out);
+  }
+
+  @Override
+  public boolean multipliesSparse() {
+    return true;
+  }
+
+  @Override
+  public void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
+    sparse.linear(x, w, bias, out);
+  }
+
+  @Override
+  public void unpack(DeviceSparse w, DeviceRows out) {
+    sparse.unpack(w, out);
   }
 
   @Override

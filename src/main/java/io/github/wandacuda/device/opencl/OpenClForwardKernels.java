@@ -2,6 +2,7 @@ package io.github.wandacuda.device.opencl;
 
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.DeviceSparse;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 import io.github.wandacuda.forward.Activation;
@@ -22,6 +23,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   private final OpenClQueue queue;
   private final OpenClLaunches launches;
   private final OpenClLinear linear;
+  private final OpenClLinearSparse sparse;
   private final OpenClAttention attention;
   private final OpenClAttentionRows attentionRows;
   private final OpenClColumnSquares squares;
@@ -34,6 +36,7 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   OpenClForwardKernels(OpenClQueue queue, MatrixVariant variant) {
     this.queue = queue;
     this.launches = new OpenClLaunches(queue);
+    this.sparse = new OpenClLinearSparse(queue, variant);
     this.linear = new OpenClLinear(queue, launches, variant);
     this.attention = new OpenClAttention(queue, variant);
     this.attentionRows = new OpenClAttentionRows(queue, launches);
@@ -105,6 +108,21 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
     if (!isEmpty(out)) {
       linear.linear(x, w, bias, out);
     }
+  }
+
+  @Override
+  public boolean multipliesSparse() {
+    return sparse.isBest();
+  }
+
+  @Override
+  public void sparse(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
+    sparse.linear(x, w, bias, out);
+  }
+
+  @Override
+  public void unpack(DeviceSparse w, DeviceRows out) {
+    sparse.unpack(w, out);
   }
 
   @Override

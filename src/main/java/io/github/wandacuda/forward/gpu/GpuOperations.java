@@ -1,8 +1,9 @@
 package io.github.wandacuda.forward.gpu;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
@@ -67,7 +68,17 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
 
   @Override
   public GpuWeight weight(WeightMatrix matrix) {
-    return new GpuWeight(device, matrix, weights);
+    return new GpuDenseWeight(matrix, weights);
+  }
+
+  @Override
+  public boolean multipliesSparse(DType dtype) {
+    return queue.forward().multipliesSparse();
+  }
+
+  @Override
+  public GpuWeight sparseWeight(SparseMatrix matrix) {
+    return GpuSparseWeight.of(matrix, weights);
   }
 
   @Override
@@ -94,16 +105,7 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
 
   @Override
   public void linear(GpuTensor x, GpuWeight w, GpuTensor bias, GpuTensor out) {
-    DeviceRows all = out.matrix();
-    w.forEachTile(
-        (tile, first) ->
-            queue
-                .forward()
-                .linear(
-                    x.matrix(),
-                    tile,
-                    bias == null ? null : bias.matrix().columnRange(first, tile.rows()).data(),
-                    all.columnRange(first, tile.rows())));
+    w.linear(x, bias, out);
   }
 
   @Override

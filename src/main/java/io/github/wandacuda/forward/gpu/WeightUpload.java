@@ -1,10 +1,13 @@
 package io.github.wandacuda.forward.gpu;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.DeviceSparse;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.HostRows;
@@ -20,6 +23,7 @@ final class WeightUpload implements AutoCloseable {
   /** One part in this many of the free memory is left for other uses than weights. */
   private static final int RESERVE = 4;
 
+  private final GpuDevice device;
   private final DeviceQueue queue;
   private final long reserveBytes;
 
@@ -29,20 +33,45 @@ final class WeightUpload implements AutoCloseable {
   private final GrowingBuffer piece;
 
   WeightUpload(GpuDevice device, DeviceQueue queue) {
+    this.device = device;
     this.queue = queue;
     reserveBytes = device.freeBytes() / RESERVE;
     pieceBytes = Math.min(PIECE_BYTES, device.largestBuffer());
     piece = new GrowingBuffer(device, queue);
   }
 
-  /** Returns the free bytes that weights leave for activations, kernels and selection. */
-  long reserveBytes() {
-    return reserveBytes;
+  /**
+   * Returns memory for a weight, or null if the device hasn't so much beside what weights leave for
+   * activations, kernels and selection.
+   */
+  DeviceBuffer allocate(long bytes) {
+    if (bytes > most()) {
+      return null;
+    }
+    try {
+      return device.allocate(Math.max(1, bytes));
+    } catch (DeviceMemoryException e) {
+      return null;
+    }
+  }
+
+  private long most() {
+    return Math.min(device.largestBuffer(), device.freeBytes() - reserveBytes);
+  }
+
+  /** Returns what to throw where a weight of so many bytes has to be on the device and isn't. */
+  DeviceMemoryException lacking(long bytes) {
+    return new DeviceMemoryException(device.name(), bytes, most());
   }
 
   /** Waits for all queued work, before device memory is freed. */
   void settle() {
     queue.settle();
+  }
+
+  /** Copies native memory to the device and waits for the copy. */
+  void upload(MemorySegment from, DevicePointer to) {
+    queue.complete(() -> queue.upload(from, to));
   }
 
   /** Copies rows to the device and waits for the copy. */
@@ -71,16 +100,68 @@ final class WeightUpload implements AutoCloseable {
    * @throws DeviceMemoryException if the device lacks memory for one row
    */
   void stream(WeightMatrix host, GpuWeight.RowWork work) {
-    long pitch = Math.max(1, RowLayout.devicePitch(host));
-    int rows = Math.clamp(pieceBytes / pitch, 1, Math.max(1, host.rows()));
+    forEachPiece(
+        host.rows(),
+        host.columns(),
+        host.dtype(),
+        (rows, first) -> {
+          upload(host.rows(first, rows.rows()), rows);
+          work.run(rows, first);
+        });
+  }
+
+  /**
+   * Queues work for all rows of a packed weight, unpacked piece by piece.
+   *
+   * @throws DeviceMemoryException if the device lacks memory for one row
+   */
+  void unpack(DeviceSparse packed, GpuWeight.RowWork work) {
+    forEachPiece(
+        packed.rows(),
+        packed.columns(),
+        packed.dtype(),
+        (rows, first) -> {
+          queue.forward().unpack(packed.rowRange(first, rows.rows()), rows);
+          work.run(rows, first);
+        });
+  }
+
+  private void forEachPiece(int count, int columns, DType dtype, GpuWeight.RowWork work) {
+    long pitch = Math.max(dtype.bytes(), RowLayout.devicePitch(columns, dtype));
+    int rows = Math.clamp(pieceBytes / pitch, 1, Math.max(1, count));
     DevicePointer room = room(rows, pitch);
     int fitting = (int) Math.min(rows, room.buffer().bytes() / pitch);
-    for (int first = 0; first < host.rows(); first += fitting) {
-      WeightMatrix part = host.rows(first, Math.min(fitting, host.rows() - first));
-      DeviceRows onDevice = RowLayout.onDevice(host, room, part.rows());
-      upload(part, onDevice);
-      work.run(onDevice, first);
+    for (int first = 0; first < count; first += fitting) {
+      int part = Math.min(fitting, count - first);
+      work.run(new DeviceRows(room, dtype, part, columns, pitch / dtype.bytes()), first);
     }
+  }
+
+  /**
+   * Queues a linear layer of some rows of a weight.
+   *
+   * @param first the first row's number
+   * @param bias of all rows, or null for none
+   * @param out receives the columns of these rows
+   */
+  void linear(GpuTensor x, DeviceRows rows, int first, GpuTensor bias, GpuTensor out) {
+    queue
+        .forward()
+        .linear(
+            x.matrix(),
+            rows,
+            bias == null ? null : bias.matrix().columnRange(first, rows.rows()).data(),
+            out.matrix().columnRange(first, rows.rows()));
+  }
+
+  /**
+   * Queues a linear layer of a packed weight.
+   *
+   * @param bias null for none
+   */
+  void sparse(GpuTensor x, DeviceSparse w, GpuTensor bias, GpuTensor out) {
+    DevicePointer biases = bias == null ? null : bias.matrix().data();
+    queue.forward().sparse(x.matrix(), w, biases, out.matrix());
   }
 
   /** Returns memory for the given rows, or for as many of them as the device has memory for. */

@@ -128,17 +128,16 @@ final class DecoderWeights implements AutoCloseable {
   }
 
   private Weight sparse(PackedModule module, boolean transposed) {
-    KeptMemory memory = new KeptMemory();
-    kept.add(memory);
     if (!transposed) {
-      return operations.sparseWeight(module.matrix(memory.arena));
+      return keep(memory -> operations.sparseWeight(module.matrix(memory)));
     }
     try (Arena arena = Arena.ofConfined()) {
       SparseMatrix stored = module.matrix(arena);
       MemorySegment dense = arena.allocate(module.weight().bytes(), ALIGNMENT);
       WeightMatrix matrix = WeightMatrix.of(dense, module.dtype(), module.rows(), module.columns());
       stored.unpack(matrix);
-      return operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), memory.arena));
+      return keep(
+          memory -> operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), memory)));
     }
   }
 
@@ -146,9 +145,14 @@ final class DecoderWeights implements AutoCloseable {
     if (keeping == WeightKeeping.WHILE_OPEN) {
       return operations.weight(reading.apply(arena));
     }
+    return keep(memory -> operations.residentWeight(reading.apply(memory)));
+  }
+
+  /** Makes a weight of memory that is freed when the weight doesn't read it, else with this. */
+  private Weight keep(Function<Arena, Weight> making) {
     KeptMemory memory = new KeptMemory();
     kept.add(memory);
-    Weight weight = operations.residentWeight(reading.apply(memory.arena));
+    Weight weight = making.apply(memory.arena);
     if (weight.ownsMemory()) {
       kept.removeLast();
       memory.close();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.HostDevice;
 import io.github.wandacuda.error.BackendUnavailableException;
@@ -21,6 +22,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -228,11 +230,17 @@ class GpuBackendTest {
     WeightMatrix matrix = weights(arena.allocate(4L * 100 * 32), 100, 32);
     HostDevice large = new HostDevice(1 << 20);
     HostDevice small = new HostDevice(8192);
-    assertThat(linear(small, matrix, 4)).isEqualTo(linear(large, matrix, 0));
+    HostDevice another = new HostDevice(8192);
+    float[] expected = linear(large, operations -> operations.weight(matrix), 0);
+    assertThat(linear(small, operations -> operations.weight(matrix), 4)).isEqualTo(expected);
+    SparseMatrix packed = SparseMatrix.pack(matrix);
+    assertThat(linear(another, operations -> operations.sparseWeight(packed), 4))
+        .as("packed")
+        .isEqualTo(expected);
   }
 
   /** Returns a product, and checks how many times rows of the weight had to come for it. */
-  private float[] linear(HostDevice device, WeightMatrix matrix, int uploads) {
+  private float[] linear(HostDevice device, Function<Operations, Weight> making, int uploads) {
     float[] result = new float[300];
     try (GpuBackend backend = new GpuBackend(device, 1)) {
       Operations operations = backend.operations();
@@ -241,7 +249,7 @@ class GpuBackendTest {
       try (Tensor x = operations.tensor(3, 32);
           Tensor out = operations.tensor(3, 100);
           Tensor bias = operations.tensor(1, 100);
-          Weight weight = operations.weight(matrix)) {
+          Weight weight = making.apply(operations)) {
         operations.upload(input, x);
         operations.upload(MemorySegment.ofArray(RAMP), bias);
         int before = device.uploads();

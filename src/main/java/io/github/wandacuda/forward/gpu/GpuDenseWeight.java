@@ -1,0 +1,142 @@
+package io.github.wandacuda.forward.gpu;
+
+import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.device.DeviceBuffer;
+import io.github.wandacuda.device.DeviceMemoryException;
+import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.RowLayout;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A weight whose elements are all stored. It is on the device if enough memory remains free; else
+ * it is in host memory, and its rows are copied in tiles whenever it is used.
+ */
+public final class GpuDenseWeight extends GpuWeight {
+  private static final long ALIGNMENT = 64;
+
+  private final WeightMatrix host;
+  private final DeviceBuffer buffer;
+  private final WeightUpload upload;
+
+  /** Owns the weight in host memory, or null. */
+  private final HostMemory memory;
+
+  private boolean closed;
+
+  /**
+   * Copies a weight to the device, if it fits.
+   *
+   * @param host the weight, in memory that must not change until this is closed
+   * @param upload copies rows to the device
+   */
+  GpuDenseWeight(WeightMatrix host, WeightUpload upload) {
+    this(host, null, upload);
+  }
+
+  private GpuDenseWeight(WeightMatrix host, HostMemory memory, WeightUpload upload) {
+    this.host = host;
+    this.memory = memory;
+    this.upload = upload;
+    buffer = upload.allocate(RowLayout.devicePitch(host) * host.rows());
+    if (buffer != null) {
+      fill();
+    }
+  }
+
+  private void fill() {
+    try {
+      upload.upload(host, matrix(host.rows()));
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Makes a dense weight of a packed one, in host memory of its own. */
+  static GpuDenseWeight unpacked(SparseMatrix packed, WeightUpload upload) {
+    HostMemory memory = new HostMemory();
+    try {
+      long bytes = (long) packed.rows() * packed.columns() * packed.dtype().bytes();
+      MemorySegment dense = memory.arena.allocate(bytes, ALIGNMENT);
+      WeightMatrix host = WeightMatrix.of(dense, packed.dtype(), packed.rows(), packed.columns());
+      packed.unpack(host);
+      return new GpuDenseWeight(host, memory, upload);
+    } catch (RuntimeException e) {
+      memory.close();
+      throw e;
+    }
+  }
+
+  private DeviceRows matrix(int rows) {
+    if (closed) {
+      throw new IllegalStateException("the weight is closed");
+    }
+    return RowLayout.onDevice(host, buffer.at(0), rows);
+  }
+
+  @Override
+  void linear(GpuTensor x, GpuTensor bias, GpuTensor out) {
+    if (buffer != null) {
+      upload.linear(x, matrix(host.rows()), 0, bias, out);
+    } else {
+      upload.stream(host, (rows, first) -> upload.linear(x, rows, first, bias, out));
+    }
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * @throws DeviceMemoryException if they aren't on the device
+   */
+  @Override
+  DeviceRows whole() {
+    if (buffer == null) {
+      throw upload.lacking(RowLayout.devicePitch(host) * host.rows());
+    }
+    return matrix(host.rows());
+  }
+
+  @Override
+  public int rows() {
+    return host.rows();
+  }
+
+  @Override
+  public int columns() {
+    return host.columns();
+  }
+
+  @Override
+  public boolean ownsMemory() {
+    return memory != null;
+  }
+
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    if (buffer != null) {
+      upload.settle();
+      buffer.close();
+    }
+    if (memory != null) {
+      memory.close();
+    }
+  }
+
+  /** An unpacked weight's memory. A second close does nothing. */
+  private static final class HostMemory implements AutoCloseable {
+    private final Arena arena = Arena.ofShared();
+
+    @Override
+    public void close() {
+      if (arena.scope().isAlive()) {
+        arena.close();
+      }
+    }
+  }
+}
