@@ -8,7 +8,7 @@
 // bits are set below its own. So values are read in order, by lanes side by side, STEPS words at a time, whose loads don't
 // wait for each other.
 //
-// Reads for each feature its values once, columns / 8 bytes of mask and 16 bytes of offsets: at half zeros and 16 bits
+// Reads for each feature its values once, columns / 8 bytes of mask and 8 bytes of offset: at half zeros and 16 bits
 // 0.5625 of the dense bytes. Of x, 4 bytes a column and token for each feature, from the first-level cache or nearer.
 // Unpacking writes each weight once. 256 threads, 8 features; no shared memory, no barriers.
 //
