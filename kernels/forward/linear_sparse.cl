@@ -9,7 +9,7 @@
 // added, then i and i + 8, i + 4, i + 2, i + 1. All 32 read the same word of mask and count its bits as they go, so none
 // waits for another before the end; a value comes after as many as bits are set below its own.
 //
-// Reads for each feature its values once, columns / 8 bytes of mask and 16 bytes of offsets: at half zeros and 16 bits
+// Reads for each feature its values once, columns / 8 bytes of mask and 8 bytes of offset: at half zeros and 16 bits
 // 0.5625 of the dense bytes. Of x, 4 bytes a column and token for each feature, from a cache. Unpacking writes each
 // weight once. Local memory: 1 KiB.
 //
