@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -179,11 +180,16 @@ public final class PackingJob {
     if (verify) {
       shards.forEach(comparison::require);
     }
-    sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
-    sideFiles.lastFiles().stream()
-        .filter(file -> !file.equals(Path.of(SideFiles.CONFIG)))
+    Path config = Path.of(SideFiles.CONFIG);
+    Path record = Path.of(SideFiles.MANIFEST);
+    Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())
+        .filter(file -> !file.equals(config) && !file.equals(record))
         .forEach(file -> directory.copy(sideFiles, file));
     ConfigFile.write(direction, model, directory);
+    // A directory that has it is complete, as one that prune has written.
+    if (sideFiles.files().contains(record)) {
+      directory.copy(sideFiles, record);
+    }
   }
 
   private void begin(OutputDirectory directory) {
