@@ -1,14 +1,7 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.console.MemoryWatch;
-import io.github.wandacuda.cli.option.ModelOption;
-import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.cli.option.PackingOptions;
-import io.github.wandacuda.cli.option.ThreadsOption;
 import io.github.wandacuda.job.packing.PackingJob;
-import io.github.wandacuda.model.ModelDirectory;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 
 /** Packs a model directory into another one. */
 @Command(
@@ -17,25 +10,12 @@ import picocli.CommandLine.Mixin;
         "Leaves the zeros out of a pruned model's linear modules: a smaller directory, which unpack turns"
             + " back into the same bytes. Modules with few zeros stay as they are.",
     mixinStandardHelpOptions = true)
-public final class PackCommand implements Runnable {
-  @Mixin private ModelOption model;
-  @Mixin private PackingOptions options;
-  @Mixin private ThreadsOption threads;
-  @Mixin private OutputOptions output;
-
+public final class PackCommand extends PackingCommand {
   @Override
   public void run() {
-    long start = System.nanoTime();
-    int count = threads.count();
-    options.warnOfIdle(output);
-    try (MemoryWatch memory = new MemoryWatch();
-        ModelDirectory directory = model.open()) {
-      ModelSummary.say(directory, output);
-      PackingJob.Result result =
-          PackingJob.pack(directory, options.directory(), options.resume(), options.verify())
-              .run(count, output.progress());
-      double seconds = (System.nanoTime() - start) / 1e9;
-      options.print("packed", directory.path(), result, seconds, memory, output);
-    }
+    run(
+        (model, options) ->
+            PackingJob.pack(model, options.directory(), options.resume(), options.verify()),
+        "packed");
   }
 }

@@ -1,6 +1,5 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
@@ -165,7 +164,7 @@ final class ClusterPass {
 
   private void take(ShardResult result, JournalWriter journal, int shards) {
     if (result.check() != null && result.check().failure() != null) {
-      throw wrong(result.check().failure());
+      throw VerificationException.ofOutput(output.path(), result.check().failure());
     }
     if (nodes.add(result.node())) {
       LOG.info("{}", result.node());
@@ -248,12 +247,7 @@ final class ClusterPass {
     new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
         .compare(scope.chosen(), found);
     if (!failures.isEmpty()) {
-      throw wrong(failures.first());
+      throw VerificationException.ofOutput(output.path(), failures.first());
     }
-  }
-
-  private VerificationException wrong(String failure) {
-    return new VerificationException(
-        ErrorDetails.file(output.path()).said("the written output is wrong: " + failure));
   }
 }

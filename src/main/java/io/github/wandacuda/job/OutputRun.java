@@ -1,11 +1,6 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.io.checkpoint.TensorNames;
@@ -31,8 +26,6 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.system.RealCause;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -126,29 +119,7 @@ final class OutputRun implements PruneTarget.Run {
 
   @Override
   public void settle(Throwable failure) {
-    Optional<WandaException> behind = RealCause.behind(failure);
-    if (behind.orElse(null) instanceof CancelledException) {
-      throw new CancelledException(
-          "cancelled; what is finished of %s is kept: run the same again with `resume` to go on"
-              .formatted(output.path()),
-          failure);
-    }
-    if (behind.isEmpty() && isInputsOrOutputsFault(failure)) {
-      output.discard();
-      return;
-    }
-    LOG.warn("{}: what is finished is kept for a run that resumes", output.path());
-    RealCause.throwIfBehind(failure);
-  }
-
-  /**
-   * Tells a broken input or a wrong output, after which nothing is worth keeping, from a file that
-   * couldn't be read and may be readable the next time.
-   */
-  private static boolean isInputsOrOutputsFault(Throwable e) {
-    return (e instanceof InputException && !(e.getCause() instanceof IOException))
-        || e instanceof UsageException
-        || (e instanceof VerificationException && !(e instanceof AddedFiles.Found));
+    output.settle(failure);
   }
 
   @Override
@@ -261,9 +232,7 @@ final class OutputRun implements PruneTarget.Run {
     }
     tools.clock().addVerify(System.nanoTime() - start);
     if (!failures.isEmpty()) {
-      throw new VerificationException(
-          ErrorDetails.file(output.path())
-              .said("the written output is wrong: " + failures.first()));
+      throw VerificationException.ofOutput(output.path(), failures.first());
     }
     return found.orElseThrow().maskSha256();
   }

@@ -1,8 +1,6 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.OutputDirectory;
@@ -15,7 +13,6 @@ import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.ModelConfig;
 import java.nio.file.Path;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -73,12 +70,12 @@ final class OutputTarget implements PruneTarget {
     try {
       if (output.finished().isPresent()) {
         boolean packed = ModelConfig.read(path()).packed();
-        requireSame(cause, Fingerprint.of(output.finished().get()).with(form(packed)));
+        cause.requireSame(path(), Fingerprint.of(output.finished().get()).with(form(packed)));
         return new OutputRun(scope, sideFiles, output, tools, plan, cause, cluster);
       }
       Fingerprint fingerprint =
           cause.with(SourceDigest.byFile(scope.model())).with(arithmetic(tools.backend()));
-      output.interrupted().ifPresent(earlier -> requireSame(fingerprint, earlier.run()));
+      output.interrupted().ifPresent(earlier -> fingerprint.requireSame(path(), earlier.run()));
       return new OutputRun(scope, sideFiles, output, tools, plan, fingerprint, cluster);
     } catch (RuntimeException | Error e) {
       output.close();
@@ -101,16 +98,5 @@ final class OutputTarget implements PruneTarget {
   /** Returns what a calibrated run's bytes depend on in addition to the input. */
   private Map<String, String> arithmetic(Backend backend) {
     return scope.isCalibrated() ? Map.of("backend", backend.arithmetic()) : Map.of();
-  }
-
-  private void requireSame(Fingerprint now, Fingerprint there) {
-    List<String> differences = now.differencesFrom(there);
-    if (!differences.isEmpty()) {
-      throw new UsageException(
-          ErrorDetails.file(path())
-              .said(
-                  "holds the output of another run, which differs in "
-                      + String.join(", ", differences)));
-    }
   }
 }

@@ -215,9 +215,7 @@ public final class MergeJob {
           before.stream().map(module -> in(written.get(module.shard()), module)).toList();
       Verification found = ZerosVerifier.verify(before, after, workers).failures();
       if (!found.holds()) {
-        throw new VerificationException(
-            ErrorDetails.file(output)
-                .said("the written output is wrong: " + found.failures().getFirst()));
+        throw VerificationException.ofOutput(output, found.failures().getFirst());
       }
     } finally {
       written.values().forEach(SafetensorsFile::close);

@@ -1,7 +1,12 @@
 package io.github.wandacuda.job.output;
 
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.Folders;
@@ -9,6 +14,7 @@ import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.RunRecords;
+import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -206,6 +212,38 @@ public final class OutputDirectory implements AutoCloseable {
   public void finish() {
     Folders.force(directory);
     journal.remove();
+  }
+
+  /**
+   * Keeps what a run has finished when it fails, so that another one can go on, unless its input is
+   * broken or its output wrong: then nothing is worth keeping.
+   *
+   * @throws CancelledException if that was the reason, however it was wrapped
+   */
+  public void settle(Throwable failure) {
+    Optional<WandaException> behind = RealCause.behind(failure);
+    if (behind.orElse(null) instanceof CancelledException) {
+      throw new CancelledException(
+          "cancelled; what is finished of %s is kept: run the same again with `resume` to go on"
+              .formatted(directory),
+          failure);
+    }
+    if (behind.isEmpty() && isInputsOrOutputsFault(failure)) {
+      discard();
+      return;
+    }
+    LOG.warn("{}: what is finished is kept for a run that resumes", directory);
+    RealCause.throwIfBehind(failure);
+  }
+
+  /**
+   * Tells a broken input or a wrong output, after which nothing is worth keeping, from a file that
+   * couldn't be read and may be readable the next time.
+   */
+  private static boolean isInputsOrOutputsFault(Throwable e) {
+    return (e instanceof InputException && !(e.getCause() instanceof IOException))
+        || e instanceof UsageException
+        || (e instanceof VerificationException && !(e instanceof AddedFiles.Found));
   }
 
   /** Has {@link #close} delete all files that the run has made. */

@@ -6,7 +6,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.SideFiles;
@@ -19,7 +18,6 @@ import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.RunRecords;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -27,7 +25,6 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -125,7 +122,7 @@ public final class PackingJob {
         directory.finish();
         return result();
       } catch (RuntimeException | Error e) {
-        settle(directory, e);
+        directory.settle(e);
         throw e;
       }
     }
@@ -204,14 +201,7 @@ public final class PackingJob {
       directory.journal().restart(RunRecords.run(run));
       return;
     }
-    List<String> differences = run.differencesFrom(directory.interrupted().get().run());
-    if (!differences.isEmpty()) {
-      throw new UsageException(
-          ErrorDetails.file(output)
-              .said(
-                  "holds the output of another run, which differs in "
-                      + String.join(", ", differences)));
-    }
+    run.requireSame(output, directory.interrupted().get().run());
   }
 
   private Result result() {
@@ -231,28 +221,6 @@ public final class PackingJob {
       }
     }
     return new Result(modules, before, after);
-  }
-
-  /** Keeps what is finished, unless the input is broken or the output wrong. */
-  private void settle(OutputDirectory directory, Throwable failure) {
-    Optional<WandaException> behind = RealCause.behind(failure);
-    if (behind.orElse(null) instanceof CancelledException) {
-      throw new CancelledException(
-          "cancelled; what is finished of %s is kept: run the same again with `resume` to go on"
-              .formatted(output),
-          failure);
-    }
-    if (behind.isEmpty() && isInputsOrOutputsFault(failure)) {
-      directory.discard();
-      return;
-    }
-    LOG.warn("{}: what is finished is kept for a run that resumes", output);
-    RealCause.throwIfBehind(failure);
-  }
-
-  private static boolean isInputsOrOutputsFault(Throwable e) {
-    return (e instanceof InputException && !(e.getCause() instanceof IOException))
-        || e instanceof VerificationException;
   }
 
   /** Counts the tensors that are done, by whichever worker was last. */

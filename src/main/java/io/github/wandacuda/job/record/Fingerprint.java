@@ -1,7 +1,10 @@
 package io.github.wandacuda.job.record;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -49,6 +52,24 @@ public record Fingerprint(Map<String, String> parts) {
     Map<String, String> all = new LinkedHashMap<>(parts);
     all.putAll(more);
     return new Fingerprint(all);
+  }
+
+  /**
+   * Checks that the run that has begun or made an output is this one.
+   *
+   * @param output the output's directory
+   * @param there the fingerprint of the run that was found there
+   * @throws UsageException naming all differences
+   */
+  public void requireSame(Path output, Fingerprint there) {
+    List<String> differences = differencesFrom(there);
+    if (!differences.isEmpty()) {
+      throw new UsageException(
+          ErrorDetails.file(output)
+              .said(
+                  "holds the output of another run, which differs in "
+                      + String.join(", ", differences)));
+    }
   }
 
   /**

@@ -1,0 +1,41 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.cli.console.MemoryWatch;
+import io.github.wandacuda.cli.option.ModelOption;
+import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.PackingOptions;
+import io.github.wandacuda.cli.option.ThreadsOption;
+import io.github.wandacuda.job.packing.PackingJob;
+import io.github.wandacuda.model.ModelDirectory;
+import picocli.CommandLine.Mixin;
+
+/** What packing and unpacking a model directory have in common. */
+abstract class PackingCommand implements Runnable {
+  @Mixin private ModelOption model;
+  @Mixin private PackingOptions options;
+  @Mixin private ThreadsOption threads;
+  @Mixin private OutputOptions output;
+
+  /** Makes a job of either kind. */
+  interface Way {
+    PackingJob job(ModelDirectory model, PackingOptions options);
+  }
+
+  /**
+   * Runs the command.
+   *
+   * @param done what it has done in the end, such as {@code packed}
+   */
+  final void run(Way way, String done) {
+    long start = System.nanoTime();
+    int count = threads.count();
+    options.warnOfIdle(output);
+    try (MemoryWatch memory = new MemoryWatch();
+        ModelDirectory directory = model.open()) {
+      ModelSummary.say(directory, output);
+      PackingJob.Result result = way.job(directory, options).run(count, output.progress());
+      double seconds = (System.nanoTime() - start) / 1e9;
+      options.print(done, directory.path(), result, seconds, memory, output);
+    }
+  }
+}
