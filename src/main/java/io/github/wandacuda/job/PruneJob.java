@@ -90,7 +90,8 @@ public final class PruneJob {
    *     files
    */
   public PruneJob on(OnCluster cluster) {
-    OnCluster.check(target instanceof InPlaceTarget, scope.request());
+    OnCluster.check(
+        target instanceof InPlaceTarget, scope.isCalibrated(), scope.request().masks().isPresent());
     return new PruneJob(scope, new OutputTarget(scope, Optional.of(cluster)));
   }
 

@@ -2,7 +2,6 @@ package io.github.wandacuda.cli.option;
 
 import io.github.wandacuda.cluster.ClusterProvider;
 import io.github.wandacuda.cluster.Clusters;
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.shard.OnCluster;
@@ -38,17 +37,7 @@ public final class ClusterOption {
       return;
     }
     ClusterProvider unused = Clusters.named(name);
-    if (inPlace) {
-      throw new UsageException("--cluster and --in-place exclude each other");
-    }
-    if (calibrated) {
-      throw new UsageException(
-          ErrorDetails.saying("--cluster: no calibrated run is shared out yet")
-              .hint("run 'wanda-cuda calibrate', then prune with --statistics"));
-    }
-    if (masks) {
-      throw new UsageException("--cluster: masks from files aren't shared out");
-    }
+    OnCluster.check(inPlace, calibrated, masks);
   }
 
   /** Does a job on the cluster, if one was named. */

@@ -6,8 +6,6 @@ import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.PruneRequest;
 import java.io.Serializable;
 
 /**
@@ -21,18 +19,21 @@ public record OnCluster(Cluster cluster, Devices devices) {
   /**
    * Checks that a cluster can do what is asked for.
    *
+   * @param inPlace whether the model's own shards are pruned
+   * @param calibrated whether the norms come from samples
+   * @param masks whether masks come from files
    * @throws UsageException if not
    */
-  public static void check(boolean inPlace, PruneRequest request) {
+  public static void check(boolean inPlace, boolean calibrated, boolean masks) {
     if (inPlace) {
       throw new UsageException("`cluster` and `in-place` exclude each other");
     }
-    if (request.calibration() instanceof Calibration.FromSamples) {
+    if (calibrated) {
       throw new UsageException(
           ErrorDetails.saying("`cluster`: no calibrated run is shared out yet")
-              .hint("run 'wanda-cuda calibrate', then prune by its statistics"));
+              .hint("run 'wanda-cuda calibrate', then prune with `statistics`"));
     }
-    if (request.masks().isPresent()) {
+    if (masks) {
       throw new UsageException("`cluster`: masks from files aren't shared out");
     }
   }
