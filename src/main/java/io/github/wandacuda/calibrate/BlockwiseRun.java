@@ -57,7 +57,8 @@ public final class BlockwiseRun implements AutoCloseable {
     this.samples = List.copyOf(samples);
     sequenceLength = samples.get(0).length;
     batchSamples = Math.clamp(BATCH_TOKENS / sequenceLength, 1, samples.size());
-    states = new HiddenStates((long) samples.size() * sequenceLength, decoder.hiddenSize());
+    states =
+        new HiddenStates(operations, (long) samples.size() * sequenceLength, decoder.hiddenSize());
     hidden = operations.tensor(batchSamples * sequenceLength, decoder.hiddenSize());
     try {
       if (load == null) {
@@ -99,15 +100,19 @@ public final class BlockwiseRun implements AutoCloseable {
     }
   }
 
-  private MemorySegment states(int from, int count) {
-    return states.tokens((long) from * sequenceLength, count * sequenceLength);
+  private void read(int from, Tensor batch) {
+    states.read((long) from * sequenceLength, batch);
+  }
+
+  private void write(int from, Tensor batch) {
+    states.write((long) from * sequenceLength, batch);
   }
 
   private void embed(int from, int count, Tensor batch) {
     int[] tokens =
         samples.subList(from, from + count).stream().flatMapToInt(Arrays::stream).toArray();
     decoder.embed(tokens, sequenceLength, batch);
-    operations.download(batch, states(from, count));
+    write(from, batch);
   }
 
   /**
@@ -138,7 +143,7 @@ public final class BlockwiseRun implements AutoCloseable {
   private void observe(Block block, InputNorms norms, InputObserver observer) {
     forEachBatch(
         (from, count, batch) -> {
-          operations.upload(states(from, count), batch);
+          read(from, batch);
           block.observe(batch, sequenceLength, observer);
         });
     requireFinite(norms, block, 0, samples.size());
@@ -164,7 +169,7 @@ public final class BlockwiseRun implements AutoCloseable {
     } catch (InputException e) {
       Tensor batch = hidden.rows(0, sequenceLength);
       for (int sample = from; sample < from + count; sample++) {
-        operations.upload(states(sample, 1), batch);
+        read(sample, batch);
         block.observe(batch, sequenceLength, new NonFiniteSearch(operations, "sample " + sample));
       }
       throw e;
@@ -219,23 +224,23 @@ public final class BlockwiseRun implements AutoCloseable {
   private void advance(Block block, InputObserver observer, BatchCheck check) {
     forEachBatch(
         (from, count, batch) -> {
-          MemorySegment batchStates = states(from, count);
-          operations.upload(batchStates, batch);
+          read(from, batch);
           block.forward(batch, sequenceLength, observer);
           check.of(from, count);
-          operations.download(batch, batchStates);
+          write(from, batch);
         });
   }
 
   /** Returns the first state of a sample, rows being its tokens, that isn't finite. */
   Optional<NonFiniteSearch.Found> nonFiniteState(int sample) {
-    return NonFiniteSearch.find(states(sample, 1), decoder.hiddenSize());
+    return NonFiniteSearch.find(
+        states.tokens((long) sample * sequenceLength, sequenceLength), decoder.hiddenSize());
   }
 
   /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */
   public double meanLoss(int sample) {
     Tensor batch = hidden.rows(0, sequenceLength);
-    operations.upload(states(sample, 1), batch);
+    read(sample, batch);
     return Arrays.stream(decoder.nextTokenLosses(batch, samples.get(sample)))
         .average()
         .orElseThrow();
@@ -251,7 +256,7 @@ public final class BlockwiseRun implements AutoCloseable {
   public double[] lastLosses(int sample, int[] targets) {
     Tensor batch = hidden.rows(0, targets.length);
     long from = (long) (sample + 1) * sequenceLength - targets.length;
-    operations.upload(states.tokens(from, targets.length), batch);
+    states.read(from, batch);
     return decoder.losses(batch, targets);
   }
 
@@ -259,32 +264,5 @@ public final class BlockwiseRun implements AutoCloseable {
   public void close() {
     hidden.close();
     states.close();
-  }
-
-  /** The hidden states of all samples between two blocks, in host memory outside the Java heap. */
-  private static final class HiddenStates implements AutoCloseable {
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment states;
-    private final long tokenBytes;
-
-    HiddenStates(long tokens, int hiddenSize) {
-      tokenBytes = (long) hiddenSize * Float.BYTES;
-      states = arena.allocate(Math.multiplyExact(tokens, tokenBytes), 64);
-    }
-
-    /** Returns the states of all tokens. */
-    MemorySegment all() {
-      return states;
-    }
-
-    /** Returns the states of {@code count} tokens, beginning with token {@code from} of all. */
-    MemorySegment tokens(long from, int count) {
-      return states.asSlice(from * tokenBytes, count * tokenBytes);
-    }
-
-    @Override
-    public void close() {
-      arena.close();
-    }
   }
 }
