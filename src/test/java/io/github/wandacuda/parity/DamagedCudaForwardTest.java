@@ -11,6 +11,9 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -18,6 +21,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The parity tests notice a forward kernel that is wrong in one place. */
 @Tag("gpu")
 @Tag("pretend")
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock("target/pretend-cuda-damaged")
 class DamagedCudaForwardTest {
   private static final Path OUT = Path.of("target", "pretend-cuda-damaged");
   private static final long SECONDS = 120;

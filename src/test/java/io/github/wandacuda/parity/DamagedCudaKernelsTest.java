@@ -12,6 +12,9 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -21,6 +24,8 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 @Tag("gpu")
 @Tag("pretend")
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock("target/pretend-cuda-damaged")
 class DamagedCudaKernelsTest {
   private static final Path OUT = Path.of("target", "pretend-cuda-damaged");
   private static final long SECONDS = 120;

@@ -8,6 +8,8 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -15,6 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The pretend device without its driver, in processes of their own, which it may end. */
 @Tag("gpu")
 @Tag("pretend")
+@Execution(ExecutionMode.CONCURRENT)
 class PretendDeviceTest {
   private static final Path DIRECTORY = Path.of("target", "pretend-cuda-selftest");
   private static final Path CHECKED = Path.of("target", "pretend-cuda-selftest-asan");

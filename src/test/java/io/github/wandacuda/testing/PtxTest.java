@@ -11,8 +11,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** The PTX that is shipped, against the kernels' sources. */
+@Execution(ExecutionMode.CONCURRENT)
 class PtxTest {
   private static final Path DIRECTORY = PretendCudaBuild.GENERATED;
   private static final Pattern VERSION = Pattern.compile("(?m)^\\.version (\\d+)\\.(\\d+)$");

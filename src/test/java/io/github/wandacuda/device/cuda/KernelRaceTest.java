@@ -15,6 +15,8 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -26,6 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Tag("gpu")
 @Tag("pretend")
+@Execution(ExecutionMode.CONCURRENT)
 class KernelRaceTest {
   private static final Path PROGRAMS = Path.of("src/test/pretend-cuda/checks");
   private static final Path OUT = Path.of("target", "pretend-cuda-tsan");

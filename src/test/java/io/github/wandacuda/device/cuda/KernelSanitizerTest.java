@@ -8,12 +8,15 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** All kernels once more, under AddressSanitizer and on memory without room. */
 @Tag("gpu")
 @Tag("pretend")
+@Execution(ExecutionMode.CONCURRENT)
 class KernelSanitizerTest {
   private static final Path PROGRAMS = Path.of("src/test/pretend-cuda/checks");
   private static final Path OUT = Path.of("target", "pretend-cuda-asan");

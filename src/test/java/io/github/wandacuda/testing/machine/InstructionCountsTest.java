@@ -16,12 +16,15 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * Counts the instructions of the pruning kernels along their usual paths, in what ptxas makes of
  * the PTX that is shipped. {@code kernels/INSTRUCTIONS.md} has the table, which is written with
  * {@code -Dinstructions.write}; a kernel may not need 5 % more than it says.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class InstructionCountsTest {
   private static final Path TABLE = Path.of("kernels", "INSTRUCTIONS.md");
   private static final String ARCHITECTURE = "sm_90";
