@@ -23,6 +23,7 @@ public final class OpenClBackendProvider implements BackendProvider {
   private static final String ANY_DEVICE = "OpenCL device";
 
   private final List<String> libraries;
+  private final KernelSources sources;
 
   /** Creates the provider; for {@link java.util.ServiceLoader}. */
   public OpenClBackendProvider() {
@@ -35,7 +36,18 @@ public final class OpenClBackendProvider implements BackendProvider {
    * @param libraries possible names of OpenCL's loader
    */
   public OpenClBackendProvider(List<String> libraries) {
+    this(libraries, KernelSources.packed());
+  }
+
+  /**
+   * Creates a provider of other kernels.
+   *
+   * @param libraries possible names of OpenCL's loader
+   * @param sources the kernels' sources
+   */
+  OpenClBackendProvider(List<String> libraries, KernelSources sources) {
     this.libraries = libraries;
+    this.sources = sources;
   }
 
   @Override
@@ -100,16 +112,20 @@ public final class OpenClBackendProvider implements BackendProvider {
           "opencl has no device %d; it has %d, counted from 0".formatted(device, targets.size()));
     }
     OpenClTarget target = targets.get(device);
-    target
-        .facts()
-        .problem()
-        .ifPresent(
-            problem -> {
-              throw new BackendUnavailableException(
-                  "opencl device %d (%s) can't be used: %s"
-                      .formatted(device, target.facts().name(), problem));
-            });
-    ProgramCache cache = ProgramCache.ofUser();
-    return new GpuBackend(OpenClDevice.open(target, KernelSources.packed(), cache), threads);
+    target.facts().problem().ifPresent(problem -> refuse(device, target, problem));
+    OpenClDevice opened = OpenClDevice.open(target, sources, ProgramCache.ofUser());
+    try {
+      OpenClSelfTest.problem(opened).ifPresent(problem -> refuse(device, target, problem));
+      return new GpuBackend(opened, threads);
+    } catch (RuntimeException | Error e) {
+      opened.close();
+      throw e;
+    }
+  }
+
+  private static void refuse(int device, OpenClTarget target, String problem) {
+    throw new BackendUnavailableException(
+        "opencl device %d (%s) can't be used: %s"
+            .formatted(device, target.facts().name(), problem));
   }
 }
