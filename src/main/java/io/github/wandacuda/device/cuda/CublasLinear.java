@@ -2,23 +2,10 @@ package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
-import io.github.wandacuda.device.cuda.driver.HostPointer;
 import io.github.wandacuda.error.BackendUnavailableException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Optional;
-import jcuda.Pointer;
-import jcuda.cudaDataType;
-import jcuda.jcublas.JCublas2;
-import jcuda.jcublas.cublasComputeType;
-import jcuda.jcublas.cublasGemmAlgo;
-import jcuda.jcublas.cublasHandle;
-import jcuda.jcublas.cublasOperation;
 import jcuda.jcublas.cublasStatus;
-import jcuda.runtime.cudaStream_t;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,13 +17,10 @@ public final class CublasLinear implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CublasLinear.class);
 
   private final CudaContext context;
-  private final cublasHandle handle;
-  private final MemorySegment constants = Arena.ofAuto().allocateFrom(ValueLayout.JAVA_FLOAT, 1, 0);
-  private final Pointer one = HostPointer.to(constants);
-  private final Pointer zero = HostPointer.to(constants.asSlice(Float.BYTES));
+  private final CublasHandle handle;
   private boolean closed;
 
-  private CublasLinear(CudaContext context, cublasHandle handle) {
+  private CublasLinear(CudaContext context, CublasHandle handle) {
     this.context = context;
     this.handle = handle;
   }
@@ -47,13 +31,14 @@ public final class CublasLinear implements AutoCloseable {
    * @return empty if cuBLAS is missing or doesn't work on this device
    */
   public static Optional<CublasLinear> open(CudaQueue queue) {
-    if (Cublas.version().isEmpty()) {
-      return Optional.empty();
-    }
+    return Cublas.library().flatMap(cublas -> open(queue, cublas.handles().get()));
+  }
+
+  /** Prepares cuBLAS as {@link #open(CudaQueue)} does, with a handle that isn't created yet. */
+  static Optional<CublasLinear> open(CudaQueue queue, CublasHandle handle) {
     CudaContext context = queue.device().context();
     context.enter();
-    cublasHandle handle = new cublasHandle();
-    int created = JCublas2.cublasCreate(handle);
+    int created = handle.create();
     if (created != cublasStatus.CUBLAS_STATUS_SUCCESS) {
       LOG.warn(
           "{}: own GEMM instead of cuBLAS: cublasCreate: {}",
@@ -62,7 +47,7 @@ public final class CublasLinear implements AutoCloseable {
       return Optional.empty();
     }
     CublasLinear linear = new CublasLinear(context, handle);
-    int set = JCublas2.cublasSetStream(handle, new cudaStream_t(queue.stream()));
+    int set = handle.setStream(queue);
     if (set != cublasStatus.CUBLAS_STATUS_SUCCESS) {
       linear.close();
       throw failure(context, "cublasSetStream", set);
@@ -87,45 +72,10 @@ public final class CublasLinear implements AutoCloseable {
       return;
     }
     context.enter();
-    int type = type(w.dtype());
-    // A row-major matrix is cuBLAS's transposed one, so this is out^T = w x^T.
-    int status =
-        JCublas2.cublasGemmEx_new(
-            handle,
-            cublasOperation.CUBLAS_OP_T,
-            cublasOperation.CUBLAS_OP_N,
-            out.columns(),
-            out.rows(),
-            w.columns(),
-            one,
-            CudaBuffer.pointer(w.data()),
-            type,
-            stride(w),
-            CudaBuffer.pointer(x.data()),
-            type,
-            stride(x),
-            accumulate ? one : zero,
-            CudaBuffer.pointer(out.data()),
-            cudaDataType.CUDA_R_32F,
-            stride(out),
-            cublasComputeType.CUBLAS_COMPUTE_32F,
-            cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
+    int status = handle.multiply(x, w, accumulate, out);
     if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
       throw failure(context, "cublasGemmEx", status);
     }
-  }
-
-  private static int type(DType dtype) {
-    return switch (dtype) {
-      case F32 -> cudaDataType.CUDA_R_32F;
-      case F16 -> cudaDataType.CUDA_R_16F;
-      case BF16 -> cudaDataType.CUDA_R_16BF;
-    };
-  }
-
-  /** Returns the distance between rows, for which cuBLAS takes 31 bits. */
-  private static int stride(DeviceRows matrix) {
-    return Math.toIntExact(matrix.stride());
   }
 
   private static BackendUnavailableException failure(CudaContext context, String call, int status) {
@@ -137,7 +87,7 @@ public final class CublasLinear implements AutoCloseable {
   @Override
   public void close() {
     if (!closed && context.tryEnter()) {
-      int unused = JCublas2.cublasDestroy(handle);
+      int unused = handle.destroy();
     }
     closed = true;
   }

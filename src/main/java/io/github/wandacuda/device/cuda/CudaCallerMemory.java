@@ -14,8 +14,13 @@ import jcuda.driver.CUstream;
 /** Memory and streams that the program around this library made, as it may hand them over. */
 final class CudaCallerMemory {
   /** JCuda's streams can't be made from a handle. */
-  private static final DriverFunction RECORD =
-      new DriverFunction("cuEventRecord", ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
+  private static final NativeFunction RECORD =
+      new NativeFunction(
+          CudaLibrary.functions(),
+          "the driver",
+          "cuEventRecord",
+          ValueLayout.JAVA_LONG,
+          ValueLayout.JAVA_LONG);
 
   private CudaCallerMemory() {}
 

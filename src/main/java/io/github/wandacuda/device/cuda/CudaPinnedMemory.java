@@ -14,12 +14,18 @@ import jcuda.driver.JCudaDriver;
  * memory in a direct buffer of at most 2 GiB.
  */
 final class CudaPinnedMemory {
-  private static final DriverFunction ALLOCATE =
-      new DriverFunction(
-          "cuMemHostAlloc", ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT);
+  private static final NativeFunction ALLOCATE =
+      new NativeFunction(
+          CudaLibrary.functions(),
+          "the driver",
+          "cuMemHostAlloc",
+          ValueLayout.ADDRESS,
+          ValueLayout.JAVA_LONG,
+          ValueLayout.JAVA_INT);
 
-  private static final DriverFunction FREE =
-      new DriverFunction("cuMemFreeHost", ValueLayout.ADDRESS);
+  private static final NativeFunction FREE =
+      new NativeFunction(
+          CudaLibrary.functions(), "the driver", "cuMemFreeHost", ValueLayout.ADDRESS);
 
   private CudaPinnedMemory() {}
 

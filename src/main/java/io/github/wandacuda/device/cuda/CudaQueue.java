@@ -5,6 +5,7 @@ import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
+import io.github.wandacuda.device.cuda.driver.CudaStream;
 import io.github.wandacuda.device.cuda.driver.DeviceCopy;
 import io.github.wandacuda.device.cuda.driver.Grid;
 import io.github.wandacuda.device.cuda.driver.LaunchArguments;
@@ -21,7 +22,7 @@ import jcuda.driver.JCudaDriver;
 public final class CudaQueue implements DeviceQueue {
   private final CudaDevice device;
   private final CudaContext context;
-  private final CUstream stream = new CUstream();
+  private final CudaStream stream = new CudaStream();
   private final LaunchArguments arguments = new LaunchArguments(Arena.ofAuto());
   private final AtomicBoolean closed = new AtomicBoolean();
   private CudaSelectKernels pruning;
@@ -46,6 +47,11 @@ public final class CudaQueue implements DeviceQueue {
   /** Returns the driver's stream. */
   public CUstream stream() {
     return stream;
+  }
+
+  /** Returns the driver's stream as a number. */
+  long streamHandle() {
+    return stream.handle();
   }
 
   @Override

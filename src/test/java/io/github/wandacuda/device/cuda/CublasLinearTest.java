@@ -6,12 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
+import io.github.wandacuda.device.cuda.driver.SharedLibrary;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.Random;
+import jcuda.jcublas.cublasStatus;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -78,14 +82,27 @@ class CublasLinearTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"F32, false", "F32, true", "F16, false", "F16, true", "BF16, false", "BF16, true"})
-  void multipliesRowMajorMatrices(DType dtype, boolean accumulate) {
+  @CsvSource({
+    "12, F32, false",
+    "12, F32, true",
+    "12, F16, false",
+    "12, F16, true",
+    "12, BF16, false",
+    "12, BF16, true",
+    "13, F32, true",
+    "13, F16, false",
+    "13, BF16, true",
+    "11, F32, false",
+    "11, F16, true",
+    "11, BF16, false"
+  })
+  void multipliesRowMajorMatrices(int version, DType dtype, boolean accumulate) {
     float[] x = integers(TOKENS * STRIDE, 1);
     float[] w = integers(FEATURES * STRIDE, 2);
     float[] before = new float[TOKENS * OUT_STRIDE];
     Arrays.fill(before, accumulate ? BEFORE : Float.NaN);
     DeviceRows out = matrix(before, DType.F32, TOKENS, FEATURES, OUT_STRIDE);
-    try (CublasLinear linear = CublasLinear.open(queue).orElseThrow()) {
+    try (CublasLinear linear = CublasLinear.open(queue, handle(version)).orElseThrow()) {
       linear.multiply(
           matrix(x, dtype, TOKENS, COLUMNS, STRIDE),
           matrix(w, dtype, FEATURES, COLUMNS, STRIDE),
@@ -127,9 +144,37 @@ class CublasLinearTest {
 
   @Test
   void isNamedInTheListOfDevices() {
-    assertThat(Cublas.version())
-        .hasValueSatisfying(version -> assertThat(version).startsWith("12."));
+    assertThat(Cublas.library())
+        .hasValueSatisfying(cublas -> assertThat(cublas.version()).startsWith("12."));
     assertThat(new CudaBackendProvider().devices())
         .allSatisfy(device -> assertThat(device.reason()).contains(", cuBLAS 12."));
+  }
+
+  @Test
+  void aHandleThatIsDestroyedIsNoHandle() {
+    for (int version : new int[] {11, 12, 13}) {
+      CublasHandle handle = handle(version);
+      assertThat(handle.create()).isZero();
+      assertThat(handle.setStream(queue)).isZero();
+      assertThat(handle.destroy()).isZero();
+      assertThat(handle.setStream(queue)).isEqualTo(cublasStatus.CUBLAS_STATUS_NOT_INITIALIZED);
+    }
+  }
+
+  @Test
+  void aLibraryWithoutItsFunctionsIsPassedOver() {
+    SymbolLookup empty = name -> Optional.empty();
+    assertThat(Cublas.find(name -> Optional.of(empty).filter(found -> !name.contains("12"))))
+        .isEmpty();
+  }
+
+  /** Returns a handle of what is found where the pretended library has a version's name. */
+  private static CublasHandle handle(int version) {
+    String name = "libcublas.so." + version;
+    Optional<SymbolLookup> pretended = SharedLibrary.find("libcublas.so.12");
+    return Cublas.find(wanted -> pretended.filter(found -> wanted.equals(name)))
+        .orElseThrow()
+        .handles()
+        .get();
   }
 }

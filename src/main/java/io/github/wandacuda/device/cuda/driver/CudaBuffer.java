@@ -33,6 +33,11 @@ public final class CudaBuffer implements DeviceBuffer {
     return of(place).address.withByteOffset(place.offset());
   }
 
+  /** Returns an address as a number. */
+  public static long address(DevicePointer place) {
+    return of(place).address() + place.offset();
+  }
+
   @Override
   public long bytes() {
     return bytes;

@@ -3,26 +3,32 @@ package io.github.wandacuda.device.cuda;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** A function of the driver that is called without JCuda, which narrows what it takes. */
-final class DriverFunction {
+/** A function of a library of NVIDIA's that is called without JCuda. */
+final class NativeFunction {
+  private final String owner;
   private final MethodHandle handle;
 
   /**
-   * Finds a function that returns a {@code CUresult}.
+   * Finds a function that returns a status.
    *
+   * @param library where it is
+   * @param owner what the library is called
    * @param name with its version
    * @param parameters their types
+   * @throws UnsatisfiedLinkError if it isn't there
    */
-  DriverFunction(String name, MemoryLayout... parameters) {
+  NativeFunction(SymbolLookup library, String owner, String name, MemoryLayout... parameters) {
+    this.owner = owner;
     handle =
         Linker.nativeLinker()
             .downcallHandle(
-                CudaLibrary.functions()
+                library
                     .find(name)
-                    .orElseThrow(() -> new UnsatisfiedLinkError("the driver has no " + name)),
+                    .orElseThrow(() -> new UnsatisfiedLinkError(owner + " has no " + name)),
                 FunctionDescriptor.of(ValueLayout.JAVA_INT, parameters));
   }
 
@@ -31,7 +37,7 @@ final class DriverFunction {
     try {
       return (int) handle.invokeWithArguments(arguments);
     } catch (Throwable e) {
-      throw new IllegalStateException("a call of the driver failed", e);
+      throw new IllegalStateException("a call of " + owner + " failed", e);
     }
   }
 }
