@@ -1,7 +1,6 @@
 package io.github.wandacuda.calibrate;
 
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Block;
@@ -14,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * Runs samples through a decoder one block at a time: all samples through the first block, then all
@@ -21,19 +21,13 @@ import java.util.function.Consumer;
  * size.
  */
 public final class BlockwiseRun implements AutoCloseable {
-  /**
-   * Tokens of a batch. Short samples run together up to this number, so that a weight is unpacked
-   * once for all of them.
-   */
-  public static final int BATCH_TOKENS = 2048;
-
   private final Decoder decoder;
-  private final Operations operations;
   private final List<int[]> samples;
   private final int sequenceLength;
-  private final int batchSamples;
+  private final List<SampleBatch> batches;
   private final HiddenStates states;
-  private final Tensor hidden;
+  private final BatchRunner runner;
+  private final Operations operations;
   private SampleProgress watcher = SampleProgress.NONE;
 
   /**
@@ -56,13 +50,13 @@ public final class BlockwiseRun implements AutoCloseable {
     this.operations = operations;
     this.samples = List.copyOf(samples);
     sequenceLength = samples.get(0).length;
-    batchSamples = Math.clamp(BATCH_TOKENS / sequenceLength, 1, samples.size());
+    batches = SampleBatch.of(this.samples);
     states =
         new HiddenStates(operations, (long) samples.size() * sequenceLength, decoder.hiddenSize());
-    hidden = operations.tensor(batchSamples * sequenceLength, decoder.hiddenSize());
+    runner = new BatchRunner(decoder, operations, batches.get(0).tokens());
     try {
       if (load == null) {
-        forEachBatch(this::embed);
+        forEachBatch(batch -> runner.embed(batch, states, batch.firstToken()));
       } else {
         load.accept(states());
       }
@@ -85,34 +79,12 @@ public final class BlockwiseRun implements AutoCloseable {
     watcher = progress;
   }
 
-  /** Work on the samples {@code [from, from + count)}, whose states are in {@code batch}. */
-  @FunctionalInterface
-  private interface BatchWork {
-    void run(int from, int count, Tensor batch);
-  }
-
-  private void forEachBatch(BatchWork work) {
-    for (int from = 0; from < samples.size(); from += batchSamples) {
+  private void forEachBatch(Consumer<SampleBatch> work) {
+    for (SampleBatch batch : batches) {
       CancelledException.throwIfInterrupted();
-      int count = Math.min(batchSamples, samples.size() - from);
-      work.run(from, count, hidden.rows(0, count * sequenceLength));
-      watcher.passed(from + count, samples.size());
+      work.accept(batch);
+      watcher.passed(batch.firstSample() + batch.samples().size(), samples.size());
     }
-  }
-
-  private void read(int from, Tensor batch) {
-    states.read((long) from * sequenceLength, batch);
-  }
-
-  private void write(int from, Tensor batch) {
-    states.write((long) from * sequenceLength, batch);
-  }
-
-  private void embed(int from, int count, Tensor batch) {
-    int[] tokens =
-        samples.subList(from, from + count).stream().flatMapToInt(Arrays::stream).toArray();
-    decoder.embed(tokens, sequenceLength, batch);
-    write(from, batch);
   }
 
   /**
@@ -121,10 +93,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * @return the norms of its linear modules' inputs, by module; zeros for one that no token reached
    */
   public Map<String, float[]> observe(Block block) {
-    try (InputNorms norms = new InputNorms(operations)) {
-      observe(block, norms, norms);
-      return norms.norms(block.inputFeatures(), samples.size());
-    }
+    return norms(block, batch -> observe(block, batch, InputObserver.NONE));
   }
 
   /**
@@ -133,47 +102,14 @@ public final class BlockwiseRun implements AutoCloseable {
    * @param memory takes the second moments
    */
   public BlockStatistics observe(Block block, Arena memory) {
-    try (InputNorms norms = new InputNorms(operations);
-        InputMoments moments = new InputMoments(operations)) {
-      observe(block, norms, moments.after(norms));
+    try (InputMoments moments = new InputMoments(operations)) {
+      Map<String, float[]> norms = norms(block, batch -> observe(block, batch, moments));
       return statistics(block, norms, moments, memory);
     }
   }
 
-  private void observe(Block block, InputNorms norms, InputObserver observer) {
-    forEachBatch(
-        (from, count, batch) -> {
-          read(from, batch);
-          block.observe(batch, sequenceLength, observer);
-        });
-    requireFinite(norms, block, 0, samples.size());
-  }
-
-  private BlockStatistics statistics(
-      Block block, InputNorms norms, InputMoments moments, Arena memory) {
-    Map<String, Integer> features = block.inputFeatures();
-    return new BlockStatistics(
-        norms.norms(features, samples.size()),
-        moments.grams(features, samples.size(), memory),
-        moments.tokens());
-  }
-
-  /**
-   * Checks norms while the states that they were computed from are still in memory.
-   *
-   * @throws InputException if a norm isn't finite; it names the first activation that isn't
-   */
-  private void requireFinite(InputNorms norms, Block block, int from, int count) {
-    try {
-      norms.requireFinite();
-    } catch (InputException e) {
-      Tensor batch = hidden.rows(0, sequenceLength);
-      for (int sample = from; sample < from + count; sample++) {
-        read(sample, batch);
-        block.observe(batch, sequenceLength, new NonFiniteSearch(operations, "sample " + sample));
-      }
-      throw e;
-    }
+  private BatchSquares observe(Block block, SampleBatch batch, InputObserver also) {
+    return runner.observe(block, batch, states, batch.firstToken(), also);
   }
 
   /**
@@ -181,10 +117,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * the next block's input.
    */
   public Map<String, float[]> observeAndAdvance(Block block) {
-    try (InputNorms norms = new InputNorms(operations)) {
-      advance(block, norms, (from, count) -> requireFinite(norms, block, from, count));
-      return norms.norms(block.inputFeatures(), samples.size());
-    }
+    return norms(block, batch -> observeAndAdvance(block, batch, InputObserver.NONE));
   }
 
   /**
@@ -194,12 +127,26 @@ public final class BlockwiseRun implements AutoCloseable {
    * @param memory takes the second moments
    */
   public BlockStatistics observeAndAdvance(Block block, Arena memory) {
-    try (InputNorms norms = new InputNorms(operations);
-        InputMoments moments = new InputMoments(operations)) {
-      advance(
-          block, moments.after(norms), (from, count) -> requireFinite(norms, block, from, count));
+    try (InputMoments moments = new InputMoments(operations)) {
+      Map<String, float[]> norms = norms(block, batch -> observeAndAdvance(block, batch, moments));
       return statistics(block, norms, moments, memory);
     }
+  }
+
+  private BatchSquares observeAndAdvance(Block block, SampleBatch batch, InputObserver also) {
+    return runner.observeAndAdvance(block, batch, states, batch.firstToken(), also);
+  }
+
+  private Map<String, float[]> norms(Block block, Function<SampleBatch, BatchSquares> work) {
+    InputNorms norms = new InputNorms();
+    forEachBatch(batch -> norms.add(batch.index(), work.apply(batch)));
+    return norms.norms(block.inputFeatures(), samples.size());
+  }
+
+  private BlockStatistics statistics(
+      Block block, Map<String, float[]> norms, InputMoments moments, Arena memory) {
+    return new BlockStatistics(
+        norms, moments.grams(block.inputFeatures(), samples.size(), memory), moments.tokens());
   }
 
   /** Runs a block on all samples and keeps the outputs as the next block's input. */
@@ -212,23 +159,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * observer.
    */
   void advance(Block block, InputObserver observer) {
-    advance(block, observer, (from, count) -> {});
-  }
-
-  /** A check that runs after each batch, before its states are replaced. */
-  @FunctionalInterface
-  private interface BatchCheck {
-    void of(int from, int count);
-  }
-
-  private void advance(Block block, InputObserver observer, BatchCheck check) {
-    forEachBatch(
-        (from, count, batch) -> {
-          read(from, batch);
-          block.forward(batch, sequenceLength, observer);
-          check.of(from, count);
-          write(from, batch);
-        });
+    forEachBatch(batch -> runner.advance(block, batch, states, batch.firstToken(), observer));
   }
 
   /** Returns the first state of a sample, rows being its tokens, that isn't finite. */
@@ -239,8 +170,8 @@ public final class BlockwiseRun implements AutoCloseable {
 
   /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */
   public double meanLoss(int sample) {
-    Tensor batch = hidden.rows(0, sequenceLength);
-    read(sample, batch);
+    Tensor batch = runner.rows(sequenceLength);
+    states.read((long) sample * sequenceLength, batch);
     return Arrays.stream(decoder.nextTokenLosses(batch, samples.get(sample)))
         .average()
         .orElseThrow();
@@ -254,7 +185,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * @return one for each target, in nats
    */
   public double[] lastLosses(int sample, int[] targets) {
-    Tensor batch = hidden.rows(0, targets.length);
+    Tensor batch = runner.rows(targets.length);
     long from = (long) (sample + 1) * sequenceLength - targets.length;
     states.read(from, batch);
     return decoder.losses(batch, targets);
@@ -262,7 +193,7 @@ public final class BlockwiseRun implements AutoCloseable {
 
   @Override
   public void close() {
-    hidden.close();
+    runner.close();
     states.close();
   }
 }

@@ -4,6 +4,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockStatistics;
 import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.SampleBatch;
 import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
@@ -140,8 +141,7 @@ final class RunEstimate {
 
   /** Estimates a calibrated run but for what goes by tiles. */
   private Work calibrated(List<int[]> samples, List<Allocation> allocations) {
-    int length = samples.get(0).length;
-    int batch = Math.clamp(BlockwiseRun.BATCH_TOKENS / length, 1, samples.size());
+    int batch = SampleBatch.size(samples);
     try (Decoder decoder = DecoderFamilies.open(scope.model(), backend.operations());
         BlockwiseRun run =
             new BlockwiseRun(decoder, backend.operations(), samples.subList(0, batch));

@@ -1,7 +1,7 @@
 package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.SampleBatch;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -133,7 +133,7 @@ public record RunNeeds(
   }
 
   private static long activations(ModelDirectory model) {
-    return BlockwiseRun.BATCH_TOKENS * hiddenSize(model) * Float.BYTES * ACTIVATION_ROWS;
+    return SampleBatch.TOKENS * hiddenSize(model) * Float.BYTES * ACTIVATION_ROWS;
   }
 
   private static long largestMask(List<LinearModule> chosen) {
