@@ -1,6 +1,5 @@
 package io.github.wandacuda.calibrate;
 
-import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Block;
@@ -13,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
-import java.util.function.Function;
 
 /**
  * Runs samples through a decoder one block at a time: all samples through the first block, then all
@@ -24,9 +22,7 @@ public final class BlockwiseRun implements AutoCloseable {
   private final Decoder decoder;
   private final List<int[]> samples;
   private final int sequenceLength;
-  private final List<SampleBatch> batches;
-  private final HiddenStates states;
-  private final BatchRunner runner;
+  private final BatchLanes lanes;
   private final Operations operations;
   private SampleProgress watcher = SampleProgress.NONE;
 
@@ -50,15 +46,15 @@ public final class BlockwiseRun implements AutoCloseable {
     this.operations = operations;
     this.samples = List.copyOf(samples);
     sequenceLength = samples.get(0).length;
-    batches = SampleBatch.of(this.samples);
-    states =
-        new HiddenStates(operations, (long) samples.size() * sequenceLength, decoder.hiddenSize());
-    runner = new BatchRunner(decoder, operations, batches.get(0).tokens());
+    lanes = new BatchLanes(decoder, SampleBatch.of(this.samples));
     try {
       if (load == null) {
-        forEachBatch(batch -> runner.embed(batch, states, batch.firstToken()));
+        lanes.each(
+            null,
+            watcher,
+            (lane, block, batch, at) -> lane.runner().embed(batch, lane.states(), at));
       } else {
-        load.accept(states());
+        lanes.load(load);
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -71,20 +67,12 @@ public final class BlockwiseRun implements AutoCloseable {
    * sequenceLength, hiddenSize] in float32.
    */
   public MemorySegment states() {
-    return states.all();
+    return lanes.states();
   }
 
   /** Has somebody told of the samples that pass the blocks from now on. */
   public void watchedBy(SampleProgress progress) {
     watcher = progress;
-  }
-
-  private void forEachBatch(Consumer<SampleBatch> work) {
-    for (SampleBatch batch : batches) {
-      CancelledException.throwIfInterrupted();
-      work.accept(batch);
-      watcher.passed(batch.firstSample() + batch.samples().size(), samples.size());
-    }
   }
 
   /**
@@ -93,23 +81,35 @@ public final class BlockwiseRun implements AutoCloseable {
    * @return the norms of its linear modules' inputs, by module; zeros for one that no token reached
    */
   public Map<String, float[]> observe(Block block) {
-    return norms(block, batch -> observe(block, batch, InputObserver.NONE));
+    InputNorms norms = new InputNorms();
+    lanes.each(block, watcher, observing(norms, InputObserver.NONE));
+    return norms(block, norms);
   }
 
   /**
-   * Does what {@link #observe(Block)} does, and sums the second moments of the inputs too.
+   * Does what {@link #observe(Block)} does, and sums the second moments of the inputs too: on one
+   * device, since they are too large to be summed by batch.
    *
    * @param memory takes the second moments
    */
   public BlockStatistics observe(Block block, Arena memory) {
     try (InputMoments moments = new InputMoments(operations)) {
-      Map<String, float[]> norms = norms(block, batch -> observe(block, batch, moments));
+      InputNorms norms = new InputNorms();
+      requireOneDevice();
+      lanes.each(block, watcher, observing(norms, moments));
       return statistics(block, norms, moments, memory);
     }
   }
 
-  private BatchSquares observe(Block block, SampleBatch batch, InputObserver also) {
-    return runner.observe(block, batch, states, batch.firstToken(), also);
+  private static BatchLanes.Work observing(InputNorms norms, InputObserver also) {
+    return (lane, block, batch, at) ->
+        norms.add(batch.index(), lane.runner().observe(block, batch, lane.states(), at, also));
+  }
+
+  private void requireOneDevice() {
+    if (lanes.count() > 1) {
+      throw new IllegalStateException("second moments on %d devices".formatted(lanes.count()));
+    }
   }
 
   /**
@@ -117,7 +117,9 @@ public final class BlockwiseRun implements AutoCloseable {
    * the next block's input.
    */
   public Map<String, float[]> observeAndAdvance(Block block) {
-    return norms(block, batch -> observeAndAdvance(block, batch, InputObserver.NONE));
+    InputNorms norms = new InputNorms();
+    lanes.each(block, watcher, observingAndAdvancing(norms, InputObserver.NONE));
+    return norms(block, norms);
   }
 
   /**
@@ -128,25 +130,29 @@ public final class BlockwiseRun implements AutoCloseable {
    */
   public BlockStatistics observeAndAdvance(Block block, Arena memory) {
     try (InputMoments moments = new InputMoments(operations)) {
-      Map<String, float[]> norms = norms(block, batch -> observeAndAdvance(block, batch, moments));
+      InputNorms norms = new InputNorms();
+      requireOneDevice();
+      lanes.each(block, watcher, observingAndAdvancing(norms, moments));
       return statistics(block, norms, moments, memory);
     }
   }
 
-  private BatchSquares observeAndAdvance(Block block, SampleBatch batch, InputObserver also) {
-    return runner.observeAndAdvance(block, batch, states, batch.firstToken(), also);
+  private static BatchLanes.Work observingAndAdvancing(InputNorms norms, InputObserver also) {
+    return (lane, block, batch, at) ->
+        norms.add(
+            batch.index(), lane.runner().observeAndAdvance(block, batch, lane.states(), at, also));
   }
 
-  private Map<String, float[]> norms(Block block, Function<SampleBatch, BatchSquares> work) {
-    InputNorms norms = new InputNorms();
-    forEachBatch(batch -> norms.add(batch.index(), work.apply(batch)));
+  private Map<String, float[]> norms(Block block, InputNorms norms) {
     return norms.norms(block.inputFeatures(), samples.size());
   }
 
   private BlockStatistics statistics(
-      Block block, Map<String, float[]> norms, InputMoments moments, Arena memory) {
+      Block block, InputNorms norms, InputMoments moments, Arena memory) {
     return new BlockStatistics(
-        norms, moments.grams(block.inputFeatures(), samples.size(), memory), moments.tokens());
+        norms(block, norms),
+        moments.grams(block.inputFeatures(), samples.size(), memory),
+        moments.tokens());
   }
 
   /** Runs a block on all samples and keeps the outputs as the next block's input. */
@@ -159,20 +165,29 @@ public final class BlockwiseRun implements AutoCloseable {
    * observer.
    */
   void advance(Block block, InputObserver observer) {
-    forEachBatch(batch -> runner.advance(block, batch, states, batch.firstToken(), observer));
+    lanes.each(
+        block,
+        watcher,
+        (lane, own, batch, at) -> lane.runner().advance(own, batch, lane.states(), at, observer));
   }
 
   /** Returns the first state of a sample, rows being its tokens, that isn't finite. */
   Optional<NonFiniteSearch.Found> nonFiniteState(int sample) {
+    BatchLanes.Lane lane = lanes.of(sample);
     return NonFiniteSearch.find(
-        states.tokens((long) sample * sequenceLength, sequenceLength), decoder.hiddenSize());
+        lane.states().tokens(lane.at(firstToken(sample)), sequenceLength), decoder.hiddenSize());
+  }
+
+  private long firstToken(int sample) {
+    return (long) sample * sequenceLength;
   }
 
   /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */
   public double meanLoss(int sample) {
-    Tensor batch = runner.rows(sequenceLength);
-    states.read((long) sample * sequenceLength, batch);
-    return Arrays.stream(decoder.nextTokenLosses(batch, samples.get(sample)))
+    BatchLanes.Lane lane = lanes.of(sample);
+    Tensor batch = lane.runner().rows(sequenceLength);
+    lane.states().read(lane.at(firstToken(sample)), batch);
+    return Arrays.stream(lane.decoder().nextTokenLosses(batch, samples.get(sample)))
         .average()
         .orElseThrow();
   }
@@ -185,15 +200,14 @@ public final class BlockwiseRun implements AutoCloseable {
    * @return one for each target, in nats
    */
   public double[] lastLosses(int sample, int[] targets) {
-    Tensor batch = runner.rows(targets.length);
-    long from = (long) (sample + 1) * sequenceLength - targets.length;
-    states.read(from, batch);
-    return decoder.losses(batch, targets);
+    BatchLanes.Lane lane = lanes.of(sample);
+    Tensor batch = lane.runner().rows(targets.length);
+    lane.states().read(lane.at(firstToken(sample + 1) - targets.length), batch);
+    return lane.decoder().losses(batch, targets);
   }
 
   @Override
   public void close() {
-    runner.close();
-    states.close();
+    lanes.close();
   }
 }

@@ -147,8 +147,9 @@ final class RunEstimate {
             new BlockwiseRun(decoder, backend.operations(), samples.subList(0, batch));
         Block block = decoder.block(someBlock(decoder.blocks()));
         Arena arena = Arena.ofShared()) {
-      double passes = (double) samples.size() / batch * decoder.blocks();
       boolean moments = scope.rules().needMoments();
+      int devices = backend.forwards(moments).size();
+      double passes = (double) samples.size() / batch / devices * decoder.blocks();
       double once = passes * passSeconds(run, block, moments);
       BlockStatistics statistics = observe(run, block, moments, arena);
       try (LayerEstimate layers =

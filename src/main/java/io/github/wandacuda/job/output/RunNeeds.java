@@ -39,7 +39,10 @@ public record RunNeeds(
   /** Modules that read what others read. */
   private static final List<String> SHARED = List.of(".k_proj", ".v_proj", ".up_proj", ".w3");
 
-  /** Copies of a block's weights in memory: as read, pruned, and as the device has them. */
+  /**
+   * Copies of a block's weights in memory: as read, pruned, and as the device has them. Each
+   * further device reads its own.
+   */
   private static final int BLOCK_COPIES = 3;
 
   /** A token's activations inside a block, roughly, in multiples of its hidden state. */
@@ -76,7 +79,8 @@ public record RunNeeds(
     if (calibrated) {
       memory +=
           states
-              + BLOCK_COPIES * largestBlock(chosen, module -> module.tensor().bytes())
+              + (BLOCK_COPIES + backend.forwards(request.rules().needMoments()).size() - 1)
+                  * largestBlock(chosen, module -> module.tensor().bytes())
               + activations(model);
     }
     return new RunNeeds(read, outputBytes(model, sideFiles), masks, states, memory);
