@@ -36,6 +36,7 @@ void pretendReset() {
   driver.initialized = false;
   driver.faults.clear();
   driver.launches.clear();
+  driver.launchesOn.clear();
   driver.calls.clear();
   driver.counts = Counts();
   driver.settings = Settings::fromEnvironment();
@@ -103,6 +104,12 @@ long pretendLaunches(const char *kernel) {
   return sum;
 }
 
+long pretendLaunchesOn(int device) {
+  long launches = 0;
+  change([&](Driver &driver) { launches = driver.launchesOn[device]; });
+  return launches;
+}
+
 long pretendCalls(const char *name) {
   long calls = 0;
   change([&](Driver &driver) {
@@ -117,6 +124,7 @@ CUresult pretendEnqueue(CUstream stream, const char *name, const PretendMemory *
   return callInContext(name, [&](Driver &driver, Context &context, auto &lock) {
     for (int i = 0; i < count; i++) driver.requireAllocated(context, touched[i].start, touched[i].bytes);
     driver.launches[name]++;
+    driver.launchesOn[context.device]++;
     driver.enqueue(lock, context, stream, [=] { work(argument); });
   });
 }

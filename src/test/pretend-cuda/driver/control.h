@@ -31,6 +31,9 @@ PRETEND_EXPORT long pretendOutstanding(const char *kind);
 // How often a kernel was launched; null: all of them.
 PRETEND_EXPORT long pretendLaunches(const char *kernel);
 
+// How many kernels were launched on a device.
+PRETEND_EXPORT long pretendLaunchesOn(int device);
+
 // How often a call of this name (without _v2) was made.
 PRETEND_EXPORT long pretendCalls(const char *name);
 

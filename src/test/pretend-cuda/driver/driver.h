@@ -95,6 +95,7 @@ struct Driver {
   std::map<uintptr_t, size_t> pinned;
   std::map<std::string, Fault> faults;
   std::map<std::string, long> launches;
+  std::map<int, long> launchesOn;  // by device
   std::map<std::string, long> calls;  // of those that can be made to fail
   Counts counts;
   uint64_t handles = 0;

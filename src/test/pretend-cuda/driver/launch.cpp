@@ -75,6 +75,7 @@ PRETEND_API cuLaunchKernel(CUfunction handle, unsigned gridX, unsigned gridY, un
     CUresult problem = dueFault(driver, "cuLaunchKernel");
     if (problem == CUDA_SUCCESS) problem = pointerProblem(driver, context, kernel, *arguments);
     driver.launches[kernel.name]++;
+    driver.launchesOn[context.device]++;
     Launch launch{&kernel, grid, block, sharedBytes, arguments->addresses.data(), driver.settings.order,
                   driver.settings.seed++, driver.settings.hostThreads};
     driver.enqueue(lock, context, stream, [&context, problem, launch, arguments] {

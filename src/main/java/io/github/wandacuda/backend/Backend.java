@@ -6,6 +6,7 @@ import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /** A device that is open for work: it selects weights and runs a decoder's operations. */
 public interface Backend extends AutoCloseable {
@@ -55,6 +56,23 @@ public interface Backend extends AutoCloseable {
 
   /** Returns the forward half. */
   Operations operations();
+
+  /**
+   * Returns the forward halves of all devices whose results are the same to the bit, {@link
+   * #operations()} first. Each may be used by a thread of its own.
+   */
+  default List<Operations> forwards() {
+    return List.of(operations());
+  }
+
+  /**
+   * Returns the forward halves for a run over samples.
+   *
+   * @param moments whether it sums second moments, which one device does
+   */
+  default List<Operations> forwards(boolean moments) {
+    return moments ? List.of(operations()) : forwards();
+  }
 
   /** Lets go of the device and of all that was made on it. */
   @Override

@@ -81,7 +81,7 @@ public final class Backends {
 
   /**
    * Opens all usable devices of a backend as one, which deals the selection out over them. The
-   * first one that the backend prefers also runs the forward half.
+   * first one that the backend prefers also runs the forward half, beside others of its model.
    *
    * @param name a backend's name, or {@link #AUTO}
    * @param threads CPU threads to use, 1 or more

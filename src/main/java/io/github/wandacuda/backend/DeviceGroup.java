@@ -19,8 +19,8 @@ import java.util.stream.Collectors;
 
 /**
  * Several devices of one backend that share the selection: each call goes to the device with the
- * fewest calls under way. The forward half runs on the first one alone, since each decoder block
- * needs the one before it.
+ * fewest calls under way. The forward half is shared by those that compute the same bits as the
+ * first one: devices of one model.
  */
 final class DeviceGroup implements Backend {
   private final List<Member> members;
@@ -88,6 +88,15 @@ final class DeviceGroup implements Backend {
   @Override
   public Operations operations() {
     return first().operations();
+  }
+
+  @Override
+  public List<Operations> forwards() {
+    return members.stream()
+        .map(member -> member.backend)
+        .filter(backend -> backend.arithmetic().equals(arithmetic()))
+        .map(Backend::operations)
+        .toList();
   }
 
   @Override

@@ -1,7 +1,5 @@
 package io.github.wandacuda.calibrate;
 
-import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.decoder.Block;
@@ -21,19 +19,11 @@ import java.util.function.Consumer;
  * size.
  */
 public final class BlockwiseRun implements AutoCloseable {
-  /**
-   * Tokens of a batch. Short samples run together up to this number, so that a weight is unpacked
-   * once for all of them.
-   */
-  public static final int BATCH_TOKENS = 2048;
-
   private final Decoder decoder;
-  private final Operations operations;
   private final List<int[]> samples;
   private final int sequenceLength;
-  private final int batchSamples;
-  private final HiddenStates states;
-  private final Tensor hidden;
+  private final BatchLanes lanes;
+  private final Operations operations;
   private SampleProgress watcher = SampleProgress.NONE;
 
   /**
@@ -56,15 +46,15 @@ public final class BlockwiseRun implements AutoCloseable {
     this.operations = operations;
     this.samples = List.copyOf(samples);
     sequenceLength = samples.get(0).length;
-    batchSamples = Math.clamp(BATCH_TOKENS / sequenceLength, 1, samples.size());
-    states =
-        new HiddenStates(operations, (long) samples.size() * sequenceLength, decoder.hiddenSize());
-    hidden = operations.tensor(batchSamples * sequenceLength, decoder.hiddenSize());
+    lanes = new BatchLanes(decoder, SampleBatch.of(this.samples));
     try {
       if (load == null) {
-        forEachBatch(this::embed);
+        lanes.each(
+            null,
+            watcher,
+            (lane, block, batch, at) -> lane.runner().embed(batch, lane.states(), at));
       } else {
-        load.accept(states());
+        lanes.load(load);
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -77,42 +67,12 @@ public final class BlockwiseRun implements AutoCloseable {
    * sequenceLength, hiddenSize] in float32.
    */
   public MemorySegment states() {
-    return states.all();
+    return lanes.states();
   }
 
   /** Has somebody told of the samples that pass the blocks from now on. */
   public void watchedBy(SampleProgress progress) {
     watcher = progress;
-  }
-
-  /** Work on the samples {@code [from, from + count)}, whose states are in {@code batch}. */
-  @FunctionalInterface
-  private interface BatchWork {
-    void run(int from, int count, Tensor batch);
-  }
-
-  private void forEachBatch(BatchWork work) {
-    for (int from = 0; from < samples.size(); from += batchSamples) {
-      CancelledException.throwIfInterrupted();
-      int count = Math.min(batchSamples, samples.size() - from);
-      work.run(from, count, hidden.rows(0, count * sequenceLength));
-      watcher.passed(from + count, samples.size());
-    }
-  }
-
-  private void read(int from, Tensor batch) {
-    states.read((long) from * sequenceLength, batch);
-  }
-
-  private void write(int from, Tensor batch) {
-    states.write((long) from * sequenceLength, batch);
-  }
-
-  private void embed(int from, int count, Tensor batch) {
-    int[] tokens =
-        samples.subList(from, from + count).stream().flatMapToInt(Arrays::stream).toArray();
-    decoder.embed(tokens, sequenceLength, batch);
-    write(from, batch);
   }
 
   /**
@@ -121,58 +81,34 @@ public final class BlockwiseRun implements AutoCloseable {
    * @return the norms of its linear modules' inputs, by module; zeros for one that no token reached
    */
   public Map<String, float[]> observe(Block block) {
-    try (InputNorms norms = new InputNorms(operations)) {
-      observe(block, norms, norms);
-      return norms.norms(block.inputFeatures(), samples.size());
-    }
+    InputNorms norms = new InputNorms();
+    lanes.each(block, watcher, observing(norms, InputObserver.NONE));
+    return norms(block, norms);
   }
 
   /**
-   * Does what {@link #observe(Block)} does, and sums the second moments of the inputs too.
+   * Does what {@link #observe(Block)} does, and sums the second moments of the inputs too: on one
+   * device, since they are too large to be summed by batch.
    *
    * @param memory takes the second moments
    */
   public BlockStatistics observe(Block block, Arena memory) {
-    try (InputNorms norms = new InputNorms(operations);
-        InputMoments moments = new InputMoments(operations)) {
-      observe(block, norms, moments.after(norms));
+    try (InputMoments moments = new InputMoments(operations)) {
+      InputNorms norms = new InputNorms();
+      requireOneDevice();
+      lanes.each(block, watcher, observing(norms, moments));
       return statistics(block, norms, moments, memory);
     }
   }
 
-  private void observe(Block block, InputNorms norms, InputObserver observer) {
-    forEachBatch(
-        (from, count, batch) -> {
-          read(from, batch);
-          block.observe(batch, sequenceLength, observer);
-        });
-    requireFinite(norms, block, 0, samples.size());
+  private static BatchLanes.Work observing(InputNorms norms, InputObserver also) {
+    return (lane, block, batch, at) ->
+        norms.add(batch.index(), lane.runner().observe(block, batch, lane.states(), at, also));
   }
 
-  private BlockStatistics statistics(
-      Block block, InputNorms norms, InputMoments moments, Arena memory) {
-    Map<String, Integer> features = block.inputFeatures();
-    return new BlockStatistics(
-        norms.norms(features, samples.size()),
-        moments.grams(features, samples.size(), memory),
-        moments.tokens());
-  }
-
-  /**
-   * Checks norms while the states that they were computed from are still in memory.
-   *
-   * @throws InputException if a norm isn't finite; it names the first activation that isn't
-   */
-  private void requireFinite(InputNorms norms, Block block, int from, int count) {
-    try {
-      norms.requireFinite();
-    } catch (InputException e) {
-      Tensor batch = hidden.rows(0, sequenceLength);
-      for (int sample = from; sample < from + count; sample++) {
-        read(sample, batch);
-        block.observe(batch, sequenceLength, new NonFiniteSearch(operations, "sample " + sample));
-      }
-      throw e;
+  private void requireOneDevice() {
+    if (lanes.count() > 1) {
+      throw new IllegalStateException("second moments on %d devices".formatted(lanes.count()));
     }
   }
 
@@ -181,10 +117,9 @@ public final class BlockwiseRun implements AutoCloseable {
    * the next block's input.
    */
   public Map<String, float[]> observeAndAdvance(Block block) {
-    try (InputNorms norms = new InputNorms(operations)) {
-      advance(block, norms, (from, count) -> requireFinite(norms, block, from, count));
-      return norms.norms(block.inputFeatures(), samples.size());
-    }
+    InputNorms norms = new InputNorms();
+    lanes.each(block, watcher, observingAndAdvancing(norms, InputObserver.NONE));
+    return norms(block, norms);
   }
 
   /**
@@ -194,12 +129,30 @@ public final class BlockwiseRun implements AutoCloseable {
    * @param memory takes the second moments
    */
   public BlockStatistics observeAndAdvance(Block block, Arena memory) {
-    try (InputNorms norms = new InputNorms(operations);
-        InputMoments moments = new InputMoments(operations)) {
-      advance(
-          block, moments.after(norms), (from, count) -> requireFinite(norms, block, from, count));
+    try (InputMoments moments = new InputMoments(operations)) {
+      InputNorms norms = new InputNorms();
+      requireOneDevice();
+      lanes.each(block, watcher, observingAndAdvancing(norms, moments));
       return statistics(block, norms, moments, memory);
     }
+  }
+
+  private static BatchLanes.Work observingAndAdvancing(InputNorms norms, InputObserver also) {
+    return (lane, block, batch, at) ->
+        norms.add(
+            batch.index(), lane.runner().observeAndAdvance(block, batch, lane.states(), at, also));
+  }
+
+  private Map<String, float[]> norms(Block block, InputNorms norms) {
+    return norms.norms(block.inputFeatures(), samples.size());
+  }
+
+  private BlockStatistics statistics(
+      Block block, InputNorms norms, InputMoments moments, Arena memory) {
+    return new BlockStatistics(
+        norms(block, norms),
+        moments.grams(block.inputFeatures(), samples.size(), memory),
+        moments.tokens());
   }
 
   /** Runs a block on all samples and keeps the outputs as the next block's input. */
@@ -212,36 +165,29 @@ public final class BlockwiseRun implements AutoCloseable {
    * observer.
    */
   void advance(Block block, InputObserver observer) {
-    advance(block, observer, (from, count) -> {});
-  }
-
-  /** A check that runs after each batch, before its states are replaced. */
-  @FunctionalInterface
-  private interface BatchCheck {
-    void of(int from, int count);
-  }
-
-  private void advance(Block block, InputObserver observer, BatchCheck check) {
-    forEachBatch(
-        (from, count, batch) -> {
-          read(from, batch);
-          block.forward(batch, sequenceLength, observer);
-          check.of(from, count);
-          write(from, batch);
-        });
+    lanes.each(
+        block,
+        watcher,
+        (lane, own, batch, at) -> lane.runner().advance(own, batch, lane.states(), at, observer));
   }
 
   /** Returns the first state of a sample, rows being its tokens, that isn't finite. */
   Optional<NonFiniteSearch.Found> nonFiniteState(int sample) {
+    BatchLanes.Lane lane = lanes.of(sample);
     return NonFiniteSearch.find(
-        states.tokens((long) sample * sequenceLength, sequenceLength), decoder.hiddenSize());
+        lane.states().tokens(lane.at(firstToken(sample)), sequenceLength), decoder.hiddenSize());
+  }
+
+  private long firstToken(int sample) {
+    return (long) sample * sequenceLength;
   }
 
   /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */
   public double meanLoss(int sample) {
-    Tensor batch = hidden.rows(0, sequenceLength);
-    read(sample, batch);
-    return Arrays.stream(decoder.nextTokenLosses(batch, samples.get(sample)))
+    BatchLanes.Lane lane = lanes.of(sample);
+    Tensor batch = lane.runner().rows(sequenceLength);
+    lane.states().read(lane.at(firstToken(sample)), batch);
+    return Arrays.stream(lane.decoder().nextTokenLosses(batch, samples.get(sample)))
         .average()
         .orElseThrow();
   }
@@ -254,15 +200,14 @@ public final class BlockwiseRun implements AutoCloseable {
    * @return one for each target, in nats
    */
   public double[] lastLosses(int sample, int[] targets) {
-    Tensor batch = hidden.rows(0, targets.length);
-    long from = (long) (sample + 1) * sequenceLength - targets.length;
-    states.read(from, batch);
-    return decoder.losses(batch, targets);
+    BatchLanes.Lane lane = lanes.of(sample);
+    Tensor batch = lane.runner().rows(targets.length);
+    lane.states().read(lane.at(firstToken(sample + 1) - targets.length), batch);
+    return lane.decoder().losses(batch, targets);
   }
 
   @Override
   public void close() {
-    hidden.close();
-    states.close();
+    lanes.close();
   }
 }

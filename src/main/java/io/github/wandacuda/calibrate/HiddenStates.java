@@ -5,21 +5,22 @@ import io.github.wandacuda.forward.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** The hidden states of all samples between two blocks, in host memory outside the Java heap. */
-final class HiddenStates implements AutoCloseable {
+/** The hidden states of samples between two blocks, in host memory outside the Java heap. */
+public final class HiddenStates implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Operations operations;
   private final MemorySegment states;
   private final long tokenBytes;
 
-  HiddenStates(Operations operations, long tokens, int hiddenSize) {
+  /** Reserves memory for so many tokens. */
+  public HiddenStates(Operations operations, long tokens, int hiddenSize) {
     this.operations = operations;
     tokenBytes = (long) hiddenSize * Float.BYTES;
     states = arena.allocate(Math.multiplyExact(tokens, tokenBytes), 64);
   }
 
   /** Returns the states of all tokens. */
-  MemorySegment all() {
+  public MemorySegment all() {
     return states;
   }
 

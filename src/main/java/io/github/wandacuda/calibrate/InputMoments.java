@@ -32,14 +32,6 @@ final class InputMoments implements InputObserver, AutoCloseable {
     modules.forEach(module -> tokens.merge(module, (long) input.rows(), Long::sum));
   }
 
-  /** Returns an observer that shows each input to another one, then to this. */
-  InputObserver after(InputObserver other) {
-    return (modules, input) -> {
-      other.input(modules, input);
-      input(modules, input);
-    };
-  }
-
   /** Returns how many tokens reached each module that any reached. */
   Map<String, Long> tokens() {
     return Map.copyOf(tokens);

@@ -40,7 +40,6 @@ public final class EvaluateCommand implements Runnable {
   @Override
   public void run() {
     backends.check();
-    backends.warnOfIdle(output);
     if (!tasks.given()) {
       throw new UsageException("evaluate needs --tasks LIST");
     }
@@ -50,7 +49,7 @@ public final class EvaluateCommand implements Runnable {
       Evaluation evaluation = tasks.read(directory, output);
       requireMemory(directory, evaluation);
       try (Backend backend = backends.open(output).backend();
-          Decoder decoder = DecoderFamilies.open(directory, backend.operations())) {
+          Decoder decoder = DecoderFamilies.open(directory, backend.forwards())) {
         List<TaskScore> scores = evaluation.run(decoder, backend.operations(), output.progress());
         TaskTable table = new TaskTable(scores, logLikelihoods);
         output.result(table.object(), table::text);

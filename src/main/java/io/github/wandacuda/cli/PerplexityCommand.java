@@ -57,7 +57,6 @@ final class PerplexityCommand implements Runnable {
   @Override
   public void run() {
     backends.check();
-    backends.warnOfIdle(output);
     if (text != null && tokens != null) {
       throw new UsageException("--text and --tokens exclude each other");
     }
@@ -74,7 +73,7 @@ final class PerplexityCommand implements Runnable {
       output.detail("%d windows, %d tokens", windows.count(), windows.tokens());
       RunNeeds.requireMemory(directory, List.of(windows.windows()));
       try (Backend backend = backends.open(output).backend();
-          Decoder decoder = DecoderFamilies.open(directory, backend.operations())) {
+          Decoder decoder = DecoderFamilies.open(directory, backend.forwards())) {
         List<int[]> lists = List.of(windows.windows());
         print(Perplexity.of(decoder, backend.operations(), lists, output.progress()), windows);
       }

@@ -1,7 +1,7 @@
 package io.github.wandacuda.evaluate;
 
-import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibrate.SampleBatch;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
@@ -38,7 +38,7 @@ final class LogLikelihoods {
 
   /** Returns how many tokens run through the blocks together. */
   static long chunkTokens(int hiddenSize) {
-    return Math.max(BlockwiseRun.BATCH_TOKENS, CHUNK_BYTES / ((long) hiddenSize * Float.BYTES));
+    return Math.max(SampleBatch.TOKENS, CHUNK_BYTES / ((long) hiddenSize * Float.BYTES));
   }
 
   /**

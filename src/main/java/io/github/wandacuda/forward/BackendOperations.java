@@ -118,6 +118,9 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
     /** See {@link ColumnSquares#sums}. */
     double[] sums();
 
+    /** See {@link ColumnSquares#clear}. */
+    void clear();
+
     @Override
     void close();
   }

@@ -270,6 +270,11 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
       }
 
       @Override
+      public void clear() {
+        squares.clear();
+      }
+
+      @Override
       public void close() {
         squares.close();
       }

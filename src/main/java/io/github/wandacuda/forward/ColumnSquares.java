@@ -28,6 +28,9 @@ public interface ColumnSquares extends AutoCloseable {
   /** Returns the sum of each column. */
   double[] sums();
 
+  /** Makes all sums zero. */
+  void clear();
+
   /** Frees the memory. */
   @Override
   void close();

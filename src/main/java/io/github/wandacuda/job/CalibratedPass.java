@@ -88,7 +88,7 @@ final class CalibratedPass {
   }
 
   private Decoder open() {
-    return DecoderFamilies.open(scope.model(), backend.operations());
+    return DecoderFamilies.open(scope.model(), backend.forwards(scope.rules().needMoments()));
   }
 
   private void timed(Runnable work) {

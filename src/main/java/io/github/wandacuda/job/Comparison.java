@@ -121,7 +121,7 @@ public final class Comparison {
 
   /** Measures the dense model. */
   public DenseFigures dense(Progress progress) {
-    try (Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
+    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
       double perplexity = Perplexity.of(decoder, backend.operations(), windows, progress);
       return new DenseFigures(
           perplexity,

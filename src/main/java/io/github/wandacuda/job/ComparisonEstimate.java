@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockStatistics;
 import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.SampleBatch;
 import io.github.wandacuda.job.PruneJob.TimeEstimate;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -46,7 +47,7 @@ record ComparisonEstimate(
   TimeEstimate of(List<ModuleRules> runs) {
     List<int[]> samples = calibration.samples();
     int length = calibration.sequenceLength();
-    int batch = Math.clamp(BlockwiseRun.BATCH_TOKENS / length, 1, samples.size());
+    int batch = SampleBatch.size(samples);
     try (Decoder decoder = DecoderFamilies.open(model, backend.operations());
         BlockwiseRun run =
             new BlockwiseRun(decoder, backend.operations(), samples.subList(0, batch));

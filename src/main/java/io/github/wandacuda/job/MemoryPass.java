@@ -68,14 +68,14 @@ record MemoryPass(
       Progress progress) {
     try (Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
+      boolean moments = measured || rules.needMoments();
       try (ModulePruner pruner =
               new ModulePruner(backend, workers, rules, chosen, new MemoryShards(), masks, clock);
-          Decoder decoder = DecoderFamilies.open(model, backend.operations());
+          Decoder decoder = DecoderFamilies.open(model, backend.forwards(moments));
           BlockwiseRun calibrating = new BlockwiseRun(decoder, backend.operations(), calibration);
           BlockwiseRun testing = new BlockwiseRun(decoder, backend.operations(), tested);
           TaskPass asking =
               tasks.map(given -> given.pass(decoder, backend.operations())).orElse(null)) {
-        boolean moments = measured || rules.needMoments();
         BlockPruner blocks = new BlockPruner(pruner, chosen, moments, Optional.empty(), clock);
         blocks.requireInside(decoder);
         List<ModuleResult> results = new ArrayList<>();

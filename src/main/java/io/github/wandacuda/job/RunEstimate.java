@@ -4,6 +4,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockStatistics;
 import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.SampleBatch;
 import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
@@ -140,15 +141,15 @@ final class RunEstimate {
 
   /** Estimates a calibrated run but for what goes by tiles. */
   private Work calibrated(List<int[]> samples, List<Allocation> allocations) {
-    int length = samples.get(0).length;
-    int batch = Math.clamp(BlockwiseRun.BATCH_TOKENS / length, 1, samples.size());
+    int batch = SampleBatch.size(samples);
     try (Decoder decoder = DecoderFamilies.open(scope.model(), backend.operations());
         BlockwiseRun run =
             new BlockwiseRun(decoder, backend.operations(), samples.subList(0, batch));
         Block block = decoder.block(someBlock(decoder.blocks()));
         Arena arena = Arena.ofShared()) {
-      double passes = (double) samples.size() / batch * decoder.blocks();
       boolean moments = scope.rules().needMoments();
+      int devices = backend.forwards(moments).size();
+      double passes = (double) samples.size() / batch / devices * decoder.blocks();
       double once = passes * passSeconds(run, block, moments);
       BlockStatistics statistics = observe(run, block, moments, arena);
       try (LayerEstimate layers =

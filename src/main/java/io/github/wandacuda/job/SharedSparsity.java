@@ -130,7 +130,7 @@ public record SharedSparsity(PruningRules rules, String label) {
 
   private static Statistics dense(
       ModelDirectory model, Backend backend, Calibration.FromSamples samples, Progress progress) {
-    try (Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
+    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
       return DenseCalibration.run(decoder, backend.operations(), samples.samples(), progress);
     }
   }

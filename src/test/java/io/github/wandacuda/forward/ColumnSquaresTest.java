@@ -95,6 +95,26 @@ class ColumnSquaresTest extends OperationCases {
   }
 
   @Test
+  void clearedSumsBeginAgain() {
+    Samples samples = new Samples(5);
+    CpuTensor first = samples.tensor(70, 40);
+    CpuTensor second = samples.tensor(33, 40);
+    sameBits(
+        "sums after others",
+        operands -> {
+          double[] alone = sums(operands, 0, second);
+          try (ColumnSquares squares = operands.operations().columnSquares(40)) {
+            squares.add(operands.in(first));
+            squares.clear();
+            assertThat(squares.sums()).containsOnly(0.0);
+            squares.add(operands.in(second));
+            assertThat(squares.sums()).isEqualTo(alone);
+            return comparable(squares.sums());
+          }
+        });
+  }
+
+  @Test
   void squaresAreRoundedAndSummedInRunsOf32Rows() {
     float[] column = new float[64];
     column[0] = 1 + 0x1p-12f;

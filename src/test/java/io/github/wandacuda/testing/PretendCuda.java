@@ -172,6 +172,15 @@ public final class PretendCuda {
             MemorySegment.NULL);
   }
 
+  /** Returns how many kernels were launched on a device. */
+  public long launchesOn(int device) {
+    return (long)
+        call(
+            "pretendLaunchesOn",
+            FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT),
+            device);
+  }
+
   private void set(String function, int value) {
     call(function, FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT), value);
   }

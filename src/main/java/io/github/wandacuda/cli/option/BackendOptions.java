@@ -42,7 +42,7 @@ public final class BackendOptions {
     int unusedDevice = device.equals(ALL) ? 0 : deviceNumber();
   }
 
-  /** Warns if an option has no effect on a forward pass. */
+  /** Warns if an option has no effect on a forward pass that is not shared by batches. */
   public void warnOfIdle(OutputOptions output) {
     if (device.equals(ALL)) {
       output.warn("--device all: a forward pass runs on the first device alone");

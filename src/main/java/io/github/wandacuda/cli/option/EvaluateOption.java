@@ -44,7 +44,7 @@ public final class EvaluateOption {
 
   /** Returns a model's perplexity. */
   public double perplexity(ModelDirectory model, Backend backend, OutputOptions output) {
-    try (Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
+    try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
       return Perplexity.of(decoder, backend.operations(), windows, output.progress());
     }
   }

@@ -22,6 +22,7 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.function.IntConsumer;
 
 /**
@@ -269,6 +270,11 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
     @Override
     public double[] sums() {
       return sums.clone();
+    }
+
+    @Override
+    public void clear() {
+      Arrays.fill(sums, 0);
     }
 
     @Override

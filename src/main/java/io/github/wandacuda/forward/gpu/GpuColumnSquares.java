@@ -118,6 +118,11 @@ final class GpuColumnSquares implements BackendOperations.Squares<GpuTensor> {
     return sums;
   }
 
+  @Override
+  public void clear() {
+    queue.clear(state.at(0), state.bytes());
+  }
+
   private void closeElsewhere() {
     if (elsewhere != null) {
       elsewhere.close();

@@ -1,7 +1,7 @@
 package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.SampleBatch;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -39,7 +39,10 @@ public record RunNeeds(
   /** Modules that read what others read. */
   private static final List<String> SHARED = List.of(".k_proj", ".v_proj", ".up_proj", ".w3");
 
-  /** Copies of a block's weights in memory: as read, pruned, and as the device has them. */
+  /**
+   * Copies of a block's weights in memory: as read, pruned, and as the device has them. Each
+   * further device reads its own.
+   */
   private static final int BLOCK_COPIES = 3;
 
   /** A token's activations inside a block, roughly, in multiples of its hidden state. */
@@ -76,7 +79,8 @@ public record RunNeeds(
     if (calibrated) {
       memory +=
           states
-              + BLOCK_COPIES * largestBlock(chosen, module -> module.tensor().bytes())
+              + (BLOCK_COPIES + backend.forwards(request.rules().needMoments()).size() - 1)
+                  * largestBlock(chosen, module -> module.tensor().bytes())
               + activations(model);
     }
     return new RunNeeds(read, outputBytes(model, sideFiles), masks, states, memory);
@@ -133,7 +137,7 @@ public record RunNeeds(
   }
 
   private static long activations(ModelDirectory model) {
-    return BlockwiseRun.BATCH_TOKENS * hiddenSize(model) * Float.BYTES * ACTIVATION_ROWS;
+    return SampleBatch.TOKENS * hiddenSize(model) * Float.BYTES * ACTIVATION_ROWS;
   }
 
   private static long largestMask(List<LinearModule> chosen) {

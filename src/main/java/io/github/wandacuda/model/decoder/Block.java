@@ -2,6 +2,7 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Tensor;
+import java.util.List;
 import java.util.Map;
 
 /** One decoder block, loaded and ready to run. */
@@ -34,6 +35,11 @@ public interface Block extends AutoCloseable {
    * @param observer sees the linear modules' inputs
    */
   void observe(Tensor hidden, int sequenceLength, InputObserver observer);
+
+  /** Returns the block on each device, in the order of {@link Decoder#copies}. */
+  default List<Block> copies() {
+    return List.of(this);
+  }
 
   /** Returns the input features of each linear module, by its full name. */
   Map<String, Integer> inputFeatures();

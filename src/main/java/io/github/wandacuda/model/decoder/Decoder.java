@@ -1,5 +1,6 @@
 package io.github.wandacuda.model.decoder;
 
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import java.util.List;
 
@@ -13,6 +14,17 @@ public interface Decoder extends AutoCloseable {
 
   /** Returns the full names of the linear modules whose inputs the blocks show to an observer. */
   List<String> linearModules();
+
+  /** Returns what runs it; its tensors are of these operations. */
+  Operations operations();
+
+  /**
+   * Returns the decoder on each device that it is on, itself if there is one. They give the same
+   * bits, and each may be used by a thread of its own.
+   */
+  default List<Decoder> copies() {
+    return List.of(this);
+  }
 
   /** Returns the width of the hidden states. */
   int hiddenSize();

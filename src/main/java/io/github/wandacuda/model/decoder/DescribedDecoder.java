@@ -61,6 +61,11 @@ public final class DescribedDecoder implements Decoder {
   }
 
   @Override
+  public Operations operations() {
+    return operations;
+  }
+
+  @Override
   public int hiddenSize() {
     return description.shape().hiddenSize();
   }

@@ -7,6 +7,8 @@ import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.decoder.DecoderGroup;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
@@ -49,6 +51,26 @@ public final class DecoderFamilies {
    */
   public static Decoder open(ModelDirectory model, Operations operations) {
     return of(model.config()).open(model.config(), model.checkpoint(), operations);
+  }
+
+  /**
+   * Opens a model's decoder on several devices; closing it is up to the caller.
+   *
+   * @param devices run it; they compute the same bits
+   * @throws InputException as {@link #open(ModelDirectory, Operations)} does
+   */
+  public static Decoder open(ModelDirectory model, List<Operations> devices) {
+    if (devices.size() == 1) {
+      return open(model, devices.get(0));
+    }
+    List<Decoder> copies = new ArrayList<>();
+    try {
+      devices.forEach(device -> copies.add(open(model, device)));
+      return new DecoderGroup(copies);
+    } catch (RuntimeException | Error e) {
+      copies.forEach(Decoder::close);
+      throw e;
+    }
   }
 
   private static boolean isOf(ModelConfig config, DecoderFamily family) {
