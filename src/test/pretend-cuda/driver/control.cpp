@@ -38,6 +38,7 @@ void pretendReset() {
   driver.launches.clear();
   driver.calls.clear();
   driver.counts = Counts();
+  driver.traffic.reset();
   driver.settings = Settings::fromEnvironment();
 }
 
@@ -118,7 +119,18 @@ CUresult pretendEnqueue(CUstream stream, const char *name, const PretendMemory *
     for (int i = 0; i < count; i++) driver.requireAllocated(context, touched[i].start, touched[i].bytes);
     driver.launches[name]++;
     driver.enqueue(lock, context, stream, [=] { work(argument); });
+    driver.traffic.launched(driver.stream(context, stream)->id);
   });
+}
+
+void pretendTraffic() {
+  change([](Driver &driver) { driver.traffic.begin(); });
+}
+
+long pretendTrafficSum(const char *what) {
+  long sum = 0;
+  change([&](Driver &driver) { sum = driver.traffic.sum(what); });
+  return sum;
 }
 
 void pretendCountCublas(int by) {

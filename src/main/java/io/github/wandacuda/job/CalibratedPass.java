@@ -58,7 +58,7 @@ final class CalibratedPass {
     List<ModuleResult> results = new ArrayList<>();
     BlockPruner blocks =
         new BlockPruner(
-            pruner, chosen, scope.rules().needMoments(), scope.request().masks(), clock);
+            backend, pruner, chosen, scope.rules().needMoments(), scope.request().masks(), clock);
     Consumer<MemorySegment> load = first == 0 ? null : states -> saved.load(first, states);
     try (Decoder decoder = open();
         BlockwiseRun run =

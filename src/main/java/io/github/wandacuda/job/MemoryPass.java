@@ -76,7 +76,8 @@ record MemoryPass(
           TaskPass asking =
               tasks.map(given -> given.pass(decoder, backend.operations())).orElse(null)) {
         boolean moments = measured || rules.needMoments();
-        BlockPruner blocks = new BlockPruner(pruner, chosen, moments, Optional.empty(), clock);
+        BlockPruner blocks =
+            new BlockPruner(backend, pruner, chosen, moments, Optional.empty(), clock);
         blocks.requireInside(decoder);
         List<ModuleResult> results = new ArrayList<>();
         SampleProgress samples = new SampleProgress(progress, decoder.blocks(), PASSES);
