@@ -78,7 +78,7 @@ final class CalibratedPass {
             saving.await();
             samples.begin(index, 1, "sample after pruning");
             timed(() -> run.advance(block));
-            saving.save(index + 1, run.states());
+            saving.save(index + 1, run::states);
           }
         }
         progress.step("block", index + 1, decoder.blocks());
