@@ -39,6 +39,7 @@ void pretendReset() {
   driver.launchesOn.clear();
   driver.calls.clear();
   driver.counts = Counts();
+  driver.traffic.reset();
   driver.settings = Settings::fromEnvironment();
 }
 
@@ -126,7 +127,18 @@ CUresult pretendEnqueue(CUstream stream, const char *name, const PretendMemory *
     driver.launches[name]++;
     driver.launchesOn[context.device]++;
     driver.enqueue(lock, context, stream, [=] { work(argument); });
+    driver.traffic.launched(driver.stream(context, stream)->id);
   });
+}
+
+void pretendTraffic() {
+  change([](Driver &driver) { driver.traffic.begin(); });
+}
+
+long pretendTrafficSum(const char *what) {
+  long sum = 0;
+  change([&](Driver &driver) { sum = driver.traffic.sum(what); });
+  return sum;
 }
 
 void pretendCountCublas(int by) {

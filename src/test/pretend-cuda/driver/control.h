@@ -37,6 +37,12 @@ PRETEND_EXPORT long pretendLaunchesOn(int device);
 // How often a call of this name (without _v2) was made.
 PRETEND_EXPORT long pretendCalls(const char *name);
 
+// Takes down from now on what crosses the bus, until the next reset.
+PRETEND_EXPORT void pretendTraffic();
+
+// A sum of what was taken down, see traffic.h.
+PRETEND_EXPORT long pretendTrafficSum(const char *what);
+
 // For libraries on top of the driver: queues work on a stream, after a check of the memory that it touches.
 struct PretendMemory {
   CUdeviceptr start;

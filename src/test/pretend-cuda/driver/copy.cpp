@@ -33,6 +33,13 @@ void check(const Driver &driver, const Context &context, const Rows &rows, size_
   if (rows.device) driver.requireAllocated(context, rows.start, (height - 1) * rows.pitch + width);
 }
 
+// Takes a copy down that was just queued, if it crosses the bus.
+void count(Driver &driver, Context &context, const Rows &from, const Rows &to, size_t bytes, CUstream stream) {
+  if (from.device == to.device) return;
+  const uint64_t id = driver.stream(context, stream)->id;
+  driver.traffic.copied(id, to.device ? Way::UP : Way::DOWN, bytes, driver.isPinned((to.device ? from : to).start));
+}
+
 CUresult copyRows(const char *name, const CUDA_MEMCPY2D *copy, CUstream stream) {
   return callInContext(name, [&](Driver &driver, Context &context, auto &lock) {
     const size_t width = copy->WidthInBytes, height = copy->Height;
@@ -47,6 +54,7 @@ CUresult copyRows(const char *name, const CUDA_MEMCPY2D *copy, CUstream stream) 
                reinterpret_cast<const void *>(from.start + row * from.pitch), width);
       }
     });
+    count(driver, context, from, to, width * height, stream);
   });
 }
 
@@ -58,6 +66,7 @@ CUresult copyBytes(const char *name, Rows from, Rows to, size_t bytes, CUstream 
     driver.enqueue(lock, context, stream, [=] {
       memmove(reinterpret_cast<void *>(to.start), reinterpret_cast<const void *>(from.start), bytes);
     });
+    count(driver, context, from, to, bytes, stream);
   });
 }
 

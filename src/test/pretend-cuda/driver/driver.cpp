@@ -124,10 +124,12 @@ void Driver::enqueue(std::unique_lock<std::mutex> &lock, Context &context, CUstr
     if (context.error == CUDA_SUCCESS) work();
   };
   const uint64_t number = target->add(unlessFailed, settings.deferred);
+  traffic.queued(target->id, number);
   if (handle != nullptr) return;
   lock.unlock();
   target->await(number);
   lock.lock();
+  traffic.awaited(traffic.clockOf(target->id));
 }
 
 void Driver::drain(std::unique_lock<std::mutex> &lock, Context &context) {
@@ -136,6 +138,7 @@ void Driver::drain(std::unique_lock<std::mutex> &lock, Context &context) {
   lock.unlock();
   for (const auto &each : all) each->drain();
   lock.lock();
+  for (const auto &each : all) traffic.awaited(traffic.clockOf(each->id));
 }
 
 }  // namespace pretend

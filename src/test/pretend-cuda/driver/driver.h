@@ -15,6 +15,7 @@
 #include "launch.h"
 #include "ptx.h"
 #include "stream.h"
+#include "traffic.h"
 
 namespace pretend {
 
@@ -61,6 +62,7 @@ struct Module {
 struct Event {
   std::shared_ptr<Stream> stream;  // null: never recorded
   uint64_t number = 0;
+  Clock clock;
   bool timed = true;
   std::shared_ptr<std::atomic<int64_t>> nanoseconds;
 };
@@ -98,6 +100,7 @@ struct Driver {
   std::map<int, long> launchesOn;  // by device
   std::map<std::string, long> calls;  // of those that can be made to fail
   Counts counts;
+  Traffic traffic;
   uint64_t handles = 0;
 
   static Driver &instance();

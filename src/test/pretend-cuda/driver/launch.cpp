@@ -85,5 +85,6 @@ PRETEND_API cuLaunchKernel(CUfunction handle, unsigned gridX, unsigned gridY, un
         context.error = problem;
       }
     });
+    driver.traffic.launched(driver.stream(context, stream)->id);
   });
 }

@@ -48,6 +48,7 @@ PRETEND_API cuStreamDestroy_v2(CUstream handle) {
     const std::shared_ptr<Stream> stream = driver.stream(context, handle);
     require(handle != nullptr, CUDA_ERROR_INVALID_HANDLE);
     awaitUnlocked(lock, stream, stream->last());
+    driver.traffic.awaited(driver.traffic.clockOf(stream->id));
     context.streams.erase(handle);
     driver.counts.streams--;
   });
@@ -56,7 +57,9 @@ PRETEND_API cuStreamDestroy_v2(CUstream handle) {
 PRETEND_API cuStreamSynchronize(CUstream handle) {
   return callInContext("cuStreamSynchronize", [&](Driver &driver, Context &context, auto &lock) {
     const std::shared_ptr<Stream> stream = driver.stream(context, handle);
+    const Clock clock = driver.traffic.clockOf(stream->id);
     awaitUnlocked(lock, stream, stream->last());
+    driver.traffic.awaited(clock);
   });
 }
 
@@ -72,6 +75,7 @@ PRETEND_API cuStreamWaitEvent(CUstream handle, CUevent eventHandle, unsigned) {
     const Event &event = eventOf(context, eventHandle);
     const std::shared_ptr<Stream> awaited = event.stream, stream = driver.stream(context, handle);
     if (!awaited || awaited == stream) return;
+    driver.traffic.ordered(stream->id, event.clock);
     driver.enqueue(lock, context, handle, [awaited, number = event.number] { awaited->await(number); });
   });
 }
@@ -102,13 +106,16 @@ PRETEND_API cuEventRecord(CUevent handle, CUstream streamHandle) {
     event.nanoseconds = std::make_shared<std::atomic<int64_t>>();
     driver.enqueue(lock, context, streamHandle, [time = event.nanoseconds] { *time = now(); });
     event.number = event.stream->last();
+    event.clock = driver.traffic.clockOf(event.stream->id);
   });
 }
 
 PRETEND_API cuEventSynchronize(CUevent handle) {
-  return callInContext("cuEventSynchronize", [&](Driver &, Context &context, auto &lock) {
+  return callInContext("cuEventSynchronize", [&](Driver &driver, Context &context, auto &lock) {
     const Event &event = eventOf(context, handle);
+    const Clock clock = event.clock;
     if (event.stream) awaitUnlocked(lock, std::shared_ptr(event.stream), event.number);
+    driver.traffic.awaited(clock);
   });
 }
 

@@ -1,6 +1,7 @@
 // Work that is done in order, by a thread of its own or, deferred, only when somebody waits for it.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -12,6 +13,9 @@ namespace pretend {
 
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
+  // Its number, which no other one ever has.
+  const uint64_t id = made++;
+
   // Queues work and returns its number, counted from 1.
   uint64_t add(std::function<void()> work, bool deferred);
 
@@ -28,6 +32,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void advance();
 
  private:
+  static inline std::atomic<uint64_t> made = 0;
+
   void runNext(std::unique_lock<std::mutex> &lock);
   void workOn();
 

@@ -1,12 +1,15 @@
 package io.github.wandacuda.backend;
 
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.select.DeviceSelector;
+import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 
 /** A device that is open for work: it selects weights and runs a decoder's operations. */
 public interface Backend extends AutoCloseable {
@@ -72,6 +75,14 @@ public interface Backend extends AutoCloseable {
    */
   default List<Operations> forwards(boolean moments) {
     return moments ? List.of(operations()) : forwards();
+  }
+
+  /**
+   * Returns a weight of {@link #operations()} as the plans of {@link #selector()} prune it in the
+   * device's memory; nothing if it doesn't lie there as a whole.
+   */
+  default Optional<ResidentMatrix> resident(Weight weight) {
+    return Optional.empty();
   }
 
   /** Lets go of the device and of all that was made on it. */

@@ -121,21 +121,21 @@ final class BatchLanes implements AutoCloseable {
   /** Has the states of all samples filled in. */
   void load(Consumer<MemorySegment> filling) {
     if (lanes.size() == 1) {
-      filling.accept(lanes.get(0).states().all());
+      lanes.get(0).states().load(filling);
       return;
     }
     filling.accept(gathered());
     long at = 0;
     for (Lane lane : lanes) {
-      MemorySegment some = lane.states().all();
-      MemorySegment.copy(gathered(), at, some, 0, some.byteSize());
+      MemorySegment some = gathered().asSlice(at, lane.states().bytes());
+      lane.states().load(states -> states.copyFrom(some));
       at += some.byteSize();
     }
   }
 
   private MemorySegment gathered() {
     if (gathered == null) {
-      long bytes = lanes.stream().mapToLong(lane -> lane.states().all().byteSize()).sum();
+      long bytes = lanes.stream().mapToLong(lane -> lane.states().bytes()).sum();
       gathered = arena.allocate(bytes, ALIGNMENT);
     }
     return gathered;

@@ -38,7 +38,8 @@ public final class BlockwiseRun implements AutoCloseable {
   /**
    * Resumes with the hidden states of an earlier run.
    *
-   * @param load fills what {@link #states()} returns; null to embed the samples
+   * @param load fills the hidden states in, as {@link #states()} returned them; null to embed the
+   *     samples
    */
   public BlockwiseRun(
       Decoder decoder, Operations operations, List<int[]> samples, Consumer<MemorySegment> load) {
@@ -64,7 +65,8 @@ public final class BlockwiseRun implements AutoCloseable {
 
   /**
    * Returns the hidden states of all samples, the input of the next block: [samples *
-   * sequenceLength, hiddenSize] in float32.
+   * sequenceLength, hiddenSize] in float32. They are copied to host memory if they aren't there;
+   * they hold until the next call, or until samples pass a block.
    */
   public MemorySegment states() {
     return lanes.states();

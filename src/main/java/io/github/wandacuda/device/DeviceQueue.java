@@ -71,6 +71,13 @@ public interface DeviceQueue extends AutoCloseable {
    */
   void startAfter(long callerQueue);
 
+  /**
+   * Lets what is queued here from now on begin after what is queued there so far.
+   *
+   * @param other a queue of this device
+   */
+  void startAfter(DeviceQueue other);
+
   /** Sets bytes to zero. */
   void clear(DevicePointer device, long bytes);
 

@@ -5,6 +5,7 @@ import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * {@link Operations} of one backend, on tensors and weights that it made itself. {@link
@@ -18,6 +19,11 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
 
   /** See {@link Operations#tensor}; it may have no elements. */
   T tensor(int rows, int columns);
+
+  /** See {@link Operations#storedRows}; nothing if they are best kept in host memory. */
+  default Optional<Stored<T>> storedRows(long rows, int columns) {
+    return Optional.empty();
+  }
 
   /** See {@link Operations#upload}. */
   void upload(MemorySegment source, T destination);
@@ -99,6 +105,28 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
 
   /** See {@link Operations#crossEntropy}. */
   double[] crossEntropy(T logits, int[] targets);
+
+  /**
+   * {@link StoredRows} of one backend's tensors, not in host memory.
+   *
+   * @param <T> the tensors
+   */
+  interface Stored<T extends Tensor> extends AutoCloseable {
+    /** See {@link StoredRows#read}; the batch has elements. */
+    void read(long from, T batch);
+
+    /** See {@link StoredRows#write}; the batch has elements. */
+    void write(long from, T batch);
+
+    /** See {@link StoredRows#download}. */
+    void download(long from, MemorySegment destination);
+
+    /** See {@link StoredRows#upload}. */
+    void upload(MemorySegment source, long from);
+
+    @Override
+    void close();
+  }
 
   /**
    * {@link ColumnSquares} of one backend's tensors.

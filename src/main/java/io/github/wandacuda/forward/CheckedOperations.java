@@ -5,6 +5,7 @@ import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * Checks the operands of {@link Operations} for all backends, before anything is written: tensors
@@ -30,6 +31,15 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
   @Override
   public Tensor tensor(int rows, int columns) {
     return backend.tensor(rows, columns);
+  }
+
+  @Override
+  public StoredRows storedRows(long rows, int columns) {
+    Optional<BackendOperations.Stored<T>> stored =
+        rows == 0 || columns == 0 ? Optional.empty() : backend.storedRows(rows, columns);
+    return stored.isPresent()
+        ? new CheckedStoredRows<>(rows, columns, this::own, stored.get())
+        : new HostStoredRows(this, rows, columns);
   }
 
   @Override

@@ -18,6 +18,9 @@ public interface Operations {
   /** Returns a new tensor of zeros. */
   Tensor tensor(int rows, int columns);
 
+  /** Returns rows whose content is undefined, for batches to be read from and written to. */
+  StoredRows storedRows(long rows, int columns);
+
   /** Copies rows * columns little-endian floats from host memory. */
   void upload(MemorySegment source, Tensor destination);
 

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockStatistics;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
@@ -13,6 +14,7 @@ import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.layer.LayerInputs;
+import io.github.wandacuda.select.ResidentMatrix;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +24,7 @@ import java.util.Set;
 /**
  * Prunes a block's modules by what samples are to them, and gives the block their pruned weights.
  *
+ * @param backend has the block's weights
  * @param pruner prunes modules and puts them where they belong
  * @param chosen the modules of the run
  * @param moments whether second moments are needed
@@ -29,6 +32,7 @@ import java.util.Set;
  * @param clock takes the time of running the samples
  */
 record BlockPruner(
+    Backend backend,
     ModulePruner pruner,
     List<LinearModule> chosen,
     boolean moments,
@@ -67,12 +71,14 @@ record BlockPruner(
       List<ModuleRequest> requests =
           chosen.stream()
               .filter(module -> statistics.norms().containsKey(module.name()))
-              .map(module -> request(module, statistics, arena))
+              .map(module -> request(block, module, statistics, arena))
               .toList();
       List<ModuleResult> results = pruner.prune(requests, Progress.NONE);
-      requests.forEach(
-          request ->
-              block.replace(request.module().name(), request.module().view(request.memory())));
+      requests.stream()
+          .filter(request -> request.resident() == null)
+          .forEach(
+              request ->
+                  block.replace(request.module().name(), request.module().view(request.memory())));
       return results;
     }
   }
@@ -83,15 +89,21 @@ record BlockPruner(
         : new BlockStatistics(run.observe(block), Map.of(), Map.of());
   }
 
-  private ModuleRequest request(LinearModule module, BlockStatistics statistics, Arena arena) {
+  /** A weight that is pruned on the device is where the block needs it. */
+  private ModuleRequest request(
+      Block block, LinearModule module, BlockStatistics statistics, Arena arena) {
     String name = module.name();
-    return new ModuleRequest(
-        module,
+    LayerInputs inputs =
         new LayerInputs(
             statistics.norms().get(name),
             statistics.grams().get(name),
             statistics.tokens().getOrDefault(name, 0L),
-            MasksIn.of(masks, module)),
-        arena.allocate(module.tensor().bytes(), ALIGNMENT));
+            MasksIn.of(masks, module));
+    Optional<ResidentMatrix> resident =
+        pruner.isByTiles(module, inputs) ? backend.resident(block.weight(name)) : Optional.empty();
+    return resident.isPresent()
+        ? new ModuleRequest(module, inputs, null, resident.get())
+        : new ModuleRequest(
+            module, inputs, arena.allocate(module.tensor().bytes(), ALIGNMENT), null);
   }
 }

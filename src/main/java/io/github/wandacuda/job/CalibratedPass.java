@@ -58,7 +58,7 @@ final class CalibratedPass {
     List<ModuleResult> results = new ArrayList<>();
     BlockPruner blocks =
         new BlockPruner(
-            pruner, chosen, scope.rules().needMoments(), scope.request().masks(), clock);
+            backend, pruner, chosen, scope.rules().needMoments(), scope.request().masks(), clock);
     Consumer<MemorySegment> load = first == 0 ? null : states -> saved.load(first, states);
     try (Decoder decoder = open();
         BlockwiseRun run =
@@ -78,7 +78,7 @@ final class CalibratedPass {
             saving.await();
             samples.begin(index, 1, "sample after pruning");
             timed(() -> run.advance(block));
-            saving.save(index + 1, run.states());
+            saving.save(index + 1, run::states);
           }
         }
         progress.step("block", index + 1, decoder.blocks());

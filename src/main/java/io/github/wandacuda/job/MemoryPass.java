@@ -76,7 +76,8 @@ record MemoryPass(
           BlockwiseRun testing = new BlockwiseRun(decoder, backend.operations(), tested);
           TaskPass asking =
               tasks.map(given -> given.pass(decoder, backend.operations())).orElse(null)) {
-        BlockPruner blocks = new BlockPruner(pruner, chosen, moments, Optional.empty(), clock);
+        BlockPruner blocks =
+            new BlockPruner(backend, pruner, chosen, moments, Optional.empty(), clock);
         blocks.requireInside(decoder);
         List<ModuleResult> results = new ArrayList<>();
         SampleProgress samples = new SampleProgress(progress, decoder.blocks(), PASSES);

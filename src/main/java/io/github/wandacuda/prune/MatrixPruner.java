@@ -2,6 +2,7 @@ package io.github.wandacuda.prune;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
@@ -28,20 +29,25 @@ public final class MatrixPruner {
    * @throws NonFiniteWeightException if a weight is NaN or infinite, by its place in the matrix
    */
   public long prune(TileSource source, float[] norms, ModuleRules rules) {
-    try (TilePruner tiles = tiles(source, rule(source, rules), norms)) {
+    try (TilePruner tiles = tiles(source, rule(source, rules), norms, null)) {
       workers.run(source.tiles().count(), (worker, tile) -> tiles.prune(worker, tile, null));
       return tiles.pruned();
     }
   }
 
-  /** Prepares a matrix. */
-  public TilePruner tiles(TileSource source, SelectionRule rule, float[] norms) {
-    return new TilePruner(selector, rule, source, norms, clock);
+  /**
+   * Prepares a matrix.
+   *
+   * @param resident the matrix on the device, to be pruned there too, or null
+   */
+  public TilePruner tiles(
+      TileSource source, SelectionRule rule, float[] norms, ResidentMatrix resident) {
+    return new TilePruner(selector, rule, source, norms, resident, clock);
   }
 
   /** Prepares a matrix that stays as it is. */
   public TilePruner unchanged(TileSource source) {
-    return new TilePruner(selector, new SelectionRule.LowestPerRow(0), source, null, clock);
+    return new TilePruner(selector, new SelectionRule.LowestPerRow(0), source, null, null, clock);
   }
 
   /** Returns what is pruned; a threshold that all elements have a part in is found here. */

@@ -3,6 +3,7 @@ package io.github.wandacuda.prune;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
@@ -19,6 +20,7 @@ public final class TilePruner implements AutoCloseable {
   private final SelectionRule rule;
   private final TileSource source;
   private final float[] norms;
+  private final ResidentMatrix resident;
   private final long maskRowBytes;
   private final PhaseClock clock;
   private final LongAdder pruned = new LongAdder();
@@ -31,13 +33,20 @@ public final class TilePruner implements AutoCloseable {
    *
    * @param source the weights, which take the result back
    * @param norms the norm of each input column, or null to score by magnitude alone
+   * @param resident the matrix on the device, to be pruned there too, or null
    */
   TilePruner(
-      Selector selector, SelectionRule rule, TileSource source, float[] norms, PhaseClock clock) {
+      Selector selector,
+      SelectionRule rule,
+      TileSource source,
+      float[] norms,
+      ResidentMatrix resident,
+      PhaseClock clock) {
     this.selector = selector;
     this.rule = rule;
     this.source = source;
     this.norms = norms;
+    this.resident = resident;
     this.clock = clock;
     maskRowBytes = Selector.maskRowBytes(source.columns());
   }
@@ -45,7 +54,8 @@ public final class TilePruner implements AutoCloseable {
   /**
    * Prunes a tile.
    *
-   * @param mask the whole matrix's packed mask, which gets the tile's rows, or null
+   * @param mask the whole matrix's packed mask, which gets the tile's rows, or null if the matrix
+   *     isn't on the device
    * @throws NonFiniteWeightException if a weight is NaN or infinite, by its place in the matrix
    */
   public void prune(int worker, int tile, MemorySegment mask) {
@@ -58,13 +68,20 @@ public final class TilePruner implements AutoCloseable {
     FiniteWeights.locate(
         first,
         () -> {
-          Selection selection = plan(weights.dtype()).select(weights, weights, tileMask);
+          Selection selection = select(first, weights, tileMask);
           pruned.add(selection.pruned());
           zeros.add(selection.zeros());
           zeroRows.add(zeroRows(weights));
         });
     clock.addSelect(System.nanoTime() - start);
     source.write(worker, tile);
+  }
+
+  private Selection select(int first, WeightMatrix weights, MemorySegment mask) {
+    SelectionPlan prepared = plan(weights.dtype());
+    return resident == null
+        ? prepared.select(weights, weights, mask)
+        : prepared.select(resident, first, weights, mask);
   }
 
   private synchronized SelectionPlan plan(DType dtype) {

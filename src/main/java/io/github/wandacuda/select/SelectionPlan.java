@@ -26,6 +26,22 @@ public interface SelectionPlan extends AutoCloseable {
    */
   Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask);
 
+  /**
+   * Prunes rows of a matrix where it lies on the device, and the same rows in host memory as {@link
+   * #select(WeightMatrix, WeightMatrix, MemorySegment)} does: so no weight has to travel.
+   *
+   * @param matrix of this backend; no work on it is under way but on other rows
+   * @param first the number of the first row
+   * @param rows the rows as they are on the device
+   * @param mask as above, but not null
+   * @throws NonFiniteWeightException if a weight is NaN or infinite; the rows on the device are
+   *     then undefined
+   */
+  default Selection select(
+      ResidentMatrix matrix, int first, WeightMatrix rows, MemorySegment mask) {
+    throw new UnsupportedOperationException("this backend keeps no matrix of its own");
+  }
+
   /** Gives back what the plan holds, once no call is under way; before the backend is closed. */
   @Override
   void close();

@@ -17,6 +17,8 @@ public final class HostDevice implements GpuDevice {
   private final Set<HostBuffer> live = ConcurrentHashMap.newKeySet();
   private final AtomicInteger pinned = new AtomicInteger();
   private final AtomicInteger queues = new AtomicInteger();
+  private final AtomicInteger queuesMade = new AtomicInteger();
+  private int firstEager = Integer.MAX_VALUE;
   private final AtomicInteger uploads = new AtomicInteger();
   private final AtomicBoolean closed = new AtomicBoolean();
   private final AtomicBoolean pins = new AtomicBoolean(true);
@@ -71,6 +73,11 @@ public final class HostDevice implements GpuDevice {
   /** Has no pinned memory from now on. */
   public void refusePinned() {
     pins.set(false);
+  }
+
+  /** Lets queues do their work at once, but for the first ones that are made. */
+  public void eagerAfter(int lazy) {
+    firstEager = lazy;
   }
 
   /** Sets what a caller's queue still has to do. */
@@ -164,7 +171,7 @@ public final class HostDevice implements GpuDevice {
   @Override
   public DeviceQueue queue() {
     queues.incrementAndGet();
-    return new HostQueue(this);
+    return new HostQueue(this, queuesMade.getAndIncrement() >= firstEager);
   }
 
   /** Has to be closed once, as some drivers can't stand more. */

@@ -5,20 +5,31 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Queue;
 
-/** A queue that does nothing until somebody waits for it. */
+/** A queue that does nothing until somebody waits for it, or all at once if it is eager. */
 final class HostQueue implements DeviceQueue {
   private final HostDevice device;
+  private final boolean eager;
   private final Queue<Runnable> work = new ArrayDeque<>();
   private final GpuSelectKernels pruning = new HostSelectKernels(this);
   private final HostForwardKernels forward = new HostForwardKernels(this);
+  private long done;
+  private boolean running;
   private boolean closed;
 
-  HostQueue(HostDevice device) {
+  HostQueue(HostDevice device, boolean eager) {
     this.device = device;
+    this.eager = eager;
+  }
+
+  private void add(Runnable piece) {
+    work.add(piece);
+    if (eager) {
+      finish();
+    }
   }
 
   void launch(Runnable kernel) {
-    work.add(
+    add(
         () -> {
           if (!device.launches()) {
             throw new BackendUnavailableException("pretend device: lost");
@@ -38,7 +49,7 @@ final class HostQueue implements DeviceQueue {
     requireNative(host);
     device.countUpload();
     MemorySegment memory = HostDevice.HostBuffer.at(to);
-    work.add(() -> copy(host, hostPitch, memory, devicePitch, rowBytes, rows));
+    add(() -> copy(host, hostPitch, memory, devicePitch, rowBytes, rows));
   }
 
   @Override
@@ -51,7 +62,7 @@ final class HostQueue implements DeviceQueue {
       long rows) {
     requireNative(host);
     MemorySegment memory = HostDevice.HostBuffer.at(from);
-    work.add(() -> copy(memory, devicePitch, host, hostPitch, rowBytes, rows));
+    add(() -> copy(memory, devicePitch, host, hostPitch, rowBytes, rows));
   }
 
   private static void requireNative(MemorySegment host) {
@@ -77,18 +88,34 @@ final class HostQueue implements DeviceQueue {
       long rows) {
     MemorySegment source = HostDevice.HostBuffer.at(from);
     MemorySegment target = HostDevice.HostBuffer.at(to);
-    work.add(() -> copy(source, fromPitch, target, toPitch, rowBytes, rows));
+    add(() -> copy(source, fromPitch, target, toPitch, rowBytes, rows));
   }
 
   @Override
   public void startAfter(long callerQueue) {
-    work.add(device.callerWork());
+    add(device.callerWork());
+  }
+
+  @Override
+  public void startAfter(DeviceQueue other) {
+    HostQueue awaited = (HostQueue) other;
+    long number = awaited.done + awaited.work.size() + (awaited.running ? 1 : 0);
+    add(() -> awaited.runUntil(number));
+  }
+
+  private void runUntil(long number) {
+    while (done < number && !work.isEmpty()) {
+      running = true;
+      work.remove().run();
+      running = false;
+      done++;
+    }
   }
 
   @Override
   public void clear(DevicePointer to, long bytes) {
     MemorySegment memory = HostDevice.HostBuffer.at(to).asSlice(0, bytes);
-    work.add(() -> memory.fill((byte) 0));
+    add(() -> memory.fill((byte) 0));
   }
 
   @Override
@@ -103,9 +130,7 @@ final class HostQueue implements DeviceQueue {
 
   @Override
   public void finish() {
-    while (!work.isEmpty()) {
-      work.remove().run();
-    }
+    runUntil(Long.MAX_VALUE);
   }
 
   @Override

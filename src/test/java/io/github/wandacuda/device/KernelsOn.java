@@ -114,6 +114,11 @@ public final class KernelsOn implements GpuDevice {
     }
 
     @Override
+    public void startAfter(DeviceQueue other) {
+      inner.startAfter(other instanceof Queue<?> queue ? queue.inner() : other);
+    }
+
+    @Override
     public void clear(DevicePointer device, long bytes) {
       inner.clear(device, bytes);
     }

@@ -181,6 +181,22 @@ public final class PretendCuda {
             device);
   }
 
+  /** Takes down what crosses the bus from now on, and forgets what did before. */
+  public void traceTraffic() {
+    call("pretendTraffic", FunctionDescriptor.ofVoid());
+  }
+
+  /**
+   * Returns how many bytes were queued to cross the bus since {@link #traceTraffic}.
+   *
+   * @param what {@code upBytes}, {@code downBytes}, {@code pageableBytes} of memory that isn't
+   *     pinned, {@code upOverlapped} or {@code downOverlapped}: from or to pinned memory, where
+   *     nothing orders the copy and some kernel
+   */
+  public long traffic(String what) {
+    return ask("pretendTrafficSum", what);
+  }
+
   private void set(String function, int value) {
     call(function, FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT), value);
   }

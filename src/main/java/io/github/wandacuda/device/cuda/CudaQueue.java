@@ -4,6 +4,7 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
+import io.github.wandacuda.device.cuda.driver.CudaEvent;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.CudaStream;
 import io.github.wandacuda.device.cuda.driver.DeviceCopy;
@@ -96,6 +97,15 @@ public final class CudaQueue implements DeviceQueue {
   @Override
   public void startAfter(long callerQueue) {
     CudaCallerMemory.startAfter(callerQueue, context, stream);
+  }
+
+  @Override
+  public void startAfter(DeviceQueue other) {
+    context.enter();
+    try (CudaEvent event = new CudaEvent(context)) {
+      context.check(JCudaDriver.cuEventRecord(event, ((CudaQueue) other).stream), "cuEventRecord");
+      event.holdUp(stream);
+    }
   }
 
   @Override

@@ -5,15 +5,19 @@ import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.gpu.GpuOperations;
 import io.github.wandacuda.forward.gpu.GpuTensor;
 import io.github.wandacuda.forward.gpu.GpuWeight;
 import io.github.wandacuda.select.DeviceSelector;
+import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.select.gpu.GpuDeviceSelector;
 import io.github.wandacuda.select.gpu.GpuSelector;
+import io.github.wandacuda.select.gpu.ResidentRows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /** A GPU as a backend, through any driver. */
 public final class GpuBackend implements Backend {
@@ -103,6 +107,13 @@ public final class GpuBackend implements Backend {
       operations = new CheckedOperations<>(GpuTensor.class, GpuWeight.class, queued);
     }
     return operations;
+  }
+
+  @Override
+  public Optional<ResidentMatrix> resident(Weight weight) {
+    return weight instanceof GpuWeight own
+        ? own.resident().map(ResidentRows::new)
+        : Optional.empty();
   }
 
   @Override

@@ -71,6 +71,11 @@ final class OpenClCallerMemory implements AutoCloseable {
       throw new IllegalArgumentException(
           "queue: expected one of the memory's context, found one of another context");
     }
+    startAfter(queue, own);
+  }
+
+  /** Lets {@code own} wait for what is queued on a queue so far, which is set off. */
+  void startAfter(cl_command_queue queue, cl_command_queue own) {
     cl_event[] done = {new cl_event()};
     check(CL.clEnqueueMarkerWithWaitList(queue, 0, null, done[0]), "clEnqueueMarkerWithWaitList");
     try {

@@ -168,6 +168,11 @@ public final class OpenClDevice implements GpuDevice {
     return callers.view(matrix);
   }
 
+  /** Lets a queue wait for what is queued on another one of this device. */
+  void startAfter(cl_command_queue other, cl_command_queue own) {
+    callers.startAfter(other, own);
+  }
+
   /** Lets a queue wait for what is queued on a caller's. */
   void startAfter(long callerQueue, cl_command_queue own) {
     callers.startAfter(callerQueue, own);

@@ -94,6 +94,11 @@ public final class OpenClQueue implements DeviceQueue {
   }
 
   @Override
+  public void startAfter(DeviceQueue other) {
+    device.startAfter(((OpenClQueue) other).handle, handle);
+  }
+
+  @Override
   public void clear(DevicePointer at, long bytes) {
     if (bytes == 0) {
       return;

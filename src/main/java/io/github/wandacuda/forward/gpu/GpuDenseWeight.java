@@ -8,6 +8,7 @@ import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.RowLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * A weight whose elements are all stored. It is on the device if enough memory remains free; else
@@ -83,6 +84,11 @@ public final class GpuDenseWeight extends GpuWeight {
     } else {
       upload.stream(host, (rows, first) -> upload.linear(x, rows, first, bias, out));
     }
+  }
+
+  @Override
+  public Optional<DeviceRows> resident() {
+    return buffer == null ? Optional.empty() : Optional.of(matrix(host.rows()));
   }
 
   /**

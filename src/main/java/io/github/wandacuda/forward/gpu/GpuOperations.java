@@ -5,12 +5,14 @@ import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.BackendOperations;
 import io.github.wandacuda.forward.Routing;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The forward half on a GPU: queues kernels. All work is in one queue, so it takes effect in order.
@@ -21,12 +23,14 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
   private final DeviceQueue queue;
   private final WeightUpload weights;
   private final RowOperations rows;
+  private final PinnedMemory pinned;
 
   public GpuOperations(GpuDevice device) {
     this.device = device;
     queue = device.queue();
     weights = new WeightUpload(device, queue);
     rows = new RowOperations(device, queue);
+    pinned = new PinnedMemory(device);
   }
 
   @Override
@@ -39,6 +43,12 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
       tensor.close();
       throw e;
     }
+  }
+
+  @Override
+  public Optional<Stored<GpuTensor>> storedRows(long rows, int columns) {
+    return Optional.of(
+        new GpuStoredRows(device, queue, pinned, rows, columns, weights.roomBesideBlock()));
   }
 
   @Override

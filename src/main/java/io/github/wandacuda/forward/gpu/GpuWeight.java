@@ -2,6 +2,7 @@ package io.github.wandacuda.forward.gpu;
 
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.forward.Weight;
+import java.util.Optional;
 
 /** A weight for the forward pass on a GPU. */
 public abstract sealed class GpuWeight implements Weight permits GpuDenseWeight, GpuSparseWeight {
@@ -25,6 +26,11 @@ public abstract sealed class GpuWeight implements Weight permits GpuDenseWeight,
    * @param bias [1, rows], or null for none
    */
   abstract void linear(GpuTensor x, GpuTensor bias, GpuTensor out);
+
+  /** Returns all rows as they lie on the device, aligned, unless they don't. */
+  public Optional<DeviceRows> resident() {
+    return Optional.empty();
+  }
 
   /** Returns all rows, to look entries up. */
   abstract DeviceRows whole();

@@ -55,6 +55,14 @@ final class WeightUpload implements AutoCloseable {
     }
   }
 
+  /**
+   * Returns how many bytes may be taken for long, so that a block has as much memory as is left for
+   * activations, kernels and selection.
+   */
+  long roomBesideBlock() {
+    return Math.max(0, device.freeBytes() - 2 * reserveBytes);
+  }
+
   private long most() {
     return Math.min(device.largestBuffer(), device.freeBytes() - reserveBytes);
   }

@@ -22,6 +22,7 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TilePruner;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.prune.layer.LayerInputs;
 import io.github.wandacuda.prune.layer.LayerPruner;
 import io.github.wandacuda.prune.layer.LayerResult;
 import io.github.wandacuda.prune.layer.UnfitWeightException;
@@ -273,11 +274,18 @@ public final class ModulePruner implements AutoCloseable {
     maskMemory.close();
   }
 
-  /** A module with second moments is pruned whole, so that the error of its outputs is measured. */
   private boolean isByTiles(ModuleRequest request) {
-    boolean kept = rules.unreached() == Unreached.KEEP && Unreached.isUnreached(request.norms());
-    boolean measured = request.inputs().gram() != null;
-    return kept || (!measured && rules.of(request.module()).isByTiles());
+    return isByTiles(request.module(), request.inputs());
+  }
+
+  /**
+   * Returns whether a module is pruned tile by tile, so that it may be pruned on the device too.
+   * One with second moments is pruned whole, so that the error of its outputs is measured.
+   */
+  public boolean isByTiles(LinearModule module, LayerInputs inputs) {
+    boolean kept = rules.unreached() == Unreached.KEEP && Unreached.isUnreached(inputs.norms());
+    boolean measured = inputs.gram() != null;
+    return kept || (!measured && rules.of(module).isByTiles());
   }
 
   /** Warns in the natural order of names, which is not that of the digest. */
@@ -298,11 +306,14 @@ public final class ModulePruner implements AutoCloseable {
     LinearModule module = request.module();
     if (!Unreached.isUnreached(request.norms())) {
       boolean magnitude = rules.of(module).method() == Method.MAGNITUDE;
-      return pruner.tiles(tiles, rule(module, tiles), magnitude ? null : request.norms());
+      return pruner.tiles(
+          tiles, rule(module, tiles), magnitude ? null : request.norms(), request.resident());
     }
     rules.unreached().check(module, request.norms());
     boolean keep = rules.unreached() == Unreached.KEEP;
-    return keep ? pruner.unchanged(tiles) : pruner.tiles(tiles, rule(module, tiles), null);
+    return keep
+        ? pruner.unchanged(tiles)
+        : pruner.tiles(tiles, rule(module, tiles), null, request.resident());
   }
 
   private SelectionRule rule(LinearModule module, TileSource tiles) {

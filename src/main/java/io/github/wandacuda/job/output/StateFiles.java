@@ -18,6 +18,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
+import java.util.function.Supplier;
 
 /**
  * The samples' hidden states between two blocks, in two files of the unfinished output that are
@@ -58,10 +59,13 @@ public final class StateFiles implements AutoCloseable {
   /**
    * Saves the states that a block will read, in the background. They must not change until {@link
    * #await} returns.
+   *
+   * @param states has them copied to host memory, which is only done if they are saved
    */
-  public void save(int block, MemorySegment states) {
+  public void save(int block, Supplier<MemorySegment> states) {
     if (wanted) {
-      background.submit(() -> write(block, states));
+      MemorySegment now = states.get();
+      background.submit(() -> write(block, now));
     }
   }
 

@@ -2,6 +2,7 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
 import java.util.List;
 import java.util.Map;
 
@@ -43,6 +44,13 @@ public interface Block extends AutoCloseable {
 
   /** Returns the input features of each linear module, by its full name. */
   Map<String, Integer> inputFeatures();
+
+  /**
+   * Returns a linear module's weight, which is the block's.
+   *
+   * @param module its full name
+   */
+  Weight weight(String module);
 
   /**
    * Replaces a linear module's weight.

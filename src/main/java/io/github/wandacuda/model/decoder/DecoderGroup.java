@@ -3,6 +3,7 @@ package io.github.wandacuda.model.decoder;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.system.Workers;
 import java.util.List;
 import java.util.Map;
@@ -127,6 +128,12 @@ public final class DecoderGroup implements Decoder {
     @Override
     public Map<String, Integer> inputFeatures() {
       return first().inputFeatures();
+    }
+
+    /** The first device's; the others have theirs. */
+    @Override
+    public Weight weight(String module) {
+      return first().weight(module);
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.decoder.Workspace.Place;
 import io.github.wandacuda.model.description.BlockDescription;
 import java.lang.foreign.Arena;
@@ -86,12 +87,20 @@ final class DescribedBlock implements Block {
   }
 
   @Override
+  public Weight weight(String module) {
+    return linear(module).weight();
+  }
+
+  @Override
   public void replace(String module, WeightMatrix weight) {
-    linears()
+    linear(module).replace(weight);
+  }
+
+  private Linear linear(String module) {
+    return linears()
         .filter(linear -> linear.module().equals(module))
         .findFirst()
-        .orElseThrow(() -> new IllegalArgumentException("no module " + module))
-        .replace(weight);
+        .orElseThrow(() -> new IllegalArgumentException("no module " + module));
   }
 
   @Override

@@ -28,6 +28,11 @@ final class Linear implements AutoCloseable {
     return module;
   }
 
+  /** Returns the weight, which is this module's. */
+  Weight weight() {
+    return weight;
+  }
+
   /** Returns the number of output features. */
   int rows() {
     return weight.rows();

@@ -1,0 +1,13 @@
+package io.github.wandacuda.select;
+
+/**
+ * A matrix that a backend keeps in its device's memory, as {@link
+ * io.github.wandacuda.backend.Backend#resident} finds it. It ends with what it is a view of.
+ */
+public interface ResidentMatrix {
+  /** Returns the number of rows. */
+  int rows();
+
+  /** Returns the number of columns. */
+  int columns();
+}

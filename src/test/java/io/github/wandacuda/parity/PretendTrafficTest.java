@@ -1,0 +1,162 @@
+package io.github.wandacuda.parity;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.job.PruneJob;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.PretendCuda;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a calibrated run moves over the bus, counted by the driver. */
+@Tag("gpu")
+@Tag("pretend")
+class PretendTrafficTest {
+  private static final int BLOCKS = 4;
+
+  /** Over a block's own bytes: norms, reports, numbers of rows. */
+  private static final double LIMIT = 1.02;
+
+  /** Of a block's own bytes: a bit for each 16-bit weight, norms and reports. */
+  private static final double MASK = 0.1;
+
+  @TempDir Path directory;
+  private PretendCuda driver;
+
+  @BeforeEach
+  void start() {
+    driver = PretendCuda.start();
+  }
+
+  @AfterEach
+  void reset() {
+    PretendCuda.start();
+  }
+
+  /**
+   * Bytes that crossed the bus.
+   *
+   * @param up to the device
+   * @param down from it
+   */
+  private record Moved(long up, long down) {
+    Moved minus(Moved other) {
+      return new Moved(up - other.up, down - other.down);
+    }
+  }
+
+  private Moved moved() {
+    return new Moved(driver.traffic("upBytes"), driver.traffic("downBytes"));
+  }
+
+  /** Prunes and returns what each block moved; the first one's begins with the embedding. */
+  private List<Moved> prune(Backend backend, Path model, List<int[]> samples, String output) {
+    PruneRequest request =
+        new PruneRequest(
+            directory.resolve(output),
+            Method.WANDA,
+            new Sparsity.Ratio(0.5),
+            ModuleChoice.DEFAULT,
+            Pruning.samples(samples),
+            false,
+            false,
+            Unreached.MAGNITUDE);
+    List<Moved> blocks = new ArrayList<>();
+    driver.traceTraffic();
+    List<Moved> sums = new ArrayList<>(List.of(new Moved(0, 0)));
+    Progress watch =
+        (what, done, total) -> {
+          if (what.equals("block")) {
+            sums.add(moved());
+            blocks.add(sums.getLast().minus(sums.get(sums.size() - 2)));
+          }
+        };
+    try (ModelDirectory opened = ModelDirectory.open(model)) {
+      PruneJob.toOutput(opened, request).run(backend, "test", watch, MaskSink.NONE, result -> {});
+    }
+    assertThat(blocks).hasSize(BLOCKS);
+    return blocks;
+  }
+
+  private static long blockBytes(Path model) {
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      return checkpoint.shards().stream()
+          .flatMap(shard -> shard.tensors().stream())
+          .filter(tensor -> tensor.name().startsWith("model.layers.1."))
+          .mapToLong(tensor -> tensor.bytes())
+          .sum();
+    }
+  }
+
+  private static List<int[]> samples(GeneratedLlama llama, Path file, int count, int length)
+      throws IOException {
+    return TestData.tokens(llama.writeSamples(file, count, length));
+  }
+
+  /** What is saved for a resumed run goes down, but nothing comes up again. */
+  @Test
+  void aWeightCrossesTheBusOnceAndHiddenStatesStay() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(BLOCKS, 256, 704, 512);
+    Path model = llama.write(directory.resolve("model"));
+    List<int[]> samples = samples(llama, directory.resolve("samples.json"), 6, 96);
+    long states = 6 * 96 * 256 * Float.BYTES;
+    long block = blockBytes(model);
+    List<Moved> blocks;
+    try (Backend backend = Backends.open("cuda", 0, 2).backend()) {
+      blocks = prune(backend, model, samples, "out");
+    }
+    // The embedding's rows and the tables of positions come up with the first block.
+    for (Moved moved : blocks.subList(1, BLOCKS)) {
+      assertThat(moved.up()).isBetween(block, (long) (LIMIT * block));
+      assertThat(moved.down()).isLessThan((long) (MASK * block) + states);
+    }
+    assertThat(blocks.getLast().down()).isLessThan((long) (MASK * block));
+  }
+
+  /** Another program takes memory after the backend has looked how much there is. */
+  @Test
+  void onASmallDeviceCopiesOverlapKernelsAndTheBytesAreTheSame() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(BLOCKS, 64, 96, 256);
+    Path model = llama.write(directory.resolve("model"));
+    List<int[]> samples = samples(llama, directory.resolve("samples.json"), 3, 1100);
+    long states = 3 * 1100 * 64 * Float.BYTES;
+    try (Backend backend = Backends.open("cuda", 0, 2).backend()) {
+      prune(backend, model, samples, "large");
+    }
+    driver.deferred(true);
+    driver.memory(24 << 20);
+    try (Backend backend = Backends.open("cuda", 0, 2).backend()) {
+      assertThat(backend.operations()).isNotNull();
+      driver.memory(12 << 20);
+      List<Moved> blocks = prune(backend, model, samples, "small");
+      // Twice up and once down for each block; the first batch has nothing to overlap with, and the
+      // last one's way down is waited for before the next block's memory is given out.
+      assertThat(blocks.get(1).up()).isBetween(2 * states, 3 * states);
+      assertThat(driver.traffic("upOverlapped")).isGreaterThan(6 * states);
+      assertThat(driver.traffic("downOverlapped")).isGreaterThan(2 * states);
+      assertThat(driver.traffic("pageableBytes")).isLessThan(2 * states);
+    }
+    Directories.assertSame(directory.resolve("large"), directory.resolve("small"));
+  }
+}
