@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -76,16 +77,48 @@ class DamagedCudaKernelsTest {
   void aFaultIsSeen(int first, int step, String kernel, String file, String sound, String damaged)
       throws IOException {
     PretendCudaBuild.copy(kernel, kernels);
-    Path source = kernels.resolve(file);
-    String text = Files.readString(source);
-    assertThat(text).contains(sound);
-    Files.writeString(source, text.replace(sound, damaged));
+    damage(file, sound, damaged);
     ProcessOutcome outcome = select(first, step, Integer.MAX_VALUE / step);
     assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.WRONG);
   }
 
-  /** Compares in a process that finds the driver with these kernels as the system's. */
+  @Test
+  void soundGuessesAreRight() throws IOException {
+    PretendCudaBuild.copy("select_rows", kernels);
+    ProcessOutcome outcome = select(List.of(SelectOnCuda.MANY_ROWS));
+    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.RIGHT);
+  }
+
+  /** Damages the search for a row's threshold around that of the row before. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiterString = " => ",
+      value = {
+        "if (lower >= rank) => if (lower > rank)",
+        "(values, 0u, row.size(), rank, count) + 1u => (values, 0u, row.size(), rank, count)",
+        "unsigned left = rank - counted.below => unsigned left = rank - counted.below + 1u",
+        "return {all >> 16, all & 0xffffu} => return {(all >> 16) + 1u, all & 0xffffu}",
+      })
+  void aFaultyGuessIsSeen(String sound, String damaged) throws IOException {
+    PretendCudaBuild.copy("select_rows", kernels);
+    damage("window_select.cuh", sound, damaged);
+    ProcessOutcome outcome = select(List.of(SelectOnCuda.MANY_ROWS));
+    assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(SelectOnCuda.WRONG);
+  }
+
+  private void damage(String file, String sound, String damaged) throws IOException {
+    Path source = kernels.resolve(file);
+    String text = Files.readString(source);
+    assertThat(text).contains(sound);
+    Files.writeString(source, text.replace(sound, damaged));
+  }
+
   private ProcessOutcome select(int first, int step, int count) throws IOException {
+    return select(Stream.of(first, step, count).map(number -> Integer.toString(number)).toList());
+  }
+
+  /** Compares in a process that finds the driver with these kernels as the system's. */
+  private ProcessOutcome select(List<String> arguments) throws IOException {
     PretendCudaBuild.assumePossible();
     PretendCudaBuild.run(OUT, List.of("--kernels", kernels.toString()));
     List<String> command =
@@ -98,7 +131,7 @@ class DamagedCudaKernelsTest {
                 "-cp",
                 System.getProperty("java.class.path"),
                 SelectOnCuda.class.getName()));
-    command.addAll(Stream.of(first, step, count).map(number -> Integer.toString(number)).toList());
+    command.addAll(arguments);
     return ProcessOutcome.of(command, SECONDS);
   }
 }
