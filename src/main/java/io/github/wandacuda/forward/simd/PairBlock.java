@@ -6,6 +6,7 @@ import io.github.wandacuda.forward.simd.tile.RegisterTile;
 import io.github.wandacuda.simd.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -16,22 +17,23 @@ import jdk.incubator.vector.VectorOperators;
  * pairs below the diagonal is undefined.
  */
 final class PairBlock {
-  /** A block's rows, the first columns of its pairs: those of a pass of {@link VectorLinear}. */
-  static final int ROWS = 24 * RegisterTile.ROWS;
+  /**
+   * A block's rows at most, the first columns of its pairs. The more they are, the fewer times the
+   * block's columns come from memory.
+   */
+  static final int MOST_ROWS = 48 * RegisterTile.ROWS;
 
   /** A block's columns: 256 KB of a run. */
   static final int COLUMNS = 256;
 
   private static final int TILE = RegisterTile.ROWS * RegisterTile.COLUMNS;
 
+  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+
   private final float[] tile = new float[TILE];
-  private final double[] sums = new double[ROWS * COLUMNS];
+  private final double[] sums = new double[MOST_ROWS * COLUMNS];
 
-  private int row;
-  private int column;
-
-  /** The triangle's column after the block's last one. */
-  private int end;
+  private Place place;
 
   /** Takes one piece of a row between the block and the triangle. */
   private interface Piece {
@@ -39,71 +41,90 @@ final class PairBlock {
   }
 
   /**
+   * Where a block lies in the triangle; the ends are exclusive.
+   *
+   * @param columns of the triangle
+   * @param row the block's first row, where a tile begins
+   * @param rowEnd the row after the last one that has pairs on or above the diagonal
+   */
+  record Place(int columns, int row, int rowEnd, int column, int columnEnd) {
+    /** Returns where a row of a tile begins whose first column is {@code c}. */
+    int at(int r, int c) {
+      return (c - column) * RegisterTile.wholeRows(rowEnd - row) + (r - row) * RegisterTile.COLUMNS;
+    }
+  }
+
+  /**
    * Adds all runs to the sums of a block.
    *
-   * @param firstRow the block's first row
-   * @param firstColumn its first column
-   * @param columns of the triangle
    * @param triangle doubles in the order of {@link PackedTriangle}
    */
-  void add(
-      ColumnStrips left,
-      ColumnStrips right,
-      int firstRow,
-      int firstColumn,
-      int columns,
-      MemorySegment triangle) {
-    row = firstRow;
-    column = firstColumn;
-    end = Math.min(columns, firstColumn + COLUMNS);
-    ValueLayout.OfDouble layout = ValueLayout.JAVA_DOUBLE;
-    pieces(
-        columns,
-        (at, from, count) ->
-            MemorySegment.copy(triangle, layout, from * Double.BYTES, sums, at, count));
+  void add(ColumnStrips left, ColumnStrips right, Place block, MemorySegment triangle) {
+    place = block;
+    pieces((at, from, count) -> read(triangle, from, at, count));
     for (int run = 0; run < left.runs(); run++) {
       multiply(left, right, run);
     }
-    pieces(
-        columns,
-        (at, to, count) ->
-            MemorySegment.copy(sums, at, triangle, layout, to * Double.BYTES, count));
+    pieces((at, to, count) -> write(at, triangle, to, count));
   }
 
   /** Goes through all rows of all tiles, as far as they lie on or above the diagonal. */
-  private void pieces(int columns, Piece piece) {
-    for (int c = column; c < end; c += RegisterTile.COLUMNS) {
-      int tileEnd = Math.min(end, c + RegisterTile.COLUMNS);
-      int rowEnd = Math.min(row + ROWS, tileEnd);
-      for (int r = row; r < rowEnd; r++) {
+  private void pieces(Piece piece) {
+    for (int c = place.column; c < place.columnEnd; c += RegisterTile.COLUMNS) {
+      int tileEnd = Math.min(place.columnEnd, c + RegisterTile.COLUMNS);
+      int rowEnd = Math.min(place.rowEnd, tileEnd);
+      for (int r = place.row; r < rowEnd; r++) {
         int from = Math.max(c, r);
-        int at = at(c) + (r - row) * RegisterTile.COLUMNS + from - c;
-        piece.copy(at, PackedTriangle.rowStart(columns, r) + from - r, tileEnd - from);
+        long triangleAt = PackedTriangle.rowStart(place.columns, r) + from - r;
+        piece.copy(place.at(r, c) + from - c, triangleAt, tileEnd - from);
       }
     }
   }
 
-  /** Returns where the tiles of a column begin. */
-  private int at(int c) {
-    return (c - column) * ROWS;
+  private void read(MemorySegment triangle, long from, int at, int count) {
+    int whole = Lanes.DOUBLES.loopBound(count);
+    for (int i = 0; i < whole; i += Lanes.DOUBLE_COUNT) {
+      DoubleVector.fromMemorySegment(Lanes.DOUBLES, triangle, (from + i) * Double.BYTES, ORDER)
+          .intoArray(sums, at + i);
+    }
+    for (int i = whole; i < count; i++) {
+      sums[at + i] = triangle.getAtIndex(ValueLayout.JAVA_DOUBLE, from + i);
+    }
+  }
+
+  private void write(int at, MemorySegment triangle, long to, int count) {
+    int whole = Lanes.DOUBLES.loopBound(count);
+    for (int i = 0; i < whole; i += Lanes.DOUBLE_COUNT) {
+      DoubleVector.fromArray(Lanes.DOUBLES, sums, at + i)
+          .intoMemorySegment(triangle, (to + i) * Double.BYTES, ORDER);
+    }
+    for (int i = whole; i < count; i++) {
+      triangle.setAtIndex(ValueLayout.JAVA_DOUBLE, to + i, sums[at + i]);
+    }
   }
 
   private void multiply(ColumnStrips left, ColumnStrips right, int run) {
     int depth = left.depth(run);
-    for (int c = column; c < end; c += RegisterTile.COLUMNS) {
-      int rowEnd = Math.min(row + ROWS, Math.min(end, c + RegisterTile.COLUMNS));
-      for (int r = row; r < rowEnd; r += RegisterTile.ROWS) {
-        RegisterTile.multiply(
-            left.data(),
-            left.at(run, r),
-            right.data(),
-            right.at(run, c),
-            depth,
-            RegisterTile.NOTHING,
-            0,
-            tile,
-            0);
-        addTile(at(c) + (r - row) * RegisterTile.COLUMNS);
+    for (int c = place.column; c < place.columnEnd; c += RegisterTile.COLUMNS) {
+      int rowEnd = Math.min(place.rowEnd, c + RegisterTile.COLUMNS);
+      int half = c + RegisterTile.COLUMNS / 2;
+      for (int r = place.row; r < rowEnd; r += RegisterTile.ROWS) {
+        if (r < half) {
+          RegisterTile.multiply(
+              left.data(),
+              left.at(run, r),
+              right.data(),
+              right.at(run, c),
+              depth,
+              RegisterTile.NOTHING,
+              0,
+              tile,
+              0);
+        } else {
+          RegisterTile.multiplyRightHalf(
+              left.data(), left.at(run, r), right.data(), right.at(run, c), depth, tile);
+        }
+        addTile(place.at(r, c));
       }
     }
   }

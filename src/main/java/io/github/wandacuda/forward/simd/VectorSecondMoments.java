@@ -1,5 +1,6 @@
 package io.github.wandacuda.forward.simd;
 
+import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.simd.blocks.WorkerLocal;
@@ -26,15 +27,24 @@ final class VectorSecondMoments {
   /** Runs of a part at least, however many columns there are. */
   private static final int FEWEST_RUNS = 4;
 
-  /**
-   * Columns of a task of copying: whole strips of either copy. With four times as many, the places
-   * that are written side by side were too many for the first-level cache.
-   */
+  /** Columns of a task of copying: whole strips of either copy. */
   private static final int COLUMNS_PER_COPY = 192;
 
+  /**
+   * Columns that are copied side by side for the first factor. With twice as many, the places that
+   * are written in turns were too many for a set of the first-level cache.
+   */
+  private static final int COLUMNS_PER_PASS = 16 * RegisterTile.ROWS;
+
+  /** Full blocks for each worker, so that all workers end at about the same time. */
+  private static final int BLOCKS_PER_WORKER = 4;
+
+  /** A block's rows if full blocks would be too few: those of a pass of {@link VectorLinear}. */
+  private static final int FEWER_ROWS = PairBlock.MOST_ROWS / 2;
+
   private final int elementsPerPart;
-  private final ColumnStrips left = new ColumnStrips(RegisterTile.ROWS);
-  private final ColumnStrips right = new ColumnStrips(RegisterTile.COLUMNS);
+  private final ColumnStrips left = ColumnStrips.first();
+  private final ColumnStrips right = ColumnStrips.second();
   private final WorkerLocal<PairBlock> blocks = new WorkerLocal<>(PairBlock::new);
 
   VectorSecondMoments() {
@@ -65,22 +75,32 @@ final class VectorSecondMoments {
         (worker, task) -> {
           int column = task % pieces * COLUMNS_PER_COPY;
           int end = Math.min(x.columns(), column + COLUMNS_PER_COPY);
-          left.pack(x, from, task / pieces, column, end);
           right.pack(x, from, task / pieces, column, end);
+          for (int c = column; c < end; c += COLUMNS_PER_PASS) {
+            left.pack(x, from, task / pieces, c, Math.min(end, c + COLUMNS_PER_PASS));
+          }
         });
   }
 
   private void multiply(int columns, MemorySegment sums, WorkerPool workers) {
-    int down = Math.ceilDiv(columns, PairBlock.ROWS);
+    int rows = rowsPerBlock(columns, workers);
+    int down = Math.ceilDiv(columns, rows);
     int across = Math.ceilDiv(columns, PairBlock.COLUMNS);
     workers.run(
         down * across,
         (worker, task) -> {
-          int row = task / across * PairBlock.ROWS;
+          int row = task / across * rows;
           int column = task % across * PairBlock.COLUMNS;
-          if (row < Math.min(columns, column + PairBlock.COLUMNS)) {
-            blocks.of(worker).add(left, right, row, column, columns, sums);
+          int end = Math.min(columns, column + PairBlock.COLUMNS);
+          if (row < end) {
+            var place = new PairBlock.Place(columns, row, Math.min(end, row + rows), column, end);
+            blocks.of(worker).add(left, right, place, sums);
           }
         });
+  }
+
+  private static int rowsPerBlock(int columns, WorkerPool workers) {
+    long full = PackedTriangle.elements(columns) / (PairBlock.MOST_ROWS * PairBlock.COLUMNS);
+    return full < (long) BLOCKS_PER_WORKER * workers.count() ? FEWER_ROWS : PairBlock.MOST_ROWS;
   }
 }

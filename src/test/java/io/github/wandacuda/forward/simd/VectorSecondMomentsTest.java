@@ -9,6 +9,7 @@ import io.github.wandacuda.forward.reference.Samples;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -20,7 +21,17 @@ class VectorSecondMomentsTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 191, 192, 200, 300})
   void partsAddUpToTheScalarSums(int columns) {
-    CpuTensor x = new Samples(columns).tensor(ROWS, columns);
+    compare(ROWS, columns);
+  }
+
+  /** As few columns as give full blocks to two workers, of which the last ones are cut off. */
+  @Test
+  void fullBlocksHoldTheScalarSums() {
+    compare(CpuForwardKernels.RUN + 3, 1100);
+  }
+
+  private static void compare(int rows, int columns) {
+    CpuTensor x = new Samples(columns).tensor(rows, columns);
     double[] expected = new double[Math.toIntExact(PackedTriangle.elements(columns))];
     double[] found = new double[expected.length];
     try (Workers workers = new Workers(2)) {

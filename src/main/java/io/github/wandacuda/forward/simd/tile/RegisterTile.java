@@ -63,6 +63,19 @@ public final class RegisterTile {
     }
   }
 
+  /**
+   * Computes the second half of the columns of what {@link #multiply} computes with {@link
+   * #NOTHING} before it; of the first half, nothing or as much as it takes.
+   */
+  public static void multiplyRightHalf(
+      float[] a, int aOffset, float[] b, int bOffset, int depth, float[] c) {
+    if (WIDE) {
+      WideRegisterTile.multiplyRightHalf(a, aOffset, b, bOffset, depth, c);
+    } else {
+      NarrowRegisterTile.multiply(a, aOffset, b, bOffset, depth, NOTHING, 0, c, 0);
+    }
+  }
+
   /** Returns {@code count} rounded up to whole tiles' rows. */
   public static int wholeRows(int count) {
     return Math.ceilDiv(count, ROWS) * ROWS;
