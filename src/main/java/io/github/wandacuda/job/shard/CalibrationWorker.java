@@ -78,8 +78,7 @@ final class CalibrationWorker implements AutoCloseable {
     try (HiddenStates states =
         new HiddenStates(backend.operations(), batch.tokens(), decoder.hiddenSize())) {
       if (before.states() != null) {
-        MemorySegment.copy(
-            before.states(), 0, states.all(), ValueLayout.JAVA_FLOAT, 0, before.states().length);
+        states.load(all -> all.copyFrom(MemorySegment.ofArray(before.states())));
       }
       bring(step, batch, device, states);
       node.throwIfCancelled();
