@@ -33,7 +33,7 @@ public final class HiddenStates implements AutoCloseable {
    * Returns the states of all tokens in host memory: at the latest until the next call, or until
    * states are written.
    */
-  MemorySegment all() {
+  public MemorySegment all() {
     return states
         .inPlace()
         .orElseGet(
@@ -56,7 +56,7 @@ public final class HiddenStates implements AutoCloseable {
   }
 
   /** Has all states filled in, in host memory. */
-  void load(Consumer<MemorySegment> filling) {
+  public void load(Consumer<MemorySegment> filling) {
     if (states.inPlace().isPresent()) {
       filling.accept(states.inPlace().get());
       return;

@@ -42,7 +42,7 @@ public final class SampleProgress {
   }
 
   /** Called when so many samples of the pass are done. */
-  void passed(int done, int total) {
+  public void passed(int done, int total) {
     double share = (block + (pass + (double) done / total) / passes) / blocks;
     progress.within("block %d of %d, %s".formatted(block + 1, blocks, what), done, total, share);
   }

@@ -8,12 +8,14 @@ import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.ClusterOption;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.SampleOptions;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SpaceCheck;
+import io.github.wandacuda.job.shard.ClusterCalibration;
 import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -62,13 +64,17 @@ public final class CalibrateCommand implements Runnable {
   @Mixin private ResultFiles.OverwriteOption overwrite;
   @Mixin private SampleOptions sampling;
   @Mixin private BackendOptions backends;
+  @Mixin private ClusterOption cluster;
   @Mixin private OutputOptions output;
 
   @Override
   public void run() {
     long start = System.nanoTime();
     backends.check();
-    backends.warnOfIdle(output);
+    cluster.check(false, secondMoments, false);
+    if (secondMoments) {
+      backends.warnOfIdle(output);
+    }
     SampleOptions.warnOfIdle(calibration, output);
     try (ModelDirectory directory = model.open();
         ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given())) {
@@ -78,7 +84,9 @@ public final class CalibrateCommand implements Runnable {
       ModelSummary.say(directory, output);
       CalibrationSamples samples = sampling.draw(calibration, directory);
       SampleOptions.say(calibration, samples, output);
-      requireRoom(directory, samples);
+      if (!cluster.given()) {
+        requireRoom(directory, samples);
+      }
       try (MemoryWatch memory = new MemoryWatch();
           Backend backend = backends.open(output).backend()) {
         Statistics statistics = run(directory, backend, samples, results);
@@ -102,7 +110,16 @@ public final class CalibrateCommand implements Runnable {
   private Statistics run(
       ModelDirectory directory, Backend backend, CalibrationSamples samples, ResultFiles results) {
     List<int[]> tokens = List.of(samples.tokens());
-    try (Decoder decoder = DecoderFamilies.open(directory, backend.operations())) {
+    if (cluster.given()) {
+      Statistics statistics =
+          cluster.run(
+              backends,
+              output,
+              on -> ClusterCalibration.dense(on, directory).run(tokens, output.progress()));
+      results.write("--output", statistics.content());
+      return statistics;
+    }
+    try (Decoder decoder = DecoderFamilies.open(directory, backend.forwards(secondMoments))) {
       if (!secondMoments) {
         Statistics statistics =
             DenseCalibration.run(decoder, backend.operations(), tokens, output.progress());

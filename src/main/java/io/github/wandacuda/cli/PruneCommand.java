@@ -87,7 +87,10 @@ public final class PruneCommand implements Runnable {
     maskFiles.check(rules);
     calibrations.check(rules);
     target.check(calibrations.fromSamples(rules));
-    cluster.check(target.inPlace(), calibrations.fromSamples(rules), rules.needMasks());
+    cluster.check(
+        target.inPlace(),
+        calibrations.fromSamples(rules) && rules.needMoments(),
+        rules.needMasks());
     if (target.inPlace()) {
       methods.checkInPlace();
     }

@@ -21,6 +21,13 @@ public interface Cluster extends AutoCloseable {
   <R extends Serializable> void run(
       String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done);
 
+  /**
+   * Spreads states over the processes.
+   *
+   * @param states the first ones, small enough to travel
+   */
+  <S extends Serializable> KeptStates<S> keep(List<S> states);
+
   @Override
   void close();
 }

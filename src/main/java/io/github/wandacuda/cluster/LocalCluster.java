@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
@@ -30,6 +31,37 @@ final class LocalCluster implements Cluster {
     for (ClusterTask<R> task : tasks) {
       CancelledException.throwIfInterrupted();
       done.accept(travelled(TaskOutcome.of(travelled(task), new Node(kept))).orThrow());
+    }
+  }
+
+  @Override
+  public <S extends Serializable> KeptStates<S> keep(List<S> states) {
+    return new Kept<>(states);
+  }
+
+  /** States in this process's memory. */
+  private final class Kept<S extends Serializable> implements KeptStates<S> {
+    private final List<S> states;
+
+    Kept(List<S> states) {
+      this.states = new ArrayList<>(states.stream().map(LocalCluster::travelled).toList());
+    }
+
+    @Override
+    public <R extends Serializable> void step(
+        String what, ClusterStep<S, R> step, Consumer<R> done) {
+      Node node = new Node(kept);
+      for (int index = 0; index < states.size(); index++) {
+        CancelledException.throwIfInterrupted();
+        ClusterStep.Stepped<S, R> stepped = travelled(step).run(states.get(index), node);
+        states.set(index, stepped.state());
+        done.accept(travelled(stepped.result()));
+      }
+    }
+
+    @Override
+    public void close() {
+      states.clear();
     }
   }
 

@@ -42,6 +42,11 @@ record BlockPruner(
 
   /** Checks that the forward pass uses every chosen module, since another one has no norms. */
   void requireInside(Decoder decoder) {
+    requireInside(chosen, decoder);
+  }
+
+  /** Does what {@link #requireInside(Decoder)} does. */
+  static void requireInside(List<LinearModule> chosen, Decoder decoder) {
     Set<String> inside = Set.copyOf(decoder.linearModules());
     chosen.stream()
         .filter(module -> !inside.contains(module.name()))

@@ -5,6 +5,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.JournalWriter;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.output.OutputDirectory;
@@ -23,6 +24,7 @@ import io.github.wandacuda.job.verify.ShardVerifier;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.prune.layer.LayerInputs;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -32,6 +34,7 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -55,6 +58,9 @@ final class ClusterPass {
   private final Map<String, LinearModule> byTensor;
   private final Map<String, ShardResult> results = new TreeMap<>();
   private final Set<String> nodes = new HashSet<>();
+
+  /** The norms that samples have given; empty for other runs. */
+  private Map<String, float[]> calibrated = Map.of();
 
   ClusterPass(
       RunScope scope,
@@ -83,9 +89,12 @@ final class ClusterPass {
     if (!resumed) {
       output.journal().restart(RunRecords.run(fingerprint));
     }
+    RunDescription run = description(scope.request().verify() || resumed);
+    ClusterNorms norms = new ClusterNorms(scope, on, output, tools);
+    calibrated = norms.of(run, fingerprint);
     ModulePruner.warnOfUnreached(
-        scope.rules(), scope.chosen().stream().map(scope::moduleRequest).toList());
-    List<ShardTask> tasks = tasks(scope.request().verify() || resumed);
+        scope.rules(), scope.chosen().stream().map(this::moduleRequest).toList());
+    List<ShardTask> tasks = tasks(run);
     try (JournalWriter journal = new JournalWriter(output.journal())) {
       tools.progress().begin(0);
       on.cluster()
@@ -97,19 +106,32 @@ final class ClusterPass {
     }
     List<ModuleResult> modules = modules();
     String masks = digest();
+    norms.remove();
     check(plan.with(modules, masks));
     return new OutputRun.Written(modules, masks);
   }
 
-  private List<ShardTask> tasks(boolean verify) {
-    RunDescription run =
-        new RunDescription(
-            scope.model().path().toAbsolutePath().toString(),
-            output.path().toAbsolutePath().toString(),
-            scope.moments().map(file -> file.toAbsolutePath().toString()).orElse(null),
-            new String(plan.json(), StandardCharsets.UTF_8),
-            verify,
-            on.devices());
+  private RunDescription description(boolean verify) {
+    return new RunDescription(
+        scope.model().path().toAbsolutePath().toString(),
+        output.path().toAbsolutePath().toString(),
+        scope.moments().map(file -> file.toAbsolutePath().toString()).orElse(null),
+        new String(plan.json(), StandardCharsets.UTF_8),
+        verify,
+        on.devices());
+  }
+
+  /** Returns a module's norms, or null if there are none or none are needed. */
+  private float[] norms(LinearModule module) {
+    return calibrated.isEmpty() ? scope.norms(module) : calibrated.get(module.name());
+  }
+
+  private ModuleRequest moduleRequest(LinearModule module) {
+    return new ModuleRequest(
+        module, new LayerInputs(norms(module), null, 0, Optional.empty()), null);
+  }
+
+  private List<ShardTask> tasks(RunDescription run) {
     List<ShardTask> tasks = new ArrayList<>();
     for (SafetensorsFile shard : scope.model().checkpoint().shards()) {
       Path name = shard.path().getFileName();
@@ -123,7 +145,7 @@ final class ClusterPass {
   private Map<String, float[]> norms(SafetensorsFile shard) {
     Map<String, float[]> norms = new TreeMap<>();
     for (LinearModule module : chosen(shard)) {
-      float[] own = scope.norms(module);
+      float[] own = norms(module);
       if (own != null) {
         norms.put(module.name(), own);
       }
@@ -198,7 +220,7 @@ final class ClusterPass {
       for (ShardResult.Tensor tensor : result.tensors()) {
         LinearModule module = byTensor.get(tensor.name());
         if (module != null && there.add(module.name())) {
-          modules.add(tensor.result(module, scope.norms(module)));
+          modules.add(tensor.result(module, norms(module)));
         }
       }
     }

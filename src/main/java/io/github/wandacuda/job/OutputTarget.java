@@ -27,6 +27,9 @@ import java.util.Set;
  * deletes everything.
  */
 final class OutputTarget implements PruneTarget {
+  /** The part of a calibrated run's fingerprint that says what its last bits depend on. */
+  static final String ARITHMETIC = "backend";
+
   private final RunScope scope;
   private final SideFiles sideFiles;
   private final Optional<OnCluster> cluster;
@@ -60,6 +63,12 @@ final class OutputTarget implements PruneTarget {
   @Override
   public long diskBytes(RunNeeds needs) {
     return needs.writeBytes() + needs.maskBytes() - SpaceCheck.taken(path());
+  }
+
+  /** On a cluster other machines have the weights and the hidden states. */
+  @Override
+  public long memoryBytes(RunNeeds needs) {
+    return cluster.isPresent() ? 0 : needs.memoryBytes();
   }
 
   @Override
@@ -97,6 +106,9 @@ final class OutputTarget implements PruneTarget {
 
   /** Returns what a calibrated run's bytes depend on in addition to the input. */
   private Map<String, String> arithmetic(Backend backend) {
-    return scope.isCalibrated() ? Map.of("backend", backend.arithmetic()) : Map.of();
+    if (!scope.isCalibrated()) {
+      return Map.of();
+    }
+    return Map.of(ARITHMETIC, cluster.map(OnCluster::arithmetic).orElseGet(backend::arithmetic));
   }
 }

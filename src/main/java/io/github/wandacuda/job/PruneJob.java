@@ -84,14 +84,16 @@ public final class PruneJob {
   }
 
   /**
-   * Returns the same run with its shards written by a cluster.
+   * Returns the same run with its samples run and its shards written by a cluster.
    *
-   * @throws UsageException if it is in place, or takes its norms from samples or its masks from
-   *     files
+   * @throws UsageException if it is in place, or takes second moments from samples or its masks
+   *     from files
    */
   public PruneJob on(OnCluster cluster) {
     OnCluster.check(
-        target instanceof InPlaceTarget, scope.isCalibrated(), scope.request().masks().isPresent());
+        target instanceof InPlaceTarget,
+        scope.isCalibrated() && scope.rules().needMoments(),
+        scope.request().masks().isPresent());
     return new PruneJob(scope, new OutputTarget(scope, Optional.of(cluster)));
   }
 
@@ -124,7 +126,7 @@ public final class PruneJob {
   public void requireRoom(Backend backend) {
     RunNeeds needs = needs(backend);
     SpaceCheck.requireDisk(target.path(), target.diskBytes(needs));
-    SpaceCheck.requireMemory(needs.memoryBytes());
+    SpaceCheck.requireMemory(target.memoryBytes(needs));
   }
 
   /**

@@ -24,6 +24,11 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget {
   /** Returns how many free bytes the disk must have. */
   long diskBytes(RunNeeds needs);
 
+  /** Returns how many bytes of memory this machine must have. */
+  default long memoryBytes(RunNeeds needs) {
+    return needs.memoryBytes();
+  }
+
   /**
    * Locks the directory against other runs, and begins a run or resumes an interrupted one.
    *

@@ -9,6 +9,7 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.Clusters;
+import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
@@ -32,7 +33,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
@@ -132,6 +132,11 @@ class ClusterPassTest {
     }
 
     @Override
+    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
+      return cluster.keep(states);
+    }
+
+    @Override
     public void close() {
       cluster.close();
     }
@@ -213,6 +218,11 @@ class ClusterPassTest {
     }
 
     @Override
+    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
+      return cluster.keep(states);
+    }
+
+    @Override
     public void close() {
       cluster.close();
     }
@@ -282,6 +292,11 @@ class ClusterPassTest {
     }
 
     @Override
+    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
+      return cluster.keep(states);
+    }
+
+    @Override
     public void close() {
       cluster.close();
     }
@@ -314,6 +329,11 @@ class ClusterPassTest {
     }
 
     @Override
+    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
+      return cluster.keep(states);
+    }
+
+    @Override
     public void close() {
       for (ClusterTask<?> task : late) {
         assertThatThrownBy(() -> cluster.run("again", List.of(task), result -> {}))
@@ -330,20 +350,6 @@ class ClusterPassTest {
     onCluster(
         TestData.TINY_LLAMA, request(output(), Method.WANDA, HALF, STATISTICS, false), new Late());
     assertSame(expected, output());
-  }
-
-  @Test
-  void calibratedRunsAreRefused() {
-    PruneRequest request =
-        request(
-            output(),
-            Method.WANDA,
-            HALF,
-            Pruning.samples(Collections.nCopies(2, new int[] {1, 2, 3})),
-            false);
-    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, local()))
-        .isInstanceOf(UsageException.class)
-        .hasMessageContaining("calibrate");
   }
 
   @Test

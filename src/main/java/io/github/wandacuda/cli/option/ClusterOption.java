@@ -5,6 +5,7 @@ import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.shard.OnCluster;
+import java.util.function.Function;
 import picocli.CommandLine.Option;
 
 /** The option for a cluster. */
@@ -13,8 +14,8 @@ public final class ClusterOption {
       names = "--cluster",
       paramLabel = "NAME",
       description =
-          "Have a cluster write the shards: spark, if spark-submit has started this program, or"
-              + " local, this process. With --statistics, or a method that needs no norms.")
+          "Have a cluster do the work: spark, if spark-submit has started this program, or local,"
+              + " this process. Not for second moments of samples.")
   private String name;
 
   /** Does a job, on a cluster or not. */
@@ -28,16 +29,16 @@ public final class ClusterOption {
    * Checks the option, before the work that is done before {@link #run}.
    *
    * @param inPlace whether the model's own shards are pruned
-   * @param calibrated whether the norms come from samples
+   * @param moments whether second moments come from samples
    * @param masks whether masks come from files
    * @throws UsageException if there is no such cluster, or it can't do what is asked for
    */
-  public void check(boolean inPlace, boolean calibrated, boolean masks) {
+  public void check(boolean inPlace, boolean moments, boolean masks) {
     if (name == null) {
       return;
     }
     ClusterProvider unused = Clusters.named(name);
-    OnCluster.check(inPlace, calibrated, masks);
+    OnCluster.check(inPlace, moments, masks);
   }
 
   /** Does a job on the cluster, if one was named. */
@@ -46,9 +47,25 @@ public final class ClusterOption {
       work.on(job);
       return;
     }
+    run(
+        backends,
+        output,
+        cluster -> {
+          work.on(job.on(cluster));
+          return job;
+        });
+  }
+
+  /** Returns whether a cluster was named. */
+  public boolean given() {
+    return name != null;
+  }
+
+  /** Does something on the cluster that was named. */
+  public <T> T run(BackendOptions backends, OutputOptions output, Function<OnCluster, T> work) {
     try (var cluster = Clusters.named(name).open()) {
       output.say("cluster " + cluster.name());
-      work.on(job.on(new OnCluster(cluster, backends.devices())));
+      return work.apply(new OnCluster(cluster, backends.devices()));
     }
   }
 }

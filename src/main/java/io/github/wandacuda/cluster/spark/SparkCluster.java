@@ -2,6 +2,7 @@ package io.github.wandacuda.cluster.spark;
 
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterTask;
+import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.cluster.TaskOutcome;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.CancelledException;
@@ -18,8 +19,11 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.apache.spark.SimpleFutureAction;
 import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
+import scala.Function1;
+import scala.collection.Iterator;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractFunction0;
@@ -97,12 +101,47 @@ final class SparkCluster implements Cluster {
     if (tasks.isEmpty()) {
       return;
     }
+    JavaRDD<ClusterTask<R>> partitions = partitions(List.<ClusterTask<R>>copyOf(tasks));
+    job(what, partitions.rdd(), tasks.size(), new PartitionWork<R>(cores), done);
+  }
+
+  @Override
+  public <S extends Serializable> KeptStates<S> keep(List<S> states) {
+    return new SparkStates<>(this, states);
+  }
+
+  /** Returns the cores of a task, where the cluster says. */
+  OptionalInt cores() {
+    return cores;
+  }
+
+  /** Returns whether Spark has a directory in which it may save states. */
+  boolean hasDirectory() {
+    return context.getCheckpointDir().isPresent();
+  }
+
+  /** Makes a partition for each of some values. */
+  <T extends Serializable> JavaRDD<T> partitions(List<T> values) {
+    return context.parallelize(new ArrayList<>(values), values.size());
+  }
+
+  /**
+   * Runs a job and takes its results as they come.
+   *
+   * @param count of partitions
+   * @param work what an executor does with a partition
+   * @param done is given each partition's result once, on the calling thread
+   */
+  <T, R extends Serializable> void job(
+      String what,
+      RDD<T> partitions,
+      int count,
+      Function1<Iterator<T>, TaskOutcome<R>> work,
+      Consumer<R> done) {
     context.setJobDescription(what);
-    RDD<ClusterTask<R>> partitions =
-        context.parallelize(new ArrayList<ClusterTask<R>>(tasks), tasks.size()).rdd();
-    Job<R> job = new Job<>(partitions, tasks.size(), cores);
+    Job<R> job = new Job<>(partitions, count, work);
     try {
-      for (int count = 0; count < tasks.size(); count++) {
+      for (int ended = 0; ended < count; ended++) {
         done.accept(job.next().orThrow());
       }
     } catch (InterruptedException e) {
@@ -120,7 +159,7 @@ final class SparkCluster implements Cluster {
     private final BlockingQueue<TaskOutcome<R>> outcomes = new LinkedBlockingQueue<>();
     private final SimpleFutureAction<Void> action;
 
-    Job(RDD<ClusterTask<R>> partitions, int count, OptionalInt cores) {
+    <T> Job(RDD<T> partitions, int count, Function1<Iterator<T>, TaskOutcome<R>> work) {
       Seq<Object> all =
           CollectionConverters.asScala(
                   IntStream.range(0, count).<Object>mapToObj(index -> index).toList())
@@ -128,12 +167,7 @@ final class SparkCluster implements Cluster {
       action =
           partitions
               .context()
-              .submitJob(
-                  partitions,
-                  new PartitionWork<R>(cores),
-                  all,
-                  new Taker<>(outcomes),
-                  new Nothing());
+              .submitJob(partitions, work, all, new Taker<>(outcomes), new Nothing());
     }
 
     /** Returns the next result. */

@@ -7,9 +7,11 @@ import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
- * A cluster for a run's shards.
+ * A cluster for a run's samples and shards.
  *
  * @param cluster does them
  * @param devices what each of its processes opens
@@ -20,22 +22,29 @@ public record OnCluster(Cluster cluster, Devices devices) {
    * Checks that a cluster can do what is asked for.
    *
    * @param inPlace whether the model's own shards are pruned
-   * @param calibrated whether the norms come from samples
+   * @param moments whether second moments come from samples
    * @param masks whether masks come from files
    * @throws UsageException if not
    */
-  public static void check(boolean inPlace, boolean calibrated, boolean masks) {
+  public static void check(boolean inPlace, boolean moments, boolean masks) {
     if (inPlace) {
       throw new UsageException("`cluster` and `in-place` exclude each other");
     }
-    if (calibrated) {
+    if (moments) {
       throw new UsageException(
-          ErrorDetails.saying("`cluster`: no calibrated run is shared out yet")
-              .hint("run 'wanda-cuda calibrate', then prune with `statistics`"));
+          ErrorDetails.saying("`cluster`: second moments of samples aren't summed on a cluster")
+              .hint("'wanda-cuda calibrate' writes them on one machine, for `statistics`"));
     }
     if (masks) {
       throw new UsageException("`cluster`: masks from files aren't shared out");
     }
+  }
+
+  /** Returns what the last bits of samples' results depend on, as one of the processes says. */
+  public String arithmetic() {
+    List<String> found = new ArrayList<>();
+    cluster.run("look at a device", List.of(new DeviceProbe(devices)), found::add);
+    return found.get(0);
   }
 
   /**

@@ -2,6 +2,8 @@ package io.github.wandacuda.job.shard;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
@@ -47,6 +49,21 @@ public record RunDescription(
           Path.of(output).resolve(Provenance.FILE_NAME));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * Checks that a process sees the output directory.
+   *
+   * @param node what people call it
+   * @throws OutputException if it isn't the one that the run has begun
+   */
+  void requireShared(String node) {
+    Path directory = Path.of(output);
+    if (!Journal.isIn(directory)) {
+      throw new OutputException(
+          ErrorDetails.file(directory)
+              .expected("a directory that all machines share", "none at " + node));
     }
   }
 

@@ -4,7 +4,6 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
@@ -55,12 +54,7 @@ final class ShardWorker implements AutoCloseable {
    * @throws io.github.wandacuda.error.BackendUnavailableException if there is no such device
    */
   static ShardWorker open(RunDescription run, ClusterNode node) {
-    Path output = Path.of(run.output());
-    if (!Journal.isIn(output)) {
-      throw new OutputException(
-          ErrorDetails.file(output)
-              .expected("a directory that all machines share", "none at " + node.name()));
-    }
+    run.requireShared(node.name());
     Provenance plan = run.provenance();
     ModelDirectory model = run.openModel(plan);
     try {

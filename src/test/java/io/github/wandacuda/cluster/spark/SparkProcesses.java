@@ -107,6 +107,7 @@ final class SparkProcesses implements AutoCloseable {
             "spark.executor.memory=512m",
             "spark.driver.host=127.0.0.1",
             "spark.driver.bindAddress=127.0.0.1",
+            "spark.checkpoint.dir=" + directory.resolve("saved"),
             "spark.ui.enabled=false")) {
       words.addAll(List.of("--conf", setting));
     }

@@ -1,0 +1,27 @@
+package io.github.wandacuda.cluster;
+
+import java.io.Serializable;
+import java.util.function.Consumer;
+
+/**
+ * States that a cluster's processes keep between steps: each where the step before has made it, as
+ * long as that process lives.
+ *
+ * @param <S> a state
+ */
+public interface KeptStates<S extends Serializable> extends AutoCloseable {
+  /**
+   * Replaces all states by what a step makes of them.
+   *
+   * @param what the step does, for the cluster's own pages
+   * @param done is given each state's result once, in any order, on the calling thread
+   * @throws io.github.wandacuda.error.WandaException the first failure of the step, when none is at
+   *     work any more; the states are of no use then
+   * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted, likewise
+   */
+  <R extends Serializable> void step(String what, ClusterStep<S, R> step, Consumer<R> done);
+
+  /** Lets go of the states. */
+  @Override
+  void close();
+}

@@ -1,0 +1,24 @@
+package io.github.wandacuda.job.shard;
+
+import io.github.wandacuda.calibrate.BatchSquares;
+import java.io.Serializable;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What a block's inputs are over one batch.
+ *
+ * @param batch its number
+ * @param samples how many it has
+ * @param squares the sums of their squares
+ * @param inputFeatures the input features of each linear module of the block
+ * @param node who ran it, and on what device
+ */
+record BatchResult(
+    int batch, int samples, BatchSquares squares, Map<String, Integer> inputFeatures, String node)
+    implements Serializable {
+  /** Takes a map that travels. */
+  BatchResult {
+    inputFeatures = new TreeMap<>(inputFeatures);
+  }
+}

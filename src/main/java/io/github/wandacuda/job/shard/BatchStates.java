@@ -1,0 +1,13 @@
+package io.github.wandacuda.job.shard;
+
+import io.github.wandacuda.calibrate.SampleBatch;
+import java.io.Serializable;
+
+/**
+ * A batch between two blocks.
+ *
+ * @param batch its samples
+ * @param states their hidden states, [tokens, hidden size], or null before they are embedded
+ */
+@SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
+record BatchStates(SampleBatch batch, float[] states) implements Serializable {}

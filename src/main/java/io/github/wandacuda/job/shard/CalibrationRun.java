@@ -1,0 +1,65 @@
+package io.github.wandacuda.job.shard;
+
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.ModelDirectory;
+import java.io.Serializable;
+import java.nio.file.Path;
+
+/**
+ * What a process on another machine has to know to run samples through a model.
+ *
+ * @param model the source's directory, the same path on all machines
+ * @param sourceSha256 the digest of the source where the run began
+ * @param arithmetic what the last bits depend on, the same on all machines
+ * @param devices what each process opens
+ * @param pruned the run that prunes each block before samples leave it, or null for the dense model
+ */
+record CalibrationRun(
+    String model,
+    String sourceSha256,
+    String arithmetic,
+    OnCluster.Devices devices,
+    RunDescription pruned)
+    implements Serializable {
+
+  /**
+   * Opens the source.
+   *
+   * @throws InputException if there is none at its path, or another one than where the run began
+   */
+  ModelDirectory openModel() {
+    ModelDirectory directory = ModelDirectory.open(Path.of(model));
+    try {
+      String found = SourceDigest.of(directory);
+      if (!found.equals(sourceSha256)) {
+        throw new InputException(
+            ErrorDetails.file(directory.path())
+                .expected(
+                    "the same files on every machine, sha256 " + sourceSha256,
+                    "others, sha256 " + found));
+      }
+      return directory;
+    } catch (RuntimeException | Error e) {
+      directory.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Checks that a process computes the bits of the others.
+   *
+   * @param node what people call it
+   * @throws BackendUnavailableException if it doesn't
+   */
+  void requireSame(String found, String node) {
+    if (!found.equals(arithmetic)) {
+      throw new BackendUnavailableException(
+          ErrorDetails.of(node)
+              .expected("the bits of the other machines, " + arithmetic, found)
+              .hint("choose a `backend` that all of them have"));
+    }
+  }
+}

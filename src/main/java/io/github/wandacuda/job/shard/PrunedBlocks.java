@@ -1,0 +1,123 @@
+package io.github.wandacuda.job.shard;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.job.module.ModuleRequest;
+import io.github.wandacuda.job.output.MemoryShards;
+import io.github.wandacuda.job.output.ModulePruner;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.layer.LayerInputs;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Blocks that are pruned in memory, one at a time. Masks are a function of weights and norms alone,
+ * so each process makes the same ones.
+ */
+final class PrunedBlocks implements AutoCloseable {
+  private static final long ALIGNMENT = 64;
+
+  private final Decoder decoder;
+  private final List<LinearModule> chosen;
+  private final Workers workers;
+  private final ModulePruner pruner;
+  private Current current;
+
+  PrunedBlocks(RunDescription run, ModelDirectory model, Backend backend, Decoder decoder) {
+    this.decoder = decoder;
+    Provenance plan = run.provenance();
+    PruningRules rules = RunDescription.rules(plan);
+    chosen = model.choose(RunDescription.choice(plan)).stream().filter(rules::areFor).toList();
+    workers = new Workers(backend.concurrency());
+    pruner =
+        new ModulePruner(
+            backend,
+            workers,
+            rules,
+            chosen,
+            new MemoryShards(),
+            MaskSink.NONE,
+            new PhaseClock(workers.count()));
+  }
+
+  /**
+   * Returns a pruned block, valid until the next one is asked for.
+   *
+   * @param norms of its linear modules' inputs
+   */
+  Block block(int index, Map<String, float[]> norms) {
+    if (current == null || current.index != index) {
+      closeCurrent();
+      current = new Current(index, decoder.block(index));
+      try {
+        prune(norms);
+      } catch (RuntimeException | Error e) {
+        closeCurrent();
+        throw e;
+      }
+    }
+    return current.block;
+  }
+
+  private void prune(Map<String, float[]> norms) {
+    List<ModuleRequest> requests =
+        chosen.stream()
+            .filter(module -> norms.containsKey(module.name()))
+            .map(module -> current.request(module, norms.get(module.name())))
+            .toList();
+    pruner.prune(requests, Progress.NONE);
+    requests.forEach(
+        request ->
+            current.block.replace(
+                request.module().name(), request.module().view(request.memory())));
+  }
+
+  /** The block that is open. */
+  private static final class Current implements AutoCloseable {
+    private final Arena weights = Arena.ofShared();
+    private final int index;
+    private final Block block;
+
+    Current(int index, Block block) {
+      this.index = index;
+      this.block = block;
+    }
+
+    ModuleRequest request(LinearModule module, float[] norms) {
+      return new ModuleRequest(
+          module,
+          new LayerInputs(norms, null, 0, Optional.empty()),
+          weights.allocate(module.tensor().bytes(), ALIGNMENT));
+    }
+
+    @Override
+    public void close() {
+      block.close();
+      weights.close();
+    }
+  }
+
+  private void closeCurrent() {
+    if (current != null) {
+      current.close();
+      current = null;
+    }
+  }
+
+  @Override
+  public void close() {
+    closeCurrent();
+    pruner.close();
+    workers.close();
+  }
+}

@@ -1,0 +1,73 @@
+package io.github.wandacuda.cluster.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.GeneratedLlama;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Runs from samples on a real cluster, with a kill: their output is one machine's, bit for bit. */
+class CalibrationSparkTrials extends OnSpark {
+  /** A batch for each sample. */
+  private static final int LENGTH = 1100;
+
+  private static final GeneratedLlama SMALL = new GeneratedLlama(2, 64, 192, 200);
+
+  /** Takes so long that a kill comes while samples run; and states are saved on the way. */
+  private static final GeneratedLlama LARGE = new GeneratedLlama(10, 192, 528, 200);
+
+  private static Path small;
+  private static Path samples;
+
+  @BeforeAll
+  static void prepare() throws IOException {
+    small = SMALL.write(directory.resolve("small"));
+    samples = SMALL.writeSamples(directory.resolve("samples.json"), 5, LENGTH);
+  }
+
+  @Test
+  void threeExecutorsRunTheSamples() throws Exception {
+    assertLikeOneMachine("three", 3, small, samples("--pattern", "2:4"));
+  }
+
+  private static Object[] samples(Object... options) {
+    return words(
+        List.of("--calibration", samples, "--samples", 5, "--sequence-length", LENGTH), options);
+  }
+
+  @Test
+  void oneExecutorWritesTheSameStatistics() throws Exception {
+    Path expected = directory.resolve("expected.safetensors");
+    Path file = directory.resolve("file.safetensors");
+    assertThat(onOneMachine(calibrate(expected)).exitCode()).isZero();
+    assertEnds(0, spark.submit("one", 1, calibrate(file, "--cluster", "spark")), "one");
+    assertThat(Files.mismatch(file, expected)).isEqualTo(-1);
+  }
+
+  private static Object[] calibrate(Path output, Object... options) {
+    return words(
+        List.of("calibrate", "--model", small, "--output", output, "--backend", "cpu"),
+        samples(options));
+  }
+
+  @Test
+  void anExecutorIsKilledWhileSamplesRun() throws Exception {
+    Path large = LARGE.write(directory.resolve("large"));
+    Path expected = directory.resolve("large-expected");
+    Object[] options = samples();
+    assertThat(onOneMachine(large, expected, options).exitCode()).isZero();
+    Path output = directory.resolve("killed");
+    Process run = onSpark("killed", 2, large, output, options);
+    SparkProcesses.await(
+        "samples at work", () -> spark.log("killed").contains(", sample ") ? run : null);
+    spark.executors().getFirst().destroyForcibly();
+    assertThat(output.resolve(".wanda-cuda.norms")).as("it came too late").doesNotExist();
+    assertEnds(0, run, "killed");
+    assertSame(expected, output);
+    assertThat(directory.resolve("saved")).isDirectoryRecursivelyContaining("glob:**/rdd-*");
+  }
+}

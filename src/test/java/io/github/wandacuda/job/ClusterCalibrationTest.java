@@ -1,0 +1,274 @@
+package io.github.wandacuda.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.DenseCalibration;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.cluster.Cluster;
+import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.cluster.ClusterStep;
+import io.github.wandacuda.cluster.ClusterTask;
+import io.github.wandacuda.cluster.Clusters;
+import io.github.wandacuda.cluster.KeptStates;
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.shard.ClusterCalibration;
+import io.github.wandacuda.job.shard.OnCluster;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.Serializable;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Samples that a cluster runs give the bits of one machine. */
+class ClusterCalibrationTest {
+  private static final OnCluster.Devices CPU = new OnCluster.Devices("cpu", 0, 2);
+  private static final Sparsity HALF = new Sparsity.Ratio(0.5);
+
+  /** Four batches, the last one smaller. */
+  private static final List<int[]> SAMPLES =
+      IntStream.range(0, 26)
+          .mapToObj(seed -> new Random(seed).ints(256, 0, 200).toArray())
+          .toList();
+
+  @TempDir Path directory;
+
+  private Path output() {
+    return directory.resolve("out");
+  }
+
+  private PruneRequest request(Method method, Sparsity sparsity, boolean resume) {
+    return new PruneRequest(
+        output(),
+        method,
+        sparsity,
+        ModuleChoice.DEFAULT,
+        Pruning.samples(SAMPLES),
+        true,
+        resume,
+        Unreached.MAGNITUDE);
+  }
+
+  private static RunResult onCluster(Path model, PruneRequest request, Cluster cluster) {
+    try (cluster;
+        ModelDirectory source = ModelDirectory.open(model);
+        Backend backend = Pruning.cpu(1)) {
+      return PruneJob.toOutput(source, request)
+          .on(new OnCluster(cluster, CPU))
+          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+    }
+  }
+
+  private Path expected(Method method, Sparsity sparsity) {
+    Path expected = directory.resolve("expected");
+    Pruning.prune(TestData.TINY_LLAMA, expected, method, sparsity, Pruning.samples(SAMPLES));
+    return expected;
+  }
+
+  private static Cluster local() {
+    return Clusters.named("local").open();
+  }
+
+  /**
+   * Does every step twice from the same state, the last state first, as after the loss of a
+   * process; and ends after some tasks, if told to, as if the machine were switched off.
+   */
+  private record Clumsy(Cluster cluster, int tasksLeft, AtomicInteger steps) implements Cluster {
+    @Override
+    public String name() {
+      return "clumsy";
+    }
+
+    @Override
+    public <R extends Serializable> void run(
+        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
+      cluster.run(what, tasks.subList(0, Math.min(tasks.size(), tasksLeft)), done);
+      if (tasks.size() > tasksLeft) {
+        throw new IllegalStateException("switched off");
+      }
+    }
+
+    @Override
+    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
+      KeptStates<S> kept = cluster.keep(states.reversed());
+      return new KeptStates<>() {
+        @Override
+        public <R extends Serializable> void step(
+            String what, ClusterStep<S, R> step, Consumer<R> done) {
+          steps.incrementAndGet();
+          kept.<R>step(what, new Twice<>(step), done);
+        }
+
+        @Override
+        public void close() {
+          kept.close();
+        }
+      };
+    }
+
+    @Override
+    public void close() {
+      cluster.close();
+    }
+  }
+
+  /** Does a step twice. */
+  private record Twice<S extends Serializable, R extends Serializable>(ClusterStep<S, R> step)
+      implements ClusterStep<S, R> {
+    @Override
+    public Stepped<S, R> run(S state, ClusterNode node) {
+      Stepped<S, R> unused = step.run(state, node);
+      return step.run(state, node);
+    }
+  }
+
+  private static Cluster clumsy(int tasksLeft) {
+    return new Clumsy(local(), tasksLeft, new AtomicInteger());
+  }
+
+  @Test
+  void wandaIsThatOfOneMachine() {
+    Path expected = expected(Method.WANDA, HALF);
+    onCluster(TestData.TINY_LLAMA, request(Method.WANDA, HALF, false), local());
+    Directories.assertSame(expected, output());
+  }
+
+  @Test
+  void groupsAreThoseOfOneMachineInWhateverOrder() {
+    Sparsity groups = new Sparsity.GroupPattern(2, 4);
+    Path expected = expected(Method.WANDA, groups);
+    onCluster(TestData.TINY_LLAMA, request(Method.WANDA, groups, false), clumsy(Integer.MAX_VALUE));
+    Directories.assertSame(expected, output());
+  }
+
+  @Test
+  void riaIsThatOfOneMachine() {
+    Path expected = expected(Method.RIA, HALF);
+    onCluster(TestData.TINY_LLAMA, request(Method.RIA, HALF, false), local());
+    Directories.assertSame(expected, output());
+  }
+
+  @Test
+  void normsAreKeptForARunThatIsResumed() {
+    PruneRequest request = request(Method.WANDA, HALF, false);
+    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, clumsy(1)))
+        .hasMessage("switched off");
+    assertThat(output().resolve("wanda-cuda.json")).doesNotExist();
+    AtomicInteger steps = new AtomicInteger();
+    onCluster(
+        TestData.TINY_LLAMA,
+        request(Method.WANDA, HALF, true),
+        new Clumsy(local(), Integer.MAX_VALUE, steps));
+    assertThat(steps).hasValue(0);
+    Directories.assertSame(expected(Method.WANDA, HALF), output());
+  }
+
+  @Test
+  void oneMachineResumesWhatAClusterBegan() {
+    PruneRequest request = request(Method.WANDA, HALF, false);
+    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, clumsy(1)))
+        .hasMessage("switched off");
+    Pruning.prune(TestData.TINY_LLAMA, request(Method.WANDA, HALF, true), 2);
+    Directories.assertSame(expected(Method.WANDA, HALF), output());
+  }
+
+  @Test
+  void theDenseModelsNormsAreThoseOfOneMachine() {
+    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
+        Backend backend = Pruning.cpu(2);
+        Decoder decoder = DecoderFamilies.open(model, backend.operations());
+        Cluster cluster = local()) {
+      Statistics one = DenseCalibration.run(decoder, backend.operations(), SAMPLES, Progress.NONE);
+      Statistics all =
+          ClusterCalibration.dense(new OnCluster(cluster, CPU), model).run(SAMPLES, Progress.NONE);
+      assertThat(all.norms()).containsOnlyKeys(one.norms().keySet());
+      all.norms().forEach((module, norms) -> assertThat(norms).isEqualTo(one.norms().get(module)));
+      assertThat(all.metadata()).isEqualTo(one.metadata());
+    }
+  }
+
+  @Test
+  void badInputIsSaidAsOnOneMachine() throws IOException {
+    Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
+    try (RandomAccessFile shard =
+        new RandomAccessFile(model.resolve("model-00002-of-00003.safetensors").toFile(), "rw")) {
+      shard.seek(shard.length() - 2 * 192 * 64);
+      shard.write(new byte[] {(byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f});
+    }
+    List<String> messages = new ArrayList<>();
+    PruneRequest request = request(Method.WANDA, HALF, false);
+    assertThatThrownBy(() -> Pruning.prune(model, request, 2))
+        .isInstanceOf(InputException.class)
+        .satisfies(failure -> messages.add(failure.getMessage()));
+    assertThatThrownBy(() -> onCluster(model, request, local()))
+        .isInstanceOf(InputException.class)
+        .satisfies(failure -> assertThat(messages).containsExactly(failure.getMessage()));
+    assertThat(Files.exists(output())).isFalse();
+  }
+
+  /** Makes the first process that is asked another one than those that do the work. */
+  private record OtherBits(Cluster cluster) implements Cluster {
+    @Override
+    public String name() {
+      return "other bits";
+    }
+
+    @Override
+    @SuppressWarnings("unchecked")
+    public <R extends Serializable> void run(
+        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
+      cluster.run(
+          what, tasks, (R result) -> done.accept(result instanceof String ? (R) "gpu" : result));
+    }
+
+    @Override
+    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
+      return cluster.keep(states);
+    }
+
+    @Override
+    public void close() {
+      cluster.close();
+    }
+  }
+
+  @Test
+  void aMachineThatComputesOtherBitsSaysSo() {
+    PruneRequest request = request(Method.WANDA, HALF, false);
+    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, new OtherBits(local())))
+        .isInstanceOf(BackendUnavailableException.class)
+        .hasMessageContaining("expected the bits of the other machines, gpu, found cpu");
+  }
+
+  @Test
+  void secondMomentsOfSamplesAreRefused() {
+    PruneRequest request = request(Method.SPARSEGPT, HALF, false);
+    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, local()))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("calibrate");
+  }
+}
