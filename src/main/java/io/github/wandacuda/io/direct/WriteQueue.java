@@ -87,13 +87,11 @@ final class WriteQueue {
    * before is written.
    */
   synchronized void flush(BlockWriter file, long from, long to) throws IOException {
-    List<OpenBlock> left = of(file, from, to);
-    while (!left.isEmpty()) {
-      left.stream().filter(block -> block.users == 0).forEach(this::start);
-      left = of(file, from, to);
-      if (!left.isEmpty()) {
-        await();
-      }
+    startIdle(file, from, to);
+    while (!of(file, from, to).isEmpty()) {
+      await();
+      // Not those from before: another thread may have started them meanwhile.
+      startIdle(file, from, to);
     }
     long last = tickets;
     while (isUnderWay(file, last)) {
@@ -109,6 +107,10 @@ final class WriteQueue {
       free.push(block.memory());
     }
     notifyAll();
+  }
+
+  private void startIdle(BlockWriter file, long from, long to) {
+    of(file, from, to).stream().filter(block -> block.users == 0).forEach(this::start);
   }
 
   private List<OpenBlock> of(BlockWriter file, long from, long to) {

@@ -22,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -70,7 +71,11 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
     try {
       for (SafetensorsFile shard : source.shards()) {
         Path target = output.file(shard.path().getFileName());
-        shards.put(shard, open(target, shard));
+        Shard opened = open(target, shard);
+        shards.put(shard, opened);
+        shard.tensors().stream()
+            .filter(tensor -> tensor.bytes() > 0 && !kept.has(tensor))
+            .forEach(opened.unrecorded::add);
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -84,6 +89,10 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
     private final Path target;
     private final ShardWriter writer;
     private final List<ModuleResult> results = new ArrayList<>();
+
+    /** Tensors that no record tells of yet; only for the background thread. */
+    private final Set<TensorInfo> unrecorded = new HashSet<>();
+
     private boolean published;
 
     Shard(Path temporary, Path target, ShardWriter writer) {
@@ -167,7 +176,8 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
         () -> {
           shard.writer.settle(tensor);
           journal.append(record);
-          if (shard.writer.isComplete()) {
+          shard.unrecorded.remove(tensor);
+          if (shard.unrecorded.isEmpty() && shard.writer.isComplete()) {
             publish(source, shard);
           }
         });
