@@ -79,6 +79,7 @@ class ArchitectureTest {
           "device.opencl.driver",
           "device.opencl",
           "io",
+          "io.direct",
           "io.json",
           "io.checkpoint",
           "io.packed",
@@ -301,7 +302,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
-          + "|WrittenShard|ShardMasks|ReservedFile|Folders|Gunzip";
+          + "|FileOpener|WrittenShard|ShardMasks|ReservedFile|Folders|Gunzip|AvailableMemory";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

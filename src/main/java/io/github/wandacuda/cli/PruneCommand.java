@@ -124,7 +124,8 @@ public final class PruneCommand implements Runnable {
                   target.resume(),
                   null,
                   masks,
-                  target.packed());
+                  target.packed(),
+                  target.storage());
           prune(directory, request, results, memory);
         } finally {
           masks.ifPresent(MasksIn::close);
@@ -136,6 +137,9 @@ public final class PruneCommand implements Runnable {
   private void warnOfIdle(PruningRules rules) {
     methods.warnOfIdle(rules, output);
     calibrations.warnOfIdle(rules, output);
+    if (!calibrations.fromSamples(rules)) {
+      output.warnIfGiven("only a calibrated run saves hidden states", "--checkpoint-every");
+    }
     if (target.resume()) {
       output.warnIfGiven("what is resumed is always checked", "--no-verify");
     }

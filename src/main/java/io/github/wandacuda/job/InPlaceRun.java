@@ -62,7 +62,7 @@ final class InPlaceRun implements PruneTarget.Run {
     TileMemory memory = TileMemory.of(tools.backend());
     try (InPlaceShards shards =
             new InPlaceShards(
-                scope.model().checkpoint(), scope.tensors(), journal, records, memory);
+                scope.model().checkpoint(), scope.tensors(), journal, records, memory, tools.io());
         MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
       List<ModuleResult> results;
       try (ModulePruner pruner =
@@ -80,6 +80,7 @@ final class InPlaceRun implements PruneTarget.Run {
       shards.finish();
       if (scope.request().verify()) {
         long start = System.nanoTime();
+        scope.model().checkpoint().shards().forEach(shard -> shard.readFromDevice(tools.io()));
         new InPlaceCheck(tools.workers(), scope.rules().after(results))
             .check(results, shards::checksum);
         clock.addVerify(System.nanoTime() - start);

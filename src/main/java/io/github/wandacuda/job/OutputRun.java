@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.output.AddedFiles;
@@ -10,6 +11,7 @@ import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.OutputShards;
 import io.github.wandacuda.job.output.ResumableWork;
 import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.output.SaveTimes;
 import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.output.StateFiles;
 import io.github.wandacuda.job.output.StatisticsPass;
@@ -20,6 +22,7 @@ import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.job.verify.Failures;
+import io.github.wandacuda.job.verify.FinishedShards;
 import io.github.wandacuda.job.verify.RecordCheck;
 import io.github.wandacuda.job.verify.ShardVerifier;
 import io.github.wandacuda.model.LinearModule;
@@ -32,6 +35,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -90,15 +94,43 @@ final class OutputRun implements PruneTarget.Run {
     if (output.interrupted().isPresent()) {
       new PackedOutput(scope.model(), output, tools.workers()).unpack();
     }
-    Written written = write();
+    Written written =
+        cluster.isPresent()
+            ? new ClusterPass(scope, cluster.get(), output, tools, plan).run(fingerprint)
+            : write(RunStart.of(scope, output, fingerprint, tools.workers()));
     sideFiles.files().forEach(file -> output.copy(sideFiles, file));
-    String masks = written.masks();
-    if (cluster.isEmpty() && (scope.request().verify() || masks == null)) {
-      masks = verify(plan.with(written.results(), masks), scope.rules().after(written.results()));
-    }
     added.requireNoneAfter();
     return new RunResult(
-        plan.with(written.results(), masks), written.results(), tools.clock().seconds());
+        plan.with(written.results(), written.masks()), written.results(), tools.clock().seconds());
+  }
+
+  /** Writes all shards and checks them, if that is wanted or the masks' digest comes from there. */
+  private Written write(RunStart start) {
+    if (output.interrupted().isPresent()) {
+      Written written = write(start, MaskSink.NONE, (shard, results) -> {});
+      PruningRules rules = scope.rules().after(written.results());
+      return new Written(written.results(), verify(plan.with(written.results(), null), rules));
+    }
+    if (!scope.request().verify()) {
+      return write(start, MaskSink.NONE, (shard, results) -> {});
+    }
+    Failures failures = new Failures();
+    try (FinishedShards checks =
+        new FinishedShards(
+            scope.chosen(),
+            scope.rules(),
+            output.path(),
+            pruned -> pruned.readFromDevice(tools.io()),
+            failures)) {
+      Written written = write(start, checks.masks(), checks::add);
+      long began = System.nanoTime();
+      checks
+          .finish(tools.workers(), tools.progress(), written.masks())
+          .ifPresent(
+              found -> compare(plan.with(written.results(), written.masks()), found, failures));
+      end(began, failures);
+      return written;
+    }
   }
 
   @Override
@@ -127,27 +159,31 @@ final class OutputRun implements PruneTarget.Run {
     output.close();
   }
 
-  private Written write() {
-    return cluster.isPresent()
-        ? new ClusterPass(scope, cluster.get(), output, tools, plan).run(fingerprint)
-        : write(RunStart.of(scope, output, fingerprint, tools.workers()));
-  }
-
   /**
    * Writes all shards. The digest of the masks is null after a resumed run, which hasn't all masks.
    */
-  private Written write(RunStart start) {
+  private Written write(
+      RunStart start, MaskSink checked, BiConsumer<SafetensorsFile, List<ModuleResult>> published) {
     boolean fresh = output.interrupted().isEmpty();
     Path spill = output.file(Path.of(SPILL));
     output.remove(spill);
     try (OutputShards shards =
             new OutputShards(
-                scope.model().checkpoint(), output, start.kept(), scope.isCalibrated());
+                scope.model().checkpoint(),
+                output,
+                start.kept(),
+                scope.isCalibrated(),
+                tools.io(),
+                published);
         MaskDigest masks = new MaskDigest(scope.chosen().size(), spill)) {
       shards.copyUntouched(scope.tensors(), tools.workers(), tools.clock());
-      StateFiles states = new StateFiles(output, shards, hasRoomForStates());
+      SaveTimes times =
+          hasRoomForStates()
+              ? SaveTimes.every(scope.request().storage().saveEvery(), start.block())
+              : SaveTimes.never();
+      StateFiles states = new StateFiles(output, shards, times);
       List<ModuleResult> results = new ArrayList<>(kept(start.kept()));
-      MaskSink sink = fresh ? masks.and(tools.masks()) : MaskSink.NONE;
+      MaskSink sink = fresh ? masks.and(tools.masks()).and(checked) : MaskSink.NONE;
       try (ModulePruner pruner =
           new ModulePruner(
               tools.backend(),
@@ -206,9 +242,9 @@ final class OutputRun implements PruneTarget.Run {
   }
 
   /**
-   * Checks what was written.
+   * Checks what was written by a run that was interrupted.
    *
-   * @param claimed the record to be written, with a null as the masks' digest if that isn't known
+   * @param claimed the record to be written, with a null as the masks' digest
    * @param rulesAfter the rules, with the modules that were kept unpruned
    * @return the masks' digest
    */
@@ -221,19 +257,26 @@ final class OutputRun implements PruneTarget.Run {
                 rulesAfter,
                 scope.chosen(),
                 failures,
-                claimed.maskSha256() == null ? tools.masks() : MaskSink.NONE,
+                tools.masks(),
+                pruned -> pruned.readFromDevice(tools.io()),
                 tools.progress())
             .verify(scope.model().checkpoint().shards(), output.path());
-    if (found.isPresent() && failures.isEmpty()) {
-      Provenance record =
-          claimed.maskSha256() == null ? claimed.withMasks(found.get().maskSha256()) : claimed;
+    found.ifPresent(shards -> compare(claimed.withMasks(shards.maskSha256()), shards, failures));
+    end(start, failures);
+    return found.orElseThrow().maskSha256();
+  }
+
+  private void compare(Provenance record, ShardVerifier.Found found, Failures failures) {
+    if (failures.isEmpty()) {
       new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
-          .compare(scope.chosen(), found.get());
+          .compare(scope.chosen(), found);
     }
+  }
+
+  private void end(long start, Failures failures) {
     tools.clock().addVerify(System.nanoTime() - start);
     if (!failures.isEmpty()) {
       throw VerificationException.ofOutput(output.path(), failures.first());
     }
-    return found.orElseThrow().maskSha256();
   }
 }

@@ -3,6 +3,8 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.direct.DirectIo;
 import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SpaceCheck;
@@ -29,6 +31,9 @@ import java.util.function.Consumer;
  * model's own shards.
  */
 public final class PruneJob {
+  /** Shards of the source between their first read and their check, about. */
+  private static final int SHARDS_AT_WORK = 2;
+
   private final RunScope scope;
   private final PruneTarget target;
 
@@ -157,17 +162,33 @@ public final class PruneJob {
     Provenance plan =
         Provenance.planned(
             scope.request(), scope.chosen(), SourceDigest.of(scope.model()), version);
-    try (Workers workers = new Workers(backend.concurrency())) {
+    try (DirectIo io =
+            DirectIo.of(
+                scope.request().storage().io(), 2 * scope.model().checkpoint().totalBytes());
+        Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
       try (PruneTarget.Run run =
-          target.open(new PruneTarget.Tools(backend, workers, clock, progress, masks), plan)) {
+          target.open(new PruneTarget.Tools(backend, workers, clock, progress, masks, io), plan)) {
         Optional<Provenance> finished = run.finished();
         if (finished.isPresent()) {
           return new RunResult(finished.get(), List.of(), clock.seconds());
         }
+        readSource(io);
         RunResult result = end(run, beforeEnd);
         return new RunResult(result.provenance(), result.modules(), clock.seconds());
       }
+    }
+  }
+
+  /**
+   * Has the source read past the page cache, unless the check of the output reads it a second time,
+   * soon after the first, and there is room for the shards that are at work until then.
+   */
+  private void readSource(DirectIo io) {
+    List<SafetensorsFile> shards = scope.model().checkpoint().shards();
+    long largest = shards.stream().mapToLong(SafetensorsFile::byteSize).max().orElse(0);
+    if (!scope.request().verify() || !DirectIo.fitsInCache(SHARDS_AT_WORK * largest)) {
+      shards.forEach(shard -> shard.readThrough(io));
     }
   }
 

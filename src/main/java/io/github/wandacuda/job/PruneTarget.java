@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.io.direct.DirectIo;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.prune.MaskSink;
@@ -70,7 +71,13 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget {
    * @param clock measures the time by phase
    * @param progress receives the run's progress
    * @param masks receives the modules' masks too, in the order of the digest
+   * @param io how shards are read and written
    */
   record Tools(
-      Backend backend, Workers workers, PhaseClock clock, Progress progress, MaskSink masks) {}
+      Backend backend,
+      Workers workers,
+      PhaseClock clock,
+      Progress progress,
+      MaskSink masks,
+      DirectIo io) {}
 }

@@ -36,18 +36,29 @@ final class Case {
     return directory.resolve("out");
   }
 
-  /** Returns the options of a kind of run: statistics, magnitude, samples, or another method. */
+  /**
+   * Returns the options of a kind of run: statistics, magnitude, samples, or another method. Runs
+   * by magnitude write through the page cache, the others past it.
+   */
   List<Object> options(String kind) {
     return switch (kind) {
-      case "statistics" -> List.of("--statistics", statistics);
+      case "statistics" -> List.of("--statistics", statistics, "--io", "direct");
       case "magnitude" -> List.of("--method", "magnitude");
       case "packed" -> List.of("--method", "magnitude", "--packed");
-      case "sparsegpt", "ria" -> List.of("--calibration", samples, "--method", kind);
-      case "swaps-reconstruct" ->
-          List.of("--calibration", samples, "--refine", "swaps", "--update", "reconstruct");
-      case "atp" -> List.of("--calibration", samples, "--allocation", kind);
-      default -> List.of("--calibration", samples);
+      case "sparsegpt", "ria" -> samples("--method", kind);
+      case "swaps-reconstruct" -> samples("--refine", "swaps", "--update", "reconstruct");
+      case "atp" -> samples("--allocation", kind);
+      default -> samples();
     };
+  }
+
+  /** Returns the options of a calibrated run that can be resumed after each block. */
+  private List<Object> samples(String... more) {
+    List<Object> options =
+        new ArrayList<>(
+            List.of("--calibration", samples, "--checkpoint-every", "0", "--io", "direct"));
+    options.addAll(List.of(more));
+    return options;
   }
 
   /** Returns the words of a run. */

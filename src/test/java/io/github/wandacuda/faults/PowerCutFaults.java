@@ -78,7 +78,7 @@ class PowerCutFaults {
     words.addAll(
         switch (kind) {
           case STATISTICS, IN_PLACE_BY_STATISTICS -> List.of("--statistics", statistics);
-          case SAMPLES -> List.of("--calibration", samples);
+          case SAMPLES -> List.of("--calibration", samples, "--checkpoint-every", "0");
           case IN_PLACE_BY_MAGNITUDE ->
               List.of("--method", "magnitude", "--include", "q_proj|down_proj");
         });

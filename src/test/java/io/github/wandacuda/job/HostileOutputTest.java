@@ -14,7 +14,9 @@ import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Crc32c;
+import io.github.wandacuda.io.direct.IoMode;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.record.Storage;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.MaskSink;
@@ -38,6 +40,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
@@ -92,14 +95,15 @@ class HostileOutputTest {
   private RunResult prune(Path to, Progress progress) {
     PruneRequest request =
         new PruneRequest(
-            to,
-            Method.WANDA,
-            new Sparsity.Ratio(0.5),
-            ModuleChoice.DEFAULT,
-            Pruning.samples(samples),
-            true,
-            true,
-            Unreached.MAGNITUDE);
+                to,
+                Method.WANDA,
+                new Sparsity.Ratio(0.5),
+                ModuleChoice.DEFAULT,
+                Pruning.samples(samples),
+                true,
+                true,
+                Unreached.MAGNITUDE)
+            .with(new Storage(IoMode.DIRECT, Duration.ZERO));
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(1)) {
       return PruneJob.toOutput(opened, request)

@@ -3,9 +3,12 @@ package io.github.wandacuda.cli.option;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.direct.IoMode;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.record.Storage;
 import java.io.Console;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
 import picocli.CommandLine.Option;
@@ -46,6 +49,22 @@ public final class TargetOptions {
               + " much room as without.")
   private boolean packed;
 
+  @Option(
+      names = "--io",
+      paramLabel = "auto|direct|buffered",
+      description =
+          "How shards are written and read back: past the page cache (direct), through it"
+              + " (buffered), or past it where they are too large for it (auto). Default: auto.")
+  private IoMode io = IoMode.AUTO;
+
+  @Option(
+      names = "--checkpoint-every",
+      paramLabel = "SECONDS",
+      description =
+          "How often a calibrated run saves the samples' hidden states, from which --resume goes on;"
+              + " 0: after every block. Default: 300.")
+  private int checkpointEvery = 300;
+
   /**
    * Checks that the options don't contradict each other.
    *
@@ -56,6 +75,10 @@ public final class TargetOptions {
     if (!inPlace && output == null) {
       throw new UsageException(
           ErrorDetails.saying("prune needs --output DIR").hint("or --in-place"));
+    }
+    if (checkpointEvery < 0) {
+      throw new UsageException(
+          "--checkpoint-every: expected 0 seconds or more, found %d".formatted(checkpointEvery));
     }
     if (!inPlace && yes) {
       throw new UsageException("--yes answers what only --in-place asks");
@@ -91,6 +114,11 @@ public final class TargetOptions {
 
   public boolean verify() {
     return !skipVerification;
+  }
+
+  /** Returns how the disk is used. */
+  public Storage storage() {
+    return new Storage(io, Duration.ofSeconds(checkpointEvery));
   }
 
   /** Returns the directory of the pruned model. */

@@ -7,6 +7,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.FileReads;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.io.direct.DirectIo;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -195,6 +196,26 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
+   * Reads tensors past the page cache from now on, as far as they aren't in it, until {@code io} is
+   * closed. No other thread may read meanwhile.
+   */
+  public void readThrough(DirectIo io) {
+    if (bytes instanceof StoredTensors stored) {
+      stored.readThrough(io);
+    }
+  }
+
+  /**
+   * Reads tensors from the device from now on, also those that the page cache has, until {@code io}
+   * is closed. No other thread may read meanwhile.
+   */
+  public void readFromDevice(DirectIo io) {
+    if (bytes instanceof StoredTensors stored) {
+      stored.readFromDevice(io);
+    }
+  }
+
+  /**
    * Returns a copy of a vector, widened exactly to float32.
    *
    * @throws InputException if the tensor isn't a vector of F32, F16 or BF16, is longer than a Java
@@ -239,27 +260,5 @@ public final class SafetensorsFile implements AutoCloseable {
   @Override
   public void close() {
     bytes.close();
-  }
-
-  /**
-   * Tensors as they are stored.
-   *
-   * @param file the file
-   * @param dataOffset where their data begins in it
-   */
-  private record StoredTensors(FileReads file, long dataOffset) implements TensorBytes {
-    @Override
-    public void read(TensorInfo info, long offset, MemorySegment destination) {
-      file.read(dataOffset + info.begin() + offset, destination);
-    }
-
-    @Override
-    public void close() {
-      try {
-        file.channel().close();
-      } catch (IOException e) {
-        throw Malformed.unreadable(file.file(), "to close it", e);
-      }
-    }
   }
 }

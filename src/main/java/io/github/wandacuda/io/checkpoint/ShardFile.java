@@ -6,6 +6,8 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.direct.BlockWriter;
+import io.github.wandacuda.io.direct.DirectIo;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -31,6 +33,9 @@ final class ShardFile implements AutoCloseable {
   private final SafetensorsFile layout;
   private final FileChannel channel;
 
+  /** Takes all but the header, or null if that goes through the page cache too. */
+  private BlockWriter blocks;
+
   private ShardFile(Path path, SafetensorsFile layout, FileChannel channel) {
     this.path = path;
     this.layout = layout;
@@ -38,7 +43,7 @@ final class ShardFile implements AutoCloseable {
   }
 
   /** Makes a file, in place of whatever has its name, and writes the header. */
-  static ShardFile create(Path path, SafetensorsFile layout) {
+  static ShardFile create(Path path, SafetensorsFile layout, DirectIo io) {
     requireOwn(path, layout);
     FileChannel channel =
         open(
@@ -51,7 +56,7 @@ final class ShardFile implements AutoCloseable {
     ShardFile file = new ShardFile(path, layout, channel);
     try {
       file.write(MemorySegment.ofArray(layout.headerBytes()), 0);
-      return file;
+      return file.through(io);
     } catch (RuntimeException | Error e) {
       file.close();
       throw e;
@@ -59,17 +64,17 @@ final class ShardFile implements AutoCloseable {
   }
 
   /** Opens a file that an earlier run has left. Bytes behind the layout's end are cut off. */
-  static ShardFile resume(Path path, SafetensorsFile layout) {
+  static ShardFile resume(Path path, SafetensorsFile layout, DirectIo io) {
     requireOwn(path, layout);
-    return reopen(path, layout);
+    return reopen(path, layout, io);
   }
 
   /** Opens the model's own shard. */
-  static ShardFile inPlace(SafetensorsFile shard) {
-    return reopen(shard.path(), shard);
+  static ShardFile inPlace(SafetensorsFile shard, DirectIo io) {
+    return reopen(shard.path(), shard, io);
   }
 
-  private static ShardFile reopen(Path path, SafetensorsFile layout) {
+  private static ShardFile reopen(Path path, SafetensorsFile layout, DirectIo io) {
     FileChannel channel =
         open(
             path,
@@ -80,7 +85,7 @@ final class ShardFile implements AutoCloseable {
     ShardFile file = new ShardFile(path, layout, channel);
     try {
       file.checkHeader();
-      return file;
+      return file.through(io);
     } catch (IOException e) {
       file.close();
       throw file.unwritable(e);
@@ -114,6 +119,11 @@ final class ShardFile implements AutoCloseable {
     }
   }
 
+  private ShardFile through(DirectIo io) {
+    blocks = io.writer(path, channel, layout.byteSize()).orElse(null);
+    return this;
+  }
+
   private void checkHeader() throws IOException {
     byte[] expected = layout.headerBytes();
     ByteBuffer found = ByteBuffer.allocate(expected.length);
@@ -132,20 +142,18 @@ final class ShardFile implements AutoCloseable {
   }
 
   /**
-   * Writes bytes and returns their CRC-32C, which is computed while they are in the cache.
+   * Writes bytes and returns their CRC-32C, which is computed while they are in the cache. They are
+   * sure to be in the file after {@link #flush} alone.
    *
-   * @throws OutputException if they can't be written
+   * @throws OutputException if they, or earlier ones, can't be written
    */
   int write(MemorySegment bytes, long position) {
     Crc32c crc = new Crc32c();
     try {
       for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
-        ByteBuffer chunk = bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer();
-        long start = position + at;
-        crc.add(chunk);
-        while (chunk.hasRemaining()) {
-          writeSome(chunk, start + chunk.position());
-        }
+        MemorySegment part = bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at));
+        crc.add(part.asByteBuffer());
+        writePart(part, position + at);
       }
     } catch (IOException e) {
       throw unwritable(e);
@@ -153,10 +161,43 @@ final class ShardFile implements AutoCloseable {
     return crc.value();
   }
 
+  private void writePart(MemorySegment part, long position) throws IOException {
+    if (blocks != null) {
+      blocks.write(part, position);
+      return;
+    }
+    ByteBuffer chunk = part.asByteBuffer();
+    while (chunk.hasRemaining()) {
+      writeSome(chunk, position + chunk.position());
+    }
+  }
+
   private void writeSome(ByteBuffer chunk, long position) throws IOException {
     if (channel.write(chunk, position) <= 0) {
       throw new IOException(
           "the system wrote none of the remaining %d bytes".formatted(chunk.remaining()));
+    }
+  }
+
+  /**
+   * Hands what was written so far to the system.
+   *
+   * @throws OutputException if that fails
+   */
+  void flush() {
+    flush(0, layout.byteSize());
+  }
+
+  /**
+   * Hands what was written so far of a part of the file to the system, as {@link #flush()} does.
+   */
+  void flush(long from, long to) {
+    try {
+      if (blocks != null) {
+        blocks.flush(from, to);
+      }
+    } catch (IOException e) {
+      throw unwritable(e);
     }
   }
 
@@ -171,6 +212,7 @@ final class ShardFile implements AutoCloseable {
    * @throws OutputException if that fails
    */
   void force() {
+    flush();
     try {
       channel.force(true);
     } catch (IOException e) {
@@ -188,7 +230,7 @@ final class ShardFile implements AutoCloseable {
 
   @Override
   public void close() {
-    try {
+    try (BlockWriter last = blocks) {
       channel.close();
     } catch (IOException e) {
       throw unwritable(e);

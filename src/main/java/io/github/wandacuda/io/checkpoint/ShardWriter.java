@@ -4,6 +4,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.direct.DirectIo;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -47,10 +48,11 @@ public final class ShardWriter implements AutoCloseable {
    *
    * @param path the shard to write
    * @param layout the shard whose header it gets
+   * @param io how it is written
    * @throws OutputException if it can't be written, is a link or has a second name
    */
-  public static ShardWriter create(Path path, SafetensorsFile layout) {
-    return new ShardWriter(path, layout, ShardFile.create(path, layout));
+  public static ShardWriter create(Path path, SafetensorsFile layout, DirectIo io) {
+    return new ShardWriter(path, layout, ShardFile.create(path, layout, io));
   }
 
   /**
@@ -59,12 +61,13 @@ public final class ShardWriter implements AutoCloseable {
    * @param path the shard to write
    * @param layout the shard whose header it has
    * @param isWritten which tensors are complete in it and are kept
+   * @param io how it is written
    * @throws OutputException if it can't be written, is a link or has a second name, has another
    *     header, or ends before a tensor that is said to be complete
    */
   public static ShardWriter resume(
-      Path path, SafetensorsFile layout, Predicate<TensorInfo> isWritten) {
-    return keeping(path, layout, ShardFile.resume(path, layout), isWritten);
+      Path path, SafetensorsFile layout, Predicate<TensorInfo> isWritten, DirectIo io) {
+    return keeping(path, layout, ShardFile.resume(path, layout, io), isWritten);
   }
 
   /**
@@ -72,10 +75,12 @@ public final class ShardWriter implements AutoCloseable {
    *
    * @param shard the shard to write
    * @param isWritten which tensors are kept
+   * @param io how it is written
    * @throws OutputException if it can't be written, is a link, or has another header by now
    */
-  public static ShardWriter inPlace(SafetensorsFile shard, Predicate<TensorInfo> isWritten) {
-    return keeping(shard.path(), shard, ShardFile.inPlace(shard), isWritten);
+  public static ShardWriter inPlace(
+      SafetensorsFile shard, Predicate<TensorInfo> isWritten, DirectIo io) {
+    return keeping(shard.path(), shard, ShardFile.inPlace(shard, io), isWritten);
   }
 
   private static ShardWriter keeping(
@@ -112,7 +117,8 @@ public final class ShardWriter implements AutoCloseable {
   }
 
   /**
-   * Writes a piece of a tensor.
+   * Writes a piece of a tensor. Whether that worked may show in a later call, {@link #force} or
+   * {@link #close} at the latest.
    *
    * @param info the tensor, one of the layout's
    * @param offset offset of the piece in the tensor, in bytes
@@ -191,7 +197,27 @@ public final class ShardWriter implements AutoCloseable {
    * @throws OutputException if that fails
    */
   public void force() {
-    file.force();
+    run(file::force);
+  }
+
+  /**
+   * Hands what was written so far of a tensor to the system, so that it is in the file even if this
+   * process is killed.
+   *
+   * @throws OutputException if that fails
+   */
+  public void settle(TensorInfo info) {
+    long start = layout.dataOffset() + info.begin();
+    run(() -> file.flush(start, start + info.bytes()));
+  }
+
+  private void run(Runnable work) {
+    try {
+      work.run();
+    } catch (OutputException e) {
+      failed = true;
+      throw e;
+    }
   }
 
   /**
@@ -207,6 +233,9 @@ public final class ShardWriter implements AutoCloseable {
     }
     long length;
     try (file) {
+      if (!failed) {
+        file.flush();
+      }
       length = file.length();
     } catch (IOException e) {
       throw OutputException.unwritable(path, e);

@@ -10,6 +10,7 @@ import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.io.direct.DirectIo;
 import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.OutputShards;
@@ -153,7 +154,13 @@ public final class MergeJob {
             .map(pair -> pair.module().tensor())
             .collect(Collectors.toUnmodifiableSet());
     try (OutputShards shards =
-            new OutputShards(model.checkpoint(), directory, ResumableWork.NONE, false);
+            new OutputShards(
+                model.checkpoint(),
+                directory,
+                ResumableWork.NONE,
+                false,
+                DirectIo.BUFFERED,
+                (shard, results) -> {});
         TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
       shards.copyUntouched(changing, workers, new PhaseClock(workers.count()));
       Steps steps = new Steps(adapter.modules().size(), progress);

@@ -8,6 +8,7 @@ import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.ShardWriter;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.io.direct.DirectIo;
 import io.github.wandacuda.job.module.CheckedTiles;
 import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.job.record.Journal;
@@ -48,13 +49,15 @@ public final class InPlaceShards implements ShardTarget, AutoCloseable {
    * @param pruned the tensors that will be written
    * @param records the journal's records of an interrupted run
    * @param memory memory for copies of tiles
+   * @param io how the shards are written
    */
   public InPlaceShards(
       Checkpoint model,
       Set<TensorInfo> pruned,
       Journal journal,
       List<JsonNode> records,
-      TileMemory memory) {
+      TileMemory memory,
+      DirectIo io) {
     this.journal = journal;
     copies = new TileBuffers(memory);
     for (JsonNode record : records) {
@@ -65,7 +68,7 @@ public final class InPlaceShards implements ShardTarget, AutoCloseable {
     try {
       for (SafetensorsFile shard : model.shards()) {
         if (shard.tensors().stream().anyMatch(pruned::contains)) {
-          writers.put(shard, ShardWriter.inPlace(shard, tensor -> !pruned.contains(tensor)));
+          writers.put(shard, ShardWriter.inPlace(shard, tensor -> !pruned.contains(tensor), io));
         }
       }
     } catch (RuntimeException | Error e) {

@@ -7,6 +7,7 @@ import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.ShardWriter;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.io.direct.DirectIo;
 import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.RunRecords;
 import io.github.wandacuda.model.LinearModule;
@@ -21,11 +22,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 
 /**
  * The output's shards while they are written, one for each of the source's, with the same name and
@@ -38,6 +41,8 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
   private final BackgroundWork background = new BackgroundWork("wanda-cuda-files");
   private final boolean withNorms;
   private final ResumableWork kept;
+  private final DirectIo io;
+  private final BiConsumer<SafetensorsFile, List<ModuleResult>> published;
   private final Map<SafetensorsFile, Shard> shards = new LinkedHashMap<>();
 
   /**
@@ -45,10 +50,20 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
    *
    * @param kept the work of an interrupted run that is kept
    * @param withNorms whether the journal holds the modules' norms
+   * @param io how the shards are written
+   * @param published takes each of the source's shards whose copy has its name, with the results of
+   *     its modules; called on the background thread
    * @throws OutputException if one can't be made
    */
   public OutputShards(
-      Checkpoint source, OutputDirectory output, ResumableWork kept, boolean withNorms) {
+      Checkpoint source,
+      OutputDirectory output,
+      ResumableWork kept,
+      boolean withNorms,
+      DirectIo io,
+      BiConsumer<SafetensorsFile, List<ModuleResult>> published) {
+    this.io = io;
+    this.published = published;
     this.directory = output.path();
     this.journal = output.journal();
     this.withNorms = withNorms;
@@ -56,7 +71,11 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
     try {
       for (SafetensorsFile shard : source.shards()) {
         Path target = output.file(shard.path().getFileName());
-        shards.put(shard, open(target, shard));
+        Shard opened = open(target, shard);
+        shards.put(shard, opened);
+        shard.tensors().stream()
+            .filter(tensor -> tensor.bytes() > 0 && !kept.has(tensor))
+            .forEach(opened.unrecorded::add);
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -69,6 +88,11 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
     private final Path temporary;
     private final Path target;
     private final ShardWriter writer;
+    private final List<ModuleResult> results = new ArrayList<>();
+
+    /** Tensors that no record tells of yet; only for the background thread. */
+    private final Set<TensorInfo> unrecorded = new HashSet<>();
+
     private boolean published;
 
     Shard(Path temporary, Path target, ShardWriter writer) {
@@ -85,14 +109,14 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
       if (!begun) {
         Files.deleteIfExists(target);
         Files.deleteIfExists(temporary);
-        return new Shard(temporary, target, ShardWriter.create(temporary, layout));
+        return new Shard(temporary, target, ShardWriter.create(temporary, layout, io));
       }
       if (target.equals(kept.place(layout))) {
         Files.move(target, temporary, StandardCopyOption.ATOMIC_MOVE);
       } else {
         Files.deleteIfExists(target);
       }
-      return new Shard(temporary, target, ShardWriter.resume(temporary, layout, kept::has));
+      return new Shard(temporary, target, ShardWriter.resume(temporary, layout, kept::has, io));
     } catch (IOException e) {
       throw OutputException.unwritable(target, e);
     }
@@ -123,36 +147,44 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
       TileBuffers buffers,
       PhaseClock clock) {
     Runnable done =
-        () -> record(shard, RunRecords.tensor(tensor.name(), shard.writer.checksum(tensor)));
+        () ->
+            record(source, tensor, RunRecords.tensor(tensor.name(), shard.writer.checksum(tensor)));
     return new CopyJob(source, tensor, shard.writer, buffers, clock, done);
   }
 
   @Override
   public void done(ModuleResult result) {
     Shard shard = shards.get(result.module().shard());
-    int checksum = shard.writer.checksum(result.module().tensor());
-    record(shard, RunRecords.module(result, checksum, withNorms));
+    synchronized (shard) {
+      shard.results.add(result);
+    }
+    TensorInfo tensor = result.module().tensor();
+    int checksum = shard.writer.checksum(tensor);
+    record(result.module().shard(), tensor, RunRecords.module(result, checksum, withNorms));
   }
 
   /** Called when a module is written completely by another work than pruning. */
   public void written(LinearModule module) {
     Shard shard = shards.get(module.shard());
-    String name = module.tensor().name();
-    record(shard, RunRecords.tensor(name, shard.writer.checksum(module.tensor())));
+    TensorInfo tensor = module.tensor();
+    record(module.shard(), tensor, RunRecords.tensor(tensor.name(), shard.writer.checksum(tensor)));
   }
 
-  private void record(Shard shard, Map<String, Object> record) {
+  private void record(SafetensorsFile source, TensorInfo tensor, Map<String, Object> record) {
+    Shard shard = shards.get(source);
     background.submit(
         () -> {
+          shard.writer.settle(tensor);
           journal.append(record);
-          if (shard.writer.isComplete()) {
-            publish(shard);
+          shard.unrecorded.remove(tensor);
+          if (shard.unrecorded.isEmpty() && shard.writer.isComplete()) {
+            publish(source, shard);
           }
         });
   }
 
   /** Gives a complete shard its name; only on the background thread. */
-  private void publish(Shard shard) {
+  private void publish(SafetensorsFile source, Shard shard) {
     if (shard.published || background.isEnding()) {
       return;
     }
@@ -165,6 +197,9 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
     }
     Folders.force(directory);
     shard.published = true;
+    synchronized (shard) {
+      published.accept(source, List.copyOf(shard.results));
+    }
   }
 
   /** Forces what was written so far to the device; only on the background thread. */
@@ -180,7 +215,7 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
    * @throws OutputException if one wasn't written whole
    */
   public void finish() {
-    shards.values().forEach(shard -> background.submit(() -> publish(shard)));
+    shards.forEach((source, shard) -> background.submit(() -> publish(source, shard)));
     background.await();
   }
 

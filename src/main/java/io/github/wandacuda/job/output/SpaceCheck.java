@@ -1,11 +1,10 @@
 package io.github.wandacuda.job.output;
 
-import com.sun.management.OperatingSystemMXBean;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.system.AvailableMemory;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -17,7 +16,6 @@ import java.util.stream.Stream;
  */
 public final class SpaceCheck {
   private static final double GIB = 1 << 30;
-  private static final Path MEMORY = Path.of("/proc/meminfo");
 
   private SpaceCheck() {}
 
@@ -102,32 +100,11 @@ public final class SpaceCheck {
    * @param advice what needs less
    */
   public static void requireMemory(long bytes, String advice) {
-    long available = availableMemory();
+    long available = AvailableMemory.bytes();
     if (bytes > available) {
       throw new UsageException(
           "this run needs %s of memory, found %s available; %s"
               .formatted(amount(bytes), amount(available), advice));
-    }
-  }
-
-  /**
-   * Returns the available memory in bytes, as Linux estimates it, at most what this process may
-   * use.
-   */
-  private static long availableMemory() {
-    long total =
-        ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
-            ? system.getTotalMemorySize()
-            : Long.MAX_VALUE;
-    try (Stream<String> lines = Files.lines(MEMORY)) {
-      return lines
-          .filter(line -> line.startsWith("MemAvailable:"))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
-          .map(available -> Math.min(available, total))
-          .findFirst()
-          .orElse(total);
-    } catch (IOException e) {
-      return total;
     }
   }
 

@@ -31,7 +31,8 @@ public final class StateFiles implements AutoCloseable {
   private final OutputDirectory output;
   private final BackgroundWork background;
   private final OutputShards shards;
-  private final boolean wanted;
+  private final SaveTimes times;
+  private boolean saving;
   private boolean closed;
 
   /**
@@ -40,10 +41,10 @@ public final class StateFiles implements AutoCloseable {
    * @param shards the output's shards, which are forced to the device before the states, so that
    *     after a power failure the earlier blocks are complete too; their background thread writes
    *     the states
-   * @param wanted whether states are saved at all
+   * @param times says after which blocks states are saved
    */
-  public StateFiles(OutputDirectory output, OutputShards shards, boolean wanted) {
-    this.wanted = wanted;
+  public StateFiles(OutputDirectory output, OutputShards shards, SaveTimes times) {
+    this.times = times;
     this.output = output;
     this.background = shards.background();
     this.shards = shards;
@@ -57,13 +58,14 @@ public final class StateFiles implements AutoCloseable {
   }
 
   /**
-   * Saves the states that a block will read, in the background. They must not change until {@link
-   * #await} returns.
+   * Saves the states that a block will read, in the background, if it is time to. They must not
+   * change until {@link #await} returns.
    *
    * @param states has them copied to host memory, which is only done if they are saved
    */
   public void save(int block, Supplier<MemorySegment> states) {
-    if (wanted) {
+    if (times.isTime(block)) {
+      saving = true;
       MemorySegment now = states.get();
       background.submit(() -> write(block, now));
     }
@@ -71,7 +73,10 @@ public final class StateFiles implements AutoCloseable {
 
   /** Waits until the states are saved. */
   public void await() {
-    background.await();
+    if (saving) {
+      background.await();
+      saving = false;
+    }
   }
 
   private void write(int block, MemorySegment states) {

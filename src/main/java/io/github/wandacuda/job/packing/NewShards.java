@@ -5,6 +5,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Folders;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.ShardWriter;
+import io.github.wandacuda.io.direct.DirectIo;
 import io.github.wandacuda.job.output.BackgroundWork;
 import io.github.wandacuda.job.output.OutputDirectory;
 import java.io.IOException;
@@ -65,7 +66,7 @@ final class NewShards implements AutoCloseable {
     } catch (IOException e) {
       throw OutputException.unwritable(target, e);
     }
-    ShardWriter writer = ShardWriter.create(temporary, layout);
+    ShardWriter writer = ShardWriter.create(temporary, layout, DirectIo.BUFFERED);
     open.add(writer);
     return writer;
   }

@@ -22,6 +22,7 @@ import java.util.Optional;
  * @param allocation how the total is shared out over modules, or null if all get the same
  * @param masks the masks of {@link Method#MASKS}
  * @param packed whether the output is packed in the end
+ * @param storage how the disk is used
  */
 public record PruneRequest(
     Path output,
@@ -32,9 +33,10 @@ public record PruneRequest(
     boolean resume,
     String allocation,
     Optional<MasksIn> masks,
-    boolean packed) {
+    boolean packed,
+    Storage storage) {
 
-  /** Makes a request whose output isn't packed. */
+  /** Makes a request whose output isn't packed, and that uses the disk as most runs do. */
   public PruneRequest(
       Path output,
       PruningRules rules,
@@ -44,7 +46,17 @@ public record PruneRequest(
       boolean resume,
       String allocation,
       Optional<MasksIn> masks) {
-    this(output, rules, choice, calibration, verify, resume, allocation, masks, false);
+    this(
+        output,
+        rules,
+        choice,
+        calibration,
+        verify,
+        resume,
+        allocation,
+        masks,
+        false,
+        Storage.DEFAULT);
   }
 
   /** Makes a request that does the same to all modules, with nothing after it. */
@@ -76,7 +88,13 @@ public record PruneRequest(
    */
   public PruneRequest with(PruningRules shared, String label) {
     return new PruneRequest(
-        output, shared, choice, calibration, verify, resume, label, masks, packed);
+        output, shared, choice, calibration, verify, resume, label, masks, packed, storage);
+  }
+
+  /** Returns the same request with another use of the disk. */
+  public PruneRequest with(Storage other) {
+    return new PruneRequest(
+        output, rules, choice, calibration, verify, resume, allocation, masks, packed, other);
   }
 
   /** Returns what is done to modules that no sample reached. */

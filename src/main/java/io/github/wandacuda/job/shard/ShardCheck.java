@@ -3,6 +3,7 @@ package io.github.wandacuda.job.shard;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.verify.Failures;
+import io.github.wandacuda.job.verify.ModuleDigests;
 import io.github.wandacuda.job.verify.ShardVerifier;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.MaskSink;
@@ -35,12 +36,19 @@ record ShardCheck(List<LinearModule> chosen, Workers workers, PhaseClock clock) 
       Path output,
       PruningRules rules,
       MaskSink masks,
-      ShardDigests claimed) {
+      ModuleDigests claimed) {
     long start = System.nanoTime();
     Failures failures = new Failures();
-    ShardDigests shown = new ShardDigests(chosen.size());
+    ModuleDigests shown = new ModuleDigests(chosen.size());
     Optional<ShardVerifier.Found> found =
-        new ShardVerifier(workers, rules, chosen, failures, shown.and(masks), Progress.NONE)
+        new ShardVerifier(
+                workers,
+                rules,
+                chosen,
+                failures,
+                shown.and(masks),
+                ShardVerifier.THROUGH_CACHE,
+                Progress.NONE)
             .verify(List.of(shard), output);
     clock.addVerify(System.nanoTime() - start);
     if (!failures.isEmpty()) {

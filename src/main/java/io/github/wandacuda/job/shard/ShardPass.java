@@ -7,6 +7,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.ShardWriter;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.io.direct.DirectIo;
 import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.output.OutputDirectory;
@@ -63,7 +64,7 @@ record ShardPass(
    */
   List<ShardResult.Tensor> write(Path temporary, Path output, MaskSink masks) {
     Path target = output.resolve(shard.path().getFileName().toString());
-    ShardWriter writer = ShardWriter.create(temporary, shard);
+    ShardWriter writer = ShardWriter.create(temporary, shard, DirectIo.BUFFERED);
     try {
       List<ShardResult.Tensor> tensors = copyUntouched(writer);
       tensors.addAll(prune(writer, masks));

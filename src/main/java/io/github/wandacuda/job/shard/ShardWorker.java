@@ -12,6 +12,7 @@ import io.github.wandacuda.io.checkpoint.WrittenShard;
 import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.ShardMasks;
+import io.github.wandacuda.job.verify.ModuleDigests;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.ModuleResult;
@@ -74,7 +75,7 @@ final class ShardWorker implements AutoCloseable {
     Progress wanted = (what, done, total) -> requireWanted(output, node);
     boolean keeps = !task.earlier().isEmpty() && holds(shard, output, task.earlier());
     try (ShardMasks masks = ShardMasks.create(temporary(output), modules)) {
-      ShardDigests digests = new ShardDigests(modules.size());
+      ModuleDigests digests = new ModuleDigests(modules.size());
       List<ShardResult.Tensor> tensors =
           keeps
               ? task.earlier()

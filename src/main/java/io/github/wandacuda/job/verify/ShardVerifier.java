@@ -25,17 +25,22 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /** Checks the shards of a pruned model against those of its dense source. */
 public final class ShardVerifier {
+  /** Reads shards as any file. */
+  public static final Consumer<SafetensorsFile> THROUGH_CACHE = shard -> {};
+
   private final Workers workers;
   private final PruningRules rules;
   private final List<LinearModule> chosen;
   private final Failures failures;
   private final MaskSink sink;
+  private final Consumer<SafetensorsFile> opened;
   private final Progress progress;
   private final Map<SafetensorsFile, SafetensorsFile> counterparts = new HashMap<>();
 
@@ -50,9 +55,10 @@ public final class ShardVerifier {
   public record Found(String maskSha256, long pruned, long zeros, Set<String> prunedModules) {}
 
   /**
-   * Makes one that gives the masks that it finds away.
+   * Makes a verifier, which gives the masks that it finds away.
    *
    * @param sink receives them, in the order of the modules
+   * @param opened says how a shard of the pruned model is read
    * @param progress is told of each tensor that is checked
    */
   public ShardVerifier(
@@ -61,8 +67,10 @@ public final class ShardVerifier {
       List<LinearModule> chosen,
       Failures failures,
       MaskSink sink,
+      Consumer<SafetensorsFile> opened,
       Progress progress) {
     this.sink = sink;
+    this.opened = opened;
     this.progress = progress;
     this.workers = workers;
     this.rules = rules;
@@ -107,6 +115,7 @@ public final class ShardVerifier {
       SafetensorsFile stored =
           SafetensorsFile.open(directory.resolve(dense.path().getFileName().toString()));
       counterparts.put(dense, stored);
+      opened.accept(stored);
       SafetensorsFile pruned = reading.apply(stored);
       counterparts.put(dense, pruned);
       comparePlaces(dense, pruned);

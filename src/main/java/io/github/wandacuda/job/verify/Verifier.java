@@ -5,6 +5,8 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.direct.DirectIo;
+import io.github.wandacuda.io.direct.IoMode;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
@@ -86,9 +88,18 @@ public final class Verifier {
     chosen.forEach(rules::check);
     PrunedFiles files = PrunedFiles.of(pruned, failures);
     List<Path> added = files.compare(dense, failures);
-    try (Workers workers = new Workers(threads)) {
+    try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());
+        Workers workers = new Workers(threads)) {
+      dense.checkpoint().shards().forEach(shard -> shard.readThrough(io));
       Optional<ShardVerifier.Found> found =
-          new ShardVerifier(workers, rules, chosen, failures, MaskSink.NONE, progress)
+          new ShardVerifier(
+                  workers,
+                  rules,
+                  chosen,
+                  failures,
+                  MaskSink.NONE,
+                  shard -> shard.readThrough(io),
+                  progress)
               .verify(dense.checkpoint().shards(), pruned, files.reading());
       if (claim.equals(Claim.NONE) && recorded.isPresent()) {
         found.ifPresent(shards -> recorded.get().compare(chosen, shards));

@@ -8,6 +8,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.direct.DirectIo;
+import io.github.wandacuda.io.direct.IoMode;
 import io.github.wandacuda.testing.TensorBytes;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -20,16 +22,31 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource(IoMode.class)
 class ShardWriterTest {
   private static final Path FULL = Path.of("/dev/full");
 
   @TempDir Path folder;
+  private final DirectIo io;
   private Path source;
   private Path target;
+
+  ShardWriterTest(IoMode mode) {
+    io = DirectIo.of(mode);
+  }
+
+  @AfterEach
+  void close() {
+    io.close();
+  }
 
   @BeforeEach
   void writeSource() throws IOException {
@@ -69,7 +86,7 @@ class ShardWriterTest {
     try (var checkpoint = Checkpoint.open(TestFiles.TINY_LLAMA);
         ExecutorService threads = Executors.newFixedThreadPool(4)) {
       for (SafetensorsFile shard : checkpoint.shards()) {
-        try (var writer = ShardWriter.create(target, shard)) {
+        try (var writer = ShardWriter.create(target, shard, io)) {
           List<? extends Future<?>> copies =
               shard.tensors().reversed().stream()
                   .map(info -> threads.submit(() -> copy(writer, shard, info)))
@@ -86,7 +103,7 @@ class ShardWriterTest {
   @Test
   void piecesGoWhereTheyBelong() throws IOException {
     try (var layout = SafetensorsFile.open(source);
-        var writer = ShardWriter.create(target, layout)) {
+        var writer = ShardWriter.create(target, layout, io)) {
       writer.write(tensor(layout, "b"), 3, segment(13));
       writer.write(tensor(layout, "b"), 0, segment(10, 11, 12));
       writer.write(tensor(layout, "empty"), 0, segment());
@@ -104,7 +121,7 @@ class ShardWriterTest {
 
   private void copyAll() {
     try (var layout = SafetensorsFile.open(source);
-        var writer = ShardWriter.create(target, layout)) {
+        var writer = ShardWriter.create(target, layout, io)) {
       layout.tensors().forEach(info -> copy(writer, layout, info));
     }
   }
@@ -112,7 +129,7 @@ class ShardWriterTest {
   @Test
   void aHoleIsNeverSilent() throws IOException {
     try (var layout = SafetensorsFile.open(source)) {
-      ShardWriter writer = ShardWriter.create(target, layout);
+      ShardWriter writer = ShardWriter.create(target, layout, io);
       copy(writer, layout, tensor(layout, "b"));
       writer.write(tensor(layout, "a"), 1, segment(7));
       assertOutputError(
@@ -124,8 +141,9 @@ class ShardWriterTest {
   @Test
   void aFileThatSomebodyElseCutIsNoticed() throws IOException {
     try (var layout = SafetensorsFile.open(source)) {
-      ShardWriter writer = ShardWriter.create(target, layout);
+      ShardWriter writer = ShardWriter.create(target, layout, io);
       layout.tensors().forEach(info -> copy(writer, layout, info));
+      writer.force();
       TestFiles.truncate(target, 20);
       assertOutputError(writer::close, target + ": expected " + Files.size(source) + " bytes");
     }
@@ -134,7 +152,7 @@ class ShardWriterTest {
   @Test
   void writingOutsideOrTwiceIsAMistakeOfTheCaller() throws IOException {
     try (var layout = SafetensorsFile.open(source)) {
-      ShardWriter writer = ShardWriter.create(target, layout);
+      ShardWriter writer = ShardWriter.create(target, layout, io);
       TensorInfo a = tensor(layout, "a");
       assertThatThrownBy(() -> writer.write(a, 1, segment(1, 2)))
           .isInstanceOf(IllegalArgumentException.class);
@@ -155,7 +173,7 @@ class ShardWriterTest {
     byte[] before = Files.readAllBytes(source);
     try (var layout = SafetensorsFile.open(source)) {
       assertOutputError(
-          () -> ShardWriter.create(link, layout).close(), link + ": expected another");
+          () -> ShardWriter.create(link, layout, io).close(), link + ": expected another");
     }
     assertThat(source).hasBinaryContent(before);
   }
@@ -163,11 +181,12 @@ class ShardWriterTest {
   @Test
   void anInterruptedShardIsGoneOnWith() throws IOException {
     try (var layout = SafetensorsFile.open(source)) {
-      ShardWriter first = ShardWriter.create(target, layout);
+      ShardWriter first = ShardWriter.create(target, layout, io);
       first.write(tensor(layout, "a"), 0, segment(8, 9));
+      first.settle(tensor(layout, "a"));
       first.write(tensor(layout, "b"), 0, segment(7));
       first.abandon();
-      try (var second = ShardWriter.resume(target, layout, info -> info.name().equals("a"))) {
+      try (var second = ShardWriter.resume(target, layout, info -> info.name().equals("a"), io)) {
         copy(second, layout, tensor(layout, "b"));
       }
       assertThat(targetData()).containsExactly(8, 9, 3, 4, 5, 6);
@@ -177,8 +196,9 @@ class ShardWriterTest {
   @Test
   void theModelsOwnShardCanBeWrittenInPlace() throws IOException {
     try (var layout = SafetensorsFile.open(source);
-        var writer = ShardWriter.inPlace(layout, info -> !info.name().equals("b"))) {
+        var writer = ShardWriter.inPlace(layout, info -> !info.name().equals("b"), io)) {
       writer.write(tensor(layout, "b"), 0, segment(0, 0, 5, 6));
+      writer.force();
       assertThat(TensorBytes.of(layout, tensor(layout, "b"))).containsExactly(0, 0, 5, 6);
     }
   }
@@ -202,7 +222,7 @@ class ShardWriterTest {
     try (var layout = SafetensorsFile.open(source)) {
       Files.copy(source, target);
       TestFiles.truncate(target, Files.size(source) + 1);
-      ShardWriter.resume(target, layout, info -> true).close();
+      ShardWriter.resume(target, layout, info -> true, io).close();
       assertThat(Files.mismatch(source, target)).isEqualTo(-1);
     }
   }
@@ -214,23 +234,23 @@ class ShardWriterTest {
       Files.createLink(target, source);
       assertOutputError(() -> resume(layout), target + ": expected another", "model's");
       assertOutputError(
-          () -> ShardWriter.create(target, layout).close(), target + ": expected another");
+          () -> ShardWriter.create(target, layout, io).close(), target + ": expected another");
       Files.delete(target);
       Path precious = Files.copy(source, folder.resolve("precious"));
       Files.createLink(target, precious);
       assertOutputError(() -> resume(layout), "second name");
-      assertOutputError(() -> ShardWriter.create(target, layout).close(), "second name");
+      assertOutputError(() -> ShardWriter.create(target, layout, io).close(), "second name");
       Files.delete(target);
       Files.createSymbolicLink(target, precious);
       assertOutputError(() -> resume(layout), "a link");
-      assertOutputError(() -> ShardWriter.create(target, layout).close(), "a link");
+      assertOutputError(() -> ShardWriter.create(target, layout, io).close(), "a link");
       assertThat(precious).hasBinaryContent(before);
     }
     assertThat(source).hasBinaryContent(before);
   }
 
   private void resume(SafetensorsFile layout) {
-    ShardWriter.resume(target, layout, info -> info.name().equals("a")).close();
+    ShardWriter.resume(target, layout, info -> info.name().equals("a"), io).close();
   }
 
   @Test
@@ -238,7 +258,7 @@ class ShardWriterTest {
     int bytes = 3 << 20;
     TestFiles.sparse(source, bytes, entry("t", "U8", "[" + bytes + "]", 0, bytes));
     try (var layout = SafetensorsFile.open(source);
-        var writer = ShardWriter.create(target, layout)) {
+        var writer = ShardWriter.create(target, layout, io)) {
       TestFiles.truncate(source, 4096);
       assertInputError(
           () -> copy(writer, layout, layout.tensors().getFirst()), source + ": expected");
@@ -251,7 +271,7 @@ class ShardWriterTest {
     long bytes = 5L << 30;
     TestFiles.sparse(source, bytes, entry("big", "U8", "[" + bytes + "]", 0, bytes));
     try (var layout = SafetensorsFile.open(source)) {
-      ShardWriter writer = ShardWriter.create(target, layout);
+      ShardWriter writer = ShardWriter.create(target, layout, io);
       TensorInfo big = layout.tensors().getFirst();
       writer.write(big, bytes - 3, segment(1, 2, 3));
       writer.write(big, (4L << 30) + 1, segment(4));
@@ -272,9 +292,10 @@ class ShardWriterTest {
     try (var layout = SafetensorsFile.open(source)) {
       Path nowhere = folder.resolve("none/x");
       assertOutputError(
-          () -> ShardWriter.create(nowhere, layout).close(),
+          () -> ShardWriter.create(nowhere, layout, io).close(),
           nowhere + ": expected to write it, found: no such file or folder");
-      assertOutputError(() -> ShardWriter.create(folder, layout).close(), folder + ": expected");
+      assertOutputError(
+          () -> ShardWriter.create(folder, layout, io).close(), folder + ": expected");
     }
   }
 
@@ -283,7 +304,7 @@ class ShardWriterTest {
     assumeTrue(Files.exists(FULL));
     try (var layout = SafetensorsFile.open(source)) {
       assertOutputError(
-          () -> ShardWriter.create(FULL, layout).close(),
+          () -> ShardWriter.create(FULL, layout, io).close(),
           "/dev/full: expected to write it, found: No space left on device");
     }
   }
@@ -298,7 +319,7 @@ class ShardWriterTest {
       Path full = disk.resolve("x.safetensors");
       assertThatThrownBy(
               () -> {
-                try (var writer = ShardWriter.create(full, layout)) {
+                try (var writer = ShardWriter.create(full, layout, io)) {
                   copy(writer, layout, layout.tensors().getFirst());
                 }
               })

@@ -9,6 +9,7 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.direct.IoMode;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.model.ModelDirectory;
@@ -24,6 +25,7 @@ import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -79,14 +81,15 @@ class ResumeTest {
   private PruneRequest request(Kind kind, double sparsity, Path to) {
     Method method = kind == Kind.MAGNITUDE ? Method.MAGNITUDE : Method.WANDA;
     return new PruneRequest(
-        to,
-        method,
-        new Sparsity.Ratio(sparsity),
-        ModuleChoice.DEFAULT,
-        kind.calibration(),
-        false,
-        true,
-        Unreached.MAGNITUDE);
+            to,
+            method,
+            new Sparsity.Ratio(sparsity),
+            ModuleChoice.DEFAULT,
+            kind.calibration(),
+            false,
+            true,
+            Unreached.MAGNITUDE)
+        .with(new Storage(IoMode.DIRECT, Duration.ZERO));
   }
 
   private RunResult prune(PruneRequest request, Progress progress) {

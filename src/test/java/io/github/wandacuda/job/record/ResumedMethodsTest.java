@@ -9,6 +9,7 @@ import io.github.wandacuda.calibrate.MomentsCalibration;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.direct.IoMode;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.verify.Verifier;
@@ -31,6 +32,7 @@ import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -100,14 +102,15 @@ class ResumedMethodsTest {
 
   private PruneRequest request(Kind kind, Calibration calibration, String to) {
     return new PruneRequest(
-        directory.resolve(to),
-        kind.rules(),
-        ModuleChoice.DEFAULT,
-        calibration,
-        true,
-        true,
-        kind == Kind.SHARED ? "atp, step 0.06" : null,
-        Optional.empty());
+            directory.resolve(to),
+            kind.rules(),
+            ModuleChoice.DEFAULT,
+            calibration,
+            true,
+            true,
+            kind == Kind.SHARED ? "atp, step 0.06" : null,
+            Optional.empty())
+        .with(new Storage(IoMode.DIRECT, Duration.ZERO));
   }
 
   private static RunResult prune(PruneRequest request, Progress progress, MaskSink masks) {

@@ -36,6 +36,12 @@ final class Program {
     return other(command);
   }
 
+  /** Starts and ends the Java that this process has. */
+  ProgramRun.Ended startJava() {
+    return other(
+        List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-version"));
+  }
+
   /** Runs another program. */
   ProgramRun.Ended other(List<String> command) {
     try {

@@ -9,8 +9,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Prunes a generated checkpoint as a process, without the check of its output. */
+/** Prunes a generated checkpoint as a process. */
 public final class PruneCase {
+  private static final int LEAST_SHARDS = 2;
+  private static final int SHARD_GIBIBYTES = 4;
+  private static final List<String> SYNC = List.of("sync");
   private static final String MODEL = "model";
   private static final String NORMS = "norms.safetensors";
   private static final String SAMPLES = "samples.json";
@@ -29,7 +32,7 @@ public final class PruneCase {
   }
 
   /**
-   * Writes a checkpoint in two shards and norms for it.
+   * Writes a checkpoint in shards of 4 GiB or so, two at least, and norms for it.
    *
    * @param directory where all of it goes
    * @param jar the program
@@ -38,7 +41,8 @@ public final class PruneCase {
   public static PruneCase fromStatistics(Path directory, Path jar, double gibibytes) {
     ModelShape shape = ModelShape.ofBytes((long) (gibibytes * (1 << 30)));
     ModelFiles files = new ModelFiles(shape);
-    files.writeModel(directory.resolve(MODEL), shape.bytes() / 2 + shape.largestTensorBytes());
+    int shards = (int) Math.max(LEAST_SHARDS, Math.round(gibibytes / SHARD_GIBIBYTES));
+    files.writeModel(directory.resolve(MODEL), shape.bytes() / shards + shape.largestTensorBytes());
     files.writeStatistics(directory.resolve(NORMS));
     List<String> source = List.of("--statistics", directory.resolve(NORMS).toString());
     return new PruneCase(directory, jar, shape, source);
@@ -66,11 +70,28 @@ public final class PruneCase {
     return new PruneCase(directory, jar, shape, source);
   }
 
-  /** Prunes and returns the seconds of the whole process. */
+  /** Prunes without the check, and returns the seconds of the whole process. */
   public double prune() {
+    return prune(List.of("--no-verify"));
+  }
+
+  /** Does what {@link #prune()} does, until all is on the device. */
+  public double pruneToDevice() {
+    settle();
+    return prune() + sync();
+  }
+
+  /** Does what {@link #pruneToDevice()} does, with the check. */
+  public double pruneChecked() {
+    settle();
+    return prune(List.of()) + sync();
+  }
+
+  private double prune(List<String> options) {
     List<String> arguments = new ArrayList<>(List.of("prune", "--model", model().toString()));
     arguments.addAll(source);
-    arguments.addAll(List.of("--backend", "cpu", "--no-verify", "--json", "--quiet"));
+    arguments.addAll(List.of("--backend", "cpu", "--json", "--quiet"));
+    arguments.addAll(options);
     arguments.addAll(List.of("--output", output().toString()));
     ProgramRun.Ended ended = program.run(arguments);
     report = ended.json();
@@ -80,6 +101,26 @@ public final class PruneCase {
   /** Copies the checkpoint with {@code cp -r} and returns the seconds of the whole process. */
   public double copy() {
     return program.other(List.of("cp", "-r", model().toString(), copied().toString())).seconds();
+  }
+
+  /** Does what {@link #copy()} does, until all is on the device. */
+  public double copyToDevice() {
+    settle();
+    return copy() + sync();
+  }
+
+  /** Writes what others have left, outside of any time. */
+  private void settle() {
+    sync();
+  }
+
+  private double sync() {
+    return program.other(SYNC).seconds();
+  }
+
+  /** Starts and ends a Java that does nothing, and returns the seconds of the whole process. */
+  public double startJava() {
+    return program.startJava().seconds();
   }
 
   /**

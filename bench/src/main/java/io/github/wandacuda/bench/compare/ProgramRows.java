@@ -4,8 +4,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.cases.PruneCase;
 import io.github.wandacuda.bench.cases.StartUpCase;
 import io.github.wandacuda.bench.common.Directories;
+import io.github.wandacuda.bench.common.Machine;
 import io.github.wandacuda.bench.common.ZeroAgreement;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.DoubleSupplier;
@@ -13,6 +15,14 @@ import java.util.function.DoubleSupplier;
 /** Whole runs of the program. */
 final class ProgramRows {
   private static final double MEBI = 1 << 20;
+  private static final double GIBI = 1 << 30;
+
+  /** The source and one output. */
+  private static final int MODELS_IN_MEMORY = 2;
+
+  /** What the programs and the system need beside them. */
+  private static final double SPARE_GIB = 2;
+
   private static final double SAME_BITS = 0.999;
 
   /**
@@ -24,8 +34,73 @@ final class ProgramRows {
   private ProgramRows() {}
 
   static Outcome pruneBesideCopy(Row row, Place place, Pairs pairs) {
-    PruneCase prune =
-        PruneCase.fromStatistics(place.memory(), place.jar(), Double.parseDouble(row.get("gib")));
+    PruneCase prune = onDisk(row, place);
+    return besideCopy(prune, prune::pruneToDevice, pairs);
+  }
+
+  static Outcome checkedBesideCopy(Row row, Place place, Pairs pairs) {
+    PruneCase prune = onDisk(row, place);
+    return besideCopy(prune, prune::pruneChecked, pairs);
+  }
+
+  private static PruneCase onDisk(Row row, Place place) {
+    PruneCase prune = PruneCase.fromStatistics(place.disk(), place.jar(), gibibytes(row));
+    prune.check();
+    return prune;
+  }
+
+  private static double gibibytes(Row row) {
+    return Double.parseDouble(row.get("gib"));
+  }
+
+  private static Outcome besideCopy(PruneCase prune, DoubleSupplier ours, Pairs pairs) {
+    return pairs
+        .rested()
+        .measure(
+            Unit.BYTES,
+            new Pairs.Side(prune.bytes(), each(ours, prune.output())),
+            new Pairs.Side(prune.bytes(), each(prune::copyToDevice, prune.copied())));
+  }
+
+  /** Both sides at several sizes. */
+  static Outcome growthBesideCopy(Row row, Place place, Pairs pairs) {
+    List<Growth.Size> pruned = new ArrayList<>();
+    List<Growth.Size> copied = new ArrayList<>();
+    for (String size : row.get("sizes").split(" ")) {
+      double gib = Double.parseDouble(size);
+      Path folder = place.disk().resolve(size);
+      Directories.create(folder);
+      PruneCase prune = PruneCase.fromStatistics(folder, place.jar(), gib);
+      pruned.add(new Growth.Size(gib, () -> each(prune::pruneToDevice, prune.output()).seconds(1)));
+      copied.add(new Growth.Size(gib, () -> each(prune::copyToDevice, prune.copied()).seconds(1)));
+    }
+    Growth ours = new Growth(pruned);
+    Growth beside = new Growth(copied);
+    return pairs
+        .rested()
+        .measure(Unit.SECONDS_PER_GIBIBYTE, new Pairs.Side(1, ours), new Pairs.Side(1, beside))
+        .with(ours.facts("ours"))
+        .with(beside.facts("beside"));
+  }
+
+  /** A model that takes little but the start, with the start of Java alone beside it. */
+  static Outcome smallModel(Row row, Place place, Pairs pairs) {
+    PruneCase prune = onDisk(row, place);
+    Outcome beside =
+        pairs.measure(
+            Unit.SECONDS,
+            new Pairs.Side(1, each(prune::pruneToDevice, prune.output())),
+            new Pairs.Side(1, times -> times * prune.startJava()));
+    return new Outcome(Unit.SECONDS, beside.ours(), null, null, beside.count(), Map.of())
+        .with(Map.of("java_seconds", beside.beside().median()));
+  }
+
+  static Outcome pruneInMemory(Row row, Place place, Pairs pairs) {
+    double gib = gibibytes(row);
+    if (Machine.availableMemory() < (MODELS_IN_MEMORY * gib + SPARE_GIB) * GIBI) {
+      throw new NotRunException("too little memory for two models of %s GiB".formatted(gib));
+    }
+    PruneCase prune = PruneCase.fromStatistics(place.memory(), place.jar(), gib);
     prune.check();
     // A virtual machine may give freed memory back to its host within seconds, so that a run right
     // after another's output was removed isn't what a user's run is.
@@ -50,8 +125,7 @@ final class ProgramRows {
   }
 
   static Outcome memory(Row row, Place place, Pairs pairs) {
-    double gib = Double.parseDouble(row.get("gib"));
-    PruneCase prune = PruneCase.fromStatistics(place.disk(), place.jar(), gib);
+    PruneCase prune = PruneCase.fromStatistics(place.disk(), place.jar(), gibibytes(row));
     double seconds = prune.prune();
     JsonNode report = prune.report();
     double bytes = report.required("peak_anonymous_bytes").doubleValue();

@@ -7,9 +7,7 @@ enum Score {
   /** The other's speed over ours: how many times slower; less is better. */
   SLOWDOWN,
   /** Our value itself; less is better. */
-  VALUE,
-  /** How far the ratio is from the median of its group's, as a fraction; less is better. */
-  DEVIATION;
+  VALUE;
 
   boolean moreIsBetter() {
     return this == RATIO;

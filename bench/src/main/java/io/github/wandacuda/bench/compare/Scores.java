@@ -24,7 +24,6 @@ final class Scores {
               case RATIO -> spread(node.path("ratio"));
               case SLOWDOWN -> inverse(spread(node.path("ratio")));
               case VALUE -> spread(node.path("ours"));
-              case DEVIATION -> deviation(spread(node.path("ratio")), groupRatio(row.group()));
             });
   }
 
@@ -37,23 +36,6 @@ final class Scores {
 
   private static Spread inverse(Spread ratio) {
     return new Spread(1 / ratio.median(), 1 / ratio.most(), 1 / ratio.least());
-  }
-
-  /** Sizes are compared by their medians; the spread of one is that of its ratio. */
-  private static Spread deviation(Spread ratio, double middle) {
-    double deviation = Math.abs(ratio.median() / middle - 1);
-    return Spread.of(deviation);
-  }
-
-  private double groupRatio(Group group) {
-    return Spread.of(
-            plan.rows().stream()
-                .filter(row -> row.group().equals(group))
-                .flatMap(row -> results.of(row).stream())
-                .filter(node -> node.has("ratio"))
-                .mapToDouble(node -> node.path("ratio").path("median").doubleValue())
-                .toArray())
-        .median();
   }
 
   /** Returns the measured row of a group that is furthest from its goal, or nothing. */

@@ -48,7 +48,7 @@ final class Tables {
         group.beside(),
         value(result, "ours"),
         value(result, "beside"),
-        score(group, score) + spread(group, score),
+        Markdown.number(score.median()) + spread(score),
         bound(group, group.floor()),
         bound(group, group.goal()),
         holds(group, score.median()));
@@ -80,7 +80,7 @@ final class Tables {
                   group.beside(),
                   value(result, "ours"),
                   value(result, "beside"),
-                  score(group, score) + spread(group, score),
+                  Markdown.number(score.median()) + spread(score),
                   bound(group, group.floor()),
                   bound(group, group.goal()),
                   holds(group, score.median()));
@@ -122,22 +122,14 @@ final class Tables {
         : Markdown.number(median) + " " + result.path("unit").asText();
   }
 
-  private static String score(Group group, Spread score) {
-    return number(group, score.median());
-  }
-
-  private static String spread(Group group, Spread score) {
+  private static String spread(Spread score) {
     return score.least() == score.most()
         ? ""
-        : " (%s to %s)".formatted(number(group, score.least()), number(group, score.most()));
+        : " (%s to %s)".formatted(Markdown.number(score.least()), Markdown.number(score.most()));
   }
 
   private static String bound(Group group, double bound) {
-    return (group.score().moreIsBetter() ? "≥ " : "≤ ") + number(group, bound);
-  }
-
-  private static String number(Group group, double value) {
-    return group.score() == Score.DEVIATION ? Markdown.percent(value) : Markdown.number(value);
+    return (group.score().moreIsBetter() ? "≥ " : "≤ ") + Markdown.number(bound);
   }
 
   private static String holds(Group group, double score) {

@@ -12,6 +12,8 @@ enum Unit {
   TOKENS("tokens/s"),
   /** Time of a run. */
   SECONDS("s"),
+  /** Time that more data takes. */
+  SECONDS_PER_GIBIBYTE("s/GiB"),
   /** Time of a short run. */
   MICROSECONDS("µs"),
   /** Processor time of a run. */
@@ -34,7 +36,7 @@ enum Unit {
   /** Returns what is told of a run that does an amount of work. */
   double of(double amount, double seconds) {
     return switch (this) {
-      case SECONDS -> seconds;
+      case SECONDS, SECONDS_PER_GIBIBYTE -> seconds;
       case TOKENS -> amount / seconds;
       default -> amount / seconds / GIGA;
     };

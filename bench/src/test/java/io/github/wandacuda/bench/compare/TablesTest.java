@@ -86,17 +86,6 @@ class TablesTest {
   }
 
   @Test
-  void sizesAreComparedWithTheirMedian() {
-    Group group = group(Score.DEVIATION, 0.2, 0.1);
-    measured(row(group, "s"), 1, 0.5);
-    measured(row(group, "m"), 1, 0.4);
-    measured(row(group, "l"), 1, 0.3);
-    String table = tables().all();
-    assertTrue(line(table, 0).contains("| 25 % | ≤ 20 % | ≤ 10 % | **no** |"), table);
-    assertTrue(line(table, 1).contains("| 0 % |"), table);
-  }
-
-  @Test
   void valuesAloneAreScores() {
     Group group = group(Score.VALUE, 10, 5);
     put(row(group, "s"), Outcome.alone(Unit.MEBIBYTES, 4, 6, 8).map());

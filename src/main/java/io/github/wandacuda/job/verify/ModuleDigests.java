@@ -1,4 +1,4 @@
-package io.github.wandacuda.job.shard;
+package io.github.wandacuda.job.verify;
 
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.system.Sha256;
@@ -8,14 +8,14 @@ import java.util.Arrays;
 
 /**
  * A SHA-256 of each module's packed mask, by which the masks that were chosen are compared with
- * those that a written shard shows. Safe for use by several threads.
+ * those that a written shard shows, in whatever order they come. Safe for use by several threads.
  */
-final class ShardDigests implements MaskSink {
+public final class ModuleDigests implements MaskSink {
   private static final int CHUNK = 1 << 20;
 
   private final byte[][] digests;
 
-  ShardDigests(int modules) {
+  public ModuleDigests(int modules) {
     digests = new byte[modules][];
   }
 
@@ -25,13 +25,14 @@ final class ShardDigests implements MaskSink {
     for (long at = 0; at < mask.byteSize(); at += CHUNK) {
       digest.update(mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer());
     }
+    byte[] value = digest.digest();
     synchronized (this) {
-      digests[index] = digest.digest();
+      digests[index] = value;
     }
   }
 
   /** Returns the index of the first module whose mask is another one in {@code others}, or -1. */
-  int mismatch(ShardDigests others) {
+  public int mismatch(ModuleDigests others) {
     return Arrays.mismatch(digests, others.digests, Arrays::compare);
   }
 }

@@ -1,0 +1,2 @@
+/** Reads and writes of large files from and to the device, past the page cache. */
+package io.github.wandacuda.io.direct;
