@@ -55,10 +55,10 @@ final class ColumnBlocks {
   /** Blocks of a row. */
   int blocks;
 
-  /** Groups of activations. */
+  /** Groups of rows of activations. */
   int groups;
 
-  /** Activations of a group, and floats from one's word to the same one's next in words. */
+  /** Rows of activations of a group; those beyond what was asked for are zeros. */
   int tokens;
 
   private int words;
