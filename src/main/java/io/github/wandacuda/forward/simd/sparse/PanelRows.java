@@ -45,12 +45,12 @@ public final class PanelRows implements SparseKernels {
       int from,
       int to) {
     SparseBuffers own = buffers.get();
-    own.loadInOrder(matrix, x, xOffset, count, count);
+    own.load(matrix, x, xOffset, count);
     for (int row = from; row < to; row++) {
       own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
       unpack(matrix, row, own);
       for (int t = 0; t < count; t++) {
-        PanelSums.chains(own.panel, own.first, own.at(t), own.steps, own.chains);
+        PanelSums.chains(own.panel, own.activations, own.at(t), own.steps, own.chains);
         out[outOffset + t * matrix.rows() + row] = ScalarSparse.combine(own.chains);
       }
     }

@@ -50,6 +50,28 @@ class SparseRowsTest {
 
   @ParameterizedTest
   @MethodSource("cases")
+  void longRowsGiveTheSameInSeveralBlocks(Case kase) {
+    for (int columns : new int[] {2048, 2049, 4096, 4127, 4160, 8231}) {
+      SparseMatrix matrix = SparseMatrix.pack(random(kase.dtype, 13, columns, 0.5, false));
+      for (int count : new int[] {1, 2, 4, 5, 8}) {
+        assertEqualBits(kase.kernels, matrix, count, 0, 13);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void aCallLeavesNothingToTheNext(Case kase) {
+    for (int columns : new int[] {8231, 70, 4160, 33, 0, 4096}) {
+      SparseMatrix matrix = SparseMatrix.pack(random(kase.dtype, 9, columns, 0.5, false));
+      assertEqualBits(kase.kernels, matrix, 8, 0, 9);
+      assertEqualBits(kase.kernels, matrix, 1, 0, 9);
+      assertEqualBits(kase.kernels, matrix, 3, 0, 9);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
   void rangesGiveTheBitsOfTheWhole(Case kase) {
     SparseMatrix matrix = SparseMatrix.pack(random(kase.dtype, 29, 90, 0.5, false));
     for (int from : new int[] {0, 1, 7, 28, 29}) {
