@@ -104,8 +104,9 @@ final class Workbench implements AutoCloseable {
     return floats(matrix.data().plus(offset), 1)[0];
   }
 
-  private MemorySegment download(DevicePointer from, long bytes) {
-    MemorySegment to = arena.allocate(bytes, Integer.BYTES);
+  /** Returns a copy of device memory, aligned for any number. */
+  MemorySegment download(DevicePointer from, long bytes) {
+    MemorySegment to = arena.allocate(bytes, Long.BYTES);
     queue.download(from, to);
     queue.finish();
     return to;
