@@ -3,6 +3,8 @@
 // allows.
 //
 //   build.sh OUT --asan --program checks/forward.cpp && OUT/forward [ROUNDS [SEED]]
+#include <memory>
+
 #include "checks.h"
 
 namespace {
@@ -241,6 +243,89 @@ void linearTensor(pretend::Harness &harness, int architecture) {
   layer.compare(name, out, stride);
 }
 
+// A matrix without its zeros: the bits of those that aren't, row by row, their values, and how many come before each row.
+class Packed {
+ public:
+  Packed(const Type &type, int rows, int columns)
+      : type(type), rows(rows), columns(columns), dense(static_cast<size_t>(rows) * columns), mask(rows * rowBytes()),
+        offsets(rows) {
+    mask.fill([] { return static_cast<unsigned char>(0); });
+    size_t count = 0;
+    for (size_t i = 0; i < dense.size(); i++) {
+      const size_t row = i / columns, column = i % columns;
+      if (column == 0) offsets[row] = static_cast<long long>(count);
+      dense[i] = below(2) ? 0 : type.toBits(normal());
+      if (dense[i] == 0) continue;
+      mask[row * rowBytes() + column / 8] |= static_cast<unsigned char>(1u << column % 8);
+      count++;
+    }
+    bytes = std::make_unique<Buffer<char>>(count * type.bytes);
+    size_t at = 0;
+    for (const uint32_t bits : dense) {
+      if (bits != 0) memcpy(bytes->get() + at++ * type.bytes, &bits, type.bytes);
+    }
+  }
+
+  const float *floats() { return reinterpret_cast<const float *>(bytes->get()); }
+  const unsigned short *shorts() { return reinterpret_cast<const unsigned short *>(bytes->get()); }
+  unsigned blocks() const { return static_cast<unsigned>(rows + 7) / 8; }
+
+  const Type &type;
+  const int rows, columns;
+  std::vector<uint32_t> dense;
+  Buffer<unsigned char> mask;
+  Buffer<long long> offsets;
+
+ private:
+  size_t rowBytes() const { return static_cast<size_t>(columns + 7) / 8; }
+
+  std::unique_ptr<Buffer<char>> bytes;
+};
+
+void linearSparse(pretend::Harness &harness) {
+  Packed w(*TYPES[below(3)], size(30), size(1500));
+  const int tokens = 1 + static_cast<int>(below(8));
+  const long long stride = w.rows + static_cast<long long>(below(3));
+  Buffer<float> x(tokens * w.columns, true), bias(w.rows, true), out((tokens - 1) * stride + w.rows, true);
+  x.fill(normal);
+  bias.fill(normal);
+  const char *most = tokens == 1 ? "1_" : tokens <= 4 ? "4_" : "8_";
+  const std::string name = std::string("linear_sparse_") + most + w.type.name;
+  const auto multiply = [&](auto *values) {
+    run(harness, name, {w.blocks()}, 256, 0, x.get(), values, w.mask.get(), w.offsets.get(), bias.get(), out.get(),
+        stride, tokens, w.rows, w.columns);
+  };
+  w.type.bytes == 4 ? multiply(w.floats()) : multiply(w.shorts());
+  for (int token = 0; token < tokens; token++) {
+    for (int row = 0; row < w.rows; row++) {
+      double expected = bias[row], magnitude = 1;
+      for (int i = 0; i < w.columns; i++) {
+        const double product = x[token * w.columns + i] * w.type.fromBits(w.dense[row * w.columns + i]);
+        expected += product;
+        magnitude += std::abs(product);
+      }
+      check(name, out[token * stride + row], expected, magnitude);
+    }
+  }
+}
+
+void linearUnpack(pretend::Harness &harness) {
+  Packed w(*TYPES[below(3)], size(30), size(1500));
+  const long long stride = w.columns + static_cast<long long>(below(3));
+  Buffer<char> out(((w.rows - 1) * stride + w.columns) * w.type.bytes);
+  const std::string name = std::string("linear_unpack_") + w.type.name;
+  const auto write = [&](auto *values, auto *to) {
+    run(harness, name, {w.blocks()}, 256, 0, values, w.mask.get(), w.offsets.get(), to, stride, w.rows, w.columns);
+  };
+  w.type.bytes == 4 ? write(reinterpret_cast<const unsigned *>(w.floats()), reinterpret_cast<unsigned *>(out.get()))
+                    : write(w.shorts(), reinterpret_cast<unsigned short *>(out.get()));
+  for (size_t i = 0; i < w.dense.size(); i++) {
+    uint32_t bits = 0;
+    memcpy(&bits, out.get() + (i / w.columns * stride + i % w.columns) * w.type.bytes, w.type.bytes);
+    check(name, bits, w.dense[i], 0);
+  }
+}
+
 void linearFinish(pretend::Harness &harness) {
   const int features = size(600);
   const auto rows = 1 + static_cast<unsigned>(below(3));
@@ -265,7 +350,7 @@ int main(int argumentCount, char **arguments) {
   return runChecks(argumentCount, arguments, [&](pretend::Harness &harness, int architecture) {
     if (only == "linear_float") return linearFloat(harness);
     if (only == "linear_tensor") return linearTensor(harness, architecture);
-    for (auto each : {embed, rmsNorm, add, crossEntropy, columnSquares, linearFloat, linearFinish}) {
+    for (auto each : {embed, rmsNorm, add, crossEntropy, columnSquares, linearFloat, linearSparse, linearUnpack, linearFinish}) {
       each(harness);
     }
     linearTensor(harness, architecture);

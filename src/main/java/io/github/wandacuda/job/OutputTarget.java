@@ -62,7 +62,7 @@ final class OutputTarget implements PruneTarget {
 
   @Override
   public long diskBytes(RunNeeds needs) {
-    return needs.writeBytes() + needs.maskBytes() - SpaceCheck.taken(path());
+    return needs.writeBytes() + needs.packingBytes() + needs.maskBytes() - SpaceCheck.taken(path());
   }
 
   /** On a cluster other machines have the weights and the hidden states. */

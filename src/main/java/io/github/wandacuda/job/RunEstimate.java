@@ -99,8 +99,9 @@ final class RunEstimate {
                 ? calibrated(samples.samples(), allocations)
                 : fromFile())
             .plus(byTiles());
-    double copied = (double) needs.readBytes() + needs.writeBytes();
-    double disk = (double) scope.model().checkpoint().totalBytes() + needs.writeBytes();
+    double written = (double) needs.writeBytes() + needs.packingBytes();
+    double copied = needs.readBytes() + written;
+    double disk = scope.model().checkpoint().totalBytes() + written;
     return new PruneJob.TimeEstimate(
         FAST_START + FASTER * work.least() + copied / FAST_COPIES,
         (SLOW_START + SLOWER * work.most() + copied / SLOW_COPIES) * (1 + load())

@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.job.record.Fingerprint;
@@ -70,6 +71,12 @@ class PackCommandTest {
   private void assertUnpacks(Path source) {
     run("unpack", "--model", at("packed"), "--output", at("unpacked"), "--json", "--quiet");
     assertThat(files(at("unpacked"))).isEqualTo(files(source));
+  }
+
+  private static long bytes(Path directory) throws IOException {
+    try (Stream<Path> all = Files.list(directory)) {
+      return all.mapToLong(file -> file.toFile().length()).sum();
+    }
   }
 
   private static TreeMap<String, String> files(Path directory) {
@@ -164,9 +171,15 @@ class PackCommandTest {
   }
 
   @Test
-  void pruneWritesThePackedFormAtOnce() {
+  void pruneWritesThePackedFormAtOnce() throws IOException {
     pack(pruned(TestData.TINY_LLAMA));
+    JsonNode plan = run(prunePacked("--dry-run", "--json")).json();
     run(prunePacked());
+    // The plan leaves out what headers and records take; beside the output is the dense one's rest.
+    long output = bytes(at("at-once"));
+    assertThat(plan.get("bytes_to_write").asLong()).isCloseTo(output, withinPercentage(3));
+    long dense = bytes(TestData.TINY_LLAMA);
+    assertThat(plan.get("temporary_bytes").asLong()).isBetween(dense / 2, dense);
     assertThat(files(at("at-once"))).isEqualTo(files(at("packed")));
     run(prunePacked("--resume"));
     Object[] plain =

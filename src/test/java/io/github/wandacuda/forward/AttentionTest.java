@@ -212,7 +212,8 @@ class AttentionTest extends OperationCases {
     "300, 17, 3, 3, 7, 4, 33",
     "600, 2, 2, 1, 300, 0, 0",
     "600, 2, 2, 1, 72, 0, 257",
-    "1030, 1, 2, 2, 16, 0, 0"
+    "1030, 1, 2, 2, 16, 0, 0",
+    "90, 2, 24, 12, 64, 0, 40"
   })
   void lastQueriesGetWhatTheyGetAmongAll(
       int length, int queries, int heads, int shared, int size, float cap, int window) {

@@ -47,7 +47,17 @@ class DamagedCudaForwardTest {
     WHOLE("attention_64", "attention.cuh", ">= firstQuery + QUERIES<SLOTS>", ">= firstQuery"),
     NOTHING_SEEN("attention_64", "attention.cuh", "top == -INFINITY ? 0.0f", "false ? 0.0f"),
     BOUND("attention_64", "attention.cuh", "problem.cap > 0.0f", "problem.cap < 0.0f"),
-    BIAS("attention_64", "attention.cuh", "scores[i][j] += bias", "scores[i][j] -= bias");
+    BIAS("attention_64", "attention.cuh", "scores[i][j] += bias", "scores[i][j] -= bias"),
+    PACKED_PLACES("linear_sparse", "linear_sparse.cu", "(1u << lane) - 1u", "(2u << lane) - 1u"),
+    PACKED_COUNTS("linear_sparse", "linear_sparse.cu", "lane >= distance", "lane > distance"),
+    PACKED_PIECES("linear_sparse", "linear_sparse.cu", "through, WARP - 1)", "through, WARP - 2)"),
+    PACKED_BYTES("linear_sparse", "linear_sparse.cu", "<< 8 * i : 0u", "<< 4 * i : 0u"),
+    PACKED_ORDER(
+        "linear_sparse",
+        "linear_sparse.cu",
+        "width = WARP / 2; width > 0; width /= 2",
+        "width = 1; width < WARP; width *= 2"),
+    PACKED_TOKENS("linear_sparse", "linear_sparse.cu", "t < tokens ? t : tokens - 1", "0");
 
     private final String kernel;
     private final String file;
@@ -82,7 +92,8 @@ class DamagedCudaForwardTest {
         "expert_rows",
         "route",
         "second_moments",
-        "attention_64"
+        "attention_64",
+        "linear_sparse"
       })
   void soundKernelsPass(String kernel) throws IOException {
     PretendCuda.start();

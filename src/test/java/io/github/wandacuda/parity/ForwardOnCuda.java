@@ -24,6 +24,7 @@ final class ForwardOnCuda {
         case "route" -> routing();
         case "second_moments" -> moments();
         case "attention_64" -> attention();
+        case "linear_sparse" -> packed();
         default -> decoderParts(kernel);
       }
       return true;
@@ -49,6 +50,17 @@ final class ForwardOnCuda {
     tests.open();
     try {
       tests.secondMomentsAreTheSame(700, 150);
+    } finally {
+      tests.close();
+    }
+  }
+
+  private static void packed() {
+    OperationsParity tests = new GpuParityCudaOperationsTest();
+    tests.open();
+    try {
+      tests.packedWeightsGiveTheSameBits(1, 9, 1300);
+      tests.packedWeightsGiveTheSameBits(3, 8, 70);
     } finally {
       tests.close();
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.offset;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Activation;
@@ -168,6 +169,45 @@ abstract class OperationsParity {
         assertClose(results, 3e-6);
       }
     }
+  }
+
+  /** The sums of packed weights are stated to the bit, for up to eight tokens. */
+  @ParameterizedTest
+  @CsvSource({"1, 9, 1300", "3, 8, 70", "8, 17, 33"})
+  void packedWeightsGiveTheSameBits(int tokens, int features, int columns) {
+    for (DType dtype : DType.values()) {
+      assertSameBits(packedLinear(dtype, tokens, features, columns));
+    }
+  }
+
+  @Test
+  void moreTokensByUnpackedWeightsAgree() {
+    for (DType dtype : DType.values()) {
+      assertClose(packedLinear(dtype, 20, 9, 1100), 3e-6);
+    }
+  }
+
+  private List<float[]> packedLinear(DType dtype, int tokens, int features, int columns) {
+    WeightMatrix matrix = weight(dtype, features, columns, PlacedMatrix.Layout.DENSE);
+    int bytes = dtype.bytes();
+    for (long i = 0; i < matrix.elements(); i++) {
+      if (random.nextBoolean()) {
+        matrix.data().asSlice(i * bytes, bytes).fill((byte) 0);
+      }
+    }
+    SparseMatrix packed = SparseMatrix.pack(matrix);
+    float[] x = normal(tokens * columns);
+    float[] bias = normal(features);
+    return both(
+        operations -> {
+          try (Weight w = operations.sparseWeight(packed);
+              Tensor in = tensor(operations, tokens, columns, x);
+              Tensor b = tensor(operations, 1, features, bias);
+              Tensor out = operations.tensor(tokens, features)) {
+            operations.linear(in, w, b, out);
+            return values(operations, out);
+          }
+        });
   }
 
   /** Float16 ends at 65504, and so did the activations of the Wanda code. */

@@ -38,7 +38,7 @@ final class KeptValues {
       CpuTensor v, float[] weights, int length, AttentionShape shape, FewQueries.Part part) {
     int size = shape.headSize();
     int members = part.members(shape);
-    values = PanelPacking.grown(values, KEYS, size);
+    values = PanelPacking.grown(values, part.sharedHeads() * KEYS, size);
     chains = PanelPacking.grown(chains, members, size);
     sums = PanelPacking.grown(sums, members, size);
     int row = part.sequence() * shape.sequenceLength();
@@ -48,16 +48,21 @@ final class KeptValues {
       Arrays.fill(chains, 0, members * size, 0f);
       for (int from = Math.max(first, run); from < end; from += KEYS) {
         int to = Math.min(end, from + KEYS);
-        copy(v, row, part.shared() * size, from, to, size);
+        copy(v, row + from, to - from, size, part);
         multiply(weights, length, shape, part, from, to);
       }
       add(shape, part, run);
     }
   }
 
-  private void copy(CpuTensor v, int row, int column, int from, int to, int size) {
-    for (int j = from; j < to; j++) {
-      System.arraycopy(v.data(), v.at(row + j) + column, values, (j - from) * size, size);
+  /** Copies some rows, head by head. */
+  private void copy(CpuTensor v, int row, int count, int size, FewQueries.Part part) {
+    for (int j = 0; j < count; j++) {
+      int from = v.at(row + j) + part.shared() * size;
+      for (int head = 0; head < part.sharedHeads(); head++) {
+        int to = (head * KEYS + j) * size;
+        System.arraycopy(v.data(), from + head * size, values, to, size);
+      }
     }
   }
 
@@ -65,14 +70,14 @@ final class KeptValues {
   private void multiply(
       float[] weights, int length, AttentionShape shape, FewQueries.Part part, int from, int to) {
     int size = shape.headSize();
-    int group = shape.heads() / shape.keyValueHeads();
+    int group = FewQueries.Part.group(shape);
     int heads;
     for (int member = 0; member < part.members(shape); member += heads) {
       heads = member % group + HEADS <= group ? HEADS : 1;
       int token = part.token(shape, member);
       int first = Math.max(from, shape.firstKey(token));
       int count = Math.min(to, token + 1) - first;
-      int at = (first - from) * size;
+      int at = (part.place(shape, member) * KEYS + first - from) * size;
       int weight = member * length + first;
       int wide = heads == HEADS ? size / (2 * W) * (2 * W) : 0;
       for (int d = 0; d < wide; d += 2 * W) {

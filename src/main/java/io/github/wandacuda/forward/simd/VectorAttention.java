@@ -9,7 +9,7 @@ import io.github.wandacuda.system.WorkerPool;
 /**
  * Attention sequence by sequence: all workers pack its keys and values, then each task takes one
  * head and a block of its queries. Where keys and values were kept and a few queries are new, a
- * task takes some of these and the heads that share keys and values.
+ * task takes some of these and some heads of keys and values, with the heads that share those.
  */
 final class VectorAttention {
   private final AttentionPanels panels = new AttentionPanels();
@@ -53,15 +53,18 @@ final class VectorAttention {
       CpuTensor out,
       WorkerPool workers) {
     few.prepare(workers);
-    int heads = shape.keyValueHeads();
+    int together = FewQueries.sharedHeads(shape, workers.count());
+    int groups = Math.ceilDiv(shape.keyValueHeads(), together);
     int parts = Math.ceilDiv(shape.queries(), FewQueries.QUERIES);
     workers.run(
-        q.rows() / shape.queries() * parts * heads,
+        q.rows() / shape.queries() * parts * groups,
         (worker, task) -> {
-          int first = shape.past() + task / heads % parts * FewQueries.QUERIES;
+          int head = task % groups * together;
+          int headEnd = Math.min(shape.keyValueHeads(), head + together);
+          int first = shape.past() + task / groups % parts * FewQueries.QUERIES;
           int end = Math.min(shape.sequenceLength(), first + FewQueries.QUERIES);
           FewQueries.Part part =
-              new FewQueries.Part(task / heads / parts, task % heads, first, end);
+              new FewQueries.Part(task / groups / parts, head, headEnd, first, end);
           few.of(worker).attend(q, k, v, shape, keyBias, part, out);
         });
   }

@@ -1,6 +1,8 @@
 package io.github.wandacuda.io.packed;
 
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.packing.reference.RowPacking;
 import java.util.Map;
 
 /** The names of the packed form on disk, which the site's page on packing describes. */
@@ -28,7 +30,24 @@ public final class PackedFormat {
   static final String ROW_OFFSETS = ".row_offsets";
   static final String SHAPE = ".shape";
 
+  /** What a tensor's entry in a header takes beside its name, roughly. */
+  private static final long ENTRY = 100;
+
   private PackedFormat() {}
+
+  /**
+   * Returns the bytes that a packed weight takes in a shard, entries in the header included.
+   *
+   * @param weight the matrix that it stands for
+   * @param kept elements that aren't +0.0
+   */
+  public static long bytes(TensorInfo weight, long kept) {
+    long entries =
+        PackedNames.of(weight.name()).all().stream().mapToLong(name -> name.length() + ENTRY).sum();
+    long masks = weight.rows() * RowPacking.maskBytes(weight.columns());
+    long values = kept * weight.type().orElseThrow().bytes();
+    return values + masks + (weight.rows() + 2L) * Long.BYTES + entries;
+  }
 
   /** Returns whether a shard says that it is packed, in whatever version. */
   public static boolean isPacked(SafetensorsFile shard) {

@@ -136,14 +136,22 @@ public record PackedModule(
    *     values contradict each other
    */
   public SparseMatrix matrix(SegmentAllocator memory) {
-    PackedRows all = read(0, rows(), memory);
-    return SparseMatrix.of(
-        all.values().asSlice(0, values.bytes()),
-        all.bits(),
-        all.offsets().asSlice(0, rowOffsets.bytes()),
-        rows(),
-        columns(),
-        dtype());
+    MemorySegment offsets = whole(rowOffsets, memory);
+    MemorySegment bits = whole(bitmask, memory);
+    MemorySegment stored = whole(values, memory);
+    try {
+      return SparseMatrix.of(stored, bits, offsets, rows(), columns(), dtype());
+    } catch (IllegalArgumentException e) {
+      // Which file and tensor it is, the check of rows says.
+      read(0, rows(), memory);
+      throw e;
+    }
+  }
+
+  private MemorySegment whole(TensorInfo part, SegmentAllocator memory) {
+    MemorySegment bytes = memory.allocate(part.bytes(), RowPacking.SLACK);
+    file.read(part, 0, bytes);
+    return bytes;
   }
 
   /**

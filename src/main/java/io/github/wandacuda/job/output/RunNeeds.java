@@ -23,9 +23,10 @@ import java.util.stream.Stream;
 /**
  * An estimate of the disk and memory that a run needs.
  *
- * @param readBytes bytes of weights that are read: to prune, to find thresholds, to run samples and
- *     to verify
+ * @param readBytes bytes of weights that are read: to prune, to find thresholds, to run samples, to
+ *     verify and to pack
  * @param writeBytes bytes of the finished output
+ * @param packingBytes bytes on disk beside those, at the most, until the output is packed
  * @param maskBytes bytes on disk, until the run ends, for masks that wait to be digested
  * @param stateBytes bytes of all samples' hidden states; a calibrated run also keeps those of the
  *     last two blocks on disk until it ends
@@ -33,7 +34,12 @@ import java.util.stream.Stream;
  *     block and, where a method needs them, its second moments and a module in float32
  */
 public record RunNeeds(
-    long readBytes, long writeBytes, long maskBytes, long stateBytes, long memoryBytes) {
+    long readBytes,
+    long writeBytes,
+    long packingBytes,
+    long maskBytes,
+    long stateBytes,
+    long memoryBytes) {
   private static final Pattern BLOCK = Pattern.compile("(.*?\\.\\d+)\\..*");
 
   /** Modules that read what others read. */
@@ -50,7 +56,7 @@ public record RunNeeds(
 
   /** Returns the bytes on disk that the run needs in addition to the output, until it ends. */
   public long temporaryBytes() {
-    return maskBytes + 2 * stateBytes;
+    return packingBytes + maskBytes + 2 * stateBytes;
   }
 
   public static RunNeeds of(
@@ -83,7 +89,18 @@ public record RunNeeds(
                   * largestBlock(chosen, module -> module.tensor().bytes())
               + activations(model);
     }
-    return new RunNeeds(read, outputBytes(model, sideFiles), masks, states, memory);
+    long dense = outputBytes(model, sideFiles);
+    if (!request.packed()) {
+      return new RunNeeds(read, dense, 0, masks, states, memory);
+    }
+    PackedSize packed = PackedSize.of(model.checkpoint().shards(), request.rules(), chosen);
+    return new RunNeeds(
+        read + 2 * weights + (request.verify() ? weights + packed.bytes() : 0),
+        dense - weights + packed.bytes(),
+        packed.mostBytes() - packed.bytes(),
+        masks,
+        states,
+        memory);
   }
 
   /** Returns the bytes of a copy of a model with its side files. */

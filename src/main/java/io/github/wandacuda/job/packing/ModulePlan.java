@@ -2,6 +2,7 @@ package io.github.wandacuda.job.packing;
 
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.io.packed.PackedFormat;
 import io.github.wandacuda.io.packed.PackedNames;
 import io.github.wandacuda.packing.reference.RowPacking;
 import io.github.wandacuda.prune.RowTiles;
@@ -14,9 +15,6 @@ final class ModulePlan {
    * on with elements of 16 bits; so it pays from 9.4 % on, and from 6.3 % with those of 32.
    */
   private static final int LEAST_SAVED = 32;
-
-  /** What a tensor's entry in a header takes beside its name, roughly. */
-  private static final long ENTRY = 100;
 
   private final SafetensorsFile shard;
   private final TensorInfo weight;
@@ -93,8 +91,7 @@ final class ModulePlan {
 
   /** Returns whether packing saves enough. */
   boolean pays() {
-    long parts = names().all().stream().mapToLong(name -> name.length() + ENTRY).sum();
-    long packed = kept() * elementBytes() + maskBytes() + (weight.rows() + 2L) * Long.BYTES + parts;
-    return weight.bytes() - packed >= Math.ceilDiv(weight.bytes(), LEAST_SAVED);
+    return weight.bytes() - PackedFormat.bytes(weight, kept())
+        >= Math.ceilDiv(weight.bytes(), LEAST_SAVED);
   }
 }

@@ -2,8 +2,10 @@ package io.github.wandacuda.bench.cases;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.bench.common.CheckpointShape;
 import io.github.wandacuda.bench.common.ModelFiles;
 import io.github.wandacuda.bench.common.ModelShape;
+import io.github.wandacuda.bench.common.OptShape;
 import io.github.wandacuda.generate.CachedDecoder;
 import io.github.wandacuda.generate.Sampler;
 import io.github.wandacuda.model.ModelDirectory;
@@ -15,8 +17,9 @@ import java.nio.file.Path;
 /** Generates tokens after a prompt, in a model of random BF16 weights. */
 public final class GenerateCase implements AutoCloseable {
   private static final long SHARD_BYTES = 1L << 30;
+  private static final String OPT = "opt-";
 
-  private final ModelShape shape;
+  private final CheckpointShape shape;
   private final ModelDirectory model;
   private final Backend backend;
   private final Decoder decoder;
@@ -28,14 +31,14 @@ public final class GenerateCase implements AutoCloseable {
   /**
    * Writes the model and runs the prompt.
    *
-   * @param sizes layers, hidden size, intermediate size, heads, key and value heads, vocabulary
+   * @param model what {@link #shape} reads
    * @param newTokens those of a generation, after which the next begins at the prompt's end
    */
-  public GenerateCase(Path folder, int[] sizes, int promptTokens, int newTokens, int threads) {
-    this(written(folder, shape(sizes)), shape(sizes), promptTokens, newTokens, threads);
+  public GenerateCase(Path folder, String model, int promptTokens, int newTokens, int threads) {
+    this(written(folder, shape(model)), shape(model), promptTokens, newTokens, threads);
   }
 
-  private static Path written(Path folder, ModelShape shape) {
+  private static Path written(Path folder, CheckpointShape shape) {
     Path directory = folder.resolve("generate");
     new ModelFiles(shape).writeModel(directory, SHARD_BYTES);
     return directory;
@@ -43,12 +46,12 @@ public final class GenerateCase implements AutoCloseable {
 
   /** Takes a model that is there, dense or packed, and runs the prompt. */
   public static GenerateCase of(
-      Path directory, ModelShape shape, int promptTokens, int newTokens, int threads) {
+      Path directory, CheckpointShape shape, int promptTokens, int newTokens, int threads) {
     return new GenerateCase(directory, shape, promptTokens, newTokens, threads);
   }
 
   private GenerateCase(
-      Path directory, ModelShape shape, int promptTokens, int newTokens, int threads) {
+      Path directory, CheckpointShape shape, int promptTokens, int newTokens, int threads) {
     this.shape = shape;
     this.promptTokens = promptTokens;
     this.newTokens = newTokens;
@@ -68,9 +71,15 @@ public final class GenerateCase implements AutoCloseable {
   /**
    * Returns the shape of a model.
    *
-   * @param sizes layers, hidden size, intermediate size, heads, key and value heads, vocabulary
+   * @param model layers x hidden x intermediate x heads x key and value heads x vocabulary of a
+   *     LLaMA; after {@code opt-} those of an OPT, which has no key and value heads of its own
    */
-  public static ModelShape shape(int[] sizes) {
+  public static CheckpointShape shape(String model) {
+    if (model.startsWith(OPT)) {
+      int[] sizes = Matrices.sizes(model.substring(OPT.length()));
+      return new OptShape(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]);
+    }
+    int[] sizes = Matrices.sizes(model);
     return new ModelShape(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]);
   }
 
@@ -87,9 +96,9 @@ public final class GenerateCase implements AutoCloseable {
     token = Sampler.GREEDY.choose(cached.next(token));
   }
 
-  /** Returns the bytes of the weights that a token reads: all but the embeddings. */
+  /** Returns the bytes of the weights that a token reads. */
   public long bytes() {
-    return shape.bytes() - 2L * shape.hidden() * shape.vocabulary();
+    return shape.tokenBytes();
   }
 
   @Override

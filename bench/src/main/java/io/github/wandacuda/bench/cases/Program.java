@@ -1,13 +1,15 @@
 package io.github.wandacuda.bench.cases;
 
+import io.github.wandacuda.bench.common.AnonymousMemory;
 import io.github.wandacuda.bench.common.ProgramRun;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /** Runs the program, or another one beside it, as a process. */
-final class Program {
+public final class Program {
   private static final double MOST_SECONDS = 1800;
 
   private final Path jar;
@@ -29,11 +31,22 @@ final class Program {
 
   /** Runs it as a user does, on the Java that this process has. */
   ProgramRun.Ended run(List<String> arguments) {
+    return other(command(arguments));
+  }
+
+  /** Runs it so and returns the most anonymous memory that it took, in bytes. */
+  long peakMemory(List<String> arguments) {
+    List<AnonymousMemory> memory = new ArrayList<>();
+    run(command(arguments), process -> memory.add(new AnonymousMemory(process)));
+    return memory.getFirst().peak();
+  }
+
+  private List<String> command(List<String> arguments) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-jar", jar.toString()));
     command.addAll(arguments);
-    return other(command);
+    return command;
   }
 
   /** Starts and ends the Java that this process has. */
@@ -44,8 +57,12 @@ final class Program {
 
   /** Runs another program. */
   ProgramRun.Ended other(List<String> command) {
+    return run(command, process -> {});
+  }
+
+  private ProgramRun.Ended run(List<String> command, Consumer<Process> started) {
     try {
-      return runs.run(command, MOST_SECONDS);
+      return runs.run(command, MOST_SECONDS, started);
     } catch (ProgramRun.FailedException e) {
       throw new IllegalStateException(String.join(" ", command) + ": " + e.getMessage(), e);
     }

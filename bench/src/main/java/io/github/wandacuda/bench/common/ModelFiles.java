@@ -26,7 +26,7 @@ public final class ModelFiles {
   private static final int PIECE = 8 << 20;
   private static final JsonMapper JSON = JsonMapper.builder().build();
 
-  private final ModelShape shape;
+  private final CheckpointShape shape;
   private final NormalWeights weights = new NormalWeights(NormalWeights.DEVIATION);
 
   /**
@@ -36,13 +36,13 @@ public final class ModelFiles {
    */
   private final NormalWeights embeddings = new NormalWeights(1);
 
-  public ModelFiles(ModelShape shape) {
+  public ModelFiles(CheckpointShape shape) {
     this.shape = shape;
   }
 
   /** Writes the model's directory. */
   public void writeModel(Path directory, long shardBytes) {
-    List<List<ModelShape.Tensor>> shards = shards(shardBytes);
+    List<List<CheckpointShape.Tensor>> shards = shards(shardBytes);
     Map<String, String> shardOf = new LinkedHashMap<>();
     try {
       Files.createDirectories(directory);
@@ -60,10 +60,10 @@ public final class ModelFiles {
     }
   }
 
-  private List<List<ModelShape.Tensor>> shards(long shardBytes) {
-    List<List<ModelShape.Tensor>> shards = new ArrayList<>();
+  private List<List<CheckpointShape.Tensor>> shards(long shardBytes) {
+    List<List<CheckpointShape.Tensor>> shards = new ArrayList<>();
     long filled = shardBytes;
-    for (ModelShape.Tensor tensor : shape.tensors()) {
+    for (CheckpointShape.Tensor tensor : shape.tensors()) {
       if (filled + tensor.bytes() > shardBytes) {
         shards.add(new ArrayList<>());
         filled = 0;
@@ -74,7 +74,7 @@ public final class ModelFiles {
     return shards;
   }
 
-  private void writeShard(Path file, List<ModelShape.Tensor> tensors, int shard)
+  private void writeShard(Path file, List<CheckpointShape.Tensor> tensors, int shard)
       throws IOException {
     byte[] header = header(tensors);
     try (FileChannel out =
@@ -83,17 +83,17 @@ public final class ModelFiles {
       start.order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).put(header).flip();
       writeAt(out, start, 0);
       long at = Long.BYTES + header.length;
-      for (ModelShape.Tensor tensor : tensors) {
+      for (CheckpointShape.Tensor tensor : tensors) {
         writeTensor(out, tensor, at, shard);
         at += tensor.bytes();
       }
     }
   }
 
-  private static byte[] header(List<ModelShape.Tensor> tensors) throws IOException {
+  private static byte[] header(List<CheckpointShape.Tensor> tensors) throws IOException {
     Map<String, Object> entries = new LinkedHashMap<>();
     long at = 0;
-    for (ModelShape.Tensor tensor : tensors) {
+    for (CheckpointShape.Tensor tensor : tensors) {
       Map<String, Object> entry = new LinkedHashMap<>();
       entry.put("dtype", "BF16");
       entry.put("shape", tensor.shape());
@@ -105,8 +105,8 @@ public final class ModelFiles {
     return (text + " ".repeat(-text.length() & 7)).getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Writes pieces side by side, each in its place. */
-  private void writeTensor(FileChannel out, ModelShape.Tensor tensor, long at, int shard) {
+  /** Writes pieces side by side, each in its place. Biases are zeros. */
+  private void writeTensor(FileChannel out, CheckpointShape.Tensor tensor, long at, int shard) {
     int pieces = (int) Math.ceilDiv(tensor.bytes(), (long) PIECE);
     IntStream.range(0, pieces)
         .parallel()
@@ -115,7 +115,9 @@ public final class ModelFiles {
               long from = (long) piece * PIECE;
               int length = (int) Math.min(PIECE, tensor.bytes() - from);
               ByteBuffer buffer = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
-              if (tensor.shape().size() == 1) {
+              if (tensor.isBias()) {
+                buffer.position(length);
+              } else if (tensor.shape().size() == 1) {
                 NormalWeights.fillOnes(buffer);
               } else {
                 values(tensor).fill(buffer, shard + at + from);
@@ -128,7 +130,7 @@ public final class ModelFiles {
             });
   }
 
-  private NormalWeights values(ModelShape.Tensor tensor) {
+  private NormalWeights values(CheckpointShape.Tensor tensor) {
     return tensor.isEmbedding() ? embeddings : weights;
   }
 
@@ -143,7 +145,7 @@ public final class ModelFiles {
   public void writeStatistics(Path file) {
     SplittableRandom random = new SplittableRandom(1);
     SortedMap<String, float[]> norms = new TreeMap<>();
-    for (ModelShape.Tensor tensor : shape.tensors()) {
+    for (CheckpointShape.Tensor tensor : shape.tensors()) {
       if (tensor.isLinear()) {
         float[] vector = new float[tensor.shape().get(1)];
         for (int column = 0; column < vector.length; column++) {

@@ -8,38 +8,9 @@ import java.util.Map;
 
 /** The sizes of a LLaMA. */
 public record ModelShape(
-    int layers, int hidden, int intermediate, int heads, int keyValueHeads, int vocabulary) {
-  private static final int BF16_BYTES = 2;
+    int layers, int hidden, int intermediate, int heads, int keyValueHeads, int vocabulary)
+    implements CheckpointShape {
   private static final String EMBEDDING = "model.embed_tokens.weight";
-
-  /**
-   * A tensor of it.
-   *
-   * @param name as in a checkpoint
-   * @param shape one size for a norm's gain, or [outputs, inputs]
-   */
-  public record Tensor(String name, List<Integer> shape) {
-    public long elements() {
-      return shape.stream().mapToLong(size -> size).reduce(1, (a, b) -> a * b);
-    }
-
-    public long bytes() {
-      return elements() * BF16_BYTES;
-    }
-
-    public boolean isLinear() {
-      return name.endsWith("_proj.weight");
-    }
-
-    boolean isEmbedding() {
-      return name.equals(EMBEDDING);
-    }
-
-    /** Returns the name of the module that it belongs to. */
-    public String module() {
-      return name.substring(0, name.length() - ".weight".length());
-    }
-  }
 
   public static ModelShape of(JsonNode node) {
     return new ModelShape(
@@ -62,7 +33,7 @@ public record ModelShape(
     return new ModelShape(count, hidden, intermediate, heads, keyValueHeads, vocabulary);
   }
 
-  /** Returns all tensors in the order in which files hold them. */
+  @Override
   public List<Tensor> tensors() {
     int keys = hidden / heads * keyValueHeads;
     List<Tensor> tensors = new ArrayList<>();
@@ -84,18 +55,12 @@ public record ModelShape(
     return tensors;
   }
 
-  public long bytes() {
-    return tensors().stream().mapToLong(Tensor::bytes).sum();
+  @Override
+  public long tokenBytes() {
+    return bytes() - new Tensor(EMBEDDING, List.of(vocabulary, hidden)).bytes();
   }
 
-  public long largestTensorBytes() {
-    return tensors().stream().mapToLong(Tensor::bytes).max().orElse(0);
-  }
-
-  public long linearElements() {
-    return tensors().stream().filter(Tensor::isLinear).mapToLong(Tensor::elements).sum();
-  }
-
+  @Override
   public Map<String, Object> config() {
     Map<String, Object> config = new LinkedHashMap<>();
     config.put("architectures", List.of("LlamaForCausalLM"));

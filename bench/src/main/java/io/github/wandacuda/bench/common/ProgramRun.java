@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /** Runs a program as a process of its own, from start to end on the clock. */
 public final class ProgramRun {
@@ -58,6 +59,19 @@ public final class ProgramRun {
    * @throws FailedException if it exits with anything but 0, or takes too long
    */
   public Ended run(List<String> command, double mostSeconds) throws FailedException {
+    return run(command, mostSeconds, process -> {});
+  }
+
+  /**
+   * Runs a program.
+   *
+   * @param command its path and arguments
+   * @param mostSeconds after which it is stopped
+   * @param started gets the process when it runs
+   * @throws FailedException if it exits with anything but 0, or takes too long
+   */
+  public Ended run(List<String> command, double mostSeconds, Consumer<Process> started)
+      throws FailedException {
     Path output = directory.resolve("stdout.txt");
     Path errors = directory.resolve("stderr.txt");
     try {
@@ -67,6 +81,7 @@ public final class ProgramRun {
               .redirectOutput(output.toFile())
               .redirectError(errors.toFile())
               .start();
+      started.accept(process);
       boolean ended = process.waitFor((long) (mostSeconds * 1e3), TimeUnit.MILLISECONDS);
       double seconds = (System.nanoTime() - start) / 1e9;
       if (!ended) {

@@ -57,10 +57,13 @@ final class ForwardRows {
   }
 
   static Outcome tokenBesideRead(Row row, Place place, Pairs pairs) {
-    int[] sizes = Matrices.sizes(row.get("model"));
     try (GenerateCase generate =
             new GenerateCase(
-                place.memory(), sizes, row.number("prompt"), row.number("tokens"), THREADS);
+                place.memory(),
+                row.get("model"),
+                row.number("prompt"),
+                row.number("tokens"),
+                THREADS);
         ReadCase read =
             new ReadCase((int) (generate.bytes() / READ_ROW), READ_ROW / Float.BYTES, THREADS)) {
       read.check();

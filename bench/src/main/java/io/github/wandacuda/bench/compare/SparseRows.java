@@ -7,7 +7,7 @@ import io.github.wandacuda.bench.cases.Matrices;
 import io.github.wandacuda.bench.cases.PackedModels;
 import io.github.wandacuda.bench.cases.ReadCase;
 import io.github.wandacuda.bench.cases.SparseCase;
-import io.github.wandacuda.bench.common.ModelShape;
+import io.github.wandacuda.bench.common.CheckpointShape;
 import java.util.Map;
 
 /** Packed weights beside dense ones. */
@@ -76,9 +76,16 @@ final class SparseRows {
 
   static Outcome generateBesideDense(Row row, Place place, Pairs pairs) {
     requireFastKernels();
-    int[] sizes = Matrices.sizes(row.get("model"));
-    ModelShape shape = GenerateCase.shape(sizes);
+    CheckpointShape shape = GenerateCase.shape(row.get("model"));
     PackedModels models = PackedModels.prepare(place.memory(), place.jar(), shape);
+    Map<String, Object> facts =
+        Map.of(
+            "file_share",
+            models.share(),
+            "packed_memory",
+            models.packedMemory(),
+            "dense_memory",
+            models.denseMemory());
     int prompt = row.number("prompt");
     int tokens = row.number("tokens");
     try (GenerateCase packed = GenerateCase.of(models.packed(), shape, prompt, tokens, THREADS);
@@ -89,7 +96,7 @@ final class SparseRows {
               Unit.TOKENS,
               new Pairs.Side(1, Work.of(packed::run)),
               new Pairs.Side(1, Work.of(dense::run)))
-          .with(Map.of("file_share", models.share()));
+          .with(facts);
     }
   }
 

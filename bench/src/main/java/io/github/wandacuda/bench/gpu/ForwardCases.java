@@ -122,8 +122,7 @@ final class ForwardCases {
       expected += product;
       size += Math.abs(product);
     }
-    int floats = GpuForwardKernels.MOMENT_BYTES / Float.BYTES;
-    MemorySegment sums = MemorySegment.ofArray(bench.floats(state, shape[1] * floats));
+    MemorySegment sums = bench.download(state, (long) shape[1] * GpuForwardKernels.MOMENT_BYTES);
     double found = bench.queue().forward().moment(sums, last);
     KernelCase.expect("moment", expected, found, 1e-5 * size);
   }

@@ -73,7 +73,11 @@ final class KernelPhase implements Phase {
   private List<KernelCase> cases(DeviceAccess access) {
     List<KernelCase> cases = new ArrayList<>(SelectCases.of(shapes));
     cases.addAll(ForwardCases.of(shapes));
-    cases.addAll(LinearCases.of(shapes, access));
+    cases.addAll(
+        LinearCases.of(shapes.of("linear"), List.of(DType.BF16, DType.F16, DType.F32), access));
+    // What stands beside packed weights.
+    cases.addAll(LinearCases.of(shapes.of("packed"), List.of(DType.BF16), access));
+    cases.addAll(SparseCases.of(shapes));
     cases.addAll(HistogramCases.of(shapes));
     return cases;
   }

@@ -11,10 +11,10 @@ final class LinearCases {
   private LinearCases() {}
 
   /** All layers of a device, side by side for each shape and type. */
-  static List<KernelCase> of(Shapes shapes, DeviceAccess access) {
+  static List<KernelCase> of(List<int[]> shapes, List<DType> types, DeviceAccess access) {
     List<KernelCase> cases = new ArrayList<>();
-    for (int[] shape : shapes.of("linear")) {
-      for (DType dtype : List.of(DType.BF16, DType.F16, DType.F32)) {
+    for (int[] shape : shapes) {
+      for (DType dtype : types) {
         access
             .linears()
             .forEach((name, linear) -> cases.add(of(name, shape, DType.F32, dtype, linear)));

@@ -79,8 +79,13 @@ final class Workbench implements AutoCloseable {
   }
 
   DevicePointer upload(float[] values) {
-    DevicePointer to = memory((long) values.length * Float.BYTES);
-    queue.upload(arena.allocateFrom(ValueLayout.JAVA_FLOAT, values), to);
+    return upload(arena.allocateFrom(ValueLayout.JAVA_FLOAT, values));
+  }
+
+  /** Returns a copy of memory outside of the heap. */
+  DevicePointer upload(MemorySegment content) {
+    DevicePointer to = memory(content.byteSize());
+    queue.upload(content, to);
     queue.finish();
     return to;
   }
@@ -99,8 +104,9 @@ final class Workbench implements AutoCloseable {
     return floats(matrix.data().plus(offset), 1)[0];
   }
 
-  private MemorySegment download(DevicePointer from, long bytes) {
-    MemorySegment to = arena.allocate(bytes, Integer.BYTES);
+  /** Returns a copy of device memory, aligned for any number. */
+  MemorySegment download(DevicePointer from, long bytes) {
+    MemorySegment to = arena.allocate(bytes, Long.BYTES);
     queue.download(from, to);
     queue.finish();
     return to;

@@ -48,6 +48,21 @@ class ModelFilesTest {
   }
 
   @Test
+  void theProgramReadsAnOpt() {
+    OptShape shape = new OptShape(2, 64, 176, 4, 256);
+    Path opt = directory.resolve("opt");
+    new ModelFiles(shape).writeModel(opt, 100_000);
+    try (Checkpoint checkpoint = Checkpoint.open(opt)) {
+      var modules = LinearModules.of(ModelConfig.read(opt), checkpoint);
+      assertEquals(12, modules.size());
+      assertEquals(
+          shape.linearElements(),
+          modules.stream().mapToLong(module -> module.tensor().elements()).sum());
+      assertEquals(shape.tensors().size(), checkpoint.tensors().size());
+    }
+  }
+
+  @Test
   void weightsAreNormal() {
     Path shard = model().resolve("model-00001-of-00003.safetensors");
     try (SafetensorsFile file = SafetensorsFile.open(shard);
@@ -74,8 +89,8 @@ class ModelFilesTest {
     files.writeStatistics(file);
     Set<String> modules =
         SHAPE.tensors().stream()
-            .filter(ModelShape.Tensor::isLinear)
-            .map(ModelShape.Tensor::module)
+            .filter(CheckpointShape.Tensor::isLinear)
+            .map(CheckpointShape.Tensor::module)
             .collect(Collectors.toSet());
     Statistics statistics = Statistics.read(file);
     assertEquals(modules, statistics.norms().keySet());

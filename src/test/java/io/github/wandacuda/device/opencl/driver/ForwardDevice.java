@@ -112,6 +112,13 @@ public final class ForwardDevice implements AutoCloseable {
     }
   }
 
+  /** Returns a copy of bytes, which starts at a multiple of 8. */
+  public DevicePointer copy(MemorySegment bytes) {
+    try (Arena arena = Arena.ofConfined()) {
+      return fill(arena.allocate(bytes.byteSize(), 8).copyFrom(bytes));
+    }
+  }
+
   /** Returns a matrix's elements, dense; all else around them has to be untouched. */
   public float[] floats(DeviceRows matrix) {
     queue.finish();
