@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.Printable;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** Lists every backend and device, usable or not and why. */
 @Command(
@@ -22,10 +24,44 @@ import picocli.CommandLine.Mixin;
     description = "Lists every backend and device, usable or not and why.",
     mixinStandardHelpOptions = true)
 final class DevicesCommand implements Runnable {
+  @Option(
+      names = "--plan",
+      paramLabel = "CARD",
+      description =
+          "Plan a calibrated run on a card instead, which needn't be there: h100, rtx4090, or the"
+              + " numbers GB,BUS,MEMORY,TENSOR,FLOAT that it attains, in GB, GB/s, GB/s, TFLOP/s"
+              + " and TFLOP/s.")
+  private String card;
+
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      description =
+          "For --plan: a directory with the model's config.json, which is all of it read.")
+  private Path model;
+
+  @Option(
+      names = "--samples",
+      paramLabel = "N",
+      description = "For --plan: calibration samples (default: 128).")
+  private Integer samples;
+
+  @Option(
+      names = "--sequence-length",
+      paramLabel = "N",
+      description =
+          "For --plan: tokens of a sample (default: 2048, or the model's maximum if that is less).")
+  private Integer sequenceLength;
+
   @Mixin private OutputOptions output;
 
   @Override
   public void run() {
+    if (card != null) {
+      new CardPlanPrinter(output).print(card, model, samples, sequenceLength);
+      return;
+    }
+    output.warnIfGiven("there is no --plan", "--model", "--samples", "--sequence-length");
     List<Map<String, Object>> devices = new ArrayList<>();
     for (BackendProvider provider : Backends.providers()) {
       output.detail("looking for devices of %s", provider.name());

@@ -57,7 +57,7 @@ final class GpuPlan implements SelectionPlan {
             held.shape(),
             0,
             slot -> slot.select(held, norms.at(0), arguments.rule(), mask, rowsDone -> {}));
-    RowsByMask.clear(rows, mask);
+    HostZeros.clear(rows, mask);
     return selection;
   }
 

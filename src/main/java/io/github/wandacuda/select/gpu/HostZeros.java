@@ -7,7 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /** Sets to +0.0 in host memory what a packed mask prunes, several elements at a time. */
-final class RowsByMask {
+final class HostZeros {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -16,7 +16,7 @@ final class RowsByMask {
 
   private static final long[] OF_INTS = table(Integer.BYTES);
 
-  private RowsByMask() {}
+  private HostZeros() {}
 
   private static long[] table(int bytes) {
     int elements = Long.BYTES / bytes;

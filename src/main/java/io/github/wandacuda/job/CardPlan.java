@@ -1,0 +1,126 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.model.description.BlockDescription;
+import io.github.wandacuda.model.description.DecoderDescription;
+import java.util.List;
+
+/**
+ * The traffic and the time of a calibrated run by Wanda on a card, by arithmetic alone: how many
+ * bytes cross the bus is what the driver counts, how many operations there are is what the formulas
+ * say, and a card's rates are given. Nothing of it is measured.
+ *
+ * @param lines what takes time, one after the other
+ */
+public record CardPlan(List<Line> lines) {
+  /** Bytes a second that a host copies, or reads from files that are in memory. */
+  private static final double HOST = 10e9;
+
+  /** Samples pass each block dense, and all but the last one pruned. */
+  private static final int PASSES = 2;
+
+  /** Linear layers multiply two 16-bit halves of each activation. */
+  private static final int HALVES = 2;
+
+  /** Weights are read to run samples, to prune and to verify, there beside what was written. */
+  private static final int TIMES_IN_FILES = 5;
+
+  /** States come up twice for each block and go down once. */
+  private static final int TIMES_OVER_BUS = 3;
+
+  /** The share of a card's memory that hidden states may take. */
+  private static final int STATES_SHARE = 2;
+
+  private static final int REPORT_BYTES = 12;
+
+  /**
+   * Something that takes time.
+   *
+   * @param what in a few words
+   * @param formula how the amount comes about, in words
+   * @param amount bytes, or operations
+   * @param rate how many a second
+   * @param hidden seconds of it during which other lines are at work
+   */
+  public record Line(String what, String formula, double amount, double rate, double hidden) {
+    /** Returns the seconds that it adds. */
+    public double seconds() {
+      return Math.max(0, amount / rate - hidden);
+    }
+  }
+
+  /**
+   * Plans a run.
+   *
+   * @param bytesPerWeight 2 or 4
+   * @param samples how many
+   * @param length tokens of a sample
+   */
+  public static CardPlan of(
+      DecoderDescription model, int bytesPerWeight, int samples, int length, Card card) {
+    int blocks = model.shape().blocks();
+    BlockDescription block = model.block().apply(0);
+    TokenWork work = TokenWork.of(block, model.shape().hiddenSize());
+    double weights = (double) blocks * work.weights();
+    double bytes = weights * bytesPerWeight;
+    double tokens = (double) samples * length;
+    double states = tokens * model.shape().hiddenSize() * Float.BYTES;
+    boolean fit = states * STATES_SHARE <= card.memoryBytes();
+    int pruned = blocks - 1;
+    double products = blocks * work.productsToLastInput() + pruned * work.products();
+    double scores = 2.0 * (length + 1) * block.attention().heads().queryWidth();
+    double floats = blocks * (work.floats() + work.squares()) + pruned * work.floats();
+    Line linear =
+        new Line(
+            "linear layers",
+            "2 x 2 halves x tokens x (weights before the last inputs + weights of all but the last"
+                + " block)",
+            2 * HALVES * tokens * products,
+            card.tensorRate(),
+            0);
+    Line attention =
+        new Line(
+            "attention",
+            "4 x tokens x (length + 1) / 2 x width of the queries x passes",
+            tokens * scores * (PASSES * blocks - 1),
+            card.floatRate(),
+            0);
+    Line rest =
+        new Line(
+            "norms, rotations, gates, sums, squares and halves",
+            "4 x tokens x floats that are read and written",
+            Float.BYTES * tokens * floats,
+            card.memoryRate(),
+            0);
+    double kernels = linear.seconds() + attention.seconds() + rest.seconds();
+    return new CardPlan(
+        List.of(
+            new Line(
+                "files",
+                "5 x weights: read to run, to prune and to compare with what is written and read",
+                TIMES_IN_FILES * bytes,
+                HOST,
+                0),
+            new Line("weights up", "once, from memory that isn't pinned", bytes, HOST, 0),
+            new Line(
+                "masks, norms and reports down",
+                "a bit for each weight, 8 bytes a column, 12 a row",
+                weights / Byte.SIZE + blocks * (work.squares() * 8.0 + work.rows() * REPORT_BYTES),
+                card.busBytes(),
+                0),
+            new Line(
+                "hidden states over the bus",
+                fit ? "none, they stay on the card" : "3 x states x blocks, while kernels run",
+                fit ? 0 : TIMES_OVER_BUS * states * blocks,
+                card.busBytes(),
+                kernels),
+            linear,
+            attention,
+            rest,
+            new Line("selection", "weights, read and written", 2 * bytes, card.memoryRate(), 0)));
+  }
+
+  /** Returns the seconds of all lines together. */
+  public double seconds() {
+    return lines.stream().mapToDouble(Line::seconds).sum();
+  }
+}
