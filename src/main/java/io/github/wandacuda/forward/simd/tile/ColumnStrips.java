@@ -66,39 +66,54 @@ public final class ColumnStrips {
    */
   public void pack(CpuTensor x, int from, int run, int column, int columnEnd) {
     int depth = depth(run);
-    // Vectors may go past a strip's row, into the next one that is written after it, but not past
-    // the strip, which may be another worker's.
-    int whole = depth - Math.ceilDiv(covered - width, width);
-    float[] source = x.data();
+    int stride = x.columns();
+    int at = x.at(from + run * RUN) + column;
+    int to = at(run, column);
+    // Vectors may go past a strip's row, into the next one that is written after it, but neither
+    // past the strip, which may be another worker's, nor past the end of x.
+    int whole = Math.max(0, depth - Math.ceilDiv(covered - width, width));
+    int left = x.data().length - covered - (at + Math.max(0, whole - 1) * stride);
+    int most = Math.min(columnEnd - column - width, left);
+    int strips = most < 0 ? 0 : most / width + 1;
+    if (width == RegisterTile.ROWS) {
+      copyFirst(x.data(), at, stride, data, to, width * depth, whole, strips);
+    } else {
+      copySecond(x.data(), at, stride, data, to, width * depth, whole, strips);
+    }
     for (int k = 0; k < depth; k++) {
-      int at = x.at(from + run * RUN + k);
-      int to = at(run, column) + k * width;
-      int last = Math.min(columnEnd - width, source.length - at - covered);
-      int strips = k < whole && column <= last ? (last - column) / width + 1 : 0;
-      if (width == RegisterTile.ROWS) {
-        copyFirst(source, at + column, strips, data, to, width * depth);
-      } else {
-        copySecond(source, at + column, strips, data, to, width * depth);
-      }
-      for (int c = column + strips * width; c < columnEnd; c += width) {
-        int count = Math.min(width, columnEnd - c);
-        System.arraycopy(source, at + c, data, to + (c - column) * depth, count);
+      for (int c = k < whole ? strips * width : 0; c < columnEnd - column; c += width) {
+        int count = Math.min(width, columnEnd - column - c);
+        System.arraycopy(x.data(), at + k * stride + c, data, to + k * width + c * depth, count);
       }
     }
   }
 
-  /** Copies a row's part of each strip, {@code step} elements apart. */
-  private static void copyFirst(float[] from, int at, int strips, float[] to, int toAt, int step) {
-    for (int s = 0; s < strips; s++) {
-      FloatVector.fromArray(COVER, from, at + s * RegisterTile.ROWS).intoArray(to, toAt + s * step);
+  /**
+   * Copies some rows' part of each strip, {@code step} elements apart. All rows in one method: with
+   * a call for each row, some processes compiled it so that it took three times as long.
+   */
+  private static void copyFirst(
+      float[] from, int at, int stride, float[] to, int toAt, int step, int rows, int strips) {
+    for (int k = 0; k < rows; k++) {
+      int row = at + k * stride;
+      int place = toAt + k * RegisterTile.ROWS;
+      for (int s = 0; s < strips; s++) {
+        FloatVector.fromArray(COVER, from, row + s * RegisterTile.ROWS)
+            .intoArray(to, place + s * step);
+      }
     }
   }
 
-  private static void copySecond(float[] from, int at, int strips, float[] to, int toAt, int step) {
-    for (int s = 0; s < strips; s++) {
-      for (int i = 0; i < RegisterTile.COLUMNS; i += Lanes.COUNT) {
-        FloatVector.fromArray(Lanes.FLOATS, from, at + s * RegisterTile.COLUMNS + i)
-            .intoArray(to, toAt + s * step + i);
+  private static void copySecond(
+      float[] from, int at, int stride, float[] to, int toAt, int step, int rows, int strips) {
+    for (int k = 0; k < rows; k++) {
+      int row = at + k * stride;
+      int place = toAt + k * RegisterTile.COLUMNS;
+      for (int s = 0; s < strips; s++) {
+        for (int i = 0; i < RegisterTile.COLUMNS; i += Lanes.COUNT) {
+          FloatVector.fromArray(Lanes.FLOATS, from, row + s * RegisterTile.COLUMNS + i)
+              .intoArray(to, place + s * step + i);
+        }
       }
     }
   }
