@@ -44,6 +44,7 @@ class OperationTableTest {
   private static final Set<String> MEMORY =
       Set.of(
           "tensor",
+          "storedRows",
           "upload",
           "download",
           "weight",

@@ -40,7 +40,10 @@ class PublicApiTest {
           .arePublic()
           .should(new ShowOnly());
 
-  /** Programs that embed the library need jackson-core and slf4j-api beside it, and no more. */
+  /**
+   * Programs that embed the library need jackson-core and slf4j-api beside it and the JDK, whose
+   * module jdk.management says how much memory there is, and no more.
+   */
   @ArchTest
   static void whatTheLibraryNeedsIsLittle(JavaClasses classes) {
     Set<JavaClass> reached = new HashSet<>();
@@ -64,7 +67,10 @@ class PublicApiTest {
     }
     assertThat(foreign)
         .contains("com.fasterxml.jackson.core")
-        .allMatch(name -> name.matches("com\\.fasterxml\\.jackson\\.core(\\..*)?|org\\.slf4j"));
+        .allMatch(
+            name ->
+                name.matches(
+                    "com\\.fasterxml\\.jackson\\.core(\\..*)?|org\\.slf4j|com\\.sun\\.management"));
   }
 
   private static final class ShowOnly extends ArchCondition<JavaClass> {

@@ -3,6 +3,7 @@ package io.github.wandacuda.calibrate;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.system.Rethrow;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -200,12 +201,7 @@ final class BatchLanes implements AutoCloseable {
     }
 
     private synchronized void rethrow() {
-      if (failure instanceof RuntimeException e) {
-        throw e;
-      }
-      if (failure instanceof Error e) {
-        throw e;
-      }
+      Rethrow.unchecked(failure);
     }
   }
 

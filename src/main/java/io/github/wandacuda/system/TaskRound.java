@@ -43,13 +43,10 @@ final class TaskRound {
   /** Throws the exception of the first task that failed, after all workers have stopped. */
   void rethrow() {
     Throwable thrown = failure.get();
-    if (thrown instanceof RuntimeException e) {
+    if (thrown instanceof RuntimeException) {
       // The interrupt may have closed a file, which makes other workers fail too.
       CancelledException.throwIfInterrupted();
-      throw e;
     }
-    if (thrown instanceof Error e) {
-      throw e;
-    }
+    Rethrow.unchecked(thrown);
   }
 }

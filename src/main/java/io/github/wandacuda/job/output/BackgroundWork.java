@@ -1,6 +1,7 @@
 package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.system.Rethrow;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
@@ -60,12 +61,7 @@ public final class BackgroundWork implements AutoCloseable {
   }
 
   private void rethrow() {
-    if (failure instanceof RuntimeException e) {
-      throw e;
-    }
-    if (failure instanceof Error e) {
-      throw e;
-    }
+    Rethrow.unchecked(failure);
   }
 
   private void serve() {

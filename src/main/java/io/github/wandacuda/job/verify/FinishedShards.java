@@ -8,6 +8,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.system.Rethrow;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -197,12 +198,7 @@ public final class FinishedShards implements AutoCloseable {
   }
 
   private synchronized void rethrow() {
-    if (failure instanceof RuntimeException e) {
-      throw e;
-    }
-    if (failure instanceof Error e) {
-      throw e;
-    }
+    Rethrow.unchecked(failure);
   }
 
   /** Stops, whatever is left to check. */
