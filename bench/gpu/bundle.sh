@@ -73,7 +73,7 @@ repack() {
 make_tests() {
   cp -r "$root/target/test-classes" "$scratch/tests"
   find "$scratch/tests" \( -name 'ArchitectureTest*' -o -name 'Pretend*' \) -delete
-  rm -r "$scratch/tests/io/github/wandacuda"/{adapter,cluster,docs,error,evaluate,faults,io,job,layerwise,model,packing,recipe,report,system}
+  rm -r "$scratch/tests/io/github/wandacuda"/{adapter,cli,cluster,docs,error,evaluate,faults,generate,io,job,layerwise,launcher,model,packing,recipe,report,system,tokenizer}
   "$jdk/bin/jar" --create --file "$out/lib/tests.jar" -C "$scratch/tests" .
   mvn -B -ntp -q -f "$root/pom.xml" "$dependency_plugin:copy-dependencies" -DoutputDirectory="$out/lib" \
     -DincludeGroupIds=org.junit.jupiter,org.junit.platform,org.opentest4j,org.apiguardian,org.jspecify,net.jqwik,org.assertj \
