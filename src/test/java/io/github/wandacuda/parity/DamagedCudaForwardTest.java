@@ -11,8 +11,6 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -21,7 +19,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The parity tests notice a forward kernel that is wrong in one place. */
 @Tag("gpu")
 @Tag("pretend")
-@Execution(ExecutionMode.CONCURRENT)
 @ResourceLock("target/pretend-cuda-damaged")
 class DamagedCudaForwardTest {
   private static final Path OUT = Path.of("target", "pretend-cuda-damaged");

@@ -36,6 +36,8 @@ class CancellationIT {
                 100,
                 "--sequence-length",
                 256,
+                "--checkpoint-every",
+                0,
                 "--backend",
                 "cpu",
                 "--threads",
