@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A cluster, and runs on it beside runs on one machine. */
 abstract class OnSpark {
   static final Path TINY = TestData.TINY_LLAMA.toAbsolutePath();
-  static final long SECONDS = 120;
+  static final long SECONDS = 300;
 
   @TempDir static Path directory;
 

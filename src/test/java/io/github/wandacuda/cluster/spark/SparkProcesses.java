@@ -18,7 +18,7 @@ final class SparkProcesses implements AutoCloseable {
   private static final Path HOME = Path.of("target/spark").toAbsolutePath();
   private static final Path PROGRAM = Path.of("target/wanda-cuda.jar").toAbsolutePath();
   private static final Pattern MASTER = Pattern.compile("Starting Spark master at (spark://\\S+)");
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Duration PATIENCE = Duration.ofMinutes(4);
 
   /** What {@code spark-class} gives to every JVM of Spark's, which we start without it. */
   private static final List<String> OPENED =
