@@ -12,7 +12,6 @@ import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterStep;
 import io.github.wandacuda.cluster.ClusterTask;
-import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.InputException;
@@ -24,7 +23,6 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.Directories;
@@ -46,7 +44,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Samples that a cluster runs give the bits of one machine. */
 class ClusterCalibrationTest {
-  private static final OnCluster.Devices CPU = new OnCluster.Devices("cpu", 0, 2);
   private static final Sparsity HALF = new Sparsity.Ratio(0.5);
 
   /** Four batches, the last one smaller. */
@@ -73,36 +70,18 @@ class ClusterCalibrationTest {
         Unreached.MAGNITUDE);
   }
 
-  private static RunResult onCluster(Path model, PruneRequest request, Cluster cluster) {
-    try (cluster;
-        ModelDirectory source = ModelDirectory.open(model);
-        Backend backend = Pruning.cpu(1)) {
-      return PruneJob.toOutput(source, request)
-          .on(new OnCluster(cluster, CPU))
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
-    }
-  }
-
   private Path expected(Method method, Sparsity sparsity) {
     Path expected = directory.resolve("expected");
     Pruning.prune(TestData.TINY_LLAMA, expected, method, sparsity, Pruning.samples(SAMPLES));
     return expected;
   }
 
-  private static Cluster local() {
-    return Clusters.named("local").open();
-  }
-
   /**
    * Does every step twice from the same state, the last state first, as after the loss of a
    * process; and ends after some tasks, if told to, as if the machine were switched off.
    */
-  private record Clumsy(Cluster cluster, int tasksLeft, AtomicInteger steps) implements Cluster {
-    @Override
-    public String name() {
-      return "clumsy";
-    }
-
+  private record Clumsy(Cluster cluster, int tasksLeft, AtomicInteger steps)
+      implements ClusterRuns.Over {
     @Override
     public <R extends Serializable> void run(
         String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
@@ -129,11 +108,6 @@ class ClusterCalibrationTest {
         }
       };
     }
-
-    @Override
-    public void close() {
-      cluster.close();
-    }
   }
 
   /** Does a step twice. */
@@ -147,13 +121,13 @@ class ClusterCalibrationTest {
   }
 
   private static Cluster clumsy(int tasksLeft) {
-    return new Clumsy(local(), tasksLeft, new AtomicInteger());
+    return new Clumsy(ClusterRuns.local(), tasksLeft, new AtomicInteger());
   }
 
   @Test
   void wandaIsThatOfOneMachine() {
     Path expected = expected(Method.WANDA, HALF);
-    onCluster(TestData.TINY_LLAMA, request(Method.WANDA, HALF, false), local());
+    ClusterRuns.prune(TestData.TINY_LLAMA, request(Method.WANDA, HALF, false), ClusterRuns.local());
     Directories.assertSame(expected, output());
   }
 
@@ -161,28 +135,29 @@ class ClusterCalibrationTest {
   void groupsAreThoseOfOneMachineInWhateverOrder() {
     Sparsity groups = new Sparsity.GroupPattern(2, 4);
     Path expected = expected(Method.WANDA, groups);
-    onCluster(TestData.TINY_LLAMA, request(Method.WANDA, groups, false), clumsy(Integer.MAX_VALUE));
+    ClusterRuns.prune(
+        TestData.TINY_LLAMA, request(Method.WANDA, groups, false), clumsy(Integer.MAX_VALUE));
     Directories.assertSame(expected, output());
   }
 
   @Test
   void riaIsThatOfOneMachine() {
     Path expected = expected(Method.RIA, HALF);
-    onCluster(TestData.TINY_LLAMA, request(Method.RIA, HALF, false), local());
+    ClusterRuns.prune(TestData.TINY_LLAMA, request(Method.RIA, HALF, false), ClusterRuns.local());
     Directories.assertSame(expected, output());
   }
 
   @Test
   void normsAreKeptForARunThatIsResumed() {
     PruneRequest request = request(Method.WANDA, HALF, false);
-    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, clumsy(1)))
+    assertThatThrownBy(() -> ClusterRuns.prune(TestData.TINY_LLAMA, request, clumsy(1)))
         .hasMessage("switched off");
     assertThat(output().resolve("wanda-cuda.json")).doesNotExist();
     AtomicInteger steps = new AtomicInteger();
-    onCluster(
+    ClusterRuns.prune(
         TestData.TINY_LLAMA,
         request(Method.WANDA, HALF, true),
-        new Clumsy(local(), Integer.MAX_VALUE, steps));
+        new Clumsy(ClusterRuns.local(), Integer.MAX_VALUE, steps));
     assertThat(steps).hasValue(0);
     Directories.assertSame(expected(Method.WANDA, HALF), output());
   }
@@ -190,7 +165,7 @@ class ClusterCalibrationTest {
   @Test
   void oneMachineResumesWhatAClusterBegan() {
     PruneRequest request = request(Method.WANDA, HALF, false);
-    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, clumsy(1)))
+    assertThatThrownBy(() -> ClusterRuns.prune(TestData.TINY_LLAMA, request, clumsy(1)))
         .hasMessage("switched off");
     Pruning.prune(TestData.TINY_LLAMA, request(Method.WANDA, HALF, true), 2);
     Directories.assertSame(expected(Method.WANDA, HALF), output());
@@ -201,10 +176,11 @@ class ClusterCalibrationTest {
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
         Backend backend = Pruning.cpu(2);
         Decoder decoder = DecoderFamilies.open(model, backend.operations());
-        Cluster cluster = local()) {
+        Cluster cluster = ClusterRuns.local()) {
       Statistics one = DenseCalibration.run(decoder, backend.operations(), SAMPLES, Progress.NONE);
       Statistics all =
-          ClusterCalibration.dense(new OnCluster(cluster, CPU), model).run(SAMPLES, Progress.NONE);
+          ClusterCalibration.dense(new OnCluster(cluster, ClusterRuns.CPU), model)
+              .run(SAMPLES, Progress.NONE);
       assertThat(all.norms()).containsOnlyKeys(one.norms().keySet());
       all.norms().forEach((module, norms) -> assertThat(norms).isEqualTo(one.norms().get(module)));
       assertThat(all.metadata()).isEqualTo(one.metadata());
@@ -224,19 +200,14 @@ class ClusterCalibrationTest {
     assertThatThrownBy(() -> Pruning.prune(model, request, 2))
         .isInstanceOf(InputException.class)
         .satisfies(failure -> messages.add(failure.getMessage()));
-    assertThatThrownBy(() -> onCluster(model, request, local()))
+    assertThatThrownBy(() -> ClusterRuns.prune(model, request, ClusterRuns.local()))
         .isInstanceOf(InputException.class)
         .satisfies(failure -> assertThat(messages).containsExactly(failure.getMessage()));
     assertThat(Files.exists(output())).isFalse();
   }
 
   /** Makes the first process that is asked another one than those that do the work. */
-  private record OtherBits(Cluster cluster) implements Cluster {
-    @Override
-    public String name() {
-      return "other bits";
-    }
-
+  private record OtherBits(Cluster cluster) implements ClusterRuns.Over {
     @Override
     @SuppressWarnings("unchecked")
     public <R extends Serializable> void run(
@@ -244,22 +215,14 @@ class ClusterCalibrationTest {
       cluster.run(
           what, tasks, (R result) -> done.accept(result instanceof String ? (R) "gpu" : result));
     }
-
-    @Override
-    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
-      return cluster.keep(states);
-    }
-
-    @Override
-    public void close() {
-      cluster.close();
-    }
   }
 
   @Test
   void aMachineThatComputesOtherBitsSaysSo() {
     PruneRequest request = request(Method.WANDA, HALF, false);
-    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, new OtherBits(local())))
+    assertThatThrownBy(
+            () ->
+                ClusterRuns.prune(TestData.TINY_LLAMA, request, new OtherBits(ClusterRuns.local())))
         .isInstanceOf(BackendUnavailableException.class)
         .hasMessageContaining("expected the bits of the other machines, gpu, found cpu");
   }
@@ -267,7 +230,7 @@ class ClusterCalibrationTest {
   @Test
   void secondMomentsOfSamplesAreRefused() {
     PruneRequest request = request(Method.SPARSEGPT, HALF, false);
-    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, local()))
+    assertThatThrownBy(() -> ClusterRuns.prune(TestData.TINY_LLAMA, request, ClusterRuns.local()))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("calibrate");
   }

@@ -4,25 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.Clusters;
-import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
-import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.job.shard.ShardResult;
-import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -43,7 +38,6 @@ class ClusterPassTest {
   private static final Calibration STATISTICS =
       Pruning.statistics(TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
   private static final Sparsity HALF = new Sparsity.Ratio(0.5);
-  private static final OnCluster.Devices CPU = new OnCluster.Devices("cpu", 0, 2);
 
   @TempDir Path directory;
 
@@ -57,36 +51,16 @@ class ClusterPassTest {
         output, method, sparsity, ModuleChoice.DEFAULT, norms, true, resume, Unreached.MAGNITUDE);
   }
 
-  private static RunResult onCluster(Path model, PruneRequest request, Cluster cluster) {
-    try (cluster;
-        ModelDirectory source = ModelDirectory.open(model);
-        Backend backend = Pruning.cpu(1)) {
-      return PruneJob.toOutput(source, request)
-          .on(new OnCluster(cluster, CPU))
-          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
-    }
-  }
-
-  private static Cluster local() {
-    return Clusters.named("local").open();
-  }
-
-  private void assertSame(Path expected, Path actual) throws IOException {
-    assertThat(TestData.names(actual)).isEqualTo(TestData.names(expected));
-    for (String name : TestData.names(expected)) {
-      assertThat(Files.mismatch(actual.resolve(name), expected.resolve(name)))
-          .as(name)
-          .isEqualTo(-1);
-    }
-  }
-
   private void assertLikeOneMachine(Method method, Sparsity sparsity, Calibration norms)
       throws IOException {
     Path expected = directory.resolve("expected");
     RunResult one = Pruning.prune(TestData.TINY_LLAMA, expected, method, sparsity, norms);
     RunResult all =
-        onCluster(TestData.TINY_LLAMA, request(output(), method, sparsity, norms, false), local());
-    assertSame(expected, output());
+        ClusterRuns.prune(
+            TestData.TINY_LLAMA,
+            request(output(), method, sparsity, norms, false),
+            ClusterRuns.local());
+    Directories.assertSame(expected, output());
     assertThat(all.maskSha256()).isEqualTo(one.maskSha256());
     assertThat(all.modules()).hasSameSizeAs(one.modules());
     assertThat(all.zeroRows()).isEqualTo(one.zeroRows());
@@ -115,12 +89,7 @@ class ClusterPassTest {
   }
 
   /** Does tasks in the opposite order, and ends after some as if the machine were switched off. */
-  private record Failing(Cluster cluster, int after) implements Cluster {
-    @Override
-    public String name() {
-      return "failing";
-    }
-
+  private record Failing(Cluster cluster, int after) implements ClusterRuns.Over {
     @Override
     public <R extends Serializable> void run(
         String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
@@ -130,21 +99,14 @@ class ClusterPassTest {
         throw new IllegalStateException("switched off");
       }
     }
-
-    @Override
-    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
-      return cluster.keep(states);
-    }
-
-    @Override
-    public void close() {
-      cluster.close();
-    }
   }
 
   private Path interrupted(int after) {
     PruneRequest request = request(output(), Method.WANDA, HALF, STATISTICS, false);
-    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, new Failing(local(), after)))
+    assertThatThrownBy(
+            () ->
+                ClusterRuns.prune(
+                    TestData.TINY_LLAMA, request, new Failing(ClusterRuns.local(), after)))
         .hasMessage("switched off");
     return output();
   }
@@ -154,8 +116,8 @@ class ClusterPassTest {
     Path expected = directory.resolve("expected");
     Pruning.prune(TestData.TINY_LLAMA, expected, Method.WANDA, HALF, STATISTICS);
     PruneRequest request = request(output(), Method.WANDA, HALF, STATISTICS, false);
-    onCluster(TestData.TINY_LLAMA, request, new Failing(local(), 3));
-    assertSame(expected, output());
+    ClusterRuns.prune(TestData.TINY_LLAMA, request, new Failing(ClusterRuns.local(), 3));
+    Directories.assertSame(expected, output());
   }
 
   @Test
@@ -164,9 +126,11 @@ class ClusterPassTest {
     Object kept = Files.getLastModifiedTime(output().resolve(shard(3)));
     Path expected = directory.resolve("expected");
     Pruning.prune(TestData.TINY_LLAMA, expected, Method.WANDA, HALF, STATISTICS);
-    onCluster(
-        TestData.TINY_LLAMA, request(output(), Method.WANDA, HALF, STATISTICS, true), local());
-    assertSame(expected, output());
+    ClusterRuns.prune(
+        TestData.TINY_LLAMA,
+        request(output(), Method.WANDA, HALF, STATISTICS, true),
+        ClusterRuns.local());
+    Directories.assertSame(expected, output());
     assertThat(Files.getLastModifiedTime(output().resolve(shard(3)))).isEqualTo(kept);
   }
 
@@ -176,7 +140,7 @@ class ClusterPassTest {
     Path expected = directory.resolve("expected");
     Pruning.prune(TestData.TINY_LLAMA, expected, Method.WANDA, HALF, STATISTICS);
     Pruning.prune(TestData.TINY_LLAMA, request(output(), Method.WANDA, HALF, STATISTICS, true), 2);
-    assertSame(expected, output());
+    Directories.assertSame(expected, output());
   }
 
   @Test
@@ -185,9 +149,11 @@ class ClusterPassTest {
     flip(output().resolve(shard(3)));
     Path expected = directory.resolve("expected");
     Pruning.prune(TestData.TINY_LLAMA, expected, Method.WANDA, HALF, STATISTICS);
-    onCluster(
-        TestData.TINY_LLAMA, request(output(), Method.WANDA, HALF, STATISTICS, true), local());
-    assertSame(expected, output());
+    ClusterRuns.prune(
+        TestData.TINY_LLAMA,
+        request(output(), Method.WANDA, HALF, STATISTICS, true),
+        ClusterRuns.local());
+    Directories.assertSame(expected, output());
   }
 
   private static String shard(int number) {
@@ -204,27 +170,12 @@ class ClusterPassTest {
   }
 
   /** Runs something between the tasks and whoever waits for them. */
-  private record Before(Cluster cluster, Runnable work) implements Cluster {
-    @Override
-    public String name() {
-      return "before";
-    }
-
+  private record Before(Cluster cluster, Runnable work) implements ClusterRuns.Over {
     @Override
     public <R extends Serializable> void run(
         String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
       work.run();
       cluster.run(what, tasks, done);
-    }
-
-    @Override
-    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
-      return cluster.keep(states);
-    }
-
-    @Override
-    public void close() {
-      cluster.close();
     }
   }
 
@@ -242,8 +193,8 @@ class ClusterPassTest {
   void aMachineWithOtherFilesSaysSo() {
     Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
     PruneRequest request = request(output(), Method.WANDA, HALF, STATISTICS, false);
-    Cluster elsewhere = new Before(local(), longer(model.resolve("config.json")));
-    assertThatThrownBy(() -> onCluster(model, request, elsewhere))
+    Cluster elsewhere = new Before(ClusterRuns.local(), longer(model.resolve("config.json")));
+    assertThatThrownBy(() -> ClusterRuns.prune(model, request, elsewhere))
         .isInstanceOf(InputException.class)
         .hasMessageContaining("the same files on every machine");
     assertThat(output()).doesNotExist();
@@ -253,7 +204,7 @@ class ClusterPassTest {
   void aMachineThatSharesNoOutputSaysSo() {
     Cluster elsewhere =
         new Before(
-            local(),
+            ClusterRuns.local(),
             () -> {
               try {
                 Files.delete(output().resolve(".wanda-cuda.journal"));
@@ -262,17 +213,12 @@ class ClusterPassTest {
               }
             });
     PruneRequest request = request(output(), Method.WANDA, HALF, STATISTICS, false);
-    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, elsewhere))
+    assertThatThrownBy(() -> ClusterRuns.prune(TestData.TINY_LLAMA, request, elsewhere))
         .hasMessageContaining("a directory that all machines share");
   }
 
   /** Changes a result on its way. */
-  private record Lying(Cluster cluster) implements Cluster {
-    @Override
-    public String name() {
-      return "lying";
-    }
-
+  private record Lying(Cluster cluster) implements ClusterRuns.Over {
     @Override
     @SuppressWarnings("unchecked")
     public <R extends Serializable> void run(
@@ -290,35 +236,22 @@ class ClusterPassTest {
           new ShardResult.Check(null, check.pruned() - 1, check.zeros(), check.prunedModules()),
           result.seconds());
     }
-
-    @Override
-    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
-      return cluster.keep(states);
-    }
-
-    @Override
-    public void close() {
-      cluster.close();
-    }
   }
 
   @Test
   void theSumOfWhatWasFoundHasToBeTheRecords() {
     PruneRequest request = request(output(), Method.WANDA, HALF, STATISTICS, false);
-    assertThatThrownBy(() -> onCluster(TestData.TINY_LLAMA, request, new Lying(local())))
+    assertThatThrownBy(
+            () -> ClusterRuns.prune(TestData.TINY_LLAMA, request, new Lying(ClusterRuns.local())))
         .isInstanceOf(VerificationException.class)
         .hasMessageContaining("pruned");
     assertThat(output()).doesNotExist();
   }
 
   /** Does each task a second time when the run has finished, as a process that was given up. */
-  private static final class Late implements Cluster {
-    private final Cluster cluster = local();
-    private final List<ClusterTask<?>> late = new ArrayList<>();
-
-    @Override
-    public String name() {
-      return "late";
+  private record Late(Cluster cluster, List<ClusterTask<?>> late) implements ClusterRuns.Over {
+    Late() {
+      this(ClusterRuns.local(), new ArrayList<>());
     }
 
     @Override
@@ -326,11 +259,6 @@ class ClusterPassTest {
         String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
       late.addAll(tasks);
       cluster.run(what, tasks, done);
-    }
-
-    @Override
-    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
-      return cluster.keep(states);
     }
 
     @Override
@@ -347,9 +275,9 @@ class ClusterPassTest {
   void anAttemptThatComesTooLateLeavesNothing() throws IOException {
     Path expected = directory.resolve("expected");
     Pruning.prune(TestData.TINY_LLAMA, expected, Method.WANDA, HALF, STATISTICS);
-    onCluster(
+    ClusterRuns.prune(
         TestData.TINY_LLAMA, request(output(), Method.WANDA, HALF, STATISTICS, false), new Late());
-    assertSame(expected, output());
+    Directories.assertSame(expected, output());
   }
 
   @Test

@@ -1,0 +1,65 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.cluster.Cluster;
+import io.github.wandacuda.cluster.ClusterTask;
+import io.github.wandacuda.cluster.Clusters;
+import io.github.wandacuda.cluster.KeptStates;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.shard.OnCluster;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.testing.Pruning;
+import java.io.Serializable;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** Runs on a cluster, and what stands in for one. */
+final class ClusterRuns {
+  static final OnCluster.Devices CPU = new OnCluster.Devices("cpu", 0, 2);
+
+  private ClusterRuns() {}
+
+  /** Prunes to the request's output, and closes the cluster. */
+  static RunResult prune(Path model, PruneRequest request, Cluster cluster) {
+    try (cluster;
+        ModelDirectory source = ModelDirectory.open(model);
+        Backend backend = Pruning.cpu(1)) {
+      return PruneJob.toOutput(source, request)
+          .on(new OnCluster(cluster, CPU))
+          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+    }
+  }
+
+  static Cluster local() {
+    return Clusters.named("local").open();
+  }
+
+  /** A cluster that leaves to another what it doesn't do in a way of its own. */
+  interface Over extends Cluster {
+    Cluster cluster();
+
+    @Override
+    default String name() {
+      return getClass().getSimpleName();
+    }
+
+    @Override
+    default <R extends Serializable> void run(
+        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
+      cluster().run(what, tasks, done);
+    }
+
+    @Override
+    default <S extends Serializable> KeptStates<S> keep(List<S> states) {
+      return cluster().keep(states);
+    }
+
+    @Override
+    default void close() {
+      cluster().close();
+    }
+  }
+}
