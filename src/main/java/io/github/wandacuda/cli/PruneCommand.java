@@ -137,7 +137,10 @@ public final class PruneCommand implements Runnable {
   private void warnOfIdle(PruningRules rules) {
     methods.warnOfIdle(rules, output);
     calibrations.warnOfIdle(rules, output);
-    if (!calibrations.fromSamples(rules)) {
+    if (cluster.given()) {
+      output.warnIfGiven("a cluster writes through the page cache", "--io");
+      output.warnIfGiven("a cluster keeps hidden states itself", "--checkpoint-every");
+    } else if (!calibrations.fromSamples(rules)) {
       output.warnIfGiven("only a calibrated run saves hidden states", "--checkpoint-every");
     }
     if (target.resume()) {

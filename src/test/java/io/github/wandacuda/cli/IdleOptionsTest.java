@@ -75,6 +75,17 @@ class IdleOptionsTest {
         .contains("--seed has no effect: ");
   }
 
+  @ParameterizedTest
+  @CsvSource({"--io, direct", "--checkpoint-every, 5"})
+  void aClusterUsesTheDiskInItsOwnWay(String option, String value) {
+    for (String source : List.of(STATISTICS, LISTS)) {
+      assertThat(warnings(plan(source, "--cluster", "local", option, value)))
+          .singleElement()
+          .asString()
+          .contains(option + " has no effect: a cluster");
+    }
+  }
+
   @Test
   void severalAreAWarningEach() {
     Cli.Result result =
