@@ -99,7 +99,9 @@ public final class DirectIo implements AutoCloseable {
    * @return empty if the file is to be read through the page cache
    */
   public Optional<BlockReader> reader(Path file, FileChannel plain, long length) {
-    return Residency.of(plain, length).flatMap(cache -> reader(file, length, cache));
+    return mode == IoMode.BUFFERED
+        ? Optional.empty()
+        : Residency.of(plain, length).flatMap(cache -> reader(file, length, cache));
   }
 
   /** Returns a reader of a file that reads from the device whatever the page cache holds. */

@@ -186,13 +186,9 @@ public final class FinishedShards implements AutoCloseable {
       ending = true;
       notifyAll();
     }
-    boolean interrupted = false;
     try {
       thread.join(patienceMillis);
     } catch (InterruptedException e) {
-      interrupted = true;
-    }
-    if (interrupted) {
       Thread.currentThread().interrupt();
     }
   }
