@@ -182,13 +182,16 @@ public final class PruneJob {
 
   /**
    * Has the source read past the page cache, unless the check of the output reads it a second time,
-   * soon after the first, and there is room for the shards that are at work until then.
+   * soon after the first, and there is room for the shards that are at work until then. Those leave
+   * the page cache when they are checked.
    */
   private void readSource(DirectIo io) {
     List<SafetensorsFile> shards = scope.model().checkpoint().shards();
     long largest = shards.stream().mapToLong(SafetensorsFile::byteSize).max().orElse(0);
     if (!scope.request().verify() || !DirectIo.fitsInCache(SHARDS_AT_WORK * largest)) {
       shards.forEach(shard -> shard.readThrough(io));
+    } else if (io.isDirect()) {
+      shards.forEach(SafetensorsFile::readThroughCache);
     }
   }
 

@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.channels.FileChannel;
+import java.util.BitSet;
 import java.util.Optional;
 
 /**
@@ -15,7 +16,10 @@ import java.util.Optional;
  * for use by several threads.
  */
 public final class ResidentPages implements AutoCloseable {
-  private static final long PAGE = 4096;
+  static final long PAGE = 4096;
+
+  /** Pages that are asked for at a time: those of a GiB. */
+  private static final long PART = 1 << 18;
 
   private final Arena arena = Arena.ofShared();
   private final MethodHandle mincore;
@@ -56,8 +60,31 @@ public final class ResidentPages implements AutoCloseable {
     }
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment pages = scratch.allocate(Math.ceilDiv(length, PAGE));
-      MemorySegment part = mapping.asSlice(start, length);
-      return (int) mincore.invokeExact(part, length, pages) == 0 && areAllSet(pages);
+      return look(start, length, pages) && areAllSet(pages);
+    }
+  }
+
+  /** Returns the pages that aren't in the page cache; nothing if the system doesn't say so. */
+  Optional<BitSet> absent() {
+    BitSet absent = new BitSet();
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment pages = scratch.allocate(PART);
+      for (long start = 0; start < mapping.byteSize(); start += PART * PAGE) {
+        long length = Math.min(PART * PAGE, mapping.byteSize() - start);
+        if (!look(start, length, pages)) {
+          return Optional.empty();
+        }
+        for (long page = 0; page < Math.ceilDiv(length, PAGE); page++) {
+          absent.set((int) (start / PAGE + page), !isSet(pages, page));
+        }
+      }
+    }
+    return Optional.of(absent);
+  }
+
+  private boolean look(long start, long length, MemorySegment pages) {
+    try {
+      return (int) mincore.invokeExact(mapping.asSlice(start, length), length, pages) == 0;
     } catch (Throwable e) {
       return false;
     }
@@ -65,11 +92,15 @@ public final class ResidentPages implements AutoCloseable {
 
   private static boolean areAllSet(MemorySegment pages) {
     for (long page = 0; page < pages.byteSize(); page++) {
-      if ((pages.get(ValueLayout.JAVA_BYTE, page) & 1) == 0) {
+      if (!isSet(pages, page)) {
         return false;
       }
     }
     return true;
+  }
+
+  private static boolean isSet(MemorySegment pages, long page) {
+    return (pages.get(ValueLayout.JAVA_BYTE, page) & 1) != 0;
   }
 
   @Override

@@ -216,6 +216,26 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   /**
+   * Reads tensors through the page cache from now on, and leaves it as it is now when {@link
+   * #dropAdded} is called or the file is closed, where the system allows that.
+   */
+  public void readThroughCache() {
+    if (bytes instanceof StoredTensors stored) {
+      stored.readThroughCache();
+    }
+  }
+
+  /**
+   * Takes out of the page cache what was added to it since {@link #readThroughCache}, if it was
+   * called.
+   */
+  public void dropAdded() {
+    if (bytes instanceof StoredTensors stored) {
+      stored.dropAdded();
+    }
+  }
+
+  /**
    * Returns a copy of a vector, widened exactly to float32.
    *
    * @throws InputException if the tensor isn't a vector of F32, F16 or BF16, is longer than a Java

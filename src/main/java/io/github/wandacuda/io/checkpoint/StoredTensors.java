@@ -4,6 +4,7 @@ import io.github.wandacuda.io.FileReads;
 import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.io.direct.BlockReader;
 import io.github.wandacuda.io.direct.DirectIo;
+import io.github.wandacuda.system.AddedPages;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
@@ -12,6 +13,7 @@ final class StoredTensors implements TensorBytes {
   private final FileReads file;
   private final long dataOffset;
   private volatile BlockReader blocks;
+  private volatile AddedPages added;
 
   /**
    * Takes over an open file, which it closes.
@@ -33,6 +35,20 @@ final class StoredTensors implements TensorBytes {
     blocks = io.deviceReader(file.file(), file.length()).orElse(null);
   }
 
+  /** Reads through the page cache, and notes what that will add to it. */
+  void readThroughCache() {
+    added = AddedPages.after(file.file(), file.channel(), file.length()).orElse(null);
+  }
+
+  /** Takes out of the page cache what was added to it. */
+  void dropAdded() {
+    AddedPages pages = added;
+    added = null;
+    if (pages != null) {
+      pages.drop();
+    }
+  }
+
   @Override
   public void read(TensorInfo info, long offset, MemorySegment destination) {
     long position = dataOffset + info.begin() + offset;
@@ -51,6 +67,7 @@ final class StoredTensors implements TensorBytes {
 
   @Override
   public void close() {
+    dropAdded();
     try {
       file.channel().close();
     } catch (IOException e) {

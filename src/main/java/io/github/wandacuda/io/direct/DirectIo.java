@@ -73,6 +73,11 @@ public final class DirectIo implements AutoCloseable {
     return bytes <= AvailableMemory.bytes() / 2;
   }
 
+  /** Returns whether files are read and written past the page cache where they can be. */
+  public boolean isDirect() {
+    return mode != IoMode.BUFFERED;
+  }
+
   private static ExecutorService threads(String name) {
     return Executors.newFixedThreadPool(
         THREADS, Thread.ofPlatform().daemon().name(name, 1).factory());
@@ -99,7 +104,7 @@ public final class DirectIo implements AutoCloseable {
    * @return empty if the file is to be read through the page cache
    */
   public Optional<BlockReader> reader(Path file, FileChannel plain, long length) {
-    return mode == IoMode.BUFFERED
+    return !isDirect()
         ? Optional.empty()
         : Residency.of(plain, length).flatMap(cache -> reader(file, length, cache));
   }
@@ -120,7 +125,7 @@ public final class DirectIo implements AutoCloseable {
   }
 
   private Optional<FileOpener.Opened> open(Path file, StandardOpenOption access) {
-    if (mode == IoMode.BUFFERED) {
+    if (!isDirect()) {
       return Optional.empty();
     }
     try {

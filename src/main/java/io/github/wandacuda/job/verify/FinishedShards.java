@@ -169,6 +169,7 @@ public final class FinishedShards implements AutoCloseable {
                 opened,
                 progress)
             .verify(dense, directory);
+    dense.forEach(SafetensorsFile::dropAdded);
     synchronized (this) {
       incomplete |= found.isEmpty();
       found.ifPresent(

@@ -1,0 +1,103 @@
+package io.github.wandacuda.system;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.BitSet;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The pages that a large file brings into the page cache while it is read. They can be taken out
+ * again by {@code posix_fadvise(2)}, so that what the machine had cached before stays.
+ */
+public final class AddedPages {
+  private static final Logger LOG = LoggerFactory.getLogger(AddedPages.class);
+
+  /** {@code POSIX_FADV_DONTNEED} of Linux. */
+  private static final int DONT_NEED = 4;
+
+  private static final int READ_ONLY = 0;
+
+  private final Path file;
+  private final BitSet absent;
+
+  private AddedPages(Path file, BitSet absent) {
+    this.file = file;
+    this.absent = absent;
+  }
+
+  /**
+   * Notes which pages of an open file aren't in the page cache.
+   *
+   * @return nothing where the system can't tell
+   */
+  public static Optional<AddedPages> after(Path file, FileChannel channel, long length) {
+    try (ResidentPages pages = ResidentPages.of(channel, length).orElse(null)) {
+      return pages == null
+          ? Optional.empty()
+          : pages.absent().map(absent -> new AddedPages(file, absent));
+    }
+  }
+
+  /**
+   * Takes the pages that were noted out of the page cache, those that another program reads too.
+   */
+  public void drop() {
+    try (Arena scratch = Arena.ofConfined()) {
+      int descriptor = (int) open().invokeExact(scratch.allocateFrom(file.toString()), READ_ONLY);
+      if (descriptor < 0) {
+        return;
+      }
+      try {
+        drop(descriptor);
+      } finally {
+        int ignored = (int) close().invokeExact(descriptor);
+      }
+    } catch (Throwable e) {
+      LOG.debug("pages of {} stay in the page cache", file, e);
+    }
+  }
+
+  private void drop(int descriptor) throws Throwable {
+    MethodHandle advise = advise();
+    int from = absent.nextSetBit(0);
+    while (from >= 0) {
+      int to = absent.nextClearBit(from);
+      int ignored =
+          (int)
+              advise.invokeExact(
+                  descriptor,
+                  from * ResidentPages.PAGE,
+                  (to - from) * ResidentPages.PAGE,
+                  DONT_NEED);
+      from = absent.nextSetBit(to);
+    }
+  }
+
+  private static MethodHandle open() {
+    return Native.function(
+        "open",
+        FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+  }
+
+  private static MethodHandle close() {
+    return Native.function(
+        "close", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
+  }
+
+  private static MethodHandle advise() {
+    return Native.function(
+        "posix_fadvise",
+        FunctionDescriptor.of(
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_INT));
+  }
+}
