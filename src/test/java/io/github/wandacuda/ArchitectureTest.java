@@ -116,6 +116,7 @@ class ArchitectureTest {
           "cli.console",
           "cli.option",
           "cli",
+          "cli.archive",
           "launcher");
 
   /** Found by their service files, so that nothing but themselves names them. */
@@ -302,7 +303,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
-          + "|FileOpener|WrittenShard|ShardMasks|ReservedFile|Folders|Gunzip|AvailableMemory";
+          + "|FileOpener|WrittenShard|ShardMasks|ReservedFile|Folders|Gunzip|AvailableMemory|ArchiveMaker";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

@@ -25,6 +25,8 @@ import picocli.CommandLine.Option;
         "Shows what a model directory holds: family, modules, shapes, dtypes, zeros, patterns.",
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Runnable {
+  private static final long SMALL = 1 << 24;
+
   @Mixin private ModelOption model;
 
   @Option(names = "--modules", description = "Show each module instead of each block.")
@@ -48,12 +50,18 @@ final class InspectCommand implements Runnable {
               ? directory.modules()
               : directory.choose(new ModuleChoice(List.of(match), List.of()));
       List<Inspection> inspections =
-          Inspector.inspect(chosen, Runtime.getRuntime().availableProcessors()).stream()
+          Inspector.inspect(chosen, threads(chosen)).stream()
               .sorted(Comparator.comparing(Inspection::name, TensorNames.NATURAL))
               .toList();
       InspectPrinter printer = new InspectPrinter(ModelFacts.of(directory), inspections);
       output.result(object(printer), () -> printer.text(modules));
     }
+  }
+
+  /** Returns one for a small model, since it takes more time to start the others. */
+  private static int threads(List<LinearModule> modules) {
+    long weights = modules.stream().mapToLong(LinearModule::elements).sum();
+    return weights < SMALL ? 1 : Runtime.getRuntime().availableProcessors();
   }
 
   private static Map<String, Object> object(InspectPrinter printer) {

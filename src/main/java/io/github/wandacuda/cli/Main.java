@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.cli.console.Cancellation;
 import io.github.wandacuda.cli.console.ErrorReporter;
 import io.github.wandacuda.cli.console.Stderr;
+import io.github.wandacuda.system.ArchiveRequest;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.util.Arrays;
@@ -24,6 +25,9 @@ public final class Main {
     Cancellation cancellation = Cancellation.ofCurrentThread(errors);
     int exitCode = new WandaCuda(new FileOutputStream(FileDescriptor.out), err).run(args);
     cancellation.workIsDone(exitCode);
+    if (exitCode == 0) {
+      ArchiveRequest.send();
+    }
     System.exit(exitCode);
   }
 }

@@ -16,8 +16,8 @@ import java.util.Map;
 
 /**
  * Starts the program with native access and, if the command gains by it ({@link VectorNeed}), with
- * the Vector API and the options of {@link KernelOptions}. It uses the first of three ways that
- * works:
+ * the Vector API, the options of {@link KernelOptions} and a {@link ClassArchive}. It uses the
+ * first of three ways that works:
  *
  * <ol>
  *   <li>This Java has all that the program needs (because the command needs no vectors, by the
@@ -118,10 +118,11 @@ public final class Launcher {
 
   private static int startAgain(String[] args, CommandLine line, boolean recent, boolean vectors)
       throws InterruptedException {
-    List<String> options = options(vectors, line);
     if (recent && (!vectors || ThisRuntime.contains(MODULE))) {
+      JavaHome home = JavaHome.ofThisProcess();
+      List<String> options = options(vectors, line, home);
       replace(line, with(options, IN_PLACE));
-      return startBelow(args, JavaHome.ofThisProcess(), line, options);
+      return startBelow(args, home, line, options);
     }
     JdkLocations places = JdkLocations.ofThisMachine();
     JdkSearch search = new JdkSearch(TrustedPaths.ofThisProcess());
@@ -132,7 +133,7 @@ public final class Launcher {
     if (!Arrays.asList(args).contains("--quiet")) {
       warnOfNamed(places.named(), search.passedOver());
     }
-    return startBelow(args, home, line, options);
+    return startBelow(args, home, line, options(vectors, line, home));
   }
 
   /** Replaces this process; returns only if that isn't possible. */
@@ -161,12 +162,13 @@ public final class Launcher {
         : Collections.<String, String>emptyMap();
   }
 
-  private static List<String> options(boolean vectors, CommandLine line) {
+  private static List<String> options(boolean vectors, CommandLine line, JavaHome home) {
     List<String> options = new ArrayList<>();
     if (vectors) {
       options.add(LOADING);
       options.addAll(MESSAGES);
       options.addAll(KernelOptions.beside(line.given(System.getenv())));
+      options.addAll(ClassArchive.options(home, line, options));
     }
     options.add("--enable-native-access=ALL-UNNAMED");
     return options;

@@ -1,8 +1,5 @@
 package io.github.wandacuda.cli.console;
 
-import java.util.logging.Level;
-import java.util.logging.Logger;
-
 /**
  * Chooses slf4j-simple and sets it up, which reads its settings once, when the first logger is
  * made. All of it is done here and by properties, since a file or a service in the jar would take
@@ -10,9 +7,6 @@ import java.util.logging.Logger;
  */
 public final class Logging {
   private static final String PREFIX = "org.slf4j.simpleLogger.";
-
-  /** Held here, since the JDK forgets the level of a logger that nobody holds. */
-  private static final Logger PARQUET = Logger.getLogger("dev.hardwood");
 
   private Logging() {}
 
@@ -28,8 +22,6 @@ public final class Logging {
     // The tokenizer's own log tells where it unpacked its library, and prints stack traces of
     // failures that are reported in one line.
     setDefault(PREFIX + "log.ai.djl", "off");
-    // The reader of Parquet files logs by the JDK's own means how it decodes.
-    PARQUET.setLevel(Level.OFF);
   }
 
   /** Sets a property, unless the user has set it with {@code -D}. */

@@ -22,6 +22,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 
 /** Reads the rows of a Parquet file as JSON objects. */
 public final class ParquetRows {
@@ -32,6 +34,12 @@ public final class ParquetRows {
 
   /** Lets Hardwood load a library of the system, to unpack pages that aren't packed any more. */
   private static final String LIBDEFLATE = "hardwood.uselibdeflate";
+
+  /**
+   * Hardwood logs by the JDK's own means how it decodes. Held here, since the JDK forgets the level
+   * of a logger that nobody holds.
+   */
+  private static final Logger LOG = Logger.getLogger("dev.hardwood");
 
   private ParquetRows() {}
 
@@ -50,6 +58,7 @@ public final class ParquetRows {
     if (System.getProperty(LIBDEFLATE) == null) {
       System.setProperty(LIBDEFLATE, "false");
     }
+    LOG.setLevel(Level.OFF);
     // One thread: files of tasks have a few megabytes.
     try (HardwoodContext context = HardwoodContext.create(1);
         ParquetFileReader reader =
