@@ -18,6 +18,7 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -44,6 +45,7 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
   private final DirectIo io;
   private final BiConsumer<SafetensorsFile, List<ModuleResult>> published;
   private final Map<SafetensorsFile, Shard> shards = new LinkedHashMap<>();
+  private BorrowedWeights borrowed;
 
   /**
    * Creates all shards, or resumes those that an interrupted run has left.
@@ -154,13 +156,33 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
 
   @Override
   public void done(ModuleResult result) {
+    record(result.module().shard(), result.module().tensor(), written(result));
+  }
+
+  /** Takes a module that is written, and returns the journal's record of it. */
+  private Map<String, Object> written(ModuleResult result) {
     Shard shard = shards.get(result.module().shard());
     synchronized (shard) {
       shard.results.add(result);
     }
-    TensorInfo tensor = result.module().tensor();
-    int checksum = shard.writer.checksum(tensor);
-    record(result.module().shard(), tensor, RunRecords.module(result, checksum, withNorms));
+    int checksum = shard.writer.checksum(result.module().tensor());
+    return RunRecords.module(result, checksum, withNorms);
+  }
+
+  /** Begins to borrow weights from somebody who waits for them before their memory is freed. */
+  public BorrowedWeights borrow() {
+    borrowed = new BorrowedWeights(background);
+    return borrowed;
+  }
+
+  @Override
+  public void lend(ModuleResult result, MemorySegment weight) {
+    LinearModule module = result.module();
+    borrowed.write(
+        of(module),
+        module.tensor(),
+        weight,
+        () -> settle(module.shard(), module.tensor(), written(result)));
   }
 
   /** Called when a module is written completely by another work than pruning. */
@@ -171,16 +193,18 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
   }
 
   private void record(SafetensorsFile source, TensorInfo tensor, Map<String, Object> record) {
+    background.submit(() -> settle(source, tensor, record));
+  }
+
+  /** Records a tensor that is written; only on the background thread. */
+  private void settle(SafetensorsFile source, TensorInfo tensor, Map<String, Object> record) {
     Shard shard = shards.get(source);
-    background.submit(
-        () -> {
-          shard.writer.settle(tensor);
-          journal.append(record);
-          shard.unrecorded.remove(tensor);
-          if (shard.unrecorded.isEmpty() && shard.writer.isComplete()) {
-            publish(source, shard);
-          }
-        });
+    shard.writer.settle(tensor);
+    journal.append(record);
+    shard.unrecorded.remove(tensor);
+    if (shard.unrecorded.isEmpty() && shard.writer.isComplete()) {
+      publish(source, shard);
+    }
   }
 
   /** Gives a complete shard its name; only on the background thread. */

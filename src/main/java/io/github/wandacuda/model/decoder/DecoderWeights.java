@@ -18,10 +18,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /**
  * Copies a decoder's tensors from its checkpoint to a device and checks their shapes. Names are
@@ -40,12 +42,20 @@ final class DecoderWeights implements AutoCloseable {
   /** Memory of weights that are kept, but that the device reads in place. */
   private final List<KeptMemory> kept = new ArrayList<>();
 
+  /** Tensors that were read already, by their full names. */
+  private final Map<String, MemorySegment> read;
+
   private DecoderWeights(
-      Checkpoint checkpoint, Operations operations, WeightKeeping keeping, String prefix) {
+      Checkpoint checkpoint,
+      Operations operations,
+      WeightKeeping keeping,
+      String prefix,
+      Map<String, MemorySegment> read) {
     this.checkpoint = Objects.requireNonNull(checkpoint);
     this.operations = Objects.requireNonNull(operations);
     this.keeping = keeping;
     this.prefix = prefix;
+    this.read = read;
   }
 
   /**
@@ -66,7 +76,25 @@ final class DecoderWeights implements AutoCloseable {
             .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
             .findFirst()
             .orElse(prefixes.get(0));
-    return new DecoderWeights(checkpoint, operations, keeping, prefix);
+    return new DecoderWeights(checkpoint, operations, keeping, prefix, Map.of());
+  }
+
+  /** Begins to read the weights of a block's linear modules, as far as they are there. */
+  ReadAhead readAhead(int block, Stream<LinearDescription> linears) {
+    return new ReadAhead(
+        block,
+        linears
+            .flatMap(linear -> checkpoint.find(fullName(linear.name()) + WEIGHT).stream())
+            .toList());
+  }
+
+  /**
+   * Returns the same weights, some of which were read already.
+   *
+   * @param tensors their bytes, by their full names
+   */
+  DecoderWeights having(Map<String, MemorySegment> tensors) {
+    return new DecoderWeights(checkpoint, operations, keeping, prefix, tensors);
   }
 
   Operations operations() {
@@ -104,16 +132,23 @@ final class DecoderWeights implements AutoCloseable {
    * @throws InputException if it is missing, of another shape, or in a type that isn't computed
    *     with
    */
-  Weight weight(LinearDescription linear, Arena arena) {
+  Loaded weight(LinearDescription linear, Arena arena) {
     String name = fullName(linear.name()) + WEIGHT;
     Optional<PackedModule> packed = packed(name, linear);
     if (packed.isPresent()) {
-      return sparse(packed.get(), linear.transposed());
+      return new Loaded(sparse(packed.get(), linear.transposed()), null);
     }
     return linear.transposed()
         ? weight(memory -> read(name, linear.columns(), linear.rows(), memory).transposed(), arena)
-        : matrix(name, linear.rows(), linear.columns(), arena);
+        : weight(memory -> read(name, linear.rows(), linear.columns(), memory), arena);
   }
+
+  /**
+   * A weight with its copy in host memory, which is laid out as in the file.
+   *
+   * @param bytes null if the weight doesn't read them any more
+   */
+  record Loaded(Weight weight, MemorySegment bytes) {}
 
   /** Returns a module that is stored packed, if it is best kept so. */
   private Optional<PackedModule> packed(String name, LinearDescription linear) {
@@ -141,11 +176,13 @@ final class DecoderWeights implements AutoCloseable {
     }
   }
 
-  private Weight weight(Function<Arena, WeightMatrix> reading, Arena arena) {
-    if (keeping == WeightKeeping.WHILE_OPEN) {
-      return operations.weight(reading.apply(arena));
+  private Loaded weight(Function<Arena, WeightMatrix> reading, Arena arena) {
+    if (keeping == WeightKeeping.RESIDENT) {
+      return new Loaded(keep(memory -> operations.residentWeight(reading.apply(memory))), null);
     }
-    return keep(memory -> operations.residentWeight(reading.apply(memory)));
+    WeightMatrix matrix = reading.apply(arena);
+    Weight weight = operations.weight(matrix);
+    return new Loaded(weight, weight.ownsMemory() ? null : matrix.data());
   }
 
   /** Makes a weight of memory that is freed when the weight doesn't read it, else with this. */
@@ -192,13 +229,16 @@ final class DecoderWeights implements AutoCloseable {
    * @param fullName the tensor's full name
    */
   Weight matrix(String fullName, int rows, int columns, Arena arena) {
-    return weight(memory -> read(fullName, rows, columns, memory), arena);
+    return weight(memory -> read(fullName, rows, columns, memory), arena).weight();
   }
 
   private WeightMatrix read(String fullName, int rows, int columns, Arena arena) {
     Checkpoint.Entry entry = entry(fullName, rows, columns);
-    MemorySegment copy = arena.allocate(entry.info().bytes(), ALIGNMENT);
-    entry.shard().read(entry.info(), 0, copy);
+    MemorySegment copy = read.get(fullName);
+    if (copy == null) {
+      copy = arena.allocate(entry.info().bytes(), ALIGNMENT);
+      entry.shard().read(entry.info(), 0, copy);
+    }
     return WeightMatrix.of(copy, entry.info().type().orElseThrow(), rows, columns);
   }
 

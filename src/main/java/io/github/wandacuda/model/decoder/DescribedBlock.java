@@ -6,25 +6,34 @@ import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.decoder.Workspace.Place;
 import io.github.wandacuda.model.description.BlockDescription;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** A block as a {@link BlockDescription} says, with its weights loaded. */
 final class DescribedBlock implements Block {
-  private final Arena arena = Arena.ofShared();
+  private final Arena arena;
   private final int index;
   private final boolean parallel;
   private final Residual attention;
   private final Residual mlp;
 
+  /**
+   * Loads a block.
+   *
+   * @param arena gets the weights' memory; closed with the block
+   */
   DescribedBlock(
       DecoderWeights weights,
       Workspace workspace,
       PositionTensors positions,
       BlockDescription description,
-      int index) {
+      int index,
+      Arena arena) {
     this.index = index;
+    this.arena = arena;
     parallel = description.parallel();
     attention =
         new Residual(
@@ -89,6 +98,11 @@ final class DescribedBlock implements Block {
   @Override
   public Weight weight(String module) {
     return linear(module).weight();
+  }
+
+  @Override
+  public Optional<MemorySegment> bytes(String module) {
+    return linear(module).bytes();
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.description.Heads;
+import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -20,6 +21,9 @@ public final class DescribedDecoder implements Decoder {
   private final PositionTensors positions;
   private final Embedding embedding;
   private Head head;
+
+  /** Null if nothing is read ahead. */
+  private ReadAhead ahead;
 
   /**
    * Assembles a decoder.
@@ -94,8 +98,33 @@ public final class DescribedDecoder implements Decoder {
   @Override
   public Block block(int index) {
     Objects.checkIndex(index, blocks());
+    if (ahead != null && ahead.isOf(index)) {
+      DecoderWeights some = weights.having(ahead.tensors());
+      Arena arena = ahead.arena();
+      ahead = null;
+      return block(index, some, arena);
+    }
+    return block(index, weights, Arena.ofShared());
+  }
+
+  private Block block(int index, DecoderWeights from, Arena arena) {
     return new DescribedBlock(
-        weights, workspace, positions, description.block().apply(index), index);
+        from, workspace, positions, description.block().apply(index), index, arena);
+  }
+
+  @Override
+  public void readAhead(int index) {
+    closeAhead();
+    if (index < blocks()) {
+      ahead = weights.readAhead(index, description.block().apply(index).linears());
+    }
+  }
+
+  private void closeAhead() {
+    if (ahead != null) {
+      ahead.close();
+      ahead = null;
+    }
   }
 
   @Override
@@ -134,6 +163,7 @@ public final class DescribedDecoder implements Decoder {
 
   @Override
   public void close() {
+    closeAhead();
     workspace.close();
     positions.close();
     embedding.close();
