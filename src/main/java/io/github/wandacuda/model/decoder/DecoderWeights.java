@@ -40,7 +40,7 @@ final class DecoderWeights implements AutoCloseable {
   private final String prefix;
 
   /** Memory of weights that are kept, but that the device reads in place. */
-  private final List<KeptMemory> kept = new ArrayList<>();
+  private final List<KeptMemory> kept;
 
   /** Tensors that were read already, by their full names. */
   private final Map<String, MemorySegment> read;
@@ -50,11 +50,13 @@ final class DecoderWeights implements AutoCloseable {
       Operations operations,
       WeightKeeping keeping,
       String prefix,
+      List<KeptMemory> kept,
       Map<String, MemorySegment> read) {
     this.checkpoint = Objects.requireNonNull(checkpoint);
     this.operations = Objects.requireNonNull(operations);
     this.keeping = keeping;
     this.prefix = prefix;
+    this.kept = kept;
     this.read = read;
   }
 
@@ -76,12 +78,12 @@ final class DecoderWeights implements AutoCloseable {
             .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
             .findFirst()
             .orElse(prefixes.get(0));
-    return new DecoderWeights(checkpoint, operations, keeping, prefix, Map.of());
+    return new DecoderWeights(checkpoint, operations, keeping, prefix, new ArrayList<>(), Map.of());
   }
 
   /** Begins to read the weights of a block's linear modules, as far as they are there. */
-  ReadAhead readAhead(int block, Stream<LinearDescription> linears) {
-    return new ReadAhead(
+  BlockMemory readAhead(int block, Stream<LinearDescription> linears) {
+    return new BlockMemory(
         block,
         linears
             .flatMap(linear -> checkpoint.find(fullName(linear.name()) + WEIGHT).stream())
@@ -94,7 +96,7 @@ final class DecoderWeights implements AutoCloseable {
    * @param tensors their bytes, by their full names
    */
   DecoderWeights having(Map<String, MemorySegment> tensors) {
-    return new DecoderWeights(checkpoint, operations, keeping, prefix, tensors);
+    return new DecoderWeights(checkpoint, operations, keeping, prefix, kept, tensors);
   }
 
   Operations operations() {

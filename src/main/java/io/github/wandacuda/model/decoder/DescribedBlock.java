@@ -14,7 +14,7 @@ import java.util.stream.Stream;
 
 /** A block as a {@link BlockDescription} says, with its weights loaded. */
 final class DescribedBlock implements Block {
-  private final Arena arena;
+  private final BlockMemory memory;
   private final int index;
   private final boolean parallel;
   private final Residual attention;
@@ -23,7 +23,7 @@ final class DescribedBlock implements Block {
   /**
    * Loads a block.
    *
-   * @param arena gets the weights' memory; closed with the block
+   * @param memory of the weights; closed with the block
    */
   DescribedBlock(
       DecoderWeights weights,
@@ -31,9 +31,10 @@ final class DescribedBlock implements Block {
       PositionTensors positions,
       BlockDescription description,
       int index,
-      Arena arena) {
+      BlockMemory memory) {
     this.index = index;
-    this.arena = arena;
+    this.memory = memory;
+    Arena arena = memory.arena();
     parallel = description.parallel();
     attention =
         new Residual(
@@ -121,6 +122,6 @@ final class DescribedBlock implements Block {
   public void close() {
     attention.close();
     mlp.close();
-    arena.close();
+    memory.close();
   }
 }

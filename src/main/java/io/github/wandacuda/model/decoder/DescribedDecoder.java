@@ -5,7 +5,6 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.description.Heads;
-import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -22,8 +21,8 @@ public final class DescribedDecoder implements Decoder {
   private final Embedding embedding;
   private Head head;
 
-  /** Null if nothing is read ahead. */
-  private ReadAhead ahead;
+  /** Of the next block; null if nothing is read ahead. */
+  private BlockMemory ahead;
 
   /**
    * Assembles a decoder.
@@ -98,18 +97,15 @@ public final class DescribedDecoder implements Decoder {
   @Override
   public Block block(int index) {
     Objects.checkIndex(index, blocks());
-    if (ahead != null && ahead.isOf(index)) {
-      DecoderWeights some = weights.having(ahead.tensors());
-      Arena arena = ahead.arena();
-      ahead = null;
-      return block(index, some, arena);
+    if (ahead == null || !ahead.isOf(index)) {
+      closeAhead();
+      ahead = new BlockMemory(index, List.of());
     }
-    return block(index, weights, Arena.ofShared());
-  }
-
-  private Block block(int index, DecoderWeights from, Arena arena) {
+    DecoderWeights having = weights.having(ahead.tensors());
+    BlockMemory memory = ahead;
+    ahead = null;
     return new DescribedBlock(
-        from, workspace, positions, description.block().apply(index), index, arena);
+        having, workspace, positions, description.block().apply(index), index, memory);
   }
 
   @Override

@@ -10,10 +10,11 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Tensors that a thread reads before they are needed, while others are computed with. The thread is
- * never interrupted, so the files that it reads stay open when a run is cancelled.
+ * The memory of a block's weights. A thread reads some of them before they are needed, while the
+ * block before is computed with; it is never interrupted, so that the files that it reads stay open
+ * when a run is cancelled.
  */
-final class ReadAhead implements AutoCloseable {
+final class BlockMemory implements AutoCloseable {
   /**
    * What is read ahead at most: a block of seven billion parameters isn't read ahead as a whole.
    */
@@ -31,13 +32,19 @@ final class ReadAhead implements AutoCloseable {
   /**
    * Begins to read.
    *
-   * @param block whose tensors they are
-   * @param entries the tensors, in the order in which they will be asked for
+   * @param block the block's index
+   * @param entries the tensors to read ahead, in the order in which they will be asked for
    */
-  ReadAhead(int block, List<Checkpoint.Entry> entries) {
+  BlockMemory(int block, List<Checkpoint.Entry> entries) {
     this.block = block;
     thread =
-        Thread.ofPlatform().daemon().name("wanda-cuda-read-ahead").start(() -> readAll(entries));
+        Thread.ofPlatform()
+            .daemon()
+            .name("wanda-cuda-read-ahead")
+            .unstarted(() -> readAll(entries));
+    if (!entries.isEmpty()) {
+      thread.start();
+    }
   }
 
   private void readAll(List<Checkpoint.Entry> entries) {
@@ -61,20 +68,20 @@ final class ReadAhead implements AutoCloseable {
     tensors.put(entry.info().name(), memory);
   }
 
-  /** Returns whether these are a block's tensors. */
+  /** Returns whether this is the memory of a block. */
   boolean isOf(int index) {
     return block == index;
   }
 
-  /** Returns what owns the tensors' memory. */
+  /** Returns what owns the memory. */
   Arena arena() {
     return arena;
   }
 
   /**
-   * Waits until all are read.
+   * Waits until the tensors are read.
    *
-   * @return their bytes by their names; without those that were too many
+   * @return their bytes by their names, without those that were too many
    * @throws CancelledException if the caller is interrupted
    * @throws RuntimeException what reading threw
    */
