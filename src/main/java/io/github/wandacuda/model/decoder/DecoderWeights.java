@@ -15,7 +15,6 @@ import io.github.wandacuda.model.description.LinearDescription;
 import io.github.wandacuda.model.description.NormDescription;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -38,9 +37,7 @@ final class DecoderWeights implements AutoCloseable {
   private final Operations operations;
   private final WeightKeeping keeping;
   private final String prefix;
-
-  /** Memory of weights that are kept, but that the device reads in place. */
-  private final List<KeptMemory> kept;
+  private final KeptWeights kept;
 
   /** Tensors that were read already, by their full names. */
   private final Map<String, MemorySegment> read;
@@ -50,7 +47,7 @@ final class DecoderWeights implements AutoCloseable {
       Operations operations,
       WeightKeeping keeping,
       String prefix,
-      List<KeptMemory> kept,
+      KeptWeights kept,
       Map<String, MemorySegment> read) {
     this.checkpoint = Objects.requireNonNull(checkpoint);
     this.operations = Objects.requireNonNull(operations);
@@ -78,7 +75,7 @@ final class DecoderWeights implements AutoCloseable {
             .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
             .findFirst()
             .orElse(prefixes.get(0));
-    return new DecoderWeights(checkpoint, operations, keeping, prefix, new ArrayList<>(), Map.of());
+    return new DecoderWeights(checkpoint, operations, keeping, prefix, new KeptWeights(), Map.of());
   }
 
   /** Begins to read the weights of a block's linear modules, as far as they are there. */
@@ -166,37 +163,26 @@ final class DecoderWeights implements AutoCloseable {
 
   private Weight sparse(PackedModule module, boolean transposed) {
     if (!transposed) {
-      return keep(memory -> operations.sparseWeight(module.matrix(memory)));
+      return kept.keep(memory -> operations.sparseWeight(module.matrix(memory)));
     }
     try (Arena arena = Arena.ofConfined()) {
       SparseMatrix stored = module.matrix(arena);
       MemorySegment dense = arena.allocate(module.weight().bytes(), ALIGNMENT);
       WeightMatrix matrix = WeightMatrix.of(dense, module.dtype(), module.rows(), module.columns());
       stored.unpack(matrix);
-      return keep(
+      return kept.keep(
           memory -> operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), memory)));
     }
   }
 
   private Loaded weight(Function<Arena, WeightMatrix> reading, Arena arena) {
     if (keeping == WeightKeeping.RESIDENT) {
-      return new Loaded(keep(memory -> operations.residentWeight(reading.apply(memory))), null);
+      return new Loaded(
+          kept.keep(memory -> operations.residentWeight(reading.apply(memory))), null);
     }
     WeightMatrix matrix = reading.apply(arena);
     Weight weight = operations.weight(matrix);
     return new Loaded(weight, weight.ownsMemory() ? null : matrix.data());
-  }
-
-  /** Makes a weight of memory that is freed when the weight doesn't read it, else with this. */
-  private Weight keep(Function<Arena, Weight> making) {
-    KeptMemory memory = new KeptMemory();
-    kept.add(memory);
-    Weight weight = making.apply(memory.arena);
-    if (weight.ownsMemory()) {
-      kept.removeLast();
-      memory.close();
-    }
-    return weight;
   }
 
   /** Returns a linear module's bias, or null if it has none. */
@@ -310,17 +296,6 @@ final class DecoderWeights implements AutoCloseable {
   /** Frees the memory of weights that were kept; those must be closed. */
   @Override
   public void close() {
-    kept.forEach(KeptMemory::close);
-    kept.clear();
-  }
-
-  /** A weight's memory, which outlives the call that reads it. */
-  private static final class KeptMemory implements AutoCloseable {
-    private final Arena arena = Arena.ofShared();
-
-    @Override
-    public void close() {
-      arena.close();
-    }
+    kept.close();
   }
 }
