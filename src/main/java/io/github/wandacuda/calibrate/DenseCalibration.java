@@ -27,6 +27,7 @@ public final class DenseCalibration {
       for (int index = 0; index < decoder.blocks(); index++) {
         try (Block block = decoder.block(index)) {
           passing.begin(index, 0, "sample");
+          decoder.readAhead(index + 1);
           norms.putAll(run.observeAndAdvance(block));
         }
         progress.step("block", index + 1, decoder.blocks());

@@ -5,6 +5,7 @@ import io.github.wandacuda.calibrate.BlockStatistics;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.job.module.HeldWeight;
 import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.record.MasksIn;
@@ -38,8 +39,6 @@ record BlockPruner(
     boolean moments,
     Optional<MasksIn> masks,
     PhaseClock clock) {
-  private static final long ALIGNMENT = 64;
-
   /** Checks that the forward pass uses every chosen module, since another one has no norms. */
   void requireInside(Decoder decoder) {
     requireInside(chosen, decoder);
@@ -66,7 +65,8 @@ record BlockPruner(
    * Prunes a block.
    *
    * @param run its samples, which stand before the block afterwards too
-   * @param arena holds the pruned weights, as long as the block needs them
+   * @param arena holds pruned weights, where the block's own can't be pruned, as long as the block
+   *     needs them
    */
   List<ModuleResult> prune(BlockwiseRun run, Block block, Arena arena) {
     try (Arena moment = Arena.ofShared()) {
@@ -83,7 +83,8 @@ record BlockPruner(
           .filter(request -> request.resident() == null)
           .forEach(
               request ->
-                  block.replace(request.module().name(), request.module().view(request.memory())));
+                  block.replace(
+                      request.module().name(), request.module().view(request.held().bytes())));
       return results;
     }
   }
@@ -108,7 +109,6 @@ record BlockPruner(
         pruner.isByTiles(module, inputs) ? backend.resident(block.weight(name)) : Optional.empty();
     return resident.isPresent()
         ? new ModuleRequest(module, inputs, null, resident.get())
-        : new ModuleRequest(
-            module, inputs, arena.allocate(module.tensor().bytes(), ALIGNMENT), null);
+        : new ModuleRequest(module, inputs, HeldWeight.of(module, block, arena));
   }
 }

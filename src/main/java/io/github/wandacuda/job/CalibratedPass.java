@@ -4,7 +4,9 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockwiseRun;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.calibrate.SampleProgress;
+import io.github.wandacuda.job.output.BorrowedWeights;
 import io.github.wandacuda.job.output.ModulePruner;
+import io.github.wandacuda.job.output.OutputShards;
 import io.github.wandacuda.job.output.StateFiles;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.LinearModule;
@@ -48,13 +50,19 @@ final class CalibratedPass {
   }
 
   /**
-   * Prunes the blocks from {@code first} on.
+   * Prunes the blocks from {@code first} on. While samples run through a pruned block, its weights
+   * are written and the next one's are read.
    *
+   * @param shards where {@code pruner} writes to
    * @param first the block to begin with; unless it is 0, its states are read from {@code saved}
    * @param saved the files to which each block's states are saved
    */
   List<ModuleResult> run(
-      List<LinearModule> chosen, ModulePruner pruner, int first, StateFiles saved) {
+      List<LinearModule> chosen,
+      ModulePruner pruner,
+      OutputShards shards,
+      int first,
+      StateFiles saved) {
     List<ModuleResult> results = new ArrayList<>();
     BlockPruner blocks =
         new BlockPruner(
@@ -70,16 +78,19 @@ final class CalibratedPass {
       progress.begin((double) first / decoder.blocks());
       for (int index = first; index < decoder.blocks(); index++) {
         try (Arena arena = Arena.ofShared();
-            Block block = decoder.block(index)) {
+            Block block = open(decoder, index);
+            BorrowedWeights written = shards.borrow()) {
           samples.begin(index, 0, "sample");
           results.addAll(blocks.prune(run, block, arena));
           boolean last = index + 1 == decoder.blocks();
           if (!last) {
+            decoder.readAhead(index + 1);
             saving.await();
             samples.begin(index, 1, "sample after pruning");
             timed(() -> run.advance(block));
             saving.save(index + 1, run::states);
           }
+          waiting(written::await);
         }
         progress.step("block", index + 1, decoder.blocks());
       }
@@ -89,6 +100,19 @@ final class CalibratedPass {
 
   private Decoder open() {
     return DecoderFamilies.open(scope.model(), backend.forwards(scope.rules().needMoments()));
+  }
+
+  private Block open(Decoder decoder, int index) {
+    long start = System.nanoTime();
+    Block block = decoder.block(index);
+    clock.addWait(System.nanoTime() - start);
+    return block;
+  }
+
+  private void waiting(Runnable work) {
+    long start = System.nanoTime();
+    work.run();
+    clock.addWait(System.nanoTime() - start);
   }
 
   private void timed(Runnable work) {

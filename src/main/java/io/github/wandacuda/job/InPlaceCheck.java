@@ -71,7 +71,7 @@ final class InPlaceCheck {
     int count = workers.count();
     try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(count))) {
       TileSource source =
-          new ModuleTiles(module, module.shard(), null, null, buffers, new PhaseClock(count));
+          new ModuleTiles(module, module.shard(), null, buffers, new PhaseClock(count));
       workers.run(
           source.tiles().count(),
           (worker, tile) ->

@@ -161,7 +161,7 @@ final class LayerEstimate implements AutoCloseable {
 
   /** Reads a module's first rows and columns as float32. */
   private WeightMatrix corner(LinearModule module, int columns, Arena arena) {
-    ModuleTiles tiles = new ModuleTiles(module, module.shard(), null, null, buffers, clock);
+    ModuleTiles tiles = new ModuleTiles(module, module.shard(), null, buffers, clock);
     int rows = Math.min(module.rows(), Math.max(LEAST_ROWS, ROWS_PER_WORKER * workers.count()));
     WeightMatrix corner = matrix(arena, rows, columns);
     for (int row = 0; row < rows; ) {

@@ -89,6 +89,7 @@ record MemoryPass(
               Block block = decoder.block(index)) {
             samples.begin(index, 0, "sample");
             results.addAll(blocks.prune(calibrating, block, arena));
+            decoder.readAhead(index + 1);
             samples.begin(index, 1, "sample after pruning");
             if (index + 1 < decoder.blocks()) {
               calibrating.advance(block);

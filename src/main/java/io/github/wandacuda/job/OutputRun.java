@@ -193,7 +193,7 @@ final class OutputRun implements PruneTarget.Run {
               shards,
               sink,
               tools.clock())) {
-        results.addAll(prune(pruner, start, states));
+        results.addAll(prune(pruner, shards, start, states));
       }
       shards.finish();
       results.sort(Comparator.comparing(result -> result.module().name(), TensorNames.ORDER));
@@ -227,10 +227,11 @@ final class OutputRun implements PruneTarget.Run {
         .toList();
   }
 
-  private List<ModuleResult> prune(ModulePruner pruner, RunStart start, StateFiles states) {
+  private List<ModuleResult> prune(
+      ModulePruner pruner, OutputShards shards, RunStart start, StateFiles states) {
     if (scope.request().calibration() instanceof Calibration.FromSamples samples) {
       return new CalibratedPass(scope, tools.backend(), samples, tools.clock(), tools.progress())
-          .run(scope.chosen(), pruner, start.block(), states);
+          .run(scope.chosen(), pruner, shards, start.block(), states);
     }
     Set<LinearModule> kept =
         start.kept().results(scope.chosen()).stream()

@@ -132,8 +132,7 @@ final class RunEstimate {
     try (Workers workers = new Workers(backend.concurrency());
         TileBuffers buffers = new TileBuffers(TileMemory.of(backend))) {
       PhaseClock clock = new PhaseClock(workers.count());
-      Sample sample =
-          new Sample(new ModuleTiles(module, module.shard(), null, null, buffers, clock));
+      Sample sample = new Sample(new ModuleTiles(module, module.shard(), null, buffers, clock));
       MatrixPruner pruner = new MatrixPruner(backend.selector(), workers, clock);
       return seconds(() -> pruner.prune(sample, null, scope.rules().of(module)))
           / sample.bytes(module);

@@ -28,6 +28,11 @@ public final class PhaseClock {
     readWrite.add(nanos);
   }
 
+  /** Adds time in which no worker did anything, since all waited for reading or writing. */
+  public void addWait(long nanos) {
+    readWrite.add(nanos * workers);
+  }
+
   public void addCalibrate(long nanos) {
     calibrate.add(nanos);
   }

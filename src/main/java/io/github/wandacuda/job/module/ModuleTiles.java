@@ -20,7 +20,6 @@ public final class ModuleTiles implements TileSource {
   private final RowTiles tiles;
   private final DType dtype;
   private final long rowBytes;
-  private final MemorySegment whole;
   private final TileBuffers buffers;
 
   /**
@@ -28,7 +27,6 @@ public final class ModuleTiles implements TileSource {
    *
    * @param file the file to read, the module's own or one with the same layout
    * @param writer writes tiles, or null if none is written
-   * @param whole memory for the whole weight, or null to use a buffer for each worker
    * @param buffers the workers' buffers; they are enlarged here, so no worker may use them
    *     meanwhile
    */
@@ -36,13 +34,11 @@ public final class ModuleTiles implements TileSource {
       LinearModule module,
       SafetensorsFile file,
       ShardWriter writer,
-      MemorySegment whole,
       TileBuffers buffers,
       PhaseClock clock) {
     this.module = module;
     this.file = file;
     this.writer = writer;
-    this.whole = whole;
     this.buffers = buffers;
     this.clock = clock;
     dtype = module.tensor().type().orElseThrow();
@@ -54,9 +50,7 @@ public final class ModuleTiles implements TileSource {
             !module.transposed(),
             buffers.memory().tileBytes(),
             buffers.memory().workers());
-    if (whole == null) {
-      buffers.reserve(largestBytes());
-    }
+    buffers.reserve(largestBytes());
   }
 
   @Override
@@ -94,9 +88,6 @@ public final class ModuleTiles implements TileSource {
 
   /** Returns the memory of a tile, valid from its read to its write. */
   MemorySegment bytes(int worker, int tile) {
-    long size = tiles.rowsOf(tile) * rowBytes;
-    return whole == null
-        ? buffers.of(worker, size)
-        : whole.asSlice(tiles.firstRow(tile) * rowBytes, size);
+    return buffers.of(worker, tiles.rowsOf(tile) * rowBytes);
   }
 }

@@ -18,7 +18,8 @@ public final class BackgroundWork implements AutoCloseable {
 
   private final Deque<Runnable> tasks = new ArrayDeque<>();
   private final Thread thread;
-  private boolean working;
+  private long submitted;
+  private long done;
   private boolean ending;
   private Throwable failure;
 
@@ -29,12 +30,14 @@ public final class BackgroundWork implements AutoCloseable {
   /**
    * Adds a task.
    *
+   * @return its number, for {@link #await(long)}
    * @throws RuntimeException the exception of an earlier task
    */
-  public synchronized void submit(Runnable task) {
+  public synchronized long submit(Runnable task) {
     rethrow();
     tasks.add(task);
     notifyAll();
+    return ++submitted;
   }
 
   /**
@@ -44,8 +47,19 @@ public final class BackgroundWork implements AutoCloseable {
    * @throws CancelledException if the thread is interrupted
    */
   public synchronized void await() {
+    await(submitted);
+  }
+
+  /**
+   * Waits until a task and all before it are done.
+   *
+   * @param task its number
+   * @throws RuntimeException the exception of a task
+   * @throws CancelledException if the thread is interrupted
+   */
+  public synchronized void await(long task) {
     try {
-      while (failure == null && (working || !tasks.isEmpty())) {
+      while (failure == null && done < task) {
         wait();
       }
     } catch (InterruptedException e) {
@@ -72,12 +86,16 @@ public final class BackgroundWork implements AutoCloseable {
         fail(e);
         return;
       }
+      end();
     }
   }
 
-  private synchronized Runnable take() {
-    working = false;
+  private synchronized void end() {
+    done++;
     notifyAll();
+  }
+
+  private synchronized Runnable take() {
     try {
       while (tasks.isEmpty() && !ending) {
         wait();
@@ -85,14 +103,12 @@ public final class BackgroundWork implements AutoCloseable {
     } catch (InterruptedException e) {
       return null;
     }
-    working = !tasks.isEmpty();
     return tasks.poll();
   }
 
   private synchronized void fail(Throwable e) {
     failure = e;
     tasks.clear();
-    working = false;
     notifyAll();
   }
 

@@ -7,6 +7,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.RowTiles;
 import io.github.wandacuda.prune.TileSource;
+import java.lang.foreign.MemorySegment;
 
 /** No shards: what modules become stays in the memory that their requests bring. */
 public final class MemoryShards implements ShardTarget {
@@ -22,6 +23,9 @@ public final class MemoryShards implements ShardTarget {
 
   @Override
   public void done(ModuleResult result) {}
+
+  @Override
+  public void lend(ModuleResult result, MemorySegment weight) {}
 
   /** Tiles that are left where they are. */
   private record Unwritten(ModuleTiles all) implements TileSource {

@@ -5,6 +5,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.module.HeldTiles;
 import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.layerwise.Gram;
@@ -197,10 +198,10 @@ public final class ModulePruner implements AutoCloseable {
 
     private TileSource tiles(ModuleRequest request) {
       LinearModule module = request.module();
-      return shards.through(
-          module,
-          new ModuleTiles(
-              module, module.shard(), shards.of(module), request.memory(), buffers, clock));
+      return request.held() == null
+          ? shards.through(
+              module, new ModuleTiles(module, module.shard(), shards.of(module), buffers, clock))
+          : new HeldTiles(module, request.held(), buffers.memory(), clock);
     }
 
     private void pruneLayer(int index) {
@@ -253,7 +254,11 @@ public final class ModulePruner implements AutoCloseable {
     private void finish(int index, ModuleResult result, MemorySegment mask) {
       ModuleRequest request = requests.get(index);
       masks.add(places.get(request.module().name()), mask);
-      shards.done(result);
+      if (request.held() == null) {
+        shards.done(result);
+      } else {
+        shards.lend(result, request.held().bytes());
+      }
       synchronized (this) {
         results[index] = result;
         done++;

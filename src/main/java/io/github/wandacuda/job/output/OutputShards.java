@@ -18,6 +18,7 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -27,7 +28,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 
 /**
@@ -44,6 +44,7 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
   private final DirectIo io;
   private final BiConsumer<SafetensorsFile, List<ModuleResult>> published;
   private final Map<SafetensorsFile, Shard> shards = new LinkedHashMap<>();
+  private BorrowedWeights borrowed;
 
   /**
    * Creates all shards, or resumes those that an interrupted run has left.
@@ -154,13 +155,33 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
 
   @Override
   public void done(ModuleResult result) {
+    record(result.module().shard(), result.module().tensor(), written(result));
+  }
+
+  /** Takes a module that is written, and returns the journal's record of it. */
+  private Map<String, Object> written(ModuleResult result) {
     Shard shard = shards.get(result.module().shard());
     synchronized (shard) {
       shard.results.add(result);
     }
-    TensorInfo tensor = result.module().tensor();
-    int checksum = shard.writer.checksum(tensor);
-    record(result.module().shard(), tensor, RunRecords.module(result, checksum, withNorms));
+    int checksum = shard.writer.checksum(result.module().tensor());
+    return RunRecords.module(result, checksum, withNorms);
+  }
+
+  /** Begins to borrow weights from somebody who waits for them before their memory is freed. */
+  public BorrowedWeights borrow() {
+    borrowed = new BorrowedWeights(background);
+    return borrowed;
+  }
+
+  @Override
+  public void lend(ModuleResult result, MemorySegment weight) {
+    LinearModule module = result.module();
+    borrowed.write(
+        of(module),
+        module.tensor(),
+        weight,
+        () -> settle(module.shard(), module.tensor(), written(result)));
   }
 
   /** Called when a module is written completely by another work than pruning. */
@@ -171,16 +192,18 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
   }
 
   private void record(SafetensorsFile source, TensorInfo tensor, Map<String, Object> record) {
+    background.submit(() -> settle(source, tensor, record));
+  }
+
+  /** Records a tensor that is written; only on the background thread. */
+  private void settle(SafetensorsFile source, TensorInfo tensor, Map<String, Object> record) {
     Shard shard = shards.get(source);
-    background.submit(
-        () -> {
-          shard.writer.settle(tensor);
-          journal.append(record);
-          shard.unrecorded.remove(tensor);
-          if (shard.unrecorded.isEmpty() && shard.writer.isComplete()) {
-            publish(source, shard);
-          }
-        });
+    shard.writer.settle(tensor);
+    journal.append(record);
+    shard.unrecorded.remove(tensor);
+    if (shard.unrecorded.isEmpty() && shard.writer.isComplete()) {
+      publish(source, shard);
+    }
   }
 
   /** Gives a complete shard its name; only on the background thread. */
@@ -229,62 +252,5 @@ public final class OutputShards implements ShardTarget, AutoCloseable {
   public void close() {
     background.close();
     shards.values().forEach(shard -> shard.writer.abandon());
-  }
-
-  /** A job that copies a tensor that isn't pruned, piece by piece. */
-  private static final class CopyJob implements Job {
-    private final SafetensorsFile shard;
-    private final TensorInfo tensor;
-    private final ShardWriter writer;
-    private final TileBuffers buffers;
-    private final PhaseClock clock;
-    private final long pieceBytes;
-    private final Runnable done;
-    private final AtomicInteger left;
-
-    /**
-     * Prepares a copy.
-     *
-     * @param done called once, when the last piece is written
-     */
-    CopyJob(
-        SafetensorsFile shard,
-        TensorInfo tensor,
-        ShardWriter writer,
-        TileBuffers buffers,
-        PhaseClock clock,
-        Runnable done) {
-      this.shard = shard;
-      this.tensor = tensor;
-      this.writer = writer;
-      this.buffers = buffers;
-      this.clock = clock;
-      pieceBytes = buffers.memory().tileBytes();
-      buffers.reserve(pieceBytes);
-      this.done = done;
-      left = new AtomicInteger(tasks());
-    }
-
-    @Override
-    public Object lane() {
-      return writer;
-    }
-
-    @Override
-    public int tasks() {
-      return Math.toIntExact(Math.ceilDiv(tensor.bytes(), pieceBytes));
-    }
-
-    @Override
-    public void run(int worker, int piece) {
-      long start = System.nanoTime();
-      long from = piece * pieceBytes;
-      long count = Math.min(pieceBytes, tensor.bytes() - from);
-      writer.copy(shard, tensor, from, buffers.of(worker, count));
-      clock.addReadWrite(System.nanoTime() - start);
-      if (left.decrementAndGet() == 0) {
-        done.run();
-      }
-    }
   }
 }

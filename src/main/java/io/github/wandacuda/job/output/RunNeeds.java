@@ -46,8 +46,9 @@ public record RunNeeds(
   private static final List<String> SHARED = List.of(".k_proj", ".v_proj", ".up_proj", ".w3");
 
   /**
-   * Copies of a block's weights in memory: as read, pruned, and as the device has them. Each
-   * further device reads its own.
+   * Copies of a block's weights in memory: as read and, where the device has its own copy, that one
+   * and a pruned one, or else as much of the next block as is read ahead. Each further device reads
+   * its own.
    */
   private static final int BLOCK_COPIES = 3;
 

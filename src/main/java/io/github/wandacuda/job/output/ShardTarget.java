@@ -6,6 +6,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.select.SelectionRule;
+import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;
 
 /** The shards that pruned modules are written to. Safe for use by several threads. */
@@ -29,4 +30,14 @@ public interface ShardTarget {
 
   /** Called when a module is written completely. */
   void done(ModuleResult result);
+
+  /**
+   * Called instead of {@link #done} when a module is pruned in memory, for the shards to write it.
+   *
+   * @param weight laid out as in its file, in memory that somebody else owns and that stays as it
+   *     is for as long as that one has promised to
+   */
+  default void lend(ModuleResult result, MemorySegment weight) {
+    throw new UnsupportedOperationException("weights in memory");
+  }
 }

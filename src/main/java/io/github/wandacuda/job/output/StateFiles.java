@@ -32,7 +32,10 @@ public final class StateFiles implements AutoCloseable {
   private final BackgroundWork background;
   private final OutputShards shards;
   private final SaveTimes times;
-  private boolean saving;
+
+  /** The number of the background's latest task; 0 before that. */
+  private long saving;
+
   private boolean closed;
 
   /**
@@ -65,18 +68,14 @@ public final class StateFiles implements AutoCloseable {
    */
   public void save(int block, Supplier<MemorySegment> states) {
     if (times.isTime(block)) {
-      saving = true;
       MemorySegment now = states.get();
-      background.submit(() -> write(block, now));
+      saving = background.submit(() -> write(block, now));
     }
   }
 
   /** Waits until the states are saved. */
   public void await() {
-    if (saving) {
-      background.await();
-      saving = false;
-    }
+    background.await(saving);
   }
 
   private void write(int block, MemorySegment states) {

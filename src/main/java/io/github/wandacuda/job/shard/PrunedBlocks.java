@@ -2,6 +2,7 @@ package io.github.wandacuda.job.shard;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.job.module.HeldWeight;
 import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.MemoryShards;
 import io.github.wandacuda.job.output.ModulePruner;
@@ -25,8 +26,6 @@ import java.util.Optional;
  * so each process makes the same ones.
  */
 final class PrunedBlocks implements AutoCloseable {
-  private static final long ALIGNMENT = 64;
-
   private final Decoder decoder;
   private final List<LinearModule> chosen;
   private final Workers workers;
@@ -79,7 +78,7 @@ final class PrunedBlocks implements AutoCloseable {
     requests.forEach(
         request ->
             current.block.replace(
-                request.module().name(), request.module().view(request.memory())));
+                request.module().name(), request.module().view(request.held().bytes())));
   }
 
   /** The block that is open. */
@@ -97,7 +96,7 @@ final class PrunedBlocks implements AutoCloseable {
       return new ModuleRequest(
           module,
           new LayerInputs(norms, null, 0, Optional.empty()),
-          weights.allocate(module.tensor().bytes(), ALIGNMENT));
+          HeldWeight.of(module, block, weights));
     }
 
     @Override

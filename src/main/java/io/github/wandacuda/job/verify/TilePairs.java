@@ -54,8 +54,7 @@ final class TilePairs implements AutoCloseable {
   }
 
   private static TileSource tiles(LinearModule module, SafetensorsFile file, TileBuffers buffers) {
-    return new ModuleTiles(
-        module, file, null, null, buffers, new PhaseClock(buffers.memory().workers()));
+    return new ModuleTiles(module, file, null, buffers, new PhaseClock(buffers.memory().workers()));
   }
 
   @Override

@@ -3,8 +3,10 @@ package io.github.wandacuda.model.decoder;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** One decoder block, loaded and ready to run. */
 public interface Block extends AutoCloseable {
@@ -51,6 +53,17 @@ public interface Block extends AutoCloseable {
    * @param module its full name
    */
   Weight weight(String module);
+
+  /**
+   * Returns the host memory that a linear module's weight is read from, laid out as in its file. It
+   * may be changed between two runs if {@link #replace} is told afterwards.
+   *
+   * @param module its full name
+   * @return nothing if the weight is elsewhere
+   */
+  default Optional<MemorySegment> bytes(String module) {
+    return Optional.empty();
+  }
 
   /**
    * Replaces a linear module's weight.

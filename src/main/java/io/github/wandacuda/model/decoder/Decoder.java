@@ -58,6 +58,14 @@ public interface Decoder extends AutoCloseable {
   Block block(int index);
 
   /**
+   * Begins to read a block's weights, so that it takes less time to get it if it is the next one
+   * that is asked for. At most 256 MiB are read like this.
+   *
+   * @param index its index; nothing is read if there is no such block
+   */
+  default void readAhead(int index) {}
+
+  /**
    * Scores each token of a sequence by those before it.
    *
    * @param hidden [tokens, hidden size] out of the last block

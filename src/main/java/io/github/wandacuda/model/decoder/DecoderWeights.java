@@ -15,13 +15,14 @@ import io.github.wandacuda.model.description.LinearDescription;
 import io.github.wandacuda.model.description.NormDescription;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /**
  * Copies a decoder's tensors from its checkpoint to a device and checks their shapes. Names are
@@ -36,16 +37,24 @@ final class DecoderWeights implements AutoCloseable {
   private final Operations operations;
   private final WeightKeeping keeping;
   private final String prefix;
+  private final KeptWeights kept;
 
-  /** Memory of weights that are kept, but that the device reads in place. */
-  private final List<KeptMemory> kept = new ArrayList<>();
+  /** Tensors that were read already, by their full names. */
+  private final Map<String, MemorySegment> read;
 
   private DecoderWeights(
-      Checkpoint checkpoint, Operations operations, WeightKeeping keeping, String prefix) {
+      Checkpoint checkpoint,
+      Operations operations,
+      WeightKeeping keeping,
+      String prefix,
+      KeptWeights kept,
+      Map<String, MemorySegment> read) {
     this.checkpoint = Objects.requireNonNull(checkpoint);
     this.operations = Objects.requireNonNull(operations);
     this.keeping = keeping;
     this.prefix = prefix;
+    this.kept = kept;
+    this.read = read;
   }
 
   /**
@@ -66,7 +75,25 @@ final class DecoderWeights implements AutoCloseable {
             .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
             .findFirst()
             .orElse(prefixes.get(0));
-    return new DecoderWeights(checkpoint, operations, keeping, prefix);
+    return new DecoderWeights(checkpoint, operations, keeping, prefix, new KeptWeights(), Map.of());
+  }
+
+  /** Begins to read the weights of a block's linear modules, as far as they are there. */
+  BlockMemory readAhead(int block, Stream<LinearDescription> linears) {
+    return new BlockMemory(
+        block,
+        linears
+            .flatMap(linear -> checkpoint.find(fullName(linear.name()) + WEIGHT).stream())
+            .toList());
+  }
+
+  /**
+   * Returns the same weights, some of which were read already.
+   *
+   * @param tensors their bytes, by their full names
+   */
+  DecoderWeights having(Map<String, MemorySegment> tensors) {
+    return new DecoderWeights(checkpoint, operations, keeping, prefix, kept, tensors);
   }
 
   Operations operations() {
@@ -104,16 +131,23 @@ final class DecoderWeights implements AutoCloseable {
    * @throws InputException if it is missing, of another shape, or in a type that isn't computed
    *     with
    */
-  Weight weight(LinearDescription linear, Arena arena) {
+  Loaded weight(LinearDescription linear, Arena arena) {
     String name = fullName(linear.name()) + WEIGHT;
     Optional<PackedModule> packed = packed(name, linear);
     if (packed.isPresent()) {
-      return sparse(packed.get(), linear.transposed());
+      return new Loaded(sparse(packed.get(), linear.transposed()), null);
     }
     return linear.transposed()
         ? weight(memory -> read(name, linear.columns(), linear.rows(), memory).transposed(), arena)
-        : matrix(name, linear.rows(), linear.columns(), arena);
+        : weight(memory -> read(name, linear.rows(), linear.columns(), memory), arena);
   }
+
+  /**
+   * A weight with its copy in host memory, which is laid out as in the file.
+   *
+   * @param bytes null if the weight doesn't read them any more
+   */
+  record Loaded(Weight weight, MemorySegment bytes) {}
 
   /** Returns a module that is stored packed, if it is best kept so. */
   private Optional<PackedModule> packed(String name, LinearDescription linear) {
@@ -129,35 +163,26 @@ final class DecoderWeights implements AutoCloseable {
 
   private Weight sparse(PackedModule module, boolean transposed) {
     if (!transposed) {
-      return keep(memory -> operations.sparseWeight(module.matrix(memory)));
+      return kept.keep(memory -> operations.sparseWeight(module.matrix(memory)));
     }
     try (Arena arena = Arena.ofConfined()) {
       SparseMatrix stored = module.matrix(arena);
       MemorySegment dense = arena.allocate(module.weight().bytes(), ALIGNMENT);
       WeightMatrix matrix = WeightMatrix.of(dense, module.dtype(), module.rows(), module.columns());
       stored.unpack(matrix);
-      return keep(
+      return kept.keep(
           memory -> operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), memory)));
     }
   }
 
-  private Weight weight(Function<Arena, WeightMatrix> reading, Arena arena) {
-    if (keeping == WeightKeeping.WHILE_OPEN) {
-      return operations.weight(reading.apply(arena));
+  private Loaded weight(Function<Arena, WeightMatrix> reading, Arena arena) {
+    if (keeping == WeightKeeping.RESIDENT) {
+      return new Loaded(
+          kept.keep(memory -> operations.residentWeight(reading.apply(memory))), null);
     }
-    return keep(memory -> operations.residentWeight(reading.apply(memory)));
-  }
-
-  /** Makes a weight of memory that is freed when the weight doesn't read it, else with this. */
-  private Weight keep(Function<Arena, Weight> making) {
-    KeptMemory memory = new KeptMemory();
-    kept.add(memory);
-    Weight weight = making.apply(memory.arena);
-    if (weight.ownsMemory()) {
-      kept.removeLast();
-      memory.close();
-    }
-    return weight;
+    WeightMatrix matrix = reading.apply(arena);
+    Weight weight = operations.weight(matrix);
+    return new Loaded(weight, weight.ownsMemory() ? null : matrix.data());
   }
 
   /** Returns a linear module's bias, or null if it has none. */
@@ -192,13 +217,16 @@ final class DecoderWeights implements AutoCloseable {
    * @param fullName the tensor's full name
    */
   Weight matrix(String fullName, int rows, int columns, Arena arena) {
-    return weight(memory -> read(fullName, rows, columns, memory), arena);
+    return weight(memory -> read(fullName, rows, columns, memory), arena).weight();
   }
 
   private WeightMatrix read(String fullName, int rows, int columns, Arena arena) {
     Checkpoint.Entry entry = entry(fullName, rows, columns);
-    MemorySegment copy = arena.allocate(entry.info().bytes(), ALIGNMENT);
-    entry.shard().read(entry.info(), 0, copy);
+    MemorySegment copy = read.get(fullName);
+    if (copy == null) {
+      copy = arena.allocate(entry.info().bytes(), ALIGNMENT);
+      entry.shard().read(entry.info(), 0, copy);
+    }
     return WeightMatrix.of(copy, entry.info().type().orElseThrow(), rows, columns);
   }
 
@@ -268,17 +296,6 @@ final class DecoderWeights implements AutoCloseable {
   /** Frees the memory of weights that were kept; those must be closed. */
   @Override
   public void close() {
-    kept.forEach(KeptMemory::close);
-    kept.clear();
-  }
-
-  /** A weight's memory, which outlives the call that reads it. */
-  private static final class KeptMemory implements AutoCloseable {
-    private final Arena arena = Arena.ofShared();
-
-    @Override
-    public void close() {
-      arena.close();
-    }
+    kept.close();
   }
 }

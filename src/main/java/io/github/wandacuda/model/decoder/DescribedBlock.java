@@ -6,25 +6,35 @@ import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.decoder.Workspace.Place;
 import io.github.wandacuda.model.description.BlockDescription;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** A block as a {@link BlockDescription} says, with its weights loaded. */
 final class DescribedBlock implements Block {
-  private final Arena arena = Arena.ofShared();
+  private final BlockMemory memory;
   private final int index;
   private final boolean parallel;
   private final Residual attention;
   private final Residual mlp;
 
+  /**
+   * Loads a block.
+   *
+   * @param memory of the weights; closed with the block
+   */
   DescribedBlock(
       DecoderWeights weights,
       Workspace workspace,
       PositionTensors positions,
       BlockDescription description,
-      int index) {
+      int index,
+      BlockMemory memory) {
     this.index = index;
+    this.memory = memory;
+    Arena arena = memory.arena();
     parallel = description.parallel();
     attention =
         new Residual(
@@ -92,6 +102,11 @@ final class DescribedBlock implements Block {
   }
 
   @Override
+  public Optional<MemorySegment> bytes(String module) {
+    return linear(module).bytes();
+  }
+
+  @Override
   public void replace(String module, WeightMatrix weight) {
     linear(module).replace(weight);
   }
@@ -107,6 +122,6 @@ final class DescribedBlock implements Block {
   public void close() {
     attention.close();
     mlp.close();
-    arena.close();
+    memory.close();
   }
 }

@@ -21,6 +21,9 @@ public final class DescribedDecoder implements Decoder {
   private final Embedding embedding;
   private Head head;
 
+  /** Of the next block; null if nothing is read ahead. */
+  private BlockMemory ahead;
+
   /**
    * Assembles a decoder.
    *
@@ -94,8 +97,30 @@ public final class DescribedDecoder implements Decoder {
   @Override
   public Block block(int index) {
     Objects.checkIndex(index, blocks());
+    if (ahead == null || !ahead.isOf(index)) {
+      closeAhead();
+      ahead = new BlockMemory(index, List.of());
+    }
+    DecoderWeights having = weights.having(ahead.tensors());
+    BlockMemory memory = ahead;
+    ahead = null;
     return new DescribedBlock(
-        weights, workspace, positions, description.block().apply(index), index);
+        having, workspace, positions, description.block().apply(index), index, memory);
+  }
+
+  @Override
+  public void readAhead(int index) {
+    closeAhead();
+    if (index < blocks()) {
+      ahead = weights.readAhead(index, description.block().apply(index).linears());
+    }
+  }
+
+  private void closeAhead() {
+    if (ahead != null) {
+      ahead.close();
+      ahead = null;
+    }
   }
 
   @Override
@@ -134,6 +159,7 @@ public final class DescribedDecoder implements Decoder {
 
   @Override
   public void close() {
+    closeAhead();
     workspace.close();
     positions.close();
     embedding.close();

@@ -6,6 +6,8 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.model.description.LinearDescription;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * A linear module on the device: its weight, which pruning replaces, and its bias if it has one.
@@ -15,11 +17,14 @@ final class Linear implements AutoCloseable {
   private final String module;
   private final Tensor bias;
   private Weight weight;
+  private MemorySegment bytes;
 
   Linear(DecoderWeights weights, LinearDescription description, Arena arena) {
     operations = weights.operations();
     module = weights.fullName(description.name());
-    weight = weights.weight(description, arena);
+    DecoderWeights.Loaded loaded = weights.weight(description, arena);
+    weight = loaded.weight();
+    bytes = loaded.bytes();
     bias = weights.bias(description);
   }
 
@@ -31,6 +36,11 @@ final class Linear implements AutoCloseable {
   /** Returns the weight, which is this module's. */
   Weight weight() {
     return weight;
+  }
+
+  /** Returns the memory that the weight is read from, as {@link Block#bytes} does. */
+  Optional<MemorySegment> bytes() {
+    return Optional.ofNullable(bytes);
   }
 
   /** Returns the number of output features. */
@@ -56,6 +66,7 @@ final class Linear implements AutoCloseable {
     }
     weight.close();
     weight = operations.weight(matrix);
+    bytes = weight.ownsMemory() ? null : matrix.data();
   }
 
   @Override

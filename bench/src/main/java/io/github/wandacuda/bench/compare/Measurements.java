@@ -35,6 +35,7 @@ final class Measurements {
           Map.entry("prune-memory", ProgramRows::pruneInMemory),
           Map.entry("memory", ProgramRows::memory),
           Map.entry("calibrated-torch", ProgramRows::calibratedBesideTorch),
+          Map.entry("calibrated-1b-torch", ProgramRows::calibratedBesideTorch),
           Map.entry("sparsegpt-torch", ProgramRows::sparseGptBesideTorch),
           Map.entry("swaps-forward", BlockRows::swapsBesideForward),
           Map.entry("reconstruct-forward", BlockRows::reconstructBesideForward),

@@ -11,14 +11,25 @@ final class Pairs {
   private static final int MOST_REPETITIONS = 1 << 20;
 
   private final Settings settings;
+  private final boolean warm;
 
   Pairs(Settings settings) {
+    this(settings, false);
+  }
+
+  private Pairs(Settings settings, boolean warm) {
     this.settings = settings;
+    this.warm = warm;
   }
 
   /** Returns one that rests before each measurement. */
   Pairs rested() {
-    return new Pairs(settings.rested());
+    return new Pairs(settings.rested(), warm);
+  }
+
+  /** Returns one for sides that have run before, and each of whose runs is long enough. */
+  Pairs warmed() {
+    return new Pairs(settings, true);
   }
 
   /**
@@ -62,8 +73,10 @@ final class Pairs {
   private Times times(Side ours, Side beside) {
     Batch a = new Batch(ours);
     Batch b = new Batch(beside);
-    a.warmUp();
-    b.warmUp();
+    if (!warm) {
+      a.warmUp();
+      b.warmUp();
+    }
     Times times = new Times(new double[settings.pairs()], new double[settings.pairs()]);
     for (int i = 0; i < settings.pairs(); i++) {
       if (i % 2 == 0) {

@@ -18,6 +18,9 @@ final class ProgramRows {
   private static final double GIBI = 1 << 30;
 
   /** The source and one output. */
+  /** Both outputs, and what PyTorch keeps until it writes. */
+  private static final int MODELS_BESIDE_TORCH = 5;
+
   private static final int MODELS_IN_MEMORY = 2;
 
   /** What the programs and the system need beside them. */
@@ -146,6 +149,9 @@ final class ProgramRows {
     PruneCase prune =
         PruneCase.fromSamples(
             place.memory(), place.jar(), row.get("model"), row.get("samples"), method);
+    if (Machine.availableMemory() < MODELS_BESIDE_TORCH * prune.bytes()) {
+      throw new NotRunException("too little memory for two outputs and PyTorch's float32");
+    }
     Path theirs = place.memory().resolve("theirs");
     List<String> arguments =
         List.of(
@@ -169,10 +175,12 @@ final class ProgramRows {
       }
       Work peer = torch.work();
       Outcome outcome =
-          pairs.measure(
-              Unit.SECONDS,
-              new Pairs.Side(1, each(prune::prune, prune.output())),
-              new Pairs.Side(1, each(() -> peer.seconds(1), theirs)));
+          pairs
+              .warmed()
+              .measure(
+                  Unit.SECONDS,
+                  new Pairs.Side(1, each(prune::prune, prune.output())),
+                  new Pairs.Side(1, each(() -> peer.seconds(1), theirs)));
       return outcome.with(torch.facts()).with(Map.of("same_bits", same));
     }
   }

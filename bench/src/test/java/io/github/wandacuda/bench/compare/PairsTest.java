@@ -39,6 +39,14 @@ class PairsTest {
   }
 
   @Test
+  void sidesThatAreWarmAreNotRunInVain() {
+    pairs(1, 5)
+        .warmed()
+        .measure(Unit.SECONDS, new Pairs.Side(1, work("a", 1)), new Pairs.Side(1, work("b", 1)));
+    assertEquals(List.of("a", "b"), order);
+  }
+
+  @Test
   void ratiosAreThoseOfThePairs() {
     Outcome outcome =
         pairs(3, 0)

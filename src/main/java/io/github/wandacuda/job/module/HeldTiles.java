@@ -1,0 +1,63 @@
+package io.github.wandacuda.job.module;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.prune.RowTiles;
+import io.github.wandacuda.prune.TileMemory;
+import io.github.wandacuda.prune.TileSource;
+import java.lang.foreign.MemorySegment;
+
+/** The tiles of a weight that is held in memory, where they are pruned and stay. */
+public final class HeldTiles implements TileSource {
+  private final LinearModule module;
+  private final HeldWeight weight;
+  private final PhaseClock clock;
+  private final RowTiles tiles;
+  private final DType dtype;
+  private final long rowBytes;
+
+  /**
+   * Cuts a weight.
+   *
+   * @param memory says how
+   */
+  public HeldTiles(LinearModule module, HeldWeight weight, TileMemory memory, PhaseClock clock) {
+    this.module = module;
+    this.weight = weight;
+    this.clock = clock;
+    dtype = module.tensor().type().orElseThrow();
+    rowBytes = (long) module.columns() * dtype.bytes();
+    tiles =
+        RowTiles.of(
+            module.rows(), rowBytes, !module.transposed(), memory.tileBytes(), memory.workers());
+  }
+
+  @Override
+  public RowTiles tiles() {
+    return tiles;
+  }
+
+  @Override
+  public int columns() {
+    return module.columns();
+  }
+
+  @Override
+  public WeightMatrix read(int worker, int tile) {
+    long from = tiles.firstRow(tile) * rowBytes;
+    MemorySegment bytes = weight.bytes().asSlice(from, tiles.rowsOf(tile) * rowBytes);
+    if (!weight.filled()) {
+      long start = System.nanoTime();
+      module.shard().read(module.tensor(), from, bytes);
+      clock.addReadWrite(System.nanoTime() - start);
+    }
+    return module.transposed()
+        ? module.view(bytes)
+        : WeightMatrix.of(bytes, dtype, tiles.rowsOf(tile), module.columns());
+  }
+
+  @Override
+  public void write(int worker, int tile) {}
+}
