@@ -26,6 +26,7 @@ public final class DenseCalibration {
       progress.begin(0);
       for (int index = 0; index < decoder.blocks(); index++) {
         try (Block block = decoder.block(index)) {
+          decoder.prepare(index + 1);
           passing.begin(index, 0, "sample");
           norms.putAll(run.observeAndAdvance(block));
         }

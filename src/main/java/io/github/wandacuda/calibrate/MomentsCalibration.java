@@ -69,6 +69,7 @@ public final class MomentsCalibration implements AtomicWrite.Content {
         passing.begin(index, 0, "sample");
         try (Block block = decoder.block(index);
             Arena memory = Arena.ofShared()) {
+          decoder.prepare(index + 1);
           BlockStatistics statistics = run.observeAndAdvance(block, memory);
           norms.putAll(statistics.norms());
           for (String module : decoder.linearModules()) {

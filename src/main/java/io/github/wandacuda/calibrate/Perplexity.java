@@ -47,6 +47,7 @@ public final class Perplexity {
         for (int index = 0; index < decoder.blocks(); index++) {
           passing.begin(index, 0, "window");
           try (Block block = decoder.block(index)) {
+            decoder.prepare(index + 1);
             run.advance(block);
           }
           tokensDone += (double) group.size() * group.get(0).length / decoder.blocks();

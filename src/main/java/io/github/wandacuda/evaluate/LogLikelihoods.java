@@ -59,6 +59,7 @@ final class LogLikelihoods {
       try (ForwardPass pass = new ForwardPass(decoder, operations, inputs)) {
         for (int index = 0; index < decoder.blocks(); index++) {
           try (Block block = decoder.block(index)) {
+            decoder.prepare(index + 1);
             pass.advance(block);
           }
           chunks.blockDone();

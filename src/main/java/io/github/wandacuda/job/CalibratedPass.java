@@ -71,6 +71,7 @@ final class CalibratedPass {
       for (int index = first; index < decoder.blocks(); index++) {
         try (Arena arena = Arena.ofShared();
             Block block = decoder.block(index)) {
+          decoder.prepare(index + 1);
           samples.begin(index, 0, "sample");
           results.addAll(blocks.prune(run, block, arena));
           boolean last = index + 1 == decoder.blocks();

@@ -87,6 +87,7 @@ record MemoryPass(
         for (int index = 0; index < decoder.blocks(); index++) {
           try (Arena arena = Arena.ofShared();
               Block block = decoder.block(index)) {
+            decoder.prepare(index + 1);
             samples.begin(index, 0, "sample");
             results.addAll(blocks.prune(calibrating, block, arena));
             samples.begin(index, 1, "sample after pruning");

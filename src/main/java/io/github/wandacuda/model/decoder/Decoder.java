@@ -58,6 +58,12 @@ public interface Decoder extends AutoCloseable {
   Block block(int index);
 
   /**
+   * Has a block's weights come to the device while it works on another block, so that {@link
+   * #block} finds them there. Does nothing where there is no such block, or no room for two.
+   */
+  void prepare(int index);
+
+  /**
    * Scores each token of a sequence by those before it.
    *
    * @param hidden [tokens, hidden size] out of the last block

@@ -9,15 +9,17 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.forward.WeightsAhead;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.packed.PackedModule;
 import io.github.wandacuda.model.description.LinearDescription;
 import io.github.wandacuda.model.description.NormDescription;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
@@ -37,8 +39,10 @@ final class DecoderWeights implements AutoCloseable {
   private final WeightKeeping keeping;
   private final String prefix;
 
-  /** Memory of weights that are kept, but that the device reads in place. */
-  private final List<KeptMemory> kept = new ArrayList<>();
+  private final KeptMemory kept = new KeptMemory();
+
+  /** Weights that came ahead, by their modules' names. */
+  private final Map<String, Weight> arrived = new HashMap<>();
 
   private DecoderWeights(
       Checkpoint checkpoint, Operations operations, WeightKeeping keeping, String prefix) {
@@ -105,14 +109,47 @@ final class DecoderWeights implements AutoCloseable {
    *     with
    */
   Weight weight(LinearDescription linear, Arena arena) {
+    Weight here = arrived.remove(linear.name());
+    if (here != null) {
+      return here;
+    }
     String name = fullName(linear.name()) + WEIGHT;
     Optional<PackedModule> packed = packed(name, linear);
     if (packed.isPresent()) {
       return sparse(packed.get(), linear.transposed());
     }
+    return weight(memory -> read(linear, memory), arena);
+  }
+
+  /**
+   * Copies a linear module's weight from its file.
+   *
+   * @throws InputException as {@link #weight} does
+   */
+  WeightMatrix read(LinearDescription linear, Arena arena) {
+    String name = fullName(linear.name()) + WEIGHT;
     return linear.transposed()
-        ? weight(memory -> read(name, linear.columns(), linear.rows(), memory).transposed(), arena)
-        : matrix(name, linear.rows(), linear.columns(), arena);
+        ? read(name, linear.columns(), linear.rows(), arena).transposed()
+        : read(name, linear.rows(), linear.columns(), arena);
+  }
+
+  /** Returns a linear module's weight as it would come ahead, by what the checkpoint says of it. */
+  Optional<WeightsAhead.Shape> shape(LinearDescription linear) {
+    return checkpoint
+        .find(fullName(linear.name()) + WEIGHT)
+        .flatMap(entry -> entry.info().type())
+        .map(dtype -> new WeightsAhead.Shape(dtype, linear.rows(), linear.columns()));
+  }
+
+  /** Takes weights over, by their names, which needn't be read when they are asked for. */
+  void arrive(Map<String, Weight> weights) {
+    arrived.putAll(weights);
+  }
+
+  /** Closes the weights that arrived and weren't asked for. */
+  void dropArrived() {
+    arrived.values().forEach(Weight::close);
+    arrived.clear();
   }
 
   /** Returns a module that is stored packed, if it is best kept so. */
@@ -129,14 +166,14 @@ final class DecoderWeights implements AutoCloseable {
 
   private Weight sparse(PackedModule module, boolean transposed) {
     if (!transposed) {
-      return keep(memory -> operations.sparseWeight(module.matrix(memory)));
+      return kept.keep(memory -> operations.sparseWeight(module.matrix(memory)));
     }
     try (Arena arena = Arena.ofConfined()) {
       SparseMatrix stored = module.matrix(arena);
       MemorySegment dense = arena.allocate(module.weight().bytes(), ALIGNMENT);
       WeightMatrix matrix = WeightMatrix.of(dense, module.dtype(), module.rows(), module.columns());
       stored.unpack(matrix);
-      return keep(
+      return kept.keep(
           memory -> operations.sparseWeight(SparseMatrix.pack(matrix.transposed(), memory)));
     }
   }
@@ -145,19 +182,7 @@ final class DecoderWeights implements AutoCloseable {
     if (keeping == WeightKeeping.WHILE_OPEN) {
       return operations.weight(reading.apply(arena));
     }
-    return keep(memory -> operations.residentWeight(reading.apply(memory)));
-  }
-
-  /** Makes a weight of memory that is freed when the weight doesn't read it, else with this. */
-  private Weight keep(Function<Arena, Weight> making) {
-    KeptMemory memory = new KeptMemory();
-    kept.add(memory);
-    Weight weight = making.apply(memory.arena);
-    if (weight.ownsMemory()) {
-      kept.removeLast();
-      memory.close();
-    }
-    return weight;
+    return kept.keep(memory -> operations.residentWeight(reading.apply(memory)));
   }
 
   /** Returns a linear module's bias, or null if it has none. */
@@ -268,17 +293,6 @@ final class DecoderWeights implements AutoCloseable {
   /** Frees the memory of weights that were kept; those must be closed. */
   @Override
   public void close() {
-    kept.forEach(KeptMemory::close);
-    kept.clear();
-  }
-
-  /** A weight's memory, which outlives the call that reads it. */
-  private static final class KeptMemory implements AutoCloseable {
-    private final Arena arena = Arena.ofShared();
-
-    @Override
-    public void close() {
-      arena.close();
-    }
+    kept.close();
   }
 }

@@ -21,6 +21,9 @@ public final class DescribedDecoder implements Decoder {
   private final Embedding embedding;
   private Head head;
 
+  /** The block that was asked for last by {@link #prepare} and isn't open; or null. */
+  private BlockAhead ahead;
+
   /**
    * Assembles a decoder.
    *
@@ -94,8 +97,31 @@ public final class DescribedDecoder implements Decoder {
   @Override
   public Block block(int index) {
     Objects.checkIndex(index, blocks());
-    return new DescribedBlock(
-        weights, workspace, positions, description.block().apply(index), index);
+    if (ahead != null && ahead.index() == index) {
+      weights.arrive(ahead.take());
+    }
+    dropAhead();
+    try {
+      return new DescribedBlock(
+          weights, workspace, positions, description.block().apply(index), index);
+    } finally {
+      weights.dropArrived();
+    }
+  }
+
+  @Override
+  public void prepare(int index) {
+    dropAhead();
+    if (index < blocks()) {
+      ahead = BlockAhead.begin(weights, description.block().apply(index), index).orElse(null);
+    }
+  }
+
+  private void dropAhead() {
+    if (ahead != null) {
+      ahead.close();
+      ahead = null;
+    }
   }
 
   @Override
@@ -134,6 +160,7 @@ public final class DescribedDecoder implements Decoder {
 
   @Override
   public void close() {
+    dropAhead();
     workspace.close();
     positions.close();
     embedding.close();
