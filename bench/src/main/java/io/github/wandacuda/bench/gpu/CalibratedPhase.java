@@ -110,7 +110,9 @@ final class CalibratedPhase implements Phase {
       result.fact("predicted", plan.path("lines"));
       result.fact("predicted_seconds", plan.path("seconds"));
     } catch (ProgramRun.FailedException e) {
-      result.failed("devices --plan: " + e.getMessage());
+      if (!e.isStopped()) {
+        result.failed("devices --plan: " + e.getMessage());
+      }
     }
   }
 
