@@ -3,13 +3,14 @@
 #
 #   run.sh [--small] [--no-build] [--results DIR] [--work DIR] [PHASE]...
 #
-# Phases: parity-cuda parity-opencl kernels end-to-end-1b end-to-end-7b report; without one all of them run in turn. Each
-# writes results/<phase>.json, and report merges what is there into results/gpu.md and results/gpu.json. --small takes tiny
+# Phases: parity-cuda parity-opencl kernels end-to-end-1b end-to-end-7b calibrated-7b report; without one all of them run in turn.
+# Each writes results/<phase>.json, and report merges what is there into results/gpu.md and results/gpu.json. --small takes tiny
 # shapes, to test the scripts. Inside a bundle nothing else is needed; in a checkout a bundle is made first, by Maven
-# (--no-build: of what is built already). Checkpoints are written to the work folder and removed again.
+# (--no-build: of what is built already). Checkpoints are written to the work folder and removed again, but by calibrated-7b
+# when its time is over: run it again with the same folder, and it goes on.
 set -euo pipefail
 
-all_phases=(parity-cuda parity-opencl kernels end-to-end-1b end-to-end-7b report)
+all_phases=(parity-cuda parity-opencl kernels end-to-end-1b end-to-end-7b calibrated-7b report)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # Longer than any phase gives itself, so that only one that hangs is stopped.
 stop_after=475

@@ -45,10 +45,12 @@ class OperationTableTest {
       Set.of(
           "tensor",
           "storedRows",
+          "hostBytes",
           "upload",
           "download",
           "weight",
           "residentWeight",
+          "weightsAhead",
           "multipliesSparse",
           "sparseWeight",
           "prepare",

@@ -5,6 +5,7 @@ import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.PruneJob;
+import io.github.wandacuda.job.RunTraffic;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -16,6 +17,7 @@ import io.github.wandacuda.prune.allocation.Allocation;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Prints what a run of {@code prune} would do. */
@@ -49,13 +51,18 @@ final class PlanPrinter {
     object.put("bytes_to_write", needs.writeBytes());
     object.put("temporary_bytes", needs.temporaryBytes());
     object.put("hidden_state_bytes", needs.stateBytes());
+    object.put("hidden_state_host_bytes", needs.hostStateBytes());
     object.put("memory_bytes", needs.memoryBytes());
+    object.put("memory_bytes_to_save", needs.savingBytes());
+    Optional<RunTraffic> traffic = job.traffic(backend);
+    object.put("bus_bytes_up", traffic.map(run -> (long) run.up()).orElse(null));
+    object.put("bus_bytes_down", traffic.map(run -> (long) run.down()).orElse(null));
     PruneJob.TimeEstimate time = job.estimate(backend, allocations);
     object.put(
         "estimated_seconds", time.seconds().isPresent() ? time.seconds().getAsDouble() : null);
     object.put("estimated_seconds_least", time.least());
     object.put("estimated_seconds_most", time.most());
-    output.result(object, () -> text(object, chosen.size(), needs, time));
+    output.result(object, () -> text(object, chosen.size(), needs, traffic, time));
   }
 
   /** Opens every block for a run with samples, so that a broken one is reported now. */
@@ -71,29 +78,49 @@ final class PlanPrinter {
   }
 
   private static Stream<String> text(
-      Map<String, Object> plan, int modules, RunNeeds needs, PruneJob.TimeEstimate time) {
-    return MultilineText.of(
-        """
-        would prune %s weights in %d modules by %s, %s, on %s (%s)
-          output     %s
-          to read    %.1f MiB of weights
-          to write   %.1f MiB, and %.1f MiB that are removed in the end
-          memory     %.1f MiB besides the Java heap, %.1f MiB of it hidden states
-          time       %s
-        nothing was written""",
-        plan.get("weights"),
-        modules,
-        plan.get("method"),
-        plan.get("amount"),
-        plan.get("backend"),
-        plan.get("device"),
-        plan.get("output"),
-        needs.readBytes() / MIB,
-        needs.writeBytes() / MIB,
-        needs.temporaryBytes() / MIB,
-        needs.memoryBytes() / MIB,
-        needs.stateBytes() / MIB,
-        time(time));
+      Map<String, Object> plan,
+      int modules,
+      RunNeeds needs,
+      Optional<RunTraffic> traffic,
+      PruneJob.TimeEstimate time) {
+    Stream<String> run =
+        MultilineText.of(
+            """
+            would prune %s weights in %d modules by %s, %s, on %s (%s)
+              output     %s
+              to read    %.1f MiB of weights
+              to write   %.1f MiB, and %.1f MiB that are removed in the end
+              memory     %.1f MiB besides the Java heap, %.1f MiB of it hidden states""",
+            plan.get("weights"),
+            modules,
+            plan.get("method"),
+            plan.get("amount"),
+            plan.get("backend"),
+            plan.get("device"),
+            plan.get("output"),
+            needs.readBytes() / MIB,
+            needs.writeBytes() / MIB,
+            needs.temporaryBytes() / MIB,
+            needs.memoryBytes() / MIB,
+            needs.hostStateBytes() / MIB);
+    return Stream.of(
+            run,
+            saving(needs),
+            traffic.stream().map(PlanPrinter::bus),
+            MultilineText.of("  time       %s\nnothing was written", time(time)))
+        .flatMap(lines -> lines);
+  }
+
+  private static Stream<String> saving(RunNeeds needs) {
+    return needs.savingBytes() == 0
+        ? Stream.empty()
+        : MultilineText.of(
+            "             %.1f MiB more once hidden states are saved", needs.savingBytes() / MIB);
+  }
+
+  private static String bus(RunTraffic traffic) {
+    return "  bus        %.1f MiB to the device, %.1f MiB from it"
+        .formatted(traffic.up() / MIB, traffic.down() / MIB);
   }
 
   private static String time(PruneJob.TimeEstimate time) {

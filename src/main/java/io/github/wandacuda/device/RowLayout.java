@@ -41,7 +41,12 @@ public final class RowLayout {
    * device.
    */
   public static DeviceRows onDevice(WeightMatrix like, DevicePointer start, int count) {
-    long stride = devicePitch(like) / like.dtype().bytes();
-    return new DeviceRows(start, like.dtype(), count, like.columns(), stride);
+    return onDevice(start, like.dtype(), count, like.columns());
+  }
+
+  /** Returns rows that start at {@code start} on a device. */
+  public static DeviceRows onDevice(DevicePointer start, DType dtype, int rows, int columns) {
+    long stride = devicePitch(columns, dtype) / dtype.bytes();
+    return new DeviceRows(start, dtype, rows, columns, stride);
   }
 }

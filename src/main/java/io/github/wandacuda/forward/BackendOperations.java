@@ -5,7 +5,9 @@ import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * {@link Operations} of one backend, on tensors and weights that it made itself. {@link
@@ -25,6 +27,11 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
     return Optional.empty();
   }
 
+  /** See {@link Operations#hostBytes}. */
+  default OptionalLong hostBytes(long rows, int columns) {
+    return OptionalLong.empty();
+  }
+
   /** See {@link Operations#upload}. */
   void upload(MemorySegment source, T destination);
 
@@ -37,6 +44,11 @@ public interface BackendOperations<T extends Tensor, W extends Weight> {
   /** See {@link Operations#residentWeight}; it may have no elements. */
   default W residentWeight(WeightMatrix matrix) {
     return weight(matrix);
+  }
+
+  /** See {@link Operations#weightsAhead}. */
+  default Optional<WeightsAhead> weightsAhead(List<WeightsAhead.Shape> shapes) {
+    return Optional.empty();
   }
 
   /** See {@link Operations#multipliesSparse}. */

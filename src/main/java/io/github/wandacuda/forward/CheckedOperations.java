@@ -5,7 +5,9 @@ import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * Checks the operands of {@link Operations} for all backends, before anything is written: tensors
@@ -43,6 +45,11 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
   }
 
   @Override
+  public OptionalLong hostBytes(long rows, int columns) {
+    return backend.hostBytes(rows, columns);
+  }
+
+  @Override
   public void upload(MemorySegment source, Tensor destination) {
     T to = own(destination);
     OperandShapes.host(source.byteSize(), to);
@@ -68,6 +75,11 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
   @Override
   public Weight residentWeight(WeightMatrix matrix) {
     return backend.residentWeight(matrix);
+  }
+
+  @Override
+  public Optional<WeightsAhead> weightsAhead(List<WeightsAhead.Shape> shapes) {
+    return backend.weightsAhead(shapes);
   }
 
   @Override

@@ -4,6 +4,9 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * The forward half of a backend: the operations that a decoder is assembled from, on float32
@@ -20,6 +23,12 @@ public interface Operations {
 
   /** Returns rows whose content is undefined, for batches to be read from and written to. */
   StoredRows storedRows(long rows, int columns);
+
+  /**
+   * Returns the bytes of host memory that {@link #storedRows} would take now, for rows that the
+   * device's memory has no room for; nothing if the backend works in host memory.
+   */
+  OptionalLong hostBytes(long rows, int columns);
 
   /** Copies rows * columns little-endian floats from host memory. */
   void upload(MemorySegment source, Tensor destination);
@@ -41,6 +50,16 @@ public interface Operations {
    * @return for {@link #linear} alone
    */
   Weight residentWeight(WeightMatrix matrix);
+
+  /**
+   * Makes room for weights that come to the device while it works on others. All but these calls
+   * stays with the thread of the operations; one set of weights is on its way at a time.
+   *
+   * @param shapes of the weights, in the order in which they will be sent
+   * @return nothing if there is no room for all of them beside what is there, or no need: where
+   *     weights are read where they lie
+   */
+  Optional<WeightsAhead> weightsAhead(List<WeightsAhead.Shape> shapes);
 
   /**
    * Returns whether packed weights of a type, multiplied with one to a few rows at a time, are at

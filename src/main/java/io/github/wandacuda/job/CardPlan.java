@@ -24,13 +24,8 @@ public record CardPlan(List<Line> lines) {
   /** Weights are read to run samples, to prune and to verify, there beside what was written. */
   private static final int TIMES_IN_FILES = 5;
 
-  /** States come up twice for each block and go down once. */
-  private static final int TIMES_OVER_BUS = 3;
-
   /** The share of a card's memory that hidden states may take. */
   private static final int STATES_SHARE = 2;
-
-  private static final int REPORT_BYTES = 12;
 
   /**
    * Something that takes time.
@@ -65,6 +60,7 @@ public record CardPlan(List<Line> lines) {
     double tokens = (double) samples * length;
     double states = tokens * model.shape().hiddenSize() * Float.BYTES;
     boolean fit = states * STATES_SHARE <= card.memoryBytes();
+    RunTraffic traffic = RunTraffic.of(blocks, work, bytesPerWeight, fit ? 0 : states);
     int pruned = blocks - 1;
     double products = blocks * work.productsToLastInput() + pruned * work.products();
     double scores = 2.0 * (length + 1) * block.attention().heads().queryWidth();
@@ -100,17 +96,22 @@ public record CardPlan(List<Line> lines) {
                 TIMES_IN_FILES * bytes,
                 HOST,
                 0),
-            new Line("weights up", "once, from memory that isn't pinned", bytes, HOST, 0),
+            new Line(
+                "weights up",
+                "once, all but the first block's while the block before runs",
+                traffic.weightsUp(),
+                HOST,
+                Math.min(kernels, traffic.weightsUp() / HOST * (blocks - 1) / blocks)),
             new Line(
                 "masks, norms and reports down",
                 "a bit for each weight, 8 bytes a column, 12 a row",
-                weights / Byte.SIZE + blocks * (work.squares() * 8.0 + work.rows() * REPORT_BYTES),
+                traffic.resultsDown(),
                 card.busBytes(),
                 0),
             new Line(
                 "hidden states over the bus",
                 fit ? "none, they stay on the card" : "3 x states x blocks, while kernels run",
-                fit ? 0 : TIMES_OVER_BUS * states * blocks,
+                traffic.states(),
                 card.busBytes(),
                 kernels),
             linear,

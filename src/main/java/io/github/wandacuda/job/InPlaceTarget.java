@@ -85,7 +85,7 @@ final class InPlaceTarget implements PruneTarget {
             + (scope.rules().needThreshold(scope.chosen()) ? 2 : 0)
             + (scope.request().verify() ? 2 : 0);
     long tiles = 2L * backend.concurrency() * backend.tileBytes();
-    return new RunNeeds(passes * pruned, pruned, 0, masks, 0, tiles);
+    return new RunNeeds(passes * pruned, pruned, 0, masks, 0, 0, tiles, 0);
   }
 
   @Override

@@ -68,7 +68,7 @@ final class OutputTarget implements PruneTarget {
   /** On a cluster other machines have the weights and the hidden states. */
   @Override
   public long memoryBytes(RunNeeds needs) {
-    return cluster.isPresent() ? 0 : needs.memoryBytes();
+    return cluster.isPresent() ? 0 : needs.memoryBytes() + needs.savingBytes();
   }
 
   @Override

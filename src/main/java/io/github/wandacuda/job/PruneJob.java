@@ -13,8 +13,11 @@ import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.description.DecoderDescription;
+import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.PruningRules;
@@ -110,6 +113,27 @@ public final class PruneJob {
   /** Returns the disk and memory that the run needs. */
   public RunNeeds needs(Backend backend) {
     return target.needs(backend);
+  }
+
+  /**
+   * Returns what the run moves over the bus; nothing if the device has no memory of its own, or the
+   * run isn't by rows whose norms come from samples.
+   */
+  public Optional<RunTraffic> traffic(Backend backend) {
+    RunNeeds needs = needs(backend);
+    long elements = scope.chosen().stream().mapToLong(LinearModule::elements).sum();
+    if (!needs.onDevice() || elements == 0 || !scope.rules().areByTiles()) {
+      return Optional.empty();
+    }
+    long bytes = scope.chosen().stream().mapToLong(module -> module.tensor().bytes()).sum();
+    ModelConfig config = scope.model().config();
+    DecoderDescription model = DecoderFamilies.of(config).describe(config);
+    return Optional.of(
+        RunTraffic.of(
+            model.shape().blocks(),
+            TokenWork.of(model.block().apply(0), model.shape().hiddenSize()),
+            (double) bytes / elements,
+            needs.hostStateBytes()));
   }
 
   /**

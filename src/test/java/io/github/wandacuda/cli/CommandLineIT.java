@@ -237,6 +237,10 @@ class CommandLineIT {
             "temporary_bytes",
             "memory_bytes",
             "hidden_state_bytes",
+            "hidden_state_host_bytes",
+            "memory_bytes_to_save",
+            "bus_bytes_up",
+            "bus_bytes_down",
             "estimated_seconds",
             "estimated_seconds_least",
             "estimated_seconds_most");

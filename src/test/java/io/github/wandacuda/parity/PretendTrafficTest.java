@@ -8,6 +8,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.job.PruneJob;
+import io.github.wandacuda.job.RunTraffic;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -38,11 +39,17 @@ class PretendTrafficTest {
   /** Over a block's own bytes: norms, reports, numbers of rows. */
   private static final double LIMIT = 1.02;
 
+  /** Of all blocks' bytes: the embedding's rows, tables of positions and token ids. */
+  private static final double EMBEDDING = 0.1;
+
   /** Of a block's own bytes: a bit for each 16-bit weight, norms and reports. */
   private static final double MASK = 0.1;
 
   @TempDir Path directory;
   private PretendCuda driver;
+
+  /** What was said before the last run. */
+  private RunTraffic predicted;
 
   @BeforeEach
   void start() {
@@ -93,17 +100,35 @@ class PretendTrafficTest {
           }
         };
     try (ModelDirectory opened = ModelDirectory.open(model)) {
-      PruneJob.toOutput(opened, request).run(backend, "test", watch, MaskSink.NONE, result -> {});
+      PruneJob job = PruneJob.toOutput(opened, request);
+      predicted = job.traffic(backend).orElseThrow();
+      job.run(backend, "test", watch, MaskSink.NONE, result -> {});
     }
     assertThat(blocks).hasSize(BLOCKS);
     return blocks;
   }
 
+  /** Norms for selection come up through pinned memory too, each while other rows are selected. */
+  private void assertOverlap(long expected, long block) {
+    assertThat(driver.traffic("upOverlapped"))
+        .isBetween(expected, expected + (long) ((LIMIT - 1) * block));
+  }
+
   private static long blockBytes(Path model) {
+    return bytes(model, "");
+  }
+
+  private static long linearBytes(Path model) {
+    return bytes(model, "proj.weight");
+  }
+
+  /** Returns the bytes of a block's tensors whose names end in some way. */
+  private static long bytes(Path model, String ending) {
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       return checkpoint.shards().stream()
           .flatMap(shard -> shard.tensors().stream())
           .filter(tensor -> tensor.name().startsWith("model.layers.1."))
+          .filter(tensor -> tensor.name().endsWith(ending))
           .mapToLong(tensor -> tensor.bytes())
           .sum();
     }
@@ -126,12 +151,41 @@ class PretendTrafficTest {
     try (Backend backend = Backends.open("cuda", 0, 2).backend()) {
       blocks = prune(backend, model, samples, "out");
     }
-    // The embedding's rows and the tables of positions come up with the first block.
-    for (Moved moved : blocks.subList(1, BLOCKS)) {
+    // The embedding's rows and the tables of positions come up with the first block, and as with
+    // each but the last the weights of the one that follows.
+    for (Moved moved : blocks.subList(1, BLOCKS - 1)) {
       assertThat(moved.up()).isBetween(block, (long) (LIMIT * block));
+    }
+    for (Moved moved : blocks.subList(1, BLOCKS)) {
       assertThat(moved.down()).isLessThan((long) (MASK * block) + states);
     }
+    assertThat(driver.traffic("upBytes") / predicted.up()).isBetween(1.0, LIMIT + EMBEDDING);
+    assertThat(driver.traffic("downBytes") / predicted.down()).isBetween(1.0, LIMIT);
+    assertThat(blocks.getLast().up()).isLessThan((long) ((LIMIT - 1) * block));
     assertThat(blocks.getLast().down()).isLessThan((long) (MASK * block));
+    assertOverlap((BLOCKS - 1) * linearBytes(model), block);
+  }
+
+  /** Both runs are at the limit of what fits, so that a small one more or less shows. */
+  @Test
+  void withoutRoomForTwoBlocksEachComesWhenItBeginsAndTheBytesAreTheSame() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(BLOCKS, 512, 1408, 64);
+    Path model = llama.write(directory.resolve("model"));
+    List<int[]> samples = samples(llama, directory.resolve("samples.json"), 1, 8);
+    long block = blockBytes(model);
+    try (Backend backend = Backends.open("cuda", 0, 2).backend()) {
+      prune(backend, model, samples, "large");
+      assertOverlap((BLOCKS - 1) * linearBytes(model), block);
+    }
+    driver.memory(2 * block);
+    try (Backend backend = Backends.open("cuda", 0, 2).backend()) {
+      List<Moved> blocks = prune(backend, model, samples, "small");
+      assertOverlap(0, block);
+      for (Moved moved : blocks.subList(1, BLOCKS)) {
+        assertThat(moved.up()).isBetween(block, (long) (LIMIT * block));
+      }
+    }
+    Directories.assertSame(directory.resolve("large"), directory.resolve("small"));
   }
 
   /** Another program takes memory after the backend has looked how much there is. */
@@ -150,6 +204,8 @@ class PretendTrafficTest {
       assertThat(backend.operations()).isNotNull();
       driver.memory(12 << 20);
       List<Moved> blocks = prune(backend, model, samples, "small");
+      assertThat(driver.traffic("upBytes") / predicted.up()).isBetween(0.9, 1.1);
+      assertThat(driver.traffic("downBytes") / predicted.down()).isBetween(0.9, 1.1);
       // Twice up and once down for each block; the first batch has nothing to overlap with, and the
       // last one's way down is waited for before the next block's memory is given out.
       assertThat(blocks.get(1).up()).isBetween(2 * states, 3 * states);

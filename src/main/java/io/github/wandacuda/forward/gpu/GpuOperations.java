@@ -6,13 +6,17 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.PinnedMemory;
+import io.github.wandacuda.device.StagingBuffer;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.BackendOperations;
 import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.WeightsAhead;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * The forward half on a GPU: queues kernels. All work is in one queue, so it takes effect in order.
@@ -24,6 +28,10 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
   private final WeightUpload weights;
   private final RowOperations rows;
   private final PinnedMemory pinned;
+  private final StagingBuffer staging;
+
+  /** Copies weights that come ahead; null before there were any. */
+  private DeviceQueue ahead;
 
   public GpuOperations(GpuDevice device) {
     this.device = device;
@@ -31,6 +39,7 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
     weights = new WeightUpload(device, queue);
     rows = new RowOperations(device, queue);
     pinned = new PinnedMemory(device);
+    staging = new StagingBuffer(pinned);
   }
 
   @Override
@@ -49,6 +58,13 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
   public Optional<Stored<GpuTensor>> storedRows(long rows, int columns) {
     return Optional.of(
         new GpuStoredRows(device, queue, pinned, rows, columns, weights.roomBesideBlock()));
+  }
+
+  @Override
+  public OptionalLong hostBytes(long rows, int columns) {
+    long rowBytes = (long) columns * Float.BYTES;
+    long resident = ResidentChunks.fitting(weights.roomBesideBlock(), rowBytes, rows);
+    return OptionalLong.of((rows - resident) * rowBytes);
   }
 
   @Override
@@ -79,6 +95,14 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
   @Override
   public GpuWeight weight(WeightMatrix matrix) {
     return new GpuDenseWeight(matrix, weights);
+  }
+
+  @Override
+  public Optional<WeightsAhead> weightsAhead(List<WeightsAhead.Shape> shapes) {
+    if (ahead == null) {
+      ahead = device.queue();
+    }
+    return GpuWeightsAhead.reserve(ahead, weights, staging, shapes);
   }
 
   @Override
@@ -210,6 +234,10 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
   @Override
   public void close() {
     queue.close();
+    if (ahead != null) {
+      ahead.close();
+    }
+    staging.close();
     weights.close();
     rows.close();
   }

@@ -5,7 +5,8 @@ import io.github.wandacuda.forward.Weight;
 import java.util.Optional;
 
 /** A weight for the forward pass on a GPU. */
-public abstract sealed class GpuWeight implements Weight permits GpuDenseWeight, GpuSparseWeight {
+public abstract sealed class GpuWeight implements Weight
+    permits GpuDenseWeight, GpuHeldWeight, GpuSparseWeight {
   GpuWeight() {}
 
   /** Work on some of a weight's rows. */

@@ -29,7 +29,7 @@ final class ResidentChunks implements AutoCloseable {
     this.queue = queue;
     this.rowBytes = rowBytes;
     chunkRows = Math.max(1, Math.min(CHUNK_BYTES, device.largestBuffer()) / rowBytes);
-    long fitting = Math.clamp(room / rowBytes, 0, wanted);
+    long fitting = fitting(room, rowBytes, wanted);
     try {
       while (rows < fitting) {
         long more = Math.min(chunkRows, fitting - rows);
@@ -42,6 +42,11 @@ final class ResidentChunks implements AutoCloseable {
       close();
       throw e;
     }
+  }
+
+  /** Returns how many rows a room of so many bytes takes, at the most. */
+  static long fitting(long room, long rowBytes, long wanted) {
+    return rowBytes == 0 ? wanted : Math.clamp(room / rowBytes, 0, wanted);
   }
 
   /** Returns how many rows there is room for. */

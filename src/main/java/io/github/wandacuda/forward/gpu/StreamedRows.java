@@ -43,12 +43,18 @@ final class StreamedRows implements AutoCloseable {
     this.rowBytes = rowBytes;
     try {
       memory = pinned.allocate(Math.multiplyExact(rows, rowBytes), arena);
+      up = device.queue();
     } catch (RuntimeException e) {
       arena.close();
       throw e;
     }
-    up = device.queue();
-    down = device.queue();
+    try {
+      down = device.queue();
+    } catch (RuntimeException e) {
+      up.close();
+      arena.close();
+      throw e;
+    }
   }
 
   /** Rows from one number to below another. */

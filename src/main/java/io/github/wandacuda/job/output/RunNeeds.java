@@ -2,6 +2,7 @@ package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.SampleBatch;
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.function.ToLongFunction;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -30,8 +32,13 @@ import java.util.stream.Stream;
  * @param maskBytes bytes on disk, until the run ends, for masks that wait to be digested
  * @param stateBytes bytes of all samples' hidden states; a calibrated run also keeps those of the
  *     last two blocks on disk until it ends
- * @param memoryBytes bytes of memory outside the Java heap: tiles, masks, hidden states, a decoder
- *     block and, where a method needs them, its second moments and a module in float32
+ * @param hostStateBytes bytes of those that lie in host memory: all of them, or those that a device
+ *     has no room for
+ * @param memoryBytes bytes of memory outside the Java heap: tiles, masks, hidden states in host
+ *     memory, a decoder block and, where a method needs them, its second moments and a module in
+ *     float32
+ * @param savingBytes bytes of memory beside those from the time on when hidden states of a device
+ *     are saved, which a short run doesn't do
  */
 public record RunNeeds(
     long readBytes,
@@ -39,18 +46,19 @@ public record RunNeeds(
     long packingBytes,
     long maskBytes,
     long stateBytes,
-    long memoryBytes) {
+    long hostStateBytes,
+    long memoryBytes,
+    long savingBytes) {
   private static final Pattern BLOCK = Pattern.compile("(.*?\\.\\d+)\\..*");
 
   /** Modules that read what others read. */
   private static final List<String> SHARED = List.of(".k_proj", ".v_proj", ".up_proj", ".w3");
 
   /**
-   * Copies of a block's weights in memory: as read and, where the device has its own copy, that one
-   * and a pruned one, or else as much of the next block as is read ahead. Each further device reads
-   * its own.
+   * Copies of a block's weights in memory for each device: as read, and as much of the next block as
+   * is read ahead or on its way to a GPU. One more is as pruned.
    */
-  private static final int BLOCK_COPIES = 3;
+  private static final int BLOCK_COPIES = 2;
 
   /** A token's activations inside a block, roughly, in multiples of its hidden state. */
   private static final int ACTIVATION_ROWS = 16;
@@ -58,6 +66,11 @@ public record RunNeeds(
   /** Returns the bytes on disk that the run needs in addition to the output, until it ends. */
   public long temporaryBytes() {
     return packingBytes + maskBytes + 2 * stateBytes;
+  }
+
+  /** Returns whether hidden states lie on a device as far as they fit, not in host memory. */
+  public boolean onDevice() {
+    return savingBytes > 0;
   }
 
   public static RunNeeds of(
@@ -77,6 +90,7 @@ public record RunNeeds(
             + (request.verify() ? 2 * weights : 0);
     long masks = chosen.stream().mapToLong(LinearModule::maskBytes).sum();
     long states = stateBytes(model, request.calibration());
+    StatesPlace place = StatesPlace.of(model, request, backend);
     long tiles = backend.concurrency() * backend.tileBytes();
     long memory = tiles + largestMask(chosen) * 2;
     memory += largestLayer(request.rules(), chosen);
@@ -85,14 +99,15 @@ public record RunNeeds(
     }
     if (calibrated) {
       memory +=
-          states
-              + (BLOCK_COPIES + backend.forwards(request.rules().needMoments()).size() - 1)
+          place.hostBytes
+              + (BLOCK_COPIES * place.devices + 1)
                   * largestBlock(chosen, module -> module.tensor().bytes())
-              + activations(model);
+              + (place.onDevice ? 0 : activations(model));
     }
+    long saving = place.onDevice ? states : 0;
     long dense = outputBytes(model, sideFiles);
     if (!request.packed()) {
-      return new RunNeeds(read, dense, 0, masks, states, memory);
+      return new RunNeeds(read, dense, 0, masks, states, place.hostBytes, memory, saving);
     }
     PackedSize packed = PackedSize.of(model.checkpoint().shards(), request.rules(), chosen);
     return new RunNeeds(
@@ -101,7 +116,34 @@ public record RunNeeds(
         packed.mostBytes() - packed.bytes(),
         masks,
         states,
-        memory);
+        place.hostBytes,
+        memory,
+        saving);
+  }
+
+  /**
+   * Where samples' hidden states lie.
+   *
+   * @param devices how many have a share of them
+   * @param onDevice whether they lie there as far as they fit
+   * @param hostBytes bytes in host memory
+   */
+  private record StatesPlace(int devices, boolean onDevice, long hostBytes) {
+    static StatesPlace of(ModelDirectory model, PruneRequest request, Backend backend) {
+      if (!(request.calibration() instanceof Calibration.FromSamples samples)) {
+        return new StatesPlace(0, false, 0);
+      }
+      List<Operations> devices = backend.forwards(request.rules().needMoments());
+      long tokens = (long) samples.samples().size() * samples.sequenceLength();
+      long share = Math.ceilDiv(tokens, devices.size());
+      int hidden = Math.toIntExact(hiddenSize(model));
+      List<OptionalLong> bytes =
+          devices.stream().map(device -> device.hostBytes(share, hidden)).toList();
+      boolean onDevice = bytes.get(0).isPresent();
+      long host = bytes.stream().mapToLong(some -> some.orElse(0)).sum();
+      return new StatesPlace(
+          devices.size(), onDevice, onDevice ? host : stateBytes(model, samples));
+    }
   }
 
   /** Returns the bytes of a copy of a model with its side files. */

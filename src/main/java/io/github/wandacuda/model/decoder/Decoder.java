@@ -58,8 +58,9 @@ public interface Decoder extends AutoCloseable {
   Block block(int index);
 
   /**
-   * Begins to read a block's weights, so that it takes less time to get it if it is the next one
-   * that is asked for. At most 256 MiB are read like this.
+   * Begins to read a block's weights, so that {@link #block} takes less time if it is the next one
+   * that is asked for: to the device, if it has memory of its own with room for two blocks, else to
+   * host memory, 256 MiB at most.
    *
    * @param index its index; nothing is read if there is no such block
    */

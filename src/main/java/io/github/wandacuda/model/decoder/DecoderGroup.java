@@ -11,7 +11,7 @@ import java.util.stream.Stream;
 
 /**
  * A decoder on several devices that compute the same bits, each with its own copy of a block. All
- * but {@link #block} is done by the first one.
+ * but {@link #block} and {@link #readAhead} is done by the first one.
  */
 public final class DecoderGroup implements Decoder {
   private final List<Decoder> copies;
@@ -81,6 +81,11 @@ public final class DecoderGroup implements Decoder {
       Stream.of(blocks).filter(block -> block != null).forEach(Block::close);
       throw e;
     }
+  }
+
+  @Override
+  public void readAhead(int index) {
+    copies.forEach(copy -> copy.readAhead(index));
   }
 
   @Override

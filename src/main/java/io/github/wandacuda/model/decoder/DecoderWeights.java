@@ -9,6 +9,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.forward.WeightsAhead;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.packed.PackedModule;
 import io.github.wandacuda.model.description.LinearDescription;
@@ -16,6 +17,7 @@ import io.github.wandacuda.model.description.NormDescription;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -42,19 +44,24 @@ final class DecoderWeights implements AutoCloseable {
   /** Tensors that were read already, by their full names. */
   private final Map<String, MemorySegment> read;
 
+  /** Weights that came to the device already and weren't asked for, by their modules' names. */
+  private final Map<String, Weight> arrived;
+
   private DecoderWeights(
       Checkpoint checkpoint,
       Operations operations,
       WeightKeeping keeping,
       String prefix,
       KeptWeights kept,
-      Map<String, MemorySegment> read) {
+      Map<String, MemorySegment> read,
+      Map<String, Weight> arrived) {
     this.checkpoint = Objects.requireNonNull(checkpoint);
     this.operations = Objects.requireNonNull(operations);
     this.keeping = keeping;
     this.prefix = prefix;
     this.kept = kept;
     this.read = read;
+    this.arrived = new HashMap<>(arrived);
   }
 
   /**
@@ -75,7 +82,7 @@ final class DecoderWeights implements AutoCloseable {
             .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
             .findFirst()
             .orElse(prefixes.get(0));
-    return new DecoderWeights(checkpoint, operations, keeping, prefix, new KeptWeights(), Map.of());
+    return new DecoderWeights(checkpoint, operations, keeping, prefix, new KeptWeights(), Map.of(), Map.of());
   }
 
   /** Begins to read the weights of a block's linear modules, as far as they are there. */
@@ -90,10 +97,12 @@ final class DecoderWeights implements AutoCloseable {
   /**
    * Returns the same weights, some of which were read already.
    *
-   * @param tensors their bytes, by their full names
+   * @param tensors bytes of those in memory, by their full names
+   * @param arrived those on the device, by their modules' names; {@link #dropArrived} closes what
+   *     nobody asks for
    */
-  DecoderWeights having(Map<String, MemorySegment> tensors) {
-    return new DecoderWeights(checkpoint, operations, keeping, prefix, kept, tensors);
+  DecoderWeights having(Map<String, MemorySegment> tensors, Map<String, Weight> arrived) {
+    return new DecoderWeights(checkpoint, operations, keeping, prefix, kept, tensors, arrived);
   }
 
   Operations operations() {
@@ -132,14 +141,42 @@ final class DecoderWeights implements AutoCloseable {
    *     with
    */
   Loaded weight(LinearDescription linear, Arena arena) {
+    Weight here = arrived.remove(linear.name());
+    if (here != null) {
+      return new Loaded(here, null);
+    }
     String name = fullName(linear.name()) + WEIGHT;
     Optional<PackedModule> packed = packed(name, linear);
     if (packed.isPresent()) {
       return new Loaded(sparse(packed.get(), linear.transposed()), null);
     }
+    return weight(memory -> read(linear, memory), arena);
+  }
+
+  /**
+   * Copies a linear module's weight from its file.
+   *
+   * @throws InputException as {@link #weight} does
+   */
+  WeightMatrix read(LinearDescription linear, Arena arena) {
+    String name = fullName(linear.name()) + WEIGHT;
     return linear.transposed()
-        ? weight(memory -> read(name, linear.columns(), linear.rows(), memory).transposed(), arena)
-        : weight(memory -> read(name, linear.rows(), linear.columns(), memory), arena);
+        ? read(name, linear.columns(), linear.rows(), arena).transposed()
+        : read(name, linear.rows(), linear.columns(), arena);
+  }
+
+  /** Returns a linear module's weight as it would come ahead, by what the checkpoint says of it. */
+  Optional<WeightsAhead.Shape> shape(LinearDescription linear) {
+    return checkpoint
+        .find(fullName(linear.name()) + WEIGHT)
+        .flatMap(entry -> entry.info().type())
+        .map(dtype -> new WeightsAhead.Shape(dtype, linear.rows(), linear.columns()));
+  }
+
+  /** Closes the weights that arrived and weren't asked for. */
+  void dropArrived() {
+    arrived.values().forEach(Weight::close);
+    arrived.clear();
   }
 
   /**

@@ -2,11 +2,14 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.model.description.BlockDescription;
 import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.description.Heads;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.IntStream;
 
@@ -21,8 +24,11 @@ public final class DescribedDecoder implements Decoder {
   private final Embedding embedding;
   private Head head;
 
-  /** Of the next block; null if nothing is read ahead. */
-  private BlockMemory ahead;
+  /** The next block's weights on the device; null if none come ahead. */
+  private BlockAhead ahead;
+
+  /** The next block's weights in memory; null if none are read ahead. */
+  private BlockMemory memoryAhead;
 
   /**
    * Assembles a decoder.
@@ -97,29 +103,51 @@ public final class DescribedDecoder implements Decoder {
   @Override
   public Block block(int index) {
     Objects.checkIndex(index, blocks());
-    if (ahead == null || !ahead.isOf(index)) {
-      closeAhead();
-      ahead = new BlockMemory(index, List.of());
+    if (memoryAhead == null || !memoryAhead.isOf(index)) {
+      dropMemory();
+      memoryAhead = new BlockMemory(index, List.of());
     }
-    DecoderWeights having = weights.having(ahead.tensors());
-    BlockMemory memory = ahead;
-    ahead = null;
-    return new DescribedBlock(
-        having, workspace, positions, description.block().apply(index), index, memory);
+    DecoderWeights having = weights.having(memoryAhead.tensors(), arrived(index));
+    BlockMemory memory = memoryAhead;
+    memoryAhead = null;
+    try {
+      dropAhead();
+      return new DescribedBlock(
+          having, workspace, positions, description.block().apply(index), index, memory);
+    } catch (RuntimeException | Error e) {
+      memory.close();
+      throw e;
+    } finally {
+      having.dropArrived();
+    }
+  }
+
+  private Map<String, Weight> arrived(int index) {
+    return ahead != null && ahead.index() == index ? ahead.take() : Map.of();
   }
 
   @Override
   public void readAhead(int index) {
-    closeAhead();
+    dropAhead();
     if (index < blocks()) {
-      ahead = weights.readAhead(index, description.block().apply(index).linears());
+      BlockDescription block = description.block().apply(index);
+      ahead = BlockAhead.begin(weights, block, index).orElse(null);
+      memoryAhead = ahead == null ? weights.readAhead(index, block.linears()) : null;
     }
   }
 
-  private void closeAhead() {
+  private void dropAhead() {
+    dropMemory();
     if (ahead != null) {
       ahead.close();
       ahead = null;
+    }
+  }
+
+  private void dropMemory() {
+    if (memoryAhead != null) {
+      memoryAhead.close();
+      memoryAhead = null;
     }
   }
 
@@ -159,7 +187,7 @@ public final class DescribedDecoder implements Decoder {
 
   @Override
   public void close() {
-    closeAhead();
+    dropAhead();
     workspace.close();
     positions.close();
     embedding.close();

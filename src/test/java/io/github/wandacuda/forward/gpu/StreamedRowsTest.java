@@ -1,6 +1,7 @@
 package io.github.wandacuda.forward.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.device.DeviceBuffer;
@@ -8,17 +9,24 @@ import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.device.gpu.GpuBackend;
+import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.parity.Gpu;
+import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Batches that come up and go down on queues of their own, ordered by the drivers' events. */
 @Tag("gpu")
 class StreamedRowsTest {
+  /** A {@code CUresult}. */
+  private static final int OUT_OF_MEMORY = 2;
+
   private static final int ROWS = 5_000;
   private static final int COLUMNS = 64;
   private static final int BATCH = 300;
@@ -60,6 +68,25 @@ class StreamedRowsTest {
           assertThat(all.getAtIndex(ValueLayout.JAVA_INT, (long) row * COLUMNS))
               .isEqualTo(value(5, row - row % BATCH));
         }
+      }
+    }
+  }
+
+  /** What it has taken until then is given back. */
+  @Tag("pretend")
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void aQueueThatCannotBeMadeLeavesNothingBehind(int which) {
+    PretendCuda driver = PretendCuda.start();
+    try (Backend backend = Gpu.CUDA.open()) {
+      GpuDevice device = ((GpuBackend) backend).gpu();
+      PinnedMemory pinned = new PinnedMemory(device);
+      try (DeviceQueue kernels = device.queue()) {
+        Map<String, Long> before = driver.outstanding();
+        driver.fail("cuStreamCreate", which, OUT_OF_MEMORY);
+        assertThatThrownBy(() -> new StreamedRows(device, kernels, pinned, ROWS, ROW_BYTES))
+            .isInstanceOf(BackendUnavailableException.class);
+        assertThat(driver.outstanding()).isEqualTo(before);
       }
     }
   }

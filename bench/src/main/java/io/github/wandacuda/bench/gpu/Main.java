@@ -30,6 +30,7 @@ public final class Main {
       case "parity-cuda", "parity-opencl" -> new ParityPhase(options);
       case "kernels-cuda", "kernels-opencl" -> new KernelPhase(options);
       case "end-to-end-1b", "end-to-end-7b" -> new EndToEndPhase(options);
+      case "calibrated-7b" -> new CalibratedPhase(options);
       default -> throw new IllegalArgumentException("no phase is called " + options.phase());
     };
   }

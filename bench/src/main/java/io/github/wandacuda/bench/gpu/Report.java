@@ -23,7 +23,8 @@ final class Report {
           "kernels-opencl",
           "kernels-torch",
           "end-to-end-1b",
-          "end-to-end-7b");
+          "end-to-end-7b",
+          "calibrated-7b");
 
   private final Map<String, JsonNode> phases;
   private final StringBuilder text = new StringBuilder();
@@ -76,6 +77,10 @@ final class Report {
     }
     endToEnd("end-to-end-1b", "A 1B LLaMA from end to end");
     endToEnd("end-to-end-7b", "A 7B LLaMA from end to end");
+    JsonNode calibrated = phases.get("calibrated-7b");
+    if (calibrated != null && !calibrated.path("rows").isEmpty()) {
+      text.append(new PredictionTable(calibrated).markdown());
+    }
     return text.toString();
   }
 

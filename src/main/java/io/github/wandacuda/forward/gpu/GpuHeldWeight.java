@@ -1,0 +1,67 @@
+package io.github.wandacuda.forward.gpu;
+
+import io.github.wandacuda.device.DeviceBuffer;
+import io.github.wandacuda.device.DeviceRows;
+import java.util.Optional;
+
+/** A weight whose elements are all stored, on the device alone. */
+public final class GpuHeldWeight extends GpuWeight {
+  private final DeviceBuffer buffer;
+  private final DeviceRows matrix;
+  private final WeightUpload upload;
+  private boolean closed;
+
+  /**
+   * Takes over a weight.
+   *
+   * @param buffer its memory, which is freed with it
+   * @param matrix how it lies there
+   */
+  GpuHeldWeight(DeviceBuffer buffer, DeviceRows matrix, WeightUpload upload) {
+    this.buffer = buffer;
+    this.matrix = matrix;
+    this.upload = upload;
+  }
+
+  @Override
+  void linear(GpuTensor x, GpuTensor bias, GpuTensor out) {
+    upload.linear(x, whole(), 0, bias, out);
+  }
+
+  @Override
+  public Optional<DeviceRows> resident() {
+    return Optional.of(whole());
+  }
+
+  @Override
+  DeviceRows whole() {
+    if (closed) {
+      throw new IllegalStateException("the weight is closed");
+    }
+    return matrix;
+  }
+
+  @Override
+  public int rows() {
+    return matrix.rows();
+  }
+
+  @Override
+  public int columns() {
+    return matrix.columns();
+  }
+
+  @Override
+  public boolean ownsMemory() {
+    return true;
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      upload.settle();
+      buffer.close();
+    }
+  }
+}
