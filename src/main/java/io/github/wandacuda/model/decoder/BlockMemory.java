@@ -37,6 +37,7 @@ final class BlockMemory implements AutoCloseable {
    */
   BlockMemory(int block, List<Checkpoint.Entry> entries) {
     this.block = block;
+    allocate(entries);
     thread =
         Thread.ofPlatform()
             .daemon()
@@ -47,25 +48,30 @@ final class BlockMemory implements AutoCloseable {
     }
   }
 
-  private void readAll(List<Checkpoint.Entry> entries) {
+  /** Done by the caller, since the C library keeps what a thread that has ended had allocated. */
+  private void allocate(List<Checkpoint.Entry> entries) {
     long bytes = 0;
+    for (Checkpoint.Entry entry : entries) {
+      bytes += entry.info().bytes();
+      if (bytes > MOST_BYTES) {
+        return;
+      }
+      tensors.put(entry.info().name(), arena.allocate(entry.info().bytes(), ALIGNMENT));
+    }
+  }
+
+  private void readAll(List<Checkpoint.Entry> entries) {
     try {
       for (Checkpoint.Entry entry : entries) {
-        bytes += entry.info().bytes();
-        if (bytes > MOST_BYTES || !wanted) {
+        MemorySegment memory = tensors.get(entry.info().name());
+        if (memory == null || !wanted) {
           return;
         }
-        read(entry);
+        entry.shard().read(entry.info(), 0, memory);
       }
     } catch (RuntimeException | Error e) {
       failure = e;
     }
-  }
-
-  private void read(Checkpoint.Entry entry) {
-    MemorySegment memory = arena.allocate(entry.info().bytes(), ALIGNMENT);
-    entry.shard().read(entry.info(), 0, memory);
-    tensors.put(entry.info().name(), memory);
   }
 
   /** Returns whether this is the memory of a block. */
