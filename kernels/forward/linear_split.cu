@@ -1,13 +1,14 @@
 // Splits float32 activations for tensor cores: x = high + low in BF16 or F16, so that two products with a 16-bit weight
 // make one that keeps 16 (BF16) or 22 (F16) bits of x instead of 8 or 11. A row of `halves` is the row's high parts,
-// `padded` of them, then as many low parts; past the last column both are zero.
+// `padded` of them, then as many low parts; past the last column both are zero. With one part instead of two there are
+// no low parts.
 //
 // BF16 has float32's range. F16 hasn't: each row is multiplied by a power of two that brings its largest magnitude to
 // [2^14, 2^15), so that nothing overflows and low parts have room below; inverses[row] is what the row's product is to be
 // multiplied by, exactly. A row with an infinity or a NaN isn't scaled; its result isn't finite either way.
 //
-// One block of whole warps for each row (grid.x). 4 bytes in and 4 out for each element, for F16 the row is read twice,
-// the second time from cache. Shared memory for the maximum only.
+// One block of whole warps for each row (grid.x). 4 bytes in and 4 (2) out for each element, for F16 the row is read
+// twice, the second time from cache. Shared memory for the maximum only.
 #include "reduce.cuh"
 #include "float_vectors.cuh"
 
@@ -61,20 +62,24 @@ static __device__ __forceinline__ Split split(float value) {
 }
 
 template <class Half>
-static __device__ void splitRow(const float *x, int columns, float scale, unsigned short *halves, int padded) {
+static __device__ void splitRow(const float *x, int columns, float scale, unsigned short *halves, int padded,
+                                int parts) {
   const bool aligned = columns % 4 == 0 && aligned16(x);
   for (int column = threadIdx.x * 4; column < padded; column += blockDim.x * 4) {
     const float4 values = loadFour(x + column, columns - column, aligned);
     const Split a = split<Half>(values.x * scale), b = split<Half>(values.y * scale);
     const Split c = split<Half>(values.z * scale), d = split<Half>(values.w * scale);
     *reinterpret_cast<uint2 *>(halves + column) = make_uint2(a.high | b.high << 16, c.high | d.high << 16);
-    *reinterpret_cast<uint2 *>(halves + padded + column) = make_uint2(a.low | b.low << 16, c.low | d.low << 16);
+    if (parts > 1) {
+      *reinterpret_cast<uint2 *>(halves + padded + column) = make_uint2(a.low | b.low << 16, c.low | d.low << 16);
+    }
   }
 }
 
-extern "C" __global__ void linear_split_bf16(const float *x, int columns, unsigned short *halves, int padded) {
+extern "C" __global__ void linear_split_bf16(const float *x, int columns, unsigned short *halves, int padded,
+                                             int parts) {
   const long long row = blockIdx.x;
-  splitRow<Bfloat16>(x + row * columns, columns, 1.0f, halves + row * padded * 2, padded);
+  splitRow<Bfloat16>(x + row * columns, columns, 1.0f, halves + row * padded * parts, padded, parts);
 }
 
 // The exponent, as it stands in a float32, of the power of two that a row is scaled by.
@@ -87,7 +92,7 @@ static __device__ __forceinline__ unsigned scaleExponent(unsigned largest) {
 }
 
 extern "C" __global__ void linear_split_f16(const float *x, int columns, unsigned short *halves, int padded,
-                                            float *inverses) {
+                                            int parts, float *inverses) {
   __shared__ unsigned warps[32];
   const long long row = blockIdx.x;
   const float *from = x + row * columns;
@@ -97,7 +102,8 @@ extern "C" __global__ void linear_split_f16(const float *x, int columns, unsigne
   }
   largest = blockReduce(largest, warps, [](unsigned a, unsigned b) { return max(a, b); });
   const unsigned exponent = scaleExponent(largest);
-  splitRow<Float16>(from, columns, __uint_as_float(exponent << 23), halves + row * padded * 2, padded);
+  splitRow<Float16>(from, columns, __uint_as_float(exponent << 23), halves + row * padded * parts, padded,
+                    parts);
   if (threadIdx.x == 0) {
     inverses[row] = __uint_as_float((254 - exponent) << 23);
   }

@@ -217,30 +217,49 @@ void linearFloat(pretend::Harness &harness) {
   layer.compare(name, out, stride);
 }
 
-void linearTensor(pretend::Harness &harness, int architecture) {
+// Puts activations as they were rounded to 16 bits in their place.
+void round(Linear &layer, Buffer<unsigned short> &halves, int padded, const float *inverses) {
+  const double unit = inverses ? 0x1p-11 : 0x1p-8;
+  for (int token = 0; token < layer.tokens; token++) {
+    for (int column = 0; column < layer.columns; column++) {
+      float &x = layer.x[token * layer.columns + column];
+      const float rounded = layer.w.type.fromBits(halves[static_cast<size_t>(token) * padded + column]) * (inverses ? inverses[token] : 1);
+      if (std::abs(rounded - x) > unit * std::abs(x) + 1e-7) check("linear_split", rounded, x, 0);
+      x = rounded;
+    }
+  }
+}
+
+void linearTensor(pretend::Harness &harness, int architecture, bool fast) {
   const bool few = below(2);
   Linear layer(architecture == 75 || below(2) ? F16 : BF16, few ? 1 + static_cast<int>(below(64)) : size(200), size(150), size(200));
   const bool scaled = &layer.w.type == &F16;
-  const int padded = (layer.columns + 31) / 32 * 32;
-  Buffer<unsigned short> halves(static_cast<size_t>(layer.tokens) * padded * 2);
+  const int padded = (layer.columns + 31) / 32 * 32, parts = fast ? 1 : 2;
+  Buffer<unsigned short> halves(static_cast<size_t>(layer.tokens) * padded * parts);
   Buffer<float> inverses(layer.tokens);
   const auto rows = static_cast<unsigned>(layer.tokens);
   const unsigned threads = rowThreads(padded, 256);
   if (scaled) {
-    run(harness, "linear_split_f16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded, inverses.get());
+    run(harness, "linear_split_f16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded, parts,
+        inverses.get());
   } else {
-    run(harness, "linear_split_bf16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded);
+    run(harness, "linear_split_bf16", {rows}, threads, 0, layer.x.get(), layer.columns, halves.get(), padded, parts);
   }
+  if (fast) round(layer, halves, padded, scaled ? inverses.get() : nullptr);
   const long long stride = layer.features + static_cast<long long>(below(3));
   Buffer<float> out((layer.tokens - 1) * stride + layer.features, true);
   const int tile = few ? 32 : 128;
-  const size_t shared = static_cast<size_t>(architecture == 75 ? 2 : 3) * (2 * tile + 128) * 64;
-  const std::string name = std::string(few ? "linear_tensor_few_" : "linear_tensor_") + layer.w.type.name;
+  const size_t shared = static_cast<size_t>(architecture == 75 ? 2 : 3) * (parts * tile + 128) * 64;
+  const std::string name = std::string("linear_tensor_") + (fast ? "fast_" : "") + (few ? "few_" : "") + layer.w.type.name;
   const float *factors = scaled ? inverses.get() : nullptr;
-  run(harness, name, {tiles(layer.tokens, tile, layer.features, 128)}, 256, shared, halves.get(), factors,
+  run(harness, name, {tiles(layer.tokens, tile, layer.features, 128)}, fast ? 128u : 256u, shared, halves.get(), factors,
       layer.w.shorts(), layer.w.stride, layer.biasOrNull(), out.get(), stride, layer.tokens, layer.features,
       layer.columns, padded);
   layer.compare(name, out, stride);
+}
+
+void linearTensor(pretend::Harness &harness, int architecture) {
+  for (const bool fast : {false, true}) linearTensor(harness, architecture, fast);
 }
 
 // A matrix without its zeros: the bits of those that aren't, row by row, their values, and how many come before each row.

@@ -1,6 +1,7 @@
 package io.github.wandacuda.backend;
 
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.ResidentMatrix;
@@ -25,6 +26,14 @@ public interface Backend extends AutoCloseable {
    */
   default String arithmetic() {
     return name() + " on " + device();
+  }
+
+  /**
+   * Returns the precision of {@link #operations()} on tensor cores; nothing if linear layers
+   * multiply in float32 throughout.
+   */
+  default Optional<Precision> precision() {
+    return Optional.empty();
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend;
 
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.system.WorkerPool;
 import java.util.List;
 
@@ -27,6 +28,18 @@ public interface BackendProvider {
    * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
    */
   Backend open(int device, int threads);
+
+  /**
+   * Opens a device for a precision, of which a backend that has but one takes no heed.
+   *
+   * @param device its index in {@link #devices()}
+   * @param threads CPU threads to use, 1 or more
+   * @param precision of linear layers
+   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
+   */
+  default Backend open(int device, int threads, Precision precision) {
+    return open(device, threads);
+  }
 
   /**
    * Opens a device for a caller who brings the CPU threads.

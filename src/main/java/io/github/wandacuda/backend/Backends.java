@@ -3,6 +3,7 @@ package io.github.wandacuda.backend;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.system.WorkerPool;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -44,7 +45,16 @@ public final class Backends {
    * @throws BackendUnavailableException if there is no such device, or it can't be used
    */
   public static Choice open(String name, int device, int threads) {
-    return open(name, device, (provider, index) -> provider.open(index, threads));
+    return open(name, device, threads, Precision.DEFAULT);
+  }
+
+  /**
+   * Opens a device as {@link #open(String, int, int)} does, for a precision.
+   *
+   * @param precision of linear layers, where the backend has more than one
+   */
+  public static Choice open(String name, int device, int threads, Precision precision) {
+    return open(name, device, (provider, index) -> provider.open(index, threads, precision));
   }
 
   /**
@@ -89,7 +99,16 @@ public final class Backends {
    * @throws BackendUnavailableException if it has no usable device
    */
   public static Choice openAll(String name, int threads) {
-    Opening opening = (provider, index) -> provider.open(index, threads);
+    return openAll(name, threads, Precision.DEFAULT);
+  }
+
+  /**
+   * Opens devices as {@link #openAll(String, int)} does, for a precision.
+   *
+   * @param precision of linear layers, where the backend has more than one
+   */
+  public static Choice openAll(String name, int threads, Precision precision) {
+    Opening opening = (provider, index) -> provider.open(index, threads, precision);
     List<BackendProvider> providers = providers();
     if (name.equals(AUTO)) {
       return openFirst(providers, candidate -> true, "device", opening);

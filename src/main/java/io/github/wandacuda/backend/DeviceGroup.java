@@ -3,6 +3,7 @@ package io.github.wandacuda.backend;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
@@ -12,6 +13,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
@@ -63,6 +65,11 @@ final class DeviceGroup implements Backend {
   @Override
   public String arithmetic() {
     return first().arithmetic();
+  }
+
+  @Override
+  public Optional<Precision> precision() {
+    return first().precision();
   }
 
   @Override

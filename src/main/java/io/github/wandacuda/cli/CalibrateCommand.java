@@ -13,6 +13,7 @@ import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.SampleOptions;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.shard.ClusterCalibration;
@@ -143,6 +144,7 @@ public final class CalibrateCommand implements Runnable {
     object.put("output", file.toString());
     object.put("backend", backend.name());
     object.put("device", backend.device());
+    object.put("precision", Precision.label(backend.precision()));
     object.put("modules", statistics.norms().size());
     object.put("second_moments", secondMoments);
     object.put("samples", statistics.samples());

@@ -4,6 +4,7 @@ import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.Card;
 import io.github.wandacuda.job.CardPlan;
 import io.github.wandacuda.model.ModelConfig;
@@ -22,7 +23,8 @@ record CardPlanPrinter(OutputOptions output) {
   private static final int LENGTH = 2048;
   private static final int NUMBERS = 5;
 
-  void print(String card, Path model, Integer samples, Integer sequenceLength) {
+  void print(
+      String card, Path model, Integer samples, Integer sequenceLength, Precision precision) {
     Card found = card(card);
     if (model == null) {
       throw new UsageException("--plan needs --model DIR");
@@ -37,11 +39,13 @@ record CardPlanPrinter(OutputOptions output) {
               .formatted(longest, length));
     }
     int count = positive("--samples", samples, SAMPLES);
-    CardPlan plan = CardPlan.of(description, bytesPerWeight(config), count, length, found);
+    CardPlan plan =
+        CardPlan.of(description, bytesPerWeight(config), count, length, found, precision);
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("card", found.name());
     object.put("samples", count);
     object.put("sequence_length", length);
+    object.put("precision", precision.label());
     object.put("lines", plan.lines().stream().map(CardPlanPrinter::row).toList());
     object.put("seconds", plan.seconds());
     output.result(object, () -> text(object, plan));
@@ -103,8 +107,11 @@ record CardPlanPrinter(OutputOptions output) {
             .map(line -> "%9.2f s  %s: %s".formatted(line.seconds(), line.what(), line.formula()));
     return Stream.of(
             MultilineText.of(
-                "on %s, %s samples of %s tokens; by arithmetic, nothing of it is measured",
-                object.get("card"), object.get("samples"), object.get("sequence_length")),
+                "on %s, %s samples of %s tokens, precision %s; by arithmetic, nothing of it is measured",
+                object.get("card"),
+                object.get("samples"),
+                object.get("sequence_length"),
+                object.get("precision")),
             rows,
             Stream.of("%9.2f s  together".formatted(plan.seconds())))
         .flatMap(lines -> lines);

@@ -3,8 +3,10 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
+import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.forward.Precision;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -53,15 +55,26 @@ final class DevicesCommand implements Runnable {
           "For --plan: tokens of a sample (default: 2048, or the model's maximum if that is less).")
   private Integer sequenceLength;
 
+  @Option(
+      names = BackendOptions.PRECISION,
+      paramLabel = "fast|high",
+      description = "For --plan: one 16-bit pass of linear layers, or two (default: high).")
+  private Precision precision = Precision.DEFAULT;
+
   @Mixin private OutputOptions output;
 
   @Override
   public void run() {
     if (card != null) {
-      new CardPlanPrinter(output).print(card, model, samples, sequenceLength);
+      new CardPlanPrinter(output).print(card, model, samples, sequenceLength, precision);
       return;
     }
-    output.warnIfGiven("there is no --plan", "--model", "--samples", "--sequence-length");
+    output.warnIfGiven(
+        "there is no --plan",
+        "--model",
+        "--samples",
+        "--sequence-length",
+        BackendOptions.PRECISION);
     List<Map<String, Object>> devices = new ArrayList<>();
     for (BackendProvider provider : Backends.providers()) {
       output.detail("looking for devices of %s", provider.name());

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.RunTraffic;
@@ -44,6 +45,7 @@ final class PlanPrinter {
     object.put("amount", request.rules().amount());
     object.put("backend", backend.name());
     object.put("device", backend.device());
+    object.put("precision", Precision.label(backend.precision()));
     object.put(
         "modules", chosen.stream().map(LinearModule::name).sorted(TensorNames.NATURAL).toList());
     object.put("weights", chosen.stream().mapToLong(LinearModule::elements).sum());

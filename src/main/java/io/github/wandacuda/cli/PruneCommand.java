@@ -178,6 +178,11 @@ public final class PruneCommand implements Runnable {
       target.confirm(request, job.chosen().size());
     }
     try (Backend backend = backends.open(output).backend()) {
+      if (backend.precision().isPresent()
+          && !calibrations.fromSamples(request.rules())
+          && !evaluation.given()) {
+        output.warnIfGiven("no text runs through the model", BackendOptions.PRECISION);
+      }
       RunNeeds needs = job.needs(backend);
       output.detail(
           "plan: %s, %s; %d bytes to read, %d to write, %d of memory besides the heap",

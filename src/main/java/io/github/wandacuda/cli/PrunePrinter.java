@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.prune.PhaseClock;
@@ -39,6 +40,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     object.put("method", request.rules().method());
     object.put("backend", backend.name());
     object.put("device", backend.device());
+    object.put("precision", Precision.label(backend.precision()));
     object.put("modules", result.provenance().modules().size());
     object.put("pruned", result.pruned());
     object.put("sparsity", result.sparsity());

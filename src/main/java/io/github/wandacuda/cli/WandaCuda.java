@@ -8,6 +8,7 @@ import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.cli.console.Stdout;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.report.RunFacts;
 import java.io.BufferedOutputStream;
@@ -164,7 +165,12 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
   /** Returns what a report says of a run that has just ended. */
   static RunFacts facts(ModelDirectory model, Backend backend) {
     return new RunFacts(
-        model.path(), Version.current(), backend.name(), backend.device(), Instant.now());
+        model.path(),
+        Version.current(),
+        backend.name(),
+        backend.device(),
+        Precision.label(backend.precision()),
+        Instant.now());
   }
 
   /** The program's version, from the jar's manifest. */

@@ -1,8 +1,10 @@
 package io.github.wandacuda.device;
 
 import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.forward.Precision;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * An open GPU, as the shared host code of the GPU backends sees it. All methods may be called from
@@ -14,6 +16,14 @@ public interface GpuDevice extends AutoCloseable {
 
   /** Returns the device's name, for people. */
   String name();
+
+  /**
+   * Returns the precision of linear layers on tensor cores; nothing if they multiply in float32
+   * throughout.
+   */
+  default Optional<Precision> precision() {
+    return Optional.empty();
+  }
 
   /** Returns the free memory in bytes, or all memory if the device doesn't say. */
   long freeBytes();

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.description.BlockDescription;
 import io.github.wandacuda.model.description.DecoderDescription;
 import java.util.List;
@@ -17,9 +18,6 @@ public record CardPlan(List<Line> lines) {
 
   /** Samples pass each block dense, and all but the last one pruned. */
   private static final int PASSES = 2;
-
-  /** Linear layers multiply two 16-bit halves of each activation. */
-  private static final int HALVES = 2;
 
   /** Weights are read to run samples, to prune and to verify, there beside what was written. */
   private static final int TIMES_IN_FILES = 5;
@@ -49,12 +47,19 @@ public record CardPlan(List<Line> lines) {
    * @param bytesPerWeight 2 or 4
    * @param samples how many
    * @param length tokens of a sample
+   * @param precision of linear layers: how many 16-bit halves of each activation they multiply
    */
   public static CardPlan of(
-      DecoderDescription model, int bytesPerWeight, int samples, int length, Card card) {
+      DecoderDescription model,
+      int bytesPerWeight,
+      int samples,
+      int length,
+      Card card,
+      Precision precision) {
+    int halves = precision.passes();
     int blocks = model.shape().blocks();
     BlockDescription block = model.block().apply(0);
-    TokenWork work = TokenWork.of(block, model.shape().hiddenSize());
+    TokenWork work = TokenWork.of(block, model.shape().hiddenSize(), halves);
     double weights = (double) blocks * work.weights();
     double bytes = weights * bytesPerWeight;
     double tokens = (double) samples * length;
@@ -68,9 +73,9 @@ public record CardPlan(List<Line> lines) {
     Line linear =
         new Line(
             "linear layers",
-            "2 x 2 halves x tokens x (weights before the last inputs + weights of all but the last"
-                + " block)",
-            2 * HALVES * tokens * products,
+            (halves == 1 ? "2 x tokens" : "2 x %d halves x tokens".formatted(halves))
+                + " x (weights before the last inputs + weights of all but the last block)",
+            2 * halves * tokens * products,
             card.tensorRate(),
             0);
     Line attention =

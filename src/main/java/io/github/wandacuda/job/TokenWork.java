@@ -34,7 +34,12 @@ record TokenWork(
     }
   }
 
-  static TokenWork of(BlockDescription block, int hidden) {
+  /**
+   * Counts.
+   *
+   * @param halves how many of 16 bits linear layers take of an activation
+   */
+  static TokenWork of(BlockDescription block, int hidden, int halves) {
     List<Part> parts = Stream.concat(attention(block.attention()), parts(block.mlp(), 1)).toList();
     Part last = parts.getLast();
     double products = parts.stream().mapToDouble(Part::products).sum();
@@ -43,11 +48,15 @@ record TokenWork(
         attention.rotary() == null
             ? 0
             : attention.heads().queryWidth() + attention.heads().keyValueWidth();
-    double halves = parts.stream().mapToDouble(part -> part.share * part.linear.columns()).sum();
+    double inputs = parts.stream().mapToDouble(part -> part.share * part.linear.columns()).sum();
     double inner = inner(block.mlp(), 1);
-    // A norm, a rotation and a half is read and written; two values are read for a sum or a gate.
+    // A norm and a rotation are read and written; two values are read for a sum or a gate.
     double floats =
-        2 * (halves + turned + norms(block) * hidden) + 2 * 3 * hidden + 2 * 2 * hidden + 3 * inner;
+        (1 + halves / 2.0) * inputs
+            + 2 * (turned + norms(block) * hidden)
+            + 2 * 3 * hidden
+            + 2 * 2 * hidden
+            + 3 * inner;
     return new TokenWork(
         block.linears().mapToDouble(linear -> (double) linear.rows() * linear.columns()).sum(),
         block.linears().mapToDouble(LinearDescription::rows).sum(),

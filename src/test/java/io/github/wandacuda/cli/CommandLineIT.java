@@ -44,6 +44,7 @@ class CommandLineIT {
             "method",
             "backend",
             "device",
+            "precision",
             "modules",
             "pruned",
             "sparsity",

@@ -87,6 +87,15 @@ class IdleOptionsTest {
   }
 
   @Test
+  void theCpuHasOnePrecision() {
+    for (String source : List.of(MAGNITUDE, STATISTICS, LISTS)) {
+      assertThat(warnings(plan(source, "--precision", "fast")))
+          .containsExactly("WARN --precision has no effect: cpu multiplies in float32");
+    }
+    assertThat(warnings(plan(LISTS, "--cluster", "local", "--precision", "fast"))).isEmpty();
+  }
+
+  @Test
   void severalAreAWarningEach() {
     Cli.Result result =
         plan(

@@ -1,8 +1,10 @@
 package io.github.wandacuda.device;
 
 import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.forward.Precision;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /** A device that is like another one, but for the kernels of the forward pass. */
@@ -29,6 +31,11 @@ public final class KernelsOn implements GpuDevice {
   @Override
   public String name() {
     return inner.name();
+  }
+
+  @Override
+  public Optional<Precision> precision() {
+    return inner.precision();
   }
 
   @Override

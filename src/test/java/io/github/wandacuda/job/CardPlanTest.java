@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.family.DecoderFamilies;
@@ -37,7 +38,15 @@ class CardPlanTest {
   }
 
   private static CardPlan plan(String card) throws IOException {
-    return CardPlan.of(sevenBillion(), 2, 128, 2048, Card.named(card).orElseThrow());
+    return plan(Card.named(card).orElseThrow(), Precision.HIGH);
+  }
+
+  private static CardPlan plan(Card card, Precision precision) throws IOException {
+    return CardPlan.of(sevenBillion(), 2, 128, 2048, card, precision);
+  }
+
+  private static CardPlan fast(String card) throws IOException {
+    return plan(Card.named(card).orElseThrow(), Precision.FAST);
   }
 
   private static CardPlan.Line line(CardPlan plan, String what) {
@@ -75,17 +84,30 @@ class CardPlanTest {
             4 * tokens * (63 * (halves + norms + turned + sums + states + gate) + 32 * squares));
   }
 
+  /** Half of the products, and half of what is written for them; all else stays. */
+  @Test
+  void onePassSavesHalfOfTheProducts() throws IOException {
+    CardPlan high = plan("h100");
+    CardPlan fast = fast("h100");
+    String rest = "norms, rotations, gates, sums, squares and halves";
+    double inputs = 6 * 4096 + 11008;
+    assertThat(line(fast, "linear layers").amount())
+        .isEqualTo(line(high, "linear layers").amount() / 2);
+    assertThat(line(high, rest).amount() - line(fast, rest).amount())
+        .isEqualTo(4 * 128 * 2048 * 63 * inputs / 2);
+    assertThat(line(fast, "attention")).isEqualTo(line(high, "attention"));
+  }
+
   /** They come up twice a block and go down once, but add only what kernels don't cover. */
   @Test
   void statesThatDoNotFitCrossTheBusWhileKernelsRun() throws IOException {
     double states = 128.0 * 2048 * 4096 * 4;
     Card small = Card.of("small", 8, 25, 806, 107, 37);
-    CardPlan.Line hidden =
-        line(CardPlan.of(sevenBillion(), 2, 128, 2048, small), "hidden states over the bus");
+    CardPlan.Line hidden = line(plan(small, Precision.HIGH), "hidden states over the bus");
     assertThat(hidden.amount()).isEqualTo(3 * 32 * states);
     assertThat(hidden.seconds()).isZero();
     Card slowBus = Card.of("slow", 8, 0.5, 806, 107, 37);
-    CardPlan plan = CardPlan.of(sevenBillion(), 2, 128, 2048, slowBus);
+    CardPlan plan = plan(slowBus, Precision.HIGH);
     double kernels =
         line(plan, "linear layers").seconds()
             + line(plan, "attention").seconds()
@@ -107,7 +129,7 @@ class CardPlanTest {
              "max_position_embeddings": 64, "num_local_experts": 8, "num_experts_per_tok": 2,
              "tie_word_embeddings": false, "hidden_act": "silu"}
             """);
-    TokenWork work = TokenWork.of(mixtral.block().apply(0), 64);
+    TokenWork work = TokenWork.of(mixtral.block().apply(0), 64, 2);
     double attention = 2 * 64 * 64 + 2 * 32 * 64;
     double expert = 3 * 64 * 128;
     assertThat(work.weights()).isEqualTo(attention + 8 * 64 + 8 * expert);
@@ -134,6 +156,14 @@ class CardPlanTest {
                   small.lines().get(i).seconds()));
     }
     rows.add("| together | | %.1f | %.1f |".formatted(large.seconds(), small.seconds()));
-    assertThat(Files.readString(PAGE)).contains(String.join("\n", rows) + "\n");
+    assertThat(Files.readString(PAGE))
+        .contains(String.join("\n", rows) + "\n")
+        .contains(
+            "With `--precision fast` linear layers take %.1f s and %.1f s, and all %.1f s and %.1f s."
+                .formatted(
+                    line(fast("h100"), "linear layers").seconds(),
+                    line(fast("rtx4090"), "linear layers").seconds(),
+                    fast("h100").seconds(),
+                    fast("rtx4090").seconds()));
   }
 }

@@ -6,6 +6,7 @@ import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.cluster.KeptStates;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.ModelDirectory;
@@ -18,7 +19,7 @@ import java.util.function.Consumer;
 
 /** Runs on a cluster, and what stands in for one. */
 final class ClusterRuns {
-  static final OnCluster.Devices CPU = new OnCluster.Devices("cpu", 0, 2);
+  static final OnCluster.Devices CPU = new OnCluster.Devices("cpu", 0, 2, Precision.DEFAULT);
 
   private ClusterRuns() {}
 

@@ -23,6 +23,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class DamagedCudaForwardTest {
   private static final Path OUT = Path.of("target", "pretend-cuda-damaged");
   private static final long SECONDS = 120;
+  private static final List<String> TENSOR_PRODUCTS =
+      List.of("linear_tensor", "linear_tensor_fast", "linear_split");
 
   /** A kernel file, a place in it or in what it includes, and what that is changed to. */
   enum Damage {
@@ -45,6 +47,14 @@ class DamagedCudaForwardTest {
     NOTHING_SEEN("attention_64", "attention.cuh", "top == -INFINITY ? 0.0f", "false ? 0.0f"),
     BOUND("attention_64", "attention.cuh", "problem.cap > 0.0f", "problem.cap < 0.0f"),
     BIAS("attention_64", "attention.cuh", "scores[i][j] += bias", "scores[i][j] -= bias"),
+    PARTS("linear_tensor", "linear_tensor.cuh", "Block::PARTS) * token", "2) * token"),
+    LOW_PART(
+        "linear_tensor", "linear_tensor.cuh", "part < Block::PARTS; part++", "part < 1; part++"),
+    PLACES(
+        "linear_tensor", "linear_tensor.cuh", "row * SLICE + (piece", "row % 64 * SLICE + (piece"),
+    WEIGHTS_END("linear_tensor", "linear_tensor.cuh", "columns - column - piece * 8", "columns"),
+    ROUNDING("linear_split", "linear_split.cu", "0xfffu + (magnitude >> 13 & 1u)", "0u"),
+    SCALE("linear_split", "linear_split.cu", "(254 - exponent) << 23", "(253 - exponent) << 23"),
     PACKED_PLACES("linear_sparse", "linear_sparse.cu", "(1u << lane) - 1u", "(2u << lane) - 1u"),
     PACKED_COUNTS("linear_sparse", "linear_sparse.cu", "lane >= distance", "lane > distance"),
     PACKED_PIECES("linear_sparse", "linear_sparse.cu", "through, WARP - 1)", "through, WARP - 2)"),
@@ -90,7 +100,9 @@ class DamagedCudaForwardTest {
         "route",
         "second_moments",
         "attention_64",
-        "linear_sparse"
+        "linear_sparse",
+        "linear_tensor",
+        "linear_split"
       })
   void soundKernelsPass(String kernel) throws IOException {
     PretendCuda.start();
@@ -103,10 +115,23 @@ class DamagedCudaForwardTest {
   void isNoticed(Damage damage) throws IOException {
     PretendCudaBuild.assumePossible();
     PretendCudaBuild.copy(damage.kernel, kernels);
+    if (TENSOR_PRODUCTS.contains(damage.kernel)) {
+      copyOtherPart(damage.kernel);
+    }
     damage.apply(kernels);
     PretendCudaBuild.run(OUT, List.of("--kernels", kernels.toString()));
     ProcessOutcome outcome = check(OUT, damage.kernel);
     assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(ForwardOnCuda.DIFFERENT);
+  }
+
+  /** What splits activations and what multiplies them run together. */
+  private void copyOtherPart(String kernel) throws IOException {
+    for (Path source : PretendCudaBuild.kernels()) {
+      String name = source.getFileName().toString().replace(".cu", "");
+      if (TENSOR_PRODUCTS.contains(name) && !name.equals(kernel)) {
+        Files.copy(source, kernels.resolve(source.getFileName()));
+      }
+    }
   }
 
   /** Runs parity tests in a process that finds a driver and its kernels as the system's. */

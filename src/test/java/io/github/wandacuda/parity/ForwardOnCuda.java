@@ -25,6 +25,7 @@ final class ForwardOnCuda {
         case "second_moments" -> moments();
         case "attention_64" -> attention();
         case "linear_sparse" -> packed();
+        case "linear_tensor", "linear_split" -> products();
         default -> decoderParts(kernel);
       }
       return true;
@@ -64,6 +65,12 @@ final class ForwardOnCuda {
     } finally {
       tests.close();
     }
+  }
+
+  private static void products() {
+    GpuParityCudaPrecisionTest tests = new GpuParityCudaPrecisionTest();
+    tests.productsAreThoseOfTheScalarCode(70, 40, 130);
+    tests.productsAreThoseOfTheScalarCode(33, 130, 70);
   }
 
   private static void attention() {

@@ -2,6 +2,7 @@ package io.github.wandacuda.parity;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SymbolLookup;
@@ -44,6 +45,11 @@ public enum Gpu {
 
   /** Opens the backend's first device, or skips the test by naming what is missing. */
   public Backend open() {
+    return open(Precision.DEFAULT);
+  }
+
+  /** Opens it as {@link #open()} does, for a precision. */
+  Backend open(Precision precision) {
     prepare();
     String missing =
         Backends.providers().stream()
@@ -57,6 +63,6 @@ public enum Gpu {
     if (missing != null) {
       throw new TestAbortedException("%s was not tested: %s".formatted(backend, missing));
     }
-    return Backends.open(backend, 0, 2).backend();
+    return Backends.open(backend, 0, 2, precision).backend();
   }
 }

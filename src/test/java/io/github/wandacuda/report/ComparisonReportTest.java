@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The page of a comparison and its numbers say the same. */
 class ComparisonReportTest {
   private static final RunFacts FACTS =
-      new RunFacts(Path.of("model"), "1.0", "cpu", "one", Instant.EPOCH);
+      new RunFacts(Path.of("model"), "1.0", "cpu", "one", "float32", Instant.EPOCH);
 
   @TempDir Path directory;
 

@@ -35,7 +35,12 @@ class PruneReportTest {
 
   private static final RunFacts FACTS =
       new RunFacts(
-          Path.of("</script><b>"), "1.0", "cpu", "one", Instant.parse("2026-01-02T03:04:05.6Z"));
+          Path.of("</script><b>"),
+          "1.0",
+          "cpu",
+          "one",
+          "float32",
+          Instant.parse("2026-01-02T03:04:05.6Z"));
 
   @TempDir Path directory;
   private PruneRequest request;

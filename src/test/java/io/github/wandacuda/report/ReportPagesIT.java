@@ -25,6 +25,7 @@ class ReportPagesIT {
           "1.0",
           "cpu",
           "a \"processor\"",
+          "float32",
           Instant.EPOCH);
 
   /** Says what a script of ours can see of the page, in attributes of the document. */

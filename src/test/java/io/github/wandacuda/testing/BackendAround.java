@@ -2,10 +2,12 @@ package io.github.wandacuda.testing;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /** A backend that is like another one, to be changed in one respect. Closing it does nothing. */
 public class BackendAround implements Backend {
@@ -29,6 +31,11 @@ public class BackendAround implements Backend {
   @Override
   public String arithmetic() {
     return inner.arithmetic();
+  }
+
+  @Override
+  public Optional<Precision> precision() {
+    return inner.precision();
   }
 
   @Override

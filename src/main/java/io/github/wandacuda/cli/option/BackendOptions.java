@@ -4,12 +4,16 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.shard.OnCluster;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Options for the backend, the device and the CPU threads. */
 public final class BackendOptions {
+  /** The option for the precision. */
+  public static final String PRECISION = "--precision";
+
   private static final String ALL = "all";
 
   @Option(
@@ -25,6 +29,14 @@ public final class BackendOptions {
       defaultValue = "0",
       description = "The device's number within its backend, or all (default: ${DEFAULT-VALUE}).")
   private String device;
+
+  @Option(
+      names = PRECISION,
+      paramLabel = "fast|high",
+      description =
+          "Multiply 16-bit weights on tensor cores with activations rounded to 16 bits (fast), or"
+              + " with two 16-bit parts of them, in twice the time (high). Default: high.")
+  private Precision precision = Precision.DEFAULT;
 
   @Mixin private ThreadsOption threads;
 
@@ -54,15 +66,16 @@ public final class BackendOptions {
     return new OnCluster.Devices(
         backend,
         device.equals(ALL) ? OnCluster.Devices.ALL : deviceNumber(),
-        threads.given() ? threads() : OnCluster.Devices.EACH_PROCESSOR);
+        threads.given() ? threads() : OnCluster.Devices.EACH_PROCESSOR,
+        precision);
   }
 
   /** Opens the backend. */
   public Backends.Choice open(OutputOptions output) {
     Backends.Choice choice =
         device.equals(ALL)
-            ? Backends.openAll(backend, threads())
-            : Backends.open(backend, deviceNumber(), threads());
+            ? Backends.openAll(backend, threads(), precision)
+            : Backends.open(backend, deviceNumber(), threads(), precision);
     String line =
         "backend %s, %s: %s"
             .formatted(choice.backend().name(), choice.backend().device(), choice.reason());
@@ -71,7 +84,11 @@ public final class BackendOptions {
     } else {
       output.detail("%s", line);
     }
-    output.detail("%d CPU threads", threads());
+    output.detail(
+        "%d CPU threads, precision %s", threads(), Precision.label(choice.backend().precision()));
+    if (choice.backend().precision().isEmpty() && !output.given(ClusterOption.NAME)) {
+      output.warnIfGiven(choice.backend().name() + " multiplies in float32", PRECISION);
+    }
     return choice;
   }
 

@@ -10,8 +10,10 @@ import picocli.CommandLine.Option;
 
 /** The option for a cluster. */
 public final class ClusterOption {
+  static final String NAME = "--cluster";
+
   @Option(
-      names = "--cluster",
+      names = NAME,
       paramLabel = "NAME",
       description =
           "Have a cluster do the work: spark, if spark-submit has started this program, or local,"

@@ -98,7 +98,7 @@ public final class OutputOptions {
    */
   public void warnIfGiven(String why, String... options) {
     for (String option : options) {
-      if (command.commandLine().getParseResult().hasMatchedOption(option)) {
+      if (given(option)) {
         warn("%s has no effect: %s".formatted(option, why));
       }
     }
@@ -111,10 +111,15 @@ public final class OutputOptions {
    */
   public void exclude(String given, String... others) {
     for (String other : others) {
-      if (command.commandLine().getParseResult().hasMatchedOption(other)) {
+      if (given(other)) {
         throw new UsageException("%s and %s exclude each other".formatted(given, other));
       }
     }
+  }
+
+  /** Returns whether the command has an option, and it was given. */
+  boolean given(String option) {
+    return command.commandLine().getParseResult().hasMatchedOption(option);
   }
 
   /** Returns a progress that is shown on stderr. */

@@ -6,6 +6,7 @@ import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.device.cuda.driver.CudaStatus;
 import io.github.wandacuda.device.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
 import java.util.List;
 import java.util.stream.IntStream;
 import jcuda.driver.JCudaDriver;
@@ -67,6 +68,11 @@ public final class CudaBackendProvider implements BackendProvider {
 
   @Override
   public Backend open(int device, int threads) {
-    return new GpuBackend(CudaDevice.open(device), threads);
+    return open(device, threads, Precision.DEFAULT);
+  }
+
+  @Override
+  public Backend open(int device, int threads, Precision precision) {
+    return new GpuBackend(CudaDevice.open(device, precision), threads);
   }
 }

@@ -9,8 +9,10 @@ import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.CudaMemory;
 import io.github.wandacuda.device.cuda.driver.CudaModules;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -20,26 +22,39 @@ public final class CudaDevice implements GpuDevice {
   static final String NAME = "cuda";
 
   private final CudaDeviceInfo info;
+  private final Precision precision;
   private final CudaContext context;
   private final CudaMemory memory;
   private final CudaModules modules;
   private final Set<CudaQueue> queues = ConcurrentHashMap.newKeySet();
   private boolean closed;
 
-  private CudaDevice(CudaDeviceInfo info, CudaContext context) {
+  private CudaDevice(CudaDeviceInfo info, CudaContext context, Precision precision) {
     this.info = info;
+    this.precision = precision;
     this.context = context;
     this.memory = new CudaMemory(context);
     this.modules = new CudaModules(context, info.capability());
   }
 
   /**
-   * Opens a device.
+   * Opens a device with the default precision.
    *
    * @param index its number in the driver's order
    * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
    */
   public static CudaDevice open(int index) {
+    return open(index, Precision.DEFAULT);
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @param index its number in the driver's order
+   * @param precision of linear layers on tensor cores
+   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
+   */
+  public static CudaDevice open(int index, Precision precision) {
     CudaLibrary.require();
     CudaDeviceInfo info = CudaDeviceInfo.of(index);
     info.problem()
@@ -48,7 +63,7 @@ public final class CudaDevice implements GpuDevice {
               throw new BackendUnavailableException(
                   "%s can't be used: %s".formatted(info.label(), problem));
             });
-    return new CudaDevice(info, CudaContext.retain(info.handle(), info.label()));
+    return new CudaDevice(info, CudaContext.retain(info.handle(), info.label()), precision);
   }
 
   @Override
@@ -59,6 +74,16 @@ public final class CudaDevice implements GpuDevice {
   @Override
   public String name() {
     return info.name();
+  }
+
+  @Override
+  public Optional<Precision> precision() {
+    return Optional.of(precision);
+  }
+
+  /** Returns the precision that there always is. */
+  Precision chosenPrecision() {
+    return precision;
   }
 
   /** Returns the compute capability times 10: 75, 80, 90. */

@@ -7,6 +7,7 @@ import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Precision;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Locale;
@@ -36,19 +37,20 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   private final CudaSecondMoments moments;
 
   CudaForwardKernels(CudaQueue queue) {
-    this(queue, CublasLinear.open(queue));
+    this(queue, CublasLinear.open(queue), queue.device().chosenPrecision());
   }
 
   /**
    * Queues kernels.
    *
    * @param cublas multiplies matrices of 16 bits if it is present; closed with this
+   * @param precision of linear layers on tensor cores
    */
-  public CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas) {
+  public CudaForwardKernels(CudaQueue queue, Optional<CublasLinear> cublas, Precision precision) {
     this.queue = queue;
     device = queue.device();
     launches = new CudaLaunches(queue);
-    linear = new CudaLinear(queue, cublas);
+    linear = new CudaLinear(queue, cublas, precision);
     sparse = new CudaLinearSparse(queue);
     attentionRows = new CudaAttentionRows(queue);
     squares = new CudaColumnSquares(queue);

@@ -5,20 +5,25 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.KernelNames;
+import io.github.wandacuda.forward.Precision;
 import java.util.Optional;
 
 /**
  * Launches linear layers. Weights of 16 bits are multiplied on tensor cores, by cuBLAS if it is
  * present, else by {@code linear_tensor.cu}; activations are split into two 16-bit halves, so that
- * little precision is lost. Float32 weights, and BF16 weights on devices before Ampere, are
- * multiplied in float32 by {@code linear_float.cu}, and weights of all types with up to four tokens
- * by {@code linear_rows.cu}, with the CPU's bits.
+ * little precision is lost, or rounded to one for {@code linear_tensor_fast.cu}. Float32 weights,
+ * and BF16 weights on devices before Ampere, are multiplied in float32 by {@code linear_float.cu},
+ * and weights of all types with up to four tokens by {@code linear_rows.cu}, with the CPU's bits.
  */
 final class CudaLinear implements AutoCloseable {
   /** The first architecture with BF16 tensor cores and asynchronous copies. */
   private static final int AMPERE = 80;
 
   private static final int THREADS = 256;
+
+  /** Of a block that multiplies rounded activations. */
+  private static final int FAST_THREADS = 128;
+
   private static final int TILE = 128;
 
   /** Tokens of a tile if there are few. */
@@ -43,11 +48,11 @@ final class CudaLinear implements AutoCloseable {
    *
    * @param cublas multiplies matrices if it is present; closed with this
    */
-  CudaLinear(CudaQueue queue, Optional<CublasLinear> cublas) {
+  CudaLinear(CudaQueue queue, Optional<CublasLinear> cublas, Precision precision) {
     this.queue = queue;
     this.device = queue.device();
     this.cublas = cublas;
-    activations = new CudaLinearSplit(queue);
+    activations = new CudaLinearSplit(queue, precision.passes());
   }
 
   /** See {@link io.github.wandacuda.device.GpuForwardKernels#linear}. */
@@ -121,14 +126,16 @@ final class CudaLinear implements AutoCloseable {
   private void tensors(CudaLinearSplit.Part x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     boolean few = out.rows() <= 2 * FEW;
     int tile = few ? FEW : TILE;
-    String name = KernelNames.of(few ? "linear_tensor_few" : "linear_tensor", w.dtype());
-    CudaFunction function = device.function("linear_tensor", name);
+    boolean fast = x.low() == null;
+    String file = fast ? "linear_tensor_fast" : "linear_tensor";
+    String name = KernelNames.of(few ? file + "_few" : file, w.dtype());
+    CudaFunction function = device.function(file, name);
     int stages = device.capability() >= AMPERE ? 3 : 2;
-    int shared = stages * (2 * tile + TILE) * SLICE_BYTES;
+    int shared = stages * ((fast ? 1 : 2) * tile + TILE) * SLICE_BYTES;
     queue.launch(
         function,
         LaunchShape.blocks(LaunchShape.tiles(out.rows(), tile, out.columns(), TILE)),
-        THREADS,
+        fast ? FAST_THREADS : THREADS,
         shared,
         x.high().data(),
         x.inverses(),
@@ -150,7 +157,9 @@ final class CudaLinear implements AutoCloseable {
       DevicePointer bias,
       DeviceRows out) {
     library.multiply(x.high(), w, false, out);
-    library.multiply(x.low(), w, true, out);
+    if (x.low() != null) {
+      library.multiply(x.low(), w, true, out);
+    }
     if (x.inverses() == null && bias == null) {
       return;
     }

@@ -9,8 +9,9 @@ import io.github.wandacuda.device.cuda.driver.CudaFunction;
 import io.github.wandacuda.device.cuda.driver.Grid;
 
 /**
- * Splits float32 activations into the sum of two 16-bit halves, which tensor cores multiply: {@code
- * kernels/forward/linear_split.cu}. The memory for them is kept from one call to the next.
+ * Splits float32 activations into the sum of two 16-bit halves, which tensor cores multiply, or
+ * rounds them to one: {@code kernels/forward/linear_split.cu}. The memory for them is kept from one
+ * call to the next.
  */
 final class CudaLinearSplit implements AutoCloseable {
   private static final String FILE = "linear_split";
@@ -29,13 +30,22 @@ final class CudaLinearSplit implements AutoCloseable {
   private final GrowingBuffer halves;
   private final GrowingBuffer inverses;
 
+  /** How many there are of each activation. */
+  private final int parts;
+
   /** Halved whenever the device lacks memory. */
   private long mostBytes = MOST_BYTES;
 
-  CudaLinearSplit(CudaQueue queue) {
+  /**
+   * Creates the launcher of a queue.
+   *
+   * @param parts 2, or 1 to round
+   */
+  CudaLinearSplit(CudaQueue queue, int parts) {
     this.queue = queue;
     halves = new GrowingBuffer(queue.device(), queue);
     inverses = new GrowingBuffer(queue.device(), queue);
+    this.parts = parts;
   }
 
   /**
@@ -43,13 +53,13 @@ final class CudaLinearSplit implements AutoCloseable {
    *
    * @param first the first row's number
    * @param high upper halves
-   * @param low lower halves, in the same rows of memory
+   * @param low lower halves, in the same rows of memory, or null where there is one part
    * @param inverses float32 [rows], the factor of each row's products, or null for none
    */
   record Part(int first, DeviceRows high, DeviceRows low, DevicePointer inverses) {
     /** Returns the columns of a half with its padding, which is zero. */
     int padded() {
-      return Math.toIntExact(high.stride() / 2);
+      return Math.toIntExact(low == null ? high.stride() : high.stride() / 2);
     }
   }
 
@@ -67,7 +77,7 @@ final class CudaLinearSplit implements AutoCloseable {
    */
   void forEachPart(DeviceRows x, DType type, PartWork work) {
     int padded = Math.ceilDiv(x.columns(), SLICE) * SLICE;
-    int rows = reserve(x.rows(), 2L * padded * type.bytes());
+    int rows = reserve(x.rows(), (long) parts * padded * type.bytes());
     for (int first = 0; first < x.rows(); first += rows) {
       int count = Math.min(rows, x.rows() - first);
       work.run(split(x.rowRange(first, count), type, padded, first));
@@ -93,7 +103,8 @@ final class CudaLinearSplit implements AutoCloseable {
   }
 
   private Part split(DeviceRows x, DType type, int padded, int first) {
-    long rowBytes = 2L * padded * type.bytes();
+    int width = parts * padded;
+    long rowBytes = (long) width * type.bytes();
     DevicePointer place = halves.atLeast(x.rows() * rowBytes);
     DevicePointer scales =
         type == DType.F16 ? inverses.atLeast((long) x.rows() * Float.BYTES) : null;
@@ -101,14 +112,14 @@ final class CudaLinearSplit implements AutoCloseable {
     int threads = LaunchShape.rowThreads(padded, THREADS);
     if (scales == null) {
       CudaFunction function = queue.device().function(FILE, "linear_split_bf16");
-      queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded);
+      queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded, parts);
     } else {
       CudaFunction function = queue.device().function(FILE, "linear_split_f16");
-      queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded, scales);
+      queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded, parts, scales);
     }
-    DeviceRows both = new DeviceRows(place, type, x.rows(), 2 * padded, 2L * padded);
-    return new Part(
-        first, both.columnRange(0, x.columns()), both.columnRange(padded, x.columns()), scales);
+    DeviceRows all = new DeviceRows(place, type, x.rows(), width, width);
+    DeviceRows low = parts == 1 ? null : all.columnRange(padded, x.columns());
+    return new Part(first, all.columnRange(0, x.columns()), low, scales);
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.gpu.GpuOperations;
 import io.github.wandacuda.forward.gpu.GpuTensor;
@@ -64,6 +65,21 @@ public final class GpuBackend implements Backend {
   @Override
   public String device() {
     return device.name();
+  }
+
+  /** Runs that were begun before there was a choice had {@link Precision#HIGH}. */
+  @Override
+  public String arithmetic() {
+    String plain = Backend.super.arithmetic();
+    return precision()
+        .filter(precision -> precision != Precision.HIGH)
+        .map(precision -> "%s, precision %s".formatted(plain, precision.label()))
+        .orElse(plain);
+  }
+
+  @Override
+  public Optional<Precision> precision() {
+    return device.precision();
   }
 
   /** Returns the device, for code that queues kernels on it; it is closed with this backend. */

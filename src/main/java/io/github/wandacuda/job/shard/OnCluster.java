@@ -6,6 +6,7 @@ import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.forward.Precision;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
@@ -54,8 +55,10 @@ public record OnCluster(Cluster cluster, Devices devices) {
    * @param device the device's number within it, or {@link #ALL}, unless the cluster gives out
    *     devices
    * @param threads CPU threads, or {@link #EACH_PROCESSOR}, unless the cluster gives out those
+   * @param precision of linear layers, where the backend has more than one
    */
-  public record Devices(String backend, int device, int threads) implements Serializable {
+  public record Devices(String backend, int device, int threads, Precision precision)
+      implements Serializable {
     /** Stands for all devices. */
     public static final int ALL = -1;
 
@@ -67,8 +70,8 @@ public record OnCluster(Cluster cluster, Devices devices) {
       int count = node.threads().orElse(own);
       int number = node.device().orElse(device);
       return (number == ALL
-              ? Backends.openAll(backend, count)
-              : Backends.open(backend, number, count))
+              ? Backends.openAll(backend, count, precision)
+              : Backends.open(backend, number, count, precision))
           .backend();
     }
   }

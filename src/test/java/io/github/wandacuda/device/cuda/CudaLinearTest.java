@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuForwardKernels;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.Arrays;
 import org.junit.jupiter.api.Tag;
@@ -17,7 +18,8 @@ import org.junit.jupiter.params.provider.EnumSource;
  * What only CUDA has of linear layers: columns of a wider matrix and weights with NaN between their
  * rows, cuBLAS, parts, threads that take turns. Against the sum in float64, with a tolerance that
  * is relative to the sum of |x w|: float32 and F16 within rounding of float32, BF16 with half an
- * ulp of the 16 bits that two BF16 hold.
+ * ulp of the 16 bits that two BF16 hold. In one pass the sum is that of the rounded activations,
+ * and as near to it.
  */
 @Tag("gpu")
 @Tag("pretend")
@@ -40,6 +42,24 @@ class CudaLinearTest {
 
     int tokens() {
       return x.length / w.columns();
+    }
+
+    /** Returns the layer of activations that are rounded to the weights' type. */
+    Layer rounded() {
+      float[] rounded = new float[x.length];
+      for (int i = 0; i < x.length; i++) {
+        rounded[i] = w.dtype() == DType.F16 ? half(x[i]) : bfloat16(x[i]);
+      }
+      return new Layer(rounded, w, bias);
+    }
+
+    private static float half(float value) {
+      return Float.float16ToFloat(Float.floatToFloat16(value));
+    }
+
+    private static float bfloat16(float value) {
+      int bits = Float.floatToRawIntBits(value);
+      return Float.intBitsToFloat(bits + 0x7fff + (bits >>> 16 & 1) & 0xffff0000);
     }
 
     /** Returns how far a result is off at most, relative to the sum of its terms' sizes. */
@@ -120,6 +140,73 @@ class CudaLinearTest {
     }
   }
 
+  /** F16 on both architectures, BF16 where tensor cores take it; in float32 where they don't. */
+  @ParameterizedTest
+  @CsvSource({
+    "5, 130, 71, 0",
+    "33, 127, 40, 1",
+    "64, 9, 288, 0",
+    "65, 129, 33, 0",
+    "130, 131, 97, 1",
+    "129, 8, 264, 0",
+    "257, 260, 8, 0",
+  })
+  void multipliesRoundedActivationsInOnePass(int tokens, int features, int columns, int offset) {
+    for (int capability : new int[] {75, 80}) {
+      try (ForwardSession session = new ForwardSession(capability, Precision.FAST)) {
+        for (DType dtype : DType.values()) {
+          Layer layer = Layer.random(dtype, tokens, features, columns, 1);
+          boolean rounds = dtype == DType.F16 || dtype == DType.BF16 && capability >= 80;
+          Layer expected = rounds ? layer.rounded() : layer;
+          assertThat(expected.error(multiply(session, session.own, layer, offset)))
+              .as("%s on sm_%d", dtype, capability)
+              .isLessThanOrEqualTo(FLOAT32);
+        }
+        String few = tokens <= 64 ? "_few" : "";
+        assertThat(session.driver().launches("linear_tensor_fast" + few + "_f16")).isEqualTo(1);
+        assertThat(session.driver().launches("linear_tensor" + few + "_f16")).isZero();
+      }
+    }
+  }
+
+  /** They don't overflow in F16, and the smallest ones beside the largest are zero. */
+  @Test
+  void scalesRowsToTheRangeOfF16InOnePass() {
+    try (ForwardSession session = new ForwardSession(80, Precision.FAST)) {
+      Layer layer = Layer.random(DType.F16, 6, 10, 50, 1e9);
+      Layer large = new Layer(layer.x(), layer.w(), new float[10]);
+      assertThat(large.error(multiply(session, session.own, large, 0))).isBetween(1e-6, 0x1p-11);
+    }
+  }
+
+  @Test
+  void tokensThatAreFewHaveTheSameBitsInBothPrecisions() {
+    Layer layer = Layer.random(DType.BF16, 4, 33, 71, 1);
+    float[][] outs = new float[2][];
+    for (Precision precision : Precision.values()) {
+      try (ForwardSession session = new ForwardSession(80, precision)) {
+        outs[precision.ordinal()] = multiply(session, session.own, layer, 0);
+      }
+    }
+    assertThat(outs[0]).isEqualTo(outs[1]);
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F16", "BF16"})
+  void multipliesOnceByCublas(DType dtype) {
+    try (ForwardSession session = new ForwardSession(80, Precision.FAST);
+        CudaForwardKernels kernels =
+            new CudaForwardKernels(
+                session.queue, CublasLinear.open(session.queue), Precision.FAST)) {
+      Layer layer = Layer.random(dtype, 13, 21, 71, 1);
+      assertThat(layer.rounded().error(multiply(session, kernels, layer, 1)))
+          .isLessThanOrEqualTo(FLOAT32);
+      assertThat(session.driver().launches("cublasGemmEx")).isEqualTo(1);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(
       value = DType.class,
@@ -127,7 +214,8 @@ class CudaLinearTest {
   void multipliesByCublas(DType dtype) {
     try (ForwardSession session = new ForwardSession(80);
         CudaForwardKernels kernels =
-            new CudaForwardKernels(session.queue, CublasLinear.open(session.queue))) {
+            new CudaForwardKernels(
+                session.queue, CublasLinear.open(session.queue), Precision.HIGH)) {
       Layer layer = Layer.random(dtype, 13, 21, 71, 1);
       assertThat(layer.error(multiply(session, kernels, layer, 1)))
           .isLessThanOrEqualTo(tolerance(dtype, 80));
@@ -140,7 +228,8 @@ class CudaLinearTest {
   void cublasIsNotAskedForBf16OnTuring() {
     try (ForwardSession session = new ForwardSession(75);
         CudaForwardKernels kernels =
-            new CudaForwardKernels(session.queue, CublasLinear.open(session.queue))) {
+            new CudaForwardKernels(
+                session.queue, CublasLinear.open(session.queue), Precision.HIGH)) {
       Layer layer = Layer.random(DType.BF16, 13, 21, 71, 1);
       assertThat(layer.error(multiply(session, kernels, layer, 0))).isLessThanOrEqualTo(FLOAT32);
       assertThat(session.driver().launches("cublasGemmEx")).isZero();
@@ -169,15 +258,21 @@ class CudaLinearTest {
       names = {"REVERSE", "SHUFFLED"})
   void threadsMayTakeTurnsInAnyOrder(Order order) {
     for (int capability : new int[] {75, 80}) {
-      try (ForwardSession session = new ForwardSession(capability)) {
-        for (DType dtype : DType.values()) {
-          Layer layer = Layer.random(dtype, 70, 140, 100, 1);
-          session.driver().order(Order.FORWARD, 1);
-          float[] inOrder = multiply(session, session.own, layer, 0);
-          session.driver().order(order, 1);
-          assertThat(multiply(session, session.own, layer, 0)).isEqualTo(inOrder);
+      for (Precision precision : Precision.values()) {
+        try (ForwardSession session = new ForwardSession(capability, precision)) {
+          takeTurns(session, order);
         }
       }
+    }
+  }
+
+  private static void takeTurns(ForwardSession session, Order order) {
+    for (DType dtype : DType.values()) {
+      Layer layer = Layer.random(dtype, 70, 140, 100, 1);
+      session.driver().order(Order.FORWARD, 1);
+      float[] inOrder = multiply(session, session.own, layer, 0);
+      session.driver().order(order, 1);
+      assertThat(multiply(session, session.own, layer, 0)).isEqualTo(inOrder);
     }
   }
 }

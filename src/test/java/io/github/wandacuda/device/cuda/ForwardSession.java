@@ -4,6 +4,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -26,12 +27,21 @@ final class ForwardSession implements AutoCloseable {
    * @param capability its compute capability, times 10
    */
   ForwardSession(int capability) {
+    this(capability, Precision.DEFAULT);
+  }
+
+  /**
+   * Opens a device for a precision.
+   *
+   * @param capability its compute capability, times 10
+   */
+  ForwardSession(int capability, Precision precision) {
     driver.loadCublas();
     driver.capability(capability);
     driver.deferred(true);
-    device = CudaDevice.open(0);
+    device = CudaDevice.open(0, precision);
     queue = device.queue();
-    own = new CudaForwardKernels(queue, Optional.empty());
+    own = new CudaForwardKernels(queue, Optional.empty(), precision);
   }
 
   PretendCuda driver() {

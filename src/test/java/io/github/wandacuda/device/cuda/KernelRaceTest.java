@@ -49,9 +49,12 @@ class KernelRaceTest {
               "reduce.cuh",
               "row_report.cuh"),
           "linear_tensor",
-          List.of("linear_tensor.cu"),
+          List.of("linear_tensor.cuh"),
           "linear_float",
           List.of("linear_float.cu"));
+
+  /** What the program launches beside the kernel without a barrier. */
+  private static final List<String> OTHERS = List.of("linear_split.cu", "linear_tensor_fast.cu");
 
   @TempDir private Path kernels;
 
@@ -90,7 +93,7 @@ class KernelRaceTest {
   @ParameterizedTest
   @CsvSource({
     "pruning, 20, select_groups_large_bf16",
-    "forward, 6, linear_tensor_bf16 linear_float_f32 linear_split_f16 linear_sparse_4_bf16 linear_unpack_f16",
+    "forward, 6, linear_tensor_bf16 linear_tensor_fast_bf16 linear_float_f32 linear_split_f16 linear_sparse_4_bf16 linear_unpack_f16",
     "decoder, 6, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
   })
   void noTwoThreadsMeetUnordered(String program, String rounds, String kernels) throws IOException {
@@ -132,7 +135,9 @@ class KernelRaceTest {
       leaveOneKernel(kernels.resolve("select_rows.cu"));
     } else {
       program = "forward";
-      Files.copy(Path.of("kernels/forward/linear_split.cu"), kernels.resolve("linear_split.cu"));
+      for (String other : OTHERS) {
+        Files.copy(Path.of("kernels/forward", other), kernels.resolve(other));
+      }
     }
     Path source = PROGRAMS.resolve(program + ".cpp");
     PretendCudaBuild.run(

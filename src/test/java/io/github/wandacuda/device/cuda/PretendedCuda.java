@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.device.KernelsOn;
 import io.github.wandacuda.device.gpu.GpuBackend;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.BackendAround;
 import io.github.wandacuda.testing.PretendCuda;
 import java.util.Optional;
@@ -19,10 +20,15 @@ public final class PretendedCuda {
    * @param capability its compute capability, times 10
    */
   public static Backend open(int capability) {
+    return open(capability, Precision.DEFAULT);
+  }
+
+  /** Opens it as {@link #open(int)} does, for a precision. */
+  public static Backend open(int capability, Precision precision) {
     PretendCuda driver = PretendCuda.start();
     driver.capability(capability);
     driver.deferred(true);
-    CudaDevice device = CudaDevice.open(0);
+    CudaDevice device = CudaDevice.open(0, precision);
     GpuBackend backend = new GpuBackend(new KernelsOn(device, () -> queue(device)), 2);
     return new BackendAround(backend) {
       @Override
@@ -36,6 +42,7 @@ public final class PretendedCuda {
 
   private static KernelsOn.Queue<CudaForwardKernels> queue(CudaDevice device) {
     CudaQueue queue = device.queue();
-    return new KernelsOn.Queue<>(queue, new CudaForwardKernels(queue, Optional.empty()));
+    return new KernelsOn.Queue<>(
+        queue, new CudaForwardKernels(queue, Optional.empty(), device.chosenPrecision()));
   }
 }

@@ -9,6 +9,7 @@ import io.github.wandacuda.device.cuda.CudaForwardKernels;
 import io.github.wandacuda.device.cuda.CudaQueue;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
+import io.github.wandacuda.forward.Precision;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -18,12 +19,14 @@ import jcuda.driver.JCudaDriver;
 final class CudaAccess implements DeviceAccess {
   private final CudaQueue queue;
   private final CudaForwardKernels own;
+  private final CudaForwardKernels fast;
   private final Optional<CublasLinear> cublas;
 
   /** Takes a queue of a CUDA device, which stays the caller's. */
   CudaAccess(DeviceQueue queue) {
     this.queue = (CudaQueue) queue;
-    own = new CudaForwardKernels(this.queue, Optional.empty());
+    own = new CudaForwardKernels(this.queue, Optional.empty(), Precision.HIGH);
+    fast = new CudaForwardKernels(this.queue, Optional.empty(), Precision.FAST);
     cublas = CublasLinear.open(this.queue);
   }
 
@@ -32,11 +35,12 @@ final class CudaAccess implements DeviceAccess {
     return new Copy(queue);
   }
 
-  /** The program's own GEMM, what the program takes, and cuBLAS alone on inputs of one type. */
+  /** The program's own GEMMs, what the program takes, and cuBLAS alone on inputs of one type. */
   @Override
   public Map<String, Linear> linears() {
     Map<String, Linear> linears = new LinkedHashMap<>();
     linears.put(Linear.OWN, (x, w, out) -> own.linear(x, w, null, out));
+    linears.put(Linear.FAST, (x, w, out) -> fast.linear(x, w, null, out));
     if (cublas.isPresent()) {
       linears.put(Linear.CHOSEN, (x, w, out) -> queue.forward().linear(x, w, null, out));
     }
@@ -62,6 +66,7 @@ final class CudaAccess implements DeviceAccess {
   public void close() {
     queue.settle();
     own.close();
+    fast.close();
     cublas.ifPresent(CublasLinear::close);
   }
 

@@ -27,6 +27,7 @@ final class KernelTables {
     for (JsonNode row : phase.path("rows")) {
       if (row.path("kernel").asText().equals(Linear.CUBLAS)) {
         put(cublas, Linear.OWN, row);
+        put(cublas, Linear.FAST, row);
         put(cublas, Linear.CHOSEN, row);
       }
     }
@@ -107,10 +108,8 @@ final class KernelTables {
       table.missing(labels.subList(0, 3), row.path("not_run").asText());
       return;
     }
-    List<String> torchLabels =
-        labels.get(0).equals(Linear.CHOSEN) || labels.get(0).equals(Linear.CUBLAS)
-            ? key(Linear.OWN, row)
-            : labels;
+    boolean linear = List.of(Linear.FAST, Linear.CHOSEN, Linear.CUBLAS).contains(labels.get(0));
+    List<String> torchLabels = linear ? key(Linear.OWN, row) : labels;
     table.row(
         labels.get(0),
         labels.get(1),

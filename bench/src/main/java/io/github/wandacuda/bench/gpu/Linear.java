@@ -8,6 +8,9 @@ public interface Linear {
   /** The name of the project's own GEMM. */
   String OWN = "linear";
 
+  /** The name of the same in one pass, as cuBLAS multiplies. */
+  String FAST = "linear fast";
+
   /** The name of what a run takes where it has a library, the conversion of inputs included. */
   String CHOSEN = "linear as run";
 

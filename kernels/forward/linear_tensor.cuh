@@ -1,0 +1,311 @@
+// A linear layer on tensor cores: out[t, o] = (sum over c of (high[t, c] + low[t, c]) * w[o, c]) * inverses[t] + bias[o],
+// for BF16 and F16 weights and activations that linear_split.cu split. The fast kernels have no low part: half the
+// operations, and 8 (BF16) or 11 (F16) bits of an activation instead of 16 or 22. Products are exact, sums are float32,
+// which tensor cores cut off instead of rounding them.
+//
+// A block computes a tile of 128 features by 128 tokens (32 where there are few tokens): of two parts 8 warps with 32
+// tokens by 64 (16) features each, of one part 4 warps with 64 (32) tokens by 64 (32). Columns come in slices of 32, 64
+// bytes of each row of the parts and of the weights: 24 (12) KiB, of one part 16 (10). Each fragment of weights that is
+// loaded from shared memory is multiplied with both parts, or with twice as many tokens. Asynchronous copies keep STAGES
+// slices in shared memory: while one is multiplied the next two are on their way, with one barrier a slice; sm_75, which
+// has no asynchronous copies, carries the next slice through registers and has two. 16-byte pieces of rows are permuted
+// within 64 bytes, so that the 8 rows of an ldmatrix lie in different banks.
+//
+// 2 operations for each part, token, feature and column. For each slice a block moves 24 KiB for 2 Mi operations, 85 for
+// each byte from L2, of one part 16 KiB for 1 Mi, 64 for each; a warp reads 4 KiB of shared memory for 32 matrix
+// instructions (m16n8k16), fewer than its bandwidth allows.
+//
+// Edges: rows past the last token or feature repeat the last one and aren't written. Columns of the split activations are
+// padded with zeros to whole slices; weights past a row's last column may be anything, NaN too, so they are replaced by
+// zero when they are copied.
+#pragma once
+
+#include "tensor_core.cuh"
+#include "tile_order.cuh"
+
+namespace {
+
+constexpr int FEATURES = 128;
+constexpr int SLICE = 32;
+constexpr int PIECES = SLICE * 2 / 16;  // of 16 bytes in a row of a slice
+#if __CUDA_ARCH__ >= 800
+constexpr int STAGES = 3;
+constexpr int BLOCKS = 2;  // that a multiprocessor is to have room for
+#else
+constexpr int STAGES = 2;
+constexpr int BLOCKS = 1;
+#endif
+
+// What a block works on: the tokens of its tile and those of a warp, the parts of an activation, and its warps.
+template <int BLOCK_TOKENS, int SPLIT, int WARP_COUNT, int TOKENS_OF_WARP>
+struct Block {
+  static constexpr int TOKENS = BLOCK_TOKENS;
+  static constexpr int PARTS = SPLIT;
+  static constexpr int THREADS = 32 * WARP_COUNT;
+  static constexpr int WARP_TOKENS = TOKENS_OF_WARP;
+  static constexpr int WARPS_DOWN = TOKENS / WARP_TOKENS;
+  static constexpr int WARP_FEATURES = FEATURES / (WARP_COUNT / WARPS_DOWN);
+  static constexpr int ROWS_AT_ONCE = THREADS / PIECES;
+
+  // A slice in shared memory: rows of each part, and of weights.
+  static constexpr int WEIGHTS = PARTS * TOKENS;  // the row at which they begin
+  static constexpr int ROWS = WEIGHTS + FEATURES;
+  static constexpr int ELEMENTS = ROWS * SLICE;
+  static constexpr int COPIES = ROWS / ROWS_AT_ONCE;  // of a thread
+};
+
+struct Problem {
+  const unsigned short *halves;
+  const float *inverses;
+  const unsigned short *w;
+  long long stride;
+  const float *bias;
+  float *out;
+  long long outStride;
+  int tokens, features, columns, padded;
+};
+
+// d += a b for fragments of 16 columns.
+#if TENSOR_CORE_BF16
+struct Bfloat16Product {
+  static __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+    tensor_core::multiplyBf16(d, a, b);
+  }
+};
+#endif
+
+struct Float16Product {
+  static __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#if TENSOR_CORE_K16
+    tensor_core::multiplyF16(d, a, b);
+#else
+    tensor_core::multiplyF16K8(d, {a[0], a[1]}, b[0]);
+    tensor_core::multiplyF16K8(d, {a[2], a[3]}, b[1]);
+#endif
+  }
+};
+
+// Where a piece of a slice's row lies in shared memory, in 16-bit elements.
+__device__ __forceinline__ int pieceAt(int row, int piece) {
+  return row * SLICE + (piece ^ (row / 2 % PIECES)) * 8;
+}
+
+// What a thread copies: the same piece of COPIES rows.
+template <class Block>
+struct Copier {
+  static constexpr int COPIES = Block::COPIES;
+  const unsigned short *from[COPIES];
+  int to[COPIES];
+  int piece;
+  int columns;
+
+  __device__ __forceinline__ Copier(const Problem &problem, int firstToken, int firstFeature)
+      : piece(threadIdx.x % PIECES), columns(problem.columns) {
+#pragma unroll
+    for (int i = 0; i < COPIES; i++) {
+      const int row = i * Block::ROWS_AT_ONCE + threadIdx.x / PIECES;
+      const int token = min(firstToken + row % Block::TOKENS, problem.tokens - 1);
+      const int feature = min(firstFeature + row - Block::WEIGHTS, problem.features - 1);
+      const long long part = static_cast<long long>(Block::PARTS) * token + row / Block::TOKENS;
+      from[i] = row < Block::WEIGHTS ? problem.halves + part * problem.padded + piece * 8
+                                     : problem.w + feature * problem.stride + piece * 8;
+      to[i] = pieceAt(row, piece);
+    }
+  }
+
+  static __device__ __forceinline__ bool isWeight(int copy) {
+    return copy * Block::ROWS_AT_ONCE >= Block::WEIGHTS;
+  }
+
+  // Bytes of this thread's piece of weights that belong to the row.
+  __device__ __forceinline__ int weightBytes(int column) const {
+    return max(0, min(8, columns - column - piece * 8)) * 2;
+  }
+};
+
+#if __CUDA_ARCH__ >= 800
+
+template <class Block>
+__device__ __forceinline__ void copySlice(const Copier<Block> &copier, int column, unsigned short *slice) {
+#pragma unroll
+  for (int i = 0; i < Copier<Block>::COPIES; i++) {
+    const int bytes = Copier<Block>::isWeight(i) ? copier.weightBytes(column) : 16;
+    tensor_core::copyAsync(slice + copier.to[i], copier.from[i] + column, bytes);
+  }
+}
+
+#else
+
+template <class Block>
+struct Carried {
+  uint4 pieces[Copier<Block>::COPIES];
+};
+
+__device__ __forceinline__ uint4 loadPiece(const unsigned short *from, int bytes) {
+  if (bytes == 16) {
+    return *reinterpret_cast<const uint4 *>(from);
+  }
+  unsigned words[4] = {};
+#pragma unroll
+  for (int i = 0; i < 8; i++) {
+    words[i / 2] |= i * 2 < bytes ? static_cast<unsigned>(from[i]) << i % 2 * 16 : 0u;
+  }
+  return make_uint4(words[0], words[1], words[2], words[3]);
+}
+
+template <class Block>
+__device__ __forceinline__ void fetch(const Copier<Block> &copier, int column, Carried<Block> &carried) {
+#pragma unroll
+  for (int i = 0; i < Copier<Block>::COPIES; i++) {
+    const int bytes = Copier<Block>::isWeight(i) ? copier.weightBytes(column) : 16;
+    carried.pieces[i] = loadPiece(copier.from[i] + column, bytes);
+  }
+}
+
+template <class Block>
+__device__ __forceinline__ void store(const Copier<Block> &copier, const Carried<Block> &carried,
+                                      unsigned short *slice) {
+#pragma unroll
+  for (int i = 0; i < Copier<Block>::COPIES; i++) {
+    *reinterpret_cast<uint4 *>(slice + copier.to[i]) = carried.pieces[i];
+  }
+}
+
+#endif
+
+// One warp's part of the tile.
+template <class Product, class Block>
+struct WarpTile {
+  static constexpr int DOWN = Block::WARP_TOKENS / 16;
+  static constexpr int ACROSS = Block::WARP_FEATURES / 8;
+  float sums[DOWN][ACROSS][4] = {};
+  int lane = threadIdx.x % 32;
+  int token = threadIdx.x / 32 % Block::WARPS_DOWN * Block::WARP_TOKENS;
+  int feature = threadIdx.x / 32 / Block::WARPS_DOWN * Block::WARP_FEATURES;
+
+  __device__ __forceinline__ void multiply(const unsigned short *slice) {
+#pragma unroll
+    for (int piece = 0; piece < PIECES; piece += 2) {
+      unsigned w[ACROSS][2];
+#pragma unroll
+      for (int pair = 0; pair < ACROSS; pair += 2) {
+        const int row = Block::WEIGHTS + feature + pair * 8 + lane / 16 * 8 + lane % 8;
+        unsigned words[4];
+        tensor_core::loadMatrices(words, slice + pieceAt(row, piece + lane / 8 % 2));
+        w[pair][0] = words[0];
+        w[pair][1] = words[1];
+        w[pair + 1][0] = words[2];
+        w[pair + 1][1] = words[3];
+      }
+#pragma unroll
+      for (int part = 0; part < Block::PARTS; part++) {
+#pragma unroll
+        for (int i = 0; i < DOWN; i++) {
+          const int row = part * Block::TOKENS + token + i * 16 + lane % 16;
+          unsigned x[4];
+          tensor_core::loadMatrices(x, slice + pieceAt(row, piece + lane / 16));
+#pragma unroll
+          for (int j = 0; j < ACROSS; j++) {
+            Product::multiply(sums[i][j], x, w[j]);
+          }
+        }
+      }
+    }
+  }
+
+  __device__ __forceinline__ void write(const Problem &problem, int firstToken, int firstFeature) const {
+    const bool paired = problem.outStride % 2 == 0 && reinterpret_cast<unsigned long long>(problem.out) % 8 == 0;
+#pragma unroll
+    for (int i = 0; i < DOWN * 2; i++) {
+      const int t = firstToken + token + i * 8 + lane / 4;
+      if (t < problem.tokens) {
+        writeRow(problem, t, firstFeature + feature + lane % 4 * 2, i, paired);
+      }
+    }
+  }
+
+  __device__ __forceinline__ void writeRow(const Problem &problem, int t, int first, int i, bool paired) const {
+    float *row = problem.out + t * problem.outStride;
+    const float inverse = problem.inverses == nullptr ? 1.0f : problem.inverses[t];
+#pragma unroll
+    for (int j = 0; j < ACROSS; j++) {
+      const int o = first + j * 8;
+      const float left = finish(problem, sums[i / 2][j][i % 2 * 2] * inverse, o);
+      const float right = finish(problem, sums[i / 2][j][i % 2 * 2 + 1] * inverse, o + 1);
+      if (paired && o + 1 < problem.features) {
+        *reinterpret_cast<float2 *>(row + o) = make_float2(left, right);
+      } else if (o < problem.features) {
+        row[o] = left;
+        if (o + 1 < problem.features) {
+          row[o + 1] = right;
+        }
+      }
+    }
+  }
+
+  static __device__ __forceinline__ float finish(const Problem &problem, float sum, int o) {
+    return problem.bias == nullptr || o >= problem.features ? sum : sum + problem.bias[o];
+  }
+};
+
+template <class Product, class Block>
+__device__ __forceinline__ void linear(const Problem &problem) {
+  DYNAMIC_SHARED(unsigned short, slices);
+  constexpr int ELEMENTS = Block::ELEMENTS;
+  const TilePlace tile = tilePlace((problem.tokens + Block::TOKENS - 1) / Block::TOKENS,
+                                   (problem.features + FEATURES - 1) / FEATURES);
+  const int firstToken = tile.row * Block::TOKENS;
+  const int firstFeature = tile.column * FEATURES;
+  const Copier<Block> copier(problem, firstToken, firstFeature);
+  const int count = problem.padded / SLICE;
+  WarpTile<Product, Block> warp;
+#if __CUDA_ARCH__ >= 800
+#pragma unroll
+  for (int ahead = 0; ahead < STAGES - 1; ahead++) {
+    if (ahead < count) {
+      copySlice(copier, ahead * SLICE, slices + ahead * ELEMENTS);
+    }
+    tensor_core::copyAsyncCommit();
+  }
+  int stage = 0;
+  int filled = STAGES - 1;
+  for (int i = 0; i < count; i++) {
+    tensor_core::copyAsyncWait<STAGES - 2>();
+    __syncthreads();
+    if (i + STAGES - 1 < count) {
+      copySlice(copier, (i + STAGES - 1) * SLICE, slices + filled * ELEMENTS);
+    }
+    tensor_core::copyAsyncCommit();
+    warp.multiply(slices + stage * ELEMENTS);
+    stage = stage == STAGES - 1 ? 0 : stage + 1;
+    filled = filled == STAGES - 1 ? 0 : filled + 1;
+  }
+#else
+  Carried<Block> carried;
+  fetch(copier, 0, carried);
+  store(copier, carried, slices);
+  for (int i = 0; i < count; i++) {
+    __syncthreads();
+    const bool more = i + 1 < count;
+    if (more) {
+      fetch(copier, (i + 1) * SLICE, carried);
+    }
+    warp.multiply(slices + i % STAGES * ELEMENTS);
+    if (more) {
+      store(copier, carried, slices + (i + 1) % STAGES * ELEMENTS);
+    }
+  }
+#endif
+  warp.write(problem, firstToken, firstFeature);
+}
+
+}  // namespace
+
+// Defines the kernel of a product and a block.
+#define LINEAR_KERNEL(name, product, block)                                                                         \
+  extern "C" __global__ void __launch_bounds__(block::THREADS, BLOCKS)                                              \
+      name(const unsigned short *halves, const float *inverses, const unsigned short *w, long long stride,          \
+           const float *bias, float *out, long long outStride, int tokens, int features, int columns, int padded) { \
+    linear<product, block>(                                                                                         \
+        {halves, inverses, w, stride, bias, out, outStride, tokens, features, columns, padded});                    \
+  }

@@ -1,0 +1,42 @@
+package io.github.wandacuda.forward;
+
+import java.util.Locale;
+import java.util.Optional;
+
+/**
+ * How much of an activation counts where linear layers multiply 16-bit weights on tensor cores,
+ * which take 16 bits of it at a time.
+ */
+public enum Precision {
+  /** One pass: activations are rounded to 8 (BF16) or 11 (F16) bits. */
+  FAST(1),
+
+  /** Two passes, with the rounded activation and with what is left: 16 or 22 bits. */
+  HIGH(2);
+
+  /** The precision unless another one is asked for. */
+  public static final Precision DEFAULT = HIGH;
+
+  private static final String FLOAT32 = "float32";
+
+  private final int passes;
+
+  Precision(int passes) {
+    this.passes = passes;
+  }
+
+  /** Returns how often tensor cores go through a weight, each time with 16 bits of activations. */
+  public int passes() {
+    return passes;
+  }
+
+  /** Returns its name, as {@code --precision} takes it. */
+  public String label() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  /** Returns in a word how linear layers multiply; without a precision in float32. */
+  public static String label(Optional<Precision> precision) {
+    return precision.map(Precision::label).orElse(FLOAT32);
+  }
+}

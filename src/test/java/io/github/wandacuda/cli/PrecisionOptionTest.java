@@ -1,0 +1,96 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.wandacuda.testing.PretendCuda;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The option for the precision reaches the kernels, and the result says which it was. */
+@Tag("gpu")
+@Tag("pretend")
+class PrecisionOptionTest {
+  private static final String PRODUCT = "cublasGemmEx";
+
+  @TempDir Path directory;
+  private PretendCuda driver;
+
+  @BeforeEach
+  void start() {
+    driver = PretendCuda.start();
+    driver.loadCublas();
+  }
+
+  @AfterEach
+  void reset() {
+    PretendCuda.start();
+  }
+
+  private Cli.Result run(String command, Object... more) {
+    List<Object> words =
+        new ArrayList<>(List.of(command, "--model", TestData.TINY_LLAMA, "--backend", "cuda"));
+    words.addAll(Arrays.asList(more));
+    Cli.Result result = InProcess.run(words.toArray());
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    return result;
+  }
+
+  private JsonNode calibrate(String output, Object... more) throws IOException {
+    List<Object> words =
+        new ArrayList<>(
+            List.of(
+                "--calibration",
+                TestData.GOLDEN.resolve("calibration.json"),
+                "--samples",
+                "1",
+                "--output",
+                directory.resolve(output),
+                "--json"));
+    words.addAll(Arrays.asList(more));
+    return new ObjectMapper().readTree(run("calibrate", words.toArray()).out());
+  }
+
+  @Test
+  void twoPassesUnlessOneIsAskedFor() throws IOException {
+    assertThat(calibrate("high").path("precision").asText()).isEqualTo("high");
+    long twice = driver.launches(PRODUCT);
+    assertThat(twice).isPositive();
+    JsonNode fast = calibrate("fast", "--precision", "fast");
+    assertThat(fast.path("precision").asText()).isEqualTo("fast");
+    assertThat(2 * (driver.launches(PRODUCT) - twice)).isEqualTo(twice);
+  }
+
+  @Test
+  void aRunWithoutTextHasNoProducts() {
+    Cli.Result result =
+        run(
+            "prune",
+            "--statistics",
+            TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"),
+            "--output",
+            directory.resolve("out"),
+            "--dry-run",
+            "--precision",
+            "fast");
+    assertThat(result.err())
+        .contains("WARN --precision has no effect: no text runs through the model");
+  }
+
+  @Test
+  void anUnknownOneIsRefused() {
+    Cli.Result result = InProcess.run("calibrate", "--precision", "low");
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.err()).contains("--precision").contains("low").contains("FAST, HIGH");
+  }
+}
