@@ -2,8 +2,9 @@
 // an online softmax (Milakov and Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135): scores never leave the
 // work-group.
 //
-// A work-group of 16 x 16 takes 64 queries of one head of one sequence and goes through tiles of 64 keys, from the one
-// in which the first query's window begins up to the queries' own; others are not looked at. For each tile:
+// A work-group of 16 x 16 takes 64 queries of one head of one sequence (on devices with small groups one of 16 x 8
+// takes 32, one of 16 x 4 takes 16) and goes through tiles of 64 keys, from the one in which the first query's window
+// begins up to the queries' own; others are not looked at. For each tile:
 //  1. scores, 64 x 64, 4 x 4 in each work-item's registers: queries and keys come 16 features at a time, transposed,
 //     through local memory; then they are bounded by a softcap, and biased, where that is asked for;
 //  2. softmax, 4 work-items for each query: the highest score so far, exp(score - highest) in place of the scores,
@@ -15,7 +16,7 @@
 //
 // Keys and values are read once for each 64 queries of each head: 8 * head_size * keys bytes for 4 * 64 * head_size *
 // keys operations, so the limit is arithmetic. Local memory: 64 x 65 scores, 8.5 KiB for what passes through, 2.3 KiB
-// of softmax: 27 KiB.
+// of softmax: 27 KiB, and with 16 queries 11 KiB.
 //
 // The highest score begins as the lowest finite float: a score of -Infinity is then exp(-Infinity), never exp(NaN),
 // and a comparison passes over NaN as the CPU's does. Neither a later token of the same sequence nor another sequence
@@ -29,32 +30,38 @@
 #include "tanh.cl"
 
 #define SIDE 16
+#define DOWN (ITEMS / SIDE)
+#define QUERIES (4 * DOWN)
 #define TILE 64
 #define DEPTH 16
 #define LINE (TILE + 4)
+#define QUERY_LINE (QUERIES + 4)
 #define SCORES_LINE (TILE + 1)
 #define FEATURES (SIDE * PARTS)
-#define STAGED (2 * DEPTH * LINE)
+#define STAGED_PARTS (DEPTH * (LINE + QUERY_LINE))
 // Keys whose values are staged at a time: a divisor of TILE.
 #define VALUE_KEYS (PARTS > 8 ? 8 : 16)
+#define STAGED_VALUES (VALUE_KEYS * FEATURES)
+#define STAGED (STAGED_PARTS > STAGED_VALUES ? STAGED_PARTS : STAGED_VALUES)
 #define SHARES 4
 #define LOWEST (-0x1.fffffep127f)
 
-// Copies a part of 16 features of 64 rows, transposed; 0 where there is no such row or feature.
+// Copies a part of 16 features of some rows, transposed; 0 where there is no such row or feature. Of `lines` rows
+// `count` are there; a feature's go to `line_size` floats.
 void stage_part(
-    __global const float *rows, long stride, int count, int feature, int size,
+    __global const float *rows, long stride, int lines, int count, int feature, int size, int line_size,
     __local float *part) {
   int c = (int)get_local_id(0);
-  for (int line = (int)get_local_id(1); line < TILE; line += SIDE) {
+  for (int line = (int)get_local_id(1); line < lines; line += DOWN) {
     bool inside = line < count && feature + c < size;
-    part[c * LINE + line] = inside ? rows[line * stride + feature + c] : 0.0f;
+    part[c * line_size + line] = inside ? rows[line * stride + feature + c] : 0.0f;
   }
 }
 
 // Adds products of this work-item's 4 queries and 4 keys over a staged part.
 void multiply_part(__local const float4 *queries, __local const float4 *keys, float4 *scores) {
   for (int c = 0; c < DEPTH; c++) {
-    float4 q = queries[c * (LINE / 4) + get_local_id(1)];
+    float4 q = queries[c * (QUERY_LINE / 4) + get_local_id(1)];
     float4 k = keys[c * (LINE / 4) + get_local_id(0)];
     scores[0] = fma((float4)(q.x), k, scores[0]);
     scores[1] = fma((float4)(q.y), k, scores[1]);
@@ -123,7 +130,7 @@ float exponentials(__local float *scores, float highest) {
 void stage_values(
     __global const float *values, long stride, int count, int size, __local float *part) {
   int item = (int)(get_local_id(1) * SIDE + get_local_id(0));
-  for (int i = item; i < VALUE_KEYS * FEATURES; i += SIDE * SIDE) {
+  for (int i = item; i < VALUE_KEYS * FEATURES; i += ITEMS) {
     int key = i / FEATURES;
     int feature = i % FEATURES;
     part[i] = key < count && feature < size ? values[key * stride + feature] : 0.0f;
@@ -152,22 +159,22 @@ void add_values(
 
 // Dimension 0 goes over tiles of queries, from the last one, which has the most keys; dimension 1 over heads, and
 // their parts; dimension 2 over sequences.
-__kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_tiles(
+__kernel __attribute__((reqd_work_group_size(SIDE, DOWN, 1))) void attention_tiles(
     __global const float *q, ulong q_offset, __global const float *k, ulong k_offset,
     __global const float *v, ulong v_offset, __global const float *key_bias, ulong key_bias_offset,
     __global float *out, ulong out_offset, int length, int heads, int heads_per_key, int head_size,
     float scale, float softcap, int window) {
-  __local float scores[TILE * SCORES_LINE];
+  __local float scores[QUERIES * SCORES_LINE];
   __local float4 staged[STAGED / 4];
-  __local float shares[TILE][SHARES];
-  __local float shared_sums[TILE][SHARES];
-  __local float factors[TILE];
+  __local float shares[QUERIES][SHARES];
+  __local float shared_sums[QUERIES][SHARES];
+  __local float factors[QUERIES];
   int across = (int)get_local_id(0);
   int down = (int)get_local_id(1);
   int tile = (int)(get_num_groups(0) - 1 - get_group_id(0));
   int head = (int)get_group_id(1) % heads;
   int first_feature = (int)get_group_id(1) / heads * FEATURES;
-  int first = tile * TILE;
+  int first = tile * QUERIES;
   long stride = (long)heads * head_size;
   long key_stride = (long)(heads / heads_per_key) * head_size;
   long start = (long)get_group_id(2) * length;
@@ -199,11 +206,12 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void attention_til
   for (int key = first_key; key <= first; key += TILE) {
     float4 products[4] = {(float4)(0.0f), (float4)(0.0f), (float4)(0.0f), (float4)(0.0f)};
     for (int feature = 0; feature < head_size; feature += DEPTH) {
-      stage_part(queries, stride, length - first, feature, head_size, staged_floats);
-      stage_part(keys + key * key_stride, key_stride, length - key, feature, head_size,
+      stage_part(keys + key * key_stride, key_stride, TILE, length - key, feature, head_size, LINE,
+          staged_floats);
+      stage_part(queries, stride, QUERIES, length - first, feature, head_size, QUERY_LINE,
           staged_floats + DEPTH * LINE);
       barrier(CLK_LOCAL_MEM_FENCE);
-      multiply_part(staged, staged + DEPTH * LINE / 4, products);
+      multiply_part(staged + DEPTH * LINE / 4, staged, products);
       barrier(CLK_LOCAL_MEM_FENCE);
     }
     float4 tile_biases = BIASED ? biases_of(biases + key, length - key) : (float4)(0.0f);

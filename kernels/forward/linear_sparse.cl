@@ -4,7 +4,7 @@
 //   linear_sparse  out[t, o] is the sum over c of x[t, c] * w[o, c], plus bias[o]
 //   linear_unpack  out[o, c] is w[o, c]
 //
-// Sums are made as SparseKernels says, to the bit: work-item (l, o) of a group of 32 x 8 adds up feature o's columns l,
+// Sums are made as SparseKernels says, to the bit: work-item (l, o) of a group of 32 x FEATURES adds up feature o's columns l,
 // l + 32 and so on by fused multiply-adds, for a weight that isn't stored with +0.0; then work-items i and i + 16 are
 // added, then i and i + 8, i + 4, i + 2, i + 1. All 32 read the same word of mask and count its bits as they go, so none
 // waits for another before the end; a value comes after as many as bits are set below its own.
@@ -23,7 +23,7 @@
 #define TOKENS 1
 #endif
 #define LANES 32
-#define FEATURES 8
+#define FEATURES (ITEMS / LANES)
 
 // The mask of 32 columns of a row from `column` on, which is one of them; zero beyond the last.
 uint mask_word(__global const uchar *row, int column, int columns) {

@@ -1,9 +1,9 @@
 // A linear layer for GPUs: out[t, o] is the sum over c of x[t, c] * w[o, c], plus bias[o].
 //
-// A work-group of 16 x 16 makes a tile of TILE_TOKENS x 64 results. It goes through the columns 16 at a time: both
-// operands' parts are widened and laid down transposed in local memory, and each work-item multiplies its own ROWS x 4
-// results from there, reading ROWS + 4 floats for 4 * ROWS multiply-adds. While it does, the next parts are already on
-// their way to its registers.
+// A work-group of 16 x 16 makes a tile of TILE_TOKENS x 64 results; on devices with small groups it is 16 x 8 or 16 x 4,
+// and its tile has fewer tokens. It goes through the columns 16 at a time: both operands' parts are widened and laid
+// down transposed in local memory, and each work-item multiplies its own ROWS x 4 results from there, reading ROWS + 4
+// floats for 4 * ROWS multiply-adds. While it does, the next parts are already on their way to its registers.
 //
 // The sum is the CPU's to the bit: fused multiply-adds in order within a run of 256 columns, from 0; runs added in
 // order; then the bias. So there are two sets of sums, 8 * ROWS registers.
@@ -17,10 +17,13 @@
 
 #define RUN 256
 #define SIDE 16
+#define DOWN (ITEMS / SIDE)
 #define DEPTH 16
 #define COLUMNS 4
-#define TILE_TOKENS (SIDE * ROWS)
+#define TILE_TOKENS (DOWN * ROWS)
 #define TILE_FEATURES (SIDE * COLUMNS)
+// Features of a tile of which a work-item reads a column.
+#define FETCHED (TILE_FEATURES / DOWN)
 // A line's length is a multiple of 4, for vectors, and neighbours in depth fall into other banks.
 #define PADDING 4
 
@@ -29,7 +32,7 @@ void fetch_tokens(__global const float *x, int columns, int tokens, int column, 
   int c = column + (int)get_local_id(0);
 #pragma unroll
   for (int i = 0; i < ROWS; i++) {
-    int line = (int)get_local_id(1) + SIDE * i;
+    int line = (int)get_local_id(1) + DOWN * i;
     part[i] = line < tokens && c < columns ? x[(long)line * columns + c] : 0.0f;
   }
 }
@@ -37,17 +40,17 @@ void fetch_tokens(__global const float *x, int columns, int tokens, int column, 
 // Does the same for weights, and widens them.
 void fetch_weights(
     __global const weight_t *w, long stride, int columns, int features, int column,
-    float part[COLUMNS]) {
+    float part[FETCHED]) {
   int c = column + (int)get_local_id(0);
 #pragma unroll
-  for (int i = 0; i < COLUMNS; i++) {
-    int line = (int)get_local_id(1) + SIDE * i;
+  for (int i = 0; i < FETCHED; i++) {
+    int line = (int)get_local_id(1) + DOWN * i;
     part[i] = line < features && c < columns ? widen(w[line * stride + c]) : 0.0f;
   }
 }
 
 // Dimension 0 goes over tiles of features, dimension 1 over tiles of tokens.
-__kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void linear_tiles(
+__kernel __attribute__((reqd_work_group_size(SIDE, DOWN, 1))) void linear_tiles(
     __global const float *x, ulong x_offset, __global const weight_t *w, ulong w_offset,
     long w_stride, __global const float *bias, ulong bias_offset, __global float *out,
     ulong out_offset, long out_stride, int tokens, int columns, int features) {
@@ -65,7 +68,7 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void linear_tiles(
   float4 sums[ROWS];
   float4 chains[ROWS];
   float next_tokens[ROWS];
-  float next_features[COLUMNS];
+  float next_features[FETCHED];
 #pragma unroll
   for (int t = 0; t < ROWS; t++) {
     sums[t] = (float4)(0.0f);
@@ -76,11 +79,11 @@ __kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void linear_tiles(
   for (int column = 0; column < columns; column += DEPTH) {
 #pragma unroll
     for (int i = 0; i < ROWS; i++) {
-      token_tile[across * (TILE_TOKENS + PADDING) + down + SIDE * i] = next_tokens[i];
+      token_tile[across * (TILE_TOKENS + PADDING) + down + DOWN * i] = next_tokens[i];
     }
 #pragma unroll
-    for (int i = 0; i < COLUMNS; i++) {
-      feature_tile[across * (TILE_FEATURES + PADDING) + down + SIDE * i] = next_features[i];
+    for (int i = 0; i < FETCHED; i++) {
+      feature_tile[across * (TILE_FEATURES + PADDING) + down + DOWN * i] = next_features[i];
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     int next = column + DEPTH;

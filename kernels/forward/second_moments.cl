@@ -5,10 +5,10 @@
 // no cl_khr_fp64. The pairs are a triangle, row by row. The order is fixed, so a run repeats to the bit.
 //
 // The product of a matrix, transposed, with itself. A work-group of 16 x 16 makes a tile of 64 x 64 pairs, 4 x 4 a
-// work-item; groups whose tile lies below the diagonal go through no rows. The rows are taken 16 at a time: the tile's
-// columns of both sides are laid down in local memory as they lie, since rows are what is summed over, and each work-item
-// reads 8 floats for 16 multiply-adds. While it does, the next rows are already on their way to its registers. Local
-// memory: 2 * 16 * 64 floats, 8 KiB.
+// work-item (on devices with small groups 8 x 8 one of 32 x 32); groups whose tile lies below the diagonal go through
+// no rows. The rows are taken SIDE at a time: the tile's columns of both sides are laid down in local memory as they
+// lie, since rows are what is summed over, and each work-item reads 8 floats for 16 multiply-adds. While it does, the
+// next rows are already on their way to its registers. Local memory: 2 * 16 * 64 floats, 8 KiB.
 //
 // rows * columns * columns operations, half of what the whole product takes; 32 go with each element that is read, and
 // every 256 rows 16 bytes are read and written for each pair: bound by arithmetic.
@@ -16,8 +16,12 @@
 #include "exact_sum.cl"
 
 #define RUN 256
+#if ITEMS >= 256
 #define SIDE 16
-#define DEPTH 16
+#else
+#define SIDE 8
+#endif
+#define DEPTH SIDE
 #define PAIRS 4
 #define TILE (SIDE * PAIRS)
 

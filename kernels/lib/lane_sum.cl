@@ -1,11 +1,11 @@
-// Sums of rows, in the order of LaneSum, and highest elements of rows. A work-group of 16 x 16 takes 16 rows; work-item
-// (l, r) is lane l of row r and holds the sum of the row's elements l, l + 16, l + 32 and so on. Lanes l and l + 8 are
-// added, then l and l + 4, l + 2, l + 1.
+// Sums of rows, in the order of LaneSum, and highest elements of rows. A work-group of 16 x 16 takes 16 rows, on devices
+// with small groups one of 16 x 8 takes 8 and one of 16 x 4 takes 4; work-item (l, r) is lane l of row r and holds the
+// sum of the row's elements l, l + 16, l + 32 and so on. Lanes l and l + 8 are added, then l and l + 4, l + 2, l + 1.
 //
 // A row's 16 lanes read 64 bytes side by side, which is a whole number of every device's memory sectors; a row is
 // summed by no more work-items than that, since the order is part of the result.
 #define LANES 16
-#define ROWS_PER_GROUP 16
+#define ROWS_PER_GROUP (ITEMS / LANES)
 
 // Adds the lanes of each row up, in lanes[row][lane]; the row's sum goes to every lane.
 float combine_lanes(__local float lanes[ROWS_PER_GROUP][LANES], float sum) {

@@ -17,8 +17,8 @@
 // Local memory of a search.
 struct scratch {
   __local uint *bins;      // BINS, and enough for reduce
-  __local uint *partial;   // MAX_GROUP
-  __local uint *level;     // MAX_GROUP / LEVEL
+  __local uint *partial;   // ITEMS
+  __local uint *level;     // ITEMS / LEVEL
   __local uint *found;     // 3
 };
 

@@ -2,8 +2,9 @@
 //
 // In two levels, since a tree of one level a bit needs a barrier for each: up to LEVEL work-items gather what every
 // LEVEL-th of the others has, then all of them read those few. Every work-item of the group has to call.
+//
+// ITEMS: the most work-items of a group, 64, 128 or 256.
 
-#define MAX_GROUP 256
 #define LEVEL 16
 
 static uint4 combine(uint4 a, uint4 b) {

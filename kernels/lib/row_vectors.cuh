@@ -110,6 +110,18 @@ static __device__ __forceinline__ void vectorKeys(
   }
 }
 
+// Appends a bit for each of `WIDTH` neighbouring keys that says whether it is lower than the limit, the first column's
+// lowest. What is no column is never lower.
+template <unsigned WIDTH>
+static __device__ __forceinline__ unsigned appendLower(unsigned bits, const unsigned *keys, float limit) {
+#pragma unroll
+  for (unsigned j = WIDTH; j-- > 0;) {
+    // Both are finite and not negative, or the key is NaN: the difference has the right sign, however small.
+    bits = __funnelshift_l(__float_as_uint(__fsub_rn(__uint_as_float(keys[j]), limit)), bits, 1);
+  }
+  return bits;
+}
+
 // The bits of those of a vector's elements that are columns of the row.
 template <class T>
 static __device__ __forceinline__ unsigned columnBits(unsigned column, unsigned columns) {
@@ -129,6 +141,17 @@ static __device__ __forceinline__ unsigned zeroBits(const Words &words) {
     bits |= (T::element(words, j) & (MAGNITUDE >> (T::VECTOR == 8 ? 16 : 0))) == 0u ? 1u << j : 0u;
   }
   return bits;
+}
+
+// Whether all elements of a vector are finite.
+template <class T>
+static __device__ __forceinline__ bool finiteWords(const Words &words) {
+  unsigned zeros = 0;
+#pragma unroll
+  for (unsigned i = 0; i < 4; i++) {
+    zeros = T::zeroOrNan(zeros, words.word[i]);
+  }
+  return (zeros & T::MAGNITUDES) == 0u;
 }
 
 // The lowest column of a vector that is NaN or infinite. Rare, so it isn't unrolled into more registers.

@@ -2,11 +2,9 @@
 // subnormals are numbers, a quotient is rounded to nearest, and a group's local memory holds what was written before a
 // barrier. The host knows what comes out (OpenClSelfTest).
 //
-// One group of 256 work-items, one operand of each kind each; reads 12 bytes and writes 20 a work-item, 2 KiB of local
-// memory.
+// One group of ITEMS work-items, one operand of each kind each; reads 12 bytes and writes 20 a work-item, 2 KiB of local
+// memory where there are 256.
 #include "device_pointer.cl"
-
-#define ITEMS 256
 
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void self_test(
     __global const float *operands, ulong operands_offset, __global uint *results, ulong results_offset) {

@@ -85,18 +85,6 @@ static __device__ __forceinline__ float distanceIn(const Window &window, const C
   return __fdividef(static_cast<float>(window.high - window.low), static_cast<float>(max(counted.inside, 1u)));
 }
 
-// Appends a bit for each of `WIDTH` neighbouring keys that says whether it is lower than the limit, the first column's
-// lowest. What is no column is never lower.
-template <unsigned WIDTH>
-static __device__ __forceinline__ unsigned appendLower(unsigned bits, const unsigned *keys, float limit) {
-#pragma unroll
-  for (unsigned j = WIDTH; j-- > 0;) {
-    // Both are finite and not negative, or the key is NaN: the difference has the right sign, however small.
-    bits = __funnelshift_l(__float_as_uint(__fsub_rn(__uint_as_float(keys[j]), limit)), bits, 1);
-  }
-  return bits;
-}
-
 // Counts the keys below a limit, or returns NOT_COUNTED at least if not all weights are finite.
 template <class Row>
 static __device__ __forceinline__ unsigned countBelow(const Row &row, unsigned limit, Guess &guess) {

@@ -1,6 +1,6 @@
 // Reports the zeros of each row and its lowest column that isn't finite.
 //
-// One work-group a row, up to 256 work-items, eight columns at a time each. Device memory, bytes a weight: 2 read for
+// One work-group a row, up to ITEMS work-items, eight columns at a time each. Device memory, bytes a weight: 2 read for
 // 16-bit types, 4 for F32, which is the floor at the read bandwidth. Local memory: 4 KiB for the sums.
 
 #include "score_keys.cl"
@@ -11,7 +11,7 @@ __kernel void inspect_rows(
     const __global uchar *source, ulong source_offset,
     __global uchar *report, ulong report_offset,
     uint columns, ulong stride) {
-  __local uint4 reduction[MAX_GROUP];
+  __local uint4 reduction[ITEMS];
   uint row_index = get_group_id(0);
   const __global element *in = row_at(source, source_offset, stride, row_index);
   uint8 zeros = (uint8)(0);

@@ -1,16 +1,19 @@
 // Distributions of magnitudes, from which the exact threshold of a whole matrix comes in two passes: first the upper 16
 // bits of every magnitude, then the lower 16 of those whose upper bits are the ones that the threshold has.
 //
-// A grid of work-groups, up to 256 work-items each: along x they share the octets of a row, along y the rows. Few
+// A grid of work-groups, up to ITEMS work-items each: along x they share the octets of a row, along y the rows. Few
 // groups, each with much to count, since each adds its local counts to the device's at its end.
 // Device memory, bytes a weight: 2 read for 16-bit types, 4 for F32, which is the floor at the read bandwidth.
 
 #include "score_keys.cl"
 
 // The upper bits of 2^-29 to 8 fall into a window of 32 powers of two with 128 bins each, counted in 16 KiB of local
-// memory; the few weights outside of it go to device memory one by one.
-#define WINDOW 4096
-#define WINDOW_START ((127 - 29) << 7)
+// memory; the few weights outside of it go to device memory one by one. Devices with small groups may have little
+// local memory, so the window is as wide as the group: 16 powers below 8 and 8 KiB with 128 work-items, 8 and 4 KiB
+// with 64.
+#define POWERS (ITEMS / 8)
+#define WINDOW (POWERS << 7)
+#define WINDOW_START ((130 - POWERS) << 7)
 
 __kernel void count_upper(
     const __global uchar *source, ulong source_offset,

@@ -5,7 +5,7 @@
 // the lower column goes first. That is GROUP / 2 comparisons an element, less than the memory takes up to GROUP = 16 or
 // so.
 //
-// One work-group a row, up to 256 work-items. A work-item takes the fewest whole groups that fill whole bytes of the
+// One work-group a row, up to ITEMS work-items. A work-item takes the fewest whole groups that fill whole bytes of the
 // mask (UNIT columns), so that nobody shares a byte. Where those are 32 columns or less they are read and written as
 // octets, 16 bytes at a time; else, for odd sizes that nobody prunes in, one group (CHUNK columns) after the other, in
 // single elements.
@@ -133,7 +133,7 @@ __kernel void select_groups(
     __global uchar *mask, ulong mask_offset,
     __global uchar *report, ulong report_offset,
     uint columns, ulong stride, uint pruned) {
-  __local uint4 reduction[MAX_GROUP];
+  __local uint4 reduction[ITEMS];
   uint row_index = get_group_id(0);
   const __global element *in = row_at(source, source_offset, stride, row_index);
   __global element *out = out_row_at(destination, destination_offset, stride, row_index);

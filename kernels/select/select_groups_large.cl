@@ -74,9 +74,9 @@ __kernel void select_groups_large(
     __global uchar *mask, ulong mask_offset,
     __global uchar *report, ulong report_offset,
     uint columns, ulong stride, uint pruned, uint size) {
-  __local uint4 bins[MAX_GROUP];
-  __local uint partial[MAX_GROUP];
-  __local uint level[MAX_GROUP / LEVEL];
+  __local uint4 bins[ITEMS];
+  __local uint partial[ITEMS];
+  __local uint level[ITEMS / LEVEL];
   __local uint found[3];
   __local uint non_finite;
   struct scratch scratch = {(__local uint *)bins, partial, level, found};

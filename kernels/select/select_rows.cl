@@ -1,6 +1,6 @@
 // Prunes the `count` lowest scores of each row; of equal scores the lower column's goes first.
 //
-// One work-group a row, up to 256 work-items, eight columns at a time each. The first pass reads the row from device
+// One work-group a row, up to ITEMS work-items, eight columns at a time each. The first pass reads the row from device
 // memory, keeps it in local memory as it is (HELD), and finds the bounds of its keys and whether it is finite. Two or
 // three passes of radix_select.cl over the row in local memory find the exact threshold, one more the columns of ties where
 // some stay. The last pass writes the row, its mask and its report. Keys are made anew in each pass, from the row and
@@ -128,8 +128,8 @@ __kernel void select_rows(
 #endif
 ) {
   __local uint4 bins[BINS / 4];
-  __local uint partial[MAX_GROUP];
-  __local uint level[MAX_GROUP / LEVEL];
+  __local uint partial[ITEMS];
+  __local uint level[ITEMS / LEVEL];
   __local uint found[3];
   __local uint non_finite;
   struct scratch scratch = {(__local uint *)bins, partial, level, found};

@@ -1,6 +1,6 @@
 // Prunes every element whose score's key is `limit` or less: what a threshold for a whole matrix comes to.
 //
-// One work-group a row, up to 256 work-items, eight columns at a time each; nothing is kept between them but three
+// One work-group a row, up to ITEMS work-items, eight columns at a time each; nothing is kept between them but three
 // sums.
 //
 // Device memory, bytes a weight: 2 read and 2 written for 16-bit types, 4 and 4 for F32, 1/8 written with a mask; norms
@@ -18,7 +18,7 @@ __kernel void select_threshold(
     __global uchar *mask, ulong mask_offset,
     __global uchar *report, ulong report_offset,
     uint columns, ulong stride, int limit) {
-  __local uint4 reduction[MAX_GROUP];
+  __local uint4 reduction[ITEMS];
   uint row_index = get_group_id(0);
   const __global element *in = row_at(source, source_offset, stride, row_index);
   __global element *out = out_row_at(destination, destination_offset, stride, row_index);

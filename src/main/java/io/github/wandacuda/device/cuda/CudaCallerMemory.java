@@ -2,6 +2,7 @@ package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.DeviceMatrix;
 import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.NativeFunction;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
 import io.github.wandacuda.device.cuda.driver.CudaEvent;

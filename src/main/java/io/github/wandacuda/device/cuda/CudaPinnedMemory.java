@@ -1,6 +1,7 @@
 package io.github.wandacuda.device.cuda;
 
 import io.github.wandacuda.device.DeviceMemoryException;
+import io.github.wandacuda.device.NativeFunction;
 import io.github.wandacuda.device.cuda.driver.CudaContext;
 import io.github.wandacuda.device.cuda.driver.CudaStatus;
 import java.lang.foreign.Arena;

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.NativeFunction;
 import io.github.wandacuda.device.cuda.driver.CudaBuffer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -16,6 +16,9 @@ record MatrixVariant(int width, int rows) {
   private static final int WIDEST = 16;
   private static final int NARROWEST = 4;
 
+  /** Columns of the weights that {@code linear_vectors.cl} packs into a panel in local memory. */
+  private static final int PANEL_COLUMNS = 256;
+
   /** Rows whose sums fit into 32 vector registers, which come with vectors of 16 floats. */
   private static final int ROWS_OF_WIDEST = 12;
 
@@ -24,7 +27,14 @@ record MatrixVariant(int width, int rows) {
 
   /** Returns the variant for a device. */
   static MatrixVariant of(OpenClDevice device) {
-    return device.facts().gpu() ? TILES : vectors(device.vectorWidth());
+    return device.facts().gpu()
+        ? TILES
+        : vectors(Math.min(device.vectorWidth(), widest(device.facts().localBytes())));
+  }
+
+  /** Returns the floats of the widest vectors whose panel fits in local memory. */
+  private static int widest(long localBytes) {
+    return (int) Math.min(WIDEST, localBytes / (2 * PANEL_COLUMNS * Float.BYTES));
   }
 
   /**

@@ -2,15 +2,16 @@ package io.github.wandacuda.device.opencl;
 
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 import io.github.wandacuda.forward.AttentionShape;
 
 /** Launches {@code attention_tiles.cl} or {@code attention_vectors.cl}. */
 final class OpenClAttention {
-  /** Work-items of a tile's group in each dimension. */
+  /** Work-items of a tile's group in dimension 0. */
   private static final int SIDE = 16;
 
-  /** Queries of a tile's group. */
-  private static final int QUERIES = 64;
+  /** Queries of a tile's work-item. */
+  private static final int QUERIES = 4;
 
   /** Features of a head that one group of the tiled kernel computes. */
   private static final int HEAD_FEATURES = 256;
@@ -50,13 +51,15 @@ final class OpenClAttention {
       DeviceRows out) {
     int features = Math.min(shape.headSize(), HEAD_FEATURES);
     long parts = Math.ceilDiv(shape.headSize(), HEAD_FEATURES);
-    long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES);
     String options =
         "-D PARTS=%d %s".formatted(Math.ceilDiv(features, SIDE), scoreOptions(shape, keyBias));
+    OpenClKernel kernel = queue.device().kernel("attention_tiles.cl", "attention_tiles", options);
+    int down = kernel.items() / SIDE;
+    long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES * down);
     queue.launch(
-        queue.device().kernel("attention_tiles.cl", "attention_tiles", options),
-        new long[] {tiles * SIDE, shape.heads() * parts * SIDE, q.rows() / shape.sequenceLength()},
-        new long[] {SIDE, SIDE, 1},
+        kernel,
+        new long[] {tiles * SIDE, shape.heads() * parts * down, q.rows() / shape.sequenceLength()},
+        new long[] {SIDE, down, 1},
         q.data(),
         k.data(),
         v.data(),
@@ -83,7 +86,7 @@ final class OpenClAttention {
         "-D HEAD_SIZE=%d %s %s"
             .formatted(shape.headSize(), scoreOptions(shape, keyBias), variant.vectorOptions());
     queue.launch(
-        queue.device().kernel("attention_vectors.cl", "attention_vectors", options),
+        queue.device().single("attention_vectors.cl", "attention_vectors", options),
         new long[] {Math.ceilDiv(length, variant.panel()), shape.heads(), q.rows() / length},
         new long[] {1, 1, 1},
         q.data(),

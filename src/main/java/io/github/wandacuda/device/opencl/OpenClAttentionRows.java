@@ -9,8 +9,6 @@ import io.github.wandacuda.forward.AttentionShape;
 
 /** Launches {@code attention_rows.cl}: attention of a sequence's last queries. */
 final class OpenClAttentionRows implements AutoCloseable {
-  private static final int SIDE = 16;
-
   private final OpenClQueue queue;
   private final OpenClLaunches launches;
   private final GrowingBuffer memory;
@@ -57,10 +55,9 @@ final class OpenClAttentionRows implements AutoCloseable {
               window,
               shape.scale(),
               shape.softcap());
-          queue.launch(
+          launches.rows(
               kernel("attention_row_softmax"),
-              new long[] {SIDE, (long) Math.ceilDiv(part.count(), SIDE) * SIDE},
-              new long[] {SIDE, SIDE},
+              part.count(),
               part.scores(),
               part.sums(),
               part.first(),

@@ -89,7 +89,8 @@ public final class OpenClDevice implements GpuDevice {
   }
 
   /**
-   * Returns a kernel, compiled at its first use.
+   * Returns a kernel whose groups are as large as it and the device allow, compiled at its first
+   * use for {@link OpenClKernel#items}.
    *
    * @param file a file name under {@code kernels}, such as {@code select_rows.cl}
    * @param name the kernel's name
@@ -97,6 +98,11 @@ public final class OpenClDevice implements GpuDevice {
    */
   OpenClKernel kernel(String file, String name, String options) {
     return programs.kernel(file, name, options);
+  }
+
+  /** Returns a kernel whose groups are one work-item; the parameters are {@link #kernel}'s. */
+  OpenClKernel single(String file, String name, String options) {
+    return programs.single(file, name, options);
   }
 
   /** Returns what the device says about itself. */

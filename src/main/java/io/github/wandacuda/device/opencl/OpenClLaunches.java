@@ -1,7 +1,6 @@
 package io.github.wandacuda.device.opencl;
 
 import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.opencl.driver.DeviceFacts;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /**
@@ -9,10 +8,8 @@ import io.github.wandacuda.device.opencl.driver.OpenClKernel;
  * matrices.
  */
 final class OpenClLaunches {
-  private static final int GROUP = DeviceFacts.WORK_GROUP;
-
-  /** Work-items of a group in each of two dimensions. */
-  private static final int SIDE = 16;
+  /** Work-items of a group that share a row where several rows have one group. */
+  private static final int LANES = 16;
 
   /** The most groups in dimension 1, which every device allows. */
   private static final int MOST_ROWS = 1 << 15;
@@ -30,7 +27,8 @@ final class OpenClLaunches {
   /** Queues a kernel with a work-item for each of {@code count} elements. */
   void elements(OpenClKernel kernel, long count, Object... arguments) {
     if (count > 0) {
-      queue.launch(kernel, new long[] {up(count, GROUP)}, new long[] {GROUP}, arguments);
+      int items = kernel.items();
+      queue.launch(kernel, new long[] {up(count, items)}, new long[] {items}, arguments);
     }
   }
 
@@ -40,16 +38,25 @@ final class OpenClLaunches {
    */
   void columns(OpenClKernel kernel, int columns, int rows, Object... arguments) {
     if (columns > 0 && rows > 0) {
-      long[] global = {up(columns, GROUP), Math.min(rows, MOST_ROWS)};
-      queue.launch(kernel, global, new long[] {GROUP, 1}, arguments);
+      int items = kernel.items();
+      long[] global = {up(columns, items), Math.min(rows, MOST_ROWS)};
+      queue.launch(kernel, global, new long[] {items, 1}, arguments);
     }
   }
 
-  /** Queues a kernel with a group for every 16 of the matrix's rows. */
+  /** Queues a kernel with 16 work-items for each of the matrix's rows. */
   void rows(OpenClKernel kernel, DeviceRows matrix, Object... arguments) {
-    if (matrix.rows() > 0 && matrix.columns() > 0) {
-      long[] global = {SIDE, up(matrix.rows(), SIDE)};
-      queue.launch(kernel, global, new long[] {SIDE, SIDE}, arguments);
+    if (matrix.columns() > 0) {
+      rows(kernel, matrix.rows(), arguments);
+    }
+  }
+
+  /** Queues a kernel with 16 work-items for each row, several rows to a group. */
+  void rows(OpenClKernel kernel, int rows, Object... arguments) {
+    if (rows > 0) {
+      int together = kernel.items() / LANES;
+      long[] global = {LANES, up(rows, together)};
+      queue.launch(kernel, global, new long[] {LANES, together}, arguments);
     }
   }
 }

@@ -17,7 +17,7 @@ final class OpenClLinear implements AutoCloseable {
   /** Columns whose products are one chain. */
   private static final int RUN = 256;
 
-  /** Work-items of a tile's group in each dimension. */
+  /** Work-items of a tile's group in dimension 0, and at most in dimension 1. */
   private static final int SIDE = 16;
 
   private static final int TILE_FEATURES = 64;
@@ -94,13 +94,17 @@ final class OpenClLinear implements AutoCloseable {
   private void tiles(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     int rows = x.rows() > SIDE * FEW_ROWS ? MANY_ROWS : FEW_ROWS;
     OpenClKernel kernel =
-        kernel("linear_tiles", "%s -D ROWS=%d".formatted(weightOption(w.dtype()), rows));
+        kernel(
+            "linear_tiles",
+            "linear_tiles",
+            "%s -D ROWS=%d".formatted(weightOption(w.dtype()), rows));
     long featureTiles = Math.ceilDiv(w.rows(), TILE_FEATURES);
-    long tokenTiles = Math.ceilDiv(x.rows(), SIDE * rows);
+    int down = kernel.items() / SIDE;
+    long tokenTiles = Math.ceilDiv(x.rows(), down * rows);
     queue.launch(
         kernel,
-        new long[] {featureTiles * SIDE, tokenTiles * SIDE},
-        new long[] {SIDE, SIDE},
+        new long[] {featureTiles * SIDE, tokenTiles * down},
+        new long[] {SIDE, down},
         x.data(),
         w.data(),
         w.stride(),
@@ -114,7 +118,12 @@ final class OpenClLinear implements AutoCloseable {
 
   private void vectors(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     OpenClKernel kernel =
-        kernel("linear_vectors", weightOption(w.dtype()) + ' ' + variant.vectorOptions());
+        queue
+            .device()
+            .single(
+                "linear_vectors.cl",
+                "linear_vectors",
+                weightOption(w.dtype()) + ' ' + variant.vectorOptions());
     int panels = Math.ceilDiv(w.rows(), variant.panel());
     int tokens = tokensPerGroup(x.rows(), panels);
     queue.launch(
@@ -143,10 +152,6 @@ final class OpenClLinear implements AutoCloseable {
     int most = Math.ceilDiv(tokens, FEWEST_BLOCKS * rows);
     int groups = Math.max(Math.ceilDiv(tokens, TOKENS_PER_GROUP), Math.min(wanted, most));
     return Math.ceilDiv(Math.ceilDiv(tokens, groups), rows) * rows;
-  }
-
-  private OpenClKernel kernel(String name, String options) {
-    return kernel(name, name, options);
   }
 
   private OpenClKernel kernel(String file, String name, String options) {

@@ -3,14 +3,12 @@ package io.github.wandacuda.device.opencl;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.DeviceSparse;
+import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /** Launches {@code linear_sparse.cl}: linear layers whose weights are packed. */
 final class OpenClLinearSparse {
   /** Work-items of a group for a feature. */
   private static final int LANES = 32;
-
-  /** Features of a group. */
-  private static final int FEATURES = 8;
 
   private static final int FEW = 4;
   private static final int MOST = 8;
@@ -68,13 +66,12 @@ final class OpenClLinearSparse {
         w.columns());
   }
 
-  private void launch(String kernel, String options, DeviceSparse w, Object... arguments) {
-    long groups = Math.ceilDiv(w.rows(), FEATURES);
+  private void launch(String name, String options, DeviceSparse w, Object... arguments) {
     String all = OpenClLinear.weightOption(w.dtype()) + options;
+    OpenClKernel kernel = queue.device().kernel("linear_sparse.cl", name, all);
+    int features = kernel.items() / LANES;
+    long groups = Math.ceilDiv(w.rows(), features);
     queue.launch(
-        queue.device().kernel("linear_sparse.cl", kernel, all),
-        new long[] {LANES, groups * FEATURES},
-        new long[] {LANES, FEATURES},
-        arguments);
+        kernel, new long[] {LANES, groups * features}, new long[] {LANES, features}, arguments);
   }
 }

@@ -4,6 +4,7 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.device.opencl.driver.HostCopies;
 import io.github.wandacuda.device.opencl.driver.LocalMemory;
 import io.github.wandacuda.device.opencl.driver.OpenClBuffer;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
@@ -63,7 +64,7 @@ public final class OpenClQueue implements DeviceQueue {
       long devicePitch,
       long rowBytes,
       long rows) {
-    copies.copy(OpenClCopies.Way.UPLOAD, host, hostPitch, to, devicePitch, rowBytes, rows);
+    copies.copy(HostCopies.Way.UPLOAD, host, hostPitch, to, devicePitch, rowBytes, rows);
   }
 
   @Override
@@ -74,7 +75,7 @@ public final class OpenClQueue implements DeviceQueue {
       long hostPitch,
       long rowBytes,
       long rows) {
-    copies.copy(OpenClCopies.Way.DOWNLOAD, host, hostPitch, from, devicePitch, rowBytes, rows);
+    copies.copy(HostCopies.Way.DOWNLOAD, host, hostPitch, from, devicePitch, rowBytes, rows);
   }
 
   @Override

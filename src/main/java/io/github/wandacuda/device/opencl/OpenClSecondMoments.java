@@ -2,16 +2,19 @@ package io.github.wandacuda.device.opencl;
 
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /**
  * Launches the sums of products of columns, which are pairs of floats: {@code second_moments.cl}.
  */
 final class OpenClSecondMoments {
-  /** Work-items of a tile's group in each dimension. */
+  /** Work-items of a tile's group in each dimension, in the largest groups and in smaller ones. */
   private static final int SIDE = 16;
 
-  /** Columns of a tile. */
-  private static final int TILE = 64;
+  private static final int SMALL_SIDE = 8;
+
+  /** Columns of a tile for each work-item of a side. */
+  private static final int COLUMNS = 4;
 
   private final OpenClQueue queue;
 
@@ -24,11 +27,13 @@ final class OpenClSecondMoments {
     if (x.rows() == 0 || x.columns() == 0) {
       return;
     }
-    long items = (long) Math.ceilDiv(x.columns(), TILE) * SIDE;
+    OpenClKernel kernel = queue.device().kernel("second_moments.cl", "second_moments", "");
+    int side = kernel.items() >= SIDE * SIDE ? SIDE : SMALL_SIDE;
+    long items = (long) Math.ceilDiv(x.columns(), COLUMNS * side) * side;
     queue.launch(
-        queue.device().kernel("second_moments.cl", "second_moments", ""),
+        kernel,
         new long[] {items, items},
-        new long[] {SIDE, SIDE},
+        new long[] {side, side},
         x.data(),
         state,
         x.rows(),

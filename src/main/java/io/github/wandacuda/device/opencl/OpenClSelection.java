@@ -4,7 +4,6 @@ import static io.github.wandacuda.device.GpuSelectKernels.ROW_ALIGNMENT;
 
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.opencl.driver.DeviceFacts;
 import io.github.wandacuda.device.opencl.driver.OpenClKernel;
 
 /**
@@ -73,12 +72,12 @@ record OpenClSelection(
 
   /**
    * Returns the number of work-items of a group, a power of two: enough for the work of a row, but
-   * no more than the kernel allows and is written for.
+   * no more than the kernel is built for.
    *
    * @param items how many items of work a row has, 1 or more
    */
   static int groupSize(OpenClKernel kernel, int items) {
-    int limit = Integer.highestOneBit(Math.min(DeviceFacts.WORK_GROUP, kernel.workGroupSize()));
+    int limit = kernel.items();
     int enough = items >= limit ? limit : Integer.highestOneBit(Math.max(1, 2 * items - 1));
     return Math.clamp(enough, Math.min(LEAST_ITEMS, limit), limit);
   }

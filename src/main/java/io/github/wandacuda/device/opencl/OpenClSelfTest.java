@@ -14,22 +14,30 @@ import java.util.function.IntUnaryOperator;
  * what it can do, but a wrong word would show in masks that differ, and nowhere else.
  */
 final class OpenClSelfTest {
-  private static final int ITEMS = 256;
-
-  /** Rows of operands, {@link #ITEMS} numbers each: a, b, a subnormal, and -a * b as rounded. */
+  /**
+   * Rows of operands, a number for each work-item of a group: a, b, a subnormal, and -a * b as
+   * rounded.
+   */
   private static final int OPERANDS = 4;
 
   private static final int RESULTS = 5;
 
-  private final float[] a = new float[ITEMS];
-  private final float[] b = new float[ITEMS];
-  private final float[] small = new float[ITEMS];
   private final OpenClDevice device;
+  private final OpenClKernel kernel;
+  private final int items;
+  private final float[] a;
+  private final float[] b;
+  private final float[] small;
 
   private OpenClSelfTest(OpenClDevice device) {
     this.device = device;
+    kernel = device.kernel("self_test.cl", "self_test", "");
+    items = kernel.items();
+    a = new float[items];
+    b = new float[items];
+    small = new float[items];
     SplittableRandom random = new SplittableRandom(1);
-    for (int i = 0; i < ITEMS; i++) {
+    for (int i = 0; i < items; i++) {
       a[i] = random.nextFloat(1, 2);
       b[i] = random.nextFloat(0.25f, 4);
       small[i] = Float.MIN_VALUE * random.nextInt(1, 1 << 20);
@@ -54,8 +62,8 @@ final class OpenClSelfTest {
           && differs(results, 2, i -> Float.floatToRawIntBits(a[i] / b[i]))) {
         return Optional.of("its float32 quotients aren't the nearest, although it says so");
       }
-      if (differs(results, 3, i -> Float.floatToRawIntBits(a[ITEMS - 1 - i]))
-          || differs(results, 4, OpenClSelfTest::counted)) {
+      if (differs(results, 3, i -> Float.floatToRawIntBits(a[items - 1 - i]))
+          || differs(results, 4, this::counted)) {
         return Optional.of("its local memory doesn't hold what a work-group wrote to it");
       }
       return Optional.empty();
@@ -68,35 +76,34 @@ final class OpenClSelfTest {
   }
 
   /** Returns the sum of the items that add to a bin. */
-  private static int counted(int bin) {
-    return bin < ITEMS / 2 ? 4 * bin + 1 : 0;
+  private int counted(int bin) {
+    return bin < items / 2 ? 4 * bin + 1 : 0;
   }
 
   private MemorySegment run(Arena arena) {
-    MemorySegment operands = arena.allocate(ValueLayout.JAVA_FLOAT, (long) OPERANDS * ITEMS);
-    for (int i = 0; i < ITEMS; i++) {
+    MemorySegment operands = arena.allocate(ValueLayout.JAVA_FLOAT, (long) OPERANDS * items);
+    for (int i = 0; i < items; i++) {
       operands.setAtIndex(ValueLayout.JAVA_FLOAT, i, a[i]);
-      operands.setAtIndex(ValueLayout.JAVA_FLOAT, ITEMS + i, b[i]);
-      operands.setAtIndex(ValueLayout.JAVA_FLOAT, 2L * ITEMS + i, small[i]);
-      operands.setAtIndex(ValueLayout.JAVA_FLOAT, 3L * ITEMS + i, added(i));
+      operands.setAtIndex(ValueLayout.JAVA_FLOAT, items + i, b[i]);
+      operands.setAtIndex(ValueLayout.JAVA_FLOAT, 2L * items + i, small[i]);
+      operands.setAtIndex(ValueLayout.JAVA_FLOAT, 3L * items + i, added(i));
     }
-    MemorySegment results = arena.allocate(ValueLayout.JAVA_INT, (long) RESULTS * ITEMS);
-    OpenClKernel kernel = device.kernel("self_test.cl", "self_test", "");
+    MemorySegment results = arena.allocate(ValueLayout.JAVA_INT, (long) RESULTS * items);
     try (OpenClQueue queue = device.queue();
         DeviceBuffer from = device.allocate(operands.byteSize());
         DeviceBuffer to = device.allocate(results.byteSize())) {
-      long[] items = {ITEMS};
+      long[] group = {items};
       queue.upload(operands, from.at(0));
-      queue.launch(kernel, items, items, from.at(0), to.at(0));
+      queue.launch(kernel, group, group, from.at(0), to.at(0));
       queue.download(to.at(0), results);
       queue.finish();
     }
     return results;
   }
 
-  private static boolean differs(MemorySegment results, int row, IntUnaryOperator expected) {
-    for (int i = 0; i < ITEMS; i++) {
-      long at = (long) row * ITEMS + i;
+  private boolean differs(MemorySegment results, int row, IntUnaryOperator expected) {
+    for (int i = 0; i < items; i++) {
+      long at = (long) row * items + i;
       if (results.getAtIndex(ValueLayout.JAVA_INT, at) != expected.applyAsInt(i)) {
         return true;
       }

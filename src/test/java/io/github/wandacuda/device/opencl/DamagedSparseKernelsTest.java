@@ -52,6 +52,13 @@ class DamagedSparseKernelsTest {
   }
 
   private static void check(KernelSources sources) {
+    try (ForwardDevice device = ForwardDevice.open(sources)) {
+      check(device);
+    }
+  }
+
+  /** Compares both kernels with the CPU. */
+  static void check(ForwardDevice device) {
     Samples samples = new Samples(11);
     WeightMatrix matrix = samples.weight(DType.F32, FEATURES, COLUMNS, Samples.Layout.ROWS);
     for (long i = 0; i < matrix.elements(); i += 2 + i % 3) {
@@ -59,23 +66,21 @@ class DamagedSparseKernelsTest {
     }
     SparseMatrix packed = SparseMatrix.pack(matrix);
     CpuTensor x = samples.tensor(TOKENS, COLUMNS);
-    try (ForwardDevice device = ForwardDevice.open(sources)) {
-      OpenClLinearSparse kernels = new OpenClLinearSparse(device.queue(), MatrixVariant.TILES);
-      DeviceSparse weight =
-          new DeviceSparse(
-              device.copy(packed.values()),
-              device.copy(packed.bitmask()),
-              device.copy(packed.rowOffsets()),
-              DType.F32,
-              FEATURES,
-              COLUMNS);
-      DeviceRows out = device.empty(TOKENS, FEATURES, FEATURES + 5);
-      kernels.linear(device.copy(x), weight, null, out);
-      assertBits(device.floats(out), multiplied(packed, x));
-      DeviceRows dense = device.empty(FEATURES, COLUMNS, COLUMNS + 3);
-      kernels.unpack(weight, dense);
-      assertBits(device.floats(dense), values(matrix));
-    }
+    OpenClLinearSparse kernels = new OpenClLinearSparse(device.queue(), MatrixVariant.TILES);
+    DeviceSparse weight =
+        new DeviceSparse(
+            device.copy(packed.values()),
+            device.copy(packed.bitmask()),
+            device.copy(packed.rowOffsets()),
+            DType.F32,
+            FEATURES,
+            COLUMNS);
+    DeviceRows out = device.empty(TOKENS, FEATURES, FEATURES + 5);
+    kernels.linear(device.copy(x), weight, null, out);
+    assertBits(device.floats(out), multiplied(packed, x));
+    DeviceRows dense = device.empty(FEATURES, COLUMNS, COLUMNS + 3);
+    kernels.unpack(weight, dense);
+    assertBits(device.floats(dense), values(matrix));
   }
 
   private static float[] multiplied(SparseMatrix packed, CpuTensor x) {

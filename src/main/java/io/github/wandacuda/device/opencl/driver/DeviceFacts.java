@@ -45,8 +45,11 @@ public record DeviceFacts(
     long globalBytes,
     long largestBuffer,
     int computeUnits) {
-  /** Work-items of a group that the kernels are written for. */
-  public static final int WORK_GROUP = 256;
+  /** The fewest work-items of a group that the kernels are written for. */
+  static final int LEAST_GROUP = 64;
+
+  /** Bytes of local memory that the kernels need in groups of the fewest work-items. */
+  private static final long LEAST_LOCAL_BYTES = 16 << 10;
 
   private static final Pattern VERSION = Pattern.compile("OpenCL (\\d+)\\.(\\d+).*");
   private static final int BITS = 64;
@@ -91,10 +94,33 @@ public record DeviceFacts(
     if (addressBits != BITS) {
       return Optional.of("it has addresses of %d bits, not %d".formatted(addressBits, BITS));
     }
-    if (workGroupSize < WORK_GROUP) {
+    if (workGroupSize < LEAST_GROUP) {
       return Optional.of(
           "its work-groups have at most %d work-items, not %d"
-              .formatted(workGroupSize, WORK_GROUP));
+              .formatted(workGroupSize, LEAST_GROUP));
+    }
+    if (localBytes < LEAST_LOCAL_BYTES) {
+      return Optional.of(
+          "its work-groups have %d bytes of local memory, not %d"
+              .formatted(localBytes, LEAST_LOCAL_BYTES));
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * Returns why a kernel can't run in groups that it was built for, if it can't.
+   *
+   * @param items their work-items
+   * @param most the most work-items that the driver allows this kernel
+   * @param kernelBytes the local memory that it takes
+   */
+  Optional<String> problem(int items, int most, long kernelBytes) {
+    if (most < items) {
+      return Optional.of("runs in groups of at most %d work-items, not %d".formatted(most, items));
+    }
+    if (kernelBytes > localBytes) {
+      return Optional.of(
+          "needs %d bytes of local memory, a group has %d".formatted(kernelBytes, localBytes));
     }
     return Optional.empty();
   }

@@ -6,13 +6,13 @@ import org.jocl.cl_kernel;
 public final class OpenClKernel {
   private final String name;
   private final cl_kernel handle;
-  private final int workGroupSize;
+  private final int items;
   private final long localBytes;
 
-  OpenClKernel(String name, cl_kernel handle, int workGroupSize, long localBytes) {
+  OpenClKernel(String name, cl_kernel handle, int items, long localBytes) {
     this.name = name;
     this.handle = handle;
-    this.workGroupSize = workGroupSize;
+    this.items = items;
     this.localBytes = localBytes;
   }
 
@@ -24,9 +24,9 @@ public final class OpenClKernel {
     return handle;
   }
 
-  /** Returns the most work-items that a group of this kernel may have. */
-  public int workGroupSize() {
-    return workGroupSize;
+  /** Returns the work-items of a group that this kernel is built for, a power of two. */
+  public int items() {
+    return items;
   }
 
   /** Returns the bytes of local memory that the kernel uses without its arguments. */

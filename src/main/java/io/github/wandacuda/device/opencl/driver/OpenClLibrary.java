@@ -46,6 +46,15 @@ public final class OpenClLibrary {
     }
   }
 
+  /** Returns the functions of this system's loader, which stays loaded. */
+  static SymbolLookup functions() {
+    return names().stream()
+        .filter(OpenClLibrary::isThere)
+        .findFirst()
+        .map(name -> SymbolLookup.libraryLookup(name, Arena.global()))
+        .orElseThrow(() -> new UnsatisfiedLinkError("no OpenCL loader is installed"));
+  }
+
   /** JOCL's library, which is loaded once. */
   private static final class Binding {
     static final Optional<String> PROBLEM = load();

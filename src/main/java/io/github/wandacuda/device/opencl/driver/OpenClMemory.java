@@ -72,8 +72,8 @@ public final class OpenClMemory {
       CL.clReleaseMemObject(handle);
       throwFailure(status[0], "clEnqueueMapBuffer", bytes);
     }
-    return MemorySegment.ofAddress(MemorySegment.ofBuffer(mapped).address())
-        .reinterpret(bytes, arena, segment -> unmap(handle, mapped));
+    MemorySegment memory = MemorySegment.ofAddress(MemorySegment.ofBuffer(mapped).address());
+    return memory.reinterpret(bytes, arena, segment -> unmap(handle, memory));
   }
 
   void release(cl_mem handle, long bytes) {
@@ -109,10 +109,9 @@ public final class OpenClMemory {
     return status == CL.CL_SUCCESS ? CL.clFinish(queue) : status;
   }
 
-  private void unmap(cl_mem handle, ByteBuffer mapped) {
+  private void unmap(cl_mem handle, MemorySegment mapped) {
     OpenClStatus.note(
-        CL.clEnqueueUnmapMemObject(queue, handle, mapped, 0, null, null),
-        "clEnqueueUnmapMemObject");
+        HostCopies.ofLoader().unmap(queue, handle, mapped), "clEnqueueUnmapMemObject");
     OpenClStatus.note(CL.clFinish(queue), "clFinish");
     OpenClStatus.note(CL.clReleaseMemObject(handle), "clReleaseMemObject");
   }

@@ -4,6 +4,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.system.SignalHandlers;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jocl.CL;
@@ -13,12 +14,19 @@ import org.jocl.cl_context;
 import org.jocl.cl_device_id;
 import org.jocl.cl_kernel;
 import org.jocl.cl_program;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The programs and kernels of an open device, which are built at their first use. */
 public final class OpenClPrograms implements AutoCloseable {
   private static final String COMMON_OPTIONS = "-cl-std=CL1.2";
   private static final String ROUNDED_OPTION = "-cl-fp32-correctly-rounded-divide-sqrt";
   private static final int LOG_LINES = 3;
+
+  /** The most work-items of a group that the kernels are written for. */
+  private static final int MOST_ITEMS = 256;
+
+  private static final Logger LOG = LoggerFactory.getLogger(OpenClPrograms.class);
 
   private final OpenClTarget target;
   private final cl_context context;
@@ -29,7 +37,11 @@ public final class OpenClPrograms implements AutoCloseable {
 
   private record ProgramKey(String file, String options) {}
 
-  private record KernelKey(ProgramKey program, String name) {}
+  private record KernelKey(ProgramKey program, String name) {
+    KernelKey with(String option) {
+      return new KernelKey(new ProgramKey(program.file(), program.options() + option), name);
+    }
+  }
 
   public OpenClPrograms(
       OpenClTarget target, cl_context context, KernelSources sources, ProgramCache cache) {
@@ -44,27 +56,55 @@ public final class OpenClPrograms implements AutoCloseable {
     return new OpenClPrograms(target, other, sources, cache);
   }
 
+  /**
+   * Returns a kernel that is built for the largest groups that the device has room for, down to
+   * {@link DeviceFacts#LEAST_GROUP}: its source finds their work-items as {@code ITEMS}.
+   */
   public synchronized OpenClKernel kernel(String file, String name, String options) {
-    ProgramKey program = new ProgramKey(file, options);
-    KernelKey key = new KernelKey(program, name);
-    OpenClKernel kernel = kernels.get(key);
-    if (kernel == null) {
-      // The driver may load its compiler here, which may replace signal handlers.
-      kernel = SignalHandlers.kept(() -> create(program(program), name));
-      kernels.put(key, kernel);
-    }
-    return kernel;
+    return kernels.computeIfAbsent(
+        new KernelKey(new ProgramKey(file, options), name), this::largest);
   }
 
-  private OpenClKernel create(cl_program program, String name) {
+  /** Returns a kernel whose groups are one work-item. */
+  public synchronized OpenClKernel single(String file, String name, String options) {
+    return kernels.computeIfAbsent(
+        new KernelKey(new ProgramKey(file, options), name), key -> create(key, 1));
+  }
+
+  private OpenClKernel largest(KernelKey key) {
+    BackendUnavailableException failure = null;
+    for (int items = MOST_ITEMS; items >= DeviceFacts.LEAST_GROUP; items /= 2) {
+      if (items > target.facts().workGroupSize()) {
+        continue;
+      }
+      try {
+        return create(key.with(" -D ITEMS=" + items), items);
+      } catch (BackendUnavailableException e) {
+        LOG.debug("groups of {} work-items: {}", items, e.getMessage());
+        failure = e;
+      }
+    }
+    throw Objects.requireNonNull(failure);
+  }
+
+  /** Builds a kernel; the driver may load its compiler, which may replace signal handlers. */
+  private OpenClKernel create(KernelKey key, int items) {
+    return SignalHandlers.kept(() -> create(program(key.program()), key.name(), items));
+  }
+
+  private OpenClKernel create(cl_program program, String name, int items) {
     int[] status = new int[1];
     cl_kernel handle = CL.clCreateKernel(program, name, status);
     OpenClStatus.check(status[0], "clCreateKernel of " + name);
-    return new OpenClKernel(
-        name,
-        handle,
-        OpenClInfo.workGroupSize(handle, target.device()),
-        OpenClInfo.localBytes(handle, target.device()));
+    long localBytes = OpenClInfo.localBytes(handle, target.device());
+    int most = OpenClInfo.workGroupSize(handle, target.device());
+    Optional<String> problem = target.facts().problem(items, most, localBytes);
+    if (problem.isPresent()) {
+      OpenClStatus.note(CL.clReleaseKernel(handle), "clReleaseKernel");
+      throw new BackendUnavailableException(
+          "%s: %s %s".formatted(target.facts().name(), name, problem.get()));
+    }
+    return new OpenClKernel(name, handle, items, localBytes);
   }
 
   private cl_program program(ProgramKey key) {
@@ -92,7 +132,7 @@ public final class OpenClPrograms implements AutoCloseable {
   private String options(String own) {
     String common =
         target.facts().roundsQuotients() ? COMMON_OPTIONS + " " + ROUNDED_OPTION : COMMON_OPTIONS;
-    return own.isEmpty() ? common : common + " " + own;
+    return own.isEmpty() ? common : common + " " + own.strip();
   }
 
   private cl_program compile(ProgramKey key, String source, String options) {

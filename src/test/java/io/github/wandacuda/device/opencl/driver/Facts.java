@@ -45,8 +45,12 @@ final class Facts {
     return facts(VERSION, "1", true, true, true, 64, CL.CL_FP_FMA, 256, true);
   }
 
-  static DeviceFacts withSmallGroups() {
-    return facts(VERSION, "1", true, true, true, 64, CL.CL_FP_DENORM, 128, true);
+  static DeviceFacts withGroups(long items) {
+    return facts(VERSION, "1", true, true, true, 64, CL.CL_FP_DENORM, items, true);
+  }
+
+  static DeviceFacts withoutLocalMemory() {
+    return facts(VERSION, "1", true, true, true, 64, CL.CL_FP_DENORM, 256, true, 1 << 10);
   }
 
   private static DeviceFacts facts(
@@ -59,6 +63,30 @@ final class Facts {
       long floatConfig,
       long workGroup,
       boolean gpu) {
+    return facts(
+        version,
+        driver,
+        available,
+        littleEndian,
+        compiler,
+        addressBits,
+        floatConfig,
+        workGroup,
+        gpu,
+        32 << 10);
+  }
+
+  private static DeviceFacts facts(
+      String version,
+      String driver,
+      boolean available,
+      boolean littleEndian,
+      boolean compiler,
+      int addressBits,
+      long floatConfig,
+      long workGroup,
+      boolean gpu,
+      long localBytes) {
     return new DeviceFacts(
         "Card",
         "Maker",
@@ -72,7 +100,7 @@ final class Facts {
         addressBits,
         floatConfig,
         workGroup,
-        32 << 10,
+        localBytes,
         3L << 30,
         1L << 30,
         20);

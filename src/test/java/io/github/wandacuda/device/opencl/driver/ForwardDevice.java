@@ -45,7 +45,12 @@ public final class ForwardDevice implements AutoCloseable {
     Optional<OpenClTarget> target =
         OpenClTarget.all().stream().filter(t -> t.facts().problem().isEmpty()).findFirst();
     assumeTrue(target.isPresent(), "no OpenCL: no usable device");
-    return new ForwardDevice(OpenClDevice.open(target.orElseThrow(), sources, AnyOpenCl.noCache()));
+    return open(target.orElseThrow(), sources);
+  }
+
+  /** Opens a device. */
+  public static ForwardDevice open(OpenClTarget target, KernelSources sources) {
+    return new ForwardDevice(OpenClDevice.open(target, sources, AnyOpenCl.noCache()));
   }
 
   public OpenClQueue queue() {

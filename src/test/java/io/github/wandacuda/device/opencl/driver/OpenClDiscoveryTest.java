@@ -42,7 +42,8 @@ class OpenClDiscoveryTest {
                 Facts.flushing(),
                 Facts.bigEndian(),
                 Facts.narrow(),
-                Facts.withSmallGroups()));
+                Facts.withGroups(63),
+                Facts.withoutLocalMemory()));
     assertThat(devices)
         .extracting(DeviceDescription::reason)
         .containsExactly(
@@ -55,10 +56,11 @@ class OpenClDiscoveryTest {
             "it flushes subnormal float32 numbers to zero, which changes scores",
             "it is big-endian",
             "it has addresses of 32 bits, not 64",
-            "its work-groups have at most 128 work-items, not 256");
+            "its work-groups have at most 63 work-items, not 64",
+            "its work-groups have 1024 bytes of local memory, not 16384");
     assertThat(devices)
         .extracting(DeviceDescription::index)
-        .containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+        .containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
     assertThat(devices).filteredOn(DeviceDescription::usable).hasSize(2);
     assertThat(devices)
         .filteredOn(DeviceDescription::preferred)
@@ -70,6 +72,21 @@ class OpenClDiscoveryTest {
     assertThat(Facts.withVersion("OpenCL 1.10 x").problem()).isEmpty();
     assertThat(Facts.withVersion("OpenCL 3.0").problem()).isEmpty();
     assertThat(Facts.withVersion("OpenCL 1.2").problem()).isEmpty();
+  }
+
+  @Test
+  void smallGroupsWillDo() {
+    assertThat(Facts.withGroups(64).problem()).isEmpty();
+  }
+
+  @Test
+  void aKernelHasToFindRoom() {
+    DeviceFacts facts = Facts.good();
+    assertThat(facts.problem(256, 256, 32 << 10)).isEmpty();
+    assertThat(facts.problem(256, 192, 0))
+        .contains("runs in groups of at most 192 work-items, not 256");
+    assertThat(facts.problem(64, 64, (32 << 10) + 1))
+        .contains("needs 32769 bytes of local memory, a group has 32768");
   }
 
   @Test

@@ -10,28 +10,7 @@ public final class TiledOpenCl {
 
   /** Opens the first usable device, or skips the test by naming what is missing. */
   public static Backend open() {
-    OpenClTarget target = AnyOpenCl.target();
-    OpenClTarget gpu = new OpenClTarget(target.platform(), target.device(), asGpu(target.facts()));
+    OpenClTarget gpu = ChangedTarget.asGpu(AnyOpenCl.target());
     return new GpuBackend(OpenClDevice.open(gpu, KernelSources.packed(), AnyOpenCl.noCache()), 2);
-  }
-
-  private static DeviceFacts asGpu(DeviceFacts facts) {
-    return new DeviceFacts(
-        facts.name(),
-        facts.platform(),
-        facts.platformVersion(),
-        facts.version(),
-        facts.driver(),
-        true,
-        facts.available(),
-        facts.littleEndian(),
-        facts.compiler(),
-        facts.addressBits(),
-        facts.floatConfig(),
-        facts.workGroupSize(),
-        facts.localBytes(),
-        facts.globalBytes(),
-        facts.largestBuffer(),
-        facts.computeUnits());
   }
 }

@@ -1,4 +1,4 @@
-package io.github.wandacuda.device.cuda;
+package io.github.wandacuda.device;
 
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -7,8 +7,8 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** A function of a library of NVIDIA's that is called without JCuda. */
-final class NativeFunction {
+/** A function of a driver's library that is called without JCuda or JOCL. */
+public final class NativeFunction {
   private final String owner;
   private final MethodHandle handle;
 
@@ -21,7 +21,8 @@ final class NativeFunction {
    * @param parameters their types
    * @throws UnsatisfiedLinkError if it isn't there
    */
-  NativeFunction(SymbolLookup library, String owner, String name, MemoryLayout... parameters) {
+  public NativeFunction(
+      SymbolLookup library, String owner, String name, MemoryLayout... parameters) {
     this.owner = owner;
     handle =
         Linker.nativeLinker()
@@ -33,7 +34,7 @@ final class NativeFunction {
   }
 
   /** Calls it and returns its result. */
-  int call(Object... arguments) {
+  public int call(Object... arguments) {
     try {
       return (int) handle.invokeWithArguments(arguments);
     } catch (Throwable e) {
