@@ -15,14 +15,14 @@ import java.util.List;
 import java.util.Map;
 
 /** Sums the second moments of a block's inputs while samples run through it. */
-final class InputMoments implements InputObserver, AutoCloseable {
+public final class InputMoments implements InputObserver, AutoCloseable {
   private static final long ALIGNMENT = 64;
 
   private final Operations operations;
   private final Map<List<String>, SecondMoments> moments = new LinkedHashMap<>();
   private final Map<String, Long> tokens = new HashMap<>();
 
-  InputMoments(Operations operations) {
+  public InputMoments(Operations operations) {
     this.operations = operations;
   }
 
@@ -33,7 +33,7 @@ final class InputMoments implements InputObserver, AutoCloseable {
   }
 
   /** Returns how many tokens reached each module that any reached. */
-  Map<String, Long> tokens() {
+  public Map<String, Long> tokens() {
     return Map.copyOf(tokens);
   }
 
@@ -46,7 +46,7 @@ final class InputMoments implements InputObserver, AutoCloseable {
    * @param memory takes them
    * @throws InputException if one is not finite
    */
-  Map<String, Gram> grams(Map<String, Integer> inputFeatures, int samples, Arena memory) {
+  public Map<String, Gram> grams(Map<String, Integer> inputFeatures, int samples, Arena memory) {
     Map<String, Gram> grams = new HashMap<>();
     moments.forEach(
         (modules, sums) -> {

@@ -13,6 +13,7 @@ import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.SampleOptions;
+import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SpaceCheck;
@@ -72,7 +73,12 @@ public final class CalibrateCommand implements Runnable {
   public void run() {
     long start = System.nanoTime();
     backends.check();
-    cluster.check(false, secondMoments, false);
+    cluster.check(false, false);
+    if (cluster.given() && secondMoments) {
+      throw new UsageException(
+          "--cluster: a cluster writes no second moments to a file; 'wanda-cuda prune' needs none"
+              + " if it runs the samples itself");
+    }
     if (secondMoments) {
       backends.warnOfIdle(output);
     }

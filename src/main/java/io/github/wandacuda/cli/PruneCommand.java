@@ -21,6 +21,7 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.MasksIn;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.job.verify.RowThresholds;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -87,10 +88,7 @@ public final class PruneCommand implements Runnable {
     maskFiles.check(rules);
     calibrations.check(rules);
     target.check(calibrations.fromSamples(rules));
-    cluster.check(
-        target.inPlace(),
-        calibrations.fromSamples(rules) && rules.needMoments(),
-        rules.needMasks());
+    cluster.check(target.inPlace(), rules.needMasks());
     if (target.inPlace()) {
       methods.checkInPlace();
     }
@@ -139,8 +137,8 @@ public final class PruneCommand implements Runnable {
     calibrations.warnOfIdle(rules, output);
     if (cluster.given()) {
       output.warnIfGiven("a cluster writes through the page cache", "--io");
-      output.warnIfGiven("a cluster keeps hidden states itself", "--checkpoint-every");
-    } else if (!calibrations.fromSamples(rules)) {
+    }
+    if (!calibrations.fromSamples(rules)) {
       output.warnIfGiven("only a calibrated run saves hidden states", "--checkpoint-every");
     }
     if (target.resume()) {
@@ -193,14 +191,28 @@ public final class PruneCommand implements Runnable {
           needs.memoryBytes());
       if (dryRun) {
         PlanPrinter.print(directory, request, job, backend, methods.allocations(), output);
-      } else if (methods.shares()) {
-        PruneRequest shared =
-            methods.share(request, directory, job.chosen(), backend, output.progress());
-        run(directory, job(directory, shared), shared, backend, results, memory);
       } else {
-        run(directory, job, request, backend, results, memory);
+        cluster.runAnyway(
+            backends,
+            output,
+            on -> {
+              PruneRequest shared = share(directory, job, request, backend, on);
+              PruneJob placed = methods.shares() ? job(directory, shared) : job;
+              run(directory, on.map(placed::on).orElse(placed), shared, backend, results, memory);
+            });
       }
     }
+  }
+
+  private PruneRequest share(
+      ModelDirectory directory,
+      PruneJob job,
+      PruneRequest request,
+      Backend backend,
+      Optional<OnCluster> on) {
+    return methods.shares()
+        ? methods.share(request, directory, job.chosen(), backend, on, output.progress())
+        : request;
   }
 
   private PruneJob job(ModelDirectory directory, PruneRequest request) {
@@ -210,20 +222,6 @@ public final class PruneCommand implements Runnable {
   }
 
   private void run(
-      ModelDirectory directory,
-      PruneJob job,
-      PruneRequest request,
-      Backend backend,
-      ResultFiles results,
-      MemoryWatch memory) {
-    cluster.run(
-        job,
-        backends,
-        output,
-        placed -> runPlaced(directory, placed, request, backend, results, memory));
-  }
-
-  private void runPlaced(
       ModelDirectory directory,
       PruneJob job,
       PruneRequest request,

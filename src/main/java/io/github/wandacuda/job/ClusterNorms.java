@@ -1,26 +1,24 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.calibrate.SampleBatch;
 import io.github.wandacuda.calibrate.statistics.Statistics;
-import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.shard.ClusterCalibration;
 import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.job.shard.RunDescription;
+import io.github.wandacuda.job.shard.SavedBlocks;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * The norms of a calibrated run on a cluster. They are kept beside the journal until the run ends:
- * one that is interrupted while it writes shards needn't run its samples again.
+ * The norms of a calibrated run on a cluster. What they need is kept beside the journal until the
+ * run ends: one that is interrupted begins at the block whose states were saved last, and one that
+ * has all norms needn't run its samples again.
  */
 record ClusterNorms(RunScope scope, OnCluster on, OutputDirectory output, PruneTarget.Tools tools) {
-  private static final String NAME = AtomicWrite.OWN + ".norms";
-
   /**
    * Returns the norms by module; none for a run without samples.
    *
@@ -31,19 +29,18 @@ record ClusterNorms(RunScope scope, OnCluster on, OutputDirectory output, PruneT
     if (!(scope.request().calibration() instanceof Calibration.FromSamples samples)) {
       return Map.of();
     }
-    boolean resumed = output.interrupted().isPresent();
-    Path file = output.file(Path.of(NAME));
-    if (resumed && Files.isRegularFile(file)) {
-      return Statistics.read(file).norms();
-    }
     requireInside();
     long start = System.nanoTime();
     Statistics statistics =
         ClusterCalibration.pruned(
-                on, scope.model(), run, fingerprint.parts().get(OutputTarget.ARITHMETIC))
+                on,
+                scope.model(),
+                run,
+                scope.chosen(),
+                fingerprint.parts().get(OutputTarget.ARITHMETIC),
+                saves(samples))
             .run(samples.samples(), tools.progress());
     tools.clock().addCalibrate(System.nanoTime() - start);
-    AtomicWrite.write(file, statistics.content());
     return statistics.norms();
   }
 
@@ -53,8 +50,18 @@ record ClusterNorms(RunScope scope, OnCluster on, OutputDirectory output, PruneT
     }
   }
 
-  /** Removes the file, when nobody needs it any more. */
+  private SavedBlocks saves(Calibration.FromSamples samples) {
+    return new SavedBlocks(
+        output,
+        scope.request().storage().saveEvery(),
+        SampleBatch.of(samples.samples()),
+        DecoderFamilies.of(scope.model().config()).shape(scope.model().config()).hiddenSize());
+  }
+
+  /** Removes what was kept, when nobody needs it any more. */
   void remove() {
-    output.remove(output.path().resolve(NAME));
+    if (scope.request().calibration() instanceof Calibration.FromSamples samples) {
+      saves(samples).remove();
+    }
   }
 }

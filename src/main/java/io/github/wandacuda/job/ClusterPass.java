@@ -14,6 +14,7 @@ import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.RunRecords;
 import io.github.wandacuda.job.record.ShardMasks;
+import io.github.wandacuda.job.shard.ModuleFiles;
 import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.job.shard.RunDescription;
 import io.github.wandacuda.job.shard.ShardResult;
@@ -90,6 +91,10 @@ final class ClusterPass {
       output.journal().restart(RunRecords.run(fingerprint));
     }
     RunDescription run = description(scope.request().verify() || resumed);
+    ModuleFiles pruned = new ModuleFiles(output.path(), scope.chosen());
+    if (run.byMoments()) {
+      scope.chosen().forEach(module -> output.file(output.path().relativize(pruned.of(module))));
+    }
     ClusterNorms norms = new ClusterNorms(scope, on, output, tools);
     calibrated = norms.of(run, fingerprint);
     ModulePruner.warnOfUnreached(
@@ -107,6 +112,9 @@ final class ClusterPass {
     List<ModuleResult> modules = modules();
     String masks = digest();
     norms.remove();
+    if (run.byMoments()) {
+      scope.chosen().forEach(module -> output.remove(pruned.of(module)));
+    }
     check(plan.with(modules, masks));
     return new OutputRun.Written(modules, masks);
   }
@@ -116,6 +124,7 @@ final class ClusterPass {
         scope.model().path().toAbsolutePath().toString(),
         output.path().toAbsolutePath().toString(),
         scope.moments().map(file -> file.toAbsolutePath().toString()).orElse(null),
+        scope.isCalibrated() && scope.rules().needMoments(),
         new String(plan.json(), StandardCharsets.UTF_8),
         verify,
         on.devices());

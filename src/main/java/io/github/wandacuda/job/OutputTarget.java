@@ -6,6 +6,7 @@ import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SpaceCheck;
+import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.SourceDigest;
@@ -62,7 +63,24 @@ final class OutputTarget implements PruneTarget {
 
   @Override
   public long diskBytes(RunNeeds needs) {
-    return needs.writeBytes() + needs.packingBytes() + needs.maskBytes() - SpaceCheck.taken(path());
+    return needs.writeBytes()
+        + needs.packingBytes()
+        + needs.maskBytes()
+        + sharedBytes(needs)
+        - SpaceCheck.taken(path());
+  }
+
+  /** The machines of a cluster leave each other a block's inputs, and modules with their masks. */
+  private long sharedBytes(RunNeeds needs) {
+    if (cluster.isEmpty()
+        || !scope.rules().needMoments()
+        || !(scope.request().calibration() instanceof Calibration.FromSamples samples)) {
+      return 0;
+    }
+    long tokens = (long) samples.samples().size() * samples.sequenceLength();
+    return scope.chosen().stream().mapToLong(module -> module.tensor().bytes()).sum()
+        + needs.maskBytes()
+        + RunNeeds.inputBytes(scope.chosen(), tokens);
   }
 
   /** On a cluster other machines have the weights and the hidden states. */

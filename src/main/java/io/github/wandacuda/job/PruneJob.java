@@ -94,14 +94,10 @@ public final class PruneJob {
   /**
    * Returns the same run with its samples run and its shards written by a cluster.
    *
-   * @throws UsageException if it is in place, or takes second moments from samples or its masks
-   *     from files
+   * @throws UsageException if it is in place, or takes its masks from files
    */
   public PruneJob on(OnCluster cluster) {
-    OnCluster.check(
-        target instanceof InPlaceTarget,
-        scope.isCalibrated() && scope.rules().needMoments(),
-        scope.request().masks().isPresent());
+    OnCluster.check(target instanceof InPlaceTarget, scope.request().masks().isPresent());
     return new PruneJob(scope, new OutputTarget(scope, Optional.of(cluster)));
   }
 

@@ -7,6 +7,8 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.shard.ClusterCalibration;
+import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
@@ -21,6 +23,7 @@ import io.github.wandacuda.prune.allocation.ModuleBlock;
 import io.github.wandacuda.system.Workers;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The sparsity of each module, shared out from a total.
@@ -35,8 +38,11 @@ public record SharedSparsity(PruningRules rules, String label) {
    *
    * @param rules what is done to all modules, with the total
    * @param calibration where norms come from; ATP needs samples
+   * @param on runs samples through the dense model, if there is a cluster
    * @param progress is told of what runs through the model for it
    * @throws UsageException if the total is no fraction, or something is missing
+   * @throws io.github.wandacuda.error.BackendUnavailableException if this process chooses ATP's
+   *     step and computes other bits than the cluster
    */
   public static SharedSparsity of(
       Allocation allocation,
@@ -45,6 +51,7 @@ public record SharedSparsity(PruningRules rules, String label) {
       PruningRules rules,
       List<LinearModule> chosen,
       Calibration calibration,
+      Optional<OnCluster> on,
       Progress progress) {
     Sparsity.Ratio total = total(rules);
     if (allocation instanceof Allocation.FromFile file) {
@@ -63,6 +70,8 @@ public record SharedSparsity(PruningRules rules, String label) {
           throw new UsageException(
               "allocation atp needs `calibration`: it chooses its step on a part of the samples");
         }
+        // Steps are tried in this process, which has to come to what the others would.
+        on.ifPresent(cluster -> cluster.requireSame(backend));
         double step =
             new StepSearch(model, backend, rules, chosen, samples, progress)
                 .best(sparsities, blocks);
@@ -70,14 +79,14 @@ public record SharedSparsity(PruningRules rules, String label) {
       }
       case DLP -> {
         double[] means =
-            scores(model, backend, blocks, calibration, progress).stream()
+            scores(model, backend, blocks, calibration, on, progress).stream()
                 .mapToDouble(BlockScores::mean)
                 .toArray();
         yield shared(rules, blocks, sparsities.dlp(means, sparsities.dlpAlpha()), "dlp");
       }
       case OWL -> {
         double[] outliers =
-            scores(model, backend, blocks, calibration, progress).stream()
+            scores(model, backend, blocks, calibration, on, progress).stream()
                 .mapToDouble(BlockScores::outliers)
                 .toArray();
         yield shared(rules, blocks, sparsities.owl(outliers, BlockSparsities.OWL_LAMBDA), "owl");
@@ -110,8 +119,9 @@ public record SharedSparsity(PruningRules rules, String label) {
       Backend backend,
       List<ModuleBlock> blocks,
       Calibration calibration,
+      Optional<OnCluster> on,
       Progress progress) {
-    Map<String, float[]> norms = norms(model, backend, calibration, progress);
+    Map<String, float[]> norms = norms(model, backend, calibration, on, progress);
     try (Workers workers = new Workers(backend.concurrency())) {
       return BlockScores.of(blocks, module -> norms.get(module.name()), workers);
     }
@@ -119,10 +129,19 @@ public record SharedSparsity(PruningRules rules, String label) {
 
   /** Returns the dense model's norms. */
   private static Map<String, float[]> norms(
-      ModelDirectory model, Backend backend, Calibration calibration, Progress progress) {
+      ModelDirectory model,
+      Backend backend,
+      Calibration calibration,
+      Optional<OnCluster> on,
+      Progress progress) {
     return switch (calibration) {
       case Calibration.FromStatistics from -> from.statistics().norms();
-      case Calibration.FromSamples samples -> dense(model, backend, samples, progress).norms();
+      case Calibration.FromSamples samples ->
+          on.map(
+                  cluster ->
+                      ClusterCalibration.dense(cluster, model).run(samples.samples(), progress))
+              .orElseGet(() -> dense(model, backend, samples, progress))
+              .norms();
       case Calibration.None none ->
           throw new UsageException("allocation dlp and owl need `calibration` or `statistics`");
     };

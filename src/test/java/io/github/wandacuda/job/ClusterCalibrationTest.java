@@ -15,7 +15,6 @@ import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.shard.ClusterCalibration;
 import io.github.wandacuda.job.shard.OnCluster;
@@ -225,13 +224,5 @@ class ClusterCalibrationTest {
                 ClusterRuns.prune(TestData.TINY_LLAMA, request, new OtherBits(ClusterRuns.local())))
         .isInstanceOf(BackendUnavailableException.class)
         .hasMessageContaining("expected the bits of the other machines, gpu, found cpu");
-  }
-
-  @Test
-  void secondMomentsOfSamplesAreRefused() {
-    PruneRequest request = request(Method.SPARSEGPT, HALF, false);
-    assertThatThrownBy(() -> ClusterRuns.prune(TestData.TINY_LLAMA, request, ClusterRuns.local()))
-        .isInstanceOf(UsageException.class)
-        .hasMessageContaining("calibrate");
   }
 }

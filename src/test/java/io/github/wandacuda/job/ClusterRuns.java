@@ -3,6 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cluster.Cluster;
+import io.github.wandacuda.cluster.ClusterStep;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.cluster.KeptStates;
@@ -14,8 +15,11 @@ import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.testing.Pruning;
 import java.io.Serializable;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** Runs on a cluster, and what stands in for one. */
 final class ClusterRuns {
@@ -61,6 +65,64 @@ final class ClusterRuns {
     @Override
     default void close() {
       cluster().close();
+    }
+  }
+
+  /**
+   * Several processes, each with its own memory, that share tasks and states out among them. They
+   * do what comes last first.
+   *
+   * @param workers the processes
+   */
+  record Several(List<Cluster> workers) implements Cluster {
+    static Several of(int count) {
+      return new Several(Stream.generate(ClusterRuns::local).limit(count).toList());
+    }
+
+    private <T> List<T> share(int worker, List<T> all) {
+      return IntStream.range(0, all.size())
+          .filter(index -> index % workers.size() == worker)
+          .<T>mapToObj(all::get)
+          .toList()
+          .reversed();
+    }
+
+    @Override
+    public String name() {
+      return workers.size() + " processes";
+    }
+
+    @Override
+    public <R extends Serializable> void run(
+        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
+      for (int worker = workers.size() - 1; worker >= 0; worker--) {
+        workers.get(worker).run(what, share(worker, List.<ClusterTask<R>>copyOf(tasks)), done);
+      }
+    }
+
+    @Override
+    public <S extends Serializable> KeptStates<S> keep(List<S> states) {
+      List<KeptStates<S>> parts = new ArrayList<>();
+      for (int worker = 0; worker < workers.size(); worker++) {
+        parts.add(workers.get(worker).keep(share(worker, states)));
+      }
+      return new KeptStates<>() {
+        @Override
+        public <R extends Serializable> void step(
+            String what, ClusterStep<S, R> step, Consumer<R> done) {
+          parts.reversed().forEach(part -> part.step(what, step, done));
+        }
+
+        @Override
+        public void close() {
+          parts.forEach(KeptStates::close);
+        }
+      };
+    }
+
+    @Override
+    public void close() {
+      workers.forEach(Cluster::close);
     }
   }
 }

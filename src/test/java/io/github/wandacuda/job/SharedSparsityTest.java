@@ -1,10 +1,15 @@
 package io.github.wandacuda.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.cluster.Cluster;
+import io.github.wandacuda.cluster.ClusterTask;
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
@@ -15,10 +20,14 @@ import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.prune.allocation.Allocation;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
 import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -32,12 +41,21 @@ class SharedSparsityTest {
 
   private static SharedSparsity share(
       ModelDirectory model, List<LinearModule> chosen, Allocation allocation, Progress progress) {
+    return share(model, chosen, allocation, Optional.empty(), progress);
+  }
+
+  private static SharedSparsity share(
+      ModelDirectory model,
+      List<LinearModule> chosen,
+      Allocation allocation,
+      Optional<OnCluster> on,
+      Progress progress) {
     PruningRules rules =
         new PruningRules(
             ModuleRules.of(Method.WANDA, new Sparsity.Ratio(0.6)), Unreached.MAGNITUDE);
     try (Backend backend = Pruning.cpu(2)) {
       return SharedSparsity.of(
-          allocation, model, backend, rules, chosen, Pruning.samples(SAMPLES), progress);
+          allocation, model, backend, rules, chosen, Pruning.samples(SAMPLES), on, progress);
     }
   }
 
@@ -68,6 +86,44 @@ class SharedSparsityTest {
     }
     assertThat(done).isSorted().startsWith(1L, 2L, 3L, 4L, 5L, 6L).endsWith(all[0]);
     assertThat(all[0]).isEqualTo(rule == Allocation.Rule.ATP ? 66 : 6);
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Allocation.Rule.class,
+      names = {"ATP", "DLP", "OWL"})
+  void aClusterComesToTheSameShares(Allocation.Rule rule) {
+    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
+        Cluster cluster = ClusterRuns.Several.of(2)) {
+      List<LinearModule> chosen = model.choose(ModuleChoice.DEFAULT);
+      OnCluster on = new OnCluster(cluster, ClusterRuns.CPU);
+      SharedSparsity one = share(model, chosen, rule, Progress.NONE);
+      SharedSparsity all = share(model, chosen, rule, Optional.of(on), Progress.NONE);
+      assertThat(all.label()).isEqualTo(one.label());
+      assertThat(all.rules().allocated()).isNotEmpty().isEqualTo(one.rules().allocated());
+    }
+  }
+
+  /** A cluster whose processes compute other bits than this one. */
+  private record Other(Cluster cluster) implements ClusterRuns.Over {
+    @Override
+    @SuppressWarnings("unchecked")
+    public <R extends Serializable> void run(
+        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
+      cluster.run(what, tasks, result -> done.accept((R) "gpu"));
+    }
+  }
+
+  @Test
+  void atpIsntChosenByOtherBitsThanTheClusters() {
+    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
+        Cluster cluster = new Other(ClusterRuns.local())) {
+      Optional<OnCluster> on = Optional.of(new OnCluster(cluster, ClusterRuns.CPU));
+      List<LinearModule> chosen = model.choose(ModuleChoice.DEFAULT);
+      assertThatThrownBy(() -> share(model, chosen, Allocation.Rule.ATP, on, Progress.NONE))
+          .isInstanceOf(BackendUnavailableException.class)
+          .hasMessageContaining("this process: expected the bits of the other machines, gpu");
+    }
   }
 
   private static double share(PruningRules rules, LinearModule module) {

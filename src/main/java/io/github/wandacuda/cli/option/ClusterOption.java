@@ -3,8 +3,9 @@ package io.github.wandacuda.cli.option;
 import io.github.wandacuda.cluster.ClusterProvider;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.shard.OnCluster;
+import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import picocli.CommandLine.Option;
 
@@ -17,45 +18,39 @@ public final class ClusterOption {
       paramLabel = "NAME",
       description =
           "Have a cluster do the work: spark, if spark-submit has started this program, or local,"
-              + " this process. Not for second moments of samples.")
+              + " this process.")
   private String name;
-
-  /** Does a job, on a cluster or not. */
-  @FunctionalInterface
-  public interface Work {
-    /** Does it. */
-    void on(PruneJob job);
-  }
 
   /**
    * Checks the option, before the work that is done before {@link #run}.
    *
    * @param inPlace whether the model's own shards are pruned
-   * @param moments whether second moments come from samples
    * @param masks whether masks come from files
    * @throws UsageException if there is no such cluster, or it can't do what is asked for
    */
-  public void check(boolean inPlace, boolean moments, boolean masks) {
+  public void check(boolean inPlace, boolean masks) {
     if (name == null) {
       return;
     }
     ClusterProvider unused = Clusters.named(name);
-    OnCluster.check(inPlace, moments, masks);
+    OnCluster.check(inPlace, masks);
   }
 
-  /** Does a job on the cluster, if one was named. */
-  public void run(PruneJob job, BackendOptions backends, OutputOptions output, Work work) {
+  /** Does something, on the cluster if one was named. */
+  public void runAnyway(
+      BackendOptions backends, OutputOptions output, Consumer<Optional<OnCluster>> work) {
     if (name == null) {
-      work.on(job);
+      work.accept(Optional.empty());
       return;
     }
-    run(
-        backends,
-        output,
-        cluster -> {
-          work.on(job.on(cluster));
-          return job;
-        });
+    Optional<OnCluster> unused =
+        run(
+            backends,
+            output,
+            cluster -> {
+              work.accept(Optional.of(cluster));
+              return Optional.of(cluster);
+            });
   }
 
   /** Returns whether a cluster was named. */

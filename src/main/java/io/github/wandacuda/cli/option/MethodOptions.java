@@ -6,6 +6,7 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.Method;
@@ -184,6 +185,7 @@ public final class MethodOptions {
    * Shares the total out.
    *
    * @param request with the same share for all
+   * @param on a cluster for that, if there is one
    * @param progress is told of what runs through the model for it
    * @return the request with each module's share
    */
@@ -192,6 +194,7 @@ public final class MethodOptions {
       ModelDirectory model,
       List<LinearModule> chosen,
       Backend backend,
+      Optional<OnCluster> on,
       Progress progress) {
     if (recipe == null) {
       SharedSparsity shared =
@@ -202,6 +205,7 @@ public final class MethodOptions {
               request.rules(),
               chosen,
               request.calibration(),
+              on,
               progress);
       return request.with(shared.rules(), shared.label());
     }
@@ -218,6 +222,7 @@ public final class MethodOptions {
                 new PruningRules(RecipeRules.rules(stage, DEFAULT_SPARSITY), request.unreached()),
                 RecipeRules.modules(stages, stage, chosen),
                 request.calibration(),
+                on,
                 progress);
         shares.putAll(shared.rules().allocated());
         labels.add(shared.label());

@@ -51,6 +51,8 @@ public record RunNeeds(
     long savingBytes) {
   private static final Pattern BLOCK = Pattern.compile("(.*?\\.\\d+)\\..*");
 
+  private static final Pattern OTHER_EXPERT = Pattern.compile("\\.experts\\.[1-9]");
+
   /** Modules that read what others read. */
   private static final List<String> SHARED = List.of(".k_proj", ".v_proj", ".up_proj", ".w3");
 
@@ -185,6 +187,21 @@ public record RunNeeds(
     List<LinearModule> first = modules.stream().filter(module -> !sharesInputs(module)).toList();
     return largestBlock(
         first, module -> Gram.elements(module.columns()) * (Double.BYTES + Float.BYTES));
+  }
+
+  /**
+   * Returns the bytes of a block's inputs in float32, of one expert where it has several, since
+   * each token goes to few.
+   *
+   * @param tokens of all samples
+   */
+  public static long inputBytes(List<LinearModule> modules, long tokens) {
+    List<LinearModule> first =
+        modules.stream()
+            .filter(module -> !sharesInputs(module))
+            .filter(module -> !OTHER_EXPERT.matcher(module.name()).find())
+            .toList();
+    return largestBlock(first, module -> tokens * module.columns() * Float.BYTES);
   }
 
   /** Returns whether a module reads what one before it in its block reads, by its name. */

@@ -2,6 +2,7 @@ package io.github.wandacuda.job.shard;
 
 import io.github.wandacuda.calibrate.BatchSquares;
 import java.io.Serializable;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -12,13 +13,20 @@ import java.util.TreeMap;
  * @param samples how many it has
  * @param squares the sums of their squares
  * @param inputFeatures the input features of each linear module of the block
+ * @param inputs where the inputs themselves are, if second moments are wanted
  * @param node who ran it, and on what device
  */
 record BatchResult(
-    int batch, int samples, BatchSquares squares, Map<String, Integer> inputFeatures, String node)
+    int batch,
+    int samples,
+    BatchSquares squares,
+    Map<String, Integer> inputFeatures,
+    List<InputSlice> inputs,
+    String node)
     implements Serializable {
   /** Takes a map that travels. */
   BatchResult {
     inputFeatures = new TreeMap<>(inputFeatures);
+    inputs = List.copyOf(inputs);
   }
 }

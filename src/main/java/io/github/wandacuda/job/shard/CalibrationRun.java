@@ -55,11 +55,6 @@ record CalibrationRun(
    * @throws BackendUnavailableException if it doesn't
    */
   void requireSame(String found, String node) {
-    if (!found.equals(arithmetic)) {
-      throw new BackendUnavailableException(
-          ErrorDetails.of(node)
-              .expected("the bits of the other machines, " + arithmetic, found)
-              .hint("choose a `backend` that all of them have"));
-    }
+    OnCluster.requireSame(arithmetic, found, node);
   }
 }

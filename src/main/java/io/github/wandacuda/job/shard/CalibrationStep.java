@@ -13,8 +13,9 @@ import java.util.TreeMap;
  * @param block the block whose inputs are summed
  * @param norms those of the block before, by which each process prunes it by itself; empty for the
  *     dense model and for the first block
+ * @param saved whether the states that the block reads are saved too
  */
-record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms)
+record CalibrationStep(CalibrationRun run, int block, Map<String, float[]> norms, boolean saved)
     implements ClusterStep<BatchStates, BatchResult> {
 
   /** Takes a map that travels. */

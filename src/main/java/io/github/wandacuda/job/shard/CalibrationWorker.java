@@ -7,13 +7,21 @@ import io.github.wandacuda.calibrate.HiddenStates;
 import io.github.wandacuda.calibrate.SampleBatch;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterStep.Stepped;
+import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.decoder.InputObserver;
 import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.prune.PruningRules;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * A process of a cluster that runs samples: it holds the source and a device open, and two blocks,
@@ -26,7 +34,9 @@ final class CalibrationWorker implements AutoCloseable {
   private final ModelDirectory model;
   private final Backend backend;
   private final Decoder decoder;
+  private final List<LinearModule> chosen;
   private final PrunedBlocks pruned;
+  private final GroupPruner groups;
   private BatchRunner runner;
   private int tokens;
   private Block into;
@@ -37,7 +47,18 @@ final class CalibrationWorker implements AutoCloseable {
     this.model = model;
     this.backend = backend;
     decoder = DecoderFamilies.open(model, backend.operations());
-    pruned = run.pruned() == null ? null : new PrunedBlocks(run.pruned(), model, backend, decoder);
+    if (run.pruned() == null) {
+      chosen = List.of();
+      pruned = null;
+      groups = null;
+      return;
+    }
+    Provenance plan = run.pruned().provenance();
+    PruningRules rules = RunDescription.rules(plan);
+    chosen = model.choose(RunDescription.choice(plan)).stream().filter(rules::areFor).toList();
+    pruned = new PrunedBlocks(run.pruned(), rules, chosen, backend, decoder);
+    groups =
+        run.pruned().byMoments() ? new GroupPruner(run.pruned(), rules, chosen, backend) : null;
   }
 
   /**
@@ -79,23 +100,82 @@ final class CalibrationWorker implements AutoCloseable {
         new HiddenStates(backend.operations(), batch.tokens(), decoder.hiddenSize())) {
       if (before.states() != null) {
         states.load(all -> all.copyFrom(MemorySegment.ofArray(before.states())));
+      } else if (step.block() > 0) {
+        states.load(all -> SavedBlocks.read(output(), step.block() - 1, batch.index(), all));
       }
       bring(step, batch, device, states);
       node.throwIfCancelled();
       Block block = block(step.block());
-      BatchSquares squares =
-          run.pruned() == null
-              ? device.observeAndAdvance(block, batch, states, 0, InputObserver.NONE)
-              : device.observe(block, batch, states, 0, InputObserver.NONE);
+      Observed observed = observe(step, batch, device, block, states, node);
+      if (step.saved()) {
+        run.pruned().requireWanted(node);
+        Path temporary = run.pruned().temporary();
+        SavedBlocks.write(output(), step.block(), batch.index(), states.all(), temporary);
+      }
       return new Stepped<>(
           new BatchStates(batch, states.all().toArray(ValueLayout.JAVA_FLOAT)),
           new BatchResult(
               batch.index(),
               batch.samples().size(),
-              squares,
+              observed.squares(),
               block.inputFeatures(),
-              "%s on %s, %s".formatted(node.name(), backend.name(), backend.device())));
+              observed.inputs(),
+              place(node)));
     }
+  }
+
+  private Path output() {
+    return Path.of(run.pruned().output());
+  }
+
+  private String place(ClusterNode node) {
+    return "%s on %s, %s".formatted(node.name(), backend.name(), backend.device());
+  }
+
+  /** What a block's inputs are over a batch, and where they are if anybody needs them. */
+  private record Observed(BatchSquares squares, List<InputSlice> inputs) {}
+
+  private Observed observe(
+      CalibrationStep step,
+      SampleBatch batch,
+      BatchRunner device,
+      Block block,
+      HiddenStates states,
+      ClusterNode node) {
+    if (run.pruned() == null) {
+      return new Observed(
+          device.observeAndAdvance(block, batch, states, 0, InputObserver.NONE), List.of());
+    }
+    Set<String> wanted = groups == null ? Set.of() : wanted(block);
+    if (wanted.isEmpty()) {
+      return new Observed(device.observe(block, batch, states, 0, InputObserver.NONE), List.of());
+    }
+    try (BatchInputs inputs =
+        new BatchInputs(backend.operations(), wanted, batch.index(), run.pruned().temporary())) {
+      BatchSquares squares = device.observe(block, batch, states, 0, inputs);
+      run.pruned().requireWanted(node);
+      Path file = BatchInputs.file(output(), step.block(), batch.index());
+      return new Observed(squares, inputs.publish(file));
+    }
+  }
+
+  /**
+   * Returns the modules whose inputs are of use: none any more if the block's are pruned, and its
+   * batches run again because a process was lost.
+   */
+  private Set<String> wanted(Block block) {
+    ModuleFiles files = new ModuleFiles(output(), chosen);
+    return chosen.stream()
+        .filter(module -> block.inputFeatures().containsKey(module.name()))
+        .filter(module -> !Files.exists(files.of(module)))
+        .map(LinearModule::name)
+        .collect(Collectors.toUnmodifiableSet());
+  }
+
+  /** Prunes modules by their second moments, and returns who did. */
+  String prune(GroupTask task, ClusterNode node) {
+    groups.prune(task, node);
+    return place(node);
   }
 
   /** Brings a batch to the block of a step. */
@@ -149,6 +229,9 @@ final class CalibrationWorker implements AutoCloseable {
     closeRunner();
     if (pruned != null) {
       pruned.close();
+    }
+    if (groups != null) {
+      groups.close();
     }
     decoder.close();
     backend.close();

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
@@ -23,18 +24,12 @@ public record OnCluster(Cluster cluster, Devices devices) {
    * Checks that a cluster can do what is asked for.
    *
    * @param inPlace whether the model's own shards are pruned
-   * @param moments whether second moments come from samples
    * @param masks whether masks come from files
    * @throws UsageException if not
    */
-  public static void check(boolean inPlace, boolean moments, boolean masks) {
+  public static void check(boolean inPlace, boolean masks) {
     if (inPlace) {
       throw new UsageException("`cluster` and `in-place` exclude each other");
-    }
-    if (moments) {
-      throw new UsageException(
-          ErrorDetails.saying("`cluster`: second moments of samples aren't summed on a cluster")
-              .hint("'wanda-cuda calibrate' writes them on one machine, for `statistics`"));
     }
     if (masks) {
       throw new UsageException("`cluster`: masks from files aren't shared out");
@@ -46,6 +41,25 @@ public record OnCluster(Cluster cluster, Devices devices) {
     List<String> found = new ArrayList<>();
     cluster.run("look at a device", List.of(new DeviceProbe(devices)), found::add);
     return found.get(0);
+  }
+
+  /**
+   * Checks that a device of this process computes the bits of the others.
+   *
+   * @throws BackendUnavailableException if it doesn't
+   */
+  public void requireSame(Backend own) {
+    requireSame(arithmetic(), own.arithmetic(), "this process");
+  }
+
+  /** Checks that one process computes the bits of the others. */
+  static void requireSame(String expected, String found, String node) {
+    if (!found.equals(expected)) {
+      throw new BackendUnavailableException(
+          ErrorDetails.of(node)
+              .expected("the bits of the other machines, " + expected, found)
+              .hint("choose a `backend` that all of them have"));
+    }
   }
 
   /**

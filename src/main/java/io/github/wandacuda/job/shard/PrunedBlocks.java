@@ -6,9 +6,7 @@ import io.github.wandacuda.job.module.HeldWeight;
 import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.MemoryShards;
 import io.github.wandacuda.job.output.ModulePruner;
-import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.prune.MaskSink;
@@ -17,26 +15,36 @@ import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.layer.LayerInputs;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * Blocks that are pruned in memory, one at a time. Masks are a function of weights and norms alone,
- * so each process makes the same ones.
+ * Blocks that are pruned, one at a time in memory. Where masks are a function of weights and norms
+ * alone, each process prunes for itself, and makes the same ones; modules that were pruned by their
+ * second moments are read from their files.
  */
 final class PrunedBlocks implements AutoCloseable {
   private final Decoder decoder;
   private final List<LinearModule> chosen;
   private final Workers workers;
   private final ModulePruner pruner;
+
+  /** Modules that are pruned already, or null. */
+  private final ModuleFiles files;
+
   private Current current;
 
-  PrunedBlocks(RunDescription run, ModelDirectory model, Backend backend, Decoder decoder) {
+  PrunedBlocks(
+      RunDescription run,
+      PruningRules rules,
+      List<LinearModule> chosen,
+      Backend backend,
+      Decoder decoder) {
     this.decoder = decoder;
-    Provenance plan = run.provenance();
-    PruningRules rules = RunDescription.rules(plan);
-    chosen = model.choose(RunDescription.choice(plan)).stream().filter(rules::areFor).toList();
+    this.chosen = chosen;
+    files = run.byMoments() ? new ModuleFiles(Path.of(run.output()), chosen) : null;
     workers = new Workers(backend.concurrency());
     pruner =
         new ModulePruner(
@@ -74,7 +82,11 @@ final class PrunedBlocks implements AutoCloseable {
             .filter(module -> norms.containsKey(module.name()))
             .map(module -> current.request(module, norms.get(module.name())))
             .toList();
-    pruner.prune(requests, Progress.NONE);
+    if (files == null) {
+      pruner.prune(requests, Progress.NONE);
+    } else {
+      requests.forEach(request -> files.readWeight(request.module(), request.memory()));
+    }
     requests.forEach(
         request ->
             current.block.replace(

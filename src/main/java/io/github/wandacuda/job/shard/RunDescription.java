@@ -1,8 +1,11 @@
 package io.github.wandacuda.job.shard;
 
+import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.SourceDigest;
@@ -19,6 +22,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.UUID;
 import java.util.regex.Pattern;
 
 /**
@@ -28,6 +32,8 @@ import java.util.regex.Pattern;
  * @param model the source's directory, the same path on all machines
  * @param output the output directory, which all machines share
  * @param statistics the file of norms, or null; only second moments are read from it
+ * @param byMoments whether modules are pruned by second moments of samples, and are in {@link
+ *     ModuleFiles} before shards are written
  * @param plan the record of the run without its results, as {@code wanda-cuda.json} has it
  * @param verify whether shards are checked when they are written
  * @param devices what each process opens
@@ -36,6 +42,7 @@ public record RunDescription(
     String model,
     String output,
     String statistics,
+    boolean byMoments,
     String plan,
     boolean verify,
     OnCluster.Devices devices)
@@ -65,6 +72,22 @@ public record RunDescription(
           ErrorDetails.file(directory)
               .expected("a directory that all machines share", "none at " + node));
     }
+  }
+
+  /**
+   * Ends an attempt that nobody waits for: it was cancelled, or this process was given up, and the
+   * run has finished without it. What it would leave then would stand in a finished model.
+   */
+  void requireWanted(ClusterNode node) {
+    node.throwIfCancelled();
+    if (!Journal.isIn(Path.of(output))) {
+      throw new CancelledException();
+    }
+  }
+
+  /** Returns a name in the output directory that no other attempt at anything has. */
+  Path temporary() {
+    return AtomicWrite.temporary(Path.of(output).resolve(UUID.randomUUID().toString()));
   }
 
   /** Returns the rules by which modules are pruned. */

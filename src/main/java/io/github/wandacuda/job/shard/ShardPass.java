@@ -23,6 +23,8 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.layer.LayerInputs;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,6 +43,7 @@ import java.util.stream.Collectors;
  * @param chosen its modules that are pruned
  * @param norms their norms, by their names
  * @param moments the statistics file, if a module needs second moments
+ * @param pruned has its modules, if they are pruned already
  * @param progress is told of each module that is done
  */
 record ShardPass(
@@ -49,10 +52,15 @@ record ShardPass(
     List<LinearModule> chosen,
     Map<String, float[]> norms,
     Optional<Path> moments,
+    Optional<ModuleFiles> pruned,
     Backend backend,
     Workers workers,
     PhaseClock clock,
     Progress progress) {
+  private static final long ALIGNMENT = 64;
+
+  /** Bytes of a weight that are written at a time. */
+  private static final long PIECE_BYTES = 64 << 20;
 
   /**
    * Writes the shard.
@@ -67,7 +75,7 @@ record ShardPass(
     ShardWriter writer = ShardWriter.create(temporary, shard, DirectIo.BUFFERED);
     try {
       List<ShardResult.Tensor> tensors = copyUntouched(writer);
-      tensors.addAll(prune(writer, masks));
+      tensors.addAll(pruned.isPresent() ? take(pruned.get(), writer, masks) : prune(writer, masks));
       writer.force();
       writer.close();
       progress.step("shard", 1, 1);
@@ -82,13 +90,13 @@ record ShardPass(
   }
 
   private List<ShardResult.Tensor> copyUntouched(ShardWriter writer) {
-    Set<TensorInfo> pruned =
+    Set<TensorInfo> changed =
         chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
     List<ShardResult.Tensor> copied = new ArrayList<>();
     try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
       buffers.reserve(buffers.memory().tileBytes());
       for (TensorInfo tensor : shard.tensors()) {
-        if (!pruned.contains(tensor)) {
+        if (!changed.contains(tensor)) {
           copy(tensor, writer, buffers);
           copied.add(new ShardResult.Tensor(tensor.name(), writer.checksum(tensor), null));
           progress.step("tensor", copied.size(), shard.tensors().size());
@@ -109,6 +117,26 @@ record ShardPass(
           writer.copy(shard, tensor, from, buffers.of(worker, bytes));
         });
     clock.addReadWrite((System.nanoTime() - start) * workers.count());
+  }
+
+  private List<ShardResult.Tensor> take(ModuleFiles files, ShardWriter writer, MaskSink masks) {
+    List<ShardResult.Tensor> taken = new ArrayList<>();
+    for (LinearModule module : chosen) {
+      TensorInfo tensor = module.tensor();
+      try (Arena arena = Arena.ofShared()) {
+        MemorySegment mask = arena.allocate(module.maskBytes(), ALIGNMENT);
+        MemorySegment weight = arena.allocate(tensor.bytes(), ALIGNMENT);
+        ShardResult.Module result = files.read(module, mask, weight);
+        for (long at = 0; at < weight.byteSize(); at += PIECE_BYTES) {
+          long bytes = Math.min(PIECE_BYTES, weight.byteSize() - at);
+          writer.write(tensor, at, weight.asSlice(at, bytes));
+        }
+        masks.add(taken.size(), mask);
+        taken.add(new ShardResult.Tensor(tensor.name(), writer.checksum(tensor), result));
+      }
+      progress.step("module", taken.size(), chosen.size());
+    }
+    return taken;
   }
 
   private List<ShardResult.Tensor> prune(ShardWriter writer, MaskSink masks) {

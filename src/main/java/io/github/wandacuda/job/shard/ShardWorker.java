@@ -3,13 +3,10 @@ package io.github.wandacuda.job.shard;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cluster.ClusterNode;
-import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.WrittenShard;
-import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.ShardMasks;
 import io.github.wandacuda.job.verify.ModuleDigests;
@@ -23,7 +20,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
@@ -72,9 +68,9 @@ final class ShardWorker implements AutoCloseable {
     Path output = Path.of(run.output());
     List<LinearModule> modules = chosen.stream().filter(module -> module.shard() == shard).toList();
     PhaseClock clock = new PhaseClock(workers.count());
-    Progress wanted = (what, done, total) -> requireWanted(output, node);
+    Progress wanted = (what, done, total) -> run.requireWanted(node);
     boolean keeps = !task.earlier().isEmpty() && holds(shard, output, task.earlier());
-    try (ShardMasks masks = ShardMasks.create(temporary(output), modules)) {
+    try (ShardMasks masks = ShardMasks.create(run.temporary(), modules)) {
       ModuleDigests digests = new ModuleDigests(modules.size());
       List<ShardResult.Tensor> tensors =
           keeps
@@ -85,17 +81,20 @@ final class ShardWorker implements AutoCloseable {
                       modules,
                       task.norms(),
                       Optional.ofNullable(run.statistics()).map(Path::of),
+                      run.byMoments()
+                          ? Optional.of(new ModuleFiles(output, chosen))
+                          : Optional.empty(),
                       backend,
                       workers,
                       clock,
                       wanted)
-                  .write(temporary(output), output, run.verify() ? digests : digests.and(masks));
+                  .write(run.temporary(), output, run.verify() ? digests : digests.and(masks));
       ShardResult.Check check =
           run.verify() || keeps
               ? new ShardCheck(modules, workers, clock)
                   .check(shard, output, rulesAfter(task, modules), masks, keeps ? null : digests)
               : null;
-      requireWanted(output, node);
+      run.requireWanted(node);
       masks.publish(ShardMasks.file(output, task.shard()));
       return new ShardResult(
           task.shard(),
@@ -105,22 +104,6 @@ final class ShardWorker implements AutoCloseable {
           check,
           ShardResult.Seconds.of(clock));
     }
-  }
-
-  /**
-   * Ends an attempt that nobody waits for: it was cancelled, or this process was given up, and the
-   * run has finished without it. What it would leave then would stand in a finished model.
-   */
-  private static void requireWanted(Path output, ClusterNode node) {
-    node.throwIfCancelled();
-    if (!Journal.isIn(output)) {
-      throw new CancelledException();
-    }
-  }
-
-  /** A name that no other attempt at the same shard has. */
-  private static Path temporary(Path output) {
-    return AtomicWrite.temporary(output.resolve(UUID.randomUUID().toString()));
   }
 
   private SafetensorsFile shard(String name) {

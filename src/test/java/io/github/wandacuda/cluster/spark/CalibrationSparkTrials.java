@@ -12,6 +12,8 @@ import org.junit.jupiter.api.Test;
 
 /** Runs from samples on a real cluster, with a kill: their output is one machine's, bit for bit. */
 class CalibrationSparkTrials extends OnSpark {
+  private static final int KILLED = 128 + 9;
+
   /** A batch for each sample. */
   private static final int LENGTH = 1100;
 
@@ -65,9 +67,46 @@ class CalibrationSparkTrials extends OnSpark {
     SparkProcesses.await(
         "samples at work", () -> spark.log("killed").contains(", sample ") ? run : null);
     spark.executors().getFirst().destroyForcibly();
-    assertThat(output.resolve(".wanda-cuda.norms")).as("it came too late").doesNotExist();
+    assertThat(output.resolve(".wanda-cuda.norms-9")).as("it came too late").doesNotExist();
     assertEnds(0, run, "killed");
     assertSame(expected, output);
     assertThat(directory.resolve("saved")).isDirectoryRecursivelyContaining("glob:**/rdd-*");
+  }
+
+  /** One that needs second moments, shared out by scores of the dense model. */
+  @Test
+  void twoExecutorsPruneBySecondMoments() throws Exception {
+    assertLikeOneMachine(
+        "moments",
+        2,
+        small,
+        samples("--refine", "swaps", "--update", "reconstruct", "--allocation", "owl"));
+  }
+
+  @Test
+  void anExecutorIsKilledThenTheDriverAndAnotherGoesOn() throws Exception {
+    Path large = LARGE.write(directory.resolve("large-2"));
+    Path expected = directory.resolve("sparsegpt-expected");
+    Object[] options = samples("--method", "sparsegpt", "--checkpoint-every", "0");
+    assertThat(onOneMachine(large, expected, options).exitCode()).isZero();
+    Path output = directory.resolve("sparsegpt");
+    Process run = onSpark("sparsegpt", 2, large, output, options);
+    awaitFile(output.resolve(".wanda-cuda.module-0"), run);
+    spark.executors().getFirst().destroyForcibly();
+    awaitFile(output.resolve(".wanda-cuda.norms-3"), run);
+    run.destroyForcibly();
+    assertEnds(KILLED, run, "sparsegpt");
+    assertThat(output.resolve(".wanda-cuda.norms-9")).as("it came too late").doesNotExist();
+    Process again = onSpark("again", 1, large, output, words(List.of("--resume"), options));
+    assertEnds(0, again, "again");
+    assertThat(spark.log("again")).doesNotContain("block 1 of 10");
+    assertSame(expected, output);
+  }
+
+  private static void awaitFile(Path file, Process run) throws Exception {
+    Path unused =
+        SparkProcesses.await(
+            file.toString(), () -> Files.exists(file) || !run.isAlive() ? file : null);
+    assertThat(file).exists();
   }
 }

@@ -1,0 +1,136 @@
+package io.github.wandacuda.job.shard;
+
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.job.output.OutputDirectory;
+import java.io.EOFException;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+
+/**
+ * A file of an unfinished output by which the processes of a run hand each other what is too large
+ * to travel. It has its name when it is complete.
+ */
+final class SharedFile implements AutoCloseable {
+  private static final long CHUNK = 8 << 20;
+
+  private final Path path;
+  private final FileChannel channel;
+
+  /** Whether the file is to go when it is closed. */
+  private boolean unfinished;
+
+  private SharedFile(Path path, FileChannel channel, boolean unfinished) {
+    this.path = path;
+    this.channel = channel;
+    this.unfinished = unfinished;
+  }
+
+  /**
+   * Begins a file.
+   *
+   * @param temporary a name that no other attempt has, until the file is {@link #publish published}
+   * @throws OutputException if it can't be made
+   */
+  static SharedFile create(Path temporary) {
+    try {
+      FileChannel channel =
+          FileChannel.open(
+              temporary,
+              Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+              FileModes.ownerOnly());
+      return new SharedFile(temporary, channel, true);
+    } catch (IOException e) {
+      throw OutputException.unwritable(temporary, e);
+    }
+  }
+
+  /**
+   * Opens a file to read it.
+   *
+   * @throws OutputException if it can't be read
+   */
+  static SharedFile open(Path file) {
+    try {
+      return new SharedFile(file, FileChannel.open(file, StandardOpenOption.READ), false);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  void write(long at, MemorySegment bytes) {
+    try {
+      for (long done = 0; done < bytes.byteSize(); done += CHUNK) {
+        ByteBuffer chunk = chunk(bytes, done);
+        while (chunk.hasRemaining()) {
+          channel.write(chunk, at + done + chunk.position());
+        }
+      }
+    } catch (IOException e) {
+      throw OutputException.unwritable(path, e);
+    }
+  }
+
+  /**
+   * Fills memory.
+   *
+   * @throws OutputException if the file can't be read, or ends before that
+   */
+  void read(long at, MemorySegment into) {
+    try {
+      for (long done = 0; done < into.byteSize(); done += CHUNK) {
+        ByteBuffer chunk = chunk(into, done);
+        while (chunk.hasRemaining()) {
+          if (channel.read(chunk, at + done + chunk.position()) < 0) {
+            throw new EOFException("it ends too early");
+          }
+        }
+      }
+    } catch (IOException e) {
+      throw OutputException.unwritable(path, e);
+    }
+  }
+
+  private static ByteBuffer chunk(MemorySegment bytes, long from) {
+    return bytes.asSlice(from, Math.min(CHUNK, bytes.byteSize() - from)).asByteBuffer();
+  }
+
+  /** Forces what was written to the device, where it outlasts a power failure. */
+  void force() {
+    try {
+      channel.force(true);
+    } catch (IOException e) {
+      throw OutputException.unwritable(path, e);
+    }
+  }
+
+  /** Gives the file its name; whatever had it is replaced. */
+  void publish(Path file) {
+    try {
+      channel.close();
+      AtomicWrite.moveOver(path, file);
+      unfinished = false;
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /** Closes the file, and removes it if it was begun and not published. */
+  @Override
+  public void close() {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw OutputException.unwritable(path, e);
+    }
+    if (unfinished) {
+      OutputDirectory.removeFile(path);
+    }
+  }
+}
