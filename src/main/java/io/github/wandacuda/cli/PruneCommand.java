@@ -215,6 +215,7 @@ public final class PruneCommand implements Runnable {
         job,
         backends,
         output,
+        RunNeeds.processBytes(directory),
         placed -> runPlaced(directory, placed, request, backend, results, memory));
   }
 

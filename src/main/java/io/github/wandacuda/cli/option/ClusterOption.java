@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli.option;
 
+import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterProvider;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.UsageException;
@@ -15,7 +16,7 @@ public final class ClusterOption {
       paramLabel = "NAME",
       description =
           "Have a cluster do the work: spark, if spark-submit has started this program, or local,"
-              + " this process. Not for second moments of samples.")
+              + " this process.")
   private String name;
 
   /** Does a job, on a cluster or not. */
@@ -41,8 +42,24 @@ public final class ClusterOption {
     OnCluster.check(inPlace, moments, masks);
   }
 
-  /** Does a job on the cluster, if one was named. */
-  public void run(PruneJob job, BackendOptions backends, OutputOptions output, Work work) {
+  /**
+   * Checks the option of a command that a cluster can do all of.
+   *
+   * @throws UsageException if there is no such cluster
+   */
+  public void check() {
+    if (name != null) {
+      ClusterProvider unused = Clusters.named(name);
+    }
+  }
+
+  /**
+   * Does a job on the cluster, if one was named.
+   *
+   * @param besideHeap bytes that a process needs beside its heap
+   */
+  public void run(
+      PruneJob job, BackendOptions backends, OutputOptions output, long besideHeap, Work work) {
     if (name == null) {
       work.on(job);
       return;
@@ -50,6 +67,7 @@ public final class ClusterOption {
     run(
         backends,
         output,
+        besideHeap,
         cluster -> {
           work.on(job.on(cluster));
           return job;
@@ -61,11 +79,26 @@ public final class ClusterOption {
     return name != null;
   }
 
-  /** Does something on the cluster that was named. */
-  public <T> T run(BackendOptions backends, OutputOptions output, Function<OnCluster, T> work) {
-    try (var cluster = Clusters.named(name).open()) {
+  /**
+   * Does something on the cluster that was named.
+   *
+   * @param besideHeap bytes that a process needs beside its heap
+   */
+  public <T> T run(
+      BackendOptions backends, OutputOptions output, long besideHeap, Function<OnCluster, T> work) {
+    return run(
+        output, besideHeap, cluster -> work.apply(new OnCluster(cluster, backends.devices())));
+  }
+
+  /**
+   * Does something that needs no device on the cluster that was named.
+   *
+   * @param besideHeap bytes that a process needs beside its heap
+   */
+  public <T> T run(OutputOptions output, long besideHeap, Function<Cluster, T> work) {
+    try (Cluster cluster = Clusters.named(name).open(besideHeap)) {
       output.say("cluster " + cluster.name());
-      return work.apply(new OnCluster(cluster, backends.devices()));
+      return work.apply(cluster);
     }
   }
 }

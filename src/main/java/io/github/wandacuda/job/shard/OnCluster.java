@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import java.io.Serializable;
@@ -48,6 +49,21 @@ public record OnCluster(Cluster cluster, Devices devices) {
   }
 
   /**
+   * Checks that a process computes the bits of the others.
+   *
+   * @param node what people call it
+   * @throws BackendUnavailableException if it doesn't
+   */
+  static void requireSame(String arithmetic, String found, String node) {
+    if (!found.equals(arithmetic)) {
+      throw new BackendUnavailableException(
+          ErrorDetails.of(node)
+              .expected("the bits of the other machines, " + arithmetic, found)
+              .hint("choose a `backend` that all of them have"));
+    }
+  }
+
+  /**
    * What a process of a cluster opens to prune with.
    *
    * @param backend a backend's name, or {@link Backends#AUTO}
@@ -61,6 +77,22 @@ public record OnCluster(Cluster cluster, Devices devices) {
 
     /** Stands for a thread for each processor that the process may use. */
     public static final int EACH_PROCESSOR = 0;
+
+    /**
+     * Opens a device, and checks that it computes the bits of the others.
+     *
+     * @throws BackendUnavailableException if it doesn't, or there is none
+     */
+    public Backend open(ClusterNode node, String arithmetic) {
+      Backend backend = open(node);
+      try {
+        requireSame(arithmetic, backend.arithmetic(), node.name());
+        return backend;
+      } catch (RuntimeException | Error e) {
+        backend.close();
+        throw e;
+      }
+    }
 
     Backend open(ClusterNode node) {
       int own = threads == EACH_PROCESSOR ? Runtime.getRuntime().availableProcessors() : threads;
