@@ -23,6 +23,9 @@ record SparkSettings(Map<String, String> given) {
   static final String OVERHEAD = "spark.executor.memoryOverhead";
   static final String OVERHEAD_FACTOR = "spark.executor.memoryOverheadFactor";
 
+  /** Bytes of all results of a job at most, or 0 for any number. */
+  static final String RESULTS = "spark.driver.maxResultSize";
+
   private static final long MIB = 1 << 20;
 
   /** What Spark itself asks for at least. */
@@ -55,6 +58,8 @@ record SparkSettings(Map<String, String> given) {
     } else if (given.containsKey(TASK_GPUS)) {
       throw refused(EXECUTOR_GPUS, ONE, "a device for each executor, which runs on one", "none");
     }
+    // Results are taken as they come, and no job gathers them.
+    given.putIfAbsent(RESULTS, "0");
     if (!given.containsKey(OVERHEAD) && !given.containsKey(OVERHEAD_FACTOR)) {
       given.put(OVERHEAD, Math.max(Math.ceilDiv(besideHeap, MIB), LEAST_MIB) + "m");
     }

@@ -7,7 +7,10 @@ import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.job.verify.ShardsCheck;
 import io.github.wandacuda.model.LinearModule;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -30,22 +33,35 @@ record VerifyTask(VerifyRun run, int index, String shard, List<String> modules, 
     others = List.copyOf(others);
   }
 
+  /** A part without its place. */
+  private record Piece(String shard, List<LinearModule> modules, List<String> others) {}
+
   /**
-   * Cuts a model into parts. The first part of a shard has all tensors that weren't to be pruned.
+   * Cuts a model into parts, in the order of their first masks: those that come early have to wait
+   * on the disk. The first part of a shard has all tensors that weren't to be pruned.
    *
    * @param maskBytes the most bytes of masks in a part, unless one alone has more
    */
   static List<VerifyTask> of(VerifyRun run, ShardsCheck.Pruned pruned, long maskBytes) {
-    List<VerifyTask> tasks = new ArrayList<>();
+    List<Piece> pieces = new ArrayList<>();
     for (SafetensorsFile shard : pruned.dense().checkpoint().shards()) {
-      String file = shard.path().getFileName().toString();
       List<LinearModule> modules =
           pruned.chosen().stream().filter(module -> module.shard() == shard).toList();
       List<String> others = others(shard, modules);
-      for (List<String> names : parts(modules, maskBytes)) {
-        tasks.add(new VerifyTask(run, tasks.size(), file, names, others));
+      for (List<LinearModule> part : parts(modules, maskBytes)) {
+        pieces.add(new Piece(shard.path().getFileName().toString(), part, others));
         others = List.of();
       }
+    }
+    Map<LinearModule, Integer> places = new HashMap<>();
+    pruned.chosen().forEach(module -> places.put(module, places.size()));
+    pieces.sort(
+        Comparator.comparingInt(
+            piece -> piece.modules().isEmpty() ? 0 : places.get(piece.modules().getFirst())));
+    List<VerifyTask> tasks = new ArrayList<>();
+    for (Piece piece : pieces) {
+      List<String> names = piece.modules().stream().map(LinearModule::name).toList();
+      tasks.add(new VerifyTask(run, tasks.size(), piece.shard(), names, piece.others()));
     }
     return tasks;
   }
@@ -59,9 +75,9 @@ record VerifyTask(VerifyRun run, int index, String shard, List<String> modules, 
         .toList();
   }
 
-  /** Returns the names of a shard's modules part by part; one part at least. */
-  private static List<List<String>> parts(List<LinearModule> modules, long maskBytes) {
-    List<List<String>> parts = new ArrayList<>();
+  /** Returns a shard's modules part by part; one part at least. */
+  private static List<List<LinearModule>> parts(List<LinearModule> modules, long maskBytes) {
+    List<List<LinearModule>> parts = new ArrayList<>();
     parts.add(new ArrayList<>());
     long bytes = 0;
     for (LinearModule module : modules) {
@@ -70,7 +86,7 @@ record VerifyTask(VerifyRun run, int index, String shard, List<String> modules, 
         parts.add(new ArrayList<>());
         bytes = module.maskBytes();
       }
-      parts.getLast().add(module.name());
+      parts.getLast().add(module);
     }
     return parts;
   }

@@ -38,7 +38,9 @@ class SparkSettingsTest {
     Map<String, String> settings = settings(given);
     assertThat(new SparkSettings(settings).complete(3L << 29)).isEqualTo(cores);
     assertThat(settings).containsEntry("spark.task.cpus", String.valueOf(cores));
-    assertThat(settings).doesNotContainKey("spark.task.resource.gpu.amount");
+    assertThat(settings)
+        .containsEntry("spark.driver.maxResultSize", "0")
+        .doesNotContainKey("spark.task.resource.gpu.amount");
   }
 
   @Test
