@@ -11,10 +11,10 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.NamePatterns;
 import java.io.Serializable;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * What a process on another machine has to know of a comparison. Tokens travel, so that it needs
@@ -24,8 +24,8 @@ final class ComparisonInputs implements Serializable {
   private static final long serialVersionUID = 1L;
 
   private final SharedSource source;
-  private final ArrayList<String> include;
-  private final ArrayList<String> exclude;
+  private final String[] include;
+  private final String[] exclude;
   private final int[][] samples;
   private final String samplesSha256;
   private final long seed;
@@ -48,12 +48,12 @@ final class ComparisonInputs implements Serializable {
     this.tasks = tasks.orElse(null);
   }
 
-  private static ArrayList<String> texts(List<Pattern> patterns) {
-    return new ArrayList<>(patterns.stream().map(Pattern::pattern).toList());
+  private static String[] texts(List<Pattern> patterns) {
+    return patterns.stream().map(Pattern::pattern).toArray(String[]::new);
   }
 
-  private static List<Pattern> patterns(List<String> texts) {
-    return texts.stream().map(NamePatterns::compile).toList();
+  private static List<Pattern> patterns(String[] texts) {
+    return Stream.of(texts).map(NamePatterns::compile).toList();
   }
 
   /**
@@ -65,8 +65,8 @@ final class ComparisonInputs implements Serializable {
     return String.join(
         "\n",
         source.toString(),
-        include.toString(),
-        exclude.toString(),
+        List.of(include).toString(),
+        List.of(exclude).toString(),
         samplesSha256,
         windows.sha256(),
         tasks == null ? "" : tasks.sha256(),
