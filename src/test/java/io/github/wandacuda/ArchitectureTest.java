@@ -111,6 +111,7 @@ class ArchitectureTest {
           "job.merge",
           "job.packing",
           "job",
+          "job.compare",
           "report",
           "library",
           "cli.console",

@@ -6,13 +6,16 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.text.TokenLists;
 import io.github.wandacuda.tokenizer.Tokenizer;
 import io.github.wandacuda.tokenizer.Vocabulary;
+import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /** The windows of token ids over which perplexity is averaged. */
-public final class EvaluationWindows {
+public final class EvaluationWindows implements Serializable {
+  private static final long serialVersionUID = 1L;
+
   /** The fewest tokens in which one predicts another. */
   private static final int SHORTEST = 2;
 

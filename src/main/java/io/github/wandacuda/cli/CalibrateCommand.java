@@ -122,6 +122,7 @@ public final class CalibrateCommand implements Runnable {
           cluster.run(
               backends,
               output,
+              RunNeeds.processBytes(directory),
               on -> ClusterCalibration.dense(on, directory).run(tokens, output.progress()));
       results.write("--output", statistics.content());
       return statistics;

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.CalibrationSamples;
 import io.github.wandacuda.calibrate.EvaluationWindows;
 import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.ClusterOption;
 import io.github.wandacuda.cli.option.ComparedMethods;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.ModuleOptions;
@@ -17,6 +18,10 @@ import io.github.wandacuda.evaluate.Evaluation;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.Comparison;
 import io.github.wandacuda.job.PruneJob.TimeEstimate;
+import io.github.wandacuda.job.compare.ClusterComparison;
+import io.github.wandacuda.job.compare.ComparisonHere;
+import io.github.wandacuda.job.compare.ComparisonWork;
+import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.SourceDigest;
@@ -30,6 +35,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -86,11 +92,13 @@ final class CompareCommand implements Runnable {
   @Mixin private SampleOptions sampling;
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
+  @Mixin private ClusterOption cluster;
   @Mixin private OutputOptions output;
 
   @Override
   public void run() {
     backends.check();
+    cluster.check();
     List<ModuleRules> runs = methods.rules();
     tasks.check();
     tasks.warnOfIdle(output);
@@ -125,14 +133,27 @@ final class CompareCommand implements Runnable {
         Comparison comparison =
             new Comparison(directory, backend, modules.choice(), calibrated, windows, asked);
         runs.forEach(comparison::check);
-        comparison.requireMemory(runs);
+        if (!cluster.given()) {
+          comparison.requireMemory(runs);
+        }
         if (dryRun) {
           print(runs, comparison.estimate(runs));
           return;
         }
         Optional<UnfinishedComparison> unfinished = unfinished(directory, samples, windows, asked);
+        Function<ComparisonWork, ComparisonReport> compare =
+            work -> new ComparisonRun(work, unfinished, asked.isPresent(), output).compare(runs);
         ComparisonReport compared =
-            new ComparisonRun(comparison, unfinished, asked.isPresent(), output).compare(runs);
+            cluster.given()
+                ? cluster.run(
+                    backends,
+                    output,
+                    RunNeeds.processBytes(directory) + comparison.memoryBytes(runs),
+                    on ->
+                        compare.apply(
+                            new ClusterComparison(
+                                on, directory, modules.choice(), calibrated, windows, asked)))
+                : compare.apply(new ComparisonHere(comparison));
         if (report != null) {
           results.write(REPORT, compared.content(report, WandaCuda.facts(directory, backend)));
         }

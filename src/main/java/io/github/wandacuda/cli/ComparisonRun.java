@@ -2,7 +2,8 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.job.Comparison;
+import io.github.wandacuda.job.compare.ComparisonWork;
+import io.github.wandacuda.job.compare.ComparisonWork.Part;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.DenseFigures;
 import io.github.wandacuda.job.record.UnfinishedComparison;
@@ -15,51 +16,86 @@ import java.util.Optional;
 /**
  * Does what is left of a comparison, and prints a row for each run.
  *
- * @param comparison does the runs
- * @param unfinished keeps those that are done, if a report is wanted
+ * @param work measures
+ * @param unfinished keeps what is done, if a report is wanted
  * @param tasks whether there are tasks
  * @param output takes rows and progress
  */
 record ComparisonRun(
-    Comparison comparison,
+    ComparisonWork work,
     Optional<UnfinishedComparison> unfinished,
     boolean tasks,
     OutputOptions output) {
 
   ComparisonReport compare(List<ModuleRules> runs) {
     Progress progress = output.progress();
-    ComparisonTable table = new ComparisonTable(runs, tasks, output);
-    int parts = runs.size() + 1;
-    progress.begin((double) done(runs) / parts);
-    Optional<DenseFigures> before = unfinished.flatMap(UnfinishedComparison::dense);
-    DenseFigures dense = before.orElseGet(() -> comparison.dense(progress.part(0, parts)));
-    if (before.isEmpty()) {
-      unfinished.ifPresent(file -> file.addDense(dense));
+    Rows rows = new Rows(new ComparisonTable(runs, tasks, output), runs.size());
+    int all = runs.size() + 1;
+    List<Part> left = new ArrayList<>();
+    Optional<DenseFigures> dense = unfinished.flatMap(UnfinishedComparison::dense);
+    dense.ifPresentOrElse(rows::dense, () -> left.add(new Part(0, null)));
+    for (int index = 0; index < runs.size(); index++) {
+      int place = index + 1;
+      ModuleRules rules = runs.get(index);
+      before(rules)
+          .ifPresentOrElse(run -> rows.run(place, run), () -> left.add(new Part(place, rules)));
     }
-    table.dense(dense);
-    List<ComparedRun> done = new ArrayList<>();
-    for (ModuleRules rules : runs) {
-      Progress part = progress.part(done.size() + 1, parts);
-      ComparedRun run = before(rules).orElseGet(() -> measure(rules, part));
-      table.row(run);
-      done.add(run);
-    }
-    return new ComparisonReport(dense, done);
-  }
-
-  /** Returns how many parts of the work an interrupted comparison has done. */
-  private long done(List<ModuleRules> runs) {
-    boolean dense = unfinished.isPresent() && unfinished.get().dense().isPresent();
-    return (dense ? 1 : 0) + runs.stream().filter(rules -> before(rules).isPresent()).count();
+    progress.begin((double) (all - left.size()) / all);
+    work.measure(left, all, progress, new Kept(rows, unfinished));
+    return rows.report();
   }
 
   private Optional<ComparedRun> before(ModuleRules rules) {
     return unfinished.flatMap(file -> file.like(rules.label(), rules.sparsity()));
   }
 
-  private ComparedRun measure(ModuleRules rules, Progress progress) {
-    ComparedRun run = comparison.run(rules, progress);
-    unfinished.ifPresent(file -> file.add(run));
-    return run;
+  /** Keeps what is measured at once, and has it printed. */
+  private record Kept(Rows rows, Optional<UnfinishedComparison> file)
+      implements ComparisonWork.Measured {
+    @Override
+    public void dense(DenseFigures figures) {
+      file.ifPresent(unfinished -> unfinished.addDense(figures));
+      rows.dense(figures);
+    }
+
+    @Override
+    public void run(int place, ComparedRun run) {
+      file.ifPresent(unfinished -> unfinished.add(run));
+      rows.run(place, run);
+    }
+  }
+
+  /** Prints rows in the order that was asked for, each as soon as those above it are there. */
+  private static final class Rows {
+    private final ComparisonTable table;
+    private final ComparedRun[] runs;
+    private DenseFigures dense;
+    private int printed;
+
+    Rows(ComparisonTable table, int count) {
+      this.table = table;
+      runs = new ComparedRun[count];
+    }
+
+    void dense(DenseFigures figures) {
+      dense = figures;
+      table.dense(figures);
+      print();
+    }
+
+    void run(int place, ComparedRun run) {
+      runs[place - 1] = run;
+      print();
+    }
+
+    private void print() {
+      while (dense != null && printed < runs.length && runs[printed] != null) {
+        table.row(runs[printed++]);
+      }
+    }
+
+    ComparisonReport report() {
+      return new ComparisonReport(dense, List.of(runs));
+    }
   }
 }

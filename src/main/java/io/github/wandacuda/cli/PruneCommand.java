@@ -195,6 +195,7 @@ public final class PruneCommand implements Runnable {
         cluster.runAnyway(
             backends,
             output,
+            processBytes(directory, job, request),
             on -> {
               PruneRequest shared = share(directory, job, request, backend, on);
               PruneJob placed = methods.shares() ? job(directory, shared) : job;
@@ -202,6 +203,12 @@ public final class PruneCommand implements Runnable {
             });
       }
     }
+  }
+
+  /** Returns what a process of a cluster needs beside its heap. */
+  private static long processBytes(ModelDirectory directory, PruneJob job, PruneRequest request) {
+    return RunNeeds.processBytes(directory)
+        + (request.rules().needMoments() ? RunNeeds.momentsBytes(job.chosen()) : 0);
   }
 
   private PruneRequest share(

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.console.OptionNames;
+import io.github.wandacuda.cli.option.ClusterOption;
 import io.github.wandacuda.cli.option.HubCache;
 import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
@@ -11,8 +12,11 @@ import io.github.wandacuda.cli.option.ZerosOptions;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.UnfinishedRun;
+import io.github.wandacuda.job.shard.ClusterVerification;
+import io.github.wandacuda.job.verify.ShardsHere;
 import io.github.wandacuda.job.verify.Verification;
 import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.model.ModelDirectory;
@@ -56,6 +60,7 @@ public final class VerifyCommand implements Runnable {
   @Mixin private ZerosOptions zeros;
   @Mixin private SparsityOptions sparsity;
   @Mixin private ModuleOptions modules;
+  @Mixin private ClusterOption cluster;
   @Mixin private OutputOptions output;
 
   @Override
@@ -84,11 +89,11 @@ public final class VerifyCommand implements Runnable {
     HubCache cache = HubCache.of(System.getenv());
     Path dense = cache.directory(givenDense);
     Path pruned = cache.directory(givenPruned);
+    cluster.check();
     UnfinishedRun.requireNone(dense);
-    int threads = Runtime.getRuntime().availableProcessors();
     try (ModelDirectory directory = ModelDirectory.open(dense)) {
       ModelSummary.say(directory, output);
-      Verification found = Verifier.verify(directory, pruned, claim, threads, output.progress());
+      Verification found = verify(directory, pruned, claim);
       boolean holds = found.holds() && !(strict && !found.added().isEmpty());
       output.result(object(found, holds), () -> text(dense, pruned, found, holds));
       if (!holds) {
@@ -98,6 +103,19 @@ public final class VerifyCommand implements Runnable {
                 .said("not %s pruned: %s".formatted(dense, first(found))));
       }
     }
+  }
+
+  private Verification verify(ModelDirectory dense, Path pruned, Verifier.Claim claim) {
+    if (cluster.given()) {
+      return cluster.run(
+          output,
+          RunNeeds.processBytes(dense),
+          on ->
+              Verifier.verify(
+                  dense, pruned, claim, new ClusterVerification(on, output.progress())));
+    }
+    int threads = Runtime.getRuntime().availableProcessors();
+    return Verifier.verify(dense, pruned, claim, new ShardsHere(threads, output.progress()));
   }
 
   private static Map<String, Object> object(Verification found, boolean holds) {

@@ -11,7 +11,7 @@ public final class LocalClusterProvider implements ClusterProvider {
   }
 
   @Override
-  public Cluster open() {
+  public Cluster open(long besideHeap) {
     return new LocalCluster();
   }
 }

@@ -13,6 +13,7 @@ import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.description.DecoderShape;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.tokenizer.Tokenizer;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -22,13 +23,16 @@ import java.util.stream.Stream;
  * Tasks as requests of a model's tokens, which can be scored by any decoder that has the same
  * tokenizer: a model before and after it was pruned.
  */
-public final class Evaluation {
-  private final List<Task> tasks;
-  private final List<TokenRequest> requests = new ArrayList<>();
-  private final List<String> places = new ArrayList<>();
+public final class Evaluation implements Serializable {
+  private static final long serialVersionUID = 1L;
+
+  private final ArrayList<Task> tasks = new ArrayList<>();
+  private final ArrayList<TokenRequest> requests = new ArrayList<>();
+  private final ArrayList<String> places = new ArrayList<>();
 
   private Evaluation(List<Task> tasks) {
-    this.tasks = List.copyOf(tasks);
+    // A path doesn't travel, and nothing is read any more.
+    tasks.forEach(task -> this.tasks.add(task.withoutFiles()));
   }
 
   /**

@@ -1,5 +1,7 @@
 package io.github.wandacuda.evaluate;
 
+import java.io.Serializable;
+
 /**
  * A request as token ids.
  *
@@ -7,4 +9,4 @@ package io.github.wandacuda.evaluate;
  * @param targets the continuation's tokens; the last one follows the input's last token
  */
 @SuppressWarnings("ArrayRecordComponent") // Handed on as it is; compared by its elements
-record TokenRequest(int[] input, int[] targets) {}
+record TokenRequest(int[] input, int[] targets) implements Serializable {}

@@ -98,17 +98,32 @@ public final class Comparison {
    * @throws io.github.wandacuda.error.UsageException if there is too little
    */
   public void requireMemory(List<ModuleRules> runs) {
+    RunNeeds.requireMemory(model, sequences(), moreBytes(runs));
+  }
+
+  /** Returns the bytes of memory for hidden states and for what methods need of a module. */
+  public long memoryBytes(List<ModuleRules> runs) {
+    long tokens = sequences().stream().mapToLong(sequence -> sequence.length).sum();
+    return tokens * hiddenSize() * Float.BYTES + moreBytes(runs);
+  }
+
+  private List<int[]> sequences() {
+    return Stream.concat(calibration.samples().stream(), windows.stream()).toList();
+  }
+
+  private int hiddenSize() {
+    return DecoderFamilies.of(model.config()).shape(model.config()).hiddenSize();
+  }
+
+  private long moreBytes(List<ModuleRules> runs) {
     long layer = 0;
     for (ModuleRules each : runs) {
       for (LinearModule module : chosen) {
         layer = Math.max(layer, LayerPruner.bytes(each, module.rows(), module.columns()));
       }
     }
-    List<int[]> sequences =
-        Stream.concat(calibration.samples().stream(), windows.stream()).toList();
-    int hidden = DecoderFamilies.of(model.config()).shape(model.config()).hiddenSize();
-    long asked = tasks.map(Evaluation::inputTokens).orElse(0L) * hidden * Float.BYTES;
-    RunNeeds.requireMemory(model, sequences, RunNeeds.momentsBytes(chosen) + layer + asked);
+    long asked = tasks.map(Evaluation::inputTokens).orElse(0L) * hiddenSize() * Float.BYTES;
+    return RunNeeds.momentsBytes(chosen) + layer + asked;
   }
 
   /** Estimates the time of runs and of the dense model by doing a small part of them. */

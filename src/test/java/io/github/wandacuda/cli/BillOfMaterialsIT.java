@@ -87,6 +87,28 @@ class BillOfMaterialsIT {
     }
   }
 
+  /** Spark has a Jackson of its own, and refuses every other one in its class path. */
+  @Test
+  void jacksonHasAPackageOfItsOwn() throws IOException {
+    try (JarFile jar = new JarFile(PROGRAM)) {
+      List<String> names = jar.stream().map(JarEntry::getName).toList();
+      assertThat(names)
+          .contains(
+              "io/github/wandacuda/jackson/core/JsonFactory.class",
+              "META-INF/services/io.github.wandacuda.jackson.core.JsonFactory")
+          .noneMatch(name -> name.matches("(.*/)?com[/.]fasterxml[/.]jackson/.*[.]class"))
+          .noneMatch(name -> name.startsWith("META-INF/services/com.fasterxml"));
+      for (String name : names) {
+        if (name.startsWith("io/github/wandacuda/") && name.endsWith(".class")) {
+          byte[] bytes = jar.getInputStream(jar.getJarEntry(name)).readAllBytes();
+          assertThat(new String(bytes, StandardCharsets.ISO_8859_1))
+              .as(name)
+              .doesNotContain("com/fasterxml/jackson");
+        }
+      }
+    }
+  }
+
   @Test
   void theBillNamesWhatIsInTheJar() throws IOException {
     JsonNode bill = bill(PROGRAM);

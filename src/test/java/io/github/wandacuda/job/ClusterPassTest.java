@@ -285,7 +285,7 @@ class ClusterPassTest {
     assertThatThrownBy(() -> Clusters.named("flink"))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("local or spark");
-    assertThatThrownBy(() -> Clusters.named("spark").open())
+    assertThatThrownBy(() -> Clusters.named("spark").open(0))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("spark-submit");
   }

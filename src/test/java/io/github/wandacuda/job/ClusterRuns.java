@@ -39,7 +39,7 @@ final class ClusterRuns {
   }
 
   static Cluster local() {
-    return Clusters.named("local").open();
+    return Clusters.named("local").open(0);
   }
 
   /** A cluster that leaves to another what it doesn't do in a way of its own. */

@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli.option;
 
+import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterProvider;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.UsageException;
@@ -36,9 +37,27 @@ public final class ClusterOption {
     OnCluster.check(inPlace, masks);
   }
 
-  /** Does something, on the cluster if one was named. */
+  /**
+   * Checks the option of a command that a cluster can do all of.
+   *
+   * @throws UsageException if there is no such cluster
+   */
+  public void check() {
+    if (name != null) {
+      ClusterProvider unused = Clusters.named(name);
+    }
+  }
+
+  /**
+   * Does something, on the cluster if one was named.
+   *
+   * @param besideHeap bytes that a process needs beside its heap
+   */
   public void runAnyway(
-      BackendOptions backends, OutputOptions output, Consumer<Optional<OnCluster>> work) {
+      BackendOptions backends,
+      OutputOptions output,
+      long besideHeap,
+      Consumer<Optional<OnCluster>> work) {
     if (name == null) {
       work.accept(Optional.empty());
       return;
@@ -47,6 +66,7 @@ public final class ClusterOption {
         run(
             backends,
             output,
+            besideHeap,
             cluster -> {
               work.accept(Optional.of(cluster));
               return Optional.of(cluster);
@@ -58,11 +78,26 @@ public final class ClusterOption {
     return name != null;
   }
 
-  /** Does something on the cluster that was named. */
-  public <T> T run(BackendOptions backends, OutputOptions output, Function<OnCluster, T> work) {
-    try (var cluster = Clusters.named(name).open()) {
+  /**
+   * Does something on the cluster that was named.
+   *
+   * @param besideHeap bytes that a process needs beside its heap
+   */
+  public <T> T run(
+      BackendOptions backends, OutputOptions output, long besideHeap, Function<OnCluster, T> work) {
+    return run(
+        output, besideHeap, cluster -> work.apply(new OnCluster(cluster, backends.devices())));
+  }
+
+  /**
+   * Does something that needs no device on the cluster that was named.
+   *
+   * @param besideHeap bytes that a process needs beside its heap
+   */
+  public <T> T run(OutputOptions output, long besideHeap, Function<Cluster, T> work) {
+    try (Cluster cluster = Clusters.named(name).open(besideHeap)) {
       output.say("cluster " + cluster.name());
-      return work.apply(new OnCluster(cluster, backends.devices()));
+      return work.apply(cluster);
     }
   }
 }

@@ -43,7 +43,8 @@ public final class ZerosOptions {
         "--sparsity",
         "--pattern",
         "--include",
-        "--exclude");
+        "--exclude",
+        "--cluster");
     if (model == null) {
       throw new UsageException(
           ErrorDetails.saying("--zeros-of needs --model DIR").hint("the model to check"));

@@ -3,7 +3,6 @@ package io.github.wandacuda.cluster.spark;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.TaskOutcome;
 import java.io.Serializable;
-import java.util.OptionalInt;
 import scala.collection.Iterator;
 import scala.runtime.AbstractFunction1;
 
@@ -14,7 +13,7 @@ final class PartitionWork<R extends Serializable>
 
   private final ThisExecutor executor;
 
-  PartitionWork(OptionalInt threads) {
+  PartitionWork(int threads) {
     executor = new ThisExecutor(threads);
   }
 

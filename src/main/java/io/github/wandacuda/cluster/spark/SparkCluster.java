@@ -10,8 +10,9 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
-import java.util.OptionalInt;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -23,6 +24,7 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
 import scala.Function1;
+import scala.Tuple2;
 import scala.collection.Iterator;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
@@ -35,9 +37,7 @@ import scala.runtime.BoxedUnit;
  * each task.
  */
 final class SparkCluster implements Cluster {
-  private static final String MASTER = "spark.master";
   private static final String LOG_LEVEL = "spark.log.level";
-  private static final String EXECUTOR_CORES = "spark.executor.cores";
   private static final long POLL_MILLIS = 200;
 
   /** How long a cancelled job's tasks may take to end. They look often whether they should. */
@@ -45,9 +45,9 @@ final class SparkCluster implements Cluster {
 
   private final JavaSparkContext context;
   private final TasksAtWork atWork = new TasksAtWork();
-  private final OptionalInt cores;
+  private final int cores;
 
-  private SparkCluster(JavaSparkContext context, OptionalInt cores) {
+  private SparkCluster(JavaSparkContext context, int cores) {
     this.context = context;
     this.cores = cores;
     context.sc().addSparkListener(atWork);
@@ -56,23 +56,21 @@ final class SparkCluster implements Cluster {
   /**
    * Connects to the cluster that {@code spark-submit} was told of.
    *
+   * @param besideHeap bytes that each executor is going to need beside its heap
    * @throws BackendUnavailableException if it can't be reached
    */
-  static SparkCluster open() {
+  static SparkCluster open(long besideHeap) {
     SparkConf conf = new SparkConf();
-    if (!conf.contains(MASTER)) {
+    if (!conf.contains(SparkSettings.MASTER)) {
       throw SparkClusterProvider.noSpark(null);
     }
     conf.setAppName("wanda-cuda");
-    OptionalInt cores = OptionalInt.empty();
-    if (conf.contains(EXECUTOR_CORES)) {
-      // A task uses all threads and the device, so an executor has room for one.
-      conf.setIfMissing("spark.task.cpus", conf.get(EXECUTOR_CORES));
-      cores = OptionalInt.of(conf.getInt("spark.task.cpus", 1));
+    Map<String, String> settings = new HashMap<>();
+    for (Tuple2<String, String> setting : conf.getAll()) {
+      settings.put(setting._1(), setting._2());
     }
-    if (conf.contains("spark.executor.resource.gpu.amount")) {
-      conf.setIfMissing("spark.task.resource.gpu.amount", "1");
-    }
+    int cores = new SparkSettings(settings).complete(besideHeap);
+    settings.forEach(conf::set);
     try {
       JavaSparkContext context = new JavaSparkContext(conf);
       if (!conf.contains(LOG_LEVEL)) {
@@ -82,7 +80,9 @@ final class SparkCluster implements Cluster {
       return new SparkCluster(context, cores);
     } catch (RuntimeException e) {
       throw new BackendUnavailableException(
-          ErrorDetails.of("spark").said("no cluster at " + conf.get(MASTER) + ": " + line(e)), e);
+          ErrorDetails.of("spark")
+              .said("no cluster at " + conf.get(SparkSettings.MASTER) + ": " + line(e)),
+          e);
     }
   }
 
@@ -110,8 +110,8 @@ final class SparkCluster implements Cluster {
     return new SparkStates<>(this, states);
   }
 
-  /** Returns the cores of a task, where the cluster says. */
-  OptionalInt cores() {
+  /** Returns the cores of a task. */
+  int cores() {
     return cores;
   }
 

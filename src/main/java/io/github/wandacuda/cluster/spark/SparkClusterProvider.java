@@ -15,9 +15,9 @@ public final class SparkClusterProvider implements ClusterProvider {
   }
 
   @Override
-  public Cluster open() {
+  public Cluster open(long besideHeap) {
     try {
-      return SparkCluster.open();
+      return SparkCluster.open(besideHeap);
     } catch (NoClassDefFoundError e) {
       throw noSpark(e);
     }

@@ -4,7 +4,6 @@ import io.github.wandacuda.cluster.ClusterStep;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.TaskOutcome;
 import java.io.Serializable;
-import java.util.OptionalInt;
 import org.apache.spark.api.java.function.Function;
 
 /** What an executor does with a partition's state. */
@@ -15,7 +14,7 @@ final class StepWork<S extends Serializable, R extends Serializable>
   private final ClusterStep<S, R> step;
   private final ThisExecutor executor;
 
-  StepWork(ClusterStep<S, R> step, OptionalInt threads) {
+  StepWork(ClusterStep<S, R> step, int threads) {
     this.step = step;
     executor = new ThisExecutor(threads);
   }

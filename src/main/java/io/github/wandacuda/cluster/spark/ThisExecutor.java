@@ -11,29 +11,31 @@ import org.apache.spark.resource.ResourceInformation;
 /** The executor that Spark has given a task to, with what it has given to the task. */
 final class ThisExecutor implements Serializable {
   private static final long serialVersionUID = 1L;
-  private static final int NOT_SAID = 0;
 
   private final int threads;
 
   /**
    * Travels with a task.
    *
-   * @param threads that each task has, where the cluster says
+   * @param threads that each task has
    */
-  ThisExecutor(OptionalInt threads) {
-    this.threads = threads.orElse(NOT_SAID);
+  ThisExecutor(int threads) {
+    this.threads = threads;
   }
 
   /** Does a task. */
   <R extends Serializable> TaskOutcome<R> run(ClusterTask<R> task) {
     TaskContext context = TaskContext.get();
-    return ExecutorProcess.THIS.run(task, name(), device(context), threads(), context);
+    OptionalInt device = device(context);
+    return ExecutorProcess.THIS.run(task, name(device), device, OptionalInt.of(threads), context);
   }
 
-  private static String name() {
-    return "executor %s at %s"
-        .formatted(
-            SparkEnv.get().executorId(), SparkEnv.get().blockManager().blockManagerId().host());
+  private static String name(OptionalInt device) {
+    String name =
+        "executor %s at %s"
+            .formatted(
+                SparkEnv.get().executorId(), SparkEnv.get().blockManager().blockManagerId().host());
+    return device.isPresent() ? "%s, GPU %d".formatted(name, device.getAsInt()) : name;
   }
 
   private static OptionalInt device(TaskContext context) {
@@ -41,9 +43,5 @@ final class ThisExecutor implements Serializable {
     return gpus == null || gpus.addresses().length == 0
         ? OptionalInt.empty()
         : OptionalInt.of(Integer.parseInt(gpus.addresses()[0]));
-  }
-
-  private OptionalInt threads() {
-    return threads == NOT_SAID ? OptionalInt.empty() : OptionalInt.of(threads);
   }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.evaluate.task;
 
+import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -13,14 +14,16 @@ import java.util.List;
  * @param warning what is unusual about the files, or null
  */
 public record Task(
-    String name,
-    boolean normalized,
-    List<TaskDocument> documents,
-    List<Path> files,
-    String warning) {
+    String name, boolean normalized, List<TaskDocument> documents, List<Path> files, String warning)
+    implements Serializable {
 
   public Task {
     documents = List.copyOf(documents);
     files = List.copyOf(files);
+  }
+
+  /** Returns the same task without what it was read from, so that it can travel. */
+  public Task withoutFiles() {
+    return new Task(name, normalized, documents, List.of(), warning);
   }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.evaluate.task;
 
+import java.io.Serializable;
 import java.util.List;
 
 /**
@@ -10,7 +11,8 @@ import java.util.List;
  * @param gold the index of the right one
  * @param group the part of the task that it belongs to, such as a subject; empty if it has none
  */
-public record TaskDocument(String place, List<Choice> choices, int gold, String group) {
+public record TaskDocument(String place, List<Choice> choices, int gold, String group)
+    implements Serializable {
 
   public TaskDocument {
     choices = List.copyOf(choices);
@@ -24,7 +26,7 @@ public record TaskDocument(String place, List<Choice> choices, int gold, String 
    * @param length characters of the answer, by which its score is divided for the normalized
    *     accuracy
    */
-  public record Choice(String context, String continuation, int length) {
+  public record Choice(String context, String continuation, int length) implements Serializable {
 
     /** Returns an answer that follows a context after a space. */
     static Choice after(String context, String answer) {

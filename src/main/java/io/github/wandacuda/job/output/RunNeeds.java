@@ -62,6 +62,17 @@ public record RunNeeds(
    */
   private static final int BLOCK_COPIES = 2;
 
+  /**
+   * Of a process of a cluster: the block that samples come from, dense and pruned, and the next.
+   */
+  private static final int BLOCKS_OF_PROCESS = 3;
+
+  /** A token's activations again, in multiples of the inputs and outputs of the widest module. */
+  private static final int WIDEST_OF_PROCESS = 4;
+
+  /** Buffers for tiles, code, threads, and what Spark itself takes. */
+  private static final long ANY_PROCESS = 512L << 20;
+
   /** A token's activations inside a block, roughly, in multiples of its hidden state. */
   private static final int ACTIVATION_ROWS = 16;
 
@@ -207,6 +218,23 @@ public record RunNeeds(
   /** Returns whether a module reads what one before it in its block reads, by its name. */
   public static boolean sharesInputs(LinearModule module) {
     return SHARED.stream().anyMatch(module.name()::endsWith);
+  }
+
+  /**
+   * Returns the bytes that a process of a cluster needs beside its heap, at least: two blocks and
+   * one of them pruned, the activations of a batch, and buffers and code that any model needs.
+   */
+  public static long processBytes(ModelDirectory model) {
+    List<LinearModule> modules = model.modules();
+    long block = largestBlock(modules, module -> module.tensor().bytes());
+    long widest =
+        modules.stream()
+            .mapToLong(module -> module.rows() + (long) module.columns())
+            .max()
+            .orElse(0);
+    return BLOCKS_OF_PROCESS * block
+        + SampleBatch.TOKENS * widest * Float.BYTES * WIDEST_OF_PROCESS
+        + ANY_PROCESS;
   }
 
   private static long hiddenSize(ModelDirectory model) {

@@ -30,7 +30,7 @@ public record DenseFigures(double perplexity, Map<String, TaskFigures> tasks) {
   }
 
   /** Reads what {@link #toJson()} wrote. */
-  static DenseFigures of(JsonNode object) {
+  public static DenseFigures of(JsonNode object) {
     return new DenseFigures(object.path(PERPLEXITY).asDouble(), tasksOf(object));
   }
 

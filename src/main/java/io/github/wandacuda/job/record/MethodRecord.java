@@ -7,6 +7,7 @@ import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.ModuleRules.Scope;
 import io.github.wandacuda.prune.ModuleRules.Swaps;
 import io.github.wandacuda.prune.SparsityParser;
+import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -30,10 +31,11 @@ public record MethodRecord(
     String pattern,
     String refine,
     Integer refineSwaps,
-    String update) {
+    String update)
+    implements Serializable {
 
   /** Writes rules down. */
-  static MethodRecord of(ModuleRules rules) {
+  public static MethodRecord of(ModuleRules rules) {
     boolean masks = rules.method() == Method.MASKS;
     OptionalInt budget = rules.swaps().map(Swaps::budget).orElse(OptionalInt.empty());
     return new MethodRecord(
@@ -53,7 +55,7 @@ public record MethodRecord(
    *
    * @throws UsageException if the values contradict each other
    */
-  ModuleRules rules() {
+  public ModuleRules rules() {
     boolean masks = Method.MASKS.label().equals(method);
     boolean bothOrNeither = (sparsity == null) == (pattern == null);
     if (method == null || (masks ? sparsity != null || pattern != null : bothOrNeither)) {

@@ -1,12 +1,9 @@
 package io.github.wandacuda.job.shard;
 
 import io.github.wandacuda.error.BackendUnavailableException;
-import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
 import java.io.Serializable;
-import java.nio.file.Path;
 
 /**
  * What a process on another machine has to know to run samples through a model.
@@ -31,21 +28,7 @@ record CalibrationRun(
    * @throws InputException if there is none at its path, or another one than where the run began
    */
   ModelDirectory openModel() {
-    ModelDirectory directory = ModelDirectory.open(Path.of(model));
-    try {
-      String found = SourceDigest.of(directory);
-      if (!found.equals(sourceSha256)) {
-        throw new InputException(
-            ErrorDetails.file(directory.path())
-                .expected(
-                    "the same files on every machine, sha256 " + sourceSha256,
-                    "others, sha256 " + found));
-      }
-      return directory;
-    } catch (RuntimeException | Error e) {
-      directory.close();
-      throw e;
-    }
+    return new SharedSource(model, sourceSha256).open();
   }
 
   /**

@@ -52,7 +52,12 @@ public record OnCluster(Cluster cluster, Devices devices) {
     requireSame(arithmetic(), own.arithmetic(), "this process");
   }
 
-  /** Checks that one process computes the bits of the others. */
+  /**
+   * Checks that a process computes the bits of the others.
+   *
+   * @param node what people call it
+   * @throws BackendUnavailableException if it doesn't
+   */
   static void requireSame(String expected, String found, String node) {
     if (!found.equals(expected)) {
       throw new BackendUnavailableException(
@@ -78,6 +83,22 @@ public record OnCluster(Cluster cluster, Devices devices) {
 
     /** Stands for a thread for each processor that the process may use. */
     public static final int EACH_PROCESSOR = 0;
+
+    /**
+     * Opens a device, and checks that it computes the bits of the others.
+     *
+     * @throws BackendUnavailableException if it doesn't, or there is none
+     */
+    public Backend open(ClusterNode node, String arithmetic) {
+      Backend backend = open(node);
+      try {
+        requireSame(arithmetic, backend.arithmetic(), node.name());
+        return backend;
+      } catch (RuntimeException | Error e) {
+        backend.close();
+        throw e;
+      }
+    }
 
     Backend open(ClusterNode node) {
       int own = threads == EACH_PROCESSOR ? Runtime.getRuntime().availableProcessors() : threads;

@@ -4,11 +4,14 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.verify.Verification.RowFailure;
 import io.github.wandacuda.job.verify.Verification.TensorFailures;
+import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -20,17 +23,18 @@ public final class Failures {
   private static final int KEPT = 250_000;
 
   private final List<String> others = new ArrayList<>();
+  private final Set<String> known = new HashSet<>();
   private final Map<String, OfTensor> tensors = new TreeMap<>(TensorNames.NATURAL);
   private long kept;
   private long uncounted;
 
   /** The failures of one tensor's rows. */
   private static final class OfTensor {
-    private final Path file;
+    private final String file;
     private final List<RowFailure> rows = new ArrayList<>();
     private long count;
 
-    OfTensor(Path file) {
+    OfTensor(String file) {
       this.file = file;
     }
   }
@@ -51,11 +55,46 @@ public final class Failures {
    * @param weight how many elements are wrong
    */
   synchronized void add(Path file, String tensor, int row, long weight, String failure) {
-    OfTensor found = tensors.computeIfAbsent(tensor, name -> new OfTensor(file));
+    OfTensor found = tensors.computeIfAbsent(tensor, name -> new OfTensor(Printable.of(file)));
     found.count++;
     if (kept < KEPT) {
       found.rows.add(new RowFailure(row, weight, failure));
       kept++;
+    }
+  }
+
+  /**
+   * What one process of several has found.
+   *
+   * @param others what is wrong beside rows
+   * @param uncounted how many more of those there are
+   * @param tensors what is wrong with rows, by tensor
+   */
+  public record Part(List<String> others, long uncounted, List<TensorFailures> tensors)
+      implements Serializable {
+    /** Takes lists that travel. */
+    public Part {
+      others = List.copyOf(others);
+      tensors = List.copyOf(tensors);
+    }
+  }
+
+  /** Returns all that was found so far. */
+  public synchronized Part part() {
+    return new Part(others, uncounted, tensors());
+  }
+
+  /** Adds what another process has found; what several say of a file is added once. */
+  public synchronized void add(Part part) {
+    part.others().stream().filter(known::add).forEach(this::add);
+    uncounted += part.uncounted();
+    for (TensorFailures of : part.tensors()) {
+      OfTensor found = tensors.computeIfAbsent(of.tensor(), name -> new OfTensor(of.file()));
+      found.count += of.count();
+      List<RowFailure> rows =
+          of.rows().subList(0, (int) Math.min(of.rows().size(), Math.max(0, KEPT - kept)));
+      found.rows.addAll(rows);
+      kept += rows.size();
     }
   }
 
@@ -89,7 +128,7 @@ public final class Failures {
                   .reversed()
                   .thenComparingInt(RowFailure::row)
                   .thenComparing(RowFailure::text));
-          all.add(new TensorFailures(Printable.of(found.file), name, found.count, rows));
+          all.add(new TensorFailures(found.file, name, found.count, rows));
         });
     return all;
   }

@@ -53,8 +53,8 @@ record PrunedFiles(Path directory, boolean packed) {
     }
   }
 
-  /** Returns what gives the shard that one of the directory stands for. */
-  UnaryOperator<SafetensorsFile> reading() {
+  /** Returns what gives the shard that one of a directory stands for. */
+  static UnaryOperator<SafetensorsFile> reading(boolean packed) {
     return packed ? PackedShard::unpacked : PackedShard::requireDense;
   }
 

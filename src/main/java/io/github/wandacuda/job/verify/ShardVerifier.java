@@ -14,7 +14,6 @@ import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,10 +22,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
@@ -47,7 +45,7 @@ public final class ShardVerifier {
   /**
    * What was found in the shards.
    *
-   * @param maskSha256 the SHA-256 of the masks of the chosen modules
+   * @param maskSha256 the SHA-256 of the masks of the chosen modules, or null if it isn't asked for
    * @param pruned number of weights that the masks prune
    * @param zeros number of weights of the chosen modules that are zero
    * @param prunedModules names of the modules of which the masks prune at least one weight
@@ -86,23 +84,39 @@ public final class ShardVerifier {
    * @return what was found; empty if a module is missing, which is added to the failures
    */
   public Optional<Found> verify(List<SafetensorsFile> denseShards, Path directory) {
-    return verify(denseShards, directory, PackedShard::requireDense);
+    return verify(denseShards, directory, PackedShard::requireDense, tensor -> true);
   }
 
   /**
-   * Checks all tensors as {@link #verify(List, Path)} does, of shards that stand for others.
+   * Checks the chosen modules and some other tensors of one shard.
+   *
+   * @param packed whether the directory's shards are packed
+   * @param others whether a tensor is looked at that isn't a chosen module's
+   * @return what was found; empty if a module is missing, which is added to the failures
+   */
+  public Optional<Found> verifyPart(
+      SafetensorsFile dense, Path directory, boolean packed, Predicate<TensorInfo> others) {
+    return verify(List.of(dense), directory, PrunedFiles.reading(packed), others);
+  }
+
+  /**
+   * Checks tensors as {@link #verify(List, Path)} does, of shards that stand for others.
    *
    * @param reading returns what a shard of the directory stands for, or throws
+   * @param others whether a tensor is looked at that isn't a chosen module's
    */
   Optional<Found> verify(
-      List<SafetensorsFile> denseShards, Path directory, UnaryOperator<SafetensorsFile> reading) {
+      List<SafetensorsFile> denseShards,
+      Path directory,
+      UnaryOperator<SafetensorsFile> reading,
+      Predicate<TensorInfo> others) {
     try {
       for (SafetensorsFile dense : denseShards) {
         open(dense, directory, reading);
       }
       try (TilePairs buffers = new TilePairs(workers.count())) {
         VerifiedBytes verified = new VerifiedBytes(progress, denseShards);
-        workers.run(untouched(denseShards, buffers, verified));
+        workers.run(untouched(denseShards, others, buffers, verified));
         return verifyChosen(buffers, verified);
       }
     } finally {
@@ -163,13 +177,16 @@ public final class ShardVerifier {
   }
 
   private List<Job> untouched(
-      List<SafetensorsFile> denseShards, TilePairs buffers, VerifiedBytes verified) {
+      List<SafetensorsFile> denseShards,
+      Predicate<TensorInfo> others,
+      TilePairs buffers,
+      VerifiedBytes verified) {
     Set<TensorInfo> touched =
         chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
     List<Job> jobs = new ArrayList<>();
     for (SafetensorsFile dense : denseShards) {
       for (TensorInfo tensor : dense.tensors()) {
-        if (!touched.contains(tensor)) {
+        if (!touched.contains(tensor) && others.test(tensor)) {
           counterpart(dense, tensor)
               .map(
                   pruned -> new UntouchedTensor(dense, pruned, tensor, buffers, failures, verified))
@@ -227,88 +244,5 @@ public final class ShardVerifier {
 
   private boolean isMissing(LinearModule module) {
     return counterpart(module.shard(), module.tensor()).isEmpty();
-  }
-
-  /** A job that compares a tensor that must not be pruned with the source's, piece by piece. */
-  private static final class UntouchedTensor implements Job {
-    private final SafetensorsFile dense;
-    private final SafetensorsFile pruned;
-    private final TensorInfo tensor;
-    private final TilePairs buffers;
-    private final Failures failures;
-    private final long pieceBytes;
-    private final VerifiedBytes verified;
-    private final AtomicInteger piecesLeft;
-    private final AtomicBoolean differs = new AtomicBoolean();
-
-    UntouchedTensor(
-        SafetensorsFile dense,
-        SafetensorsFile pruned,
-        TensorInfo tensor,
-        TilePairs buffers,
-        Failures failures,
-        VerifiedBytes verified) {
-      this.dense = dense;
-      this.pruned = pruned;
-      this.tensor = tensor;
-      this.buffers = buffers;
-      this.failures = failures;
-      this.verified = verified;
-      pieceBytes = buffers.pieceBytes();
-      piecesLeft = new AtomicInteger(tasks());
-      buffers.reserve(Math.min(pieceBytes, tensor.bytes()));
-    }
-
-    @Override
-    public Object lane() {
-      return UntouchedTensor.class;
-    }
-
-    @Override
-    public int tasks() {
-      return Math.toIntExact(Math.ceilDiv(tensor.bytes(), pieceBytes));
-    }
-
-    @Override
-    public void run(int worker, int piece) {
-      long from = piece * pieceBytes;
-      long count = Math.min(pieceBytes, tensor.bytes() - from);
-      MemorySegment left = buffers.dense(worker, count);
-      MemorySegment right = buffers.pruned(worker, count);
-      dense.read(tensor, from, left);
-      pruned.read(tensor, from, right);
-      long mismatch = left.mismatch(right);
-      if (mismatch >= 0 && differs.compareAndSet(false, true)) {
-        report(
-            from + mismatch,
-            left.get(ValueLayout.JAVA_BYTE, mismatch),
-            right.get(ValueLayout.JAVA_BYTE, mismatch));
-      }
-      if (piecesLeft.decrementAndGet() == 0) {
-        verified.done(tensor);
-      }
-    }
-
-    private void report(long at, byte expected, byte found) {
-      failures.add(
-          "%s: tensor %s: was not to be pruned, but differs at byte %d%s: expected 0x%02x, found 0x%02x"
-              .formatted(
-                  Printable.of(pruned.path()),
-                  Printable.of(tensor.name()),
-                  at,
-                  place(at),
-                  expected,
-                  found));
-    }
-
-    /** Returns the element of a byte in words, if the tensor is a matrix of a known type. */
-    private String place(long at) {
-      if (tensor.type().isEmpty() || !tensor.isMatrix()) {
-        return "";
-      }
-      long element = at / tensor.type().get().bytes();
-      long columns = tensor.shape().get(1);
-      return " (row %d, column %d)".formatted(element / columns, element % columns);
-    }
   }
 }

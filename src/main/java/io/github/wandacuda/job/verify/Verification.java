@@ -1,6 +1,7 @@
 package io.github.wandacuda.job.verify;
 
 import io.github.wandacuda.error.Printable;
+import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -40,7 +41,7 @@ public record Verification(
    * @param weight how many elements are wrong
    * @param text the failure in words
    */
-  public record RowFailure(int row, long weight, String text) {}
+  public record RowFailure(int row, long weight, String text) implements Serializable {}
 
   /**
    * What is wrong with a tensor's rows.
@@ -50,7 +51,8 @@ public record Verification(
    * @param count number of failures
    * @param rows the failures, the worst first; fewer than {@code count} if there are too many
    */
-  public record TensorFailures(String file, String tensor, long count, List<RowFailure> rows) {
+  public record TensorFailures(String file, String tensor, long count, List<RowFailure> rows)
+      implements Serializable {
     /** Takes a copy of the list. */
     public TensorFailures {
       rows = List.copyOf(rows);

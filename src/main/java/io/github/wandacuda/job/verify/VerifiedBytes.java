@@ -6,7 +6,7 @@ import io.github.wandacuda.io.checkpoint.TensorInfo;
 import java.util.List;
 
 /** Tells of the tensors that were checked, by whichever worker was last. */
-final class VerifiedBytes {
+public final class VerifiedBytes {
   private final Progress progress;
   private final long tensors;
   private final long bytes;
@@ -14,7 +14,7 @@ final class VerifiedBytes {
   private long bytesDone;
 
   /** Counts all tensors that have bytes, of the dense model alone. */
-  VerifiedBytes(Progress progress, List<SafetensorsFile> shards) {
+  public VerifiedBytes(Progress progress, List<SafetensorsFile> shards) {
     this.progress = progress;
     List<TensorInfo> all =
         shards.stream()
@@ -28,7 +28,7 @@ final class VerifiedBytes {
   }
 
   /** Called when a tensor with bytes is checked. */
-  synchronized void done(TensorInfo tensor) {
+  public synchronized void done(TensorInfo tensor) {
     tensorsDone++;
     bytesDone += tensor.bytes();
     progress.step("verified tensor", tensorsDone, tensors, (double) bytesDone / bytes);

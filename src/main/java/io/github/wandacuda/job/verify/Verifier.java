@@ -5,20 +5,16 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.direct.DirectIo;
-import io.github.wandacuda.io.direct.IoMode;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
 import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.system.RealCause;
-import io.github.wandacuda.system.Workers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -41,11 +37,31 @@ public final class Verifier {
   public record Claim(Method method, Sparsity sparsity, ModuleChoice choice) {
     /** A claim without content. */
     public static final Claim NONE = new Claim(null, null, null);
+
+    /**
+     * Returns the rules that a pruned model is checked by.
+     *
+     * @param recorded what its {@code wanda-cuda.json} says, if there is one; there has to be if
+     *     the claim has no sparsity
+     */
+    public PruningRules rules(Optional<Provenance> recorded) {
+      if (sparsity == null && method == null) {
+        return recorded.orElseThrow().rules();
+      }
+      // The modules that a run has kept count for its own record, not for a user's claim.
+      ModuleRules common =
+          recorded
+              .map(record -> record.rules().common())
+              .orElse(ModuleRules.of(Method.WANDA, new Sparsity.Ratio(0)));
+      Sparsity amount = sparsity != null ? sparsity : common.sparsity();
+      ModuleRules claimed = method != null ? ModuleRules.of(method, amount) : common.with(amount);
+      return new PruningRules(claimed, Unreached.MAGNITUDE);
+    }
   }
 
-  /** Checks a pruned directory as the other method does, and tells nobody how far it is. */
+  /** Checks a pruned directory in this process. */
   public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
-    return verify(dense, pruned, claim, threads, Progress.NONE);
+    return verify(dense, pruned, claim, new ShardsHere(threads, Progress.NONE));
   }
 
   /**
@@ -53,13 +69,12 @@ public final class Verifier {
    *
    * @param dense its source
    * @param pruned the directory, which may be packed
-   * @param threads number of threads, 1 or more
-   * @param progress is told of each tensor that is checked
+   * @param shards checks its shards
    * @return the failures, and the files that were added beside the model
    * @throws InputException if the source is broken or the pruned directory isn't there
    */
   public static Verification verify(
-      ModelDirectory dense, Path pruned, Claim claim, int threads, Progress progress) {
+      ModelDirectory dense, Path pruned, Claim claim, ShardsCheck shards) {
     if (!Files.isDirectory(pruned)) {
       throw new InputException(
           ErrorDetails.file(pruned).expected("a pruned model's directory", "none"));
@@ -84,26 +99,17 @@ public final class Verifier {
         claim.choice() == null && recorded.isPresent()
             ? recorded.get().modules(dense)
             : dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
-    PruningRules rules = rules(claim, recorded.map(RecordCheck::record));
+    PruningRules rules = claim.rules(recorded.map(RecordCheck::record));
     chosen.forEach(rules::check);
     PrunedFiles files = PrunedFiles.of(pruned, failures);
     List<Path> added = files.compare(dense, failures);
-    try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());
-        Workers workers = new Workers(threads)) {
-      dense.checkpoint().shards().forEach(shard -> shard.readThrough(io));
-      Optional<ShardVerifier.Found> found =
-          new ShardVerifier(
-                  workers,
-                  rules,
-                  chosen,
-                  failures,
-                  MaskSink.NONE,
-                  shard -> shard.readThrough(io),
-                  progress)
-              .verify(dense.checkpoint().shards(), pruned, files.reading());
-      if (claim.equals(Claim.NONE) && recorded.isPresent()) {
-        found.ifPresent(shards -> recorded.get().compare(chosen, shards));
-      }
+    Optional<ShardVerifier.Found> found =
+        shards.check(
+            new ShardsCheck.Pruned(
+                dense, pruned, files.packed(), claim, recorded.isPresent(), rules, chosen),
+            failures);
+    if (claim.equals(Claim.NONE) && recorded.isPresent()) {
+      found.ifPresent(all -> recorded.get().compare(chosen, all));
     }
     return new Verification(
         failures.others(), failures.tensors(), added, unchecked, rules.update());
@@ -117,21 +123,5 @@ public final class Verifier {
       failures.add(e.getMessage());
       return Optional.empty();
     }
-  }
-
-  private static PruningRules rules(Claim claim, Optional<Provenance> provenance) {
-    Optional<PruningRules> recorded = provenance.map(Provenance::rules);
-    if (claim.sparsity() == null && claim.method() == null) {
-      return recorded.orElseThrow();
-    }
-    // The modules that a run has kept count for its own record, not for a user's claim.
-    ModuleRules common =
-        recorded
-            .map(PruningRules::common)
-            .orElse(ModuleRules.of(Method.WANDA, new Sparsity.Ratio(0)));
-    Sparsity sparsity = claim.sparsity() != null ? claim.sparsity() : common.sparsity();
-    ModuleRules claimed =
-        claim.method() != null ? ModuleRules.of(claim.method(), sparsity) : common.with(sparsity);
-    return new PruningRules(claimed, Unreached.MAGNITUDE);
   }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.cluster.spark;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,9 +17,16 @@ import java.util.stream.Stream;
 /** A Spark cluster of a master and two workers on the loopback interface, each a process. */
 final class SparkProcesses implements AutoCloseable {
   private static final Path HOME = Path.of("target/spark").toAbsolutePath();
-  private static final Path PROGRAM = Path.of("target/wanda-cuda.jar").toAbsolutePath();
+  static final Path PROGRAM = Path.of("target/wanda-cuda.jar").toAbsolutePath();
+  private static final String SPARK = HOME.resolve("jars") + "/*";
   private static final Pattern MASTER = Pattern.compile("Starting Spark master at (spark://\\S+)");
   private static final Duration PATIENCE = Duration.ofMinutes(4);
+
+  /** What stands before Spark's own classes; its script reads it before there is a JVM. */
+  static final String DRIVER_CLASSES = "spark.driver.extraClassPath=";
+
+  /** The number of the GPU that each worker has. */
+  static final int GPU = 1;
 
   /** What {@code spark-class} gives to every JVM of Spark's, which we start without it. */
   private static final List<String> OPENED =
@@ -46,7 +54,8 @@ final class SparkProcesses implements AutoCloseable {
     this.directory = directory;
     start(
         "master",
-        "256m",
+        SPARK,
+        "-Xmx256m",
         "org.apache.spark.deploy.master.Master",
         "--host",
         "127.0.0.1",
@@ -55,10 +64,14 @@ final class SparkProcesses implements AutoCloseable {
         "--webui-port",
         "0");
     master = await("a master", () -> find("master", MASTER));
+    Path gpus = gpus();
     for (String worker : List.of("worker1", "worker2")) {
       start(
           worker,
-          "256m",
+          SPARK,
+          "-Xmx256m",
+          "-Dspark.worker.resource.gpu.amount=1",
+          "-Dspark.worker.resource.gpu.discoveryScript=" + gpus,
           "org.apache.spark.deploy.worker.Worker",
           "--host",
           "127.0.0.1",
@@ -71,6 +84,15 @@ final class SparkProcesses implements AutoCloseable {
           master);
       await(worker, () -> find(worker, Pattern.compile("(Successfully registered with master)")));
     }
+  }
+
+  /** Writes the script that tells each worker of its GPU, which isn't the machine's first one. */
+  private Path gpus() throws IOException {
+    Path script = directory.resolve("gpus.sh");
+    Files.writeString(
+        script, "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\"%d\"]}'\n".formatted(GPU));
+    Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwx------"));
+    return script;
   }
 
   private String find(String log, Pattern pattern) throws IOException {
@@ -97,7 +119,26 @@ final class SparkProcesses implements AutoCloseable {
    * @param executors how many, each with a core
    */
   Process submit(String name, int executors, Object... arguments) throws IOException {
+    return submit(name, executors, List.of(), arguments);
+  }
+
+  /**
+   * Runs the program as {@code spark-submit} does.
+   *
+   * @param name of its log
+   * @param executors how many, each with a core
+   * @param more settings of Spark
+   */
+  Process submit(String name, int executors, List<String> more, Object... arguments)
+      throws IOException {
+    String classPath =
+        more.stream()
+            .filter(setting -> setting.startsWith(DRIVER_CLASSES))
+            .map(setting -> setting.substring(DRIVER_CLASSES.length()) + ":" + SPARK)
+            .findFirst()
+            .orElse(SPARK);
     List<String> words = new ArrayList<>();
+    words.add("-Xmx512m");
     words.add("org.apache.spark.deploy.SparkSubmit");
     words.addAll(List.of("--master", master));
     for (String setting :
@@ -111,20 +152,20 @@ final class SparkProcesses implements AutoCloseable {
             "spark.ui.enabled=false")) {
       words.addAll(List.of("--conf", setting));
     }
+    more.forEach(setting -> words.addAll(List.of("--conf", setting)));
     words.add(PROGRAM.toString());
     Arrays.stream(arguments).map(Object::toString).forEach(words::add);
-    return start(name, "512m", words.toArray(String[]::new));
+    return start(name, classPath, words.toArray(String[]::new));
   }
 
-  private Process start(String name, String heap, String... words) throws IOException {
+  private Process start(String name, String classPath, String... words) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("-Xmx" + heap);
     command.add("--add-modules=jdk.incubator.vector");
     command.add("--enable-native-access=ALL-UNNAMED");
     command.add("--sun-misc-unsafe-memory-access=allow");
     OPENED.forEach(opened -> command.add("--add-opens=java.base/" + opened + "=ALL-UNNAMED"));
-    command.addAll(List.of("-cp", HOME.resolve("jars") + "/*"));
+    command.addAll(List.of("-cp", classPath));
     command.addAll(List.of(words));
     ProcessBuilder builder =
         new ProcessBuilder(command)

@@ -1,0 +1,173 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What commands say and print on a cluster is what they do on one machine, to the letter. */
+class ClusterCommandsTest {
+  private static final Path GOLDEN = TestData.GOLDEN;
+
+  @TempDir Path directory;
+
+  private static String withoutTimes(String text) {
+    return text.replaceAll("(\"seconds\" *: *)[0-9.Ee-]+", "$1-")
+        .replaceAll("(\"(started|ended)\" *: *\")[^\"]+", "$1")
+        .replaceAll("(%) +[0-9]+\\.[0-9]", "$1 -");
+  }
+
+  private static Cli.Result assertLikeOneMachine(int exitCode, Object... words) {
+    Cli.Result expected = InProcess.run(words);
+    assertThat(expected.exitCode()).as(expected.err()).isEqualTo(exitCode);
+    List<Object> more = new ArrayList<>(Arrays.asList(words));
+    more.addAll(List.of("--cluster", "local"));
+    Cli.Result found = InProcess.run(more.toArray());
+    assertThat(found.exitCode()).as(found.err()).isEqualTo(exitCode);
+    assertThat(withoutTimes(found.out())).isEqualTo(withoutTimes(expected.out()));
+    assertThat(found.err()).isEqualTo(expected.err());
+    return found;
+  }
+
+  /** Returns a path as somebody in this directory would write it. */
+  private static Path near(Path path) {
+    return Path.of("").toAbsolutePath().relativize(path.toAbsolutePath());
+  }
+
+  private Path pruned() {
+    Path pruned = directory.resolve("pruned");
+    Cli.Result result =
+        InProcess.run(
+            "prune",
+            "--model",
+            TestData.TINY_LLAMA,
+            "--output",
+            pruned,
+            "--statistics",
+            GOLDEN.resolve("wanda-50.statistics.safetensors"),
+            "--backend",
+            "cpu",
+            "--quiet");
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    return pruned;
+  }
+
+  private void assertVerifies(int exitCode, Path pruned, String... more) {
+    for (String form : List.of("--quiet", "--json")) {
+      List<Object> words = new ArrayList<>(List.of("verify", "--dense", TestData.TINY_LLAMA));
+      words.addAll(List.of("--pruned", near(pruned), "--quiet"));
+      words.addAll(Arrays.asList(more));
+      if (!form.equals("--quiet")) {
+        words.add(form);
+      }
+      assertLikeOneMachine(exitCode, words.toArray());
+    }
+  }
+
+  @Test
+  void verifyProvesAsOneMachineDoes() {
+    Path pruned = pruned();
+    assertVerifies(0, pruned);
+    assertVerifies(0, pruned, "--sparsity", "0.4");
+    assertVerifies(5, pruned, "--sparsity", "0.6");
+    assertVerifies(5, pruned, "--method", "magnitude", "--pattern", "2:4");
+    assertVerifies(5, pruned, "--sparsity", "0.5", "--exclude", "mlp");
+  }
+
+  @Test
+  void verifyListsDamageAsOneMachineDoes() throws IOException {
+    Path pruned = pruned();
+    for (int shard = 1; shard <= 3; shard++) {
+      Path path = pruned.resolve("model-0000%d-of-00003.safetensors".formatted(shard));
+      try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+        file.seek(file.length() - 30_000);
+        file.write(new byte[10_000]);
+        file.setLength(shard == 2 ? file.length() - 2 : file.length());
+      }
+    }
+    Files.delete(pruned.resolve("config.json"));
+    assertVerifies(5, pruned);
+  }
+
+  @Test
+  void verifyRefusesAsOneMachineDoes() throws IOException {
+    assertVerifies(3, directory.resolve("nowhere"));
+    Path pruned = pruned();
+    Files.writeString(pruned.resolve("wanda-cuda.json"), "{");
+    assertVerifies(5, pruned);
+  }
+
+  private static Object[] compare(Path model, Object... more) {
+    List<Object> words = new ArrayList<>(List.of("compare", "--model", model, "--samples", 4));
+    words.addAll(List.of("--calibration", GOLDEN.resolve("calibration.json")));
+    words.addAll(List.of("--text", GOLDEN.resolve("evaluation.json")));
+    words.addAll(List.of("--backend", "cpu", "--quiet"));
+    words.addAll(Arrays.asList(more));
+    return words.toArray();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--quiet", "--json"})
+  void compareMeasuresAsOneMachineDoes(String form) {
+    List<Object> words =
+        new ArrayList<>(
+            List.of("--methods", "wanda,sparsegpt,magnitude+swaps", "--sparsity", "0.3"));
+    words.addAll(List.of("--pattern", "2:4", "--exclude", "down_proj"));
+    words.addAll(List.of("--tasks", "piqa", "--data", "testdata/tasks/hub"));
+    if (!form.equals("--quiet")) {
+      words.add(form);
+    }
+    Cli.Result result = assertLikeOneMachine(0, compare(TestData.TINY_LLAMA, words.toArray()));
+    assertThat(result.out()).contains("sparsegpt");
+  }
+
+  @Test
+  void compareWritesTheSameReport() throws IOException {
+    Path report = directory.resolve("report.json");
+    Object[] words =
+        compare(TestData.TINY_LLAMA, "--report", report, "--overwrite", "--pattern", "2:4");
+    assertThat(InProcess.run(words).exitCode()).isZero();
+    String expected = withoutTimes(Files.readString(report));
+    Files.delete(report);
+    assertLikeOneMachine(0, words);
+    assertThat(withoutTimes(Files.readString(report))).isEqualTo(expected);
+    assertThat(directory.resolve("report.json.unfinished")).doesNotExist();
+  }
+
+  /** The dense model finds it as well as each run, and it is one line. */
+  @Test
+  void compareTellsOfTheSameWeightOnce() throws IOException {
+    Path broken = TestData.copy(TestData.TINY_LLAMA, directory.resolve("broken"));
+    try (RandomAccessFile shard =
+        new RandomAccessFile(broken.resolve("model-00002-of-00003.safetensors").toFile(), "rw")) {
+      shard.seek(shard.length() - 2 * 192 * 64);
+      shard.write(new byte[] {(byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f});
+    }
+    Cli.Result result = assertLikeOneMachine(3, compare(near(broken)));
+    assertThat(result.errorLines()).hasSize(1);
+  }
+
+  @Test
+  void aClusterThatIsNoneIsRefused() {
+    for (Object[] words :
+        List.of(
+            compare(TestData.TINY_LLAMA, "--cluster", "mesos"),
+            new Object[] {
+              "verify", "--dense", "a", "--pruned", "b", "--cluster", "mesos", "--quiet"
+            })) {
+      Cli.Result result = InProcess.run(words);
+      assertThat(result.exitCode()).isEqualTo(2);
+      assertThat(result.err()).contains("--cluster: expected local or spark, found 'mesos'");
+    }
+  }
+}
