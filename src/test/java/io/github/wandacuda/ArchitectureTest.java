@@ -108,6 +108,7 @@ class ArchitectureTest {
           "job.output",
           "job.verify",
           "job.shard",
+          "job.part",
           "job.merge",
           "job.packing",
           "job",
@@ -302,7 +303,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
-          + "|FileOpener|WrittenShard|ShardMasks|ReservedFile|Folders|Gunzip|AvailableMemory";
+          + "|FileOpener|WrittenShard|ShardMasks|PartLock|ReservedFile|Folders|Gunzip|AvailableMemory";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

@@ -3,9 +3,11 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.part.Part;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
@@ -16,6 +18,7 @@ import io.github.wandacuda.prune.allocation.Allocation;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Prints what a run of {@code prune} would do. */
@@ -28,6 +31,7 @@ final class PlanPrinter {
       ModelDirectory model,
       PruneRequest request,
       PruneJob job,
+      Optional<Part> part,
       Backend backend,
       List<Allocation> allocations,
       OutputOptions output) {
@@ -55,7 +59,25 @@ final class PlanPrinter {
         "estimated_seconds", time.seconds().isPresent() ? time.seconds().getAsDouble() : null);
     object.put("estimated_seconds_least", time.least());
     object.put("estimated_seconds_most", time.most());
-    output.result(object, () -> text(object, chosen.size(), needs, time));
+    Optional<String> share = part.map(of -> share(model, of, object));
+    output.result(
+        object, () -> Stream.concat(share.stream(), text(object, chosen.size(), needs, time)));
+  }
+
+  /** Puts a part's shards into the plan, and returns them in words. */
+  private static String share(ModelDirectory model, Part part, Map<String, Object> plan) {
+    List<SafetensorsFile> shards = model.checkpoint().shards();
+    List<SafetensorsFile> share = part.shareOf(shards);
+    long bytes = share.stream().mapToLong(SafetensorsFile::byteSize).sum();
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("number", part.number());
+    object.put("of", part.of());
+    object.put(
+        "shards", share.stream().map(shard -> shard.path().getFileName().toString()).toList());
+    object.put("bytes", bytes);
+    plan.put("part", object);
+    return "%s: %d of %d shards, %.1f MiB; all parts together:"
+        .formatted(part, share.size(), shards.size(), bytes / MIB);
   }
 
   /** Opens every block for a run with samples, so that a broken one is reported now. */

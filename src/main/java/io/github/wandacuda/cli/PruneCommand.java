@@ -11,6 +11,7 @@ import io.github.wandacuda.cli.option.MethodOptions;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.PartOption;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.TargetOptions;
 import io.github.wandacuda.error.UsageException;
@@ -78,6 +79,7 @@ public final class PruneCommand implements Runnable {
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
   @Mixin private ClusterOption cluster;
+  @Mixin private PartOption part;
   @Mixin private OutputOptions output;
 
   @Override
@@ -91,6 +93,7 @@ public final class PruneCommand implements Runnable {
         target.inPlace(),
         calibrations.fromSamples(rules) && rules.needMoments(),
         rules.needMasks());
+    part.check(target, calibrations.fromSamples(rules), rules.needMasks(), output);
     if (target.inPlace()) {
       methods.checkInPlace();
     }
@@ -104,7 +107,7 @@ public final class PruneCommand implements Runnable {
       methods.check(directory.choose(modules.choice()));
       if (!target.inPlace()) {
         List<LinearModule> chosen =
-            PruneJob.check(directory, place, target.resume(), modules.choice(), rules);
+            PruneJob.check(directory, place, resumes(), modules.choice(), rules);
         if (rules.changeNothing(chosen)) {
           output.warn("%s of each row of the chosen modules is nothing".formatted(rules.amount()));
         }
@@ -121,7 +124,7 @@ public final class PruneCommand implements Runnable {
                   modules.choice(),
                   calibration,
                   target.verify(),
-                  target.resume(),
+                  resumes(),
                   null,
                   masks,
                   target.packed(),
@@ -134,6 +137,11 @@ public final class PruneCommand implements Runnable {
     }
   }
 
+  /** Returns whether the output may hold an earlier run. */
+  private boolean resumes() {
+    return target.resume() || part.given();
+  }
+
   private void warnOfIdle(PruningRules rules) {
     methods.warnOfIdle(rules, output);
     calibrations.warnOfIdle(rules, output);
@@ -143,7 +151,7 @@ public final class PruneCommand implements Runnable {
     } else if (!calibrations.fromSamples(rules)) {
       output.warnIfGiven("only a calibrated run saves hidden states", "--checkpoint-every");
     }
-    if (target.resume()) {
+    if (target.resume() && !part.given()) {
       output.warnIfGiven("what is resumed is always checked", "--no-verify");
     }
     if (report == null && savedStatistics == null && maskFiles.saved().isEmpty()) {
@@ -160,7 +168,7 @@ public final class PruneCommand implements Runnable {
       results.add(SAVED_STATISTICS, savedStatistics, ResultFiles.Kind.STATISTICS);
       results.add(REPORT, report, ResultFiles.Kind.REPORT);
       maskFiles.addTo(results);
-      if (!dryRun) {
+      if (!dryRun && !part.given()) {
         results.reserve();
       }
       return results;
@@ -187,7 +195,8 @@ public final class PruneCommand implements Runnable {
           needs.writeBytes(),
           needs.memoryBytes());
       if (dryRun) {
-        PlanPrinter.print(directory, request, job, backend, methods.allocations(), output);
+        PlanPrinter.print(
+            directory, request, job, part.part(), backend, methods.allocations(), output);
       } else if (methods.shares()) {
         PruneRequest shared =
             methods.share(request, directory, job.chosen(), backend, output.progress());
@@ -211,11 +220,13 @@ public final class PruneCommand implements Runnable {
       Backend backend,
       ResultFiles results,
       MemoryWatch memory) {
-    cluster.run(
-        job,
-        backends,
-        output,
-        placed -> runPlaced(directory, placed, request, backend, results, memory));
+    ClusterOption.Work work =
+        placed -> runPlaced(directory, placed, request, backend, results, memory);
+    if (part.given()) {
+      part.run(job, backends, work);
+    } else {
+      cluster.run(job, backends, output, work);
+    }
   }
 
   private void runPlaced(
@@ -241,6 +252,10 @@ public final class PruneCommand implements Runnable {
               output.progress(),
               masks.<MaskSink>map(writer -> writer).orElse(MaskSink.NONE),
               unfinished -> {
+                if (part.given()) {
+                  // Every part was told to write them; only the last one does.
+                  results.reserve();
+                }
                 masks.ifPresent(MaskFileWriter::finish);
                 save(request, unfinished, results);
                 if (before.isEmpty()) {
@@ -248,6 +263,7 @@ public final class PruneCommand implements Runnable {
                 }
               });
       if (result.wasFinished()
+          && !part.given()
           && (savedStatistics != null || report != null || masks.isPresent())) {
         output.say(
             "the output was finished before: --save-statistics, --save-masks and --report are left"
