@@ -16,8 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Parts on the command line: what they say, and the files that the last one writes. */
 class PartCommandTest {
-  private static final Path STATISTICS =
-      TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
+  private static final Path STATISTICS = TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
 
   @TempDir Path directory;
 

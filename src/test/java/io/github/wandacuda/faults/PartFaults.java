@@ -56,8 +56,7 @@ class PartFaults {
       try {
         for (int part : left) {
           programs.add(
-              Program.start(
-                  run.run(kind, run.output(), "--quiet", "--part", part + "/" + PARTS)));
+              Program.start(run.run(kind, run.output(), "--quiet", "--part", part + "/" + PARTS)));
         }
         left.removeAll(ended(left, programs, round < MOST_ROUNDS ? millis : Long.MAX_VALUE / 2));
       } finally {
