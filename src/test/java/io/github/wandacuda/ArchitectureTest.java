@@ -104,10 +104,13 @@ class ArchitectureTest {
           "cluster",
           "cluster.spark",
           "job.record",
+          "job.card",
           "job.module",
           "job.output",
           "job.verify",
           "job.shard",
+          "job.shard.verify",
+          "job.part",
           "job.merge",
           "job.packing",
           "job",
@@ -304,7 +307,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
-          + "|FileOpener|WrittenShard|ShardMasks|SharedFile|ReservedFile|Folders|Gunzip|AvailableMemory|ArchiveMaker";
+          + "|FileOpener|WrittenShard|ShardMasks|SharedFile|PartLock|ReservedFile|Folders|Gunzip|AvailableMemory|ArchiveMaker";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

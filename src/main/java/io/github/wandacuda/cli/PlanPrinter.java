@@ -4,10 +4,12 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.RunTraffic;
+import io.github.wandacuda.job.card.RunTraffic;
 import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.part.Part;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
@@ -31,6 +33,7 @@ final class PlanPrinter {
       ModelDirectory model,
       PruneRequest request,
       PruneJob job,
+      Optional<Part> part,
       Backend backend,
       List<Allocation> allocations,
       OutputOptions output) {
@@ -64,7 +67,26 @@ final class PlanPrinter {
         "estimated_seconds", time.seconds().isPresent() ? time.seconds().getAsDouble() : null);
     object.put("estimated_seconds_least", time.least());
     object.put("estimated_seconds_most", time.most());
-    output.result(object, () -> text(object, chosen.size(), needs, traffic, time));
+    Optional<String> share = part.map(of -> share(model, of, object));
+    output.result(
+        object,
+        () -> Stream.concat(share.stream(), text(object, chosen.size(), needs, traffic, time)));
+  }
+
+  /** Puts a part's shards into the plan, and returns them in words. */
+  private static String share(ModelDirectory model, Part part, Map<String, Object> plan) {
+    List<SafetensorsFile> shards = model.checkpoint().shards();
+    List<SafetensorsFile> share = part.shareOf(shards);
+    long bytes = share.stream().mapToLong(SafetensorsFile::byteSize).sum();
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("number", part.number());
+    object.put("of", part.of());
+    object.put(
+        "shards", share.stream().map(shard -> shard.path().getFileName().toString()).toList());
+    object.put("bytes", bytes);
+    plan.put("part", object);
+    return "%s: %d of %d shards, %.1f MiB; all parts together:"
+        .formatted(part, share.size(), shards.size(), bytes / MIB);
   }
 
   /** Opens every block for a run with samples, so that a broken one is reported now. */

@@ -11,6 +11,7 @@ import io.github.wandacuda.cli.option.MethodOptions;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.PartOption;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.TargetOptions;
 import io.github.wandacuda.error.UsageException;
@@ -79,6 +80,7 @@ public final class PruneCommand implements Runnable {
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
   @Mixin private ClusterOption cluster;
+  @Mixin private PartOption part;
   @Mixin private OutputOptions output;
 
   @Override
@@ -89,6 +91,7 @@ public final class PruneCommand implements Runnable {
     calibrations.check(rules);
     target.check(calibrations.fromSamples(rules));
     cluster.check(target.inPlace(), rules.needMasks());
+    part.check(target, calibrations.fromSamples(rules), rules.needMasks(), output);
     if (target.inPlace()) {
       methods.checkInPlace();
     }
@@ -102,7 +105,7 @@ public final class PruneCommand implements Runnable {
       methods.check(directory.choose(modules.choice()));
       if (!target.inPlace()) {
         List<LinearModule> chosen =
-            PruneJob.check(directory, place, target.resume(), modules.choice(), rules);
+            PruneJob.check(directory, place, resumes(), modules.choice(), rules);
         if (rules.changeNothing(chosen)) {
           output.warn("%s of each row of the chosen modules is nothing".formatted(rules.amount()));
         }
@@ -119,7 +122,7 @@ public final class PruneCommand implements Runnable {
                   modules.choice(),
                   calibration,
                   target.verify(),
-                  target.resume(),
+                  resumes(),
                   null,
                   masks,
                   target.packed(),
@@ -132,6 +135,11 @@ public final class PruneCommand implements Runnable {
     }
   }
 
+  /** Returns whether the output may hold an earlier run. */
+  private boolean resumes() {
+    return target.resume() || part.given();
+  }
+
   private void warnOfIdle(PruningRules rules) {
     methods.warnOfIdle(rules, output);
     calibrations.warnOfIdle(rules, output);
@@ -141,7 +149,7 @@ public final class PruneCommand implements Runnable {
     if (!calibrations.fromSamples(rules)) {
       output.warnIfGiven("only a calibrated run saves hidden states", "--checkpoint-every");
     }
-    if (target.resume()) {
+    if (target.resume() && !part.given()) {
       output.warnIfGiven("what is resumed is always checked", "--no-verify");
     }
     if (report == null && savedStatistics == null && maskFiles.saved().isEmpty()) {
@@ -158,7 +166,7 @@ public final class PruneCommand implements Runnable {
       results.add(SAVED_STATISTICS, savedStatistics, ResultFiles.Kind.STATISTICS);
       results.add(REPORT, report, ResultFiles.Kind.REPORT);
       maskFiles.addTo(results);
-      if (!dryRun) {
+      if (!dryRun && !part.given()) {
         results.reserve();
       }
       return results;
@@ -190,7 +198,14 @@ public final class PruneCommand implements Runnable {
           needs.writeBytes(),
           needs.memoryBytes());
       if (dryRun) {
-        PlanPrinter.print(directory, request, job, backend, methods.allocations(), output);
+        PlanPrinter.print(
+            directory, request, job, part.part(), backend, methods.allocations(), output);
+      } else if (part.given()) {
+        PruneRequest shared = share(directory, job, request, backend, Optional.empty());
+        part.run(
+            place(directory, job, shared),
+            backends,
+            placed -> run(directory, placed, shared, backend, results, memory));
       } else {
         cluster.runAnyway(
             backends,
@@ -198,7 +213,7 @@ public final class PruneCommand implements Runnable {
             processBytes(directory, job, request),
             on -> {
               PruneRequest shared = share(directory, job, request, backend, on);
-              PruneJob placed = methods.shares() ? job(directory, shared) : job;
+              PruneJob placed = place(directory, job, shared);
               run(directory, on.map(placed::on).orElse(placed), shared, backend, results, memory);
             });
       }
@@ -220,6 +235,11 @@ public final class PruneCommand implements Runnable {
     return methods.shares()
         ? methods.share(request, directory, job.chosen(), backend, on, output.progress())
         : request;
+  }
+
+  /** Returns the job of a request whose modules may have got shares of their own. */
+  private PruneJob place(ModelDirectory directory, PruneJob job, PruneRequest shared) {
+    return methods.shares() ? job(directory, shared) : job;
   }
 
   private PruneJob job(ModelDirectory directory, PruneRequest request) {
@@ -251,6 +271,10 @@ public final class PruneCommand implements Runnable {
               output.progress(),
               masks.<MaskSink>map(writer -> writer).orElse(MaskSink.NONE),
               unfinished -> {
+                if (part.given()) {
+                  // Every part was told to write them; only the last one does.
+                  results.reserve();
+                }
                 masks.ifPresent(MaskFileWriter::finish);
                 save(request, unfinished, results);
                 if (before.isEmpty()) {
@@ -258,6 +282,7 @@ public final class PruneCommand implements Runnable {
                 }
               });
       if (result.wasFinished()
+          && !part.given()
           && (savedStatistics != null || report != null || masks.isPresent())) {
         output.say(
             "the output was finished before: --save-statistics, --save-masks and --report are left"

@@ -6,6 +6,7 @@ import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.RunResult;
+import io.github.wandacuda.job.part.PartState;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.report.Perplexities;
@@ -51,7 +52,29 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     object.put("seconds", phases);
     memory.addTo(object);
     object.put("mask_sha256", result.maskSha256());
+    Optional.ofNullable(result.part()).ifPresent(part -> object.put("part", json(part)));
     output.written(object, () -> Stream.concat(text(result), text(perplexities)));
+  }
+
+  private static Map<String, Object> json(PartState part) {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("number", part.part().number());
+    object.put("of", part.part().of());
+    object.put("done", part.done());
+    object.put("finished", part.finished());
+    return object;
+  }
+
+  /** Returns what was done, in words. */
+  private String title(RunResult result) {
+    PartState part = result.part();
+    boolean nothing = result.wasFinished();
+    String done =
+        nothing
+            ? "finished before, nothing was done"
+            : "%s, %s, on %s"
+                .formatted(request.rules().label(), request.rules().amount(), backend.name());
+    return part == null ? done : "%s: %s".formatted(part, nothing ? "finished" : done);
   }
 
   /** Returns a phase's seconds, or a dash for a phase that wasn't part of the run. */
@@ -83,21 +106,16 @@ record PrunePrinter(PruneRequest request, Backend backend) {
 
   private Stream<String> text(RunResult result) {
     PhaseClock.Seconds seconds = result.seconds();
-    String title =
-        result.wasFinished()
-            ? "finished before, nothing was done"
-            : "%s, %s, on %s"
-                .formatted(request.rules().label(), request.rules().amount(), backend.name());
     return MultilineText.of(
         """
         %s: %s
           modules  %d
           weights  %d, of which %d are now zero (%.2f %%)
           numbers  %s, %d rows that are all zero%s
-          masks    sha256 %s
+          masks    %s
           seconds  %.2f: calibrate %s, select %.2f, read and write %.2f, verify %s""",
         request.output(),
-        title,
+        title(result),
         result.provenance().modules().size(),
         result.elements(),
         result.zeros(),
@@ -105,7 +123,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
         deadColumns(result),
         result.zeroRows(),
         relativeError(result),
-        result.maskSha256(),
+        result.maskSha256() == null ? "when all parts are done" : "sha256 " + result.maskSha256(),
         seconds.total(),
         measured(seconds.calibrate()),
         seconds.select(),

@@ -15,7 +15,7 @@ import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.UnfinishedRun;
-import io.github.wandacuda.job.shard.ClusterVerification;
+import io.github.wandacuda.job.shard.verify.ClusterVerification;
 import io.github.wandacuda.job.verify.ShardsHere;
 import io.github.wandacuda.job.verify.Verification;
 import io.github.wandacuda.job.verify.Verifier;

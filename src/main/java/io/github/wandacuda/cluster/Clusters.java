@@ -10,6 +10,9 @@ import java.util.stream.Collectors;
 
 /** Finds the clusters that are on the class path. */
 public final class Clusters {
+  /** The name of this process as a cluster. */
+  public static final String LOCAL = "local";
+
   private Clusters() {}
 
   /**

@@ -7,7 +7,7 @@ import com.google.auto.service.AutoService;
 public final class LocalClusterProvider implements ClusterProvider {
   @Override
   public String name() {
-    return "local";
+    return Clusters.LOCAL;
   }
 
   @Override

@@ -1,16 +1,11 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
-import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.JournalWriter;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.record.Fingerprint;
-import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.RunRecords;
 import io.github.wandacuda.job.record.ShardMasks;
@@ -19,19 +14,11 @@ import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.job.shard.RunDescription;
 import io.github.wandacuda.job.shard.ShardResult;
 import io.github.wandacuda.job.shard.ShardTask;
-import io.github.wandacuda.job.verify.Failures;
-import io.github.wandacuda.job.verify.RecordCheck;
-import io.github.wandacuda.job.verify.ShardVerifier;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.layer.LayerInputs;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +36,6 @@ import org.slf4j.LoggerFactory;
  */
 final class ClusterPass {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterPass.class);
-  private static final String UNUSED_SPILL = AtomicWrite.OWN + ".masks";
 
   private final RunScope scope;
   private final OnCluster on;
@@ -57,7 +43,7 @@ final class ClusterPass {
   private final PruneTarget.Tools tools;
   private final Provenance plan;
   private final Map<String, LinearModule> byTensor;
-  private final Map<String, ShardResult> results = new TreeMap<>();
+  private final ShardResults results;
   private final Set<String> nodes = new HashSet<>();
 
   /** The norms that samples have given; empty for other runs. */
@@ -74,6 +60,7 @@ final class ClusterPass {
     this.output = output;
     this.tools = tools;
     this.plan = plan;
+    results = new ShardResults(scope, output.path(), tools);
     byTensor =
         scope.chosen().stream()
             .collect(Collectors.toMap(module -> module.tensor().name(), Function.identity()));
@@ -90,7 +77,15 @@ final class ClusterPass {
     if (!resumed) {
       output.journal().restart(RunRecords.run(fingerprint));
     }
-    RunDescription run = description(scope.request().verify() || resumed);
+    RunDescription run =
+        RunDescription.of(
+            scope.model(),
+            output.path(),
+            scope.moments(),
+            scope.isCalibrated() && scope.rules().needMoments(),
+            plan,
+            scope.request().verify() || resumed,
+            on.devices());
     ModuleFiles pruned = new ModuleFiles(output.path(), scope.chosen());
     if (run.byMoments()) {
       scope.chosen().forEach(module -> output.file(output.path().relativize(pruned.of(module))));
@@ -109,25 +104,14 @@ final class ClusterPass {
               result -> take(result, journal, tasks.size()));
       journal.await();
     }
-    List<ModuleResult> modules = modules();
-    String masks = digest();
+    List<ModuleResult> modules = results.modules(this::norms);
+    String masks = results.digest();
     norms.remove();
     if (run.byMoments()) {
       scope.chosen().forEach(module -> output.remove(pruned.of(module)));
     }
-    check(plan.with(modules, masks));
+    results.check(plan.with(modules, masks));
     return new OutputRun.Written(modules, masks);
-  }
-
-  private RunDescription description(boolean verify) {
-    return new RunDescription(
-        scope.model().path().toAbsolutePath().toString(),
-        output.path().toAbsolutePath().toString(),
-        scope.moments().map(file -> file.toAbsolutePath().toString()).orElse(null),
-        scope.isCalibrated() && scope.rules().needMoments(),
-        new String(plan.json(), StandardCharsets.UTF_8),
-        verify,
-        on.devices());
   }
 
   /** Returns a module's norms, or null if there are none or none are needed. */
@@ -171,32 +155,12 @@ final class ClusterPass {
     if (output.interrupted().isEmpty()) {
       return List.of();
     }
-    Map<String, RunRecords.Tensor> records = output.interrupted().get().tensors();
-    boolean all =
-        shard.tensors().stream()
-            .filter(this::counts)
-            .allMatch(tensor -> isRecorded(tensor, records.get(tensor.name())));
-    return all
-        ? shard.tensors().stream()
-            .filter(this::counts)
-            .map(tensor -> ShardResult.Tensor.of(tensor.name(), records.get(tensor.name())))
-            .toList()
-        : List.of();
-  }
-
-  /** Returns whether there is anything to know of a tensor. */
-  private boolean counts(TensorInfo tensor) {
-    return tensor.bytes() > 0 || byTensor.containsKey(tensor.name());
-  }
-
-  private boolean isRecorded(TensorInfo tensor, RunRecords.Tensor record) {
-    return record != null && record.module().isPresent() == byTensor.containsKey(tensor.name());
+    return ShardResult.Tensor.all(shard, byTensor, output.interrupted().get().tensors())
+        .orElse(List.of());
   }
 
   private void take(ShardResult result, JournalWriter journal, int shards) {
-    if (result.check() != null && result.check().failure() != null) {
-      throw VerificationException.ofOutput(output.path(), result.check().failure());
-    }
+    results.take(result);
     if (nodes.add(result.node())) {
       LOG.info("{}", result.node());
     }
@@ -205,80 +169,6 @@ final class ClusterPass {
           .tensors()
           .forEach(tensor -> journal.append(tensor.record(byTensor.get(tensor.name()))));
     }
-    results.put(result.shard(), result);
-    addSeconds(result.seconds());
     tools.progress().step("shard", results.size(), shards);
-  }
-
-  /** Adds a machine's time up; the clock divides by the number of this process's workers. */
-  private void addSeconds(ShardResult.Seconds seconds) {
-    int workers = tools.workers().count();
-    tools.clock().addSelect(nanos(seconds.select() * workers));
-    tools.clock().addReadWrite(nanos(seconds.readWrite() * workers));
-    tools.clock().addVerify(nanos(seconds.verify()));
-  }
-
-  private static long nanos(double seconds) {
-    return Math.round(seconds * 1e9);
-  }
-
-  private List<ModuleResult> modules() {
-    List<ModuleResult> modules = new ArrayList<>();
-    Set<String> there = new HashSet<>();
-    for (ShardResult result : results.values()) {
-      for (ShardResult.Tensor tensor : result.tensors()) {
-        LinearModule module = byTensor.get(tensor.name());
-        if (module != null && there.add(module.name())) {
-          modules.add(tensor.result(module, norms(module)));
-        }
-      }
-    }
-    modules.sort(Comparator.comparing(result -> result.module().name(), TensorNames.ORDER));
-    return modules;
-  }
-
-  /** Digests the masks that the machines have left in the output, in the order of all modules. */
-  private String digest() {
-    List<LinearModule> chosen = scope.chosen();
-    long most = chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
-    try (Arena arena = Arena.ofConfined();
-        MaskDigest digest = new MaskDigest(chosen.size(), output.path().resolve(UNUSED_SPILL))) {
-      MaskSink sink = digest.and(tools.masks());
-      MemorySegment memory = arena.allocate(most);
-      for (int index = 0; index < chosen.size(); index++) {
-        LinearModule module = chosen.get(index);
-        MemorySegment mask = memory.asSlice(0, module.maskBytes());
-        List<LinearModule> ofShard = chosen(module.shard());
-        ShardMasks.read(
-            ShardMasks.file(output.path(), module.shard().path().getFileName().toString()),
-            ofShard,
-            ofShard.indexOf(module),
-            mask);
-        sink.add(index, mask);
-      }
-      return digest.hex();
-    }
-  }
-
-  /** Checks the record against what the machines found, unless the run was to leave that out. */
-  private void check(Provenance record) {
-    if (results.values().stream().anyMatch(result -> result.check() == null)) {
-      return;
-    }
-    List<ShardResult.Check> checks = results.values().stream().map(ShardResult::check).toList();
-    ShardVerifier.Found found =
-        new ShardVerifier.Found(
-            record.maskSha256(),
-            checks.stream().mapToLong(ShardResult.Check::pruned).sum(),
-            checks.stream().mapToLong(ShardResult.Check::zeros).sum(),
-            checks.stream()
-                .flatMap(check -> check.prunedModules().stream())
-                .collect(Collectors.toUnmodifiableSet()));
-    Failures failures = new Failures();
-    new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
-        .compare(scope.chosen(), found);
-    if (!failures.isEmpty()) {
-      throw VerificationException.ofOutput(output.path(), failures.first());
-    }
   }
 }

@@ -97,7 +97,7 @@ final class InPlaceTarget implements PruneTarget {
   public Run open(PruneTarget.Tools tools, Provenance plan) {
     Optional<Provenance> ended = endEarlier().filter(earlier -> isSame(plan, earlier));
     if (ended.isPresent()) {
-      return new Ended(ended);
+      return new Ended(ended, null);
     }
     Journal journal = Journal.open(path());
     try {
@@ -108,25 +108,6 @@ final class InPlaceTarget implements PruneTarget {
       journal.close();
       throw e;
     }
-  }
-
-  /** A run that was complete but for its last step. */
-  private record Ended(Optional<Provenance> finished) implements Run {
-    @Override
-    public RunResult prune() {
-      throw new IllegalStateException("the run has ended");
-    }
-
-    @Override
-    public void end(RunResult result) {
-      throw new IllegalStateException("the run has ended");
-    }
-
-    @Override
-    public void settle(Throwable failure) {}
-
-    @Override
-    public void close() {}
   }
 
   /** Does the last step of a run that was stopped before it, and returns its record. */

@@ -115,7 +115,8 @@ final class OutputTarget implements PruneTarget {
     return packed ? Map.of("packed", "true") : Map.of();
   }
 
-  private Set<Path> ownFiles() {
+  /** Returns the files that the run makes, relative to the output. */
+  Set<Path> ownFiles() {
     Set<Path> own = new HashSet<>(sideFiles.files());
     own.addAll(sideFiles.lastFiles());
     scope.model().checkpoint().shards().forEach(shard -> own.add(shard.path().getFileName()));

@@ -5,9 +5,11 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.direct.DirectIo;
+import io.github.wandacuda.job.card.RunTraffic;
 import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SpaceCheck;
+import io.github.wandacuda.job.part.Part;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.SourceDigest;
@@ -16,7 +18,6 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PhaseClock;
@@ -101,6 +102,23 @@ public final class PruneJob {
     return new PruneJob(scope, new OutputTarget(scope, Optional.of(cluster)));
   }
 
+  /**
+   * Returns a part of the same run, which goes on with what it may have done before. Whichever part
+   * ends last completes the output.
+   *
+   * @param process does the part's shards
+   * @throws UsageException if the run can't be had in parts
+   */
+  public PruneJob part(Part part, OnCluster process) {
+    PruneRequest request = scope.request();
+    Part.check(
+        target instanceof InPlaceTarget,
+        scope.isCalibrated(),
+        request.masks().isPresent(),
+        request.packed());
+    return new PruneJob(scope, new PartTarget(scope, part, process));
+  }
+
   /** Returns the modules that will be pruned, in code-point order of their names. */
   public List<LinearModule> chosen() {
     return scope.chosen();
@@ -123,11 +141,9 @@ public final class PruneJob {
     }
     long bytes = scope.chosen().stream().mapToLong(module -> module.tensor().bytes()).sum();
     ModelConfig config = scope.model().config();
-    DecoderDescription model = DecoderFamilies.of(config).describe(config);
     return Optional.of(
         RunTraffic.of(
-            model.shape().blocks(),
-            TokenWork.of(model.block().apply(0), model.shape().hiddenSize()),
+            DecoderFamilies.of(config).describe(config),
             (double) bytes / elements,
             needs.hostStateBytes()));
   }
@@ -161,7 +177,7 @@ public final class PruneJob {
    * @param version of this program, for {@code wanda-cuda.json}
    * @param masks receives the modules' masks, in the order of {@link #chosen}
    * @param beforeEnd called right before the result is completed; if it throws, the result remains
-   *     unfinished
+   *     unfinished; not called if another part completes it
    * @throws UsageException if the output belongs to another run, or another run is at work in it
    * @throws io.github.wandacuda.error.InputException if a weight, norm or activation is not finite,
    *     or a file is broken
@@ -191,11 +207,11 @@ public final class PruneJob {
           target.open(new PruneTarget.Tools(backend, workers, clock, progress, masks, io), plan)) {
         Optional<Provenance> finished = run.finished();
         if (finished.isPresent()) {
-          return new RunResult(finished.get(), List.of(), clock.seconds());
+          return new RunResult(finished.get(), List.of(), clock.seconds(), run.part());
         }
         readSource(io);
         RunResult result = end(run, beforeEnd);
-        return new RunResult(result.provenance(), result.modules(), clock.seconds());
+        return new RunResult(result.provenance(), result.modules(), clock.seconds(), run.part());
       }
     }
   }
@@ -218,8 +234,10 @@ public final class PruneJob {
   private static RunResult end(PruneTarget.Run run, Consumer<RunResult> beforeEnd) {
     try {
       RunResult result = run.prune();
-      beforeEnd.accept(result);
-      run.end(result);
+      if (run.completes()) {
+        beforeEnd.accept(result);
+        run.end(result);
+      }
       return result;
     } catch (RuntimeException | Error e) {
       run.settle(e);

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.io.direct.DirectIo;
 import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.part.PartState;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PhaseClock;
@@ -12,7 +13,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /** Where a run writes: a new directory, or the model's own shards. */
-sealed interface PruneTarget permits OutputTarget, InPlaceTarget {
+sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
   /** Returns the directory that becomes the pruned model. */
   Path path();
 
@@ -48,6 +49,16 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget {
     /** Prunes, writes, and verifies what was written. */
     RunResult prune();
 
+    /** Returns how far the other parts are, if the run is a part; null if it is whole. */
+    default PartState part() {
+      return null;
+    }
+
+    /** Returns whether it is this run that completes the result. */
+    default boolean completes() {
+      return true;
+    }
+
     /** Completes the result. */
     void end(RunResult result);
 
@@ -61,6 +72,30 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget {
 
     @Override
     void close();
+  }
+
+  /**
+   * A run of which nothing is left to do.
+   *
+   * @param finished its record
+   * @param part which part it was, or null
+   */
+  record Ended(Optional<Provenance> finished, PartState part) implements Run {
+    @Override
+    public RunResult prune() {
+      throw new IllegalStateException("the run has ended");
+    }
+
+    @Override
+    public void end(RunResult result) {
+      throw new IllegalStateException("the run has ended");
+    }
+
+    @Override
+    public void settle(Throwable failure) {}
+
+    @Override
+    public void close() {}
   }
 
   /**

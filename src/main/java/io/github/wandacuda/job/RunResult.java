@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.part.PartState;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.PhaseClock;
@@ -18,9 +19,16 @@ import java.util.TreeMap;
  * @param modules the results of the chosen modules, in the natural order of their names; empty if
  *     an earlier run had finished the output
  * @param seconds the time by phase
+ * @param part which part of a run this was, or null; unless that has finished the output, the
+ *     modules are the part's, and their masks have no digest
  */
 public record RunResult(
-    Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds) {
+    Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds, PartState part) {
+
+  /** Makes the result of a whole run. */
+  RunResult(Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds) {
+    this(provenance, modules, seconds, null);
+  }
 
   /** Takes a sorted copy of the list. */
   public RunResult {

@@ -8,7 +8,7 @@ import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.job.shard.ClusterVerification;
+import io.github.wandacuda.job.shard.verify.ClusterVerification;
 import io.github.wandacuda.job.verify.Verification;
 import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.model.ModelDirectory;

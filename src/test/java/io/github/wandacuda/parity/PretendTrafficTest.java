@@ -8,7 +8,7 @@ import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.RunTraffic;
+import io.github.wandacuda.job.card.RunTraffic;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;

@@ -21,6 +21,8 @@ public final class OptionNames {
           "include",
           "method",
           "output",
+          "packed",
+          "part",
           "pattern",
           "report",
           "resume",

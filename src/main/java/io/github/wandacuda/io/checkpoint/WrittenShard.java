@@ -92,6 +92,19 @@ public final class WrittenShard implements AutoCloseable {
     }
   }
 
+  /**
+   * Returns whether the file is as long as the shard is to be.
+   *
+   * @throws OutputException if that can't be found out
+   */
+  public boolean isWhole() {
+    try {
+      return channel.size() == layout.byteSize();
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+  }
+
   /** Fills a buffer from the file; returns false if the file ends before. */
   private boolean fill(ByteBuffer buffer, long position) throws IOException {
     while (buffer.hasRemaining()) {

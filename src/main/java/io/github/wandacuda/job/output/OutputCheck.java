@@ -76,7 +76,9 @@ public final class OutputCheck {
             .hint(
                 UnfinishedRun.isMerge(directory)
                     ? "a merge begins anew: take the directory away"
-                    : "`resume` goes on with it"));
+                    : UnfinishedRun.isInParts(directory)
+                        ? "run its parts to go on with it"
+                        : "`resume` goes on with it"));
   }
 
   /**

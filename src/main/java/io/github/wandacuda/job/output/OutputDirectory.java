@@ -25,6 +25,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -96,7 +97,8 @@ public final class OutputDirectory implements AutoCloseable {
     OutputCheck.requirePlain(directory, own);
     finished = journal.finished();
     if (finished.isPresent()) {
-      // The earlier run was stopped between its last two steps.
+      // The earlier run was stopped between its last steps.
+      removeTemporary();
       journal.rename(directory.resolve(Provenance.FILE_NAME));
       return;
     }
@@ -201,11 +203,34 @@ public final class OutputDirectory implements AutoCloseable {
 
   /** Writes the last file, by which the model is complete. */
   public void finish(Provenance provenance) {
+    finish(provenance, () -> {});
+  }
+
+  /**
+   * Does what {@link #finish(Provenance)} does.
+   *
+   * @param between removes what the run could be ended from again, until the last file is written
+   */
+  public void finish(Provenance provenance, Runnable between) {
     Folders.force(directory);
     journal.becomes(
         provenance.json(),
         directory.resolve(Provenance.FILE_NAME),
+        between,
         FileModes.like(model.resolve(SideFiles.CONFIG)));
+  }
+
+  /** Removes the files at the top of the directory that only exist while a run is unfinished. */
+  private void removeTemporary() {
+    try (Stream<Path> entries = Files.list(directory)) {
+      entries
+          .filter(entry -> entry.getFileName().toString().startsWith(AtomicWrite.OWN))
+          .filter(entry -> !entry.equals(journal.file()))
+          .toList()
+          .forEach(OutputDirectory::removeFile);
+    } catch (IOException e) {
+      throw OutputException.unwritable(directory, e);
+    }
   }
 
   /** Ends the journal of a run that leaves no record of itself; the model is complete then. */

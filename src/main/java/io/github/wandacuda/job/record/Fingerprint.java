@@ -10,6 +10,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * All that the bytes of a run's output depend on: two runs with equal fingerprints write the same
@@ -26,6 +27,9 @@ public record Fingerprint(Map<String, String> parts) {
 
   /** The part that only packing and unpacking have: the command. */
   public static final String PACKING = "packing";
+
+  /** The part that only runs in parts have: how many. */
+  public static final String PARTS = "parts";
 
   private static final int LONGEST_SHOWN = 80;
 
@@ -59,10 +63,13 @@ public record Fingerprint(Map<String, String> parts) {
    *
    * @param output the output's directory
    * @param there the fingerprint of the run that was found there
-   * @throws UsageException naming all differences
+   * @throws UsageException naming all differences, or only the number of parts if that differs
    */
   public void requireSame(Path output, Fingerprint there) {
-    List<String> differences = differencesFrom(there);
+    List<String> differences =
+        Objects.equals(parts.get(PARTS), there.parts.get(PARTS))
+            ? differencesFrom(there)
+            : List.of(difference(PARTS, there.part(PARTS), part(PARTS)));
     if (!differences.isEmpty()) {
       throw new UsageException(
           ErrorDetails.file(output)
@@ -82,13 +89,17 @@ public record Fingerprint(Map<String, String> parts) {
     parts.forEach(all::putIfAbsent);
     List<String> differences = new ArrayList<>();
     for (String name : all.keySet()) {
-      String there = recorded.parts.getOrDefault(name, "none");
-      String now = parts.getOrDefault(name, "none");
+      String there = recorded.part(name);
+      String now = part(name);
       if (!there.equals(now)) {
         differences.add(difference(name, there, now));
       }
     }
     return differences;
+  }
+
+  private String part(String name) {
+    return parts.getOrDefault(name, "none");
   }
 
   private static String difference(String name, String there, String now) {

@@ -56,6 +56,18 @@ public final class Journal implements AutoCloseable {
     this.channel = channel;
   }
 
+  /** Another run has locked the journal. */
+  public static final class Busy extends UsageException {
+    private static final long serialVersionUID = 1L;
+
+    private Busy(Path directory) {
+      super(
+          ErrorDetails.file(directory)
+              .said("another run is at work in this directory")
+              .hint("wait for its end"));
+    }
+  }
+
   /** Returns whether a directory has a journal. */
   public static boolean isIn(Path directory) {
     return Files.exists(directory.resolve(FILE_NAME), LinkOption.NOFOLLOW_LINKS);
@@ -64,7 +76,7 @@ public final class Journal implements AutoCloseable {
   /**
    * Opens a directory's journal, or makes an empty one, and locks it.
    *
-   * @throws UsageException if another run has locked it
+   * @throws Busy if another run has locked it
    * @throws OutputException if it can't be made
    */
   public static Journal open(Path directory) {
@@ -82,7 +94,7 @@ public final class Journal implements AutoCloseable {
         if (!AtomicWrite.tryLock(channel)
             || !same
             || !Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-          throw busy(directory);
+          throw new Busy(directory);
         }
         return new Journal(file, channel);
       } catch (IOException e) {
@@ -97,7 +109,9 @@ public final class Journal implements AutoCloseable {
         throw e;
       }
     } catch (NoSuchFileException | FileAlreadyExistsException e) {
-      throw Files.isDirectory(directory) ? busy(directory) : OutputException.unwritable(file, e);
+      throw Files.isDirectory(directory)
+          ? new Busy(directory)
+          : OutputException.unwritable(file, e);
     } catch (IOException e) {
       throw OutputException.unwritable(file, e);
     }
@@ -133,13 +147,6 @@ public final class Journal implements AutoCloseable {
         file,
         Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
         attributes.length == 0 ? FileModes.ownerOnly() : attributes);
-  }
-
-  private static UsageException busy(Path directory) {
-    return new UsageException(
-        ErrorDetails.file(directory)
-            .said("another run is at work in this directory")
-            .hint("wait for its end"));
   }
 
   /** Returns the file's content: records or, at the end of a run, the record that replaces them. */
@@ -254,7 +261,20 @@ public final class Journal implements AutoCloseable {
    * @param attributes the attributes of the record's file, see {@link FileModes}
    */
   public void becomes(byte[] content, Path record, FileAttribute<?>... attributes) {
+    becomes(content, record, () -> {}, attributes);
+  }
+
+  /**
+   * Does what {@link #becomes(byte[], Path, FileAttribute...)} does.
+   *
+   * @param between done when the record is there and hasn't its name yet; after an interruption
+   *     then, {@link #finished} returns the record
+   * @param attributes the attributes of the record's file, see {@link FileModes}
+   */
+  public void becomes(
+      byte[] content, Path record, Runnable between, FileAttribute<?>... attributes) {
     succeed(content, attributes);
+    between.run();
     rename(record);
   }
 

@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -82,6 +83,7 @@ public final class ShardMasks implements MaskSink, AutoCloseable {
   /** Gives the file, with all masks in it, its name. */
   public void publish(Path file) {
     try {
+      channel.force(true);
       channel.close();
       Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
@@ -119,6 +121,19 @@ public final class ShardMasks implements MaskSink, AutoCloseable {
           }
         }
       }
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /**
+   * Returns whether a file has the size of the modules' masks, as it has after a power failure only
+   * if they had reached the device.
+   */
+  public static boolean isWhole(Path file, List<LinearModule> modules) {
+    try {
+      return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)
+          && Files.size(file) == offset(modules, modules.size());
     } catch (IOException e) {
       throw OutputException.unwritable(file, e);
     }

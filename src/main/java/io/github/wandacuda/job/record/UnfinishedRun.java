@@ -47,7 +47,7 @@ public final class UnfinishedRun {
           .expected("a model", "an unfinished merge: a run was interrupted or is at work there")
           .hint("take it away and merge again");
     }
-    Optional<String> packing = packing(directory);
+    Optional<String> packing = ofRun(directory, Fingerprint.PACKING);
     if (packing.isPresent()) {
       return ErrorDetails.file(directory)
           .expected(
@@ -55,6 +55,13 @@ public final class UnfinishedRun {
               "an unfinished output of %s: a run was interrupted or is at work there"
                   .formatted(Printable.of(packing.get())))
           .hint("run the same again with `resume` to finish it");
+    }
+    Optional<String> parts = ofRun(directory, Fingerprint.PARTS);
+    if (parts.isPresent()) {
+      return ErrorDetails.file(directory)
+          .expected(
+              "a model", "one that prune writes in %s parts".formatted(Printable.of(parts.get())))
+          .hint("run those that have not ended");
     }
     return ErrorDetails.file(directory)
         .expected(
@@ -69,12 +76,17 @@ public final class UnfinishedRun {
         .isPresent();
   }
 
-  /** Returns whether a directory is being packed or unpacked to, by the command's name. */
-  private static Optional<String> packing(Path directory) {
+  /** Returns a part of the fingerprint of a directory's run, if it has that. */
+  private static Optional<String> ofRun(Path directory, String part) {
     return Journal.firstRecord(directory)
-        .map(first -> first.path("run").path(Fingerprint.PACKING))
+        .map(first -> first.path("run").path(part))
         .filter(JsonNode::isTextual)
         .map(JsonNode::textValue);
+  }
+
+  /** Returns whether a run in parts has begun in a directory and not ended. */
+  public static boolean isInParts(Path directory) {
+    return ofRun(directory, Fingerprint.PARTS).isPresent();
   }
 
   private static boolean isInPlace(Path directory) {

@@ -37,7 +37,7 @@ public record GivenPaths(List<Path> directories) {
   }
 
   /** Returns the same failures of the files that the user knows. */
-  Failures.Part in(Failures.Part part) {
+  public Failures.Part in(Failures.Part part) {
     return new Failures.Part(
         part.others().stream().map(this::in).toList(),
         part.uncounted(),

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.InputMoments;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.job.module.HeldWeight;
 import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.MemoryShards;
 import io.github.wandacuda.job.output.ModulePruner;
@@ -70,7 +71,7 @@ final class GroupPruner implements AutoCloseable {
         files.write(
             result,
             masks.get(files.place(result.module())),
-            requests.get(index).memory(),
+            requests.get(index).held().bytes(),
             run.temporary());
       }
     }
@@ -102,7 +103,7 @@ final class GroupPruner implements AutoCloseable {
                           grams.get(module.name()),
                           tokens.getOrDefault(module.name(), 0L),
                           Optional.empty()),
-                      arena.allocate(module.tensor().bytes(), ALIGNMENT)))
+                      new HeldWeight(arena.allocate(module.tensor().bytes(), ALIGNMENT), false)))
           .toList();
     }
   }

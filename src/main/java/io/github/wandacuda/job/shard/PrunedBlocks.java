@@ -85,7 +85,7 @@ final class PrunedBlocks implements AutoCloseable {
     if (files == null) {
       pruner.prune(requests, Progress.NONE);
     } else {
-      requests.forEach(request -> files.readWeight(request.module(), request.memory()));
+      requests.forEach(request -> files.readWeight(request.module(), request.held().bytes()));
     }
     requests.forEach(
         request ->

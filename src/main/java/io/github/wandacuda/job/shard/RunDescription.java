@@ -21,6 +21,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.regex.Pattern;
@@ -47,6 +48,30 @@ public record RunDescription(
     boolean verify,
     OnCluster.Devices devices)
     implements Serializable {
+
+  /**
+   * Describes a run.
+   *
+   * @param moments the statistics file, if second moments are read from one
+   * @param byMoments whether modules are pruned by second moments of samples
+   */
+  public static RunDescription of(
+      ModelDirectory model,
+      Path output,
+      Optional<Path> moments,
+      boolean byMoments,
+      Provenance plan,
+      boolean verify,
+      OnCluster.Devices devices) {
+    return new RunDescription(
+        model.path().toAbsolutePath().toString(),
+        output.toAbsolutePath().toString(),
+        moments.map(file -> file.toAbsolutePath().toString()).orElse(null),
+        byMoments,
+        new String(plan.json(), StandardCharsets.UTF_8),
+        verify,
+        devices);
+  }
 
   /** Returns the record of the run without its results. */
   Provenance provenance() {

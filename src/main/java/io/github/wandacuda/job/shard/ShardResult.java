@@ -1,11 +1,14 @@
 package io.github.wandacuda.job.shard;
 
+import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.job.record.RunRecords;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.OutputErrors;
 import io.github.wandacuda.prune.PhaseClock;
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,6 +57,31 @@ public record ShardResult(
           module
               .map(of -> new Module(of.pruned(), of.zeros(), of.zeroRows(), of.errors()))
               .orElse(null));
+    }
+
+    /**
+     * Returns the tensors of a shard of which there is anything to know, by what a journal says;
+     * nothing unless it tells of all of them.
+     *
+     * @param pruned the modules that are pruned, by their tensors' names
+     * @param records what the journal says, by the tensors' names
+     */
+    public static Optional<List<Tensor>> all(
+        SafetensorsFile shard,
+        Map<String, LinearModule> pruned,
+        Map<String, RunRecords.Tensor> records) {
+      List<Tensor> tensors = new ArrayList<>();
+      for (TensorInfo tensor : shard.tensors()) {
+        boolean module = pruned.containsKey(tensor.name());
+        if (tensor.bytes() > 0 || module) {
+          RunRecords.Tensor record = records.get(tensor.name());
+          if (record == null || record.module().isPresent() != module) {
+            return Optional.empty();
+          }
+          tensors.add(of(tensor.name(), record));
+        }
+      }
+      return Optional.of(tensors);
     }
 
     /** Returns the result of the tensor's module. */

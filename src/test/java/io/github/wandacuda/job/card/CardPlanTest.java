@@ -1,4 +1,4 @@
-package io.github.wandacuda.job;
+package io.github.wandacuda.job.card;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;

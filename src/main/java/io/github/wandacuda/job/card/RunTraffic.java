@@ -1,4 +1,7 @@
-package io.github.wandacuda.job;
+package io.github.wandacuda.job.card;
+
+import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.model.description.DecoderDescription;
 
 /**
  * The bytes that a calibrated run by Wanda moves over the bus to a card, by arithmetic alone: how
@@ -14,6 +17,19 @@ package io.github.wandacuda.job;
 public record RunTraffic(double weightsUp, double resultsDown, double statesUp, double statesDown) {
   private static final int NORM_BYTES = 8;
   private static final int REPORT_BYTES = 12;
+
+  /**
+   * Plans a run.
+   *
+   * @param bytesPerWeight 2 or 4
+   * @param streamed bytes of the hidden states that don't lie on the card
+   */
+  public static RunTraffic of(DecoderDescription model, double bytesPerWeight, double streamed) {
+    TokenWork block =
+        TokenWork.of(
+            model.block().apply(0), model.shape().hiddenSize(), Precision.DEFAULT.passes());
+    return of(model.shape().blocks(), block, bytesPerWeight, streamed);
+  }
 
   /**
    * Plans a run.

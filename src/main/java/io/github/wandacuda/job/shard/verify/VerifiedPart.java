@@ -1,4 +1,4 @@
-package io.github.wandacuda.job.shard;
+package io.github.wandacuda.job.shard.verify;
 
 import io.github.wandacuda.job.verify.Failures;
 import java.io.Serializable;

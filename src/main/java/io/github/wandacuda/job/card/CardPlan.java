@@ -1,4 +1,4 @@
-package io.github.wandacuda.job;
+package io.github.wandacuda.job.card;
 
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.description.BlockDescription;

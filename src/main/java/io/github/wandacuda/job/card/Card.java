@@ -1,4 +1,4 @@
-package io.github.wandacuda.job;
+package io.github.wandacuda.job.card;
 
 import java.util.List;
 import java.util.Locale;

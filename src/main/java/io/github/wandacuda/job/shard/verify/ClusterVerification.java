@@ -1,10 +1,11 @@
-package io.github.wandacuda.job.shard;
+package io.github.wandacuda.job.shard.verify;
 
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.FirstFailure;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.job.shard.GivenPaths;
 import io.github.wandacuda.job.verify.Failures;
 import io.github.wandacuda.job.verify.ShardVerifier;
 import io.github.wandacuda.job.verify.ShardsCheck;

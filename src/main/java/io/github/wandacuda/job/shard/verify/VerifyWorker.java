@@ -1,4 +1,4 @@
-package io.github.wandacuda.job.shard;
+package io.github.wandacuda.job.shard.verify;
 
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cluster.ClusterNode;

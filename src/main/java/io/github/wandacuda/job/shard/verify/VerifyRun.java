@@ -1,4 +1,4 @@
-package io.github.wandacuda.job.shard;
+package io.github.wandacuda.job.shard.verify;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
@@ -6,6 +6,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.shard.SharedSource;
 import io.github.wandacuda.job.verify.ShardsCheck;
 import io.github.wandacuda.job.verify.Verifier;
 import io.github.wandacuda.prune.Method;

@@ -1,0 +1,509 @@
+package io.github.wandacuda.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.cluster.Cluster;
+import io.github.wandacuda.cluster.ClusterTask;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.part.Part;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.record.UnfinishedRun;
+import io.github.wandacuda.job.shard.OnCluster;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Parts that are run in whatever way come to the output of a run in one piece, to the byte. */
+@Timeout(300)
+class PartRunTest {
+  private static final Calibration STATISTICS =
+      Pruning.statistics(TestData.GOLDEN.resolve("wanda-50.statistics.safetensors"));
+  private static final Sparsity HALF = new Sparsity.Ratio(0.5);
+
+  @TempDir Path directory;
+
+  private Path output() {
+    return directory.resolve("out");
+  }
+
+  private PruneRequest request(Method method, Sparsity sparsity, Calibration norms) {
+    return new PruneRequest(
+        output(), method, sparsity, ModuleChoice.DEFAULT, norms, true, true, Unreached.MAGNITUDE);
+  }
+
+  private PruneRequest wanda() {
+    return request(Method.WANDA, HALF, STATISTICS);
+  }
+
+  private Path expected() {
+    Path expected = directory.resolve("expected");
+    Pruning.prune(TestData.TINY_LLAMA, expected, Method.WANDA, HALF, STATISTICS);
+    return expected;
+  }
+
+  private static RunResult run(Path model, PruneRequest request, String part, Cluster process) {
+    return run(model, request, part, process, result -> {});
+  }
+
+  private static RunResult run(
+      Path model,
+      PruneRequest request,
+      String part,
+      Cluster process,
+      Consumer<RunResult> beforeEnd) {
+    try (process;
+        ModelDirectory source = ModelDirectory.open(model);
+        Backend backend = Pruning.cpu(1)) {
+      return PruneJob.toOutput(source, request)
+          .part(Part.parse(part), new OnCluster(process, ClusterRuns.CPU))
+          .run(backend, "test", Progress.NONE, MaskSink.NONE, beforeEnd);
+    }
+  }
+
+  private static RunResult run(PruneRequest request, String part) {
+    return run(TestData.TINY_LLAMA, request, part, ClusterRuns.local());
+  }
+
+  private static List<String> parts(int count) {
+    return IntStream.rangeClosed(1, count).mapToObj(part -> part + "/" + count).toList();
+  }
+
+  private void assertUnfinished() {
+    assertThat(UnfinishedRun.isIn(output())).isTrue();
+    assertThat(output().resolve("config.json")).doesNotExist();
+    assertThat(output().resolve("wanda-cuda.json")).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 7})
+  void partsOneAfterTheOtherComeToTheSame(int count) throws IOException {
+    Path expected = expected();
+    RunResult last = null;
+    for (String part : parts(count).reversed()) {
+      last = run(wanda(), part);
+    }
+    assertThat(last.part().finished()).isTrue();
+    Directories.assertSame(expected, output());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 7})
+  void partsAtOnceComeToTheSameAndOneCompletesIt(int count) throws Exception {
+    Path expected = expected();
+    List<RunResult> completed = new ArrayList<>();
+    try (var threads = Executors.newFixedThreadPool(count)) {
+      CountDownLatch ready = new CountDownLatch(count);
+      List<Future<RunResult>> running = new ArrayList<>();
+      for (String part : parts(count)) {
+        running.add(
+            threads.submit(
+                () -> {
+                  ready.countDown();
+                  ready.await();
+                  return run(
+                      TestData.TINY_LLAMA,
+                      wanda(),
+                      part,
+                      ClusterRuns.local(),
+                      result -> {
+                        synchronized (completed) {
+                          completed.add(result);
+                        }
+                      });
+                }));
+      }
+      for (Future<RunResult> part : running) {
+        part.get();
+      }
+    }
+    assertThat(completed).hasSize(1);
+    Directories.assertSame(expected, output());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"MAGNITUDE", "RIA"})
+  void otherMethodsToo(Method method) throws IOException {
+    Path expected = directory.resolve("expected");
+    Calibration norms = method == Method.RIA ? STATISTICS : new Calibration.None();
+    Pruning.prune(TestData.TINY_LLAMA, expected, method, HALF, norms);
+    parts(2).forEach(part -> run(request(method, HALF, norms), part));
+    Directories.assertSame(expected, output());
+  }
+
+  @Test
+  void aPartThatIsNotTheLastTellsOfItsShareAlone() {
+    RunResult first = run(wanda(), "1/3");
+    assertThat(first.part().done()).isEqualTo(1);
+    assertThat(first.part().finished()).isFalse();
+    assertThat(first.maskSha256()).isNull();
+    assertThat(first.wasFinished()).isFalse();
+    assertUnfinished();
+    RunResult second = run(wanda(), "3/3");
+    assertThat(second.part().done()).isEqualTo(2);
+    RunResult last = run(wanda(), "2/3");
+    assertThat(last.part().done()).isEqualTo(3);
+    assertThat(last.part().finished()).isTrue();
+    assertThat(first.pruned() + second.pruned()).isLessThan(last.pruned());
+    assertThat(first.modules()).isNotEmpty().hasSizeLessThan(last.modules().size());
+  }
+
+  @Test
+  void theLastPartHasTheWholeResult() {
+    RunResult one =
+        Pruning.prune(
+            TestData.TINY_LLAMA, directory.resolve("expected"), Method.WANDA, HALF, STATISTICS);
+    run(wanda(), "1/2");
+    RunResult last = run(wanda(), "2/2");
+    assertThat(last.provenance()).isEqualTo(one.provenance());
+    assertThat(last.modules()).hasSameSizeAs(one.modules());
+    assertThat(last.zeroRows()).isEqualTo(one.zeroRows());
+    assertThat(last.statistics(1, 1).norms())
+        .containsOnlyKeys(one.statistics(1, 1).norms().keySet());
+  }
+
+  @Test
+  void aPartOfAFinishedRunHasNothingToDo() throws IOException {
+    parts(2).forEach(part -> run(wanda(), part));
+    FileTime before = Files.getLastModifiedTime(output().resolve(shard(1)));
+    RunResult again = run(wanda(), "1/2");
+    assertThat(again.wasFinished()).isTrue();
+    assertThat(again.part().finished()).isTrue();
+    assertThat(Files.getLastModifiedTime(output().resolve(shard(1)))).isEqualTo(before);
+    Directories.assertSame(expected(), output());
+  }
+
+  /** Does some of the tasks, and ends as if the machine were switched off. */
+  private record Failing(Cluster cluster, int after) implements ClusterRuns.Over {
+    @Override
+    public <R extends Serializable> void run(
+        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
+      cluster.run(what, tasks.subList(0, after), done);
+      throw new IllegalStateException("switched off");
+    }
+  }
+
+  @Test
+  void aPartThatEndedInTheMiddleIsRunAgain() throws IOException {
+    assertThatThrownBy(
+            () -> run(TestData.TINY_LLAMA, wanda(), "1/1", new Failing(ClusterRuns.local(), 2)))
+        .hasMessage("switched off");
+    assertUnfinished();
+    List<FileTime> kept = new ArrayList<>();
+    for (int shard = 1; shard <= 3; shard++) {
+      Path file = output().resolve(shard(shard));
+      kept.add(Files.exists(file) ? Files.getLastModifiedTime(file) : null);
+    }
+    assertThat(kept).containsOnlyOnce((FileTime) null);
+    run(wanda(), "1/1");
+    for (int shard = 1; shard <= 3; shard++) {
+      if (kept.get(shard - 1) != null) {
+        assertThat(Files.getLastModifiedTime(output().resolve(shard(shard))))
+            .isEqualTo(kept.get(shard - 1));
+      }
+    }
+    Directories.assertSame(expected(), output());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"1/2", "2/2"})
+  void anyPartCompletesWhatTheLastBeganToComplete(String again) throws IOException {
+    run(wanda(), "1/2");
+    assertThatThrownBy(
+            () ->
+                run(
+                    TestData.TINY_LLAMA,
+                    wanda(),
+                    "2/2",
+                    ClusterRuns.local(),
+                    result -> {
+                      throw new IllegalStateException("switched off");
+                    }))
+        .hasMessage("switched off");
+    assertUnfinished();
+    run(wanda(), again);
+    Directories.assertSame(expected(), output());
+  }
+
+  @Test
+  void theLastFilesMayBeThereBeforeTheEnd() throws IOException {
+    run(wanda(), "1/2");
+    // As if the last part had been killed when it had copied them.
+    for (String file : List.of("config.json", "model.safetensors.index.json")) {
+      Files.copy(TestData.TINY_LLAMA.resolve(file), output().resolve(file));
+    }
+    run(wanda(), "2/2");
+    Directories.assertSame(expected(), output());
+  }
+
+  @Test
+  void whatWasLeftBetweenTheLastTwoStepsIsRemoved() throws IOException {
+    Path expected = expected();
+    run(wanda(), "1/2");
+    List<Path> temporary =
+        Directories.files(output()).stream()
+            .filter(file -> file.toString().startsWith(".wanda-cuda"))
+            .toList();
+    assertThat(temporary).hasSizeGreaterThan(3);
+    for (Path file : Directories.files(expected)) {
+      Files.deleteIfExists(output().resolve(file));
+      Files.copy(expected.resolve(file), output().resolve(file));
+    }
+    Files.move(
+        output().resolve("wanda-cuda.json"),
+        output().resolve(".wanda-cuda.journal"),
+        StandardCopyOption.REPLACE_EXISTING);
+    assertThat(run(wanda(), "1/2").wasFinished()).isTrue();
+    Directories.assertSame(expected, output());
+  }
+
+  @Test
+  void aShardThatIsGoneHasToBeWrittenAgain() throws IOException {
+    run(wanda(), "1/3");
+    Path first =
+        IntStream.rangeClosed(1, 3)
+            .mapToObj(shard -> output().resolve(shard(shard)))
+            .filter(Files::exists)
+            .findFirst()
+            .orElseThrow();
+    Files.delete(first);
+    run(wanda(), "2/3");
+    RunResult last = run(wanda(), "3/3");
+    assertThat(last.part().finished()).isFalse();
+    assertThat(last.part().done()).isEqualTo(2);
+    run(wanda(), "1/3");
+    Directories.assertSame(expected(), output());
+  }
+
+  @Test
+  void aShardThatWasDamagedIsWrittenAnewByItsPart() throws IOException {
+    run(wanda(), "1/3");
+    Path first =
+        IntStream.rangeClosed(1, 3)
+            .mapToObj(shard -> output().resolve(shard(shard)))
+            .filter(Files::exists)
+            .findFirst()
+            .orElseThrow();
+    flip(first, Files.size(first) - 1);
+    parts(3).forEach(part -> run(wanda(), part));
+    Directories.assertSame(expected(), output());
+  }
+
+  private static String shard(int number) {
+    return "model-0000%d-of-00003.safetensors".formatted(number);
+  }
+
+  private static void flip(Path file, long at) throws IOException {
+    try (RandomAccessFile shard = new RandomAccessFile(file.toFile(), "rw")) {
+      shard.seek(at);
+      int last = shard.read();
+      shard.seek(at);
+      shard.write(last ^ 1);
+    }
+  }
+
+  private void assertRefused(Runnable other, String... words) {
+    run(wanda(), "1/2");
+    List<Path> files = Directories.files(output());
+    assertThatThrownBy(other::run)
+        .isInstanceOf(UsageException.class)
+        .hasMessageContainingAll(words);
+    assertThat(Directories.files(output())).isEqualTo(files);
+  }
+
+  @Test
+  void anotherAmountIsRefused() {
+    PruneRequest other = request(Method.WANDA, new Sparsity.Ratio(0.6), STATISTICS);
+    assertRefused(() -> run(other, "2/2"), "sparsity (there 0.5, now 0.6)");
+  }
+
+  @Test
+  void otherStatisticsAreRefused() {
+    Path file = TestData.GOLDEN.resolve("wanda-50.statistics.safetensors");
+    Calibration other =
+        new Calibration.FromStatistics(
+            file, ((Calibration.FromStatistics) STATISTICS).statistics(), "1".repeat(64));
+    assertRefused(() -> run(request(Method.WANDA, HALF, other), "2/2"), "statistics_sha256");
+  }
+
+  @Test
+  void anotherNumberOfPartsIsRefused() {
+    assertRefused(() -> run(wanda(), "2/3"), "parts (there 2, now 3)");
+  }
+
+  @Test
+  void aRunInOnePieceIsRefused() {
+    assertRefused(
+        () -> Pruning.prune(TestData.TINY_LLAMA, wanda(), 1), "parts (there 2, now none)");
+  }
+
+  @Test
+  void aModelOfTheSameShapesIsRefused() throws IOException {
+    Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
+    for (int shard = 1; shard <= 3; shard++) {
+      Path file = model.resolve(shard(shard));
+      for (long at = Files.size(file) / 2; at < Files.size(file); at += 1024) {
+        flip(file, at);
+      }
+    }
+    assertRefused(() -> run(model, wanda(), "2/2", ClusterRuns.local()), "weights");
+  }
+
+  @Test
+  void aCopyOfTheModelIsTheSameModel() throws IOException {
+    Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
+    Files.setLastModifiedTime(model.resolve(shard(1)), FileTime.from(Instant.EPOCH));
+    run(wanda(), "1/2");
+    run(model, wanda(), "2/2", ClusterRuns.local());
+    Directories.assertSame(expected(), output());
+  }
+
+  @Test
+  void anInterruptedRunInOnePieceIsRefused() {
+    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
+        Backend backend = Pruning.cpu(1)) {
+      assertThatThrownBy(
+              () ->
+                  PruneJob.toOutput(model, wanda())
+                      .run(
+                          backend,
+                          "test",
+                          Progress.NONE,
+                          MaskSink.NONE,
+                          result -> {
+                            throw new IllegalStateException("switched off");
+                          }))
+          .hasMessage("switched off");
+    }
+    assertThatThrownBy(() -> run(wanda(), "1/2"))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("parts (there none, now 2)");
+  }
+
+  @Test
+  void aPartThatIsAtWorkIsRefusedASecondTime() throws IOException {
+    Cluster meanwhile =
+        new Before(
+            ClusterRuns.local(),
+            () ->
+                assertThatThrownBy(() -> run(wanda(), "1/2"))
+                    .isInstanceOf(UsageException.class)
+                    .hasMessageContaining("part 1 of 2 is at work already"));
+    run(TestData.TINY_LLAMA, wanda(), "1/2", meanwhile);
+    run(wanda(), "2/2");
+    Directories.assertSame(expected(), output());
+  }
+
+  @Test
+  void aPartThatRunsAgainCompletesTheOutputItself() throws IOException {
+    run(wanda(), "1/2");
+    Cluster meanwhile =
+        new Before(
+            ClusterRuns.local(),
+            () -> {
+              RunResult last = run(wanda(), "2/2");
+              assertThat(last.part().done()).isEqualTo(2);
+              assertThat(last.part().finished()).isFalse();
+            });
+    assertThat(run(TestData.TINY_LLAMA, wanda(), "1/2", meanwhile).part().finished()).isTrue();
+    Directories.assertSame(expected(), output());
+  }
+
+  /** Runs something before the tasks. */
+  private record Before(Cluster cluster, Runnable work) implements ClusterRuns.Over {
+    @Override
+    public <R extends Serializable> void run(
+        String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
+      work.run();
+      cluster.run(what, tasks, done);
+    }
+  }
+
+  @Test
+  void aBrokenShardEndsItsPartAndLeavesTheOthers() throws IOException {
+    Path model = TestData.copy(TestData.TINY_LLAMA, directory.resolve("model"));
+    run(model, wanda(), "1/3", ClusterRuns.local());
+    Set<Path> before = Set.copyOf(Directories.files(output()));
+    Cluster broken =
+        new Before(
+            ClusterRuns.local(),
+            () -> {
+              try {
+                Files.writeString(model.resolve("config.json"), "{}");
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            });
+    assertThatThrownBy(() -> run(model, wanda(), "2/3", broken)).isInstanceOf(InputException.class);
+    assertThat(Directories.files(output())).containsAll(before);
+    assertUnfinished();
+  }
+
+  @Test
+  void afterNoCheckThereIsNoneInTheEnd() throws IOException {
+    PruneRequest unchecked =
+        new PruneRequest(
+            output(),
+            Method.WANDA,
+            HALF,
+            ModuleChoice.DEFAULT,
+            STATISTICS,
+            false,
+            true,
+            Unreached.MAGNITUDE);
+    run(unchecked, "1/2");
+    run(wanda(), "2/2");
+    Directories.assertSame(expected(), output());
+  }
+
+  @Test
+  void aFileThatIsNoPartOfTheOutputIsRefused() throws IOException {
+    Files.createDirectories(output());
+    Files.writeString(output().resolve("notes.txt"), "mine");
+    assertThatThrownBy(() -> run(wanda(), "1/2"))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("notes.txt");
+    assertThat(Directories.files(output())).containsExactly(Path.of("notes.txt"));
+  }
+
+  @Test
+  void samplesAreRefused() {
+    Calibration samples = Pruning.samples(List.of(new int[] {1, 2, 3, 4}));
+    assertThatThrownBy(() -> run(request(Method.WANDA, HALF, samples), "1/2"))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("`part` needs `statistics`");
+    assertThat(output()).doesNotExist();
+  }
+}
