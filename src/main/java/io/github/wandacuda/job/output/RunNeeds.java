@@ -57,8 +57,8 @@ public record RunNeeds(
   private static final List<String> SHARED = List.of(".k_proj", ".v_proj", ".up_proj", ".w3");
 
   /**
-   * Copies of a block's weights in memory for each device: as read, and as much of the next block as
-   * is read ahead or on its way to a GPU. One more is as pruned.
+   * Copies of a block's weights in memory for each device: as read, and as much of the next block
+   * as is read ahead or on its way to a GPU. One more is as pruned.
    */
   private static final int BLOCK_COPIES = 2;
 

@@ -82,7 +82,8 @@ final class DecoderWeights implements AutoCloseable {
             .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
             .findFirst()
             .orElse(prefixes.get(0));
-    return new DecoderWeights(checkpoint, operations, keeping, prefix, new KeptWeights(), Map.of(), Map.of());
+    return new DecoderWeights(
+        checkpoint, operations, keeping, prefix, new KeptWeights(), Map.of(), Map.of());
   }
 
   /** Begins to read the weights of a block's linear modules, as far as they are there. */
