@@ -23,19 +23,15 @@ import io.github.wandacuda.job.record.MasksIn;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.job.shard.OnCluster;
-import io.github.wandacuda.job.verify.RowThresholds;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.mask.MaskFileWriter;
 import io.github.wandacuda.report.Perplexities;
-import io.github.wandacuda.report.PruneReport;
 import io.github.wandacuda.report.ReportFormat;
-import io.github.wandacuda.report.RunFacts;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import picocli.CommandLine.Command;
@@ -48,8 +44,8 @@ import picocli.CommandLine.Option;
     description = "Prunes a model: a Hugging Face directory in, a pruned one out.",
     mixinStandardHelpOptions = true)
 public final class PruneCommand implements Runnable {
-  private static final String SAVED_STATISTICS = "--save-statistics";
-  private static final String REPORT = "--report";
+  static final String SAVED_STATISTICS = "--save-statistics";
+  static final String REPORT = "--report";
 
   @Mixin private ModelOption model;
   @Mixin private TargetOptions target;
@@ -255,6 +251,15 @@ public final class PruneCommand implements Runnable {
       Backend backend,
       ResultFiles results,
       MemoryWatch memory) {
+    PruneExtras extras =
+        new PruneExtras(
+            directory,
+            request,
+            backend,
+            calibrations,
+            evaluation,
+            new PruneExtras.Files(savedStatistics, report, results),
+            output);
     Optional<MaskFileWriter> masks =
         maskFiles
             .saved()
@@ -276,9 +281,9 @@ public final class PruneCommand implements Runnable {
                   results.reserve();
                 }
                 masks.ifPresent(MaskFileWriter::finish);
-                save(request, unfinished, results);
+                extras.saveStatistics(unfinished);
                 if (before.isEmpty()) {
-                  report(directory, backend, request, unfinished, Optional.empty(), results);
+                  extras.writeReport(unfinished, Optional.empty());
                 }
               });
       if (result.wasFinished()
@@ -290,10 +295,10 @@ public final class PruneCommand implements Runnable {
       }
       Optional<Perplexities> perplexities =
           before.isPresent()
-              ? Optional.of(perplexities(before.getAsDouble(), request.output(), backend))
+              ? Optional.of(extras.perplexities(before.getAsDouble()))
               : Optional.empty();
       if (perplexities.isPresent() && !result.wasFinished()) {
-        report(directory, backend, request, result, perplexities, results);
+        extras.writeReport(result, perplexities);
       }
       new PrunePrinter(request, backend).print(result, perplexities, memory, output);
     } finally {
@@ -308,38 +313,6 @@ public final class PruneCommand implements Runnable {
     if (savedStatistics != null && !rules.needNorms()) {
       throw new UsageException(
           "--save-statistics: %s uses no norms that could be saved".formatted(rules.label()));
-    }
-  }
-
-  private Perplexities perplexities(double before, Path place, Backend backend) {
-    try (ModelDirectory pruned = ModelDirectory.open(place)) {
-      return new Perplexities(before, evaluation.perplexity(pruned, backend, output));
-    }
-  }
-
-  private void save(PruneRequest request, RunResult result, ResultFiles results) {
-    if (savedStatistics != null) {
-      results.write(
-          SAVED_STATISTICS, calibrations.statistics(result, request.calibration()).content());
-    }
-  }
-
-  private void report(
-      ModelDirectory directory,
-      Backend backend,
-      PruneRequest request,
-      RunResult result,
-      Optional<Perplexities> perplexities,
-      ResultFiles results) {
-    if (report != null) {
-      RunFacts facts = WandaCuda.facts(directory, backend);
-      // In place, the weights that were taken out are gone.
-      Map<String, RowThresholds> thresholds =
-          target.inPlace()
-              ? Map.of()
-              : RowThresholds.of(request.output(), request.rules(), result.modules(), backend);
-      results.write(
-          REPORT, PruneReport.content(report, facts, request, result, thresholds, perplexities));
     }
   }
 }

@@ -8,7 +8,6 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
-import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.NamePatterns;
@@ -141,20 +140,6 @@ public record RunDescription(
    * @throws InputException if there is none at its path, or another one than where the run began
    */
   ModelDirectory openModel(Provenance plan) {
-    ModelDirectory directory = ModelDirectory.open(Path.of(model));
-    try {
-      String found = SourceDigest.of(directory);
-      if (!found.equals(plan.sourceSha256())) {
-        throw new InputException(
-            ErrorDetails.file(directory.path())
-                .expected(
-                    "the same files on every machine, sha256 " + plan.sourceSha256(),
-                    "others, sha256 " + found));
-      }
-      return directory;
-    } catch (RuntimeException | Error e) {
-      directory.close();
-      throw e;
-    }
+    return new SharedSource(model, plan.sourceSha256()).open();
   }
 }
