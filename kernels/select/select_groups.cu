@@ -6,8 +6,8 @@
 // Where half of a group goes (2:4, 4:8), the highest key that goes comes from a network of minima and maxima: the group's
 // halves are sorted, the lower half of both is what is lower of each pair of a half's i-th key and the other half's i-th
 // from the end, and its highest is the limit. The signs of key - limit say what is picked, as in window_select.cuh. If
-// that isn't half of the group, since keys are equal to the limit and some of them stay, or the limit isn't finite, or
-// it is 0, where zeros may stay, the thread looks again.
+// that isn't half of the group, since keys are equal to the limit and some of them stay, or the limit isn't finite, the
+// thread looks again.
 //
 // Else an element's rank is the number of its group's elements that go before it: those with a lower score, and of equal
 // scores those of lower columns. One comparison of a pair serves both of its ranks. What has a rank below N is picked, so
@@ -140,10 +140,11 @@ struct GroupKeys {
     return appendLower<IN_LANE>(0u, keys, __uint_as_float(limit + 1u));
   }
 
-  // Whether those bits are what is picked, and no zero stays. Every lane of the warp has to come here.
+  // Whether those bits are what is picked: then no zero stays, since zeros aren't above the limit. Every lane of the warp
+  // has to come here.
   __device__ __forceinline__ bool isPicked(unsigned bits) const {
     unsigned all = IN_LANE == SIZE ? bits : bits | __shfl_xor_sync(ALL_LANES, bits, 1) << 4;
-    return __popc(all) == static_cast<int>(HALF) && limit != 0u;
+    return __popc(all) == static_cast<int>(HALF);
   }
 
   // A bit for each of this lane's keys that is picked.

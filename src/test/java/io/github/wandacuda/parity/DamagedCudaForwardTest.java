@@ -52,7 +52,7 @@ class DamagedCudaForwardTest {
         "linear_tensor", "linear_tensor.cuh", "part < Block::PARTS; part++", "part < 1; part++"),
     PLACES(
         "linear_tensor", "linear_tensor.cuh", "row * SLICE + (piece", "row % 64 * SLICE + (piece"),
-    WEIGHTS_END("linear_tensor", "linear_tensor.cuh", "columns - column - piece * 8", "columns"),
+    WEIGHTS_END("linear_tensor", "linear_tensor.cuh", "min(8, columns", "min(8, columns - 1"),
     ROUNDING("linear_split", "linear_split.cu", "0xfffu + (magnitude >> 13 & 1u)", "0u"),
     SCALE("linear_split", "linear_split.cu", "(254 - exponent) << 23", "(253 - exponent) << 23"),
     PACKED_PLACES("linear_sparse", "linear_sparse.cu", "(1u << lane) - 1u", "(2u << lane) - 1u"),
