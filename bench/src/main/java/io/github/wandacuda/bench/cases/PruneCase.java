@@ -1,10 +1,10 @@
 package io.github.wandacuda.bench.cases;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.common.Directories;
 import io.github.wandacuda.bench.common.ModelFiles;
 import io.github.wandacuda.bench.common.ModelShape;
 import io.github.wandacuda.bench.common.ProgramRun;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

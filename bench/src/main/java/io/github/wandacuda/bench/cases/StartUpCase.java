@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.cases;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.List;
 

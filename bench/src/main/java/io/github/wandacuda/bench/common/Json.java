@@ -1,8 +1,8 @@
 package io.github.wandacuda.bench.common;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.wandacuda.jackson.databind.JsonNode;
+import io.github.wandacuda.jackson.databind.SerializationFeature;
+import io.github.wandacuda.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

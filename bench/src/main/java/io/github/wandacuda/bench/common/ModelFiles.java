@@ -1,8 +1,8 @@
 package io.github.wandacuda.bench.common;
 
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.wandacuda.calibrate.statistics.Statistics;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;

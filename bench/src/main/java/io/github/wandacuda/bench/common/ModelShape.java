@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.common;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

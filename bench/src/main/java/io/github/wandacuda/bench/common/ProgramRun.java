@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.common;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.compare;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.common.Json;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

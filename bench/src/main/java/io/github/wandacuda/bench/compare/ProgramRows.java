@@ -1,11 +1,11 @@
 package io.github.wandacuda.bench.compare;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.cases.PruneCase;
 import io.github.wandacuda.bench.cases.StartUpCase;
 import io.github.wandacuda.bench.common.Directories;
 import io.github.wandacuda.bench.common.Machine;
 import io.github.wandacuda.bench.common.ZeroAgreement;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.compare;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.common.Json;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

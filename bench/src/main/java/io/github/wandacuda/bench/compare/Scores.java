@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.compare;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.common.Spread;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Optional;
 

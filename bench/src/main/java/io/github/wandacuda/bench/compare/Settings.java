@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.compare;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.jackson.databind.JsonNode;
 
 /**
  * How long and how often things are timed.

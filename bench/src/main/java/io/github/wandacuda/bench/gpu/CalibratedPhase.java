@@ -1,12 +1,12 @@
 package io.github.wandacuda.bench.gpu;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.bench.common.Directories;
 import io.github.wandacuda.bench.common.Json;
 import io.github.wandacuda.bench.common.ModelFiles;
 import io.github.wandacuda.bench.common.ModelShape;
 import io.github.wandacuda.bench.common.ProgramRun;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.bench.gpu;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.common.Markdown;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -3,9 +3,9 @@ package io.github.wandacuda.bench.compare;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.bench.common.Json;
 import io.github.wandacuda.bench.common.Spread;
+import io.github.wandacuda.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
