@@ -73,12 +73,20 @@ public final class OutputCheck {
     return new UsageException(
         ErrorDetails.file(directory)
             .said("the output holds an interrupted run")
-            .hint(
-                UnfinishedRun.isMerge(directory)
-                    ? "a merge begins anew: take the directory away"
-                    : UnfinishedRun.isInParts(directory)
-                        ? "run its parts to go on with it"
-                        : "`resume` goes on with it"));
+            .hint(wayOn(directory)));
+  }
+
+  private static String wayOn(Path directory) {
+    if (!UnfinishedRun.hasRecords(directory)) {
+      // It may be any command's, and not all of them go on.
+      return "it has written nothing: take the directory away";
+    }
+    if (UnfinishedRun.isMerge(directory)) {
+      return "a merge begins anew: take the directory away";
+    }
+    return UnfinishedRun.isInParts(directory)
+        ? "run its parts to go on with it"
+        : "`resume` goes on with it";
   }
 
   /**

@@ -22,6 +22,11 @@ public final class UnfinishedRun {
     return Journal.isIn(directory);
   }
 
+  /** Returns whether the run in a directory has said what it is, before which it writes nothing. */
+  public static boolean hasRecords(Path directory) {
+    return Journal.firstRecord(directory).isPresent();
+  }
+
   /**
    * Checks that no run is unfinished in a directory.
    *
