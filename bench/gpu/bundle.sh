@@ -50,7 +50,7 @@ make_runtime() {
   tar -C "$scratch" -c runtime | gzip -9 > "$out/runtime.tar.gz"
 }
 
-# The program without the natives of other systems, the lists of models that come with the tokenizer, and Parquet.
+# The program without the natives of other systems, the lists of models that come with the tokenizer, Parquet and recipes.
 make_program() {
   mkdir "$scratch/program"
   (cd "$scratch/program" && "$jdk/bin/jar" --extract --file "$root/target/wanda-cuda.jar")
@@ -58,7 +58,7 @@ make_program() {
     cd "$scratch/program"
     find lib -type f ! -name "*$natives*" -delete
     find native -type f -mindepth 3 ! -path "native/lib/$natives/*" -delete
-    rm -r nlp dev/hardwood
+    rm -r nlp dev/hardwood org/snakeyaml
   )
   repack program wanda-cuda.jar
 }
