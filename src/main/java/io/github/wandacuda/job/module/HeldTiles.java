@@ -1,6 +1,5 @@
 package io.github.wandacuda.job.module;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.PhaseClock;
@@ -14,9 +13,7 @@ public final class HeldTiles implements TileSource {
   private final LinearModule module;
   private final HeldWeight weight;
   private final PhaseClock clock;
-  private final RowTiles tiles;
-  private final DType dtype;
-  private final long rowBytes;
+  private final ModuleRows rows;
 
   /**
    * Cuts a weight.
@@ -27,16 +24,12 @@ public final class HeldTiles implements TileSource {
     this.module = module;
     this.weight = weight;
     this.clock = clock;
-    dtype = module.tensor().type().orElseThrow();
-    rowBytes = (long) module.columns() * dtype.bytes();
-    tiles =
-        RowTiles.of(
-            module.rows(), rowBytes, !module.transposed(), memory.tileBytes(), memory.workers());
+    rows = ModuleRows.of(module, memory);
   }
 
   @Override
   public RowTiles tiles() {
-    return tiles;
+    return rows.tiles();
   }
 
   @Override
@@ -46,16 +39,14 @@ public final class HeldTiles implements TileSource {
 
   @Override
   public WeightMatrix read(int worker, int tile) {
-    long from = tiles.firstRow(tile) * rowBytes;
-    MemorySegment bytes = weight.bytes().asSlice(from, tiles.rowsOf(tile) * rowBytes);
+    long from = rows.from(tile);
+    MemorySegment bytes = weight.bytes().asSlice(from, rows.bytes(tile));
     if (!weight.filled()) {
       long start = System.nanoTime();
       module.shard().read(module.tensor(), from, bytes);
       clock.addReadWrite(System.nanoTime() - start);
     }
-    return module.transposed()
-        ? module.view(bytes)
-        : WeightMatrix.of(bytes, dtype, tiles.rowsOf(tile), module.columns());
+    return rows.view(bytes, tile);
   }
 
   @Override

@@ -1,6 +1,5 @@
 package io.github.wandacuda.job.module;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.ShardWriter;
@@ -17,9 +16,7 @@ public final class ModuleTiles implements TileSource {
   private final SafetensorsFile file;
   private final ShardWriter writer;
   private final PhaseClock clock;
-  private final RowTiles tiles;
-  private final DType dtype;
-  private final long rowBytes;
+  private final ModuleRows rows;
   private final TileBuffers buffers;
 
   /**
@@ -41,21 +38,13 @@ public final class ModuleTiles implements TileSource {
     this.writer = writer;
     this.buffers = buffers;
     this.clock = clock;
-    dtype = module.tensor().type().orElseThrow();
-    rowBytes = (long) module.columns() * dtype.bytes();
-    tiles =
-        RowTiles.of(
-            module.rows(),
-            rowBytes,
-            !module.transposed(),
-            buffers.memory().tileBytes(),
-            buffers.memory().workers());
+    rows = ModuleRows.of(module, buffers.memory());
     buffers.reserve(largestBytes());
   }
 
   @Override
   public RowTiles tiles() {
-    return tiles;
+    return rows.tiles();
   }
 
   @Override
@@ -67,27 +56,25 @@ public final class ModuleTiles implements TileSource {
   public WeightMatrix read(int worker, int tile) {
     long start = System.nanoTime();
     MemorySegment bytes = bytes(worker, tile);
-    file.read(module.tensor(), tiles.firstRow(tile) * rowBytes, bytes);
+    file.read(module.tensor(), rows.from(tile), bytes);
     clock.addReadWrite(System.nanoTime() - start);
-    return module.transposed()
-        ? module.view(bytes)
-        : WeightMatrix.of(bytes, dtype, tiles.rowsOf(tile), module.columns());
+    return rows.view(bytes, tile);
   }
 
   @Override
   public void write(int worker, int tile) {
     long start = System.nanoTime();
-    writer.write(module.tensor(), tiles.firstRow(tile) * rowBytes, bytes(worker, tile));
+    writer.write(module.tensor(), rows.from(tile), bytes(worker, tile));
     clock.addReadWrite(System.nanoTime() - start);
   }
 
   /** Returns the bytes of the largest tile. */
   public long largestBytes() {
-    return tiles.tileRows() * rowBytes;
+    return rows.tiles().tileRows() * rows.rowBytes();
   }
 
   /** Returns the memory of a tile, valid from its read to its write. */
   MemorySegment bytes(int worker, int tile) {
-    return buffers.of(worker, tiles.rowsOf(tile) * rowBytes);
+    return buffers.of(worker, rows.bytes(tile));
   }
 }
