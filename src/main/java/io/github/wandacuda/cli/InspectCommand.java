@@ -49,10 +49,8 @@ final class InspectCommand implements Runnable {
           match == null
               ? directory.modules()
               : directory.choose(new ModuleChoice(List.of(match), List.of()));
-      List<Inspection> inspections =
-          Inspector.inspect(chosen, threads(chosen)).stream()
-              .sorted(Comparator.comparing(Inspection::name, TensorNames.NATURAL))
-              .toList();
+      List<Inspection> inspections = Inspector.inspect(chosen, threads(chosen));
+      inspections.sort(Comparator.comparing(Inspection::name, TensorNames.NATURAL));
       InspectPrinter printer = new InspectPrinter(ModelFacts.of(directory), inspections);
       output.result(object(printer), () -> printer.text(modules));
     }
@@ -60,7 +58,10 @@ final class InspectCommand implements Runnable {
 
   /** Returns one for a small model, since it takes more time to start the others. */
   private static int threads(List<LinearModule> modules) {
-    long weights = modules.stream().mapToLong(LinearModule::elements).sum();
+    long weights = 0;
+    for (LinearModule module : modules) {
+      weights += module.elements();
+    }
     return weights < SMALL ? 1 : Runtime.getRuntime().availableProcessors();
   }
 

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
@@ -25,15 +26,27 @@ record InspectPrinter(ModelFacts facts, List<Inspection> inspections) {
   private static final String OUTSIDE = "none";
 
   long prunable() {
-    return inspections.stream().mapToLong(InspectPrinter::prunable).sum();
+    return prunable(inspections);
   }
 
-  private static long prunable(Inspection inspection) {
-    return inspection.module().prunable() ? inspection.module().elements() : 0;
+  private static long prunable(List<Inspection> inspections) {
+    long weights = 0;
+    for (Inspection inspection : inspections) {
+      weights += inspection.module().prunable() ? inspection.module().elements() : 0;
+    }
+    return weights;
   }
 
   long zeros() {
-    return inspections.stream().mapToLong(Inspection::zeros).sum();
+    return zeros(inspections);
+  }
+
+  private static long zeros(List<Inspection> inspections) {
+    long zeros = 0;
+    for (Inspection inspection : inspections) {
+      zeros += inspection.zeros();
+    }
+    return zeros;
   }
 
   double sparsity() {
@@ -55,10 +68,9 @@ record InspectPrinter(ModelFacts facts, List<Inspection> inspections) {
             "%s, %s: %s",
             facts.modelType().isEmpty() ? "no model type" : facts.modelType(),
             facts.architecture().isEmpty() ? "no architecture" : facts.architecture(),
-            facts
-                .obstacle()
-                .map(obstacle -> "no calibrated run, since " + obstacle)
-                .orElse("a calibrated run is possible"));
+            facts.obstacle().isPresent()
+                ? "no calibrated run, since " + facts.obstacle().get()
+                : "a calibrated run is possible");
     Stream<String> foot =
         Stream.of(
             "%d parameters in %d bytes, %d of them in %d linear modules, %d of those zero (%.2f %%)"
@@ -69,13 +81,17 @@ record InspectPrinter(ModelFacts facts, List<Inspection> inspections) {
                     inspections.size(),
                     zeros(),
                     100 * sparsity()));
-    Stream<String> packed =
-        facts.packing().stream()
-            .map(
-                packing ->
-                    "packed: %d weights, in files of %d bytes"
-                        .formatted(packing.modules(), packing.bytes()));
-    return Stream.of(head, byModule ? modules() : blocks(), foot, packed).flatMap(lines -> lines);
+    return Stream.of(head, byModule ? modules() : blocks(), foot, packed())
+        .flatMap(Function.identity());
+  }
+
+  private Stream<String> packed() {
+    if (facts.packing().isEmpty()) {
+      return Stream.of();
+    }
+    ModelFacts.Packing packing = facts.packing().get();
+    return Stream.of(
+        "packed: %d weights, in files of %d bytes".formatted(packing.modules(), packing.bytes()));
   }
 
   private Stream<String> modules() {
@@ -110,18 +126,21 @@ record InspectPrinter(ModelFacts facts, List<Inspection> inspections) {
       blocks.computeIfAbsent(block, any -> new ArrayList<>()).add(inspection);
     }
     String line = "%-5s  %7s  %14s  %8s  %s";
-    return Stream.concat(
-        Stream.of(line.formatted("block", "modules", "weights", "zeros", "patterns")),
-        blocks.entrySet().stream().map(entry -> block(line, entry.getKey(), entry.getValue())));
+    List<String> lines = new ArrayList<>();
+    lines.add(line.formatted("block", "modules", "weights", "zeros", "patterns"));
+    for (Map.Entry<String, List<Inspection>> block : blocks.entrySet()) {
+      lines.add(block(line, block.getKey(), block.getValue()));
+    }
+    return lines.stream();
   }
 
   private static String block(String format, String block, List<Inspection> modules) {
-    long weights = modules.stream().mapToLong(InspectPrinter::prunable).sum();
-    long zeros = modules.stream().mapToLong(Inspection::zeros).sum();
-    List<String> patterns =
-        modules.getFirst().patterns().stream()
-            .filter(pattern -> modules.stream().allMatch(row -> row.patterns().contains(pattern)))
-            .toList();
+    long weights = prunable(modules);
+    long zeros = zeros(modules);
+    List<String> patterns = new ArrayList<>(modules.getFirst().patterns());
+    for (Inspection module : modules) {
+      patterns.retainAll(module.patterns());
+    }
     return format
         .formatted(
             block,

@@ -11,6 +11,9 @@ import java.util.Locale;
 
 /** The program behind {@code java -jar wanda-cuda.jar}. */
 public final class Main {
+  /** Room for threads that begin while they are counted. */
+  private static final int MORE = 16;
+
   private Main() {}
 
   /** Runs one command and ends the process with its exit code. */
@@ -28,6 +31,25 @@ public final class Main {
     if (exitCode == 0) {
       ArchiveRequest.send();
     }
-    System.exit(exitCode);
+    // System.exit sets up a logger of its own, which takes a short command 12 ms.
+    if (exitCode != 0 || othersKeepRunning()) {
+      System.exit(exitCode);
+    }
+  }
+
+  /** Returns whether Java would go on after this thread, for a thread of some library. */
+  private static boolean othersKeepRunning() {
+    ThreadGroup all = Thread.currentThread().getThreadGroup();
+    while (all.getParent() != null) {
+      all = all.getParent();
+    }
+    Thread[] threads = new Thread[all.activeCount() + MORE];
+    int count = all.enumerate(threads);
+    for (int index = 0; index < count; index++) {
+      if (threads[index] != Thread.currentThread() && !threads[index].isDaemon()) {
+        return true;
+      }
+    }
+    return count == threads.length;
   }
 }

@@ -55,10 +55,18 @@ record ModelFacts(
     return new ModelFacts(
         model.config().modelType(),
         model.config().architecture(),
-        checkpoint.tensors().stream().mapToLong(entry -> entry.info().elements()).sum(),
+        parameters(checkpoint),
         checkpoint.totalBytes(),
         Packing.of(checkpoint),
         obstacle(model));
+  }
+
+  private static long parameters(Checkpoint checkpoint) {
+    long parameters = 0;
+    for (Checkpoint.Entry entry : checkpoint.tensors()) {
+      parameters += entry.info().elements();
+    }
+    return parameters;
   }
 
   private static Optional<String> obstacle(ModelDirectory model) {

@@ -12,16 +12,14 @@ import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.report.RunFacts;
 import java.io.BufferedOutputStream;
+import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Arrays;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.function.LongFunction;
 import java.util.function.Supplier;
@@ -54,7 +52,20 @@ import picocli.CommandLine.TypeConversionException;
       "143:terminated (SIGTERM)"
     })
 public final class WandaCuda implements Runnable, Supplier<Stderr> {
-  private static final Map<String, Class<?>> COMMANDS = commands();
+  private static final List<String> COMMANDS =
+      List.of(
+          "prune",
+          "calibrate",
+          "perplexity",
+          "compare",
+          "evaluate",
+          "generate",
+          "inspect",
+          "verify",
+          "merge-lora",
+          "pack",
+          "unpack",
+          "devices");
 
   @Spec private CommandSpec spec;
 
@@ -72,27 +83,29 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
     this.err = err;
   }
 
-  private static Map<String, Class<?>> commands() {
-    Map<String, Class<?>> commands = new LinkedHashMap<>();
-    commands.put("prune", PruneCommand.class);
-    commands.put("calibrate", CalibrateCommand.class);
-    commands.put("perplexity", PerplexityCommand.class);
-    commands.put("compare", CompareCommand.class);
-    commands.put("evaluate", EvaluateCommand.class);
-    commands.put("generate", GenerateCommand.class);
-    commands.put("inspect", InspectCommand.class);
-    commands.put("verify", VerifyCommand.class);
-    commands.put("merge-lora", MergeLoraCommand.class);
-    commands.put("pack", PackCommand.class);
-    commands.put("unpack", UnpackCommand.class);
-    commands.put("devices", DevicesCommand.class);
-    return Collections.unmodifiableMap(commands);
+  /** Returns a command's class; the classes of the others needn't be loaded. */
+  private static Class<?> command(String name) {
+    return switch (name) {
+      case "prune" -> PruneCommand.class;
+      case "calibrate" -> CalibrateCommand.class;
+      case "perplexity" -> PerplexityCommand.class;
+      case "compare" -> CompareCommand.class;
+      case "evaluate" -> EvaluateCommand.class;
+      case "generate" -> GenerateCommand.class;
+      case "inspect" -> InspectCommand.class;
+      case "verify" -> VerifyCommand.class;
+      case "merge-lora" -> MergeLoraCommand.class;
+      case "pack" -> PackCommand.class;
+      case "unpack" -> UnpackCommand.class;
+      case "devices" -> DevicesCommand.class;
+      default -> throw new IllegalArgumentException(name);
+    };
   }
 
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "name a command: " + String.join(", ", COMMANDS.keySet()));
+        spec.commandLine(), "name a command: " + String.join(", ", COMMANDS));
   }
 
   /**
@@ -102,13 +115,11 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
   CommandLine commandLine(List<String> words) {
     CommandLine line = new CommandLine(this);
     String asked = words.isEmpty() ? "" : words.get(0);
-    COMMANDS.forEach(
-        (name, command) -> {
-          if (name.equals(asked) || !COMMANDS.containsKey(asked)) {
-            line.addSubcommand(name, command);
-          }
-        });
-    if (!COMMANDS.containsKey(asked)) {
+    List<String> shown = COMMANDS.contains(asked) ? List.of(asked) : COMMANDS;
+    for (String name : shown) {
+      line.addSubcommand(name, command(name));
+    }
+    if (shown == COMMANDS) {
       line.addSubcommand("help", new CommandLine.HelpCommand());
       line.addSubcommand("generate-completion", new AutoComplete.GenerateCompletion());
     }
@@ -135,16 +146,19 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
       Logging.configure(words.contains("--quiet"), words.contains("--verbose"));
       int exitCode = execute(words, errors);
       if (exitCode == 0) {
-        out.failure()
-            .ifPresent(
-                failure -> {
-                  throw new OutputException(
-                      "stdout: the result can't be written: " + Reason.of(failure), failure);
-                });
+        requireWritten();
       }
       return exitCode;
     } catch (RuntimeException | Error e) {
       return errors.report(e);
+    }
+  }
+
+  private void requireWritten() {
+    if (out.failure().isPresent()) {
+      IOException failure = out.failure().get();
+      throw new OutputException(
+          "stdout: the result can't be written: " + Reason.of(failure), failure);
     }
   }
 

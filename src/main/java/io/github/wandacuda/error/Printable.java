@@ -31,10 +31,15 @@ public final class Printable {
 
   /** Returns a line of any length, its line breaks as escapes. */
   public static String line(String line) {
-    return line.chars().allMatch(Printable::isPlain) ? line : printable(line, Integer.MAX_VALUE);
+    for (int at = 0; at < line.length(); at++) {
+      if (!isPlain(line.charAt(at))) {
+        return printable(line, Integer.MAX_VALUE);
+      }
+    }
+    return line;
   }
 
-  private static boolean isPlain(int character) {
+  private static boolean isPlain(char character) {
     return character >= ' ' && character < 0x7f;
   }
 

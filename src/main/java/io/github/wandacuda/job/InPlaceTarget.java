@@ -16,6 +16,7 @@ import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.RunRecords;
+import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -112,7 +113,7 @@ final class InPlaceTarget implements PruneTarget {
 
   /** Does the last step of a run that was stopped before it, and returns its record. */
   private Optional<Provenance> endEarlier() {
-    if (!Journal.isIn(path())) {
+    if (!UnfinishedRun.isIn(path())) {
       return Optional.empty();
     }
     try (Journal journal = Journal.open(path())) {

@@ -44,26 +44,26 @@ public final class Inspector {
   /** Inspects modules, and returns what is in each. */
   public static List<Inspection> inspect(List<LinearModule> modules, int threads) {
     List<Inspection> inspections = new ArrayList<>();
-    try (Workers workers = new Workers(threads)) {
+    try (Workers workers = new Workers(threads);
+        TileBuffers buffers = new TileBuffers(TileMemory.inCache(threads))) {
       for (LinearModule module : modules) {
         inspections.add(
-            module.prunable() ? inspect(module, workers) : new Inspection(module, 0, List.of()));
+            module.prunable()
+                ? inspect(module, workers, buffers)
+                : new Inspection(module, 0, List.of()));
       }
     }
     return inspections;
   }
 
-  private static Inspection inspect(LinearModule module, Workers workers) {
+  private static Inspection inspect(LinearModule module, Workers workers, TileBuffers buffers) {
     LongAdder zeros = new LongAdder();
     AtomicIntegerArray broken = new AtomicIntegerArray(PATTERNS.size());
-    int count = workers.count();
-    try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(count))) {
-      TileSource source =
-          new ModuleTiles(module, module.shard(), null, buffers, new PhaseClock(count));
-      workers.run(
-          source.tiles().count(),
-          (worker, tile) -> zeros.add(inspect(source.read(worker, tile), broken)));
-    }
+    TileSource source =
+        new ModuleTiles(module, module.shard(), null, buffers, new PhaseClock(workers.count()));
+    workers.run(
+        source.tiles().count(),
+        (worker, tile) -> zeros.add(inspect(source.read(worker, tile), broken)));
     List<String> patterns = new ArrayList<>();
     for (int index = 0; index < PATTERNS.size(); index++) {
       if (broken.get(index) == 0 && module.elements() > 0) {

@@ -1,11 +1,11 @@
 package io.github.wandacuda.launcher;
 
+import io.github.wandacuda.cli.Main;
 import io.github.wandacuda.system.ParentTie;
 import io.github.wandacuda.system.ProcessReplacement;
 import io.github.wandacuda.system.ThisRuntime;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.lang.reflect.InvocationTargetException;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
@@ -51,8 +51,6 @@ public final class Launcher {
   /** The module of the Vector API. */
   static final String MODULE = "jdk.incubator.vector";
 
-  private static final String PROGRAM = "io.github.wandacuda.cli.Main";
-
   /** Set for a process that a launcher started: to {@link #IN_PLACE} or to the launcher's pid. */
   private static final String LAUNCHED = "wandacuda.launched";
 
@@ -73,9 +71,9 @@ public final class Launcher {
    * Starts the program.
    *
    * @param args the program's arguments
-   * @throws Throwable what the program's main method throws
+   * @throws InterruptedException if this thread is interrupted while it waits for a child process
    */
-  public static void main(String[] args) throws Throwable {
+  public static void main(String[] args) throws InterruptedException {
     boolean recent = JavaHome.feature(System.getProperty("java.specification.version")) >= JAVA;
     String launched = System.getProperty(LAUNCHED);
     boolean vectors = VectorNeed.of(args);
@@ -84,7 +82,7 @@ public final class Launcher {
       if (launched != null && !launched.equals(IN_PLACE)) {
         ParentTie.to(Long.parseLong(launched));
       }
-      call(args);
+      Main.main(args);
       return;
     }
     CommandLine line = CommandLine.ofThisProcess(args);
@@ -106,14 +104,6 @@ public final class Launcher {
   /** Returns whether files of any name can be opened, or another start wouldn't help. */
   private static boolean hasNames(String launched) {
     return launched != null || !PosixLocale.isUsed();
-  }
-
-  private static void call(String[] args) throws Throwable {
-    try {
-      Class.forName(PROGRAM).getMethod("main", String[].class).invoke(null, (Object) args);
-    } catch (InvocationTargetException e) {
-      throw e.getCause();
-    }
   }
 
   private static int startAgain(String[] args, CommandLine line, boolean recent, boolean vectors)

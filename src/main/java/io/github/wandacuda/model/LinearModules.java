@@ -3,13 +3,13 @@ package io.github.wandacuda.model;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.io.checkpoint.TensorNames;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 
 /**
  * Finds the linear modules inside the decoder blocks of any model by the names of its tensors: a
@@ -48,17 +48,24 @@ public final class LinearModules {
         config.modelType().isEmpty()
             ? CONV1D_ARCHITECTURE.matcher(config.architecture()).lookingAt()
             : CONV1D.contains(config.modelType());
-    boolean hasDecoder =
-        entries(checkpoint).anyMatch(entry -> DECODER.matcher(entry.info().name()).find());
-    return entries(checkpoint)
-        .filter(entry -> isMatrix(entry.info()))
-        .flatMap(entry -> module(entry, transposed, hasDecoder).stream())
-        .sorted(Comparator.comparing(LinearModule::name, TensorNames.ORDER))
-        .toList();
+    boolean hasDecoder = hasDecoder(checkpoint);
+    List<LinearModule> modules = new ArrayList<>();
+    for (Checkpoint.Entry entry : checkpoint.tensors()) {
+      if (isMatrix(entry.info())) {
+        module(entry, transposed, hasDecoder).ifPresent(modules::add);
+      }
+    }
+    modules.sort(Comparator.comparing(LinearModule::name, TensorNames.ORDER));
+    return List.copyOf(modules);
   }
 
-  private static Stream<Checkpoint.Entry> entries(Checkpoint checkpoint) {
-    return checkpoint.tensors().stream();
+  private static boolean hasDecoder(Checkpoint checkpoint) {
+    for (Checkpoint.Entry entry : checkpoint.tensors()) {
+      if (DECODER.matcher(entry.info().name()).find()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static boolean isMatrix(TensorInfo info) {
@@ -94,7 +101,7 @@ public final class LinearModules {
     for (int dot = tensor.indexOf('.'); dot > from; dot = tensor.indexOf('.', from)) {
       String part = tensor.substring(from, dot);
       from = dot + 1;
-      if (numbered && part.chars().allMatch(LinearModules::isDigit)) {
+      if (numbered && isNumber(part)) {
         return from;
       }
       numbered = BLOCKS.contains(part);
@@ -127,7 +134,12 @@ public final class LinearModules {
     return inside < 0 ? Optional.empty() : Optional.of(name.substring(inside));
   }
 
-  private static boolean isDigit(int character) {
-    return character >= '0' && character <= '9';
+  private static boolean isNumber(String part) {
+    for (int at = 0; at < part.length(); at++) {
+      if (part.charAt(at) < '0' || part.charAt(at) > '9') {
+        return false;
+      }
+    }
+    return true;
   }
 }

@@ -95,8 +95,11 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
 
   /** Returns the value of a key, unless it is absent or null. */
   public Optional<JsonNode> find(String key) {
-    JsonNode value = root.path(key);
-    return value.isMissingNode() || value.isNull() ? Optional.empty() : Optional.of(value);
+    return isSet(key) ? Optional.of(root.path(key)) : Optional.empty();
+  }
+
+  private boolean isSet(String key) {
+    return root.hasNonNull(key);
   }
 
   /**
@@ -105,12 +108,15 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
    * @throws InputException if the key is absent or something else
    */
   public int positive(String key) {
-    return positive(key, find(key).orElseThrow(() -> missing(key, "a positive whole number")));
+    if (!isSet(key)) {
+      throw missing(key, "a positive whole number");
+    }
+    return positive(key, root.path(key));
   }
 
   /** Returns a positive whole number, or {@code otherwise} if the key is absent or null. */
   public int positive(String key, int otherwise) {
-    return find(key).map(value -> positive(key, value)).orElse(otherwise);
+    return isSet(key) ? positive(key, root.path(key)) : otherwise;
   }
 
   /**
@@ -120,8 +126,12 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
    * @throws InputException if all of them are absent, or the first that isn't is something else
    */
   public int positive(List<String> keys) {
-    return positive(
-        keys.stream().filter(key -> find(key).isPresent()).findFirst().orElse(keys.get(0)));
+    for (String key : keys) {
+      if (isSet(key)) {
+        return positive(key);
+      }
+    }
+    return positive(keys.get(0));
   }
 
   private int positive(String key, JsonNode value) {
@@ -151,7 +161,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
 
   /** Returns true or false, or {@code otherwise} if the key is absent or null. */
   public boolean flag(String key, boolean otherwise) {
-    return find(key).map(value -> flag(key, value)).orElse(otherwise);
+    return isSet(key) ? flag(key, root.path(key)) : otherwise;
   }
 
   private boolean flag(String key, JsonNode value) {
@@ -163,7 +173,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
 
   /** Returns a string, or {@code otherwise} if the key is absent or null. */
   public String text(String key, String otherwise) {
-    return find(key).map(value -> text(key, value)).orElse(otherwise);
+    return isSet(key) ? text(key, root.path(key)) : otherwise;
   }
 
   private String text(String key, JsonNode value) {
@@ -176,14 +186,13 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
   /** Returns the elements of a list, none if the key is absent or null. */
   public List<JsonNode> list(String key) {
     List<JsonNode> elements = new ArrayList<>();
-    find(key)
-        .ifPresent(
-            value -> {
-              if (!value.isArray()) {
-                throw wrong(key, "a list", value);
-              }
-              value.forEach(elements::add);
-            });
+    if (isSet(key)) {
+      JsonNode value = root.path(key);
+      if (!value.isArray()) {
+        throw wrong(key, "a list", value);
+      }
+      value.forEach(elements::add);
+    }
     return elements;
   }
 
@@ -194,7 +203,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
 
   /** Returns a positive number, or {@code otherwise} if the key is absent or null. */
   public double number(String key, double otherwise) {
-    return find(key).map(value -> number(key, value)).orElse(otherwise);
+    return isSet(key) ? number(key, root.path(key)) : otherwise;
   }
 
   /**
@@ -230,7 +239,9 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
    */
   public void requireUnquantized() {
     for (String key : QUANTIZATION) {
-      find(key).ifPresent(value -> refuseQuantization(key, value));
+      if (isSet(key)) {
+        refuseQuantization(key, root.path(key));
+      }
     }
   }
 

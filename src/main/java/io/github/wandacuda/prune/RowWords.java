@@ -43,6 +43,9 @@ public final class RowWords {
   private final int rowWords;
   private long[] words;
 
+  /** {@link #words} as memory. */
+  private MemorySegment memory;
+
   /** The rows of the panel in {@link #words}; none at first. */
   private WeightMatrix panelOf;
 
@@ -54,13 +57,13 @@ public final class RowWords {
     lanes = Long.BYTES / dtype.bytes();
     signs = dtype == DType.F32 ? SIGNS_OF_TWO : SIGNS_OF_FOUR;
     rowWords = Math.ceilDiv(columns, BITS) * (BITS / lanes);
-    words = padded(1);
+    pad(1);
   }
 
-  private long[] padded(int rows) {
-    long[] padded = new long[Math.multiplyExact(rows, rowWords)];
-    Arrays.fill(padded, -1);
-    return padded;
+  private void pad(int rows) {
+    words = new long[Math.multiplyExact(rows, rowWords)];
+    Arrays.fill(words, -1);
+    memory = MemorySegment.ofArray(words);
   }
 
   /**
@@ -75,7 +78,7 @@ public final class RowWords {
     MemorySegment data = matrix.data();
     long at = matrix.byteOffset(row, 0);
     int whole = columns / lanes;
-    MemorySegment.copy(data, LONG, at, words, 0, whole);
+    MemorySegment.copy(data, LONG, at, memory, ValueLayout.JAVA_LONG, 0, whole);
     for (int column = whole * lanes; column < columns; column++) {
       set(0, column, ElementMessages.bits(matrix, row, column));
     }
@@ -91,7 +94,7 @@ public final class RowWords {
 
   private void readPanel(WeightMatrix matrix, int first) {
     if (panelOf == null) {
-      words = padded(PANEL);
+      pad(PANEL);
     }
     int count = Math.min(PANEL, matrix.rows() - first);
     for (int column = 0; column < columns; column++) {
@@ -169,7 +172,7 @@ public final class RowWords {
   }
 
   /** Returns the signs of the lanes that hold no zero. */
-  static long others(long word, long signs) {
+  private static long others(long word, long signs) {
     // Adding the greatest magnitude carries into the sign of any lane but a zero's, no further.
     return ((word & ~signs) + ~signs) & signs;
   }

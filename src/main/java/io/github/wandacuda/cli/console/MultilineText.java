@@ -1,7 +1,6 @@
 package io.github.wandacuda.cli.console;
 
 import io.github.wandacuda.error.Printable;
-import java.util.Arrays;
 import java.util.stream.Stream;
 
 /** Formats text of several lines so that no value can add a line. */
@@ -15,10 +14,12 @@ public final class MultilineText {
    * @param values the values; any but a number is made printable
    */
   public static Stream<String> of(String format, Object... values) {
-    Object[] printable =
-        Arrays.stream(values)
-            .map(value -> value instanceof Number ? value : Printable.line(String.valueOf(value)))
-            .toArray();
+    Object[] printable = values.clone();
+    for (int index = 0; index < values.length; index++) {
+      if (!(values[index] instanceof Number)) {
+        printable[index] = Printable.line(String.valueOf(values[index]));
+      }
+    }
     return format.formatted(printable).lines();
   }
 }

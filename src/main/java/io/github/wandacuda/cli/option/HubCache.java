@@ -61,7 +61,7 @@ public record HubCache(Path root) {
    */
   public Path directory(String given) {
     Optional<Path> path = path(given);
-    if (path.filter(Files::exists).isPresent()) {
+    if (path.isPresent() && Files.exists(path.get())) {
       return ofPath(path.get());
     }
     Matcher name = NAME.matcher(given);

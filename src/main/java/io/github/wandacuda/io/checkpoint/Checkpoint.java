@@ -9,12 +9,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.AbstractCollection;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -159,15 +157,18 @@ public final class Checkpoint implements AutoCloseable {
         Links.requireInside(directory, file);
         shards.add(read(SafetensorsFile.open(file, room), reading));
       }
-      index.ifPresent(known -> check(known, shards));
-      long tensors = shards.stream().mapToLong(shard -> shard.tensors().size()).sum();
+      if (index.isEmpty()) {
+        requireUnique(shards);
+        return new Checkpoint(directory, Optional.empty(), shards);
+      }
+      check(index.get(), shards);
       // If the index names every tensor once, in the right shard, no tensor is in two shards.
-      if (index.isEmpty() || index.get().tensors() != tensors) {
+      if (index.get().tensors() != new Tensors(shards).size()) {
         requireUnique(shards);
       }
-      return new Checkpoint(directory, index.map(CheckpointIndex::path), shards);
+      return new Checkpoint(directory, Optional.of(index.get().path()), shards);
     } catch (RuntimeException | Error e) {
-      shards.forEach(SafetensorsFile::close);
+      close(shards);
       throw e;
     }
   }
@@ -235,19 +236,7 @@ public final class Checkpoint implements AutoCloseable {
 
   /** Returns all tensors, shard by shard, in the order of their bytes. */
   public Collection<Entry> tensors() {
-    return new AbstractCollection<>() {
-      @Override
-      public Iterator<Entry> iterator() {
-        return shards.stream()
-            .flatMap(shard -> shard.tensors().stream().map(info -> new Entry(shard, info)))
-            .iterator();
-      }
-
-      @Override
-      public int size() {
-        return shards.stream().mapToInt(shard -> shard.tensors().size()).sum();
-      }
-    };
+    return new Tensors(shards);
   }
 
   /** Returns a tensor by its name, or nothing if no shard has it. */
@@ -263,12 +252,22 @@ public final class Checkpoint implements AutoCloseable {
 
   /** Returns the length of all shards together, headers included, in bytes. */
   public long totalBytes() {
-    return shards.stream().mapToLong(SafetensorsFile::byteSize).sum();
+    long bytes = 0;
+    for (SafetensorsFile shard : shards) {
+      bytes += shard.byteSize();
+    }
+    return bytes;
   }
 
   /** Closes every shard. */
   @Override
   public void close() {
-    shards.forEach(SafetensorsFile::close);
+    close(shards);
+  }
+
+  private static void close(List<SafetensorsFile> shards) {
+    for (SafetensorsFile shard : shards) {
+      shard.close();
+    }
   }
 }

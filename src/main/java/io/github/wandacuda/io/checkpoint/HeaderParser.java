@@ -158,7 +158,8 @@ final class HeaderParser {
   /** Returns the first object that was equal to this one. */
   @SuppressWarnings("unchecked") // What is equal to a string or a list is one.
   private <T> T once(T value) {
-    return (T) seen.computeIfAbsent(value, first -> first);
+    Object first = seen.putIfAbsent(value, value);
+    return first == null ? value : (T) first;
   }
 
   private List<Long> readSizes(ErrorDetails place, String key, int most) throws IOException {

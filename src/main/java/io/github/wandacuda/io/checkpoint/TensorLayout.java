@@ -5,8 +5,8 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.Malformed;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 
@@ -45,9 +45,14 @@ final class TensorLayout {
 
   /** Returns the tensors in the order of their bytes. */
   static List<TensorInfo> ordered(Collection<TensorInfo> tensors) {
-    return tensors.stream()
-        .sorted(Comparator.comparingLong(TensorInfo::begin).thenComparingLong(TensorInfo::end))
-        .toList();
+    TensorInfo[] ordered = tensors.toArray(new TensorInfo[0]);
+    Arrays.sort(ordered, TensorLayout::compareOffsets);
+    return List.of(ordered);
+  }
+
+  private static int compareOffsets(TensorInfo left, TensorInfo right) {
+    int order = Long.compare(left.begin(), right.begin());
+    return order != 0 ? order : Long.compare(left.end(), right.end());
   }
 
   /**

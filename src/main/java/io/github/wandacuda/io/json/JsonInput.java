@@ -13,11 +13,8 @@ import io.github.wandacuda.io.Malformed;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.io.Reader;
 import java.nio.charset.CharacterCodingException;
-import java.nio.charset.CodingErrorAction;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
@@ -71,13 +68,7 @@ public final class JsonInput {
 
   /** Reads a document from a stream and closes the stream. */
   public static <T> T read(Path file, String part, InputStream stream, Reading<T> reading) {
-    try (Reader reader =
-            new InputStreamReader(
-                stream,
-                StandardCharsets.UTF_8
-                    .newDecoder()
-                    .onMalformedInput(CodingErrorAction.REPORT)
-                    .onUnmappableCharacter(CodingErrorAction.REPORT));
+    try (Reader reader = StrictUtf8.reader(stream);
         JsonParser json = FACTORY.createParser(reader)) {
       T result = reading.from(json);
       if (json.nextToken() != null) {

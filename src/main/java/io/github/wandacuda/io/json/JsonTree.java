@@ -1,6 +1,7 @@
 package io.github.wandacuda.io.json;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
@@ -9,8 +10,10 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.CharacterCodingException;
 
 /** Reads JSON as a tree, within bounds on its size. */
 public final class JsonTree {
@@ -44,9 +47,25 @@ public final class JsonTree {
    *     MiB, or has more than a million tokens or 200 levels
    */
   public static JsonNode read(InputStream in) throws IOException {
-    try (JsonParser json = FACTORY.createParser(in)) {
+    try (JsonParser json = parser(new BufferedInputStream(in))) {
       return json.nextToken() == null ? MissingNode.getInstance() : value(json);
+    } catch (CharacterCodingException e) {
+      throw new JsonParseException(null, "other bytes than UTF-8", e);
     }
+  }
+
+  /**
+   * Returns a parser of text for UTF-8, which is nearly always there; {@link JsonInput} has the
+   * same, and the classes of the parser that detects encodings take a short command 10 ms.
+   */
+  private static JsonParser parser(BufferedInputStream in) throws IOException {
+    in.mark(2);
+    int first = in.read();
+    int second = in.read();
+    in.reset();
+    // A byte order mark begins with other bytes, and UTF-16 and UTF-32 have zeros here.
+    boolean utf8 = first > 0 && first < 0x80 && second != 0;
+    return utf8 ? FACTORY.createParser(StrictUtf8.reader(in)) : FACTORY.createParser(in);
   }
 
   /**

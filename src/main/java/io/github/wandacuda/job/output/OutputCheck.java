@@ -50,12 +50,12 @@ public final class OutputCheck {
 
   /** Returns whether a run has finished in a directory, so that nothing will be written. */
   public static boolean isFinished(Path directory) {
-    return Files.exists(directory.resolve(SideFiles.MANIFEST)) && !Journal.isIn(directory);
+    return Files.exists(directory.resolve(SideFiles.MANIFEST)) && !UnfinishedRun.isIn(directory);
   }
 
   /** Checks that a directory is empty; the message tells an interrupted run from other files. */
   private static void requireEmpty(Path directory) {
-    if (Journal.isIn(directory)) {
+    if (UnfinishedRun.isIn(directory)) {
       // Throws if another run, which is at work, has locked it.
       Journal.open(directory).close();
       throw holdsInterruptedRun(directory);

@@ -14,6 +14,7 @@ import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.RunRecords;
+import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
@@ -85,14 +86,14 @@ public final class OutputDirectory implements AutoCloseable {
   }
 
   private void look(boolean resume, Set<Path> own) {
-    if (!Journal.isIn(directory)) {
+    if (!UnfinishedRun.isIn(directory)) {
       finished = resume ? Provenance.read(directory) : finished;
       if (finished.isPresent()) {
         return;
       }
       OutputCheck.requireOwn(directory, own);
     }
-    journalIsNew = !Journal.isIn(directory);
+    journalIsNew = !UnfinishedRun.isIn(directory);
     journal = Journal.open(directory);
     OutputCheck.requirePlain(directory, own);
     finished = journal.finished();

@@ -14,9 +14,9 @@ import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.record.Fingerprint;
-import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.RunRecords;
 import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
@@ -130,7 +130,7 @@ public final class PackingJob {
 
   /** Returns whether an earlier run has finished in the output with this very model. */
   private boolean isFinished() {
-    if (Journal.isIn(output) || !Files.exists(output.resolve(SideFiles.CONFIG))) {
+    if (UnfinishedRun.isIn(output) || !Files.exists(output.resolve(SideFiles.CONFIG))) {
       return false;
     }
     try (ModelDirectory there = ModelDirectory.open(output)) {

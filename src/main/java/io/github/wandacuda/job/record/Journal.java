@@ -68,11 +68,6 @@ public final class Journal implements AutoCloseable {
     }
   }
 
-  /** Returns whether a directory has a journal. */
-  public static boolean isIn(Path directory) {
-    return Files.exists(directory.resolve(FILE_NAME), LinkOption.NOFOLLOW_LINKS);
-  }
-
   /**
    * Opens a directory's journal, or makes an empty one, and locks it.
    *

@@ -6,6 +6,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.checkpoint.SideFiles;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -19,7 +20,7 @@ public final class UnfinishedRun {
 
   /** Returns whether a run has begun in a directory and not ended there. */
   public static boolean isIn(Path directory) {
-    return Journal.isIn(directory);
+    return Files.exists(directory.resolve(Journal.FILE_NAME), LinkOption.NOFOLLOW_LINKS);
   }
 
   /** Returns whether the run in a directory has said what it is, before which it writes nothing. */

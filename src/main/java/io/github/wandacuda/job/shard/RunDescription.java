@@ -6,8 +6,8 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
+import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.NamePatterns;
@@ -91,7 +91,7 @@ public record RunDescription(
    */
   void requireShared(String node) {
     Path directory = Path.of(output);
-    if (!Journal.isIn(directory)) {
+    if (!UnfinishedRun.isIn(directory)) {
       throw new OutputException(
           ErrorDetails.file(directory)
               .expected("a directory that all machines share", "none at " + node));
@@ -104,7 +104,7 @@ public record RunDescription(
    */
   void requireWanted(ClusterNode node) {
     node.throwIfCancelled();
-    if (!Journal.isIn(Path.of(output))) {
+    if (!UnfinishedRun.isIn(Path.of(output))) {
       throw new CancelledException();
     }
   }

@@ -20,7 +20,7 @@ public final class DecoderFamilies {
 
   /** Returns all of them, in the order of their model types. */
   public static List<DecoderFamily> known() {
-    return ServiceLoader.load(DecoderFamily.class, DecoderFamilies.class.getClassLoader()).stream()
+    return services().stream()
         .map(ServiceLoader.Provider::get)
         .sorted(Comparator.comparing(DecoderFamily::modelType))
         .toList();
@@ -33,14 +33,17 @@ public final class DecoderFamilies {
    * @throws InputException if no family is known, or the weights are quantized
    */
   public static DecoderFamily of(ModelConfig config) {
-    List<DecoderFamily> known = known();
-    DecoderFamily found =
-        known.stream()
-            .filter(family -> isOf(config, family))
-            .findFirst()
-            .orElseThrow(() -> unknown(config, known));
-    config.requireUnquantized();
-    return found;
+    for (DecoderFamily family : services()) {
+      if (isOf(config, family)) {
+        config.requireUnquantized();
+        return family;
+      }
+    }
+    throw unknown(config, known());
+  }
+
+  private static ServiceLoader<DecoderFamily> services() {
+    return ServiceLoader.load(DecoderFamily.class, DecoderFamilies.class.getClassLoader());
   }
 
   /**

@@ -39,14 +39,11 @@ final class RotaryFrequencies {
 
   private RotaryFrequencies(ModelConfig config) {
     this.config = config;
-    Optional<JsonNode> parameters = config.find(PARAMETERS);
-    key = parameters.isPresent() ? PARAMETERS : SCALING;
-    scaling = parameters.or(() -> config.find(SCALING));
-    scaling.filter(value -> !value.isObject()).ifPresent(this::refuse);
-  }
-
-  private void refuse(JsonNode value) {
-    throw config.wrong(key, "an object", value);
+    key = config.find(PARAMETERS).isPresent() ? PARAMETERS : SCALING;
+    scaling = config.find(key);
+    if (scaling.isPresent() && !scaling.get().isObject()) {
+      throw config.wrong(key, "an object", scaling.get());
+    }
   }
 
   /**
@@ -123,11 +120,12 @@ final class RotaryFrequencies {
     if (scaling.isPresent() && scaling.get().has(inside)) {
       return config.number(key, scaling.get(), inside);
     }
-    return keys.stream()
-        .filter(candidate -> config.find(candidate).isPresent())
-        .findFirst()
-        .map(candidate -> config.number(candidate, otherwise))
-        .orElse(otherwise);
+    for (String candidate : keys) {
+      if (config.find(candidate).isPresent()) {
+        return config.number(candidate, otherwise);
+      }
+    }
+    return otherwise;
   }
 
   /** Returns theta^(-2i/d) for each pair i of d features. */

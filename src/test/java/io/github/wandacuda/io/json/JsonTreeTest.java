@@ -10,6 +10,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -46,6 +47,21 @@ class JsonTreeTest {
   void isTheMappers(String text) throws IOException {
     assertThat(read(text)).isEqualTo(MAPPER.readTree(text.getBytes(StandardCharsets.UTF_8)));
     assertThat(read(text, StandardCharsets.UTF_16BE)).isEqualTo(read(text));
+    assertThat(read(text, StandardCharsets.UTF_16LE)).isEqualTo(read(text));
+  }
+
+  @Test
+  void aByteOrderMarkIsSkipped() throws IOException {
+    assertThat(read("\ufeff{\"a\": 1}")).isEqualTo(read("{\"a\": 1}"));
+  }
+
+  @Test
+  void otherBytesThanUtf8AreRefused() {
+    for (String text : List.of("{\"a\": \"\u00e9\"}", "\"\u00e9\"")) {
+      assertThatThrownBy(() -> read(text, StandardCharsets.ISO_8859_1))
+          .isInstanceOf(JsonProcessingException.class)
+          .hasMessageContaining("UTF-8");
+    }
   }
 
   @ParameterizedTest
