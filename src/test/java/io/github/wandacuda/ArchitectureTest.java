@@ -307,7 +307,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
-          + "|FileOpener|WrittenShard|ShardMasks|SharedFile|PartLock|ReservedFile|Folders|Gunzip|AvailableMemory|ArchiveMaker";
+          + "|FileOpener|WrittenShard|SharedFile|PartLock|ReservedFile|Folders|Gunzip|AvailableMemory|ArchiveMaker";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(
