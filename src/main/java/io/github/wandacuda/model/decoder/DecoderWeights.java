@@ -24,7 +24,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.LongStream;
-import java.util.stream.Stream;
 
 /**
  * Copies a decoder's tensors from its checkpoint to a device and checks their shapes. Names are
@@ -86,13 +85,9 @@ final class DecoderWeights implements AutoCloseable {
         checkpoint, operations, keeping, prefix, new KeptWeights(), Map.of(), Map.of());
   }
 
-  /** Begins to read the weights of a block's linear modules, as far as they are there. */
-  BlockMemory readAhead(int block, Stream<LinearDescription> linears) {
-    return new BlockMemory(
-        block,
-        linears
-            .flatMap(linear -> checkpoint.find(fullName(linear.name()) + WEIGHT).stream())
-            .toList());
+  /** Returns what the checkpoint has as a linear module's weight, if it has any. */
+  Optional<Checkpoint.Entry> stored(LinearDescription linear) {
+    return checkpoint.find(fullName(linear.name()) + WEIGHT);
   }
 
   /**
@@ -168,8 +163,7 @@ final class DecoderWeights implements AutoCloseable {
 
   /** Returns a linear module's weight as it would come ahead, by what the checkpoint says of it. */
   Optional<WeightsAhead.Shape> shape(LinearDescription linear) {
-    return checkpoint
-        .find(fullName(linear.name()) + WEIGHT)
+    return stored(linear)
         .flatMap(entry -> entry.info().type())
         .map(dtype -> new WeightsAhead.Shape(dtype, linear.rows(), linear.columns()));
   }

@@ -2,14 +2,12 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.model.description.BlockDescription;
 import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.description.Heads;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.stream.IntStream;
 
@@ -24,11 +22,8 @@ public final class DescribedDecoder implements Decoder {
   private final Embedding embedding;
   private Head head;
 
-  /** The next block's weights on the device; null if none come ahead. */
+  /** The next block's weights; null if none are read ahead. */
   private BlockAhead ahead;
-
-  /** The next block's weights in memory; null if none are read ahead. */
-  private BlockMemory memoryAhead;
 
   /**
    * Assembles a decoder.
@@ -103,27 +98,24 @@ public final class DescribedDecoder implements Decoder {
   @Override
   public Block block(int index) {
     Objects.checkIndex(index, blocks());
-    if (memoryAhead == null || !memoryAhead.isOf(index)) {
-      dropMemory();
-      memoryAhead = new BlockMemory(index, List.of());
-    }
-    DecoderWeights having = weights.having(memoryAhead.tensors(), arrived(index));
-    BlockMemory memory = memoryAhead;
-    memoryAhead = null;
+    BlockAhead.Arrival arrival = take(index);
+    DecoderWeights having = weights.having(arrival.tensors(), arrival.weights());
     try {
-      dropAhead();
       return new DescribedBlock(
-          having, workspace, positions, description.block().apply(index), index, memory);
+          having, workspace, positions, description.block().apply(index), index, arrival.memory());
     } catch (RuntimeException | Error e) {
-      memory.close();
+      arrival.memory().close();
       throw e;
     } finally {
       having.dropArrived();
     }
   }
 
-  private Map<String, Weight> arrived(int index) {
-    return ahead != null && ahead.index() == index ? ahead.take() : Map.of();
+  private BlockAhead.Arrival take(int index) {
+    try (BlockAhead latest = ahead) {
+      ahead = null;
+      return latest != null && latest.index() == index ? latest.take() : BlockAhead.Arrival.none();
+    }
   }
 
   @Override
@@ -131,23 +123,17 @@ public final class DescribedDecoder implements Decoder {
     dropAhead();
     if (index < blocks()) {
       BlockDescription block = description.block().apply(index);
-      ahead = BlockAhead.begin(weights, block, index).orElse(null);
-      memoryAhead = ahead == null ? weights.readAhead(index, block.linears()) : null;
+      ahead =
+          DeviceBlockAhead.begin(weights, block, index)
+              .<BlockAhead>map(device -> device)
+              .orElseGet(() -> HostBlockAhead.begin(weights, block, index));
     }
   }
 
   private void dropAhead() {
-    dropMemory();
     if (ahead != null) {
       ahead.close();
       ahead = null;
-    }
-  }
-
-  private void dropMemory() {
-    if (memoryAhead != null) {
-      memoryAhead.close();
-      memoryAhead = null;
     }
   }
 
