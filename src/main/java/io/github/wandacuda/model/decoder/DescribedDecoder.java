@@ -40,13 +40,11 @@ public final class DescribedDecoder implements Decoder {
     this.description = description;
     this.operations = operations;
     weights =
-        DecoderWeights.of(
-            checkpoint,
+        new DecoderWeights(
+            DecoderTensors.of(checkpoint, description.prefixes(), description.embedding().table()),
             operations,
-            keeping,
-            description.prefixes(),
-            description.embedding().table());
-    linearModules = description.linears().map(weights::require).toList();
+            keeping);
+    linearModules = description.linears().map(weights.tensors()::require).toList();
     workspace = new Workspace(operations);
     positions = new PositionTensors(weights);
     embedding =
@@ -126,7 +124,7 @@ public final class DescribedDecoder implements Decoder {
       ahead =
           DeviceBlockAhead.begin(weights, block, index)
               .<BlockAhead>map(device -> device)
-              .orElseGet(() -> HostBlockAhead.begin(weights, block, index));
+              .orElseGet(() -> HostBlockAhead.begin(weights.tensors(), block, index));
     }
   }
 

@@ -31,14 +31,14 @@ final class DeviceBlockAhead implements BlockAhead {
     this.weights = weights;
     thread =
         new AheadThread(
-            linears.stream().<Runnable>map(linear -> () -> send(linear, from)).toList());
+            linears.stream().<Runnable>map(linear -> () -> send(linear, from.tensors())).toList());
   }
 
   /** Begins to send a block's weights; nothing if the device has no room or no need for them. */
   static Optional<DeviceBlockAhead> begin(DecoderWeights from, BlockDescription block, int index) {
     List<LinearDescription> linears = block.linears().toList();
     List<WeightsAhead.Shape> shapes =
-        linears.stream().map(from::shape).flatMap(Optional::stream).toList();
+        linears.stream().map(from.tensors()::shape).flatMap(Optional::stream).toList();
     return shapes.size() < linears.size()
         ? Optional.empty()
         : from.operations()
@@ -46,7 +46,7 @@ final class DeviceBlockAhead implements BlockAhead {
             .map(weights -> new DeviceBlockAhead(from, index, linears, weights));
   }
 
-  private void send(LinearDescription linear, DecoderWeights from) {
+  private void send(LinearDescription linear, DecoderTensors from) {
     try (Arena arena = Arena.ofShared()) {
       weights.send(from.read(linear, arena));
     }

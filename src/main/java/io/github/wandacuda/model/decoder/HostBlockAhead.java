@@ -31,7 +31,7 @@ final class HostBlockAhead implements BlockAhead {
   }
 
   /** Begins to read a block's weights, as far as they are there. */
-  static HostBlockAhead begin(DecoderWeights from, BlockDescription block, int index) {
+  static HostBlockAhead begin(DecoderTensors from, BlockDescription block, int index) {
     return new HostBlockAhead(
         index, block.linears().flatMap(linear -> from.stored(linear).stream()).toList());
   }
