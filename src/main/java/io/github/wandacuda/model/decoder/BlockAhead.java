@@ -1,8 +1,10 @@
 package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.io.checkpoint.TensorInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
 import java.util.Map;
 
 /**
@@ -25,17 +27,49 @@ sealed interface BlockAhead extends AutoCloseable permits DeviceBlockAhead, Host
   @Override
   void close();
 
-  /**
-   * What is there of a block's weights, which is the caller's to close.
-   *
-   * @param memory owns the tensors' bytes, and may take those of others
-   * @param tensors bytes in host memory, by the tensors' full names
-   * @param weights weights on the device, by their modules' names
-   */
-  record Arrival(Arena memory, Map<String, MemorySegment> tensors, Map<String, Weight> weights) {
-    /** Returns that nothing is there. */
-    static Arrival none() {
-      return new Arrival(Arena.ofShared(), Map.of(), Map.of());
+  /** What is there of a block's weights, in memory that is the caller's to close. */
+  final class Arrival implements AutoCloseable {
+    private static final long ALIGNMENT = 64;
+
+    private final Arena memory = Arena.ofShared();
+    private final Map<String, MemorySegment> tensors = new HashMap<>();
+    private final Map<String, Weight> weights;
+
+    /**
+     * Creates it without a tensor.
+     *
+     * @param weights weights on the device, by their modules' names
+     */
+    Arrival(Map<String, Weight> weights) {
+      this.weights = weights;
+    }
+
+    /** Returns memory that is to be filled with a tensor. */
+    MemorySegment add(TensorInfo tensor) {
+      MemorySegment bytes = memory.allocate(tensor.bytes(), ALIGNMENT);
+      tensors.put(tensor.name(), bytes);
+      return bytes;
+    }
+
+    /** Returns what owns the tensors' bytes, and may take those of others. */
+    Arena memory() {
+      return memory;
+    }
+
+    /** Returns bytes in host memory, by the tensors' full names. */
+    Map<String, MemorySegment> tensors() {
+      return tensors;
+    }
+
+    /** Returns weights on the device, by their modules' names. */
+    Map<String, Weight> weights() {
+      return weights;
+    }
+
+    /** Frees the memory. */
+    @Override
+    public void close() {
+      memory.close();
     }
   }
 }

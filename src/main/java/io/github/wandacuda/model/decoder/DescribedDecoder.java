@@ -8,6 +8,7 @@ import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.description.Heads;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.IntStream;
 
@@ -102,7 +103,7 @@ public final class DescribedDecoder implements Decoder {
       return new DescribedBlock(
           having, workspace, positions, description.block().apply(index), index, arrival.memory());
     } catch (RuntimeException | Error e) {
-      arrival.memory().close();
+      arrival.close();
       throw e;
     } finally {
       having.dropArrived();
@@ -112,7 +113,9 @@ public final class DescribedDecoder implements Decoder {
   private BlockAhead.Arrival take(int index) {
     try (BlockAhead latest = ahead) {
       ahead = null;
-      return latest != null && latest.index() == index ? latest.take() : BlockAhead.Arrival.none();
+      return latest != null && latest.index() == index
+          ? latest.take()
+          : new BlockAhead.Arrival(Map.of());
     }
   }
 

@@ -62,14 +62,14 @@ final class DeviceBlockAhead implements BlockAhead {
     Optional<Throwable> failure = thread.await();
     if (failure.isPresent()) {
       LOG.debug("block {} doesn't come ahead", index, failure.get());
-      return Arrival.none();
+      return new Arrival(Map.of());
     }
     List<Weight> there = weights.take();
     Map<String, Weight> named = new HashMap<>();
     for (int linear = 0; linear < linears.size(); linear++) {
       named.put(linears.get(linear).name(), there.get(linear));
     }
-    return new Arrival(Arena.ofShared(), Map.of(), named);
+    return new Arrival(named);
   }
 
   @Override

@@ -3,10 +3,8 @@ package io.github.wandacuda.model.decoder;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.model.description.BlockDescription;
 import io.github.wandacuda.system.Rethrow;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -17,11 +15,8 @@ final class HostBlockAhead implements BlockAhead {
    */
   private static final long MOST_BYTES = 256L << 20;
 
-  private static final long ALIGNMENT = 64;
-
   private final int index;
-  private final Arena arena = Arena.ofShared();
-  private final Map<String, MemorySegment> tensors = new HashMap<>();
+  private final Arrival arrival = new Arrival(Map.of());
   private final AheadThread thread;
   private boolean taken;
 
@@ -48,8 +43,7 @@ final class HostBlockAhead implements BlockAhead {
       if (bytes > MOST_BYTES) {
         break;
       }
-      MemorySegment memory = arena.allocate(entry.info().bytes(), ALIGNMENT);
-      tensors.put(entry.info().name(), memory);
+      MemorySegment memory = arrival.add(entry.info());
       reads.add(() -> entry.shard().read(entry.info(), 0, memory));
     }
     return reads;
@@ -69,14 +63,14 @@ final class HostBlockAhead implements BlockAhead {
   public Arrival take() {
     thread.await().ifPresent(Rethrow::unchecked);
     taken = true;
-    return new Arrival(arena, tensors, Map.of());
+    return arrival;
   }
 
   @Override
   public void close() {
     thread.close();
     if (!taken) {
-      arena.close();
+      arrival.close();
     }
   }
 }
