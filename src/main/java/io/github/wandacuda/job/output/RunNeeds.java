@@ -98,9 +98,10 @@ public record RunNeeds(
     long masks = chosen.stream().mapToLong(LinearModule::maskBytes).sum();
     long states = stateBytes(model, request.calibration());
     StatesPlace place = StatesPlace.of(model, request, backend);
+    long tensors = SourceReads.ofTensors(model);
     long read =
         new SourceReads(model, request, chosen, place.devices, place.onDevice).bytes()
-            + (request.verify() ? 2 * SourceReads.ofTensors(model) : 0);
+            + (request.verify() ? 2 * tensors : 0);
     long tiles = backend.concurrency() * backend.tileBytes();
     long memory = tiles + largestMask(chosen) * 2;
     memory += largestLayer(request.rules(), chosen);
@@ -121,7 +122,7 @@ public record RunNeeds(
     }
     PackedSize packed = PackedSize.of(model.checkpoint().shards(), request.rules(), chosen);
     return new RunNeeds(
-        read + 2 * weights + (request.verify() ? weights + packed.bytes() : 0),
+        read + packing(model) + (request.verify() ? tensors + packed.bytes() : 0),
         dense - weights + packed.bytes(),
         packed.mostBytes() - packed.bytes(),
         masks,
@@ -129,6 +130,16 @@ public record RunNeeds(
         place.hostBytes,
         memory,
         saving);
+  }
+
+  /** Returns the bytes that packing reads: modules twice, since their zeros are counted first. */
+  private static long packing(ModelDirectory model) {
+    long modules =
+        model.modules().stream()
+            .filter(LinearModule::prunable)
+            .mapToLong(module -> module.tensor().bytes())
+            .sum();
+    return SourceReads.ofTensors(model) + modules;
   }
 
   /**

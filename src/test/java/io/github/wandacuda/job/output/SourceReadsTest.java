@@ -6,12 +6,16 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.job.PruneJob;
+import io.github.wandacuda.job.packing.PackingJob;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.record.Storage;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.CountedModel;
 import io.github.wandacuda.testing.GeneratedLlama;
@@ -21,6 +25,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -133,6 +138,63 @@ class SourceReadsTest {
           ModuleChoice.DEFAULT,
           Pruning.samples(Collections.nCopies(3, sample)),
           false);
+    }
+  }
+
+  /** The second time that a module is checked it is read as a written file. */
+  @Test
+  void inPlaceModulesAloneAreRead() throws IOException {
+    CountedModel counted = new CountedModel();
+    Path path = LLAMA.write(directory.resolve("model"));
+    PruneRequest request =
+        new PruneRequest(
+            path,
+            Method.MAGNITUDE,
+            HALF,
+            ModuleChoice.DEFAULT,
+            new Calibration.None(),
+            true,
+            false,
+            Unreached.MAGNITUDE);
+    try (ModelDirectory model = counted.open(path);
+        Backend backend = Pruning.cpu(2)) {
+      PruneJob job = PruneJob.inPlace(model, request);
+      long said = job.needs(backend).readBytes();
+      job.run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+      long written = model.modules().stream().mapToLong(module -> module.tensor().bytes()).sum();
+      assertThat(counted.vectors()).isZero();
+      assertThat(counted.matrices() + written).isEqualTo(said);
+    }
+  }
+
+  private static long said(ModelDirectory model, boolean packed) {
+    PruneRequest request =
+        new PruneRequest(
+            model.path().resolveSibling("out"),
+            new PruningRules(ModuleRules.of(Method.MAGNITUDE, HALF), Unreached.MAGNITUDE),
+            ModuleChoice.DEFAULT,
+            new Calibration.None(),
+            false,
+            false,
+            null,
+            Optional.empty(),
+            packed,
+            Storage.DEFAULT);
+    try (Backend backend = Pruning.cpu(2)) {
+      return PruneJob.toOutput(model, request).needs(backend).readBytes();
+    }
+  }
+
+  /** A packed output is packed as {@code pack} does it, from what was written. */
+  @Test
+  void packingCountsZerosFirst() throws IOException {
+    Path path = LLAMA.write(directory.resolve("model"));
+    CountedModel counted = new CountedModel();
+    try (ModelDirectory model = counted.open(path)) {
+      long more = said(model, true) - said(model, false);
+      var unused =
+          PackingJob.pack(model, directory.resolve("packed"), false, false).run(2, Progress.NONE);
+      assertThat(counted.matrices() + counted.vectors()).isEqualTo(more);
     }
   }
 }
