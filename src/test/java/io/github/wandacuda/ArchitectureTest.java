@@ -306,8 +306,8 @@ class ArchitectureTest {
    * WrongFile}, which looks at a file that was refused, if it is a regular one.
    */
   private static final String OWN_FILES =
-      "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
-          + "|FileOpener|WrittenShard|ShardMasks|SharedFile|PartLock|ReservedFile|Folders|Gunzip|AvailableMemory|ArchiveMaker";
+      "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|JournalFile|MaskDigest|StateFiles|AtomicWrite|ShardFile"
+          + "|FileOpener|WrittenShard|SharedFile|PartLock|ReservedFile|Folders|Gunzip|AvailableMemory|ArchiveMaker";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

@@ -83,9 +83,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * @return the norms of its linear modules' inputs, by module; zeros for one that no token reached
    */
   public Map<String, float[]> observe(Block block) {
-    InputNorms norms = new InputNorms();
-    lanes.each(block, watcher, observing(norms, InputObserver.NONE));
-    return norms(block, norms);
+    return norms(block, BlockwiseRun::observing);
   }
 
   /**
@@ -95,12 +93,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * @param memory takes the second moments
    */
   public BlockStatistics observe(Block block, Arena memory) {
-    try (InputMoments moments = new InputMoments(operations)) {
-      InputNorms norms = new InputNorms();
-      requireOneDevice();
-      lanes.each(block, watcher, observing(norms, moments));
-      return statistics(block, norms, moments, memory);
-    }
+    return statistics(block, BlockwiseRun::observing, memory);
   }
 
   private static BatchLanes.Work observing(InputNorms norms, InputObserver also) {
@@ -119,9 +112,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * the next block's input.
    */
   public Map<String, float[]> observeAndAdvance(Block block) {
-    InputNorms norms = new InputNorms();
-    lanes.each(block, watcher, observingAndAdvancing(norms, InputObserver.NONE));
-    return norms(block, norms);
+    return norms(block, BlockwiseRun::observingAndAdvancing);
   }
 
   /**
@@ -131,12 +122,7 @@ public final class BlockwiseRun implements AutoCloseable {
    * @param memory takes the second moments
    */
   public BlockStatistics observeAndAdvance(Block block, Arena memory) {
-    try (InputMoments moments = new InputMoments(operations)) {
-      InputNorms norms = new InputNorms();
-      requireOneDevice();
-      lanes.each(block, watcher, observingAndAdvancing(norms, moments));
-      return statistics(block, norms, moments, memory);
-    }
+    return statistics(block, BlockwiseRun::observingAndAdvancing, memory);
   }
 
   private static BatchLanes.Work observingAndAdvancing(InputNorms norms, InputObserver also) {
@@ -145,16 +131,28 @@ public final class BlockwiseRun implements AutoCloseable {
             batch.index(), lane.runner().observeAndAdvance(block, batch, lane.states(), at, also));
   }
 
-  private Map<String, float[]> norms(Block block, InputNorms norms) {
+  /** What a batch does in a block while its inputs are observed. */
+  @FunctionalInterface
+  private interface Observing {
+    BatchLanes.Work by(InputNorms norms, InputObserver also);
+  }
+
+  private Map<String, float[]> norms(Block block, Observing observing) {
+    InputNorms norms = new InputNorms();
+    lanes.each(block, watcher, observing.by(norms, InputObserver.NONE));
     return norms.norms(block.inputFeatures(), samples.size());
   }
 
-  private BlockStatistics statistics(
-      Block block, InputNorms norms, InputMoments moments, Arena memory) {
-    return new BlockStatistics(
-        norms(block, norms),
-        moments.grams(block.inputFeatures(), samples.size(), memory),
-        moments.tokens());
+  private BlockStatistics statistics(Block block, Observing observing, Arena memory) {
+    try (InputMoments moments = new InputMoments(operations)) {
+      InputNorms norms = new InputNorms();
+      requireOneDevice();
+      lanes.each(block, watcher, observing.by(norms, moments));
+      return new BlockStatistics(
+          norms.norms(block.inputFeatures(), samples.size()),
+          moments.grams(block.inputFeatures(), samples.size(), memory),
+          moments.tokens());
+    }
   }
 
   /** Runs a block on all samples and keeps the outputs as the next block's input. */

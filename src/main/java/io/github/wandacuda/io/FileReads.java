@@ -4,7 +4,6 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
@@ -21,9 +20,6 @@ import java.nio.file.Path;
  * @param length its length in bytes when it was opened
  */
 public record FileReads(Path file, FileChannel channel, long length) {
-  /** Bounds what the JDK allocates off the heap for a read into the heap. */
-  private static final long CHUNK = 1 << 20;
-
   /**
    * Reads until {@code destination} is full.
    *
@@ -34,9 +30,8 @@ public record FileReads(Path file, FileChannel channel, long length) {
    */
   public void read(long position, MemorySegment destination) {
     try {
-      for (long at = 0; at < destination.byteSize(); at += CHUNK) {
-        long count = Math.min(CHUNK, destination.byteSize() - at);
-        readChunk(position + at, destination.asSlice(at, count));
+      if (!FilePieces.read(channel, position, destination)) {
+        throw shrunk(channel.size());
       }
       // A part that is cut off during a read may be read as zeros.
       long now = channel.size();
@@ -48,25 +43,6 @@ public record FileReads(Path file, FileChannel channel, long length) {
       throw new IllegalStateException(file + " is closed", e);
     } catch (IOException e) {
       throw Malformed.unreadable(file, length + " bytes, as when the run began", e);
-    }
-  }
-
-  private void readChunk(long position, MemorySegment destination) throws IOException {
-    if (destination.heapBase().filter(array -> !(array instanceof byte[])).isPresent()) {
-      // Of all arrays only those of bytes can be buffers.
-      byte[] bytes = new byte[(int) destination.byteSize()];
-      readFully(position, ByteBuffer.wrap(bytes));
-      destination.copyFrom(MemorySegment.ofArray(bytes));
-    } else {
-      readFully(position, destination.asByteBuffer());
-    }
-  }
-
-  private void readFully(long position, ByteBuffer destination) throws IOException {
-    while (destination.hasRemaining()) {
-      if (channel.read(destination, position + destination.position()) < 0) {
-        throw shrunk(channel.size());
-      }
     }
   }
 

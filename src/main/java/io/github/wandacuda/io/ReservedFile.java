@@ -9,7 +9,6 @@ import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -26,9 +25,6 @@ import java.util.Optional;
  * to directly.
  */
 public final class ReservedFile implements AutoCloseable {
-  /** Bounds what the JDK allocates off the heap for a write from the heap. */
-  private static final long CHUNK = 1 << 20;
-
   private final Path target;
   private final Path temporary;
   private final FileChannel channel;
@@ -154,13 +150,7 @@ public final class ReservedFile implements AutoCloseable {
       throw unwritable(target, "a regular file", "a device or pipe");
     }
     try {
-      for (long at = 0; at < bytes.byteSize(); at += CHUNK) {
-        ByteBuffer chunk = bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer();
-        long start = position + at;
-        while (chunk.hasRemaining()) {
-          channel.write(chunk, start + chunk.position());
-        }
-      }
+      FilePieces.write(channel, position, bytes);
     } catch (IOException e) {
       throw unwritable(target, e);
     }

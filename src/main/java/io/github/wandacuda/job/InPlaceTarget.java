@@ -10,6 +10,7 @@ import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.output.SourceReads;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Journal;
@@ -81,12 +82,16 @@ final class InPlaceTarget implements PruneTarget {
   public RunNeeds needs(Backend backend) {
     long pruned = scope.chosen().stream().mapToLong(module -> module.tensor().bytes()).sum();
     long masks = scope.chosen().stream().mapToLong(LinearModule::maskBytes).sum();
-    long passes =
-        1L
-            + (scope.rules().needThreshold(scope.chosen()) ? 2 : 0)
-            + (scope.request().verify() ? 2 : 0);
+    int checks = scope.request().verify() ? 2 : 0;
+    long read =
+        scope.chosen().stream()
+            .mapToLong(
+                module ->
+                    (SourceReads.times(scope.rules().of(module)) + checks)
+                        * module.tensor().bytes())
+            .sum();
     long tiles = 2L * backend.concurrency() * backend.tileBytes();
-    return new RunNeeds(passes * pruned, pruned, 0, masks, 0, 0, tiles, 0);
+    return new RunNeeds(read, pruned, 0, masks, 0, 0, tiles, 0);
   }
 
   @Override

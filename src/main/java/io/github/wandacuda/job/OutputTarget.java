@@ -13,7 +13,6 @@ import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.ModelConfig;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -117,10 +116,7 @@ final class OutputTarget implements PruneTarget {
 
   /** Returns the files that the run makes, relative to the output. */
   Set<Path> ownFiles() {
-    Set<Path> own = new HashSet<>(sideFiles.files());
-    own.addAll(sideFiles.lastFiles());
-    scope.model().checkpoint().shards().forEach(shard -> own.add(shard.path().getFileName()));
-    return own;
+    return sideFiles.withShards(scope.model().checkpoint());
   }
 
   /** Returns what a calibrated run's bytes depend on in addition to the input. */

@@ -189,11 +189,6 @@ public record PruningRules(
         : Optional.empty();
   }
 
-  /** Returns whether a module of some needs its weights' threshold to be found first. */
-  public boolean needThreshold(List<LinearModule> modules) {
-    return modules.stream().anyMatch(module -> of(module).needsThreshold());
-  }
-
   /** Returns whether the second moments of inputs are needed. */
   public boolean needMoments() {
     return all().anyMatch(ModuleRules::needsMoments);

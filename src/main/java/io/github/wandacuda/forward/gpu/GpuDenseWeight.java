@@ -18,13 +18,15 @@ public final class GpuDenseWeight extends GpuWeight {
   private static final long ALIGNMENT = 64;
 
   private final WeightMatrix host;
-  private final DeviceBuffer buffer;
   private final WeightUpload upload;
 
   /** Owns the weight in host memory, or null. */
-  private final HostMemory memory;
+  private final HostMemory hostMemory;
 
-  private boolean closed;
+  /** The weight on the device, and what owns it there; null if it isn't there. */
+  private final DeviceRows matrix;
+
+  private final WeightMemory memory;
 
   /**
    * Copies a weight to the device, if it fits.
@@ -36,11 +38,13 @@ public final class GpuDenseWeight extends GpuWeight {
     this(host, null, upload);
   }
 
-  private GpuDenseWeight(WeightMatrix host, HostMemory memory, WeightUpload upload) {
+  private GpuDenseWeight(WeightMatrix host, HostMemory hostMemory, WeightUpload upload) {
     this.host = host;
-    this.memory = memory;
+    this.hostMemory = hostMemory;
     this.upload = upload;
-    buffer = upload.allocate(RowLayout.devicePitch(host) * host.rows());
+    DeviceBuffer buffer = upload.allocate(RowLayout.devicePitch(host) * host.rows());
+    memory = buffer == null ? null : new WeightMemory(buffer, upload);
+    matrix = buffer == null ? null : RowLayout.onDevice(host, buffer.at(0), host.rows());
     if (buffer != null) {
       fill();
     }
@@ -48,7 +52,7 @@ public final class GpuDenseWeight extends GpuWeight {
 
   private void fill() {
     try {
-      upload.upload(host, matrix(host.rows()));
+      upload.upload(host, matrix);
     } catch (RuntimeException e) {
       close();
       throw e;
@@ -70,17 +74,10 @@ public final class GpuDenseWeight extends GpuWeight {
     }
   }
 
-  private DeviceRows matrix(int rows) {
-    if (closed) {
-      throw new IllegalStateException("the weight is closed");
-    }
-    return RowLayout.onDevice(host, buffer.at(0), rows);
-  }
-
   @Override
   void linear(GpuTensor x, GpuTensor bias, GpuTensor out) {
-    if (buffer != null) {
-      upload.linear(x, matrix(host.rows()), 0, bias, out);
+    if (matrix != null) {
+      upload.linear(x, whole(), 0, bias, out);
     } else {
       upload.stream(host, (rows, first) -> upload.linear(x, rows, first, bias, out));
     }
@@ -88,7 +85,7 @@ public final class GpuDenseWeight extends GpuWeight {
 
   @Override
   public Optional<DeviceRows> resident() {
-    return buffer == null ? Optional.empty() : Optional.of(matrix(host.rows()));
+    return matrix == null ? Optional.empty() : Optional.of(whole());
   }
 
   /**
@@ -98,10 +95,11 @@ public final class GpuDenseWeight extends GpuWeight {
    */
   @Override
   DeviceRows whole() {
-    if (buffer == null) {
+    if (matrix == null) {
       throw upload.lacking(RowLayout.devicePitch(host) * host.rows());
     }
-    return matrix(host.rows());
+    memory.requireOpen();
+    return matrix;
   }
 
   @Override
@@ -116,21 +114,16 @@ public final class GpuDenseWeight extends GpuWeight {
 
   @Override
   public boolean ownsMemory() {
-    return memory != null;
+    return hostMemory != null;
   }
 
   @Override
   public void close() {
-    if (closed) {
-      return;
-    }
-    closed = true;
-    if (buffer != null) {
-      upload.settle();
-      buffer.close();
-    }
     if (memory != null) {
       memory.close();
+    }
+    if (hostMemory != null) {
+      hostMemory.close();
     }
   }
 

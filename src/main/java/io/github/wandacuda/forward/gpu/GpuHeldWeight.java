@@ -6,10 +6,9 @@ import java.util.Optional;
 
 /** A weight whose elements are all stored, on the device alone. */
 public final class GpuHeldWeight extends GpuWeight {
-  private final DeviceBuffer buffer;
+  private final WeightMemory memory;
   private final DeviceRows matrix;
   private final WeightUpload upload;
-  private boolean closed;
 
   /**
    * Takes over a weight.
@@ -18,7 +17,7 @@ public final class GpuHeldWeight extends GpuWeight {
    * @param matrix how it lies there
    */
   GpuHeldWeight(DeviceBuffer buffer, DeviceRows matrix, WeightUpload upload) {
-    this.buffer = buffer;
+    memory = new WeightMemory(buffer, upload);
     this.matrix = matrix;
     this.upload = upload;
   }
@@ -35,9 +34,7 @@ public final class GpuHeldWeight extends GpuWeight {
 
   @Override
   DeviceRows whole() {
-    if (closed) {
-      throw new IllegalStateException("the weight is closed");
-    }
+    memory.requireOpen();
     return matrix;
   }
 
@@ -58,10 +55,6 @@ public final class GpuHeldWeight extends GpuWeight {
 
   @Override
   public void close() {
-    if (!closed) {
-      closed = true;
-      upload.settle();
-      buffer.close();
-    }
+    memory.close();
   }
 }

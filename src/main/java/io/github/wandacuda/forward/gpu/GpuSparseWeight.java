@@ -17,13 +17,12 @@ public final class GpuSparseWeight extends GpuWeight {
   /** Where each of the three parts may begin. */
   private static final long ALIGNMENT = 256;
 
-  private final DeviceBuffer buffer;
+  private final WeightMemory memory;
   private final WeightUpload upload;
   private final DeviceSparse matrix;
-  private boolean closed;
 
   private GpuSparseWeight(DeviceBuffer buffer, SparseMatrix host, WeightUpload upload) {
-    this.buffer = buffer;
+    memory = new WeightMemory(buffer, upload);
     this.upload = upload;
     long bits = aligned(host.values().byteSize());
     DevicePointer bitmask = buffer.at(bits);
@@ -84,9 +83,7 @@ public final class GpuSparseWeight extends GpuWeight {
 
   @Override
   void linear(GpuTensor x, GpuTensor bias, GpuTensor out) {
-    if (closed) {
-      throw new IllegalStateException("the weight is closed");
-    }
+    memory.requireOpen();
     if (x.rows() > SparseMatrix.MOST_ROWS) {
       upload.unpack(matrix, (rows, first) -> upload.linear(x, rows, first, bias, out));
     } else {
@@ -116,10 +113,6 @@ public final class GpuSparseWeight extends GpuWeight {
 
   @Override
   public void close() {
-    if (!closed) {
-      closed = true;
-      upload.settle();
-      buffer.close();
-    }
+    memory.close();
   }
 }

@@ -10,7 +10,6 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -48,9 +47,7 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
    * @throws io.github.wandacuda.error.InputException if a folder can't be read
    */
   public static ExtraFiles of(Checkpoint source, SideFiles sideFiles, Path copy) {
-    Set<Path> known = new HashSet<>(sideFiles.files());
-    known.addAll(sideFiles.lastFiles());
-    source.shards().forEach(shard -> known.add(shard.path().getFileName()));
+    Set<Path> known = sideFiles.withShards(source);
     known.add(Path.of(SideFiles.MANIFEST));
     List<Path> loaded = new ArrayList<>();
     List<Path> others = new ArrayList<>();

@@ -6,6 +6,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.direct.BlockWriter;
 import io.github.wandacuda.io.direct.DirectIo;
 import java.io.IOException;
@@ -26,7 +27,7 @@ import java.util.Set;
  * one's layout. Safe for use by several threads.
  */
 final class ShardFile implements AutoCloseable {
-  /** Bounds what the JDK allocates off the heap for a write from the heap. */
+  /** Few enough bytes that they are in the cache from their checksum to their write. */
   private static final long CHUNK = 1 << 20;
 
   private final Path path;
@@ -166,17 +167,7 @@ final class ShardFile implements AutoCloseable {
       blocks.write(part, position);
       return;
     }
-    ByteBuffer chunk = part.asByteBuffer();
-    while (chunk.hasRemaining()) {
-      writeSome(chunk, position + chunk.position());
-    }
-  }
-
-  private void writeSome(ByteBuffer chunk, long position) throws IOException {
-    if (channel.write(chunk, position) <= 0) {
-      throw new IOException(
-          "the system wrote none of the remaining %d bytes".formatted(chunk.remaining()));
-    }
+    FilePieces.write(channel, position, part);
   }
 
   /**

@@ -15,8 +15,10 @@ import java.io.OutputStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
@@ -57,6 +59,14 @@ public record SideFiles(
     files = List.copyOf(files);
     lastFiles = List.copyOf(lastFiles);
     leftOut = List.copyOf(leftOut);
+  }
+
+  /** Returns a new set of all files of a copy: those that are copied, and the weights' shards. */
+  public Set<Path> withShards(Checkpoint checkpoint) {
+    Set<Path> all = new HashSet<>(files);
+    all.addAll(lastFiles);
+    checkpoint.shards().forEach(shard -> all.add(shard.path().getFileName()));
+    return all;
   }
 
   /**

@@ -6,8 +6,10 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.FileIdentity;
+import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -53,8 +55,9 @@ public final class WrittenShard implements AutoCloseable {
           FileChannel.open(path, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
       WrittenShard shard = new WrittenShard(path, layout, channel);
       byte[] header = layout.headerBytes();
-      ByteBuffer found = ByteBuffer.allocate(header.length);
-      if (shard.fill(found, 0) && Arrays.equals(header, found.array())) {
+      byte[] found = new byte[header.length];
+      if (FilePieces.read(channel, 0, MemorySegment.ofArray(found))
+          && Arrays.equals(header, found)) {
         return Optional.of(shard);
       }
       shard.close();
@@ -81,10 +84,11 @@ public final class WrittenShard implements AutoCloseable {
     try {
       for (long at = 0; at < info.bytes(); at += chunk.limit()) {
         chunk.clear().limit((int) Math.min(CHUNK, info.bytes() - at));
-        if (!fill(chunk, layout.dataOffset() + info.begin() + at)) {
+        long position = layout.dataOffset() + info.begin() + at;
+        if (!FilePieces.read(channel, position, MemorySegment.ofBuffer(chunk))) {
           return false;
         }
-        crc.add(chunk.flip());
+        crc.add(chunk);
       }
       return crc.value() == checksum;
     } catch (IOException e) {
@@ -103,16 +107,6 @@ public final class WrittenShard implements AutoCloseable {
     } catch (IOException e) {
       throw unreadable(path, e);
     }
-  }
-
-  /** Fills a buffer from the file; returns false if the file ends before. */
-  private boolean fill(ByteBuffer buffer, long position) throws IOException {
-    while (buffer.hasRemaining()) {
-      if (channel.read(buffer, position + buffer.position()) < 0) {
-        return false;
-      }
-    }
-    return true;
   }
 
   private static OutputException unreadable(Path path, IOException e) {

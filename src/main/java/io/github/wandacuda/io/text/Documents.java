@@ -8,10 +8,12 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import java.io.EOFException;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
@@ -133,17 +135,15 @@ public final class Documents implements AutoCloseable {
           where.expected("at most %d bytes".formatted(Utf8.MAXIMUM_BYTES), String.valueOf(size)));
     }
     HeapBudget.require(where, size, HeapBudget.OF_TEXT);
-    ByteBuffer bytes = ByteBuffer.allocate((int) size);
+    byte[] bytes = new byte[(int) size];
     try {
-      while (bytes.hasRemaining()) {
-        if (channel.read(bytes, start + bytes.position()) < 0) {
-          throw new EOFException("the file became shorter");
-        }
+      if (!FilePieces.read(channel, start, MemorySegment.ofArray(bytes))) {
+        throw new EOFException("the file became shorter");
       }
     } catch (IOException e) {
       throw InputFailures.unreadable(file, e);
     }
-    return bytes.array();
+    return bytes;
   }
 
   private static String text(JsonParser parser, ErrorDetails where) throws IOException {

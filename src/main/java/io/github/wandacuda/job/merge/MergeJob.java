@@ -3,6 +3,7 @@ package io.github.wandacuda.job.merge;
 import io.github.wandacuda.adapter.LoraAdapter;
 import io.github.wandacuda.adapter.LoraModule;
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibrate.StepCount;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
@@ -32,7 +33,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -93,7 +93,9 @@ public final class MergeJob {
     SpaceCheck.requireDisk(output, RunNeeds.outputBytes(model, sideFiles));
     sayLeftOut();
     try (Workers workers = new Workers(threads);
-        OutputDirectory directory = OutputDirectory.open(output, model.path(), false, ownFiles())) {
+        OutputDirectory directory =
+            OutputDirectory.open(
+                output, model.path(), false, sideFiles.withShards(model.checkpoint()))) {
       try {
         Fingerprint run = new Fingerprint(Map.of(Fingerprint.MERGE, "lora"));
         directory.journal().restart(RunRecords.run(run));
@@ -141,13 +143,6 @@ public final class MergeJob {
     }
   }
 
-  private Set<Path> ownFiles() {
-    Set<Path> own = new HashSet<>(sideFiles.files());
-    own.addAll(sideFiles.lastFiles());
-    model.checkpoint().shards().forEach(shard -> own.add(shard.path().getFileName()));
-    return own;
-  }
-
   private Result write(OutputDirectory directory, Workers workers, Progress progress) {
     Set<TensorInfo> changing =
         adapter.modules().stream()
@@ -163,7 +158,7 @@ public final class MergeJob {
                 (shard, results) -> {});
         TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
       shards.copyUntouched(changing, workers, new PhaseClock(workers.count()));
-      Steps steps = new Steps(adapter.modules().size(), progress);
+      StepCount steps = new StepCount("module", adapter.modules().size(), progress);
       List<MergeTask> tasks = new ArrayList<>();
       for (LoraModule pair : adapter.modules()) {
         tasks.add(
@@ -180,23 +175,6 @@ public final class MergeJob {
       workers.run(tasks);
       shards.finish();
       return result(tasks);
-    }
-  }
-
-  /** Counts the modules that are done, by whichever worker was last. */
-  private static final class Steps {
-    private final int total;
-    private final Progress progress;
-    private int done;
-
-    Steps(int total, Progress progress) {
-      this.total = total;
-      this.progress = progress;
-    }
-
-    synchronized void done() {
-      done++;
-      progress.step("module", done, total);
     }
   }
 

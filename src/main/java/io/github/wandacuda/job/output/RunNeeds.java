@@ -25,8 +25,9 @@ import java.util.stream.Stream;
 /**
  * An estimate of the disk and memory that a run needs.
  *
- * @param readBytes bytes of weights that are read: to prune, to find thresholds, to run samples, to
- *     verify and to pack
+ * @param readBytes bytes of weights that are read, as often as they are: to run samples, to find
+ *     thresholds, to prune, to verify and to pack; but for what it takes to share a total out over
+ *     blocks and to measure perplexity
  * @param writeBytes bytes of the finished output
  * @param packingBytes bytes on disk beside those, at the most, until the output is packed
  * @param maskBytes bytes on disk, until the run ends, for masks that wait to be digested
@@ -93,17 +94,14 @@ public record RunNeeds(
       SideFiles sideFiles,
       Backend backend) {
     long weights = model.checkpoint().totalBytes();
-    long pruned = chosen.stream().mapToLong(module -> module.tensor().bytes()).sum();
     boolean calibrated = request.calibration() instanceof Calibration.FromSamples;
-    boolean threshold = request.rules().needThreshold(chosen);
-    long read =
-        weights
-            + (threshold ? 2 * pruned : 0)
-            + (calibrated ? pruned : 0)
-            + (request.verify() ? 2 * weights : 0);
     long masks = chosen.stream().mapToLong(LinearModule::maskBytes).sum();
     long states = stateBytes(model, request.calibration());
     StatesPlace place = StatesPlace.of(model, request, backend);
+    long tensors = SourceReads.ofTensors(model);
+    long read =
+        new SourceReads(model, request, chosen, place.devices, place.onDevice).bytes()
+            + (request.verify() ? 2 * tensors : 0);
     long tiles = backend.concurrency() * backend.tileBytes();
     long memory = tiles + largestMask(chosen) * 2;
     memory += largestLayer(request.rules(), chosen);
@@ -124,7 +122,7 @@ public record RunNeeds(
     }
     PackedSize packed = PackedSize.of(model.checkpoint().shards(), request.rules(), chosen);
     return new RunNeeds(
-        read + 2 * weights + (request.verify() ? weights + packed.bytes() : 0),
+        read + packing(model) + (request.verify() ? tensors + packed.bytes() : 0),
         dense - weights + packed.bytes(),
         packed.mostBytes() - packed.bytes(),
         masks,
@@ -132,6 +130,16 @@ public record RunNeeds(
         place.hostBytes,
         memory,
         saving);
+  }
+
+  /** Returns the bytes that packing reads: modules twice, since their zeros are counted first. */
+  private static long packing(ModelDirectory model) {
+    long modules =
+        model.modules().stream()
+            .filter(LinearModule::prunable)
+            .mapToLong(module -> module.tensor().bytes())
+            .sum();
+    return SourceReads.ofTensors(model) + modules;
   }
 
   /**

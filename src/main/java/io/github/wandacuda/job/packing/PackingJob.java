@@ -1,6 +1,7 @@
 package io.github.wandacuda.job.packing;
 
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibrate.StepCount;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -22,10 +23,8 @@ import io.github.wandacuda.system.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -115,7 +114,8 @@ public final class PackingJob {
         .forEach(file -> LOG.warn("{} is left out: it is none of the model's files", file));
     try (Workers workers = new Workers(threads);
         OutputDirectory directory =
-            OutputDirectory.open(output, model.path(), resume, ownFiles())) {
+            OutputDirectory.open(
+                output, model.path(), resume, sideFiles.withShards(model.checkpoint()))) {
       begin(directory);
       try {
         write(directory, workers, progress);
@@ -145,21 +145,15 @@ public final class PackingJob {
     return Math.max(0, shards - SpaceCheck.taken(output));
   }
 
-  private Set<Path> ownFiles() {
-    Set<Path> own = new HashSet<>(sideFiles.files());
-    own.addAll(sideFiles.lastFiles());
-    model.checkpoint().shards().forEach(shard -> own.add(shard.path().getFileName()));
-    return own;
-  }
-
   private void write(OutputDirectory directory, Workers workers, Progress progress) {
     ShardComparison comparison = new ShardComparison(direction, output, workers);
     List<SafetensorsFile> shards =
         model.checkpoint().shards().stream()
             .filter(shard -> !(directory.interrupted().isPresent() && comparison.holds(shard)))
             .toList();
-    Steps steps =
-        new Steps(
+    StepCount steps =
+        new StepCount(
+            "tensor",
             shards.stream()
                 .flatMap(shard -> shard.tensors().stream())
                 .filter(tensor -> tensor.bytes() > 0)
@@ -221,22 +215,5 @@ public final class PackingJob {
       }
     }
     return new Result(modules, before, after);
-  }
-
-  /** Counts the tensors that are done, by whichever worker was last. */
-  private static final class Steps {
-    private final long total;
-    private final Progress progress;
-    private long done;
-
-    Steps(long total, Progress progress) {
-      this.total = total;
-      this.progress = progress;
-    }
-
-    synchronized void done() {
-      done++;
-      progress.step("tensor", done, total);
-    }
   }
 }

@@ -4,13 +4,16 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.job.verify.EqualTensor;
+import io.github.wandacuda.job.verify.TilePairs;
+import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 
 /**
  * Compares what the output's shards stand for with the source's, to the byte.
@@ -52,8 +55,7 @@ record ShardComparison(Direction direction, Path output, Workers workers) {
    */
   void require(SafetensorsFile source, Path place) {
     try (SafetensorsFile written = open(place);
-        PackBuffers left = new PackBuffers(workers.count());
-        PackBuffers right = new PackBuffers(workers.count())) {
+        TilePairs buffers = new TilePairs(workers.count())) {
       int differs = Arrays.mismatch(source.headerBytes(), written.headerBytes());
       if (differs >= 0) {
         throw new VerificationException(
@@ -61,20 +63,31 @@ record ShardComparison(Direction direction, Path output, Workers workers) {
                 .part("header")
                 .expected("the source's", "another at byte " + differs));
       }
-      List<EqualTask> tasks =
+      workers.run(
           source.tensors().stream()
-              .map(
-                  tensor ->
-                      new EqualTask(
-                          source,
-                          written,
-                          tensor,
-                          CopyTask.pieceBytes(tensor, left.tileBytes()),
-                          left,
-                          right))
-              .toList();
-      workers.run(tasks);
+              .map(tensor -> equal(source, written, tensor, buffers))
+              .toList());
     }
+  }
+
+  private static Job equal(
+      SafetensorsFile source, SafetensorsFile written, TensorInfo tensor, TilePairs buffers) {
+    return new EqualTensor(
+        source,
+        written,
+        tensor,
+        CopyTask.pieceBytes(tensor, buffers.pieceBytes()),
+        buffers,
+        difference -> {
+          throw new VerificationException(
+              ErrorDetails.file(written.path())
+                  .tensor(tensor.name())
+                  .part("byte " + difference.at())
+                  .expected(
+                      "0x%02x, as in the source".formatted(difference.expected()),
+                      "0x%02x".formatted(difference.found())));
+        },
+        () -> {});
   }
 
   private SafetensorsFile open(Path place) {

@@ -6,7 +6,6 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.Folders;
 import java.io.ByteArrayInputStream;
@@ -15,18 +14,14 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -60,7 +55,7 @@ public final class Journal implements AutoCloseable {
   public static final class Busy extends UsageException {
     private static final long serialVersionUID = 1L;
 
-    private Busy(Path directory) {
+    Busy(Path directory) {
       super(
           ErrorDetails.file(directory)
               .said("another run is at work in this directory")
@@ -75,73 +70,7 @@ public final class Journal implements AutoCloseable {
    * @throws OutputException if it can't be made
    */
   public static Journal open(Path directory) {
-    Path file = directory.resolve(FILE_NAME);
-    try {
-      boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
-      if (there) {
-        requireOwn(file);
-      }
-      Optional<Object> before = FileIdentity.of(file);
-      FileChannel channel = there ? openExisting(file) : create(file);
-      try {
-        // The other run may have finished, and put another file in its place, in between.
-        boolean same = !there || before.equals(FileIdentity.of(file));
-        if (!AtomicWrite.tryLock(channel)
-            || !same
-            || !Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-          throw new Busy(directory);
-        }
-        return new Journal(file, channel);
-      } catch (IOException e) {
-        channel.close();
-        if (!there) {
-          // An interrupt, say: the empty file would stand for an interrupted run.
-          Files.deleteIfExists(file);
-        }
-        throw e;
-      } catch (RuntimeException | Error e) {
-        channel.close();
-        throw e;
-      }
-    } catch (NoSuchFileException | FileAlreadyExistsException e) {
-      throw Files.isDirectory(directory)
-          ? new Busy(directory)
-          : OutputException.unwritable(file, e);
-    } catch (IOException e) {
-      throw OutputException.unwritable(file, e);
-    }
-  }
-
-  /**
-   * Refuses a link or a file with a second name: a write would change a file that isn't the run's.
-   */
-  private static void requireOwn(Path file) {
-    String found = null;
-    if (Files.isSymbolicLink(file)) {
-      found = "a link";
-    } else if (!Files.isRegularFile(file)) {
-      found = "no regular file";
-    } else if (FileIdentity.names(file) > 1) {
-      found = "one with a second name (hard link)";
-    }
-    if (found != null) {
-      throw new OutputException(
-          ErrorDetails.file(file)
-              .expected("a journal of the run's own", found)
-              .hint("nothing is written to it; take it away"));
-    }
-  }
-
-  private static FileChannel openExisting(Path file) throws IOException {
-    return FileChannel.open(
-        file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
-  }
-
-  private static FileChannel create(Path file, FileAttribute<?>... attributes) throws IOException {
-    return FileChannel.open(
-        file,
-        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
-        attributes.length == 0 ? FileModes.ownerOnly() : attributes);
+    return new Journal(directory.resolve(FILE_NAME), JournalFile.open(directory));
   }
 
   /** Returns the file's content: records or, at the end of a run, the record that replaces them. */
@@ -281,7 +210,7 @@ public final class Journal implements AutoCloseable {
     Path next = AtomicWrite.temporary(file);
     try {
       Files.deleteIfExists(next);
-      successor = create(next, attributes);
+      successor = JournalFile.create(next, attributes);
       ByteBuffer bytes = ByteBuffer.wrap(content);
       while (bytes.hasRemaining()) {
         successor.write(bytes);

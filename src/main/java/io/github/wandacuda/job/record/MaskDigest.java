@@ -4,6 +4,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.FilePieces;
 import io.github.wandacuda.prune.MaskSink;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
@@ -86,24 +87,18 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
               FileModes.ownerOnly());
     }
     waiting.put(index, new Extent(spilled, mask.byteSize()));
-    for (long at = 0; at < mask.byteSize(); at += CHUNK) {
-      ByteBuffer chunk = mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer();
-      while (chunk.hasRemaining()) {
-        spilled += channel.write(chunk, spilled);
-      }
-    }
+    FilePieces.write(channel, spilled, mask);
+    spilled += mask.byteSize();
   }
 
   private void updateFromSpill(Extent extent) throws IOException {
     ByteBuffer chunk = ByteBuffer.allocate(CHUNK);
     for (long at = 0; at < extent.length(); at += chunk.limit()) {
       chunk.clear().limit((int) Math.min(CHUNK, extent.length() - at));
-      while (chunk.hasRemaining()) {
-        if (channel.read(chunk, extent.offset() + at + chunk.position()) < 0) {
-          throw new IOException("it became shorter");
-        }
+      if (!FilePieces.read(channel, extent.offset() + at, MemorySegment.ofBuffer(chunk))) {
+        throw new IOException("it became shorter");
       }
-      digest.update(chunk.flip());
+      digest.update(chunk);
     }
   }
 

@@ -2,21 +2,15 @@ package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.SharedFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.MaskSink;
-import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
-import java.util.Set;
 
 /**
  * The packed masks of a shard's modules in a file of an unfinished output, one after the other. The
@@ -25,17 +19,14 @@ import java.util.Set;
  * memory. Safe for use by several threads.
  */
 public final class ShardMasks implements MaskSink, AutoCloseable {
-  private static final int CHUNK = 1 << 20;
   private static final String SUFFIX = ".masks";
 
-  private final Path temporary;
   private final List<LinearModule> modules;
-  private final FileChannel channel;
+  private final SharedFile file;
 
-  private ShardMasks(Path temporary, List<LinearModule> modules, FileChannel channel) {
-    this.temporary = temporary;
+  private ShardMasks(List<LinearModule> modules, SharedFile file) {
     this.modules = modules;
-    this.channel = channel;
+    this.file = file;
   }
 
   /**
@@ -46,17 +37,7 @@ public final class ShardMasks implements MaskSink, AutoCloseable {
    * @throws OutputException if it can't be made
    */
   public static ShardMasks create(Path temporary, List<LinearModule> modules) {
-    try {
-      return new ShardMasks(
-          temporary,
-          modules,
-          FileChannel.open(
-              temporary,
-              Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-              FileModes.ownerOnly()));
-    } catch (IOException e) {
-      throw OutputException.unwritable(temporary, e);
-    }
+    return new ShardMasks(modules, SharedFile.create(temporary));
   }
 
   /** Returns the name of a shard's file in an output directory. */
@@ -66,40 +47,19 @@ public final class ShardMasks implements MaskSink, AutoCloseable {
 
   @Override
   public void add(int index, MemorySegment mask) {
-    long at = offset(modules, index);
-    try {
-      for (long done = 0; done < mask.byteSize(); done += CHUNK) {
-        long bytes = Math.min(CHUNK, mask.byteSize() - done);
-        ByteBuffer chunk = mask.asSlice(done, bytes).asByteBuffer();
-        while (chunk.hasRemaining()) {
-          channel.write(chunk, at + done + chunk.position());
-        }
-      }
-    } catch (IOException e) {
-      throw OutputException.unwritable(temporary, e);
-    }
+    file.write(offset(modules, index), mask);
   }
 
   /** Gives the file, with all masks in it, its name. */
-  public void publish(Path file) {
-    try {
-      channel.force(true);
-      channel.close();
-      Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      throw OutputException.unwritable(file, e);
-    }
+  public void publish(Path name) {
+    file.force();
+    file.publish(name);
   }
 
   /** Removes the file, unless it was published. */
   @Override
   public void close() {
-    try {
-      channel.close();
-      Files.deleteIfExists(temporary);
-    } catch (IOException e) {
-      throw OutputException.unwritable(temporary, e);
-    }
+    file.close();
   }
 
   /**
@@ -110,19 +70,8 @@ public final class ShardMasks implements MaskSink, AutoCloseable {
    * @throws OutputException if it can't be read
    */
   public static void read(Path file, List<LinearModule> modules, int index, MemorySegment into) {
-    long at = offset(modules, index);
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      for (long done = 0; done < into.byteSize(); done += CHUNK) {
-        long bytes = Math.min(CHUNK, into.byteSize() - done);
-        ByteBuffer chunk = into.asSlice(done, bytes).asByteBuffer();
-        while (chunk.hasRemaining()) {
-          if (channel.read(chunk, at + done + chunk.position()) < 0) {
-            throw new EOFException("it ends before its masks do");
-          }
-        }
-      }
-    } catch (IOException e) {
-      throw OutputException.unwritable(file, e);
+    try (SharedFile masks = SharedFile.open(file)) {
+      masks.read(offset(modules, index), into);
     }
   }
 

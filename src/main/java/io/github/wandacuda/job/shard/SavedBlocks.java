@@ -6,6 +6,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Crc32c;
+import io.github.wandacuda.io.SharedFile;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.SpaceCheck;
 import java.io.IOException;

@@ -189,7 +189,9 @@ public final class ShardVerifier {
         if (!touched.contains(tensor) && others.test(tensor)) {
           counterpart(dense, tensor)
               .map(
-                  pruned -> new UntouchedTensor(dense, pruned, tensor, buffers, failures, verified))
+                  pruned ->
+                      new UntouchedTensor(pruned, tensor, failures)
+                          .comparison(dense, buffers, verified))
               .ifPresent(jobs::add);
         }
       }

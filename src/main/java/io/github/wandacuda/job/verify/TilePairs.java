@@ -10,13 +10,15 @@ import io.github.wandacuda.prune.TileSource;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Two buffers for each worker: for a piece of the source and for the same piece of its pruned copy.
+ * Two buffers for each worker: for a piece of the source and for the same piece of its copy, pruned
+ * or not.
  */
-final class TilePairs implements AutoCloseable {
+public final class TilePairs implements AutoCloseable {
   private final TileBuffers denseBuffers;
   private final TileBuffers prunedBuffers;
 
-  TilePairs(int workers) {
+  /** Makes buffers that grow as they are used. */
+  public TilePairs(int workers) {
     TileMemory memory = TileMemory.inCache(workers);
     denseBuffers = new TileBuffers(memory);
     prunedBuffers = new TileBuffers(memory);
@@ -29,7 +31,7 @@ final class TilePairs implements AutoCloseable {
   }
 
   /** Returns the size of a piece in bytes. */
-  long pieceBytes() {
+  public long pieceBytes() {
     return denseBuffers.memory().tileBytes();
   }
 

@@ -14,7 +14,7 @@ import java.util.stream.Stream;
 
 /** A block as a {@link BlockDescription} says, with its weights loaded. */
 final class DescribedBlock implements Block {
-  private final BlockMemory memory;
+  private final Arena memory;
   private final int index;
   private final boolean parallel;
   private final Residual attention;
@@ -31,23 +31,22 @@ final class DescribedBlock implements Block {
       PositionTensors positions,
       BlockDescription description,
       int index,
-      BlockMemory memory) {
+      Arena memory) {
     this.index = index;
     this.memory = memory;
-    Arena arena = memory.arena();
     parallel = description.parallel();
     attention =
         new Residual(
             weights,
             workspace,
-            new Attention(weights, workspace, positions, description.attention(), arena),
+            new Attention(weights, workspace, positions, description.attention(), memory),
             Place.ATTENTION_BRANCH,
             description.attentionNorms());
     mlp =
         new Residual(
             weights,
             workspace,
-            Branch.mlp(weights, workspace, description.mlp(), arena),
+            Branch.mlp(weights, workspace, description.mlp(), memory),
             Place.MLP_BRANCH,
             description.mlpNorms());
   }

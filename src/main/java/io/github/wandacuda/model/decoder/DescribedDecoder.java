@@ -2,7 +2,6 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.model.description.BlockDescription;
 import io.github.wandacuda.model.description.DecoderDescription;
@@ -24,11 +23,8 @@ public final class DescribedDecoder implements Decoder {
   private final Embedding embedding;
   private Head head;
 
-  /** The next block's weights on the device; null if none come ahead. */
+  /** The next block's weights; null if none are read ahead. */
   private BlockAhead ahead;
-
-  /** The next block's weights in memory; null if none are read ahead. */
-  private BlockMemory memoryAhead;
 
   /**
    * Assembles a decoder.
@@ -45,13 +41,11 @@ public final class DescribedDecoder implements Decoder {
     this.description = description;
     this.operations = operations;
     weights =
-        DecoderWeights.of(
-            checkpoint,
+        new DecoderWeights(
+            DecoderTensors.of(checkpoint, description.prefixes(), description.embedding().table()),
             operations,
-            keeping,
-            description.prefixes(),
-            description.embedding().table());
-    linearModules = description.linears().map(weights::require).toList();
+            keeping);
+    linearModules = description.linears().map(weights.tensors()::require).toList();
     workspace = new Workspace(operations);
     positions = new PositionTensors(weights);
     embedding =
@@ -103,27 +97,26 @@ public final class DescribedDecoder implements Decoder {
   @Override
   public Block block(int index) {
     Objects.checkIndex(index, blocks());
-    if (memoryAhead == null || !memoryAhead.isOf(index)) {
-      dropMemory();
-      memoryAhead = new BlockMemory(index, List.of());
-    }
-    DecoderWeights having = weights.having(memoryAhead.tensors(), arrived(index));
-    BlockMemory memory = memoryAhead;
-    memoryAhead = null;
+    BlockAhead.Arrival arrival = take(index);
+    DecoderWeights having = weights.having(arrival.tensors(), arrival.weights());
     try {
-      dropAhead();
       return new DescribedBlock(
-          having, workspace, positions, description.block().apply(index), index, memory);
+          having, workspace, positions, description.block().apply(index), index, arrival.memory());
     } catch (RuntimeException | Error e) {
-      memory.close();
+      arrival.close();
       throw e;
     } finally {
       having.dropArrived();
     }
   }
 
-  private Map<String, Weight> arrived(int index) {
-    return ahead != null && ahead.index() == index ? ahead.take() : Map.of();
+  private BlockAhead.Arrival take(int index) {
+    try (BlockAhead latest = ahead) {
+      ahead = null;
+      return latest != null && latest.index() == index
+          ? latest.take()
+          : new BlockAhead.Arrival(Map.of());
+    }
   }
 
   @Override
@@ -131,23 +124,17 @@ public final class DescribedDecoder implements Decoder {
     dropAhead();
     if (index < blocks()) {
       BlockDescription block = description.block().apply(index);
-      ahead = BlockAhead.begin(weights, block, index).orElse(null);
-      memoryAhead = ahead == null ? weights.readAhead(index, block.linears()) : null;
+      ahead =
+          DeviceBlockAhead.begin(weights, block, index)
+              .<BlockAhead>map(device -> device)
+              .orElseGet(() -> HostBlockAhead.begin(weights.tensors(), block, index));
     }
   }
 
   private void dropAhead() {
-    dropMemory();
     if (ahead != null) {
       ahead.close();
       ahead = null;
-    }
-  }
-
-  private void dropMemory() {
-    if (memoryAhead != null) {
-      memoryAhead.close();
-      memoryAhead = null;
     }
   }
 

@@ -71,7 +71,8 @@ final class Embedding implements AutoCloseable {
     int width = description.width();
     try (Arena rows = Arena.ofShared();
         Weight table =
-            operations.weight(weights.rows(description.table(), vocabulary, width, tokens, rows))) {
+            operations.weight(
+                weights.tensors().rows(description.table(), vocabulary, width, tokens, rows))) {
       operations.embed(table, IntStream.range(0, tokens.length).toArray(), out);
     }
   }
@@ -80,7 +81,7 @@ final class Embedding implements AutoCloseable {
     if (span.length() > positions.count()) {
       throw new InputException(
           ErrorDetails.of("the positions' embeddings")
-              .tensor(weights.fullName(positions.table()))
+              .tensor(weights.tensors().fullName(positions.table()))
               .expected(
                   "at most %d tokens, one a position".formatted(positions.count()),
                   "a sequence of %d".formatted(span.length()))
@@ -91,7 +92,8 @@ final class Embedding implements AutoCloseable {
         IntStream.range(span.past(), span.length()).map(row -> positions.offset() + row).toArray();
     int height = positions.offset() + positions.count();
     try (Arena copy = Arena.ofShared()) {
-      WeightMatrix some = weights.rows(positions.table(), height, hidden.columns(), rows, copy);
+      WeightMatrix some =
+          weights.tensors().rows(positions.table(), height, hidden.columns(), rows, copy);
       try (Weight table = operations.weight(some)) {
         int[] places =
             IntStream.range(0, hidden.rows()).map(token -> token % span.tokens()).toArray();

@@ -33,8 +33,9 @@ final class Head implements AutoCloseable {
     description = decoder.head();
     int hidden = decoder.shape().hiddenSize();
     int vocabulary = decoder.shape().vocabulary();
-    boolean own = weights.has(description.weight());
-    String name = own ? description.weight() : weights.fullName(decoder.embedding().table());
+    boolean own = weights.tensors().has(description.weight());
+    String name =
+        own ? description.weight() : weights.tensors().fullName(decoder.embedding().table());
     norm = Norm.orNull(weights, description.norm());
     projection =
         description.projection() == null

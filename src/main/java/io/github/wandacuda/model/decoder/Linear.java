@@ -21,7 +21,7 @@ final class Linear implements AutoCloseable {
 
   Linear(DecoderWeights weights, LinearDescription description, Arena arena) {
     operations = weights.operations();
-    module = weights.fullName(description.name());
+    module = weights.tensors().fullName(description.name());
     DecoderWeights.Loaded loaded = weights.weight(description, arena);
     weight = loaded.weight();
     bytes = loaded.bytes();

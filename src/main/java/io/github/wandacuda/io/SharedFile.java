@@ -1,25 +1,20 @@
-package io.github.wandacuda.job.shard;
+package io.github.wandacuda.io;
 
 import io.github.wandacuda.error.OutputException;
-import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.FileModes;
-import io.github.wandacuda.job.output.OutputDirectory;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
 
 /**
  * A file of an unfinished output by which the processes of a run hand each other what is too large
- * to travel. It has its name when it is complete.
+ * to travel. It has its name when it is complete. Safe for use by several threads.
  */
-final class SharedFile implements AutoCloseable {
-  private static final long CHUNK = 8 << 20;
-
+public final class SharedFile implements AutoCloseable {
   private final Path path;
   private final FileChannel channel;
 
@@ -38,7 +33,7 @@ final class SharedFile implements AutoCloseable {
    * @param temporary a name that no other attempt has, until the file is {@link #publish published}
    * @throws OutputException if it can't be made
    */
-  static SharedFile create(Path temporary) {
+  public static SharedFile create(Path temporary) {
     try {
       FileChannel channel =
           FileChannel.open(
@@ -56,7 +51,7 @@ final class SharedFile implements AutoCloseable {
    *
    * @throws OutputException if it can't be read
    */
-  static SharedFile open(Path file) {
+  public static SharedFile open(Path file) {
     try {
       return new SharedFile(file, FileChannel.open(file, StandardOpenOption.READ), false);
     } catch (IOException e) {
@@ -64,14 +59,15 @@ final class SharedFile implements AutoCloseable {
     }
   }
 
-  void write(long at, MemorySegment bytes) {
+  /**
+   * Writes memory.
+   *
+   * @param at where it begins in the file
+   * @throws OutputException if it can't be written
+   */
+  public void write(long at, MemorySegment bytes) {
     try {
-      for (long done = 0; done < bytes.byteSize(); done += CHUNK) {
-        ByteBuffer chunk = chunk(bytes, done);
-        while (chunk.hasRemaining()) {
-          channel.write(chunk, at + done + chunk.position());
-        }
-      }
+      FilePieces.write(channel, at, bytes);
     } catch (IOException e) {
       throw OutputException.unwritable(path, e);
     }
@@ -82,27 +78,18 @@ final class SharedFile implements AutoCloseable {
    *
    * @throws OutputException if the file can't be read, or ends before that
    */
-  void read(long at, MemorySegment into) {
+  public void read(long at, MemorySegment into) {
     try {
-      for (long done = 0; done < into.byteSize(); done += CHUNK) {
-        ByteBuffer chunk = chunk(into, done);
-        while (chunk.hasRemaining()) {
-          if (channel.read(chunk, at + done + chunk.position()) < 0) {
-            throw new EOFException("it ends too early");
-          }
-        }
+      if (!FilePieces.read(channel, at, into)) {
+        throw new EOFException("it ends too early");
       }
     } catch (IOException e) {
       throw OutputException.unwritable(path, e);
     }
   }
 
-  private static ByteBuffer chunk(MemorySegment bytes, long from) {
-    return bytes.asSlice(from, Math.min(CHUNK, bytes.byteSize() - from)).asByteBuffer();
-  }
-
   /** Forces what was written to the device, where it outlasts a power failure. */
-  void force() {
+  public void force() {
     try {
       channel.force(true);
     } catch (IOException e) {
@@ -111,7 +98,7 @@ final class SharedFile implements AutoCloseable {
   }
 
   /** Gives the file its name; whatever had it is replaced. */
-  void publish(Path file) {
+  public void publish(Path file) {
     try {
       channel.close();
       AtomicWrite.moveOver(path, file);
@@ -126,11 +113,11 @@ final class SharedFile implements AutoCloseable {
   public void close() {
     try {
       channel.close();
+      if (unfinished) {
+        Files.deleteIfExists(path);
+      }
     } catch (IOException e) {
       throw OutputException.unwritable(path, e);
-    }
-    if (unfinished) {
-      OutputDirectory.removeFile(path);
     }
   }
 }
