@@ -29,8 +29,8 @@ public interface Backend extends AutoCloseable {
   }
 
   /**
-   * Returns the precision of {@link #operations()} on tensor cores; nothing if linear layers
-   * multiply in float32 throughout.
+   * Returns the precision of {@link #operations()} where linear layers multiply in 16 bits; nothing
+   * if they multiply in float32 throughout.
    */
   default Optional<Precision> precision() {
     return Optional.empty();

@@ -105,7 +105,7 @@ public final class CpuBackend implements Backend {
   public String arithmetic() {
     return bfloat == null
         ? name()
-        : "%s, precision %s by %s"
+        : "%s, %s by %s"
             .formatted(
                 Backend.super.arithmetic(), Precision.FAST.label(), found.library().arithmetic());
   }

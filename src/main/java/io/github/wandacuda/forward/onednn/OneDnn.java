@@ -113,7 +113,7 @@ public final class OneDnn {
 
   /** Names what the bits of its products depend on: its version, and the instructions it uses. */
   public String arithmetic() {
-    return "%s with instructions %#x".formatted(name(), instructions);
+    return "%s, ISA %#x".formatted(name(), instructions);
   }
 
   OneDnnObjects objects() {

@@ -89,8 +89,7 @@ class CpuBackendProviderTest {
       assertThat(usual.precision()).isEmpty();
       assertThat(usual.whyFloat32()).isEqualTo("cpu multiplies in float32");
       assertThat(fast.arithmetic())
-          .isEqualTo(
-              "cpu on %s, precision fast by %s".formatted(fast.device(), library.arithmetic()));
+          .isEqualTo("cpu on %s, fast by %s".formatted(fast.device(), library.arithmetic()));
       assertThat(fast.precision()).contains(Precision.FAST);
       assertThat(fast.residentPrecision()).isEmpty();
     }

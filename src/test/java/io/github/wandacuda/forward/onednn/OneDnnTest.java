@@ -75,7 +75,7 @@ class OneDnnTest {
   void oneThatIsUsedHasANameAndItsInstructions() {
     OneDnn found = FoundOneDnn.require();
     assertThat(found.name()).matches("oneDNN 3\\.\\d+\\.\\d+");
-    assertThat(found.arithmetic()).startsWith(found.name() + " with instructions 0x");
+    assertThat(found.arithmetic()).startsWith(found.name() + ", ISA 0x");
   }
 
   @Test
