@@ -7,23 +7,33 @@ import java.lang.foreign.MemorySegment;
 final class NativeBuffer implements AutoCloseable {
   private static final long ALIGNMENT = 64;
 
-  private Arena arena = Arena.ofShared();
-  private MemorySegment data = MemorySegment.NULL;
+  /** Null if there is none. */
+  private Block block;
+
+  /** What is given back as a whole. */
+  private static final class Block {
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment data;
+
+    Block(long bytes) {
+      data = arena.allocate(bytes, ALIGNMENT);
+    }
+  }
 
   /** Returns memory of some bytes or more, whose content is lost if it is larger than before. */
   MemorySegment of(long bytes) {
-    if (data.byteSize() < bytes) {
-      arena.close();
-      arena = Arena.ofShared();
-      data = arena.allocate(bytes, ALIGNMENT);
+    if (block == null || block.data.byteSize() < bytes) {
+      close();
+      block = new Block(bytes);
     }
-    return data;
+    return block.data;
   }
 
   @Override
   public void close() {
-    if (arena.scope().isAlive()) {
-      arena.close();
+    if (block != null) {
+      block.arena.close();
+      block = null;
     }
   }
 }
