@@ -37,10 +37,20 @@ public final class BfloatLinear implements AutoCloseable {
   /** Tasks for each worker, so that all end at about the same time. */
   private static final int TASKS_PER_WORKER = 2;
 
+  /** How often a tile's weights are packed before workers share what one of them has packed. */
+  private static final int MOST_PACKINGS = 2;
+
+  /** Tasks for each worker that have nothing to pack. */
+  private static final int SHARED_TASKS_PER_WORKER = 8;
+
   private final OneDnn library;
   private final CpuForwardKernels kernels;
   private final Map<Size, BfloatTile> tiles = new HashMap<>();
   private final NativeBuffer rounded = new NativeBuffer();
+
+  /** Packed weights that several workers read: no more than a tile for each. */
+  private final NativeBuffer shared = new NativeBuffer();
+
   private final List<Scratch> scratches = new ArrayList<>();
 
   /**
@@ -63,6 +73,12 @@ public final class BfloatLinear implements AutoCloseable {
 
   /** A task's part of the output; the ends are exclusive. */
   private record Block(int row, int rowEnd, int feature, int featureEnd) {}
+
+  /** What is done with a tile of features and some rows. */
+  @FunctionalInterface
+  private interface Work {
+    void run(int worker, int featureTile, Block block);
+  }
 
   /** Returns whether a weight is multiplied here. */
   public static boolean takes(WeightMatrix w) {
@@ -132,25 +148,78 @@ public final class BfloatLinear implements AutoCloseable {
         byRun[run] = tile(tileFeatures, depth(run));
       }
       workers.runRanges(x.rows(), BfloatTile.ROWS, (worker, from, to) -> round(from, to));
-      int featureTasks = Math.ceilDiv(w.rows(), tileFeatures);
-      int rowTasks = Math.ceilDiv(TASKS_PER_WORKER * workers.count(), featureTasks);
-      int share = workers.count() == 1 ? tileRows : Math.ceilDiv(tileRows, rowTasks);
-      int rows = share * BfloatTile.ROWS;
+      int featureTiles = Math.ceilDiv(w.rows(), tileFeatures);
+      int parts = Math.ceilDiv(TASKS_PER_WORKER * workers.count(), featureTiles);
+      if (workers.count() == 1 || parts <= MOST_PACKINGS) {
+        inTasks(
+            featureTiles,
+            workers.count() == 1 ? 1 : parts,
+            workers,
+            (worker, tile, block) -> multiply(byRun, block, scratches.get(worker)));
+        return;
+      }
+      for (int run = 0; run < byRun.length; run++) {
+        multiplyShared(run, byRun[run], featureTiles, workers);
+      }
+    }
+
+    /** Runs work on tiles of features with parts of the rows. */
+    private void inTasks(int featureTiles, int parts, WorkerPool workers, Work work) {
+      int rows = Math.ceilDiv(tileRows, parts) * BfloatTile.ROWS;
       workers.run(
-          featureTasks * Math.ceilDiv(x.rows(), rows),
+          featureTiles * Math.ceilDiv(x.rows(), rows),
           (worker, task) -> {
-            int feature = task % featureTasks * tileFeatures;
-            int row = task / featureTasks * rows;
-            Block block =
-                new Block(
-                    row,
-                    Math.min(x.rows(), row + rows),
-                    feature,
-                    Math.min(w.rows(), feature + tileFeatures));
-            for (int run = 0; run < byRun.length; run++) {
-              multiply(run, byRun[run], block, scratches.get(worker));
+            int tile = task % featureTiles;
+            int row = task / featureTiles * rows;
+            work.run(worker, tile, block(tile, row, Math.min(x.rows(), row + rows)));
+          });
+    }
+
+    /** Multiplies by weights that it packs for itself. */
+    private void multiply(BfloatTile[] byRun, Block block, Scratch scratch) {
+      WorkerBuffers buffers = scratch.buffers;
+      for (int run = 0; run < byRun.length; run++) {
+        BfloatTile tile = byRun[run];
+        try (BfloatTile.Session session =
+            tile.session(buffers, buffers.packed(tile.packedBytes()))) {
+          pack(run, tile, session, block, buffers);
+          multiply(run, session, block, scratch);
+        }
+      }
+    }
+
+    /** Multiplies by a run of all features, whose tiles are each packed once for all workers. */
+    private void multiplyShared(int run, BfloatTile tile, int featureTiles, WorkerPool workers) {
+      long bytes = tile.packedBytes();
+      MemorySegment all = shared.of(featureTiles * bytes);
+      inTasks(
+          featureTiles,
+          1,
+          workers,
+          (worker, i, block) -> {
+            WorkerBuffers buffers = scratches.get(worker).buffers;
+            try (BfloatTile.Session session =
+                tile.session(buffers, all.asSlice(i * bytes, bytes))) {
+              pack(run, tile, session, block, buffers);
             }
           });
+      int parts = Math.ceilDiv(SHARED_TASKS_PER_WORKER * workers.count(), featureTiles);
+      inTasks(
+          featureTiles,
+          parts,
+          workers,
+          (worker, i, block) -> {
+            Scratch scratch = scratches.get(worker);
+            try (BfloatTile.Session session =
+                tile.session(scratch.buffers, all.asSlice(i * bytes, bytes))) {
+              multiply(run, session, block, scratch);
+            }
+          });
+    }
+
+    private Block block(int featureTile, int row, int rowEnd) {
+      int feature = featureTile * tileFeatures;
+      return new Block(row, rowEnd, feature, Math.min(w.rows(), feature + tileFeatures));
     }
 
     private void round(int from, int to) {
@@ -161,14 +230,16 @@ public final class BfloatLinear implements AutoCloseable {
       }
     }
 
-    private void multiply(int run, BfloatTile tile, Block block, Scratch scratch) {
-      try (BfloatTile.Session session = tile.session(scratch.buffers)) {
-        read(run, block, scratch.buffers.plain(0));
-        session.pack();
-        for (int row = block.row; row < block.rowEnd; row += BfloatTile.ROWS) {
-          session.multiply(halves.asSlice(at(run, row)));
-          take(run, scratch, row, Math.min(block.rowEnd, row + BfloatTile.ROWS), block);
-        }
+    private void pack(
+        int run, BfloatTile tile, BfloatTile.Session session, Block block, WorkerBuffers buffers) {
+      read(run, block, buffers.plain(tile.plainBytes()));
+      session.pack();
+    }
+
+    private void multiply(int run, BfloatTile.Session session, Block block, Scratch scratch) {
+      for (int row = block.row; row < block.rowEnd; row += BfloatTile.ROWS) {
+        session.multiply(halves.asSlice(at(run, row)));
+        take(run, scratch, row, Math.min(block.rowEnd, row + BfloatTile.ROWS), block);
       }
     }
 
@@ -223,5 +294,6 @@ public final class BfloatLinear implements AutoCloseable {
     tiles.values().forEach(BfloatTile::close);
     scratches.forEach(scratch -> scratch.buffers.close());
     rounded.close();
+    shared.close();
   }
 }

@@ -15,7 +15,7 @@ final class BfloatTile implements AutoCloseable {
   /** Elements of a cache line, of which rows of activations are made up. */
   private static final int LINE = 32;
 
-  private static final int ALIGNMENT = 64;
+  private static final long ALIGNMENT = 64;
 
   /** {@code DNNL_ARG_SRC}, {@code _WEIGHTS}, {@code _DST} and {@code _SCRATCHPAD}. */
   private static final int[] PRODUCT = {1, 33, 17, 80};
@@ -71,9 +71,20 @@ final class BfloatTile implements AutoCloseable {
    * Begins what one thread does with the tile, until it closes what is returned.
    *
    * @param buffers the thread's own
+   * @param weights memory of {@link #packedBytes}, for packed weights
    */
-  Session session(WorkerBuffers buffers) {
-    return new Session(buffers);
+  Session session(WorkerBuffers buffers, MemorySegment weights) {
+    return new Session(buffers, weights);
+  }
+
+  /** Returns the bytes of plain weights: a row for each feature. */
+  long plainBytes() {
+    return objects.bytes(plain);
+  }
+
+  /** Returns the bytes that packed weights take, a multiple of a cache line. */
+  long packedBytes() {
+    return Math.ceilDiv(objects.bytes(packed), ALIGNMENT) * ALIGNMENT;
   }
 
   /** A thread's use of the tile: it packs some features' weights, and multiplies rows by them. */
@@ -86,17 +97,17 @@ final class BfloatTile implements AutoCloseable {
     private final MemorySegment packingArguments;
     private final MemorySegment productArguments;
 
-    private Session(WorkerBuffers buffers) {
+    private Session(WorkerBuffers buffers, MemorySegment weights) {
       try {
         stream = own.stream(engine);
         MemorySegment room =
             buffers.scratch(Math.max(objects.bytes(scratchpad), objects.bytes(packingScratchpad)));
-        MemorySegment w = own.memory(engine, packed, buffers.packed(objects.bytes(packed)));
+        MemorySegment w = own.memory(engine, packed, weights);
         packingArguments =
             OneDnnObjects.arguments(
                 arena,
                 PACKING,
-                own.memory(engine, plain, buffers.plain(objects.bytes(plain))),
+                own.memory(engine, plain, buffers.plain(plainBytes())),
                 w,
                 own.memory(engine, packingScratchpad, room));
         x = own.memory(engine, rows, MemorySegment.NULL);
@@ -114,13 +125,13 @@ final class BfloatTile implements AutoCloseable {
       }
     }
 
-    /** Takes the weights that lie in the buffer for plain ones: a row for each feature. */
+    /** Packs the weights that lie in the buffer for plain ones. */
     void pack() {
       own.execute(packing, stream, PACKING.length, packingArguments);
     }
 
     /**
-     * Multiplies rows by the weights taken last; the sums go to the buffer for them.
+     * Multiplies rows by the packed weights; the sums go to the buffer for them.
      *
      * @param first where {@link #ROWS} rows begin, {@link #stride} apart
      */

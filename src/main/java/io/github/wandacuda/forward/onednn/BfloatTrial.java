@@ -20,10 +20,10 @@ final class BfloatTrial {
     try (Arena arena = Arena.ofConfined();
         WorkerBuffers buffers = new WorkerBuffers();
         BfloatTile tile = new BfloatTile(library, FEATURES, COLUMNS);
-        BfloatTile.Session session = tile.session(buffers)) {
+        BfloatTile.Session session = tile.session(buffers, buffers.packed(tile.packedBytes()))) {
       MemorySegment x = arena.allocate(JAVA_SHORT, (long) BfloatTile.ROWS * stride);
       fill(x, BfloatTile.ROWS, stride);
-      fill(buffers.plain(0), FEATURES, COLUMNS);
+      fill(buffers.plain(tile.plainBytes()), FEATURES, COLUMNS);
       session.pack();
       session.multiply(x);
       return isRight(buffers.sums(0));
