@@ -62,6 +62,7 @@ class ArchitectureTest {
           "forward.simd.tile",
           "forward.simd.sparse",
           "forward.simd",
+          "forward.onednn",
           "forward.cpu",
           "layerwise.reference",
           "layerwise.simd",

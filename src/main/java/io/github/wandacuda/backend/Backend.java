@@ -29,11 +29,24 @@ public interface Backend extends AutoCloseable {
   }
 
   /**
-   * Returns the precision of {@link #operations()} on tensor cores; nothing if linear layers
-   * multiply in float32 throughout.
+   * Returns the precision of {@link #operations()} where linear layers multiply in 16 bits; nothing
+   * if they multiply in float32 throughout.
    */
   default Optional<Precision> precision() {
     return Optional.empty();
+  }
+
+  /**
+   * Returns the precision with which {@linkplain Operations#residentWeight resident} weights are
+   * multiplied, as {@link #precision} does.
+   */
+  default Optional<Precision> residentPrecision() {
+    return precision();
+  }
+
+  /** Returns why linear layers multiply in float32, where they do so throughout. */
+  default String whyFloat32() {
+    return name() + " multiplies in float32";
   }
 
   /**

@@ -21,6 +21,14 @@ public interface BackendProvider {
   List<DeviceDescription> devices();
 
   /**
+   * Returns {@link #devices()} for a person to read, with what takes longer to find out than runs
+   * that don't need it should wait. Never throws.
+   */
+  default List<DeviceDescription> listing() {
+    return devices();
+  }
+
+  /**
    * Opens a device.
    *
    * @param device its index in {@link #devices()}

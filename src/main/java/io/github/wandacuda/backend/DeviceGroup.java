@@ -73,6 +73,16 @@ final class DeviceGroup implements Backend {
   }
 
   @Override
+  public Optional<Precision> residentPrecision() {
+    return first().residentPrecision();
+  }
+
+  @Override
+  public String whyFloat32() {
+    return first().whyFloat32();
+  }
+
+  @Override
   public long tileBytes() {
     return members.stream().mapToLong(member -> member.backend.tileBytes()).min().orElseThrow();
   }

@@ -78,7 +78,7 @@ final class DevicesCommand implements Runnable {
     List<Map<String, Object>> devices = new ArrayList<>();
     for (BackendProvider provider : Backends.providers()) {
       output.detail("looking for devices of %s", provider.name());
-      provider.devices().forEach(device -> devices.add(row(provider, device)));
+      provider.listing().forEach(device -> devices.add(row(provider, device)));
     }
     output.result(Map.of("devices", devices), () -> text(devices));
   }

@@ -55,6 +55,9 @@ final class GenerateCommand implements Runnable {
       try (PromptOptions.Prompt given = prompt.read(directory, shape)) {
         int limit = limit(given.ids().length, shape);
         try (Backend backend = backends.open(output).backend()) {
+          if (backend.precision().isPresent() && backend.residentPrecision().isEmpty()) {
+            output.warnIfGiven(backend.name() + " generates in float32", BackendOptions.PRECISION);
+          }
           Operations operations = backend.operations();
           GenerateNeeds.require(directory, operations, given.ids().length, limit);
           write(directory, operations, given, new Limits(limit, ends), began);

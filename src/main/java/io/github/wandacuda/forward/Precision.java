@@ -5,7 +5,7 @@ import java.util.Optional;
 
 /**
  * How much of an activation counts where linear layers multiply 16-bit weights on tensor cores,
- * which take 16 bits of it at a time.
+ * which take 16 bits of it at a time, or on a processor that does so.
  */
 public enum Precision {
   /** One pass: activations are rounded to 8 (BF16) or 11 (F16) bits. */

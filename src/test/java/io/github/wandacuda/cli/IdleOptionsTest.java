@@ -86,12 +86,12 @@ class IdleOptionsTest {
   }
 
   @Test
-  void theCpuHasOnePrecision() {
+  void theCpuHasNoHighPrecision() {
     for (String source : List.of(MAGNITUDE, STATISTICS, LISTS)) {
-      assertThat(warnings(plan(source, "--precision", "fast")))
+      assertThat(warnings(plan(source, "--precision", "high")))
           .containsExactly("WARN --precision has no effect: cpu multiplies in float32");
     }
-    assertThat(warnings(plan(LISTS, "--cluster", "local", "--precision", "fast"))).isEmpty();
+    assertThat(warnings(plan(LISTS, "--cluster", "local", "--precision", "high"))).isEmpty();
   }
 
   @Test

@@ -39,6 +39,16 @@ public class BackendAround implements Backend {
   }
 
   @Override
+  public Optional<Precision> residentPrecision() {
+    return inner.residentPrecision();
+  }
+
+  @Override
+  public String whyFloat32() {
+    return inner.whyFloat32();
+  }
+
+  @Override
   public long tileBytes() {
     return inner.tileBytes();
   }

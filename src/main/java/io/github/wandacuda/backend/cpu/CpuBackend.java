@@ -2,13 +2,17 @@ package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.forward.cpu.CpuOperations;
+import io.github.wandacuda.forward.onednn.BfloatLinear;
+import io.github.wandacuda.forward.onednn.OneDnn;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.select.cpu.CpuSelector;
 import io.github.wandacuda.system.WorkerPool;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /** The processor that this JVM runs on. */
 public final class CpuBackend implements Backend {
@@ -26,6 +30,12 @@ public final class CpuBackend implements Backend {
   private final Selector selector;
   private final Operations operations;
 
+  /** What was found of oneDNN; null if it wasn't asked for. */
+  private final OneDnn.Search found;
+
+  /** Null if BF16 is multiplied in float32. */
+  private final BfloatLinear bfloat;
+
   /**
    * Opens the processor.
    *
@@ -34,11 +44,21 @@ public final class CpuBackend implements Backend {
    * @param threads threads to use, 1 or more; selections run on those of the callers
    */
   public CpuBackend(CpuKernels kernels, String device, int threads) {
-    this(kernels, device, new Workers(threads));
+    this(kernels, device, threads, null);
   }
 
-  private CpuBackend(CpuKernels kernels, String device, Workers workers) {
-    this(kernels, device, workers, workers::close);
+  /**
+   * Opens the processor for products with activations rounded to BF16, if a library that multiplies
+   * it was found.
+   *
+   * @param found null to multiply in float32
+   */
+  CpuBackend(CpuKernels kernels, String device, int threads, OneDnn.Search found) {
+    this(kernels, device, new Workers(threads), found);
+  }
+
+  private CpuBackend(CpuKernels kernels, String device, Workers workers, OneDnn.Search found) {
+    this(kernels, device, workers, workers::close, found);
   }
 
   /**
@@ -49,15 +69,25 @@ public final class CpuBackend implements Backend {
    * @param workers stay the caller's
    */
   CpuBackend(CpuKernels kernels, String device, WorkerPool workers) {
-    this(kernels, device, workers, () -> {});
+    this(kernels, device, workers, () -> {}, null);
   }
 
-  private CpuBackend(CpuKernels kernels, String device, WorkerPool workers, Runnable closing) {
+  private CpuBackend(
+      CpuKernels kernels,
+      String device,
+      WorkerPool workers,
+      Runnable closing,
+      OneDnn.Search found) {
     this.device = device;
     this.workers = workers;
     this.closing = closing;
+    this.found = found;
+    bfloat =
+        found == null || found.library() == null
+            ? null
+            : new BfloatLinear(found.library(), kernels.forward());
     selector = new CpuSelector(kernels.select());
-    operations = CpuOperations.checked(kernels.forward(), workers);
+    operations = CpuOperations.checked(kernels.forward(), workers, bfloat);
   }
 
   @Override
@@ -70,10 +100,30 @@ public final class CpuBackend implements Backend {
     return device;
   }
 
-  /** Results are the same on every processor, with vectors and without. */
+  /** Results are the same on every processor, with vectors and without, but oneDNN's. */
   @Override
   public String arithmetic() {
-    return name();
+    return bfloat == null
+        ? name()
+        : "%s, %s by %s"
+            .formatted(
+                Backend.super.arithmetic(), Precision.FAST.label(), found.library().arithmetic());
+  }
+
+  @Override
+  public Optional<Precision> precision() {
+    return bfloat == null ? Optional.empty() : Optional.of(Precision.FAST);
+  }
+
+  @Override
+  public Optional<Precision> residentPrecision() {
+    return Optional.empty();
+  }
+
+  @Override
+  public String whyFloat32() {
+    String plain = Backend.super.whyFloat32();
+    return found == null ? plain : plain + ": " + found.problem();
   }
 
   /** A tile of 256 KiB stays in a core's cache between its steps. */
@@ -105,5 +155,8 @@ public final class CpuBackend implements Backend {
   @Override
   public void close() {
     closing.run();
+    if (bfloat != null) {
+      bfloat.close();
+    }
   }
 }

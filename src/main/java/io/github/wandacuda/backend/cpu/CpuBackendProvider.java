@@ -5,6 +5,8 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.forward.onednn.OneDnn;
 import io.github.wandacuda.system.CpuInfo;
 import io.github.wandacuda.system.WorkerPool;
 import java.util.List;
@@ -38,8 +40,34 @@ public final class CpuBackendProvider implements BackendProvider {
   }
 
   @Override
+  public List<DeviceDescription> listing() {
+    return devices().stream().map(CpuBackendProvider::withOneDnn).toList();
+  }
+
+  private static DeviceDescription withOneDnn(DeviceDescription device) {
+    OneDnn.Search found = OneDnn.search();
+    String fast =
+        found.library() == null
+            ? "no precision fast: " + found.problem()
+            : "precision fast by " + found.library().name();
+    return new DeviceDescription(
+        device.index(),
+        device.name(),
+        device.usable(),
+        device.preferred(),
+        device.reason() + ", " + fast);
+  }
+
+  @Override
   public Backend open(int device, int threads) {
     return new CpuBackend(kernels(device), model(), threads);
+  }
+
+  @Override
+  public Backend open(int device, int threads, Precision precision) {
+    return precision == Precision.FAST
+        ? new CpuBackend(kernels(device), model(), threads, OneDnn.search())
+        : open(device, threads);
   }
 
   @Override

@@ -34,8 +34,9 @@ public final class BackendOptions {
       names = PRECISION,
       paramLabel = "fast|high",
       description =
-          "Multiply 16-bit weights on tensor cores with activations rounded to 16 bits (fast), or"
-              + " with two 16-bit parts of them, in twice the time (high). Default: high.")
+          "Multiply 16-bit weights on tensor cores with activations rounded to 16 bits (fast; on a"
+              + " CPU with AMX, BF16 weights through oneDNN if it is there), or with two 16-bit"
+              + " parts of them, in twice the time (high). Default: high.")
   private Precision precision = Precision.DEFAULT;
 
   @Mixin private ThreadsOption threads;
@@ -87,7 +88,7 @@ public final class BackendOptions {
     output.detail(
         "%d CPU threads, precision %s", threads(), Precision.label(choice.backend().precision()));
     if (choice.backend().precision().isEmpty() && !output.given(ClusterOption.NAME)) {
-      output.warnIfGiven(choice.backend().name() + " multiplies in float32", PRECISION);
+      output.warnIfGiven(choice.backend().whyFloat32(), PRECISION);
     }
     return choice;
   }

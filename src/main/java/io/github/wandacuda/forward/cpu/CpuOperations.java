@@ -10,6 +10,7 @@ import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.forward.onednn.BfloatLinear;
 import io.github.wandacuda.forward.reference.CpuForwardKernels;
 import io.github.wandacuda.forward.reference.CpuTensor;
 import io.github.wandacuda.forward.reference.PackedWeight;
@@ -38,10 +39,12 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
 
   private final CpuForwardKernels kernels;
   private final WorkerPool workers;
+  private final BfloatLinear bfloat;
 
-  private CpuOperations(CpuForwardKernels kernels, WorkerPool workers) {
+  private CpuOperations(CpuForwardKernels kernels, WorkerPool workers, BfloatLinear bfloat) {
     this.kernels = kernels;
     this.workers = workers;
+    this.bfloat = bfloat;
   }
 
   /**
@@ -51,8 +54,19 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
    * @param workers the threads; closing them is up to the caller
    */
   public static Operations checked(CpuForwardKernels kernels, WorkerPool workers) {
+    return checked(kernels, workers, null);
+  }
+
+  /**
+   * Creates the operations as {@link #checked(CpuForwardKernels, WorkerPool)} does.
+   *
+   * @param bfloat multiplies the weights that it takes, but for those that are resident; null for
+   *     none
+   */
+  public static Operations checked(
+      CpuForwardKernels kernels, WorkerPool workers, BfloatLinear bfloat) {
     return new CheckedOperations<>(
-        CpuTensor.class, CpuWeight.class, new CpuOperations(kernels, workers));
+        CpuTensor.class, CpuWeight.class, new CpuOperations(kernels, workers, bfloat));
   }
 
   @Override
@@ -72,15 +86,15 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
 
   @Override
   public CpuWeight weight(WeightMatrix matrix) {
-    return new CpuWeight(matrix, null, null);
+    return new CpuWeight(matrix, null, null, bfloat != null && BfloatLinear.takes(matrix));
   }
 
   @Override
   public CpuWeight residentWeight(WeightMatrix matrix) {
     return kernels
         .pack(matrix, workers)
-        .map(packed -> new CpuWeight(null, packed, null))
-        .orElseGet(() -> weight(matrix));
+        .map(packed -> new CpuWeight(null, packed, null, false))
+        .orElseGet(() -> new CpuWeight(matrix, null, null, false));
   }
 
   @Override
@@ -90,7 +104,7 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
 
   @Override
   public CpuWeight sparseWeight(SparseMatrix matrix) {
-    return new CpuWeight(null, null, matrix);
+    return new CpuWeight(null, null, matrix, false);
   }
 
   @Override
@@ -117,6 +131,8 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
       SparseLinear.linear(x, w.sparse(), bias, out, kernels, workers);
     } else if (w.packed() != null) {
       kernels.linear(x, w.packed(), bias, out, workers);
+    } else if (w.rounding()) {
+      bfloat.linear(x, w.matrix(), bias, out, workers);
     } else {
       kernels.linear(x, w.matrix(), bias, out, workers);
     }
@@ -288,8 +304,10 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
    * @param matrix the view itself, which is read in place
    * @param packed a copy
    * @param sparse read in place
+   * @param rounding whether activations are rounded to the matrix's type
    */
-  public record CpuWeight(WeightMatrix matrix, PackedWeight packed, SparseMatrix sparse)
+  public record CpuWeight(
+      WeightMatrix matrix, PackedWeight packed, SparseMatrix sparse, boolean rounding)
       implements Weight {
     @Override
     public int rows() {

@@ -49,6 +49,15 @@ public interface CpuForwardKernels {
   void linear(CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers);
 
   /**
+   * Rounds to bfloat16, of two equally near the even one. What is too large becomes infinite, NaN
+   * stays NaN.
+   *
+   * @param at the first of {@code count} elements
+   * @param to native memory, written from byte {@code offset} on
+   */
+  void round(float[] x, int at, int count, MemorySegment to, long offset);
+
+  /**
    * Causal attention. For the query of token i of a sequence, and j from {@link
    * AttentionShape#firstKey} to i: {@code s[j]} is the sum over features of {@code q * k[j]} in
    * runs, times the scale; with a softcap, {@code softcap * tanh(s[j] / softcap)} ({@link Tanh});

@@ -30,6 +30,11 @@ public final class ScalarForward implements CpuForwardKernels {
   }
 
   @Override
+  public void round(float[] x, int at, int count, MemorySegment to, long offset) {
+    ScalarRound.round(x, at, count, to, offset);
+  }
+
+  @Override
   public void attention(
       CpuTensor q,
       CpuTensor k,

@@ -48,6 +48,11 @@ public final class VectorForward implements CpuForwardKernels {
   }
 
   @Override
+  public void round(float[] x, int at, int count, MemorySegment to, long offset) {
+    VectorRound.round(x, at, count, to, offset);
+  }
+
+  @Override
   public void attention(
       CpuTensor q,
       CpuTensor k,

@@ -3,14 +3,26 @@ package io.github.wandacuda.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.forward.onednn.FoundOneDnn;
+import io.github.wandacuda.forward.onednn.OneDnn;
+import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.forward.reference.Samples;
+import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.select.cpu.CpuSelector;
+import io.github.wandacuda.select.reference.ScalarSelect;
 import io.github.wandacuda.testing.ChildJvm;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,6 +65,83 @@ class CpuBackendProviderTest {
     assertThatThrownBy(() -> new CpuBackendProvider().open(1, 1))
         .isInstanceOf(BackendUnavailableException.class)
         .hasMessage("cpu has no device 1, only 0");
+  }
+
+  @Test
+  void theListOfDevicesTellsOfOneDnn() {
+    String plain = new CpuBackendProvider().devices().getFirst().reason();
+    assertThat(new CpuBackendProvider().listing())
+        .singleElement()
+        .satisfies(
+            device ->
+                assertThat(device.reason().substring(plain.length()))
+                    .matches(", (precision fast by oneDNN 3\\.[0-9.]+|no precision fast: .+)"));
+  }
+
+  /** A run that is resumed with the other precision isn't the same. */
+  @Test
+  void precisionFastHasBitsOfItsOwn() {
+    OneDnn library = FoundOneDnn.require();
+    CpuBackendProvider provider = new CpuBackendProvider();
+    try (Backend usual = provider.open(0, 1, Precision.HIGH);
+        Backend fast = provider.open(0, 1, Precision.FAST)) {
+      assertThat(usual.arithmetic()).isEqualTo("cpu");
+      assertThat(usual.precision()).isEmpty();
+      assertThat(usual.whyFloat32()).isEqualTo("cpu multiplies in float32");
+      assertThat(fast.arithmetic())
+          .isEqualTo("cpu on %s, fast by %s".formatted(fast.device(), library.arithmetic()));
+      assertThat(fast.precision()).contains(Precision.FAST);
+      assertThat(fast.residentPrecision()).isEmpty();
+    }
+  }
+
+  @Test
+  void withoutOneDnnItSaysWhyItMultipliesInFloat32() {
+    CpuKernels kernels = KernelChoice.choose();
+    OneDnn.Search nothing = new OneDnn.Search(null, "there is none");
+    try (Backend backend = new CpuBackend(kernels, "test", 1, nothing)) {
+      assertThat(backend.precision()).isEmpty();
+      assertThat(backend.arithmetic()).isEqualTo("cpu");
+      assertThat(backend.whyFloat32()).isEqualTo("cpu multiplies in float32: there is none");
+    }
+  }
+
+  private static int[] multiplied(Backend backend, DType dtype, boolean resident) {
+    Samples samples = new Samples(1);
+    WeightMatrix matrix = samples.weight(dtype, 40, 300, Samples.Layout.ROWS);
+    Operations operations = backend.operations();
+    try (Weight weight = resident ? operations.residentWeight(matrix) : operations.weight(matrix)) {
+      CpuTensor out = CpuTensor.zeros(9, 40);
+      operations.linear(samples.tensor(9, 300), weight, null, out);
+      return Samples.bits(out);
+    }
+  }
+
+  @Test
+  void onlyBf16ThatIsNotResidentIsRounded() {
+    OneDnn unused = FoundOneDnn.require();
+    try (Backend usual = new CpuBackendProvider().open(0, 2);
+        Backend fast = new CpuBackendProvider().open(0, 2, Precision.FAST);
+        Backend scalar =
+            new CpuBackend(
+                new CpuKernels(new ScalarSelect(), new ScalarForward(), "scalar"),
+                "test",
+                2,
+                OneDnn.search())) {
+      for (DType dtype : DType.values()) {
+        for (boolean resident : new boolean[] {false, true}) {
+          int[] expected = multiplied(usual, dtype, resident);
+          boolean same = dtype != DType.BF16 || resident;
+          for (Backend other : List.of(fast, scalar)) {
+            assertThat(Arrays.equals(multiplied(other, dtype, resident), expected))
+                .as("%s, resident: %s", dtype, resident)
+                .isEqualTo(same);
+          }
+        }
+      }
+      assertThat(multiplied(scalar, DType.BF16, false))
+          .isEqualTo(multiplied(fast, DType.BF16, false));
+    }
   }
 
   @Test

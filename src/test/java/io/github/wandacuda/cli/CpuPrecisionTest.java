@@ -1,0 +1,125 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.forward.onednn.FoundOneDnn;
+import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.RoundedModel;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Precision fast on the CPU: its own bytes, for any number of threads, or a line that says why not.
+ */
+class CpuPrecisionTest {
+  @TempDir Path directory;
+  private Path model;
+
+  @BeforeEach
+  void round() throws IOException {
+    model = RoundedModel.write(TestData.TINY_LLAMA, directory.resolve("model"), DType.BF16);
+  }
+
+  private List<String> calibrate(String output, String... more) {
+    List<String> words =
+        new ArrayList<>(
+            List.of(
+                "calibrate",
+                "--model",
+                model.toString(),
+                "--backend",
+                "cpu",
+                "--calibration",
+                TestData.GOLDEN.resolve("calibration.json").toAbsolutePath().toString(),
+                "--samples",
+                "2",
+                "--output",
+                file(output).toString(),
+                "--json"));
+    words.addAll(Arrays.asList(more));
+    return words;
+  }
+
+  private Path file(String name) {
+    return directory.resolve(name);
+  }
+
+  private static Cli.Result run(List<String> words) {
+    Cli.Result result = InProcess.run(words.toArray());
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    return result;
+  }
+
+  private static String precision(String json) throws IOException {
+    JsonNode object = new ObjectMapper().readTree(json);
+    return object.path("precision").asText();
+  }
+
+  @Test
+  void bytesAreItsOwnForAnyNumberOfThreads() throws IOException {
+    Object unused = FoundOneDnn.require();
+    Cli.Result usual = run(calibrate("usual"));
+    Cli.Result fast = run(calibrate("fast", "--precision", "fast"));
+    run(calibrate("alone", "--precision", "fast", "--threads", "1"));
+    assertThat(precision(usual.out())).isEqualTo("float32");
+    assertThat(precision(fast.out())).isEqualTo("fast");
+    assertThat(fast.err()).doesNotContain("no effect");
+    assertThat(file("fast")).hasSameBinaryContentAs(file("alone"));
+    assertThat(Files.mismatch(file("fast"), file("usual"))).isNotNegative();
+  }
+
+  @Test
+  void textIsGeneratedInFloat32() throws IOException {
+    Object unused = FoundOneDnn.require();
+    Path ids = Files.writeString(file("ids.json"), "[1, 2, 3]");
+    Cli.Result result =
+        InProcess.run(
+            "generate",
+            "--model",
+            model,
+            "--backend",
+            "cpu",
+            "--prompt-tokens",
+            ids,
+            "--tokens",
+            "1",
+            "--precision",
+            "fast");
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    assertThat(result.err()).contains("WARN --precision has no effect: cpu generates in float32");
+  }
+
+  /** A file that is no library stands for one that isn't there. */
+  @Test
+  void withoutTheLibraryItIsAsWithoutTheOption() throws IOException, InterruptedException {
+    run(calibrate("usual"));
+    for (String name : List.of("libdnnl.so.3", "libdnnl.so.3.6")) {
+      Files.writeString(file(name), "no library");
+    }
+    ChildJvm child =
+        ChildJvm.run(
+            directory,
+            Map.of("LD_LIBRARY_PATH", directory.toString()),
+            List.of("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"),
+            Main.class,
+            calibrate("fast", "--precision", "fast").toArray(String[]::new));
+    assertThat(child.exitCode()).as(child.output()).isZero();
+    assertThat(child.output())
+        .containsOnlyOnce(
+            "WARN --precision has no effect: cpu multiplies in float32: libdnnl.so.3 was not found")
+        .contains("\"precision\" : \"float32\"");
+    assertThat(file("fast")).hasSameBinaryContentAs(file("usual"));
+  }
+}
