@@ -53,7 +53,7 @@ class ArchitectureTest {
           "simd",
           "select.reference",
           "select.simd.keys",
-          "select.simd.rows",
+          "select.rows",
           "select.simd.groups",
           "select.simd",
           "select.cpu",

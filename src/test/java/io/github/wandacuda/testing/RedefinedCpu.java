@@ -16,6 +16,7 @@ public abstract class RedefinedCpu extends ClassLoader {
           "simd.",
           "select.reference.",
           "select.simd.",
+          "select.rows.",
           "select.cpu.",
           "forward.reference.",
           "forward.simd.",

@@ -6,12 +6,12 @@ import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.reference.RowPruner;
+import io.github.wandacuda.select.rows.LowestByThresholds;
+import io.github.wandacuda.select.rows.LowestOfRow;
 import io.github.wandacuda.select.simd.groups.GroupHalfPruner;
 import io.github.wandacuda.select.simd.groups.GroupMarkers;
 import io.github.wandacuda.select.simd.groups.GroupMarks;
 import io.github.wandacuda.select.simd.keys.MarkedRowPruner;
-import io.github.wandacuda.select.simd.rows.LowestByThresholds;
-import io.github.wandacuda.select.simd.rows.LowestOfRow;
 
 /** Makes pruners of rows with vectors, one for each kind of rule. */
 final class VectorRowPruners {

@@ -1,4 +1,4 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.rows;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.select.reference.RowElements;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.simd.keys;
 
 import static io.github.wandacuda.simd.Lanes.COUNT;
 import static io.github.wandacuda.simd.Lanes.INTS;
@@ -11,7 +11,6 @@ import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.MIN;
 import static jdk.incubator.vector.VectorOperators.ULT;
 
-import io.github.wandacuda.select.simd.keys.HighKeys;
 import io.github.wandacuda.simd.Lanes;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -23,14 +22,14 @@ import jdk.incubator.vector.VectorMask;
  * counters counts a share of the keys; with 65,536 keys for each they could overflow, which is more
  * columns than a row can have in memory.
  */
-final class KeyCounts {
+public final class KeyCounts {
   private static final int SIGN = Short.SIZE - 1;
   private static final int SAMPLED = 4;
 
   private KeyCounts() {}
 
   /** Returns about the mean of the keys, of those in odd places of every fourth vector. */
-  static int mean(short[] keys, int length) {
+  public static int mean(short[] keys, int length) {
     IntVector sum = IntVector.zero(INTS);
     int count = 0;
     for (int i = 0; i < length; i += SAMPLED * SHORT_COUNT) {
@@ -42,7 +41,7 @@ final class KeyCounts {
   }
 
   /** Returns the number of keys below a threshold. */
-  static int below(short[] keys, int length, short threshold) {
+  public static int below(short[] keys, int length, short threshold) {
     ShortVector below = ShortVector.zero(SHORTS);
     for (int i = 0; i < length; i += SHORT_COUNT) {
       below = below.add(ShortVector.fromArray(SHORTS, keys, i).sub(threshold).lanewise(LSHR, SIGN));
@@ -54,7 +53,7 @@ final class KeyCounts {
    * Returns the highest key below a threshold in the upper half, or 0, and the lowest one that
    * isn't in the lower half.
    */
-  static int neighbours(short[] keys, int length, short threshold) {
+  public static int neighbours(short[] keys, int length, short threshold) {
     ShortVector highest = ShortVector.zero(SHORTS);
     ShortVector lowest = ShortVector.broadcast(SHORTS, HighKeys.PAD);
     for (int i = 0; i < length; i += SHORT_COUNT) {
@@ -72,7 +71,7 @@ final class KeyCounts {
    *
    * @return the number of keys copied, and in the upper half that of keys below {@code low}
    */
-  static long gather(short[] keys, int length, short low, short span, short[] to) {
+  public static long gather(short[] keys, int length, short low, short span, short[] to) {
     ShortVector lows = ShortVector.zero(SHORTS);
     int copied = 0;
     for (int word = 0; word < length; word += Long.SIZE) {

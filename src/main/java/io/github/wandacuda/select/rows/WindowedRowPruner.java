@@ -1,7 +1,8 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.rows;
 
 import io.github.wandacuda.select.simd.keys.Candidates;
 import io.github.wandacuda.select.simd.keys.Scores;
+import io.github.wandacuda.select.simd.keys.ThresholdPasses;
 import java.lang.foreign.MemorySegment;
 
 /**

@@ -1,10 +1,11 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.rows;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.select.reference.RowPruner;
 import io.github.wandacuda.select.simd.keys.Candidates;
 import io.github.wandacuda.select.simd.keys.HighKeyLayout;
 import io.github.wandacuda.select.simd.keys.RowMaskWriter;
+import io.github.wandacuda.select.simd.keys.ThresholdPasses;
 import io.github.wandacuda.select.simd.keys.ZeroCounts;
 import java.lang.foreign.MemorySegment;
 

@@ -1,9 +1,10 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.rows;
 
 import io.github.wandacuda.select.reference.CpuSelectKernels;
 import io.github.wandacuda.select.simd.keys.RowMaskWriter;
 import io.github.wandacuda.select.simd.keys.RowPass;
 import io.github.wandacuda.select.simd.keys.Scores;
+import io.github.wandacuda.select.simd.keys.ThresholdPasses;
 import io.github.wandacuda.select.simd.keys.TiedKeys;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.rows;
 
 /**
  * Guesses the threshold of a row from the row before: that it is the same, or that it moves with

@@ -1,4 +1,4 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.rows;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

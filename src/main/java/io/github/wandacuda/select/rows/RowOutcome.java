@@ -1,4 +1,4 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.rows;
 
 /** What came of a row that only some ways of pruning are good for. */
 enum RowOutcome {

@@ -1,6 +1,7 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.rows;
 
 import io.github.wandacuda.select.simd.keys.HighKeys;
+import io.github.wandacuda.select.simd.keys.KeyCounts;
 import io.github.wandacuda.simd.Lanes;
 import java.util.Arrays;
 

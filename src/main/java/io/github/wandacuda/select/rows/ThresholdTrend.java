@@ -1,4 +1,4 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.rows;
 
 /**
  * Where the thresholds of a matrix's rows were, in bits of scores: about their mean, how far they

@@ -1,4 +1,4 @@
-package io.github.wandacuda.select.simd.rows;
+package io.github.wandacuda.select.simd.keys;
 
 import static io.github.wandacuda.simd.Lanes.SHORTS;
 import static io.github.wandacuda.simd.Lanes.SHORT_COUNT;
@@ -7,18 +7,16 @@ import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.select.simd.keys.RowPass;
-import io.github.wandacuda.select.simd.keys.Scores;
 import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 
-/** Passes over rows of 16-bit elements that compare them with {@link ColumnThresholds}. */
-final class ThresholdPasses {
+/** Passes over rows of 16-bit elements that compare each with a threshold of its column. */
+public final class ThresholdPasses {
   /** What {@link #below} returns for a row that holds a NaN or an infinity. */
-  static final int NON_FINITE = -1;
+  public static final int NON_FINITE = -1;
 
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final short MAGNITUDE = Short.MAX_VALUE;
@@ -31,7 +29,7 @@ final class ThresholdPasses {
   private short[] upper;
   private int result;
 
-  ThresholdPasses(DType dtype, int columns) {
+  public ThresholdPasses(DType dtype, int columns) {
     short infinity = Scores.infinity(dtype == DType.BF16);
     inside = new long[Math.ceilDiv(columns, Long.SIZE)];
     count = new RowPass[] {(memory, at, kept) -> result = below(memory, at, lower, infinity)};
@@ -42,7 +40,7 @@ final class ThresholdPasses {
   }
 
   /** Returns the number of elements below their thresholds, or {@link #NON_FINITE}. */
-  int below(MemorySegment memory, long at, long[] kept, short[] thresholds) {
+  public int below(MemorySegment memory, long at, long[] kept, short[] thresholds) {
     lower = thresholds;
     RowPass.runAll(count, memory, at, kept);
     return result;
@@ -54,7 +52,7 @@ final class ThresholdPasses {
    * @param kept one bit for each column, 0 where it is cleared
    * @return the number of those that aren't, but are below their upper thresholds
    */
-  int clear(MemorySegment memory, long at, long[] kept, short[] lowest, short[] highest) {
+  public int clear(MemorySegment memory, long at, long[] kept, short[] lowest, short[] highest) {
     lower = lowest;
     upper = highest;
     RowPass.runAll(clear, memory, at, kept);
@@ -62,7 +60,7 @@ final class ThresholdPasses {
   }
 
   /** Returns one bit a column, 1 for those that the last {@link #clear} counted. */
-  long[] inside() {
+  public long[] inside() {
     return inside;
   }
 
