@@ -33,8 +33,7 @@ public final class ThisRuntime {
   /**
    * Loads a module of this Java's image into this run, by the method that the JVM itself uses for
    * agents. Its classes are then the same as with {@code --add-modules}, but the JVM prints no line
-   * about an incubator module. This needs {@code java.base} to export {@code jdk.internal.module}
-   * to the class path.
+   * about an incubator module. This needs what {@link #canLoad} asks for.
    *
    * @return whether it worked, since the method isn't part of the API
    */
@@ -47,6 +46,13 @@ public final class ThisRuntime {
     } catch (ReflectiveOperationException | LinkageError otherJava) {
       return false;
     }
+  }
+
+  /** Returns whether {@code java.base} exports {@code jdk.internal.module} to the class path. */
+  public static boolean canLoad() {
+    return Object.class
+        .getModule()
+        .isExported("jdk.internal.module", ThisRuntime.class.getModule());
   }
 
   /**

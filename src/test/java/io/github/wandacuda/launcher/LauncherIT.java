@@ -55,6 +55,7 @@ class LauncherIT {
       Attributes main = built.getManifest().getMainAttributes();
       assertThat(main.getValue("Main-Class")).isEqualTo(Launcher.class.getName());
       assertThat(main.getValue("Enable-Native-Access")).isEqualTo("ALL-UNNAMED");
+      assertThat(main.getValue("Add-Exports")).isEqualTo("java.base/jdk.internal.module");
       assertThat(ProbeJar.launcher(built)).hasSizeGreaterThan(10);
       for (JarEntry entry : ProbeJar.launcher(built)) {
         if (entry.getName().contains("/launcher/")) {
@@ -84,8 +85,17 @@ class LauncherIT {
 
   @Test
   void whereModulesCantBeLoadedTheJvmsOptionDoesIt() throws Exception {
-    List<String> withoutExport = List.of("-Dwandacuda.launched=in-place");
-    try (Started program = start(Javas.RECENT, withoutExport, "show")) {
+    // On a class path the jar's manifest, which exports what loads them, isn't read.
+    List<String> line =
+        List.of(
+            Javas.RECENT.command(),
+            "-Dwandacuda.launched=in-place",
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            jar.toString(),
+            Launcher.class.getName(),
+            "show");
+    try (Started program = Started.start(directory, List.of(), line)) {
       assertThat(program.exitCode()).isZero();
       assertThat(program.out()).contains("vector=true", "native=true");
       assertThat(program.err())
