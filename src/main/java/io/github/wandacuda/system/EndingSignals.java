@@ -4,10 +4,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.lang.reflect.Proxy;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import sun.misc.Signal;
+import sun.misc.SignalHandler;
 
 /**
  * The signals that ask a process to end. The JVM serves each in a thread of its own, which ends the
@@ -31,7 +32,8 @@ final class EndingSignals {
 
   /**
    * Restores the system's default for all of these signals that aren't ignored: they end the
-   * process at once.
+   * process at once. {@link Signal#handle} could do it too, but then the JVM forgets a signal that
+   * it has received and not served yet.
    */
   static void endAtOnce() throws Throwable {
     // One function for both, since each kind of native call takes Java 15 ms to prepare.
@@ -42,7 +44,8 @@ final class EndingSignals {
       for (int each : ALL) {
         int unused = (int) sigaction.invokeExact(each, MemorySegment.NULL, now);
         // The struct begins with the handler; all zeros are the default, without flags and mask.
-        if (now.get(ValueLayout.JAVA_LONG, 0) != IGNORED) {
+        // An array, since Java generates code before it reads a single number.
+        if (now.toArray(ValueLayout.JAVA_LONG)[0] != IGNORED) {
           unused = (int) sigaction.invokeExact(each, byDefault, MemorySegment.NULL);
         }
       }
@@ -54,7 +57,7 @@ final class EndingSignals {
    * of the JVM's shutdown can't be used to see this, since it comes too late: the JVM first loads
    * classes to log it.
    */
-  static void obeyEarlierOne() throws ReflectiveOperationException, InterruptedException {
+  static void obeyEarlierOne() throws InterruptedException {
     awaitJvm();
     ThreadGroup top = Thread.currentThread().getThreadGroup();
     while (top.getParent() != null) {
@@ -71,24 +74,13 @@ final class EndingSignals {
 
   /**
    * Waits until the JVM has served a signal with a higher number than all of these, since it serves
-   * signals in the order of their numbers. Its classes are used by reflection, because the compiler
-   * warns of them.
+   * signals in the order of their numbers.
    */
-  private static void awaitJvm() throws ReflectiveOperationException, InterruptedException {
+  private static void awaitJvm() throws InterruptedException {
     CountDownLatch served = new CountDownLatch(1);
-    Class<?> signal = Class.forName("sun.misc.Signal");
-    Class<?> handler = Class.forName("sun.misc.SignalHandler");
-    Object serving =
-        Proxy.newProxyInstance(
-            EndingSignals.class.getClassLoader(),
-            new Class<?>[] {handler},
-            (proxy, method, args) -> {
-              served.countDown();
-              return null;
-            });
-    Object last = signal.getConstructor(String.class).newInstance("WINCH");
-    Object unused = signal.getMethod("handle", signal, handler).invoke(null, last, serving);
-    unused = signal.getMethod("raise", signal).invoke(null, last);
+    Signal last = new Signal("WINCH");
+    SignalHandler unused = Signal.handle(last, signal -> served.countDown());
+    Signal.raise(last);
     boolean unusedToo = served.await(1, TimeUnit.SECONDS);
   }
 }

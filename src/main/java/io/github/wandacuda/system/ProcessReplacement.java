@@ -42,11 +42,11 @@ public final class ProcessReplacement {
       List<byte[]> command, List<String> withoutVariables, Map<String, String> variables) {
     try (Arena arena = Arena.ofConfined()) {
       EndingSignals.endAtOnce();
-      MemorySegment words = arena.allocate(POINTER, command.size() + 1L);
+      // An array, since Java generates code before it writes a single pointer. The last one is 0.
+      long[] words = new long[command.size() + 1];
       for (int i = 0; i < command.size(); i++) {
-        words.setAtIndex(POINTER, i, text(arena, command.get(i)));
+        words[i] = text(arena, command.get(i)).address();
       }
-      words.setAtIndex(POINTER, command.size(), MemorySegment.NULL);
       for (String variable : withoutVariables) {
         unset(arena.allocateFrom(variable));
       }
@@ -55,7 +55,7 @@ public final class ProcessReplacement {
       }
       OpenSockets.closeOnExec();
       EndingSignals.obeyEarlierOne();
-      replace(words.getAtIndex(POINTER, 0), words);
+      replace(MemorySegment.ofAddress(words[0]), arena.allocateFrom(ValueLayout.JAVA_LONG, words));
     } catch (Throwable e) {
       // Whatever the reason, the caller starts the program in another way.
       return;

@@ -21,7 +21,7 @@ class EndingSignalsTest {
   private static void obey() {
     try {
       EndingSignals.obeyEarlierOne();
-    } catch (ReflectiveOperationException | InterruptedException e) {
+    } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
   }
