@@ -16,9 +16,10 @@ import java.util.regex.Pattern;
  *       needn't provide new pages. Long-lived data is off the heap or small: a calibrated run
  *       spends 0.6 % of its time collecting.
  *   <li>The kernels are compiled after a twentieth of the usual number of calls, and the caller
- *       waits for the code. This is for loops over vectors, not for the code that calls them: that
- *       is in other packages. After fewer calls the profile is too poor: at a fiftieth, selection
- *       was two to three times slower throughout some runs; at a five-hundredth, in all runs.
+ *       waits for the code. This pays for loops over vectors, not for the search that calls them:
+ *       that is in another package. After fewer calls the profile is too poor: at a fiftieth,
+ *       selection was two to three times slower throughout some runs; at a five-hundredth, in all
+ *       runs.
  * </ul>
  *
  * <p>Pruning 3 GiB in memory on two cores took 3.3 s without them, 2.6 s with the collector alone
