@@ -52,6 +52,7 @@ class ArchitectureTest {
           "backend",
           "simd",
           "select.reference",
+          "select.scalar",
           "select.simd.keys",
           "select.rows",
           "select.simd.groups",

@@ -70,6 +70,16 @@ public interface Backend extends AutoCloseable {
   Selector selector();
 
   /**
+   * Returns the pruning half for a run over some weights, with the same results: a processor's
+   * kernels on vectors are slow until they are compiled, which few weights aren't worth.
+   *
+   * @param weights elements to select from, in all
+   */
+  default Selector selector(long weights) {
+    return selector();
+  }
+
+  /**
    * Returns the pruning half for matrices in the device's memory that callers own.
    *
    * @throws UnsupportedOperationException if there is none

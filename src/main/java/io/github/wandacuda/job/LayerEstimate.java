@@ -91,7 +91,7 @@ final class LayerEstimate implements AutoCloseable {
     workers = new Workers(backend.concurrency());
     clock = new PhaseClock(workers.count());
     buffers = new TileBuffers(TileMemory.of(backend));
-    pruner = new LayerPruner(backend, workers, clock);
+    pruner = new LayerPruner(backend, backend.selector(), workers, clock);
   }
 
   /** Returns the seconds that pruning some modules takes, without those that go by tiles. */

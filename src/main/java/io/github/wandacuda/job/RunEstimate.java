@@ -133,7 +133,8 @@ final class RunEstimate {
         TileBuffers buffers = new TileBuffers(TileMemory.of(backend))) {
       PhaseClock clock = new PhaseClock(workers.count());
       Sample sample = new Sample(new ModuleTiles(module, module.shard(), null, buffers, clock));
-      MatrixPruner pruner = new MatrixPruner(backend.selector(), workers, clock);
+      long weights = scope.chosen().stream().mapToLong(LinearModule::elements).sum();
+      MatrixPruner pruner = new MatrixPruner(backend.selector(weights), workers, clock);
       return seconds(() -> pruner.prune(sample, null, scope.rules().of(module)))
           / sample.bytes(module);
     }

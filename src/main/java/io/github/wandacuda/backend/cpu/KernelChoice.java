@@ -3,7 +3,7 @@ package io.github.wandacuda.backend.cpu;
 import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.forward.reference.ScalarForward;
 import io.github.wandacuda.forward.reference.ScalarSparse;
-import io.github.wandacuda.select.reference.ScalarSelect;
+import io.github.wandacuda.select.scalar.RadixSelect;
 import io.github.wandacuda.system.ThisRuntime;
 
 /** Which kernels this JVM can run. */
@@ -25,7 +25,7 @@ final class KernelChoice {
   static CpuKernels choose() {
     return hasVectors()
         ? VectorCpuKernels.create()
-        : new CpuKernels(new ScalarSelect(), new ScalarForward(), "scalar: " + ADVICE);
+        : new CpuKernels(new RadixSelect(), new ScalarForward(), "scalar: " + ADVICE);
   }
 
   /** Returns what multiplies sparse matrices. */

@@ -28,6 +28,7 @@ import io.github.wandacuda.prune.layer.LayerPruner;
 import io.github.wandacuda.prune.layer.LayerResult;
 import io.github.wandacuda.prune.layer.UnfitWeightException;
 import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -80,8 +81,10 @@ public final class ModulePruner implements AutoCloseable {
     this.shards = shards;
     this.masks = masks;
     order.forEach(module -> places.put(module.name(), places.size()));
-    pruner = new MatrixPruner(backend.selector(), workers, clock);
-    layers = new LayerPruner(backend, workers, clock);
+    long weights = order.stream().mapToLong(LinearModule::elements).sum();
+    Selector selector = backend.selector(weights);
+    pruner = new MatrixPruner(selector, workers, clock);
+    layers = new LayerPruner(backend, selector, workers, clock);
   }
 
   /**

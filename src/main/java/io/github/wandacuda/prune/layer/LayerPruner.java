@@ -23,6 +23,7 @@ import io.github.wandacuda.prune.mask.MaskChooser;
 import io.github.wandacuda.prune.mask.PlainMask;
 import io.github.wandacuda.prune.mask.RiaMask;
 import io.github.wandacuda.prune.mask.WandaVariantMask;
+import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -41,6 +42,7 @@ public final class LayerPruner implements AutoCloseable {
   private static final double FEWEST_TOKENS = 0.25;
 
   private final Backend backend;
+  private final Selector selector;
   private final WorkerPool workers;
   private final PhaseClock clock;
   private final TileBuffers buffers;
@@ -48,8 +50,14 @@ public final class LayerPruner implements AutoCloseable {
   /** Of the module that was pruned last, since the next one often has the same inputs. */
   private GramInUse latest;
 
-  public LayerPruner(Backend backend, WorkerPool workers, PhaseClock clock) {
+  /**
+   * Creates a pruner of modules.
+   *
+   * @param selector one of the backend's
+   */
+  public LayerPruner(Backend backend, Selector selector, WorkerPool workers, PhaseClock clock) {
     this.backend = backend;
+    this.selector = selector;
     this.workers = workers;
     this.clock = clock;
     buffers = new TileBuffers(TileMemory.of(backend));
@@ -208,8 +216,8 @@ public final class LayerPruner implements AutoCloseable {
     private void choose() {
       switch (rules.method()) {
         case WANDA -> lowest(inputs.norms());
-        case MAGNITUDE -> chooseBy(PlainMask.magnitude(backend.selector(), workers, tileBytes()));
-        case RIA -> chooseBy(new RiaMask(backend.selector(), workers, buffers, rules.scope()));
+        case MAGNITUDE -> chooseBy(PlainMask.magnitude(selector, workers, tileBytes()));
+        case RIA -> chooseBy(new RiaMask(selector, workers, buffers, rules.scope()));
         case WANDA_VARIANT -> chooseBy(new WandaVariantMask(workers));
         case MASKS -> inputs.mask().orElseThrow().accept(mask);
         case SPARSEGPT -> sparseGpt();
@@ -226,8 +234,7 @@ public final class LayerPruner implements AutoCloseable {
      * @param norms null to score by magnitude
      */
     private void lowest(float[] norms) {
-      PlainMask.wanda(backend.selector(), workers, tileBytes())
-          .choose(dense, norms, rules.sparsity(), mask);
+      PlainMask.wanda(selector, workers, tileBytes()).choose(dense, norms, rules.sparsity(), mask);
     }
 
     private long tileBytes() {

@@ -52,6 +52,14 @@ class CpuBackendProviderTest {
   }
 
   @Test
+  void aFewWeightsAreNotWorthTheVectorKernels() {
+    try (Backend backend = new CpuBackendProvider().open(0, 1)) {
+      assertThat(backend.selector(149_999_999)).isNotSameAs(backend.selector());
+      assertThat(backend.selector(150_000_000)).isSameAs(backend.selector());
+    }
+  }
+
+  @Test
   void anOpenDeviceTakesAsManyCallsAsThreads() {
     try (Backend backend = new CpuBackendProvider().open(0, 3)) {
       assertThat(backend.name()).isEqualTo("cpu");

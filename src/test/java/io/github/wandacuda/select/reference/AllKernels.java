@@ -2,6 +2,7 @@ package io.github.wandacuda.select.reference;
 
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.select.cpu.CpuSelector;
+import io.github.wandacuda.select.scalar.RadixSelect;
 import io.github.wandacuda.simd.ShapedKernels;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -11,6 +12,7 @@ import jdk.incubator.vector.VectorShape;
 /** A selector on each implementation of {@link CpuSelectKernels}, at every vector shape. */
 public enum AllKernels {
   SCALAR(new ScalarSelect()),
+  RADIX(new RadixSelect()),
   VECTOR_128(vector(VectorShape.S_128_BIT)),
   VECTOR_256(vector(VectorShape.S_256_BIT)),
   VECTOR_512(vector(VectorShape.S_512_BIT));
