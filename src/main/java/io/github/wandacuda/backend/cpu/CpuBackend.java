@@ -36,7 +36,7 @@ public final class CpuBackend implements Backend {
   private final Runnable closing;
 
   private final Selector selector;
-  private final Selector ofFew;
+  private final Selector plainSelector;
   private final Operations operations;
 
   /** What was found of oneDNN; null if it wasn't asked for. */
@@ -96,7 +96,7 @@ public final class CpuBackend implements Backend {
             ? null
             : new BfloatLinear(found.library(), kernels.forward());
     selector = new CpuSelector(kernels.select());
-    ofFew = new CpuSelector(new RadixSelect());
+    plainSelector = new CpuSelector(new RadixSelect());
     operations = CpuOperations.checked(kernels.forward(), workers, bfloat);
   }
 
@@ -159,7 +159,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Selector selector(long weights) {
-    return weights < MANY_WEIGHTS ? ofFew : selector;
+    return weights < MANY_WEIGHTS ? plainSelector : selector;
   }
 
   @Override
