@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
@@ -107,8 +108,9 @@ public class FastStart {
                 default -> builder.with(element);
               }
             });
-    if (!classes.verify(result).isEmpty()) {
-      throw new IllegalStateException(entry + ": " + classes.verify(result).getFirst());
+    List<VerifyError> errors = classes.verify(result);
+    if (!errors.isEmpty()) {
+      throw new IllegalStateException(entry + ": " + errors.getFirst());
     }
     return result;
   }

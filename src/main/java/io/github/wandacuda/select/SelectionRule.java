@@ -121,6 +121,14 @@ public sealed interface SelectionRule {
       }
     }
 
+    /**
+     * Returns the lowest bits of a score that stays, where scores are ordered as their bits are.
+     */
+    public int lowestKept() {
+      // A threshold of -0.0 is one of +0.0.
+      return threshold < 0 ? 0 : Float.floatToRawIntBits(threshold + 0.0f) + 1;
+    }
+
     @Override
     public void check(int columns) {}
   }

@@ -5,7 +5,8 @@ package io.github.wandacuda.select.scalar;
  * before; bit c of entry c / 64 is column c's.
  */
 final class KeptColumns {
-  private static final int WORD_SHIFT = 6;
+  /** Shifts a column to its entry of kept bits. */
+  static final int WORD_SHIFT = 6;
 
   private KeptColumns() {}
 

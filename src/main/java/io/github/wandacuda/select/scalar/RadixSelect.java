@@ -28,8 +28,7 @@ public final class RadixSelect implements CpuSelectKernels {
 
   private static Marker marker(SelectionRule rule, int columns) {
     if (rule instanceof AtMost most) {
-      float highest = most.threshold();
-      int threshold = highest < 0 ? -1 : Float.floatToRawIntBits(highest + 0.0f);
+      int threshold = most.lowestKept() - 1;
       return (keys, kept) -> KeptColumns.above(keys, 0, columns, threshold, columns, kept);
     }
     Lowest lowest = (Lowest) rule;

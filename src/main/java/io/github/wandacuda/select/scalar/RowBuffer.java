@@ -100,7 +100,7 @@ final class RowBuffer {
   private static int clear(int[] words, long[] kept) {
     int zeros = 0;
     for (int c = 0; c < words.length; c++) {
-      int word = words[c] & -(int) (kept[c >> 6] >>> c & 1);
+      int word = words[c] & -(int) (kept[c >> KeptColumns.WORD_SHIFT] >>> c & 1);
       words[c] = word;
       zeros += (word & MAGNITUDE) == 0 ? 1 : 0;
     }
@@ -110,7 +110,7 @@ final class RowBuffer {
   private static int clear(short[] halves, long[] kept) {
     int zeros = 0;
     for (int c = 0; c < halves.length; c++) {
-      int half = halves[c] & -(int) (kept[c >> 6] >>> c & 1);
+      int half = halves[c] & -(int) (kept[c >> KeptColumns.WORD_SHIFT] >>> c & 1);
       halves[c] = (short) half;
       zeros += (half & HALF_MAGNITUDE) == 0 ? 1 : 0;
     }

@@ -32,12 +32,11 @@ final class VectorRowPruners {
           ? new GroupHalfPruner(dtype, columns, norms, group.size(), whole)
           : whole;
     }
-    float threshold = ((AtMost) rule).threshold();
-    int above = threshold < 0 ? 0 : Float.floatToRawIntBits(threshold + 0.0f) + 1;
+    int lowestKept = ((AtMost) rule).lowestKept();
     return new MarkedRowPruner(
         dtype,
         columns,
         norms,
-        (planes, keys, marks) -> GroupMarks.below(planes, keys, above, marks));
+        (planes, keys, marks) -> GroupMarks.below(planes, keys, lowestKept, marks));
   }
 }
