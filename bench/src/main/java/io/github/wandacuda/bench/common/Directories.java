@@ -35,6 +35,15 @@ public final class Directories {
     }
   }
 
+  /** Renames a directory, within one file system. */
+  public static void move(Path directory, Path target) {
+    try {
+      Files.move(directory, target);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** Returns the bytes that can still be written there. */
   public static long usableSpace(Path directory) {
     try {

@@ -36,6 +36,8 @@ final class Measurements {
           Map.entry("memory", ProgramRows::memory),
           Map.entry("calibrated-torch", ProgramRows::calibratedBesideTorch),
           Map.entry("calibrated-1b-torch", ProgramRows::calibratedBesideTorch),
+          Map.entry("calibrated-fast", ProgramRows::fastBesideFloat32),
+          Map.entry("calibrated-1b-fast", ProgramRows::fastBesideFloat32),
           Map.entry("sparsegpt-torch", ProgramRows::sparseGptBesideTorch),
           Map.entry("swaps-forward", BlockRows::swapsBesideForward),
           Map.entry("reconstruct-forward", BlockRows::reconstructBesideForward),

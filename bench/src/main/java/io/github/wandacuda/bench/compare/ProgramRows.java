@@ -17,10 +17,10 @@ final class ProgramRows {
   private static final double MEBI = 1 << 20;
   private static final double GIBI = 1 << 30;
 
-  /** The source and one output. */
   /** Both outputs, and what PyTorch keeps until it writes. */
   private static final int MODELS_BESIDE_TORCH = 5;
 
+  /** The source and one output. */
   private static final int MODELS_IN_MEMORY = 2;
 
   /** What the programs and the system need beside them. */
@@ -183,6 +183,34 @@ final class ProgramRows {
                   new Pairs.Side(1, each(() -> peer.seconds(1), theirs)));
       return outcome.with(torch.facts()).with(Map.of("same_bits", same));
     }
+  }
+
+  /** The same run in both precisions of linear layers. */
+  static Outcome fastBesideFloat32(Row row, Place place, Pairs pairs) {
+    PruneCase prune =
+        PruneCase.fromSamples(
+            place.memory(), place.jar(), row.get("model"), row.get("samples"), "wanda");
+    prune.pruneFast();
+    String precision = prune.report().required("precision").textValue();
+    if (!precision.equals("fast")) {
+      throw new NotRunException("no oneDNN, or a processor without AMX: ran in " + precision);
+    }
+    Path fast = place.memory().resolve("fast");
+    Directories.move(prune.output(), fast);
+    prune.prune();
+    double same = ZeroAgreement.of(prune.output(), fast);
+    Directories.delete(prune.output());
+    Directories.delete(fast);
+    if (same < SAME_BITS) {
+      throw new IllegalStateException("only %s of the masks' bits agree".formatted(same));
+    }
+    return pairs
+        .warmed()
+        .measure(
+            Unit.SECONDS,
+            new Pairs.Side(1, each(prune::pruneFast, prune.output())),
+            new Pairs.Side(1, each(prune::prune, prune.output())))
+        .with(Map.of("same_bits", same));
   }
 
   static Outcome startUp(Row row, Place place, Pairs pairs) {
