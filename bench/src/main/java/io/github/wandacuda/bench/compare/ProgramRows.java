@@ -167,12 +167,7 @@ final class ProgramRows {
             OpenBlasCore.variables(row.get("core")))) {
       prune.prune();
       torch.ask("run 1");
-      double same = ZeroAgreement.of(prune.output(), theirs);
-      Directories.delete(prune.output());
-      Directories.delete(theirs);
-      if (same < sameBits) {
-        throw new IllegalStateException("only %s of the masks' bits agree".formatted(same));
-      }
+      double same = agreement(prune.output(), theirs, sameBits);
       Work peer = torch.work();
       Outcome outcome =
           pairs
@@ -183,6 +178,17 @@ final class ProgramRows {
                   new Pairs.Side(1, each(() -> peer.seconds(1), theirs)));
       return outcome.with(torch.facts()).with(Map.of("same_bits", same));
     }
+  }
+
+  /** Returns which part of two outputs' mask bits is the same, and removes both outputs. */
+  private static double agreement(Path ours, Path theirs, double least) {
+    double same = ZeroAgreement.of(ours, theirs);
+    Directories.delete(ours);
+    Directories.delete(theirs);
+    if (same < least) {
+      throw new IllegalStateException("only %s of the masks' bits agree".formatted(same));
+    }
+    return same;
   }
 
   /** The same run in both precisions of linear layers. */
@@ -198,12 +204,7 @@ final class ProgramRows {
     Path fast = place.memory().resolve("fast");
     Directories.move(prune.output(), fast);
     prune.prune();
-    double same = ZeroAgreement.of(prune.output(), fast);
-    Directories.delete(prune.output());
-    Directories.delete(fast);
-    if (same < SAME_BITS) {
-      throw new IllegalStateException("only %s of the masks' bits agree".formatted(same));
-    }
+    double same = agreement(prune.output(), fast, SAME_BITS);
     return pairs
         .warmed()
         .measure(
