@@ -32,8 +32,11 @@ class SparseSpeedTest {
   private static final int COLUMNS = 2048;
   private static final int ROUNDS = 60;
 
-  /** Between a sixth of what was measured, 1.3 to 4, and the least of it. */
-  private static final double SPEED = 1;
+  /**
+   * Between a sixth of what was measured and the least of it: for F32 by 4 tokens 0.84 to 4.7 on a
+   * Zen 5, as the JIT compiles what it is set beside well or badly, and 1.3 to 14 otherwise.
+   */
+  private static final double SPEED = 0.5;
 
   @ParameterizedTest
   @CsvSource({"BF16,1", "BF16,4", "F16,1", "F16,4", "F32,1", "F32,4"})
