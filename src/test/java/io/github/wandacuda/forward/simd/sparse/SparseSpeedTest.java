@@ -33,14 +33,13 @@ class SparseSpeedTest {
   private static final int ROUNDS = 60;
 
   /**
-   * Between a sixth of what was measured and the least of it: for F32 by 4 tokens 0.84 to 4.7 on a
-   * Zen 5, as the JIT compiles what it is set beside well or badly, and 1.3 to 14 otherwise.
+   * Between a sixth of what was measured and the least of it, 1.3 to 14; for F32 by 4 tokens 0.84
+   * to 4.7 on a Zen 5, as the JIT compiles what it is set beside well or badly.
    */
-  private static final double SPEED = 0.5;
-
   @ParameterizedTest
-  @CsvSource({"BF16,1", "BF16,4", "F16,1", "F16,4", "F32,1", "F32,4"})
-  void kernelsAllocateNothing(DType dtype, int count, @TempDir Path directory) throws Exception {
+  @CsvSource({"BF16,1,1", "BF16,4,1", "F16,1,1", "F16,4,1", "F32,1,1", "F32,4,0.5"})
+  void kernelsAllocateNothing(DType dtype, int count, double speed, @TempDir Path directory)
+      throws Exception {
     Assumptions.assumeTrue(Lanes.COMPRESSES_SHORTS, "the processor doesn't expand vectors");
     List<String> options = new ArrayList<>(LaunchedOptions.ofKernels());
     options.addAll(List.of("--add-modules", "jdk.incubator.vector"));
@@ -54,7 +53,7 @@ class SparseSpeedTest {
         .isLessThan(1024);
     assertThat(Double.parseDouble(found[1]))
         .as(jdk + "times as fast as unpacking first; the kernel isn't compiled whole any more")
-        .isGreaterThan(SPEED);
+        .isGreaterThan(speed);
   }
 
   /** Prints the bytes that a call allocates, and how much faster it is than unpacking. */
