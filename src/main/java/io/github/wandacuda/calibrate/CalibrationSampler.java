@@ -3,10 +3,8 @@ package io.github.wandacuda.calibrate;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.HeapBudget;
-import io.github.wandacuda.io.text.CalibrationFormat;
-import io.github.wandacuda.io.text.Documents;
+import io.github.wandacuda.io.text.TextFormat;
 import io.github.wandacuda.io.text.TokenLists;
-import io.github.wandacuda.io.text.Utf8;
 import io.github.wandacuda.tokenizer.Tokenizer;
 import io.github.wandacuda.tokenizer.Vocabulary;
 import java.nio.file.Path;
@@ -42,34 +40,34 @@ public final class CalibrationSampler {
    *     text
    * @throws InputException if the file can't be read, is malformed, holds too little, or has ids
    *     that the model doesn't know
-   * @throws io.github.wandacuda.error.UsageException if the name's ending is none of the known
-   *     ones, or the heap can't hold the samples
+   * @throws io.github.wandacuda.error.UsageException if the name's ending is that of no text, or
+   *     the heap can't hold the samples
    */
   public static CalibrationSamples sample(
       CalibrationRequest request, Supplier<? extends Tokenizer> tokenizer) {
     CalibrationSampler sampler = new CalibrationSampler(request);
-    List<int[]> samples =
-        switch (CalibrationFormat.of(request.file())) {
-          case STREAM -> sampler.fromStream(tokenizer);
-          case DOCUMENTS -> sampler.fromDocuments(tokenizer);
-          case TOKENS -> sampler.fromTokens();
-        };
-    return new CalibrationSamples(samples);
+    return new CalibrationSamples(
+        takesListsInOrder(request.file()) ? sampler.fromTokens() : sampler.fromText(tokenizer));
   }
 
   /**
    * Returns whether a file's samples are its lists in their order, so that no draw is needed.
    *
-   * @throws io.github.wandacuda.error.UsageException if the name's ending is none of the known ones
+   * @throws io.github.wandacuda.error.UsageException if the name's ending is that of no text
    */
   public static boolean takesListsInOrder(Path file) {
-    return CalibrationFormat.of(file) == CalibrationFormat.TOKENS;
+    return TextFormat.of(file) == TextFormat.TOKENS;
   }
 
-  private List<int[]> fromStream(Supplier<? extends Tokenizer> tokenizers) {
+  private List<int[]> fromText(Supplier<? extends Tokenizer> tokenizers) {
     HeapBudget.requireSamples(request.samplesToDraw(), request.lengthToDraw());
-    String text = Utf8.read(file);
-    Tokenizer tokenizer = tokenizers.get();
+    try (TextFile in = TextFile.open(file, Integer.MAX_VALUE)) {
+      Tokenizer tokenizer = tokenizers.get();
+      return in.isWhole() ? fromStream(in.text(0), tokenizer) : fromDocuments(in, tokenizer);
+    }
+  }
+
+  private List<int[]> fromStream(String text, Tokenizer tokenizer) {
     int[] tokens = tokenizer.encode(text);
     int length = request.lengthToDraw();
     if (tokens.length <= length) {
@@ -90,31 +88,27 @@ public final class CalibrationSampler {
     return samples;
   }
 
-  private List<int[]> fromDocuments(Supplier<? extends Tokenizer> tokenizers) {
-    HeapBudget.requireSamples(request.samplesToDraw(), request.lengthToDraw());
-    try (Documents documents = Documents.open(file)) {
-      Tokenizer tokenizer = tokenizers.get();
-      TokenizedDocuments tokenized = new TokenizedDocuments(documents, tokenizer);
-      int length = request.lengthToDraw();
-      DocumentDraw draw =
-          new DocumentDraw(
-              file, documents.count(), length, request.seed(), i -> tokenized.tokens(i).length);
-      List<int[]> samples = new ArrayList<>();
-      for (int i = 0; i < request.samplesToDraw(); i++) {
-        DocumentDraw.Pick pick = draw.next();
-        int[] tokens = tokenized.tokens(pick.document());
-        int[] sample = Arrays.copyOfRange(tokens, pick.offset(), pick.offset() + length);
-        vocabulary.require(sample, origin(tokenizer));
-        samples.add(sample);
-      }
-      LOG.debug(
-          "{}: {} draws from {} documents gave {} samples",
-          file,
-          draw.drawn(),
-          documents.count(),
-          samples.size());
-      return samples;
+  private List<int[]> fromDocuments(TextFile documents, Tokenizer tokenizer) {
+    TokenizedDocuments tokenized = new TokenizedDocuments(documents, tokenizer);
+    int length = request.lengthToDraw();
+    DocumentDraw draw =
+        new DocumentDraw(
+            file, documents.count(), length, request.seed(), i -> tokenized.tokens(i).length);
+    List<int[]> samples = new ArrayList<>();
+    for (int i = 0; i < request.samplesToDraw(); i++) {
+      DocumentDraw.Pick pick = draw.next();
+      int[] tokens = tokenized.tokens(pick.document());
+      int[] sample = Arrays.copyOfRange(tokens, pick.offset(), pick.offset() + length);
+      vocabulary.require(sample, origin(tokenizer));
+      samples.add(sample);
     }
+    LOG.debug(
+        "{}: {} draws from {} documents gave {} samples",
+        file,
+        draw.drawn(),
+        documents.count(),
+        samples.size());
+    return samples;
   }
 
   private List<int[]> fromTokens() {
@@ -163,12 +157,12 @@ public final class CalibrationSampler {
    * The tokens of documents. Those of the last document are kept, since a pick asks for them twice.
    */
   private static final class TokenizedDocuments {
-    private final Documents documents;
+    private final TextFile documents;
     private final Tokenizer tokenizer;
     private int last = -1;
     private int[] tokens;
 
-    TokenizedDocuments(Documents documents, Tokenizer tokenizer) {
+    TokenizedDocuments(TextFile documents, Tokenizer tokenizer) {
       this.documents = documents;
       this.tokenizer = tokenizer;
     }

@@ -46,7 +46,7 @@ public final class CalibrateCommand implements Runnable {
       names = "--calibration",
       paramLabel = "FILE",
       required = true,
-      description = "Text (.txt, .jsonl, .json.gz, .jsonl.gz) or lists of token ids (.json).")
+      description = SampleOptions.FORMATS)
   private Path calibration;
 
   @Option(

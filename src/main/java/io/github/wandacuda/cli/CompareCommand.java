@@ -57,16 +57,14 @@ final class CompareCommand implements Runnable {
       names = "--calibration",
       required = true,
       paramLabel = "FILE",
-      description = "Text (.txt, .jsonl, .json.gz, .jsonl.gz) or lists of token ids (.json).")
+      description = SampleOptions.FORMATS)
   private Path calibration;
 
   @Option(
       names = "--text",
       required = true,
       paramLabel = "FILE",
-      description =
-          "A text to measure perplexity on, cut into windows, the tail dropped; or lists of token ids"
-              + " (.json), each one window.")
+      description = "What perplexity is measured on: " + TextWindows.FORMATS + ".")
   private Path text;
 
   @Mixin private ComparedMethods methods;
@@ -179,9 +177,8 @@ final class CompareCommand implements Runnable {
   }
 
   private EvaluationWindows windows(ModelDirectory directory) {
-    return text.toString().endsWith(".json")
-        ? TextWindows.ofTokens(text, directory, output).requireOneLength(text)
-        : TextWindows.of(text, sampling.sequenceLength(), directory, output);
+    return TextWindows.of(text, sampling.sequenceLength(), directory, output)
+        .requireOneLength(text);
   }
 
   private Optional<UnfinishedComparison> unfinished(

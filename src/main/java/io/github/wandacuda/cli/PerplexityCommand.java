@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.CalibrationSampler;
 import io.github.wandacuda.calibrate.EvaluationWindows;
 import io.github.wandacuda.calibrate.Perplexity;
 import io.github.wandacuda.cli.console.MultilineText;
@@ -34,15 +35,13 @@ final class PerplexityCommand implements Runnable {
   @Option(
       names = "--text",
       paramLabel = "FILE",
-      description =
-          "A text; cut into windows, the tail dropped. Or WikiText (.parquet) or C4 (.json.gz) as"
-              + " the Hugging Face hub has them.")
+      description = "What it is measured on: " + TextWindows.FORMATS + ".")
   private Path text;
 
   @Option(
       names = "--tokens",
       paramLabel = "FILE",
-      description = "A .json list of lists of token ids instead, each one window.")
+      description = "Lists of token ids, each one window, in a file of any name.")
   private Path tokens;
 
   @Option(
@@ -63,9 +62,9 @@ final class PerplexityCommand implements Runnable {
     if (text == null && tokens == null) {
       throw new UsageException("perplexity needs --text FILE or --tokens FILE");
     }
-    if (sequenceLength != null && tokens != null) {
+    if (sequenceLength != null && (tokens != null || CalibrationSampler.takesListsInOrder(text))) {
       throw new UsageException(
-          "--sequence-length goes with --text; with --tokens each list is a window");
+          "--sequence-length goes with text; of token ids each list is a window");
     }
     try (ModelDirectory directory = model.open()) {
       ModelSummary.say(directory, output);

@@ -99,7 +99,8 @@ public final class DjlTokenizer implements Tokenizer {
     return Files.exists(file.resolveSibling("tokenizer.model"))
         ? "there is a tokenizer.model alone: let transformers make the other of it"
             + " (AutoTokenizer.from_pretrained, then save_pretrained)"
-        : "copy it here from where the model came from, or give token ids as a .json file";
+        : "copy it here from where the model came from; only text needs it, token ids (.json)"
+            + " don't";
   }
 
   private static byte[] bytes(Path file) throws IOException {

@@ -33,6 +33,8 @@ class CalibrationSamplerTest {
   private static final OptionalInt UNGIVEN = OptionalInt.empty();
   private static final Path GOLDEN = TestFiles.GOLDEN.resolve("tiny-llama/calibration.json");
 
+  private static final Path TASKS = Path.of("testdata/tasks");
+
   private static DjlTokenizer tokenizer;
 
   @TempDir private Path directory;
@@ -87,6 +89,20 @@ class CalibrationSamplerTest {
     assertThat(samples.sha256()).isEqualTo(sha256);
   }
 
+  /** WikiText's rows are one text, C4's are documents, whatever kind of file they come in. */
+  @Test
+  void drawsFromParquetAsFromText() throws IOException {
+    Path wikitext = TASKS.resolve("hub/wikitext/wikitext-2-raw-v1/test-00000-of-00001.parquet");
+    String joined =
+        "\n\n = Harbour = \n\n\n\n\n The harbour of the small town stays open all year . \n\n\n"
+            + " Ships come in winter too . \n\n\n";
+    Path text = Files.writeString(directory.resolve("joined.raw"), joined);
+    assertThat(sample(wikitext, of(3), of(8), 0).sha256())
+        .isEqualTo(sample(text, of(3), of(8), 0).sha256());
+    assertThat(sample(TASKS.resolve("hub/c4/en/validation/0000.parquet"), of(3), of(8), 0).sha256())
+        .isEqualTo(sample(TASKS.resolve("original/c4-validation.jsonl"), of(3), of(8), 0).sha256());
+  }
+
   @Test
   void needsMoreThanOneSampleOfText() throws IOException {
     Path file = Files.writeString(directory.resolve("a.txt"), "a a a");
@@ -111,7 +127,8 @@ class CalibrationSamplerTest {
     assertRejects(() -> sample(none, of(1), of(3), 0))
         .isEqualTo(
             none
-                + ": expected documents, found none; each line is an object such as {\"text\": \"...\"}");
+                + ": expected documents, found none; each line is an object such as {\"text\":"
+                + " \"...\"}");
   }
 
   @Test
@@ -189,7 +206,7 @@ class CalibrationSamplerTest {
 
   @Test
   void looksAtTheEndingBeforeAnythingElse() {
-    assertThatThrownBy(() -> sampleTokens(Path.of("none.parquet"), UNGIVEN, UNGIVEN))
+    assertThatThrownBy(() -> sampleTokens(Path.of("none.pdf"), UNGIVEN, UNGIVEN))
         .isInstanceOf(UsageException.class);
     assertRejects(() -> sampleTokens(Path.of("none.txt"), UNGIVEN, UNGIVEN))
         .isEqualTo("none.txt: cannot be read: no such file or folder");

@@ -15,18 +15,15 @@ import picocli.CommandLine.Option;
 
 /** Options for the source of the norms: a calibration run or a file. */
 public final class CalibrationOptions {
-  @Option(
-      names = "--calibration",
-      paramLabel = "FILE",
-      description = "Text (.txt, .jsonl, .json.gz, .jsonl.gz) or lists of token ids (.json).")
+  @Option(names = "--calibration", paramLabel = "FILE", description = SampleOptions.FORMATS)
   private Path calibration;
 
   @Option(
       names = "--statistics",
       paramLabel = "FILE",
       description =
-          "Activation statistics instead of a calibration run: what 'calibrate' wrote, or an imatrix"
-              + " of llama.cpp (.gguf, .dat, .imatrix).")
+          "Activation statistics instead of a calibration run: what 'calibrate' wrote, or an"
+              + " imatrix of llama.cpp (.gguf, .dat, .imatrix).")
   private Path statistics;
 
   @Mixin private SampleOptions sampling;

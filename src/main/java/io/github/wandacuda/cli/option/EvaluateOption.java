@@ -18,7 +18,9 @@ public final class EvaluateOption {
       names = "--evaluate",
       paramLabel = "FILE",
       description =
-          "Measure perplexity on this text before and after, for the result and the report.")
+          "Measure perplexity before and after, for the result and the report, on "
+              + TextWindows.FORMATS
+              + ".")
   private Path text;
 
   private List<int[]> windows;

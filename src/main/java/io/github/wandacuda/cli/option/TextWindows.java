@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli.option;
 
+import io.github.wandacuda.calibrate.CalibrationSampler;
 import io.github.wandacuda.calibrate.EvaluationWindows;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.ModelDirectory;
@@ -9,20 +10,28 @@ import io.github.wandacuda.tokenizer.TokenizerProcess;
 import java.nio.file.Path;
 import java.util.OptionalInt;
 
-/** Cuts a text into windows as the paper's perplexity has them. */
+/** Makes windows of a file: of a text as the paper's perplexity has them, or its lists of ids. */
 public final class TextWindows {
+  /** What perplexity is measured on, for an option's description. */
+  public static final String FORMATS =
+      "text cut into windows, the tail dropped (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet),"
+          + " or lists of token ids, each one window (.json)";
+
   private static final int DEFAULT_LENGTH = 2048;
 
   private TextWindows() {}
 
   /**
-   * Cuts a text, and warns if windows are longer than the model's positions.
+   * Makes windows of a file, and warns if they are longer than the model's positions.
    *
-   * @param sequenceLength tokens of a window; 2048, or the model's maximum if that is less, unless
-   *     it is given
+   * @param sequenceLength tokens of a window of text; 2048, or the model's maximum if that is less,
+   *     unless it is given
    */
   public static EvaluationWindows of(
       Path text, OptionalInt sequenceLength, ModelDirectory model, OutputOptions output) {
+    if (CalibrationSampler.takesListsInOrder(text)) {
+      return ofTokens(text, model, output);
+    }
     DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
     int length = sequenceLength.orElse(Math.min(DEFAULT_LENGTH, shape.maximumLength()));
     EvaluationWindows.requireLength(length);

@@ -63,7 +63,7 @@ public final class Documents implements AutoCloseable {
    *     compressed file's content
    */
   public static Documents open(Path file) {
-    boolean compressed = CalibrationFormat.endsWith(file, ".gz");
+    boolean compressed = TextFormat.endsWith(file, ".gz");
     try {
       FileChannel channel = compressed ? Gunzip.toTemporaryFile(file) : InputFile.channel(file);
       try {

@@ -9,26 +9,30 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class CalibrationFormatTest {
+class TextFormatTest {
   @ParameterizedTest
   @CsvSource({
-    "a.txt, STREAM",
-    "dir.json/A.TXT, STREAM",
+    "a.txt, TEXT",
+    "dir.json/A.TXT, TEXT",
+    "wiki.test.raw, TEXT",
+    "a, TEXT",
+    "a.json/b, TEXT",
+    "0000.parquet, PARQUET",
     "a.jsonl, DOCUMENTS",
     "c4-train.00000-of-01024.json.gz, DOCUMENTS",
     "a.jsonl.gz, DOCUMENTS",
     "a.json, TOKENS",
   })
-  void isWhatTheEndingSays(Path file, CalibrationFormat format) {
-    assertThat(CalibrationFormat.of(file)).isEqualTo(format);
+  void isWhatTheEndingSays(Path file, TextFormat format) {
+    assertThat(TextFormat.of(file)).isEqualTo(format);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"a", "a.text", "a.txt.gz", "a.json.zst", "a.parquet", "txt", "a.json/b"})
+  @ValueSource(strings = {"a.txt.gz", "a.json.zst", "a.PDF", "model.safetensors"})
   void isAUsageErrorOtherwise(Path file) {
-    assertThatThrownBy(() -> CalibrationFormat.of(file))
+    assertThatThrownBy(() -> TextFormat.of(file))
         .isInstanceOf(UsageException.class)
-        .hasMessageStartingWith(file + ": calibration data ends in .txt ")
-        .hasMessageContainingAll(".jsonl", ".jsonl.gz", ".json.gz", ".json ");
+        .hasMessageStartingWith(file + ": text ends in .txt ")
+        .hasMessageContainingAll(".raw", ".jsonl", ".jsonl.gz", ".json.gz", ".parquet", ".json ");
   }
 }
