@@ -269,6 +269,16 @@ public final class Mask {
     return result;
   }
 
+  /** Returns the shape and, of memory that this thread may read, how much is kept and pruned. */
+  @Override
+  public String toString() {
+    boolean readable = bits.scope().isAlive() && bits.isAccessibleBy(Thread.currentThread());
+    long kept = readable ? kept() : 0;
+    String counts =
+        readable ? ", %d kept, %d pruned".formatted(kept, (long) rows * columns - kept) : "";
+    return "Mask[%d x %d%s]".formatted(rows, columns, counts);
+  }
+
   private void requireShape(String argument, int otherRows, int otherColumns) {
     if (otherRows != rows || otherColumns != columns) {
       throw new IllegalArgumentException(

@@ -84,6 +84,13 @@ public final class PruneOptions {
     return new PruneOptions(mask, zeroNorms, weightsChecked, progress, isCancelled);
   }
 
+  /** Returns what is asked for; of progress and cancellation, whether they are. */
+  @Override
+  public String toString() {
+    return "PruneOptions[mask %s, zero norms %s, weights checked %s, progress %s, cancellation %s]"
+        .formatted(mask, zeroNorms, weightsChecked, progress != null, cancellation != null);
+  }
+
   /** {@return the mask to write, or null} */
   public Mask mask() {
     return mask;

@@ -263,6 +263,12 @@ public final class SparseMatrix {
     return Loaded.KERNELS.description();
   }
 
+  /** Returns shape and type, and how much is stored. */
+  @Override
+  public String toString() {
+    return "SparseMatrix[%d x %d %s, %d stored]".formatted(rows, columns, dtype, stored());
+  }
+
   /** Looked for when a matrix is first multiplied. */
   private static final class Loaded {
     static final SparseKernels KERNELS =

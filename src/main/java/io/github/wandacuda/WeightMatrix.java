@@ -70,6 +70,18 @@ public record WeightMatrix(
   }
 
   /**
+   * {@return a view of a dense row-major matrix of F32 in an array, whose elements change with it}
+   *
+   * @param values row after row, at least rows * columns of them
+   * @param rows output features, 0 or more
+   * @param columns input features, 0 or more
+   * @throws IllegalArgumentException if a size is negative or the array is too short
+   */
+  public static WeightMatrix of(float[] values, int rows, int columns) {
+    return of(MemorySegment.ofArray(values), DType.F32, rows, columns);
+  }
+
+  /**
    * {@return the view with rows and columns exchanged: the matrix that a layer stored as [in, out]
    * stands for}
    */
@@ -136,5 +148,15 @@ public record WeightMatrix(
       case F16 -> Float.float16ToFloat(data.get(SHORT, at));
       case BF16 -> Float.intBitsToFloat(data.get(SHORT, at) << 16);
     };
+  }
+
+  /** Returns shape and type, and the strides of a view that isn't dense. */
+  @Override
+  public String toString() {
+    String strides =
+        rowStride == columns && columnStride == 1
+            ? ""
+            : ", strides %d and %d".formatted(rowStride, columnStride);
+    return "WeightMatrix[%d x %d %s%s]".formatted(rows, columns, dtype, strides);
   }
 }

@@ -14,10 +14,19 @@ public final class Main {
   /** Room for threads that begin while they are counted. */
   private static final int MORE = 16;
 
+  private static final int FAILED = 1;
+
   private Main() {}
 
   /** Runs one command and ends the process with its exit code. */
   public static void main(String[] args) {
+    if (!isWhole()) {
+      System.err.println(
+          "wanda-cuda: this jar is the library and lacks what the command line needs: take"
+              + " wanda-cuda.jar, which the build puts beside it and Maven calls"
+              + " io.github.wandacuda:wanda-cuda:jar:all");
+      System.exit(FAILED);
+    }
     // Scripts read the output, so numbers have the same format in every locale.
     Locale.setDefault(Locale.ROOT);
     Stderr err = new Stderr(System.err);
@@ -34,6 +43,16 @@ public final class Main {
     // System.exit sets up a logger of its own, which takes a short command 12 ms.
     if (exitCode != 0 || othersKeepRunning()) {
       System.exit(exitCode);
+    }
+  }
+
+  /** Returns whether the libraries of the program are there, and not its own classes alone. */
+  private static boolean isWhole() {
+    try {
+      Class.forName("picocli.CommandLine", false, Main.class.getClassLoader());
+      return true;
+    } catch (ClassNotFoundException e) {
+      return false;
     }
   }
 

@@ -18,7 +18,7 @@ import java.util.function.Supplier;
  * <pre>{@code
  * try (ColumnNorms norms = pruner.columnNorms(inFeatures)) {
  *   for (float[] activations : batches) {
- *     norms.add(activations, 0, activations.length / inFeatures);
+ *     norms.add(activations);
  *   }
  *   pruner.prune(weight, norms.toCriterion(sequences), new Sparsity.Ratio(0.5));
  * }
@@ -124,7 +124,26 @@ public final class ColumnNorms implements AutoCloseable {
   }
 
   /**
-   * Adds the squares of activations in an array, token after token.
+   * Adds the squares of all activations in an array, token after token.
+   *
+   * @param activations whole tokens
+   * @return this
+   * @throws NullPointerException if {@code activations} is null
+   * @throws IllegalArgumentException if its length is no multiple of the columns
+   * @throws IllegalStateException if this is closed, or the device fails
+   */
+  public ColumnNorms add(float[] activations) {
+    int tokens = columns == 0 ? 0 : activations.length / columns;
+    if (tokens * columns != activations.length) {
+      throw new IllegalArgumentException(
+          "activations: expected a multiple of %d columns, found %d elements"
+              .formatted(columns, activations.length));
+    }
+    return add(activations, 0, tokens);
+  }
+
+  /**
+   * Adds the squares of some activations in an array, token after token.
    *
    * @param activations the array
    * @param from the first token's first element
@@ -281,6 +300,12 @@ public final class ColumnNorms implements AutoCloseable {
    */
   public Criterion toCriterion(long samples) {
     return Criterion.wanda(norms(samples));
+  }
+
+  /** Returns how many columns there are. */
+  @Override
+  public String toString() {
+    return "ColumnNorms[%d columns]".formatted(columns);
   }
 
   private void requireOpen() {

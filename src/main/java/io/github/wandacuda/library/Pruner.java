@@ -308,6 +308,12 @@ public final class Pruner implements AutoCloseable {
     return using(() -> run.run(open.backend().deviceSelector()));
   }
 
+  /** Returns backend and device. */
+  @Override
+  public String toString() {
+    return "Pruner[%s: %s]".formatted(backend(), device());
+  }
+
   private PruneResult run(MatrixRequest request) {
     return using(() -> new MatrixRun(request, open.backend(), open.workers()).run());
   }

@@ -179,6 +179,12 @@ public final class SafetensorsShard {
     return values;
   }
 
+  /** Returns how many tensors there are, in how many bytes. */
+  @Override
+  public String toString() {
+    return "SafetensorsShard[%d tensors, %d bytes]".formatted(names.size(), file.byteSize());
+  }
+
   private TensorInfo tensor(String name) {
     TensorInfo info = header.byName().get(Objects.requireNonNull(name, "name"));
     if (info == null) {

@@ -54,6 +54,22 @@ class ColumnNormsTest {
     return values;
   }
 
+  @Test
+  void takesAllOfAnArray() {
+    float[] tokens = {3, 0, 4, 1};
+    try (ColumnNorms norms = pruner.columnNorms(2)) {
+      assertThat(norms.add(tokens).norms(1)).containsExactly(5, 1);
+      assertThat(norms).hasToString("ColumnNorms[2 columns]");
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> norms.add(new float[3]))
+          .withMessage("activations: expected a multiple of 2 columns, found 3 elements");
+    }
+    try (ColumnNorms norms = pruner.columnNorms(0)) {
+      assertThat(norms.add(new float[0]).sums()).isEmpty();
+      assertThatIllegalArgumentException().isThrownBy(() -> norms.add(tokens));
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void sumsAreThoseOfPlainDoubles(DType dtype) {
