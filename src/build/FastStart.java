@@ -22,13 +22,14 @@ import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Rewrites the program's jar so that Java starts it with less work. What the classes do stays as it is.
+ * Rewrites the program's jar so that Java starts it with less work. What the classes do stays as it
+ * is.
  *
  * <ul>
- *   <li>The classes that a start loads some of are stored, not deflated. Inflating them took 5 % of the processor time of
- *       {@code inspect}; the jar gets 15 % larger.
- *   <li>picocli's are compiled for Java 5. Java takes longer to verify such classes, and leaves them out of its archives of
- *       classes. They get the version of Java 8 and the stack maps that belong to it, which saves another 2 to 3 %.
+ *   <li>The classes that a start loads some of are stored, not deflated. Inflating them took 5 % of
+ *       the processor time of {@code inspect}; the jar gets 15 % larger.
+ *   <li>picocli's are compiled for Java 5. Java takes longer to verify such classes. They get the
+ *       version of Java 8 and the stack maps that belong to it, which saves another 2 to 3 %.
  * </ul>
  *
  * <pre>java src/build/FastStart.java target/wanda-cuda.jar</pre>
@@ -104,7 +105,8 @@ public class FastStart {
               switch (element) {
                 case ClassFileVersion version -> builder.withVersion(ClassFile.JAVA_8_VERSION, 0);
                 case MethodModel method ->
-                    builder.transformMethod(method, MethodTransform.transformingCode(CodeTransform.ACCEPT_ALL));
+                    builder.transformMethod(
+                        method, MethodTransform.transformingCode(CodeTransform.ACCEPT_ALL));
                 default -> builder.with(element);
               }
             });
@@ -123,7 +125,8 @@ public class FastStart {
         ClassHierarchyResolver.ofResourceParsing((ClassDesc type) -> stream(own.get(path(type))))
             .orElse(ClassHierarchyResolver.defaultResolver());
     return ClassFile.of(
-        ClassFile.StackMapsOption.GENERATE_STACK_MAPS, ClassFile.ClassHierarchyResolverOption.of(resolver));
+        ClassFile.StackMapsOption.GENERATE_STACK_MAPS,
+        ClassFile.ClassHierarchyResolverOption.of(resolver));
   }
 
   private static String path(ClassDesc type) {

@@ -122,7 +122,6 @@ class ArchitectureTest {
           "cli.console",
           "cli.option",
           "cli",
-          "cli.archive",
           "launcher");
 
   /** Found by their service files, so that nothing but themselves names them. */
@@ -309,7 +308,7 @@ class ArchitectureTest {
    */
   private static final String OWN_FILES =
       "InputFile|WrongFile|CpuInfo|ProgramCache|SpaceCheck|MemoryWatch|Journal|JournalFile|MaskDigest|StateFiles|AtomicWrite|ShardFile"
-          + "|FileOpener|WrittenShard|SharedFile|PartLock|ReservedFile|Folders|Gunzip|AvailableMemory|ArchiveMaker";
+          + "|FileOpener|WrittenShard|SharedFile|PartLock|ReservedFile|Folders|Gunzip|AvailableMemory";
 
   private static final DescribedPredicate<JavaCall<?>> READS =
       DescribedPredicate.describe(

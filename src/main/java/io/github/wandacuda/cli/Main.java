@@ -3,7 +3,6 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.cli.console.Cancellation;
 import io.github.wandacuda.cli.console.ErrorReporter;
 import io.github.wandacuda.cli.console.Stderr;
-import io.github.wandacuda.system.ArchiveRequest;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.util.Arrays;
@@ -37,9 +36,6 @@ public final class Main {
     Cancellation cancellation = Cancellation.ofCurrentThread(errors);
     int exitCode = new WandaCuda(new FileOutputStream(FileDescriptor.out), err).run(args);
     cancellation.workIsDone(exitCode);
-    if (exitCode == 0) {
-      ArchiveRequest.send();
-    }
     // System.exit sets up a logger of its own, which takes a short command 12 ms.
     if (exitCode != 0 || othersKeepRunning()) {
       System.exit(exitCode);

@@ -12,7 +12,6 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 
 /**
  * The command line of this process, to start another Java in the same way: new options come first,
@@ -31,9 +30,6 @@ final class CommandLine {
   private static final List<String> OPTION_VARIABLES =
       Collections.unmodifiableList(
           Arrays.asList("JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"));
-
-  /** Options that set properties or sizes, which nothing else at the start depends on. */
-  private static final Pattern HARMLESS = Pattern.compile("(?s)-D.*|-X(mx|ms|ss)\\w+");
 
   private final List<byte[]> words;
   private final Charset charset;
@@ -132,44 +128,14 @@ final class CommandLine {
    * variables.
    */
   List<String> given(Map<String, String> environment) {
-    List<String> given = words();
-    given.addAll(ofVariables(environment));
-    return given;
-  }
-
-  /** Returns the JVM options in environment variables, a text for each variable. */
-  static List<String> ofVariables(Map<String, String> environment) {
     List<String> given = new ArrayList<>();
+    for (byte[] word : words) {
+      given.add(new String(word, charset));
+    }
     for (String variable : OPTION_VARIABLES) {
       given.add(environment.getOrDefault(variable, ""));
     }
     return given;
-  }
-
-  /** Returns the words of this line: the user's JVM options, the program and its arguments. */
-  List<String> words() {
-    List<String> texts = new ArrayList<>();
-    for (byte[] word : words) {
-      texts.add(new String(word, charset));
-    }
-    return texts;
-  }
-
-  /**
-   * Returns the jar that is started, as it is named; null if there is none, or if options stand
-   * before it that do more than set properties and sizes.
-   */
-  String jar() {
-    List<String> texts = words();
-    for (int i = 0; i + 1 < texts.size(); i++) {
-      if (texts.get(i).equals("-jar")) {
-        return texts.get(i + 1);
-      }
-      if (!HARMLESS.matcher(texts.get(i)).matches()) {
-        return null;
-      }
-    }
-    return null;
   }
 
   /** Returns the environment variables whose options are part of this line. */

@@ -16,8 +16,8 @@ import java.util.Map;
 
 /**
  * Starts the program with native access and, if the command gains by it ({@link VectorNeed}), with
- * the Vector API, the options of {@link KernelOptions} and a {@link ClassArchive}. It uses the
- * first of three ways that works:
+ * the Vector API and the options of {@link KernelOptions}. It uses the first of three ways that
+ * works:
  *
  * <ol>
  *   <li>This Java has all that the program needs (because the command needs no vectors, by the
@@ -113,7 +113,7 @@ public final class Launcher {
       throws InterruptedException {
     if (recent && (!vectors || ThisRuntime.contains(MODULE))) {
       JavaHome home = JavaHome.ofThisProcess();
-      List<String> options = options(recent, vectors, line, home);
+      List<String> options = options(recent, vectors, line);
       replace(line, with(options, IN_PLACE));
       return startBelow(args, home, line, options);
     }
@@ -126,7 +126,7 @@ public final class Launcher {
     if (!Arrays.asList(args).contains("--quiet")) {
       warnOfNamed(places.named(), search.passedOver());
     }
-    return startBelow(args, home, line, options(recent, vectors, line, home));
+    return startBelow(args, home, line, options(recent, vectors, line));
   }
 
   /** Replaces this process; returns only if that isn't possible. */
@@ -155,8 +155,7 @@ public final class Launcher {
         : Collections.<String, String>emptyMap();
   }
 
-  private static List<String> options(
-      boolean recent, boolean vectors, CommandLine line, JavaHome home) {
+  private static List<String> options(boolean recent, boolean vectors, CommandLine line) {
     List<String> options = new ArrayList<>();
     // What this process has, by the jar's manifest or the user's options, the next one has too, and
     // starts 20 ms sooner without either option.
@@ -169,7 +168,6 @@ public final class Launcher {
     if (vectors) {
       options.addAll(MESSAGES);
       options.addAll(KernelOptions.beside(line.given(System.getenv())));
-      options.addAll(ClassArchive.options(home, line, options));
     }
     return options;
   }

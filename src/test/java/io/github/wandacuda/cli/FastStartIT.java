@@ -28,7 +28,7 @@ class FastStartIT {
     }
   }
 
-  /** Java verifies older ones for longer, and doesn't archive them. */
+  /** Java verifies older ones for longer. */
   @Test
   void theParserOfOptionsHasStackMaps() throws IOException {
     int classes = 0;

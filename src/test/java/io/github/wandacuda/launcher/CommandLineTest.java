@@ -9,8 +9,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class CommandLineTest {
   private static final List<String> NEW = List.of("--add-modules", "m");
@@ -56,32 +54,6 @@ class CommandLineTest {
     assertThat(line.given(environment))
         .contains("-Xint", "@more", "-Da=1 -Db=2", "-Dc=3")
         .doesNotContain("java", "-Dd=4");
-  }
-
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "java\0-jar\0a b.jar\0prune\0",
-        "java\0-Xmx4g\0-Xms1g\0-Xss2m\0-Da=-jar\0-jar\0a b.jar\0-jar\0c.jar\0"
-      })
-  void theJarBehindHarmlessOptions(String told) {
-    assertThat(CommandLine.ofLinux(told.getBytes(UTF_8), UTF_8).jar()).isEqualTo("a b.jar");
-  }
-
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "java\0",
-        "java\0-jar\0",
-        "java\0@more\0-jar\0a.jar\0",
-        "java\0-Xint\0-jar\0a.jar\0",
-        "java\0-Xshare:off\0-jar\0a.jar\0",
-        "java\0-XX:SharedArchiveFile=f\0-jar\0a.jar\0",
-        "java\0--add-modules\0m\0-jar\0a.jar\0",
-        "java\0-cp\0a.jar\0Main\0-jar\0"
-      })
-  void noJarBehindOthers(String told) {
-    assertThat(CommandLine.ofLinux(told.getBytes(UTF_8), UTF_8).jar()).isNull();
   }
 
   @Test
