@@ -16,6 +16,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.util.Set;
 import java.util.UUID;
+import java.util.regex.Pattern;
 
 /**
  * Writes a file so that its name only ever stands for complete content: the content is written
@@ -28,6 +29,12 @@ public final class AtomicWrite {
 
   private static final String PREFIX = OWN + "-";
   private static final String SUFFIX = ".partial";
+
+  private static final Pattern TEMPORARY =
+      Pattern.compile(
+          Pattern.quote(OWN)
+              + "(-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[.]partial"
+              + "|[.](journal|masks|(part|states|module|inputs|norms|batch)-[0-9]+(-[0-9]+)?))");
 
   private AtomicWrite() {}
 
@@ -78,6 +85,11 @@ public final class AtomicWrite {
   public static Path temporary(Path target) {
     byte[] name = target.getFileName().toString().getBytes(StandardCharsets.UTF_8);
     return target.resolveSibling(PREFIX + UUID.nameUUIDFromBytes(name) + SUFFIX);
+  }
+
+  /** Returns whether a file's name is one that only files of an unfinished run have. */
+  public static boolean isTemporary(Path file) {
+    return TEMPORARY.matcher(file.getFileName().toString()).matches();
   }
 
   private static void writeDirectly(Path target, Content content) throws IOException {

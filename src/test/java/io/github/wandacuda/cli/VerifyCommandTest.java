@@ -104,13 +104,15 @@ class VerifyCommandTest {
         .containsSubsequence(
             "not verified: 120 failures in 2 tensors, 1 elsewhere",
             pruned.resolve("model.safetensors")
-                + ": tensor layers.2.self_attn.query_key_value_proj.weight: 60 failures, the worst first",
+                + ": tensor layers.2.self_attn.query_key_value_proj.weight: 60 failures, the worst"
+                + " first",
             "row 1: expected at least 4 zeros, found 2",
             "row 2: expected at least 4 zeros, found 2",
             "row 3: expected at least 4 zeros, found 2",
             "and 57 more (--json lists them)",
             pruned.resolve("model.safetensors")
-                + ": tensor layers.10.self_attn.query_key_value_proj.weight: 60 failures, the worst first",
+                + ": tensor layers.10.self_attn.query_key_value_proj.weight: 60 failures, the worst"
+                + " first",
             "row 3: expected at least 4 zeros, found 0");
     JsonNode json = verify("--json").json();
     assertThat(json.get("verified").asBoolean()).isFalse();
@@ -139,7 +141,7 @@ class VerifyCommandTest {
   @ValueSource(
       strings = {
         "pytorch_model.bin", "modeling_x.py", "adapter_config.json", "x/more.safetensors",
-        "tokenizer.model", "chat_template.jinja", ".wanda-cuda-1.partial", "model.gguf"
+        "tokenizer.model", "chat_template.jinja", ".wanda-cuda.masks", "model.gguf"
       })
   void whatALoaderReadsIsAFailure(String name) throws IOException {
     Files.createDirectories(pruned.resolve(name).getParent());

@@ -307,13 +307,22 @@ class HostileOutputTest {
 
   @Test
   void notesBesideItAndLeftoversOfOtherRunsDontStopIt() throws IOException {
-    Files.writeString(output.resolve("README.txt"), "notes");
-    Files.writeString(output.resolve(".wanda-cuda-left.partial"), "left");
+    List<Path> notes =
+        Stream.of("README.txt", ".wanda-cuda-notes", ".wanda-cudarc", ".wanda-cuda.states-old")
+            .map(output::resolve)
+            .toList();
+    for (Path each : notes) {
+      Files.writeString(each, "notes");
+    }
+    Path left = AtomicWrite.temporary(output.resolve("left"));
+    Files.writeString(left, "left");
     Files.createDirectories(output.resolve("sub"));
-    Files.writeString(output.resolve("sub/.wanda-cuda-left.partial"), "left");
+    Files.writeString(output.resolve("sub").resolve(left.getFileName()), "left");
     prune(output, Progress.NONE);
-    assertThat(output.resolve("README.txt")).hasContent("notes");
-    Files.delete(output.resolve("README.txt"));
+    for (Path each : notes) {
+      assertThat(each).as("what no run has written").hasContent("notes");
+      Files.delete(each);
+    }
     Directories.assertSame(expected, output);
   }
 

@@ -67,7 +67,7 @@ public record ExtraFiles(List<Path> loaded, List<Path> others) {
 
   private static boolean isLoaded(Path file) {
     String name = file.getFileName().toString();
-    return name.startsWith(AtomicWrite.OWN)
+    return AtomicWrite.isTemporary(file)
         || SideFiles.areOtherWeights(file)
         || LOADED.matcher(name.toLowerCase(Locale.ROOT)).matches();
   }

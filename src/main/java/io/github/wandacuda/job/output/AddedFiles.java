@@ -88,6 +88,6 @@ public record AddedFiles(Checkpoint source, SideFiles sideFiles, OutputDirectory
   }
 
   private static boolean isRuns(Path file) {
-    return file.getFileName().toString().startsWith(AtomicWrite.OWN);
+    return AtomicWrite.isTemporary(file);
   }
 }

@@ -106,7 +106,7 @@ public final class OutputCheck {
     }
     for (Path entry : entries) {
       boolean made = own.stream().anyMatch(file -> file.startsWith(entry));
-      if (!made && !entry.toString().startsWith(AtomicWrite.OWN)) {
+      if (!made && !AtomicWrite.isTemporary(entry)) {
         throw foreign(directory.resolve(entry));
       }
     }
@@ -142,7 +142,7 @@ public final class OutputCheck {
     }
     requireNoFolder(directory.resolve(SideFiles.MANIFEST));
     entries(directory).stream()
-        .filter(entry -> entry.toString().startsWith(AtomicWrite.OWN))
+        .filter(AtomicWrite::isTemporary)
         .forEach(entry -> requireNoFolder(directory.resolve(entry)));
   }
 

@@ -225,7 +225,7 @@ public final class OutputDirectory implements AutoCloseable {
   private void removeTemporary() {
     try (Stream<Path> entries = Files.list(directory)) {
       entries
-          .filter(entry -> entry.getFileName().toString().startsWith(AtomicWrite.OWN))
+          .filter(AtomicWrite::isTemporary)
           .filter(entry -> !entry.equals(journal.file()))
           .toList()
           .forEach(OutputDirectory::removeFile);
