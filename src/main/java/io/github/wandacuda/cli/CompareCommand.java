@@ -17,7 +17,7 @@ import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Evaluation;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.Comparison;
-import io.github.wandacuda.job.PruneJob.TimeEstimate;
+import io.github.wandacuda.job.TimeEstimate;
 import io.github.wandacuda.job.compare.ClusterComparison;
 import io.github.wandacuda.job.compare.ComparisonHere;
 import io.github.wandacuda.job.compare.ComparisonWork;
@@ -135,7 +135,7 @@ final class CompareCommand implements Runnable {
           comparison.requireMemory(runs);
         }
         if (dryRun) {
-          print(runs, comparison.estimate(runs));
+          print(runs, comparison.estimate(runs, output.progress()));
           return;
         }
         Optional<UnfinishedComparison> unfinished = unfinished(directory, samples, windows, asked);
@@ -164,6 +164,7 @@ final class CompareCommand implements Runnable {
   private void print(List<ModuleRules> runs, TimeEstimate estimate) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("runs", runs.stream().map(rules -> rules.label() + " " + rules.amount()).toList());
+    object.put("seconds", estimate.about());
     object.put("seconds_least", estimate.least());
     object.put("seconds_most", estimate.most());
     output.result(
@@ -171,9 +172,7 @@ final class CompareCommand implements Runnable {
         () ->
             Stream.concat(
                 runs.stream().map(rules -> rules.label() + " " + rules.amount()),
-                Stream.of(
-                    "%d runs, about %.0f to %.0f s"
-                        .formatted(runs.size(), estimate.least(), estimate.most()))));
+                Stream.of("%d runs, %s".formatted(runs.size(), estimate.text()))));
   }
 
   private EvaluationWindows windows(ModelDirectory directory) {

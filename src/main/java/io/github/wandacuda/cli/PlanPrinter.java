@@ -1,12 +1,14 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.job.PruneJob;
+import io.github.wandacuda.job.TimeEstimate;
 import io.github.wandacuda.job.card.RunTraffic;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.part.Part;
@@ -26,6 +28,7 @@ import java.util.stream.Stream;
 /** Prints what a run of {@code prune} would do. */
 final class PlanPrinter {
   private static final double MIB = 1 << 20;
+  private static final double GIB = 1 << 30;
 
   private PlanPrinter() {}
 
@@ -36,9 +39,11 @@ final class PlanPrinter {
       Optional<Part> part,
       Backend backend,
       List<Allocation> allocations,
+      List<int[]> evaluated,
       OutputOptions output) {
     job.requireRoom(backend);
-    openBlocks(model, request.calibration(), backend);
+    Progress progress = output.progress();
+    openBlocks(model, request.calibration(), backend, progress);
     List<LinearModule> chosen = job.chosen();
     RunNeeds needs = job.needs(backend);
     Map<String, Object> object = new LinkedHashMap<>();
@@ -62,9 +67,8 @@ final class PlanPrinter {
     Optional<RunTraffic> traffic = job.traffic(backend);
     object.put("bus_bytes_up", traffic.map(run -> (long) run.up()).orElse(null));
     object.put("bus_bytes_down", traffic.map(run -> (long) run.down()).orElse(null));
-    PruneJob.TimeEstimate time = job.estimate(backend, allocations);
-    object.put(
-        "estimated_seconds", time.seconds().isPresent() ? time.seconds().getAsDouble() : null);
+    TimeEstimate time = job.estimate(backend, allocations, evaluated, progress);
+    object.put("estimated_seconds", time.about());
     object.put("estimated_seconds_least", time.least());
     object.put("estimated_seconds_most", time.most());
     Optional<String> share = part.map(of -> share(model, of, object));
@@ -85,18 +89,20 @@ final class PlanPrinter {
         "shards", share.stream().map(shard -> shard.path().getFileName().toString()).toList());
     object.put("bytes", bytes);
     plan.put("part", object);
-    return "%s: %d of %d shards, %.1f MiB; all parts together:"
-        .formatted(part, share.size(), shards.size(), bytes / MIB);
+    return "%s: %d of %d shards, %s; all parts together:"
+        .formatted(part, share.size(), shards.size(), size(bytes));
   }
 
   /** Opens every block for a run with samples, so that a broken one is reported now. */
-  private static void openBlocks(ModelDirectory model, Calibration calibration, Backend backend) {
+  private static void openBlocks(
+      ModelDirectory model, Calibration calibration, Backend backend, Progress progress) {
     if (!(calibration instanceof Calibration.FromSamples)) {
       return;
     }
     try (Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
       for (int index = 0; index < decoder.blocks(); index++) {
         decoder.block(index).close();
+        progress.step("block opened", index + 1, decoder.blocks());
       }
     }
   }
@@ -106,15 +112,16 @@ final class PlanPrinter {
       int modules,
       RunNeeds needs,
       Optional<RunTraffic> traffic,
-      PruneJob.TimeEstimate time) {
+      TimeEstimate time) {
     Stream<String> run =
         MultilineText.of(
             """
             would prune %s weights in %d modules by %s, %s, on %s (%s)
               output     %s
-              to read    %.1f MiB of weights
-              to write   %.1f MiB, and %.1f MiB that are removed in the end
-              memory     %.1f MiB besides the Java heap, %.1f MiB of it hidden states""",
+              to read    %s of weights
+              to write   %s, and %s that are removed in the end
+              memory     %s besides the Java heap, %s of it hidden states\
+            """,
             plan.get("weights"),
             modules,
             plan.get("method"),
@@ -122,16 +129,16 @@ final class PlanPrinter {
             plan.get("backend"),
             plan.get("device"),
             plan.get("output"),
-            needs.readBytes() / MIB,
-            needs.writeBytes() / MIB,
-            needs.temporaryBytes() / MIB,
-            needs.memoryBytes() / MIB,
-            needs.hostStateBytes() / MIB);
+            size(needs.readBytes()),
+            size(needs.writeBytes()),
+            size(needs.temporaryBytes()),
+            size(needs.memoryBytes()),
+            size(needs.hostStateBytes()));
     return Stream.of(
             run,
             saving(needs),
             traffic.stream().map(PlanPrinter::bus),
-            MultilineText.of("  time       %s\nnothing was written", time(time)))
+            MultilineText.of("  time       %s\nnothing was written", time.text()))
         .flatMap(lines -> lines);
   }
 
@@ -139,20 +146,15 @@ final class PlanPrinter {
     return needs.savingBytes() == 0
         ? Stream.empty()
         : MultilineText.of(
-            "             %.1f MiB more once hidden states are saved", needs.savingBytes() / MIB);
+            "             %s more once hidden states are saved", size(needs.savingBytes()));
   }
 
   private static String bus(RunTraffic traffic) {
-    return "  bus        %.1f MiB to the device, %.1f MiB from it"
-        .formatted(traffic.up() / MIB, traffic.down() / MIB);
+    return "  bus        %s to the device, %s from it"
+        .formatted(size(traffic.up()), size(traffic.down()));
   }
 
-  private static String time(PruneJob.TimeEstimate time) {
-    if (time.seconds().isPresent()) {
-      return "about %.0f s".formatted(Math.ceil(time.seconds().getAsDouble()));
-    }
-    String least = time.least() < 1 ? "up" : "%.0f".formatted(Math.floor(time.least()));
-    return "%s to %.0f s, as the disk and other programs allow"
-        .formatted(least, Math.ceil(time.most()));
+  private static String size(double bytes) {
+    return bytes < GIB ? "%.1f MiB".formatted(bytes / MIB) : "%.1f GiB".formatted(bytes / GIB);
   }
 }

@@ -195,7 +195,14 @@ public final class PruneCommand implements Runnable {
           needs.memoryBytes());
       if (dryRun) {
         PlanPrinter.print(
-            directory, request, job, part.part(), backend, methods.allocations(), output);
+            directory,
+            request,
+            job,
+            part.part(),
+            backend,
+            methods.allocations(),
+            evaluation.windows(),
+            output);
       } else if (part.given()) {
         PruneRequest shared = share(directory, job, request, backend, Optional.empty());
         part.run(

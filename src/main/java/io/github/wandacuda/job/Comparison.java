@@ -126,12 +126,20 @@ public final class Comparison {
     return RunNeeds.momentsBytes(chosen) + layer + asked;
   }
 
-  /** Estimates the time of runs and of the dense model by doing a small part of them. */
-  public PruneJob.TimeEstimate estimate(List<ModuleRules> runs) {
+  /**
+   * Estimates the time of runs and of the dense model by doing a small part of them.
+   *
+   * @param progress is told how long that has taken
+   */
+  public TimeEstimate estimate(List<ModuleRules> runs, Progress progress) {
+    return estimate(runs, new Stopwatch(Stopwatch.MOST, progress));
+  }
+
+  TimeEstimate estimate(List<ModuleRules> runs, Stopwatch watch) {
     long tokens =
         windows.stream().mapToLong(window -> window.length).sum()
             + tasks.map(Evaluation::inputTokens).orElse(0L);
-    return new ComparisonEstimate(model, backend, choice, calibration, tokens).of(runs);
+    return new ComparisonEstimate(model, backend, choice, calibration, tokens, watch).of(runs);
   }
 
   /** Measures the dense model. */

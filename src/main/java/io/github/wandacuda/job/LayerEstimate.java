@@ -18,6 +18,7 @@ import io.github.wandacuda.prune.TileMemory;
 import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.prune.layer.LayerInputs;
 import io.github.wandacuda.prune.layer.LayerPruner;
+import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -47,6 +48,7 @@ final class LayerEstimate implements AutoCloseable {
 
   private final Samples samples;
   private final boolean sharing;
+  private final Stopwatch watch;
   private final Workers workers;
   private final PhaseClock clock;
   private final TileBuffers buffers;
@@ -85,9 +87,10 @@ final class LayerEstimate implements AutoCloseable {
    *
    * @param sharing whether modules with the same inputs are pruned one after the other
    */
-  LayerEstimate(Backend backend, Samples samples, boolean sharing) {
+  LayerEstimate(Backend backend, Samples samples, boolean sharing, Stopwatch watch) {
     this.samples = samples;
     this.sharing = sharing;
+    this.watch = watch;
     workers = new Workers(backend.concurrency());
     clock = new PhaseClock(workers.count());
     buffers = new TileBuffers(TileMemory.of(backend));
@@ -144,16 +147,16 @@ final class LayerEstimate implements AutoCloseable {
     try (Arena arena = Arena.ofShared()) {
       WeightMatrix weights = corner(module, columns, arena);
       LayerInputs inputs = corner(samples.inputs(module, rules.needsMoments(), arena), columns);
-      MemorySegment mask = arena.allocate(Math.ceilDiv((long) weights.elements(), Byte.SIZE));
+      MemorySegment mask = arena.allocate(weights.rows() * Selector.maskRowBytes(columns));
       Corner corner = new Corner(weights, arena, workers.count());
       Runnable work = () -> pruner.prune(corner, rules, inputs, mask);
       double both =
-          RunEstimate.seconds(
+          watch.seconds(
               () -> {
                 pruner.forget();
                 work.run();
               });
-      double rows = rules.needsMoments() ? Math.min(both, RunEstimate.seconds(work)) : both;
+      double rows = rules.needsMoments() ? Math.min(both, watch.seconds(work)) : both;
       pruner.forget();
       return new Measured(columns, both - rows, rows / weights.rows());
     }

@@ -27,7 +27,6 @@ import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.function.Consumer;
 
 /**
@@ -152,9 +151,13 @@ public final class PruneJob {
    * Estimates the time of the run by doing a small part of it.
    *
    * @param allocations how totals are shared out over blocks before it
+   * @param evaluated windows of text that run through the model before and after it
+   * @param progress is told how long that has taken
    */
-  public TimeEstimate estimate(Backend backend, List<Allocation> allocations) {
-    return new RunEstimate(scope, backend).of(needs(backend), allocations);
+  public TimeEstimate estimate(
+      Backend backend, List<Allocation> allocations, List<int[]> evaluated, Progress progress) {
+    return new RunEstimate(scope, backend, new Stopwatch(Stopwatch.MOST, progress))
+        .of(needs(backend), allocations, evaluated);
   }
 
   /**
@@ -242,24 +245,6 @@ public final class PruneJob {
     } catch (RuntimeException | Error e) {
       run.settle(e);
       throw e;
-    }
-  }
-
-  /**
-   * An estimate of a run's time.
-   *
-   * @param least seconds in the best case
-   * @param most seconds with a slow disk
-   */
-  public record TimeEstimate(double least, double most) {
-    /** A single figure that may be off by a larger factor would be no help. */
-    private static final double MOST_OFF = 3;
-
-    /** Returns a single figure in seconds, unless it may be off by more than a factor of 3. */
-    public OptionalDouble seconds() {
-      return most <= MOST_OFF * MOST_OFF * least
-          ? OptionalDouble.of(Math.sqrt(least * most))
-          : OptionalDouble.empty();
     }
   }
 }

@@ -3,16 +3,11 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.BlockStatistics;
-import io.github.wandacuda.calibrate.BlockwiseRun;
-import io.github.wandacuda.calibrate.SampleBatch;
 import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.LinearModules;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
-import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.MatrixPruner;
 import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.prune.PruningRules;
@@ -23,51 +18,30 @@ import io.github.wandacuda.prune.TileSource;
 import io.github.wandacuda.prune.allocation.Allocation;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
-import java.lang.management.ManagementFactory;
-import java.lang.management.OperatingSystemMXBean;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /**
  * Estimates a run's time by doing a small part of it, without writing. The first rows of the
  * largest module are read and pruned, and those of a module of each width if it is pruned as a
- * whole; for a calibrated run, one batch of samples runs through a block in the middle. The rest is
- * assumed to be as fast, within a factor for other programs' load. Copies and comparisons are added
- * at the speed of memory for the lower bound, and at that of a slow disk for the upper one.
+ * whole; for a calibrated run, some tokens run through a block in the middle. The rest is assumed
+ * to be as fast; copies and comparisons to go at the speed of disks.
  */
 final class RunEstimate {
   /** Little enough to be done many times, so that the code is compiled. */
   private static final long SAMPLE_BYTES = 4 << 20;
 
-  private static final long LEAST_NANOS = 1_000_000_000;
-  private static final long MOST_NANOS = 10_000_000_000L;
-
-  /** Times have settled once none is below this share of the least one before. */
-  private static final double SETTLED = 0.8;
-
-  private static final int SETTLED_TIMES = 3;
-
-  /** How much faster or slower than measured the work may go. */
-  private static final double FASTER = 0.6;
-
-  private static final double SLOWER = 1.8;
-
-  /** Seconds until a run has begun and its code is compiled. */
-  private static final double FAST_START = 0.4;
-
-  private static final double SLOW_START = 3;
-
-  /** Bytes in a second. */
+  /** Bytes in a second that are copied or compared at best, mostly and at worst. */
   private static final double FAST_COPIES = 8e9;
 
+  private static final double COPIES = 3e9;
   private static final double SLOW_COPIES = 1e9;
-  private static final double SLOW_DISK = 200e6;
 
-  /** Passes over the model that the search for a step takes, at best and at worst. */
+  /** Passes over the model that the search for a step takes at best, mostly and at worst. */
   private static final int FEWEST_PASSES = 3;
 
+  private static final int PASSES = 6;
   private static final int MOST_PASSES = 11;
 
   /** A quarter of the samples only runs through pruned blocks. */
@@ -75,45 +49,30 @@ final class RunEstimate {
 
   private final RunScope scope;
   private final Backend backend;
+  private final Stopwatch watch;
 
-  RunEstimate(RunScope scope, Backend backend) {
+  RunEstimate(RunScope scope, Backend backend, Stopwatch watch) {
     this.scope = scope;
     this.backend = backend;
-  }
-
-  /** Seconds of work, at best and at worst. */
-  private record Work(double least, double most) {
-    Work plus(double seconds) {
-      return new Work(least + seconds, most + seconds);
-    }
+    this.watch = watch;
   }
 
   /**
    * Estimates the run.
    *
    * @param allocations how totals are shared out before it
+   * @param evaluated windows that run through the model before and after it
    */
-  PruneJob.TimeEstimate of(RunNeeds needs, List<Allocation> allocations) {
-    Work work =
-        (scope.request().calibration() instanceof Calibration.FromSamples samples
-                ? calibrated(samples.samples(), allocations)
-                : fromFile())
-            .plus(byTiles());
-    double written = (double) needs.writeBytes() + needs.packingBytes();
-    double copied = needs.readBytes() + written;
-    double disk = scope.model().checkpoint().totalBytes() + written;
-    return new PruneJob.TimeEstimate(
-        FAST_START + FASTER * work.least() + copied / FAST_COPIES,
-        (SLOW_START + SLOWER * work.most() + copied / SLOW_COPIES) * (1 + load())
-            + disk / SLOW_DISK);
-  }
-
-  /**
-   * Returns how many threads of all programs wait for each processor, 0 if the system doesn't say.
-   */
-  private static double load() {
-    OperatingSystemMXBean system = ManagementFactory.getOperatingSystemMXBean();
-    return Math.max(0, system.getSystemLoadAverage()) / system.getAvailableProcessors();
+  TimeEstimate of(RunNeeds needs, List<Allocation> allocations, List<int[]> evaluated) {
+    TimeEstimate work =
+        scope.request().calibration() instanceof Calibration.FromSamples samples
+            ? calibrated(samples.samples(), allocations)
+            : TimeEstimate.ofWork(fromFile());
+    double certain = byTiles() + evaluation(evaluated) + watch.warmUp();
+    double copied = (double) needs.readBytes() + needs.writeBytes() + needs.packingBytes();
+    return work.plus(TimeEstimate.ofWork(certain))
+        .plus(new TimeEstimate(copied / FAST_COPIES, copied / COPIES, copied / SLOW_COPIES))
+        .plus(TimeEstimate.START);
   }
 
   /** Returns the seconds of the modules that go by tiles. */
@@ -135,95 +94,74 @@ final class RunEstimate {
       Sample sample = new Sample(new ModuleTiles(module, module.shard(), null, buffers, clock));
       long weights = scope.chosen().stream().mapToLong(LinearModule::elements).sum();
       MatrixPruner pruner = new MatrixPruner(backend.selector(weights), workers, clock);
-      return seconds(() -> pruner.prune(sample, null, scope.rules().of(module)))
+      return watch.seconds(() -> pruner.prune(sample, null, scope.rules().of(module)))
           / sample.bytes(module);
     }
   }
 
   /** Estimates a calibrated run but for what goes by tiles. */
-  private Work calibrated(List<int[]> samples, List<Allocation> allocations) {
-    int batch = SampleBatch.size(samples);
-    try (Decoder decoder = DecoderFamilies.open(scope.model(), backend.operations());
-        BlockwiseRun run =
-            new BlockwiseRun(decoder, backend.operations(), samples.subList(0, batch));
-        Block block = decoder.block(someBlock(decoder.blocks()));
+  private TimeEstimate calibrated(List<int[]> samples, List<Allocation> allocations) {
+    boolean moments = scope.rules().needMoments();
+    try (BlockEstimate block = block(samples);
         Arena arena = Arena.ofShared()) {
-      boolean moments = scope.rules().needMoments();
-      int devices = backend.forwards(moments).size();
-      double passes = (double) samples.size() / batch / devices * decoder.blocks();
-      double once = passes * passSeconds(run, block, moments);
-      BlockStatistics statistics = observe(run, block, moments, arena);
-      try (LayerEstimate layers =
-          new LayerEstimate(backend, new EstimateSamples(scope, Optional.of(statistics)), true)) {
+      double tokens = tokens(samples) / backend.forwards(moments).size();
+      double advancing = tokens * block.advancing();
+      double once = advancing + tokens * block.observing(moments);
+      BlockStatistics statistics = block.observe(moments, arena);
+      try (LayerEstimate layers = layers(Optional.of(statistics))) {
         double work = once + layers.seconds(scope.chosen(), scope.rules());
         if (!allocations.contains(Allocation.Rule.ATP)) {
           boolean dense = allocations.stream().anyMatch(Allocation::readsWeights);
-          return new Work(work, work).plus(dense ? once / 2 : 0);
+          return TimeEstimate.ofWork(dense ? work + once / 2 : work);
         }
         PruningRules searched = scope.rules().masksAlone();
         double tried =
             SEARCHED
-                * ((moments == searched.needMoments()
-                        ? once
-                        : passes * passSeconds(run, block, searched.needMoments()))
+                * (advancing
+                    + tokens * block.observing(searched.needMoments())
                     + layers.seconds(scope.chosen(), searched));
-        return new Work(work + FEWEST_PASSES * tried, work + MOST_PASSES * tried);
+        return TimeEstimate.ofWork(work)
+            .plus(new TimeEstimate(FEWEST_PASSES, PASSES, MOST_PASSES).times(tried));
       }
     }
   }
 
+  private BlockEstimate block(List<int[]> samples) {
+    return new BlockEstimate(scope.model(), backend, samples, someBlock(), watch);
+  }
+
+  private LayerEstimate layers(Optional<BlockStatistics> statistics) {
+    return new LayerEstimate(
+        backend, new EstimateSamples(scope, statistics), statistics.isPresent(), watch);
+  }
+
   /** Returns the block of a module in the middle of those that are pruned. */
-  private int someBlock(int blocks) {
+  private int someBlock() {
     List<LinearModule> chosen = scope.chosen();
     return chosen.isEmpty()
-        ? blocks / 2
-        : Math.min(
-            LinearModules.block(chosen.get(chosen.size() / 2).name()).orElse(blocks / 2),
-            blocks - 1);
+        ? 0
+        : LinearModules.block(chosen.get(chosen.size() / 2).name()).orElse(0);
   }
 
-  /** Returns the seconds in which a batch runs through a dense block and a pruned one. */
-  private static double passSeconds(BlockwiseRun run, Block block, boolean moments) {
-    return seconds(
-        () -> {
-          try (Arena arena = Arena.ofShared()) {
-            observe(run, block, moments, arena);
-          }
-          run.advance(block);
-        });
+  private static double tokens(List<int[]> samples) {
+    return samples.stream().mapToDouble(sample -> sample.length).sum();
   }
 
-  private static BlockStatistics observe(
-      BlockwiseRun run, Block block, boolean moments, Arena arena) {
-    return moments
-        ? run.observe(block, arena)
-        : new BlockStatistics(run.observe(block), Map.of(), Map.of());
-  }
-
-  /** Estimates a run without samples but for what goes by tiles. */
-  private Work fromFile() {
-    try (LayerEstimate layers =
-        new LayerEstimate(backend, new EstimateSamples(scope, Optional.empty()), false)) {
-      double seconds = layers.seconds(scope.chosen(), scope.rules());
-      return new Work(seconds, seconds);
+  /** Returns the seconds of measuring perplexity before and after. */
+  private double evaluation(List<int[]> windows) {
+    if (windows.isEmpty()) {
+      return 0;
+    }
+    try (BlockEstimate block = block(windows)) {
+      return 2 * tokens(windows) * block.advancing() * block.predicting();
     }
   }
 
-  /** Returns how long work takes once its code is compiled and its file is in memory. */
-  static double seconds(Runnable work) {
-    double least = Double.POSITIVE_INFINITY;
-    int settled = 0;
-    long begin = System.nanoTime();
-    long now = begin;
-    do {
-      long start = now;
-      work.run();
-      now = System.nanoTime();
-      double seconds = (now - start) / 1e9;
-      settled = seconds < SETTLED * least ? 0 : settled + 1;
-      least = Math.min(least, seconds);
-    } while (now - begin < LEAST_NANOS || (settled < SETTLED_TIMES && now - begin < MOST_NANOS));
-    return least;
+  /** Estimates a run without samples but for what goes by tiles. */
+  private double fromFile() {
+    try (LayerEstimate layers = layers(Optional.empty())) {
+      return layers.seconds(scope.chosen(), scope.rules());
+    }
   }
 
   /** The first tiles of a module, which aren't written back. */

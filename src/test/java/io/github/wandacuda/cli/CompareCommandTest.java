@@ -289,7 +289,7 @@ class CompareCommandTest {
     List<String> lines = result.out().lines().toList();
     assertThat(lines.subList(0, 4))
         .containsExactly("wanda 2:4", "wanda 4:8", "magnitude 2:4", "magnitude 4:8");
-    assertThat(lines.get(4)).matches("4 runs, about \\d+ to \\d+ s");
+    assertThat(lines.get(4)).matches("4 runs, about \\d+ s \\(\\d+ to \\d+ s\\)");
     assertThat(report).doesNotExist();
     JsonNode one = json(compare("--dry-run", "--json"), directory);
     JsonNode more =

@@ -15,6 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a dry run says of the time is what the run takes. */
 class EstimateIT {
+  /** Twice is what is meant; other programs may take a processor meanwhile. */
   private static final double MOST_OFF = 3;
 
   @TempDir static Path directory;
@@ -55,9 +56,8 @@ class EstimateIT {
     assertThat(plan.path("estimated_seconds_most").doubleValue())
         .as("%s", plan)
         .isGreaterThan(seconds / MOST_OFF);
-    JsonNode figure = plan.path("estimated_seconds");
-    if (!figure.isNull()) {
-      assertThat(figure.doubleValue()).isBetween(seconds / MOST_OFF, seconds * MOST_OFF);
-    }
+    assertThat(plan.path("estimated_seconds").doubleValue())
+        .as("%s", plan)
+        .isBetween(seconds / MOST_OFF, seconds * MOST_OFF);
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -19,6 +20,7 @@ import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -28,6 +30,7 @@ import org.junit.jupiter.api.Test;
 /** What is measured once is taken for all modules of its kind. */
 class LayerEstimateTest {
   private static final Sparsity HALF = new Sparsity.Ratio(0.5);
+  private static final Stopwatch WATCH = new Stopwatch(Duration.ofSeconds(2), Progress.NONE);
 
   /** Modules that are like themselves, with inputs that have nothing to do with each other. */
   private static final class Uncorrelated implements LayerEstimate.Samples {
@@ -65,7 +68,7 @@ class LayerEstimateTest {
     Uncorrelated samples = new Uncorrelated();
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
         Backend backend = Pruning.cpu(2);
-        LayerEstimate estimate = new LayerEstimate(backend, samples, false)) {
+        LayerEstimate estimate = new LayerEstimate(backend, samples, false, WATCH)) {
       List<LinearModule> modules =
           model.choose(ModuleChoice.DEFAULT).stream()
               .filter(module -> module.name().contains(".0."))
@@ -89,7 +92,7 @@ class LayerEstimateTest {
     Uncorrelated samples = new Uncorrelated();
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
         Backend backend = Pruning.cpu(2);
-        LayerEstimate estimate = new LayerEstimate(backend, samples, true)) {
+        LayerEstimate estimate = new LayerEstimate(backend, samples, true, WATCH)) {
       List<LinearModule> module = model.choose(ModuleChoice.DEFAULT).subList(0, 1);
       ModuleRules masks = ModuleRules.of(Method.MASKS, new Sparsity.Ratio(0));
       assertThat(estimate.seconds(module, rules(masks))).isZero();

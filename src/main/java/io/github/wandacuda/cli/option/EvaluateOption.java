@@ -23,7 +23,7 @@ public final class EvaluateOption {
               + ".")
   private Path text;
 
-  private List<int[]> windows;
+  private List<int[]> windows = List.of();
 
   /** Returns whether it is given. */
   public boolean given() {
@@ -42,6 +42,11 @@ public final class EvaluateOption {
       windows = List.of(cut.windows());
       RunNeeds.requireMemory(model, windows);
     }
+  }
+
+  /** Returns the text's windows, none if there is no text. */
+  public List<int[]> windows() {
+    return windows;
   }
 
   /** Returns a model's perplexity. */

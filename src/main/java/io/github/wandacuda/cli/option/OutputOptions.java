@@ -56,6 +56,7 @@ public final class OutputOptions {
 
   /** Prints the result of a command whose files are written, even if it was interrupted since. */
   public void written(Map<String, Object> object, Supplier<Stream<String>> text) {
+    stderr().hide();
     var out = command.commandLine().getOut();
     Stream<String> lines = json ? JsonText.of(object).lines() : text.get();
     lines.map(Printable::line).forEach(out::println);

@@ -1,0 +1,127 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.BlockStatistics;
+import io.github.wandacuda.calibrate.BlockwiseRun;
+import io.github.wandacuda.calibrate.SampleBatch;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Estimates the time of running samples through a decoder by running a batch through one block, or
+ * the first tokens of a sample where a batch takes long.
+ */
+final class BlockEstimate implements AutoCloseable {
+  private static final int FEW_TOKENS = 32;
+
+  /** Products that are done in less than a second by most processors. */
+  private static final double PRODUCTS = 5e10;
+
+  /** Products of a token in a block are about so many times the square of its width. */
+  private static final double WIDTHS = 12;
+
+  private final Stopwatch watch;
+  private final int vocabulary;
+  private final Decoder decoder;
+  private final Block block;
+  private final BlockwiseRun run;
+
+  /** What the seconds of the run are multiplied by for those of a token in all blocks. */
+  private final double perToken;
+
+  /**
+   * Prepares measurements.
+   *
+   * @param middle the block that is taken to be like all others
+   */
+  BlockEstimate(
+      ModelDirectory model, Backend backend, List<int[]> samples, int middle, Stopwatch watch) {
+    this.watch = watch;
+    vocabulary = DecoderFamilies.of(model.config()).shape(model.config()).vocabulary();
+    decoder = DecoderFamilies.open(model, backend.operations());
+    try {
+      block = decoder.block(Math.min(middle, decoder.blocks() - 1));
+    } catch (RuntimeException | Error e) {
+      decoder.close();
+      throw e;
+    }
+    try {
+      compile(samples.get(0), backend);
+      List<int[]> batch = batch(samples);
+      run = new BlockwiseRun(decoder, backend.operations(), batch);
+      int length = batch.get(0).length;
+      double width = WIDTHS * decoder.hiddenSize();
+      perToken =
+          decoder.blocks()
+              * (width + samples.get(0).length)
+              / (width + length)
+              / ((double) batch.size() * length);
+    } catch (RuntimeException | Error e) {
+      block.close();
+      decoder.close();
+      throw e;
+    }
+  }
+
+  /** Runs a few tokens first: what isn't compiled yet may take a hundred times as long. */
+  private void compile(int[] sample, Backend backend) {
+    List<int[]> few = List.of(Arrays.copyOf(sample, Math.min(FEW_TOKENS, sample.length)));
+    try (BlockwiseRun some = new BlockwiseRun(decoder, backend.operations(), few)) {
+      watch.seconds(() -> some.advance(block));
+    }
+  }
+
+  /** Returns a batch, or as many tokens of a sample as there is time for. */
+  private List<int[]> batch(List<int[]> samples) {
+    int[] first = samples.get(0);
+    double tokens = PRODUCTS / (WIDTHS * decoder.hiddenSize() * decoder.hiddenSize());
+    return tokens < Math.max(first.length, SampleBatch.TOKENS)
+        ? List.of(Arrays.copyOf(first, (int) Math.clamp(tokens, 1, first.length)))
+        : samples.subList(0, SampleBatch.size(samples));
+  }
+
+  /**
+   * Returns the seconds in which a token's inputs are observed in all blocks.
+   *
+   * @param moments with their second moments
+   */
+  double observing(boolean moments) {
+    return perToken
+        * watch.seconds(
+            () -> {
+              try (Arena moment = Arena.ofShared()) {
+                observe(moments, moment);
+              }
+            });
+  }
+
+  /** Returns the seconds in which a token passes all blocks. */
+  double advancing() {
+    return perToken * watch.seconds(() -> run.advance(block));
+  }
+
+  /** Returns how many times as long as a pass it takes to predict the next token too. */
+  double predicting() {
+    return 1 + vocabulary / (WIDTHS * decoder.hiddenSize() * decoder.blocks());
+  }
+
+  /** Observes the block's inputs. */
+  BlockStatistics observe(boolean moments, Arena arena) {
+    return moments
+        ? run.observe(block, arena)
+        : new BlockStatistics(run.observe(block), Map.of(), Map.of());
+  }
+
+  @Override
+  public void close() {
+    run.close();
+    block.close();
+    decoder.close();
+  }
+}

@@ -1,0 +1,123 @@
+package io.github.wandacuda.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.EvaluationWindows;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.prune.ModuleRules.Scope;
+import io.github.wandacuda.prune.ModuleRules.Swaps;
+import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.prune.allocation.Allocation;
+import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Any run, of any model, can be estimated. */
+class DryRunTest {
+  private static final Sparsity HALF = new Sparsity.Ratio(0.5);
+
+  @TempDir Path directory;
+
+  static List<String> families() {
+    return TestData.families();
+  }
+
+  @ParameterizedTest
+  @MethodSource("families")
+  void everyMethodOnEveryFamily(String family) {
+    Path fixture = TestData.fixture(family);
+    estimate(fixture.resolve("model"), fixture.resolve("tokens.json"));
+  }
+
+  @Test
+  void everyMethodWhereColumnsDontFillTheMasksBytes() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(2, 32, 44, 64);
+    estimate(
+        llama.write(directory.resolve("model")),
+        llama.writeSamples(directory.resolve("samples.json"), 3, 24));
+  }
+
+  private void estimate(Path path, Path tokens) {
+    List<int[]> samples = TestData.tokens(tokens);
+    Calibration.FromSamples calibration = new Calibration.FromSamples(samples, "0".repeat(64), 0);
+    try (ModelDirectory model = ModelDirectory.open(path);
+        Backend backend = Pruning.cpu(2)) {
+      List<ModuleRules> all = rules();
+      for (ModuleRules rules : all) {
+        RunScope scope = RunScope.of(model, request(rules, calibration));
+        List<Allocation> allocations =
+            rules == all.getFirst()
+                ? List.of(Allocation.Rule.values())
+                : List.of(Allocation.Rule.ATP);
+        for (Allocation allocation : allocations) {
+          TimeEstimate time =
+              new RunEstimate(scope, backend, once())
+                  .of(
+                      PruneJob.toOutput(model, scope.request()).needs(backend),
+                      List.of(allocation),
+                      samples);
+          assertThat(time.about()).as(rules.label()).isBetween(time.least(), time.most());
+        }
+      }
+      EvaluationWindows text =
+          EvaluationWindows.ofTokens(tokens, Integer.MAX_VALUE).requireOneLength(tokens);
+      Comparison comparison =
+          new Comparison(model, backend, ModuleChoice.DEFAULT, calibration, text, Optional.empty());
+      assertThat(comparison.estimate(all, once()).least()).isPositive();
+    }
+  }
+
+  /** Has everything measured once. */
+  private static Stopwatch once() {
+    return new Stopwatch(Duration.ZERO, Progress.NONE);
+  }
+
+  private static List<ModuleRules> rules() {
+    List<ModuleRules> all = new ArrayList<>();
+    for (Method method : Method.values()) {
+      all.add(ModuleRules.of(method, HALF));
+      if (method != Method.WANDA_VARIANT) {
+        all.add(ModuleRules.of(method, new Sparsity.GroupPattern(2, 4)));
+      }
+      Optional<Swaps> swaps = Optional.of(new Swaps(OptionalInt.empty()));
+      if (method != Method.SPARSEGPT) {
+        all.add(new ModuleRules(method, Scope.ROW, HALF, swaps, false));
+        all.add(new ModuleRules(method, Scope.MATRIX, HALF, swaps, true));
+      }
+      all.add(new ModuleRules(method, Scope.MATRIX, HALF, Optional.empty(), true));
+    }
+    return all.stream().filter(rules -> rules.method() != Method.MASKS).toList();
+  }
+
+  private PruneRequest request(ModuleRules rules, Calibration calibration) {
+    return new PruneRequest(
+        directory.resolve("out"),
+        new PruningRules(rules, Unreached.MAGNITUDE),
+        ModuleChoice.DEFAULT,
+        calibration,
+        true,
+        false,
+        null,
+        Optional.empty());
+  }
+}
