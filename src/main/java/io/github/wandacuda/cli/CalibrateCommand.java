@@ -84,7 +84,7 @@ public final class CalibrateCommand implements Runnable {
     }
     SampleOptions.warnOfIdle(calibration, output);
     try (ModelDirectory directory = model.open();
-        ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given())) {
+        ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given(), false)) {
       results.read("--calibration", calibration);
       results.add("--output", file, ResultFiles.Kind.STATISTICS);
       results.reserve();

@@ -111,7 +111,12 @@ final class CompareCommand implements Runnable {
     }
     SampleOptions.warnOfIdle(calibration, output);
     try (ModelDirectory directory = model.open();
-        ResultFiles results = new ResultFiles(directory.path(), null, overwrite.given())) {
+        ResultFiles results =
+            new ResultFiles(
+                directory.path(),
+                null,
+                overwrite.given(),
+                resume && UnfinishedComparison.isBeside(report))) {
       ModelSummary.say(directory, output);
       results.read("--calibration", calibration);
       results.read("--text", text);
@@ -199,6 +204,6 @@ final class CompareCommand implements Runnable {
     return Optional.of(
         resume
             ? UnfinishedComparison.resume(report, fingerprint)
-            : UnfinishedComparison.begin(report, fingerprint));
+            : UnfinishedComparison.begin(report, fingerprint, overwrite.given()));
   }
 }

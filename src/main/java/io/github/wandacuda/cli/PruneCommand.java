@@ -20,8 +20,10 @@ import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.MasksIn;
+import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -30,6 +32,7 @@ import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.mask.MaskFileWriter;
 import io.github.wandacuda.report.Perplexities;
 import io.github.wandacuda.report.ReportFormat;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -155,7 +158,10 @@ public final class PruneCommand implements Runnable {
 
   /** Checks the result files and, unless nothing will be written, reserves them. */
   private ResultFiles results(ModelDirectory directory, Path place) {
-    ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given());
+    boolean begun =
+        UnfinishedRun.isIn(place)
+            || (resumes() && Files.exists(place.resolve(Provenance.FILE_NAME)));
+    ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given(), begun);
     try {
       calibrations.addTo(results);
       evaluation.addTo(results);
@@ -270,6 +276,7 @@ public final class PruneCommand implements Runnable {
     Optional<MaskFileWriter> masks =
         maskFiles
             .saved()
+            .filter(file -> results.writes(MaskOptions.SAVE))
             .map(file -> new MaskFileWriter(file, job.chosen(), SourceDigest.of(directory)));
     try {
       OptionalDouble before =

@@ -9,6 +9,7 @@ import io.github.wandacuda.cli.console.Stdout;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.io.ReadFiles;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.report.RunFacts;
 import java.io.BufferedOutputStream;
@@ -144,7 +145,7 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
     ErrorReporter errors = new ErrorReporter(err.printer(), words);
     try {
       Logging.configure(words.contains("--quiet"), words.contains("--verbose"));
-      int exitCode = execute(words, errors);
+      int exitCode = ReadFiles.during(() -> execute(words, errors));
       if (exitCode == 0) {
         requireWritten();
       }

@@ -32,7 +32,8 @@ public final class FileIdentity {
     }
   }
 
-  private static Object of(Path path, BasicFileAttributes attributes) throws IOException {
+  /** Returns the identity of a file or folder with these attributes. */
+  static Object of(Path path, BasicFileAttributes attributes) throws IOException {
     Object key = attributes.fileKey();
     return key == null ? path.toRealPath() : key;
   }

@@ -15,10 +15,10 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 
 /**
- * Opens the files that are read, all of them here. Only regular files and links to them are opened:
- * opening a pipe waits for a writer, and a device may never end. Even the user's own pipe, such as
- * the shell's {@code <(zcat text.gz)}, is refused, since most inputs are read more than once or not
- * from start to end.
+ * Opens the files that are read, all of them here, and has {@link ReadFiles} know them. Only
+ * regular files and links to them are opened: opening a pipe waits for a writer, and a device may
+ * never end. Even the user's own pipe, such as the shell's {@code <(zcat text.gz)}, is refused,
+ * since most inputs are read more than once or not from start to end.
  */
 public final class InputFile {
   private static final int FORMAT = 0170000;
@@ -76,6 +76,7 @@ public final class InputFile {
               .expected("a regular file", kind(file, attributes, options))
               .hint(attributes.isDirectory() ? null : "write what it gives to a file first"));
     }
+    ReadFiles.add(FileIdentity.of(file, attributes));
   }
 
   /**

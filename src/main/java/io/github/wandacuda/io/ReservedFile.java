@@ -40,9 +40,10 @@ public final class ReservedFile implements AutoCloseable {
    * Reserves a file.
    *
    * @throws OutputException if it can't be written
-   * @throws UsageException if another run has reserved it
+   * @throws UsageException if another run has reserved it, or this one reads it
    */
   public static ReservedFile of(Path target) {
+    ReadFiles.refuse(target);
     requireWritable(target);
     if (isDevice(target)) {
       return new ReservedFile(target, null, null);
@@ -170,6 +171,7 @@ public final class ReservedFile implements AutoCloseable {
   }
 
   private void publish() throws IOException {
+    ReadFiles.refuse(target);
     channel.force(true);
     if (File.separatorChar == '\\') {
       channel.close(); // Windows moves no file that is open.

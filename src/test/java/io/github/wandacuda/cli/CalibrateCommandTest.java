@@ -39,8 +39,9 @@ class CalibrateCommandTest {
     try (GramFile grams = GramFile.open(file)) {
       assertThat(grams.has(MODULE)).isFalse();
     }
-    Object[] more = Arrays.copyOf(words, words.length + 1);
+    Object[] more = Arrays.copyOf(words, words.length + 2);
     more[words.length] = "--second-moments";
+    more[words.length + 1] = "--overwrite";
     Cli.Result with = InProcess.run(more);
     assertThat(with.exitCode()).as(with.err()).isZero();
     assertThat(with.json().get("second_moments").booleanValue()).isTrue();

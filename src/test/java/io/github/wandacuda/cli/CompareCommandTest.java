@@ -249,6 +249,9 @@ class CompareCommandTest {
     Cli.Result other = compare("--report", report, "--resume", "--include", "q_proj");
     assertThat(other.exitCode()).isEqualTo(2);
     assertThat(other.err()).contains("holds runs of another comparison: modules");
+    Cli.Result anew = compare("--report", report);
+    assertThat(anew.exitCode()).isEqualTo(2);
+    assertThat(anew.err()).contains("--resume goes on with it, --overwrite begins anew");
     Files.writeString(directory.resolve("report.html.unfinished"), "mine");
     Cli.Result foreign = compare("--report", report);
     assertThat(foreign.exitCode()).isEqualTo(2);

@@ -26,6 +26,10 @@ public final class ResultTrials {
   private static final String CALIBRATION = "samples.json";
   private static final String TEXT = "text.txt";
   private static final String STATISTICS = "statistics.safetensors";
+  private static final String MASKS = "masks.safetensors";
+  private static final String TASK = "task.jsonl";
+  private static final String RECIPE = "recipe.json";
+  private static final String SHARES = "shares.json";
 
   private final Path directory;
   private final Path model;
@@ -52,6 +56,12 @@ public final class ResultTrials {
     llama.writeSamples(directory.resolve(CALIBRATION), 2, 8);
     llama.writeStatistics(directory.resolve(STATISTICS));
     Files.writeString(directory.resolve(TEXT), "A text to calibrate on.");
+    Files.writeString(directory.resolve(SHARES), "{\"0\": 0.25}");
+    Files.writeString(directory.resolve(RECIPE), "[{method: wanda, allocation: shares.json}]");
+    Files.writeString(
+        directory.resolve(TASK), "{\"prompt\": \"a\", \"choices\": [\"b\"], \"gold\": 0}");
+    assertThat(run(Trial.MASKS_OF_MAGNITUDE, directory.resolve(MASKS)).exitCode()).isZero();
+    removeOutput();
   }
 
   /** How an option's file is named. */
@@ -94,6 +104,14 @@ public final class ResultTrials {
     REPORT_OF_TOKENS("--report", "prune", "--calibration", CALIBRATION),
     REPORT_OF_STATISTICS("--report", "prune", "--statistics", STATISTICS),
     REPORT_OF_MAGNITUDE("--report", "prune", "--method", "magnitude"),
+    MASKS_OF_MAGNITUDE("--save-masks", "prune", "--method", "magnitude"),
+    MASKS_OF_MASKS("--save-masks", "prune", "--method", "masks", "--masks", MASKS),
+    SAVE_OF_RECIPE("--save-statistics", "prune", "--calibration", CALIBRATION, "--recipe", RECIPE),
+    REPORT_OF_RECIPE("--report", "prune", "--statistics", STATISTICS, "--recipe", RECIPE),
+    REPORT_OF_ALLOCATION(
+        "--report", "prune", "--method", "magnitude", "--allocation", SHARES, "--evaluate", TEXT),
+    REPORT_OF_COMPARISON(
+        "--report", "compare", "--calibration", CALIBRATION, "--text", TEXT, "--tasks", TASK),
     SAVE_IN_PLACE("--save-statistics", "prune", "--in-place", "--yes", "--statistics", STATISTICS);
 
     private final String option;
@@ -124,9 +142,10 @@ public final class ResultTrials {
   public List<Path> inputs(Trial trial) {
     List<Path> inputs = new ArrayList<>();
     Directories.files(model).forEach(file -> inputs.add(model.resolve(file)));
-    trial.words.stream()
-        .filter(word -> List.of(CALIBRATION, TEXT, STATISTICS).contains(word))
-        .forEach(word -> inputs.add(directory.resolve(word)));
+    trial.words.stream().map(directory::resolve).filter(Files::isRegularFile).forEach(inputs::add);
+    if (trial.words.contains(RECIPE)) {
+      inputs.add(directory.resolve(SHARES));
+    }
     return inputs;
   }
 

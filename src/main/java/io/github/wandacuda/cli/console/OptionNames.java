@@ -21,6 +21,7 @@ public final class OptionNames {
           "include",
           "method",
           "output",
+          "overwrite",
           "packed",
           "part",
           "pattern",

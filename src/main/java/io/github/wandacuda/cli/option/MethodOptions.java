@@ -4,6 +4,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.shard.OnCluster;
@@ -100,11 +101,21 @@ public final class MethodOptions {
       if (!isUniform(allocation())) {
         SharedSparsity.total(common);
       }
+      requireAllocations();
       return common;
     }
     refuseBeside();
     recipe = Recipe.read(recipeFile);
+    requireAllocations();
     return RecipeRules.of(recipe, DEFAULT_SPARSITY, Unreached.of(unreached));
+  }
+
+  private void requireAllocations() {
+    for (Allocation each : allocations()) {
+      if (each instanceof Allocation.FromFile fromFile) {
+        InputFile.require(fromFile.file());
+      }
+    }
   }
 
   private void refuseBeside() {

@@ -7,6 +7,7 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
+import io.github.wandacuda.io.ReadFiles;
 import io.github.wandacuda.io.ReservedFile;
 import io.github.wandacuda.prune.mask.MaskFile;
 import io.github.wandacuda.report.ReportFormat;
@@ -19,19 +20,24 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Option;
 
 /**
  * The result files of a command, which are checked and reserved before the work begins. A file that
- * the run reads is never replaced, and another file only if this program wrote it or {@code
- * --overwrite} was given.
+ * the run reads is never replaced, and another file only if {@code --overwrite} was given. A run
+ * that goes on with what was begun before leaves those as they are that it may have written then.
  */
 public final class ResultFiles implements AutoCloseable {
   private static final String ANOTHER = "name another file";
+  private static final String REPLACE = "--overwrite replaces it";
+  private static final Logger LOG = LoggerFactory.getLogger(ResultFiles.class);
 
   private final Path model;
   private final Path output;
   private final boolean overwrite;
+  private final boolean begun;
   private final Map<Object, String> read = new HashMap<>();
 
   /** Filled with the first file, since most runs have none. */
@@ -46,12 +52,14 @@ public final class ResultFiles implements AutoCloseable {
    *
    * @param model the directory of the model that is read
    * @param output the directory that is written, or null
-   * @param overwrite whether files that this program didn't write may be replaced
+   * @param overwrite whether files may be replaced
+   * @param begun whether the run goes on with what was begun before
    */
-  public ResultFiles(Path model, Path output, boolean overwrite) {
+  public ResultFiles(Path model, Path output, boolean overwrite, boolean begun) {
     this.model = model;
     this.output = output;
     this.overwrite = overwrite;
+    this.begun = begun;
   }
 
   /** Adds a file that the run reads in addition to the model, unless it is null. */
@@ -67,7 +75,7 @@ public final class ResultFiles implements AutoCloseable {
    * @param option the option that names it
    * @param file the file; nothing is written if it is null
    * @throws UsageException if the run reads it, if it is in the model's or the output's directory,
-   *     if another option names it too, or if this program didn't write it
+   *     if another option names it too, or if it exists
    * @throws OutputException if it can't be written
    */
   public void add(String option, Path file, Kind kind) {
@@ -88,8 +96,11 @@ public final class ResultFiles implements AutoCloseable {
           }
         });
     ReservedFile.requireWritable(file);
-    refuseForeign(option, file, kind);
-    files.put(option, file);
+    if (isThere(file) && !overwrite) {
+      keep(option, file, kind);
+    } else {
+      files.put(option, file);
+    }
   }
 
   /** Checks a file as {@link #add} does, which its writer reserves itself. */
@@ -118,26 +129,33 @@ public final class ResultFiles implements AutoCloseable {
                 throw refused(
                     option, file, "is a file of the model, which is never replaced", ANOTHER);
               }
-              if (read.containsKey(identity)) {
+              if (read.containsKey(identity) || ReadFiles.contain(file)) {
                 throw refused(
                     option,
                     file,
-                    "is what %s reads, which is never replaced".formatted(read.get(identity)),
+                    "is what %s reads, which is never replaced"
+                        .formatted(read.getOrDefault(identity, "the run")),
                     ANOTHER);
               }
             });
   }
 
-  private void refuseForeign(String option, Path file, Kind kind) {
-    boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+  private static boolean isThere(Path file) {
     boolean device = Files.exists(file) && !Files.isRegularFile(file);
-    if (there && !device && !overwrite && !kind.isWrittenHere(file)) {
-      throw refused(
-          option,
-          file,
-          "exists and isn't %s that this program wrote".formatted(kind.inWords()),
-          "--overwrite replaces it");
+    return Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !device;
+  }
+
+  private void keep(String option, Path file, Kind kind) {
+    ErrorDetails where = ErrorDetails.file(file).part(option);
+    if (!begun || !kind.isOne.test(file)) {
+      throw new UsageException(where.said("this file exists").hint(REPLACE));
     }
+    LOG.warn(where.said("this file exists and is left as it is").hint(REPLACE).line());
+  }
+
+  /** Returns whether the file of an option will be written. */
+  public boolean writes(String option) {
+    return files.containsKey(option);
   }
 
   private static UsageException refused(String option, Path file, String why, String hint) {
@@ -149,11 +167,12 @@ public final class ResultFiles implements AutoCloseable {
    * Makes all files, under temporary names, and locks them.
    *
    * @throws OutputException if one can't be made
-   * @throws UsageException if another run has reserved one
+   * @throws UsageException if another run has reserved one, or this one has read it since
    */
   public void reserve() {
     files.forEach(
         (option, file) -> {
+          refuseRead(option, file);
           if (!unreserved.contains(option)) {
             reserved.put(option, ReservedFile.of(file));
           }
@@ -177,7 +196,7 @@ public final class ResultFiles implements AutoCloseable {
     @Option(
         names = "--overwrite",
         description =
-            "Let result files replace files that this program didn't write; never what the run"
+            "Let result files replace files that are there, earlier results too; never what the run"
                 + " reads.")
     private boolean overwrite;
 
@@ -186,27 +205,16 @@ public final class ResultFiles implements AutoCloseable {
     }
   }
 
-  /** The kinds of result files, and how each is recognized. */
+  /** The kinds of result files, and how one that this program wrote is recognized. */
   public enum Kind {
-    STATISTICS("statistics", Statistics::isOne),
-    REPORT("a report", ReportFormat::isOne),
-    MASKS("masks", MaskFile::isOne);
+    STATISTICS(Statistics::isOne),
+    REPORT(ReportFormat::isOne),
+    MASKS(MaskFile::isOne);
 
-    private final String inWords;
     private final Predicate<Path> isOne;
 
-    Kind(String inWords, Predicate<Path> isOne) {
-      this.inWords = inWords;
+    Kind(Predicate<Path> isOne) {
       this.isOne = isOne;
-    }
-
-    String inWords() {
-      return inWords;
-    }
-
-    /** Returns whether a file's content is one of this kind that this program wrote. */
-    boolean isWrittenHere(Path file) {
-      return isOne.test(file);
     }
   }
 }

@@ -36,19 +36,33 @@ public final class UnfinishedComparison {
     this.fingerprint = fingerprint;
   }
 
+  /** Returns whether there is an unfinished comparison beside a report. */
+  public static boolean isBeside(Path report) {
+    return Files.exists(fileOf(report), LinkOption.NOFOLLOW_LINKS);
+  }
+
   /**
    * Returns a comparison of which nothing is done.
    *
-   * @throws UsageException if a file that no comparison wrote has the name of its own
+   * @param overwrite whether it may take the place of an unfinished one
+   * @throws UsageException if a file that no comparison wrote has the name of its own, or an
+   *     unfinished one is there
    */
-  public static UnfinishedComparison begin(Path report, Fingerprint fingerprint) {
+  public static UnfinishedComparison begin(
+      Path report, Fingerprint fingerprint, boolean overwrite) {
     UnfinishedComparison comparison = new UnfinishedComparison(fileOf(report), fingerprint);
-    boolean there = Files.exists(comparison.file, LinkOption.NOFOLLOW_LINKS);
+    boolean there = isBeside(report);
     if (there && JournalLines.first(comparison.bytes()).isEmpty()) {
       throw new UsageException(
           ErrorDetails.file(comparison.file)
               .expected("nothing, or the runs of a comparison", "another file")
               .hint("take it away, or name another report"));
+    }
+    if (there && !overwrite) {
+      throw new UsageException(
+          ErrorDetails.file(comparison.file)
+              .said("holds the runs of an unfinished comparison")
+              .hint("`resume` goes on with it, `overwrite` begins anew"));
     }
     return comparison;
   }
@@ -61,8 +75,8 @@ public final class UnfinishedComparison {
    * @throws InputException if it can't be read
    */
   public static UnfinishedComparison resume(Path report, Fingerprint fingerprint) {
-    UnfinishedComparison comparison = begin(report, fingerprint);
-    if (Files.exists(comparison.file, LinkOption.NOFOLLOW_LINKS)) {
+    UnfinishedComparison comparison = begin(report, fingerprint, true);
+    if (isBeside(report)) {
       comparison.read();
     }
     return comparison;
@@ -79,7 +93,7 @@ public final class UnfinishedComparison {
       throw new UsageException(
           ErrorDetails.file(file)
               .said("holds runs of another comparison: " + String.join("; ", differences))
-              .hint("leave out `resume` to begin anew"));
+              .hint("say `overwrite` in place of `resume` to begin anew"));
     }
     for (JsonNode record : records.subList(1, records.size())) {
       if (record.has(DENSE)) {

@@ -13,6 +13,7 @@ import io.github.wandacuda.report.ReportFormat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -62,6 +63,17 @@ class ResultFilesTest {
     }
   }
 
+  /** By an ending that every option takes. */
+  @ParameterizedTest
+  @EnumSource
+  void whatIsReadIsNeverReplacedByASecondName(Trial trial) throws IOException {
+    int number = 0;
+    for (Path input : trials.inputs(trial)) {
+      Path name = directory.resolve("second-%d.json".formatted(number++));
+      trials.refuse(trial, input, Files.createLink(name, input), "--overwrite");
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void nothingNewGoesIntoTheModelsFoldersNorTheOutput(Trial trial) throws IOException {
@@ -76,10 +88,16 @@ class ResultFilesTest {
 
   @ParameterizedTest
   @EnumSource
-  void whatThisProgramDidNotWriteStaysUnlessToldOtherwise(Trial trial) throws IOException {
+  void whatIsThereStaysUnlessToldOtherwise(Trial trial) throws IOException {
     Path mine = directory.resolve("mine.json");
-    for (String content : List.of("precious", "", "{\"format\": \"other\"}", "<!DOCTYPE html>")) {
-      Files.writeString(mine, content);
+    Files.writeString(mine, "precious");
+    List<Path> contents =
+        List.of(
+            directory.resolve("text.txt"),
+            directory.resolve("masks.safetensors"),
+            directory.resolve("statistics.safetensors"));
+    for (Path content : contents) {
+      Files.copy(content, mine, StandardCopyOption.REPLACE_EXISTING);
       Map<Path, String> before = trials.content();
       Outcome outcome = trials.run(trial, mine);
       assertThat(outcome.exitCode()).as(outcome.said()).isEqualTo(2);
@@ -94,30 +112,40 @@ class ResultFilesTest {
 
   @ParameterizedTest
   @EnumSource(names = {"CALIBRATE_ON_TOKENS", "SAVE_OF_STATISTICS", "REPORT_OF_STATISTICS"})
-  void itsOwnAreReplacedAndOthersWhereItWasAskedFor(Trial trial) throws IOException {
+  void anEarlierResultIsReplacedWhereItWasAskedForAlone(Trial trial) throws IOException {
     for (String name : List.of("result.json", "result.html")) {
       Path result = directory.resolve(name);
       Files.writeString(result, "mine");
-      String[] more = {"--overwrite"};
-      for (int round = 0; round < 2; round++) {
-        Outcome outcome = trials.run(trial, result, more);
-        assertThat(outcome.exitCode()).as(outcome.said()).isZero();
-        more = new String[0];
-        trials.removeOutput();
-      }
+      Outcome outcome = trials.run(trial, result, "--overwrite");
+      assertThat(outcome.exitCode()).as(outcome.said()).isZero();
+      trials.removeOutput();
       assertThat(Statistics.isOne(result) || ReportFormat.isOne(result)).isTrue();
+      byte[] first = Files.readAllBytes(result);
+      Outcome second = trials.run(trial, result);
+      assertThat(second.exitCode()).as(second.said()).isEqualTo(2);
+      assertThat(second.said()).contains("this file exists; --overwrite replaces it");
+      assertThat(result).hasBinaryContent(first);
+      assertThat(directory.resolve("out")).doesNotExist();
     }
     assertThat(directory).isDirectoryNotContaining("glob:**.wanda-cuda*");
   }
 
-  @Test
-  void aReportIsNoStatisticsNorTheOtherWayRound() throws IOException {
-    Path statistics = directory.resolve("s.json");
-    assertThat(trials.run(Trial.CALIBRATE_ON_TOKENS, statistics).exitCode()).isZero();
-    assertThat(trials.run(Trial.REPORT_OF_TOKENS, statistics).exitCode()).isEqualTo(2);
-    Path report = directory.resolve("r.json");
-    assertThat(trials.run(Trial.REPORT_OF_TOKENS, report).exitCode()).isZero();
-    assertThat(trials.run(Trial.CALIBRATE_ON_TOKENS, report).exitCode()).isEqualTo(2);
+  /** The run may have ended after it wrote them; what isn't of their kind is somebody else's. */
+  @ParameterizedTest
+  @EnumSource(names = {"SAVE_OF_TOKENS", "REPORT_OF_STATISTICS", "MASKS_OF_MASKS"})
+  void aResumedRunLeavesItsOwnAsTheyAre(Trial trial) throws IOException {
+    Path result = directory.resolve("result.json");
+    assertThat(trials.run(trial, result).exitCode()).isZero();
+    byte[] first = Files.readAllBytes(result);
+    Outcome again = trials.run(trial, result, "--resume");
+    assertThat(again.exitCode()).as(again.said()).isZero();
+    assertThat(result).hasBinaryContent(first);
+    Files.writeString(result, "mine");
+    assertThat(trials.run(trial, result, "--resume").exitCode()).isEqualTo(2);
+    assertThat(result).hasContent("mine");
+    trials.removeOutput();
+    Files.write(result, first);
+    assertThat(trials.run(trial, result, "--resume").exitCode()).isEqualTo(2);
   }
 
   @Test
@@ -146,7 +174,9 @@ class ResultFilesTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = "SAVE_IN_PLACE", mode = EnumSource.Mode.EXCLUDE)
+  @EnumSource(
+      names = {"SAVE_IN_PLACE", "REPORT_OF_COMPARISON", "REPORT_OF_ALLOCATION"},
+      mode = EnumSource.Mode.EXCLUDE)
   void aSecondRunDoesntWriteTheSameFile(Trial trial) throws IOException {
     Path result = directory.resolve("result.json");
     try (ReservedFile first = ReservedFile.of(result)) {
@@ -167,8 +197,7 @@ class ResultFilesTest {
     Files.createLink(temporary, precious);
     assertThat(trials.run(Trial.REPORT_OF_STATISTICS, result).exitCode()).isZero();
     Files.createSymbolicLink(temporary, precious);
-    assertThat(trials.run(Trial.CALIBRATE_ON_TOKENS, directory.resolve("result.json")).exitCode())
-        .isEqualTo(2);
+    assertThat(trials.run(Trial.CALIBRATE_ON_TOKENS, result).exitCode()).isEqualTo(2);
     Files.delete(result);
     assertThat(trials.run(Trial.CALIBRATE_ON_TOKENS, result).exitCode()).isZero();
     assertThat(precious).hasContent("mine");
