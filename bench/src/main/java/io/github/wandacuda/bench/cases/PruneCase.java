@@ -13,6 +13,7 @@ import java.util.List;
 public final class PruneCase {
   private static final int LEAST_SHARDS = 2;
   private static final int SHARD_GIBIBYTES = 4;
+  private static final double GIBI = 1 << 30;
   private static final List<String> SYNC = List.of("sync");
   private static final String MODEL = "model";
   private static final String NORMS = "norms.safetensors";
@@ -39,10 +40,13 @@ public final class PruneCase {
    * @param gibibytes of BF16, about
    */
   public static PruneCase fromStatistics(Path directory, Path jar, double gibibytes) {
-    ModelShape shape = ModelShape.ofBytes((long) (gibibytes * (1 << 30)));
+    return fromStatistics(directory, jar, ModelShape.ofBytes((long) (gibibytes * GIBI)));
+  }
+
+  /** Does what the other does, for a model of a given shape. */
+  public static PruneCase fromStatistics(Path directory, Path jar, ModelShape shape) {
     ModelFiles files = new ModelFiles(shape);
-    int shards = (int) Math.max(LEAST_SHARDS, Math.round(gibibytes / SHARD_GIBIBYTES));
-    files.writeModel(directory.resolve(MODEL), shape.bytes() / shards + shape.largestTensorBytes());
+    files.writeModel(directory.resolve(MODEL), shardBytes(shape, LEAST_SHARDS));
     files.writeStatistics(directory.resolve(NORMS));
     List<String> source = List.of("--statistics", directory.resolve(NORMS).toString());
     return new PruneCase(directory, jar, shape, source);
@@ -59,15 +63,25 @@ public final class PruneCase {
    */
   public static PruneCase fromSamples(
       Path directory, Path jar, String model, String samples, String method) {
-    int[] sizes = Matrices.sizes(model);
     int[] counts = Matrices.sizes(samples);
-    ModelShape shape = new ModelShape(sizes[0], sizes[1], sizes[2], sizes[3], sizes[3], sizes[4]);
+    ModelShape shape = shape(model);
     ModelFiles files = new ModelFiles(shape);
-    files.writeModel(directory.resolve(MODEL), shape.bytes());
+    files.writeModel(directory.resolve(MODEL), shardBytes(shape, 1));
     files.writeSamples(directory.resolve(SAMPLES), counts[0], counts[1]);
     List<String> source =
         List.of("--calibration", directory.resolve(SAMPLES).toString(), "--method", method);
     return new PruneCase(directory, jar, shape, source);
+  }
+
+  /** Returns the shape that {@code layers x hidden x intermediate x heads x vocabulary} says. */
+  public static ModelShape shape(String model) {
+    int[] sizes = Matrices.sizes(model);
+    return new ModelShape(sizes[0], sizes[1], sizes[2], sizes[3], sizes[3], sizes[4]);
+  }
+
+  private static long shardBytes(ModelShape shape, int least) {
+    long shards = Math.max(least, Math.round(shape.bytes() / GIBI / SHARD_GIBIBYTES));
+    return shape.bytes() / shards + shape.largestTensorBytes();
   }
 
   /** Prunes without the check, and returns the seconds of the whole process. */

@@ -34,6 +34,8 @@ final class Measurements {
           Map.entry("prune-start", ProgramRows::smallModel),
           Map.entry("prune-memory", ProgramRows::pruneInMemory),
           Map.entry("memory", ProgramRows::memory),
+          Map.entry("prune-7b", ProgramRows::fullSize),
+          Map.entry("prune-7b-copy", ProgramRows::fullSizeBesideCopy),
           Map.entry("calibrated-torch", ProgramRows::calibratedBesideTorch),
           Map.entry("calibrated-1b-torch", ProgramRows::calibratedBesideTorch),
           Map.entry("calibrated-fast", ProgramRows::fastBesideFloat32),

@@ -16,12 +16,15 @@ import java.util.function.DoubleSupplier;
 final class ProgramRows {
   private static final double MEBI = 1 << 20;
   private static final double GIBI = 1 << 30;
+  private static final double GIGA = 1e9;
 
   /** Both outputs, and what PyTorch keeps until it writes. */
   private static final int MODELS_BESIDE_TORCH = 5;
 
   /** The source and one output. */
   private static final int MODELS_IN_MEMORY = 2;
+
+  private static final int MODELS_ON_DISK = 2;
 
   /** What the programs and the system need beside them. */
   private static final double SPARE_GIB = 2;
@@ -134,6 +137,35 @@ final class ProgramRows {
     double bytes = report.required("peak_anonymous_bytes").doubleValue();
     return Outcome.alone(Unit.MEBIBYTES, bytes / MEBI)
         .with(Map.of("model_bytes", prune.bytes(), "seconds", seconds));
+  }
+
+  /** One checked run over samples at a full model's size, for it takes minutes. */
+  static Outcome fullSize(Row row, Place place, Pairs pairs) {
+    requireDisk(row, place);
+    PruneCase prune =
+        PruneCase.fromSamples(
+            place.disk(), place.jar(), row.get("model"), row.get("samples"), "wanda");
+    double seconds = prune.pruneChecked();
+    double bytes = prune.report().required("peak_anonymous_bytes").doubleValue();
+    return Outcome.alone(Unit.SECONDS, seconds).with(Map.of("peak_anonymous_bytes", bytes));
+  }
+
+  static Outcome fullSizeBesideCopy(Row row, Place place, Pairs pairs) {
+    requireDisk(row, place);
+    PruneCase prune =
+        PruneCase.fromStatistics(place.disk(), place.jar(), PruneCase.shape(row.get("model")));
+    prune.check();
+    return besideCopy(prune, prune::pruneChecked, pairs);
+  }
+
+  private static void requireDisk(Row row, Place place) {
+    double needed = MODELS_ON_DISK * PruneCase.shape(row.get("model")).bytes();
+    double free = Directories.usableSpace(place.disk());
+    if (free < needed) {
+      throw new NotRunException(
+          "needs %.1f GB of disk for a model and its output, found %.1f"
+              .formatted(needed / GIGA, free / GIGA));
+    }
   }
 
   static Outcome calibratedBesideTorch(Row row, Place place, Pairs pairs) {
