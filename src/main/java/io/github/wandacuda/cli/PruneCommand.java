@@ -34,7 +34,9 @@ import io.github.wandacuda.report.Perplexities;
 import io.github.wandacuda.report.ReportFormat;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import picocli.CommandLine.Command;
@@ -125,13 +127,22 @@ public final class PruneCommand implements Runnable {
                   null,
                   masks,
                   target.packed(),
-                  target.storage());
+                  target.storage(),
+                  files(rules));
           prune(directory, request, results, memory);
         } finally {
           masks.ifPresent(MasksIn::close);
         }
       }
     }
+  }
+
+  /** Returns the files that are read beside the model, by what they are. */
+  private Map<String, List<Path>> files(PruningRules rules) {
+    Map<String, List<Path>> files = new LinkedHashMap<>(methods.files());
+    files.putAll(calibrations.files(rules));
+    files.putAll(maskFiles.files());
+    return files;
   }
 
   /** Returns whether the output may hold an earlier run. */

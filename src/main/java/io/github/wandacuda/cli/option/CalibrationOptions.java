@@ -10,6 +10,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.PruningRules;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -65,6 +66,16 @@ public final class CalibrationOptions {
   public void addTo(ResultFiles results) {
     results.read("--calibration", calibration);
     results.read("--statistics", statistics);
+  }
+
+  /** Returns the file that norms come from, by what it is. */
+  public Map<String, List<Path>> files(PruningRules rules) {
+    if (!rules.needNorms()) {
+      return Map.of();
+    }
+    return statistics == null
+        ? Map.of("calibration", List.of(calibration))
+        : Map.of("statistics", List.of(statistics));
   }
 
   /** Draws the samples or reads the statistics. */

@@ -12,6 +12,7 @@ import io.github.wandacuda.prune.mask.ModuleMasks;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
@@ -67,6 +68,11 @@ public final class MaskOptions {
   public void addTo(ResultFiles results) {
     files.forEach(file -> results.read("--masks", file));
     results.addUnreserved(SAVE, saved, Kind.MASKS);
+  }
+
+  /** Returns the files that masks come from, by what they are. */
+  public Map<String, List<Path>> files() {
+    return files.isEmpty() ? Map.of() : Map.of("masks", files);
   }
 
   /** Returns the file to write, if one was named. */

@@ -145,6 +145,16 @@ public final class MethodOptions {
     return chosen.stream().map(LinearModule::name).toList();
   }
 
+  /** Returns the file that says what is done, by what it is. */
+  public Map<String, List<Path>> files() {
+    if (recipeFile != null) {
+      return Map.of("recipe", List.of(recipeFile));
+    }
+    return allocation() instanceof Allocation.FromFile shares
+        ? Map.of("allocation", List.of(shares.file()))
+        : Map.of();
+  }
+
   /** Returns whether some modules get another share than others. */
   public boolean shares() {
     return allocations().stream().anyMatch(allocation -> !isUniform(allocation));

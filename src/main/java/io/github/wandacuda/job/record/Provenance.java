@@ -21,12 +21,14 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * The content of {@code wanda-cuda.json}: how a pruned directory was made. Two equal runs write the
@@ -43,6 +45,7 @@ import java.util.regex.Pattern;
  * @param include patterns that replaced the default choice of modules
  * @param exclude patterns that removed modules from it
  * @param unreached what is done to modules that no sample reached, if norms are used
+ * @param files the names of the files that were read, without folders, by what they are, or null
  * @param samples number of samples of a calibrated run
  * @param sequenceLength tokens of a sample
  * @param seed the seed of the draw of samples
@@ -68,6 +71,7 @@ public record Provenance(
     List<String> include,
     List<String> exclude,
     String unreached,
+    Map<String, String> files,
     Integer samples,
     Integer sequenceLength,
     Long seed,
@@ -125,6 +129,7 @@ public record Provenance(
         texts(request.choice().include()),
         texts(request.choice().exclude()),
         rules.needNorms() ? request.unreached().label() : null,
+        names(request.files()),
         sampled ? samples.samples().size() : null,
         sampled ? samples.sequenceLength() : null,
         sampled ? samples.seed() : null,
@@ -166,6 +171,7 @@ public record Provenance(
         include,
         exclude,
         unreached,
+        files,
         samples,
         sequenceLength,
         seed,
@@ -186,6 +192,19 @@ public record Provenance(
     }
     List<String> kept = Unreached.in(results).stream().sorted(TensorNames.NATURAL).toList();
     return kept.isEmpty() ? null : kept;
+  }
+
+  /** Returns files' names without their folders, which equal runs may have elsewhere. */
+  private static Map<String, String> names(Map<String, List<Path>> files) {
+    Map<String, String> names = new LinkedHashMap<>();
+    files.forEach(
+        (what, paths) ->
+            names.put(
+                what,
+                paths.stream()
+                    .map(path -> path.getFileName().toString())
+                    .collect(Collectors.joining(", "))));
+    return names.isEmpty() ? null : names;
   }
 
   private static List<String> texts(List<Pattern> patterns) {

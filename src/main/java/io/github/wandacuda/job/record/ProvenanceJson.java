@@ -13,6 +13,8 @@ import java.util.function.Predicate;
 
 /** Writes and reads a {@link Provenance} as JSON. A null value is left out. */
 final class ProvenanceJson {
+  private static final String FILES = "files";
+
   private final JsonNode root;
 
   private ProvenanceJson(JsonNode root) {
@@ -21,7 +23,7 @@ final class ProvenanceJson {
 
   /** Returns the text. */
   static String write(Provenance provenance) {
-    Map<String, Object> object = cause(provenance);
+    Map<String, Object> object = planned(provenance);
     object.put("elements", provenance.elements());
     object.put("pruned", provenance.pruned());
     object.put("zeros", provenance.zeros());
@@ -33,6 +35,12 @@ final class ProvenanceJson {
 
   /** Returns the values that the result depends on, by their keys in the file. */
   static Map<String, Object> cause(Provenance provenance) {
+    Map<String, Object> object = planned(provenance);
+    object.remove(FILES);
+    return object;
+  }
+
+  private static Map<String, Object> planned(Provenance provenance) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("format", provenance.format());
     object.put("version", provenance.version());
@@ -47,6 +55,7 @@ final class ProvenanceJson {
     object.put("include", provenance.include());
     object.put("exclude", provenance.exclude());
     object.put("unreached", provenance.unreached());
+    object.put(FILES, provenance.files());
     object.put("samples", provenance.samples());
     object.put("sequence_length", provenance.sequenceLength());
     object.put("seed", provenance.seed());
@@ -81,6 +90,7 @@ final class ProvenanceJson {
         json.texts("include"),
         json.texts("exclude"),
         json.text("unreached"),
+        json.files(),
         json.integer("samples"),
         json.integer("sequence_length"),
         json.seed(),
@@ -143,6 +153,20 @@ final class ProvenanceJson {
         .properties()
         .forEach(share -> shares.put(share.getKey(), share.getValue().doubleValue()));
     return shares;
+  }
+
+  private Map<String, String> files() {
+    if (!isGiven(
+        FILES,
+        "an object of strings",
+        node -> node.isObject() && areAll(node, JsonNode::isTextual))) {
+      return null;
+    }
+    Map<String, String> files = new LinkedHashMap<>();
+    root.get(FILES)
+        .properties()
+        .forEach(file -> files.put(file.getKey(), file.getValue().textValue()));
+    return files;
   }
 
   private String text(String key) {

@@ -7,6 +7,10 @@ import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -23,6 +27,7 @@ import java.util.Optional;
  * @param masks the masks of {@link Method#MASKS}
  * @param packed whether the output is packed in the end
  * @param storage how the disk is used
+ * @param files what is read beside the model, by what it is
  */
 public record PruneRequest(
     Path output,
@@ -34,7 +39,12 @@ public record PruneRequest(
     String allocation,
     Optional<MasksIn> masks,
     boolean packed,
-    Storage storage) {
+    Storage storage,
+    Map<String, List<Path>> files) {
+  /** Copies the map, in its order. */
+  public PruneRequest {
+    files = Collections.unmodifiableMap(new LinkedHashMap<>(files));
+  }
 
   /** Makes a request whose output isn't packed, and that uses the disk as most runs do. */
   public PruneRequest(
@@ -56,7 +66,8 @@ public record PruneRequest(
         allocation,
         masks,
         false,
-        Storage.DEFAULT);
+        Storage.DEFAULT,
+        Map.of());
   }
 
   /** Makes a request that does the same to all modules, with nothing after it. */
@@ -88,13 +99,23 @@ public record PruneRequest(
    */
   public PruneRequest with(PruningRules shared, String label) {
     return new PruneRequest(
-        output, shared, choice, calibration, verify, resume, label, masks, packed, storage);
+        output, shared, choice, calibration, verify, resume, label, masks, packed, storage, files);
   }
 
   /** Returns the same request with another use of the disk. */
   public PruneRequest with(Storage other) {
     return new PruneRequest(
-        output, rules, choice, calibration, verify, resume, allocation, masks, packed, other);
+        output,
+        rules,
+        choice,
+        calibration,
+        verify,
+        resume,
+        allocation,
+        masks,
+        packed,
+        other,
+        files);
   }
 
   /** Returns what is done to modules that no sample reached. */

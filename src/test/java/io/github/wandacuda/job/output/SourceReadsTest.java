@@ -25,6 +25,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -179,7 +180,8 @@ class SourceReadsTest {
             null,
             Optional.empty(),
             packed,
-            Storage.DEFAULT);
+            Storage.DEFAULT,
+            Map.of());
     try (Backend backend = Pruning.cpu(2)) {
       return PruneJob.toOutput(model, request).needs(backend).readBytes();
     }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,6 +42,7 @@ class ProvenanceTest {
             List.of("a|b"),
             List.of(),
             "keep",
+            Map.of("calibration", "é.txt"),
             128,
             2048,
             Long.MIN_VALUE,
@@ -59,6 +61,7 @@ class ProvenanceTest {
             null,
             Provenance.MASK,
             new MethodRecord("magnitude", null, null, "2:4", null, null, null),
+            null,
             null,
             null,
             null,
@@ -95,6 +98,7 @@ class ProvenanceTest {
             List.of(),
             List.of(),
             null,
+            Map.of("statistics", "s.safetensors"),
             null,
             null,
             null,
@@ -118,6 +122,9 @@ class ProvenanceTest {
               "pattern" : "2:4",
               "include" : [ ],
               "exclude" : [ ],
+              "files" : {
+                "statistics" : "s.safetensors"
+              },
               "statistics_sha256" : "s",
               "source_sha256" : "o",
               "modules" : [ "m" ],
@@ -142,6 +149,7 @@ class ProvenanceTest {
         "{\"modules\": \"a\"} | modules: expected a list of strings, found \"a\"",
         "{\"sparsity\": \"0.5\"} | sparsity: expected a number, found \"0.5\"",
         "{\"samples\": 2147483648} | samples: expected a 32-bit integer, found 2147483648",
+        "{\"files\": {\"masks\": 1}} | files: expected an object of strings, found",
         "{\"seed\": 1.5} | seed: expected an integer, found 1.5",
         "{\"zeros\": 9223372036854775808} | zeros: expected an integer, found 9223372036854775808",
         "{\"method\": \"wanda\"} | expected modules and one of method and stages",
