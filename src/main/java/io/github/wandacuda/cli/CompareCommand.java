@@ -158,12 +158,29 @@ final class CompareCommand implements Runnable {
                                 on, directory, modules.choice(), calibrated, windows, asked)))
                 : compare.apply(new ComparisonHere(comparison));
         if (report != null) {
-          results.write(REPORT, compared.content(report, WandaCuda.facts(directory, backend)));
+          results.write(
+              REPORT,
+              compared.content(
+                  report, WandaCuda.facts(directory, backend, output, inputs(samples, windows))));
         }
         unfinished.ifPresent(UnfinishedComparison::remove);
         output.written(compared.toJson(), Stream::empty);
       }
     }
+  }
+
+  /** Returns what the results depend on, by the names that the report has. */
+  private Map<String, Object> inputs(CalibrationSamples samples, EvaluationWindows windows) {
+    Map<String, Object> inputs = new LinkedHashMap<>();
+    inputs.put("calibration_file", calibration.toString());
+    inputs.put("samples", samples.tokens().length);
+    inputs.put("sequence_length", samples.sequenceLength());
+    inputs.put("seed", sampling.seed());
+    inputs.put("calibration_sha256", samples.sha256());
+    inputs.put("text", TextWindows.facts(text, windows));
+    inputs.put("include", modules.choice().include());
+    inputs.put("exclude", modules.choice().exclude());
+    return inputs;
   }
 
   private void print(List<ModuleRules> runs, TimeEstimate estimate) {

@@ -25,6 +25,7 @@ import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.job.shard.OnCluster;
+import io.github.wandacuda.job.verify.ModuleReading;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.MaskSink;
@@ -38,7 +39,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -70,7 +70,9 @@ public final class PruneCommand implements Runnable {
   @Option(
       names = REPORT,
       paramLabel = "FILE",
-      description = "Write a report by module, as .json or .html.")
+      description =
+          "Write a report of what it did to the model, as .json or .html; with --resume also of a"
+              + " run that has ended.")
   private Path report;
 
   @Mixin private ResultFiles.OverwriteOption overwrite;
@@ -282,7 +284,7 @@ public final class PruneCommand implements Runnable {
             backend,
             calibrations,
             evaluation,
-            new PruneExtras.Files(savedStatistics, report, results),
+            new PruneExtras.Targets(savedStatistics, report, results),
             output);
     Optional<MaskFileWriter> masks =
         maskFiles
@@ -290,10 +292,9 @@ public final class PruneCommand implements Runnable {
             .filter(file -> results.writes(MaskOptions.SAVE))
             .map(file -> new MaskFileWriter(file, job.chosen(), SourceDigest.of(directory)));
     try {
-      OptionalDouble before =
-          evaluation.given()
-              ? OptionalDouble.of(evaluation.perplexity(directory, backend, output))
-              : OptionalDouble.empty();
+      Optional<PruneExtras.Measured> before =
+          evaluation.given() ? Optional.of(extras.measure(directory)) : Optional.empty();
+      Map<String, ModuleReading> readings = new LinkedHashMap<>();
       RunResult result =
           job.run(
               backend,
@@ -307,23 +308,21 @@ public final class PruneCommand implements Runnable {
                 }
                 masks.ifPresent(MaskFileWriter::finish);
                 extras.saveStatistics(unfinished);
+                readings.putAll(extras.read(unfinished));
                 if (before.isEmpty()) {
-                  extras.writeReport(unfinished, Optional.empty());
+                  extras.writeReport(unfinished, readings, Optional.empty(), memory);
                 }
               });
-      if (result.wasFinished()
-          && !part.given()
-          && (savedStatistics != null || report != null || masks.isPresent())) {
+      boolean afterwards = result.wasFinished() && !part.given();
+      if (afterwards && (savedStatistics != null || masks.isPresent())) {
         output.say(
-            "the output was finished before: --save-statistics, --save-masks and --report are left"
-                + " out");
+            "the output was finished before: --save-statistics and --save-masks are left out");
       }
-      Optional<Perplexities> perplexities =
-          before.isPresent()
-              ? Optional.of(extras.perplexities(before.getAsDouble()))
-              : Optional.empty();
-      if (perplexities.isPresent() && !result.wasFinished()) {
-        extras.writeReport(result, perplexities);
+      Optional<Perplexities> perplexities = before.map(extras::compared);
+      if (afterwards) {
+        extras.writeReportAfterwards(result, job.chosen(), perplexities);
+      } else if (perplexities.isPresent() && !result.wasFinished()) {
+        extras.writeReport(result, readings, perplexities, memory);
       }
       new PrunePrinter(request, backend).print(result, perplexities, memory, output);
     } finally {

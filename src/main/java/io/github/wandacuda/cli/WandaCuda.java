@@ -6,6 +6,7 @@ import io.github.wandacuda.cli.console.Logging;
 import io.github.wandacuda.cli.console.PrintableStream;
 import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.cli.console.Stdout;
+import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.forward.Precision;
@@ -21,6 +22,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.LongFunction;
 import java.util.function.Supplier;
@@ -177,15 +179,22 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
     return exitCode;
   }
 
-  /** Returns what a report says of a run that has just ended. */
-  static RunFacts facts(ModelDirectory model, Backend backend) {
+  /**
+   * Returns what a report says of a run that has just ended.
+   *
+   * @param inputs what its results depend on, by the names that the JSON has
+   */
+  static RunFacts facts(
+      ModelDirectory model, Backend backend, OutputOptions output, Map<String, Object> inputs) {
     return new RunFacts(
         model.path(),
         Version.current(),
         backend.name(),
         backend.device(),
         Precision.label(backend.precision()),
-        Instant.now());
+        Instant.now(),
+        output.words(),
+        inputs);
   }
 
   /** The program's version, from the jar's manifest. */

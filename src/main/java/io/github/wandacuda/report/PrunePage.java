@@ -1,148 +1,222 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.job.record.PruneRequest;
-import io.github.wandacuda.job.verify.RowThresholds;
+import io.github.wandacuda.job.verify.ModuleReading.RowThresholds;
 import io.github.wandacuda.prune.ModuleResult;
 import io.github.wandacuda.prune.OutputErrors;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/** The report of {@code prune} as a page: what was done, charts by block, a table by module. */
-final class PrunePage {
-  private static final int NORM_COLUMNS = 4;
+/**
+ * The report of {@code prune} as a page: what it did to the model, then charts by block, tables by
+ * module, and how it was made.
+ */
+record PrunePage(PruneReport report) {
+  private static final double MEBIBYTE = 1 << 20;
+  private static final int NORM_COLUMNS = 5;
   private static final int THRESHOLD_COLUMNS = 3;
 
-  private PrunePage() {}
-
   /** Returns the page. */
-  static String of(
-      RunFacts facts,
-      PruneRequest request,
-      RunResult result,
-      Map<String, RowThresholds> thresholds,
-      Optional<Perplexities> perplexities) {
-    String done = "Pruned by %s, %s".formatted(request.rules().label(), request.rules().amount());
+  String html() {
+    RunResult result = report.result();
     Map<String, String> values =
         Map.ofEntries(
-            Map.entry("facts", facts.html()),
-            Map.entry("output", HtmlText.escaped(request.output().toString())),
+            Map.entry("facts", report.facts().html()),
+            Map.entry("output", HtmlText.escaped(report.request().output().toString())),
             Map.entry("mask_sha256", HtmlText.escaped(result.maskSha256())),
-            Map.entry("modules", HtmlText.number(result.modules().size())),
-            Map.entry("weights", HtmlText.number(result.elements())),
-            Map.entry("pruned", HtmlText.number(result.pruned())),
-            Map.entry("zeros", HtmlText.number(result.zeros())),
-            Map.entry("sparsity", HtmlText.percent(result.sparsity())),
-            Map.entry(
-                "dead_columns",
-                isMeasured(result) ? HtmlText.number(result.deadColumns()) : HtmlText.NOT_MEASURED),
-            Map.entry("zero_rows", HtmlText.number(result.zeroRows())),
-            Map.entry("seconds", "%.1f s".formatted(result.seconds().total())),
-            Map.entry("perplexity", perplexities.map(PrunePage::tile).orElse("")),
-            Map.entry("charts", charts(result, thresholds)),
-            Map.entry(
-                "rows",
-                result.modules().stream()
-                    .map(module -> row(module, thresholds.get(module.module().name())))
-                    .collect(Collectors.joining("\n"))));
-    return HtmlPage.of(done, HtmlPage.filled(HtmlPage.resource("prune.html"), values));
+            Map.entry("tiles", tiles()),
+            Map.entry("afterwards", report.isAfterwards() ? HtmlPage.resource("after.html") : ""),
+            Map.entry("worst", worst()),
+            Map.entry("sample", sample()),
+            Map.entry("charts", charts()),
+            Map.entry("rows", rows(this::row)),
+            Map.entry("scores", scores()),
+            Map.entry("origin", report.facts().origin()));
+    return HtmlPage.of(
+        "Pruned by %s, %s"
+            .formatted(report.request().rules().label(), report.request().rules().amount()),
+        HtmlPage.filled(HtmlPage.resource("prune.html"), values));
   }
 
-  private static String tile(Perplexities both) {
-    return "<div><dt>Perplexity</dt><dd>%.2f → %.2f</dd></div>"
-        .formatted(both.before(), both.after());
+  private String rows(Function<ModuleResult, String> row) {
+    return report.result().modules().stream().map(row).collect(Collectors.joining("\n"));
   }
 
-  private static boolean isMeasured(RunResult result) {
-    return result.modules().stream().anyMatch(module -> module.norms() != null);
+  private String tiles() {
+    RunResult result = report.result();
+    StringBuilder tiles = new StringBuilder();
+    report
+        .perplexities()
+        .ifPresent(
+            both ->
+                tile(tiles, "Perplexity", "%.2f → %.2f".formatted(both.before(), both.after())));
+    tile(tiles, "Sparsity reached", HtmlText.percent(result.sparsity()));
+    tile(tiles, "Asked for", HtmlText.escaped(report.request().rules().amount()));
+    tile(tiles, "Weights", HtmlText.number(result.elements()));
+    tile(tiles, "Pruned", HtmlText.number(result.pruned()));
+    tile(tiles, "Zeros", HtmlText.number(result.zeros()));
+    tile(tiles, "Modules", HtmlText.number(result.modules().size()));
+    boolean measured = result.modules().stream().anyMatch(module -> module.norms() != null);
+    tile(
+        tiles,
+        "Dead columns",
+        measured ? HtmlText.number(result.deadColumns()) : HtmlText.NOT_MEASURED);
+    tile(tiles, "Rows all zero", HtmlText.number(result.zeroRows()));
+    if (!report.isAfterwards()) {
+      tile(tiles, "Time", "%.1f s".formatted(result.seconds().total()));
+      memory(tiles, "Peak memory", "peak_rss_bytes");
+      memory(tiles, "of it anonymous", "peak_anonymous_bytes");
+    }
+    return tiles.toString();
   }
 
-  private static String charts(RunResult result, Map<String, RowThresholds> thresholds) {
+  private void memory(StringBuilder tiles, String name, String key) {
+    if (report.memory().get(key) instanceof Number bytes) {
+      tile(tiles, name, "%.0f MiB".formatted(bytes.longValue() / MEBIBYTE));
+    }
+  }
+
+  private static void tile(StringBuilder tiles, String name, String value) {
+    tiles.append("<div><dt>%s</dt><dd>%s</dd></div>\n".formatted(name, value));
+  }
+
+  /** Returns the modules that suffered most, or nothing if that isn't known of any. */
+  private String worst() {
+    List<ModuleError> worst = report.worst();
+    if (worst.isEmpty()) {
+      return "";
+    }
+    String rows =
+        worst.stream()
+            .map(
+                error ->
+                    "<tr><th scope=\"row\"><code>%s</code></th><td>%s</td><td>%s</td></tr>"
+                        .formatted(
+                            HtmlText.escaped(error.module().module().name()),
+                            HtmlText.percent(error.module().sparsity()),
+                            number(error)))
+            .collect(Collectors.joining("\n"));
+    return HtmlPage.filled(HtmlPage.resource("worst.html"), Map.of("rows", rows));
+  }
+
+  private String sample() {
+    return report
+        .perplexities()
+        .flatMap(Perplexities::sample)
+        .map(
+            sample ->
+                HtmlPage.filled(
+                    HtmlPage.resource("sample.html"),
+                    Map.of(
+                        "prompt", HtmlText.escaped(sample.prompt()),
+                        "before", HtmlText.escaped(sample.before()),
+                        "after", HtmlText.escaped(sample.after()))))
+        .orElse("");
+  }
+
+  private String charts() {
     BlockChart sparsity = new BlockChart();
     BlockChart error = new BlockChart();
     BlockChart norms = new BlockChart();
     BlockChart medians = new BlockChart();
     BlockChart rows = new BlockChart();
-    for (ModuleResult module : result.modules()) {
+    for (ModuleResult module : report.result().modules()) {
       String name = module.module().name();
       sparsity.addModule(name, 100 * module.sparsity());
-      if (module.errors() != null) {
-        error.addModule(name, module.errors().relative(module.errors().result()));
-      }
+      report.error(module).ifPresent(found -> error.addModule(name, found.value()));
       if (module.norms() != null) {
         NormSummary summary = NormSummary.of(module.norms());
         norms.add("largest", name, summary.most());
         norms.add("median", name, summary.median());
         norms.add("least", name, summary.least());
       }
-      if (thresholds.containsKey(name)) {
-        RowThresholds own = thresholds.get(name);
-        medians.addModule(name, own.median());
-        rows.add("highest row", name, own.highest());
-        rows.add("median row", name, own.median());
-        rows.add("lowest row", name, own.lowest());
-      }
+      report
+          .thresholds(module)
+          .ifPresent(
+              own -> {
+                medians.addModule(name, own.median());
+                rows.add("highest row", name, own.highest());
+                rows.add("median row", name, own.median());
+                rows.add("lowest row", name, own.lowest());
+              });
     }
     return "<div class=\"charts\">\n%s\n%s\n%s\n%s\n%s\n</div>"
         .formatted(
+            error.html("Error by block", "relative error", false),
             sparsity.html("Sparsity by block", "zeros, %", false),
-            error.html("Output error by block", "relative error", false),
             norms.html("Norms of input columns by block, mean over modules", "norm", true),
             medians.html("Scores' threshold of the median row by block", "score", true),
             rows.html("Scores' threshold by row and block, mean over modules", "score", true));
   }
 
-  private static String row(ModuleResult result, RowThresholds thresholds) {
-    double share = result.sparsity();
-    StringBuilder row = new StringBuilder("<tr>");
-    row.append("<th scope=\"row\"><code>")
+  private static StringBuilder begin(ModuleResult result) {
+    return new StringBuilder("<tr><th scope=\"row\"><code>")
         .append(HtmlText.escaped(result.module().name()))
         .append("</code></th>");
+  }
+
+  private String row(ModuleResult result) {
+    double share = result.sparsity();
+    StringBuilder row = begin(result);
     cell(row, HtmlText.escaped(result.module().tensor().dtype()));
     row.append("<td data-value=\"%d\">".formatted(result.module().elements()))
         .append(result.module().rows())
         .append(" × ")
         .append(result.module().columns())
         .append("</td>");
+    cell(row, HtmlText.escaped(report.request().rules().of(result.module()).amount()));
     row.append(
         """
         <td class="share" style="background-size: calc((100%% - 1.2rem) * %.4f) 3px, calc(100%% - \
         1.2rem) 3px">%s</td>"""
             .formatted(share, HtmlText.percent(share)));
     cell(row, result.zeros());
-    if (result.norms() == null) {
-      cell(row, HtmlText.NOT_MEASURED);
-    } else {
-      count(row, result.deadColumns());
-    }
     count(row, result.zeroRows());
-    norms(row, result.norms());
-    thresholds(row, thresholds);
-    cell(row, result.errors() == null ? HtmlText.NOT_MEASURED : errors(result.errors()));
+    cell(row, report.error(result).map(PrunePage::number).orElse(HtmlText.NOT_MEASURED));
     return row.append("</tr>").toString();
   }
 
-  private static void norms(StringBuilder row, float[] norms) {
-    if (norms == null) {
+  /** Returns the table of norms and thresholds, or nothing if no module has either. */
+  private String scores() {
+    boolean any =
+        report.result().modules().stream()
+            .anyMatch(module -> module.norms() != null || report.thresholds(module).isPresent());
+    return any
+        ? HtmlPage.filled(HtmlPage.resource("scores.html"), Map.of("rows", rows(this::scores)))
+        : "";
+  }
+
+  private String scores(ModuleResult result) {
+    StringBuilder row = begin(result);
+    norms(row, result);
+    thresholds(row, report.thresholds(result));
+    return row.append("</tr>").toString();
+  }
+
+  private static void norms(StringBuilder row, ModuleResult result) {
+    if (result.norms() == null) {
       notMeasured(row, NORM_COLUMNS);
       return;
     }
-    NormSummary summary = NormSummary.of(norms);
+    NormSummary summary = NormSummary.of(result.norms());
+    count(row, result.deadColumns());
     cell(row, "%.4g".formatted(summary.least()));
     cell(row, "%.4g".formatted(summary.median()));
     cell(row, "%.4g".formatted(summary.most()));
     count(row, summary.outliers().size());
   }
 
-  private static void thresholds(StringBuilder row, RowThresholds thresholds) {
-    if (thresholds == null) {
+  private static void thresholds(StringBuilder row, Optional<RowThresholds> thresholds) {
+    if (thresholds.isEmpty()) {
       notMeasured(row, THRESHOLD_COLUMNS);
       return;
     }
-    cell(row, "%.4g".formatted(thresholds.lowest()));
-    cell(row, "%.4g".formatted(thresholds.median()));
-    cell(row, "%.4g".formatted(thresholds.highest()));
+    cell(row, "%.4g".formatted(thresholds.get().lowest()));
+    cell(row, "%.4g".formatted(thresholds.get().median()));
+    cell(row, "%.4g".formatted(thresholds.get().highest()));
   }
 
   private static void notMeasured(StringBuilder row, int columns) {
@@ -151,11 +225,18 @@ final class PrunePage {
     }
   }
 
-  /** Returns the errors of the mask and of the result, if something was done between them. */
-  private static String errors(OutputErrors errors) {
-    double chosen = errors.relative(errors.chosen());
-    double result = errors.relative(errors.result());
-    return chosen == result ? "%.4f".formatted(result) : "%.4f, now %.4f".formatted(chosen, result);
+  /**
+   * Returns an error and what it is; of the outputs, what the mask's was before kept weights
+   * changed.
+   */
+  private static String number(ModuleError error) {
+    OutputErrors steps = error.module().errors();
+    String before =
+        steps == null || steps.chosen() == steps.result()
+            ? ""
+            : " (%.4f by the mask first chosen)".formatted(steps.relative(steps.chosen()));
+    return "%.4f <span class=\"soft\">%s</span>%s"
+        .formatted(error.value(), error.measure().words(), before);
   }
 
   private static void cell(StringBuilder row, String text) {

@@ -4,7 +4,10 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * What a report says of the run beside its results.
@@ -15,12 +18,25 @@ import java.util.Map;
  * @param device that it ran on
  * @param precision of linear layers
  * @param ended when the work was done
+ * @param command the words of the command line, as they were given
+ * @param inputs what the results depend on, by the names that the JSON has
  */
 public record RunFacts(
-    Path model, String version, String backend, String device, String precision, Instant ended) {
-  /** Cuts the time to whole seconds. */
+    Path model,
+    String version,
+    String backend,
+    String device,
+    String precision,
+    Instant ended,
+    List<String> command,
+    Map<String, Object> inputs) {
+  private static final Pattern PLAIN_WORD = Pattern.compile("[\\w@%+=:,./-]+");
+
+  /** Copies the collections, and cuts the time to whole seconds. */
   public RunFacts {
     ended = ended.truncatedTo(ChronoUnit.SECONDS);
+    command = List.copyOf(command);
+    inputs = new LinkedHashMap<>(inputs);
   }
 
   Map<String, Object> toJson() {
@@ -31,10 +47,12 @@ public record RunFacts(
     object.put("device", device);
     object.put("precision", precision);
     object.put("ended", ended.toString());
+    object.put("command", command);
+    object.put("inputs", inputs);
     return object;
   }
 
-  /** Returns a sentence of it all. */
+  /** Returns a sentence of what did it. */
   String html() {
     return "From <code>%s</code>, by wanda-cuda %s on %s (%s), precision %s, done %s."
         .formatted(
@@ -44,5 +62,47 @@ public record RunFacts(
             HtmlText.escaped(device),
             HtmlText.escaped(precision),
             HtmlText.escaped(ended.toString().replace('T', ' ').replace("Z", " UTC")));
+  }
+
+  /** Returns a section with the command line and a table of the inputs. */
+  String origin() {
+    StringBuilder html = new StringBuilder("<h2>How it was made</h2>\n<pre>wanda-cuda ");
+    html.append(
+            command.stream()
+                .map(RunFacts::quoted)
+                .map(HtmlText::escaped)
+                .collect(Collectors.joining(" ")))
+        .append("</pre>\n<div class=\"scroll\"><table class=\"origin\"><tbody>\n");
+    inputs.forEach((name, value) -> row(html, name, value));
+    return html.append("</tbody></table></div>").toString();
+  }
+
+  /** Adds a value; of an object each of its own. */
+  private static void row(StringBuilder html, String name, Object value) {
+    if (value instanceof Map<?, ?> object) {
+      object.forEach((key, part) -> row(html, name + " " + key, part));
+      return;
+    }
+    if (value instanceof List<?> list && list.stream().anyMatch(Map.class::isInstance)) {
+      for (int index = 0; index < list.size(); index++) {
+        row(html, "%s %d".formatted(name, index + 1), list.get(index));
+      }
+      return;
+    }
+    if (List.of().equals(value)) {
+      return;
+    }
+    String text =
+        value instanceof List<?> list
+            ? list.stream().map(String::valueOf).collect(Collectors.joining(", "))
+            : String.valueOf(value);
+    html.append(
+        "<tr><th scope=\"row\">%s</th><td><code>%s</code></td></tr>\n"
+            .formatted(HtmlText.escaped(name.replace('_', ' ')), HtmlText.escaped(text)));
+  }
+
+  /** Returns a word as a POSIX shell takes it. */
+  private static String quoted(String word) {
+    return PLAIN_WORD.matcher(word).matches() ? word : "'" + word.replace("'", "'\\''") + "'";
   }
 }

@@ -10,13 +10,23 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The page of a comparison and its numbers say the same. */
 class ComparisonReportTest {
   private static final RunFacts FACTS =
-      new RunFacts(Path.of("model"), "1.0", "cpu", "one", "float32", Instant.EPOCH);
+      new RunFacts(
+          Path.of("model"),
+          "1.0",
+          "cpu",
+          "one",
+          "float32",
+          Instant.EPOCH,
+          List.of("compare"),
+          Map.of("seed", 0));
 
   @TempDir Path directory;
 

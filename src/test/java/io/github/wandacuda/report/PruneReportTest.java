@@ -1,6 +1,7 @@
 package io.github.wandacuda.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
@@ -10,7 +11,8 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.PruneRequest;
-import io.github.wandacuda.job.verify.RowThresholds;
+import io.github.wandacuda.job.verify.ModuleReading;
+import io.github.wandacuda.job.verify.ModuleReading.RowThresholds;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.prune.MaskSink;
@@ -23,6 +25,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
@@ -40,12 +43,16 @@ class PruneReportTest {
           "cpu",
           "one",
           "float32",
-          Instant.parse("2026-01-02T03:04:05.6Z"));
+          Instant.parse("2026-01-02T03:04:05.6Z"),
+          List.of("prune", "--model", "it's </script><b>"),
+          Map.of("samples", 7, "stages", List.of(Map.of("modules", "<b>"))));
+
+  private static final Map<String, Object> MEMORY = Map.of("peak_rss_bytes", 3L << 20);
 
   @TempDir Path directory;
   private PruneRequest request;
   private RunResult result;
-  private Map<String, RowThresholds> thresholds;
+  private Map<String, ModuleReading> readings;
 
   @BeforeEach
   void prune() throws IOException {
@@ -79,7 +86,7 @@ class PruneReportTest {
       result =
           PruneJob.toOutput(opened, request)
               .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
-      thresholds = RowThresholds.of(request.output(), request.rules(), result.modules(), backend);
+      readings = ModuleReading.of(request.output(), request.rules(), result.modules(), backend);
     }
   }
 
@@ -89,7 +96,8 @@ class PruneReportTest {
     assertThat(result.zeroRows()).isEqualTo(2);
     Path file = directory.resolve("report.json");
     AtomicWrite.write(
-        file, PruneReport.content(file, FACTS, request, result, thresholds, Optional.empty()));
+        file,
+        new PruneReport(FACTS, request, result, readings, Optional.empty(), MEMORY).content(file));
     JsonNode json = TestData.json(file);
     assertThat(ReportFormat.isOne(file)).isTrue();
     assertThat(json.get("dead_columns").asInt()).isEqualTo(3);
@@ -112,31 +120,71 @@ class PruneReportTest {
    */
   @Test
   void aRowsThresholdIsTheHighestScoreThatGoes() {
-    assertThat(thresholds.values()).containsExactly(new RowThresholds(0, 1, 41));
+    assertThat(readings.values())
+        .singleElement()
+        .extracting(ModuleReading::thresholds)
+        .isEqualTo(Optional.of(new RowThresholds(0, 1, 41)));
     Path file = directory.resolve("report.json");
     AtomicWrite.write(
-        file, PruneReport.content(file, FACTS, request, result, thresholds, Optional.empty()));
+        file,
+        new PruneReport(FACTS, request, result, readings, Optional.empty(), MEMORY).content(file));
     JsonNode json = TestData.json(file).get("modules").get(0).get("row_thresholds");
     assertThat(json.toString()).isEqualTo("{\"lowest\":0.0,\"median\":1.0,\"highest\":41.0}");
     AtomicWrite.write(
-        file, PruneReport.content(file, FACTS, request, result, Map.of(), Optional.empty()));
+        file,
+        new PruneReport(FACTS, request, result, Map.of(), Optional.empty(), MEMORY).content(file));
     assertThat(TestData.json(file).get("modules").get(0).has("row_thresholds")).isFalse();
+  }
+
+  /** By hand: of the squares of w n, those of the weights that went, which is what norms tell. */
+  @Test
+  void theErrorIsTheShareOfSquaredScoresThatGo() {
+    double lost = 0;
+    double all = 0;
+    double[] norms = {1, 0, 2, 0, 0, 3, 4, 5};
+    for (int row : new int[] {0, 2, 3, 5}) {
+      for (int column = 0; column < 8; column++) {
+        double score = (8 * row + column + 1) * norms[column];
+        all += score * score;
+        // The lowest scores are those of the three dead columns, and the first one's.
+        lost += column == 0 ? score * score : 0;
+      }
+    }
+    Path file = directory.resolve("report.json");
+    AtomicWrite.write(
+        file,
+        new PruneReport(FACTS, request, result, readings, Optional.empty(), MEMORY).content(file));
+    JsonNode json = TestData.json(file);
+    JsonNode module = json.get("modules").get(0);
+    assertThat(module.get("estimated_error").asDouble()).isCloseTo(lost / all, within(1e-12));
+    assertThat(module.has("relative_error")).isFalse();
+    assertThat(module.get("amount").asText()).isEqualTo("50.00 %");
+    assertThat(json.get("worst").get(0).get("estimated_error"))
+        .isEqualTo(module.get("estimated_error"));
+    assertThat(json.get("peak_rss_bytes").asLong()).isEqualTo(3L << 20);
+    assertThat(json.get("command").get(0).asText()).isEqualTo("prune");
+    assertThat(json.get("inputs").get("samples").asInt()).isEqualTo(7);
   }
 
   @Test
   void thePageNeedsNothingBesideItAndMistakesNoName() throws IOException {
     Path file = directory.resolve("report.html");
     AtomicWrite.write(
-        file, PruneReport.content(file, FACTS, request, result, thresholds, Optional.empty()));
+        file,
+        new PruneReport(FACTS, request, result, readings, Optional.empty(), MEMORY).content(file));
     assertThat(ReportFormat.isOne(file)).isTrue();
     String page = Files.readString(file);
     assertThat(page)
         .startsWith("<!DOCTYPE html>")
         .contains("<html lang=\"en\">", "layers.0.&lt;b&gt;&amp;&quot;q&quot;", result.maskSha256())
         .contains("<dt>Dead columns</dt><dd>3</dd>", "<dt>Rows all zero</dt><dd>2</dd>")
-        .contains("<td class=\"some\">3</td><td class=\"some\">2</td><td>0.000</td>")
+        .contains("<td class=\"some\">3</td><td>0.000</td>", "<td class=\"some\">2</td>")
         .contains("<td>0.000</td><td>1.000</td><td>41.00</td>", "threshold by row and block")
         .contains("&lt;/script&gt;&lt;b&gt;", "2026-01-02 03:04:05 UTC")
+        .contains(
+            "<pre>wanda-cuda prune --model &#39;it&#39;\\&#39;&#39;s &lt;/script",
+            "stages 1 modules")
+        .contains("<dt>Peak memory</dt><dd>3 MiB</dd>", "What suffered most")
         .doesNotContain("<b>", "${", "http:", "https:", "<script src", "url(", "@import")
         .containsOnlyOnce("<script>")
         .containsOnlyOnce("</script>");
@@ -146,9 +194,14 @@ class PruneReportTest {
   void everyNumberOfThePageIsInItsTwin() throws IOException {
     Path page = directory.resolve("report.html");
     Path twin = directory.resolve("report.json");
-    Optional<Perplexities> both = Optional.of(new Perplexities(12.345, 67.89));
-    AtomicWrite.write(page, PruneReport.content(page, FACTS, request, result, thresholds, both));
-    AtomicWrite.write(twin, PruneReport.content(twin, FACTS, request, result, thresholds, both));
+    Optional<Perplexities> both =
+        Optional.of(
+            new Perplexities(
+                12.345, 67.89, Optional.of(new Perplexities.Sample("<b>", "dense", "pruned"))));
+    AtomicWrite.write(
+        page, new PruneReport(FACTS, request, result, readings, both, MEMORY).content(page));
+    AtomicWrite.write(
+        twin, new PruneReport(FACTS, request, result, readings, both, MEMORY).content(twin));
     String html = Files.readString(page);
     assertThat(html).contains("<dt>Perplexity</dt><dd>12.35 → 67.89</dd>");
     assertThat(TwinNumbers.shown(html)).hasSizeGreaterThan(15);

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,7 +28,9 @@ class ReportPagesIT {
           "cpu",
           "a \"processor\"",
           "float32",
-          Instant.EPOCH);
+          Instant.EPOCH,
+          List.of("compare"),
+          Map.of("seed", 0));
 
   /** Says what a script of ours can see of the page, in attributes of the document. */
   private static final String PROBE =

@@ -96,6 +96,14 @@ public final class CalibrationOptions {
         List.of(samples.tokens()), samples.sha256(), sampling.seed());
   }
 
+  /** Adds what statistics say of their samples, by the names that reports have. */
+  public void addFacts(Map<String, Object> facts, Calibration source) {
+    if (source instanceof Calibration.FromStatistics read) {
+      facts.put("samples", read.statistics().samples());
+      facts.put("sequence_length", read.statistics().sequenceLength());
+    }
+  }
+
   /**
    * Returns the norms of a run, with the number and length of the samples that they were computed
    * from.

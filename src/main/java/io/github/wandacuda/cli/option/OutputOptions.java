@@ -8,6 +8,7 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.json.JsonText;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -116,6 +117,11 @@ public final class OutputOptions {
         throw new UsageException("%s and %s exclude each other".formatted(given, other));
       }
     }
+  }
+
+  /** Returns the words of the command line, as they were given. */
+  public List<String> words() {
+    return command.root().commandLine().getParseResult().originalArgs();
   }
 
   /** Returns whether the command has an option, and it was given. */

@@ -8,6 +8,8 @@ import io.github.wandacuda.model.description.DecoderShape;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.tokenizer.TokenizerProcess;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.OptionalInt;
 
 /** Makes windows of a file: of a text as the paper's perplexity has them, or its lists of ids. */
@@ -51,6 +53,16 @@ public final class TextWindows {
     EvaluationWindows windows = EvaluationWindows.ofTokens(tokens, shape.vocabulary());
     warnIfLong(windows, shape, output);
     return windows;
+  }
+
+  /** Returns a file and its windows by the names that reports have. */
+  public static Map<String, Object> facts(Path text, EvaluationWindows windows) {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("file", text.toString());
+    facts.put("sha256", windows.sha256());
+    facts.put("windows", windows.count());
+    facts.put("tokens", windows.tokens());
+    return facts;
   }
 
   private static void warnIfLong(

@@ -211,6 +211,11 @@ public record Provenance(
     return patterns.stream().map(Pattern::pattern).toList();
   }
 
+  /** Returns what the result depends on, for a report, without what is said of each module. */
+  public Map<String, Object> origin() {
+    return ProvenanceJson.origin(this);
+  }
+
   /** Returns the file's bytes. */
   public byte[] json() {
     return (ProvenanceJson.write(this) + "\n").getBytes(StandardCharsets.UTF_8);

@@ -14,6 +14,7 @@ import java.util.function.Predicate;
 /** Writes and reads a {@link Provenance} as JSON. A null value is left out. */
 final class ProvenanceJson {
   private static final String FILES = "files";
+  private static final String SHARES = "sparsity_by_module";
 
   private final JsonNode root;
 
@@ -40,6 +41,13 @@ final class ProvenanceJson {
     return object;
   }
 
+  /** Returns the same values without what is said of the file itself and of each module. */
+  static Map<String, Object> origin(Provenance provenance) {
+    Map<String, Object> object = cause(provenance);
+    List.of("format", "version", SHARES, "modules").forEach(object::remove);
+    return object;
+  }
+
   private static Map<String, Object> planned(Provenance provenance) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("format", provenance.format());
@@ -50,7 +58,7 @@ final class ProvenanceJson {
     }
     object.put("stages", stages(provenance));
     object.put("allocation", provenance.allocation());
-    object.put("sparsity_by_module", provenance.shares());
+    object.put(SHARES, provenance.shares());
     object.put("masks_sha256", provenance.masksSha256());
     object.put("include", provenance.include());
     object.put("exclude", provenance.exclude());
@@ -143,13 +151,14 @@ final class ProvenanceJson {
   }
 
   private Map<String, Double> shares() {
-    String key = "sparsity_by_module";
     if (!isGiven(
-        key, "an object of numbers", node -> node.isObject() && areAll(node, JsonNode::isNumber))) {
+        SHARES,
+        "an object of numbers",
+        node -> node.isObject() && areAll(node, JsonNode::isNumber))) {
       return null;
     }
     Map<String, Double> shares = new LinkedHashMap<>();
-    root.get(key)
+    root.get(SHARES)
         .properties()
         .forEach(share -> shares.put(share.getKey(), share.getValue().doubleValue()));
     return shares;
