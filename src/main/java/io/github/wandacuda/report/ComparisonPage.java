@@ -33,6 +33,7 @@ final class ComparisonPage {
             "facts", facts.html(),
             "charts", page.bySparsity(),
             "blocks", page.byBlock(),
+            "origin", facts.origin(),
             "tasks", page.tasks(),
             "dense", HtmlText.number(OptionalDouble.of(report.dense().perplexity()), 6),
             "rows",
@@ -50,17 +51,17 @@ final class ComparisonPage {
             .toList();
     List<Sparsity> patterns = amounts().filter(Sparsity.GroupPattern.class::isInstance).toList();
     List<LineChart> charts = new ArrayList<>();
-    charts.add(perplexity("Perplexity by sparsity", "sparsity", ratios));
+    charts.add(perplexity("Perplexity by sparsity", "sparsity reached", ratios));
     charts.add(perplexity("Perplexity by pattern", "pattern", patterns));
     for (String task : report.dense().tasks().keySet()) {
       charts.add(accuracy(task, "sparsity", ratios));
       charts.add(accuracy(task, "pattern", patterns));
     }
-    charts.add(errors("Output error by sparsity", "sparsity", ratios));
+    charts.add(errors("Output error by sparsity", "sparsity reached", ratios));
     charts.add(errors("Output error by pattern", "pattern", patterns));
     return charts.stream()
         .filter(chart -> !chart.isEmpty())
-        .map(LineChart::html)
+        .map(chart -> chart.places().size() == 1 ? BarChart.html(chart) : chart.html())
         .collect(Collectors.joining("\n"));
   }
 
@@ -151,8 +152,22 @@ final class ComparisonPage {
                                 run(method, amount)
                                     .map(run -> measure.apply(run).orElse(Double.NaN))
                                     .orElse(Double.NaN))
-                        .toArray()))
+                        .toArray(),
+                    reached(method, amounts)))
         .toList();
+  }
+
+  /** Returns where a method's values stand: at the sparsity that was reached. */
+  private double[] reached(String method, List<Sparsity> amounts) {
+    return amounts.stream().allMatch(Sparsity.Ratio.class::isInstance)
+        ? amounts.stream()
+            .mapToDouble(
+                amount ->
+                    run(method, amount)
+                        .map(ComparedRun::zeros)
+                        .orElse(((Sparsity.Ratio) amount).fraction()))
+            .toArray()
+        : new double[0];
   }
 
   private Optional<ComparedRun> run(String method, Sparsity amount) {

@@ -56,9 +56,15 @@ record LineChart(
    *
    * @param name what it is of
    * @param values one for each place, NaN for none
+   * @param positions where each stands, counted as the axis counts; empty if at the places
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
-  record Series(String name, double[] values) {
+  record Series(String name, double[] values, double[] positions) {
+    /** Makes a curve whose values stand at the places. */
+    Series(String name, double... values) {
+      this(name, values, new double[0]);
+    }
+
     /** Returns a curve to compare others with: it has the same value everywhere. */
     static Series level(String name, double value, int places) {
       double[] values = new double[places];
@@ -90,7 +96,12 @@ record LineChart(
     }
     int step = Math.ceilDiv(places.size(), MOST_TEXTS);
     for (int place = 0; place < places.size(); place += step) {
-      text(svg, across(place), HEIGHT - BOTTOM + 18, "middle", places.get(place).text());
+      text(
+          svg,
+          across(places.get(place).position()),
+          HEIGHT - BOTTOM + 18,
+          "middle",
+          places.get(place).text());
     }
     text(svg, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 6, "middle", x);
     svg.append(
@@ -124,7 +135,7 @@ record LineChart(
     for (int place = 0; place < values.length; place++) {
       boolean there = Double.isFinite(values[place]) && (!logarithmic || values[place] > 0);
       if (there) {
-        String to = at(across(place)) + " " + at(up(scale, values[place]));
+        String to = at(across(position(index, place))) + " " + at(up(scale, values[place]));
         path.append(down ? "L" : "M").append(to);
         points.add(point(index, place, to));
       }
@@ -171,11 +182,23 @@ record LineChart(
     return list.append("</ul>").toString();
   }
 
-  /** Returns the horizontal place of a mark; a single one stands in the middle. */
-  private double across(int place) {
+  /** Returns where a curve's value stands, counted as the axis counts. */
+  private double position(int index, int place) {
+    double[] own = series.get(index).positions();
+    return own.length == 0 ? places.get(place).position() : own[place];
+  }
+
+  /** Returns a horizontal position, to which a little room is left at both ends. */
+  private double across(double position) {
     double first = places.getFirst().position();
-    double range = places.getLast().position() - first;
-    double share = range == 0 ? 0.5 : (places.get(place).position() - first) / range;
+    double last = places.getLast().position();
+    for (Series each : series) {
+      for (double own : each.positions()) {
+        first = Math.min(first, own);
+        last = Math.max(last, own);
+      }
+    }
+    double share = last == first ? 0.5 : (position - first) / (last - first);
     return LEFT + MARGIN + share * (WIDTH - RIGHT - LEFT - 2 * MARGIN);
   }
 

@@ -33,6 +33,24 @@ class ChartTest {
   }
 
   @Test
+  void pointsStandWhereTheirOwnPositionsAre() {
+    List<Place> places = List.of(new Place("30 %", 0.3), new Place("70 %", 0.7));
+    Series reached = new Series("reached", new double[] {0, 10}, new double[] {0.3, 0.5});
+    assertThat(new LineChart("t", "x", "y", places, List.of(reached), false).html())
+        .contains("d=\"M76 256L264 14\"");
+  }
+
+  @Test
+  void aSinglePlaceHasBarsFromZero() {
+    List<Series> series = List.of(new Series("a<b", 5), new Series("none", Double.NaN));
+    LineChart chart = new LineChart("t", "x", "y", List.of(new Place("50 %", 0.5)), series, true);
+    assertThat(BarChart.html(chart))
+        .contains("t: 50 %", "a&lt;b", "--share: 100.00%", "<td>5.000</td>")
+        .contains("--share: 0.00%", "<td>–</td>")
+        .doesNotContain("<circle");
+  }
+
+  @Test
   void textsAreEscaped() {
     assertThat(chart(false, 1, 2, 3).html())
         .contains("a &quot;title&quot;", "&lt;b&gt;", "it&#39;s")
