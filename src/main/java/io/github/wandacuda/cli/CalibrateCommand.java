@@ -5,6 +5,7 @@ import io.github.wandacuda.calibrate.CalibrationSamples;
 import io.github.wandacuda.calibrate.DenseCalibration;
 import io.github.wandacuda.calibrate.MomentsCalibration;
 import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.cli.console.CommandClock;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.BackendOptions;
@@ -69,9 +70,10 @@ public final class CalibrateCommand implements Runnable {
   @Mixin private ClusterOption cluster;
   @Mixin private OutputOptions output;
 
+  private final CommandClock clock = new CommandClock();
+
   @Override
   public void run() {
-    long start = System.nanoTime();
     backends.check();
     cluster.check(false, false);
     if (cluster.given() && secondMoments) {
@@ -97,7 +99,7 @@ public final class CalibrateCommand implements Runnable {
       try (MemoryWatch memory = new MemoryWatch();
           Backend backend = backends.open(output).backend()) {
         Statistics statistics = run(directory, backend, samples, results);
-        double seconds = (System.nanoTime() - start) / 1e9;
+        double seconds = clock.total();
         output.written(
             object(statistics, backend, seconds, memory), () -> text(statistics, backend, seconds));
       }

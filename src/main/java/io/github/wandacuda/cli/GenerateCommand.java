@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.cli.console.CommandClock;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.OutputOptions;
@@ -40,6 +41,8 @@ final class GenerateCommand implements Runnable {
   @Mixin private SamplerOptions sampler;
   @Mixin private BackendOptions backends;
   @Mixin private OutputOptions output;
+
+  private final CommandClock clock = new CommandClock();
 
   @Override
   public void run() {
@@ -129,10 +132,13 @@ final class GenerateCommand implements Runnable {
 
   private void print(PromptOptions.Prompt given, Written written, double load, long bytes) {
     Generation generation = written.generation();
+    double total = clock.total();
     Map<String, Object> seconds = new LinkedHashMap<>();
+    seconds.put("total", total);
     seconds.put("load", load);
     seconds.put("prompt", generation.promptSeconds());
     seconds.put("decode", generation.decodeSeconds());
+    seconds.put("other", total - load - generation.promptSeconds() - generation.decodeSeconds());
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("prompt_tokens", given.ids().length);
     object.put("tokens", generation.tokens());

@@ -2,6 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.adapter.LoraAdapter;
 import io.github.wandacuda.adapter.LoraModule;
+import io.github.wandacuda.cli.console.CommandClock;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.cli.option.ModelOption;
@@ -45,9 +46,10 @@ public final class MergeLoraCommand implements Runnable {
   @Mixin private ThreadsOption threads;
   @Mixin private OutputOptions output;
 
+  private final CommandClock clock = new CommandClock();
+
   @Override
   public void run() {
-    long start = System.nanoTime();
     int count = threads.count();
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open()) {
@@ -57,7 +59,7 @@ public final class MergeLoraCommand implements Runnable {
         adapter.modules().forEach(this::say);
         MergeJob.Result result =
             new MergeJob(directory, adapter, place).run(count, output.progress());
-        double seconds = (System.nanoTime() - start) / 1e9;
+        double seconds = clock.total();
         output.written(object(result, seconds, memory), () -> text(result, seconds));
       }
     }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.console.CommandClock;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.OutputOptions;
@@ -16,6 +17,8 @@ abstract class PackingCommand implements Runnable {
   @Mixin private ThreadsOption threads;
   @Mixin private OutputOptions output;
 
+  private final CommandClock clock = new CommandClock();
+
   /** Makes a job of either kind. */
   interface Way {
     PackingJob job(ModelDirectory model, PackingOptions options);
@@ -27,14 +30,13 @@ abstract class PackingCommand implements Runnable {
    * @param done what it has done in the end, such as {@code packed}
    */
   final void run(Way way, String done) {
-    long start = System.nanoTime();
     int count = threads.count();
     options.warnOfIdle(output);
     try (MemoryWatch memory = new MemoryWatch();
         ModelDirectory directory = model.open()) {
       ModelSummary.say(directory, output);
       PackingJob.Result result = way.job(directory, options).run(count, output.progress());
-      double seconds = (System.nanoTime() - start) / 1e9;
+      double seconds = clock.total();
       options.print(done, directory.path(), result, seconds, memory, output);
     }
   }

@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.cli.console.CommandClock;
 import io.github.wandacuda.cli.console.MemoryWatch;
 import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.CalibrationOptions;
@@ -85,6 +86,8 @@ public final class PruneCommand implements Runnable {
   @Mixin private ClusterOption cluster;
   @Mixin private PartOption part;
   @Mixin private OutputOptions output;
+
+  private final CommandClock clock = new CommandClock();
 
   @Override
   public void run() {
@@ -255,7 +258,8 @@ public final class PruneCommand implements Runnable {
       Backend backend,
       Optional<OnCluster> on) {
     return methods.shares()
-        ? methods.share(request, directory, job.chosen(), backend, on, output.progress())
+        ? clock.allocating(
+            () -> methods.share(request, directory, job.chosen(), backend, on, output.progress()))
         : request;
   }
 
@@ -293,7 +297,9 @@ public final class PruneCommand implements Runnable {
             .map(file -> new MaskFileWriter(file, job.chosen(), SourceDigest.of(directory)));
     try {
       Optional<PruneExtras.Measured> before =
-          evaluation.given() ? Optional.of(extras.measure(directory)) : Optional.empty();
+          evaluation.given()
+              ? clock.evaluating(() -> Optional.of(extras.measure(directory)))
+              : Optional.empty();
       Map<String, ModuleReading> readings = new LinkedHashMap<>();
       RunResult result =
           job.run(
@@ -310,7 +316,7 @@ public final class PruneCommand implements Runnable {
                 extras.saveStatistics(unfinished);
                 readings.putAll(extras.read(unfinished));
                 if (before.isEmpty()) {
-                  extras.writeReport(unfinished, readings, Optional.empty(), memory);
+                  extras.writeReport(timed(unfinished), readings, Optional.empty(), memory);
                 }
               });
       boolean afterwards = result.wasFinished() && !part.given();
@@ -318,16 +324,20 @@ public final class PruneCommand implements Runnable {
         output.say(
             "the output was finished before: --save-statistics and --save-masks are left out");
       }
-      Optional<Perplexities> perplexities = before.map(extras::compared);
+      Optional<Perplexities> perplexities = before.map(dense -> clock.evaluating(() -> extras.compared(dense)));
       if (afterwards) {
         extras.writeReportAfterwards(result, job.chosen(), perplexities);
       } else if (perplexities.isPresent() && !result.wasFinished()) {
-        extras.writeReport(result, readings, perplexities, memory);
+        extras.writeReport(timed(result), readings, perplexities, memory);
       }
-      new PrunePrinter(request, backend).print(result, perplexities, memory, output);
+      new PrunePrinter(request, backend).print(timed(result), perplexities, memory, output);
     } finally {
       masks.ifPresent(MaskFileWriter::close);
     }
+  }
+
+  private RunResult timed(RunResult result) {
+    return result.with(clock.around(result.seconds()));
   }
 
   private void checkFiles(PruningRules rules) {

@@ -8,7 +8,6 @@ import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.part.PartState;
 import io.github.wandacuda.job.record.PruneRequest;
-import io.github.wandacuda.prune.PhaseClock;
 import io.github.wandacuda.report.Perplexities;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -28,14 +27,6 @@ record PrunePrinter(PruneRequest request, Backend backend) {
       Optional<Perplexities> perplexities,
       MemoryWatch memory,
       OutputOptions output) {
-    PhaseClock.Seconds seconds = result.seconds();
-    Map<String, Object> phases = new LinkedHashMap<>();
-    phases.put("total", seconds.total());
-    phases.put("calibrate", seconds.calibrate());
-    phases.put("select", seconds.select());
-    phases.put("read_write", seconds.readWrite());
-    phases.put("verify", seconds.verify());
-
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("output", request.output().toString());
     object.put("method", request.rules().method());
@@ -49,7 +40,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     object.put("zero_rows", result.zeroRows());
     result.relativeError().ifPresent(error -> object.put("relative_error", error));
     perplexities.ifPresent(both -> object.put("perplexity", both.toJson()));
-    object.put("seconds", phases);
+    object.put("seconds", result.seconds().toJson());
     memory.addTo(object);
     object.put("mask_sha256", result.maskSha256());
     Optional.ofNullable(result.part()).ifPresent(part -> object.put("part", json(part)));
@@ -77,11 +68,6 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     return part == null ? done : "%s: %s".formatted(part, nothing ? "finished" : done);
   }
 
-  /** Returns a phase's seconds, or a dash for a phase that wasn't part of the run. */
-  private static String measured(double seconds) {
-    return seconds == 0 ? "–" : "%.2f".formatted(seconds);
-  }
-
   /** Returns the count of dead columns in words, which needs norms. */
   private String deadColumns(RunResult result) {
     return !request.rules().needNorms()
@@ -105,7 +91,6 @@ record PrunePrinter(PruneRequest request, Backend backend) {
   }
 
   private Stream<String> text(RunResult result) {
-    PhaseClock.Seconds seconds = result.seconds();
     return MultilineText.of(
         """
         %s: %s
@@ -113,7 +98,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
           weights  %d, of which %d are now zero (%.2f %%)
           numbers  %s, %d rows that are all zero%s
           masks    %s
-          seconds  %.2f: calibrate %s, select %.2f, read and write %.2f, verify %s""",
+          seconds  %s%s""",
         request.output(),
         title(result),
         result.provenance().modules().size(),
@@ -124,10 +109,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
         result.zeroRows(),
         relativeError(result),
         result.maskSha256() == null ? "when all parts are done" : "sha256 " + result.maskSha256(),
-        seconds.total(),
-        measured(seconds.calibrate()),
-        seconds.select(),
-        seconds.readWrite(),
-        request.verify() ? "%.2f".formatted(seconds.verify()) : "left out");
+        result.seconds().text(),
+        request.verify() ? "" : ", not verified");
   }
 }

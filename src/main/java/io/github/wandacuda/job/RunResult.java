@@ -30,6 +30,11 @@ public record RunResult(
     this(provenance, modules, seconds, null);
   }
 
+  /** Returns the same with other times. */
+  public RunResult with(PhaseClock.Seconds other) {
+    return new RunResult(provenance, modules, other, part);
+  }
+
   /** Takes a sorted copy of the list. */
   public RunResult {
     modules =

@@ -66,7 +66,11 @@ record PrunePage(PruneReport report) {
         measured ? HtmlText.number(result.deadColumns()) : HtmlText.NOT_MEASURED);
     tile(tiles, "Rows all zero", HtmlText.number(result.zeroRows()));
     if (!report.isAfterwards()) {
-      tile(tiles, "Time", "%.1f s".formatted(result.seconds().total()));
+      tile(
+          tiles,
+          "Time",
+          "<span title=\"%s\">%.1f s</span>"
+              .formatted(result.seconds().text(), result.seconds().total()));
       memory(tiles, "Peak memory", "peak_rss_bytes");
       memory(tiles, "of it anonymous", "peak_anonymous_bytes");
     }

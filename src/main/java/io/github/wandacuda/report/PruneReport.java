@@ -68,6 +68,7 @@ public record PruneReport(
     object.put("afterwards", isAfterwards());
     if (!isAfterwards()) {
       object.put("seconds", result.seconds().total());
+      object.put("seconds_by_phase", result.seconds().toJson());
       object.putAll(memory);
     }
     object.put("zeros", result.zeros());

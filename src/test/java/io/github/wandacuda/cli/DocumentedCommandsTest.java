@@ -54,7 +54,7 @@ class DocumentedCommandsTest {
 
   private static final Pattern TIMED =
       Pattern.compile(
-          "seconds|_bytes\"|\"(total|calibrate|select|read_write|verify)\"| in [0-9.]+ s ");
+          "seconds|_bytes\"|\"(total|start|allocate|calibrate|select|read_write|verify|evaluate|other)\"| in [0-9.]+ s ");
 
   @TempDir static Path made;
 

@@ -81,10 +81,11 @@ public final class BackendOptions {
         "backend %s, %s: %s"
             .formatted(choice.backend().name(), choice.backend().device(), choice.reason());
     if (backend.equals(Backends.AUTO)) {
-      output.say(line);
-    } else {
-      output.detail("%s", line);
+      output.say(
+          "backend %s, %s: the first that is usable"
+              .formatted(choice.backend().name(), choice.backend().device()));
     }
+    output.detail("%s", line);
     output.detail(
         "%d CPU threads, precision %s", threads(), Precision.label(choice.backend().precision()));
     if (choice.backend().precision().isEmpty() && !output.given(ClusterOption.NAME)) {
