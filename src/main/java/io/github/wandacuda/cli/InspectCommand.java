@@ -49,9 +49,11 @@ final class InspectCommand implements Runnable {
           match == null
               ? directory.modules()
               : directory.choose(new ModuleChoice(List.of(match), List.of()));
-      List<Inspection> inspections = Inspector.inspect(chosen, threads(chosen));
+      ModelFacts facts = ModelFacts.of(directory);
+      output.row(facts.head());
+      List<Inspection> inspections = Inspector.inspect(chosen, threads(chosen), output.progress());
       inspections.sort(Comparator.comparing(Inspection::name, TensorNames.NATURAL));
-      InspectPrinter printer = new InspectPrinter(ModelFacts.of(directory), inspections);
+      InspectPrinter printer = new InspectPrinter(facts, inspections);
       output.result(object(printer), () -> printer.text(modules));
     }
   }

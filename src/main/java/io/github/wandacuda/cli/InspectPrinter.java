@@ -1,6 +1,5 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.console.MultilineText;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.job.Inspector.Inspection;
 import io.github.wandacuda.model.LinearModules;
@@ -58,19 +57,11 @@ record InspectPrinter(ModelFacts facts, List<Inspection> inspections) {
   }
 
   /**
-   * Returns the lines.
+   * Returns the lines below {@link ModelFacts#head}.
    *
    * @param byModule whether each module has a line, instead of each block
    */
   Stream<String> text(boolean byModule) {
-    Stream<String> head =
-        MultilineText.of(
-            "%s, %s: %s",
-            facts.modelType().isEmpty() ? "no model type" : facts.modelType(),
-            facts.architecture().isEmpty() ? "no architecture" : facts.architecture(),
-            facts.obstacle().isPresent()
-                ? "no calibrated run, since " + facts.obstacle().get()
-                : "a calibrated run is possible");
     Stream<String> foot =
         Stream.of(
             "%d parameters in %d bytes, %d of them in %d linear modules, %d of those zero (%.2f %%)"
@@ -81,8 +72,7 @@ record InspectPrinter(ModelFacts facts, List<Inspection> inspections) {
                     inspections.size(),
                     zeros(),
                     100 * sparsity()));
-    return Stream.of(head, byModule ? modules() : blocks(), foot, packed())
-        .flatMap(Function.identity());
+    return Stream.of(byModule ? modules() : blocks(), foot, packed()).flatMap(Function.identity());
   }
 
   private Stream<String> packed() {

@@ -79,6 +79,17 @@ record ModelFacts(
     }
   }
 
+  /** Returns what the config says, in a line. */
+  String head() {
+    return "%s, %s: %s"
+        .formatted(
+            modelType.isEmpty() ? "no model type" : modelType,
+            architecture.isEmpty() ? "no architecture" : architecture,
+            obstacle
+                .map(why -> "no calibrated run, since " + why)
+                .orElse("a calibrated run is possible"));
+  }
+
   Map<String, Object> toJson() {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("model_type", modelType);

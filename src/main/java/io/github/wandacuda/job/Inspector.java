@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.job.module.ModuleTiles;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.prune.PhaseClock;
@@ -41,9 +42,18 @@ public final class Inspector {
     }
   }
 
-  /** Inspects modules, and returns what is in each. */
-  public static List<Inspection> inspect(List<LinearModule> modules, int threads) {
+  /**
+   * Inspects modules, and returns what is in each.
+   *
+   * @param progress is told of the bytes that were read
+   */
+  public static List<Inspection> inspect(
+      List<LinearModule> modules, int threads, Progress progress) {
     List<Inspection> inspections = new ArrayList<>();
+    long all = modules.stream().mapToLong(module -> module.tensor().bytes()).sum();
+    long read = 0;
+    progress.begin(0);
+    progress.bytes(all);
     try (Workers workers = new Workers(threads);
         TileBuffers buffers = new TileBuffers(TileMemory.inCache(threads))) {
       for (LinearModule module : modules) {
@@ -51,6 +61,9 @@ public final class Inspector {
             module.prunable()
                 ? inspect(module, workers, buffers)
                 : new Inspection(module, 0, List.of()));
+        read += module.tensor().bytes();
+        progress.step(
+            "module", inspections.size(), modules.size(), all == 0 ? 1 : (double) read / all);
       }
     }
     return inspections;

@@ -49,7 +49,7 @@ class GenerateCommandTest {
     assertThat(object.get("tokens")).hasSize(12);
     assertThat(object.get("seconds").fieldNames())
         .toIterable()
-        .containsExactly("load", "prompt", "decode");
+        .containsExactly("total", "load", "prompt", "decode", "other");
     assertThat(object.get("tokens_per_second").doubleValue()).isPositive();
     assertThat(object.get("text").asText()).startsWith(" ");
   }

@@ -93,7 +93,8 @@ class WordsTest {
   void withoutNormsThereIsNothingToCount() throws IOException {
     Path page = directory.resolve("report.html");
     assertThat(prune("--method", "magnitude", "--report", page).out())
-        .contains("no norms of columns were measured", "calibrate –,");
+        .contains("no norms of columns were measured")
+        .doesNotContain("calibrate");
     String html = Files.readString(page);
     assertThat(html).contains("<dt>Dead columns</dt><dd>–</dd>");
     assertThat(html.lines().filter(line -> line.startsWith("<tr><th scope=\"row\">")))
