@@ -228,6 +228,9 @@ class CompareCommandTest {
     assertThat(InProcess.run(words(report, again)).exitCode()).isZero();
     assertThat(kept).doesNotExist();
     JsonNode resumed = TestData.json(report);
+    assertThat(resumed.get("command").get(0).asText()).isEqualTo("compare");
+    assertThat(resumed.get("inputs").get("calibration_sha256").asText()).hasSize(64);
+    assertThat(resumed.get("inputs").get("text").get("file").asText()).isEqualTo(TOKENS.toString());
     assertThat(resumed.get("dense")).isEqualTo(whole.get("dense"));
     for (int run = 0; run < 4; run++) {
       for (String key : List.of("method", "perplexity", "mask_sha256", "relative_error")) {
