@@ -324,7 +324,8 @@ public final class PruneCommand implements Runnable {
         output.say(
             "the output was finished before: --save-statistics and --save-masks are left out");
       }
-      Optional<Perplexities> perplexities = before.map(dense -> clock.evaluating(() -> extras.compared(dense)));
+      Optional<Perplexities> perplexities =
+          before.map(dense -> clock.evaluating(() -> extras.compared(dense)));
       if (afterwards) {
         extras.writeReportAfterwards(result, job.chosen(), perplexities);
       } else if (perplexities.isPresent() && !result.wasFinished()) {
