@@ -1,6 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.cli.console.MultilineText;
+import io.github.wandacuda.cli.option.HubCache;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
@@ -10,7 +11,6 @@ import io.github.wandacuda.job.card.CardPlan;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -24,12 +24,12 @@ record CardPlanPrinter(OutputOptions output) {
   private static final int NUMBERS = 5;
 
   void print(
-      String card, Path model, Integer samples, Integer sequenceLength, Precision precision) {
+      String card, String model, Integer samples, Integer sequenceLength, Precision precision) {
     Card found = card(card);
     if (model == null) {
       throw new UsageException("--plan needs --model DIR");
     }
-    ModelConfig config = ModelConfig.read(model);
+    ModelConfig config = ModelConfig.read(HubCache.of(System.getenv()).directory(model));
     DecoderDescription description = DecoderFamilies.of(config).describe(config);
     int longest = description.shape().maximumLength();
     int length = positive("--sequence-length", sequenceLength, Math.min(LENGTH, longest));
@@ -107,7 +107,8 @@ record CardPlanPrinter(OutputOptions output) {
             .map(line -> "%9.2f s  %s: %s".formatted(line.seconds(), line.what(), line.formula()));
     return Stream.of(
             MultilineText.of(
-                "on %s, %s samples of %s tokens, precision %s; by arithmetic, nothing of it is measured",
+                "on %s, %s samples of %s tokens, precision %s; by arithmetic, nothing of it is"
+                    + " measured",
                 object.get("card"),
                 object.get("samples"),
                 object.get("sequence_length"),

@@ -7,7 +7,6 @@ import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Precision;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,8 +38,9 @@ final class DevicesCommand implements Runnable {
       names = "--model",
       paramLabel = "DIR",
       description =
-          "For --plan: a directory with the model's config.json, which is all of it read.")
-  private Path model;
+          "For --plan: a directory with the model's config.json, which is all of it read, or the id"
+              + " of a cached model.")
+  private String model;
 
   @Option(
       names = "--samples",

@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.console.OptionNames;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.checkpoint.Checkpoint;
 import io.github.wandacuda.io.checkpoint.SafetensorsFile;
@@ -75,7 +76,7 @@ record ModelFacts(
       DecoderFamilies.of(model.config()).describe(model.config());
       return Optional.empty();
     } catch (InputException e) {
-      return Optional.of(e.getMessage());
+      return Optional.of(OptionNames.in(e.details()).line());
     }
   }
 

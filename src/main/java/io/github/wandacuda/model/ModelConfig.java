@@ -29,6 +29,11 @@ import java.util.Optional;
 public record ModelConfig(Path file, JsonNode root, boolean packed) {
   private static final String AGAIN = "take config.json again from where the model came from";
 
+  /** What works for a model whose forward pass isn't known, for a failure's hint. */
+  public static final String WITHOUT_A_PASS =
+      "`statistics` and `method` magnitude of 'wanda-cuda prune' need no forward pass, and prune"
+          + " what is stored as F32, F16 or BF16";
+
   /** The file's name in a model directory. */
   public static final String FILE_NAME = SideFiles.CONFIG;
 
@@ -255,12 +260,7 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
    * hint names what works without a forward pass.
    */
   public InputException notComputed(String key, String expected, JsonNode found) {
-    return new InputException(
-        wrong(key, expected, found)
-            .details()
-            .hint(
-                "`statistics` and `method` magnitude need no forward pass, and"
-                    + " prune what is stored as F32, F16 or BF16"));
+    return new InputException(wrong(key, expected, found).details().hint(WITHOUT_A_PASS));
   }
 
   /** Returns the failure of a key that has the wrong value. */

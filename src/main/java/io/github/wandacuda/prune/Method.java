@@ -3,8 +3,9 @@ package io.github.wandacuda.prune;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
-import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Locale;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /** How weights are scored. */
@@ -39,24 +40,29 @@ public enum Method {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
-  /** Returns all names, as a message lists them. */
-  public static String labels() {
-    return Arrays.stream(values()).map(Method::label).collect(Collectors.joining(", "));
-  }
-
   /**
    * Returns the method of a name.
    *
    * @throws UsageException for any other name
    */
   public static Method of(String label) {
-    return Arrays.stream(values())
+    return of(label, EnumSet.allOf(Method.class));
+  }
+
+  /**
+   * Returns the one of some methods that has a name.
+   *
+   * @throws UsageException for any other name; it lists theirs
+   */
+  public static Method of(String label, Set<Method> methods) {
+    String labels = methods.stream().map(Method::label).collect(Collectors.joining(", "));
+    return methods.stream()
         .filter(method -> method.label().equals(label))
         .findFirst()
         .orElseThrow(
             () ->
                 new UsageException(
                     ErrorDetails.of("method")
-                        .expected("one of " + labels(), "'%s'".formatted(Printable.of(label)))));
+                        .expected("one of " + labels, "'%s'".formatted(Printable.of(label)))));
   }
 }

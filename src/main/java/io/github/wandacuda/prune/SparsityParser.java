@@ -14,7 +14,10 @@ public final class SparsityParser {
   private static final Pattern DECIMAL =
       Pattern.compile("[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d{1,9})?");
 
-  private static final Pattern PERCENT = Pattern.compile("([1-9]\\d?(?:\\.\\d{1,20})?)\\s*%?");
+  private static final Pattern PERCENT = Pattern.compile("(\\d{1,3}(?:\\.\\d{1,20})?)\\s*%?");
+
+  private static final BigDecimal LEAST_PERCENT = BigDecimal.TWO;
+  private static final BigDecimal HUNDRED = BigDecimal.valueOf(100);
 
   private static final Pattern N_OF_M = Pattern.compile("(\\d{1,6}):(\\d{1,6})");
 
@@ -44,18 +47,28 @@ public final class SparsityParser {
     return new Sparsity.Ratio(fraction);
   }
 
-  /** Says how to write a percentage, or a fraction with a comma; null for all else. */
+  /**
+   * Says how to write a percentage, or a fraction with a comma; null for all else. A number below
+   * {@link #LEAST_PERCENT} without a sign was hardly meant as one.
+   */
   private static String hint(String text) {
     if (text.matches("0,\\d{1,20}")) {
       return "write " + text.replace(',', '.');
     }
     Matcher percent = PERCENT.matcher(text);
-    if (!percent.matches() || text.equals("1")) {
+    if (!percent.matches()) {
       return null;
     }
-    String fraction =
-        new BigDecimal(percent.group(1)).movePointLeft(2).stripTrailingZeros().toPlainString();
-    return "write %s for %s %%".formatted(fraction, percent.group(1));
+    BigDecimal number = new BigDecimal(percent.group(1));
+    boolean signed = text.endsWith("%");
+    if (number.compareTo(HUNDRED) == 0 || (!signed && number.compareTo(BigDecimal.ONE) == 0)) {
+      return "that would leave no weight";
+    }
+    if (number.compareTo(HUNDRED) > 0 || (!signed && number.compareTo(LEAST_PERCENT) < 0)) {
+      return null;
+    }
+    return "write %s for %s %%"
+        .formatted(number.movePointLeft(2).stripTrailingZeros().toPlainString(), percent.group(1));
   }
 
   /**

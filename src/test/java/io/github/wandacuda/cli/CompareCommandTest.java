@@ -269,7 +269,7 @@ class CompareCommandTest {
       value = {
         "--methods wanda,wanda | 'wanda' is given twice",
         "--sparsity 0.5,0.50 | is given twice",
-        "--methods masks | masks come from files",
+        "--methods masks | found 'masks'",
         "--methods wanda+swap | found 'wanda+swap'",
         "--methods wanda+reconstruct+swaps | found 'wanda+reconstruct'",
         "--methods sparsegpt+swaps | expected a method that keeps weights as they are",

@@ -119,6 +119,26 @@ class IdleOptionsTest {
     assertThat(plan(STATISTICS, "--sparsity", "0.1").err()).doesNotContain("is nothing");
   }
 
+  @ParameterizedTest
+  @CsvSource({"--sparsity, 0.5", "--pattern, 2:4"})
+  void masksSayThemselvesHowMuchGoes(String option, String value) {
+    Cli.Result result =
+        InProcess.run(
+            "prune",
+            "--model",
+            TestData.TINY_LLAMA,
+            "--output",
+            directory.resolve("out"),
+            "--method",
+            "masks",
+            "--masks",
+            "nowhere.safetensors",
+            option,
+            value);
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.err()).contains("so it excludes --sparsity and --pattern");
+  }
+
   private static String[] words(String option, String value) {
     return value.isEmpty() ? new String[] {option} : new String[] {option, value};
   }

@@ -9,6 +9,7 @@ import io.github.wandacuda.prune.ModuleRules.Scope;
 import io.github.wandacuda.prune.ModuleRules.Swaps;
 import io.github.wandacuda.prune.SparsityParser;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -19,6 +20,9 @@ import picocli.CommandLine.Option;
 /** Options for which methods are compared, and at which sparsities. */
 public final class ComparedMethods {
   private static final String PLUS = "+";
+
+  /** All methods but those whose masks come from files. */
+  private static final Set<Method> WITHOUT_FILES = EnumSet.complementOf(EnumSet.of(Method.MASKS));
 
   @Option(
       names = "--methods",
@@ -94,10 +98,7 @@ public final class ComparedMethods {
     boolean reconstruct = text.endsWith(PLUS + ModuleRules.RECONSTRUCT);
     String before = reconstruct ? without(text, ModuleRules.RECONSTRUCT) : text;
     boolean swaps = before.endsWith(PLUS + ModuleRules.SWAPS);
-    Method method = Method.of(swaps ? without(before, ModuleRules.SWAPS) : before);
-    if (method == Method.MASKS) {
-      throw new UsageException("--methods: masks come from files, so they can't be compared");
-    }
+    Method method = Method.of(swaps ? without(before, ModuleRules.SWAPS) : before, WITHOUT_FILES);
     return new ModuleRules(
         method,
         Scope.MATRIX,

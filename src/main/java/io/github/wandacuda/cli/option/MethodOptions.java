@@ -50,8 +50,8 @@ public final class MethodOptions {
       names = "--refine",
       paramLabel = "NAME",
       description =
-          "swaps: improve the mask by swapping kept weights for pruned ones; kept weights keep their"
-              + " bits.")
+          "swaps: improve the mask by swapping kept weights for pruned ones; kept weights keep"
+              + " their bits.")
   private String refine;
 
   @Option(
@@ -176,8 +176,8 @@ public final class MethodOptions {
     if (allocations().stream().anyMatch(Allocation::readsWeights)) {
       throw new UsageException(
           "--in-place can't share out by atp, dlp or owl: on a model that is pruned in part they"
-              + " give other shares, so an interrupted run could not be ended; --allocation FILE can"
-              + " say the shares");
+              + " give other shares, so an interrupted run could not be ended; --allocation FILE"
+              + " can say the shares");
     }
   }
 
@@ -255,6 +255,11 @@ public final class MethodOptions {
   private PruningRules common() {
     requireOneOf("--refine", refine, ModuleRules.SWAPS);
     requireOneOf("--update", update, ModuleRules.RECONSTRUCT);
+    Method method = sparsity.method().orElse(Method.WANDA);
+    if (method == Method.MASKS && sparsity.sparsity().isPresent()) {
+      throw new UsageException(
+          "--method masks: the masks say how much goes, so it excludes --sparsity and --pattern");
+    }
     if (refineSwaps != null && refine == null) {
       throw new UsageException("--refine-swaps says how many swaps of --refine swaps");
     }
@@ -262,7 +267,7 @@ public final class MethodOptions {
         refineSwaps == null ? OptionalInt.empty() : OptionalInt.of(refineSwaps.intValue());
     return new PruningRules(
         new ModuleRules(
-            sparsity.method().orElse(Method.WANDA),
+            method,
             scope == null ? Scope.MATRIX : Scope.of(scope),
             sparsity.sparsity().orElse(DEFAULT_SPARSITY),
             refine == null ? Optional.empty() : Optional.of(new Swaps(budget)),
@@ -285,9 +290,6 @@ public final class MethodOptions {
       output.warnIfGiven("only ria has a choice", "--scope");
     } else if (rules.common().sparsity() instanceof Sparsity.GroupPattern) {
       output.warnIfGiven("a pattern's groups lie within rows", "--scope");
-    }
-    if (rules.common().method() == Method.MASKS) {
-      output.warnIfGiven("the masks say how much goes", "--sparsity", "--pattern");
     }
   }
 }

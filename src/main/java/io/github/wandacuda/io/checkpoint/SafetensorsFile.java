@@ -68,16 +68,21 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws InputException if it isn't there, can't be read, or breaks the format in any way
    */
   public static SafetensorsFile open(Path path) {
-    return open(path, new SafetensorsHeader.Budget());
+    return open(path, new SafetensorsHeader.Budget(), null);
   }
 
-  /** Opens one of several files, whose headers share a budget of memory. */
+  /** Opens one of a model's shards, whose headers share a budget of memory. */
   static SafetensorsFile open(Path path, SafetensorsHeader.Budget room) {
+    return open(path, room, "download it, or copy it here");
+  }
+
+  private static SafetensorsFile open(
+      Path path, SafetensorsHeader.Budget room, String whereMissing) {
     if (!Files.isRegularFile(path)) {
       throw new InputException(
           ErrorDetails.file(path)
               .expected(WHAT, notAFile(path))
-              .hint(Files.isDirectory(path) ? null : "download it, or copy it here"));
+              .hint(Files.isDirectory(path) ? null : whereMissing));
     }
     try {
       FileChannel channel = InputFile.channel(path);

@@ -83,7 +83,7 @@ public final class JsonInput {
           ErrorDetails.file(file)
               .part(part)
               .expected("JSON", Printable.of(e.getOriginalMessage()))
-              .hint("copy or download the file again"));
+              .hint("mend the file, or copy or download it again"));
     } catch (CharacterCodingException e) {
       throw Malformed.part(file, part, "UTF-8", "other bytes");
     } catch (IOException e) {

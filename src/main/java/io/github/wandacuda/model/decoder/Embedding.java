@@ -85,7 +85,7 @@ final class Embedding implements AutoCloseable {
               .expected(
                   "at most %d tokens, one a position".formatted(positions.count()),
                   "a sequence of %d".formatted(span.length()))
-              .hint("take a smaller `sequence-length`"));
+              .hint("take a smaller `sequence-length`, or shorter lists of token ids"));
     }
     Tensor added = workspace.take(Place.POSITIONS, hidden.rows(), hidden.columns());
     int[] rows =

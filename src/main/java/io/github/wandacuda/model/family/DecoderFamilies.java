@@ -103,8 +103,6 @@ public final class DecoderFamilies {
         ErrorDetails.file(config.file())
             .expected("an architecture of " + names, found)
             .said("no forward pass for %s; known are %s".formatted(found, names))
-            .hint(
-                "`statistics` and `method` magnitude need none, and prune what is"
-                    + " stored as F32, F16 or BF16"));
+            .hint(ModelConfig.WITHOUT_A_PASS));
   }
 }

@@ -84,8 +84,8 @@ class DecoderFamiliesTest {
                 + " (BloomForCausalLM), falcon (FalconForCausalLM), ")
         .hasMessageContaining("gpt2 (GPT2LMHeadModel)")
         .hasMessageEndingWith(
-            "; `statistics` and `method` magnitude need none, and prune what is"
-                + " stored as F32, F16 or BF16");
+            "; `statistics` and `method` magnitude of 'wanda-cuda prune' need no forward pass, and"
+                + " prune what is stored as F32, F16 or BF16");
   }
 
   private static final String SIZES =
@@ -113,11 +113,14 @@ class DecoderFamiliesTest {
         "'quantization_config': {'quant_method': 'gptq', 'bits': 4} | quantization_config: expected"
             + " weights that are not quantized, found \"gptq\"; `statistics` and",
         "'quantization_config': {'quant_method': 'awq'} | found \"awq\"; `statistics`",
-        "'quantization_config': {'quant_method': 'bitsandbytes'} | found \"bitsandbytes\"; `statistics`",
+        "'quantization_config': {'quant_method': 'bitsandbytes'} | found \"bitsandbytes\";"
+            + " `statistics`",
         "'quantization_config': {'quant_method': 'fp8'} | found \"fp8\"; `statistics`",
-        "'quantization_config': {'load_in_4bit': true} | found {\"load_in_4bit\":true}; `statistics`",
+        "'quantization_config': {'load_in_4bit': true} | found {\"load_in_4bit\":true};"
+            + " `statistics`",
         "'quantization_config': [] | quantization_config: expected weights that are not quantized,",
-        "'compression_config': {'quant_method': 'compressed-tensors'} | compression_config: expected",
+        "'compression_config': {'quant_method': 'compressed-tensors'} | compression_config:"
+            + " expected",
         "'num_attention_heads': 1000000000 | num_attention_heads: expected a positive whole number"
             + " of at most 134217728, found 1000000000",
         "'num_attention_heads': 65536, 'head_dim': 32768 | num_attention_heads: expected a width",
