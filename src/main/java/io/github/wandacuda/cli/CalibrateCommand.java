@@ -39,6 +39,11 @@ import picocli.CommandLine.Option;
 @Command(
     name = "calibrate",
     description = "Runs the dense model over text and writes activation statistics.",
+    footerHeading = "%n",
+    footer = {
+      "  wanda-cuda calibrate --model org/model --calibration c4.json.gz \\",
+      "      --output norms.safetensors"
+    },
     mixinStandardHelpOptions = true)
 public final class CalibrateCommand implements Runnable {
   @Mixin private ModelOption model;

@@ -47,6 +47,11 @@ import picocli.CommandLine.Option;
     description =
         "Compares methods and sparsities on one model, which is pruned in memory:"
             + " perplexity, tasks, errors.",
+    footerHeading = "%n",
+    footer = {
+      "  wanda-cuda compare --model org/model --calibration c4.json.gz \\",
+      "      --text wiki.parquet --sparsity 0.5,0.6 --report compared.html"
+    },
     mixinStandardHelpOptions = true)
 final class CompareCommand implements Runnable {
   private static final String REPORT = "--report";

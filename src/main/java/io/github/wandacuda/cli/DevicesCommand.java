@@ -23,6 +23,8 @@ import picocli.CommandLine.Option;
 @Command(
     name = "devices",
     description = "Lists every backend and device, usable or not and why.",
+    footerHeading = "%n",
+    footer = {"  wanda-cuda devices", "  wanda-cuda devices --plan h100 --model org/model"},
     mixinStandardHelpOptions = true)
 final class DevicesCommand implements Runnable {
   @Option(

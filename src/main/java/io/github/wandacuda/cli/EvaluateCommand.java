@@ -23,6 +23,8 @@ import picocli.CommandLine.Option;
     description =
         "Measures a model's accuracy on zero-shot tasks by log-likelihood, as"
             + " lm-evaluation-harness does.",
+    footerHeading = "%n",
+    footer = {"  wanda-cuda evaluate --model org/model --tasks boolq,rte --data tasks"},
     mixinStandardHelpOptions = true)
 public final class EvaluateCommand implements Runnable {
   @Mixin private ModelOption model;

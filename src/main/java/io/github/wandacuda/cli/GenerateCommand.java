@@ -31,6 +31,11 @@ import picocli.CommandLine.Mixin;
 @Command(
     name = "generate",
     description = "Writes what a model makes of a prompt, token by token.",
+    footerHeading = "%n",
+    footer = {
+      "  wanda-cuda generate --model org/model --prompt 'Once upon a time' \\",
+      "      --tokens 64"
+    },
     mixinStandardHelpOptions = true)
 final class GenerateCommand implements Runnable {
   private static final double NANOS = 1e9;

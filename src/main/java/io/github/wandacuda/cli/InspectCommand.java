@@ -23,6 +23,8 @@ import picocli.CommandLine.Option;
     name = "inspect",
     description =
         "Shows what a model directory holds: family, modules, shapes, dtypes, zeros, patterns.",
+    footerHeading = "%n",
+    footer = {"  wanda-cuda inspect --model org/model"},
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Runnable {
   private static final long SMALL = 1 << 24;

@@ -24,6 +24,8 @@ import picocli.CommandLine.Option;
     description =
         "Merges a LoRA adapter of PEFT into a pruned model: W + scale * (B * A) where W isn't zero,"
             + " and zero where it is.",
+    footerHeading = "%n",
+    footer = {"  wanda-cuda merge-lora --model pruned --adapter adapter --output merged"},
     mixinStandardHelpOptions = true)
 public final class MergeLoraCommand implements Runnable {
   @Mixin private ModelOption model;

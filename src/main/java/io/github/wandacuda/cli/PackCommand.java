@@ -9,6 +9,8 @@ import picocli.CommandLine.Command;
     description =
         "Leaves the zeros out of a pruned model's linear modules: a smaller directory, which unpack turns"
             + " back into the same bytes. Modules with few zeros stay as they are.",
+    footerHeading = "%n",
+    footer = {"  wanda-cuda pack --model pruned --output packed"},
     mixinStandardHelpOptions = true)
 public final class PackCommand extends PackingCommand {
   @Override

@@ -28,6 +28,8 @@ import picocli.CommandLine.Option;
     name = "perplexity",
     description =
         "Measures a model's perplexity on a text, as the code of Wanda does on WikiText-2.",
+    footerHeading = "%n",
+    footer = {"  wanda-cuda perplexity --model org/model --text wiki.parquet"},
     mixinStandardHelpOptions = true)
 final class PerplexityCommand implements Runnable {
   @Mixin private ModelOption model;

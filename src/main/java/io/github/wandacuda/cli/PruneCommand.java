@@ -48,6 +48,17 @@ import picocli.CommandLine.Option;
 @Command(
     name = "prune",
     description = "Prunes a model: a Hugging Face directory in, a pruned one out.",
+    footerHeading = "%n",
+    footer = {
+      "  # Half of the weights of each row, by a text that runs through the model",
+      "  wanda-cuda prune --model org/model --calibration c4.json.gz --output pruned",
+      "  # 2 of every 4 weights, by what calibrate wrote; perplexity before and after",
+      "  wanda-cuda prune --model org/model --statistics norms.safetensors \\",
+      "      --pattern 2:4 --output pruned --evaluate wiki.parquet",
+      "  # What would it take? Nothing is written",
+      "  wanda-cuda prune --model org/model --calibration c4.json.gz \\",
+      "      --output pruned --dry-run"
+    },
     mixinStandardHelpOptions = true)
 public final class PruneCommand implements Runnable {
   static final String SAVED_STATISTICS = "--save-statistics";

@@ -7,6 +7,8 @@ import picocli.CommandLine.Command;
 @Command(
     name = "unpack",
     description = "Undoes pack: gives the directory that was packed, to the byte.",
+    footerHeading = "%n",
+    footer = {"  wanda-cuda unpack --model packed --output pruned"},
     mixinStandardHelpOptions = true)
 public final class UnpackCommand extends PackingCommand {
   @Override

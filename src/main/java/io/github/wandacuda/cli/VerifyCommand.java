@@ -37,6 +37,8 @@ import picocli.CommandLine.Option;
         "Proves that a pruned directory is its dense source with weights zeroed and nothing else"
             + " changed. What the options don't say is taken from its wanda-cuda.json. With"
             + " --zeros-of, proves that another model has all zeros of a pruned one.",
+    footerHeading = "%n",
+    footer = {"  wanda-cuda verify --dense org/model --pruned pruned"},
     mixinStandardHelpOptions = true)
 public final class VerifyCommand implements Runnable {
   @Option(

@@ -1,11 +1,13 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.cli.console.CommandHelp;
 import io.github.wandacuda.cli.console.ErrorReporter;
 import io.github.wandacuda.cli.console.Logging;
 import io.github.wandacuda.cli.console.PrintableStream;
 import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.cli.console.Stdout;
+import io.github.wandacuda.cli.option.CompletionWords;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
@@ -70,6 +72,8 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
           "unpack",
           "devices");
 
+  private static final String COMPLETION = "generate-completion";
+
   @Spec private CommandSpec spec;
 
   private final Stdout out;
@@ -124,8 +128,12 @@ public final class WandaCuda implements Runnable, Supplier<Stderr> {
     }
     if (shown == COMMANDS) {
       line.addSubcommand("help", new CommandLine.HelpCommand());
-      line.addSubcommand("generate-completion", new AutoComplete.GenerateCompletion());
+      line.addSubcommand(COMPLETION, new AutoComplete.GenerateCompletion());
     }
+    if (asked.equals(COMPLETION)) {
+      CompletionWords.add(line);
+    }
+    CommandHelp.show(line);
     return line.registerConverter(Integer.class, WholeNumber.INT)
         .registerConverter(Long.class, WholeNumber.LONG)
         .registerConverter(long.class, WholeNumber.LONG)

@@ -6,7 +6,7 @@ import io.github.wandacuda.error.UsageException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
-import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Finds the clusters that are on the class path. */
 public final class Clusters {
@@ -21,12 +21,7 @@ public final class Clusters {
    * @throws UsageException if none has that name
    */
   public static ClusterProvider named(String name) {
-    List<ClusterProvider> providers =
-        ServiceLoader.load(ClusterProvider.class, Clusters.class.getClassLoader()).stream()
-            .map(ServiceLoader.Provider::get)
-            .sorted(Comparator.comparing(ClusterProvider::name))
-            .toList();
-    return providers.stream()
+    return providers()
         .filter(provider -> provider.name().equals(name))
         .findFirst()
         .orElseThrow(
@@ -34,9 +29,17 @@ public final class Clusters {
                 new UsageException(
                     ErrorDetails.of("`cluster`")
                         .expected(
-                            providers.stream()
-                                .map(ClusterProvider::name)
-                                .collect(Collectors.joining(" or ")),
-                            "'%s'".formatted(Printable.of(name)))));
+                            String.join(" or ", names()), "'%s'".formatted(Printable.of(name)))));
+  }
+
+  /** Returns the names of all. */
+  public static List<String> names() {
+    return providers().map(ClusterProvider::name).toList();
+  }
+
+  private static Stream<ClusterProvider> providers() {
+    return ServiceLoader.load(ClusterProvider.class, Clusters.class.getClassLoader()).stream()
+        .map(ServiceLoader.Provider::get)
+        .sorted(Comparator.comparing(ClusterProvider::name));
   }
 }

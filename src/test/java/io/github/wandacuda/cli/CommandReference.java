@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.console.CommandHelp;
 import io.github.wandacuda.cli.console.Stderr;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -7,10 +8,10 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -58,15 +59,24 @@ final class CommandReference {
 
   private static String section(CommandSpec command) {
     String options =
-        command.options().stream()
-            .filter(option -> !option.usageHelp() && !option.versionHelp())
-            .sorted(
-                Comparator.comparing((OptionSpec option) -> !option.required())
-                    .thenComparing(OptionSpec::longestName))
-            .map(CommandReference::row)
+        CommandHelp.groups(command).entrySet().stream()
+            .map(
+                group ->
+                    "\n| %s | |\n| --- | --- |\n%s"
+                        .formatted(
+                            group.getKey(),
+                            group.getValue().stream()
+                                .filter(option -> !option.usageHelp() && !option.versionHelp())
+                                .map(CommandReference::row)
+                                .collect(Collectors.joining())))
+            .filter(table -> table.contains("`--"))
             .collect(Collectors.joining());
-    return "\n## %s\n\n%s\n\n| option | meaning |\n| --- | --- |\n%s"
-        .formatted(command.name(), text(command.usageMessage().description()), options);
+    String examples =
+        Stream.of(command.usageMessage().footer())
+            .map(line -> line.substring(2) + "\n")
+            .collect(Collectors.joining());
+    return "\n## %s\n\n%s\n\n```sh\n%s```\n%s"
+        .formatted(command.name(), text(command.usageMessage().description()), examples, options);
   }
 
   private static String row(OptionSpec option) {

@@ -8,9 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What {@code generate-completion} prints completes commands and options in a shell. */
 class CompletionTest {
@@ -56,5 +59,40 @@ class CompletionTest {
   void optionsOfACommandAreOffered() throws Exception {
     assertThat(offers("wanda-cuda", "prune", "--sp")).containsExactly("--sparsity");
     assertThat(offers("wanda-cuda", "devices", "--sp")).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "prune, --method, wanda magnitude ria wanda-variant sparsegpt masks",
+    "verify, --method, wanda magnitude ria wanda-variant sparsegpt masks",
+    "compare, --methods, wanda magnitude ria wanda-variant sparsegpt",
+    "prune, --allocation, uniform atp dlp owl",
+    "prune, --backend, auto cuda opencl cpu",
+    "generate, --backend, auto cuda opencl cpu",
+    "prune, --cluster, local spark",
+    "prune, --combine-masks, intersection union",
+    "prune, --device, 0 all",
+    "prune, --io, auto direct buffered",
+    "prune, --precision, fast high",
+    "devices, --precision, fast high",
+    "devices, --plan, h100 rtx4090",
+    "prune, --refine, swaps",
+    "prune, --scope, row matrix",
+    "prune, --unreached, magnitude keep fail",
+    "prune, --update, reconstruct",
+    "evaluate, --tasks, boolq rte hellaswag winogrande arc_easy arc_challenge openbookqa piqa mmlu"
+  })
+  void valuesOfAnOptionAreOffered(String command, String option, String words) throws Exception {
+    assertThat(offers("wanda-cuda", command, option, ""))
+        .containsExactlyInAnyOrder(words.split(" "));
+  }
+
+  /** Every option whose value is one of a few words offers them, each as it is typed. */
+  @Test
+  void whatIsOfferedIsTakenInSmallLetters() throws IOException {
+    assertThat(Files.readString(script).lines().filter(line -> line.contains("_option_args=(")))
+        .hasSizeGreaterThan(20)
+        .map(line -> line.substring(line.indexOf('(')))
+        .allMatch(words -> words.equals(words.toLowerCase(Locale.ROOT)));
   }
 }

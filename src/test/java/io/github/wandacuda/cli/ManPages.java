@@ -1,5 +1,6 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.console.CommandHelp;
 import io.github.wandacuda.cli.console.Stderr;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -10,6 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -69,7 +71,8 @@ final class ManPages {
     return beginning(name, command)
         + "%s %s [\\fIOPTIONS\\fR]\n".formatted(bold(PROGRAM), bold(command.name()))
         + section("DESCRIPTION", text(command.usageMessage().description()) + "\n")
-        + section("OPTIONS", options(command))
+        + examples(command)
+        + section("OPTIONS", groups(command))
         + section("EXIT STATUS", "The same for all commands: see %s(1).\n".formatted(bold(PROGRAM)))
         + section("SEE ALSO", bold(PROGRAM) + "(1)\n");
   }
@@ -84,6 +87,23 @@ final class ManPages {
 
   private static String name(CommandSpec command) {
     return PROGRAM + "-" + command.name();
+  }
+
+  private static String examples(CommandSpec command) {
+    String lines =
+        Stream.of(command.usageMessage().footer())
+            .map(line -> escaped(line.substring(2)) + "\n")
+            .collect(Collectors.joining());
+    return lines.isEmpty() ? "" : section("EXAMPLES", ".nf\n" + lines + ".fi\n");
+  }
+
+  private static String groups(CommandSpec command) {
+    return CommandHelp.groups(command).entrySet().stream()
+        .map(
+            group ->
+                ".SS \"%s\"\n".formatted(group.getKey())
+                    + group.getValue().stream().map(ManPages::option).collect(Collectors.joining()))
+        .collect(Collectors.joining());
   }
 
   private static String options(CommandSpec command) {

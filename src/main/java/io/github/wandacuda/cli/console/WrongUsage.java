@@ -4,6 +4,8 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
@@ -12,6 +14,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Describes what is wrong with a command line, and what was probably meant. */
 final class WrongUsage {
+  private static final String MODEL = "--model";
+
   private WrongUsage() {}
 
   static ErrorDetails details(ParameterException e) {
@@ -22,24 +26,44 @@ final class WrongUsage {
         e instanceof UnmatchedArgumentException unknown
             ? unknown.getUnmatched()
             : e.getCommandLine().getUnmatchedArguments();
-    return unmatched.isEmpty() ? refused(e, help) : unknown(unmatched.getFirst(), command, help);
+    if (unmatched.isEmpty()) {
+      return refused(e, help);
+    }
+    // An option's value is not part of its name.
+    String word = unmatched.getFirst();
+    String name = word.startsWith("-") ? word.replaceFirst("=.*", "") : word;
+    String meant = meant(name, e);
+    return ErrorDetails.saying("unknown %s '%s'".formatted(kind(name, command), Printable.of(name)))
+        .hint(meant == null ? help : meant + " " + help);
   }
 
-  private static ErrorDetails unknown(String word, CommandSpec command, String help) {
-    boolean option = word.startsWith("-");
-    boolean takesCommands = !command.subcommands().isEmpty();
-    List<String> names =
-        option
-            ? List.copyOf(command.optionsMap().keySet())
-            : List.copyOf(command.subcommands().keySet());
-    String kind = option ? "option" : takesCommands ? "command" : "argument";
-    // An option's value is not part of its name.
-    String name = option ? word.replaceFirst("=.*", "") : word;
-    List<String> meant = Suggestions.of(name, names);
-    ErrorDetails details =
-        ErrorDetails.saying("unknown %s '%s'".formatted(kind, Printable.of(name)));
-    return details.hint(
-        meant.isEmpty() ? help : "did you mean %s? %s".formatted(String.join(" or ", meant), help));
+  private static String kind(String name, CommandSpec command) {
+    if (name.startsWith("-")) {
+      return "option";
+    }
+    return command.subcommands().isEmpty() ? "argument" : "command";
+  }
+
+  /** Returns what was probably meant by an unknown word, or null. */
+  private static String meant(String name, ParameterException e) {
+    CommandSpec command = e.getCommandLine().getCommandSpec();
+    boolean option = name.startsWith("-");
+    if (!option && misses(MODEL, e)) {
+      return "did you mean %s %s?".formatted(MODEL, Printable.of(name));
+    }
+    Optional<String> here = option ? OthersWords.here(name, command) : Optional.empty();
+    if (here.isPresent()) {
+      return "here it is %s;".formatted(here.get());
+    }
+    List<String> near =
+        Suggestions.of(
+            name, option ? command.optionsMap().keySet() : command.subcommands().keySet());
+    return near.isEmpty() ? null : "did you mean %s?".formatted(String.join(" or ", near));
+  }
+
+  private static boolean misses(String option, ParameterException e) {
+    return e instanceof MissingParameterException incomplete
+        && incomplete.getMissing().contains(e.getCommandLine().getCommandSpec().findOption(option));
   }
 
   private static ErrorDetails refused(ParameterException e, String help) {

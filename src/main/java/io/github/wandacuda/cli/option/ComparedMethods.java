@@ -53,6 +53,11 @@ public final class ComparedMethods {
       description = "Patterns N:M, with commas between them.")
   private List<String> patterns = List.of();
 
+  /** Returns the names of the methods that can be compared. */
+  public static List<String> words() {
+    return WITHOUT_FILES.stream().map(Method::label).toList();
+  }
+
   /**
    * Returns the rules of each run: method by method, and for each one sparsity after the other.
    *
