@@ -5,6 +5,7 @@ import io.github.wandacuda.forward.reference.WeightReader;
 import io.github.wandacuda.layerwise.reference.RowArithmetic;
 import java.lang.foreign.MemorySegment;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 
 /**
  * Improves a mask by swaps: while that lessens the error of a row's output, a kept weight is pruned
@@ -68,10 +69,10 @@ public final class MaskSwaps {
     if (size < 1 || columns % size != 0) {
       throw new IllegalArgumentException("groups of %d in %d columns".formatted(size, columns));
     }
-    GroupSwaps groups = groupSize.isPresent() ? new GroupSwaps(gram, size) : null;
+    Supplier<RowSwaps.Search> searches = searches(groupSize);
     int most = Math.min(columns, budget.orElse(columns));
     try (SquareGram.Product product = gram.product(weights.rows())) {
-      Pass pass = new Pass(weights, mask, groups, most, product);
+      Pass pass = new Pass(weights, mask, searches, most, product);
       for (int from = 0; from < weights.rows(); from += product.rows()) {
         pass.tile(from, Math.min(product.rows(), weights.rows() - from));
       }
@@ -79,30 +80,38 @@ public final class MaskSwaps {
     }
   }
 
+  /** Returns what makes a search for a worker. */
+  private Supplier<RowSwaps.Search> searches(OptionalInt groupSize) {
+    if (groupSize.isPresent()) {
+      GroupSwaps groups = new GroupSwaps(gram, groupSize.getAsInt());
+      return () -> groups;
+    }
+    double[] reach = BestSwaps.reach(gram, diagonal);
+    return () -> new BestSwaps(gram, arithmetic, reach);
+  }
+
   /** One matrix on its way. */
   private final class Pass {
     private final WeightMatrix weights;
     private final MemorySegment mask;
-    private final GroupSwaps groups;
+    private final Supplier<RowSwaps.Search> made;
     private final int most;
     private final SquareGram.Product product;
     private final RowSwaps[] rows = new RowSwaps[gram.workers().count()];
+    private final RowSwaps.Search[] searches = new RowSwaps.Search[rows.length];
     private final RowOutcome[] outcomes;
     private final float[] pruned;
     private final float[] products;
 
-    /**
-     * @param groups null for none
-     */
     Pass(
         WeightMatrix weights,
         MemorySegment mask,
-        GroupSwaps groups,
+        Supplier<RowSwaps.Search> made,
         int most,
         SquareGram.Product product) {
       this.weights = weights;
       this.mask = mask;
-      this.groups = groups;
+      this.made = made;
       this.most = most;
       outcomes = new RowOutcome[weights.rows()];
       this.product = product;
@@ -120,6 +129,7 @@ public final class MaskSwaps {
     private RowSwaps read(int worker, int row) {
       if (rows[worker] == null) {
         rows[worker] = new RowSwaps(gram, diagonal, arithmetic);
+        searches[worker] = made.get();
       }
       RowSwaps swaps = rows[worker];
       new WeightReader().read(weights, row, 0, weights.columns(), swaps.weights(), 0);
@@ -138,18 +148,11 @@ public final class MaskSwaps {
     private void improve(int worker, int from, int task) {
       RowSwaps row = read(worker, from + task);
       int at = task * gram.columns();
-      row.begin(products, at, most);
-      double error = row.error();
-      if (groups == null) {
-        row.swapCandidates();
-      } else {
-        groups.swap(row);
-      }
-      double change = row.end(products, at);
+      double change = row.improve(products, at, most, searches[worker]);
       if (row.swaps() > 0) {
         MaskRow.write(row.kept(), mask, from + task);
       }
-      outcomes[from + task] = new RowOutcome(row.swaps(), error, change);
+      outcomes[from + task] = new RowOutcome(row.swaps(), row.errorBefore(), change);
     }
 
     Counts counts() {

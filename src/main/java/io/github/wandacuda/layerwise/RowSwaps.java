@@ -1,7 +1,7 @@
 package io.github.wandacuda.layerwise;
 
 import io.github.wandacuda.layerwise.reference.RowArithmetic;
-import io.github.wandacuda.layerwise.reference.SwapCandidates;
+import java.util.Arrays;
 
 /**
  * A row of weights w whose mask is being improved. With r the pruned weights and zeros elsewhere,
@@ -22,6 +22,9 @@ final class RowSwaps {
   /** What a swap must gain, as a part of the error. */
   private static final double LEAST_GAIN = 1e-6;
 
+  /** An error that fell below this part of where it began was a difference of rounded numbers. */
+  private static final double ROUNDED = 1.0 / 1024;
+
   private final SquareGram gram;
   private final RowArithmetic arithmetic;
   private final float[] diagonal;
@@ -30,11 +33,24 @@ final class RowSwaps {
   private final boolean[] keptBefore;
   private final double[] twice;
   private final double[] c;
-  private final SwapCandidates toPrune;
-  private final SwapCandidates toRestore;
+  private final double[] begun;
+
+  /** {@code w^2 G[k, k]}, infinite for columns that can't be pruned, or can't be restored. */
+  private final double[] pruningSquares;
+
+  private final double[] restoringSquares;
+
+  private double errorBefore;
   private double error;
   private int swaps;
   private int most;
+
+  /** Makes the swaps of a row. */
+  @FunctionalInterface
+  interface Search {
+    /** Makes them, one by one. */
+    void run(RowSwaps row);
+  }
 
   RowSwaps(SquareGram gram, float[] diagonal, RowArithmetic arithmetic) {
     this.gram = gram;
@@ -46,53 +62,86 @@ final class RowSwaps {
     keptBefore = new boolean[columns];
     twice = new double[columns];
     c = new double[columns];
-    toPrune = new SwapCandidates(columns);
-    toRestore = new SwapCandidates(columns);
+    begun = new double[columns];
+    pruningSquares = new double[columns];
+    restoringSquares = new double[columns];
   }
 
-  /** Returns the row's weights, which the caller sets before {@link #begin}. */
+  /** Returns the row's weights, which the caller sets before {@link #improve}. */
   float[] weights() {
     return weights;
   }
 
-  /** Returns which weights are kept, which the caller sets before {@link #begin}. */
+  /** Returns which weights are kept, which the caller sets before {@link #improve}. */
   boolean[] kept() {
     return kept;
   }
 
   /**
-   * Begins with a row.
+   * Improves a row. If its error all but vanishes, it is improved anew from products in float64.
    *
    * @param products holds c
    * @param at where it begins
    * @param mostSwaps no more are made
+   * @return the change of the error, 0 if the row is as before
    */
-  void begin(float[] products, int at, int mostSwaps) {
-    error = 0;
-    swaps = 0;
+  double improve(float[] products, int at, int mostSwaps, Search search) {
     most = mostSwaps;
-    toPrune.clear();
-    toRestore.clear();
     System.arraycopy(kept, 0, keptBefore, 0, kept.length);
     for (int k = 0; k < kept.length; k++) {
-      twice[k] = 2.0 * weights[k];
       c[k] = products[at + k];
-      error += kept[k] ? 0 : weights[k] * c[k];
-      place(k);
+    }
+    double scale = begin();
+    search.run(this);
+    if (error < ROUNDED * scale) {
+      System.arraycopy(keptBefore, 0, kept, 0, kept.length);
+      multiply();
+      begin();
+      search.run(this);
+    }
+    return end();
+  }
+
+  /** Computes c in float64. */
+  private void multiply() {
+    Arrays.fill(c, 0);
+    for (int k = 0; k < kept.length; k++) {
+      if (!kept[k]) {
+        arithmetic.addRows(gram.square(), gram.rowStart(k), weights[k], gram.rowStart(k), 0, c);
+      }
     }
   }
 
-  /** Sets the offsets of a column's scores by the side that it is on. */
-  private void place(int k) {
-    double square = (double) weights[k] * weights[k] * diagonal[k];
-    boolean restorable = !kept[k] && diagonal[k] > 0;
-    toPrune.offsets()[k] = kept[k] ? square : Double.POSITIVE_INFINITY;
-    toRestore.offsets()[k] = restorable ? square : Double.POSITIVE_INFINITY;
+  /** Begins with c, and returns what the error is a sum of, in size. */
+  private double begin() {
+    error = 0;
+    swaps = 0;
+    double squares = 0;
+    System.arraycopy(c, 0, begun, 0, c.length);
+    for (int k = 0; k < kept.length; k++) {
+      twice[k] = 2.0 * weights[k];
+      error += kept[k] ? 0 : weights[k] * c[k];
+      place(k);
+      squares += kept[k] ? 0 : square(k);
+    }
+    errorBefore = error;
+    return Math.max(squares, error);
   }
 
-  /** Returns the error as far as it is known: its start is a float32 product. */
-  double error() {
-    return error;
+  private double square(int k) {
+    return (double) weights[k] * weights[k] * diagonal[k];
+  }
+
+  /** Sets the squares of a column by the side that it is on. */
+  private void place(int k) {
+    boolean restorable = !kept[k] && diagonal[k] > 0;
+    pruningSquares[k] = kept[k] ? square(k) : Double.POSITIVE_INFINITY;
+    restoringSquares[k] = restorable ? square(k) : Double.POSITIVE_INFINITY;
+  }
+
+  /** Returns the error at the beginning, as far as it is known: it may be a float32 product. */
+  double errorBefore() {
+    return errorBefore;
   }
 
   /** Returns how many swaps were made. */
@@ -105,14 +154,29 @@ final class RowSwaps {
     return swaps >= most;
   }
 
-  /** Returns the change of the error by pruning i, a[i]. */
+  /** Returns {@code 2 w[k]}. */
+  double twice(int k) {
+    return twice[k];
+  }
+
+  /** Returns c[k]. */
+  double product(int k) {
+    return c[k];
+  }
+
+  /** Returns {@code |w[k]| sqrt(G[k, k])}. */
+  double root(int k) {
+    return Math.sqrt(square(k));
+  }
+
+  /** Returns the change of the error by pruning i, a[i]; infinite if it is pruned. */
   double pruning(int i) {
-    return Math.fma(twice[i], c[i], toPrune.offsets()[i]);
+    return Math.fma(twice[i], c[i], pruningSquares[i]);
   }
 
   /** Returns the change of the error by restoring j, b[j]; infinite if j isn't to be restored. */
   double restoring(int j) {
-    return Math.fma(-twice[j], c[j], toRestore.offsets()[j]);
+    return Math.fma(-twice[j], c[j], restoringSquares[j]);
   }
 
   /** Returns what both together change beyond a[i] + b[j]. */
@@ -120,9 +184,9 @@ final class RowSwaps {
     return twice[i] * weights[j] * element;
   }
 
-  /** Returns whether a change of the error is worth a swap. */
-  boolean gains(double change) {
-    return change < -LEAST_GAIN * Math.max(0, error);
+  /** Returns what a change of the error must be below to be worth a swap. */
+  double leastChange() {
+    return -LEAST_GAIN * Math.max(0, error);
   }
 
   /** Prunes i and restores j, which changes the error as given. */
@@ -139,52 +203,15 @@ final class RowSwaps {
   }
 
   /**
-   * Makes swaps of the best among pairs of the few kept columns whose pruning costs least with the
-   * few pruned ones whose restoring gains most, until none gains. Of equal changes the pair is
-   * taken that comes first by the order of its kept column, then by that of its pruned one.
-   */
-  void swapCandidates() {
-    while (!isDone()) {
-      arithmetic.offer(twice, c, toPrune, toRestore);
-      double best = Double.POSITIVE_INFINITY;
-      int prune = 0;
-      int restore = 0;
-      for (int rank = 0; rank < toPrune.size(); rank++) {
-        int i = toPrune.column(rank);
-        for (int other = 0; other < toRestore.size(); other++) {
-          int j = toRestore.column(other);
-          float element = gram.get(i, j);
-          double change = toPrune.score(rank) + toRestore.score(other) - together(i, j, element);
-          if (change < best) {
-            best = change;
-            prune = i;
-            restore = j;
-          }
-        }
-      }
-      if (!gains(best)) {
-        return;
-      }
-      swap(prune, restore, best);
-      toPrune.renew(prune, restore, 1, twice, c);
-      toRestore.renew(restore, prune, -1, twice, c);
-    }
-  }
-
-  /**
    * Ends with the row. The change of the error is {@code (r' - r) G (r' + r)} with r' the pruned
    * weights now, and {@code (r' - r) G} is what the swaps have added to c: known in float64, unlike
    * the error itself. If that isn't less than 0, the row has its old mask again.
-   *
-   * @param products holds c as it began
-   * @param at where it begins
-   * @return the change, 0 if the row is as before
    */
-  double end(float[] products, int at) {
+  private double end() {
     double change = 0;
     for (int k = 0; k < kept.length; k++) {
       int times = (kept[k] ? 0 : 1) + (keptBefore[k] ? 0 : 1);
-      change += (c[k] - products[at + k]) * (times * (double) weights[k]);
+      change += (c[k] - begun[k]) * (times * (double) weights[k]);
     }
     if (swaps > 0 && change < 0) {
       return change;

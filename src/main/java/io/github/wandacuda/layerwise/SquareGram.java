@@ -8,12 +8,17 @@ import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 
 /**
  * A Gram matrix with both its halves, in host memory and ready to be multiplied with on a backend.
  * Layers with the same input share one. For one thread at a time.
  */
 public final class SquareGram implements AutoCloseable {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
   private static final long CACHE_LINE = 64;
 
   /** Elements of a tile: 16 MiB for each of the buffers that a tile's work takes. */
@@ -69,6 +74,11 @@ public final class SquareGram implements AutoCloseable {
 
   float get(int row, int column) {
     return gram.get(row, column);
+  }
+
+  /** Returns the element from {@link #square}: for many of one row. */
+  float square(int row, int column) {
+    return square.getAtIndex(FLOAT, rowStart(row) + column);
   }
 
   /**

@@ -27,11 +27,19 @@ final class LayerCase {
   final boolean[][] kept;
   final float[][] gram;
 
-  LayerCase(float[][] weights, boolean[][] kept, double[][] tokens) {
+  LayerCase(float[][] weights, boolean[][] kept, float[][] gram) {
     this.weights = weights;
     this.kept = kept;
+    this.gram = gram;
+  }
+
+  LayerCase(float[][] weights, boolean[][] kept, double[][] tokens) {
+    this(weights, kept, gram(tokens));
+  }
+
+  private static float[][] gram(double[][] tokens) {
     int columns = tokens[0].length;
-    gram = new float[columns][columns];
+    float[][] gram = new float[columns][columns];
     for (int i = 0; i < columns; i++) {
       for (int j = 0; j < columns; j++) {
         double sum = 0;
@@ -41,6 +49,7 @@ final class LayerCase {
         gram[i][j] = (float) sum;
       }
     }
+    return gram;
   }
 
   /** Returns the layer that was worked out by hand. */

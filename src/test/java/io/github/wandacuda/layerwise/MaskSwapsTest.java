@@ -248,11 +248,16 @@ class MaskSwapsTest {
           System.arraycopy(layer.weights[0], 0, row.weights(), 0, 4);
           System.arraycopy(layer.kept[0], 0, row.kept(), 0, 4);
           float[] products = {-100, 0, 0, 0};
-          row.begin(products, 0, 1);
-          row.swapCandidates();
-          assertThat(row.swaps()).isEqualTo(1);
-          assertThat(row.kept()[0]).isFalse();
-          assertThat(row.end(products, 0)).isZero();
+          double change =
+              row.improve(
+                  products,
+                  0,
+                  1,
+                  misled -> {
+                    misled.swap(0, 1, -1);
+                    assertThat(misled.kept()[0]).isFalse();
+                  });
+          assertThat(change).isZero();
           assertThat(row.swaps()).isZero();
           return assertThat(row.kept()).isEqualTo(layer.kept[0]);
         });

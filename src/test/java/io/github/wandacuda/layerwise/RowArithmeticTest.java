@@ -3,9 +3,9 @@ package io.github.wandacuda.layerwise;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.wandacuda.layerwise.reference.LowestColumns;
 import io.github.wandacuda.layerwise.reference.RowArithmetic;
 import io.github.wandacuda.layerwise.reference.ScalarRows;
-import io.github.wandacuda.layerwise.reference.SwapCandidates;
 import io.github.wandacuda.simd.ShapedKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -93,8 +93,9 @@ class RowArithmeticTest {
       assertThat(results(vector, count, count))
           .as("%d elements", count)
           .isEqualTo(results(scalar, count, count));
+      assertThat(lowest(vector, count)).isEqualTo(lowest(scalar, count));
       assertThat(offered(vector, count, count))
-          .as("candidates of %d columns", count)
+          .as("lowest of %d columns", count)
           .isEqualTo(offered(scalar, count, count));
     }
   }
@@ -118,59 +119,53 @@ class RowArithmeticTest {
     }
   }
 
-  /** Returns the columns and scores of both sides after two rounds, with many ties. */
+  /** Returns the lowest columns of scores with many ties, below a limit or not. */
   private static List<Object> offered(RowArithmetic arithmetic, long seed, int count) {
-    Random random = new Random(seed);
-    SwapCandidates kept = new SwapCandidates(count);
-    SwapCandidates pruned = new SwapCandidates(count);
-    double[] twice = random.ints(count, -2, 3).asDoubleStream().toArray();
-    double[] c = random.ints(count, -2, 3).asDoubleStream().toArray();
-    for (int k = 0; k < count; k++) {
-      boolean one = random.nextBoolean();
-      kept.offsets()[k] = one ? 0 : Double.POSITIVE_INFINITY;
-      pruned.offsets()[k] = one ? Double.POSITIVE_INFINITY : 0;
-    }
+    double[] scores = new Random(seed).ints(count, -9, 9).asDoubleStream().toArray();
     List<Object> found = new ArrayList<>();
-    arithmetic.offer(twice, c, kept, pruned);
-    lowest(twice, c, 1, kept, found);
-    lowest(twice, c, -1, pruned, found);
-    if (kept.size() > 0 && pruned.size() > 0) {
-      int leaves = kept.column(0);
-      int comes = pruned.column(0);
-      exchange(kept, pruned, leaves);
-      exchange(pruned, kept, comes);
-      c[count / 2] += 5;
-      kept.renew(leaves, comes, 1, twice, c);
-      pruned.renew(comes, leaves, -1, twice, c);
-      arithmetic.offer(twice, c, kept, pruned);
-      lowest(twice, c, 1, kept, found);
-      lowest(twice, c, -1, pruned, found);
+    for (double limit : new double[] {Double.POSITIVE_INFINITY, 0}) {
+      LowestColumns lowest = new LowestColumns();
+      lowest.clear(limit);
+      arithmetic.offer(scores, lowest);
+      int[] columns = IntStream.range(0, lowest.size()).map(lowest::column).toArray();
+      assertThat(columns)
+          .isEqualTo(
+              IntStream.range(0, count)
+                  .filter(k -> scores[k] < limit)
+                  .boxed()
+                  .sorted(Comparator.comparingDouble(k -> scores[k]))
+                  .limit(LowestColumns.MOST)
+                  .mapToInt(k -> k)
+                  .toArray());
+      for (int rank = 0; rank < columns.length; rank++) {
+        assertThat(lowest.score(rank)).isEqualTo(scores[columns[rank]]);
+        found.add(columns[rank]);
+      }
     }
     return found;
   }
 
-  private static void exchange(SwapCandidates from, SwapCandidates to, int column) {
-    from.offsets()[column] = Double.POSITIVE_INFINITY;
-    to.offsets()[column] = 0;
-  }
-
-  /** Checks one side against all its scores, sorted, and adds it to what was found. */
-  private static void lowest(
-      double[] twice, double[] c, int sign, SwapCandidates side, List<Object> found) {
-    int[] expected =
-        IntStream.range(0, c.length)
-            .filter(k -> side.offsets()[k] == 0)
-            .boxed()
-            .sorted(Comparator.comparingDouble(k -> sign * twice[k] * c[k] + 0.0))
-            .limit(SwapCandidates.MOST)
-            .mapToInt(k -> k)
-            .toArray();
-    int[] columns = IntStream.range(0, side.size()).map(side::column).toArray();
-    assertThat(columns).isEqualTo(expected);
-    for (int rank = 0; rank < side.size(); rank++) {
-      assertThat(side.score(rank)).isEqualTo(sign * twice[columns[rank]] * c[columns[rank]] + 0.0);
-      found.add(columns[rank]);
-      found.add(side.score(rank));
+  /** Returns the columns of the lowest values, some of them equal, some infinite. */
+  private static List<Integer> lowest(RowArithmetic arithmetic, int count) {
+    List<Integer> found = new ArrayList<>();
+    for (int seed = 0; seed < 40; seed++) {
+      Random random = new Random(seed);
+      double[] x = random.ints(count, -2, 3).asDoubleStream().toArray();
+      double[] y = random.ints(count, -2, 3).asDoubleStream().toArray();
+      float[] row = new float[count + 1];
+      int expected = 0;
+      double least = Double.POSITIVE_INFINITY;
+      for (int k = 0; k < count; k++) {
+        row[k + 1] = random.nextInt(3) - 1;
+        y[k] = random.nextInt(4) == 0 ? y[k] : Double.POSITIVE_INFINITY;
+        double value = 0.5 * x[k] * row[k + 1] + y[k];
+        expected = value < least ? k : expected;
+        least = Math.min(value, least);
+      }
+      int column = arithmetic.lowest(MemorySegment.ofArray(row), 1, 0.5, x, y);
+      assertThat(column).isEqualTo(expected);
+      found.add(column);
     }
+    return found;
   }
 }

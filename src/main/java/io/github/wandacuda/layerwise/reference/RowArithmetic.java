@@ -53,9 +53,14 @@ public interface RowArithmetic {
   void addRows(MemorySegment matrix, long first, double u, long second, double v, double[] c);
 
   /**
-   * Offers every column in order to either candidates, if its score is less than their limit: to
-   * {@code kept} with the score {@code fma(twice[k], c[k], kept.offsets()[k])}, to {@code pruned}
-   * with {@code fma(-twice[k], c[k], pruned.offsets()[k])}.
+   * Returns the column k of the lowest {@code fma(factor * x[k], row[k], y[k])}, of equal ones the
+   * first; 0 if none is less than infinity.
+   *
+   * @param matrix little-endian floats
+   * @param first where in the matrix the row begins, in elements
    */
-  void offer(double[] twice, double[] c, SwapCandidates kept, SwapCandidates pruned);
+  int lowest(MemorySegment matrix, long first, double factor, double[] x, double[] y);
+
+  /** Offers every column in order, with its score. */
+  void offer(double[] scores, LowestColumns lowest);
 }

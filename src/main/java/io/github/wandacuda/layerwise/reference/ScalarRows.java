@@ -72,22 +72,41 @@ public final class ScalarRows implements RowArithmetic {
   }
 
   @Override
-  public void offer(double[] twice, double[] c, SwapCandidates kept, SwapCandidates pruned) {
-    offer(0, c.length, twice, c, kept, pruned);
+  public int lowest(MemorySegment matrix, long first, double factor, double[] x, double[] y) {
+    return lowest(0, 0, Double.POSITIVE_INFINITY, matrix, first, factor, x, y);
+  }
+
+  /** Returns the column of the lowest from a column on, or one that is known, with its value. */
+  public static int lowest(
+      int from,
+      int known,
+      double value,
+      MemorySegment matrix,
+      long first,
+      double factor,
+      double[] x,
+      double[] y) {
+    int column = known;
+    double least = value;
+    for (int k = from; k < x.length; k++) {
+      double next = Math.fma(factor * x[k], (double) matrix.getAtIndex(FLOAT, first + k), y[k]);
+      if (next < least) {
+        least = next;
+        column = k;
+      }
+    }
+    return column;
+  }
+
+  @Override
+  public void offer(double[] scores, LowestColumns lowest) {
+    offer(0, scores.length, scores, lowest);
   }
 
   /** Offers columns {@code from} to {@code to - 1}. */
-  public static void offer(
-      int from, int to, double[] twice, double[] c, SwapCandidates kept, SwapCandidates pruned) {
+  public static void offer(int from, int to, double[] scores, LowestColumns lowest) {
     for (int k = from; k < to; k++) {
-      offer(k, Math.fma(twice[k], c[k], kept.offsets()[k]), kept);
-      offer(k, Math.fma(-twice[k], c[k], pruned.offsets()[k]), pruned);
-    }
-  }
-
-  private static void offer(int column, double score, SwapCandidates candidates) {
-    if (score < candidates.limit()) {
-      candidates.offer(column, score);
+      lowest.offer(k, scores[k]);
     }
   }
 }

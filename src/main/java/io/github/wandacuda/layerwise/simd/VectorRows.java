@@ -1,14 +1,15 @@
 package io.github.wandacuda.layerwise.simd;
 
+import io.github.wandacuda.layerwise.reference.LowestColumns;
 import io.github.wandacuda.layerwise.reference.RowArithmetic;
 import io.github.wandacuda.layerwise.reference.ScalarRows;
-import io.github.wandacuda.layerwise.reference.SwapCandidates;
 import io.github.wandacuda.simd.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -127,25 +128,40 @@ public final class VectorRows implements RowArithmetic {
     }
   }
 
-  /** Most vectors hold no score below a limit, and their columns needn't be looked at. */
+  /** Each lane has its own lowest value and the column of that. */
   @Override
-  public void offer(double[] twice, double[] c, SwapCandidates kept, SwapCandidates pruned) {
-    double[] keptOffsets = kept.offsets();
-    double[] prunedOffsets = pruned.offsets();
-    int whole = Lanes.DOUBLES.loopBound(c.length);
+  public int lowest(MemorySegment matrix, long first, double factor, double[] x, double[] y) {
+    DoubleVector least = DoubleVector.broadcast(Lanes.DOUBLES, Double.POSITIVE_INFINITY);
+    DoubleVector columns = DoubleVector.zero(Lanes.DOUBLES);
+    DoubleVector column = columns.addIndex(1);
+    int whole = Lanes.DOUBLES.loopBound(x.length);
     for (int k = 0; k < whole; k += W) {
-      DoubleVector slopes = load(twice, k);
-      DoubleVector products = load(c, k);
-      DoubleVector prune = slopes.fma(products, load(keptOffsets, k));
-      DoubleVector restore = slopes.neg().fma(products, load(prunedOffsets, k));
-      if (prune
-          .compare(VectorOperators.LT, kept.limit())
-          .or(restore.compare(VectorOperators.LT, pruned.limit()))
-          .anyTrue()) {
-        ScalarRows.offer(k, k + W, twice, c, kept, pruned);
+      DoubleVector next = load(x, k).mul(factor).fma(load(matrix, first + k), load(y, k));
+      VectorMask<Double> lower = next.compare(VectorOperators.LT, least);
+      least = least.blend(next, lower);
+      columns = columns.blend(column, lower);
+      column = column.add(W);
+    }
+    double value = least.reduceLanes(VectorOperators.MIN);
+    VectorMask<Double> equal = least.compare(VectorOperators.EQ, value);
+    int known = value < Double.POSITIVE_INFINITY ? first(columns, equal) : 0;
+    return ScalarRows.lowest(whole, known, value, matrix, first, factor, x, y);
+  }
+
+  private static int first(DoubleVector columns, VectorMask<Double> equal) {
+    return (int) columns.reduceLanes(VectorOperators.MIN, equal);
+  }
+
+  /** Most vectors hold no score below the limit, and their columns needn't be looked at. */
+  @Override
+  public void offer(double[] scores, LowestColumns lowest) {
+    int whole = Lanes.DOUBLES.loopBound(scores.length);
+    for (int k = 0; k < whole; k += W) {
+      if (load(scores, k).compare(VectorOperators.LT, lowest.limit()).anyTrue()) {
+        ScalarRows.offer(k, k + W, scores, lowest);
       }
     }
-    ScalarRows.offer(whole, c.length, twice, c, kept, pruned);
+    ScalarRows.offer(whole, scores.length, scores, lowest);
   }
 
   private static DoubleVector load(double[] array, int at) {

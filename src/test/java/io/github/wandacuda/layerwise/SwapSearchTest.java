@@ -1,0 +1,199 @@
+package io.github.wandacuda.layerwise;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibrate.MomentsCalibration;
+import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibrate.statistics.GramFile;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The error that swaps leave beside that of a search of all pairs. */
+class SwapSearchTest {
+  @TempDir Path directory;
+
+  /** Errors in float64, summed over rows: before, after swaps, after a search of all pairs. */
+  private record Errors(double before, double swapped, double searched) {
+    Errors plus(Errors other) {
+      return new Errors(before + other.before, swapped + other.swapped, searched + other.searched);
+    }
+  }
+
+  private static Errors errors(LayerCase layer, OptionalInt group) {
+    return SwapsRun.on(
+        layer,
+        2,
+        gram -> {
+          MemorySegment mask = layer.mask();
+          new MaskSwaps(gram)
+              .refine(LayerCase.matrix(layer.weights), mask, group, OptionalInt.empty());
+          boolean[][] kept = layer.unpacked(mask);
+          Errors sum = new Errors(0, 0, 0);
+          for (int row = 0; row < kept.length; row++) {
+            double before = layer.error(row, layer.kept[row]);
+            double after = layer.error(row, kept[row]);
+            assertThat(after).isLessThanOrEqualTo(before);
+            FullSearch search =
+                new FullSearch(
+                    layer.gram, layer.weights[row], layer.kept[row], group.orElse(layer.columns()));
+            sum = sum.plus(new Errors(before, after, search.error()));
+          }
+          return sum;
+        });
+  }
+
+  /** Returns what Wanda keeps. */
+  private static boolean[] wanda(float[] weights, float[][] gram, int pruned, int group) {
+    boolean[] kept = new boolean[weights.length];
+    Arrays.fill(kept, true);
+    for (int first = 0; first < kept.length; first += group) {
+      IntStream.range(first, first + group)
+          .boxed()
+          .sorted(Comparator.comparingDouble(k -> Math.abs(weights[k]) * Math.sqrt(gram[k][k])))
+          .limit(pruned)
+          .forEach(k -> kept[k] = false);
+    }
+    return kept;
+  }
+
+  /** Returns tokens whose columns share few directions, as those of a model's first blocks do. */
+  private static double[][] tokens(int count, int columns, double decay) {
+    Random random = new Random(5);
+    double[][] mixed = new double[columns][columns];
+    for (double[] column : mixed) {
+      double scale = Math.exp(random.nextGaussian() / 2);
+      Arrays.setAll(column, k -> scale * random.nextGaussian() * Math.pow(k + 1, -decay));
+    }
+    double[][] tokens = new double[count][columns];
+    for (double[] token : tokens) {
+      double[] drawn = random.doubles(columns, -1, 1).toArray();
+      Arrays.setAll(
+          token, c -> IntStream.range(0, columns).mapToDouble(k -> mixed[c][k] * drawn[k]).sum());
+    }
+    return tokens;
+  }
+
+  private static LayerCase correlated(int rows, int tokens, double decay, double share) {
+    int columns = 160;
+    Random random = new Random(9);
+    float[][] weights = new float[rows][columns];
+    for (float[] row : weights) {
+      for (int k = 0; k < columns; k++) {
+        row[k] = (float) random.nextGaussian();
+      }
+    }
+    boolean[][] kept = new boolean[rows][];
+    LayerCase layer = new LayerCase(weights, kept, tokens(tokens, columns, decay));
+    for (int row = 0; row < rows; row++) {
+      kept[row] = wanda(weights[row], layer.gram, (int) (share * columns), columns);
+    }
+    return layer;
+  }
+
+  /** Eight candidates a side left up to 1.6 times as much. */
+  @ParameterizedTest
+  @CsvSource({"320, 0.3", "320, 0.7", "320, 1.2", "40, 0.5", "4, 0.3"})
+  void noMoreIsLeftThanByASearchOfAllPairs(int tokens, double decay) {
+    for (double share : new double[] {0.5, 0.7, 0.9}) {
+      Errors errors = errors(correlated(40, tokens, decay, share), OptionalInt.empty());
+      assertThat(errors.swapped)
+          .as("at %s", share)
+          .isLessThan(1.01 * errors.searched)
+          .isLessThan(errors.before);
+    }
+  }
+
+  /** All but nothing is left of the error, less than float32 products tell. */
+  @ParameterizedTest
+  @ValueSource(doubles = {0.5, 0.7, 0.9})
+  void oneTokenLeavesWhatASearchInFloat64Does(double share) {
+    Errors errors = errors(correlated(40, 1, 0.3, share), OptionalInt.empty());
+    assertThat(errors.swapped).isLessThan(1e-4 * errors.before);
+    assertThat(errors.swapped).isLessThan(1.01 * errors.searched);
+  }
+
+  @Test
+  void theBundledModelIsAsASearchOfAllPairsLeavesIt() {
+    Path file = directory.resolve("statistics");
+    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);
+        Backend backend = Pruning.cpu(2);
+        Decoder decoder = DecoderFamilies.open(model, backend.operations());
+        Arena arena = Arena.ofShared()) {
+      Map<String, Integer> features =
+          model.modules().stream()
+              .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
+      List<int[]> samples =
+          TestData.tokens(TestData.GOLDEN.resolve("calibration.json")).subList(0, 8);
+      MomentsCalibration calibration =
+          new MomentsCalibration(
+              decoder, backend.operations(), samples, features::get, Progress.NONE);
+      AtomicWrite.write(file, calibration);
+      try (GramFile grams = GramFile.open(file)) {
+        for (String amount : List.of("0.5", "0.7", "2:4")) {
+          Errors sum = new Errors(0, 0, 0);
+          for (LinearModule module : model.modules()) {
+            float[] norms = calibration.statistics().norms().get(module.name());
+            Gram gram = grams.read(module.name(), norms, arena);
+            sum = sum.plus(errors(rowsOf(module, gram, amount), group(amount)));
+          }
+          assertThat(sum.swapped)
+              .as(amount)
+              .isLessThan(1.01 * sum.searched)
+              .isLessThan(0.9 * sum.before);
+        }
+      }
+    }
+  }
+
+  private static OptionalInt group(String amount) {
+    return amount.equals("2:4") ? OptionalInt.of(4) : OptionalInt.empty();
+  }
+
+  /** Returns every sixteenth row of a module, pruned by Wanda. */
+  private static LayerCase rowsOf(LinearModule module, Gram moments, String amount) {
+    MemorySegment bytes = Arena.ofAuto().allocate(module.tensor().bytes(), Long.BYTES);
+    module.shard().read(module.tensor(), 0, bytes);
+    WeightMatrix matrix = module.view(bytes);
+    int columns = module.columns();
+    float[][] gram = new float[columns][columns];
+    float[][] weights = new float[matrix.rows() / 16][columns];
+    for (int i = 0; i < columns; i++) {
+      for (int k = 0; k < columns; k++) {
+        gram[i][k] = moments.get(i, k);
+      }
+    }
+    boolean[][] kept = new boolean[weights.length][];
+    int group = group(amount).orElse(columns);
+    int pruned = amount.equals("2:4") ? 2 : (int) (columns * Double.parseDouble(amount));
+    for (int row = 0; row < weights.length; row++) {
+      for (int k = 0; k < columns; k++) {
+        weights[row][k] = matrix.get(16 * row, k);
+      }
+      kept[row] = wanda(weights[row], gram, pruned, group);
+    }
+    return new LayerCase(weights, kept, gram);
+  }
+}
