@@ -31,6 +31,9 @@ public final class GramFile implements AutoCloseable {
   /** By how much, relatively, float32 sums of the same squares in two orders may differ. */
   private static final double TOLERANCE = 1e-3;
 
+  /** An input below this has no square in float32, though its product with another may be there. */
+  private static final double VANISHED = 1e-15;
+
   private final SafetensorsFile file;
 
   private GramFile(SafetensorsFile file) {
@@ -56,8 +59,9 @@ public final class GramFile implements AutoCloseable {
    *
    * @param norms the norms of the module's input columns, whose squares the diagonal has to be
    * @param memory takes them
-   * @throws InputException if there are none, or they are of another size, aren't finite, or aren't
-   *     those of the norms; the message names row and column
+   * @throws InputException if there are none, or they are of another size, aren't finite, aren't
+   *     those of the norms, or are larger than inputs of these norms can have; the message names
+   *     row and column
    */
   public Gram read(String module, float[] norms, Arena memory) {
     String name = module + SUFFIX;
@@ -83,12 +87,13 @@ public final class GramFile implements AutoCloseable {
     file.read(tensor, 0, triangle);
     Gram gram = new Gram(norms.length, triangle);
     for (int row = 0; row < norms.length; row++) {
-      requireRow(name, gram, row, norms[row]);
+      requireRow(name, gram, row, norms);
     }
     return gram;
   }
 
-  private void requireRow(String name, Gram gram, int row, float norm) {
+  private void requireRow(String name, Gram gram, int row, float[] norms) {
+    float norm = norms[row];
     double square = (double) norm * norm;
     float diagonal = gram.get(row, row);
     if (!(Math.abs(diagonal - square) <= TOLERANCE * square)) {
@@ -107,6 +112,17 @@ public final class GramFile implements AutoCloseable {
             place(name)
                 .expected(
                     "a finite number at row %d, column %d".formatted(row, row + i),
+                    String.valueOf(value))
+                .hint("calibrate again"));
+      }
+      double most =
+          (1 + TOLERANCE) * Math.hypot(norm, VANISHED) * Math.hypot(norms[row + i], VANISHED);
+      if (Math.abs(value) > most) {
+        throw new InputException(
+            place(name)
+                .expected(
+                    "at most the product of the norms %s and %s at row %d, column %d"
+                        .formatted(norm, norms[row + i], row, row + i),
                     String.valueOf(value))
                 .hint("calibrate again"));
       }

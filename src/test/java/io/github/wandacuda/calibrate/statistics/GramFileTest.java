@@ -62,6 +62,9 @@ class GramFileTest {
   @CsvSource({
     "1, NaN, 'a finite number at row 0, column 1', NaN",
     "2, Infinity, 'a finite number at row 0, column 2', Infinity",
+    "1, 2.1, 'at most the product of the norms 1.0 and 2.0 at row 0, column 1', 2.1",
+    "4, -1e-3, 'at most the product of the norms 2.0 and 0.0 at row 1, column 2', -0.001",
+    "3, -1e-3, 'the square of the norm 2.0 at row 1, column 1', -0.001",
     "0, 1.1, 'the square of the norm 1.0 at row 0, column 0', 1.1",
     "3, -4, 'the square of the norm 2.0 at row 1, column 1', -4.0",
     "5, NaN, 'the square of the norm 0.0 at row 2, column 2', NaN"
@@ -71,6 +74,17 @@ class GramFileTest {
     float[] triangle = TRIANGLE.clone();
     triangle[element] = value;
     refused(file(triangle, 6), "m.q.input_gram", expected, found);
+  }
+
+  /** The square of 1e-25 is 0 in float32, its products with others aren't. */
+  @Test
+  void productsOfInputsWithoutASquareAreRead() throws IOException {
+    float[] triangle = TRIANGLE.clone();
+    triangle[4] = 1e-19f;
+    try (GramFile file = GramFile.open(file(triangle, 6));
+        Arena memory = Arena.ofConfined()) {
+      assertThat(file.read("m.q", NORMS, memory).get(1, 2)).isEqualTo(1e-19f);
+    }
   }
 
   @Test
