@@ -77,9 +77,11 @@ record PrunePrinter(PruneRequest request, Backend backend) {
 
   /** Returns in words how far outputs are off, which needs second moments. */
   private static String relativeError(RunResult result) {
-    return result.relativeError().isPresent()
-        ? ", outputs off by %.4f of their squares".formatted(result.relativeError().getAsDouble())
-        : "";
+    return result.relativeError().stream()
+        .filter(Double::isFinite)
+        .mapToObj(", outputs off by %.4f of their squares"::formatted)
+        .findFirst()
+        .orElse("");
   }
 
   private static Stream<String> text(Optional<Perplexities> perplexities) {

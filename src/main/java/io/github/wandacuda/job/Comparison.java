@@ -200,9 +200,7 @@ public final class Comparison {
                     result.module().name(),
                     result.module().elements(),
                     result.zeros(),
-                    result.errors() == null
-                        ? OptionalDouble.empty()
-                        : OptionalDouble.of(result.errors().relative(result.errors().result()))))
+                    result.errors() == null ? OptionalDouble.empty() : result.errors().relative()))
         .sorted(Comparator.comparing(ModuleFigures::name, TensorNames.NATURAL))
         .toList();
   }

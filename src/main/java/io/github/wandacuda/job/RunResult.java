@@ -85,7 +85,7 @@ public record RunResult(
 
   /**
    * Returns the mean over modules of {@code ||(W - V) X||^2 / ||W X||^2}, of those for which it was
-   * measured; nothing if there are none.
+   * measured; nothing if there are none, no number if one of them overflowed.
    */
   public OptionalDouble relativeError() {
     return modules.stream()

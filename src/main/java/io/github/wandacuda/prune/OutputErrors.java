@@ -1,6 +1,7 @@
 package io.github.wandacuda.prune;
 
 import java.io.Serializable;
+import java.util.OptionalDouble;
 
 /**
  * How far a module's outputs are off over the calibration tokens: {@code ||(W - V) X||^2} with
@@ -17,5 +18,11 @@ public record OutputErrors(double output, double chosen, double refined, double 
   /** Returns an error as a part of the output, 0 if there is none. */
   public double relative(double error) {
     return error == 0 ? 0 : error / output;
+  }
+
+  /** Returns the error of the result as a part of the output, or nothing if float32 overflowed. */
+  public OptionalDouble relative() {
+    double relative = relative(result);
+    return Double.isFinite(relative) ? OptionalDouble.of(relative) : OptionalDouble.empty();
   }
 }

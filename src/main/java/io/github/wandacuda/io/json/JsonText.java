@@ -21,7 +21,8 @@ public final class JsonText {
   /**
    * Returns an object's text, without a line end.
    *
-   * @param object values by name: maps, lists, strings, numbers, truth values and null
+   * @param object values by name: maps, lists, strings, numbers, truth values and null; a number
+   *     that isn't finite becomes null, since JSON has none
    */
   public static String of(Map<String, ?> object) {
     return text(object, new DefaultPrettyPrinter());
@@ -72,6 +73,8 @@ public final class JsonText {
         write(json, element);
       }
       json.writeEndArray();
+    } else if (value instanceof Number number && !Double.isFinite(number.doubleValue())) {
+      json.writeNull();
     } else {
       json.writePOJO(value);
     }

@@ -19,6 +19,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What a dense module and its pruned copy tell when both are read again, for a report: after a
@@ -34,6 +36,8 @@ import java.util.OptionalDouble;
  */
 public record ModuleReading(
     long zeros, int zeroRows, OptionalDouble lost, Optional<RowThresholds> thresholds) {
+  private static final Logger LOG = LoggerFactory.getLogger(ModuleReading.class);
+
   /** The threshold of a row that has no zeros. */
   private static final float NONE = -1;
 
@@ -86,9 +90,12 @@ public record ModuleReading(
                 buffers.pruned(module, shard),
                 result.norms(),
                 rules.of(module).method() == Method.MAGNITUDE);
-        all.put(
-            module.name(),
-            pair.read(workers, module.columns(), hasThresholds(rules.of(module), result)));
+        ModuleReading reading =
+            pair.read(workers, module.columns(), hasThresholds(rules.of(module), result));
+        if (reading.thresholds.isPresent() && !Float.isFinite(reading.thresholds.get().highest)) {
+          LOG.warn("{}: scores of its rows are beyond float32", module.name());
+        }
+        all.put(module.name(), reading);
       }
     } finally {
       shards.values().forEach(SafetensorsFile::close);

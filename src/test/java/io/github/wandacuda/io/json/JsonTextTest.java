@@ -22,11 +22,20 @@ class JsonTextTest {
     object.put("z", 1);
     object.put("a", Arrays.asList(null, true, List.of(), List.of(inner, inner)));
     object.put("numbers", List.of(Long.MIN_VALUE, 0.1, 1e-7, 1e300, 0.1f, (short) 3, 100.0));
-    object.put("odd", List.of(Double.NaN, Double.NEGATIVE_INFINITY, -0.0));
+    object.put("odd", List.of(-0.0, -0.0f));
     object.put("nothing", null);
     JsonMapper mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
     assertThat(JsonText.of(object)).isEqualTo(mapper.writeValueAsString(object));
     assertThat(JsonText.of(Map.of())).isEqualTo(mapper.writeValueAsString(Map.of()));
+  }
+
+  /** As text they would be read as words, or not at all. */
+  @Test
+  void whatIsNoNumberIsNull() {
+    for (Number odd :
+        List.of(Double.NaN, Double.NEGATIVE_INFINITY, Float.NaN, Float.POSITIVE_INFINITY)) {
+      assertThat(JsonText.line(Map.of("a", List.of(odd)))).isEqualTo("{\"a\":[null]}");
+    }
   }
 
   @Test
