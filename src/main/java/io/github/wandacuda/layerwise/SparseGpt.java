@@ -22,7 +22,8 @@ import java.lang.foreign.MemorySegment;
  * blocks then have the most columns up to {@link #BLOCK} that are whole groups, or are one larger
  * group. {@link SparseGptKernels} says what happens in a block; the columns to the right of it
  * become {@code w + changes U}, with the product summed as {@link Operations#linear} does, then
- * rounded.
+ * rounded. Weights whose squares float32 doesn't hold are multiplied by a power of 2 meanwhile,
+ * which changes no bit of a score otherwise.
  *
  * <p>Not for several threads at once.
  */
@@ -83,6 +84,8 @@ public final class SparseGpt {
     mask.asSlice(0, maskBytes(weights)).fill((byte) 0);
     WeightRows rows = new WeightRows(weights, workers);
     clearDead(rows);
+    int shift = rows.shift();
+    rows.scale(shift);
     int width = Math.min(width(sparsity), weights.columns());
     long pruned = 0;
     int most = Math.max(1, tileElements / weights.columns() / SparseGptKernels.ROWS);
@@ -101,6 +104,7 @@ public final class SparseGpt {
         }
       }
     }
+    rows.scale(-shift);
     return pruned;
   }
 

@@ -5,6 +5,7 @@ import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /** Copies pieces of the rows of a float32 matrix to arrays and back. */
 final class WeightRows {
@@ -13,6 +14,9 @@ final class WeightRows {
 
   /** Elements of a task that reads each once: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
+
+  /** Where the highest weight is brought: squares range from 2^-126 to 2^128. */
+  private static final int HIGHEST_EXPONENT = 46;
 
   private final WeightMatrix matrix;
   private final WorkerPool workers;
@@ -45,6 +49,66 @@ final class WeightRows {
     for (int row = 0; row < matrix.rows(); row++) {
       matrix.data().set(FLOAT, matrix.byteOffset(row, column), 0);
     }
+  }
+
+  /**
+   * Returns by what power of 2 to multiply, so that squares of weights stay in float32's range, and
+   * far enough from its ends for what divides them: 0 if they do already.
+   */
+  int shift() {
+    float[] least = new float[workers.count()];
+    float[] largest = new float[workers.count()];
+    Arrays.fill(least, Float.POSITIVE_INFINITY);
+    forRows(
+        (worker, weights) -> {
+          for (float weight : weights) {
+            float magnitude = Math.abs(weight);
+            largest[worker] = Math.max(largest[worker], magnitude);
+            least[worker] = magnitude > 0 ? Math.min(least[worker], magnitude) : least[worker];
+          }
+          return false;
+        });
+    float highest = 0;
+    float lowest = Float.POSITIVE_INFINITY;
+    for (int worker = 0; worker < least.length; worker++) {
+      highest = Math.max(highest, largest[worker]);
+      lowest = Math.min(lowest, least[worker]);
+    }
+    boolean squaresFit = lowest >= 0x1p-50f && highest < 0x1p48f;
+    return highest == 0 || squaresFit ? 0 : HIGHEST_EXPONENT - Math.getExponent(highest);
+  }
+
+  /** Multiplies all weights by a power of 2. */
+  void scale(int exponent) {
+    if (exponent != 0) {
+      forRows(
+          (worker, weights) -> {
+            for (int c = 0; c < weights.length; c++) {
+              weights[c] = Math.scalb(weights[c], exponent);
+            }
+            return true;
+          });
+    }
+  }
+
+  /** Does something with a row, and returns whether that changed it. */
+  private interface RowBody {
+    boolean take(int worker, float[] weights);
+  }
+
+  private void forRows(RowBody body) {
+    workers.runRanges(
+        count(),
+        Math.max(1, ELEMENTS_PER_TASK / columns()),
+        (worker, from, to) -> {
+          float[] weights = new float[columns()];
+          for (int row = from; row < to; row++) {
+            read(row, 0, weights.length, weights, 0);
+            if (body.take(worker, weights)) {
+              write(weights, 0, row, 0, weights.length);
+            }
+          }
+        });
   }
 
   /**

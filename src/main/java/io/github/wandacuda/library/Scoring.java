@@ -44,7 +44,9 @@ record Scoring(Criterion criterion, Sparsity sparsity, ZeroNorms zeroNorms) {
 
   /** Returns whether a threshold of a matrix with elements has to be found first. */
   boolean needsThreshold() {
-    return criterion instanceof Criterion.Magnitude && sparsity instanceof Sparsity.Ratio;
+    return criterion instanceof Criterion.Magnitude
+        && sparsity instanceof Sparsity.Ratio ratio
+        && ratio.fraction() > 0;
   }
 
   /** Returns what is pruned of each row or group, where there is no threshold. */

@@ -112,6 +112,13 @@ public record ModuleRules(
     return new ModuleRules(method, scope, other, swaps, reconstruct);
   }
 
+  /** Returns whether it is a share of nothing, which changes no weight by any method. */
+  boolean isNothing() {
+    return method != Method.MASKS
+        && sparsity instanceof Sparsity.Ratio ratio
+        && ratio.fraction() == 0;
+  }
+
   /**
    * Returns whether tiles can be pruned one by one: by Wanda or magnitude, and nothing after it.
    */

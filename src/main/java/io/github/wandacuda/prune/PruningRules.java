@@ -136,7 +136,8 @@ public record PruningRules(
     }
     ModuleRules rules = stage(module).map(Part::rules).orElse(common);
     Double share = allocated.get(module.name());
-    return share == null ? rules : rules.with(new Sparsity.Ratio(share));
+    ModuleRules shared = share == null ? rules : rules.with(new Sparsity.Ratio(share));
+    return shared.isNothing() ? ModuleRules.NOTHING : shared;
   }
 
   /** Returns whether anything is said of a module. */

@@ -19,6 +19,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SparseGptTest {
   private static final Workers WORKERS = new Workers(2);
@@ -122,6 +124,44 @@ class SparseGptTest {
     for (int c = 0; c < 132; c++) {
       assertThat(groups.mask.isKept(4, c)).isEqualTo(c % 3 != 0);
     }
+  }
+
+  /** Powers of 2, which change no bit; the squares would all be 0, or infinite. */
+  @ParameterizedTest
+  @ValueSource(ints = {-100, -64, 62, 110})
+  void squaresNeedNotBeFloats(int exponent) {
+    float[][] weights = Layers.weights(20, 140, 3);
+    float[][] scaled = Layers.weights(20, 140, 3);
+    for (float[] row : scaled) {
+      for (int c = 0; c < row.length; c++) {
+        row[c] = Math.scalb(row[c], exponent);
+      }
+    }
+    Gram gram = Layers.gram(Layers.inputs(300, 140, 4), 1);
+    for (Sparsity sparsity : new Sparsity[] {new Ratio(.1), new GroupPattern(2, 4)}) {
+      Result expected = prune(weights, gram, sparsity);
+      Result found = prune(scaled, gram, sparsity);
+      assertThat(found.pruned).isEqualTo(expected.pruned);
+      for (int row = 0; row < 20; row++) {
+        for (int c = 0; c < 140; c++) {
+          assertThat(found.weights[row][c])
+              .isEqualTo(Math.scalb(expected.weights[row][c], exponent));
+        }
+      }
+    }
+  }
+
+  /** Half of the rows are so much smaller than the others that their squares would be 0. */
+  @Test
+  void rowsOfManyMagnitudesAreToldApart() {
+    float[][] weights = Layers.weights(20, 140, 3);
+    for (int row = 0; row < 10; row++) {
+      for (int c = 0; c < 140; c++) {
+        weights[row][c] *= 1e-24f;
+      }
+    }
+    Gram gram = Layers.gram(Layers.inputs(300, 140, 4), 1);
+    assertThat(prune(weights, gram, new Ratio(.1)).pruned).isEqualTo(282);
   }
 
   @Test

@@ -269,6 +269,15 @@ class PruneCallsTest {
   }
 
   @Test
+  void aShareOfNothingChangesNothing() {
+    WeightMatrix matrix = Weights.random(DType.F32, 20, 32, 1);
+    byte[] before = Weights.bytes(matrix);
+    assertThat(pruner.prune(matrix, Criterion.magnitude(), new Sparsity.Ratio(0)).pruned())
+        .isZero();
+    assertThat(Weights.bytes(matrix)).isEqualTo(before);
+  }
+
+  @Test
   void progressComesToAllRows() {
     Queue<Long> heard = new ConcurrentLinkedQueue<>();
     WeightMatrix matrix = Weights.random(DType.F16, ROWS, COLUMNS, 1);

@@ -26,6 +26,7 @@ import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.prune.layer.LayerInputs;
 import io.github.wandacuda.prune.layer.LayerPruner;
 import io.github.wandacuda.prune.layer.LayerResult;
+import io.github.wandacuda.prune.layer.MissedShareException;
 import io.github.wandacuda.prune.layer.UnfitWeightException;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
@@ -216,6 +217,9 @@ public final class ModulePruner implements AutoCloseable {
         MemorySegment mask = memory.asSlice(0, module.maskBytes());
         LayerResult result = layers.prune(tiles(request), rules.of(module), request.inputs(), mask);
         result.warning().ifPresent(what -> LOG.warn("{}: {}", module.name(), what));
+        if (result.errors().isPresent() && result.errors().get().relative().isEmpty()) {
+          LOG.warn("{}: its outputs are beyond float32: no relative error", module.name());
+        }
         finish(
             index,
             new ModuleResult(
@@ -235,6 +239,8 @@ public final class ModulePruner implements AutoCloseable {
                 .expected(
                     "fitted weights that %s holds".formatted(module.tensor().dtype()),
                     "%s at row %d, column %d".formatted(e.value(), e.row(), e.column())));
+      } catch (MissedShareException e) {
+        throw new InputException(module.place().expected(e.expected(), e.found()));
       } finally {
         maskMemory.giveBack(memory);
       }

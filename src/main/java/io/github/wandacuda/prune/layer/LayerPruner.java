@@ -6,6 +6,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.layerwise.GramFactor;
+import io.github.wandacuda.layerwise.MaskRow;
 import io.github.wandacuda.layerwise.MaskSwaps;
 import io.github.wandacuda.layerwise.OutputError;
 import io.github.wandacuda.layerwise.Reconstruction;
@@ -81,6 +82,7 @@ public final class LayerPruner implements AutoCloseable {
    * @param inputs what the rules need
    * @param mask takes the packed mask
    * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
+   * @throws MissedShareException if scores are equal so often that the share is missed
    * @throws UnfitWeightException if a fitted weight is too large for the module's type
    */
   public LayerResult prune(
@@ -256,8 +258,31 @@ public final class LayerPruner implements AutoCloseable {
       }
       fitted = matrix(arena, dense.rows(), dense.columns());
       fitted.data().copyFrom(dense.data());
-      new SparseGpt(backend.operations(), workers, factor.get())
-          .prune(fitted, rules.sparsity(), mask);
+      long pruned =
+          new SparseGpt(backend.operations(), workers, factor.get())
+              .prune(fitted, rules.sparsity(), mask);
+      if (rules.sparsity() instanceof Sparsity.Ratio ratio) {
+        long most =
+            ratio.of(dense.elements())
+                + dense.rows()
+                + Math.ceilDiv(dense.columns(), SparseGpt.BLOCK);
+        if (pruned > most && lost() > most) {
+          throw new MissedShareException(ratio, (double) lost() / dense.elements());
+        }
+      }
+    }
+
+    /** Counts the weights that had a part in the outputs and are pruned. */
+    private long lost() {
+      long lost = 0;
+      boolean[] kept = new boolean[dense.columns()];
+      for (int row = 0; row < dense.rows(); row++) {
+        MaskRow.read(mask, row, kept);
+        for (int c = 0; c < kept.length; c++) {
+          lost += !kept[c] && dense.get(row, c) != 0 && inputs.gram().get(c, c) != 0 ? 1 : 0;
+        }
+      }
+      return lost;
     }
 
     private boolean isFewTokens() {
