@@ -36,6 +36,11 @@ abstract class PackingCommand implements Runnable {
         ModelDirectory directory = model.open()) {
       ModelSummary.say(directory, output);
       PackingJob.Result result = way.job(directory, options).run(count, output.progress());
+      if (!directory.isPacked() && result.ratio() >= 1) {
+        output.warn(
+            "packed it takes %d bytes, before %d: it has too few zeros; take it as it was, or prune it"
+                .formatted(result.bytesAfter(), result.bytesBefore()));
+      }
       double seconds = clock.total();
       options.print(done, directory.path(), result, seconds, memory, output);
     }

@@ -437,4 +437,22 @@ class PackCommandTest {
         .asString()
         .contains(said);
   }
+
+  @Test
+  void aModelThatPackingMakesLargerIsSaidToBe() {
+    String warning = "it has too few zeros; take it as it was, or prune it";
+    Cli.Result larger =
+        run("pack", "--model", TestData.TINY_LLAMA, "--output", at("larger"), "--json");
+    JsonNode json = larger.json();
+    assertThat(json.get("ratio").asDouble()).isGreaterThan(1);
+    assertThat(larger.err())
+        .contains(
+            "WARN packed it takes %d bytes, before %d: %s"
+                .formatted(
+                    json.get("bytes_after").asLong(), json.get("bytes_before").asLong(), warning));
+    assertThat(run("unpack", "--model", at("larger"), "--output", at("same")).err())
+        .doesNotContain(warning);
+    assertThat(run("pack", "--model", pruned(TestData.TINY_LLAMA), "--output", at("smaller")).err())
+        .doesNotContain(warning);
+  }
 }
