@@ -37,7 +37,7 @@ public final class ReservedFile implements AutoCloseable {
   }
 
   /**
-   * Reserves a file.
+   * Reserves a file, and makes its folder if there is none.
    *
    * @throws OutputException if it can't be written
    * @throws UsageException if another run has reserved it, or this one reads it
@@ -50,6 +50,7 @@ public final class ReservedFile implements AutoCloseable {
     }
     Path temporary = AtomicWrite.temporary(target);
     try {
+      Folders.create(temporary.toAbsolutePath().getParent());
       if (Files.exists(temporary, LinkOption.NOFOLLOW_LINKS) && !isPlain(temporary)) {
         Files.delete(temporary);
       }
@@ -75,6 +76,9 @@ public final class ReservedFile implements AutoCloseable {
       throw unwritable(target, "a file that can be written", "a folder");
     }
     Path folder = target.toAbsolutePath().getParent();
+    while (folder != null && !Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+      folder = folder.getParent();
+    }
     if (folder == null || !Files.isDirectory(folder)) {
       throw unwritable(target, "a folder to write it in", "none");
     }

@@ -57,7 +57,7 @@ record BlockPruner(
                       .place()
                       .expected(
                           "a part of the forward pass", "none of it, so that it gets no norms")
-                      .hint("leave it out with `exclude`"));
+                      .hint("leave it out with `exclude` '%s'".formatted(module.name())));
             });
   }
 

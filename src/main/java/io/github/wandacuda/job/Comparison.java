@@ -84,8 +84,7 @@ public final class Comparison {
    * @throws io.github.wandacuda.error.InputException if one can't
    */
   public void check(ModuleRules rules) {
-    PruningRules all = rules(rules);
-    chosen.forEach(all::check);
+    rules(rules).check(chosen);
   }
 
   static PruningRules rules(ModuleRules common) {

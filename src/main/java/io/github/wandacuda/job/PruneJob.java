@@ -87,7 +87,7 @@ public final class PruneJob {
       ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
     OutputCheck.check(output, model.path(), resume);
     List<LinearModule> chosen = model.choose(choice);
-    chosen.forEach(rules::check);
+    rules.check(chosen);
     return chosen;
   }
 

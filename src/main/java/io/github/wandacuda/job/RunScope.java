@@ -42,7 +42,7 @@ record RunScope(
     PruningRules rules = request.rules();
     List<LinearModule> chosen =
         model.choose(request.choice()).stream().filter(rules::areFor).toList();
-    chosen.forEach(rules::check);
+    rules.check(chosen);
     if (request.calibration() instanceof Calibration.FromStatistics statistics) {
       new NormLookup(statistics)
           .check(

@@ -108,7 +108,7 @@ public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
           module
               .place()
               .expected("F32, F16 or BF16 to prune", Printable.of(module.tensor().dtype()))
-              .hint("leave it out with `exclude`"));
+              .hint("leave it out with `exclude` '%s'".formatted(module.name())));
     }
   }
 }

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -30,6 +31,7 @@ public record PruningRules(
     Unreached unreached,
     Set<String> kept) {
   private static final String RECIPE = "recipe";
+  private static final Pattern BLOCK = Pattern.compile("\\.\\d+\\.");
 
   /** What is done to some modules. Each module's name is searched once. */
   public static final class Part {
@@ -150,23 +152,47 @@ public record PruningRules(
   }
 
   /**
-   * Checks that a module can be pruned so.
+   * Checks that modules can be pruned so.
    *
-   * @throws io.github.wandacuda.error.InputException if its columns don't fall into groups
+   * @throws io.github.wandacuda.error.InputException if the columns of one don't fall into groups;
+   *     the message says how all such modules are left out
    */
-  public void check(LinearModule module) {
-    if (of(module).method() != Method.MASKS
-        && of(module).sparsity() instanceof Sparsity.GroupPattern pattern
-        && !pattern.fits(module.columns())) {
+  public void check(List<LinearModule> modules) {
+    List<LinearModule> unfit = modules.stream().filter(module -> unfit(module) != null).toList();
+    if (!unfit.isEmpty()) {
+      LinearModule first = unfit.get(0);
+      Sparsity.GroupPattern pattern = unfit(first);
       throw new InputException(
-          module
+          first
               .place()
               .expected(
                   "columns that are a multiple of %d for pattern %s"
                       .formatted(pattern.size(), pattern),
-                  String.valueOf(module.columns()))
-              .hint("leave it out with `exclude`"));
+                  String.valueOf(first.columns()))
+              .hint(
+                  unfit.size() == modules.size()
+                      ? "take another pattern, this one fits no module"
+                      : "leave it out with `exclude` '%s'".formatted(names(unfit))));
     }
+  }
+
+  /** Returns a regular expression for some modules, those of any block where there are several. */
+  private static String names(List<LinearModule> modules) {
+    return modules.stream()
+        .map(LinearModule::name)
+        .map(name -> modules.size() == 1 ? name : BLOCK.matcher(name).replaceAll(".\\\\d+."))
+        .distinct()
+        .collect(Collectors.joining("|"));
+  }
+
+  /** Returns the pattern into whose groups a module's columns don't fall, or null. */
+  private Sparsity.GroupPattern unfit(LinearModule module) {
+    ModuleRules rules = of(module);
+    return rules.method() != Method.MASKS
+            && rules.sparsity() instanceof Sparsity.GroupPattern pattern
+            && !pattern.fits(module.columns())
+        ? pattern
+        : null;
   }
 
   /** Returns whether modules would stay as they are. */

@@ -288,6 +288,26 @@ class CompareCommandTest {
     assertThat(result.out()).isEmpty();
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"compare", "prune"})
+  void aPatternThatDoesntFitNamesWhatToLeaveOut(String command) {
+    List<Object> words = new ArrayList<>(List.of(command, "--model", TestData.TINY_LLAMA));
+    words.addAll(List.of("--calibration", TestData.GOLDEN.resolve("calibration.json")));
+    words.addAll(List.of("--samples", 1, "--pattern", "32:64", "--backend", "cpu", "--dry-run"));
+    words.addAll(
+        command.equals("prune")
+            ? List.of("--output", directory.resolve("out"))
+            : List.of("--text", TestData.GOLDEN.resolve("evaluation.json")));
+    Cli.Result result = InProcess.run(words.toArray());
+    assertThat(result.exitCode()).isEqualTo(3);
+    String exclude = "model.layers.\\d+.mlp.down_proj";
+    assertThat(result.err())
+        .contains("a multiple of 64 for pattern 32:64, found 352")
+        .endsWith("leave it out with --exclude '" + exclude + "'\n");
+    words.addAll(List.of("--exclude", exclude));
+    assertThat(InProcess.run(words.toArray()).exitCode()).isZero();
+  }
+
   @Test
   void aDryRunSaysHowLongItTakes() throws IOException {
     Path report = directory.resolve("report.json");
