@@ -35,7 +35,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -54,6 +54,9 @@ import picocli.CommandLine.Option;
     },
     mixinStandardHelpOptions = true)
 final class CompareCommand implements Runnable {
+  /** Options that say which runs there are; each of them is known by what they make of it. */
+  static final String[] RUNS = {"--methods", "--sparsity", "--pattern"};
+
   private static final String REPORT = "--report";
 
   @Mixin private ModelOption model;
@@ -148,9 +151,15 @@ final class CompareCommand implements Runnable {
           print(runs, comparison.estimate(runs, output.progress()));
           return;
         }
-        Optional<UnfinishedComparison> unfinished = unfinished(directory, samples, windows, asked);
-        Function<ComparisonWork, ComparisonReport> compare =
-            work -> new ComparisonRun(work, unfinished, asked.isPresent(), output).compare(runs);
+        Map<String, String> digests = new LinkedHashMap<>(SourceDigest.byFile(directory));
+        digests.put("calibration", samples.sha256());
+        digests.put("text", windows.sha256());
+        asked.ifPresent(evaluation -> digests.put("tasks", evaluation.sha256()));
+        BiFunction<ComparisonWork, String, ComparisonReport> compare =
+            (work, arithmetic) -> {
+              Optional<UnfinishedComparison> unfinished = unfinished(digests, arithmetic);
+              return new ComparisonRun(work, unfinished, asked.isPresent(), output).compare(runs);
+            };
         ComparisonReport compared =
             cluster.given()
                 ? cluster.run(
@@ -160,15 +169,16 @@ final class CompareCommand implements Runnable {
                     on ->
                         compare.apply(
                             new ClusterComparison(
-                                on, directory, modules.choice(), calibrated, windows, asked)))
-                : compare.apply(new ComparisonHere(comparison));
+                                on, directory, modules.choice(), calibrated, windows, asked),
+                            on.arithmetic()))
+                : compare.apply(new ComparisonHere(comparison), backend.arithmetic());
         if (report != null) {
           results.write(
               REPORT,
               compared.content(
                   report, WandaCuda.facts(directory, backend, output, inputs(samples, windows))));
+          UnfinishedComparison.remove(report);
         }
-        unfinished.ifPresent(UnfinishedComparison::remove);
         output.written(compared.toJson(), Stream::empty);
       }
     }
@@ -208,20 +218,15 @@ final class CompareCommand implements Runnable {
   }
 
   private Optional<UnfinishedComparison> unfinished(
-      ModelDirectory directory,
-      CalibrationSamples samples,
-      EvaluationWindows windows,
-      Optional<Evaluation> asked) {
+      Map<String, String> digests, String arithmetic) {
     if (report == null) {
       return Optional.empty();
     }
     Map<String, String> parts = new LinkedHashMap<>();
     parts.put("program", WandaCuda.Version.current());
-    parts.putAll(SourceDigest.byFile(directory));
-    parts.put("calibration", samples.sha256());
-    parts.put("text", windows.sha256());
-    asked.ifPresent(evaluation -> parts.put("tasks", evaluation.sha256()));
-    parts.put("modules", modules.choice().toString());
+    parts.putAll(digests);
+    parts.put("backend", arithmetic);
+    parts.putAll(output.decisive(RUNS));
     Fingerprint fingerprint = new Fingerprint(parts);
     return Optional.of(
         resume

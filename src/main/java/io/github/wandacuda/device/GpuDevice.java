@@ -25,6 +25,14 @@ public interface GpuDevice extends AutoCloseable {
     return Optional.empty();
   }
 
+  /**
+   * Names the library and its version by which linear layers are multiplied on tensor cores;
+   * nothing if there is none but our own kernels.
+   */
+  default Optional<String> library() {
+    return Optional.empty();
+  }
+
   /** Returns the free memory in bytes, or all memory if the device doesn't say. */
   long freeBytes();
 

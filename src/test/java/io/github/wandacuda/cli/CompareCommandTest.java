@@ -191,7 +191,7 @@ class CompareCommandTest {
     }
   }
 
-  private static int interrupted(int lines, Object... words) {
+  static int interrupted(int lines, Object... words) {
     Stderr err = new Stderr(new PrintStream(OutputStream.nullOutputStream()));
     try {
       return new WandaCuda(new InterruptingStream(lines), err)
@@ -251,7 +251,7 @@ class CompareCommandTest {
     assertThat(interrupted(3, words(report, "--sparsity", "0.3,0.6"))).isEqualTo(130);
     Cli.Result other = compare("--report", report, "--resume", "--include", "q_proj");
     assertThat(other.exitCode()).isEqualTo(2);
-    assertThat(other.err()).contains("holds runs of another comparison: modules");
+    assertThat(other.err()).contains("holds runs of another comparison: --include");
     Cli.Result anew = compare("--report", report);
     assertThat(anew.exitCode()).isEqualTo(2);
     assertThat(anew.err()).contains("--resume goes on with it, --overwrite begins anew");

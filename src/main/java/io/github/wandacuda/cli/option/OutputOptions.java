@@ -129,6 +129,11 @@ public final class OutputOptions {
     return command.commandLine().getParseResult().hasMatchedOption(option);
   }
 
+  /** Returns the options that numbers depend on, see {@link DecisiveOptions}. */
+  public Map<String, String> decisive(String... others) {
+    return DecisiveOptions.values(command, others);
+  }
+
   /** Returns a progress that is shown on stderr. */
   public Progress progress() {
     return quiet ? Progress.NONE : new ProgressPrinter(stderr(), Stderr.isTerminal());

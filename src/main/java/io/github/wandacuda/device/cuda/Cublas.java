@@ -47,9 +47,14 @@ public record Cublas(String version, Supplier<CublasHandle> handles) {
         : Optional.empty();
   }
 
+  /** Returns its name and version, or nothing if it can't be used. */
+  static Optional<String> label() {
+    return library().map(cublas -> "cuBLAS " + cublas.version);
+  }
+
   /** Returns a text that says what multiplies matrices here. */
   public static String linear() {
-    return library().map(cublas -> "cuBLAS " + cublas.version).orElse("own GEMM");
+    return label().orElse("own GEMM");
   }
 
   /**

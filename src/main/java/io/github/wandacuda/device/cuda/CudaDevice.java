@@ -77,6 +77,11 @@ public final class CudaDevice implements GpuDevice {
   }
 
   @Override
+  public Optional<String> library() {
+    return Cublas.label();
+  }
+
+  @Override
   public Optional<Precision> precision() {
     return Optional.of(precision);
   }

@@ -19,6 +19,8 @@ import io.github.wandacuda.select.gpu.ResidentRows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** A GPU as a backend, through any driver. */
 public final class GpuBackend implements Backend {
@@ -67,14 +69,15 @@ public final class GpuBackend implements Backend {
     return device.name();
   }
 
-  /** Runs that were begun before there was a choice had {@link Precision#HIGH}. */
+  /** The library counts too: its sums have an order of their own. */
   @Override
   public String arithmetic() {
-    String plain = Backend.super.arithmetic();
-    return precision()
-        .filter(precision -> precision != Precision.HIGH)
-        .map(precision -> "%s, precision %s".formatted(plain, precision.label()))
-        .orElse(plain);
+    return Stream.of(
+            Optional.of(Backend.super.arithmetic()),
+            precision().map(precision -> "precision " + precision.label()),
+            precision().flatMap(precision -> device.library()))
+        .flatMap(Optional::stream)
+        .collect(Collectors.joining(", "));
   }
 
   @Override

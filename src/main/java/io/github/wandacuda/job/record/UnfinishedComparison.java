@@ -148,8 +148,9 @@ public final class UnfinishedComparison {
         });
   }
 
-  /** Removes the file, if there is one. */
-  public void remove() {
+  /** Removes what was kept beside a report, if there is anything. */
+  public static void remove(Path report) {
+    Path file = fileOf(report);
     try {
       Files.deleteIfExists(file);
     } catch (IOException e) {

@@ -100,7 +100,7 @@ public final class Verifier {
             ? recorded.get().modules(dense)
             : dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
     PruningRules rules = claim.rules(recorded.map(RecordCheck::record));
-    chosen.forEach(rules::check);
+    rules.check(chosen);
     PrunedFiles files = PrunedFiles.of(pruned, failures);
     List<Path> added = files.compare(dense, failures);
     Optional<ShardVerifier.Found> found =

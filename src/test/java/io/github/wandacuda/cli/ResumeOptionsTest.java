@@ -1,0 +1,188 @@
+package io.github.wandacuda.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.cli.option.DecisiveOptions;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** What can change a number is told apart by {@code --resume}, option by option. */
+class ResumeOptionsTest {
+  private static final Path TOKENS = TestData.GOLDEN.resolve("calibration.json");
+  private static final Path MASKS = Path.of("masks.safetensors");
+
+  /** Where an option isn't in the command already, what it is given. */
+  private static final Map<String, String> COMPARE =
+      Map.of(
+          "--samples", "3",
+          "--sequence-length", "15",
+          "--seed", "1",
+          "--include", "q_proj",
+          "--exclude", "q_proj",
+          "--limit", "1",
+          "--no-bos", "");
+
+  private static final Map<String, String> PRUNE =
+      Map.ofEntries(
+          Map.entry("--method", "wanda"),
+          Map.entry("--scope", "row"),
+          Map.entry("--sparsity", "0.4"),
+          Map.entry("--pattern", "2:4"),
+          Map.entry("--refine", "swaps"),
+          Map.entry("--refine-swaps", "3 --refine swaps"),
+          Map.entry("--update", "reconstruct"),
+          Map.entry("--unreached", "keep"),
+          Map.entry("--allocation", "{allocation}"),
+          Map.entry("--recipe", "{recipe}"),
+          Map.entry("--masks", "{masks} --method masks"),
+          Map.entry("--combine-masks", "union --method masks --masks {masks} --masks {masks}"),
+          Map.entry("--samples", "3"),
+          Map.entry("--sequence-length", "15"),
+          Map.entry("--seed", "1"),
+          Map.entry("--include", "q_proj"),
+          Map.entry("--exclude", "q_proj"),
+          Map.entry("--packed", ""));
+
+  @TempDir Path directory;
+
+  private static List<Object> words(String command, Object... more) {
+    List<Object> words = new ArrayList<>(List.of(command, "--model", TestData.TINY_LLAMA));
+    words.addAll(List.of("--backend", "cpu", "--quiet"));
+    words.addAll(List.of(more));
+    return words;
+  }
+
+  private Cli.Result with(List<Object> words, String option, String value) {
+    List<Object> all = new ArrayList<>(words);
+    boolean saysMethod = value.contains("{masks}") || option.matches("--(recipe|method)");
+    if (words.get(0).equals("prune") && !saysMethod) {
+      all.addAll(List.of("--method", "ria"));
+    }
+    all.add(option);
+    Stream.of(value.split(" "))
+        .filter(word -> !word.isEmpty())
+        .map(
+            word ->
+                word.startsWith("{")
+                    ? directory.resolve(word.substring(1, word.length() - 1) + ending(word))
+                    : word)
+        .forEach(all::add);
+    return InProcess.run(all.toArray());
+  }
+
+  private static String ending(String word) {
+    return switch (word) {
+      case "{masks}" -> ".safetensors";
+      case "{recipe}" -> ".yaml";
+      default -> ".json";
+    };
+  }
+
+  private static Set<String> decisive(Object command, String... others) {
+    return DecisiveOptions.names(new CommandLine(command).getCommandSpec(), others);
+  }
+
+  @Test
+  void compareTellsAllOptionsApart() throws IOException {
+    assertThat(COMPARE.keySet())
+        .as("an option is listed in DecisiveOptions, or tried here")
+        .isEqualTo(decisive(new CompareCommand(), CompareCommand.RUNS));
+    Path report = directory.resolve("report.json");
+    Path text = TestData.GOLDEN.resolve("evaluation.json");
+    List<Object> words = words("compare", "--calibration", TOKENS, "--text", text);
+    words.addAll(List.of("--report", report, "--methods", "magnitude", "--include", "o_proj"));
+    words.addAll(List.of("--samples", 2, "--sequence-length", 16));
+    words.replaceAll(word -> word.equals(text) ? small(text) : word);
+    assertThat(CompareCommandTest.interrupted(2, words.toArray())).isEqualTo(130);
+    Path kept = directory.resolve("report.json.unfinished");
+    assertThat(Files.readAllLines(kept).get(0)).contains("\"backend\":\"cpu\"");
+    words.add("--resume");
+    List<String> taken = new ArrayList<>();
+    COMPARE.forEach(
+        (option, value) -> {
+          List<Object> less = without(words, option);
+          Cli.Result result = with(less, option, value);
+          if (result.exitCode() != 2
+              || !result.err().contains("another comparison: ")
+              || !result.err().contains(option + " (there ")) {
+            taken.add(option + ": " + result.err());
+          }
+        });
+    assertThat(taken).isEmpty();
+    Cli.Result other = InProcess.run(replaced(words, TOKENS, text).toArray());
+    assertThat(other.err()).contains("calibration (there ");
+    assertThat(InProcess.run(words.toArray()).exitCode()).isZero();
+    assertThat(kept).doesNotExist();
+  }
+
+  private Path small(Path text) {
+    Path file = directory.resolve("text.json");
+    List<String> lists =
+        TestData.tokens(text).stream()
+            .limit(2)
+            .map(ids -> Arrays.toString(Arrays.copyOf(ids, 16)))
+            .toList();
+    try {
+      return Files.writeString(file, lists.toString());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static List<Object> replaced(List<Object> words, Object one, Object other) {
+    List<Object> changed = new ArrayList<>(words);
+    changed.replaceAll(word -> word.equals(one) ? other : word);
+    return changed;
+  }
+
+  /** Takes an option with its value away. */
+  private static List<Object> without(List<Object> words, String option) {
+    List<Object> less = new ArrayList<>(words);
+    int at = less.indexOf(option);
+    if (at >= 0) {
+      less.subList(at, at + 2).clear();
+    }
+    return less;
+  }
+
+  @Test
+  void pruneTellsAllOptionsApart() throws IOException {
+    Set<String> tried = new HashSet<>(PRUNE.keySet());
+    tried.addAll(List.of("--in-place", "--part"));
+    assertThat(tried)
+        .as("an option is listed in DecisiveOptions, or tried here")
+        .isEqualTo(decisive(new PruneCommand()));
+    Files.writeString(directory.resolve("allocation.json"), "{\"0\": 0.3}");
+    Files.writeString(directory.resolve("recipe.yaml"), "- method: ria\n");
+    Path output = directory.resolve("out");
+    List<Object> words = words("prune", "--output", output, "--include", "o_proj");
+    words.addAll(List.of("--calibration", TOKENS, "--samples", 2, "--sequence-length", 16));
+    List<Object> first = new ArrayList<>(words);
+    first.addAll(List.of("--method", "ria", "--save-masks", directory.resolve(MASKS)));
+    assertThat(InProcess.run(first.toArray()).exitCode()).isZero();
+    words.add("--resume");
+    List<String> taken = new ArrayList<>();
+    PRUNE.forEach(
+        (option, value) -> {
+          Cli.Result result = with(without(words, option), option, value);
+          if (result.exitCode() != 2 || !result.err().contains("the output of another run")) {
+            taken.add(option + ": " + result.err());
+          }
+        });
+    assertThat(taken).isEmpty();
+    assertThat(with(words, "--method", "ria").exitCode()).isZero();
+  }
+}
