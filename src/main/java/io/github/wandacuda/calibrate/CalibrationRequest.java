@@ -1,8 +1,13 @@
 package io.github.wandacuda.calibrate;
 
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.text.TextFormat;
+import io.github.wandacuda.tokenizer.Tokenizer;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.ToIntFunction;
 
 /**
  * A request for calibration samples.
@@ -11,6 +16,8 @@ import java.util.OptionalInt;
  * @param samples the number of samples, if the user gave it
  * @param sequenceLength the tokens of each sample, if the user gave it
  * @param seed the seed of the draw from a text
+ * @param join gives the token by which documents are joined to one stream, from which samples are
+ *     drawn; empty if each sample lies in one document
  * @param modelMaximum the longest sequence that the model takes
  * @param vocabularySize the number of tokens that the model has embeddings for
  */
@@ -19,6 +26,7 @@ public record CalibrationRequest(
     OptionalInt samples,
     OptionalInt sequenceLength,
     long seed,
+    Optional<ToIntFunction<Tokenizer>> join,
     int modelMaximum,
     int vocabularySize) {
   private static final int DEFAULT_SAMPLES = 128;
@@ -27,14 +35,22 @@ public record CalibrationRequest(
   /**
    * Checks the numbers.
    *
-   * @throws UsageException if samples or sequence length is given and below 1, or the length is
-   *     beyond the model's maximum
+   * @throws UsageException if samples or sequence length is given and below 1, the length is beyond
+   *     the model's maximum, or there are no documents to join
    */
   public CalibrationRequest {
     requirePositive("`samples`", samples);
     requirePositive("`sequence-length`", sequenceLength);
     if (modelMaximum < 1 || vocabularySize < 1) {
       throw new IllegalArgumentException("a model with no positions or no tokens");
+    }
+    if (join.isPresent() && !TextFormat.of(file).hasDocuments()) {
+      throw new UsageException(
+          ErrorDetails.file(file)
+              .part("`join`")
+              .expected(
+                  "documents (.jsonl, .jsonl.gz, .json.gz, .parquet)",
+                  "one text, or lists of token ids"));
     }
     sequenceLength.ifPresent(length -> Positions.require(length, modelMaximum));
   }

@@ -47,7 +47,8 @@ public final class CalibrationSampler {
       CalibrationRequest request, Supplier<? extends Tokenizer> tokenizer) {
     CalibrationSampler sampler = new CalibrationSampler(request);
     return new CalibrationSamples(
-        takesListsInOrder(request.file()) ? sampler.fromTokens() : sampler.fromText(tokenizer));
+        takesListsInOrder(request.file()) ? sampler.fromTokens() : sampler.fromText(tokenizer),
+        request.join().isPresent());
   }
 
   /**
@@ -61,14 +62,44 @@ public final class CalibrationSampler {
 
   private List<int[]> fromText(Supplier<? extends Tokenizer> tokenizers) {
     HeapBudget.requireSamples(request.samplesToDraw(), request.lengthToDraw());
-    try (TextFile in = TextFile.open(file, Integer.MAX_VALUE)) {
+    boolean join = request.join().isPresent();
+    try (TextFile in = TextFile.open(file, Integer.MAX_VALUE, join)) {
       Tokenizer tokenizer = tokenizers.get();
-      return in.isWhole() ? fromStream(in.text(0), tokenizer) : fromDocuments(in, tokenizer);
+      if (join) {
+        return fromStream(joined(in, tokenizer), tokenizer);
+      }
+      return in.isWhole()
+          ? fromStream(tokenizer.encode(in.text(0)), tokenizer)
+          : fromDocuments(in, tokenizer);
     }
   }
 
-  private List<int[]> fromStream(String text, Tokenizer tokenizer) {
-    int[] tokens = tokenizer.encode(text);
+  /** Returns the tokens of all documents, with the end token after each but the last. */
+  private int[] joined(TextFile documents, Tokenizer tokenizer) {
+    int end = request.join().orElseThrow().applyAsInt(tokenizer);
+    int[] stream = new int[1 << 16];
+    int size = 0;
+    for (int document = 0; document < documents.count(); document++) {
+      int[] tokens = tokenizer.encode(documents.text(document));
+      long needed = (long) size + tokens.length + 1;
+      if (needed > stream.length) {
+        HeapBudget.require(
+            ErrorDetails.file(file).part("the tokens of its documents"),
+            needed * Integer.BYTES,
+            HeapBudget.OF_IDS);
+        stream =
+            Arrays.copyOf(stream, Math.toIntExact(Math.min(2 * needed, Integer.MAX_VALUE - 8)));
+      }
+      if (size > 0 && stream[size - 1] != end) {
+        stream[size++] = end;
+      }
+      System.arraycopy(tokens, 0, stream, size, tokens.length);
+      size += tokens.length;
+    }
+    return Arrays.copyOf(stream, size);
+  }
+
+  private List<int[]> fromStream(int[] tokens, Tokenizer tokenizer) {
     int length = request.lengthToDraw();
     if (tokens.length <= length) {
       throw new InputException(

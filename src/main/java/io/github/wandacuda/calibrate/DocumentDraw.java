@@ -76,7 +76,9 @@ final class DocumentDraw {
                 .expected(
                     "a document of more than %d tokens".formatted(sequenceLength),
                     "%d documents of at most %d".formatted(counts.length, longest))
-                .hint("take a text with longer documents, or a smaller `sequence-length`"));
+                .hint(
+                    "`join` joins them, or take a smaller `sequence-length`, or a text with longer"
+                        + " documents"));
       }
     }
   }

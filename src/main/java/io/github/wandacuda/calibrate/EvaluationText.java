@@ -22,7 +22,7 @@ record EvaluationText(String text, int mostWindows) {
    * @throws InputException if it can't be read or isn't what its name says
    */
   static EvaluationText read(Path file) {
-    try (TextFile in = TextFile.open(file, C4_DOCUMENTS)) {
+    try (TextFile in = TextFile.open(file, C4_DOCUMENTS, false)) {
       String text =
           IntStream.range(0, Math.min(C4_DOCUMENTS, in.count()))
               .mapToObj(in::text)

@@ -33,6 +33,7 @@ public final class MomentsCalibration implements AtomicWrite.Content {
   private final Decoder decoder;
   private final Operations operations;
   private final List<int[]> samples;
+  private final boolean joined;
   private final ToIntFunction<String> inputFeatures;
   private final Progress progress;
   private final SortedMap<String, float[]> norms = new TreeMap<>();
@@ -49,9 +50,30 @@ public final class MomentsCalibration implements AtomicWrite.Content {
       List<int[]> samples,
       ToIntFunction<String> inputFeatures,
       Progress progress) {
+    this(decoder, operations, samples, false, inputFeatures, progress);
+  }
+
+  /** Prepares a run over samples that say how they were drawn. */
+  public MomentsCalibration(
+      Decoder decoder,
+      Operations operations,
+      CalibrationSamples samples,
+      ToIntFunction<String> inputFeatures,
+      Progress progress) {
+    this(decoder, operations, List.of(samples.tokens()), samples.joined(), inputFeatures, progress);
+  }
+
+  private MomentsCalibration(
+      Decoder decoder,
+      Operations operations,
+      List<int[]> samples,
+      boolean joined,
+      ToIntFunction<String> inputFeatures,
+      Progress progress) {
     this.decoder = decoder;
     this.operations = operations;
     this.samples = samples;
+    this.joined = joined;
     this.inputFeatures = inputFeatures;
     this.progress = progress;
   }
@@ -111,6 +133,6 @@ public final class MomentsCalibration implements AtomicWrite.Content {
 
   /** Returns the statistics but for the second moments, once the file is written. */
   public Statistics statistics() {
-    return new Statistics(norms, samples.size(), samples.get(0).length);
+    return new Statistics(norms, samples.size(), samples.get(0).length, joined);
   }
 }

@@ -39,13 +39,14 @@ final class TextFile implements AutoCloseable {
    * Opens a file of text, not of token ids.
    *
    * @param mostDocuments the number of documents after which no more are needed
+   * @param rows whether the rows of Parquet are documents, whatever their columns
    * @throws InputException if it can't be read or isn't what its name says
    */
-  static TextFile open(Path file, int mostDocuments) {
+  static TextFile open(Path file, int mostDocuments, boolean rows) {
     return switch (TextFormat.of(file)) {
       case TOKENS -> throw new IllegalArgumentException(file + " holds token ids");
       case TEXT -> whole(Utf8.read(file));
-      case PARQUET -> ofRows(file, mostDocuments);
+      case PARQUET -> ofRows(file, mostDocuments, rows);
       case DOCUMENTS -> {
         Documents documents = Documents.open(file);
         yield new TextFile(false, documents.count(), documents::text, documents::close);
@@ -57,13 +58,13 @@ final class TextFile implements AutoCloseable {
     return new TextFile(true, 1, document -> text, () -> {});
   }
 
-  private static TextFile ofRows(Path file, int mostDocuments) {
-    boolean c4 =
-        ParquetRows.read(file, 1).stream().anyMatch(row -> row.path(C4_COLUMN).isTextual());
-    List<JsonNode> rows = ParquetRows.read(file, c4 ? mostDocuments : Long.MAX_VALUE);
+  private static TextFile ofRows(Path file, int mostDocuments, boolean rows) {
+    boolean documents =
+        rows || ParquetRows.read(file, 1).stream().anyMatch(row -> row.path(C4_COLUMN).isTextual());
+    List<JsonNode> found = ParquetRows.read(file, documents ? mostDocuments : Long.MAX_VALUE);
     List<String> texts =
-        IntStream.range(0, rows.size()).mapToObj(row -> text(file, row, rows.get(row))).toList();
-    return c4
+        IntStream.range(0, found.size()).mapToObj(row -> text(file, row, found.get(row))).toList();
+    return documents
         ? new TextFile(false, texts.size(), texts::get, () -> {})
         : whole(String.join("\n\n", texts));
   }

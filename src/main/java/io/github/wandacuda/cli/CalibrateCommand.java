@@ -126,18 +126,21 @@ public final class CalibrateCommand implements Runnable {
     List<int[]> tokens = List.of(samples.tokens());
     if (cluster.given()) {
       Statistics statistics =
-          cluster.run(
-              backends,
-              output,
-              RunNeeds.processBytes(directory),
-              on -> ClusterCalibration.dense(on, directory).run(tokens, output.progress()));
+          cluster
+              .run(
+                  backends,
+                  output,
+                  RunNeeds.processBytes(directory),
+                  on -> ClusterCalibration.dense(on, directory).run(tokens, output.progress()))
+              .joined(samples.joined());
       results.write("--output", statistics.content());
       return statistics;
     }
     try (Decoder decoder = DecoderFamilies.open(directory, backend.forwards(secondMoments))) {
       if (!secondMoments) {
         Statistics statistics =
-            DenseCalibration.run(decoder, backend.operations(), tokens, output.progress());
+            DenseCalibration.run(decoder, backend.operations(), tokens, output.progress())
+                .joined(samples.joined());
         results.write("--output", statistics.content());
         return statistics;
       }
@@ -146,7 +149,7 @@ public final class CalibrateCommand implements Runnable {
               .collect(Collectors.toMap(LinearModule::name, LinearModule::columns));
       MomentsCalibration calibration =
           new MomentsCalibration(
-              decoder, backend.operations(), tokens, features::get, output.progress());
+              decoder, backend.operations(), samples, features::get, output.progress());
       results.write("--output", calibration);
       return calibration.statistics();
     }

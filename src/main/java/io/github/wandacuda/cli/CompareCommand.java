@@ -138,8 +138,7 @@ final class CompareCommand implements Runnable {
       if (!dryRun) {
         results.reserve();
       }
-      Calibration.FromSamples calibrated =
-          new Calibration.FromSamples(List.of(samples.tokens()), samples.sha256(), sampling.seed());
+      Calibration.FromSamples calibrated = sampling.calibration(samples);
       try (Backend backend = backends.open(output).backend()) {
         Comparison comparison =
             new Comparison(directory, backend, modules.choice(), calibrated, windows, asked);

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.json.JsonTree;
 import io.github.wandacuda.io.text.InputFailures;
@@ -17,7 +18,7 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /** The token that stands for an empty context: BOS if the model has one, else EOS. */
-final class PrefixToken {
+public final class PrefixToken {
   private static final List<String> ALL = List.of("bos", "eos");
 
   private final ModelDirectory model;
@@ -52,6 +53,21 @@ final class PrefixToken {
         .mapToInt(JsonNode::intValue)
         .findFirst()
         .orElse(-1);
+  }
+
+  /**
+   * Returns the token that ends a document, EOS.
+   *
+   * @throws InputException if the model has none
+   */
+  public static int end(ModelDirectory model, Tokenizer tokenizer) {
+    int end = of(model, tokenizer, false);
+    if (end < 0) {
+      throw new InputException(
+          ErrorDetails.file(model.config().file())
+              .expected("an eos_token_id, or an eos_token in tokenizer_config.json", "neither"));
+    }
+    return end;
   }
 
   private JsonNode tokenizerConfig() {

@@ -15,8 +15,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
@@ -71,7 +74,8 @@ class CalibrationSamplerTest {
   @Test
   void takesNoMoreThan2048TokensUnlessTold() {
     CalibrationRequest request =
-        new CalibrationRequest(CALIBRATION_TEXT, of(1), UNGIVEN, 0, 131_072, VOCABULARY);
+        new CalibrationRequest(
+            CALIBRATION_TEXT, of(1), UNGIVEN, 0, Optional.empty(), 131_072, VOCABULARY);
     assertThat(CalibrationSampler.sample(request, () -> tokenizer).sequenceLength())
         .isEqualTo(2048);
   }
@@ -194,12 +198,14 @@ class CalibrationSamplerTest {
     assertThat(sampleTokens(write("[[1, 2047]]"), UNGIVEN, UNGIVEN).tokens().length).isEqualTo(1);
 
     CalibrationRequest small =
-        new CalibrationRequest(CALIBRATION_TEXT, of(1), of(8), 0, MODEL_MAXIMUM, 1000);
+        new CalibrationRequest(
+            CALIBRATION_TEXT, of(1), of(8), 0, Optional.empty(), MODEL_MAXIMUM, 1000);
     assertRejects(() -> CalibrationSampler.sample(small, () -> tokenizer))
         .contains(CALIBRATION_TEXT + ": tokenized by " + tokenizer.source() + ": token id ")
         .contains(" is outside the model's vocabulary of 1000;");
     CalibrationRequest smallDocuments =
-        new CalibrationRequest(documents("a.jsonl"), of(9), of(128), 0, MODEL_MAXIMUM, 1000);
+        new CalibrationRequest(
+            documents("a.jsonl"), of(9), of(128), 0, Optional.empty(), MODEL_MAXIMUM, 1000);
     assertRejects(() -> CalibrationSampler.sample(smallDocuments, () -> tokenizer))
         .contains(" is outside the model's vocabulary of 1000;");
   }
@@ -210,6 +216,58 @@ class CalibrationSamplerTest {
         .isInstanceOf(UsageException.class);
     assertRejects(() -> sampleTokens(Path.of("none.txt"), UNGIVEN, UNGIVEN))
         .isEqualTo("none.txt: cannot be read: no such file or folder");
+  }
+
+  /** As from one text: Python's randint over all places where a sample fits. */
+  @Test
+  void joinedDocumentsAreOneStream() throws IOException {
+    List<String> texts = List.of("Once upon", "", "a time there was", "a", "very short document");
+    ObjectMapper json = new ObjectMapper();
+    Path file =
+        Files.write(
+            directory.resolve("short.jsonl"),
+            texts.stream().map(text -> json.valueToTree(Map.of("text", text)).toString()).toList());
+    int end = 2;
+    List<Integer> stream = new ArrayList<>();
+    for (String text : texts) {
+      int[] tokens = tokenizer.encode(text);
+      if (!stream.isEmpty()) {
+        stream.add(end);
+      }
+      Arrays.stream(tokens).forEach(stream::add);
+    }
+    int length = 8;
+    PythonRandom random = new PythonRandom(7);
+    List<List<Integer>> expected = new ArrayList<>();
+    for (int sample = 0; sample < 20; sample++) {
+      int start = (int) random.randInt(0, stream.size() - length - 1);
+      expected.add(stream.subList(start, start + length));
+    }
+    CalibrationSamples drawn = join(file, 20, length, 7);
+    assertThat(drawn.joined()).isTrue();
+    assertThat(Arrays.stream(drawn.tokens()).map(ids -> Arrays.stream(ids).boxed().toList()))
+        .isEqualTo(expected);
+    assertRejects(() -> sample(file, of(1), of(length), 0))
+        .endsWith(
+            "`join` joins them, or take a smaller `sequence-length`, or a text with longer"
+                + " documents");
+    assertRejects(() -> join(file, 1, 500, 7)).contains("a text of more than 500 tokens");
+  }
+
+  @Test
+  void rejectsToJoinWhatHasNoDocuments() {
+    for (Path file : List.of(CALIBRATION_TEXT, GOLDEN)) {
+      assertThatThrownBy(() -> join(file, 1, 8, 0))
+          .isInstanceOf(UsageException.class)
+          .hasMessageContaining("`join`: expected documents");
+    }
+  }
+
+  private static CalibrationSamples join(Path file, int samples, int length, long seed) {
+    return CalibrationSampler.sample(
+        new CalibrationRequest(
+            file, of(samples), of(length), seed, Optional.of(any -> 2), MODEL_MAXIMUM, VOCABULARY),
+        () -> tokenizer);
   }
 
   @Test
@@ -229,14 +287,17 @@ class CalibrationSamplerTest {
   private static CalibrationSamples sample(
       Path file, OptionalInt samples, OptionalInt length, long seed) {
     return CalibrationSampler.sample(
-        new CalibrationRequest(file, samples, length, seed, MODEL_MAXIMUM, VOCABULARY),
+        new CalibrationRequest(
+            file, samples, length, seed, Optional.empty(), MODEL_MAXIMUM, VOCABULARY),
         () -> tokenizer);
   }
 
   private static CalibrationSamples sampleTokens(
       Path file, OptionalInt samples, OptionalInt length) {
     return CalibrationSampler.sample(
-        new CalibrationRequest(file, samples, length, 0, MODEL_MAXIMUM, VOCABULARY), noTokenizer());
+        new CalibrationRequest(
+            file, samples, length, 0, Optional.empty(), MODEL_MAXIMUM, VOCABULARY),
+        noTokenizer());
   }
 
   /** Makes a document of each paragraph of the calibration text. */

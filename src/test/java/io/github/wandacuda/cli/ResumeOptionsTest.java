@@ -10,18 +10,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
 /** What can change a number is told apart by {@code --resume}, option by option. */
 class ResumeOptionsTest {
-  private static final Path TOKENS = TestData.GOLDEN.resolve("calibration.json");
   private static final Path MASKS = Path.of("masks.safetensors");
 
   /** Where an option isn't in the command already, what it is given. */
@@ -30,6 +31,7 @@ class ResumeOptionsTest {
           "--samples", "3",
           "--sequence-length", "15",
           "--seed", "1",
+          "--join", "",
           "--include", "q_proj",
           "--exclude", "q_proj",
           "--limit", "1",
@@ -52,11 +54,21 @@ class ResumeOptionsTest {
           Map.entry("--samples", "3"),
           Map.entry("--sequence-length", "15"),
           Map.entry("--seed", "1"),
+          Map.entry("--join", ""),
           Map.entry("--include", "q_proj"),
           Map.entry("--exclude", "q_proj"),
           Map.entry("--packed", ""));
 
   @TempDir Path directory;
+
+  private Path documents;
+
+  @BeforeEach
+  void write() throws IOException {
+    String text = "Once upon a time, far away. ".repeat(9);
+    documents = directory.resolve("documents.jsonl");
+    Files.write(documents, Collections.nCopies(3, "{\"text\": \"%s\"}".formatted(text)));
+  }
 
   private static List<Object> words(String command, Object... more) {
     List<Object> words = new ArrayList<>(List.of(command, "--model", TestData.TINY_LLAMA));
@@ -102,7 +114,7 @@ class ResumeOptionsTest {
         .isEqualTo(decisive(new CompareCommand(), CompareCommand.RUNS));
     Path report = directory.resolve("report.json");
     Path text = TestData.GOLDEN.resolve("evaluation.json");
-    List<Object> words = words("compare", "--calibration", TOKENS, "--text", text);
+    List<Object> words = words("compare", "--calibration", documents, "--text", text);
     words.addAll(List.of("--report", report, "--methods", "magnitude", "--include", "o_proj"));
     words.addAll(List.of("--samples", 2, "--sequence-length", 16));
     words.replaceAll(word -> word.equals(text) ? small(text) : word);
@@ -122,7 +134,7 @@ class ResumeOptionsTest {
           }
         });
     assertThat(taken).isEmpty();
-    Cli.Result other = InProcess.run(replaced(words, TOKENS, text).toArray());
+    Cli.Result other = InProcess.run(replaced(words, documents, text).toArray());
     assertThat(other.err()).contains("calibration (there ");
     assertThat(InProcess.run(words.toArray()).exitCode()).isZero();
     assertThat(kept).doesNotExist();
@@ -169,7 +181,7 @@ class ResumeOptionsTest {
     Files.writeString(directory.resolve("recipe.yaml"), "- method: ria\n");
     Path output = directory.resolve("out");
     List<Object> words = words("prune", "--output", output, "--include", "o_proj");
-    words.addAll(List.of("--calibration", TOKENS, "--samples", 2, "--sequence-length", 16));
+    words.addAll(List.of("--calibration", documents, "--samples", 2, "--sequence-length", 16));
     List<Object> first = new ArrayList<>(words);
     first.addAll(List.of("--method", "ria", "--save-masks", directory.resolve(MASKS)));
     assertThat(InProcess.run(first.toArray()).exitCode()).isZero();

@@ -27,13 +27,22 @@ import java.util.TreeMap;
  * @param norms the norms by module name
  * @param samples S
  * @param sequenceLength tokens of a sample
+ * @param joined whether samples were drawn from documents that were joined
  */
-public record Statistics(SortedMap<String, float[]> norms, int samples, int sequenceLength) {
+public record Statistics(
+    SortedMap<String, float[]> norms, int samples, int sequenceLength, boolean joined) {
   /** The value of the file's {@code format}. */
   public static final String FORMAT = "wanda-cuda.statistics.v1";
 
   /** What the name of a tensor of norms ends in. */
   public static final String SUFFIX = ".input_norm";
+
+  private static final String JOIN = "join";
+
+  /** Makes statistics of samples that weren't joined, or of which that isn't known. */
+  public Statistics(SortedMap<String, float[]> norms, int samples, int sequenceLength) {
+    this(norms, samples, sequenceLength, false);
+  }
 
   /**
    * Reads a statistics file.
@@ -60,7 +69,8 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
       return new Statistics(
           norms,
           count(file, in.metadata(), "samples"),
-          count(file, in.metadata(), "sequence_length"));
+          count(file, in.metadata(), "sequence_length"),
+          in.metadata().containsKey(JOIN));
     }
   }
 
@@ -143,11 +153,20 @@ public record Statistics(SortedMap<String, float[]> norms, int samples, int sequ
     return SafetensorsWriter.content(tensors, metadata());
   }
 
+  /** Returns the same of samples that were joined or not. */
+  public Statistics joined(boolean other) {
+    return new Statistics(norms, samples, sequenceLength, other);
+  }
+
   /** Returns the file's metadata. */
   public Map<String, String> metadata() {
-    return Map.of(
-        "format", FORMAT,
-        "samples", Integer.toString(samples),
-        "sequence_length", Integer.toString(sequenceLength));
+    Map<String, String> metadata = new TreeMap<>();
+    metadata.put("format", FORMAT);
+    metadata.put("samples", Integer.toString(samples));
+    metadata.put("sequence_length", Integer.toString(sequenceLength));
+    if (joined) {
+      metadata.put(JOIN, "true");
+    }
+    return metadata;
   }
 }

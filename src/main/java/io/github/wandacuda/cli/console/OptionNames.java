@@ -19,6 +19,7 @@ public final class OptionNames {
           "exclude",
           "in-place",
           "include",
+          "join",
           "method",
           "output",
           "overwrite",

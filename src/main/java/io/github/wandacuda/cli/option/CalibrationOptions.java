@@ -92,8 +92,7 @@ public final class CalibrationOptions {
     }
     CalibrationSamples samples = sampling.draw(calibration, model);
     SampleOptions.say(calibration, samples, output);
-    return new Calibration.FromSamples(
-        List.of(samples.tokens()), samples.sha256(), sampling.seed());
+    return sampling.calibration(samples);
   }
 
   /** Adds what statistics say of their samples, by the names that reports have. */
@@ -110,9 +109,11 @@ public final class CalibrationOptions {
    */
   public Statistics statistics(RunResult result, Calibration source) {
     if (source instanceof Calibration.FromSamples samples) {
-      return result.statistics(samples.samples().size(), samples.sequenceLength());
+      return result
+          .statistics(samples.samples().size(), samples.sequenceLength())
+          .joined(samples.joined());
     }
     Statistics read = ((Calibration.FromStatistics) source).statistics();
-    return result.statistics(read.samples(), read.sequenceLength());
+    return result.statistics(read.samples(), read.sequenceLength()).joined(read.joined());
   }
 }

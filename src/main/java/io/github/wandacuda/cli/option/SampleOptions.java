@@ -3,12 +3,16 @@ package io.github.wandacuda.cli.option;
 import io.github.wandacuda.calibrate.CalibrationRequest;
 import io.github.wandacuda.calibrate.CalibrationSampler;
 import io.github.wandacuda.calibrate.CalibrationSamples;
+import io.github.wandacuda.evaluate.PrefixToken;
+import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.description.DecoderShape;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.tokenizer.Tokenizer;
 import io.github.wandacuda.tokenizer.TokenizerProcess;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
 import picocli.CommandLine.Option;
@@ -38,6 +42,13 @@ public final class SampleOptions {
       description = "Seed of the draw, as in the code of Wanda (default: ${DEFAULT-VALUE}).")
   private long seed;
 
+  @Option(
+      names = "--join",
+      description =
+          "Join documents by the end token to one stream and draw samples from that, as from a text;"
+              + " for documents shorter than a sample.")
+  private boolean join;
+
   /** Warns of options that have no effect on a draw from a file. */
   public static void warnOfIdle(Path file, OutputOptions output) {
     if (CalibrationSampler.takesListsInOrder(file)) {
@@ -47,11 +58,13 @@ public final class SampleOptions {
 
   /** Warns of all these options, for a run that draws nothing. */
   static void warnOfAll(String why, OutputOptions output) {
-    output.warnIfGiven(why, "--samples", "--sequence-length", "--seed");
+    output.warnIfGiven(why, "--samples", "--sequence-length", "--seed", "--join");
   }
 
-  public long seed() {
-    return seed;
+  /** Returns samples with how they were drawn. */
+  public Calibration.FromSamples calibration(CalibrationSamples samples) {
+    return new Calibration.FromSamples(
+        List.of(samples.tokens()), samples.sha256(), seed, samples.joined());
   }
 
   /** Returns how many tokens a sequence has, if that is given. */
@@ -68,6 +81,7 @@ public final class SampleOptions {
             optional(samples),
             optional(sequenceLength),
             seed,
+            join ? Optional.of(tokenizer -> PrefixToken.end(model, tokenizer)) : Optional.empty(),
             shape.maximumLength(),
             shape.vocabulary());
     try (LazyTokenizer tokenizer = new LazyTokenizer(model.path())) {

@@ -42,6 +42,11 @@ public enum TextFormat {
     return TEXT;
   }
 
+  /** Returns whether there may be several texts. */
+  public boolean hasDocuments() {
+    return this == DOCUMENTS || this == PARQUET;
+  }
+
   /** Returns whether a file's name has an ending, in upper or lower case. */
   static boolean endsWith(Path file, String ending) {
     return lowerCase(file).endsWith(ending);

@@ -25,11 +25,18 @@ public sealed interface Calibration {
    * @param samples token ids, all lists of the same length, at least one
    * @param sha256 the SHA-256 of the token ids as little-endian 32-bit integers, in hexadecimal
    * @param seed the seed of the draw
+   * @param joined whether they were drawn from documents that were joined
    */
-  record FromSamples(List<int[]> samples, String sha256, long seed) implements Calibration {
+  record FromSamples(List<int[]> samples, String sha256, long seed, boolean joined)
+      implements Calibration {
     /** Copies the list. */
     public FromSamples {
       samples = List.copyOf(samples);
+    }
+
+    /** Takes samples that weren't joined. */
+    public FromSamples(List<int[]> samples, String sha256, long seed) {
+      this(samples, sha256, seed, false);
     }
 
     /** Returns the number of tokens of a sample. */

@@ -49,6 +49,7 @@ import java.util.stream.Collectors;
  * @param samples number of samples of a calibrated run
  * @param sequenceLength tokens of a sample
  * @param seed the seed of the draw of samples
+ * @param join true if samples were drawn from documents that were joined, else null
  * @param calibrationSha256 the SHA-256 of the samples' token ids as little-endian 32-bit integers
  * @param statisticsSha256 the SHA-256 of the statistics file
  * @param sourceSha256 the SHA-256 of the source, see {@link SourceDigest}
@@ -75,6 +76,7 @@ public record Provenance(
     Integer samples,
     Integer sequenceLength,
     Long seed,
+    Boolean join,
     String calibrationSha256,
     String statisticsSha256,
     String sourceSha256,
@@ -133,6 +135,7 @@ public record Provenance(
         sampled ? samples.samples().size() : null,
         sampled ? samples.sequenceLength() : null,
         sampled ? samples.seed() : null,
+        sampled && samples.joined() ? true : null,
         sampled ? samples.sha256() : null,
         calibration instanceof Calibration.FromStatistics statistics ? statistics.sha256() : null,
         source,
@@ -175,6 +178,7 @@ public record Provenance(
         samples,
         sequenceLength,
         seed,
+        join,
         calibrationSha256,
         statisticsSha256,
         sourceSha256,

@@ -67,6 +67,7 @@ final class ProvenanceJson {
     object.put("samples", provenance.samples());
     object.put("sequence_length", provenance.sequenceLength());
     object.put("seed", provenance.seed());
+    object.put("join", provenance.join());
     object.put("calibration_sha256", provenance.calibrationSha256());
     object.put("statistics_sha256", provenance.statisticsSha256());
     object.put("source_sha256", provenance.sourceSha256());
@@ -102,6 +103,7 @@ final class ProvenanceJson {
         json.integer("samples"),
         json.integer("sequence_length"),
         json.seed(),
+        json.join(),
         json.text("calibration_sha256"),
         json.text("statistics_sha256"),
         json.text("source_sha256"),
@@ -196,6 +198,10 @@ final class ProvenanceJson {
     return isGiven("seed", "an integer", ProvenanceJson::isInteger)
         ? root.get("seed").longValue()
         : null;
+  }
+
+  private Boolean join() {
+    return isGiven("join", "true", JsonNode::isBoolean) ? root.get("join").booleanValue() : null;
   }
 
   private long count(String key) {

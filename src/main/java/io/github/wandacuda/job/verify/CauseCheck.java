@@ -79,6 +79,7 @@ record CauseCheck(Provenance record, Wrong wrong) {
       absent("samples", record.samples(), why);
       absent("sequence_length", record.sequenceLength(), why);
       absent("seed", record.seed(), why);
+      absent("join", record.join(), why);
     }
   }
 
@@ -114,6 +115,9 @@ record CauseCheck(Provenance record, Wrong wrong) {
           isSampled()
               ? List.of("samples", "sequence_length", "seed", "calibration_sha256")
               : List.of("statistics_sha256"));
+      if (record.join() != null) {
+        keys.add("join");
+      }
     }
     return keys;
   }

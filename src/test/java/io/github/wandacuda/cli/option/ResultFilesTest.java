@@ -131,7 +131,8 @@ class ResultFilesTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = "CALIBRATE_ON_TEXT", mode = EnumSource.Mode.EXCLUDE)
+  @EnumSource(
+      names = {"CALIBRATE_ON_TOKENS", "SAVE_OF_TOKENS", "MASKS_OF_MASKS", "REPORT_OF_MAGNITUDE"})
   void aMissingFolderIsMade(Trial trial) throws IOException {
     Path result = directory.resolve("not/there/result.json");
     Outcome outcome = trials.run(trial, result);
