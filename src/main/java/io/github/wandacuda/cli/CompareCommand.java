@@ -1,16 +1,16 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.CalibrationSamples;
 import io.github.wandacuda.calibrate.EvaluationWindows;
 import io.github.wandacuda.cli.option.BackendOptions;
+import io.github.wandacuda.cli.option.CalibrationOptions;
 import io.github.wandacuda.cli.option.ClusterOption;
+import io.github.wandacuda.cli.option.ComparedMethod;
 import io.github.wandacuda.cli.option.ComparedMethods;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.ModuleOptions;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
-import io.github.wandacuda.cli.option.SampleOptions;
 import io.github.wandacuda.cli.option.TaskOptions;
 import io.github.wandacuda.cli.option.TextWindows;
 import io.github.wandacuda.error.UsageException;
@@ -26,8 +26,9 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.job.record.UnfinishedComparison;
+import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.report.ComparisonReport;
 import io.github.wandacuda.report.ReportFormat;
 import java.nio.file.Path;
@@ -36,6 +37,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiFunction;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -55,18 +57,15 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true)
 final class CompareCommand implements Runnable {
   /** Options that say which runs there are; each of them is known by what they make of it. */
-  static final String[] RUNS = {"--methods", "--sparsity", "--pattern"};
+  static final String[] RUNS = {
+    "--methods", "--sparsity", "--pattern", "--allocation", "--recipes"
+  };
 
   private static final String REPORT = "--report";
 
   @Mixin private ModelOption model;
 
-  @Option(
-      names = "--calibration",
-      required = true,
-      paramLabel = "FILE",
-      description = SampleOptions.FORMATS)
-  private Path calibration;
+  @Mixin private CalibrationOptions calibrations;
 
   @Option(
       names = "--text",
@@ -95,7 +94,6 @@ final class CompareCommand implements Runnable {
   private boolean dryRun;
 
   @Mixin private ResultFiles.OverwriteOption overwrite;
-  @Mixin private SampleOptions sampling;
   @Mixin private ModuleOptions modules;
   @Mixin private BackendOptions backends;
   @Mixin private ClusterOption cluster;
@@ -105,7 +103,8 @@ final class CompareCommand implements Runnable {
   public void run() {
     backends.check();
     cluster.check();
-    List<ModuleRules> runs = methods.rules();
+    List<ComparedMethod> runs = methods.runs();
+    List<PruningRules> rules = runs.stream().map(run -> run.plan().rules()).toList();
     tasks.check();
     tasks.warnOfIdle(output);
     if (report != null) {
@@ -117,7 +116,7 @@ final class CompareCommand implements Runnable {
     if (report == null) {
       output.warnIfGiven("no file is written", "--overwrite");
     }
-    SampleOptions.warnOfIdle(calibration, output);
+    calibrations.check(runs, output);
     try (ModelDirectory directory = model.open();
         ResultFiles results =
             new ResultFiles(
@@ -126,56 +125,68 @@ final class CompareCommand implements Runnable {
                 overwrite.given(),
                 resume && UnfinishedComparison.isBeside(report))) {
       ModelSummary.say(directory, output);
-      results.read("--calibration", calibration);
+      calibrations.addTo(results);
       results.read("--text", text);
       results.add(REPORT, report, ResultFiles.Kind.REPORT);
       InputFile.require(text);
-      CalibrationSamples samples = sampling.draw(calibration, directory);
-      SampleOptions.say(calibration, samples, output);
+      Calibration calibration = calibrations.load(directory, output);
       EvaluationWindows windows = windows(directory);
       Optional<Evaluation> asked =
           tasks.given() ? Optional.of(tasks.read(directory, output)) : Optional.empty();
       if (!dryRun) {
         results.reserve();
       }
-      Calibration.FromSamples calibrated = sampling.calibration(samples);
       try (Backend backend = backends.open(output).backend()) {
         Comparison comparison =
-            new Comparison(directory, backend, modules.choice(), calibrated, windows, asked);
-        runs.forEach(comparison::check);
+            new Comparison(directory, backend, modules.choice(), calibration, windows, asked);
+        runs.forEach(run -> run.plan().check(comparison.chosen()));
+        rules.forEach(comparison::check);
         if (!cluster.given()) {
-          comparison.requireMemory(runs);
+          comparison.requireMemory(rules);
         }
         if (dryRun) {
-          print(runs, comparison.estimate(runs, output.progress()));
+          print(runs, comparison.estimate(rules, output.progress()));
           return;
         }
         Map<String, String> digests = new LinkedHashMap<>(SourceDigest.byFile(directory));
-        digests.put("calibration", samples.sha256());
+        digests.putAll(digest(calibration));
         digests.put("text", windows.sha256());
         asked.ifPresent(evaluation -> digests.put("tasks", evaluation.sha256()));
-        BiFunction<ComparisonWork, String, ComparisonReport> compare =
-            (work, arithmetic) -> {
-              Optional<UnfinishedComparison> unfinished = unfinished(digests, arithmetic);
-              return new ComparisonRun(work, unfinished, asked.isPresent(), output).compare(runs);
-            };
+        BiFunction<ComparisonWork, Optional<OnCluster>, ComparisonReport> compare =
+            (work, on) ->
+                new ComparisonRun(
+                        work,
+                        unfinished(
+                            digests, on.map(OnCluster::arithmetic).orElseGet(backend::arithmetic)),
+                        (plan, progress) ->
+                            plan.share(
+                                directory, comparison.chosen(), backend, calibration, on, progress),
+                        asked.isPresent(),
+                        output)
+                    .compare(runs);
         ComparisonReport compared =
             cluster.given()
                 ? cluster.run(
                     backends,
                     output,
-                    RunNeeds.processBytes(directory) + comparison.memoryBytes(runs),
+                    RunNeeds.processBytes(directory) + comparison.memoryBytes(rules),
                     on ->
                         compare.apply(
                             new ClusterComparison(
-                                on, directory, modules.choice(), calibrated, windows, asked),
-                            on.arithmetic()))
-                : compare.apply(new ComparisonHere(comparison), backend.arithmetic());
+                                on,
+                                directory,
+                                modules.choice(),
+                                (Calibration.FromSamples) calibration,
+                                windows,
+                                asked),
+                            Optional.of(on)))
+                : compare.apply(new ComparisonHere(comparison), Optional.empty());
         if (report != null) {
           results.write(
               REPORT,
               compared.content(
-                  report, WandaCuda.facts(directory, backend, output, inputs(samples, windows))));
+                  report,
+                  WandaCuda.facts(directory, backend, output, inputs(calibration, windows))));
           UnfinishedComparison.remove(report);
         }
         output.written(compared.toJson(), Stream::empty);
@@ -184,22 +195,17 @@ final class CompareCommand implements Runnable {
   }
 
   /** Returns what the results depend on, by the names that the report has. */
-  private Map<String, Object> inputs(CalibrationSamples samples, EvaluationWindows windows) {
-    Map<String, Object> inputs = new LinkedHashMap<>();
-    inputs.put("calibration_file", calibration.toString());
-    inputs.put("samples", samples.tokens().length);
-    inputs.put("sequence_length", samples.sequenceLength());
-    inputs.put("seed", sampling.seed());
-    inputs.put("calibration_sha256", samples.sha256());
+  private Map<String, Object> inputs(Calibration calibration, EvaluationWindows windows) {
+    Map<String, Object> inputs = calibrations.facts(calibration);
     inputs.put("text", TextWindows.facts(text, windows));
-    inputs.put("include", modules.choice().include());
-    inputs.put("exclude", modules.choice().exclude());
+    inputs.put("include", modules.choice().include().stream().map(Pattern::pattern).toList());
+    inputs.put("exclude", modules.choice().exclude().stream().map(Pattern::pattern).toList());
     return inputs;
   }
 
-  private void print(List<ModuleRules> runs, TimeEstimate estimate) {
+  private void print(List<ComparedMethod> runs, TimeEstimate estimate) {
     Map<String, Object> object = new LinkedHashMap<>();
-    object.put("runs", runs.stream().map(rules -> rules.label() + " " + rules.amount()).toList());
+    object.put("runs", runs.stream().map(ComparedMethod::text).toList());
     object.put("seconds", estimate.about());
     object.put("seconds_least", estimate.least());
     object.put("seconds_most", estimate.most());
@@ -207,12 +213,20 @@ final class CompareCommand implements Runnable {
         object,
         () ->
             Stream.concat(
-                runs.stream().map(rules -> rules.label() + " " + rules.amount()),
+                runs.stream().map(ComparedMethod::text),
                 Stream.of("%d runs, %s".formatted(runs.size(), estimate.text()))));
   }
 
+  private static Map<String, String> digest(Calibration calibration) {
+    return switch (calibration) {
+      case Calibration.FromSamples samples -> Map.of("calibration", samples.sha256());
+      case Calibration.FromStatistics statistics -> Map.of("statistics", statistics.sha256());
+      case Calibration.None none -> Map.of();
+    };
+  }
+
   private EvaluationWindows windows(ModelDirectory directory) {
-    return TextWindows.of(text, sampling.sequenceLength(), directory, output)
+    return TextWindows.of(text, calibrations.sequenceLength(), directory, output)
         .requireOneLength(text);
   }
 

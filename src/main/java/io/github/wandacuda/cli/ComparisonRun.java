@@ -1,33 +1,39 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.cli.option.ComparedMethod;
 import io.github.wandacuda.cli.option.OutputOptions;
+import io.github.wandacuda.cli.option.PruningPlan;
+import io.github.wandacuda.job.Comparison;
+import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.compare.ComparisonWork;
 import io.github.wandacuda.job.compare.ComparisonWork.Part;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.DenseFigures;
 import io.github.wandacuda.job.record.UnfinishedComparison;
-import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.report.ComparisonReport;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 
 /**
  * Does what is left of a comparison, and prints a row for each run.
  *
  * @param work measures
  * @param unfinished keeps what is done, if a report is wanted
+ * @param shares shares totals out
  * @param tasks whether there are tasks
  * @param output takes rows and progress
  */
 record ComparisonRun(
     ComparisonWork work,
     Optional<UnfinishedComparison> unfinished,
+    BiFunction<PruningPlan, Progress, SharedSparsity> shares,
     boolean tasks,
     OutputOptions output) {
 
-  ComparisonReport compare(List<ModuleRules> runs) {
+  ComparisonReport compare(List<ComparedMethod> runs) {
     Progress progress = output.progress();
     Rows rows = new Rows(new ComparisonTable(runs, tasks, output), runs.size());
     int all = runs.size() + 1;
@@ -36,17 +42,24 @@ record ComparisonRun(
     dense.ifPresentOrElse(rows::dense, () -> left.add(new Part(0, null)));
     for (int index = 0; index < runs.size(); index++) {
       int place = index + 1;
-      ModuleRules rules = runs.get(index);
-      before(rules)
-          .ifPresentOrElse(run -> rows.run(place, run), () -> left.add(new Part(place, rules)));
+      ComparedMethod method = runs.get(index);
+      unfinished
+          .flatMap(file -> file.like(method.label(), method.sparsity(), method.files()))
+          .ifPresentOrElse(
+              run -> rows.run(place, run),
+              () -> left.add(new Part(place, sharing -> way(method, sharing))));
     }
     progress.begin((double) (all - left.size()) / all);
     work.measure(left, all, progress, new Kept(rows, unfinished));
     return rows.report();
   }
 
-  private Optional<ComparedRun> before(ModuleRules rules) {
-    return unfinished.flatMap(file -> file.like(rules.label(), rules.sparsity()));
+  private Comparison.Way way(ComparedMethod method, Progress progress) {
+    return new Comparison.Way(
+        method.label(),
+        method.sparsity(),
+        method.files(),
+        shares.apply(method.plan(), progress));
   }
 
   /** Keeps what is measured at once, and has it printed. */

@@ -1,10 +1,10 @@
 package io.github.wandacuda.cli;
 
+import io.github.wandacuda.cli.option.ComparedMethod;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.DenseFigures;
-import io.github.wandacuda.prune.ModuleRules;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -23,10 +23,10 @@ final class ComparisonTable {
    *
    * @param tasks whether there are tasks, whose mean accuracy has a column
    */
-  ComparisonTable(List<ModuleRules> runs, boolean tasks, OutputOptions output) {
+  ComparisonTable(List<ComparedMethod> runs, boolean tasks, OutputOptions output) {
     this.output = output;
     this.tasks = tasks;
-    int widest = runs.stream().mapToInt(rules -> rules.label().length()).max().orElse(0);
+    int widest = runs.stream().mapToInt(method -> method.label().length()).max().orElse(0);
     format =
         "%-"
             + Math.max(widest, DENSE.length())
@@ -51,7 +51,7 @@ final class ComparisonTable {
         run.method(),
         run.sparsity().toString(),
         number("%.4f", run.perplexity()),
-        number("%.5f", run.relativeError()),
+        run.relativeError().isPresent() ? number("%.5f", run.relativeError()) : NONE,
         "%.2f %%".formatted(100 * run.zeros()),
         "%.1f".formatted(run.seconds()),
         number("%.4f", TaskFigures.mean(run.tasks().values())));

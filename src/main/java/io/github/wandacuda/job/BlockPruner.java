@@ -73,20 +73,29 @@ record BlockPruner(
       long start = System.nanoTime();
       BlockStatistics statistics = observe(run, block, moment);
       clock.addCalibrate(System.nanoTime() - start);
-      List<ModuleRequest> requests =
-          chosen.stream()
-              .filter(module -> statistics.norms().containsKey(module.name()))
-              .map(module -> request(block, module, statistics, arena))
-              .toList();
-      List<ModuleResult> results = pruner.prune(requests, Progress.NONE);
-      requests.stream()
-          .filter(request -> request.resident() == null)
-          .forEach(
-              request ->
-                  block.replace(
-                      request.module().name(), request.module().view(request.held().bytes())));
-      return results;
+      return prune(statistics, block, arena);
     }
+  }
+
+  /** Prunes a block by norms that are known. */
+  List<ModuleResult> prune(Map<String, float[]> norms, Block block, Arena arena) {
+    return prune(new BlockStatistics(norms, Map.of(), Map.of()), block, arena);
+  }
+
+  private List<ModuleResult> prune(BlockStatistics statistics, Block block, Arena arena) {
+    List<ModuleRequest> requests =
+        chosen.stream()
+            .filter(module -> block.inputFeatures().containsKey(module.name()))
+            .map(module -> request(block, module, statistics, arena))
+            .toList();
+    List<ModuleResult> results = pruner.prune(requests, Progress.NONE);
+    requests.stream()
+        .filter(request -> request.resident() == null)
+        .forEach(
+            request ->
+                block.replace(
+                    request.module().name(), request.module().view(request.held().bytes())));
+    return results;
   }
 
   private BlockStatistics observe(BlockwiseRun run, Block block, Arena arena) {

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.EvaluationWindows;
 import io.github.wandacuda.calibrate.Perplexity;
@@ -21,9 +22,7 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.prune.layer.LayerPruner;
 import io.github.wandacuda.system.PrivateDirectory;
 import java.io.IOException;
@@ -47,7 +46,7 @@ public final class Comparison {
   private final Backend backend;
   private final List<LinearModule> chosen;
   private final ModuleChoice choice;
-  private final Calibration.FromSamples calibration;
+  private final Calibration calibration;
   private final List<int[]> windows;
   private final Optional<Evaluation> tasks;
 
@@ -57,7 +56,8 @@ public final class Comparison {
    * @param model the dense model
    * @param backend does the work; the caller closes it
    * @param choice which modules are pruned
-   * @param calibration what the modules' inputs come from
+   * @param calibration what the modules' norms come from: samples, by which errors are measured
+   *     too, or statistics
    * @param text what perplexity is measured on, in windows of one length
    * @param tasks what models are asked
    * @throws io.github.wandacuda.error.UsageException if a pattern of the choice matches nothing
@@ -66,7 +66,7 @@ public final class Comparison {
       ModelDirectory model,
       Backend backend,
       ModuleChoice choice,
-      Calibration.FromSamples calibration,
+      Calibration calibration,
       EvaluationWindows text,
       Optional<Evaluation> tasks) {
     this.model = model;
@@ -81,14 +81,23 @@ public final class Comparison {
   /**
    * Checks that the modules can be pruned by some rules.
    *
-   * @throws io.github.wandacuda.error.InputException if one can't
+   * @throws io.github.wandacuda.error.InputException if one can't, or has no norms
    */
-  public void check(ModuleRules rules) {
-    rules(rules).check(chosen);
+  public void check(PruningRules rules) {
+    RunScope unused = RunScope.of(model, ComparisonEstimate.request(rules, choice, calibration));
   }
 
-  static PruningRules rules(ModuleRules common) {
-    return new PruningRules(common, Unreached.MAGNITUDE);
+  /** Returns the modules that some rules are for. */
+  private List<LinearModule> chosen(PruningRules rules) {
+    return chosen.stream().filter(rules::areFor).toList();
+  }
+
+  /**
+   * Returns the modules that are pruned, unless a recipe leaves some out, in code-point order of
+   * their names.
+   */
+  public List<LinearModule> chosen() {
+    return chosen;
   }
 
   /**
@@ -96,33 +105,37 @@ public final class Comparison {
    *
    * @throws io.github.wandacuda.error.UsageException if there is too little
    */
-  public void requireMemory(List<ModuleRules> runs) {
+  public void requireMemory(List<PruningRules> runs) {
     RunNeeds.requireMemory(model, sequences(), moreBytes(runs));
   }
 
   /** Returns the bytes of memory for hidden states and for what methods need of a module. */
-  public long memoryBytes(List<ModuleRules> runs) {
+  public long memoryBytes(List<PruningRules> runs) {
     long tokens = sequences().stream().mapToLong(sequence -> sequence.length).sum();
     return tokens * hiddenSize() * Float.BYTES + moreBytes(runs);
   }
 
   private List<int[]> sequences() {
-    return Stream.concat(calibration.samples().stream(), windows.stream()).toList();
+    return calibration instanceof Calibration.FromSamples samples
+        ? Stream.concat(samples.samples().stream(), windows.stream()).toList()
+        : windows;
   }
 
   private int hiddenSize() {
     return DecoderFamilies.of(model.config()).shape(model.config()).hiddenSize();
   }
 
-  private long moreBytes(List<ModuleRules> runs) {
+  private long moreBytes(List<PruningRules> runs) {
     long layer = 0;
-    for (ModuleRules each : runs) {
-      for (LinearModule module : chosen) {
-        layer = Math.max(layer, LayerPruner.bytes(each, module.rows(), module.columns()));
+    for (PruningRules each : runs) {
+      for (LinearModule module : chosen(each)) {
+        layer =
+            Math.max(layer, LayerPruner.bytes(each.of(module), module.rows(), module.columns()));
       }
     }
     long asked = tasks.map(Evaluation::inputTokens).orElse(0L) * hiddenSize() * Float.BYTES;
-    return RunNeeds.momentsBytes(chosen) + layer + asked;
+    boolean sampled = calibration instanceof Calibration.FromSamples;
+    return (sampled ? RunNeeds.momentsBytes(chosen) : 0) + layer + asked;
   }
 
   /**
@@ -130,15 +143,14 @@ public final class Comparison {
    *
    * @param progress is told how long that has taken
    */
-  public TimeEstimate estimate(List<ModuleRules> runs, Progress progress) {
+  public TimeEstimate estimate(List<PruningRules> runs, Progress progress) {
     return estimate(runs, new Stopwatch(Stopwatch.MOST, progress));
   }
 
-  TimeEstimate estimate(List<ModuleRules> runs, Stopwatch watch) {
-    long tokens =
-        windows.stream().mapToLong(window -> window.length).sum()
-            + tasks.map(Evaluation::inputTokens).orElse(0L);
-    return new ComparisonEstimate(model, backend, choice, calibration, tokens, watch).of(runs);
+  TimeEstimate estimate(List<PruningRules> runs, Stopwatch watch) {
+    long asked = tasks.map(Evaluation::inputTokens).orElse(0L);
+    return new ComparisonEstimate(model, backend, choice, calibration, windows, asked, watch)
+        .of(runs);
   }
 
   /** Measures the dense model. */
@@ -163,18 +175,23 @@ public final class Comparison {
   /**
    * Prunes the model in one way and measures it.
    *
+   * @param way what is done
    * @throws io.github.wandacuda.error.InputException if a weight or an activation isn't finite
    */
-  public ComparedRun run(ModuleRules rules, Progress progress) {
+  public ComparedRun run(Way way, Progress progress) {
     long start = System.nanoTime();
+    PruningRules rules = way.shared().rules();
+    List<LinearModule> modules = chosen(rules);
     try (PrivateDirectory directory = PrivateDirectory.create("wanda-cuda-compare");
-        MaskDigest masks = new MaskDigest(chosen.size(), directory.path().resolve(SPILL))) {
+        MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve(SPILL))) {
       MemoryPass.Result result =
-          new MemoryPass(model, backend, rules(rules), chosen)
-              .run(calibration.samples(), windows, tasks, true, masks, progress);
+          new MemoryPass(model, backend, rules, modules)
+              .run(calibration, windows, tasks, true, masks, progress);
       return new ComparedRun(
-          rules.label(),
-          rules.sparsity(),
+          way.label(),
+          way.sparsity().orElseGet(() -> zeros(result.modules())),
+          way.shared().label(),
+          way.files(),
           perplexity(result.losses()),
           figuresOf(result.scores()),
           masks.hex(),
@@ -183,6 +200,23 @@ public final class Comparison {
     } catch (IOException e) {
       throw OutputException.unwritable(model.path(), e);
     }
+  }
+
+  /**
+   * A way of pruning.
+   *
+   * @param label what people call it
+   * @param sparsity how much goes, unless a recipe says it
+   * @param files the SHA-256 of the files that say what is done, or null
+   * @param shared what is done, with the shares of blocks
+   */
+  public record Way(
+      String label, Optional<Sparsity> sparsity, String files, SharedSparsity shared) {}
+
+  private static Sparsity zeros(List<ModuleResult> results) {
+    double weights = results.stream().mapToLong(result -> result.module().elements()).sum();
+    double zeros = results.stream().mapToLong(ModuleResult::zeros).sum();
+    return new Sparsity.Ratio(weights == 0 ? 0 : Math.min(zeros / weights, Math.nextDown(1.0)));
   }
 
   /** Returns the perplexity, or nothing if the pruned model's isn't finite. */

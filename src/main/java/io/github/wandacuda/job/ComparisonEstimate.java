@@ -7,7 +7,7 @@ import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.prune.PruningRules;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -22,57 +22,66 @@ import java.util.Optional;
  * @param model the dense model
  * @param backend does the work
  * @param choice which modules are pruned
- * @param calibration the samples of each run
- * @param tested the tokens that run through the pruned blocks, and through the dense ones once
+ * @param calibration the samples of each run, or statistics
+ * @param windows the text that runs through the pruned blocks, and through the dense ones once
+ * @param asked the tokens of tasks, which do so too
  * @param watch takes the time
  */
 record ComparisonEstimate(
     ModelDirectory model,
     Backend backend,
     ModuleChoice choice,
-    Calibration.FromSamples calibration,
-    long tested,
+    Calibration calibration,
+    List<int[]> windows,
+    long asked,
     Stopwatch watch) {
 
-  TimeEstimate of(List<ModuleRules> runs) {
-    List<int[]> samples = calibration.samples();
-    double tokens = (double) samples.size() * calibration.sequenceLength();
+  TimeEstimate of(List<PruningRules> runs) {
+    boolean sampled = calibration instanceof Calibration.FromSamples;
+    List<int[]> samples =
+        calibration instanceof Calibration.FromSamples from ? from.samples() : windows;
+    double tokens = sampled ? tokens(samples) : 0;
+    double tested = tokens(windows) + asked;
     int middle = DecoderFamilies.of(model.config()).shape(model.config()).blocks() / 2;
     try (BlockEstimate block = new BlockEstimate(model, backend, samples, middle, watch);
         Arena arena = Arena.ofShared()) {
       double advancing = block.advancing();
       double testing = tested * advancing * block.predicting();
-      double each = tokens * (block.observing(true) + advancing) + testing;
-      double pruning = pruning(runs, block.observe(true, arena));
+      double each = tokens == 0 ? testing : tokens * (block.observing(true) + advancing) + testing;
+      double pruning =
+          pruning(runs, sampled ? Optional.of(block.observe(true, arena)) : Optional.empty());
       return TimeEstimate.ofWork(testing + runs.size() * each + pruning + watch.warmUp())
           .plus(TimeEstimate.START);
     }
   }
 
-  private double pruning(List<ModuleRules> runs, BlockStatistics statistics) {
-    Map<String, Double> byMethod = new HashMap<>();
+  private double pruning(List<PruningRules> runs, Optional<BlockStatistics> statistics) {
+    Map<Object, Double> byMethod = new HashMap<>();
     return runs.stream()
         .mapToDouble(
-            rules -> byMethod.computeIfAbsent(rules.label(), any -> pruning(rules, statistics)))
+            rules ->
+                byMethod.computeIfAbsent(
+                    rules.stages().isEmpty() ? rules.label() : rules,
+                    any -> pruning(rules, statistics)))
         .sum();
   }
 
-  private double pruning(ModuleRules rules, BlockStatistics statistics) {
-    PruneRequest request =
-        new PruneRequest(
-            Path.of(""),
-            Comparison.rules(rules),
-            choice,
-            calibration,
-            false,
-            false,
-            null,
-            Optional.empty());
-    RunScope scope = RunScope.of(model, request);
+  private double pruning(PruningRules rules, Optional<BlockStatistics> statistics) {
+    RunScope scope = RunScope.of(model, request(rules, choice, calibration));
     try (LayerEstimate layers =
         new LayerEstimate(
-            backend, new EstimateSamples(scope, Optional.of(statistics)), true, watch)) {
+            backend, new EstimateSamples(scope, statistics), statistics.isPresent(), watch)) {
       return layers.seconds(scope.chosen(), scope.rules());
     }
+  }
+
+  private static double tokens(List<int[]> sequences) {
+    return sequences.stream().mapToLong(sequence -> sequence.length).sum();
+  }
+
+  /** Returns a request of which nothing is written. */
+  static PruneRequest request(PruningRules rules, ModuleChoice choice, Calibration calibration) {
+    return new PruneRequest(
+        Path.of(""), rules, choice, calibration, false, false, null, Optional.empty());
   }
 }

@@ -9,6 +9,7 @@ import io.github.wandacuda.evaluate.TaskPass;
 import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.job.output.MemoryShards;
 import io.github.wandacuda.job.output.ModulePruner;
+import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Block;
@@ -22,6 +23,7 @@ import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -52,7 +54,7 @@ record MemoryPass(
   /**
    * Prunes and tests.
    *
-   * @param calibration sequences of one length that the modules' inputs come from
+   * @param calibration what the modules' norms come from
    * @param tested sequences of one length that the pruned model predicts
    * @param tasks what the pruned model is asked
    * @param measured whether the error of each module's outputs is measured, whatever the method
@@ -60,7 +62,7 @@ record MemoryPass(
    * @param progress is told of each block
    */
   Result run(
-      List<int[]> calibration,
+      Calibration calibration,
       List<int[]> tested,
       Optional<Evaluation> tasks,
       boolean measured,
@@ -68,11 +70,19 @@ record MemoryPass(
       Progress progress) {
     try (Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
-      boolean moments = measured || rules.needMoments();
+      boolean sampled = calibration instanceof Calibration.FromSamples;
+      boolean moments = sampled && (measured || rules.needMoments());
+      Map<String, float[]> norms =
+          calibration instanceof Calibration.FromStatistics from
+              ? from.statistics().norms()
+              : Map.of();
       try (ModulePruner pruner =
               new ModulePruner(backend, workers, rules, chosen, new MemoryShards(), masks, clock);
           Decoder decoder = DecoderFamilies.open(model, backend.forwards(moments));
-          BlockwiseRun calibrating = new BlockwiseRun(decoder, backend.operations(), calibration);
+          BlockwiseRun calibrating =
+              calibration instanceof Calibration.FromSamples samples
+                  ? new BlockwiseRun(decoder, backend.operations(), samples.samples())
+                  : null;
           BlockwiseRun testing = new BlockwiseRun(decoder, backend.operations(), tested);
           TaskPass asking =
               tasks.map(given -> given.pass(decoder, backend.operations())).orElse(null)) {
@@ -80,21 +90,29 @@ record MemoryPass(
             new BlockPruner(backend, pruner, chosen, moments, Optional.empty(), clock);
         blocks.requireInside(decoder);
         List<ModuleResult> results = new ArrayList<>();
-        SampleProgress samples = new SampleProgress(progress, decoder.blocks(), PASSES);
-        calibrating.watchedBy(samples);
-        testing.watchedBy(samples);
+        int passes = sampled ? PASSES : 1;
+        SampleProgress passing = new SampleProgress(progress, decoder.blocks(), passes);
+        if (sampled) {
+          calibrating.watchedBy(passing);
+        }
+        testing.watchedBy(passing);
         progress.begin(0);
         for (int index = 0; index < decoder.blocks(); index++) {
           try (Arena arena = Arena.ofShared();
               Block block = decoder.block(index)) {
-            samples.begin(index, 0, "sample");
-            results.addAll(blocks.prune(calibrating, block, arena));
+            passing.begin(index, 0, "sample");
+            results.addAll(
+                sampled
+                    ? blocks.prune(calibrating, block, arena)
+                    : blocks.prune(norms, block, arena));
             decoder.readAhead(index + 1);
-            samples.begin(index, 1, "sample after pruning");
-            if (index + 1 < decoder.blocks()) {
+            if (sampled) {
+              passing.begin(index, 1, "sample after pruning");
+            }
+            if (sampled && index + 1 < decoder.blocks()) {
               calibrating.advance(block);
             }
-            samples.begin(index, 2, "tested sample");
+            passing.begin(index, passes - 1, "tested sample");
             testing.advance(block);
             if (asking != null) {
               asking.advance(block);

@@ -32,7 +32,7 @@ final class StepSearch {
   private final Backend backend;
   private final PruningRules rules;
   private final List<LinearModule> chosen;
-  private final List<int[]> fitted;
+  private final Calibration.FromSamples fitted;
   private final List<int[]> held;
   private final Progress progress;
 
@@ -61,7 +61,9 @@ final class StepSearch {
           "allocation atp: expected 2 samples or more, to hold some back, found 1");
     }
     int count = Math.max(1, samples.size() * 3 / 4);
-    fitted = samples.subList(0, count);
+    fitted =
+        new Calibration.FromSamples(
+            samples.subList(0, count), calibration.sha256(), calibration.seed());
     held = samples.subList(count, samples.size());
   }
 

@@ -136,7 +136,8 @@ class ResumeOptionsTest {
     assertThat(taken).isEmpty();
     Cli.Result other = InProcess.run(replaced(words, documents, text).toArray());
     assertThat(other.err()).contains("calibration (there ");
-    assertThat(InProcess.run(words.toArray()).exitCode()).isZero();
+    Cli.Result same = InProcess.run(words.toArray());
+    assertThat(same.exitCode()).as(same.err()).isZero();
     assertThat(kept).doesNotExist();
   }
 

@@ -83,7 +83,9 @@ class DryRunTest {
           EvaluationWindows.ofTokens(tokens, Integer.MAX_VALUE).requireOneLength(tokens);
       Comparison comparison =
           new Comparison(model, backend, ModuleChoice.DEFAULT, calibration, text, Optional.empty());
-      assertThat(comparison.estimate(all, once()).least()).isPositive();
+      List<PruningRules> runs =
+          all.stream().map(rules -> new PruningRules(rules, Unreached.MAGNITUDE)).toList();
+      assertThat(comparison.estimate(runs, once()).least()).isPositive();
     }
   }
 

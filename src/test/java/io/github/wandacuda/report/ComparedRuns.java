@@ -43,6 +43,8 @@ final class ComparedRuns {
     return new ComparedRun(
         method,
         sparsity,
+        null,
+        null,
         OptionalDouble.of(perplexity),
         tasks(0.5),
         "0123456789abcdef",

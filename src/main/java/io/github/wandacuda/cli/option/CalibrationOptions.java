@@ -3,14 +3,18 @@ package io.github.wandacuda.cli.option;
 import io.github.wandacuda.calibrate.CalibrationSamples;
 import io.github.wandacuda.calibrate.statistics.Imatrix;
 import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.prune.allocation.Allocation;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -62,6 +66,37 @@ public final class CalibrationOptions {
     }
   }
 
+  /**
+   * Checks that a comparison has its norms.
+   *
+   * @throws UsageException if not, or statistics can't do what a run needs
+   */
+  public void check(List<ComparedMethod> runs, OutputOptions output) {
+    if ((calibration == null) == (statistics == null)) {
+      throw new UsageException("expected one of --calibration FILE and --statistics FILE");
+    }
+    if (statistics == null) {
+      SampleOptions.warnOfIdle(calibration, output);
+      return;
+    }
+    output.exclude("--statistics", ClusterOption.NAME);
+    output.warnIfGiven("norms come from --statistics", "--samples", "--seed", "--join");
+    for (ComparedMethod run : runs) {
+      if (run.plan().rules().needMoments()
+          || run.plan().allocations().contains(Allocation.Rule.ATP)) {
+        throw new UsageException(
+            ErrorDetails.of("--statistics")
+                .expected("what norms suffice for", run.label())
+                .hint("--calibration serves all"));
+      }
+    }
+  }
+
+  /** Returns how many tokens a sequence has, if that is given. */
+  public OptionalInt sequenceLength() {
+    return sampling.sequenceLength();
+  }
+
   /** Adds the files that the run reads. */
   public void addTo(ResultFiles results) {
     results.read("--calibration", calibration);
@@ -83,6 +118,11 @@ public final class CalibrationOptions {
     if (!rules.needNorms()) {
       return new Calibration.None();
     }
+    return load(model, output);
+  }
+
+  /** Does what {@link #load(PruningRules, ModelDirectory, OutputOptions)} does for any rules. */
+  public Calibration load(ModelDirectory model, OutputOptions output) {
     if (statistics != null) {
       output.detail("norms from %s", statistics);
       return new Calibration.FromStatistics(
@@ -93,6 +133,26 @@ public final class CalibrationOptions {
     CalibrationSamples samples = sampling.draw(calibration, model);
     SampleOptions.say(calibration, samples, output);
     return sampling.calibration(samples);
+  }
+
+  /** Returns what norms come from, by the names that reports have. */
+  public Map<String, Object> facts(Calibration source) {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    if (source instanceof Calibration.FromSamples samples) {
+      facts.put("calibration_file", calibration.toString());
+      facts.put("samples", samples.samples().size());
+      facts.put("sequence_length", samples.sequenceLength());
+      facts.put("seed", samples.seed());
+      if (samples.joined()) {
+        facts.put("join", true);
+      }
+      facts.put("calibration_sha256", samples.sha256());
+    } else if (source instanceof Calibration.FromStatistics read) {
+      facts.put("statistics_file", statistics.toString());
+      addFacts(facts, source);
+      facts.put("statistics_sha256", read.sha256());
+    }
+    return facts;
   }
 
   /** Adds what statistics say of their samples, by the names that reports have. */

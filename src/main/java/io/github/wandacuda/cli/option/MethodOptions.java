@@ -4,7 +4,6 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.job.shard.OnCluster;
@@ -17,11 +16,7 @@ import io.github.wandacuda.prune.ModuleRules.Swaps;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.prune.allocation.Allocation;
-import io.github.wandacuda.recipe.Recipe;
-import io.github.wandacuda.recipe.Stage;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -88,7 +83,7 @@ public final class MethodOptions {
       description = "All of these by stages, in YAML; excludes them as options.")
   private Path recipeFile;
 
-  private Recipe recipe;
+  private PruningPlan plan;
 
   /**
    * Returns what is done to modules.
@@ -97,25 +92,12 @@ public final class MethodOptions {
    */
   public PruningRules rules() {
     if (recipeFile == null) {
-      PruningRules common = common();
-      if (!isUniform(allocation())) {
-        SharedSparsity.total(common);
-      }
-      requireAllocations();
-      return common;
+      plan = PruningPlan.of(common(), allocation(allocation));
+    } else {
+      refuseBeside();
+      plan = PruningPlan.of(recipeFile, Unreached.of(unreached));
     }
-    refuseBeside();
-    recipe = Recipe.read(recipeFile);
-    requireAllocations();
-    return RecipeRules.of(recipe, DEFAULT_SPARSITY, Unreached.of(unreached));
-  }
-
-  private void requireAllocations() {
-    for (Allocation each : allocations()) {
-      if (each instanceof Allocation.FromFile fromFile) {
-        InputFile.require(fromFile.file());
-      }
-    }
+    return plan.rules();
   }
 
   private void refuseBeside() {
@@ -136,13 +118,7 @@ public final class MethodOptions {
    * @throws UsageException if one has none
    */
   public void check(List<LinearModule> chosen) {
-    if (recipe != null) {
-      recipe.stagesOf(names(chosen));
-    }
-  }
-
-  private static List<String> names(List<LinearModule> chosen) {
-    return chosen.stream().map(LinearModule::name).toList();
+    plan.check(chosen);
   }
 
   /** Returns the file that says what is done, by what it is. */
@@ -150,21 +126,17 @@ public final class MethodOptions {
     if (recipeFile != null) {
       return Map.of("recipe", List.of(recipeFile));
     }
-    return allocation() instanceof Allocation.FromFile shares
-        ? Map.of("allocation", List.of(shares.file()))
-        : Map.of();
+    return plan.files().isEmpty() ? Map.of() : Map.of("allocation", plan.files());
   }
 
   /** Returns whether some modules get another share than others. */
   public boolean shares() {
-    return allocations().stream().anyMatch(allocation -> !isUniform(allocation));
+    return plan.shares();
   }
 
   /** Returns how totals are shared out, by stages if there are any. */
   public List<Allocation> allocations() {
-    return recipe == null
-        ? List.of(allocation())
-        : recipe.stages().stream().map(Stage::allocation).toList();
+    return plan.allocations();
   }
 
   /**
@@ -181,11 +153,8 @@ public final class MethodOptions {
     }
   }
 
-  private static boolean isUniform(Allocation allocation) {
-    return allocation == Allocation.Rule.UNIFORM;
-  }
-
-  private Allocation allocation() {
+  /** Returns the allocation of a name or file, uniform for null. */
+  static Allocation allocation(String allocation) {
     if (allocation == null) {
       return Allocation.Rule.UNIFORM;
     }
@@ -217,39 +186,8 @@ public final class MethodOptions {
       Backend backend,
       Optional<OnCluster> on,
       Progress progress) {
-    if (recipe == null) {
-      SharedSparsity shared =
-          SharedSparsity.of(
-              allocation(),
-              model,
-              backend,
-              request.rules(),
-              chosen,
-              request.calibration(),
-              on,
-              progress);
-      return request.with(shared.rules(), shared.label());
-    }
-    Map<String, Stage> stages = recipe.stagesOf(names(chosen));
-    Map<String, Double> shares = new HashMap<>();
-    List<String> labels = new ArrayList<>();
-    for (Stage stage : recipe.stages()) {
-      if (!isUniform(stage.allocation())) {
-        SharedSparsity shared =
-            SharedSparsity.of(
-                stage.allocation(),
-                model,
-                backend,
-                new PruningRules(RecipeRules.rules(stage, DEFAULT_SPARSITY), request.unreached()),
-                RecipeRules.modules(stages, stage, chosen),
-                request.calibration(),
-                on,
-                progress);
-        shares.putAll(shared.rules().allocated());
-        labels.add(shared.label());
-      }
-    }
-    return request.with(request.rules().allocating(shares), String.join("; ", labels));
+    SharedSparsity shared = plan.share(model, chosen, backend, request.calibration(), on, progress);
+    return request.with(shared.rules(), shared.label());
   }
 
   private PruningRules common() {
@@ -283,7 +221,7 @@ public final class MethodOptions {
 
   /** Warns of options that have no effect. */
   public void warnOfIdle(PruningRules rules, OutputOptions output) {
-    if (recipe != null) {
+    if (recipeFile != null) {
       return;
     }
     if (rules.common().method() != Method.RIA) {

@@ -10,7 +10,6 @@ import io.github.wandacuda.io.json.JsonTree;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.DenseFigures;
-import io.github.wandacuda.job.record.MethodRecord;
 import io.github.wandacuda.job.shard.GivenPaths;
 import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.ModelDirectory;
@@ -65,7 +64,7 @@ public final class ClusterComparison implements ComparisonWork {
       FirstFailure.run(
           on.cluster(),
           "compare " + model,
-          tasks(parts),
+          tasks(parts, progress),
           part -> {
             if (nodes.add(part.node())) {
               LOG.info("{}", part.node());
@@ -78,7 +77,7 @@ public final class ClusterComparison implements ComparisonWork {
     }
   }
 
-  private List<ComparisonTask> tasks(List<Part> parts) {
+  private List<ComparisonTask> tasks(List<Part> parts, Progress progress) {
     if (parts.isEmpty()) {
       return List.of();
     }
@@ -86,8 +85,8 @@ public final class ClusterComparison implements ComparisonWork {
     String key = inputs.key(arithmetic, on.devices());
     List<ComparisonTask> tasks = new ArrayList<>();
     for (Part part : parts) {
-      MethodRecord rules = part.rules() == null ? null : MethodRecord.of(part.rules());
-      tasks.add(new ComparisonTask(inputs, arithmetic, on.devices(), key, part.place(), rules));
+      WayRecord way = part.way() == null ? null : WayRecord.of(part.way().apply(progress));
+      tasks.add(new ComparisonTask(inputs, arithmetic, on.devices(), key, part.place(), way));
     }
     return tasks;
   }

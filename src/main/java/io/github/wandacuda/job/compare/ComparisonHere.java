@@ -14,10 +14,10 @@ public record ComparisonHere(Comparison comparison) implements ComparisonWork {
   public void measure(List<Part> parts, int all, Progress progress, Measured measured) {
     for (Part part : parts) {
       Progress of = progress.part(part.place(), all);
-      if (part.rules() == null) {
+      if (part.way() == null) {
         measured.dense(comparison.dense(of));
       } else {
-        measured.run(part.place(), comparison.run(part.rules(), of));
+        measured.run(part.place(), comparison.run(part.way().apply(of), of));
       }
     }
   }

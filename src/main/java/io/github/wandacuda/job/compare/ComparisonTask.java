@@ -2,7 +2,6 @@ package io.github.wandacuda.job.compare;
 
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
-import io.github.wandacuda.job.record.MethodRecord;
 import io.github.wandacuda.job.shard.OnCluster;
 
 /**
@@ -14,7 +13,7 @@ import io.github.wandacuda.job.shard.OnCluster;
  * @param devices what each process opens
  * @param key what tells comparisons apart
  * @param place the part's
- * @param rules how the model is pruned, or null for the dense model
+ * @param way how the model is pruned, or null for the dense model
  */
 record ComparisonTask(
     ComparisonInputs inputs,
@@ -22,7 +21,7 @@ record ComparisonTask(
     OnCluster.Devices devices,
     String key,
     int place,
-    MethodRecord rules)
+    WayRecord way)
     implements ClusterTask<MeasuredPart> {
   @Override
   public MeasuredPart run(ClusterNode node) {

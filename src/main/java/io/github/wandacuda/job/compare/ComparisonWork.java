@@ -1,10 +1,11 @@
 package io.github.wandacuda.job.compare;
 
 import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.job.Comparison;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.DenseFigures;
-import io.github.wandacuda.prune.ModuleRules;
 import java.util.List;
+import java.util.function.Function;
 
 /** Measures the parts of a comparison: in this process or by others. */
 public interface ComparisonWork {
@@ -24,9 +25,9 @@ public interface ComparisonWork {
    * A part of a comparison.
    *
    * @param place among all parts, from 0
-   * @param rules by which the model is pruned, or null for the dense model
+   * @param way shares totals out and returns how the model is pruned; null for the dense model
    */
-  record Part(int place, ModuleRules rules) {}
+  record Part(int place, Function<Progress, Comparison.Way> way) {}
 
   /** Takes what parts come to. */
   interface Measured {

@@ -6,7 +6,6 @@ import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.io.json.JsonText;
 import io.github.wandacuda.job.Comparison;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.prune.ModuleRules;
 import java.util.List;
 import java.util.Map;
 
@@ -51,18 +50,18 @@ final class ComparisonWorker implements AutoCloseable {
     Progress wanted = (what, done, total) -> node.throwIfCancelled();
     return new MeasuredPart(
         task.place(),
-        task.rules() == null,
+        task.way() == null,
         JsonText.line(figures(task, wanted)),
         "%s on %s, %s".formatted(node.name(), backend.name(), backend.device()));
   }
 
   private Map<String, Object> figures(ComparisonTask task, Progress wanted) {
-    if (task.rules() == null) {
+    if (task.way() == null) {
       return comparison.dense(wanted).toJson();
     }
-    ModuleRules rules = task.rules().rules();
-    comparison.requireMemory(List.of(rules));
-    return comparison.run(rules, wanted).toJson();
+    Comparison.Way way = task.way().way();
+    comparison.requireMemory(List.of(way.shared().rules()));
+    return comparison.run(way, wanted).toJson();
   }
 
   @Override

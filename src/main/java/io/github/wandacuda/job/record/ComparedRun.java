@@ -15,7 +15,9 @@ import java.util.stream.StreamSupport;
  * One way of pruning a model, and what it leaves.
  *
  * @param method with what follows it, as {@code wanda+swaps}
- * @param sparsity how much goes
+ * @param sparsity how much goes; of a recipe, which says it by stages, the share of zeros
+ * @param allocation how that was shared out over blocks, or null if all got the same
+ * @param filesSha256 the SHA-256 of a recipe or another file that says what is done, or null
  * @param perplexity on the text, or nothing if it isn't finite
  * @param tasks what the pruned model scores on tasks, by their names
  * @param maskSha256 over the packed masks, in hexadecimal, as {@code prune} has it
@@ -25,6 +27,8 @@ import java.util.stream.StreamSupport;
 public record ComparedRun(
     String method,
     Sparsity sparsity,
+    String allocation,
+    String filesSha256,
     OptionalDouble perplexity,
     Map<String, TaskFigures> tasks,
     String maskSha256,
@@ -33,6 +37,8 @@ public record ComparedRun(
   private static final String METHOD = "method";
   private static final String SPARSITY = "sparsity";
   private static final String PATTERN = "pattern";
+  private static final String ALLOCATION = "allocation";
+  private static final String FILES = "files_sha256";
   private static final String PERPLEXITY = "perplexity";
   private static final String ERROR = "relative_error";
   private static final String MASKS = "mask_sha256";
@@ -111,6 +117,12 @@ public record ComparedRun(
     } else {
       object.put(PATTERN, sparsity.toString());
     }
+    if (allocation != null) {
+      object.put(ALLOCATION, allocation);
+    }
+    if (filesSha256 != null) {
+      object.put(FILES, filesSha256);
+    }
     object.put(PERPLEXITY, orNull(perplexity));
     object.put(DenseFigures.TASKS, DenseFigures.toJson(tasks));
     object.put(ERROR, orNull(relativeError()));
@@ -128,6 +140,8 @@ public record ComparedRun(
         object.has(PATTERN)
             ? SparsityParser.pattern(object.path(PATTERN).asText())
             : SparsityParser.ratio(object.path(SPARSITY).asText()),
+        object.path(ALLOCATION).textValue(),
+        object.path(FILES).textValue(),
         number(object.path(PERPLEXITY)),
         DenseFigures.tasksOf(object),
         object.path(MASKS).asText(),

@@ -11,9 +11,7 @@ import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.io.json.JsonTree;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.ModuleRules;
 import io.github.wandacuda.prune.PruningRules;
 import io.github.wandacuda.prune.Unreached;
 import java.io.IOException;
@@ -26,7 +24,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -65,7 +62,7 @@ public record Provenance(
     String version,
     String mode,
     MethodRecord done,
-    List<StageRecord> stages,
+    List<RulesRecord.StageRecord> stages,
     String allocation,
     Map<String, Double> shares,
     String masksSha256,
@@ -100,14 +97,6 @@ public record Provenance(
   public static final String UPDATE = "update";
 
   /**
-   * A stage of a recipe.
-   *
-   * @param modules the pattern of the modules that it is for
-   * @param done what was done to them
-   */
-  public record StageRecord(String modules, MethodRecord done) {}
-
-  /**
    * Returns the provenance of a run that has not begun, without its results.
    *
    * @param modules the chosen modules
@@ -119,14 +108,15 @@ public record Provenance(
     Calibration calibration = request.calibration();
     boolean sampled = calibration instanceof Calibration.FromSamples;
     Calibration.FromSamples samples = sampled ? (Calibration.FromSamples) calibration : null;
+    RulesRecord written = RulesRecord.of(rules);
     return new Provenance(
         FORMAT,
         version,
         rules.update() ? UPDATE : MASK,
-        rules.stages().isEmpty() ? MethodRecord.of(rules.common()) : null,
-        stages(rules),
+        written.done(),
+        written.stages(),
         request.allocation(),
-        shares(rules),
+        written.shares(),
         request.masks().map(MasksIn::sha256).orElse(null),
         texts(request.choice().include()),
         texts(request.choice().exclude()),
@@ -280,38 +270,9 @@ public record Provenance(
           "expected modules and one of method and stages, found %s, %s, %s"
               .formatted(modules, done, stages));
     }
-    Map<String, Double> allocated = Optional.ofNullable(shares).orElse(Map.of());
-    allocated.values().forEach(MethodRecord::ratio);
-    return new PruningRules(
-        done == null ? ModuleRules.NOTHING : done.rules(),
-        Optional.ofNullable(stages).orElse(List.of()).stream().map(Provenance::stage).toList(),
-        allocated,
-        kept == null ? Unreached.MAGNITUDE : Unreached.KEEP,
-        kept == null ? Set.of() : Set.copyOf(kept));
-  }
-
-  private static PruningRules.Part stage(StageRecord stage) {
-    if (stage.modules() == null) {
-      throw new UsageException("expected modules in every stage");
-    }
-    return new PruningRules.Part(NamePatterns.compile(stage.modules()), stage.done().rules());
-  }
-
-  private static List<StageRecord> stages(PruningRules rules) {
-    return rules.stages().isEmpty()
-        ? null
-        : rules.stages().stream()
-            .map(
-                stage -> new StageRecord(stage.modules().pattern(), MethodRecord.of(stage.rules())))
-            .toList();
-  }
-
-  private static Map<String, Double> shares(PruningRules rules) {
-    if (rules.allocated().isEmpty()) {
-      return null;
-    }
-    Map<String, Double> shares = new TreeMap<>(TensorNames.NATURAL);
-    shares.putAll(rules.allocated());
-    return shares;
+    return new RulesRecord(done, stages, shares)
+        .rules(
+            kept == null ? Unreached.MAGNITUDE : Unreached.KEEP,
+            kept == null ? Set.of() : Set.copyOf(kept));
   }
 }

@@ -120,7 +120,7 @@ final class ProvenanceJson {
       return null;
     }
     List<Map<String, Object>> stages = new ArrayList<>();
-    for (Provenance.StageRecord stage : provenance.stages()) {
+    for (RulesRecord.StageRecord stage : provenance.stages()) {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("modules", stage.modules());
       object.putAll(stage.done().values());
@@ -140,14 +140,14 @@ final class ProvenanceJson {
         text("update"));
   }
 
-  private List<Provenance.StageRecord> stages() {
+  private List<RulesRecord.StageRecord> stages() {
     if (!isGiven("stages", "a list of objects", node -> areAll(node, JsonNode::isObject))) {
       return null;
     }
-    List<Provenance.StageRecord> stages = new ArrayList<>();
+    List<RulesRecord.StageRecord> stages = new ArrayList<>();
     for (JsonNode node : root.get("stages")) {
       ProvenanceJson stage = new ProvenanceJson(node);
-      stages.add(new Provenance.StageRecord(stage.text("modules"), stage.done()));
+      stages.add(new RulesRecord.StageRecord(stage.text("modules"), stage.done()));
     }
     return stages;
   }

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -117,9 +118,17 @@ public final class UnfinishedComparison {
     return dense;
   }
 
-  /** Returns the run that prunes as another one would, if it is done. */
-  public Optional<ComparedRun> like(String method, Sparsity sparsity) {
-    return runs.stream().filter(run -> run.isOf(method, sparsity)).findFirst();
+  /**
+   * Returns the run that prunes as another one would, if it is done.
+   *
+   * @param sparsity how much goes, unless a recipe says it
+   * @param files the SHA-256 of the files that say what is done, or null
+   */
+  public Optional<ComparedRun> like(String method, Optional<Sparsity> sparsity, String files) {
+    return runs.stream()
+        .filter(run -> run.method().equals(method) && Objects.equals(run.filesSha256(), files))
+        .filter(run -> sparsity.isEmpty() || sparsity.get().equals(run.sparsity()))
+        .findFirst();
   }
 
   /** Adds the figures of the dense model. */

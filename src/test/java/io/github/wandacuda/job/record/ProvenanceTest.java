@@ -76,6 +76,7 @@ class ProvenanceTest {
             null,
             null,
             null,
+            null,
             modules,
             0,
             0,
