@@ -3,6 +3,8 @@ package io.github.wandacuda.io;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
+import java.nio.file.Path;
+import java.util.function.Supplier;
 
 /** Refuses input that doesn't fit into the Java heap, before the heap is full. */
 public final class HeapBudget {
@@ -40,6 +42,26 @@ public final class HeapBudget {
                   "at most %d bytes for a Java heap of %d".formatted(heap / times, heap),
                   String.valueOf(size))
               .hint("give the heap more with -Xmx"));
+    }
+  }
+
+  /**
+   * Reads a file.
+   *
+   * @throws InputException that names the file, if its content fills the heap
+   */
+  public static <T> T within(Path file, Supplier<T> reading) {
+    try {
+      return reading.get();
+    } catch (OutOfMemoryError e) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected(
+                  "content that fits into a Java heap of %d bytes"
+                      .formatted(Runtime.getRuntime().maxMemory()),
+                  "more")
+              .hint("give the heap more with -Xmx"),
+          e);
     }
   }
 

@@ -76,7 +76,19 @@ public final class InputFile {
               .expected("a regular file", kind(file, attributes, options))
               .hint(attributes.isDirectory() ? null : "write what it gives to a file first"));
     }
+    // What the kernel makes as it is read has no length, and may wait or never end.
+    if (attributes.size() == 0 && isOfKernel(file)) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("a regular file", "one that the kernel makes as it is read")
+              .hint("write what it gives to a file first"));
+    }
     ReadFiles.add(FileIdentity.of(file, attributes));
+  }
+
+  private static boolean isOfKernel(Path file) throws IOException {
+    Path real = file.toRealPath();
+    return real.startsWith("/proc") || real.startsWith("/sys");
   }
 
   /**

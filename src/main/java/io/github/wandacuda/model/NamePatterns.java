@@ -131,7 +131,7 @@ public final class NamePatterns {
               .expected(
                   "patterns that are found or not within %d s".formatted(PATIENCE.toSeconds()),
                   "none such")
-              .hint("take repetitions out of repetitions"),
+              .hint("take fewer patterns, or repetitions out of repetitions"),
           e);
     } catch (InterruptedException e) {
       search.givenUp = true;

@@ -61,6 +61,12 @@ class NoRegularFilesTest {
         }
       }
     },
+    KERNEL("one that the kernel makes as it is read") {
+      @Override
+      void put(Path file) throws IOException {
+        Files.createSymbolicLink(file, Path.of("/proc/self/status"));
+      }
+    },
     FOLDER("a folder") {
       @Override
       void put(Path file) throws IOException {
@@ -118,7 +124,7 @@ class NoRegularFilesTest {
         Stream.of(Place.CONFIG, Place.TEXT, Place.IMATRIX, Place.RECORD)
             .flatMap(
                 place ->
-                    Stream.of(Kind.DEVICE, Kind.SOCKET, Kind.FOLDER)
+                    Stream.of(Kind.DEVICE, Kind.SOCKET, Kind.KERNEL, Kind.FOLDER)
                         .map(kind -> Arguments.of(place, kind)));
     return Stream.concat(pipes, others);
   }

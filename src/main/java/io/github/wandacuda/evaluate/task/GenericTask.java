@@ -45,6 +45,9 @@ final class GenericTask {
     for (int i = 0; i < continuations.size(); i++) {
       choices.add(new Choice(contexts.get(i), continuations.get(i), length(continuations.get(i))));
     }
+    if (!row.get("gold").isIntegralNumber()) {
+      throw row.wrong("gold", "a whole number", row.get("gold"));
+    }
     return row.document(choices, row.label("gold", choices.size()));
   }
 

@@ -140,10 +140,17 @@ record TaskRow(Path file, long number, JsonNode content) {
     } else if (value.isTextual() && value.textValue().matches("[0-9]{1,4}")) {
       label = Integer.parseInt(value.textValue());
     }
+    requireAnswers(choices);
     if (label < first || label >= first + choices) {
       throw wrong(key, "a number from %d to %d".formatted(first, first + choices - 1), value);
     }
     return label - first;
+  }
+
+  private void requireAnswers(int choices) {
+    if (choices < 2) {
+      throw new InputException(place().expected("two or more answers", String.valueOf(choices)));
+    }
   }
 
   /** Returns the failure of a value. */
@@ -164,10 +171,7 @@ record TaskRow(Path file, long number, JsonNode content) {
 
   /** Does what {@link #document(List, int)} does, as a part of a group. */
   TaskDocument document(List<TaskDocument.Choice> choices, int gold, String group) {
-    if (choices.size() < 2) {
-      throw new InputException(
-          place().expected("two or more answers", String.valueOf(choices.size())));
-    }
+    requireAnswers(choices.size());
     for (TaskDocument.Choice choice : choices) {
       if (choice.length() == 0 || choice.continuation().isEmpty()) {
         throw new InputException(

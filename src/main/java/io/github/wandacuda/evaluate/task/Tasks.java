@@ -5,6 +5,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.InputFile;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,7 +33,7 @@ public final class Tasks {
    * @param data whether a folder of the tasks' files is given
    * @return the names and paths
    * @throws UsageException if a name isn't known, occurs twice or needs a folder
-   * @throws InputException if a file is missing
+   * @throws InputException if a file is no regular one
    */
   public static List<String> parse(String list, boolean data) {
     Set<String> names = new LinkedHashSet<>();
@@ -50,11 +51,11 @@ public final class Tasks {
         throw new UsageException(
             "task %s needs `data` DIR, the folder of its files".formatted(name));
       }
-      if (file) {
-        InputFile.require(Path.of(name));
-      }
       if (!names.add(name)) {
         throw new UsageException("`tasks`: %s is named twice".formatted(Printable.of(name)));
+      }
+      if (file && Files.exists(Path.of(name))) {
+        InputFile.require(Path.of(name));
       }
     }
     return List.copyOf(names);

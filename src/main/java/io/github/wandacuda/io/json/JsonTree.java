@@ -87,12 +87,14 @@ public final class JsonTree {
     };
   }
 
-  /** If a key occurs twice, the last value counts. */
+  /** A key that occurs twice is refused, since readers differ in which value counts. */
   private static ObjectNode object(JsonParser json) throws IOException {
     ObjectNode object = NODES.objectNode();
     for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
       json.nextToken();
-      object.set(key, value(json));
+      if (object.replace(key, value(json)) != null) {
+        throw new JsonParseException(json, "the key '%s' is there twice".formatted(key));
+      }
     }
     return object;
   }

@@ -15,6 +15,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.io.text.InputFailures;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -52,9 +53,13 @@ public final class ParquetRows {
    * @throws InputException if it can't be read, is no Parquet file, cut short or broken
    */
   public static List<JsonNode> read(Path file, long limit) {
+    return HeapBudget.within(file, () -> rows(file, limit));
+  }
+
+  private static List<JsonNode> rows(Path file, long limit) {
     byte[] bytes = bytes(file);
     long most = Runtime.getRuntime().maxMemory() / OF_FILE * 2;
-    byte[] plain = PlainPages.of(file, bytes, Math.min(most, Integer.MAX_VALUE / 2));
+    PlainPages.Plain plain = PlainPages.of(file, bytes, Math.min(most, Integer.MAX_VALUE / 2));
     if (System.getProperty(LIBDEFLATE) == null) {
       System.setProperty(LIBDEFLATE, "false");
     }
@@ -62,18 +67,23 @@ public final class ParquetRows {
     // One thread: files of tasks have a few megabytes.
     try (HardwoodContext context = HardwoodContext.create(1);
         ParquetFileReader reader =
-            ParquetFileReader.open(dev.hardwood.InputFile.of(ByteBuffer.wrap(plain)), context);
+            ParquetFileReader.open(
+                dev.hardwood.InputFile.of(ByteBuffer.wrap(plain.bytes())), context);
         RowReader rows = reader.buildRowReader().head(limit).build()) {
       List<JsonNode> read = new ArrayList<>();
-      while (rows.hasNext()) {
+      while (read.size() < Math.min(limit, plain.rows()) && rows.hasNext()) {
         CancelledException.throwIfInterrupted();
         rows.next();
         read.add(object(rows));
       }
+      if (read.size() < Math.min(limit, plain.rows())) {
+        throw Malformed.part(
+            file, "its pages", plain.rows() + " rows", "the end after " + read.size());
+      }
       return read;
-    } catch (CancelledException e) {
+    } catch (CancelledException | InputException e) {
       throw e;
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | StackOverflowError e) {
       throw new InputException(
           ErrorDetails.file(file)
               .expected("a Parquet file", InputFailures.firstLine(e))

@@ -11,23 +11,34 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * Makes of a Parquet file one whose pages aren't compressed (Apache Parquet's format, {@code
  * parquet.thrift}; the numbers of fields below are those there). Indexes and filters are left out,
- * which nothing that reads all rows needs.
+ * which nothing that reads all rows needs. The numbers of rows and values in the metadata have to
+ * be those of the pages, since Hardwood makes as many rows as the metadata says.
  */
 final class PlainPages {
   private static final byte[] MAGIC = "PAR1".getBytes(StandardCharsets.US_ASCII);
   private static final int TAIL = Integer.BYTES + MAGIC.length;
-  private static final int DICTIONARY_PAGE = 2;
+  private static final int DATA_PAGE = 0;
   private static final int INDEX_PAGE = 1;
+  private static final int DICTIONARY_PAGE = 2;
   private static final int DATA_PAGE_V2 = 3;
+
+  /** Bytes of memory for a value that is read, at least. */
+  private static final int OF_VALUE = 16;
 
   private final Path file;
   private final byte[] bytes;
   private final long most;
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+  /** Values that the pages of the current column hold, and of all columns. */
+  private long values;
+
+  private long allValues;
 
   private PlainPages(Path file, byte[] bytes, long most) {
     this.file = file;
@@ -36,14 +47,22 @@ final class PlainPages {
   }
 
   /**
-   * Returns a file's bytes with its pages unpacked; the same bytes if they are.
+   * A file whose pages aren't compressed.
+   *
+   * @param bytes its content
+   * @param rows how many rows it has
+   */
+  record Plain(byte[] bytes, long rows) {}
+
+  /**
+   * Returns a file with its pages unpacked.
    *
    * @param file its path, for messages
    * @param most the most bytes that it may become
    * @throws InputException if it is no Parquet file, cut short, or compressed in a way that isn't
    *     known here
    */
-  static byte[] of(Path file, byte[] bytes, long most) {
+  static Plain of(Path file, byte[] bytes, long most) {
     try {
       return new PlainPages(file, bytes, most).unpack();
     } catch (MalformedException e) {
@@ -51,18 +70,18 @@ final class PlainPages {
     }
   }
 
-  private byte[] unpack() {
+  private Plain unpack() {
     int footer = footer();
     ThriftStruct metadata =
         new ThriftInput(ByteBuffer.wrap(bytes, footer, bytes.length - TAIL - footer)).read();
     out.writeBytes(MAGIC);
+    long rows = metadata.count(3);
+    long left = rows;
     for (ThriftStruct group : metadata.structs(4)) {
-      long size = 0;
-      for (ThriftStruct chunk : group.structs(1)) {
-        size += chunk(chunk, footer);
-      }
-      group.setNumber(2, size);
-      group.remove(5, 6);
+      left -= group(group, footer);
+    }
+    if (left != 0) {
+      throw new MalformedException("%d rows, and other numbers of its groups".formatted(rows));
     }
     byte[] written = metadata.bytes();
     out.writeBytes(written);
@@ -72,7 +91,27 @@ final class PlainPages {
             .putInt(written.length)
             .array());
     out.writeBytes(MAGIC);
-    return out.toByteArray();
+    return new Plain(out.toByteArray(), rows);
+  }
+
+  /** Writes the pages of a row group and returns how many rows it has. */
+  private long group(ThriftStruct group, int footer) {
+    long rows = group.count(3);
+    List<ThriftStruct> chunks = group.structs(1);
+    long size = 0;
+    for (ThriftStruct chunk : chunks) {
+      size += chunk(chunk, footer);
+      // A row has one value, or one for each element of its lists, and one for an empty list.
+      if (rows > values) {
+        throw new MalformedException("%d rows of %d values".formatted(rows, values));
+      }
+    }
+    if (chunks.isEmpty() && rows > 0) {
+      throw new MalformedException("%d rows without columns".formatted(rows));
+    }
+    group.setLong(2, size);
+    group.remove(5, 6);
+    return rows;
   }
 
   /** Returns where the metadata begins. */
@@ -109,6 +148,7 @@ final class PlainPages {
       throw new MalformedException("a column at byte %d of %d bytes".formatted(start, length));
     }
     int begin = out.size();
+    values = 0;
     column.remove(10, 11, 14, 15);
     long firstData = -1;
     ByteBuffer pages = ByteBuffer.wrap(bytes, (int) start, (int) length);
@@ -116,17 +156,21 @@ final class PlainPages {
       int at = out.size();
       int type = page(pages, codec);
       if (type == DICTIONARY_PAGE) {
-        column.setNumber(11, at);
+        column.setLong(11, at);
       } else if (type != INDEX_PAGE && firstData < 0) {
         firstData = at;
       }
     }
-    column.setNumber(9, firstData < 0 ? begin : firstData);
+    if (values != column.count(5)) {
+      throw new MalformedException(
+          "a column of %d values, whose pages have %d".formatted(column.count(5), values));
+    }
+    column.setLong(9, firstData < 0 ? begin : firstData);
     long size = out.size() - begin;
-    column.setNumber(4, PageCodec.PLAIN.ordinal());
-    column.setNumber(6, size);
-    column.setNumber(7, size);
-    chunk.setNumber(2, begin);
+    column.setInt(4, PageCodec.PLAIN.ordinal());
+    column.setLong(6, size);
+    column.setLong(7, size);
+    chunk.setLong(2, begin);
     chunk.remove(4, 5, 6, 7);
     return size;
   }
@@ -149,12 +193,40 @@ final class PlainPages {
         type == DATA_PAGE_V2
             ? unpackVersion2(header.struct(8), packed, codec, plainLength)
             : unpack(codec, packed, 0, plainLength);
-    header.setNumber(2, plain.length);
-    header.setNumber(3, plain.length);
+    switch (type) {
+      case DATA_PAGE -> add(header.struct(5).count(1));
+      case DATA_PAGE_V2 -> add(header.struct(8).count(1));
+      case DICTIONARY_PAGE -> {
+        long entries = header.struct(7).count(1);
+        if (entries > plain.length) {
+          throw new MalformedException(
+              "a dictionary of %d values in %d bytes".formatted(entries, plain.length));
+        }
+      }
+      default -> throw new MalformedException("a page of type " + type);
+    }
+    header.setInt(2, plain.length);
+    header.setInt(3, plain.length);
     header.remove(4);
     out.writeBytes(header.bytes());
     out.writeBytes(plain);
     return type;
+  }
+
+  /** Counts the values of a page: a few bytes can stand for any number of equal ones. */
+  private void add(long count) {
+    values += count;
+    allValues += count;
+    if (allValues > most / OF_VALUE) {
+      throw tooMuch("%d values".formatted(most / OF_VALUE));
+    }
+  }
+
+  private InputException tooMuch(String limit) {
+    return new InputException(
+        ErrorDetails.file(file)
+            .expected("at most %s once its pages are unpacked".formatted(limit), "more")
+            .hint("give the Java heap more with -Xmx"));
   }
 
   /** In pages of version 2 the levels stand before the values and are never compressed. */
@@ -171,10 +243,7 @@ final class PlainPages {
 
   private byte[] unpack(PageCodec codec, byte[] packed, int levels, long plainLength) {
     if (plainLength > most - out.size()) {
-      throw new InputException(
-          ErrorDetails.file(file)
-              .expected("at most %d bytes of pages once they are unpacked".formatted(most), "more")
-              .hint("give the Java heap more with -Xmx"));
+      throw tooMuch("%d bytes".formatted(most));
     }
     byte[] plain;
     try {

@@ -41,9 +41,6 @@ final class ThriftInput {
   }
 
   private ThriftStruct struct() {
-    if (++depth > DEEPEST) {
-      throw new MalformedException("structs inside each other beyond " + DEEPEST);
-    }
     ThriftStruct struct = new ThriftStruct();
     int id = 0;
     for (int head = unsignedByte(); head != 0; head = unsignedByte()) {
@@ -52,7 +49,6 @@ final class ThriftInput {
       id = step == 0 ? (int) zigzag() : id + step;
       struct.put(id, new Field(type, fieldValue(type)));
     }
-    depth--;
     return struct;
   }
 
@@ -71,11 +67,23 @@ final class ThriftInput {
       case ThriftType.I16, ThriftType.I32, ThriftType.I64 -> zigzag();
       case ThriftType.DOUBLE -> in.getDouble();
       case ThriftType.BINARY -> binary();
-      case ThriftType.LIST, ThriftType.SET -> elements();
-      case ThriftType.MAP -> entries();
-      case ThriftType.STRUCT -> struct();
+      case ThriftType.LIST, ThriftType.SET, ThriftType.MAP, ThriftType.STRUCT -> inside(type);
       default -> throw new MalformedException("there is no type " + type);
     };
+  }
+
+  private Object inside(int type) {
+    if (++depth > DEEPEST) {
+      throw new MalformedException("structs and lists inside each other beyond " + DEEPEST);
+    }
+    Object value =
+        switch (type) {
+          case ThriftType.MAP -> entries();
+          case ThriftType.STRUCT -> struct();
+          default -> elements();
+        };
+    depth--;
+    return value;
   }
 
   private byte[] binary() {

@@ -60,13 +60,34 @@ final class ThriftStruct {
    * @throws MalformedException if there is none
    */
   long number(int id) {
-    return value(id, Long.class);
+    long number = value(id, Long.class);
+    if (fields.get(id).type() == ThriftType.BYTE) {
+      throw new MalformedException("field %d is a byte".formatted(id));
+    }
+    return number;
   }
 
-  /** Replaces a whole number, whose type stays. */
-  void setNumber(int id, long value) {
-    Field field = fields.get(id);
-    fields.put(id, new Field(field == null ? ThriftType.I64 : field.type(), value));
+  /**
+   * Returns a number of things.
+   *
+   * @throws MalformedException if there is none, or it is negative
+   */
+  long count(int id) {
+    long count = number(id);
+    if (count < 0) {
+      throw new MalformedException("%d of something, in field %d".formatted(count, id));
+    }
+    return count;
+  }
+
+  /** Sets a whole number, of the 64 bits that Parquet's positions and lengths in files have. */
+  void setLong(int id, long value) {
+    fields.put(id, new Field(ThriftType.I64, value));
+  }
+
+  /** Sets a whole number of 32 bits. */
+  void setInt(int id, int value) {
+    fields.put(id, new Field(ThriftType.I32, (long) value));
   }
 
   /** Sets a truth value. */

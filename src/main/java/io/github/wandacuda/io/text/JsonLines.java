@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.json.JsonTree;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -27,6 +28,10 @@ public final class JsonLines {
    * @throws InputException if it can't be read, or a line isn't one JSON object in UTF-8
    */
   public static SequencedMap<Integer, JsonNode> read(Path file, long limit) {
+    return HeapBudget.within(file, () -> objects(file, limit));
+  }
+
+  private static SequencedMap<Integer, JsonNode> objects(Path file, long limit) {
     String text = Utf8.read(file);
     SequencedMap<Integer, JsonNode> objects = new LinkedHashMap<>();
     int number = 0;

@@ -39,6 +39,10 @@ public final class TokenLists {
   }
 
   private static List<int[]> read(Path file, Reading reading) {
+    return HeapBudget.within(file, () -> lists(file, reading));
+  }
+
+  private static List<int[]> lists(Path file, Reading reading) {
     try {
       HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), HeapBudget.OF_IDS);
     } catch (IOException e) {

@@ -24,6 +24,10 @@ public final class Utf8 {
 
   /** Returns the whole file as one string, a byte order mark included. */
   public static String read(Path file) {
+    return HeapBudget.within(file, () -> text(file));
+  }
+
+  private static String text(Path file) {
     byte[] bytes;
     try {
       long size = InputFile.size(file);

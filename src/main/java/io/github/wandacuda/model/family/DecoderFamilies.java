@@ -4,6 +4,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
@@ -53,7 +54,24 @@ public final class DecoderFamilies {
    * @throws InputException as {@link #of}, or if the checkpoint isn't the family's
    */
   public static Decoder open(ModelDirectory model, Operations operations) {
-    return of(model.config()).open(model.config(), model.checkpoint(), operations);
+    DecoderFamily family = of(model.config());
+    requireAllBlocks(model, family.shape(model.config()).blocks());
+    return family.open(model.config(), model.checkpoint(), operations);
+  }
+
+  private static void requireAllBlocks(ModelDirectory model, int blocks) {
+    int last =
+        model.modules().stream()
+            .mapToInt(module -> LinearModules.block(module.name()).orElse(-1))
+            .max()
+            .orElse(-1);
+    if (last >= blocks) {
+      throw new InputException(
+          ErrorDetails.file(model.path().resolve(ModelConfig.FILE_NAME))
+              .expected(
+                  "as many blocks as there are weights of, %d".formatted(last + 1),
+                  String.valueOf(blocks)));
+    }
   }
 
   /**

@@ -44,6 +44,10 @@ final class NpzMasks implements ModuleMasks {
 
   /** Opens a file, a regular one, and checks the headers of all arrays. */
   static NpzMasks open(Path path, Collection<LinearModule> modules) {
+    return HeapBudget.within(path, () -> opened(path, modules));
+  }
+
+  private static NpzMasks opened(Path path, Collection<LinearModule> modules) {
     try {
       NpzMasks masks = new NpzMasks(path, new ZipFile(path.toFile()));
       try {

@@ -131,16 +131,34 @@ class ParquetRowsTest {
     assertThat(refused).isBetween(200, 590);
   }
 
+  /** Each byte in turn: the rows that are there, other values in them, or a refusal. */
+  @ParameterizedTest
+  @ValueSource(strings = {"dictionary.parquet", "dictionary-v2.parquet"})
+  void noByteMakesRowsWithoutEnd(String name) throws IOException {
+    byte[] bytes = Files.readAllBytes(TASKS.resolve(name));
+    Random random = new Random(4);
+    for (int at = 0; at < bytes.length; at++) {
+      byte[] broken = bytes.clone();
+      broken[at] = (byte) (random.nextBoolean() ? 0xff : bytes[at] ^ 1 << random.nextInt(8));
+      Path file = Files.write(directory.resolve("flipped.parquet"), broken);
+      assertThat(rows(file)).as("byte %d is %d", at, broken[at]).isIn(300, -1);
+    }
+  }
+
   private static boolean isRefused(Path file) {
+    return rows(file) < 0;
+  }
+
+  /** Returns how many rows a file has, or -1 if it is refused. */
+  private static int rows(Path file) {
     return Assertions.assertTimeoutPreemptively(
         Duration.ofSeconds(20),
         () -> {
           try {
-            ParquetRows.read(file, Long.MAX_VALUE);
-            return false;
+            return ParquetRows.read(file, Long.MAX_VALUE).size();
           } catch (InputException e) {
             assertThat(e.getMessage()).startsWith(file.toString()).hasLineCount(1);
-            return true;
+            return -1;
           }
         });
   }

@@ -3,8 +3,13 @@ package io.github.wandacuda.model.family;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.GeneratedLlama;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,9 +21,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 class DecoderFamiliesTest {
   @TempDir Path directory;
 
+  /** Of a key that is there twice the last counts: tests add to what models have in common. */
   private ModelConfig config(String json) {
     try {
-      Files.writeString(directory.resolve("config.json"), json.replace('\'', '"'));
+      JsonNode once = new ObjectMapper().readTree(json.replace('\'', '"'));
+      Files.writeString(directory.resolve("config.json"), once.toString());
       return ModelConfig.read(directory);
     } catch (IOException e) {
       throw new AssertionError(e);
@@ -86,6 +93,19 @@ class DecoderFamiliesTest {
         .hasMessageEndingWith(
             "; `statistics` and `method` magnitude of 'wanda-cuda prune' need no forward pass, and"
                 + " prune what is stored as F32, F16 or BF16");
+  }
+
+  @Test
+  void fewerBlocksThanThereAreWeightsOfAreRefused() throws IOException {
+    Path model = new GeneratedLlama(3, 32, 64, 50).write(directory.resolve("model"));
+    Path config = model.resolve("config.json");
+    Files.writeString(
+        config, Files.readString(config).replaceFirst("(num_hidden_layers\\W+)3", "$12"));
+    try (ModelDirectory opened = ModelDirectory.open(model)) {
+      assertThatThrownBy(() -> DecoderFamilies.open(opened, (Operations) null))
+          .isInstanceOf(InputException.class)
+          .hasMessage(config + ": expected as many blocks as there are weights of, 3, found 2");
+    }
   }
 
   private static final String SIZES =
