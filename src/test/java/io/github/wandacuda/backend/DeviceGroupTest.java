@@ -11,6 +11,7 @@ import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.testing.Within;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -120,7 +121,7 @@ class DeviceGroupTest {
               .map(i -> Thread.ofPlatform().start(() -> plan.select(MATRIX, MATRIX, null)))
               .toList();
       for (Thread thread : threads) {
-        thread.join();
+        Within.end(thread);
       }
       plan.close();
     }

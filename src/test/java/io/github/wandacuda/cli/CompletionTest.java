@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -42,7 +43,7 @@ class CompletionTest {
     Process bash =
         new ProcessBuilder(BASH, "--norc", "-c", program).redirectErrorStream(true).start();
     String printed = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(bash.waitFor()).as(printed).isZero();
+    assertThat(Within.exitCode(bash)).as(printed).isZero();
     return printed.lines().map(String::strip).filter(word -> !word.isEmpty()).toList();
   }
 

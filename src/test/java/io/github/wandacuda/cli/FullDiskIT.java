@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -13,7 +14,7 @@ class FullDiskIT {
   @TempDir Path directory;
 
   private static boolean succeeds(String... command) throws IOException, InterruptedException {
-    return new ProcessBuilder(command).start().waitFor() == 0;
+    return Within.exitCode(new ProcessBuilder(command).start()) == 0;
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Within;
 import java.io.File;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -47,7 +48,7 @@ class FullStdoutIT {
         Stream.concat(Stream.of(words.split(" ")), options(words)).toArray(Object[]::new);
     File errors = directory.resolve("errors").toFile();
     int exitCode =
-        Cli.command(arguments).redirectOutput(FULL).redirectError(errors).start().waitFor();
+        Within.exitCode(Cli.command(arguments).redirectOutput(FULL).redirectError(errors).start());
     String line = "stdout: the result can't be written: No space left on device";
     String start = words.endsWith("--json") ? "{\"error\":\"" : "wanda-cuda: ";
     assertThat(errors).content().containsOnlyOnce(line).contains(start + line);

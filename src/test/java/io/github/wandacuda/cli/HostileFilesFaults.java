@@ -6,6 +6,7 @@ import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.ProcessOutcome;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -196,7 +197,7 @@ class HostileFilesFaults {
     try (RandomAccessFile access = new RandomAccessFile(file.toFile(), "rw")) {
       access.setLength(access.length() / 2);
     }
-    int exitCode = process.waitFor();
+    int exitCode = Within.exitCode(process);
     String said = Files.readString(directory.resolve("said"));
     assertThat(exitCode).as(said).isEqualTo(BAD_INPUT);
     assertThat(said).contains("model.safetensors: expected ", "as when the run began, found");

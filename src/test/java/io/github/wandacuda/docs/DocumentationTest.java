@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -147,7 +148,7 @@ class DocumentationTest {
     try (OutputStream in = python.getOutputStream()) {
       in.write(block.text().getBytes(StandardCharsets.UTF_8));
     }
-    return python.waitFor();
+    return Within.exitCode(python);
   }
 
   @ParameterizedTest

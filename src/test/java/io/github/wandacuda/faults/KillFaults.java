@@ -276,10 +276,13 @@ class KillFaults {
     try (Program first = Program.start(words)) {
       first.awaitFile(run.output().resolve(".wanda-cuda.states-1"));
       assertThat(first.isRunning()).as(first.said()).isTrue();
+      // However fast it is, it is still at work when the second one looks.
+      first.signal("STOP");
       try (Program second = Program.start(words)) {
         assertThat(second.exitCode()).isEqualTo(2);
         assertThat(second.errors()).singleElement().asString().contains("another run is at work");
       }
+      first.signal("CONT");
       assertThat(first.exitCode()).as(first.said()).isZero();
     }
     Directories.assertSame(run.undisturbed("samples"), run.output());

@@ -1,5 +1,6 @@
 package io.github.wandacuda.faults;
 
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,7 +46,7 @@ final class Mounts {
               .redirectErrorStream(true)
               .redirectOutput(ProcessBuilder.Redirect.DISCARD)
               .start();
-      return process.waitFor() == 0;
+      return Within.exitCode(process) == 0;
     } catch (IOException missing) {
       return false;
     }

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Signals;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -173,7 +174,7 @@ class PowerCutFaults {
           Files.exists(folder.resolve(kind.inPlace() ? "model" : "out").resolve("wanda-cuda.json"));
       assertThat(exitCode).as(Files.readString(second)).isEqualTo(ended && exitCode == 0 ? 0 : 2);
       refused += exitCode == 2 ? 1 : 0;
-      new ProcessBuilder("kill", "-CONT", Long.toString(stopped.pid())).start().waitFor();
+      assertThat(Signals.send("CONT", stopped.pid())).isTrue();
       assertThat(PowerCut.exitCode(stopped)).as(Files.readString(first)).isZero();
       dropTimes(folder);
       Directories.assertSame(expected, folder);

@@ -1,5 +1,7 @@
 package io.github.wandacuda.faults;
 
+import io.github.wandacuda.testing.Signals;
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,10 +45,10 @@ final class Program implements AutoCloseable {
     Arrays.stream(arguments).map(Object::toString).forEach(command::add);
     Path err = Files.createTempFile("wanda-cuda", ".err");
     Process process =
-        new ProcessBuilder(command)
-            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-            .redirectError(err.toFile())
-            .start();
+        Signals.start(
+            new ProcessBuilder(command)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .redirectError(err.toFile()));
     return new Program(process, err);
   }
 
@@ -84,12 +86,16 @@ final class Program implements AutoCloseable {
 
   /** Sends a signal, by its name. */
   void signal(String name) throws IOException, InterruptedException {
-    new ProcessBuilder("kill", "-" + name, Long.toString(pid())).start().waitFor();
+    Signals.send(name, pid());
   }
 
   /** Waits until a file is there, or the program has ended. */
   void awaitFile(Path file) throws InterruptedException {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
     while (isRunning() && !Files.exists(file)) {
+      if (System.nanoTime() > end) {
+        throw new AssertionError("no " + file + " after " + SECONDS + " s");
+      }
       Thread.sleep(5);
     }
   }
@@ -108,7 +114,7 @@ final class Program implements AutoCloseable {
 
   @Override
   public void close() throws IOException, InterruptedException {
-    process.destroyForcibly().waitFor();
+    Within.exitCode(process.destroyForcibly());
     Files.deleteIfExists(err);
   }
 }

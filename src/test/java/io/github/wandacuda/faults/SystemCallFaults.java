@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.MemoryDirectory;
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,7 +37,8 @@ class SystemCallFaults {
 
   private boolean traces() throws InterruptedException {
     try {
-      return new ProcessBuilder("strace", "-o", trace.toString(), "true").start().waitFor() == 0;
+      return Within.exitCode(new ProcessBuilder("strace", "-o", trace.toString(), "true").start())
+          == 0;
     } catch (IOException missing) {
       return false;
     }

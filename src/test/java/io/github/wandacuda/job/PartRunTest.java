@@ -38,6 +38,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -132,7 +133,7 @@ class PartRunTest {
             threads.submit(
                 () -> {
                   ready.countDown();
-                  ready.await();
+                  assertThat(ready.await(1, TimeUnit.MINUTES)).isTrue();
                   return run(
                       TestData.TINY_LLAMA,
                       wanda(),

@@ -299,14 +299,17 @@ class LauncherIT {
     }
   }
 
+  /** As those that {@code nohup} and a script's background job begin with. */
   @ParameterizedTest
   @EnumSource
   void anIgnoredSignalStaysIgnored(Javas java) throws Exception {
-    List<String> command = new ArrayList<>(List.of("/usr/bin/env", "nohup"));
+    List<String> command = new ArrayList<>(List.of("/bin/sh", "-c"));
+    command.addAll(List.of("trap '' HUP INT; exec \"$@\"", "sh"));
     command.addAll(command(java, List.of(), "wait"));
     try (Started program = Started.start(directory, List.of(), command)) {
       program.programPid();
       program.signal("HUP");
+      program.signal("INT");
       program.signal("TERM");
       assertThat(program.exitCode()).isEqualTo(143);
       assertThat(program.out()).endsWith("ended in order\n");

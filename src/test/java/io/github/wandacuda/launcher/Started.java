@@ -1,5 +1,6 @@
 package io.github.wandacuda.launcher;
 
+import io.github.wandacuda.testing.Signals;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -46,7 +47,7 @@ final class Started implements AutoCloseable {
       String[] nameAndValue = variable.split("=", 2);
       builder.environment().put(nameAndValue[0], nameAndValue[1]);
     }
-    return new Started(builder.start(), out, err);
+    return new Started(Signals.start(builder), out, err);
   }
 
   long pid() {
@@ -61,9 +62,7 @@ final class Started implements AutoCloseable {
 
   /** Sends a signal to this process alone. */
   void signal(String name) throws IOException, InterruptedException {
-    int failed =
-        new ProcessBuilder("/bin/sh", "-c", "kill -" + name + " " + pid()).start().waitFor();
-    if (failed != 0) {
+    if (!Signals.send(name, pid())) {
       throw new IOException("can't send SIG" + name + " to " + pid());
     }
   }

@@ -11,6 +11,7 @@ import io.github.wandacuda.Mask;
 import io.github.wandacuda.PruneOptions;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.testing.Within;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.FutureTask;
@@ -175,7 +176,7 @@ class PruneChecksTest {
         new FutureTask<>(() -> Weights.random(Arena.ofConfined(), DType.F32, 4, 8, 1));
     Thread other = Thread.ofPlatform().daemon().start(made);
     WeightMatrix theirs = made.get(10, TimeUnit.SECONDS);
-    other.join();
+    Within.end(other);
     Mask mask = Mask.of(theirs.data(), 4, 8);
     WeightMatrix mine = Weights.random(DType.F32, 4, 8, 1);
     assertThatThrownBy(() -> pruner.prune(theirs, MAGNITUDE, HALF))

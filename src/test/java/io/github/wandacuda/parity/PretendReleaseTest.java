@@ -22,6 +22,7 @@ import io.github.wandacuda.prune.Unreached;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Path;
@@ -168,7 +169,7 @@ class PretendReleaseTest {
       Thread.onSpinWait();
     }
     run.interrupt();
-    run.join();
+    Within.end(run);
     assertThat(thrown.get(0)).isInstanceOf(CancelledException.class);
     assertUnfinished("out");
   }

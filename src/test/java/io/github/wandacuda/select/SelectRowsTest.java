@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.testing.Within;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.selection.GoldenSelection;
@@ -263,7 +264,7 @@ class SelectRowsTest extends SelectionCases {
               .map(m -> Thread.ofPlatform().start(() -> shared.select(m, m, null)))
               .toArray(Thread[]::new);
       for (Thread thread : threads) {
-        thread.join();
+        Within.end(thread);
       }
     }
     PlacedMatrix alone = dense(DType.BF16, bits);

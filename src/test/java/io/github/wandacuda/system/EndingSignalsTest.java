@@ -2,7 +2,9 @@ package io.github.wandacuda.system;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Within;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 class EndingSignalsTest {
@@ -15,7 +17,7 @@ class EndingSignalsTest {
     waiting.join(200);
     assertThat(waiting.isAlive()).isTrue();
     ended.countDown();
-    waiting.join();
+    Within.end(waiting);
   }
 
   private static void obey() {
@@ -28,7 +30,7 @@ class EndingSignalsTest {
 
   private static void waitFor(CountDownLatch latch) {
     try {
-      latch.await();
+      assertThat(latch.await(1, TimeUnit.MINUTES)).isTrue();
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }

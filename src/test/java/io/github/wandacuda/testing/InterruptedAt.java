@@ -25,7 +25,7 @@ public final class InterruptedAt extends Thread {
     FutureTask<Void> task = new FutureTask<>(work, null);
     InterruptedAt thread = new InterruptedAt(task, when);
     thread.start();
-    thread.join();
+    Within.end(thread);
     task.get();
     return thread.asked;
   }

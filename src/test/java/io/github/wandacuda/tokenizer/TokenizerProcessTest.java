@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.testing.Signals;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -15,6 +16,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,12 +60,15 @@ class TokenizerProcessTest {
   /** As Ctrl-C does, which may reach the tokenizer first. */
   @ParameterizedTest
   @ValueSource(strings = {"INT", "TERM"})
-  void isCancelledWhenItIsToldToEnd(String signal) throws IOException, InterruptedException {
+  void isCancelledWhenItIsToldToEnd(String signal) throws Exception {
     List<Long> before = children();
-    try (TokenizerProcess tokenizer = TokenizerProcess.open(MODEL)) {
+    try (TokenizerProcess tokenizer = Signals.unignored(() -> TokenizerProcess.open(MODEL))) {
       long pid = children().stream().filter(each -> !before.contains(each)).findAny().orElseThrow();
-      new ProcessBuilder("kill", "-" + signal, Long.toString(pid)).start().waitFor();
-      ProcessHandle.of(pid).ifPresent(each -> each.onExit().join());
+      assertThat(Signals.send(signal, pid)).isTrue();
+      Optional<ProcessHandle> ending = ProcessHandle.of(pid);
+      if (ending.isPresent()) {
+        ending.get().onExit().get(1, TimeUnit.MINUTES);
+      }
       assertThatThrownBy(() -> tokenizer.encode("a")).isInstanceOf(CancelledException.class);
     }
   }

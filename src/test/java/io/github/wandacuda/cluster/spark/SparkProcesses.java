@@ -1,5 +1,6 @@
 package io.github.wandacuda.cluster.spark;
 
+import io.github.wandacuda.testing.Signals;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -107,7 +108,7 @@ final class SparkProcesses implements AutoCloseable {
       if (found != null) {
         return found;
       }
-      Thread.sleep(50);
+      Thread.sleep(5);
     }
     throw new IllegalStateException("no " + what + " after " + PATIENCE);
   }
@@ -179,7 +180,7 @@ final class SparkProcesses implements AutoCloseable {
     environment.put("SPARK_LOCAL_DIRS", directory.resolve("local").toString());
     environment.put("SPARK_WORKER_DIR", directory.resolve("work").toString());
     environment.put("SPARK_SCALA_VERSION", "2.13");
-    Process process = builder.start();
+    Process process = Signals.start(builder);
     processes.add(process);
     return process;
   }

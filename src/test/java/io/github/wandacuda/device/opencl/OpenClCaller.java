@@ -5,6 +5,7 @@ import io.github.wandacuda.device.gpu.CallerProgram;
 import io.github.wandacuda.device.opencl.driver.AnyOpenCl;
 import io.github.wandacuda.device.opencl.driver.OpenClStatus;
 import io.github.wandacuda.device.opencl.driver.OpenClTarget;
+import io.github.wandacuda.testing.Within;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -129,7 +130,7 @@ public final class OpenClCaller implements CallerProgram {
   public void close() {
     for (Thread writer : writers) {
       try {
-        writer.join();
+        Within.end(writer);
       } catch (InterruptedException e) {
         throw new IllegalStateException(e);
       }

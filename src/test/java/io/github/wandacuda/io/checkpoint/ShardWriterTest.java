@@ -11,6 +11,7 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.direct.DirectIo;
 import io.github.wandacuda.io.direct.IoMode;
 import io.github.wandacuda.testing.TensorBytes;
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -333,7 +334,7 @@ class ShardWriterTest {
 
   private static boolean run(String... command) throws InterruptedException {
     try {
-      return new ProcessBuilder(command).start().waitFor() == 0;
+      return Within.exitCode(new ProcessBuilder(command).start()) == 0;
     } catch (IOException e) {
       return false;
     }

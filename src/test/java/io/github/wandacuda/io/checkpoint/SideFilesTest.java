@@ -5,6 +5,7 @@ import static io.github.wandacuda.io.checkpoint.TestFiles.assertOutputError;
 import static io.github.wandacuda.io.checkpoint.TestFiles.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -209,7 +210,7 @@ class SideFilesTest {
   @Test
   void whatIsNoFileIsLeftOut() throws IOException, InterruptedException {
     Path pipe = model.resolve("pipe");
-    assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+    assertThat(Within.exitCode(new ProcessBuilder("mkfifo", pipe.toString()).start())).isZero();
     assertThat(names(find().leftOut())).containsExactly("pipe");
   }
 

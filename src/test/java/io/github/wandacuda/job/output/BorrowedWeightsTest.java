@@ -12,6 +12,7 @@ import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.io.direct.DirectIo;
 import io.github.wandacuda.io.direct.IoMode;
 import io.github.wandacuda.testing.SafetensorsBytes;
+import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -161,10 +162,8 @@ class BorrowedWeightsTest {
 
   private static boolean run(String... command) throws InterruptedException {
     try {
-      return new ProcessBuilder(command)
-              .redirectError(ProcessBuilder.Redirect.DISCARD)
-              .start()
-              .waitFor()
+      return Within.exitCode(
+              new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start())
           == 0;
     } catch (IOException e) {
       return false;

@@ -3,6 +3,7 @@ package io.github.wandacuda.job.record;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.testing.Within;
 import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;
 import java.util.HexFormat;
@@ -65,7 +66,7 @@ class MasksInOrderTest {
       assertThat(done.await(100, TimeUnit.MILLISECONDS)).isFalse();
       digest.finish(0, first, 8);
       assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
-      other.join();
+      Within.end(other);
     }
   }
 
@@ -83,7 +84,7 @@ class MasksInOrderTest {
                   });
       digest.giveUp();
       assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
-      other.join();
+      Within.end(other);
     }
   }
 
