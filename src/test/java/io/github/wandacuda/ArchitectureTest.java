@@ -46,6 +46,7 @@ class ArchitectureTest {
       List.of(
           "io.github.wandacuda",
           "error",
+          "launcher.trust",
           "system",
           "select",
           "forward",
@@ -307,7 +308,7 @@ class ArchitectureTest {
    * WrongFile}, which looks at a file that was refused, if it is a regular one.
    */
   private static final String OWN_FILES =
-      "InputFile|WrongFile|CpuInfo|ProcessAge|ProgramCache|SpaceCheck|MemoryWatch|Journal|JournalFile|MaskDigest|StateFiles|AtomicWrite|ShardFile"
+      "InputFile|WrongFile|CpuInfo|ProcessAge|OwnFolder|SpaceCheck|MemoryWatch|Journal|JournalFile|MaskDigest|StateFiles|AtomicWrite|ShardFile"
           + "|FileOpener|WrittenShard|SharedFile|PartLock|ReservedFile|Folders|Gunzip|AvailableMemory";
 
   private static final DescribedPredicate<JavaCall<?>> READS =

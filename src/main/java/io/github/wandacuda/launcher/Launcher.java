@@ -1,6 +1,8 @@
 package io.github.wandacuda.launcher;
 
 import io.github.wandacuda.cli.Main;
+import io.github.wandacuda.launcher.trust.PrintableText;
+import io.github.wandacuda.launcher.trust.TrustedPaths;
 import io.github.wandacuda.system.ParentTie;
 import io.github.wandacuda.system.ProcessReplacement;
 import io.github.wandacuda.system.ThisRuntime;

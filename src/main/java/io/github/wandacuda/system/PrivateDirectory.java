@@ -1,6 +1,8 @@
 package io.github.wandacuda.system;
 
+import io.github.wandacuda.launcher.trust.TrustedPaths;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
@@ -18,17 +20,6 @@ import java.util.stream.Stream;
  * here, since they run with all rights of the user.
  */
 public final class PrivateDirectory implements AutoCloseable {
-  private static final int OTHERS_WRITE = 0022;
-  private static final int STICKY = 01000;
-  private static final int ALL_BITS = 07777;
-  private static final int OWNER_ONLY = 0700;
-  private static final int ROOT = 0;
-
-  /**
-   * The owner that the kernel shows for a file whose owner isn't mapped into a container's users.
-   */
-  private static final int NOT_MAPPED = 65534;
-
   private final Path path;
 
   private PrivateDirectory(Path path) {
@@ -44,13 +35,13 @@ public final class PrivateDirectory implements AutoCloseable {
    */
   public static PrivateDirectory create(String prefix) throws IOException {
     Path path = Files.createTempDirectory(prefix, attributes());
-    PrivateDirectory directory = new PrivateDirectory(path);
-    if (hasModes() && !(mode(path) == OWNER_ONLY && isOnlyMine(path))) {
-      directory.close();
+    if (!isOnlyMine(path)) {
+      // Not what is in it, which may be somebody's own by now.
+      Files.deleteIfExists(path);
       throw new AccessDeniedException(
           path.getParent().toString(), null, "others can exchange what is in it");
     }
-    return directory;
+    return new PrivateDirectory(path);
   }
 
   private static FileAttribute<?>[] attributes() {
@@ -66,8 +57,8 @@ public final class PrivateDirectory implements AutoCloseable {
   }
 
   /**
-   * Returns whether a directory is this user's, is no link, and neither it nor anything in it can
-   * be written or replaced by others. On a system without Unix modes it always returns true.
+   * Returns whether a directory is trusted ({@link TrustedPaths}) with all that is in it, and is no
+   * link and holds none. On a system without Unix modes it always returns true.
    *
    * @throws IOException if its attributes or content can't be read
    */
@@ -75,57 +66,16 @@ public final class PrivateDirectory implements AutoCloseable {
     if (!hasModes()) {
       return true;
     }
-    if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
-      return false;
-    }
-    Path real = directory.toRealPath();
-    int me = me();
-    try (Stream<Path> content = Files.walk(real)) {
-      for (Path each : (Iterable<Path>) content::iterator) {
-        if (!isMine(each, me)) {
-          return false;
-        }
-      }
-    }
-    for (Path above = real.getParent(); above != null; above = above.getParent()) {
-      if (!keepsWhatIsMine(above, me)) {
+    Path absolute = directory.toAbsolutePath();
+    try (Stream<Path> content = Files.walk(absolute)) {
+      if (content.anyMatch(Files::isSymbolicLink)) {
         return false;
       }
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
-    return true;
-  }
-
-  private static boolean isMine(Path path, int me) throws IOException {
-    return !Files.isSymbolicLink(path) && owner(path) == me && (mode(path) & OTHERS_WRITE) == 0;
-  }
-
-  /**
-   * Returns whether other users can't rename this user's files in a folder: they can't write to it,
-   * or it has the sticky bit.
-   */
-  private static boolean keepsWhatIsMine(Path folder, int me) throws IOException {
-    int owner = owner(folder);
-    boolean trusted = owner == ROOT || owner == NOT_MAPPED || owner == me;
-    int mode = mode(folder);
-    return trusted && ((mode & OTHERS_WRITE) == 0 || (mode & STICKY) != 0);
-  }
-
-  private static int mode(Path path) throws IOException {
-    return (int) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) & ALL_BITS;
-  }
-
-  private static int owner(Path path) throws IOException {
-    return (int) Files.getAttribute(path, "unix:uid", LinkOption.NOFOLLOW_LINKS);
-  }
-
-  /** Returns the user id of this process, which is the owner of a file that it makes. */
-  private static int me() throws IOException {
-    Path own = Files.createTempFile("wanda-cuda", null);
-    try {
-      return owner(own);
-    } finally {
-      Files.delete(own);
-    }
+    return Files.isDirectory(absolute, LinkOption.NOFOLLOW_LINKS)
+        && TrustedPaths.ofThisProcess().evenBelowSticky().objectionWithin(absolute) == null;
   }
 
   /** Returns the directory. */

@@ -1,5 +1,6 @@
 package io.github.wandacuda.launcher;
 
+import io.github.wandacuda.launcher.trust.TrustedPaths;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

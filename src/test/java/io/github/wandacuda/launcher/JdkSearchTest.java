@@ -2,6 +2,7 @@ package io.github.wandacuda.launcher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.launcher.trust.TrustedPaths;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,6 +2,7 @@ package io.github.wandacuda.launcher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.launcher.trust.OwnUser;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;

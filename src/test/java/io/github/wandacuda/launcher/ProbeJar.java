@@ -48,7 +48,8 @@ final class ProbeJar {
   /** The classes that start the program. */
   static List<JarEntry> launcher(JarFile built) {
     return built.stream()
-        .filter(entry -> entry.getName().matches(PACKAGES + "(launcher|system)/[^/]*\\.class"))
+        .filter(
+            entry -> entry.getName().matches(PACKAGES + "(launcher(/trust)?|system)/[^/]*\\.class"))
         .toList();
   }
 

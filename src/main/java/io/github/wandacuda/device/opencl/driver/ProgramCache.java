@@ -1,13 +1,12 @@
 package io.github.wandacuda.device.opencl.driver;
 
+import io.github.wandacuda.system.OwnFolder;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.util.Arrays;
@@ -16,19 +15,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * Keeps built programs between runs. A file holds the SHA-256 of the binary and the binary; its
  * name is a hash of all that the program was built from. If anything is wrong, the program is built
- * again: a truncated or changed file is ignored, and a directory that others may write to is
- * neither read nor written.
+ * again: a truncated or changed file is ignored, and a directory in which others may have a hand
+ * ({@link OwnFolder}) is neither read nor written.
  */
 public final class ProgramCache {
   private static final int HASH_BYTES = 32;
-  private static final Set<PosixFilePermission> OTHERS_WRITE =
-      Set.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE);
-
   private final Path directory;
 
   private ProgramCache(Path directory) {
@@ -106,11 +101,8 @@ public final class ProgramCache {
 
   /** Returns a program; empty if there is no complete one. */
   Optional<byte[]> read(Key key) {
-    if (!isPrivate(directory)) {
-      return Optional.empty();
-    }
-    try {
-      byte[] content = Files.readAllBytes(directory.resolve(key.name()));
+    try (OwnFolder folder = OwnFolder.open(directory)) {
+      byte[] content = folder.read(key.name());
       if (content.length <= HASH_BYTES) {
         return Optional.empty();
       }
@@ -126,16 +118,10 @@ public final class ProgramCache {
 
   /** Writes a program, if possible. Readers see all of it or nothing. */
   public void write(Key key, byte[] binary) {
-    if (!isMade(directory) || !isPrivate(directory)) {
-      return;
-    }
     try {
-      Path unfinished = Files.createTempFile(directory, "program-", ".part");
-      try {
-        Files.write(unfinished, content(binary));
-        Files.move(unfinished, directory.resolve(key.name()), StandardCopyOption.ATOMIC_MOVE);
-      } finally {
-        Files.deleteIfExists(unfinished);
+      makeFolder();
+      try (OwnFolder folder = OwnFolder.open(directory)) {
+        folder.write(key.name(), content(binary));
       }
     } catch (IOException e) {
       return;
@@ -149,34 +135,13 @@ public final class ProgramCache {
         .array();
   }
 
-  private static boolean isMade(Path directory) {
-    try {
-      if (isPosix(directory)) {
-        Files.createDirectories(
-            directory,
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      } else {
-        Files.createDirectories(directory);
-      }
-      return true;
-    } catch (IOException e) {
-      return false;
+  private void makeFolder() throws IOException {
+    if (directory.getFileSystem().supportedFileAttributeViews().contains("posix")) {
+      Files.createDirectories(
+          directory,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    } else {
+      Files.createDirectories(directory);
     }
-  }
-
-  private static boolean isPrivate(Path directory) {
-    if (!isPosix(directory)) {
-      return true;
-    }
-    try {
-      return Files.getOwner(directory).getName().equals(System.getProperty("user.name"))
-          && Files.getPosixFilePermissions(directory).stream().noneMatch(OTHERS_WRITE::contains);
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
-  private static boolean isPosix(Path directory) {
-    return directory.getFileSystem().supportedFileAttributeViews().contains("posix");
   }
 }

@@ -84,6 +84,36 @@ class ProgramCacheTest {
     assertThat(files()).hasSize(1);
   }
 
+  /** Who may rename in a folder above puts a folder of binaries of his own in its place. */
+  @Test
+  void norIsOneBelowSuchADirectory() throws IOException {
+    assumeTrue(isPosix());
+    cache.write(key("a"), BINARY);
+    Path above = directory.getParent();
+    for (String permissions : List.of("rwxrwxrwx", "rwxrwx---", "rwx----w-")) {
+      Files.setPosixFilePermissions(above, PosixFilePermissions.fromString(permissions));
+      assertThat(cache.read(key("a"))).isEmpty();
+      cache.write(key("b"), BINARY);
+      assertThat(files()).hasSize(1);
+    }
+    Files.setPosixFilePermissions(above, PosixFilePermissions.fromString("rwxr-xr-x"));
+    assertThat(cache.read(key("a"))).contains(BINARY);
+  }
+
+  @Test
+  void aFileThatOthersMayChangeIsNotUsed() throws IOException {
+    assumeTrue(isPosix());
+    cache.write(key("a"), BINARY);
+    Path file = files().getFirst();
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));
+    assertThat(cache.read(key("a"))).isEmpty();
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+    assertThat(cache.read(key("a"))).contains(BINARY);
+    Files.move(file, temporary.resolve("moved"));
+    Files.createSymbolicLink(file, temporary.resolve("moved"));
+    assertThat(cache.read(key("a"))).as("a link").isEmpty();
+  }
+
   @Test
   void aDirectoryThatCannotBeMadeIsNoError() throws IOException {
     Files.createDirectories(directory.getParent());

@@ -1,4 +1,4 @@
-package io.github.wandacuda.launcher;
+package io.github.wandacuda.launcher.trust;
 
 import java.io.IOException;
 import java.nio.file.FileSystems;
@@ -18,9 +18,10 @@ import java.util.Set;
 /**
  * Checks that only root and the user can have made the file at a path or can replace it: each
  * folder on the way, each link and the folders on its way must belong to one of the two, and
- * neither a group nor anybody else may write to them.
+ * neither a group nor anybody else may write to them. Where this holds nobody else can exchange
+ * anything between the check and the use.
  */
-final class TrustedPaths {
+public final class TrustedPaths {
   /** How many links are followed, as many as Linux follows. */
   private static final int MOST_LINKS = 40;
 
@@ -32,13 +33,14 @@ final class TrustedPaths {
   private static final String UNKNOWN = "it can't be looked at";
 
   /** A view of the file system. */
-  interface View {
+  public interface View {
     /** Returns the entry at a path; null if there is none. */
     FileEntry at(Path path) throws IOException;
   }
 
   private final View view;
   private final int user;
+  private final boolean belowSticky;
   private final Map<Path, FileEntry> harmless = new HashMap<>();
 
   /**
@@ -47,18 +49,33 @@ final class TrustedPaths {
    * @param view the file system; null if it has neither owners nor permissions
    * @param user the id of the user whose files are trusted beside root's
    */
-  TrustedPaths(View view, int user) {
-    this.view = view;
-    this.user = user;
+  public TrustedPaths(View view, int user) {
+    this(view, user, false);
   }
 
-  static TrustedPaths ofThisProcess() {
+  private TrustedPaths(View view, int user, boolean belowSticky) {
+    this.view = view;
+    this.user = user;
+    this.belowSticky = belowSticky;
+  }
+
+  /** Returns a check of the file system for the user of this process. */
+  public static TrustedPaths ofThisProcess() {
     boolean told = FileSystems.getDefault().supportedFileAttributeViews().contains("unix");
     return told ? new TrustedPaths(FileEntry::at, OwnUser.get()) : new TrustedPaths(null, ROOT);
   }
 
+  /**
+   * Returns a check for what this program itself makes, which may be below a folder with the sticky
+   * bit, such as {@code /tmp}: there others can't rename what isn't theirs. On the way it also
+   * trusts folders of users that this container doesn't have, as its root may be one.
+   */
+  public TrustedPaths evenBelowSticky() {
+    return new TrustedPaths(view, user, true);
+  }
+
   /** Returns why a path isn't trusted; null if it is, or if nothing is there. */
-  String objection(Path path) {
+  public String objection(Path path) {
     if (!path.isAbsolute()) {
       return "it is no absolute path";
     }
@@ -70,7 +87,7 @@ final class TrustedPaths {
   }
 
   /** Returns why a directory or anything in it isn't trusted; null if all is. */
-  String objectionWithin(Path directory) {
+  public String objectionWithin(Path directory) {
     String objection = objection(directory);
     if (objection != null || view == null) {
       return objection;
@@ -107,9 +124,9 @@ final class TrustedPaths {
 
   private String objectionOnTheWay(Path path) throws IOException {
     Path at = path.getRoot();
-    String objection = objection(at, entry(at));
     Deque<Path> ahead = new ArrayDeque<>();
     pushAll(path, ahead);
+    String objection = objection(at, entry(at), !ahead.isEmpty());
     int links = 0;
     while (objection == null && !ahead.isEmpty()) {
       Path next = at.resolve(ahead.pop()).normalize();
@@ -117,7 +134,7 @@ final class TrustedPaths {
       if (entry == null) {
         return null;
       }
-      objection = objection(next, entry);
+      objection = objection(next, entry, !ahead.isEmpty());
       if (entry.target() == null) {
         at = next;
         continue;
@@ -143,11 +160,14 @@ final class TrustedPaths {
     return known == null ? view.at(path) : known;
   }
 
-  private String objection(Path path, FileEntry entry) {
-    if (entry.owner() != ROOT && entry.owner() != user) {
+  private String objection(Path path, FileEntry entry, boolean onTheWay) {
+    boolean made = belowSticky && onTheWay;
+    if (entry.owner() != ROOT
+        && entry.owner() != user
+        && !(made && OwnUser.isOfNobodyHere(entry.owner()))) {
       return PrintableText.printable(path) + " belongs to user " + entry.owner();
     }
-    if (entry.writers() != null) {
+    if (entry.writers() != null && !(made && entry.isSticky())) {
       return PrintableText.printable(path) + ": " + entry.writers();
     }
     harmless.put(path, entry);

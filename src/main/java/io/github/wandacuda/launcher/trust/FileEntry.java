@@ -1,4 +1,4 @@
-package io.github.wandacuda.launcher;
+package io.github.wandacuda.launcher.trust;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -8,10 +8,11 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /** A file's owner and permissions on Unix, without following a link. */
-final class FileEntry {
+public final class FileEntry {
   private static final int ANYBODY_WRITES = 0002;
   private static final int GROUP_WRITES = 0020;
   private static final int PERMISSIONS = 07777;
+  private static final int STICKY = 01000;
 
   private final int owner;
   private final int mode;
@@ -24,14 +25,14 @@ final class FileEntry {
    * @param mode its permissions
    * @param target the target of a link as it is stored; null if it is no link
    */
-  FileEntry(int owner, int mode, Path target) {
+  public FileEntry(int owner, int mode, Path target) {
     this.owner = owner;
     this.mode = mode & PERMISSIONS;
     this.target = target;
   }
 
   /** Returns the entry at a path; null if there is none. */
-  static FileEntry at(Path path) throws IOException {
+  public static FileEntry at(Path path) throws IOException {
     try {
       Map<String, Object> told =
           Files.readAttributes(path, "unix:uid,mode,isSymbolicLink", LinkOption.NOFOLLOW_LINKS);
@@ -45,11 +46,17 @@ final class FileEntry {
     }
   }
 
+  /** Returns whether others can't rename or delete in it what isn't theirs. */
+  boolean isSticky() {
+    return (mode & STICKY) != 0;
+  }
+
   int owner() {
     return owner;
   }
 
-  Path target() {
+  /** Returns the target of a link as it is stored; null if it is no link. */
+  public Path target() {
     return target;
   }
 

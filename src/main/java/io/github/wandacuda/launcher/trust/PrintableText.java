@@ -1,16 +1,16 @@
-package io.github.wandacuda.launcher;
+package io.github.wandacuda.launcher.trust;
 
 /**
  * Makes names of files, which other users may have chosen, safe to print in a message of one line.
  */
-final class PrintableText {
+public final class PrintableText {
   private PrintableText() {}
 
   /**
    * Returns the text with a question mark for each character that is no letter, digit or printable
    * ASCII.
    */
-  static String printable(Object named) {
+  public static String printable(Object named) {
     StringBuilder text = new StringBuilder();
     named
         .toString()
@@ -21,7 +21,7 @@ final class PrintableText {
   }
 
   /** Returns an error as the JSON object that the program prints with {@code --json}. */
-  static String jsonError(String message, int exitCode) {
+  public static String jsonError(String message, int exitCode) {
     String text = printable(message).replace("\\", "\\\\").replace("\"", "\\\"");
     return "{\"error\":\""
         + text

@@ -1,4 +1,4 @@
-package io.github.wandacuda.launcher;
+package io.github.wandacuda.launcher.trust;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -6,16 +6,21 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 
 /** The user id of this process, for which Java has no method. */
-final class OwnUser {
+public final class OwnUser {
   /** An id that no user has. */
   private static final int UNKNOWN = -1;
+
+  /** The owner that the kernel shows for users who aren't mapped into a container's. */
+  private static final int NOT_MAPPED = 65534;
+
+  private static final Path LINUX_USERS = Paths.get("/proc/self/uid_map");
 
   private static final Path LINUX_PROCESS = Paths.get("/proc/self/status");
 
   private OwnUser() {}
 
   /** Returns the id, or one that owns no file if the system doesn't say. */
-  static int get() {
+  public static int get() {
     try {
       return (Integer) Files.getAttribute(LINUX_PROCESS, "unix:uid");
     } catch (IOException | UnsupportedOperationException noProc) {
@@ -23,11 +28,30 @@ final class OwnUser {
     }
   }
 
+  /** Returns whether an owner stands for all users that this container doesn't have. */
+  static boolean isOfNobodyHere(int owner) {
+    if (owner != NOT_MAPPED) {
+      return false;
+    }
+    try {
+      for (String line : Files.readAllLines(LINUX_USERS)) {
+        String[] range = line.trim().split(" +");
+        long first = Long.parseLong(range[0]);
+        if (first <= owner && owner < first + Long.parseLong(range[2])) {
+          return false;
+        }
+      }
+      return true;
+    } catch (IOException | RuntimeException unknown) {
+      return false;
+    }
+  }
+
   /**
    * Asks a class of the JDK by reflection, since it isn't part of the API that this package is
    * compiled for.
    */
-  static int ofSystem() {
+  public static int ofSystem() {
     try {
       Class<?> system = Class.forName("com.sun.security.auth.module.UnixSystem");
       Object number = system.getMethod("getUid").invoke(system.getConstructor().newInstance());
