@@ -116,7 +116,9 @@ public final class PhaseClock {
               .filter(phase -> (double) phase.getValue() > 0)
               .map(
                   phase ->
-                      "%s %.2f".formatted(phase.getKey().replace("_", " and "), phase.getValue()))
+                      "%s %.2f"
+                          .formatted(
+                              phase.getKey().replace("_", " and "), (double) phase.getValue()))
               .collect(Collectors.joining(", "));
     }
   }
