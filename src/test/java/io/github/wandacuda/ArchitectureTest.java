@@ -3,8 +3,6 @@ package io.github.wandacuda;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
-import static java.util.stream.Collectors.counting;
-import static java.util.stream.Collectors.groupingBy;
 import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -31,7 +29,6 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -134,8 +131,6 @@ class ArchitectureTest {
           "device.opencl",
           "device.opencl.driver");
 
-  private static final int MOST_FILES = 30;
-
   private static final Path PAGE = Path.of("src/site/markdown/architecture.md");
   private static final Pattern PACKAGE_ROW = Pattern.compile("^\\| `([a-z.]+)` \\|");
 
@@ -192,15 +187,6 @@ class ArchitectureTest {
     assertThat(rows).isEqualTo(PACKAGES);
     assertThat(topLevel(classes).map(ArchitectureTest::packageOf).distinct())
         .containsExactlyInAnyOrderElementsOf(PACKAGES);
-  }
-
-  @ArchTest
-  static void packagesStaySmall(JavaClasses classes) {
-    Map<String, Long> files =
-        topLevel(classes).collect(groupingBy(JavaClass::getPackageName, counting()));
-    assertThat(files).isNotEmpty();
-    // One more for its package-info.java, which has no class.
-    assertThat(files.values()).allMatch(count -> count + 1 <= MOST_FILES);
   }
 
   @ArchTest

@@ -21,12 +21,7 @@ import java.util.Set;
  * @param allocation how totals were shared out, or null
  */
 record WayRecord(
-    String label,
-    Double ratio,
-    String pattern,
-    String files,
-    RulesRecord rules,
-    String allocation)
+    String label, Double ratio, String pattern, String files, RulesRecord rules, String allocation)
     implements Serializable {
 
   static WayRecord of(Comparison.Way way) {

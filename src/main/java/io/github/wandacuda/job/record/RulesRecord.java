@@ -42,7 +42,9 @@ public record RulesRecord(MethodRecord done, List<StageRecord> stages, Map<Strin
   public static RulesRecord of(PruningRules rules) {
     boolean recipe = !rules.stages().isEmpty();
     return new RulesRecord(
-        recipe ? null : MethodRecord.of(rules.common()), recipe ? stages(rules) : null, shares(rules));
+        recipe ? null : MethodRecord.of(rules.common()),
+        recipe ? stages(rules) : null,
+        shares(rules));
   }
 
   private static List<StageRecord> stages(PruningRules rules) {
