@@ -109,6 +109,11 @@ public final class EvaluationWindows implements Serializable {
     return new EvaluationWindows(windows);
   }
 
+  /** Returns the first windows, at most so many. */
+  public EvaluationWindows first(int most) {
+    return new EvaluationWindows(Arrays.stream(windows).limit(most).toList());
+  }
+
   /** Returns the token ids of each window, not to be changed. */
   public int[][] windows() {
     return windows;

@@ -57,6 +57,15 @@ public interface Progress {
    * @param count of all parts
    */
   default Progress part(int index, int count) {
+    return part("", index, count);
+  }
+
+  /**
+   * Returns the progress of a part whose steps begin with a name.
+   *
+   * @param name such as {@code "before, "}
+   */
+  default Progress part(String name, int index, int count) {
     Progress whole = this;
     return new Progress() {
       @Override
@@ -66,12 +75,12 @@ public interface Progress {
 
       @Override
       public void step(String what, long done, long total, double share) {
-        whole.step(what, index * total + done, count * total, (index + share) / count);
+        whole.step(name + what, index * total + done, count * total, (index + share) / count);
       }
 
       @Override
       public void within(String what, long done, long total, double share) {
-        whole.within(what, done, total, (index + share) / count);
+        whole.within(name + what, done, total, (index + share) / count);
       }
     };
   }

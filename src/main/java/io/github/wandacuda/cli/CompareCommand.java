@@ -13,6 +13,7 @@ import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.ResultFiles;
 import io.github.wandacuda.cli.option.TaskOptions;
 import io.github.wandacuda.cli.option.TextWindows;
+import io.github.wandacuda.cli.option.WindowsOption;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Evaluation;
 import io.github.wandacuda.io.InputFile;
@@ -74,6 +75,7 @@ final class CompareCommand implements Runnable {
       description = "What perplexity is measured on: " + TextWindows.FORMATS + ".")
   private Path text;
 
+  @Mixin private WindowsOption most;
   @Mixin private ComparedMethods methods;
   @Mixin private TaskOptions tasks;
 
@@ -226,7 +228,7 @@ final class CompareCommand implements Runnable {
   }
 
   private EvaluationWindows windows(ModelDirectory directory) {
-    return TextWindows.of(text, calibrations.sequenceLength(), directory, output)
+    return most.of(TextWindows.of(text, calibrations.sequenceLength(), directory, output))
         .requireOneLength(text);
   }
 

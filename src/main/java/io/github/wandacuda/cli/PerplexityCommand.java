@@ -9,6 +9,7 @@ import io.github.wandacuda.cli.option.BackendOptions;
 import io.github.wandacuda.cli.option.ModelOption;
 import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.cli.option.TextWindows;
+import io.github.wandacuda.cli.option.WindowsOption;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.model.ModelDirectory;
@@ -52,6 +53,7 @@ final class PerplexityCommand implements Runnable {
       description = "Tokens of a window (default: 2048, or the model's maximum if that is less).")
   private Integer sequenceLength;
 
+  @Mixin private WindowsOption most;
   @Mixin private BackendOptions backends;
   @Mixin private OutputOptions output;
 
@@ -70,7 +72,7 @@ final class PerplexityCommand implements Runnable {
     }
     try (ModelDirectory directory = model.open()) {
       ModelSummary.say(directory, output);
-      EvaluationWindows windows = windows(directory);
+      EvaluationWindows windows = most.of(windows(directory));
       output.detail("%d windows, %d tokens", windows.count(), windows.tokens());
       RunNeeds.requireMemory(directory, List.of(windows.windows()));
       try (Backend backend = backends.open(output).backend();

@@ -309,7 +309,7 @@ public final class PruneCommand implements Runnable {
     try {
       Optional<PruneExtras.Measured> before =
           evaluation.given()
-              ? clock.evaluating(() -> Optional.of(extras.measure(directory)))
+              ? clock.evaluating(() -> Optional.of(extras.measure(directory, true)))
               : Optional.empty();
       Map<String, ModuleReading> readings = new LinkedHashMap<>();
       RunResult result =

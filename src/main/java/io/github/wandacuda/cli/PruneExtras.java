@@ -69,17 +69,17 @@ record PruneExtras(
    */
   record Measured(double perplexity, Optional<List<Integer>> tokens) {}
 
-  /** Measures a model on the text. */
-  Measured measure(ModelDirectory measured) {
+  /** Measures a model on the text, before or after the run. */
+  Measured measure(ModelDirectory measured, boolean before) {
     return new Measured(
-        evaluation.perplexity(measured, backend, output),
+        evaluation.perplexity(measured, before, backend, output),
         hasSample(measured) ? Optional.of(continuation(measured)) : Optional.empty());
   }
 
   /** Measures the pruned model, and returns what it says beside the dense one. */
   Perplexities compared(Measured before) {
     try (ModelDirectory pruned = ModelDirectory.open(request.output())) {
-      Measured after = measure(pruned);
+      Measured after = measure(pruned, false);
       return new Perplexities(
           before.perplexity(),
           after.perplexity(),

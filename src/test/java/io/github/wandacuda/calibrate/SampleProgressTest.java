@@ -56,4 +56,12 @@ class SampleProgressTest {
         .containsExactly(
             "step ", "block 3/8 0.375", "step ", "block 4/8 0.500", "sample 1/8 0.313");
   }
+
+  @Test
+  void aPartMayHaveAName() {
+    Progress part = progress.part("after, ", 1, 2);
+    part.step("block", 1, 4);
+    part.within("window", 1, 8, 0.5);
+    assertThat(told).containsExactly("step ", "after, block 5/8 0.625", "after, window 1/8 0.750");
+  }
 }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -87,5 +88,60 @@ class EvaluateOptionTest {
     assertThat(result.exitCode()).isEqualTo(3);
     assertThat(result.err()).contains("none.txt");
     assertThat(output).doesNotExist();
+  }
+
+  @Test
+  void windowsLimitWhatIsMeasured() {
+    Object[] words = {
+      "perplexity", "--model", TestData.TINY_LLAMA, "--text", TEXT, "--sequence-length", 64
+    };
+    JsonNode all = InProcess.run(with(words, "--json", "--quiet")).json();
+    JsonNode two = InProcess.run(with(words, "--windows", 2, "--json", "--quiet")).json();
+    assertThat(all.get("windows").asInt()).isGreaterThan(2);
+    assertThat(two.get("windows").asInt()).isEqualTo(2);
+    assertThat(two.get("tokens").asInt()).isEqualTo(128);
+    assertThat(InProcess.run(with(words, "--windows", 1 << 20, "--json", "--quiet")).json())
+        .isEqualTo(all);
+    Cli.Result none = InProcess.run(with(words, "--windows", 0));
+    assertThat(none.exitCode()).isEqualTo(2);
+    assertThat(none.err()).contains("--windows: expected at least 1, found 0");
+
+    Path report = directory.resolve("report.json");
+    JsonNode pruned =
+        prune(directory.resolve("out"), "--windows", 1, "--json", "--report", report).json();
+    JsonNode first =
+        InProcess.run(
+                "perplexity",
+                "--model",
+                TestData.TINY_LLAMA,
+                "--text",
+                TEXT,
+                "--windows",
+                1,
+                "--json",
+                "--quiet")
+            .json();
+    assertThat(pruned.get("perplexity").get("before")).isEqualTo(first.get("perplexity"));
+    assertThat(TestData.json(report).get("inputs").get("text").get("windows").asInt()).isOne();
+  }
+
+  @Test
+  void windowsWithoutATextAreIdle() {
+    Cli.Result result =
+        InProcess.run(
+            "prune",
+            "--model",
+            TestData.TINY_LLAMA,
+            "--method",
+            "magnitude",
+            "--output",
+            directory.resolve("out"),
+            "--windows",
+            1);
+    assertThat(result.err()).contains("--windows");
+  }
+
+  private static Object[] with(Object[] words, Object... more) {
+    return Stream.concat(Arrays.stream(words), Arrays.stream(more)).toArray();
   }
 }

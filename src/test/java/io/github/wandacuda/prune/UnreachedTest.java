@@ -16,8 +16,11 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -129,6 +132,23 @@ class UnreachedTest {
         .isInstanceOf(InputException.class)
         .hasMessageStartingWith(EXPERT + ": all norms are zero");
     assertThat(directory.resolve("out")).doesNotExist();
+  }
+
+  @Test
+  void manyOfThemTakeOneLine() {
+    PrintStream before = System.err;
+    ByteArrayOutputStream log = new ByteArrayOutputStream();
+    System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
+    try {
+      prune("many", new Sparsity.Ratio(0.5), ONE_TOKEN, Unreached.MAGNITUDE);
+    } finally {
+      System.setErr(before);
+    }
+    assertThat(log.toString(StandardCharsets.UTF_8).lines())
+        .filteredOn(line -> line.contains("no sample reached"))
+        .singleElement()
+        .asString()
+        .contains(".experts.", " and 17 more modules: all norms are zero");
   }
 
   @Test

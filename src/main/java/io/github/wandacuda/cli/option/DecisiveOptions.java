@@ -46,7 +46,8 @@ public final class DecisiveOptions {
           "--precision",
           "--statistics",
           "--tasks",
-          "--text");
+          "--text",
+          "--windows");
 
   private DecisiveOptions() {}
 

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli.option;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibrate.EvaluationWindows;
 import io.github.wandacuda.calibrate.Perplexity;
+import io.github.wandacuda.calibrate.Progress;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
@@ -12,10 +13,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The option to measure perplexity before and after a run. */
 public final class EvaluateOption {
+  private static final int PASSES = 2;
+
   @Option(
       names = "--evaluate",
       paramLabel = "FILE",
@@ -24,6 +28,8 @@ public final class EvaluateOption {
               + TextWindows.FORMATS
               + ".")
   private Path text;
+
+  @Mixin private WindowsOption most;
 
   private EvaluationWindows windows;
 
@@ -50,8 +56,10 @@ public final class EvaluateOption {
 
   /** Cuts the text into windows, if it is given. */
   public void prepare(ModelDirectory model, OutputOptions output) {
-    if (given()) {
-      windows = TextWindows.of(text, OptionalInt.empty(), model, output);
+    if (!given()) {
+      output.warnIfGiven("no text is evaluated", "--windows");
+    } else {
+      windows = most.of(TextWindows.of(text, OptionalInt.empty(), model, output));
       RunNeeds.requireMemory(model, windows());
     }
   }
@@ -61,10 +69,18 @@ public final class EvaluateOption {
     return windows == null ? List.of() : List.of(windows.windows());
   }
 
-  /** Returns a model's perplexity. */
-  public double perplexity(ModelDirectory model, Backend backend, OutputOptions output) {
+  /**
+   * Returns a model's perplexity.
+   *
+   * @param before whether another one's follows after the run, which takes as long
+   */
+  public double perplexity(
+      ModelDirectory model, boolean before, Backend backend, OutputOptions output) {
+    Progress both = output.progress();
+    both.begin(before ? 0 : 1.0 / PASSES);
+    Progress one = before ? both.part("before, ", 0, PASSES) : both.part("after, ", 1, PASSES);
     try (Decoder decoder = DecoderFamilies.open(model, backend.forwards())) {
-      return Perplexity.of(decoder, backend.operations(), windows(), output.progress());
+      return Perplexity.of(decoder, backend.operations(), windows(), one);
     }
   }
 }

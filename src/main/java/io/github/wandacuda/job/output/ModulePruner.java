@@ -59,6 +59,9 @@ public final class ModulePruner implements AutoCloseable {
   private final MaskSink masks;
   private final Map<String, Integer> places = new HashMap<>();
 
+  /** Warned of at the end, since a calibrated run prunes block by block. */
+  private final List<String> unreached = new ArrayList<>();
+
   /**
    * Creates the pruner of a run.
    *
@@ -97,7 +100,7 @@ public final class ModulePruner implements AutoCloseable {
    */
   public List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
     Run run = new Run(requests, progress);
-    warnOfUnreached(rules, requests);
+    unreached.addAll(unreached(requests));
     progress.begin(0);
     progress.bytes(run.bytes);
     run.pruneSideBySide();
@@ -283,6 +286,7 @@ public final class ModulePruner implements AutoCloseable {
 
   @Override
   public void close() {
+    warnOfUnreached(rules.unreached(), unreached);
     layers.close();
     buffers.close();
     maskMemory.close();
@@ -302,16 +306,29 @@ public final class ModulePruner implements AutoCloseable {
     return kept || (!measured && rules.of(module).isByTiles());
   }
 
-  /** Warns in the natural order of names, which is not that of the digest. */
+  /** Returns the modules that no sample reached, in the natural order of their names. */
+  private static List<String> unreached(List<ModuleRequest> requests) {
+    return requests.stream()
+        .filter(request -> Unreached.isUnreached(request.norms()))
+        .map(request -> request.module().name())
+        .sorted(TensorNames.NATURAL)
+        .toList();
+  }
+
+  /** Warns of those modules of a run that no sample reached, in one line. */
   public static void warnOfUnreached(PruningRules rules, List<ModuleRequest> requests) {
-    String what = rules.unreached() == Unreached.KEEP ? "kept as it is" : "pruned by magnitude";
-    if (rules.unreached() != Unreached.FAIL) {
-      requests.stream()
-          .filter(request -> Unreached.isUnreached(request.norms()))
-          .map(request -> request.module().name())
-          .sorted(TensorNames.NATURAL)
-          .forEach(
-              name -> LOG.warn("{}: all norms are zero, no sample reached it; {}", name, what));
+    warnOfUnreached(rules.unreached(), unreached(requests));
+  }
+
+  private static void warnOfUnreached(Unreached treated, List<String> names) {
+    if (!names.isEmpty() && treated != Unreached.FAIL) {
+      LOG.warn(
+          "{}{}: all norms are zero, no sample reached {}; {}",
+          names.getFirst(),
+          names.size() == 1 ? "" : " and %d more modules".formatted(names.size() - 1),
+          names.size() == 1 ? "it" : "them",
+          treated == Unreached.KEEP ? "kept" : "pruned by magnitude");
+      names.forEach(name -> LOG.debug("{}: no sample reached it", name));
     }
   }
 
