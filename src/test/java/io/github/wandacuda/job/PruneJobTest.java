@@ -172,9 +172,15 @@ class PruneJobTest {
     assertThatThrownBy(
             () -> Pruning.prune(TestData.TINY_LLAMA, output(), Method.WANDA, pattern, STATISTICS))
         .isInstanceOf(InputException.class)
-        .hasMessageContainingAll("mlp.down_proj", "352", "2:5", "`exclude`");
+        .hasMessageContainingAll("mlp.down_proj", "352", "2:5", "this one fits no module");
     assertNothingLeft();
     Sparsity eleven = new Sparsity.GroupPattern(4, 11);
+    assertThatThrownBy(
+            () -> Pruning.prune(TestData.TINY_LLAMA, output(), Method.WANDA, eleven, STATISTICS))
+        .isInstanceOf(InputException.class)
+        .hasMessageContainingAll("mlp.gate_proj", "128", "4:11", "`exclude`")
+        .hasMessageContaining("model.layers.\\d+.mlp.gate_proj|");
+    assertNothingLeft();
     PruneRequest request =
         new PruneRequest(
             output(),
