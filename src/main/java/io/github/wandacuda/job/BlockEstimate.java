@@ -20,8 +20,8 @@ import java.util.Map;
 final class BlockEstimate implements AutoCloseable {
   private static final int FEW_TOKENS = 32;
 
-  /** Products that are done in less than a second by most processors. */
-  private static final double PRODUCTS = 5e10;
+  /** Products that are done in a fraction of a second by most processors. */
+  private static final double PRODUCTS = 1e10;
 
   /** Products of a token in a block are about so many times the square of its width. */
   private static final double WIDTHS = 12;
@@ -30,6 +30,10 @@ final class BlockEstimate implements AutoCloseable {
   private final int vocabulary;
   private final Decoder decoder;
   private final Block block;
+
+  /** A few tokens, until the code is compiled. */
+  private final BlockwiseRun little;
+
   private final BlockwiseRun run;
 
   /** What the seconds of the run are multiplied by for those of a token in all blocks. */
@@ -52,7 +56,15 @@ final class BlockEstimate implements AutoCloseable {
       throw e;
     }
     try {
-      compile(samples.get(0), backend);
+      int[] first = samples.get(0);
+      int[] few = Arrays.copyOf(first, Math.min(FEW_TOKENS, first.length));
+      little = new BlockwiseRun(decoder, backend.operations(), List.of(few));
+    } catch (RuntimeException | Error e) {
+      block.close();
+      decoder.close();
+      throw e;
+    }
+    try {
       List<int[]> batch = batch(samples);
       run = new BlockwiseRun(decoder, backend.operations(), batch);
       int length = batch.get(0).length;
@@ -63,17 +75,10 @@ final class BlockEstimate implements AutoCloseable {
               / (width + length)
               / ((double) batch.size() * length);
     } catch (RuntimeException | Error e) {
+      little.close();
       block.close();
       decoder.close();
       throw e;
-    }
-  }
-
-  /** Runs a few tokens first: what isn't compiled yet may take a hundred times as long. */
-  private void compile(int[] sample, Backend backend) {
-    List<int[]> few = List.of(Arrays.copyOf(sample, Math.min(FEW_TOKENS, sample.length)));
-    try (BlockwiseRun some = new BlockwiseRun(decoder, backend.operations(), few)) {
-      watch.seconds(() -> some.advance(block));
     }
   }
 
@@ -92,17 +97,19 @@ final class BlockEstimate implements AutoCloseable {
    * @param moments with their second moments
    */
   double observing(boolean moments) {
-    return perToken
-        * watch.seconds(
-            () -> {
-              try (Arena moment = Arena.ofShared()) {
-                observe(moments, moment);
-              }
-            });
+    watch.compile(() -> observe(little, moments));
+    return perToken * watch.seconds(() -> observe(run, moments));
+  }
+
+  private void observe(BlockwiseRun tokens, boolean moments) {
+    try (Arena arena = Arena.ofShared()) {
+      observe(tokens, moments, arena);
+    }
   }
 
   /** Returns the seconds in which a token passes all blocks. */
   double advancing() {
+    watch.compile(() -> little.advance(block));
     return perToken * watch.seconds(() -> run.advance(block));
   }
 
@@ -113,14 +120,19 @@ final class BlockEstimate implements AutoCloseable {
 
   /** Observes the block's inputs. */
   BlockStatistics observe(boolean moments, Arena arena) {
+    return observe(run, moments, arena);
+  }
+
+  private BlockStatistics observe(BlockwiseRun tokens, boolean moments, Arena arena) {
     return moments
-        ? run.observe(block, arena)
-        : new BlockStatistics(run.observe(block), Map.of(), Map.of());
+        ? tokens.observe(block, arena)
+        : new BlockStatistics(tokens.observe(block), Map.of(), Map.of());
   }
 
   @Override
   public void close() {
     run.close();
+    little.close();
     block.close();
     decoder.close();
   }

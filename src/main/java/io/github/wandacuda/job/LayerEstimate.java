@@ -38,9 +38,13 @@ import java.util.Optional;
  */
 final class LayerEstimate implements AutoCloseable {
   /** Few enough to be done in a part of a second. */
-  private static final int COLUMNS = 1024;
+  private static final int COLUMNS = 512;
 
-  private static final int LEAST_ROWS = 256;
+  /** More than SparseGPT prunes at a time, so that all of its code is needed. */
+  private static final int FEW_COLUMNS = 192;
+
+  private static final int FEW_ROWS = 8;
+  private static final int LEAST_ROWS = 64;
   private static final int ROWS_PER_WORKER = 32;
   private static final long ALIGNMENT = 64;
   private static final ValueLayout.OfFloat FLOAT =
@@ -124,10 +128,14 @@ final class LayerEstimate implements AutoCloseable {
   }
 
   private Measured part(ModuleRules rules, LinearModule module) {
-    int columns = columns(rules, module);
+    int columns = columns(rules, module, COLUMNS);
     Key key = new Key(rules, columns);
     Measured known = measured.get(key);
     if (known == null) {
+      int few = columns(rules, module, FEW_COLUMNS);
+      if (few < columns) {
+        compile(rules, module, few);
+      }
       known = measure(rules, module, columns);
       measured.put(key, known);
     }
@@ -135,8 +143,8 @@ final class LayerEstimate implements AutoCloseable {
   }
 
   /** Returns how many columns are pruned: whole groups, if they go by groups. */
-  private static int columns(ModuleRules rules, LinearModule module) {
-    int most = Math.min(module.columns(), COLUMNS);
+  private static int columns(ModuleRules rules, LinearModule module, int limit) {
+    int most = Math.min(module.columns(), limit);
     if (!(rules.sparsity() instanceof Sparsity.GroupPattern pattern)) {
       return most;
     }
@@ -144,28 +152,42 @@ final class LayerEstimate implements AutoCloseable {
   }
 
   private Measured measure(ModuleRules rules, LinearModule module, int columns) {
+    int rows = Math.max(LEAST_ROWS, ROWS_PER_WORKER * workers.count());
     try (Arena arena = Arena.ofShared()) {
-      WeightMatrix weights = corner(module, columns, arena);
-      LayerInputs inputs = corner(samples.inputs(module, rules.needsMoments(), arena), columns);
-      MemorySegment mask = arena.allocate(weights.rows() * Selector.maskRowBytes(columns));
-      Corner corner = new Corner(weights, arena, workers.count());
-      Runnable work = () -> pruner.prune(corner, rules, inputs, mask);
-      double both =
-          watch.seconds(
-              () -> {
-                pruner.forget();
-                work.run();
-              });
-      double rows = rules.needsMoments() ? Math.min(both, watch.seconds(work)) : both;
+      WeightMatrix weights = corner(module, rows, columns, arena);
+      Runnable work = work(rules, module, weights, arena);
+      double both = watch.seconds(() -> anew(work));
+      double own = rules.needsMoments() ? Math.min(both, watch.seconds(work)) : both;
       pruner.forget();
-      return new Measured(columns, both - rows, rows / weights.rows());
+      return new Measured(columns, both - own, own / weights.rows());
     }
   }
 
+  private void compile(ModuleRules rules, LinearModule module, int columns) {
+    try (Arena arena = Arena.ofShared()) {
+      Runnable work = work(rules, module, corner(module, FEW_ROWS, columns, arena), arena);
+      watch.compile(() -> anew(work));
+    }
+  }
+
+  private Runnable work(ModuleRules rules, LinearModule module, WeightMatrix weights, Arena arena) {
+    int columns = weights.columns();
+    LayerInputs inputs = corner(samples.inputs(module, rules.needsMoments(), arena), columns);
+    MemorySegment mask = arena.allocate(weights.rows() * Selector.maskRowBytes(columns));
+    Corner corner = new Corner(weights, arena, workers.count());
+    return () -> pruner.prune(corner, rules, inputs, mask);
+  }
+
+  /** Does what modules with the same inputs share again, too. */
+  private void anew(Runnable work) {
+    pruner.forget();
+    work.run();
+  }
+
   /** Reads a module's first rows and columns as float32. */
-  private WeightMatrix corner(LinearModule module, int columns, Arena arena) {
+  private WeightMatrix corner(LinearModule module, int most, int columns, Arena arena) {
     ModuleTiles tiles = new ModuleTiles(module, module.shard(), null, buffers, clock);
-    int rows = Math.min(module.rows(), Math.max(LEAST_ROWS, ROWS_PER_WORKER * workers.count()));
+    int rows = Math.min(module.rows(), most);
     WeightMatrix corner = matrix(arena, rows, columns);
     for (int row = 0; row < rows; ) {
       WeightMatrix tile = tiles.read(0, row / tiles.tiles().tileRows());

@@ -64,11 +64,12 @@ final class RunEstimate {
    * @param evaluated windows that run through the model before and after it
    */
   TimeEstimate of(RunNeeds needs, List<Allocation> allocations, List<int[]> evaluated) {
+    double certain = byTiles();
     TimeEstimate work =
         scope.request().calibration() instanceof Calibration.FromSamples samples
             ? calibrated(samples.samples(), allocations)
             : TimeEstimate.ofWork(fromFile());
-    double certain = byTiles() + evaluation(evaluated) + watch.warmUp();
+    certain += evaluation(evaluated) + watch.warmUp();
     double copied = (double) needs.readBytes() + needs.writeBytes() + needs.packingBytes();
     return work.plus(TimeEstimate.ofWork(certain))
         .plus(new TimeEstimate(copied / FAST_COPIES, copied / COPIES, copied / SLOW_COPIES))
@@ -94,8 +95,9 @@ final class RunEstimate {
       Sample sample = new Sample(new ModuleTiles(module, module.shard(), null, buffers, clock));
       long weights = scope.chosen().stream().mapToLong(LinearModule::elements).sum();
       MatrixPruner pruner = new MatrixPruner(backend.selector(weights), workers, clock);
-      return watch.seconds(() -> pruner.prune(sample, null, scope.rules().of(module)))
-          / sample.bytes(module);
+      Runnable work = () -> pruner.prune(sample, null, scope.rules().of(module));
+      watch.compile(work);
+      return watch.seconds(work) / sample.bytes(module);
     }
   }
 

@@ -69,7 +69,8 @@ class DocumentDrawTest {
     assertRejects(draw::next)
         .isEqualTo(
             "documents.jsonl: expected a document of more than 10 tokens,"
-                + " found 300 documents of at most 10; take a text with longer documents, or a smaller `sequence-length`");
+                + " found 300 documents of at most 10; `join` joins them, or take a smaller"
+                + " `sequence-length`, or a text with longer documents");
   }
 
   @Test

@@ -97,7 +97,9 @@ class WordsTest {
         .doesNotContain("calibrate");
     String html = Files.readString(page);
     assertThat(html).contains("<dt>Dead columns</dt><dd>–</dd>");
-    String thresholds = html.substring(html.indexOf("<h2>Norms and thresholds"));
+    String thresholds =
+        html.substring(
+            html.indexOf("<h2>Norms and thresholds"), html.indexOf("<h2>How it was made"));
     assertThat(thresholds.lines().filter(line -> line.startsWith("<tr><th scope=\"row\">")))
         .isNotEmpty()
         .allMatch(row -> row.split("<td>–</td>", -1).length == 6);
