@@ -26,9 +26,11 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Estimates the time of the methods that prune a module at a time, by pruning the first rows and
@@ -58,6 +60,7 @@ final class LayerEstimate implements AutoCloseable {
   private final TileBuffers buffers;
   private final LayerPruner pruner;
   private final Map<Key, Measured> measured = new HashMap<>();
+  private final Set<ModuleRules> compiled = new HashSet<>();
 
   /** Gives modules whose inputs are known. */
   interface Samples {
@@ -133,7 +136,7 @@ final class LayerEstimate implements AutoCloseable {
     Measured known = measured.get(key);
     if (known == null) {
       int few = columns(rules, module, FEW_COLUMNS);
-      if (few < columns) {
+      if (few < columns && compiled.add(rules)) {
         compile(rules, module, few);
       }
       known = measure(rules, module, columns);

@@ -23,7 +23,9 @@ final class BarChart {
     for (Series series : chart.series()) {
       double value = value(series);
       html.append(
-          "<tr><th scope=\"row\">%s</th><td class=\"bar\" style=\"--share: %.2f%%\"></td><td>%s</td></tr>\n"
+          """
+          <tr><th scope="row">%s</th><td class="bar" style="background-size: %.2f%% 1.1rem"></td><td>%s</td></tr>
+          """
               .formatted(
                   HtmlText.escaped(series.name()),
                   Double.isFinite(value) && most > 0 ? 100 * Math.max(0, value) / most : 0,

@@ -79,11 +79,12 @@ class LayerEstimateTest {
       PruningRules sparseGpt = rules(ModuleRules.of(Method.SPARSEGPT, HALF));
       double once = estimate.seconds(modules, sparseGpt);
       assertThat(once).isBetween(1e-4, 60.0);
-      assertThat(samples.asked).isEqualTo(widths);
+      // Once more for a few columns, by which the code is compiled.
+      assertThat(samples.asked).isEqualTo(widths + 1);
       List<LinearModule> twice =
           modules.stream().flatMap(module -> List.of(module, module).stream()).toList();
       assertThat(estimate.seconds(twice, sparseGpt)).isCloseTo(2 * once, within(1e-9));
-      assertThat(samples.asked).isEqualTo(widths);
+      assertThat(samples.asked).isEqualTo(widths + 1);
     }
   }
 
@@ -104,7 +105,7 @@ class LayerEstimateTest {
               Optional.of(new Swaps(OptionalInt.empty())),
               false);
       assertThat(estimate.seconds(module, rules(swapped))).isPositive();
-      assertThat(samples.asked).isEqualTo(1);
+      assertThat(samples.asked).isEqualTo(2);
     }
   }
 }
