@@ -23,7 +23,7 @@ public final class PretendCudaBuild {
   public static final Path SELFTEST = Path.of("src", "test", "pretend-cuda", "selftest");
 
   private static final Path SCRIPT = Path.of("src", "test", "pretend-cuda", "build.sh");
-  private static final long SECONDS = 300;
+  private static final long SECONDS = 900;
 
   private PretendCudaBuild() {}
 

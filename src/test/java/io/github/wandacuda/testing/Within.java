@@ -4,7 +4,7 @@ import java.time.Duration;
 
 /** Waits that have a limit: where one would be for ever, the test fails. */
 public final class Within {
-  private static final Duration LIMIT = Duration.ofMinutes(2);
+  private static final Duration LIMIT = Duration.ofMinutes(10);
 
   private Within() {}
 
