@@ -185,9 +185,10 @@ public final class PruneCommand implements Runnable {
 
   /** Checks the result files and, unless nothing will be written, reserves them. */
   private ResultFiles results(ModelDirectory directory, Path place) {
+    // In place there is no --resume: the same command goes on by itself.
+    boolean again = resumes() || target.inPlace();
     boolean begun =
-        UnfinishedRun.isIn(place)
-            || (resumes() && Files.exists(place.resolve(Provenance.FILE_NAME)));
+        UnfinishedRun.isIn(place) || (again && Files.exists(place.resolve(Provenance.FILE_NAME)));
     ResultFiles results = new ResultFiles(directory.path(), place, overwrite.given(), begun);
     try {
       calibrations.addTo(results);
