@@ -300,7 +300,8 @@ public final class PruneCommand implements Runnable {
             backend,
             calibrations,
             evaluation,
-            new PruneExtras.Targets(savedStatistics, report, results),
+            new PruneExtras.Targets(
+                savedStatistics, results.writes(REPORT) ? report : null, results),
             output);
     Optional<MaskFileWriter> masks =
         maskFiles

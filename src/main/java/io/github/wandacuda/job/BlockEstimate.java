@@ -82,6 +82,11 @@ final class BlockEstimate implements AutoCloseable {
     }
   }
 
+  /** Returns the tokens of all sequences. */
+  static double tokens(List<int[]> sequences) {
+    return sequences.stream().mapToLong(sequence -> sequence.length).sum();
+  }
+
   /** Returns a batch, or as many tokens of a sample as there is time for. */
   private List<int[]> batch(List<int[]> samples) {
     int[] first = samples.get(0);

@@ -40,8 +40,8 @@ record ComparisonEstimate(
     boolean sampled = calibration instanceof Calibration.FromSamples;
     List<int[]> samples =
         calibration instanceof Calibration.FromSamples from ? from.samples() : windows;
-    double tokens = sampled ? tokens(samples) : 0;
-    double tested = tokens(windows) + asked;
+    double tokens = sampled ? BlockEstimate.tokens(samples) : 0;
+    double tested = BlockEstimate.tokens(windows) + asked;
     int middle = DecoderFamilies.of(model.config()).shape(model.config()).blocks() / 2;
     try (BlockEstimate block = new BlockEstimate(model, backend, samples, middle, watch);
         Arena arena = Arena.ofShared()) {
@@ -73,10 +73,6 @@ record ComparisonEstimate(
             backend, new EstimateSamples(scope, statistics), statistics.isPresent(), watch)) {
       return layers.seconds(scope.chosen(), scope.rules());
     }
-  }
-
-  private static double tokens(List<int[]> sequences) {
-    return sequences.stream().mapToLong(sequence -> sequence.length).sum();
   }
 
   /** Returns a request of which nothing is written. */

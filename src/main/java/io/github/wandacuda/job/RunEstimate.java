@@ -106,7 +106,7 @@ final class RunEstimate {
     boolean moments = scope.rules().needMoments();
     try (BlockEstimate block = block(samples);
         Arena arena = Arena.ofShared()) {
-      double tokens = tokens(samples) / backend.forwards(moments).size();
+      double tokens = BlockEstimate.tokens(samples) / backend.forwards(moments).size();
       double advancing = tokens * block.advancing();
       double once = advancing + tokens * block.observing(moments);
       BlockStatistics statistics = block.observe(moments, arena);
@@ -145,17 +145,13 @@ final class RunEstimate {
         : LinearModules.block(chosen.get(chosen.size() / 2).name()).orElse(0);
   }
 
-  private static double tokens(List<int[]> samples) {
-    return samples.stream().mapToDouble(sample -> sample.length).sum();
-  }
-
   /** Returns the seconds of measuring perplexity before and after. */
   private double evaluation(List<int[]> windows) {
     if (windows.isEmpty()) {
       return 0;
     }
     try (BlockEstimate block = block(windows)) {
-      return 2 * tokens(windows) * block.advancing() * block.predicting();
+      return 2 * BlockEstimate.tokens(windows) * block.advancing() * block.predicting();
     }
   }
 

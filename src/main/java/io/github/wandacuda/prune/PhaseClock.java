@@ -94,8 +94,8 @@ public final class PhaseClock {
     }
 
     /** Returns the total and the phases by their names in JSON. */
-    public Map<String, Object> toJson() {
-      Map<String, Object> phases = new LinkedHashMap<>();
+    public Map<String, Double> toJson() {
+      Map<String, Double> phases = new LinkedHashMap<>();
       phases.put("total", total);
       phases.put("start", start);
       phases.put("allocate", allocate);
@@ -113,12 +113,10 @@ public final class PhaseClock {
       return "%.2f: ".formatted(total)
           + toJson().entrySet().stream()
               .skip(1)
-              .filter(phase -> (double) phase.getValue() > 0)
+              .filter(phase -> phase.getValue() > 0)
               .map(
                   phase ->
-                      "%s %.2f"
-                          .formatted(
-                              phase.getKey().replace("_", " and "), (double) phase.getValue()))
+                      "%s %.2f".formatted(phase.getKey().replace("_", " and "), phase.getValue()))
               .collect(Collectors.joining(", "));
     }
   }

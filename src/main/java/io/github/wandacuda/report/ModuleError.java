@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.stream.Stream;
 
 /**
@@ -52,18 +53,18 @@ record ModuleError(ModuleResult module, double value, Measure measure) {
    */
   static Optional<ModuleError> of(ModuleResult result, ModuleReading reading) {
     if (result.errors() != null) {
-      double value = result.errors().relative(result.errors().result());
-      return finite(new ModuleError(result, value, Measure.OUTPUTS));
+      return of(result, result.errors().relative(), Measure.OUTPUTS);
     }
-    if (reading == null || reading.lost().isEmpty()) {
-      return Optional.empty();
-    }
-    Measure measure = result.norms() == null ? Measure.WEIGHTS : Measure.NORMS;
-    return finite(new ModuleError(result, reading.lost().getAsDouble(), measure));
+    OptionalDouble lost = reading == null ? OptionalDouble.empty() : reading.lost();
+    return of(result, lost, result.norms() == null ? Measure.WEIGHTS : Measure.NORMS);
   }
 
-  private static Optional<ModuleError> finite(ModuleError error) {
-    return Optional.of(error).filter(found -> Double.isFinite(found.value));
+  private static Optional<ModuleError> of(
+      ModuleResult result, OptionalDouble value, Measure measure) {
+    return value.stream()
+        .filter(Double::isFinite)
+        .mapToObj(finite -> new ModuleError(result, finite, measure))
+        .findFirst();
   }
 
   /** Returns the modules with the largest errors, the largest first. */
