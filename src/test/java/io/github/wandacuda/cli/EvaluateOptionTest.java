@@ -26,7 +26,7 @@ class EvaluateOptionTest {
         .asDouble();
   }
 
-  private Cli.Result prune(Path output, Object... more) {
+  private static Cli.Result magnitude(Path output, Object... more) {
     Object[] words = {
       "prune",
       "--model",
@@ -35,15 +35,14 @@ class EvaluateOptionTest {
       "magnitude",
       "--output",
       output,
-      "--evaluate",
-      TEXT,
       "--backend",
-      "cpu",
-      "--quiet"
+      "cpu"
     };
-    Object[] all = Arrays.copyOf(words, words.length + more.length);
-    System.arraycopy(more, 0, all, words.length, more.length);
-    return InProcess.run(all);
+    return InProcess.run(with(words, more));
+  }
+
+  private static Cli.Result prune(Path output, Object... more) {
+    return magnitude(output, with(new Object[] {"--evaluate", TEXT, "--quiet"}, more));
   }
 
   @Test
@@ -72,19 +71,7 @@ class EvaluateOptionTest {
   @Test
   void aTextThatIsMissingStopsTheRunBeforeItBegins() {
     Path output = directory.resolve("out");
-    Cli.Result result =
-        InProcess.run(
-            "prune",
-            "--model",
-            TestData.TINY_LLAMA,
-            "--method",
-            "magnitude",
-            "--output",
-            output,
-            "--evaluate",
-            directory.resolve("none.txt"),
-            "--backend",
-            "cpu");
+    Cli.Result result = magnitude(output, "--evaluate", directory.resolve("none.txt"));
     assertThat(result.exitCode()).isEqualTo(3);
     assertThat(result.err()).contains("none.txt");
     assertThat(output).doesNotExist();
@@ -127,17 +114,7 @@ class EvaluateOptionTest {
 
   @Test
   void windowsWithoutATextAreIdle() {
-    Cli.Result result =
-        InProcess.run(
-            "prune",
-            "--model",
-            TestData.TINY_LLAMA,
-            "--method",
-            "magnitude",
-            "--output",
-            directory.resolve("out"),
-            "--windows",
-            1);
+    Cli.Result result = magnitude(directory.resolve("out"), "--windows", 1);
     assertThat(result.err()).contains("--windows");
   }
 
