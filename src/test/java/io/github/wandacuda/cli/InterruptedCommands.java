@@ -235,6 +235,9 @@ final class InterruptedCommands {
         if (kind.equals("merge-lora")) {
           // It goes on with nothing, so a second run wants another place.
           remove(place);
+        } else if (kind.equals("calibrate")) {
+          // A second run doesn't replace what the first has written.
+          Files.delete(place.resolve("norms.safetensors"));
         }
       } else {
         assertCancelled(what, ended, place);
