@@ -7,7 +7,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.json.JsonTree;
+import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.ModelConfig;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.adapter;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.HeapBudget;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,8 +1,8 @@
 package io.github.wandacuda.adapter;
 
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.model.LinearModule;
 
 /**

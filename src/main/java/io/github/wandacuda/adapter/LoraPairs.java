@@ -1,11 +1,11 @@
 package io.github.wandacuda.adapter;
 
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
-import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import java.util.ArrayList;

@@ -2,8 +2,8 @@ package io.github.wandacuda.adapter;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.forward.reference.Bfloat16;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.scalar.Bfloat16;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;

@@ -1,15 +1,12 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.console.MultilineText;
-import io.github.wandacuda.cli.option.HubCache;
-import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.job.card.Card;
-import io.github.wandacuda.job.card.CardPlan;
+import io.github.wandacuda.job.record.Card;
+import io.github.wandacuda.job.record.CardPlan;
+import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.DecoderDescription;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -1,13 +1,10 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.cli.option.ComparedMethod;
-import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.cli.option.PruningPlan;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.job.Comparison;
+import io.github.wandacuda.job.ComparisonWork;
+import io.github.wandacuda.job.ComparisonWork.Part;
 import io.github.wandacuda.job.SharedSparsity;
-import io.github.wandacuda.job.compare.ComparisonWork;
-import io.github.wandacuda.job.compare.ComparisonWork.Part;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.DenseFigures;
 import io.github.wandacuda.job.record.UnfinishedComparison;

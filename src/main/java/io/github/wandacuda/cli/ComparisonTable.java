@@ -1,7 +1,5 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.option.ComparedMethod;
-import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.DenseFigures;

@@ -3,8 +3,6 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.backend.DeviceDescription;
-import io.github.wandacuda.cli.option.BackendOptions;
-import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.Precision;
 import java.util.ArrayList;

@@ -1,10 +1,6 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.cli.option.BackendOptions;
-import io.github.wandacuda.cli.option.ModelOption;
-import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.cli.option.TaskOptions;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Evaluation;
 import io.github.wandacuda.evaluate.TaskScore;

@@ -1,9 +1,6 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.option.ModelOption;
-import io.github.wandacuda.cli.option.ModuleOptions;
-import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.job.Inspector;
 import io.github.wandacuda.job.Inspector.Inspection;
 import io.github.wandacuda.model.LinearModule;

@@ -1,8 +1,5 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.console.Cancellation;
-import io.github.wandacuda.cli.console.ErrorReporter;
-import io.github.wandacuda.cli.console.Stderr;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.util.Arrays;

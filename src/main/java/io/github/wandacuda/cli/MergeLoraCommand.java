@@ -2,13 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.adapter.LoraAdapter;
 import io.github.wandacuda.adapter.LoraModule;
-import io.github.wandacuda.cli.console.CommandClock;
-import io.github.wandacuda.cli.console.MemoryWatch;
-import io.github.wandacuda.cli.console.MultilineText;
-import io.github.wandacuda.cli.option.ModelOption;
-import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.cli.option.ThreadsOption;
-import io.github.wandacuda.job.merge.MergeJob;
+import io.github.wandacuda.job.MergeJob;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

@@ -1,10 +1,9 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.console.OptionNames;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.PackedShard;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.packed.PackedShard;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import java.util.LinkedHashMap;

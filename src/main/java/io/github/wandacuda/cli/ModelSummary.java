@@ -1,7 +1,6 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import java.util.List;

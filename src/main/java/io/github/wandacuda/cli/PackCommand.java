@@ -1,6 +1,6 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.job.packing.PackingJob;
+import io.github.wandacuda.job.PackingJob;
 import picocli.CommandLine.Command;
 
 /** Packs a model directory into another one. */

@@ -1,12 +1,6 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.console.CommandClock;
-import io.github.wandacuda.cli.console.MemoryWatch;
-import io.github.wandacuda.cli.option.ModelOption;
-import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.cli.option.PackingOptions;
-import io.github.wandacuda.cli.option.ThreadsOption;
-import io.github.wandacuda.job.packing.PackingJob;
+import io.github.wandacuda.job.PackingJob;
 import io.github.wandacuda.model.ModelDirectory;
 import picocli.CommandLine.Mixin;
 

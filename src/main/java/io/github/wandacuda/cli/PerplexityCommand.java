@@ -1,15 +1,9 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.CalibrationSampler;
-import io.github.wandacuda.calibrate.EvaluationWindows;
-import io.github.wandacuda.calibrate.Perplexity;
-import io.github.wandacuda.cli.console.MultilineText;
-import io.github.wandacuda.cli.option.BackendOptions;
-import io.github.wandacuda.cli.option.ModelOption;
-import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.cli.option.TextWindows;
-import io.github.wandacuda.cli.option.WindowsOption;
+import io.github.wandacuda.calibration.CalibrationSampler;
+import io.github.wandacuda.calibration.EvaluationWindows;
+import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.model.ModelDirectory;

@@ -1,12 +1,9 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.cli.console.MemoryWatch;
-import io.github.wandacuda.cli.console.MultilineText;
-import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.job.part.PartState;
+import io.github.wandacuda.job.output.PartState;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.report.Perplexities;
 import java.util.LinkedHashMap;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.PackedModule;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.io.packed.PackedModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import java.util.Optional;

@@ -1,10 +1,9 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.console.OptionNames;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.job.verify.Verification;
-import io.github.wandacuda.job.verify.Verification.RowFailure;
-import io.github.wandacuda.job.verify.Verification.TensorFailures;
+import io.github.wandacuda.job.output.Verification;
+import io.github.wandacuda.job.output.Verification.RowFailure;
+import io.github.wandacuda.job.output.Verification.TensorFailures;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -1,14 +1,6 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.cli.console.CommandHelp;
-import io.github.wandacuda.cli.console.ErrorReporter;
-import io.github.wandacuda.cli.console.Logging;
-import io.github.wandacuda.cli.console.PrintableStream;
-import io.github.wandacuda.cli.console.Stderr;
-import io.github.wandacuda.cli.console.Stdout;
-import io.github.wandacuda.cli.option.CompletionWords;
-import io.github.wandacuda.cli.option.OutputOptions;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.forward.Precision;

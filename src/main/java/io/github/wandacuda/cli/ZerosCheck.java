@@ -1,14 +1,10 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.console.MultilineText;
-import io.github.wandacuda.cli.console.OptionNames;
-import io.github.wandacuda.cli.option.OutputOptions;
-import io.github.wandacuda.cli.option.ZerosOptions;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.job.output.Verification;
+import io.github.wandacuda.job.output.ZerosVerifier;
 import io.github.wandacuda.job.record.UnfinishedRun;
-import io.github.wandacuda.job.verify.Verification;
-import io.github.wandacuda.job.verify.ZerosVerifier;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;

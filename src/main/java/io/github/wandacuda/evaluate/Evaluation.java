@@ -1,18 +1,16 @@
 package io.github.wandacuda.evaluate;
 
-import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.calibrate.TokenDigest;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.TokenDigest;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.evaluate.task.Task;
-import io.github.wandacuda.evaluate.task.TaskDocument;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
-import io.github.wandacuda.model.description.DecoderShape;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import io.github.wandacuda.tokenizer.Tokenizer;
+import io.github.wandacuda.text.Tokenizer;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;

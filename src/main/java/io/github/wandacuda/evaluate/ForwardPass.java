@@ -1,7 +1,7 @@
 package io.github.wandacuda.evaluate;
 
-import io.github.wandacuda.calibrate.BlockwiseRun;
-import io.github.wandacuda.calibrate.NonFiniteLoss;
+import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.NonFiniteLoss;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;

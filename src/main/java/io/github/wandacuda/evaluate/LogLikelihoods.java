@@ -1,7 +1,7 @@
 package io.github.wandacuda.evaluate;
 
-import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.calibrate.SampleBatch;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;

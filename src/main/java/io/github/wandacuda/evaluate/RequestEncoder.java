@@ -2,11 +2,9 @@ package io.github.wandacuda.evaluate;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.evaluate.task.PythonText;
-import io.github.wandacuda.evaluate.task.TaskDocument;
-import io.github.wandacuda.model.description.DecoderShape;
-import io.github.wandacuda.tokenizer.Tokenizer;
-import io.github.wandacuda.tokenizer.Vocabulary;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.text.Tokenizer;
+import io.github.wandacuda.text.Vocabulary;
 import java.util.Arrays;
 
 /**

@@ -1,8 +1,5 @@
 package io.github.wandacuda.evaluate;
 
-import io.github.wandacuda.evaluate.task.MmluSubject;
-import io.github.wandacuda.evaluate.task.Task;
-import io.github.wandacuda.evaluate.task.TaskDocument;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;

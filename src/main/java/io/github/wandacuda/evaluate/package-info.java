@@ -1,5 +1,5 @@
 /**
- * Evaluation by log-likelihood: how likely a model finds the answers of a task, and how often it
- * finds the right one the likeliest.
+ * What a model says: the likelihood of a task's answers, to the letter as lm-evaluation-harness
+ * asks for them, and text, token by token, from a key-value cache.
  */
 package io.github.wandacuda.evaluate;

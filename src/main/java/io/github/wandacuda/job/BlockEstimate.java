@@ -1,9 +1,9 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.BlockStatistics;
-import io.github.wandacuda.calibrate.BlockwiseRun;
-import io.github.wandacuda.calibrate.SampleBatch;
+import io.github.wandacuda.calibration.BlockStatistics;
+import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;

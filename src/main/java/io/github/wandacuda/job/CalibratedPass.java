@@ -1,9 +1,9 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.BlockwiseRun;
-import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.calibrate.SampleProgress;
+import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.SampleProgress;
 import io.github.wandacuda.job.output.BorrowedWeights;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.output.OutputShards;
@@ -13,8 +13,8 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PhaseClock;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;

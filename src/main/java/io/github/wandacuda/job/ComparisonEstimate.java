@@ -1,13 +1,13 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.BlockStatistics;
+import io.github.wandacuda.calibration.BlockStatistics;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.pruning.PruningRules;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.HashMap;

@@ -1,11 +1,11 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.calibrate.BlockStatistics;
-import io.github.wandacuda.calibrate.statistics.GramFile;
+import io.github.wandacuda.calibration.BlockStatistics;
+import io.github.wandacuda.calibration.GramFile;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.layer.LayerInputs;
+import io.github.wandacuda.pruning.LayerInputs;
 import java.lang.foreign.Arena;
 import java.util.Comparator;
 import java.util.List;

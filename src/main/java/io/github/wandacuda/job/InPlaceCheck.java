@@ -1,20 +1,20 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.checkpoint.WrittenShard;
-import io.github.wandacuda.job.module.ModuleTiles;
-import io.github.wandacuda.job.verify.RowCheck;
+import io.github.wandacuda.job.output.ModuleTiles;
+import io.github.wandacuda.job.output.RowCheck;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.ModuleRules;
-import io.github.wandacuda.prune.PhaseClock;
-import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.TileBuffers;
-import io.github.wandacuda.prune.TileMemory;
-import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.TileBuffers;
+import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
@@ -25,7 +25,7 @@ import java.util.function.ToIntFunction;
 /**
  * Checks modules that were pruned in their own files, by reading the files again. A weight's bytes
  * must have the checksum of what was written, which {@link
- * io.github.wandacuda.job.module.CheckedTiles} has checked; and every row, group or matrix must
+ * io.github.wandacuda.job.output.CheckedTiles} has checked; and every row, group or matrix must
  * have enough zeros.
  */
 final class InPlaceCheck {

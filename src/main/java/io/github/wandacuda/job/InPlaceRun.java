@@ -1,20 +1,20 @@
 package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
-import io.github.wandacuda.io.checkpoint.SideFiles;
-import io.github.wandacuda.job.module.ModuleRequest;
 import io.github.wandacuda.job.output.InPlaceShards;
 import io.github.wandacuda.job.output.ModulePruner;
+import io.github.wandacuda.job.output.ModuleRequest;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.job.record.Provenance;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.PhaseClock;
-import io.github.wandacuda.prune.TileMemory;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.system.RealCause;
 import java.nio.file.Path;
 import java.util.List;

@@ -2,12 +2,12 @@ package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.FileIdentity;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SourceReads;

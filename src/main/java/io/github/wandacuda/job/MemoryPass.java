@@ -1,9 +1,9 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.BlockwiseRun;
-import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.calibrate.SampleProgress;
+import io.github.wandacuda.calibration.BlockwiseRun;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.SampleProgress;
 import io.github.wandacuda.evaluate.Evaluation;
 import io.github.wandacuda.evaluate.TaskPass;
 import io.github.wandacuda.evaluate.TaskScore;
@@ -15,10 +15,10 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Block;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import io.github.wandacuda.prune.MaskSink;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.PhaseClock;
-import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;

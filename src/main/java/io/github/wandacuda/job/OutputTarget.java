@@ -1,7 +1,8 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.io.checkpoint.SideFiles;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.job.output.OnCluster;
 import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.RunNeeds;
@@ -10,7 +11,6 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.SourceDigest;
-import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.ModelConfig;
 import java.nio.file.Path;
 import java.util.Map;

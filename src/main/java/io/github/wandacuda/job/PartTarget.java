@@ -1,20 +1,20 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.output.AddedFiles;
+import io.github.wandacuda.job.output.OnCluster;
 import io.github.wandacuda.job.output.OutputDirectory;
+import io.github.wandacuda.job.output.Part;
+import io.github.wandacuda.job.output.PartLock;
+import io.github.wandacuda.job.output.PartState;
 import io.github.wandacuda.job.output.RunNeeds;
-import io.github.wandacuda.job.part.Part;
-import io.github.wandacuda.job.part.PartLock;
-import io.github.wandacuda.job.part.PartState;
-import io.github.wandacuda.job.part.WeightSample;
+import io.github.wandacuda.job.output.WeightSample;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.RunRecords;
-import io.github.wandacuda.job.shard.OnCluster;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;

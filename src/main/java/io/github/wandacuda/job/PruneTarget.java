@@ -1,13 +1,13 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.io.direct.DirectIo;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.job.output.PartState;
 import io.github.wandacuda.job.output.RunNeeds;
-import io.github.wandacuda.job.part.PartState;
 import io.github.wandacuda.job.record.Provenance;
-import io.github.wandacuda.prune.MaskSink;
-import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.Optional;

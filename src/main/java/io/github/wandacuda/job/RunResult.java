@@ -1,11 +1,11 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.calibrate.statistics.Statistics;
-import io.github.wandacuda.io.checkpoint.TensorNames;
-import io.github.wandacuda.job.part.PartState;
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.job.output.PartState;
 import io.github.wandacuda.job.record.Provenance;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.PhaseClock;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PhaseClock;
 import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalDouble;

@@ -1,19 +1,19 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.calibrate.statistics.GramFile;
-import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.calibration.GramFile;
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
-import io.github.wandacuda.job.module.ModuleRequest;
+import io.github.wandacuda.job.output.ModuleRequest;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.MasksIn;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.Unreached;
-import io.github.wandacuda.prune.layer.LayerInputs;
+import io.github.wandacuda.pruning.LayerInputs;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

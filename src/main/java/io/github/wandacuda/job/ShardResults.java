@@ -1,18 +1,18 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.job.output.Failures;
+import io.github.wandacuda.job.output.RecordCheck;
+import io.github.wandacuda.job.output.ShardResult;
+import io.github.wandacuda.job.output.ShardVerifier;
 import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.ShardMasks;
-import io.github.wandacuda.job.shard.ShardResult;
-import io.github.wandacuda.job.verify.Failures;
-import io.github.wandacuda.job.verify.RecordCheck;
-import io.github.wandacuda.job.verify.ShardVerifier;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.MaskSink;
-import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.ModuleResult;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;

@@ -1,16 +1,16 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import io.github.wandacuda.prune.MaskSink;
-import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.allocation.BlockSparsities;
-import io.github.wandacuda.prune.allocation.ModuleBlock;
+import io.github.wandacuda.pruning.BlockSparsities;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.ModuleBlock;
+import io.github.wandacuda.pruning.PruningRules;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;

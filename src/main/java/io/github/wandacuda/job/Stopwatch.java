@@ -1,6 +1,6 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibration.Progress;
 import java.time.Duration;
 
 /** Takes the time of work by doing it again and again, for so long in all. */

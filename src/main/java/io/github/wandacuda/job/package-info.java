@@ -1,2 +1,5 @@
-/** A run of {@code prune} from the request to the result, in a new directory or in place. */
+/**
+ * A run from the request to the result: pruning in a new directory or in place, merging, packing,
+ * comparing.
+ */
 package io.github.wandacuda.job;

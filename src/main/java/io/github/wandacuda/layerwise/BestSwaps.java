@@ -1,7 +1,7 @@
 package io.github.wandacuda.layerwise;
 
-import io.github.wandacuda.layerwise.reference.LowestColumns;
-import io.github.wandacuda.layerwise.reference.RowArithmetic;
+import io.github.wandacuda.scalar.LowestColumns;
+import io.github.wandacuda.scalar.RowArithmetic;
 
 /**
  * Swaps of any kept weight of a row for any pruned one: the best of all pairs, again and again,

@@ -1,7 +1,7 @@
 package io.github.wandacuda.layerwise;
 
-import io.github.wandacuda.layerwise.reference.FactorKernels;
-import io.github.wandacuda.layerwise.reference.TiledTriangle;
+import io.github.wandacuda.scalar.FactorKernels;
+import io.github.wandacuda.scalar.TiledTriangle;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;

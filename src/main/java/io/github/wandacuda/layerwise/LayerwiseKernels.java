@@ -1,11 +1,11 @@
 package io.github.wandacuda.layerwise;
 
-import io.github.wandacuda.layerwise.reference.FactorKernels;
-import io.github.wandacuda.layerwise.reference.RowArithmetic;
-import io.github.wandacuda.layerwise.reference.ScalarFactor;
-import io.github.wandacuda.layerwise.reference.ScalarRows;
-import io.github.wandacuda.layerwise.reference.ScalarSparseGpt;
-import io.github.wandacuda.layerwise.reference.SparseGptKernels;
+import io.github.wandacuda.scalar.FactorKernels;
+import io.github.wandacuda.scalar.RowArithmetic;
+import io.github.wandacuda.scalar.ScalarFactor;
+import io.github.wandacuda.scalar.ScalarRows;
+import io.github.wandacuda.scalar.ScalarSparseGpt;
+import io.github.wandacuda.scalar.SparseGptKernels;
 import io.github.wandacuda.system.ThisRuntime;
 
 /** The kernels that this JVM can run: those on the Vector API where it is, else the scalar ones. */

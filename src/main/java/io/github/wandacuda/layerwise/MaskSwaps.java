@@ -1,8 +1,8 @@
 package io.github.wandacuda.layerwise;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.forward.reference.WeightReader;
-import io.github.wandacuda.layerwise.reference.RowArithmetic;
+import io.github.wandacuda.scalar.RowArithmetic;
+import io.github.wandacuda.scalar.WeightReader;
 import java.lang.foreign.MemorySegment;
 import java.util.OptionalInt;
 import java.util.function.Supplier;

@@ -1,8 +1,8 @@
 package io.github.wandacuda.layerwise;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.forward.reference.WeightReader;
-import io.github.wandacuda.layerwise.reference.RowArithmetic;
+import io.github.wandacuda.scalar.RowArithmetic;
+import io.github.wandacuda.scalar.WeightReader;
 
 /**
  * How far a layer's outputs are from what they were, over the tokens that its Gram matrix G was

@@ -2,7 +2,7 @@ package io.github.wandacuda.layerwise;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.layerwise.reference.RowArithmetic;
+import io.github.wandacuda.scalar.RowArithmetic;
 import java.lang.foreign.MemorySegment;
 
 /**

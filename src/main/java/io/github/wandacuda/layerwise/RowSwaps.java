@@ -1,6 +1,6 @@
 package io.github.wandacuda.layerwise;
 
-import io.github.wandacuda.layerwise.reference.RowArithmetic;
+import io.github.wandacuda.scalar.RowArithmetic;
 import java.util.Arrays;
 
 /**

@@ -6,8 +6,8 @@ import io.github.wandacuda.Sparsity.GroupPattern;
 import io.github.wandacuda.Sparsity.Ratio;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.layerwise.reference.ColumnBlock;
-import io.github.wandacuda.layerwise.reference.SparseGptKernels;
+import io.github.wandacuda.scalar.ColumnBlock;
+import io.github.wandacuda.scalar.SparseGptKernels;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 

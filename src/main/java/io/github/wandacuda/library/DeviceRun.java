@@ -7,7 +7,7 @@ import io.github.wandacuda.PruneOptions;
 import io.github.wandacuda.PruneResult;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.prune.MagnitudeThreshold;
+import io.github.wandacuda.pruning.MagnitudeThreshold;
 import io.github.wandacuda.select.DeviceSelector;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;

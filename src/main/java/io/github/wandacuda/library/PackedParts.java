@@ -2,12 +2,12 @@ package io.github.wandacuda.library;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.checkpoint.PackedFormat;
+import io.github.wandacuda.checkpoint.PackedNames;
+import io.github.wandacuda.checkpoint.SafetensorsHeader;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.checkpoint.SafetensorsHeader;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
-import io.github.wandacuda.io.packed.PackedFormat;
-import io.github.wandacuda.io.packed.PackedNames;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.model;
 
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 

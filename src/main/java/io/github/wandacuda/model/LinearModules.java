@@ -1,8 +1,8 @@
 package io.github.wandacuda.model;
 
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
-import io.github.wandacuda.io.checkpoint.TensorNames;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.TensorNames;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

@@ -2,14 +2,14 @@ package io.github.wandacuda.model;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.checkpoint.PackedConfig;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.checkpoint.SideFiles;
-import io.github.wandacuda.io.json.JsonTree;
-import io.github.wandacuda.io.packed.PackedConfig;
+import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;

@@ -1,10 +1,10 @@
 package io.github.wandacuda.model;
 
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.PackedFormat;
+import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.io.packed.PackedFormat;
-import io.github.wandacuda.io.packed.PackedShard;
 import java.nio.file.Path;
 import java.util.List;
 

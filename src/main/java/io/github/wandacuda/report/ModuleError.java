@@ -1,7 +1,7 @@
 package io.github.wandacuda.report;
 
-import io.github.wandacuda.job.verify.ModuleReading;
-import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.job.output.ModuleReading;
+import io.github.wandacuda.pruning.ModuleResult;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.job.verify.ModuleReading.RowThresholds;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.OutputErrors;
+import io.github.wandacuda.job.output.ModuleReading.RowThresholds;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.OutputErrors;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

@@ -2,11 +2,11 @@ package io.github.wandacuda.report;
 
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.RunResult;
+import io.github.wandacuda.job.output.ModuleReading;
+import io.github.wandacuda.job.output.ModuleReading.RowThresholds;
 import io.github.wandacuda.job.record.PruneRequest;
-import io.github.wandacuda.job.verify.ModuleReading;
-import io.github.wandacuda.job.verify.ModuleReading.RowThresholds;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.OutputErrors;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.OutputErrors;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -2,8 +2,8 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.calibrate.statistics.GramFile;
-import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.calibration.GramFile;
+import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.Arena;

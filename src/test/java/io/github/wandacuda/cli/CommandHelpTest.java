@@ -2,8 +2,6 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.cli.console.CommandHelp;
-import io.github.wandacuda.cli.console.Stderr;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.util.List;

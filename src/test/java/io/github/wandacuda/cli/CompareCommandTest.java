@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.io.OutputStream;

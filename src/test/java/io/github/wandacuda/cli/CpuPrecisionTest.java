@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.wandacuda.DType;
-import io.github.wandacuda.forward.onednn.FoundOneDnn;
+import io.github.wandacuda.backend.cpu.FoundOneDnn;
 import io.github.wandacuda.testing.ChildJvm;
 import io.github.wandacuda.testing.RoundedModel;
 import io.github.wandacuda.testing.TestData;

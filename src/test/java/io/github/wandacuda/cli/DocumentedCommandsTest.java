@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.github.wandacuda.cli.console.Stderr;
 import io.github.wandacuda.docs.Page;
 import io.github.wandacuda.docs.ShellLine;
 import java.io.IOException;

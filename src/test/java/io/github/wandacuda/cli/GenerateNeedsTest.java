@@ -2,10 +2,10 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.PackedModule;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.io.packed.PackedModule;
-import io.github.wandacuda.job.packing.PackingJob;
+import io.github.wandacuda.job.PackingJob;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.TestData;
 import java.lang.reflect.Proxy;

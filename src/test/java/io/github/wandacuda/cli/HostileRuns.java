@@ -1,6 +1,5 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.console.Stderr;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;

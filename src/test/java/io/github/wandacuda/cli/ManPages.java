@@ -1,7 +1,5 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.console.CommandHelp;
-import io.github.wandacuda.cli.console.Stderr;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Path;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.generate.CachedDecoder;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.decoder.WeightKeeping;

@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.cli.option.DecisiveOptions;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,6 +1,5 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.cli.option.HubCache;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -2,11 +2,11 @@ package io.github.wandacuda.device;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.cpu.CpuSelector;
+import io.github.wandacuda.scalar.ScalarSelect;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.cpu.CpuSelector;
-import io.github.wandacuda.select.reference.ScalarSelect;
 import io.github.wandacuda.testing.selection.Select;
 import io.github.wandacuda.testing.selection.Zeros;
 import java.lang.foreign.MemorySegment;

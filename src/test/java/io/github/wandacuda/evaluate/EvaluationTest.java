@@ -5,10 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.evaluate.task.Tasks;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.TestData;
-import io.github.wandacuda.tokenizer.DjlTokenizer;
+import io.github.wandacuda.text.DjlTokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -3,9 +3,7 @@ package io.github.wandacuda.evaluate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.wandacuda.evaluate.task.Task;
-import io.github.wandacuda.evaluate.task.TaskDocument;
-import io.github.wandacuda.evaluate.task.TaskDocument.Choice;
+import io.github.wandacuda.evaluate.TaskDocument.Choice;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;

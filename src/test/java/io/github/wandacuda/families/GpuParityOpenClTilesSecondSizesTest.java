@@ -1,7 +1,7 @@
 package io.github.wandacuda.families;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.device.opencl.driver.TiledOpenCl;
+import io.github.wandacuda.device.TiledOpenCl;
 import org.junit.jupiter.api.Tag;
 
 /** The kernels of tiles, which a device that isn't a GPU doesn't get otherwise. */

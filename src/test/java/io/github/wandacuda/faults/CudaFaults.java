@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
-import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.RunResult;
@@ -14,9 +14,9 @@ import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.prune.MaskSink;
-import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FaultCounts;
 import io.github.wandacuda.testing.GeneratedLlama;
@@ -98,7 +98,7 @@ class CudaFaults {
           "cuPointerGetAttributes",
           "cuStreamWaitEvent");
 
-  private static final Path BACKEND = Path.of("src/main/java/io/github/wandacuda/device/cuda");
+  private static final Path BACKEND = Path.of("src/main/java/io/github/wandacuda/backend/cuda");
   private static final Pattern CALL = Pattern.compile("\\b(cu[A-Z]\\w+)\\(");
 
   /** Of a call that is made often, the first ones and then some. */

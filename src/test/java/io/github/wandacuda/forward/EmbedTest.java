@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.forward.reference.Samples;
+import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import java.lang.foreign.Arena;

@@ -2,8 +2,8 @@ package io.github.wandacuda.forward;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.forward.reference.Samples;
+import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import java.util.stream.IntStream;

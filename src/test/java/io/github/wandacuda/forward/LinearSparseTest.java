@@ -2,8 +2,8 @@ package io.github.wandacuda.forward;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.forward.reference.Samples;
+import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import io.github.wandacuda.testing.backend.TestedBackend;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.forward.reference.CpuTensor;
+import io.github.wandacuda.scalar.CpuTensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;

@@ -3,8 +3,8 @@ package io.github.wandacuda.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.wandacuda.forward.reference.CpuTensor;
-import io.github.wandacuda.forward.reference.Samples;
+import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;
 import java.lang.foreign.MemorySegment;

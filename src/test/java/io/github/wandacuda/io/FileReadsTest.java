@@ -1,14 +1,14 @@
 package io.github.wandacuda.io;
 
-import static io.github.wandacuda.io.checkpoint.TestFiles.assertInputError;
-import static io.github.wandacuda.io.checkpoint.TestFiles.entry;
+import static io.github.wandacuda.checkpoint.TestFiles.assertInputError;
+import static io.github.wandacuda.checkpoint.TestFiles.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.TestFiles;
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
-import io.github.wandacuda.io.checkpoint.TestFiles;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

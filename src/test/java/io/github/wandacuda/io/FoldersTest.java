@@ -1,6 +1,6 @@
 package io.github.wandacuda.io;
 
-import static io.github.wandacuda.io.checkpoint.TestFiles.assertOutputError;
+import static io.github.wandacuda.checkpoint.TestFiles.assertOutputError;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 

@@ -1,11 +1,11 @@
 package io.github.wandacuda.io;
 
-import static io.github.wandacuda.io.checkpoint.TestFiles.assertInputError;
-import static io.github.wandacuda.io.checkpoint.TestFiles.bytes;
-import static io.github.wandacuda.io.checkpoint.TestFiles.entry;
+import static io.github.wandacuda.checkpoint.TestFiles.assertInputError;
+import static io.github.wandacuda.checkpoint.TestFiles.bytes;
+import static io.github.wandacuda.checkpoint.TestFiles.entry;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

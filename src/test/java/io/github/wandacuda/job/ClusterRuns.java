@@ -1,17 +1,17 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterStep;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.job.output.OnCluster;
 import io.github.wandacuda.job.record.PruneRequest;
-import io.github.wandacuda.job.shard.OnCluster;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.testing.Pruning;
 import java.io.Serializable;
 import java.nio.file.Path;

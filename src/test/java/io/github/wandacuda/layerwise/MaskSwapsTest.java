@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.wandacuda.layerwise.reference.RowArithmetic;
-import io.github.wandacuda.layerwise.reference.ScalarRows;
-import io.github.wandacuda.layerwise.simd.VectorRows;
+import io.github.wandacuda.scalar.RowArithmetic;
+import io.github.wandacuda.scalar.ScalarRows;
+import io.github.wandacuda.simd.VectorRows;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.OptionalInt;

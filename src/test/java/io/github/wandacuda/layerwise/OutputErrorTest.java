@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.wandacuda.layerwise.reference.ScalarRows;
-import io.github.wandacuda.layerwise.simd.VectorRows;
+import io.github.wandacuda.scalar.ScalarRows;
+import io.github.wandacuda.simd.VectorRows;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.layerwise.reference.RowArithmetic;
-import io.github.wandacuda.layerwise.reference.ScalarRows;
-import io.github.wandacuda.layerwise.simd.VectorRows;
+import io.github.wandacuda.scalar.RowArithmetic;
+import io.github.wandacuda.scalar.ScalarRows;
+import io.github.wandacuda.simd.VectorRows;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;

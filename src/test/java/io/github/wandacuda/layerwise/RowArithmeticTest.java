@@ -3,9 +3,9 @@ package io.github.wandacuda.layerwise;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.wandacuda.layerwise.reference.LowestColumns;
-import io.github.wandacuda.layerwise.reference.RowArithmetic;
-import io.github.wandacuda.layerwise.reference.ScalarRows;
+import io.github.wandacuda.scalar.LowestColumns;
+import io.github.wandacuda.scalar.RowArithmetic;
+import io.github.wandacuda.scalar.ScalarRows;
 import io.github.wandacuda.simd.ShapedKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.cpu.CpuOperations;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.forward.cpu.CpuOperations;
-import io.github.wandacuda.forward.reference.ScalarForward;
-import io.github.wandacuda.layerwise.reference.ScalarRows;
+import io.github.wandacuda.scalar.ScalarForward;
+import io.github.wandacuda.scalar.ScalarRows;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.MomentsCalibration;
-import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.calibrate.statistics.GramFile;
+import io.github.wandacuda.calibration.GramFile;
+import io.github.wandacuda.calibration.MomentsCalibration;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;

@@ -1,8 +1,8 @@
 package io.github.wandacuda.layerwise;
 
+import io.github.wandacuda.backend.cpu.CpuOperations;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.forward.cpu.CpuOperations;
-import io.github.wandacuda.forward.reference.ScalarForward;
+import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.util.function.Function;

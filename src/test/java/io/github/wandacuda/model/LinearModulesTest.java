@@ -3,9 +3,9 @@ package io.github.wandacuda.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TensorBytes;
 import io.github.wandacuda.testing.TestData;

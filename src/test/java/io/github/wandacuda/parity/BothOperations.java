@@ -3,11 +3,11 @@ package io.github.wandacuda.parity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.offset;
 
+import io.github.wandacuda.backend.cpu.CpuOperations;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.forward.cpu.CpuOperations;
-import io.github.wandacuda.forward.reference.Samples;
-import io.github.wandacuda.forward.reference.ScalarForward;
+import io.github.wandacuda.scalar.Samples;
+import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.Random;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.device.cuda.PretendedCuda;
+import io.github.wandacuda.backend.cuda.PretendedCuda;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.RoundedModel;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.testing;
 
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.checkpoint.TensorBytes;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorBytes;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;

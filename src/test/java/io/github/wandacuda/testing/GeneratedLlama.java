@@ -1,7 +1,7 @@
 package io.github.wandacuda.testing;
 
+import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.checkpoint.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -2,8 +2,8 @@ package io.github.wandacuda.testing;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;

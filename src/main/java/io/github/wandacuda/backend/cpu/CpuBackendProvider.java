@@ -6,7 +6,6 @@ import io.github.wandacuda.backend.BackendProvider;
 import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.forward.onednn.OneDnn;
 import io.github.wandacuda.system.CpuInfo;
 import io.github.wandacuda.system.WorkerPool;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
-import io.github.wandacuda.forward.reference.CpuForwardKernels;
-import io.github.wandacuda.select.reference.CpuSelectKernels;
+import io.github.wandacuda.scalar.CpuForwardKernels;
+import io.github.wandacuda.scalar.CpuSelectKernels;
 
 /**
  * One set of kernels for all that the CPU backend computes.

@@ -1,9 +1,9 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.SparseKernels;
-import io.github.wandacuda.forward.reference.ScalarForward;
-import io.github.wandacuda.forward.reference.ScalarSparse;
-import io.github.wandacuda.select.scalar.RadixSelect;
+import io.github.wandacuda.scalar.RadixSelect;
+import io.github.wandacuda.scalar.ScalarForward;
+import io.github.wandacuda.scalar.ScalarSparse;
 import io.github.wandacuda.system.ThisRuntime;
 
 /** Which kernels this JVM can run. */

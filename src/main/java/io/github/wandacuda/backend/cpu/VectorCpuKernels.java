@@ -1,11 +1,10 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.SparseKernels;
-import io.github.wandacuda.forward.simd.VectorForward;
-import io.github.wandacuda.forward.simd.sparse.ExpandRows;
-import io.github.wandacuda.forward.simd.sparse.PanelRows;
-import io.github.wandacuda.select.simd.VectorSelect;
+import io.github.wandacuda.simd.ExpandRows;
 import io.github.wandacuda.simd.Lanes;
+import io.github.wandacuda.simd.PanelRows;
+import io.github.wandacuda.simd.VectorForward;
 
 /** The kernels of this package; to be loaded only where the Vector API's module is present. */
 public final class VectorCpuKernels {

@@ -1,2 +1,6 @@
-/** The CPU as a backend, and the choice between its scalar and its vector kernels. */
+/**
+ * The CPU as a backend: rows shared out to workers, the choice between scalar and vector kernels,
+ * the search for the lowest scores of a row, tensors in Java arrays, and linear layers in bfloat16
+ * through oneDNN, a library of the system that may be missing.
+ */
 package io.github.wandacuda.backend.cpu;

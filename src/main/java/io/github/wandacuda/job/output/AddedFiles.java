@@ -1,12 +1,12 @@
 package io.github.wandacuda.job.output;
 
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.ExtraFiles;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.io.checkpoint.ExtraFiles;
-import io.github.wandacuda.io.checkpoint.SideFiles;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.slf4j.Logger;

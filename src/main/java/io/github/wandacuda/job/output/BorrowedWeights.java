@@ -1,7 +1,7 @@
 package io.github.wandacuda.job.output;
 
-import io.github.wandacuda.io.checkpoint.ShardWriter;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import java.lang.foreign.MemorySegment;
 
 /**

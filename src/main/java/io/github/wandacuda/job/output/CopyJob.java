@@ -1,10 +1,10 @@
 package io.github.wandacuda.job.output;
 
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.checkpoint.ShardWriter;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
-import io.github.wandacuda.prune.PhaseClock;
-import io.github.wandacuda.prune.TileBuffers;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Job;
 import java.util.concurrent.atomic.AtomicInteger;
 

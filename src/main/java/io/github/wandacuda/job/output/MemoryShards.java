@@ -1,12 +1,11 @@
 package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.io.checkpoint.ShardWriter;
-import io.github.wandacuda.job.module.ModuleTiles;
+import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.RowTiles;
-import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.RowTiles;
+import io.github.wandacuda.pruning.TileSource;
 import java.lang.foreign.MemorySegment;
 
 /** No shards: what modules become stays in the memory that their requests bring. */

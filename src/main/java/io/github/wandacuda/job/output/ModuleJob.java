@@ -2,9 +2,9 @@ package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.FiniteWeights;
-import io.github.wandacuda.prune.MaskPool;
-import io.github.wandacuda.prune.TilePruner;
+import io.github.wandacuda.pruning.FiniteWeights;
+import io.github.wandacuda.pruning.MaskPool;
+import io.github.wandacuda.pruning.TilePruner;
 import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;

@@ -1,12 +1,12 @@
 package io.github.wandacuda.job.output;
 
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
-import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.UnfinishedRun;
 import java.io.IOException;

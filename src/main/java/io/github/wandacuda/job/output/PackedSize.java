@@ -1,12 +1,12 @@
 package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.packed.PackedFormat;
+import io.github.wandacuda.checkpoint.PackedFormat;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.prune.ModuleRules;
-import io.github.wandacuda.prune.PruningRules;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PruningRules;
 import java.util.List;
 
 /**

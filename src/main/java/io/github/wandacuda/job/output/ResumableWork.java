@@ -1,13 +1,13 @@
 package io.github.wandacuda.job.output;
 
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.io.checkpoint.SafetensorsFile;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
-import io.github.wandacuda.io.checkpoint.WrittenShard;
 import io.github.wandacuda.job.record.RunRecords;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.ModuleResult;
+import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,17 +1,17 @@
 package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.calibrate.SampleBatch;
+import io.github.wandacuda.calibration.SampleBatch;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.io.checkpoint.SideFiles;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.layer.LayerPruner;
+import io.github.wandacuda.pruning.LayerPruner;
+import io.github.wandacuda.pruning.PruningRules;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

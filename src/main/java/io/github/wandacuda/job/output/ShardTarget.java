@@ -1,10 +1,9 @@
 package io.github.wandacuda.job.output;
 
-import io.github.wandacuda.io.checkpoint.ShardWriter;
-import io.github.wandacuda.job.module.ModuleTiles;
+import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.TileSource;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.SelectionRule;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;

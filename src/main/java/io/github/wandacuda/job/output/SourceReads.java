@@ -1,16 +1,16 @@
 package io.github.wandacuda.job.output;
 
-import io.github.wandacuda.calibrate.SampleBatch;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.calibration.SampleBatch;
+import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.EmbeddingDescription;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.LinearModules;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.description.DecoderDescription;
-import io.github.wandacuda.model.description.EmbeddingDescription;
 import io.github.wandacuda.model.family.DecoderFamilies;
-import io.github.wandacuda.prune.ModuleRules;
+import io.github.wandacuda.pruning.ModuleRules;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.ToIntFunction;

@@ -1,12 +1,11 @@
 package io.github.wandacuda.job.output;
 
-import io.github.wandacuda.calibrate.Progress;
-import io.github.wandacuda.calibrate.statistics.GramFile;
-import io.github.wandacuda.job.module.ModuleRequest;
+import io.github.wandacuda.calibration.GramFile;
+import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.layer.LayerInputs;
+import io.github.wandacuda.pruning.LayerInputs;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PruningRules;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.job.record;
 
-import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.calibration.Statistics;
 import java.nio.file.Path;
 import java.util.List;
 

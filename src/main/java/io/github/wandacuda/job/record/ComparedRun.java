@@ -3,7 +3,7 @@ package io.github.wandacuda.job.record;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.evaluate.TaskFigures;
-import io.github.wandacuda.prune.SparsityParser;
+import io.github.wandacuda.pruning.SparsityParser;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;

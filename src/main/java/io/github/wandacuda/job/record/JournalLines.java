@@ -2,8 +2,8 @@ package io.github.wandacuda.job.record;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.io.Crc32c;
-import io.github.wandacuda.io.json.JsonText;
-import io.github.wandacuda.io.json.JsonTree;
+import io.github.wandacuda.io.JsonText;
+import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

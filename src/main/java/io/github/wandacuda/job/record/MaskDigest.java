@@ -5,7 +5,7 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.FilePieces;
-import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.mask.ModuleMasks;
+import io.github.wandacuda.pruning.ModuleMasks;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.function.Consumer;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.prune.MaskPool;
+import io.github.wandacuda.pruning.MaskPool;
 import io.github.wandacuda.system.Sha256;
 import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;

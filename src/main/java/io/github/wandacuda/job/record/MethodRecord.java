@@ -2,11 +2,11 @@ package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.prune.ModuleRules;
-import io.github.wandacuda.prune.ModuleRules.Scope;
-import io.github.wandacuda.prune.ModuleRules.Swaps;
-import io.github.wandacuda.prune.SparsityParser;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.ModuleRules.Scope;
+import io.github.wandacuda.pruning.ModuleRules.Swaps;
+import io.github.wandacuda.pruning.SparsityParser;
 import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.Map;

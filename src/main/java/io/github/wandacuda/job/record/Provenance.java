@@ -1,19 +1,19 @@
 package io.github.wandacuda.job.record;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.io.checkpoint.SideFiles;
-import io.github.wandacuda.io.checkpoint.TensorNames;
-import io.github.wandacuda.io.json.JsonTree;
+import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Unreached;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

@@ -2,10 +2,10 @@ package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.prune.Method;
-import io.github.wandacuda.prune.ModuleRules;
-import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;

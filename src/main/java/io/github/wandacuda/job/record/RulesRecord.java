@@ -1,11 +1,11 @@
 package io.github.wandacuda.job.record;
 
+import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.io.checkpoint.TensorNames;
 import io.github.wandacuda.model.NamePatterns;
-import io.github.wandacuda.prune.ModuleRules;
-import io.github.wandacuda.prune.PruningRules;
-import io.github.wandacuda.prune.Unreached;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Unreached;
 import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,8 +1,8 @@
 package io.github.wandacuda.job.record;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.wandacuda.prune.ModuleResult;
-import io.github.wandacuda.prune.OutputErrors;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.OutputErrors;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;

@@ -4,7 +4,7 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.SharedFile;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.MaskSink;
+import io.github.wandacuda.pruning.MaskSink;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.job.record;
 
-import io.github.wandacuda.io.direct.IoMode;
+import io.github.wandacuda.io.IoMode;
 import java.time.Duration;
 
 /**

@@ -1,10 +1,10 @@
 package io.github.wandacuda.job.record;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.io.checkpoint.SideFiles;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.decoder;
 
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.forward.Weight;
-import io.github.wandacuda.io.checkpoint.TensorInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;

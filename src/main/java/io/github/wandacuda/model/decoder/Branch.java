@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.model.description.MlpDescription;
+import io.github.wandacuda.model.MlpDescription;
 import java.lang.foreign.Arena;
 import java.util.stream.Stream;
 

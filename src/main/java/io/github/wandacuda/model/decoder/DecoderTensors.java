@@ -2,12 +2,12 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.forward.WeightsAhead;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.model.description.LinearDescription;
+import io.github.wandacuda.model.LinearDescription;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;

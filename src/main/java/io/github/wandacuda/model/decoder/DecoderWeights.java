@@ -2,13 +2,13 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.checkpoint.PackedModule;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
-import io.github.wandacuda.io.packed.PackedModule;
-import io.github.wandacuda.model.description.LinearDescription;
-import io.github.wandacuda.model.description.NormDescription;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.NormDescription;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;

@@ -1,11 +1,11 @@
 package io.github.wandacuda.model.decoder;
 
+import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.model.description.BlockDescription;
-import io.github.wandacuda.model.description.DecoderDescription;
-import io.github.wandacuda.model.description.Heads;
+import io.github.wandacuda.model.BlockDescription;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.Heads;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;

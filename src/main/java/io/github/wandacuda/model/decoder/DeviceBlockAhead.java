@@ -2,8 +2,8 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.WeightsAhead;
-import io.github.wandacuda.model.description.BlockDescription;
-import io.github.wandacuda.model.description.LinearDescription;
+import io.github.wandacuda.model.BlockDescription;
+import io.github.wandacuda.model.LinearDescription;
 import java.lang.foreign.Arena;
 import java.util.HashMap;
 import java.util.List;

@@ -6,8 +6,8 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.model.EmbeddingDescription;
 import io.github.wandacuda.model.decoder.Workspace.Place;
-import io.github.wandacuda.model.description.EmbeddingDescription;
 import java.lang.foreign.Arena;
 import java.util.stream.IntStream;
 

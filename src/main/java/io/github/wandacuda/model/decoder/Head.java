@@ -3,8 +3,8 @@ package io.github.wandacuda.model.decoder;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
-import io.github.wandacuda.model.description.DecoderDescription;
-import io.github.wandacuda.model.description.HeadDescription;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.HeadDescription;
 import java.lang.foreign.Arena;
 
 /**

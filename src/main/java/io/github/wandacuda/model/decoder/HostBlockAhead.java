@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.decoder;
 
-import io.github.wandacuda.io.checkpoint.Checkpoint;
-import io.github.wandacuda.model.description.BlockDescription;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.system.Rethrow;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;

@@ -2,7 +2,7 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.model.description.Heads;
+import io.github.wandacuda.model.Heads;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;

@@ -4,7 +4,7 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
-import io.github.wandacuda.model.description.LinearDescription;
+import io.github.wandacuda.model.LinearDescription;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;

@@ -2,7 +2,7 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.model.description.NormDescription;
+import io.github.wandacuda.model.NormDescription;
 
 /** A norm with its gain and bias. */
 final class Norm implements AutoCloseable {

@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.model.description.PositionTable;
+import io.github.wandacuda.model.PositionTable;
 import java.util.IdentityHashMap;
 import java.util.Map;
 

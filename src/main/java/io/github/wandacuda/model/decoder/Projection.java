@@ -2,8 +2,8 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.model.description.ProjectionDescription;
-import io.github.wandacuda.model.description.ProjectionDescription.Columns;
+import io.github.wandacuda.model.ProjectionDescription;
+import io.github.wandacuda.model.ProjectionDescription.Columns;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;

@@ -2,8 +2,8 @@ package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.BlockDescription.BranchNorms;
 import io.github.wandacuda.model.decoder.Workspace.Place;
-import io.github.wandacuda.model.description.BlockDescription.BranchNorms;
 import java.util.stream.Stream;
 
 /** A branch with the norms around it, which is added to the residual. */

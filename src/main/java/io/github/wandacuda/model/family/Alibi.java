@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.family;
 
-import io.github.wandacuda.forward.reference.Bfloat16;
-import io.github.wandacuda.model.description.PositionTable;
+import io.github.wandacuda.model.PositionTable;
+import io.github.wandacuda.scalar.Bfloat16;
 import java.util.function.DoubleUnaryOperator;
 
 /**

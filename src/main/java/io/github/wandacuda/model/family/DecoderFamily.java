@@ -1,13 +1,13 @@
 package io.github.wandacuda.model.family;
 
+import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.decoder.DescribedDecoder;
 import io.github.wandacuda.model.decoder.WeightKeeping;
-import io.github.wandacuda.model.description.DecoderDescription;
-import io.github.wandacuda.model.description.DecoderShape;
 
 /**
  * A family of decoders, which describes its models by their configs. Families are found by {@link

@@ -1,9 +1,9 @@
 package io.github.wandacuda.model.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.MlpDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.LinearDescription;
-import io.github.wandacuda.model.description.MlpDescription;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.function.IntFunction;

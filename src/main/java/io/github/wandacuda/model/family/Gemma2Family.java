@@ -1,11 +1,11 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
+import io.github.wandacuda.model.AttentionDescription.Scores;
+import io.github.wandacuda.model.BlockDescription.BranchNorms;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.HeadDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.AttentionDescription.Scores;
-import io.github.wandacuda.model.description.BlockDescription.BranchNorms;
-import io.github.wandacuda.model.description.DecoderDescription;
-import io.github.wandacuda.model.description.HeadDescription;
 
 /**
  * Gemma 2 (arXiv 2408.00118): Gemma with norms after its branches too, bounded scores and logits,

@@ -2,9 +2,9 @@ package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.EmbeddingDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.DecoderDescription;
-import io.github.wandacuda.model.description.EmbeddingDescription;
 
 /** Gemma (arXiv 2403.08295): LLaMA with larger embeddings, gains around 1 and a GELU. */
 @AutoService(DecoderFamily.class)

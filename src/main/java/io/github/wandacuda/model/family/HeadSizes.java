@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.family;
 
+import io.github.wandacuda.model.Heads;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.Heads;
 import java.util.List;
 
 /** Reads the number and size of attention's heads from a config. */

@@ -1,8 +1,8 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
+import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.DecoderDescription;
 
 /**
  * LLaMA, LLaMA-2 and Llama-3 (Touvron et al., arXiv 2302.13971 and 2307.09288; arXiv 2407.21783).

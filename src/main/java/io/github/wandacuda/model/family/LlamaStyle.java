@@ -1,21 +1,21 @@
 package io.github.wandacuda.model.family;
 
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.model.AttentionDescription;
+import io.github.wandacuda.model.AttentionDescription.Scores;
+import io.github.wandacuda.model.BlockDescription;
+import io.github.wandacuda.model.BlockDescription.BranchNorms;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.EmbeddingDescription;
+import io.github.wandacuda.model.HeadDescription;
+import io.github.wandacuda.model.Heads;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.MlpDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.AttentionDescription;
-import io.github.wandacuda.model.description.AttentionDescription.Scores;
-import io.github.wandacuda.model.description.BlockDescription;
-import io.github.wandacuda.model.description.BlockDescription.BranchNorms;
-import io.github.wandacuda.model.description.DecoderDescription;
-import io.github.wandacuda.model.description.DecoderShape;
-import io.github.wandacuda.model.description.EmbeddingDescription;
-import io.github.wandacuda.model.description.HeadDescription;
-import io.github.wandacuda.model.description.Heads;
-import io.github.wandacuda.model.description.LinearDescription;
-import io.github.wandacuda.model.description.MlpDescription;
-import io.github.wandacuda.model.description.NormDescription;
-import io.github.wandacuda.model.description.ProjectionDescription;
-import io.github.wandacuda.model.description.Rotary;
+import io.github.wandacuda.model.NormDescription;
+import io.github.wandacuda.model.ProjectionDescription;
+import io.github.wandacuda.model.Rotary;
 import java.util.List;
 
 /**

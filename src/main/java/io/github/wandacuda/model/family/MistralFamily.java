@@ -1,8 +1,8 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
+import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.DecoderDescription;
 
 /** Mistral (Jiang et al., arXiv 2310.06825): LLaMA with a window. */
 @AutoService(DecoderFamily.class)

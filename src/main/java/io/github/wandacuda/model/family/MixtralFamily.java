@@ -1,11 +1,11 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.MlpDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.DecoderDescription;
-import io.github.wandacuda.model.description.LinearDescription;
-import io.github.wandacuda.model.description.MlpDescription;
-import io.github.wandacuda.model.description.Rotary;
+import io.github.wandacuda.model.Rotary;
 
 /** Mixtral (Jiang et al., arXiv 2401.04088): Mistral with a mixture of experts. */
 @AutoService(DecoderFamily.class)

@@ -1,8 +1,8 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
+import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.DecoderDescription;
 
 /**
  * Qwen 1.5, 2 and 2.5 (arXiv 2407.10671): LLaMA with biases on q, k and v, and windows in the last

@@ -1,10 +1,10 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.MlpDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.DecoderDescription;
-import io.github.wandacuda.model.description.LinearDescription;
-import io.github.wandacuda.model.description.MlpDescription;
 
 /** Qwen 1.5 and 2 MoE (arXiv 2407.10671): Qwen 2 with a mixture of experts and a shared expert. */
 @AutoService(DecoderFamily.class)

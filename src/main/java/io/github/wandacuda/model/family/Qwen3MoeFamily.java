@@ -1,9 +1,9 @@
 package io.github.wandacuda.model.family;
 
 import com.google.auto.service.AutoService;
+import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.DecoderDescription;
-import io.github.wandacuda.model.description.NormDescription;
+import io.github.wandacuda.model.NormDescription;
 
 /** Qwen 3 MoE (arXiv 2505.09388): Qwen 3 with a mixture of experts, without a shared one. */
 @AutoService(DecoderFamily.class)

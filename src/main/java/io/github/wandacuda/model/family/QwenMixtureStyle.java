@@ -1,8 +1,8 @@
 package io.github.wandacuda.model.family;
 
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.MlpDescription;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.LinearDescription;
-import io.github.wandacuda.model.description.MlpDescription;
 import java.util.function.IntPredicate;
 
 /** What Qwen's mixtures of experts have in common: their windows, dense blocks and experts. */

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModelConfig;
-import io.github.wandacuda.model.description.Rotary;
+import io.github.wandacuda.model.Rotary;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;

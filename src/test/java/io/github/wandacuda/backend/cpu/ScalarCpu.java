@@ -1,8 +1,8 @@
 package io.github.wandacuda.backend.cpu;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.forward.reference.ScalarForward;
-import io.github.wandacuda.select.reference.ScalarSelect;
+import io.github.wandacuda.scalar.ScalarForward;
+import io.github.wandacuda.scalar.ScalarSelect;
 
 /** The CPU with the kernels that are the specification. */
 public final class ScalarCpu {

@@ -2,8 +2,7 @@ package io.github.wandacuda.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.select.cpu.TruncatedMapping;
-import io.github.wandacuda.select.reference.AllKernels;
+import io.github.wandacuda.scalar.AllKernels;
 import io.github.wandacuda.testing.ChildJvm;
 import java.nio.file.Path;
 import java.util.List;

@@ -5,7 +5,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.prune.Method;
+import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.PretendCuda;
 import java.io.IOException;

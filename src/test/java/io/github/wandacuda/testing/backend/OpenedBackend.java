@@ -1,14 +1,14 @@
 package io.github.wandacuda.testing.backend;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.cpu.CpuOperations;
+import io.github.wandacuda.backend.cpu.CpuSelector;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.forward.cpu.CpuOperations;
-import io.github.wandacuda.forward.reference.CpuForwardKernels;
-import io.github.wandacuda.forward.reference.ScalarForward;
+import io.github.wandacuda.scalar.CpuForwardKernels;
+import io.github.wandacuda.scalar.CpuSelectKernels;
+import io.github.wandacuda.scalar.ScalarForward;
+import io.github.wandacuda.scalar.ScalarSelect;
 import io.github.wandacuda.select.Selector;
-import io.github.wandacuda.select.cpu.CpuSelector;
-import io.github.wandacuda.select.reference.CpuSelectKernels;
-import io.github.wandacuda.select.reference.ScalarSelect;
 import io.github.wandacuda.simd.ShapedKernels;
 import io.github.wandacuda.system.Workers;
 import java.util.ArrayList;

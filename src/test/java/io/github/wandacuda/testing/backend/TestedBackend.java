@@ -1,8 +1,8 @@
 package io.github.wandacuda.testing.backend;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.device.cuda.PretendedCuda;
-import io.github.wandacuda.device.opencl.FirstOpenCl;
+import io.github.wandacuda.backend.cuda.PretendedCuda;
+import io.github.wandacuda.backend.opencl.FirstOpenCl;
 import java.util.function.Supplier;
 import jdk.incubator.vector.VectorShape;
 

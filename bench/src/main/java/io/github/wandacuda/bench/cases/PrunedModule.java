@@ -11,7 +11,7 @@ import io.github.wandacuda.layerwise.OutputError;
 import io.github.wandacuda.layerwise.Reconstruction;
 import io.github.wandacuda.layerwise.SquareGram;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.prune.mask.PlainMask;
+import io.github.wandacuda.pruning.PlainMask;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.util.OptionalInt;

@@ -2,7 +2,7 @@ package io.github.wandacuda.bench.cases;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.bench.common.WeightBytes;
-import io.github.wandacuda.io.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.Checkpoint;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;

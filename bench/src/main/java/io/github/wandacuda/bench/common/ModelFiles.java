@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.common;
 
-import io.github.wandacuda.calibrate.statistics.Statistics;
+import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.jackson.databind.json.JsonMapper;
 import java.io.IOException;

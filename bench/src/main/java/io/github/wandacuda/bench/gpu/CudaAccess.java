@@ -1,14 +1,14 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.backend.cuda.Cublas;
+import io.github.wandacuda.backend.cuda.CublasLinear;
+import io.github.wandacuda.backend.cuda.CudaDevice;
+import io.github.wandacuda.backend.cuda.CudaForwardKernels;
+import io.github.wandacuda.backend.cuda.CudaQueue;
+import io.github.wandacuda.device.CudaBuffer;
+import io.github.wandacuda.device.CudaContext;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.cuda.Cublas;
-import io.github.wandacuda.device.cuda.CublasLinear;
-import io.github.wandacuda.device.cuda.CudaDevice;
-import io.github.wandacuda.device.cuda.CudaForwardKernels;
-import io.github.wandacuda.device.cuda.CudaQueue;
-import io.github.wandacuda.device.cuda.driver.CudaBuffer;
-import io.github.wandacuda.device.cuda.driver.CudaContext;
 import io.github.wandacuda.forward.Precision;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -2,13 +2,13 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.backend.GpuBackend;
 import io.github.wandacuda.bench.common.Spread;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
-import io.github.wandacuda.device.gpu.GpuBackend;
 import io.github.wandacuda.error.BackendUnavailableException;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,11 +1,11 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.backend.opencl.OpenClDevice;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
-import io.github.wandacuda.device.opencl.OpenClDevice;
-import io.github.wandacuda.device.opencl.driver.OpenClBuffer;
-import io.github.wandacuda.device.opencl.driver.OpenClStatus;
+import io.github.wandacuda.device.OpenClBuffer;
+import io.github.wandacuda.device.OpenClStatus;
 import java.util.Map;
 import java.util.Optional;
 import org.jocl.CL;

@@ -10,7 +10,7 @@ class BackendNamesTest {
   @CsvSource({
     "[class:io.github.wandacuda.parity.GpuParityCudaModelTest], true, false",
     "[class:io.github.wandacuda.parity.GpuParityOpenClModelTest], false, true",
-    "[class:io.github.wandacuda.device.opencl.SelectTest], false, true",
+    "[class:io.github.wandacuda.backend.opencl.SelectTest], false, true",
     "[class:io.github.wandacuda.parity.SameMasksTest], true, true",
     "SameMasksTest > on cuda and opencl, true, true"
   })

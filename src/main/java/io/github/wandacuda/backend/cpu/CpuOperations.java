@@ -1,0 +1,339 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.BackendOperations;
+import io.github.wandacuda.forward.CheckedOperations;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.Weight;
+import io.github.wandacuda.scalar.CpuForwardKernels;
+import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.scalar.PackedWeight;
+import io.github.wandacuda.scalar.ScalarElementwise;
+import io.github.wandacuda.scalar.ScalarEmbed;
+import io.github.wandacuda.scalar.ScalarExpertRows;
+import io.github.wandacuda.scalar.ScalarGatherColumns;
+import io.github.wandacuda.scalar.ScalarRoute;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.function.IntConsumer;
+
+/**
+ * The forward half on the CPU: divides the work into tasks for threads; {@link CpuForwardKernels}
+ * do the arithmetic.
+ */
+public final class CpuOperations implements BackendOperations<CpuTensor, CpuOperations.CpuWeight> {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Elements of a task that reads each once: some microseconds of work. */
+  private static final int ELEMENTS_PER_TASK = 1 << 15;
+
+  private final CpuForwardKernels kernels;
+  private final WorkerPool workers;
+  private final BfloatLinear bfloat;
+
+  private CpuOperations(CpuForwardKernels kernels, WorkerPool workers, BfloatLinear bfloat) {
+    this.kernels = kernels;
+    this.workers = workers;
+    this.bfloat = bfloat;
+  }
+
+  /**
+   * Creates the operations, with checks of their operands.
+   *
+   * @param kernels kernels for these operations alone, since they may keep buffers
+   * @param workers the threads; closing them is up to the caller
+   */
+  public static Operations checked(CpuForwardKernels kernels, WorkerPool workers) {
+    return checked(kernels, workers, null);
+  }
+
+  /**
+   * Creates the operations as {@link #checked(CpuForwardKernels, WorkerPool)} does.
+   *
+   * @param bfloat multiplies the weights that it takes, but for those that are resident; null for
+   *     none
+   */
+  public static Operations checked(
+      CpuForwardKernels kernels, WorkerPool workers, BfloatLinear bfloat) {
+    return new CheckedOperations<>(
+        CpuTensor.class, CpuWeight.class, new CpuOperations(kernels, workers, bfloat));
+  }
+
+  @Override
+  public CpuTensor tensor(int rows, int columns) {
+    return CpuTensor.zeros(rows, columns);
+  }
+
+  @Override
+  public void upload(MemorySegment source, CpuTensor to) {
+    MemorySegment.copy(source, FLOAT, 0, to.data(), to.at(0), to.elements());
+  }
+
+  @Override
+  public void download(CpuTensor from, MemorySegment destination) {
+    MemorySegment.copy(from.data(), from.at(0), destination, FLOAT, 0, from.elements());
+  }
+
+  @Override
+  public CpuWeight weight(WeightMatrix matrix) {
+    return new CpuWeight(matrix, null, null, bfloat != null && BfloatLinear.takes(matrix));
+  }
+
+  @Override
+  public CpuWeight residentWeight(WeightMatrix matrix) {
+    return kernels
+        .pack(matrix, workers)
+        .map(packed -> new CpuWeight(null, packed, null, false))
+        .orElseGet(() -> new CpuWeight(matrix, null, null, false));
+  }
+
+  @Override
+  public boolean multipliesSparse(DType dtype) {
+    return SparseMatrix.isFasterThanDense(dtype);
+  }
+
+  @Override
+  public CpuWeight sparseWeight(SparseMatrix matrix) {
+    return new CpuWeight(null, null, matrix, false);
+  }
+
+  @Override
+  public void embed(CpuWeight table, int[] tokens, CpuTensor out) {
+    if (table.matrix() == null) {
+      throw new IllegalArgumentException("a resident weight is for linear layers alone");
+    }
+    forRanges(out, (from, to) -> ScalarEmbed.embed(table.matrix(), tokens, out, from, to));
+  }
+
+  @Override
+  public void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out) {
+    forRanges(x, (from, to) -> kernels.rmsNorm(x, gain, epsilon, out, from, to));
+  }
+
+  @Override
+  public void layerNorm(CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out) {
+    forRanges(x, (from, to) -> kernels.layerNorm(x, gain, bias, epsilon, out, from, to));
+  }
+
+  @Override
+  public void linear(CpuTensor x, CpuWeight w, CpuTensor bias, CpuTensor out) {
+    if (w.sparse() != null) {
+      SparseLinear.linear(x, w.sparse(), bias, out, kernels, workers);
+    } else if (w.packed() != null) {
+      kernels.linear(x, w.packed(), bias, out, workers);
+    } else if (w.rounding()) {
+      bfloat.linear(x, w.matrix(), bias, out, workers);
+    } else {
+      kernels.linear(x, w.matrix(), bias, out, workers);
+    }
+  }
+
+  @Override
+  public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin) {
+    forRanges(x, (from, to) -> kernels.rotate(x, headSize, cos, sin, from, to));
+  }
+
+  @Override
+  public void attention(
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out) {
+    kernels.attention(q, k, v, shape, keyBias, out, workers);
+  }
+
+  @Override
+  public void activate(Activation activation, CpuTensor x, CpuTensor out) {
+    forRanges(x, (from, to) -> kernels.activate(activation, x, out, from, to));
+  }
+
+  @Override
+  public void gate(Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out) {
+    forRanges(gate, (from, to) -> kernels.gate(activation, gate, up, out, from, to));
+  }
+
+  @Override
+  public void add(CpuTensor x, CpuTensor y) {
+    forRanges(x, (from, to) -> kernels.add(x, y, from, to));
+  }
+
+  @Override
+  public void clear(CpuTensor x) {
+    ScalarElementwise.clear(x);
+  }
+
+  @Override
+  public void scale(CpuTensor x, float factor) {
+    forRanges(x, (from, to) -> kernels.scale(x, factor, from, to));
+  }
+
+  @Override
+  public void softcap(CpuTensor x, float cap) {
+    forRanges(x, (from, to) -> kernels.softcap(x, cap, from, to));
+  }
+
+  @Override
+  public void gatherColumns(CpuTensor source, int offset, int width, int stride, CpuTensor out) {
+    forEachRow(
+        out, row -> ScalarGatherColumns.gatherColumns(source, offset, width, stride, out, row));
+  }
+
+  @Override
+  public Routing route(CpuTensor logits, int k, boolean renormalize) {
+    ScalarRoute routing = new ScalarRoute(logits, k, renormalize);
+    forEachRow(logits, routing::route);
+    return routing.routing();
+  }
+
+  @Override
+  public void gatherRows(CpuTensor x, int[] rows, CpuTensor out) {
+    forEachRow(out, i -> ScalarExpertRows.gatherRow(x, rows[i], out, i));
+  }
+
+  @Override
+  public void addRows(CpuTensor x, int[] rows, float[] factors, CpuTensor out) {
+    forEachRow(x, i -> kernels.addRow(x, i, factors[i], out, rows[i]));
+  }
+
+  @Override
+  public BackendOperations.Squares<CpuTensor> columnSquares(int columns) {
+    return new ColumnSums(kernels, workers, columns);
+  }
+
+  @Override
+  public BackendOperations.Moments<CpuTensor> secondMoments(int columns) {
+    return new CpuSecondMoments(kernels, workers, columns);
+  }
+
+  @Override
+  public double[] crossEntropy(CpuTensor logits, int[] targets) {
+    double[] losses = new double[targets.length];
+    workers.run(
+        losses.length,
+        (worker, row) -> losses[row] = kernels.crossEntropy(logits, row, targets[row]));
+    return losses;
+  }
+
+  /** Work on a range of rows. */
+  private interface Rows {
+    void run(int from, int to);
+  }
+
+  /** Runs work on all rows of a tensor, in ranges. */
+  private void forRanges(CpuTensor tensor, Rows work) {
+    int rows = Math.max(1, ELEMENTS_PER_TASK / Math.max(1, tensor.columns()));
+    workers.runRanges(tensor.rows(), rows, (worker, from, to) -> work.run(from, to));
+  }
+
+  /** Runs work on each row of a tensor. */
+  private void forEachRow(CpuTensor tensor, IntConsumer work) {
+    forRanges(
+        tensor,
+        (from, to) -> {
+          for (int row = from; row < to; row++) {
+            work.accept(row);
+          }
+        });
+  }
+
+  /** Column sums in doubles; each task takes a range of columns. */
+  private static final class ColumnSums implements BackendOperations.Squares<CpuTensor> {
+    /**
+     * Columns of the largest task: 8 KiB of a row, twice as much as the processor prefetches by
+     * itself.
+     */
+    private static final int MOST_COLUMNS = 2048;
+
+    /** Columns of the smallest task: 1 KiB of a row. */
+    private static final int FEWEST_COLUMNS = 256;
+
+    private final CpuForwardKernels kernels;
+    private final WorkerPool workers;
+    private final double[] sums;
+
+    ColumnSums(CpuForwardKernels kernels, WorkerPool workers, int columns) {
+      this.kernels = kernels;
+      this.workers = workers;
+      this.sums = new double[columns];
+    }
+
+    @Override
+    public void add(CpuTensor x) {
+      workers.runRanges(
+          sums.length,
+          columnsPerTask(),
+          (worker, from, to) -> kernels.columnSquares(x, sums, from, to));
+    }
+
+    private int columnsPerTask() {
+      int share = Math.ceilDiv(sums.length, workers.count());
+      int whole = Math.ceilDiv(share, FEWEST_COLUMNS) * FEWEST_COLUMNS;
+      return Math.clamp(whole, FEWEST_COLUMNS, MOST_COLUMNS);
+    }
+
+    @Override
+    public double[] sums() {
+      return sums.clone();
+    }
+
+    @Override
+    public void clear() {
+      Arrays.fill(sums, 0);
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  /**
+   * A weight, as it is, in the kernels' order or without its zeros: one of the three, the others
+   * are null.
+   *
+   * @param matrix the view itself, which is read in place
+   * @param packed a copy
+   * @param sparse read in place
+   * @param rounding whether activations are rounded to the matrix's type
+   */
+  public record CpuWeight(
+      WeightMatrix matrix, PackedWeight packed, SparseMatrix sparse, boolean rounding)
+      implements Weight {
+    @Override
+    public int rows() {
+      if (sparse != null) {
+        return sparse.rows();
+      }
+      return packed == null ? matrix.rows() : packed.rows();
+    }
+
+    @Override
+    public int columns() {
+      if (sparse != null) {
+        return sparse.columns();
+      }
+      return packed == null ? matrix.columns() : packed.columns();
+    }
+
+    @Override
+    public boolean ownsMemory() {
+      return packed != null;
+    }
+
+    @Override
+    public void close() {
+      if (packed != null) {
+        packed.close();
+      }
+    }
+  }
+}

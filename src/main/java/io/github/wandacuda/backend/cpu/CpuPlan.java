@@ -1,0 +1,183 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.scalar.CpuSelectKernels;
+import io.github.wandacuda.scalar.RowElements;
+import io.github.wandacuda.scalar.RowPruner;
+import io.github.wandacuda.select.Selection;
+import io.github.wandacuda.select.SelectionArguments;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.Selector;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * Prunes matrices by one rule and one vector of norms. Making a pruner takes about as long as
+ * pruning a tile, and one that pruned rows before knows where their thresholds were: so a call
+ * takes the one that was used last, and makes one only where all are at work.
+ */
+final class CpuPlan implements SelectionPlan {
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** What is loaded or copied before it is pruned: enough to do it well, and a share of an L2. */
+  private static final long CACHED_BYTES = 64 << 10;
+
+  private final CpuSelectKernels kernels;
+  private final SelectionArguments arguments;
+  private final Deque<RowPruner> idle = new ArrayDeque<>();
+
+  CpuPlan(CpuSelectKernels kernels, SelectionArguments arguments) {
+    this.kernels = kernels;
+    this.arguments = arguments;
+  }
+
+  SelectionArguments arguments() {
+    return arguments;
+  }
+
+  @Override
+  public Selection select(WeightMatrix source, WeightMatrix destination, MemorySegment mask) {
+    arguments.check(source, destination, mask);
+    if (source.elements() == 0) {
+      return new Selection(0, 0);
+    }
+    RowPruner pruner = take();
+    Run run = new Run(pruner, source, mask);
+    if (destination != null && RowPanel.isNeedlessFor(destination) && source.hasDenseRows()) {
+      pruneInPlace(source, destination, run);
+    } else {
+      pruneCopied(source, destination, run);
+    }
+    give(pruner);
+    return new Selection(run.picked, run.zeros);
+  }
+
+  /** Returns a pruner that serves the caller alone until it is given back. */
+  private RowPruner take() {
+    synchronized (idle) {
+      if (!idle.isEmpty()) {
+        return idle.pop();
+      }
+    }
+    return kernels.pruner(
+        arguments.dtype(), arguments.columns(), arguments.norms(), arguments.rule());
+  }
+
+  private void give(RowPruner pruner) {
+    synchronized (idle) {
+      idle.push(pruner);
+    }
+  }
+
+  /**
+   * Loads some rows into the cache, copying them to where they go unless they are there, and prunes
+   * them. Either comes at the speed of the memory, which a kernel that looks at a row several times
+   * doesn't reach.
+   */
+  private static void pruneInPlace(WeightMatrix source, WeightMatrix destination, Run run) {
+    long rowBytes = (long) source.columns() * source.dtype().bytes();
+    int some = (int) Math.max(1, CACHED_BYTES / rowBytes);
+    boolean isThere = source.equals(destination);
+    for (int first = 0; first < source.rows(); first += some) {
+      int end = Math.min(source.rows(), first + some);
+      if (!isThere) {
+        copy(source, destination, first, end, rowBytes);
+      } else if (!run.pruner.passesOnce()) {
+        load(source, first, end, rowBytes, run.preload);
+      }
+      for (int row = first; row < end; row++) {
+        run.prune(row, destination.data(), destination.byteOffset(row, 0));
+      }
+    }
+  }
+
+  private static void load(
+      WeightMatrix matrix, int first, int end, long rowBytes, CachePreload preload) {
+    int step = matrix.rowStride() == matrix.columns() ? end - first : 1;
+    for (int row = first; row < end; row += step) {
+      preload.load(matrix.data(), matrix.byteOffset(row, 0), step * rowBytes);
+    }
+  }
+
+  private static void copy(
+      WeightMatrix source, WeightMatrix destination, int first, int end, long rowBytes) {
+    boolean whole =
+        source.rowStride() == source.columns() && destination.rowStride() == source.columns();
+    int step = whole ? end - first : 1;
+    for (int row = first; row < end; row += step) {
+      long from = source.byteOffset(row, 0);
+      long to = destination.byteOffset(row, 0);
+      MemorySegment.copy(source.data(), from, destination.data(), to, step * rowBytes);
+    }
+  }
+
+  /** Prunes rows in memory of its own, and copies them to where they go, if anywhere. */
+  private static void pruneCopied(WeightMatrix source, WeightMatrix destination, Run run) {
+    try (Arena arena = Arena.ofConfined()) {
+      RowPanel panel = RowPanel.of(source, destination, arena);
+      for (int first = 0; first < source.rows(); first += panel.capacity()) {
+        int count = Math.min(panel.capacity(), source.rows() - first);
+        panel.read(source, first, count);
+        for (int r = 0; r < count; r++) {
+          run.prune(first + r, panel.memory(), panel.at(r));
+        }
+        if (destination != null) {
+          panel.write(destination, first, count);
+        }
+      }
+    }
+  }
+
+  /** A call under way, and what it adds up. */
+  private static final class Run {
+    private final RowPruner pruner;
+    private final WeightMatrix matrix;
+    private final MemorySegment mask;
+    private final CachePreload preload = new CachePreload();
+    private final long[] kept;
+    private long picked;
+    private long zeros;
+
+    Run(RowPruner pruner, WeightMatrix matrix, MemorySegment mask) {
+      this.pruner = pruner;
+      this.matrix = matrix;
+      this.mask = mask;
+      kept = new long[Math.ceilDiv(matrix.columns(), Long.SIZE)];
+    }
+
+    void prune(int row, MemorySegment memory, long at) {
+      int inRow = pruner.prune(memory, at, kept);
+      if (inRow == RowPruner.NON_FINITE) {
+        throw RowElements.nonFinite(matrix, memory, at, row);
+      }
+      picked += inRow;
+      zeros += pruner.zeros();
+      if (mask != null) {
+        writeKept(kept, maskBytes(matrix), mask, row);
+      }
+    }
+  }
+
+  private static void writeKept(long[] kept, int bytes, MemorySegment mask, int row) {
+    long at = (long) row * bytes;
+    int whole = bytes / Long.BYTES;
+    MemorySegment.copy(kept, 0, mask, LONG, at, whole);
+    for (int i = whole * Long.BYTES; i < bytes; i++) {
+      byte bits = (byte) (kept[whole] >>> (i % Long.BYTES * Byte.SIZE));
+      mask.set(ValueLayout.JAVA_BYTE, at + i, bits);
+    }
+  }
+
+  private static int maskBytes(WeightMatrix matrix) {
+    return Math.toIntExact(Selector.maskRowBytes(matrix.columns()));
+  }
+
+  /** It holds nothing but Java memory, and others may have it too. */
+  @Override
+  public void close() {}
+}

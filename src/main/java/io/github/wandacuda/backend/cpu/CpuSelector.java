@@ -1,0 +1,100 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.scalar.CpuSelectKernels;
+import io.github.wandacuda.scalar.RowElements;
+import io.github.wandacuda.scalar.ScalarMagnitudes;
+import io.github.wandacuda.select.SelectionArguments;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Objects;
+
+/**
+ * Selection on the calling thread, row by row: where the rows lie if their memory and length allow
+ * it, else in a buffer. Memory that fails under it, such as a mapping of a file that was shrunk,
+ * ends a call with an {@link InternalError}.
+ */
+public final class CpuSelector implements Selector {
+  /** Plans kept for those who ask for the same again. */
+  private static final int MOST_PLANS = 4;
+
+  private final CpuSelectKernels kernels;
+  private final Deque<CpuPlan> plans = new ArrayDeque<>();
+
+  /** Creates a selector that computes with the given kernels. */
+  public CpuSelector(CpuSelectKernels kernels) {
+    this.kernels = Objects.requireNonNull(kernels, "kernels");
+  }
+
+  @Override
+  public SelectionPlan prepare(DType dtype, int columns, float[] norms, SelectionRule rule) {
+    return plan(new SelectionArguments(dtype, columns, norms, rule));
+  }
+
+  /** Layers that read one input have equal norms: they share a plan, which has seen such rows. */
+  private synchronized CpuPlan plan(SelectionArguments arguments) {
+    for (CpuPlan plan : plans) {
+      if (plan.arguments().isSame(arguments)) {
+        return plan;
+      }
+    }
+    if (plans.size() == MOST_PLANS) {
+      plans.removeLast();
+    }
+    plans.push(new CpuPlan(kernels, arguments));
+    return plans.peek();
+  }
+
+  @Override
+  public void countMagnitudes(WeightMatrix source, long[] counts) {
+    SelectionArguments.checkBins(counts, UPPER_BINS);
+    forEachRow(
+        source,
+        (memory, at, row) -> {
+          int highest =
+              ScalarMagnitudes.upper(source.dtype(), memory, at, source.columns(), counts);
+          if (highest >= RowElements.INFINITY >>> 16) {
+            throw RowElements.nonFinite(source, memory, at, row);
+          }
+        });
+  }
+
+  @Override
+  public void countMagnitudes(WeightMatrix source, int upper, long[] counts) {
+    Objects.checkIndex(upper, UPPER_BINS);
+    SelectionArguments.checkBins(counts, LOWER_BINS);
+    forEachRow(
+        source,
+        (memory, at, row) ->
+            ScalarMagnitudes.lower(source.dtype(), memory, at, source.columns(), upper, counts));
+  }
+
+  private interface RowVisitor {
+    void visit(MemorySegment memory, long at, int row);
+  }
+
+  private static void forEachRow(WeightMatrix source, RowVisitor visitor) {
+    if (RowPanel.isNeedlessFor(source)) {
+      for (int row = 0; row < source.rows(); row++) {
+        visitor.visit(source.data(), source.byteOffset(row, 0), row);
+      }
+      return;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      RowPanel panel = RowPanel.of(source, null, arena);
+      for (int first = 0; first < source.rows(); first += panel.capacity()) {
+        int count = Math.min(panel.capacity(), source.rows() - first);
+        panel.read(source, first, count);
+        for (int r = 0; r < count; r++) {
+          visitor.visit(panel.memory(), panel.at(r), first + r);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,130 @@
+package io.github.wandacuda.backend.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import io.github.wandacuda.error.BackendUnavailableException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * oneDNN, a library of the system that multiplies bfloat16 by what the processor has for it. It may
+ * be missing, and is of use only on a processor with such instructions.
+ */
+public final class OneDnn {
+  /** Its name; Debian's has the version that its interface is of. */
+  private static final List<String> FILES = List.of("libdnnl.so.3", "libdnnl.so.3.6");
+
+  /**
+   * {@code dnnl_cpu_isa_avx512_core_amx}, whose bits all that came later with AMX have too. By
+   * AVX-512 for bfloat16 alone, products took longer on a Xeon than ours in float32.
+   */
+  private static final int AMX = 0xfef;
+
+  private static final int VERSION_BYTES = 32;
+
+  /** Where {@code dnnl_version_t} tells how threads are made. */
+  private static final long RUNTIME = 24;
+
+  /** What is found, once it was looked for. */
+  private static final class Loaded {
+    static final Search FOUND = find(OneDnn::load);
+  }
+
+  /**
+   * What a search ends with: one of the two, the other one is null.
+   *
+   * @param library can be used
+   * @param problem why there is none that can, in words
+   */
+  public record Search(OneDnn library, String problem) {
+    private static Search failed(String problem) {
+      return new Search(null, problem);
+    }
+  }
+
+  private final OneDnnFunctions functions;
+  private final CallerThreads threads;
+  private final String version;
+  private final int instructions;
+
+  private OneDnn(SymbolLookup library) {
+    functions = new OneDnnFunctions(library);
+    MemorySegment told = ((MemorySegment) functions.version.call()).reinterpret(VERSION_BYTES);
+    version =
+        "%d.%d.%d"
+            .formatted(
+                told.getAtIndex(JAVA_INT, 0),
+                told.getAtIndex(JAVA_INT, 1),
+                told.getAtIndex(JAVA_INT, 2));
+    threads = CallerThreads.of(library, told.get(JAVA_INT, RUNTIME));
+    instructions = (int) functions.instructions.call();
+  }
+
+  /** Looks for the library, which remains loaded if it is there. */
+  public static Search search() {
+    return Loaded.FOUND;
+  }
+
+  private static Optional<SymbolLookup> load(String file) {
+    try {
+      return Optional.of(SymbolLookup.libraryLookup(file, Arena.global()));
+    } catch (IllegalArgumentException e) {
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * Looks for the library.
+   *
+   * @param libraries loads a library by its file name, if it is there
+   */
+  static Search find(Function<String, Optional<SymbolLookup>> libraries) {
+    for (String file : FILES) {
+      Optional<SymbolLookup> library = libraries.apply(file);
+      if (library.isPresent()) {
+        return open(file, library.get());
+      }
+    }
+    return Search.failed(FILES.get(0) + " was not found");
+  }
+
+  private static Search open(String file, SymbolLookup library) {
+    try {
+      OneDnn opened = new OneDnn(library);
+      String problem = opened.problem();
+      return problem == null ? new Search(opened, null) : Search.failed(problem);
+    } catch (LinkageError | BackendUnavailableException e) {
+      return Search.failed("%s can't be used: %s".formatted(file, e.getMessage()));
+    }
+  }
+
+  private String problem() {
+    if ((instructions & AMX) != AMX) {
+      return name() + " finds no AMX, by which products in bfloat16 would be fast";
+    }
+    return BfloatTrial.succeeds(this) ? null : name() + " multiplies wrongly";
+  }
+
+  /** Returns its name and version, for people. */
+  public String name() {
+    return "oneDNN " + version;
+  }
+
+  /** Names what the bits of its products depend on: its version, and the instructions it uses. */
+  public String arithmetic() {
+    return "%s, ISA %#x".formatted(name(), instructions);
+  }
+
+  OneDnnObjects objects() {
+    return new OneDnnObjects(functions);
+  }
+
+  /** Has what the calling thread executes run in it alone, until what is returned is closed. */
+  CallerThreads.Alone alone() {
+    return threads.alone();
+  }
+}

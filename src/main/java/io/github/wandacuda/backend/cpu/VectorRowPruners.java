@@ -1,0 +1,40 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.scalar.RowPruner;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.SelectionRule.AtMost;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.simd.GroupHalfPruner;
+import io.github.wandacuda.simd.GroupMarkers;
+import io.github.wandacuda.simd.GroupMarks;
+import io.github.wandacuda.simd.MarkedRowPruner;
+
+/** Makes pruners of rows with vectors, one for each kind of rule. */
+final class VectorRowPruners {
+  private VectorRowPruners() {}
+
+  static RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
+    if (rule instanceof LowestPerRow row) {
+      int wanted = row.count();
+      LowestOfRow whole = new LowestOfRow(dtype, columns, norms, wanted);
+      return LowestByThresholds.serves(dtype, columns, wanted)
+          ? new LowestByThresholds(dtype, columns, norms, wanted, whole)
+          : whole;
+    }
+    if (rule instanceof LowestPerGroup group) {
+      RowPruner whole =
+          new MarkedRowPruner(dtype, columns, norms, GroupMarkers.of(dtype, columns, group));
+      return GroupHalfPruner.serves(dtype, group)
+          ? new GroupHalfPruner(dtype, columns, norms, group.size(), whole)
+          : whole;
+    }
+    int lowestKept = ((AtMost) rule).lowestKept();
+    return new MarkedRowPruner(
+        dtype,
+        columns,
+        norms,
+        (planes, keys, marks) -> GroupMarks.below(planes, keys, lowestKept, marks));
+  }
+}

@@ -1,0 +1,162 @@
+package io.github.wandacuda.backend.cpu;
+
+import io.github.wandacuda.simd.Candidates;
+import io.github.wandacuda.simd.Scores;
+import io.github.wandacuda.simd.ThresholdPasses;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Prunes rows whose thresholds are near those of the rows before. {@link ColumnThresholds} of a
+ * score somewhat lower count how many elements are below it, and from there the threshold can't be
+ * far: what is below is cleared, and the few elements in a window above are told apart by whole
+ * scores. The windows' ends are multiples of a step, so that rows share tables.
+ */
+final class WindowedRowPruner {
+  /** A step holds about one of so many of a row's elements. */
+  private static final int STEPS = 256;
+
+  private static final int LEAST_IN_STEP = 20;
+
+  /** Steps are powers of two; these are their logarithms. */
+  private static final int LEAST_STEP = 8;
+
+  private static final int MOST_STEP = 22;
+
+  /** Counting again from nearer by takes about as long as telling apart so many elements. */
+  private static final int NEAR = 64;
+
+  /** What takes time, in columns that are counted; {@link LowestOfRow} takes eight a column. */
+  private static final int CLEAR_COST = 3;
+
+  private static final int TABLE_COST = 85;
+  private static final int LISTED_COST = 128;
+
+  private static final int MOST_COUNTS = 4;
+  private static final int MOST_CLEARS = 2;
+
+  private final ThresholdTables tables;
+  private final ThresholdPasses passes;
+  private final Candidates few;
+  private final ThresholdTrend trend = new ThresholdTrend();
+  private final int columns;
+  private final int wanted;
+  private final int inStep;
+  private int step = -1;
+  private int low;
+  private int below;
+  private boolean finite;
+  private long cost;
+
+  WindowedRowPruner(
+      ThresholdTables tables, ThresholdPasses passes, Candidates few, int columns, int wanted) {
+    this.tables = tables;
+    this.passes = passes;
+    this.few = few;
+    this.columns = columns;
+    this.wanted = wanted;
+    inStep = Math.max(LEAST_IN_STEP, columns / STEPS);
+  }
+
+  /**
+   * Learns from a row that was pruned otherwise.
+   *
+   * @param threshold the row's threshold
+   * @param sharing how many of its elements share the threshold's upper half
+   */
+  void start(int threshold, int sharing) {
+    trend.start(threshold, sharing);
+  }
+
+  /** Prunes a row, after the start. */
+  RowOutcome prune(MemorySegment memory, long at, long[] kept) {
+    cost = 0;
+    chooseStep();
+    finite = true;
+    if (!findLow(memory, at, kept)) {
+      return finite ? RowOutcome.LEFT : RowOutcome.NON_FINITE;
+    }
+    for (int clears = 0; clears < MOST_CLEARS; clears++) {
+      int gap = wanted - below;
+      int most = low + (tables.steps() << step);
+      int high = Math.min(up(low + (gap + spare(gap)) / trend.density()), most);
+      if (high <= low) {
+        return RowOutcome.LEFT;
+      }
+      short[] lower = tables.of(low, step);
+      short[] upper = tables.of(high, step);
+      int inside = passes.clear(memory, at, kept, lower, upper);
+      cost += (long) CLEAR_COST * columns;
+      if (inside > Candidates.MOST) {
+        return RowOutcome.LEFT;
+      }
+      if (inside >= gap) {
+        cost += (long) LISTED_COST * inside;
+        few.list(memory, at, passes.inside());
+        int threshold = few.clearLowest(gap, low, high, memory, at, kept);
+        trend.learn(threshold, inside, high - low);
+        return RowOutcome.PRUNED;
+      }
+      low = high;
+      below += inside;
+    }
+    return RowOutcome.LEFT;
+  }
+
+  /** Returns what the last row took, in columns that are counted. */
+  long cost() {
+    return cost + (long) TABLE_COST * columns * tables.takeMade();
+  }
+
+  /**
+   * Finds a score that at most as many elements are below as are wanted, but hardly fewer; returns
+   * whether it did.
+   */
+  private boolean findLow(MemorySegment memory, long at, long[] kept) {
+    int next = down(trend.low());
+    boolean found = false;
+    for (int counts = 0; counts < MOST_COUNTS; counts++) {
+      int counted = passes.below(memory, at, kept, tables.of(next, step));
+      cost += columns;
+      if (counted == ThresholdPasses.NON_FINITE) {
+        finite = false;
+        return false;
+      }
+      int gap = wanted - counted;
+      if (gap >= 0) {
+        found = true;
+        low = next;
+        below = counted;
+      }
+      int nearer = down(next + (gap - spare(Math.abs(gap))) / trend.density());
+      boolean isNear = gap <= NEAR + inStep || nearer <= next;
+      if (gap >= 0 ? isNear : found) {
+        break;
+      }
+      next = gap >= 0 ? nearer : down(Math.min(nearer, next - (1 << step)));
+    }
+    return found;
+  }
+
+  /**
+   * Where so many elements are expected there may well be so many more or fewer: 2.2 deviations.
+   */
+  private static double spare(int expected) {
+    return 2.2 * Math.sqrt(expected) + 3;
+  }
+
+  private int down(double score) {
+    return (int) Math.clamp(score, 1 << step, Scores.INFINITY) & -(1 << step);
+  }
+
+  private int up(double score) {
+    return (int) Math.min(score + (1 << step), Scores.INFINITY) & -(1 << step);
+  }
+
+  /** Keeps a step as long as it is about right, since another one needs other tables. */
+  private void chooseStep() {
+    int right = Math.clamp(Math.getExponent(inStep / trend.density()), LEAST_STEP, MOST_STEP);
+    if (step < right - 1 || step > right + 1) {
+      step = right;
+    }
+  }
+}

@@ -1,0 +1,80 @@
+package io.github.wandacuda.backend.cuda;
+
+import io.github.wandacuda.device.AttentionPlaces;
+import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.Grid;
+import io.github.wandacuda.device.GrowingBuffer;
+import io.github.wandacuda.forward.AttentionShape;
+
+/**
+ * Launches {@code attention_rows.cu}: attention of a sequence's last queries, with the CPU's bits.
+ */
+final class CudaAttentionRows implements AutoCloseable {
+  private static final String FILE = "attention_rows";
+  private static final int THREADS = 256;
+
+  private final CudaQueue queue;
+  private final GrowingBuffer memory;
+
+  CudaAttentionRows(CudaQueue queue) {
+    this.queue = queue;
+    memory = new GrowingBuffer(queue.device(), queue);
+  }
+
+  /** See {@link io.github.wandacuda.device.GpuForwardKernels#attention}; there are queries. */
+  void attention(
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
+      AttentionShape shape,
+      DeviceRows keyBias,
+      DeviceRows out) {
+    AttentionPlaces.forEachPart(
+        q.rows(),
+        shape,
+        memory,
+        part -> {
+          int places = part.count();
+          int size = shape.headSize();
+          int length = shape.sequenceLength();
+          Object[] arguments = {
+            q.data(),
+            k.data(),
+            v.data(),
+            keyBias == null ? null : keyBias.data(),
+            out.data(),
+            part.scores(),
+            part.sums(),
+            part.chains(),
+            part.first(),
+            shape.queries(),
+            length,
+            shape.past(),
+            shape.heads(),
+            shape.heads() / shape.keyValueHeads(),
+            size,
+            shape.window() == 0 ? length : Math.min(shape.window(), length),
+            shape.scale(),
+            shape.softcap()
+          };
+          launch("attention_row_scores", new Grid(blocks(length), places, 1), arguments);
+          launch("attention_row_softmax", new Grid(places, 1, 1), arguments);
+          long chains = AttentionPlaces.runs(shape) * (long) size;
+          launch("attention_row_values", new Grid(blocks(chains), places, 1), arguments);
+          launch("attention_row_sums", new Grid(blocks(size), places, 1), arguments);
+        });
+  }
+
+  private static int blocks(long threads) {
+    return Math.toIntExact(Math.ceilDiv(threads, THREADS));
+  }
+
+  private void launch(String kernel, Grid grid, Object... arguments) {
+    queue.launch(queue.device().function(FILE, kernel), grid, THREADS, 0, arguments);
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}

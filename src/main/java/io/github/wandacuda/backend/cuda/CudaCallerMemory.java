@@ -1,0 +1,77 @@
+package io.github.wandacuda.backend.cuda;
+
+import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.device.CudaBuffer;
+import io.github.wandacuda.device.CudaContext;
+import io.github.wandacuda.device.CudaEvent;
+import io.github.wandacuda.device.CudaMemory;
+import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.NativeFunction;
+import io.github.wandacuda.device.PointerFacts;
+import java.lang.foreign.ValueLayout;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
+
+/** Memory and streams that the program around this library made, as it may hand them over. */
+final class CudaCallerMemory {
+  /** JCuda's streams can't be made from a handle. */
+  private static final NativeFunction RECORD =
+      new NativeFunction(
+          CudaLibrary.functions(),
+          "the driver",
+          "cuEventRecord",
+          ValueLayout.JAVA_LONG,
+          ValueLayout.JAVA_LONG);
+
+  private CudaCallerMemory() {}
+
+  /**
+   * Returns a matrix as rows in the allocation that it lies in, so that offsets are as aligned as
+   * addresses.
+   *
+   * @param ordinal the number of the context's device
+   */
+  static DeviceRows view(DeviceMatrix matrix, CudaContext context, CudaMemory memory, int ordinal) {
+    PointerFacts facts = PointerFacts.of(context, matrix.memory());
+    if (!facts.isDeviceMemory()) {
+      throw new IllegalArgumentException(
+          "memory: expected a pointer to device memory, found 0x%x, which the driver doesn't know as such"
+              .formatted(matrix.memory()));
+    }
+    if (facts.ordinal() != ordinal) {
+      throw new IllegalArgumentException(
+          "memory: expected memory of device %d, found 0x%x of device %d"
+              .formatted(ordinal, matrix.memory(), facts.ordinal()));
+    }
+    if (facts.context() != 0 && facts.context() != context.handle()) {
+      throw new IllegalArgumentException(
+          "memory: expected memory of the device's primary context, found 0x%x of another one"
+              .formatted(matrix.memory()));
+    }
+    long offset = matrix.memory() - facts.start() + matrix.byteOffset();
+    long left = facts.bytes() - (matrix.memory() - facts.start());
+    if (matrix.span() > left - matrix.byteOffset()) {
+      throw new IllegalArgumentException(
+          "memory: the matrix needs %d bytes from byte %d on, the allocation has %d from the pointer on"
+              .formatted(matrix.span(), matrix.byteOffset(), left));
+    }
+    CudaBuffer allocation = memory.view(facts.start(), facts.bytes());
+    return new DeviceRows(
+        allocation.at(offset), matrix.dtype(), matrix.rows(), matrix.columns(), matrix.rowStride());
+  }
+
+  /** Lets {@code own} wait for what is queued on a caller's stream so far. */
+  static void startAfter(long callerStream, CudaContext context, CUstream own) {
+    try (CudaEvent event = new CudaEvent(context)) {
+      int result = RECORD.call(event.handle(), callerStream);
+      if (result == CUresult.CUDA_ERROR_INVALID_HANDLE
+          || result == CUresult.CUDA_ERROR_INVALID_CONTEXT) {
+        throw new IllegalArgumentException(
+            "queue: expected a stream of the device's primary context, found 0x%x"
+                .formatted(callerStream));
+      }
+      context.check(result, "cuEventRecord");
+      event.holdUp(own);
+    }
+  }
+}

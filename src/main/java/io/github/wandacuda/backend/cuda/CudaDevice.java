@@ -1,0 +1,183 @@
+package io.github.wandacuda.backend.cuda;
+
+import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.device.CudaBuffer;
+import io.github.wandacuda.device.CudaContext;
+import io.github.wandacuda.device.CudaFunction;
+import io.github.wandacuda.device.CudaMemory;
+import io.github.wandacuda.device.CudaModules;
+import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.forward.Precision;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** An open CUDA device. */
+public final class CudaDevice implements GpuDevice {
+  /** The backend's name. */
+  static final String NAME = "cuda";
+
+  private final CudaDeviceInfo info;
+  private final Precision precision;
+  private final CudaContext context;
+  private final CudaMemory memory;
+  private final CudaModules modules;
+  private final Set<CudaQueue> queues = ConcurrentHashMap.newKeySet();
+  private boolean closed;
+
+  private CudaDevice(CudaDeviceInfo info, CudaContext context, Precision precision) {
+    this.info = info;
+    this.precision = precision;
+    this.context = context;
+    this.memory = new CudaMemory(context);
+    this.modules = new CudaModules(context, info.capability());
+  }
+
+  /**
+   * Opens a device with the default precision.
+   *
+   * @param index its number in the driver's order
+   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
+   */
+  public static CudaDevice open(int index) {
+    return open(index, Precision.DEFAULT);
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @param index its number in the driver's order
+   * @param precision of linear layers on tensor cores
+   * @throws io.github.wandacuda.error.BackendUnavailableException if it can't be used
+   */
+  public static CudaDevice open(int index, Precision precision) {
+    CudaLibrary.require();
+    CudaDeviceInfo info = CudaDeviceInfo.of(index);
+    info.problem()
+        .ifPresent(
+            problem -> {
+              throw new BackendUnavailableException(
+                  "%s can't be used: %s".formatted(info.label(), problem));
+            });
+    return new CudaDevice(info, CudaContext.retain(info.handle(), info.label()), precision);
+  }
+
+  @Override
+  public String backend() {
+    return NAME;
+  }
+
+  @Override
+  public String name() {
+    return info.name();
+  }
+
+  @Override
+  public Optional<String> library() {
+    return Cublas.label();
+  }
+
+  @Override
+  public Optional<Precision> precision() {
+    return Optional.of(precision);
+  }
+
+  /** Returns the precision that there always is. */
+  Precision chosenPrecision() {
+    return precision;
+  }
+
+  /** Returns the compute capability times 10: 75, 80, 90. */
+  public int capability() {
+    return info.capability();
+  }
+
+  /** Returns the number of multiprocessors. */
+  public int multiprocessors() {
+    return info.multiprocessors();
+  }
+
+  /** Returns the most bytes of shared memory that a block may have. */
+  int sharedBytesPerBlock() {
+    return info.sharedBytesPerBlock();
+  }
+
+  /** Returns the most bytes from a row to the next in a two-dimensional copy. */
+  int maximumPitch() {
+    return info.maximumPitch();
+  }
+
+  /** Returns the context of all calls. */
+  public CudaContext context() {
+    return context;
+  }
+
+  /**
+   * Returns a kernel, which is loaded at the first call.
+   *
+   * @param file its file's name under {@code kernels}, without the ending
+   * @param name the kernel's name
+   */
+  public CudaFunction function(String file, String name) {
+    return modules.function(file, name);
+  }
+
+  @Override
+  public long freeBytes() {
+    return memory.free();
+  }
+
+  @Override
+  public long largestBuffer() {
+    return info.totalBytes();
+  }
+
+  @Override
+  public CudaBuffer allocate(long bytes) {
+    return memory.allocate(bytes);
+  }
+
+  @Override
+  public MemorySegment pinned(long bytes, Arena arena) {
+    return CudaPinnedMemory.allocate(context, bytes, arena);
+  }
+
+  @Override
+  public CudaQueue queue() {
+    CudaQueue queue = new CudaQueue(this);
+    queues.add(queue);
+    return queue;
+  }
+
+  /** All that is in the primary context is reached from it. */
+  @Override
+  public CudaDevice reaching(DeviceMatrix matrix) {
+    return this;
+  }
+
+  @Override
+  public DeviceRows view(DeviceMatrix matrix) {
+    return CudaCallerMemory.view(matrix, context, memory, info.index());
+  }
+
+  /** Removes a closed queue. */
+  void forget(CudaQueue queue) {
+    queues.remove(queue);
+  }
+
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    queues.forEach(CudaQueue::close);
+    memory.close();
+    modules.close();
+    context.release();
+  }
+}

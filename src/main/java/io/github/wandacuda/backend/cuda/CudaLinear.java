@@ -1,0 +1,183 @@
+package io.github.wandacuda.backend.cuda;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.device.CudaFunction;
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.KernelNames;
+import io.github.wandacuda.forward.Precision;
+import java.util.Optional;
+
+/**
+ * Launches linear layers. Weights of 16 bits are multiplied on tensor cores, by cuBLAS if it is
+ * present, else by {@code linear_tensor.cu}; activations are split into two 16-bit halves, so that
+ * little precision is lost, or rounded to one for {@code linear_tensor_fast.cu}. Float32 weights,
+ * and BF16 weights on devices before Ampere, are multiplied in float32 by {@code linear_float.cu},
+ * and weights of all types with up to four tokens by {@code linear_rows.cu}, with the CPU's bits.
+ */
+final class CudaLinear implements AutoCloseable {
+  /** The first architecture with BF16 tensor cores and asynchronous copies. */
+  private static final int AMPERE = 80;
+
+  private static final int THREADS = 256;
+
+  /** Of a block that multiplies rounded activations. */
+  private static final int FAST_THREADS = 128;
+
+  private static final int TILE = 128;
+
+  /** Tokens of a tile if there are few. */
+  private static final int FEW = 32;
+
+  /** Tokens that {@code linear_rows.cu} takes. */
+  private static final int FEWEST = 4;
+
+  /** Features of one of its blocks. */
+  private static final int ROW_FEATURES = 16;
+
+  /** Bytes of a row of a slice in shared memory. */
+  private static final int SLICE_BYTES = 64;
+
+  private final CudaQueue queue;
+  private final CudaDevice device;
+  private final Optional<CublasLinear> cublas;
+  private final CudaLinearSplit activations;
+
+  /**
+   * Creates the launcher of a queue.
+   *
+   * @param cublas multiplies matrices if it is present; closed with this
+   */
+  CudaLinear(CudaQueue queue, Optional<CublasLinear> cublas, Precision precision) {
+    this.queue = queue;
+    this.device = queue.device();
+    this.cublas = cublas;
+    activations = new CudaLinearSplit(queue, precision.passes());
+  }
+
+  /** See {@link io.github.wandacuda.device.GpuForwardKernels#linear}. */
+  void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+    if (out.rows() == 0 || out.columns() == 0) {
+      return;
+    }
+    if (out.rows() <= FEWEST) {
+      rows(x, w, bias, out);
+      return;
+    }
+    if (x.columns() == 0 || !hasTensorCores(w.dtype())) {
+      floats(x, w, bias, out);
+      return;
+    }
+    activations.forEachPart(
+        x,
+        w.dtype(),
+        part -> {
+          DeviceRows result = out.rowRange(part.first(), part.high().rows());
+          cublas.ifPresentOrElse(
+              library -> library(library, part, w, bias, result),
+              () -> tensors(part, w, bias, result));
+        });
+  }
+
+  private boolean hasTensorCores(DType dtype) {
+    return switch (dtype) {
+      case F32 -> false;
+      case F16 -> true;
+      case BF16 -> device.capability() >= AMPERE;
+    };
+  }
+
+  private void rows(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+    String name = KernelNames.of(out.rows() == 1 ? "linear_row" : "linear_rows", w.dtype());
+    int blocks = Math.ceilDiv(out.columns(), ROW_FEATURES);
+    launch(device.function("linear_rows", name), blocks, x, w, bias, out);
+  }
+
+  private void floats(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+    CudaFunction function =
+        device.function("linear_float", KernelNames.of("linear_float", w.dtype()));
+    long blocks = LaunchShape.tiles(out.rows(), TILE, out.columns(), TILE);
+    launch(function, blocks, x, w, bias, out);
+  }
+
+  private void launch(
+      CudaFunction function,
+      long blocks,
+      DeviceRows x,
+      DeviceRows w,
+      DevicePointer bias,
+      DeviceRows out) {
+    queue.launch(
+        function,
+        LaunchShape.blocks(blocks),
+        THREADS,
+        0,
+        x.data(),
+        w.data(),
+        w.stride(),
+        bias,
+        out.data(),
+        out.stride(),
+        out.rows(),
+        out.columns(),
+        x.columns());
+  }
+
+  private void tensors(CudaLinearSplit.Part x, DeviceRows w, DevicePointer bias, DeviceRows out) {
+    boolean few = out.rows() <= 2 * FEW;
+    int tile = few ? FEW : TILE;
+    boolean fast = x.low() == null;
+    String file = fast ? "linear_tensor_fast" : "linear_tensor";
+    String name = KernelNames.of(few ? file + "_few" : file, w.dtype());
+    CudaFunction function = device.function(file, name);
+    int stages = device.capability() >= AMPERE ? 3 : 2;
+    int shared = stages * ((fast ? 1 : 2) * tile + TILE) * SLICE_BYTES;
+    queue.launch(
+        function,
+        LaunchShape.blocks(LaunchShape.tiles(out.rows(), tile, out.columns(), TILE)),
+        fast ? FAST_THREADS : THREADS,
+        shared,
+        x.high().data(),
+        x.inverses(),
+        w.data(),
+        w.stride(),
+        bias,
+        out.data(),
+        out.stride(),
+        out.rows(),
+        out.columns(),
+        w.columns(),
+        x.padded());
+  }
+
+  private void library(
+      CublasLinear library,
+      CudaLinearSplit.Part x,
+      DeviceRows w,
+      DevicePointer bias,
+      DeviceRows out) {
+    library.multiply(x.high(), w, false, out);
+    if (x.low() != null) {
+      library.multiply(x.low(), w, true, out);
+    }
+    if (x.inverses() == null && bias == null) {
+      return;
+    }
+    queue.launch(
+        device.function("linear_epilogue", "linear_epilogue"),
+        LaunchShape.blocks(out.rows()),
+        LaunchShape.rowThreads(out.columns(), THREADS),
+        0,
+        out.data(),
+        out.stride(),
+        out.columns(),
+        x.inverses(),
+        bias);
+  }
+
+  @Override
+  public void close() {
+    cublas.ifPresent(CublasLinear::close);
+    activations.close();
+  }
+}

@@ -1,0 +1,117 @@
+package io.github.wandacuda.backend.opencl;
+
+import io.github.wandacuda.device.DevicePointer;
+import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.forward.AttentionShape;
+
+/** Launches {@code attention_tiles.cl} or {@code attention_vectors.cl}. */
+final class OpenClAttention {
+  /** Work-items of a tile's group in dimension 0. */
+  private static final int SIDE = 16;
+
+  /** Queries of a tile's work-item. */
+  private static final int QUERIES = 4;
+
+  /** Features of a head that one group of the tiled kernel computes. */
+  private static final int HEAD_FEATURES = 256;
+
+  private final OpenClQueue queue;
+  private final MatrixVariant variant;
+
+  OpenClAttention(OpenClQueue queue, MatrixVariant variant) {
+    this.queue = queue;
+    this.variant = variant;
+  }
+
+  /**
+   * See {@link io.github.wandacuda.device.GpuForwardKernels#attention}; the result must not be
+   * empty.
+   */
+  void attention(
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
+      AttentionShape shape,
+      DeviceRows keyBias,
+      DeviceRows out) {
+    if (variant.tiles()) {
+      tiles(q, k, v, shape, keyBias, out);
+    } else {
+      vectors(q, k, v, shape, keyBias, out);
+    }
+  }
+
+  private void tiles(
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
+      AttentionShape shape,
+      DeviceRows keyBias,
+      DeviceRows out) {
+    int features = Math.min(shape.headSize(), HEAD_FEATURES);
+    long parts = Math.ceilDiv(shape.headSize(), HEAD_FEATURES);
+    String options =
+        "-D PARTS=%d %s".formatted(Math.ceilDiv(features, SIDE), scoreOptions(shape, keyBias));
+    OpenClKernel kernel = queue.device().kernel("attention_tiles.cl", "attention_tiles", options);
+    int down = kernel.items() / SIDE;
+    long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES * down);
+    queue.launch(
+        kernel,
+        new long[] {tiles * SIDE, shape.heads() * parts * down, q.rows() / shape.sequenceLength()},
+        new long[] {SIDE, down, 1},
+        q.data(),
+        k.data(),
+        v.data(),
+        dataOrNull(keyBias),
+        out.data(),
+        shape.sequenceLength(),
+        shape.heads(),
+        shape.heads() / shape.keyValueHeads(),
+        shape.headSize(),
+        shape.scale(),
+        shape.softcap(),
+        shape.window());
+  }
+
+  private void vectors(
+      DeviceRows q,
+      DeviceRows k,
+      DeviceRows v,
+      AttentionShape shape,
+      DeviceRows keyBias,
+      DeviceRows out) {
+    int length = shape.sequenceLength();
+    String options =
+        "-D HEAD_SIZE=%d %s %s"
+            .formatted(shape.headSize(), scoreOptions(shape, keyBias), variant.vectorOptions());
+    queue.launch(
+        queue.device().single("attention_vectors.cl", "attention_vectors", options),
+        new long[] {Math.ceilDiv(length, variant.panel()), shape.heads(), q.rows() / length},
+        new long[] {1, 1, 1},
+        q.data(),
+        k.data(),
+        v.data(),
+        dataOrNull(keyBias),
+        out.data(),
+        length,
+        shape.heads(),
+        shape.heads() / shape.keyValueHeads(),
+        shape.scale(),
+        shape.softcap(),
+        shape.window());
+  }
+
+  /** Returns the first element of a matrix, or null for none. */
+  private static DevicePointer dataOrNull(DeviceRows matrix) {
+    return matrix == null ? null : matrix.data();
+  }
+
+  /** Returns the compiler options for the scores: window, softcap and key bias. */
+  private static String scoreOptions(AttentionShape shape, DeviceRows keyBias) {
+    // A window as long as the sequence hides nothing.
+    boolean windowed = shape.window() > 0 && shape.window() < shape.sequenceLength();
+    return "-D WINDOWED=%d -D BOUNDED=%d -D BIASED=%d"
+        .formatted(windowed ? 1 : 0, shape.softcap() > 0 ? 1 : 0, keyBias == null ? 0 : 1);
+  }
+}

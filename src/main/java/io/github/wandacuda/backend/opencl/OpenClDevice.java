@@ -1,0 +1,194 @@
+package io.github.wandacuda.backend.opencl;
+
+import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.device.DeviceBuffer;
+import io.github.wandacuda.device.DeviceFacts;
+import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.device.KernelSources;
+import io.github.wandacuda.device.OpenClHandles;
+import io.github.wandacuda.device.OpenClInfo;
+import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.device.OpenClMemory;
+import io.github.wandacuda.device.OpenClPrograms;
+import io.github.wandacuda.device.OpenClStatus;
+import io.github.wandacuda.device.OpenClTarget;
+import io.github.wandacuda.device.ProgramCache;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.jocl.CL;
+import org.jocl.cl_command_queue;
+import org.jocl.cl_context;
+import org.jocl.cl_context_properties;
+import org.jocl.cl_device_id;
+
+/** An open OpenCL device with its memory and programs. */
+public final class OpenClDevice implements GpuDevice {
+  static final String BACKEND = "opencl";
+
+  private final OpenClTarget target;
+  private final cl_context context;
+  private final cl_command_queue memoryQueue;
+  private final OpenClMemory memory;
+  private final OpenClPrograms programs;
+  private final OpenClCallerMemory callers;
+
+  private OpenClDevice(
+      OpenClTarget target,
+      cl_context context,
+      cl_command_queue memoryQueue,
+      OpenClPrograms programs) {
+    this.target = target;
+    this.context = context;
+    this.memoryQueue = memoryQueue;
+    this.memory = new OpenClMemory(target.facts(), context, memoryQueue);
+    this.programs = programs;
+    this.callers = new OpenClCallerMemory(this, new OpenClHandles(context, memoryQueue));
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @param sources the kernels' sources
+   * @param cache compiled programs of earlier runs
+   */
+  public static OpenClDevice open(OpenClTarget target, KernelSources sources, ProgramCache cache) {
+    cl_context_properties properties = new cl_context_properties();
+    properties.addProperty(CL.CL_CONTEXT_PLATFORM, target.platform());
+    int[] status = new int[1];
+    cl_context context =
+        CL.clCreateContext(properties, 1, new cl_device_id[] {target.device()}, null, null, status);
+    OpenClStatus.check(status[0], "clCreateContext");
+    try {
+      cl_command_queue queue = commandQueue(context, target.device());
+      return new OpenClDevice(
+          target, context, queue, new OpenClPrograms(target, context, sources, cache));
+    } catch (RuntimeException e) {
+      CL.clReleaseContext(context);
+      throw e;
+    }
+  }
+
+  /** Opens the same device over another context, which lasts until it is closed. */
+  OpenClDevice over(cl_context other) {
+    cl_command_queue queue = commandQueue(other, target.device());
+    OpenClStatus.check(CL.clRetainContext(other), "clRetainContext");
+    return new OpenClDevice(target, other, queue, programs.in(other));
+  }
+
+  /**
+   * Returns a new in-order queue. The call is deprecated since OpenCL 2, but OpenCL 1.2 has no
+   * other.
+   */
+  @SuppressWarnings("deprecation")
+  private static cl_command_queue commandQueue(cl_context context, cl_device_id device) {
+    int[] status = new int[1];
+    cl_command_queue queue = CL.clCreateCommandQueue(context, device, 0, status);
+    OpenClStatus.check(status[0], "clCreateCommandQueue");
+    return queue;
+  }
+
+  /**
+   * Returns a kernel whose groups are as large as it and the device allow, compiled at its first
+   * use for {@link OpenClKernel#items}.
+   *
+   * @param file a file name under {@code kernels}, such as {@code select_rows.cl}
+   * @param name the kernel's name
+   * @param options compiler options, such as {@code -D F16}, in addition to those of every program
+   */
+  OpenClKernel kernel(String file, String name, String options) {
+    return programs.kernel(file, name, options);
+  }
+
+  /** Returns a kernel whose groups are one work-item; the parameters are {@link #kernel}'s. */
+  OpenClKernel single(String file, String name, String options) {
+    return programs.single(file, name, options);
+  }
+
+  /** Returns what the device says about itself. */
+  DeviceFacts facts() {
+    return target.facts();
+  }
+
+  /** Returns the floats of a vector register, 1 if there are no vectors. */
+  int vectorWidth() {
+    return OpenClInfo.integer(target.device(), CL.CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+  }
+
+  /** Returns what the driver knows the device by. */
+  cl_device_id id() {
+    return target.device();
+  }
+
+  /** Returns the device's context. */
+  public cl_context context() {
+    return context;
+  }
+
+  OpenClMemory memory() {
+    return memory;
+  }
+
+  @Override
+  public String backend() {
+    return BACKEND;
+  }
+
+  @Override
+  public String name() {
+    return target.facts().name();
+  }
+
+  @Override
+  public long freeBytes() {
+    return memory.freeBytes();
+  }
+
+  @Override
+  public long largestBuffer() {
+    return target.facts().largestBuffer();
+  }
+
+  @Override
+  public DeviceBuffer allocate(long bytes) {
+    return memory.allocate(bytes);
+  }
+
+  @Override
+  public MemorySegment pinned(long bytes, Arena arena) {
+    return memory.pinned(bytes, arena);
+  }
+
+  @Override
+  public OpenClQueue queue() {
+    return new OpenClQueue(this, commandQueue(context, target.device()));
+  }
+
+  @Override
+  public OpenClDevice reaching(DeviceMatrix matrix) {
+    return callers.reaching(matrix);
+  }
+
+  @Override
+  public DeviceRows view(DeviceMatrix matrix) {
+    return callers.view(matrix);
+  }
+
+  /** Lets a queue wait for what is queued on another one of this device. */
+  void startAfter(cl_command_queue other, cl_command_queue own) {
+    callers.startAfter(other, own);
+  }
+
+  /** Lets a queue wait for what is queued on a caller's. */
+  void startAfter(long callerQueue, cl_command_queue own) {
+    callers.startAfter(callerQueue, own);
+  }
+
+  @Override
+  public void close() {
+    callers.close();
+    programs.close();
+    OpenClStatus.note(CL.clReleaseCommandQueue(memoryQueue), "clReleaseCommandQueue");
+    OpenClStatus.note(CL.clReleaseContext(context), "clReleaseContext");
+  }
+}

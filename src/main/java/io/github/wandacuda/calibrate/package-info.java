@@ -1,2 +1,0 @@
-/** Samples for calibration, runs of them through a decoder block by block, and perplexity. */
-package io.github.wandacuda.calibrate;

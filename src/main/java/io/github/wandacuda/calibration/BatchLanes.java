@@ -1,0 +1,214 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.system.Rethrow;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * The devices that a decoder is on, and the batches of each: every device has its share of the
+ * batches, one after the other, for all blocks.
+ */
+final class BatchLanes implements AutoCloseable {
+  private static final long ALIGNMENT = 64;
+
+  private final Arena arena = Arena.ofShared();
+  private final List<Lane> lanes = new ArrayList<>();
+  private final int samples;
+  private final Workers workers;
+
+  /** The states of all samples in host memory, where no device has them all; null before that. */
+  private MemorySegment gathered;
+
+  /** Divides batches over the devices that a decoder is on. */
+  BatchLanes(Decoder decoder, List<SampleBatch> batches) {
+    SampleBatch last = batches.getLast();
+    samples = last.firstSample() + last.samples().size();
+    List<Decoder> copies = decoder.copies();
+    int count = Math.min(copies.size(), batches.size());
+    workers = new Workers(count);
+    try {
+      for (int lane = 0; lane < count; lane++) {
+        int from = (int) ((long) batches.size() * lane / count);
+        int to = (int) ((long) batches.size() * (lane + 1) / count);
+        lanes.add(Lane.of(copies.get(lane), batches.subList(from, to)));
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /**
+   * A device and its batches.
+   *
+   * @param decoder the decoder on it
+   * @param runner runs them
+   * @param states their hidden states
+   */
+  record Lane(Decoder decoder, BatchRunner runner, HiddenStates states, List<SampleBatch> batches)
+      implements AutoCloseable {
+
+    private static Lane of(Decoder decoder, List<SampleBatch> batches) {
+      long tokens = batches.stream().mapToLong(SampleBatch::tokens).sum();
+      int most = batches.stream().mapToInt(SampleBatch::tokens).max().orElseThrow();
+      HiddenStates states = new HiddenStates(decoder.operations(), tokens, decoder.hiddenSize());
+      try {
+        BatchRunner runner = new BatchRunner(decoder, decoder.operations(), most);
+        return new Lane(decoder, runner, states, batches);
+      } catch (RuntimeException | Error e) {
+        states.close();
+        throw e;
+      }
+    }
+
+    /** Returns where a batch, or a token of one, has its states among the device's. */
+    long at(long token) {
+      return token - batches.get(0).firstToken();
+    }
+
+    @Override
+    public void close() {
+      runner.close();
+      states.close();
+    }
+  }
+
+  /** What is done with a batch on a device. */
+  @FunctionalInterface
+  interface Work {
+    /**
+     * Does it.
+     *
+     * @param block the device's own, or null for work without one
+     * @param at where the batch's states begin among the device's
+     */
+    void run(Lane lane, Block block, SampleBatch batch, long at);
+  }
+
+  /** Returns the device that a sample is on. */
+  Lane of(int sample) {
+    return lanes.reversed().stream()
+        .filter(lane -> lane.batches().get(0).firstSample() <= sample)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** Returns how many devices there are. */
+  int count() {
+    return lanes.size();
+  }
+
+  /** Returns the states of all samples. */
+  MemorySegment states() {
+    if (lanes.size() == 1) {
+      return lanes.get(0).states().all();
+    }
+    long at = 0;
+    for (Lane lane : lanes) {
+      MemorySegment some = lane.states().all();
+      MemorySegment.copy(some, 0, gathered(), at, some.byteSize());
+      at += some.byteSize();
+    }
+    return gathered();
+  }
+
+  /** Has the states of all samples filled in. */
+  void load(Consumer<MemorySegment> filling) {
+    if (lanes.size() == 1) {
+      lanes.get(0).states().load(filling);
+      return;
+    }
+    filling.accept(gathered());
+    long at = 0;
+    for (Lane lane : lanes) {
+      MemorySegment some = gathered().asSlice(at, lane.states().bytes());
+      lane.states().load(states -> states.copyFrom(some));
+      at += some.byteSize();
+    }
+  }
+
+  private MemorySegment gathered() {
+    if (gathered == null) {
+      long bytes = lanes.stream().mapToLong(lane -> lane.states().bytes()).sum();
+      gathered = arena.allocate(bytes, ALIGNMENT);
+    }
+    return gathered;
+  }
+
+  /**
+   * Does something with all batches, each on its device. If several fail, the failure of the first
+   * batch is thrown, which is the one that a single device would come to.
+   *
+   * @param block or null for work without one
+   */
+  void each(Block block, SampleProgress watcher, Work work) {
+    Pass pass = new Pass(watcher);
+    workers.run(
+        lanes.size(),
+        (worker, lane) ->
+            pass.run(lanes.get(lane), block == null ? null : block.copies().get(lane), work));
+    pass.rethrow();
+  }
+
+  /** One time that all batches are worked on. */
+  private final class Pass {
+    private final SampleProgress watcher;
+    private int done;
+    private int failed = Integer.MAX_VALUE;
+    private Throwable failure;
+
+    Pass(SampleProgress watcher) {
+      this.watcher = watcher;
+    }
+
+    void run(Lane lane, Block block, Work work) {
+      for (SampleBatch batch : lane.batches()) {
+        if (!isWanted(batch)) {
+          return;
+        }
+        try {
+          CancelledException.throwIfInterrupted();
+          work.run(lane, block, batch, lane.at(batch.firstToken()));
+          passed(batch);
+        } catch (RuntimeException | Error e) {
+          fail(e instanceof CancelledException ? -1 : batch.index(), e);
+        }
+      }
+    }
+
+    /** A batch before one that failed may fail too, and comes first then. */
+    private synchronized boolean isWanted(SampleBatch batch) {
+      return batch.index() < failed;
+    }
+
+    private synchronized void passed(SampleBatch batch) {
+      done += batch.samples().size();
+      watcher.passed(done, samples);
+    }
+
+    private synchronized void fail(int batch, Throwable thrown) {
+      if (batch < failed) {
+        failed = batch;
+        failure = thrown;
+      }
+    }
+
+    private synchronized void rethrow() {
+      Rethrow.unchecked(failure);
+    }
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+    lanes.forEach(Lane::close);
+    arena.close();
+  }
+}

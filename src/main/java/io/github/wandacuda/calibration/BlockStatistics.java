@@ -1,0 +1,17 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.layerwise.Gram;
+import java.util.Map;
+
+/**
+ * What the samples were to a block's linear modules. Modules that read the same input share its
+ * norms and its second moments, as objects too. For a module that no token reached, such as an
+ * expert, both are zeros.
+ *
+ * @param norms the norms of the input columns, by module
+ * @param grams the second moments of the inputs, by module; valid as long as the memory that they
+ *     were asked to be in
+ * @param tokens how many tokens reached a module, where second moments were asked for
+ */
+public record BlockStatistics(
+    Map<String, float[]> norms, Map<String, Gram> grams, Map<String, Long> tokens) {}

@@ -1,0 +1,213 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.decoder.InputObserver;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * Runs samples through a decoder one block at a time: all samples through the first block, then all
+ * through the second. Memory holds one block and the samples' hidden states, whatever the model's
+ * size.
+ */
+public final class BlockwiseRun implements AutoCloseable {
+  private final Decoder decoder;
+  private final List<int[]> samples;
+  private final int sequenceLength;
+  private final BatchLanes lanes;
+  private final Operations operations;
+  private SampleProgress watcher = SampleProgress.NONE;
+
+  /**
+   * Embeds the samples.
+   *
+   * @param samples token ids, all lists of the same length, at least one
+   */
+  public BlockwiseRun(Decoder decoder, Operations operations, List<int[]> samples) {
+    this(decoder, operations, samples, null);
+  }
+
+  /**
+   * Resumes with the hidden states of an earlier run.
+   *
+   * @param load fills the hidden states in, as {@link #states()} returned them; null to embed the
+   *     samples
+   */
+  public BlockwiseRun(
+      Decoder decoder, Operations operations, List<int[]> samples, Consumer<MemorySegment> load) {
+    this.decoder = decoder;
+    this.operations = operations;
+    this.samples = List.copyOf(samples);
+    sequenceLength = samples.get(0).length;
+    lanes = new BatchLanes(decoder, SampleBatch.of(this.samples));
+    try {
+      if (load == null) {
+        lanes.each(
+            null,
+            watcher,
+            (lane, block, batch, at) -> lane.runner().embed(batch, lane.states(), at));
+      } else {
+        lanes.load(load);
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /**
+   * Returns the hidden states of all samples, the input of the next block: [samples *
+   * sequenceLength, hiddenSize] in float32. They are copied to host memory if they aren't there;
+   * they hold until the next call, or until samples pass a block.
+   */
+  public MemorySegment states() {
+    return lanes.states();
+  }
+
+  /** Has somebody told of the samples that pass the blocks from now on. */
+  public void watchedBy(SampleProgress progress) {
+    watcher = progress;
+  }
+
+  /**
+   * Runs a block on all samples without keeping its outputs.
+   *
+   * @return the norms of its linear modules' inputs, by module; zeros for one that no token reached
+   */
+  public Map<String, float[]> observe(Block block) {
+    return norms(block, BlockwiseRun::observing);
+  }
+
+  /**
+   * Does what {@link #observe(Block)} does, and sums the second moments of the inputs too: on one
+   * device, since they are too large to be summed by batch.
+   *
+   * @param memory takes the second moments
+   */
+  public BlockStatistics observe(Block block, Arena memory) {
+    return statistics(block, BlockwiseRun::observing, memory);
+  }
+
+  private static BatchLanes.Work observing(InputNorms norms, InputObserver also) {
+    return (lane, block, batch, at) ->
+        norms.add(batch.index(), lane.runner().observe(block, batch, lane.states(), at, also));
+  }
+
+  private void requireOneDevice() {
+    if (lanes.count() > 1) {
+      throw new IllegalStateException("second moments on %d devices".formatted(lanes.count()));
+    }
+  }
+
+  /**
+   * Runs a block on all samples, returns norms as {@link #observe} does, and keeps the outputs as
+   * the next block's input.
+   */
+  public Map<String, float[]> observeAndAdvance(Block block) {
+    return norms(block, BlockwiseRun::observingAndAdvancing);
+  }
+
+  /**
+   * Does what {@link #observeAndAdvance(Block)} does, and sums the second moments of the inputs
+   * too.
+   *
+   * @param memory takes the second moments
+   */
+  public BlockStatistics observeAndAdvance(Block block, Arena memory) {
+    return statistics(block, BlockwiseRun::observingAndAdvancing, memory);
+  }
+
+  private static BatchLanes.Work observingAndAdvancing(InputNorms norms, InputObserver also) {
+    return (lane, block, batch, at) ->
+        norms.add(
+            batch.index(), lane.runner().observeAndAdvance(block, batch, lane.states(), at, also));
+  }
+
+  /** What a batch does in a block while its inputs are observed. */
+  @FunctionalInterface
+  private interface Observing {
+    BatchLanes.Work by(InputNorms norms, InputObserver also);
+  }
+
+  private Map<String, float[]> norms(Block block, Observing observing) {
+    InputNorms norms = new InputNorms();
+    lanes.each(block, watcher, observing.by(norms, InputObserver.NONE));
+    return norms.norms(block.inputFeatures(), samples.size());
+  }
+
+  private BlockStatistics statistics(Block block, Observing observing, Arena memory) {
+    try (InputMoments moments = new InputMoments(operations)) {
+      InputNorms norms = new InputNorms();
+      requireOneDevice();
+      lanes.each(block, watcher, observing.by(norms, moments));
+      return new BlockStatistics(
+          norms.norms(block.inputFeatures(), samples.size()),
+          moments.grams(block.inputFeatures(), samples.size(), memory),
+          moments.tokens());
+    }
+  }
+
+  /** Runs a block on all samples and keeps the outputs as the next block's input. */
+  public void advance(Block block) {
+    advance(block, InputObserver.NONE);
+  }
+
+  /**
+   * Does what {@link #advance(Block)} does and shows the inputs of the linear modules to an
+   * observer.
+   */
+  void advance(Block block, InputObserver observer) {
+    lanes.each(
+        block,
+        watcher,
+        (lane, own, batch, at) -> lane.runner().advance(own, batch, lane.states(), at, observer));
+  }
+
+  /** Returns the first state of a sample, rows being its tokens, that isn't finite. */
+  Optional<NonFiniteSearch.Found> nonFiniteState(int sample) {
+    BatchLanes.Lane lane = lanes.of(sample);
+    return NonFiniteSearch.find(
+        lane.states().tokens(lane.at(firstToken(sample)), sequenceLength), decoder.hiddenSize());
+  }
+
+  private long firstToken(int sample) {
+    return (long) sample * sequenceLength;
+  }
+
+  /** Returns the mean next-token negative log-likelihood of a sample, after the last block. */
+  public double meanLoss(int sample) {
+    BatchLanes.Lane lane = lanes.of(sample);
+    Tensor batch = lane.runner().rows(sequenceLength);
+    lane.states().read(lane.at(firstToken(sample)), batch);
+    return Arrays.stream(lane.decoder().nextTokenLosses(batch, samples.get(sample)))
+        .average()
+        .orElseThrow();
+  }
+
+  /**
+   * Returns the negative log-likelihoods of tokens after the last tokens of a sample, after the
+   * last block.
+   *
+   * @param targets the tokens; the last one follows the sample's last token
+   * @return one for each target, in nats
+   */
+  public double[] lastLosses(int sample, int[] targets) {
+    BatchLanes.Lane lane = lanes.of(sample);
+    Tensor batch = lane.runner().rows(targets.length);
+    lane.states().read(lane.at(firstToken(sample + 1) - targets.length), batch);
+    return lane.decoder().losses(batch, targets);
+  }
+
+  @Override
+  public void close() {
+    lanes.close();
+  }
+}

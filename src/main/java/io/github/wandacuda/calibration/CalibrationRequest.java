@@ -1,0 +1,73 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.text.TextFormat;
+import io.github.wandacuda.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.ToIntFunction;
+
+/**
+ * A request for calibration samples.
+ *
+ * @param file the text or the token ids; its name's ending says which
+ * @param samples the number of samples, if the user gave it
+ * @param sequenceLength the tokens of each sample, if the user gave it
+ * @param seed the seed of the draw from a text
+ * @param join gives the token by which documents are joined to one stream, from which samples are
+ *     drawn; empty if each sample lies in one document
+ * @param modelMaximum the longest sequence that the model takes
+ * @param vocabularySize the number of tokens that the model has embeddings for
+ */
+public record CalibrationRequest(
+    Path file,
+    OptionalInt samples,
+    OptionalInt sequenceLength,
+    long seed,
+    Optional<ToIntFunction<Tokenizer>> join,
+    int modelMaximum,
+    int vocabularySize) {
+  private static final int DEFAULT_SAMPLES = 128;
+  private static final int DEFAULT_SEQUENCE_LENGTH = 2048;
+
+  /**
+   * Checks the numbers.
+   *
+   * @throws UsageException if samples or sequence length is given and below 1, the length is beyond
+   *     the model's maximum, or there are no documents to join
+   */
+  public CalibrationRequest {
+    requirePositive("`samples`", samples);
+    requirePositive("`sequence-length`", sequenceLength);
+    if (modelMaximum < 1 || vocabularySize < 1) {
+      throw new IllegalArgumentException("a model with no positions or no tokens");
+    }
+    if (join.isPresent() && !TextFormat.of(file).hasDocuments()) {
+      throw new UsageException(
+          ErrorDetails.file(file)
+              .part("`join`")
+              .expected(
+                  "documents (.jsonl, .jsonl.gz, .json.gz, .parquet)",
+                  "one text, or lists of token ids"));
+    }
+    sequenceLength.ifPresent(length -> Positions.require(length, modelMaximum));
+  }
+
+  /** Returns the number of samples to draw from a text: 128 unless given. */
+  int samplesToDraw() {
+    return samples.orElse(DEFAULT_SAMPLES);
+  }
+
+  /** Returns the length of samples from a text: the model's maximum up to 2048 unless given. */
+  int lengthToDraw() {
+    return sequenceLength.orElse(Math.min(DEFAULT_SEQUENCE_LENGTH, modelMaximum));
+  }
+
+  private static void requirePositive(String option, OptionalInt value) {
+    if (value.isPresent() && value.getAsInt() < 1) {
+      throw new UsageException(option + ": expected at least 1, found " + value.getAsInt());
+    }
+  }
+}

@@ -1,0 +1,209 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.text.TextFormat;
+import io.github.wandacuda.text.TokenLists;
+import io.github.wandacuda.text.Tokenizer;
+import io.github.wandacuda.text.Vocabulary;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes calibration samples from a text, from documents or from token ids. The ending of the file's
+ * name says which.
+ */
+public final class CalibrationSampler {
+  private static final Logger LOG = LoggerFactory.getLogger(CalibrationSampler.class);
+
+  private final CalibrationRequest request;
+  private final Path file;
+  private final Vocabulary vocabulary;
+
+  private CalibrationSampler(CalibrationRequest request) {
+    this.request = request;
+    this.file = request.file();
+    this.vocabulary = new Vocabulary(request.vocabularySize());
+  }
+
+  /**
+   * Returns the samples that a request asks for.
+   *
+   * @param request the request
+   * @param tokenizer gives the model's tokenizer, which isn't closed here; only called if there is
+   *     text
+   * @throws InputException if the file can't be read, is malformed, holds too little, or has ids
+   *     that the model doesn't know
+   * @throws io.github.wandacuda.error.UsageException if the name's ending is that of no text, or
+   *     the heap can't hold the samples
+   */
+  public static CalibrationSamples sample(
+      CalibrationRequest request, Supplier<? extends Tokenizer> tokenizer) {
+    CalibrationSampler sampler = new CalibrationSampler(request);
+    return new CalibrationSamples(
+        takesListsInOrder(request.file()) ? sampler.fromTokens() : sampler.fromText(tokenizer),
+        request.join().isPresent());
+  }
+
+  /**
+   * Returns whether a file's samples are its lists in their order, so that no draw is needed.
+   *
+   * @throws io.github.wandacuda.error.UsageException if the name's ending is that of no text
+   */
+  public static boolean takesListsInOrder(Path file) {
+    return TextFormat.of(file) == TextFormat.TOKENS;
+  }
+
+  private List<int[]> fromText(Supplier<? extends Tokenizer> tokenizers) {
+    HeapBudget.requireSamples(request.samplesToDraw(), request.lengthToDraw());
+    boolean join = request.join().isPresent();
+    try (TextFile in = TextFile.open(file, Integer.MAX_VALUE, join)) {
+      Tokenizer tokenizer = tokenizers.get();
+      if (join) {
+        return fromStream(joined(in, tokenizer), tokenizer);
+      }
+      return in.isWhole()
+          ? fromStream(tokenizer.encode(in.text(0)), tokenizer)
+          : fromDocuments(in, tokenizer);
+    }
+  }
+
+  /** Returns the tokens of all documents, with the end token after each but the last. */
+  private int[] joined(TextFile documents, Tokenizer tokenizer) {
+    int end = request.join().orElseThrow().applyAsInt(tokenizer);
+    int[] stream = new int[1 << 16];
+    int size = 0;
+    for (int document = 0; document < documents.count(); document++) {
+      int[] tokens = tokenizer.encode(documents.text(document));
+      long needed = (long) size + tokens.length + 1;
+      if (needed > stream.length) {
+        HeapBudget.require(
+            ErrorDetails.file(file).part("the tokens of its documents"),
+            needed * Integer.BYTES,
+            HeapBudget.OF_IDS);
+        stream =
+            Arrays.copyOf(stream, Math.toIntExact(Math.min(2 * needed, Integer.MAX_VALUE - 8)));
+      }
+      if (size > 0 && stream[size - 1] != end) {
+        stream[size++] = end;
+      }
+      System.arraycopy(tokens, 0, stream, size, tokens.length);
+      size += tokens.length;
+    }
+    return Arrays.copyOf(stream, size);
+  }
+
+  private List<int[]> fromStream(int[] tokens, Tokenizer tokenizer) {
+    int length = request.lengthToDraw();
+    if (tokens.length <= length) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected(
+                  "a text of more than %d tokens, one sample".formatted(length),
+                  String.valueOf(tokens.length))
+              .hint("take a longer text, or a smaller `sequence-length`"));
+    }
+    vocabulary.require(tokens, origin(tokenizer));
+    PythonRandom random = new PythonRandom(request.seed());
+    List<int[]> samples = new ArrayList<>();
+    for (int i = 0; i < request.samplesToDraw(); i++) {
+      int start = (int) random.randInt(0, tokens.length - length - 1);
+      samples.add(Arrays.copyOfRange(tokens, start, start + length));
+    }
+    return samples;
+  }
+
+  private List<int[]> fromDocuments(TextFile documents, Tokenizer tokenizer) {
+    TokenizedDocuments tokenized = new TokenizedDocuments(documents, tokenizer);
+    int length = request.lengthToDraw();
+    DocumentDraw draw =
+        new DocumentDraw(
+            file, documents.count(), length, request.seed(), i -> tokenized.tokens(i).length);
+    List<int[]> samples = new ArrayList<>();
+    for (int i = 0; i < request.samplesToDraw(); i++) {
+      DocumentDraw.Pick pick = draw.next();
+      int[] tokens = tokenized.tokens(pick.document());
+      int[] sample = Arrays.copyOfRange(tokens, pick.offset(), pick.offset() + length);
+      vocabulary.require(sample, origin(tokenizer));
+      samples.add(sample);
+    }
+    LOG.debug(
+        "{}: {} draws from {} documents gave {} samples",
+        file,
+        draw.drawn(),
+        documents.count(),
+        samples.size());
+    return samples;
+  }
+
+  private List<int[]> fromTokens() {
+    int limit = request.samples().orElse(Integer.MAX_VALUE);
+    List<int[]> lists = TokenLists.read(file, limit);
+    if (lists.isEmpty() || (request.samples().isPresent() && lists.size() < limit)) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected(
+                  "%d lists of token ids".formatted(request.samples().orElse(1)),
+                  String.valueOf(lists.size()))
+              .hint("add lists, or leave `samples` out to take all that there are"));
+    }
+    int maximum = request.sequenceLength().orElse(Integer.MAX_VALUE);
+    lists.replaceAll(ids -> ids.length > maximum ? Arrays.copyOf(ids, maximum) : ids);
+    requireEqualLengths(lists);
+    Positions.require(file, 0, lists.getFirst(), request.modelMaximum());
+    lists.forEach(ids -> vocabulary.require(ids, ErrorDetails.file(file)));
+    return lists;
+  }
+
+  private void requireEqualLengths(List<int[]> lists) {
+    int length = lists.getFirst().length;
+    for (int i = 0; i < lists.size(); i++) {
+      int[] ids = lists.get(i);
+      if (ids.length == 0) {
+        throw new InputException(
+            ErrorDetails.file(file).part("list %d".formatted(i + 1)).expected("token ids", "none"));
+      }
+      if (ids.length != length) {
+        throw new InputException(
+            ErrorDetails.file(file)
+                .expected(
+                    "lists of one length",
+                    "%d token ids in list 1 and %d in list %d".formatted(length, ids.length, i + 1))
+                .hint("cut them to one length with `sequence-length`"));
+      }
+    }
+  }
+
+  private ErrorDetails origin(Tokenizer tokenizer) {
+    return ErrorDetails.file(file).part("tokenized by " + tokenizer.source());
+  }
+
+  /**
+   * The tokens of documents. Those of the last document are kept, since a pick asks for them twice.
+   */
+  private static final class TokenizedDocuments {
+    private final TextFile documents;
+    private final Tokenizer tokenizer;
+    private int last = -1;
+    private int[] tokens;
+
+    TokenizedDocuments(TextFile documents, Tokenizer tokenizer) {
+      this.documents = documents;
+      this.tokenizer = tokenizer;
+    }
+
+    int[] tokens(int document) {
+      if (document != last) {
+        tokens = tokenizer.encode(documents.text(document));
+        last = document;
+      }
+      return tokens;
+    }
+  }
+}

@@ -1,0 +1,161 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.text.TokenLists;
+import io.github.wandacuda.text.Tokenizer;
+import io.github.wandacuda.text.Vocabulary;
+import java.io.Serializable;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** The windows of token ids over which perplexity is averaged. */
+public final class EvaluationWindows implements Serializable {
+  private static final long serialVersionUID = 1L;
+
+  /** The fewest tokens in which one predicts another. */
+  private static final int SHORTEST = 2;
+
+  /** More positions than any model has. */
+  private static final int LONGEST = 1 << 24;
+
+  private final int[][] windows;
+
+  private EvaluationWindows(List<int[]> windows) {
+    this.windows = windows.toArray(int[][]::new);
+  }
+
+  /**
+   * Cuts a text into windows: it is one string, tokenized once, and the tokens behind the last full
+   * window are dropped.
+   *
+   * @param file the text, UTF-8; or WikiText or C4 in the files of the Hugging Face hub, made one
+   *     text as the code of Wanda does it
+   * @param tokenizer the model's tokenizer
+   * @param length tokens of each window
+   * @param vocabularySize the number of tokens that the model has embeddings for
+   * @throws InputException if the file can't be read, isn't UTF-8, has fewer tokens than one
+   *     window, or ids that the model doesn't know
+   * @throws UsageException as {@link #requireLength} does
+   */
+  public static EvaluationWindows ofText(
+      Path file, Tokenizer tokenizer, int length, int vocabularySize) {
+    requireLength(length);
+    EvaluationText text = EvaluationText.read(file);
+    int[] tokens = tokenizer.encode(text.text());
+    if (tokens.length < length) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected(
+                  "a text of at least %d tokens, one window".formatted(length),
+                  String.valueOf(tokens.length))
+              .hint("take a longer text, or a smaller `sequence-length`"));
+    }
+    new Vocabulary(vocabularySize)
+        .require(tokens, ErrorDetails.file(file).part("tokenized by " + tokenizer.source()));
+    List<int[]> windows = new ArrayList<>();
+    for (int start = 0;
+        start <= tokens.length - length && windows.size() < text.mostWindows();
+        start += length) {
+      windows.add(Arrays.copyOfRange(tokens, start, start + length));
+    }
+    return new EvaluationWindows(windows);
+  }
+
+  /**
+   * Checks a window's length.
+   *
+   * @throws UsageException if it is below 2 or longer than any model's positions
+   */
+  public static void requireLength(int length) {
+    if (length < SHORTEST) {
+      throw new UsageException(
+          "`sequence-length`: expected at least %d, found %d".formatted(SHORTEST, length));
+    }
+    if (length > LONGEST) {
+      throw new UsageException(
+          "`sequence-length`: expected at most %d, found %d".formatted(LONGEST, length));
+    }
+  }
+
+  /**
+   * Reads windows that are token ids already.
+   *
+   * @param file a JSON list of lists of token ids, each a window; they may differ in length
+   * @param vocabularySize the number of tokens that the model has embeddings for
+   * @throws InputException if the file can't be read or isn't such a list, has no window, one of
+   *     fewer than 2 ids, or ids that the model doesn't know
+   */
+  public static EvaluationWindows ofTokens(Path file, int vocabularySize) {
+    List<int[]> windows = TokenLists.read(file, Integer.MAX_VALUE);
+    if (windows.isEmpty()) {
+      throw new InputException(ErrorDetails.file(file).expected("lists of token ids", "none"));
+    }
+    Vocabulary vocabulary = new Vocabulary(vocabularySize);
+    for (int i = 0; i < windows.size(); i++) {
+      int[] window = windows.get(i);
+      if (window.length < SHORTEST) {
+        throw new InputException(
+            ErrorDetails.file(file)
+                .part("list %d".formatted(i + 1))
+                .expected(
+                    "at least %d token ids".formatted(SHORTEST), String.valueOf(window.length)));
+      }
+      vocabulary.require(window, ErrorDetails.file(file));
+    }
+    return new EvaluationWindows(windows);
+  }
+
+  /** Returns the first windows, at most so many. */
+  public EvaluationWindows first(int most) {
+    return new EvaluationWindows(Arrays.stream(windows).limit(most).toList());
+  }
+
+  /** Returns the token ids of each window, not to be changed. */
+  public int[][] windows() {
+    return windows;
+  }
+
+  /**
+   * Checks that all windows have the same length, and returns them.
+   *
+   * @param file where they come from
+   * @throws InputException if they haven't
+   */
+  public EvaluationWindows requireOneLength(Path file) {
+    for (int i = 1; i < windows.length; i++) {
+      if (windows[i].length != windows[0].length) {
+        throw new InputException(
+            ErrorDetails.file(file)
+                .part("list %d".formatted(i + 1))
+                .expected(
+                    "%d token ids, as in the first".formatted(windows[0].length),
+                    String.valueOf(windows[i].length)));
+      }
+    }
+    return this;
+  }
+
+  /** Returns a digest of the windows' token ids, as that of calibration samples. */
+  public String sha256() {
+    return TokenDigest.sha256(windows);
+  }
+
+  /** Returns the number of windows. */
+  public int count() {
+    return windows.length;
+  }
+
+  /** Returns the number of tokens in all windows. */
+  public long tokens() {
+    return Arrays.stream(windows).mapToLong(window -> window.length).sum();
+  }
+
+  /** Returns the number of tokens of the longest window. */
+  public int longest() {
+    return Arrays.stream(windows).mapToInt(window -> window.length).max().orElseThrow();
+  }
+}

@@ -1,0 +1,93 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.StoredRows;
+import io.github.wandacuda.forward.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
+
+/**
+ * The hidden states of samples between two blocks, where the backend has them at hand; copied to
+ * host memory when somebody asks for them there.
+ */
+public final class HiddenStates implements AutoCloseable {
+  private static final long ALIGNMENT = 64;
+
+  private final Arena arena = Arena.ofShared();
+  private final StoredRows states;
+  private final long bytes;
+  private final long tokenBytes;
+
+  /** All states in host memory, as they were when they were asked for; null before that. */
+  private MemorySegment copy;
+
+  /** Reserves memory for so many tokens. */
+  public HiddenStates(Operations operations, long tokens, int hiddenSize) {
+    tokenBytes = (long) hiddenSize * Float.BYTES;
+    bytes = Math.multiplyExact(tokens, tokenBytes);
+    states = operations.storedRows(tokens, hiddenSize);
+  }
+
+  /**
+   * Returns the states of all tokens in host memory: at the latest until the next call, or until
+   * states are written.
+   */
+  public MemorySegment all() {
+    return states
+        .inPlace()
+        .orElseGet(
+            () -> {
+              states.download(0, copy());
+              return copy;
+            });
+  }
+
+  private MemorySegment copy() {
+    if (copy == null) {
+      copy = arena.allocate(bytes, ALIGNMENT);
+    }
+    return copy;
+  }
+
+  /** Returns how many bytes the states are. */
+  long bytes() {
+    return bytes;
+  }
+
+  /** Has all states filled in, in host memory. */
+  public void load(Consumer<MemorySegment> filling) {
+    if (states.inPlace().isPresent()) {
+      filling.accept(states.inPlace().get());
+      return;
+    }
+    filling.accept(copy());
+    states.upload(copy, 0);
+  }
+
+  /** Returns the states of {@code count} tokens, beginning with token {@code from} of all. */
+  MemorySegment tokens(long from, int count) {
+    if (states.inPlace().isPresent()) {
+      return states.inPlace().get().asSlice(from * tokenBytes, count * tokenBytes);
+    }
+    MemorySegment some = Arena.ofAuto().allocate(count * tokenBytes, ALIGNMENT);
+    states.download(from, some);
+    return some;
+  }
+
+  /** Copies the states of as many tokens as a batch has rows to it, from {@code from} on. */
+  void read(long from, Tensor batch) {
+    states.read(from, batch);
+  }
+
+  /** Takes over the states of a batch, whose first token is {@code from} of all. */
+  void write(long from, Tensor batch) {
+    states.write(from, batch);
+  }
+
+  @Override
+  public void close() {
+    states.close();
+    arena.close();
+  }
+}

@@ -1,0 +1,92 @@
+package io.github.wandacuda.calibration;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * Perplexity over windows of text: exp of the mean over windows of the mean next-token negative
+ * log-likelihood within a window (how Wanda, arXiv 2306.11695, section 4, measures it on
+ * WikiText-2).
+ */
+public final class Perplexity {
+  private Perplexity() {}
+
+  /**
+   * Runs a decoder over windows.
+   *
+   * @param windows token ids; windows of different lengths are run length by length
+   * @param progress told after each block
+   * @throws InputException if a loss or the perplexity isn't finite; it names the module, row and
+   *     column of the first value that isn't
+   */
+  public static double of(
+      Decoder decoder, Operations operations, List<int[]> windows, Progress progress) {
+    SortedMap<Integer, List<int[]>> byLength = new TreeMap<>();
+    windows.forEach(
+        window -> byLength.computeIfAbsent(window.length, any -> new ArrayList<>()).add(window));
+    int steps = byLength.size() * decoder.blocks();
+    double all = windows.stream().mapToLong(window -> window.length).sum();
+    double tokensDone = 0;
+    int step = 0;
+    double[] losses = new double[windows.size()];
+    int measured = 0;
+    progress.begin(0);
+    for (List<int[]> group : byLength.values()) {
+      try (BlockwiseRun run = new BlockwiseRun(decoder, operations, group)) {
+        SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
+        if (byLength.size() == 1) {
+          run.watchedBy(passing);
+        }
+        for (int index = 0; index < decoder.blocks(); index++) {
+          passing.begin(index, 0, "window");
+          try (Block block = decoder.block(index)) {
+            decoder.readAhead(index + 1);
+            run.advance(block);
+          }
+          tokensDone += (double) group.size() * group.get(0).length / decoder.blocks();
+          progress.step("block", ++step, steps, tokensDone / all);
+        }
+        for (int window = 0; window < group.size(); window++) {
+          double loss = run.meanLoss(window);
+          if (!Double.isFinite(loss)) {
+            int[] tokens = group.get(window);
+            throw NonFiniteLoss.of(
+                decoder, operations, tokens, "window " + windows.indexOf(tokens), loss);
+          }
+          losses[measured++] = loss;
+        }
+      }
+    }
+    double perplexity = of(losses);
+    if (!Double.isFinite(perplexity)) {
+      throw new InputException(
+          ErrorDetails.of("perplexity")
+              .expected("a mean loss whose exponential is finite", String.valueOf(mean(losses))));
+    }
+    return perplexity;
+  }
+
+  /**
+   * Returns the perplexity of windows.
+   *
+   * @param losses the mean next-token negative log-likelihood within each window; not always finite
+   */
+  public static double of(double[] losses) {
+    return Math.exp(mean(losses));
+  }
+
+  private static double mean(double[] losses) {
+    double sum = 0;
+    for (double loss : losses) {
+      sum += loss;
+    }
+    return sum / losses.length;
+  }
+}

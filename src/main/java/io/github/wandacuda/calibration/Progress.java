@@ -1,0 +1,87 @@
+package io.github.wandacuda.calibration;
+
+/** Receives the progress of long work. Called from one thread at a time. */
+@FunctionalInterface
+public interface Progress {
+  /** Ignores all progress. */
+  Progress NONE = (what, done, total) -> {};
+
+  /**
+   * Called when a step is done.
+   *
+   * @param what the kind of step, such as {@code block}
+   * @param done number of steps done, this one included
+   * @param total number of all steps
+   */
+  void step(String what, long done, long total);
+
+  /**
+   * Called when a step is done, instead of {@link #step(String, long, long)}, if steps are unequal.
+   *
+   * @param share how much of all work is done, from 0 to 1
+   */
+  default void step(String what, long done, long total, double share) {
+    step(what, done, total);
+  }
+
+  /**
+   * Called in the midst of a long step, as often as there is something new to tell.
+   *
+   * @param what the step, and the kind of its parts
+   * @param done number of the step's parts that are done
+   * @param total number of its parts
+   * @param share how much of all work is done, from 0 to 1
+   */
+  default void within(String what, long done, long total, double share) {}
+
+  /**
+   * Called when the first step begins.
+   *
+   * @param share how much of all work an interrupted run has done before, from 0 to 1
+   */
+  default void begin(double share) {}
+
+  /**
+   * Called after {@link #begin} where the work is to go through so many bytes, so that a share of
+   * it is a share of them.
+   *
+   * @param all of the work, an interrupted run's included
+   */
+  default void bytes(long all) {}
+
+  /**
+   * Returns the progress of one of several equal parts of the work; whose beginning has to be told
+   * to this one.
+   *
+   * @param index of the part, from 0
+   * @param count of all parts
+   */
+  default Progress part(int index, int count) {
+    return part("", index, count);
+  }
+
+  /**
+   * Returns the progress of a part whose steps begin with a name.
+   *
+   * @param name such as {@code "before, "}
+   */
+  default Progress part(String name, int index, int count) {
+    Progress whole = this;
+    return new Progress() {
+      @Override
+      public void step(String what, long done, long total) {
+        step(what, done, total, (double) done / total);
+      }
+
+      @Override
+      public void step(String what, long done, long total, double share) {
+        whole.step(name + what, index * total + done, count * total, (index + share) / count);
+      }
+
+      @Override
+      public void within(String what, long done, long total, double share) {
+        whole.within(name + what, done, total, (index + share) / count);
+      }
+    };
+  }
+}

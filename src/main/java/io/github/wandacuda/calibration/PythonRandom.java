@@ -1,0 +1,122 @@
+package io.github.wandacuda.calibration;
+
+/**
+ * The random numbers of Python 3's {@code random} module, so that a seed draws the same samples as
+ * in the Wanda code.
+ *
+ * <p>The generator is MT19937 seeded by {@code init_by_array} (Matsumoto and Nishimura, "Mersenne
+ * Twister: a 623-dimensionally equidistributed uniform pseudorandom number generator", 1998). Not
+ * safe for use by several threads.
+ */
+final class PythonRandom {
+  private static final int WORDS = 624;
+  private static final int SHIFT = 397;
+  private static final int UPPER_BIT = 0x80000000;
+  private static final int LOWER_BITS = 0x7fffffff;
+  private static final int TWIST = 0x9908b0df;
+
+  private final int[] state = new int[WORDS];
+  private int next = WORDS;
+
+  /** Creates the generator as {@code random.seed(seed)} leaves it. */
+  PythonRandom(long seed) {
+    // For Long.MIN_VALUE the result is right as an unsigned number.
+    long magnitude = Math.abs(seed);
+    int low = (int) magnitude;
+    int high = (int) (magnitude >>> 32);
+    seedByArray(high == 0 ? new int[] {low} : new int[] {low, high});
+  }
+
+  /**
+   * Returns the result of {@code random.getrandbits(bits)}.
+   *
+   * @param bits 1 to 64; with 64 the result is an unsigned number
+   */
+  long getRandBits(int bits) {
+    if (bits < 1 || bits > Long.SIZE) {
+      throw new IllegalArgumentException("bits must be 1 to 64, found " + bits);
+    }
+    if (bits <= Integer.SIZE) {
+      return upperBits(bits);
+    }
+    long low = upperBits(Integer.SIZE);
+    return upperBits(bits - Integer.SIZE) << Integer.SIZE | low;
+  }
+
+  /**
+   * Returns the result of {@code random.randint(low, high)}.
+   *
+   * @param low the smallest result
+   * @param high the largest result, not below {@code low}; any range is allowed but that of all
+   *     longs
+   */
+  long randInt(long low, long high) {
+    long width = high - low + 1;
+    if (low > high || width == 0) {
+      throw new IllegalArgumentException("no range from " + low + " to " + high);
+    }
+    int bits = Long.SIZE - Long.numberOfLeadingZeros(width);
+    long offset = getRandBits(bits);
+    while (Long.compareUnsigned(offset, width) >= 0) {
+      offset = getRandBits(bits);
+    }
+    return low + offset;
+  }
+
+  private long upperBits(int bits) {
+    return Integer.toUnsignedLong(nextWord() >>> (Integer.SIZE - bits));
+  }
+
+  private int nextWord() {
+    if (next == WORDS) {
+      twist();
+      next = 0;
+    }
+    int word = state[next++];
+    word ^= word >>> 11;
+    word ^= (word << 7) & 0x9d2c5680;
+    word ^= (word << 15) & 0xefc60000;
+    return word ^ (word >>> 18);
+  }
+
+  private void twist() {
+    for (int i = 0; i < WORDS; i++) {
+      int word = (state[i] & UPPER_BIT) | (state[(i + 1) % WORDS] & LOWER_BITS);
+      state[i] = state[(i + SHIFT) % WORDS] ^ (word >>> 1) ^ ((word & 1) == 0 ? 0 : TWIST);
+    }
+  }
+
+  private void seedByArray(int[] key) {
+    fill(19650218);
+    int i = 1;
+    for (int k = 0; k < WORDS; k++) {
+      int j = k % key.length;
+      state[i] = (state[i] ^ mixed(i - 1) * 1664525) + key[j] + j;
+      i = advance(i);
+    }
+    for (int k = 0; k < WORDS - 1; k++) {
+      state[i] = (state[i] ^ mixed(i - 1) * 1566083941) - i;
+      i = advance(i);
+    }
+    state[0] = UPPER_BIT;
+  }
+
+  private void fill(int seed) {
+    state[0] = seed;
+    for (int i = 1; i < WORDS; i++) {
+      state[i] = 1812433253 * mixed(i - 1) + i;
+    }
+  }
+
+  private int mixed(int i) {
+    return state[i] ^ (state[i] >>> 30);
+  }
+
+  private int advance(int i) {
+    if (i + 1 < WORDS) {
+      return i + 1;
+    }
+    state[0] = state[WORDS - 1];
+    return 1;
+  }
+}

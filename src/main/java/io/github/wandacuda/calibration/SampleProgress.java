@@ -1,0 +1,49 @@
+package io.github.wandacuda.calibration;
+
+/**
+ * Tells of samples that pass the blocks of a decoder, since a block of a large model takes minutes.
+ * Called by the thread that runs the samples.
+ */
+public final class SampleProgress {
+  /** Tells nobody. */
+  static final SampleProgress NONE = new SampleProgress(Progress.NONE, 1, 1);
+
+  private final Progress progress;
+  private final int blocks;
+  private final int passes;
+  private int block;
+  private int pass;
+  private String what = "sample";
+
+  /**
+   * Prepares for a decoder.
+   *
+   * @param progress is told
+   * @param blocks of the decoder
+   * @param passes of the samples through each block, which take about as long as each other
+   */
+  public SampleProgress(Progress progress, int blocks, int passes) {
+    this.progress = progress;
+    this.blocks = blocks;
+    this.passes = passes;
+  }
+
+  /**
+   * Called before samples pass a block.
+   *
+   * @param index of the block, from 0
+   * @param number of the pass, from 0
+   * @param sample what a sample is called in it
+   */
+  public void begin(int index, int number, String sample) {
+    block = index;
+    pass = number;
+    what = sample;
+  }
+
+  /** Called when so many samples of the pass are done. */
+  public void passed(int done, int total) {
+    double share = (block + (pass + (double) done / total) / passes) / blocks;
+    progress.within("block %d of %d, %s".formatted(block + 1, blocks, what), done, total, share);
+  }
+}

@@ -1,0 +1,273 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.Links;
+import io.github.wandacuda.io.Malformed;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The weights of a Hugging Face model directory: {@code model.safetensors}, or the shards that
+ * {@code model.safetensors.index.json} names. Safe for use by several threads.
+ */
+public final class Checkpoint implements AutoCloseable {
+  /** The file that holds the weights of a model that isn't sharded. */
+  public static final String SINGLE = "model.safetensors";
+
+  /** The file that says which shard holds which tensor. */
+  public static final String INDEX = "model.safetensors.index.json";
+
+  private final Path directory;
+  private final Optional<Path> index;
+  private final List<SafetensorsFile> shards;
+
+  private Checkpoint(Path directory, Optional<Path> index, List<SafetensorsFile> shards) {
+    this.directory = directory;
+    this.index = index;
+    this.shards = List.copyOf(shards);
+  }
+
+  /**
+   * A tensor and the shard that holds it.
+   *
+   * @param shard the file
+   * @param info the tensor
+   */
+  public record Entry(SafetensorsFile shard, TensorInfo info) {}
+
+  /**
+   * Opens every shard of a model and checks that index and shards agree. If there are both a single
+   * file and an index, the single file is used, with a warning, as transformers does.
+   *
+   * @throws InputException if there are no weights, a file is damaged or missing, or index and
+   *     shards contradict each other
+   */
+  public static Checkpoint open(Path modelDirectory) {
+    return open(modelDirectory, UnaryOperator.identity());
+  }
+
+  /**
+   * Opens a model as {@link #open(Path)} does, whose shards stand for others.
+   *
+   * @param reading returns what a shard stands for, which closes the shard; or throws
+   */
+  public static Checkpoint open(Path modelDirectory, UnaryOperator<SafetensorsFile> reading) {
+    if (!Files.isDirectory(modelDirectory)) {
+      String found = Files.exists(modelDirectory) ? "a file" : "nothing";
+      throw Malformed.file(modelDirectory, "a model directory", found);
+    }
+    Path single = modelDirectory.resolve(SINGLE);
+    Path indexPath = modelDirectory.resolve(INDEX);
+    boolean indexed = isThere(indexPath);
+    if (isThere(single)) {
+      if (indexed) {
+        // Not a constant: setting up the first logger takes a short command 20 ms.
+        LoggerFactory.getLogger(Checkpoint.class)
+            .warn("{} is there, so {} is ignored", Printable.of(single), INDEX);
+      }
+      return open(modelDirectory, Optional.empty(), List.of(single), reading);
+    }
+    if (indexed) {
+      Links.requireInside(modelDirectory, indexPath);
+      CheckpointIndex index = CheckpointIndex.read(indexPath);
+      List<Path> files = index.shards().stream().map(modelDirectory::resolve).toList();
+      return open(modelDirectory, Optional.of(index), files, reading);
+    }
+    throw withoutWeights(modelDirectory);
+  }
+
+  private static boolean isThere(Path path) {
+    return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /** Names other weights that are there, since these are mostly what went wrong. */
+  private static InputException withoutWeights(Path directory) {
+    List<Path> files;
+    try (Stream<Path> listed = Files.list(directory)) {
+      files = listed.sorted(Comparator.comparing(Path::toString, TensorNames.ORDER)).toList();
+    } catch (IOException e) {
+      return Malformed.unreadable(directory, "a model directory", e);
+    }
+    ErrorDetails details = ErrorDetails.file(directory);
+    String expected = SINGLE + " or " + INDEX;
+    List<Path> weights =
+        files.stream().filter(file -> isShard(file) || SideFiles.areOtherWeights(file)).toList();
+    if (weights.isEmpty()) {
+      return new InputException(
+          details.expected(expected, "neither").hint("download or copy the weights here"));
+    }
+    boolean shards = weights.stream().anyMatch(Checkpoint::isShard);
+    return new InputException(
+        details
+            .expected(
+                expected,
+                "neither, but %s (%s)"
+                    .formatted(
+                        shards ? "weights without an index" : "weights in a form that is not read",
+                        names(weights)))
+            .hint(
+                shards
+                    ? "copy or download the index too, or rename a single file to " + SINGLE
+                    : otherForm(weights)));
+  }
+
+  private static String otherForm(List<Path> weights) {
+    return weights.stream().allMatch(file -> file.toString().endsWith(".gguf"))
+        ? "take the model's own .safetensors files: a GGUF file can't be pruned"
+        : "let transformers save the model as safetensors: from_pretrained, then save_pretrained";
+  }
+
+  private static boolean isShard(Path file) {
+    return file.toString().endsWith(".safetensors");
+  }
+
+  private static String names(List<Path> files) {
+    String first =
+        files.stream()
+            .limit(3)
+            .map(file -> Printable.of(file.getFileName()))
+            .collect(Collectors.joining(", "));
+    return files.size() > 3 ? "%s and %d more".formatted(first, files.size() - 3) : first;
+  }
+
+  private static Checkpoint open(
+      Path directory,
+      Optional<CheckpointIndex> index,
+      List<Path> files,
+      UnaryOperator<SafetensorsFile> reading) {
+    List<SafetensorsFile> shards = new ArrayList<>();
+    try {
+      SafetensorsHeader.Budget room = new SafetensorsHeader.Budget();
+      for (Path file : files) {
+        Links.requireInside(directory, file);
+        shards.add(read(SafetensorsFile.open(file, room), reading));
+      }
+      if (index.isEmpty()) {
+        requireUnique(shards);
+        return new Checkpoint(directory, Optional.empty(), shards);
+      }
+      check(index.get(), shards);
+      // If the index names every tensor once, in the right shard, no tensor is in two shards.
+      if (index.get().tensors() != new Tensors(shards).size()) {
+        requireUnique(shards);
+      }
+      return new Checkpoint(directory, Optional.of(index.get().path()), shards);
+    } catch (RuntimeException | Error e) {
+      close(shards);
+      throw e;
+    }
+  }
+
+  private static SafetensorsFile read(
+      SafetensorsFile stored, UnaryOperator<SafetensorsFile> reading) {
+    try {
+      return reading.apply(stored);
+    } catch (RuntimeException | Error e) {
+      stored.close();
+      throw e;
+    }
+  }
+
+  private static void requireUnique(List<SafetensorsFile> shards) {
+    Map<String, SafetensorsFile> shardOf = new HashMap<>();
+    for (SafetensorsFile shard : shards.size() > 1 ? shards : List.<SafetensorsFile>of()) {
+      for (TensorInfo info : shard.tensors()) {
+        SafetensorsFile other = shardOf.put(info.name(), shard);
+        if (other != null) {
+          throw Malformed.tensor(
+              shard.path(),
+              info.name(),
+              "a tensor of one shard",
+              "it in %s too".formatted(Printable.of(other.path().getFileName())));
+        }
+      }
+    }
+  }
+
+  private static void check(CheckpointIndex known, List<SafetensorsFile> shards) {
+    Map<String, SafetensorsFile> byName = new HashMap<>();
+    shards.forEach(shard -> byName.put(shard.path().getFileName().toString(), shard));
+    known.visit(
+        (name, shard) -> {
+          if (!byName.containsKey(shard) || byName.get(shard).tensor(name).isEmpty()) {
+            throw Malformed.tensor(
+                known.path(), name, "it in " + Printable.of(shard), found(name, shards));
+          }
+        });
+  }
+
+  private static String found(String name, List<SafetensorsFile> shards) {
+    return shards.stream()
+        .filter(shard -> shard.tensor(name).isPresent())
+        .map(shard -> "it in " + Printable.of(shard.path().getFileName()))
+        .findFirst()
+        .orElse("it in no shard");
+  }
+
+  /** Returns the model directory as it was given. */
+  public Path directory() {
+    return directory;
+  }
+
+  /** Returns the index that named the shards, or nothing if the model is a single file. */
+  public Optional<Path> index() {
+    return index;
+  }
+
+  /** Returns the shards in the order of their names. */
+  public List<SafetensorsFile> shards() {
+    return shards;
+  }
+
+  /** Returns all tensors, shard by shard, in the order of their bytes. */
+  public Collection<Entry> tensors() {
+    return new Tensors(shards);
+  }
+
+  /** Returns a tensor by its name, or nothing if no shard has it. */
+  public Optional<Entry> find(String name) {
+    for (SafetensorsFile shard : shards) {
+      Optional<TensorInfo> info = shard.tensor(name);
+      if (info.isPresent()) {
+        return info.map(found -> new Entry(shard, found));
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Returns the length of all shards together, headers included, in bytes. */
+  public long totalBytes() {
+    long bytes = 0;
+    for (SafetensorsFile shard : shards) {
+      bytes += shard.byteSize();
+    }
+    return bytes;
+  }
+
+  /** Closes every shard. */
+  @Override
+  public void close() {
+    close(shards);
+  }
+
+  private static void close(List<SafetensorsFile> shards) {
+    for (SafetensorsFile shard : shards) {
+      shard.close();
+    }
+  }
+}

@@ -1,0 +1,157 @@
+package io.github.wandacuda.checkpoint;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.JsonInput;
+import io.github.wandacuda.io.Malformed;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
+
+/**
+ * Which shard holds which tensor, as {@code model.safetensors.index.json} says. Its metadata, a
+ * total size that is often wrong, is ignored. A map of a million tensors would take as much memory
+ * as their headers, so the file is read once more where the map is needed.
+ *
+ * @param path the index
+ * @param shards the shards' file names in order
+ * @param tensors how many it names
+ */
+record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
+  private static final String INDEX = "index";
+  private static final String WEIGHT_MAP = "weight_map";
+
+  /** Receives each tensor with the file name of its shard. */
+  @FunctionalInterface
+  interface Visitor {
+    /** Receives a tensor; called in the order of the file. */
+    void tensor(String name, String shard);
+  }
+
+  /**
+   * Reads an index.
+   *
+   * @throws InputException if it isn't one, names a tensor twice, or a file outside of its own
+   *     folder
+   */
+  static CheckpointIndex read(Path path) {
+    SortedSet<String> shards = new TreeSet<>(TensorNames.ORDER);
+    Set<String> names = new HashSet<>();
+    visit(
+        path,
+        (name, shard) -> {
+          shards.add(shard);
+          if (!names.add(name)) {
+            throw Malformed.tensor(path, name, "one shard", "a second one");
+          }
+          if (names.size() > TensorNames.MOST) {
+            throw Malformed.part(
+                path, INDEX, "at most %d tensors".formatted(TensorNames.MOST), "more");
+          }
+        });
+    return new CheckpointIndex(path, shards, names.size());
+  }
+
+  /** Reads it again, tensor by tensor. */
+  void visit(Visitor visitor) {
+    visit(path, visitor);
+  }
+
+  private static void visit(Path path, Visitor visitor) {
+    try {
+      long size = InputFile.size(path);
+      if (size > JsonInput.LONGEST) {
+        throw Malformed.file(
+            path, "at most %d bytes".formatted(JsonInput.LONGEST), Long.toString(size));
+      }
+      try (InputStream in = InputFile.stream(path)) {
+        JsonInput.read(
+            path,
+            INDEX,
+            in,
+            json -> {
+              readAll(path, json, visitor);
+              return null;
+            });
+      }
+    } catch (IOException e) {
+      throw Malformed.unreadable(path, "an index", e);
+    }
+  }
+
+  private static void readAll(Path path, JsonParser json, Visitor visitor) throws IOException {
+    expect(path, json, json.nextToken() == JsonToken.START_OBJECT, INDEX, "an object");
+    int tensors = -1;
+    for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
+      json.nextToken();
+      if (!key.equals(WEIGHT_MAP)) {
+        json.skipChildren();
+      } else if (tensors < 0) {
+        tensors = readWeightMap(path, json, visitor);
+      } else {
+        throw Malformed.part(path, INDEX, "one " + WEIGHT_MAP, "a second one");
+      }
+    }
+    if (tensors <= 0) {
+      throw Malformed.part(
+          path, INDEX, WEIGHT_MAP + " with tensors", tensors < 0 ? "none" : "an empty one");
+    }
+  }
+
+  private static int readWeightMap(Path path, JsonParser json, Visitor visitor) throws IOException {
+    expect(path, json, json.currentToken() == JsonToken.START_OBJECT, WEIGHT_MAP, "an object");
+    int tensors = 0;
+    for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
+      TensorNames.requireLength(path, name);
+      if (json.nextToken() != JsonToken.VALUE_STRING) {
+        throw Malformed.tensor(path, name, "a file name", JsonInput.found(json));
+      }
+      String shard = json.getText();
+      if (!isPlain(shard)) {
+        throw Malformed.tensor(
+            path, name, "the name of a file beside the index", '"' + Printable.of(shard) + '"');
+      }
+      if (SideFiles.isReserved(shard)) {
+        throw new InputException(
+            ErrorDetails.file(path)
+                .tensor(name)
+                .expected("the name of a shard", '"' + Printable.of(shard) + '"')
+                .hint("that name is kept for a file of another kind, which would be lost by it"));
+      }
+      visitor.tensor(name, shard);
+      tensors++;
+    }
+    return tensors;
+  }
+
+  private static boolean isPlain(String name) {
+    if (name.isEmpty() || name.equals(".") || name.equals("..")) {
+      return false;
+    }
+    if (name.indexOf('/') >= 0 || name.indexOf('\\') >= 0 || name.indexOf('\0') >= 0) {
+      return false;
+    }
+    try {
+      Path path = Path.of(name);
+      return !path.isAbsolute() && path.getRoot() == null && path.getNameCount() == 1;
+    } catch (InvalidPathException e) {
+      return false;
+    }
+  }
+
+  private static void expect(Path path, JsonParser json, boolean held, String part, String expected)
+      throws IOException {
+    if (!held) {
+      throw Malformed.part(path, part, expected, JsonInput.found(json));
+    }
+  }
+}

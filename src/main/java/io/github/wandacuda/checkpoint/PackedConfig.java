@@ -1,0 +1,168 @@
+package io.github.wandacuda.checkpoint;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.JsonText;
+import io.github.wandacuda.io.JsonTree;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The {@code config.json} of a packed model. It has the source's keys, and in the place of what
+ * that says of quantization a method that no loader knows, so that they refuse the model by its
+ * name. It holds the source's bytes too.
+ */
+public final class PackedConfig {
+  private static final String QUANTIZATION = "quantization_config";
+
+  /** Where loaders look for a method of quantization; the second one is older. */
+  private static final Set<String> QUANTIZATIONS = Set.of(QUANTIZATION, "compression_config");
+
+  private static final String METHOD_KEY = "quant_method";
+  private static final String METHOD = "wanda-cuda-packed";
+  private static final String FORMAT_KEY = "format";
+  private static final String NOTE_KEY = "note";
+  private static final String NOTE =
+      "zeros are left out of the weights; wanda-cuda unpack undoes it";
+  private static final String SOURCE_KEY = "source_config";
+
+  private PackedConfig() {}
+
+  /** Returns whether a config says that its model is packed, in whatever version. */
+  public static boolean isPacked(JsonNode config) {
+    return METHOD.equals(config.path(QUANTIZATION).path(METHOD_KEY).asText(""));
+  }
+
+  /**
+   * Returns the packed model's config.
+   *
+   * @param source the bytes of the source's, a JSON object
+   */
+  public static byte[] packed(Path file, byte[] source) {
+    Map<String, Object> marker = new LinkedHashMap<>();
+    marker.put(METHOD_KEY, METHOD);
+    marker.put(FORMAT_KEY, PackedFormat.FORMAT);
+    marker.put(NOTE_KEY, NOTE);
+    marker.put(SOURCE_KEY, Base64.getEncoder().encodeToString(source));
+    Map<String, Object> config = new LinkedHashMap<>();
+    config.put(QUANTIZATION, marker);
+    config.putAll(others(tree(file, source)));
+    return (JsonText.of(config) + "\n").getBytes(StandardCharsets.UTF_8);
+  }
+
+  /**
+   * Returns the bytes of the source's config, or the same if this one isn't packed.
+   *
+   * @throws InputException if it is of another version, damaged, or its other keys aren't the
+   *     source's
+   */
+  public static byte[] source(Path file, byte[] packed) {
+    JsonNode config = tree(file, packed);
+    if (!isPacked(config)) {
+      return packed;
+    }
+    JsonNode marker = config.get(QUANTIZATION);
+    String format = marker.path(FORMAT_KEY).asText("none");
+    if (!format.equals(PackedFormat.FORMAT)) {
+      throw new InputException(
+          place(file, FORMAT_KEY)
+              .expected(PackedFormat.FORMAT, Printable.of(format))
+              .hint("another version of wanda-cuda has packed it"));
+    }
+    byte[] source = decoded(file, marker.path(SOURCE_KEY));
+    Map<String, Object> expected = others(tree(file, source));
+    Map<String, Object> found = others(config);
+    if (!expected.equals(found)) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .part(Printable.of(firstDifference(expected, found)))
+              .expected("what %s.%s holds".formatted(QUANTIZATION, SOURCE_KEY), "something else")
+              .hint("a packed model's config can't be changed: unpack it, change it, pack it"));
+    }
+    return source;
+  }
+
+  private static String firstDifference(Map<String, Object> expected, Map<String, Object> found) {
+    List<String> keys = new ArrayList<>(expected.keySet());
+    keys.addAll(found.keySet());
+    return keys.stream()
+        .filter(
+            key ->
+                expected.containsKey(key) != found.containsKey(key)
+                    || !String.valueOf(expected.get(key)).equals(String.valueOf(found.get(key))))
+        .findFirst()
+        .orElse("its keys");
+  }
+
+  private static byte[] decoded(Path file, JsonNode text) {
+    try {
+      if (text.isTextual()) {
+        return Base64.getDecoder().decode(text.textValue());
+      }
+    } catch (IllegalArgumentException noBase64) {
+      throw new InputException(
+          place(file, SOURCE_KEY).expected("Base64", Printable.of(noBase64.getMessage())),
+          noBase64);
+    }
+    throw new InputException(
+        place(file, SOURCE_KEY).expected("the source's config.json in Base64", "none"));
+  }
+
+  private static ErrorDetails place(Path file, String key) {
+    return ErrorDetails.file(file).part(QUANTIZATION + "." + key);
+  }
+
+  private static JsonNode tree(Path file, byte[] config) {
+    try {
+      JsonNode root = JsonTree.read(new ByteArrayInputStream(config));
+      if (root.isObject()) {
+        return root;
+      }
+      throw new InputException(ErrorDetails.file(file).expected("a JSON object", "something else"));
+    } catch (JsonProcessingException e) {
+      throw new InputException(
+          ErrorDetails.file(file).expected("JSON", Printable.of(e.getOriginalMessage())), e);
+    } catch (IOException e) {
+      throw new IllegalStateException("bytes in memory can be read", e);
+    }
+  }
+
+  /** Returns the values of all keys that say nothing of quantization. */
+  private static Map<String, Object> others(JsonNode config) {
+    Map<String, Object> values = object(config);
+    values.keySet().removeAll(QUANTIZATIONS);
+    return values;
+  }
+
+  private static Map<String, Object> object(JsonNode node) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    node.properties().forEach(entry -> values.put(entry.getKey(), value(entry.getValue())));
+    return values;
+  }
+
+  private static Object value(JsonNode node) {
+    return switch (node.getNodeType()) {
+      case OBJECT -> object(node);
+      case ARRAY -> {
+        List<Object> list = new ArrayList<>();
+        node.forEach(element -> list.add(value(element)));
+        yield list;
+      }
+      case STRING -> node.textValue();
+      case NUMBER -> node.numberValue();
+      case BOOLEAN -> node.booleanValue();
+      default -> null;
+    };
+  }
+}

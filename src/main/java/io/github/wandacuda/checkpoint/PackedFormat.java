@@ -1,0 +1,64 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.scalar.RowPacking;
+import java.util.Map;
+
+/** The names of the packed form on disk, which the site's page on packing describes. */
+public final class PackedFormat {
+  /** The format with its version, in the shards' metadata and in {@code config.json}. */
+  public static final String FORMAT = "wanda-cuda.packed.v1";
+
+  /** What every version of the format begins with. */
+  static final String ANY_VERSION = "wanda-cuda.packed.";
+
+  /**
+   * The metadata's key. Loaders of the transformers library refuse a file whose format isn't theirs
+   * and say its name.
+   */
+  public static final String METADATA_KEY = "format";
+
+  /** The tensor that holds the bytes with which the unpacked shard begins. */
+  public static final String SOURCE_HEADER = "wanda_cuda.source_header";
+
+  /** What the name of a weight that can be packed ends with. */
+  static final String WEIGHT = ".weight";
+
+  static final String COMPRESSED = ".compressed";
+  static final String BITMASK = ".bitmask";
+  static final String ROW_OFFSETS = ".row_offsets";
+  static final String SHAPE = ".shape";
+
+  /** What a tensor's entry in a header takes beside its name, roughly. */
+  private static final long ENTRY = 100;
+
+  private PackedFormat() {}
+
+  /**
+   * Returns the bytes that a packed weight takes in a shard, entries in the header included.
+   *
+   * @param weight the matrix that it stands for
+   * @param kept elements that aren't +0.0
+   */
+  public static long bytes(TensorInfo weight, long kept) {
+    long entries =
+        PackedNames.of(weight.name()).all().stream().mapToLong(name -> name.length() + ENTRY).sum();
+    long masks = weight.rows() * RowPacking.maskBytes(weight.columns());
+    long values = kept * weight.type().orElseThrow().bytes();
+    return values + masks + (weight.rows() + 2L) * Long.BYTES + entries;
+  }
+
+  /** Returns whether a shard says that it is packed, in whatever version. */
+  public static boolean isPacked(SafetensorsFile shard) {
+    return isPacked(shard.metadata());
+  }
+
+  /** Returns whether a shard's metadata says that it is packed, in whatever version. */
+  public static boolean isPacked(Map<String, String> metadata) {
+    return metadata.getOrDefault(METADATA_KEY, "").startsWith(ANY_VERSION);
+  }
+
+  /** Returns whether a shard's metadata says that it is packed in {@link #FORMAT}. */
+  public static boolean isKnown(Map<String, String> metadata) {
+    return FORMAT.equals(metadata.get(METADATA_KEY));
+  }
+}

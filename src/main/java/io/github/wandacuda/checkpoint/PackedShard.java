@@ -1,0 +1,195 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.JsonInput;
+import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.scalar.RowPacking;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The tensors of a packed shard as they were before: packed weights are unpacked as they are read,
+ * some rows at a time, so that whoever reads a shard can read a packed one.
+ */
+public final class PackedShard implements TensorBytes {
+  /** Bytes of unpacked rows that are read at a time. */
+  private static final long CHUNK = 256 << 10;
+
+  private final SafetensorsFile stored;
+  private final Map<String, PackedModule> modules = new HashMap<>();
+  private final RowPacking packing = RowPackings.fastest();
+
+  private PackedShard(SafetensorsFile stored, List<TensorInfo> source) {
+    this.stored = stored;
+    Set<String> known = new HashSet<>(Set.of(PackedFormat.SOURCE_HEADER));
+    for (TensorInfo tensor : source) {
+      take(tensor, known);
+    }
+    for (TensorInfo tensor : stored.tensors()) {
+      if (!known.contains(tensor.name())) {
+        throw Malformed.tensor(
+            stored.path(), tensor.name(), "none that the unpacked shard has no use for", "one");
+      }
+    }
+  }
+
+  /**
+   * Returns the shard that a packed one stands for: its header, and its tensors to the byte.
+   *
+   * @param stored the packed shard, which is closed with the result
+   * @throws InputException if it isn't packed, is of another version, or its tensors aren't those
+   *     that its source's header asks for
+   */
+  public static SafetensorsFile unpacked(SafetensorsFile stored) {
+    String format = stored.metadata().get(PackedFormat.METADATA_KEY);
+    if (!PackedFormat.FORMAT.equals(format)) {
+      throw new InputException(
+          ErrorDetails.file(stored.path())
+              .part("format")
+              .expected(PackedFormat.FORMAT, format == null ? "none" : Printable.of(format))
+              .hint(
+                  PackedFormat.isPacked(stored)
+                      ? "another version of wanda-cuda has packed it"
+                      : "config.json says that the model is packed, but this shard isn't"));
+    }
+    return SafetensorsFile.of(
+        stored.path(), header(stored), tensors -> new PackedShard(stored, tensors));
+  }
+
+  /**
+   * Returns a shard that isn't packed.
+   *
+   * @throws InputException if it is, of whatever version
+   */
+  public static SafetensorsFile requireDense(SafetensorsFile stored) {
+    if (PackedFormat.isPacked(stored)) {
+      throw new InputException(
+          ErrorDetails.file(stored.path())
+              .part("format")
+              .expected(
+                  "weights that aren't packed, as config.json says",
+                  Printable.of(stored.metadata().get(PackedFormat.METADATA_KEY)))
+              .hint("take the config.json that pack wrote"));
+    }
+    return stored;
+  }
+
+  private static byte[] header(SafetensorsFile stored) {
+    TensorInfo info =
+        stored
+            .tensor(PackedFormat.SOURCE_HEADER)
+            .orElseThrow(
+                () ->
+                    Malformed.tensor(
+                        stored.path(), PackedFormat.SOURCE_HEADER, "it in the file", "none"));
+    long most = JsonInput.LONGEST + Long.BYTES;
+    if (!info.dtype().equals("U8") || info.shape().size() != 1 || info.bytes() > most) {
+      throw Malformed.tensor(
+          stored.path(),
+          info.name(),
+          "U8, at most [%d]".formatted(most),
+          "%s %s".formatted(Printable.of(info.dtype()), info.shape()));
+    }
+    byte[] header = new byte[(int) info.bytes()];
+    stored.read(info, 0, MemorySegment.ofArray(header));
+    return header;
+  }
+
+  private void take(TensorInfo tensor, Set<String> known) {
+    Optional<TensorInfo> same = stored.tensor(tensor.name());
+    if (same.isPresent()) {
+      requireAlike(tensor, same.get());
+      known.add(tensor.name());
+    } else if (canBePacked(tensor)) {
+      PackedModule module = PackedModule.find(stored, tensor);
+      modules.put(tensor.name(), module);
+      known.addAll(PackedNames.of(tensor.name()).all());
+    } else {
+      throw Malformed.tensor(
+          stored.path(), tensor.name(), "it, as the unpacked shard has it", "none");
+    }
+  }
+
+  private void requireAlike(TensorInfo tensor, TensorInfo found) {
+    if (!found.dtype().equals(tensor.dtype()) || !found.shape().equals(tensor.shape())) {
+      throw Malformed.tensor(
+          stored.path(),
+          tensor.name(),
+          "%s %s, as in the unpacked shard".formatted(tensor.dtype(), tensor.shape()),
+          "%s %s".formatted(Printable.of(found.dtype()), found.shape()));
+    }
+  }
+
+  private static boolean canBePacked(TensorInfo tensor) {
+    return tensor.name().endsWith(PackedFormat.WEIGHT)
+        && tensor.isMatrix()
+        && tensor.type().isPresent();
+  }
+
+  /** Returns the file as it is stored. */
+  public SafetensorsFile stored() {
+    return stored;
+  }
+
+  /** Returns how many of its weights are packed. */
+  public int modules() {
+    return modules.size();
+  }
+
+  /** Returns a packed weight by the name of the tensor that it stands for. */
+  Optional<PackedModule> module(String weight) {
+    return Optional.ofNullable(modules.get(weight));
+  }
+
+  @Override
+  public void read(TensorInfo info, long offset, MemorySegment destination) {
+    PackedModule module = modules.get(info.name());
+    if (module == null) {
+      stored.read(stored.tensor(info.name()).orElseThrow(), offset, destination);
+    } else if (destination.byteSize() > 0) {
+      unpack(module, offset, destination);
+    }
+  }
+
+  private void unpack(PackedModule module, long offset, MemorySegment destination) {
+    long rowBytes = (long) module.columns() * module.dtype().bytes();
+    int end = Math.toIntExact(Math.ceilDiv(offset + destination.byteSize(), rowBytes));
+    int atOnce = (int) Math.max(1, Math.min(Integer.MAX_VALUE / 2, CHUNK / rowBytes));
+    for (int first = (int) (offset / rowBytes); first < end; first += atOnce) {
+      int count = Math.min(atOnce, end - first);
+      try (Arena memory = Arena.ofConfined()) {
+        PackedRows rows = module.read(first, count, memory);
+        for (int row = 0; row < count; row++) {
+          long at = (first + row) * rowBytes - offset;
+          if (at >= 0 && at + rowBytes <= destination.byteSize()) {
+            rows.unpack(row, packing, destination, at);
+          } else {
+            MemorySegment whole = memory.allocate(rowBytes);
+            rows.unpack(row, packing, whole, 0);
+            copyPart(whole, at, destination);
+          }
+        }
+      }
+    }
+  }
+
+  /** Copies the part of a row that lies inside of the destination, in which it begins at `at`. */
+  private static void copyPart(MemorySegment row, long at, MemorySegment destination) {
+    long from = Math.max(0, at);
+    long to = Math.min(destination.byteSize(), at + row.byteSize());
+    MemorySegment.copy(row, from - at, destination, from, to - from);
+  }
+
+  @Override
+  public void close() {
+    stored.close();
+  }
+}

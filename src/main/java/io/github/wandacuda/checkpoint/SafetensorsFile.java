@@ -1,0 +1,289 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.io.FileReads;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.Malformed;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Function;
+
+/** A safetensors file, checked and held open. Safe for use by several threads. */
+public final class SafetensorsFile implements AutoCloseable {
+  private static final String WHAT = "a safetensors file";
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final Path path;
+  private final byte[] headerBytes;
+  private final Map<String, String> metadata;
+  private final Map<String, TensorInfo> tensors;
+  private final List<TensorInfo> ordered;
+  private final TensorBytes bytes;
+
+  private SafetensorsFile(
+      Path path, byte[] headerBytes, SafetensorsHeader header, TensorBytes bytes) {
+    this.path = path;
+    this.headerBytes = headerBytes;
+    this.metadata = header.metadata();
+    this.ordered = header.tensors();
+    this.tensors = header.byName();
+    this.bytes = bytes;
+  }
+
+  /**
+   * Returns a file as it would be, whose tensors are made from something else when they are read.
+   *
+   * @param path the file that messages name
+   * @param headerBytes what it would begin with, the length prefix included
+   * @param bytes gives what the tensors are read from, which the file closes
+   * @throws InputException if that is no header, or its tensors don't follow each other
+   */
+  public static SafetensorsFile of(
+      Path path, byte[] headerBytes, Function<List<TensorInfo>, TensorBytes> bytes) {
+    SafetensorsHeader header = SafetensorsHeader.alone(path, headerBytes);
+    return new SafetensorsFile(path, headerBytes.clone(), header, bytes.apply(header.tensors()));
+  }
+
+  /**
+   * Checks the whole header of a file and holds the file open.
+   *
+   * @param path the file, or a symbolic link to it
+   * @throws InputException if it isn't there, can't be read, or breaks the format in any way
+   */
+  public static SafetensorsFile open(Path path) {
+    return open(path, new SafetensorsHeader.Budget(), null);
+  }
+
+  /** Opens one of a model's shards, whose headers share a budget of memory. */
+  static SafetensorsFile open(Path path, SafetensorsHeader.Budget room) {
+    return open(path, room, "download it, or copy it here");
+  }
+
+  private static SafetensorsFile open(
+      Path path, SafetensorsHeader.Budget room, String whereMissing) {
+    if (!Files.isRegularFile(path)) {
+      throw new InputException(
+          ErrorDetails.file(path)
+              .expected(WHAT, notAFile(path))
+              .hint(Files.isDirectory(path) ? null : whereMissing));
+    }
+    try {
+      FileChannel channel = InputFile.channel(path);
+      try {
+        return open(path, channel, room);
+      } catch (IOException | RuntimeException | Error e) {
+        channel.close();
+        throw e;
+      }
+    } catch (IOException e) {
+      throw Malformed.unreadable(path, WHAT, e);
+    }
+  }
+
+  private static SafetensorsFile open(Path path, FileChannel channel, SafetensorsHeader.Budget room)
+      throws IOException {
+    long length = channel.size();
+    byte[] headerBytes = readHeader(path, channel, length, room);
+    SafetensorsHeader header = SafetensorsHeader.parse(path, headerBytes, length, room);
+    return new SafetensorsFile(
+        path,
+        headerBytes,
+        header,
+        new StoredTensors(new FileReads(path, channel, length), headerBytes.length));
+  }
+
+  private static String notAFile(Path path) {
+    if (Files.isDirectory(path)) {
+      return "a folder";
+    }
+    if (Files.exists(path)) {
+      return "something that is no regular file";
+    }
+    return Files.isSymbolicLink(path) ? "a symbolic link to nothing" : "nothing";
+  }
+
+  private static byte[] readHeader(
+      Path path, FileChannel channel, long fileLength, SafetensorsHeader.Budget room)
+      throws IOException {
+    int prefix = (int) Math.min(fileLength, SafetensorsHeader.LENGTH_BYTES);
+    ByteBuffer start = ByteBuffer.allocate(prefix);
+    readFully(path, channel, start);
+    int length = SafetensorsHeader.length(path, start.array(), fileLength);
+    room.take(path, length);
+    ByteBuffer bytes = ByteBuffer.allocate(prefix + length);
+    bytes.put(start.rewind());
+    readFully(path, channel, bytes);
+    return bytes.array();
+  }
+
+  private static void readFully(Path path, FileChannel channel, ByteBuffer bytes)
+      throws IOException {
+    while (bytes.hasRemaining()) {
+      if (channel.read(bytes) < 0) {
+        throw Malformed.part(
+            path,
+            "header",
+            bytes.capacity() + " bytes",
+            bytes.position() + " before the file ends");
+      }
+    }
+  }
+
+  /** Returns the file's path as it was given. */
+  public Path path() {
+    return path;
+  }
+
+  /** Returns the file's length in bytes. */
+  public long byteSize() {
+    return dataOffset() + (ordered.isEmpty() ? 0 : ordered.getLast().end());
+  }
+
+  /** Returns what the tensors are read from. */
+  public TensorBytes bytes() {
+    return bytes;
+  }
+
+  /** Returns a copy of the file's bytes up to the data section, the length prefix included. */
+  public byte[] headerBytes() {
+    return headerBytes.clone();
+  }
+
+  /** Returns the offset in the file, in bytes, at which the data section starts. */
+  public long dataOffset() {
+    return headerBytes.length;
+  }
+
+  /** Returns the header's {@code __metadata__}; empty if it has none. */
+  public Map<String, String> metadata() {
+    return metadata;
+  }
+
+  /** Returns the tensors in the order of their bytes. */
+  public List<TensorInfo> tensors() {
+    return ordered;
+  }
+
+  /** Returns a tensor by its name, or nothing if the file has none of that name. */
+  public Optional<TensorInfo> tensor(String name) {
+    return Optional.ofNullable(tensors.get(name));
+  }
+
+  /**
+   * Reads bytes of a tensor until {@code destination} is full. If the thread is interrupted
+   * meanwhile, the file is closed.
+   *
+   * @param offset offset in the tensor, in bytes
+   * @throws IndexOutOfBoundsException if the tensor ends before that
+   * @throws InputException if the file has become shorter
+   * @throws io.github.wandacuda.error.CancelledException if the thread was interrupted
+   */
+  public void read(TensorInfo info, long offset, MemorySegment destination) {
+    Objects.checkFromIndexSize(offset, destination.byteSize(), info.bytes());
+    bytes.read(info, offset, destination);
+  }
+
+  /**
+   * Reads tensors past the page cache from now on, as far as they aren't in it, until {@code io} is
+   * closed. No other thread may read meanwhile.
+   */
+  public void readThrough(DirectIo io) {
+    if (bytes instanceof StoredTensors stored) {
+      stored.readThrough(io);
+    }
+  }
+
+  /**
+   * Reads tensors from the device from now on, also those that the page cache has, until {@code io}
+   * is closed. No other thread may read meanwhile.
+   */
+  public void readFromDevice(DirectIo io) {
+    if (bytes instanceof StoredTensors stored) {
+      stored.readFromDevice(io);
+    }
+  }
+
+  /**
+   * Reads tensors through the page cache from now on, and leaves it as it is now when {@link
+   * #dropAdded} is called or the file is closed, where the system allows that.
+   */
+  public void readThroughCache() {
+    if (bytes instanceof StoredTensors stored) {
+      stored.readThroughCache();
+    }
+  }
+
+  /**
+   * Takes out of the page cache what was added to it since {@link #readThroughCache}, if it was
+   * called.
+   */
+  public void dropAdded() {
+    if (bytes instanceof StoredTensors stored) {
+      stored.dropAdded();
+    }
+  }
+
+  /**
+   * Returns a copy of a vector, widened exactly to float32.
+   *
+   * @throws InputException if the tensor isn't a vector of F32, F16 or BF16, is longer than a Java
+   *     array can be, or the file has become shorter
+   */
+  public float[] vector(TensorInfo info) {
+    DType type = type(info, "a vector");
+    if (info.shape().size() != 1 || info.bytes() > Integer.MAX_VALUE - 8) {
+      throw Malformed.tensor(
+          path, info.name(), "a vector below 2 GiB", "%s %s".formatted(type, info.shape()));
+    }
+    float[] values = new float[(int) info.elements()];
+    if (type == DType.F32 && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN) {
+      read(info, 0, MemorySegment.ofArray(values));
+      return values;
+    }
+    MemorySegment copy = MemorySegment.ofArray(new byte[(int) info.bytes()]);
+    read(info, 0, copy);
+    for (int i = 0; i < values.length; i++) {
+      values[i] =
+          switch (type) {
+            case F32 -> Float.intBitsToFloat(copy.getAtIndex(INT, i));
+            case F16 -> Float.float16ToFloat(copy.getAtIndex(SHORT, i));
+            case BF16 -> Float.intBitsToFloat(copy.getAtIndex(SHORT, i) << 16);
+          };
+    }
+    return values;
+  }
+
+  private DType type(TensorInfo info, String what) {
+    return info.type()
+        .orElseThrow(
+            () ->
+                Malformed.tensor(
+                    path,
+                    info.name(),
+                    what + " of F32, F16 or BF16",
+                    "%s %s".formatted(Printable.of(info.dtype()), info.shape())));
+  }
+
+  /** Closes the file. */
+  @Override
+  public void close() {
+    bytes.close();
+  }
+}

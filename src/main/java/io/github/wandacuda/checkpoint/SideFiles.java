@@ -1,0 +1,164 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.Folders;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.Malformed;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/**
+ * The files of a model directory that a pruned copy needs beside the weights, at any depth. Paths
+ * are relative to the model directory and in code-point order.
+ *
+ * @param directory the model directory
+ * @param files the files that are copied first
+ * @param lastFiles the files that are copied last, in this order, because a directory without them
+ *     is unfinished: the index, if the weights have one, and {@code config.json}
+ * @param leftOut the files and folders that aren't copied: weights in other formats, weights that
+ *     the checkpoint doesn't use, {@code .git} and {@code .cache}, links to nothing or to a folder
+ *     above, and what is no regular file
+ */
+public record SideFiles(
+    Path directory, List<Path> files, List<Path> lastFiles, List<Path> leftOut) {
+  /** The file that describes the model. */
+  public static final String CONFIG = "config.json";
+
+  /**
+   * The file that a run adds to its output. If the source has one, it is of an earlier run and
+   * isn't copied.
+   */
+  public static final String MANIFEST = "wanda-cuda.json";
+
+  /** Names of files with weights in formats that are not read. */
+  private static final Pattern OTHER_WEIGHTS =
+      Pattern.compile(
+          "(?is)pytorch_model.*\\.bin(\\.index.*\\.json)?"
+              + "|consolidated\\..*"
+              + "|.*\\.(pt|pth|gguf|ggml|h5|msgpack|onnx|onnx_data|onnx\\.data|ot|tflite)"
+              + "|.*\\.ckpt(\\..*|-.*)?"
+              + "|(tf_model\\.h5|flax_model\\.msgpack)\\.index\\.json"
+              + "|openvino_.*\\.(bin|xml)");
+
+  /** Takes copies of the lists. */
+  public SideFiles {
+    files = List.copyOf(files);
+    lastFiles = List.copyOf(lastFiles);
+    leftOut = List.copyOf(leftOut);
+  }
+
+  /** Returns a new set of all files of a copy: those that are copied, and the weights' shards. */
+  public Set<Path> withShards(Checkpoint checkpoint) {
+    Set<Path> all = new HashSet<>(files);
+    all.addAll(lastFiles);
+    checkpoint.shards().forEach(shard -> all.add(shard.path().getFileName()));
+    return all;
+  }
+
+  /**
+   * Finds the side files of a model.
+   *
+   * @param checkpoint the model's weights
+   * @param output the directory of the copy; passed over if it is inside the model directory
+   * @throws InputException if a folder can't be read or there are more than 100,000 files
+   */
+  public static SideFiles of(Checkpoint checkpoint, Path output) {
+    Path directory = checkpoint.directory();
+    SideFileVisitor visitor = new SideFileVisitor(checkpoint, output);
+    visitor.walk();
+    List<Path> files = sorted(visitor.files());
+    List<Path> lastFiles = new ArrayList<>();
+    for (String name : List.of(Checkpoint.INDEX, CONFIG)) {
+      Path last = Path.of(name);
+      if (files.remove(last)) {
+        lastFiles.add(last);
+      }
+    }
+    return new SideFiles(directory, files, lastFiles, sorted(visitor.leftOut()));
+  }
+
+  /**
+   * Returns whether a shard must not have a name: a run's own temporary files and JSON files
+   * (configs, indexes, tokenizers, the run's record) would be lost by it.
+   */
+  static boolean isReserved(String name) {
+    String lower = name.toLowerCase(Locale.ROOT);
+    return lower.startsWith(AtomicWrite.OWN) || lower.endsWith(".json");
+  }
+
+  /**
+   * Returns whether a file's name says that it holds weights in a format that isn't read, or an
+   * index of such files.
+   */
+  static boolean areOtherWeights(Path file) {
+    return OTHER_WEIGHTS.matcher(file.getFileName().toString()).matches();
+  }
+
+  private static List<Path> sorted(List<Path> paths) {
+    List<Path> sorted = new ArrayList<>(paths);
+    sorted.sort(Comparator.comparing(Path::toString, TensorNames.ORDER));
+    return sorted;
+  }
+
+  /**
+   * Copies one of the files and makes the folders that it needs. The copy is written as {@link
+   * AtomicWrite} does, with the modes that {@link FileModes} gives it.
+   *
+   * @param file its relative path
+   * @param output the directory of the copy, which has the same relative path in it
+   * @throws InputException if it can't be read
+   * @throws OutputException if it can't be written
+   */
+  public void copy(Path file, Path output) {
+    Path source = directory.resolve(file);
+    Path target = output.resolve(file);
+    try (InputStream in = InputFile.stream(source)) {
+      createParent(target);
+      AtomicWrite.replace(target, out -> transfer(source, in, out), FileModes.like(source));
+    } catch (IOException e) {
+      throw Malformed.unreadable(source, "a file that goes along with the model", e);
+    }
+  }
+
+  private static void createParent(Path target) {
+    Path parent = target.getParent();
+    try {
+      Folders.create(parent);
+    } catch (IOException e) {
+      throw new OutputException(
+          ErrorDetails.file(parent)
+              .expected("to make this folder", Reason.of(e))
+              .said("expected to make this folder, found: " + Reason.of(e)),
+          e);
+    }
+  }
+
+  private static void transfer(Path source, InputStream in, OutputStream out) throws IOException {
+    byte[] buffer = new byte[1 << 16];
+    for (int read = read(source, in, buffer); read >= 0; read = read(source, in, buffer)) {
+      out.write(buffer, 0, read);
+    }
+  }
+
+  private static int read(Path source, InputStream in, byte[] buffer) {
+    try {
+      return in.read(buffer);
+    } catch (IOException e) {
+      throw Malformed.unreadable(source, "a file that goes along with the model", e);
+    }
+  }
+}

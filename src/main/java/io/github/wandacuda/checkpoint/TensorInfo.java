@@ -1,0 +1,81 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A tensor's entry in a safetensors header. Two files agree on a tensor's name, type, shape and
+ * offsets if these are equal.
+ *
+ * @param name the tensor's name
+ * @param dtype the element type as the header spells it, perhaps an unknown one
+ * @param shape sizes, outermost first; empty for a scalar
+ * @param begin the offset of its first byte in the data section
+ * @param end the offset behind its last byte
+ */
+public record TensorInfo(String name, String dtype, List<Long> shape, long begin, long end) {
+  /** Takes a copy of the shape. */
+  public TensorInfo {
+    shape = List.copyOf(shape);
+  }
+
+  /** Returns the element type, or nothing if this library does not compute with it. */
+  public Optional<DType> type() {
+    return DType.of(dtype);
+  }
+
+  /** Returns the number of elements. */
+  public long elements() {
+    long elements = 1;
+    for (long size : shape) {
+      elements = Math.multiplyExact(elements, size);
+    }
+    return elements;
+  }
+
+  /** Returns the number of bytes. */
+  public long bytes() {
+    return end - begin;
+  }
+
+  /** Returns whether the tensor has two dimensions, whatever its type. */
+  public boolean isMatrix() {
+    return shape.size() == 2;
+  }
+
+  /**
+   * Returns the outer size of a matrix, as it is stored.
+   *
+   * @throws InputException if it isn't a matrix or has more than 2^31 - 1 rows
+   */
+  public int rows() {
+    return matrixSize(0, "rows");
+  }
+
+  /**
+   * Returns the inner size of a matrix, as it is stored.
+   *
+   * @throws InputException if it isn't a matrix or has more than 2^31 - 1 columns
+   */
+  public int columns() {
+    return matrixSize(1, "columns");
+  }
+
+  private int matrixSize(int dimension, String what) {
+    if (!isMatrix()) {
+      throw new InputException(
+          ErrorDetails.NOWHERE.tensor(name).expected("a matrix", "shape " + shape));
+    }
+    long size = shape.get(dimension);
+    if (size > Integer.MAX_VALUE) {
+      throw new InputException(
+          ErrorDetails.NOWHERE
+              .tensor(name)
+              .expected("at most %d %s".formatted(Integer.MAX_VALUE, what), String.valueOf(size)));
+    }
+    return (int) size;
+  }
+}

@@ -1,0 +1,129 @@
+package io.github.wandacuda.checkpoint;
+
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.Crc32c;
+import io.github.wandacuda.io.FileIdentity;
+import io.github.wandacuda.io.FilePieces;
+import io.github.wandacuda.system.RealCause;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.Optional;
+
+/**
+ * A shard that an interrupted run has left, complete or not. Which tensors are complete is found
+ * out by reading them, so that it doesn't matter what had not reached the device yet. Safe for use
+ * by several threads.
+ */
+public final class WrittenShard implements AutoCloseable {
+  private static final int CHUNK = 1 << 20;
+
+  private final Path path;
+  private final SafetensorsFile layout;
+  private final FileChannel channel;
+
+  private WrittenShard(Path path, SafetensorsFile layout, FileChannel channel) {
+    this.path = path;
+    this.layout = layout;
+    this.channel = channel;
+  }
+
+  /**
+   * Opens a shard.
+   *
+   * @param path its path, at which there may be nothing
+   * @param layout the shard whose header it has
+   * @return empty if there is no regular file, if it has a second name (hard link), or another
+   *     header
+   * @throws OutputException if it can't be read
+   */
+  public static Optional<WrittenShard> open(Path path, SafetensorsFile layout) {
+    if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS) || FileIdentity.names(path) > 1) {
+      return Optional.empty();
+    }
+    try {
+      FileChannel channel =
+          FileChannel.open(path, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+      WrittenShard shard = new WrittenShard(path, layout, channel);
+      byte[] header = layout.headerBytes();
+      byte[] found = new byte[header.length];
+      if (FilePieces.read(channel, 0, MemorySegment.ofArray(found))
+          && Arrays.equals(header, found)) {
+        return Optional.of(shard);
+      }
+      shard.close();
+      return Optional.empty();
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+  }
+
+  /** Returns the shard's path. */
+  public Path path() {
+    return path;
+  }
+
+  /**
+   * Returns whether a tensor's bytes are complete and have this CRC-32C.
+   *
+   * @throws OutputException if they can't be read
+   * @throws CancelledException if the thread was interrupted
+   */
+  public boolean holds(TensorInfo info, int checksum) {
+    ByteBuffer chunk = ByteBuffer.allocateDirect((int) Math.min(CHUNK, Math.max(1, info.bytes())));
+    Crc32c crc = new Crc32c();
+    try {
+      for (long at = 0; at < info.bytes(); at += chunk.limit()) {
+        chunk.clear().limit((int) Math.min(CHUNK, info.bytes() - at));
+        long position = layout.dataOffset() + info.begin() + at;
+        if (!FilePieces.read(channel, position, MemorySegment.ofBuffer(chunk))) {
+          return false;
+        }
+        crc.add(chunk);
+      }
+      return crc.value() == checksum;
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+  }
+
+  /**
+   * Returns whether the file is as long as the shard is to be.
+   *
+   * @throws OutputException if that can't be found out
+   */
+  public boolean isWhole() {
+    try {
+      return channel.size() == layout.byteSize();
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+  }
+
+  private static OutputException unreadable(Path path, IOException e) {
+    RealCause.throwIfBehind(e);
+    return new OutputException(
+        ErrorDetails.file(path)
+            .expected("to read what is finished of it", Reason.of(e))
+            .said("expected to read what is finished of it, found: " + Reason.of(e)),
+        e);
+  }
+
+  @Override
+  public void close() {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+  }
+}

@@ -1,0 +1,179 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.calibration.CalibrationSamples;
+import io.github.wandacuda.calibration.Imatrix;
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.RunResult;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.Allocation;
+import io.github.wandacuda.pruning.PruningRules;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Options for the source of the norms: a calibration run or a file. */
+public final class CalibrationOptions {
+  @Option(names = "--calibration", paramLabel = "FILE", description = SampleOptions.FORMATS)
+  private Path calibration;
+
+  @Option(
+      names = "--statistics",
+      paramLabel = "FILE",
+      description =
+          "Activation statistics instead of a calibration run: what 'calibrate' wrote, or an"
+              + " imatrix of llama.cpp (.gguf, .dat, .imatrix).")
+  private Path statistics;
+
+  @Mixin private SampleOptions sampling;
+
+  /**
+   * Checks that the options are those that the rules need.
+   *
+   * @throws UsageException if not
+   */
+  public void check(PruningRules rules) {
+    if (calibration != null && statistics != null) {
+      throw new UsageException("--calibration and --statistics exclude each other");
+    }
+    if (rules.needNorms() && calibration == null && statistics == null) {
+      throw new UsageException(
+          "method %s needs --calibration FILE or --statistics FILE".formatted(rules.label()));
+    }
+  }
+
+  /** Returns whether the norms come from samples that run through the model. */
+  public boolean fromSamples(PruningRules rules) {
+    return rules.needNorms() && calibration != null;
+  }
+
+  /** Warns of options that have no effect. */
+  public void warnOfIdle(PruningRules rules, OutputOptions output) {
+    if (!rules.needNorms()) {
+      String why = "method %s needs no norms".formatted(rules.label());
+      output.warnIfGiven(why, "--calibration", "--statistics", "--unreached");
+      SampleOptions.warnOfAll(why, output);
+    } else if (statistics != null) {
+      SampleOptions.warnOfAll("norms come from --statistics", output);
+    } else {
+      SampleOptions.warnOfIdle(calibration, output);
+    }
+  }
+
+  /**
+   * Checks that a comparison has its norms.
+   *
+   * @throws UsageException if not, or statistics can't do what a run needs
+   */
+  public void check(List<ComparedMethod> runs, OutputOptions output) {
+    if ((calibration == null) == (statistics == null)) {
+      throw new UsageException("expected one of --calibration FILE and --statistics FILE");
+    }
+    if (statistics == null) {
+      SampleOptions.warnOfIdle(calibration, output);
+      return;
+    }
+    output.exclude("--statistics", ClusterOption.NAME);
+    output.warnIfGiven("norms come from --statistics", "--samples", "--seed", "--join");
+    for (ComparedMethod run : runs) {
+      if (run.plan().rules().needMoments()
+          || run.plan().allocations().contains(Allocation.Rule.ATP)) {
+        throw new UsageException(
+            ErrorDetails.of("--statistics")
+                .expected("what norms suffice for", run.label())
+                .hint("--calibration serves all"));
+      }
+    }
+  }
+
+  /** Returns how many tokens a sequence has, if that is given. */
+  public OptionalInt sequenceLength() {
+    return sampling.sequenceLength();
+  }
+
+  /** Adds the files that the run reads. */
+  public void addTo(ResultFiles results) {
+    results.read("--calibration", calibration);
+    results.read("--statistics", statistics);
+  }
+
+  /** Returns the file that norms come from, by what it is. */
+  public Map<String, List<Path>> files(PruningRules rules) {
+    if (!rules.needNorms()) {
+      return Map.of();
+    }
+    return statistics == null
+        ? Map.of("calibration", List.of(calibration))
+        : Map.of("statistics", List.of(statistics));
+  }
+
+  /** Draws the samples or reads the statistics. */
+  public Calibration load(PruningRules rules, ModelDirectory model, OutputOptions output) {
+    if (!rules.needNorms()) {
+      return new Calibration.None();
+    }
+    return load(model, output);
+  }
+
+  /** Does what {@link #load(PruningRules, ModelDirectory, OutputOptions)} does for any rules. */
+  public Calibration load(ModelDirectory model, OutputOptions output) {
+    if (statistics != null) {
+      output.detail("norms from %s", statistics);
+      return new Calibration.FromStatistics(
+          statistics,
+          Imatrix.isNamed(statistics) ? Imatrix.read(statistics) : Statistics.read(statistics),
+          FileDigest.sha256("statistics", List.of(statistics), ""));
+    }
+    CalibrationSamples samples = sampling.draw(calibration, model);
+    SampleOptions.say(calibration, samples, output);
+    return sampling.calibration(samples);
+  }
+
+  /** Returns what norms come from, by the names that reports have. */
+  public Map<String, Object> facts(Calibration source) {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    if (source instanceof Calibration.FromSamples samples) {
+      facts.put("calibration_file", calibration.toString());
+      facts.put("samples", samples.samples().size());
+      facts.put("sequence_length", samples.sequenceLength());
+      facts.put("seed", samples.seed());
+      if (samples.joined()) {
+        facts.put("join", true);
+      }
+      facts.put("calibration_sha256", samples.sha256());
+    } else if (source instanceof Calibration.FromStatistics read) {
+      facts.put("statistics_file", statistics.toString());
+      addFacts(facts, source);
+      facts.put("statistics_sha256", read.sha256());
+    }
+    return facts;
+  }
+
+  /** Adds what statistics say of their samples, by the names that reports have. */
+  public void addFacts(Map<String, Object> facts, Calibration source) {
+    if (source instanceof Calibration.FromStatistics read) {
+      facts.put("samples", read.statistics().samples());
+      facts.put("sequence_length", read.statistics().sequenceLength());
+    }
+  }
+
+  /**
+   * Returns the norms of a run, with the number and length of the samples that they were computed
+   * from.
+   */
+  public Statistics statistics(RunResult result, Calibration source) {
+    if (source instanceof Calibration.FromSamples samples) {
+      return result
+          .statistics(samples.samples().size(), samples.sequenceLength())
+          .joined(samples.joined());
+    }
+    Statistics read = ((Calibration.FromStatistics) source).statistics();
+    return result.statistics(read.samples(), read.sequenceLength()).joined(read.joined());
+  }
+}

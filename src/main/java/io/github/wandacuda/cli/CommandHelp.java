@@ -1,0 +1,122 @@
+package io.github.wandacuda.cli;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.stream.Collectors;
+import picocli.CommandLine;
+import picocli.CommandLine.Help;
+import picocli.CommandLine.IHelpSectionRenderer;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.UsageMessageSpec;
+
+/**
+ * What {@code --help} shows: what a command does, examples (its {@code footer}), and its options by
+ * groups, in which those come first that most runs need.
+ */
+public final class CommandHelp {
+  private static final String RARE = "Rarely needed";
+
+  /** Groups by their titles, for all commands; each shows those of its own options. */
+  private static final SequencedMap<String, List<String>> GROUPS = groups();
+
+  private CommandHelp() {}
+
+  private static SequencedMap<String, List<String>> groups() {
+    SequencedMap<String, List<String>> groups = new LinkedHashMap<>();
+    groups.put(
+        "What",
+        List.of(
+            "--model --dense --pruned --zeros-of --adapter --plan --prompt --prompt-tokens --tokens",
+            "--temperature --top-p",
+            "--method --methods --recipe --recipes --include --exclude --match --modules"));
+    groups.put("How much", List.of("--sparsity --pattern --allocation --refine --update"));
+    groups.put(
+        "From what",
+        List.of(
+            "--calibration --statistics --masks --text --tasks --data --evaluate",
+            "--samples --sequence-length --seed --join --windows --limit --second-moments"));
+    groups.put(
+        "Where to",
+        List.of(
+            "--output --in-place --packed --report --save-statistics --save-masks",
+            "--dry-run --resume --overwrite --json --log-likelihoods --quiet --verbose"));
+    groups.put("Machine", List.of("--backend --device --precision --threads --cluster --part"));
+    groups.put(
+        RARE,
+        List.of(
+            "--scope --refine-swaps --unreached --combine-masks --no-bos",
+            "--strict --io --checkpoint-every --no-verify --yes --help --version"));
+    groups.replaceAll(
+        (title, lines) ->
+            lines.stream().flatMap(line -> List.of(line.split(" ")).stream()).toList());
+    return groups;
+  }
+
+  /**
+   * Returns a command's options by the titles of their groups, those that are in none among the
+   * last.
+   */
+  public static SequencedMap<String, List<OptionSpec>> groups(CommandSpec command) {
+    List<OptionSpec> left = new ArrayList<>(command.options());
+    SequencedMap<String, List<OptionSpec>> groups = new LinkedHashMap<>();
+    GROUPS.forEach(
+        (title, names) -> {
+          List<OptionSpec> group =
+              names.stream()
+                  .map(command::findOption)
+                  .filter(left::contains)
+                  .collect(Collectors.toCollection(ArrayList::new));
+          left.removeAll(group);
+          groups.put(title, group);
+        });
+    groups.get(RARE).addAll(left);
+    groups.values().removeIf(List::isEmpty);
+    return groups;
+  }
+
+  /** Returns the names of options that stand in a group. */
+  public static List<String> grouped() {
+    return GROUPS.values().stream().flatMap(List::stream).toList();
+  }
+
+  /** Has the commands of a program show their help so. */
+  public static void show(CommandLine program) {
+    for (CommandLine command : program.getSubcommands().values()) {
+      UsageMessageSpec usage = command.getCommandSpec().usageMessage();
+      usage.abbreviateSynopsis(true).synopsisHeading("%nUsage: ");
+      Map<String, IHelpSectionRenderer> sections = usage.sectionMap();
+      sections.put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, CommandHelp::options);
+      usage.sectionMap(sections);
+      usage.sectionKeys(
+          List.of(
+              UsageMessageSpec.SECTION_KEY_DESCRIPTION,
+              UsageMessageSpec.SECTION_KEY_FOOTER_HEADING,
+              UsageMessageSpec.SECTION_KEY_FOOTER,
+              UsageMessageSpec.SECTION_KEY_SYNOPSIS_HEADING,
+              UsageMessageSpec.SECTION_KEY_SYNOPSIS,
+              UsageMessageSpec.SECTION_KEY_PARAMETER_LIST,
+              UsageMessageSpec.SECTION_KEY_OPTION_LIST));
+    }
+  }
+
+  private static String options(Help help) {
+    CommandSpec command = help.commandSpec();
+    StringBuilder text = new StringBuilder();
+    groups(command)
+        .forEach(
+            (title, group) ->
+                text.append("%n%s:%n".formatted(title))
+                    .append(
+                        help.optionListExcludingGroups(
+                            group,
+                            help.createDefaultLayout(
+                                command.options(), List.of(), help.colorScheme()),
+                            null,
+                            help.parameterLabelRenderer())));
+    return text.toString();
+  }
+}

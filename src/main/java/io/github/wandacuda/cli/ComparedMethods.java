@@ -1,0 +1,181 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.ModuleRules.Scope;
+import io.github.wandacuda.pruning.ModuleRules.Swaps;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.SparsityParser;
+import io.github.wandacuda.pruning.Unreached;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import picocli.CommandLine.Option;
+
+/** Options for which methods are compared, and at which sparsities. */
+public final class ComparedMethods {
+  private static final String PLUS = "+";
+  private static final String UNIFORM = "uniform";
+  private static final List<String> DEFAULT = List.of("wanda", "magnitude");
+
+  /** All methods but those whose masks come from files. */
+  private static final Set<Method> WITHOUT_FILES = EnumSet.complementOf(EnumSet.of(Method.MASKS));
+
+  @Option(
+      names = "--methods",
+      paramLabel = "LIST",
+      hideParamSyntax = true,
+      split = ",",
+      description =
+          "Methods, with commas between them; each may have +swaps, +reconstruct or both behind it"
+              + " (default: wanda,magnitude, or none if there are just --recipes).")
+  private List<String> methods;
+
+  @Option(
+      names = "--sparsity",
+      paramLabel = "LIST",
+      hideParamSyntax = true,
+      split = ",",
+      description =
+          "Fractions that are pruned, with commas between them (default: 0.5, unless --pattern is"
+              + " given).")
+  private List<String> sparsities = List.of();
+
+  @Option(
+      names = "--pattern",
+      paramLabel = "LIST",
+      hideParamSyntax = true,
+      split = ",",
+      description = "Patterns N:M, with commas between them.")
+  private List<String> patterns = List.of();
+
+  @Option(
+      names = "--allocation",
+      paramLabel = "LIST",
+      hideParamSyntax = true,
+      split = ",",
+      description =
+          "How a sparsity is shared out over blocks, with commas between them: uniform, atp, dlp,"
+              + " owl, or a JSON file (default: uniform). A pattern is not shared out.")
+  private List<String> allocations = List.of("uniform");
+
+  @Option(
+      names = "--recipes",
+      paramLabel = "LIST",
+      hideParamSyntax = true,
+      split = ",",
+      description = "Recipes in YAML, with commas between them; each is a run of its own.")
+  private List<Path> recipes = List.of();
+
+  /** Returns the names of the methods that can be compared. */
+  public static List<String> words() {
+    return WITHOUT_FILES.stream().map(Method::label).toList();
+  }
+
+  /**
+   * Returns what each run does: method by method, for each one sparsity after the other, and each
+   * shared out in every way; then the recipes.
+   *
+   * @throws UsageException if a name or number is none, occurs twice, or goes with no other
+   */
+  public List<ComparedMethod> runs() {
+    List<ComparedMethod> all = new ArrayList<>();
+    boolean recipesAlone =
+        methods == null && sparsities.isEmpty() && patterns.isEmpty() && !recipes.isEmpty();
+    if (!recipesAlone) {
+      Set<Sparsity> amounts = amounts();
+      for (String method : distinct("--methods", methods == null ? DEFAULT : methods)) {
+        amounts.forEach(amount -> addShared(all, rules(method, amount)));
+      }
+    }
+    distinct("--recipes", recipes.stream().map(Path::toString).toList()).stream()
+        .map(Path::of)
+        .map(file -> recipe(file, recipes))
+        .forEach(all::add);
+    return all;
+  }
+
+  private void addShared(List<ComparedMethod> all, ModuleRules rules) {
+    boolean pattern = rules.sparsity() instanceof Sparsity.GroupPattern;
+    if (pattern && sparsities.isEmpty() && allocations.stream().noneMatch(UNIFORM::equals)) {
+      throw new UsageException("--allocation: a pattern can't be shared out, give a --sparsity");
+    }
+    for (String each : pattern ? List.of(UNIFORM) : distinct("--allocation", allocations)) {
+      PruningPlan plan =
+          PruningPlan.of(
+              new PruningRules(rules, Unreached.MAGNITUDE), MethodOptions.allocation(each));
+      String name = plan.files().isEmpty() ? each : plan.files().get(0).getFileName().toString();
+      all.add(
+          ComparedMethod.of(
+              rules.label() + (plan.shares() ? PLUS + name : ""),
+              Optional.of(rules.sparsity()),
+              plan));
+    }
+  }
+
+  /** A recipe is called by its file's name, or by its path where another one has the same name. */
+  private static ComparedMethod recipe(Path file, List<Path> all) {
+    PruningPlan plan = PruningPlan.of(file, Unreached.MAGNITUDE);
+    if (plan.rules().needMasks()) {
+      throw new UsageException(
+          ErrorDetails.file(file).said("masks come from files, so they can't be compared"));
+    }
+    boolean alone =
+        all.stream().filter(other -> other.getFileName().equals(file.getFileName())).count() == 1;
+    return ComparedMethod.of(
+        (alone ? file.getFileName() : file).toString(), Optional.empty(), plan);
+  }
+
+  private Set<Sparsity> amounts() {
+    Set<Sparsity> amounts = new LinkedHashSet<>();
+    sparsities.forEach(text -> add(amounts, SparsityParser.ratio(text.strip())));
+    patterns.forEach(text -> add(amounts, SparsityParser.pattern(text.strip())));
+    if (amounts.isEmpty()) {
+      amounts.add(MethodOptions.DEFAULT_SPARSITY);
+    }
+    return amounts;
+  }
+
+  private static void add(Set<Sparsity> amounts, Sparsity amount) {
+    if (!amounts.add(amount)) {
+      throw new UsageException("%s is given twice".formatted(amount));
+    }
+  }
+
+  private static Set<String> distinct(String option, List<String> given) {
+    Set<String> distinct = new LinkedHashSet<>();
+    for (String each : given) {
+      if (!distinct.add(each.strip())) {
+        throw new UsageException(
+            "%s: '%s' is given twice".formatted(option, Printable.of(each.strip())));
+      }
+    }
+    return distinct;
+  }
+
+  private static ModuleRules rules(String text, Sparsity amount) {
+    boolean reconstruct = text.endsWith(PLUS + ModuleRules.RECONSTRUCT);
+    String before = reconstruct ? without(text, ModuleRules.RECONSTRUCT) : text;
+    boolean swaps = before.endsWith(PLUS + ModuleRules.SWAPS);
+    Method method = Method.of(swaps ? without(before, ModuleRules.SWAPS) : before, WITHOUT_FILES);
+    return new ModuleRules(
+        method,
+        Scope.MATRIX,
+        amount,
+        swaps ? Optional.of(new Swaps(OptionalInt.empty())) : Optional.empty(),
+        reconstruct);
+  }
+
+  private static String without(String text, String last) {
+    return text.substring(0, text.length() - PLUS.length() - last.length());
+  }
+}

@@ -1,0 +1,182 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.InputFile;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * The cache of Hugging Face's tools. It has a folder {@code models--org--name} for each model with
+ * the folders {@code snapshots/<commit>} and a file {@code refs/main}, which names the current
+ * commit. Nothing is downloaded here.
+ *
+ * @param root the folder that holds the models' folders
+ */
+public record HubCache(Path root) {
+  private static final Pattern NAME =
+      Pattern.compile(
+          "(?:https?://(?:www\\.)?(?:huggingface\\.co|hf\\.co)/)?"
+              + "([\\w][\\w.-]*)/([\\w][\\w.-]*?)(?:/(?:tree|blob|resolve)/.*|/)?");
+
+  private static final int MOST_NAMED = 5;
+  private static final int LONGEST_REFERENCE = 200;
+
+  /** Returns the cache that the environment variables name. */
+  public static HubCache of(Map<String, String> environment) {
+    for (String variable : List.of("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")) {
+      String given = environment.getOrDefault(variable, "");
+      if (!given.isEmpty()) {
+        return new HubCache(Path.of(given));
+      }
+    }
+    String home = environment.getOrDefault("HF_HOME", "");
+    String cache = environment.getOrDefault("XDG_CACHE_HOME", "");
+    Path parent =
+        !home.isEmpty()
+            ? Path.of(home)
+            : (cache.isEmpty()
+                    ? Path.of(System.getProperty("user.home"), ".cache")
+                    : Path.of(cache))
+                .resolve("huggingface");
+    return new HubCache(parent.resolve("hub"));
+  }
+
+  /**
+   * Returns the model directory that a user names: an existing directory, or the snapshot of a
+   * cached model, named by its id, the address of its page or its folder in a cache.
+   *
+   * @throws InputException if there is no such directory or snapshot
+   */
+  public Path directory(String given) {
+    Optional<Path> path = path(given);
+    if (path.isPresent() && Files.exists(path.get())) {
+      return ofPath(path.get());
+    }
+    Matcher name = NAME.matcher(given);
+    if (!name.matches()) {
+      return path.orElseThrow(
+          () ->
+              new InputException(
+                  ErrorDetails.of(given)
+                      .expected("a model directory", "no name that a file can have")));
+    }
+    Path folder = root.resolve("models--%s--%s".formatted(name.group(1), name.group(2)));
+    if (Files.isDirectory(folder)) {
+      return snapshot(folder);
+    }
+    throw new InputException(
+        ErrorDetails.file(Path.of(name.group(1), name.group(2)))
+            .expected("a model directory, or a model in the Hugging Face cache " + root, "neither")
+            .hint(
+                "nothing is downloaded here: run 'hf download %s/%s' first, or name the folder"
+                    .formatted(name.group(1), name.group(2))));
+  }
+
+  private static Optional<Path> path(String given) {
+    try {
+      return Optional.of(Path.of(given));
+    } catch (InvalidPathException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static Path ofPath(Path path) {
+    if (!Files.isDirectory(path)) {
+      throw new InputException(
+          ErrorDetails.file(path).expected("a model directory", "a file").hint(ofFile(path)));
+    }
+    if (Files.exists(path.resolve("config.json"))) {
+      return path;
+    }
+    if (Files.isDirectory(path.resolve("snapshots"))) {
+      return snapshot(path);
+    }
+    List<Path> models = children(path, "models--");
+    List<Path> inside = models.isEmpty() ? children(path.resolve("hub"), "models--") : models;
+    if (!inside.isEmpty()) {
+      throw new InputException(
+          ErrorDetails.file(path)
+              .expected("a model directory", "a cache of several")
+              .hint("name one of its snapshots: " + named(snapshots(inside))));
+    }
+    return path;
+  }
+
+  private static List<Path> snapshots(List<Path> models) {
+    return models.stream()
+        .flatMap(model -> children(model.resolve("snapshots"), "").stream())
+        .toList();
+  }
+
+  private static String ofFile(Path file) {
+    String name = file.getFileName().toString();
+    if (name.endsWith(".gguf")) {
+      return "a GGUF file can't be pruned: take the model's own folder of .safetensors files";
+    }
+    return "name the folder that it is in";
+  }
+
+  private static Path snapshot(Path model) {
+    Path reference = model.resolve("refs").resolve("main");
+    List<Path> snapshots = children(model.resolve("snapshots"), "");
+    if (Files.exists(reference)) {
+      Path meant = model.resolve("snapshots").resolve(commit(reference));
+      if (snapshots.contains(meant)) {
+        return meant;
+      }
+    }
+    throw new InputException(
+        ErrorDetails.file(model)
+            .expected("the snapshot that its refs/main names", "none")
+            .hint(
+                snapshots.isEmpty()
+                    ? "download the model again"
+                    : "name one of its snapshots: " + named(snapshots)));
+  }
+
+  private static String commit(Path reference) {
+    try (var in = InputFile.stream(reference)) {
+      String commit = new String(in.readNBytes(LONGEST_REFERENCE), StandardCharsets.UTF_8).strip();
+      return commit.matches("[\\w.-]+") ? commit : "none";
+    } catch (IOException e) {
+      throw new InputException(
+          ErrorDetails.file(reference).said("cannot be read: " + Reason.of(e)), e);
+    }
+  }
+
+  private static String named(List<Path> folders) {
+    String names =
+        folders.stream().limit(MOST_NAMED).map(Path::toString).collect(Collectors.joining(", "));
+    return folders.size() > MOST_NAMED
+        ? "%s and %d more".formatted(names, folders.size() - MOST_NAMED)
+        : names;
+  }
+
+  private static List<Path> children(Path folder, String prefix) {
+    if (!Files.isDirectory(folder)) {
+      return List.of();
+    }
+    try (Stream<Path> found = Files.list(folder)) {
+      return found
+          .filter(Files::isDirectory)
+          .filter(child -> child.getFileName().toString().startsWith(prefix))
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      throw new InputException(
+          ErrorDetails.file(folder).said("cannot be read: " + Reason.of(e)), e);
+    }
+  }
+}

@@ -1,0 +1,107 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.cli.ResultFiles.Kind;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.record.MasksIn;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.MaskFile;
+import io.github.wandacuda.pruning.ModuleMasks;
+import io.github.wandacuda.pruning.PruningRules;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** Options for masks in files. */
+public final class MaskOptions {
+  /** The option that names the file to write. */
+  public static final String SAVE = "--save-masks";
+
+  private static final String INTERSECTION = "intersection";
+  private static final String UNION = "union";
+
+  @Option(
+      names = "--masks",
+      paramLabel = "FILE",
+      description =
+          "The masks of --method masks: what --save-masks wrote, or MaskLLM's .npz. Several are"
+              + " combined.")
+  private List<Path> files = new ArrayList<>();
+
+  @Option(
+      names = "--combine-masks",
+      paramLabel = "NAME",
+      description =
+          "Of several masks keep what all keep, intersection, or what any keeps, union (default:"
+              + " intersection).")
+  private String combination;
+
+  @Option(names = SAVE, paramLabel = "FILE", description = "Also write the masks of this run.")
+  private Path saved;
+
+  /**
+   * Checks that the options are those that the rules need.
+   *
+   * @throws UsageException if not
+   */
+  public void check(PruningRules rules) {
+    if (rules.needMasks() && files.isEmpty()) {
+      throw new UsageException("method masks needs --masks FILE");
+    }
+    if (!rules.needMasks() && !files.isEmpty()) {
+      throw new UsageException("--masks goes with --method masks");
+    }
+    if (combination != null && files.size() < 2) {
+      throw new UsageException("--combine-masks says how several --masks are combined");
+    }
+    if (combination != null && !List.of(INTERSECTION, UNION).contains(combination)) {
+      throw new UsageException(
+          "--combine-masks: expected intersection or union, found '%s'".formatted(combination));
+    }
+  }
+
+  /** Adds the files that the run reads and the one that it writes. */
+  public void addTo(ResultFiles results) {
+    files.forEach(file -> results.read("--masks", file));
+    results.addUnreserved(SAVE, saved, Kind.MASKS);
+  }
+
+  /** Returns the files that masks come from, by what they are. */
+  public Map<String, List<Path>> files() {
+    return files.isEmpty() ? Map.of() : Map.of("masks", files);
+  }
+
+  /** Returns the file to write, if one was named. */
+  public Optional<Path> saved() {
+    return Optional.ofNullable(saved);
+  }
+
+  /**
+   * Opens the masks, if there are any; closing them is up to the caller.
+   *
+   * @throws InputException if they aren't this model's
+   */
+  public Optional<MasksIn> open(ModelDirectory model) {
+    if (files.isEmpty()) {
+      return Optional.empty();
+    }
+    String source = SourceDigest.of(model);
+    ModuleMasks masks = MaskFile.open(files.get(0), model.modules(), source);
+    try {
+      for (Path file : files.subList(1, files.size())) {
+        ModuleMasks more = MaskFile.open(file, model.modules(), source);
+        masks = UNION.equals(combination) ? masks.union(more) : masks.intersection(more);
+      }
+      return Optional.of(
+          new MasksIn(
+              masks, FileDigest.sha256("masks", files, UNION.equals(combination) ? UNION : "")));
+    } catch (RuntimeException | Error e) {
+      masks.close();
+      throw e;
+    }
+  }
+}

@@ -1,0 +1,233 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.SharedSparsity;
+import io.github.wandacuda.job.output.OnCluster;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.Allocation;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.ModuleRules.Scope;
+import io.github.wandacuda.pruning.ModuleRules.Swaps;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Unreached;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.Stream;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Options for what is done to modules: the method, how much goes, and what follows. */
+public final class MethodOptions {
+  static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
+
+  private static final String RECIPE = "--recipe";
+  private static final String JSON = ".json";
+
+  @Mixin private SparsityOptions sparsity;
+
+  @Option(
+      names = "--scope",
+      paramLabel = "NAME",
+      description = "What ria ranks: row, or the whole matrix (default: matrix).")
+  private String scope;
+
+  @Option(
+      names = "--refine",
+      paramLabel = "NAME",
+      description =
+          "swaps: improve the mask by swapping kept weights for pruned ones; kept weights keep"
+              + " their bits.")
+  private String refine;
+
+  @Option(
+      names = "--refine-swaps",
+      paramLabel = "N",
+      description = "Swaps in a row at most (default: until nothing improves).")
+  private Integer refineSwaps;
+
+  @Option(
+      names = "--update",
+      paramLabel = "NAME",
+      description = "reconstruct: fit the kept weights to the dense module's outputs.")
+  private String update;
+
+  @Option(
+      names = "--unreached",
+      paramLabel = "NAME",
+      defaultValue = "magnitude",
+      description =
+          "A module that no sample reached: magnitude, keep or fail (default: ${DEFAULT-VALUE}).")
+  private String unreached;
+
+  @Option(
+      names = "--allocation",
+      paramLabel = "NAME|FILE",
+      description =
+          "How the total is shared out over blocks: uniform, atp, dlp, owl, or a JSON file from"
+              + " modules or blocks to sparsity (default: uniform).")
+  private String allocation;
+
+  @Option(
+      names = RECIPE,
+      paramLabel = "FILE",
+      description = "All of these by stages, in YAML; excludes them as options.")
+  private Path recipeFile;
+
+  private PruningPlan plan;
+
+  /**
+   * Returns what is done to modules.
+   *
+   * @throws UsageException if options contradict each other
+   */
+  public PruningRules rules() {
+    if (recipeFile == null) {
+      plan = PruningPlan.of(common(), allocation(allocation));
+    } else {
+      refuseBeside();
+      plan = PruningPlan.of(recipeFile, Unreached.of(unreached));
+    }
+    return plan.rules();
+  }
+
+  private void refuseBeside() {
+    boolean alone =
+        !sparsity.given()
+            && Stream.of(scope, refine, refineSwaps, update, allocation).allMatch(Objects::isNull);
+    if (!alone) {
+      throw new UsageException(
+          RECIPE
+              + " says itself what --method, --scope, --sparsity, --pattern, --refine,"
+              + " --refine-swaps, --update and --allocation say");
+    }
+  }
+
+  /**
+   * Checks that each stage of a recipe has modules.
+   *
+   * @throws UsageException if one has none
+   */
+  public void check(List<LinearModule> chosen) {
+    plan.check(chosen);
+  }
+
+  /** Returns the file that says what is done, by what it is. */
+  public Map<String, List<Path>> files() {
+    if (recipeFile != null) {
+      return Map.of("recipe", List.of(recipeFile));
+    }
+    return plan.files().isEmpty() ? Map.of() : Map.of("allocation", plan.files());
+  }
+
+  /** Returns whether some modules get another share than others. */
+  public boolean shares() {
+    return plan.shares();
+  }
+
+  /** Returns how totals are shared out, by stages if there are any. */
+  public List<Allocation> allocations() {
+    return plan.allocations();
+  }
+
+  /**
+   * Checks that the shares are the same when an interrupted run in place is run again.
+   *
+   * @throws UsageException if not
+   */
+  public void checkInPlace() {
+    if (allocations().stream().anyMatch(Allocation::readsWeights)) {
+      throw new UsageException(
+          "--in-place can't share out by atp, dlp or owl: on a model that is pruned in part they"
+              + " give other shares, so an interrupted run could not be ended; --allocation FILE"
+              + " can say the shares");
+    }
+  }
+
+  /** Returns the allocation of a name or file, uniform for null. */
+  static Allocation allocation(String allocation) {
+    if (allocation == null) {
+      return Allocation.Rule.UNIFORM;
+    }
+    return Allocation.Rule.of(allocation)
+        .<Allocation>map(rule -> rule)
+        .orElseGet(
+            () -> {
+              if (!allocation.endsWith(JSON)) {
+                throw new UsageException(
+                    "--allocation: expected %s or a file that ends in .json, found '%s'"
+                        .formatted(String.join(", ", Allocation.Rule.labels()), allocation));
+              }
+              return new Allocation.FromFile(Path.of(allocation));
+            });
+  }
+
+  /**
+   * Shares the total out.
+   *
+   * @param request with the same share for all
+   * @param on a cluster for that, if there is one
+   * @param progress is told of what runs through the model for it
+   * @return the request with each module's share
+   */
+  public PruneRequest share(
+      PruneRequest request,
+      ModelDirectory model,
+      List<LinearModule> chosen,
+      Backend backend,
+      Optional<OnCluster> on,
+      Progress progress) {
+    SharedSparsity shared = plan.share(model, chosen, backend, request.calibration(), on, progress);
+    return request.with(shared.rules(), shared.label());
+  }
+
+  private PruningRules common() {
+    requireOneOf("--refine", refine, ModuleRules.SWAPS);
+    requireOneOf("--update", update, ModuleRules.RECONSTRUCT);
+    Method method = sparsity.method().orElse(Method.WANDA);
+    if (method == Method.MASKS && sparsity.sparsity().isPresent()) {
+      throw new UsageException(
+          "--method masks: the masks say how much goes, so it excludes --sparsity and --pattern");
+    }
+    if (refineSwaps != null && refine == null) {
+      throw new UsageException("--refine-swaps says how many swaps of --refine swaps");
+    }
+    OptionalInt budget =
+        refineSwaps == null ? OptionalInt.empty() : OptionalInt.of(refineSwaps.intValue());
+    return new PruningRules(
+        new ModuleRules(
+            method,
+            scope == null ? Scope.MATRIX : Scope.of(scope),
+            sparsity.sparsity().orElse(DEFAULT_SPARSITY),
+            refine == null ? Optional.empty() : Optional.of(new Swaps(budget)),
+            update != null),
+        Unreached.of(unreached));
+  }
+
+  private static void requireOneOf(String option, String found, String expected) {
+    if (found != null && !found.equals(expected)) {
+      throw new UsageException("%s: expected %s, found '%s'".formatted(option, expected, found));
+    }
+  }
+
+  /** Warns of options that have no effect. */
+  public void warnOfIdle(PruningRules rules, OutputOptions output) {
+    if (recipeFile != null) {
+      return;
+    }
+    if (rules.common().method() != Method.RIA) {
+      output.warnIfGiven("only ria has a choice", "--scope");
+    } else if (rules.common().sparsity() instanceof Sparsity.GroupPattern) {
+      output.warnIfGiven("a pattern's groups lie within rows", "--scope");
+    }
+  }
+}

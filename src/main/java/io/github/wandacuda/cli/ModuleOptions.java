@@ -1,0 +1,51 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.NamePatterns;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** Options for the choice of linear modules. */
+public final class ModuleOptions {
+  @Option(
+      names = "--include",
+      paramLabel = "REGEX",
+      converter = RegexConverter.class,
+      description =
+          "Prune only linear modules in whose name this is found (default: all but routers)."
+              + " Repeatable.")
+  private List<Pattern> include = List.of();
+
+  @Option(
+      names = "--exclude",
+      paramLabel = "REGEX",
+      converter = RegexConverter.class,
+      description = "Leave out linear modules in whose name this is found. Repeatable.")
+  private List<Pattern> exclude = List.of();
+
+  public boolean given() {
+    return !include.isEmpty() || !exclude.isEmpty();
+  }
+
+  public ModuleChoice choice() {
+    return new ModuleChoice(include, exclude);
+  }
+
+  /** Reads a regular expression; the message about a malformed one has a single line. */
+  public static final class RegexConverter implements ITypeConverter<Pattern> {
+    @Override
+    public Pattern convert(String value) {
+      try {
+        return NamePatterns.compile(value);
+      } catch (PatternSyntaxException e) {
+        throw new TypeConversionException(
+            "'%s' is no regular expression: %s".formatted(Printable.of(value), e.getDescription()));
+      }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.error.ErrorDetails;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/** Turns the settings that a failure's text names between backquotes into command-line options. */
+public final class OptionNames {
+  /**
+   * The known settings. Other words between backquotes, such as those of a library, are left
+   * unchanged.
+   */
+  static final List<String> SETTINGS =
+      List.of(
+          "backend",
+          "calibration",
+          "cluster",
+          "data",
+          "exclude",
+          "in-place",
+          "include",
+          "join",
+          "method",
+          "output",
+          "overwrite",
+          "packed",
+          "part",
+          "pattern",
+          "report",
+          "resume",
+          "samples",
+          "second-moments",
+          "sequence-length",
+          "sparsity",
+          "statistics",
+          "tasks",
+          "unreached");
+
+  private static final Pattern NAMED = Pattern.compile("`(" + String.join("|", SETTINGS) + ")`");
+
+  private OptionNames() {}
+
+  /**
+   * Returns a failure in the command line's words. What was found is left unchanged, there and in
+   * the sentence that says it, since it may be the user's own text.
+   */
+  public static ErrorDetails in(ErrorDetails details) {
+    return new ErrorDetails(
+        details.file(),
+        details.tensor(),
+        in(details.part()),
+        in(details.expected()),
+        details.found(),
+        inAllBut(details.said(), details.found()),
+        in(details.hint()));
+  }
+
+  private static String inAllBut(String text, String found) {
+    int at = text == null || found == null ? -1 : text.indexOf(found);
+    return at < 0
+        ? in(text)
+        : in(text.substring(0, at)) + found + in(text.substring(at + found.length()));
+  }
+
+  /** Returns a text in the command line's words; null for null. */
+  public static String in(String text) {
+    return text == null ? null : NAMED.matcher(text).replaceAll("--$1");
+  }
+}

@@ -1,0 +1,135 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.text.TokenLists;
+import io.github.wandacuda.text.Tokenizer;
+import io.github.wandacuda.text.TokenizerProcess;
+import io.github.wandacuda.text.Utf8;
+import io.github.wandacuda.text.Vocabulary;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import picocli.CommandLine.Option;
+
+/** Options for the text that a model goes on with. */
+public final class PromptOptions {
+  private static final String STANDARD_INPUT = "-";
+
+  /** Bytes of a prompt from standard input at most; no model has positions for a tenth of that. */
+  private static final int LONGEST = 100_000_000;
+
+  @Option(
+      names = "--prompt",
+      paramLabel = "TEXT|-",
+      description = "What to go on with, or - for standard input, to its last line break.")
+  private String text;
+
+  @Option(
+      names = "--prompt-tokens",
+      paramLabel = "FILE",
+      description = "A .json list of token ids instead; needs no tokenizer.json.")
+  private Path tokens;
+
+  /**
+   * A prompt.
+   *
+   * @param ids its tokens, one or more
+   * @param tokenizer the model's, or null if it has none; closed with this
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
+  public record Prompt(int[] ids, Tokenizer tokenizer) implements AutoCloseable {
+    @Override
+    public void close() {
+      if (tokenizer != null) {
+        tokenizer.close();
+      }
+    }
+  }
+
+  /**
+   * Checks that there is one prompt.
+   *
+   * @throws UsageException if there isn't
+   */
+  public void check() {
+    if (text != null && tokens != null) {
+      throw new UsageException("--prompt and --prompt-tokens exclude each other");
+    }
+    if (text == null && tokens == null) {
+      throw new UsageException("generate needs --prompt TEXT or --prompt-tokens FILE");
+    }
+    if (text != null && Utf8.hasLoneSurrogate(text)) {
+      throw new UsageException("--prompt: expected text, found half a surrogate pair");
+    }
+  }
+
+  /**
+   * Reads the prompt and opens the model's tokenizer.
+   *
+   * @throws InputException if it can't be read or tokenized, or has no tokens, more than the model
+   *     has positions or some outside its vocabulary
+   */
+  public Prompt read(ModelDirectory directory, DecoderShape shape) {
+    boolean needed = tokens == null || Files.exists(directory.path().resolve("tokenizer.json"));
+    Tokenizer tokenizer = needed ? TokenizerProcess.open(directory.path()) : null;
+    try {
+      int[] ids = tokens == null ? tokenizer.encode(text()) : ids();
+      ErrorDetails where = tokens == null ? ErrorDetails.of("`prompt`") : ErrorDetails.file(tokens);
+      require(ids, where, shape);
+      return new Prompt(ids, tokenizer);
+    } catch (RuntimeException | Error e) {
+      if (tokenizer != null) {
+        tokenizer.close();
+      }
+      throw e;
+    }
+  }
+
+  private static void require(int[] ids, ErrorDetails where, DecoderShape shape) {
+    if (ids.length == 0) {
+      throw new InputException(where.expected("one token or more", "none"));
+    }
+    if (ids.length >= shape.maximumLength()) {
+      throw new InputException(
+          where.expected(
+              "fewer tokens than the %d positions that the model has"
+                  .formatted(shape.maximumLength()),
+              String.valueOf(ids.length)));
+    }
+    new Vocabulary(shape.vocabulary()).require(ids, where);
+  }
+
+  private int[] ids() {
+    List<int[]> lists = TokenLists.readOne(tokens);
+    if (lists.size() != 1) {
+      throw new InputException(
+          ErrorDetails.file(tokens).expected("one list of token ids", lists.size() + " lists"));
+    }
+    return lists.getFirst();
+  }
+
+  private String text() {
+    if (!text.equals(STANDARD_INPUT)) {
+      return text;
+    }
+    ErrorDetails where = ErrorDetails.of("standard input");
+    try {
+      byte[] bytes = System.in.readNBytes(LONGEST);
+      String all = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+      return all.replaceFirst("\r?\n\\z", "");
+    } catch (CharacterCodingException e) {
+      throw new InputException(where.expected("UTF-8", "bytes that are none"), e);
+    } catch (IOException e) {
+      throw new InputException(where.expected("a prompt", "that " + Reason.of(e)), e);
+    }
+  }
+}

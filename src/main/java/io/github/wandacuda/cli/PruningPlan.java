@@ -1,0 +1,140 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.job.SharedSparsity;
+import io.github.wandacuda.job.output.OnCluster;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.Allocation;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Recipe;
+import io.github.wandacuda.pruning.Stage;
+import io.github.wandacuda.pruning.Unreached;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What is asked for: the same for all modules, or by the stages of a recipe.
+ *
+ * @param rules what is done to modules, with totals that aren't shared out yet
+ * @param recipe where the rules come from, if from one
+ * @param allocation how the total is shared out without a recipe
+ */
+public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
+
+  /**
+   * Plans the same for all modules.
+   *
+   * @throws io.github.wandacuda.error.UsageException if there is no total to share out
+   */
+  static PruningPlan of(PruningRules rules, Allocation allocation) {
+    PruningPlan plan = new PruningPlan(rules, Optional.empty(), allocation);
+    if (plan.shares()) {
+      SharedSparsity.total(rules);
+    }
+    plan.files().forEach(InputFile::require);
+    return plan;
+  }
+
+  /** Plans what a recipe says. */
+  static PruningPlan of(Path file, Unreached unreached) {
+    Recipe recipe = Recipe.read(file);
+    PruningPlan plan =
+        new PruningPlan(
+            RecipeRules.of(recipe, MethodOptions.DEFAULT_SPARSITY, unreached),
+            Optional.of(recipe),
+            Allocation.Rule.UNIFORM);
+    plan.files().forEach(InputFile::require);
+    return plan;
+  }
+
+  /** Returns the recipe's file and those of allocations. */
+  List<Path> files() {
+    List<Path> files = new ArrayList<>();
+    recipe.map(Recipe::file).ifPresent(files::add);
+    for (Allocation each : allocations()) {
+      if (each instanceof Allocation.FromFile from) {
+        files.add(from.file());
+      }
+    }
+    return files;
+  }
+
+  /**
+   * Checks that each stage of a recipe has modules.
+   *
+   * @throws io.github.wandacuda.error.UsageException if one has none
+   */
+  public void check(List<LinearModule> chosen) {
+    recipe.ifPresent(given -> given.stagesOf(names(chosen)));
+  }
+
+  private static List<String> names(List<LinearModule> chosen) {
+    return chosen.stream().map(LinearModule::name).toList();
+  }
+
+  /** Returns whether some modules get another share than others. */
+  public boolean shares() {
+    return allocations().stream().anyMatch(each -> each != Allocation.Rule.UNIFORM);
+  }
+
+  /** Returns how totals are shared out, by stages if there are any. */
+  List<Allocation> allocations() {
+    return recipe
+        .map(given -> given.stages().stream().map(Stage::allocation).toList())
+        .orElse(List.of(allocation));
+  }
+
+  /**
+   * Shares totals out.
+   *
+   * @param chosen the modules
+   * @param calibration where norms come from
+   * @param on a cluster for that, if there is one
+   * @param progress is told of what runs through the model for it
+   * @return the rules with each module's share, and how that was found; null if all get the same
+   */
+  public SharedSparsity share(
+      ModelDirectory model,
+      List<LinearModule> chosen,
+      Backend backend,
+      Calibration calibration,
+      Optional<OnCluster> on,
+      Progress progress) {
+    if (!shares()) {
+      return new SharedSparsity(rules, null);
+    }
+    if (recipe.isEmpty()) {
+      return SharedSparsity.of(
+          allocation, model, backend, rules, chosen, calibration, on, progress);
+    }
+    Map<String, Stage> stages = recipe.get().stagesOf(names(chosen));
+    Map<String, Double> shares = new HashMap<>();
+    List<String> labels = new ArrayList<>();
+    for (Stage stage : recipe.get().stages()) {
+      if (stage.allocation() != Allocation.Rule.UNIFORM) {
+        SharedSparsity shared =
+            SharedSparsity.of(
+                stage.allocation(),
+                model,
+                backend,
+                new PruningRules(
+                    RecipeRules.rules(stage, MethodOptions.DEFAULT_SPARSITY), rules.unreached()),
+                RecipeRules.modules(stages, stage, chosen),
+                calibration,
+                on,
+                progress);
+        shares.putAll(shared.rules().allocated());
+        labels.add(shared.label());
+      }
+    }
+    return new SharedSparsity(rules.allocating(shares), String.join("; ", labels));
+  }
+}

@@ -1,0 +1,220 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileIdentity;
+import io.github.wandacuda.io.ReadFiles;
+import io.github.wandacuda.io.ReservedFile;
+import io.github.wandacuda.pruning.MaskFile;
+import io.github.wandacuda.report.ReportFormat;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Option;
+
+/**
+ * The result files of a command, which are checked and reserved before the work begins. A file that
+ * the run reads is never replaced, and another file only if {@code --overwrite} was given. A run
+ * that goes on with what was begun before leaves those as they are that it may have written then.
+ */
+public final class ResultFiles implements AutoCloseable {
+  private static final String ANOTHER = "name another file";
+  private static final String REPLACE = "--overwrite replaces it";
+  private static final Logger LOG = LoggerFactory.getLogger(ResultFiles.class);
+
+  private final Path model;
+  private final Path output;
+  private final boolean overwrite;
+  private final boolean begun;
+  private final Map<Object, String> read = new HashMap<>();
+
+  /** Filled with the first file, since most runs have none. */
+  private Set<Object> inModel;
+
+  private final Map<String, Path> files = new LinkedHashMap<>();
+  private final Set<String> unreserved = new HashSet<>();
+  private final Map<String, ReservedFile> reserved = new LinkedHashMap<>();
+
+  /**
+   * Creates an empty set of files.
+   *
+   * @param model the directory of the model that is read
+   * @param output the directory that is written, or null
+   * @param overwrite whether files may be replaced
+   * @param begun whether the run goes on with what was begun before
+   */
+  public ResultFiles(Path model, Path output, boolean overwrite, boolean begun) {
+    this.model = model;
+    this.output = output;
+    this.overwrite = overwrite;
+    this.begun = begun;
+  }
+
+  /** Adds a file that the run reads in addition to the model, unless it is null. */
+  public void read(String option, Path file) {
+    if (file != null) {
+      FileIdentity.of(file).ifPresent(identity -> read.put(identity, option));
+    }
+  }
+
+  /**
+   * Checks a file that the command will write.
+   *
+   * @param option the option that names it
+   * @param file the file; nothing is written if it is null
+   * @throws UsageException if the run reads it, if it is in the model's or the output's directory,
+   *     if another option names it too, or if it exists
+   * @throws OutputException if it can't be written
+   */
+  public void add(String option, Path file, Kind kind) {
+    if (file == null) {
+      return;
+    }
+    if (inModel == null) {
+      inModel = FileIdentity.allIn(model);
+    }
+    refuseRead(option, file);
+    if (output != null && FileIdentity.isWithin(file, output)) {
+      throw refused(option, file, "lies in the output's directory", "name another place");
+    }
+    files.forEach(
+        (other, taken) -> {
+          if (FileIdentity.real(file).equals(FileIdentity.real(taken))) {
+            throw refused(option, file, "is what %s writes too".formatted(other), ANOTHER);
+          }
+        });
+    ReservedFile.requireWritable(file);
+    if (isThere(file) && !overwrite) {
+      keep(option, file, kind);
+    } else {
+      files.put(option, file);
+    }
+  }
+
+  /** Checks a file as {@link #add} does, which its writer reserves itself. */
+  public void addUnreserved(String option, Path file, Kind kind) {
+    add(option, file, kind);
+    unreserved.add(option);
+  }
+
+  private void refuseRead(String option, Path file) {
+    for (Path place = FileIdentity.real(file).getParent();
+        place != null;
+        place = place.getParent()) {
+      if (FileIdentity.of(place).filter(inModel::contains).isPresent()) {
+        throw refused(
+            option,
+            file,
+            "lies in the model's directory %s, where nothing is ever written"
+                .formatted(Printable.of(model)),
+            "name another place");
+      }
+    }
+    FileIdentity.of(file)
+        .ifPresent(
+            identity -> {
+              if (inModel.contains(identity)) {
+                throw refused(
+                    option, file, "is a file of the model, which is never replaced", ANOTHER);
+              }
+              if (read.containsKey(identity) || ReadFiles.contain(file)) {
+                throw refused(
+                    option,
+                    file,
+                    "is what %s reads, which is never replaced"
+                        .formatted(read.getOrDefault(identity, "the run")),
+                    ANOTHER);
+              }
+            });
+  }
+
+  private static boolean isThere(Path file) {
+    boolean device = Files.exists(file) && !Files.isRegularFile(file);
+    return Files.exists(file, LinkOption.NOFOLLOW_LINKS) && !device;
+  }
+
+  private void keep(String option, Path file, Kind kind) {
+    ErrorDetails where = ErrorDetails.file(file).part(option);
+    if (!begun || !kind.isOne.test(file)) {
+      throw new UsageException(where.said("this file exists").hint(REPLACE));
+    }
+    LOG.warn(where.said("this file exists and is left as it is").hint(REPLACE).line());
+  }
+
+  /** Returns whether the file of an option will be written. */
+  public boolean writes(String option) {
+    return files.containsKey(option);
+  }
+
+  private static UsageException refused(String option, Path file, String why, String hint) {
+    return new UsageException(
+        ErrorDetails.file(file).part(option).said("this file " + why).hint(hint));
+  }
+
+  /**
+   * Makes all files, under temporary names, and locks them.
+   *
+   * @throws OutputException if one can't be made
+   * @throws UsageException if another run has reserved one, or this one has read it since
+   */
+  public void reserve() {
+    files.forEach(
+        (option, file) -> {
+          refuseRead(option, file);
+          if (!unreserved.contains(option)) {
+            reserved.put(option, ReservedFile.of(file));
+          }
+        });
+  }
+
+  /** Writes the file of an option, if it was given. */
+  public void write(String option, AtomicWrite.Content content) {
+    if (reserved.containsKey(option)) {
+      reserved.get(option).write(content);
+    }
+  }
+
+  @Override
+  public void close() {
+    reserved.values().forEach(ReservedFile::close);
+  }
+
+  /** The option to let result files replace files that this program didn't write. */
+  public static final class OverwriteOption {
+    @Option(
+        names = "--overwrite",
+        description =
+            "Let result files replace files that are there, earlier results too; never what the run"
+                + " reads.")
+    private boolean overwrite;
+
+    public boolean given() {
+      return overwrite;
+    }
+  }
+
+  /** The kinds of result files, and how one that this program wrote is recognized. */
+  public enum Kind {
+    STATISTICS(Statistics::isOne),
+    REPORT(ReportFormat::isOne),
+    MASKS(MaskFile::isOne);
+
+    private final Predicate<Path> isOne;
+
+    Kind(Predicate<Path> isOne) {
+      this.isOne = isOne;
+    }
+  }
+}

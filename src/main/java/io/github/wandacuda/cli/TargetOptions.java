@@ -1,0 +1,155 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.IoMode;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.record.Storage;
+import java.io.Console;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** Options for where the pruned model is written. */
+public final class TargetOptions {
+  @Option(
+      names = "--output",
+      paramLabel = "DIR",
+      description =
+          "The directory to write the pruned model to; it must not exist yet, or be empty.")
+  private Path output;
+
+  @Option(
+      names = "--resume",
+      description =
+          "Resume an interrupted run and keep what it has finished. The options must be the same. A"
+              + " finished output is left unchanged.")
+  private boolean resume;
+
+  @Option(
+      names = "--in-place",
+      description =
+          "Prune the model's own shards, without a second copy; with --statistics or --method"
+              + " magnitude. If it is interrupted, run the same again.")
+  private boolean inPlace;
+
+  @Option(names = "--yes", description = "Don't ask before pruning in place.")
+  private boolean yes;
+
+  @Option(names = "--no-verify", description = "Leave out the check of the written output.")
+  private boolean skipVerification;
+
+  @Option(
+      names = "--packed",
+      description =
+          "Pack the pruned model in the end, as the command pack does. Until then the output takes as"
+              + " much room as without.")
+  private boolean packed;
+
+  @Option(
+      names = "--io",
+      paramLabel = "auto|direct|buffered",
+      description =
+          "How shards are written and read back: past the page cache (direct), through it"
+              + " (buffered), or past it where they are too large for it (auto). Default: auto.")
+  private IoMode io = IoMode.AUTO;
+
+  @Option(
+      names = "--checkpoint-every",
+      paramLabel = "SECONDS",
+      description =
+          "How often a calibrated run saves the samples' hidden states, from which --resume goes on;"
+              + " 0: after every block. Default: 300.")
+  private int checkpointEvery = 300;
+
+  /**
+   * Checks that the options don't contradict each other.
+   *
+   * @param calibrated whether the norms come from samples
+   * @throws UsageException if not
+   */
+  public void check(boolean calibrated) {
+    if (!inPlace && output == null) {
+      throw new UsageException(
+          ErrorDetails.saying("prune needs --output DIR").hint("or --in-place"));
+    }
+    if (checkpointEvery < 0) {
+      throw new UsageException(
+          "--checkpoint-every: expected 0 seconds or more, found %d".formatted(checkpointEvery));
+    }
+    if (!inPlace && yes) {
+      throw new UsageException("--yes answers what only --in-place asks");
+    }
+    if (inPlace && output != null) {
+      throw new UsageException("--in-place and --output exclude each other");
+    }
+    if (inPlace && packed) {
+      throw new UsageException("--in-place and --packed exclude each other");
+    }
+    if (inPlace && resume) {
+      throw new UsageException(
+          "--in-place and --resume exclude each other: run the same again to end what was begun");
+    }
+    if (inPlace && calibrated) {
+      throw new UsageException(
+          "--in-place needs --statistics or --method magnitude: a calibrated run that was"
+              + " interrupted could not be run again on a model that is pruned in part");
+    }
+  }
+
+  public boolean inPlace() {
+    return inPlace;
+  }
+
+  public boolean resume() {
+    return resume;
+  }
+
+  public boolean packed() {
+    return packed;
+  }
+
+  public boolean verify() {
+    return !skipVerification;
+  }
+
+  /** Returns how the disk is used. */
+  public Storage storage() {
+    return new Storage(io, Duration.ofSeconds(checkpointEvery));
+  }
+
+  /** Returns the directory of the pruned model. */
+  public Path directory(Path model) {
+    return inPlace ? model : output;
+  }
+
+  /**
+   * Asks the user whether the model may be changed, unless {@code --yes} was given.
+   *
+   * @throws UsageException if the answer is no, or there is no terminal to ask on
+   */
+  public void confirm(PruneRequest request, int modules) {
+    if (yes) {
+      return;
+    }
+    Console console =
+        Optional.ofNullable(System.console())
+            .filter(Console::isTerminal)
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "--in-place changes the model in "
+                            + request.output()
+                            + " and there is no terminal to ask on; say --yes if that is meant"));
+    String answer =
+        console.readLine(
+            "Prune %d modules of %s in place? Their weights are not kept anywhere. [y/N] ",
+            modules, Printable.of(request.output()));
+    if (answer == null || !answer.strip().toLowerCase(Locale.ROOT).startsWith("y")) {
+      throw new UsageException(request.output() + " is left as it is");
+    }
+  }
+}

@@ -1,0 +1,77 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.calibration.CalibrationSampler;
+import io.github.wandacuda.calibration.EvaluationWindows;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.text.TokenizerProcess;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.OptionalInt;
+
+/** Makes windows of a file: of a text as the paper's perplexity has them, or its lists of ids. */
+public final class TextWindows {
+  /** What perplexity is measured on, for an option's description. */
+  public static final String FORMATS =
+      "text cut into windows, the tail dropped (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet),"
+          + " or lists of token ids, each one window (.json)";
+
+  private static final int DEFAULT_LENGTH = 2048;
+
+  private TextWindows() {}
+
+  /**
+   * Makes windows of a file, and warns if they are longer than the model's positions.
+   *
+   * @param sequenceLength tokens of a window of text; 2048, or the model's maximum if that is less,
+   *     unless it is given
+   */
+  public static EvaluationWindows of(
+      Path text, OptionalInt sequenceLength, ModelDirectory model, OutputOptions output) {
+    if (CalibrationSampler.takesListsInOrder(text)) {
+      return ofTokens(text, model, output);
+    }
+    DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
+    int length = sequenceLength.orElse(Math.min(DEFAULT_LENGTH, shape.maximumLength()));
+    EvaluationWindows.requireLength(length);
+    InputFile.require(text);
+    try (TokenizerProcess tokenizer = TokenizerProcess.open(model.path())) {
+      EvaluationWindows windows =
+          EvaluationWindows.ofText(text, tokenizer, length, shape.vocabulary());
+      warnIfLong(windows, shape, output);
+      return windows;
+    }
+  }
+
+  /** Reads lists of token ids, each a window, and warns of those that are too long. */
+  public static EvaluationWindows ofTokens(
+      Path tokens, ModelDirectory model, OutputOptions output) {
+    DecoderShape shape = DecoderFamilies.of(model.config()).shape(model.config());
+    EvaluationWindows windows = EvaluationWindows.ofTokens(tokens, shape.vocabulary());
+    warnIfLong(windows, shape, output);
+    return windows;
+  }
+
+  /** Returns a file and its windows by the names that reports have. */
+  public static Map<String, Object> facts(Path text, EvaluationWindows windows) {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("file", text.toString());
+    facts.put("sha256", windows.sha256());
+    facts.put("windows", windows.count());
+    facts.put("tokens", windows.tokens());
+    return facts;
+  }
+
+  private static void warnIfLong(
+      EvaluationWindows windows, DecoderShape shape, OutputOptions output) {
+    if (windows.longest() > shape.maximumLength()) {
+      output.warn(
+          "a window of %d tokens is longer than the model's %d positions: beyond them it was never"
+                  .formatted(windows.longest(), shape.maximumLength())
+              + " trained, and its perplexity says little");
+    }
+  }
+}

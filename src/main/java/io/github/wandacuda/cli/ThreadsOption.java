@@ -1,0 +1,36 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.UsageException;
+import picocli.CommandLine.Option;
+
+/** The option for the number of CPU threads. */
+public final class ThreadsOption {
+  /** More than any machine has processors; each thread takes memory. */
+  private static final int MOST = 1024;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "CPU threads, up to 1024 (default: one for each processor).")
+  private Integer given;
+
+  /** Returns whether the user has given a number. */
+  boolean given() {
+    return given != null;
+  }
+
+  /**
+   * Returns the number of threads.
+   *
+   * @throws UsageException if it is out of range
+   */
+  public int count() {
+    int count = given == null ? Runtime.getRuntime().availableProcessors() : given;
+    if (count < 1 || count > MOST) {
+      throw new UsageException(
+          ErrorDetails.of("--threads").expected("1 to " + MOST, String.valueOf(count)));
+    }
+    return count;
+  }
+}

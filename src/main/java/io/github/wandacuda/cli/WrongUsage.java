@@ -1,0 +1,81 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.TypeConversionException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** Describes what is wrong with a command line, and what was probably meant. */
+final class WrongUsage {
+  private static final String MODEL = "--model";
+
+  private WrongUsage() {}
+
+  static ErrorDetails details(ParameterException e) {
+    CommandSpec command = e.getCommandLine().getCommandSpec();
+    String help = "see %s --help".formatted(command.qualifiedName());
+    // A missing option may be a mistyped one, which is the better message.
+    List<String> unmatched =
+        e instanceof UnmatchedArgumentException unknown
+            ? unknown.getUnmatched()
+            : e.getCommandLine().getUnmatchedArguments();
+    if (unmatched.isEmpty()) {
+      return refused(e, help);
+    }
+    // An option's value is not part of its name.
+    String word = unmatched.getFirst();
+    String name = word.startsWith("-") ? word.replaceFirst("=.*", "") : word;
+    String meant = meant(name, e);
+    return ErrorDetails.saying("unknown %s '%s'".formatted(kind(name, command), Printable.of(name)))
+        .hint(meant == null ? help : meant + " " + help);
+  }
+
+  private static String kind(String name, CommandSpec command) {
+    if (name.startsWith("-")) {
+      return "option";
+    }
+    return command.subcommands().isEmpty() ? "argument" : "command";
+  }
+
+  /** Returns what was probably meant by an unknown word, or null. */
+  private static String meant(String name, ParameterException e) {
+    CommandSpec command = e.getCommandLine().getCommandSpec();
+    boolean option = name.startsWith("-");
+    if (!option && misses(MODEL, e)) {
+      return "did you mean %s %s?".formatted(MODEL, Printable.of(name));
+    }
+    Optional<String> here = option ? OthersWords.here(name, command) : Optional.empty();
+    if (here.isPresent()) {
+      return "here it is %s;".formatted(here.get());
+    }
+    List<String> near =
+        Suggestions.of(
+            name, option ? command.optionsMap().keySet() : command.subcommands().keySet());
+    return near.isEmpty() ? null : "did you mean %s?".formatted(String.join(" or ", near));
+  }
+
+  private static boolean misses(String option, ParameterException e) {
+    return e instanceof MissingParameterException incomplete
+        && incomplete.getMissing().contains(e.getCommandLine().getCommandSpec().findOption(option));
+  }
+
+  private static ErrorDetails refused(ParameterException e, String help) {
+    if (e.getCause() instanceof TypeConversionException fault
+        && e.getArgSpec() instanceof OptionSpec option) {
+      return ErrorDetails.of(option.longestName()).said(fault.getMessage()).hint(help);
+    }
+    String message =
+        e.getMessage() == null || e.getMessage().isEmpty() ? "no message" : e.getMessage();
+    String sentence =
+        message.substring(0, 1).toLowerCase(Locale.ROOT)
+            + message.substring(1).replaceFirst("\\.$", "");
+    return ErrorDetails.saying(sentence).hint(help);
+  }
+}

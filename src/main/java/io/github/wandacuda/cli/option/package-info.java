@@ -1,2 +1,0 @@
-/** Options that commands share. */
-package io.github.wandacuda.cli.option;

@@ -1,0 +1,223 @@
+package io.github.wandacuda.cluster;
+
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.apache.spark.SimpleFutureAction;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.rdd.RDD;
+import scala.Function1;
+import scala.Tuple2;
+import scala.collection.Iterator;
+import scala.collection.immutable.Seq;
+import scala.jdk.javaapi.CollectionConverters;
+import scala.runtime.AbstractFunction0;
+import scala.runtime.AbstractFunction2;
+import scala.runtime.BoxedUnit;
+
+/**
+ * The executors of a Spark application, whose driver is this process. A job has a partition for
+ * each task.
+ */
+final class SparkCluster implements Cluster {
+  private static final String LOG_LEVEL = "spark.log.level";
+  private static final long POLL_MILLIS = 200;
+
+  /** How long a cancelled job's tasks may take to end. They look often whether they should. */
+  private static final long PATIENCE_MILLIS = 60_000;
+
+  private final JavaSparkContext context;
+  private final TasksAtWork atWork = new TasksAtWork();
+  private final int cores;
+
+  private SparkCluster(JavaSparkContext context, int cores) {
+    this.context = context;
+    this.cores = cores;
+    context.sc().addSparkListener(atWork);
+  }
+
+  /**
+   * Connects to the cluster that {@code spark-submit} was told of.
+   *
+   * @param besideHeap bytes that each executor is going to need beside its heap
+   * @throws BackendUnavailableException if it can't be reached
+   */
+  static SparkCluster open(long besideHeap) {
+    SparkConf conf = new SparkConf();
+    if (!conf.contains(SparkSettings.MASTER)) {
+      throw SparkClusterProvider.noSpark(null);
+    }
+    conf.setAppName("wanda-cuda");
+    Map<String, String> settings = new HashMap<>();
+    for (Tuple2<String, String> setting : conf.getAll()) {
+      settings.put(setting._1(), setting._2());
+    }
+    int cores = new SparkSettings(settings).complete(besideHeap);
+    settings.forEach(conf::set);
+    try {
+      JavaSparkContext context = new JavaSparkContext(conf);
+      if (!conf.contains(LOG_LEVEL)) {
+        // Progress is this program's to tell. As a setting, Spark would say what it has set.
+        context.setLogLevel("WARN");
+      }
+      return new SparkCluster(context, cores);
+    } catch (RuntimeException e) {
+      throw new BackendUnavailableException(
+          ErrorDetails.of("spark")
+              .said("no cluster at " + conf.get(SparkSettings.MASTER) + ": " + line(e)),
+          e);
+    }
+  }
+
+  private static String line(Throwable e) {
+    return Printable.message(String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+  }
+
+  @Override
+  public String name() {
+    return "spark, " + context.master();
+  }
+
+  @Override
+  public <R extends Serializable> void run(
+      String what, List<? extends ClusterTask<R>> tasks, Consumer<R> done) {
+    if (tasks.isEmpty()) {
+      return;
+    }
+    JavaRDD<ClusterTask<R>> partitions = partitions(List.<ClusterTask<R>>copyOf(tasks));
+    job(what, partitions.rdd(), tasks.size(), new PartitionWork<R>(cores), done);
+  }
+
+  @Override
+  public <S extends Serializable> KeptStates<S> keep(List<S> states) {
+    return new SparkStates<>(this, states);
+  }
+
+  /** Returns the cores of a task. */
+  int cores() {
+    return cores;
+  }
+
+  /** Returns whether Spark has a directory in which it may save states. */
+  boolean hasDirectory() {
+    return context.getCheckpointDir().isPresent();
+  }
+
+  /** Makes a partition for each of some values. */
+  <T extends Serializable> JavaRDD<T> partitions(List<T> values) {
+    return context.parallelize(new ArrayList<>(values), values.size());
+  }
+
+  /**
+   * Runs a job and takes its results as they come.
+   *
+   * @param count of partitions
+   * @param work what an executor does with a partition
+   * @param done is given each partition's result once, on the calling thread
+   */
+  <T, R extends Serializable> void job(
+      String what,
+      RDD<T> partitions,
+      int count,
+      Function1<Iterator<T>, TaskOutcome<R>> work,
+      Consumer<R> done) {
+    context.setJobDescription(what);
+    Job<R> job = new Job<>(partitions, count, work);
+    try {
+      for (int ended = 0; ended < count; ended++) {
+        done.accept(job.next().orThrow());
+      }
+    } catch (InterruptedException e) {
+      job.end(atWork);
+      Thread.currentThread().interrupt();
+      throw new CancelledException(e);
+    } catch (RuntimeException | Error e) {
+      job.end(atWork);
+      throw e;
+    }
+  }
+
+  /** A job whose results are taken as they come. */
+  private static final class Job<R extends Serializable> {
+    private final BlockingQueue<TaskOutcome<R>> outcomes = new LinkedBlockingQueue<>();
+    private final SimpleFutureAction<Void> action;
+
+    <T> Job(RDD<T> partitions, int count, Function1<Iterator<T>, TaskOutcome<R>> work) {
+      Seq<Object> all =
+          CollectionConverters.asScala(
+                  IntStream.range(0, count).<Object>mapToObj(index -> index).toList())
+              .toSeq();
+      action =
+          partitions
+              .context()
+              .submitJob(partitions, work, all, new Taker<>(outcomes), new Nothing());
+    }
+
+    /** Returns the next result. */
+    TaskOutcome<R> next() throws InterruptedException {
+      while (true) {
+        boolean ended = action.isCompleted();
+        TaskOutcome<R> outcome = outcomes.poll(ended ? 0 : POLL_MILLIS, TimeUnit.MILLISECONDS);
+        if (outcome != null) {
+          return outcome;
+        }
+        if (ended && action.value().get().isFailure()) {
+          throw new IllegalStateException(
+              line(action.value().get().failed().get()), action.value().get().failed().get());
+        }
+      }
+    }
+
+    /** Cancels what is left, and waits until no task is at work. */
+    void end(TasksAtWork atWork) {
+      boolean interrupted = Thread.interrupted();
+      action.cancel();
+      atWork.awaitNone(PATIENCE_MILLIS);
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Puts results into a queue, on a thread of Spark's. */
+  private static final class Taker<R extends Serializable>
+      extends AbstractFunction2<Object, TaskOutcome<R>, BoxedUnit> {
+    private final BlockingQueue<TaskOutcome<R>> outcomes;
+
+    Taker(BlockingQueue<TaskOutcome<R>> outcomes) {
+      this.outcomes = outcomes;
+    }
+
+    @Override
+    public BoxedUnit apply(Object index, TaskOutcome<R> outcome) {
+      outcomes.add(outcome);
+      return BoxedUnit.UNIT;
+    }
+  }
+
+  /** A job as a whole has no result. */
+  private static final class Nothing extends AbstractFunction0<Void> {
+    @Override
+    public Void apply() {
+      return null;
+    }
+  }
+
+  @Override
+  public void close() {
+    context.close();
+  }
+}

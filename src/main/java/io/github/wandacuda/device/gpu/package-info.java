@@ -1,2 +1,0 @@
-/** A GPU as a backend, through any driver. */
-package io.github.wandacuda.device.gpu;

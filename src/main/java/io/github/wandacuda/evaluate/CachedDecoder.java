@@ -1,0 +1,100 @@
+package io.github.wandacuda.evaluate;
+
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.decoder.KeyValueCache;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A decoder that goes through one sequence token by token: all its blocks stay open, and the keys
+ * and values of earlier tokens are kept. On the CPU the logits are those of the whole sequence, to
+ * the bit; GPUs, and the CPU by packed weights, add in another order when they run many tokens at
+ * once, so there they agree within rounding. Used from one thread.
+ */
+public final class CachedDecoder implements AutoCloseable {
+  private final Decoder decoder;
+  private final Operations operations;
+  private final List<Block> blocks = new ArrayList<>();
+  private final KeyValueCache cache;
+
+  /**
+   * Opens all blocks.
+   *
+   * @param decoder stays open until this is closed; best one whose weights are resident
+   * @param operations those of the decoder
+   * @param capacity tokens of the sequence at most, 1 or more
+   */
+  public CachedDecoder(Decoder decoder, Operations operations, int capacity) {
+    this.decoder = decoder;
+    this.operations = operations;
+    cache = decoder.cache(capacity);
+    try {
+      for (int index = 0; index < decoder.blocks(); index++) {
+        CancelledException.throwIfInterrupted();
+        blocks.add(decoder.block(index));
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Returns the tokens that have been run. */
+  public int length() {
+    return cache.length();
+  }
+
+  /** Forgets all tokens from token {@code count} on. */
+  public void truncate(int count) {
+    cache.truncate(count);
+  }
+
+  /**
+   * Runs the next tokens of the sequence.
+   *
+   * @param tokens one or more ids below the vocabulary
+   * @return the logits of what follows the last one
+   * @throws InputException if one of them isn't finite
+   */
+  public float[] next(int... tokens) {
+    try (Tensor hidden = operations.tensor(tokens.length, decoder.hiddenSize())) {
+      decoder.embedNext(tokens, cache.length(), hidden);
+      for (Block block : blocks) {
+        CancelledException.throwIfInterrupted();
+        block.extend(hidden, cache);
+      }
+      cache.append(tokens.length);
+      Tensor last = decoder.logits(hidden.rows(tokens.length - 1, 1));
+      float[] logits = new float[last.columns()];
+      operations.download(last, MemorySegment.ofArray(logits));
+      requireFinite(logits);
+      return logits;
+    }
+  }
+
+  private void requireFinite(float[] logits) {
+    for (int id = 0; id < logits.length; id++) {
+      if (!Float.isFinite(logits[id])) {
+        throw new InputException(
+            ErrorDetails.of("the logits")
+                .part("after %d tokens".formatted(cache.length()))
+                .expected("finite numbers", "%s for token %d".formatted(logits[id], id))
+                .hint("'wanda-cuda perplexity' finds the module where it begins"));
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    blocks.forEach(Block::close);
+    blocks.clear();
+    cache.close();
+  }
+}

@@ -1,0 +1,145 @@
+package io.github.wandacuda.evaluate;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.evaluate.TaskDocument.Choice;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/**
+ * MMLU (Hendrycks et al., arXiv 2009.03300): each question after five others of its subject with
+ * their answers, the first ones of the split {@code dev}.
+ */
+final class Mmlu {
+  static final String NAME = "mmlu";
+
+  private static final int SHOTS = 5;
+  private static final List<String> LETTERS = List.of("A", "B", "C", "D");
+  private static final TaskFiles.Usual TEST =
+      new TaskFiles.Usual("cais/mmlu", "test", List.of(NAME), List.of(), List.of("test.jsonl"));
+
+  private final TaskFiles files;
+  private final List<Path> read = new ArrayList<>();
+
+  private Mmlu(TaskFiles files) {
+    this.files = files;
+  }
+
+  /**
+   * Reads the task.
+   *
+   * @param limit the first so many documents of each subject are taken
+   * @throws InputException if files are missing or broken, or a subject has fewer than five
+   *     questions in {@code dev}
+   */
+  static Task read(TaskFiles files, long limit) {
+    return new Mmlu(files).task(limit);
+  }
+
+  private Task task(long limit) {
+    SortedMap<String, List<TaskRow>> questions = bySubject("test", limit);
+    SortedMap<String, List<TaskRow>> examples = bySubject("dev", SHOTS);
+    List<TaskDocument> documents = new ArrayList<>();
+    questions.forEach(
+        (subject, rows) -> {
+          String before =
+              before(subject, examples.getOrDefault(subject, List.of()), rows.getFirst());
+          rows.forEach(row -> documents.add(document(subject, before, row)));
+        });
+    if (documents.isEmpty()) {
+      throw files.missing(NAME, TEST);
+    }
+    int all = MmluSubject.values().length;
+    String warning =
+        questions.size() == all
+            ? null
+            : "%s: %d of %d subjects are there".formatted(NAME, questions.size(), all);
+    return new Task(NAME, false, documents, read, warning);
+  }
+
+  /** Returns a split's first rows of each subject. */
+  private SortedMap<String, List<TaskRow>> bySubject(String split, long limit) {
+    List<Path> found = files.all(NAME, split);
+    // One folder has all subjects once more, and what is in it is enough.
+    List<Path> together =
+        found.stream().filter(file -> TaskFiles.configuration(file).equals("all")).toList();
+    List<Path> best = together.isEmpty() ? found : together;
+    SortedMap<String, List<TaskRow>> subjects = new TreeMap<>();
+    for (Path file : best.isEmpty() ? files.mmluArchive(split) : best) {
+      read.add(file);
+      for (TaskRow row : rows(file, split)) {
+        String subject = row.has("subject") ? row.text("subject") : TaskFiles.configuration(file);
+        List<TaskRow> rows =
+            subjects.computeIfAbsent(requireKnown(row, subject), name -> new ArrayList<>());
+        if (rows.size() < limit) {
+          rows.add(row);
+        }
+      }
+    }
+    return subjects;
+  }
+
+  private static List<TaskRow> rows(Path file, String split) {
+    return MmluCsv.subject(file, split)
+        .map(subject -> MmluCsv.read(file, subject))
+        .orElseGet(() -> TaskRow.read(file, Long.MAX_VALUE));
+  }
+
+  private static String requireKnown(TaskRow row, String subject) {
+    if (MmluSubject.of(subject).isEmpty()) {
+      throw new InputException(
+          row.place()
+              .expected(
+                  "one of MMLU's %d subjects".formatted(MmluSubject.values().length), subject));
+    }
+    return subject;
+  }
+
+  private static String before(String subject, List<TaskRow> examples, TaskRow first) {
+    if (examples.size() < SHOTS) {
+      throw new InputException(
+          ErrorDetails.file(first.file())
+              .part("subject " + subject)
+              .expected(
+                  "%d questions of the split dev".formatted(SHOTS), String.valueOf(examples.size()))
+              .hint("they lie beside those of the split test, in " + TEST.origin()));
+    }
+    StringBuilder text = new StringBuilder();
+    text.append("The following are multiple choice questions (with answers) about ")
+        .append(subject.replace('_', ' '))
+        .append(".\n\n");
+    for (TaskRow example : examples) {
+      text.append(question(example))
+          .append(' ')
+          .append(LETTERS.get(answer(example)))
+          .append("\n\n");
+    }
+    return text.toString();
+  }
+
+  private static String question(TaskRow row) {
+    List<String> choices = row.texts("choices", row.get("choices"));
+    if (choices.size() != LETTERS.size()) {
+      throw row.wrong("choices", "4 answers", row.get("choices"));
+    }
+    return "%s\nA. %s\nB. %s\nC. %s\nD. %s\nAnswer:"
+        .formatted(
+            Stream.concat(Stream.of(PythonText.strip(row.text("question"))), choices.stream())
+                .toArray());
+  }
+
+  private static int answer(TaskRow row) {
+    int letter = LETTERS.indexOf(row.get("answer").asText());
+    return letter >= 0 ? letter : row.label("answer", LETTERS.size());
+  }
+
+  private static TaskDocument document(String subject, String before, TaskRow row) {
+    String context = before + question(row);
+    List<Choice> choices = LETTERS.stream().map(letter -> Choice.after(context, letter)).toList();
+    return row.document(choices, answer(row), subject);
+  }
+}

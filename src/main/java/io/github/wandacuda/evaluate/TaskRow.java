@@ -1,0 +1,186 @@
+package io.github.wandacuda.evaluate;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.text.JsonLines;
+import io.github.wandacuda.text.ParquetRows;
+import io.github.wandacuda.text.Utf8;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+
+/**
+ * A row of a task's file, with errors that name the file, the row, what was expected and found.
+ *
+ * @param file the file
+ * @param number the row's number in it, from 1; in a file of lines, the line's
+ * @param content an object
+ */
+record TaskRow(Path file, long number, JsonNode content) {
+  private static final int MOST_KEYS = 12;
+
+  /**
+   * Reads a file's first rows.
+   *
+   * @param file Parquet if its name ends in {@code .parquet}, else JSON lines
+   * @throws InputException if it can't be read or is broken
+   */
+  static List<TaskRow> read(Path file, long limit) {
+    List<TaskRow> rows = new ArrayList<>();
+    if (isParquet(file)) {
+      for (JsonNode row : ParquetRows.read(file, limit)) {
+        rows.add(new TaskRow(file, rows.size() + 1, row));
+      }
+    } else {
+      JsonLines.read(file, limit).forEach((line, row) -> rows.add(new TaskRow(file, line, row)));
+    }
+    return rows;
+  }
+
+  static boolean isParquet(Path file) {
+    return file.toString().toLowerCase(Locale.ROOT).endsWith(".parquet");
+  }
+
+  /** Returns where the row stands, for messages. */
+  ErrorDetails place() {
+    return ErrorDetails.file(file).part((isParquet(file) ? "row " : "line ") + number);
+  }
+
+  boolean has(String key) {
+    return !content.path(key).isMissingNode() && !content.path(key).isNull();
+  }
+
+  /** Returns the value of a key. */
+  JsonNode get(String key) {
+    if (!has(key)) {
+      throw new InputException(place().expected("a column or key %s".formatted(key), keys()));
+    }
+    return content.get(key);
+  }
+
+  private String keys() {
+    String names =
+        content.properties().stream()
+            .limit(MOST_KEYS)
+            .map(
+                entry ->
+                    Printable.of(entry.getKey()) + (entry.getValue().isNull() ? " (null)" : ""))
+            .collect(Collectors.joining(", "));
+    return names.isEmpty() ? "none" : names;
+  }
+
+  /** Returns a string. */
+  String text(String key) {
+    return text(key, get(key));
+  }
+
+  /**
+   * Returns an element's text.
+   *
+   * @param key what it is called in messages
+   */
+  String text(String key, JsonNode value) {
+    if (!value.isTextual()) {
+      throw wrong(key, "a string", value);
+    }
+    if (Utf8.hasLoneSurrogate(value.textValue())) {
+      throw new InputException(
+          place().expected("whole characters in " + key, "half a surrogate pair"));
+    }
+    return value.textValue();
+  }
+
+  /** Returns the strings of a list. */
+  List<String> texts(String key, JsonNode list) {
+    if (!list.isArray()) {
+      throw wrong(key, "a list of strings", list);
+    }
+    return elements(list).map(element -> text(key, element)).toList();
+  }
+
+  /** Returns the strings that the objects of a list have under a key. */
+  List<String> texts(String key, JsonNode list, String inner) {
+    if (!list.isArray()) {
+      throw wrong(key, "a list of objects", list);
+    }
+    return elements(list).map(element -> text(key + "." + inner, element.path(inner))).toList();
+  }
+
+  private static Stream<JsonNode> elements(JsonNode list) {
+    return StreamSupport.stream(list.spliterator(), false);
+  }
+
+  /**
+   * Returns the index of the right answer.
+   *
+   * @param key a key whose value is a whole number, the same as a string, or a truth value
+   * @param choices the number of answers
+   */
+  int label(String key, int choices) {
+    return label(key, get(key), 0, choices);
+  }
+
+  /** Does what {@link #label(String, int)} does, for labels that count from {@code first}. */
+  int label(String key, int first, int choices) {
+    return label(key, get(key), first, choices);
+  }
+
+  private int label(String key, JsonNode value, int first, int choices) {
+    int label = -1;
+    if (value.isBoolean()) {
+      label = value.booleanValue() ? 1 : 0;
+    } else if (value.isIntegralNumber() && value.canConvertToInt()) {
+      label = value.intValue();
+    } else if (value.isTextual() && value.textValue().matches("[0-9]{1,4}")) {
+      label = Integer.parseInt(value.textValue());
+    }
+    requireAnswers(choices);
+    if (label < first || label >= first + choices) {
+      throw wrong(key, "a number from %d to %d".formatted(first, first + choices - 1), value);
+    }
+    return label - first;
+  }
+
+  private void requireAnswers(int choices) {
+    if (choices < 2) {
+      throw new InputException(place().expected("two or more answers", String.valueOf(choices)));
+    }
+  }
+
+  /** Returns the failure of a value. */
+  InputException wrong(String key, String expected, JsonNode found) {
+    String text = found.isMissingNode() ? "nothing" : found.toString();
+    return new InputException(
+        place().expected("%s as %s".formatted(expected, key), Printable.of(text)));
+  }
+
+  /**
+   * Makes a document of the row.
+   *
+   * @throws InputException if there are fewer than two answers or one of them is empty
+   */
+  TaskDocument document(List<TaskDocument.Choice> choices, int gold) {
+    return document(choices, gold, "");
+  }
+
+  /** Does what {@link #document(List, int)} does, as a part of a group. */
+  TaskDocument document(List<TaskDocument.Choice> choices, int gold, String group) {
+    requireAnswers(choices.size());
+    for (TaskDocument.Choice choice : choices) {
+      if (choice.length() == 0 || choice.continuation().isEmpty()) {
+        throw new InputException(
+            place()
+                .expected(
+                    "answers that aren't empty",
+                    "answer %d empty".formatted(choices.indexOf(choice) + 1)));
+      }
+    }
+    return new TaskDocument(place().line(), choices, gold, group);
+  }
+}

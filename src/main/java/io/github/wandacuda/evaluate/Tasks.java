@@ -1,0 +1,112 @@
+package io.github.wandacuda.evaluate;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.InputFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/** Reads the tasks of a list of names. */
+public final class Tasks {
+  private Tasks() {}
+
+  /** Returns the names of all tasks, apart from files. */
+  public static List<String> names() {
+    return Stream.concat(
+            Arrays.stream(BuiltInTask.values()).map(BuiltInTask::taskName), Stream.of(Mmlu.NAME))
+        .toList();
+  }
+
+  /**
+   * Checks a list before files are read.
+   *
+   * @param list names of tasks and paths of {@code .jsonl} files, between commas
+   * @param data whether a folder of the tasks' files is given
+   * @return the names and paths
+   * @throws UsageException if a name isn't known, occurs twice or needs a folder
+   * @throws InputException if a file is no regular one
+   */
+  public static List<String> parse(String list, boolean data) {
+    Set<String> names = new LinkedHashSet<>();
+    for (String part : list.split(",", -1)) {
+      String name = part.strip();
+      boolean file = GenericTask.isOne(name);
+      if (!file && !names().contains(name)) {
+        throw new UsageException(
+            ErrorDetails.of("`tasks`")
+                .expected(
+                    "%s or files that end in .jsonl".formatted(String.join(", ", names())),
+                    "'%s'".formatted(Printable.of(name))));
+      }
+      if (!file && !data) {
+        throw new UsageException(
+            "task %s needs `data` DIR, the folder of its files".formatted(name));
+      }
+      if (!names.add(name)) {
+        throw new UsageException("`tasks`: %s is named twice".formatted(Printable.of(name)));
+      }
+      if (file && Files.exists(Path.of(name))) {
+        InputFile.require(Path.of(name));
+      }
+    }
+    return List.copyOf(names);
+  }
+
+  /**
+   * Reads tasks.
+   *
+   * @param names what {@link #parse} returned
+   * @param data the folder of the tasks' files, or null if all are files
+   * @param limit the first so many documents of each task are taken; of each subject in MMLU
+   * @throws InputException if a file is missing, can't be read or is broken
+   * @throws UsageException if two tasks have the same name
+   */
+  public static List<Task> read(List<String> names, Path data, long limit) {
+    TaskFiles files = names.stream().allMatch(GenericTask::isOne) ? null : TaskFiles.below(data);
+    List<Task> tasks = new ArrayList<>();
+    for (String name : names) {
+      Task task =
+          GenericTask.isOne(name)
+              ? GenericTask.read(Path.of(name), limit)
+              : read(name, files, limit);
+      if (tasks.stream().anyMatch(other -> other.name().equals(task.name()))) {
+        throw new UsageException("`tasks`: two are called %s".formatted(Printable.of(task.name())));
+      }
+      tasks.add(task);
+    }
+    return tasks;
+  }
+
+  private static Task read(String name, TaskFiles files, long limit) {
+    Optional<BuiltInTask> known =
+        Arrays.stream(BuiltInTask.values())
+            .filter(task -> task.taskName().equals(name))
+            .findFirst();
+    if (known.isEmpty()) {
+      return Mmlu.read(files, limit);
+    }
+    BuiltInTask task = known.get();
+    List<Path> found = files.of(name, task.usual());
+    List<TaskRow> rows = new ArrayList<>();
+    for (Path file : found) {
+      if (rows.size() < limit) {
+        rows.addAll(TaskRow.read(file, limit - rows.size()));
+      }
+    }
+    if (rows.isEmpty()) {
+      throw new InputException(ErrorDetails.file(found.getFirst()).expected("rows", "none"));
+    }
+    List<TaskRow> labelled = task == BuiltInTask.PIQA ? PiqaLabels.added(rows) : rows;
+    return new Task(
+        name, task.normalized(), labelled.stream().map(task::document).toList(), found, null);
+  }
+}

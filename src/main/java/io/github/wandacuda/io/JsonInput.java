@@ -1,0 +1,102 @@
+package io.github.wandacuda.io;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.Reader;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Path;
+
+/**
+ * Reads JSON as a stream of tokens from a file that nobody vouches for: strict UTF-8, bounds on
+ * nesting, numbers and strings, and errors that name the file. Names have Jackson's own bound of
+ * 50,000 characters: it can't be set before 2.16, and programs that embed this library may bring
+ * 2.15, which has none. Readers bound the length of a document themselves.
+ */
+public final class JsonInput {
+  /**
+   * The longest header that the safetensors format allows, in bytes; also the bound for an index.
+   */
+  public static final int LONGEST = 100_000_000;
+
+  /** A string takes up to four times its length in memory while it is read. */
+  private static final int LONGEST_STRING = 1 << 24;
+
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(64)
+                  .maxNumberLength(100)
+                  .maxStringLength(LONGEST_STRING)
+                  .build())
+          // A symbol table gains nothing from names that occur once, and it takes the many similar
+          // names of a mixture of experts for an attack.
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+          .build();
+
+  private JsonInput() {}
+
+  /** Reads one JSON document. */
+  @FunctionalInterface
+  public interface Reading<T> {
+    /** Reads from a parser that stands before the first token; must read up to the last one. */
+    T from(JsonParser json) throws IOException;
+  }
+
+  /**
+   * Reads a document and checks that nothing but white space follows it.
+   *
+   * @param part what the document is, in messages
+   * @throws InputException if it isn't JSON in UTF-8, or {@code reading} finds it wrong
+   */
+  public static <T> T read(Path file, String part, byte[] bytes, int offset, Reading<T> reading) {
+    return read(
+        file, part, new ByteArrayInputStream(bytes, offset, bytes.length - offset), reading);
+  }
+
+  /** Reads a document from a stream and closes the stream. */
+  public static <T> T read(Path file, String part, InputStream stream, Reading<T> reading) {
+    try (Reader reader = StrictUtf8.reader(stream);
+        JsonParser json = FACTORY.createParser(reader)) {
+      T result = reading.from(json);
+      if (json.nextToken() != null) {
+        throw Malformed.part(file, part, "nothing after the JSON object", found(json));
+      }
+      return result;
+    } catch (StreamConstraintsException e) {
+      String found = e.getOriginalMessage().replaceAll(", from `.*`", "");
+      throw Malformed.part(file, part, "JSON within bounds", Printable.of(found));
+    } catch (JsonProcessingException e) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .part(part)
+              .expected("JSON", Printable.of(e.getOriginalMessage()))
+              .hint("mend the file, or copy or download it again"));
+    } catch (CharacterCodingException e) {
+      throw Malformed.part(file, part, "UTF-8", "other bytes");
+    } catch (IOException e) {
+      throw Malformed.unreadable(file, "JSON", e);
+    }
+  }
+
+  /** Returns the current token in words. */
+  public static String found(JsonParser json) throws IOException {
+    JsonToken token = json.currentToken();
+    if (token == null) {
+      return "its end";
+    }
+    String text = Printable.of(json.getText());
+    return token == JsonToken.VALUE_STRING ? "string \"" + text + "\"" : text;
+  }
+}

@@ -1,0 +1,82 @@
+package io.github.wandacuda.io;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.PrettyPrinter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import io.github.wandacuda.error.Printable;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/** Writes JSON for people and programs: indented, in the order of the map. */
+public final class JsonText {
+  private static final JsonFactory FACTORY = new JsonFactory();
+
+  private JsonText() {}
+
+  /**
+   * Returns an object's text, without a line end.
+   *
+   * @param object values by name: maps, lists, strings, numbers, truth values and null; a number
+   *     that isn't finite becomes null, since JSON has none
+   */
+  public static String of(Map<String, ?> object) {
+    return text(object, new DefaultPrettyPrinter());
+  }
+
+  /** Returns an object's text on one line, without a line end. */
+  public static String line(Map<String, ?> object) {
+    return text(object, null);
+  }
+
+  private static String text(Map<String, ?> object, PrettyPrinter printer) {
+    StringWriter text = new StringWriter();
+    try (JsonGenerator json = FACTORY.createGenerator(text)) {
+      json.setPrettyPrinter(printer);
+      write(json, object);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return escaped(text.toString());
+  }
+
+  /**
+   * Escapes characters that JSON allows but that control a terminal or reverse a line's direction.
+   * In JSON they occur only inside strings, where an escape means the same.
+   */
+  private static String escaped(String json) {
+    for (int at = 0; at < json.length(); at++) {
+      if (json.charAt(at) >= 0x7f) {
+        return json.lines()
+            .map(Printable::line)
+            .collect(Collectors.joining(System.lineSeparator()));
+      }
+    }
+    return json;
+  }
+
+  private static void write(JsonGenerator json, Object value) throws IOException {
+    if (value instanceof Map<?, ?> map) {
+      json.writeStartObject();
+      for (Map.Entry<?, ?> entry : map.entrySet()) {
+        json.writeFieldName(entry.getKey().toString());
+        write(json, entry.getValue());
+      }
+      json.writeEndObject();
+    } else if (value instanceof List<?> list) {
+      json.writeStartArray();
+      for (Object element : list) {
+        write(json, element);
+      }
+      json.writeEndArray();
+    } else if (value instanceof Number number && !Double.isFinite(number.doubleValue())) {
+      json.writeNull();
+    } else {
+      json.writePOJO(value);
+    }
+  }
+}

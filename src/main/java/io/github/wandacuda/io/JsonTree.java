@@ -1,0 +1,117 @@
+package io.github.wandacuda.io;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParseException;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.CharacterCodingException;
+
+/** Reads JSON as a tree, within bounds on its size. */
+public final class JsonTree {
+  /**
+   * A tree takes up to a hundred bytes of memory for each token; a model's config has a few hundred
+   * tokens.
+   */
+  private static final int MOST_TOKENS = 1_000_000;
+
+  private static final long LONGEST = 64 << 20;
+
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(200)
+                  .maxTokenCount(MOST_TOKENS)
+                  .maxDocumentLength(LONGEST)
+                  .build())
+          .build();
+
+  private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
+
+  private JsonTree() {}
+
+  /**
+   * Reads the first value of a document; what follows it isn't looked at.
+   *
+   * @return the value, or a missing node if there is nothing but white space
+   * @throws com.fasterxml.jackson.core.JsonProcessingException if it isn't JSON, is longer than 64
+   *     MiB, or has more than a million tokens or 200 levels
+   */
+  public static JsonNode read(InputStream in) throws IOException {
+    try (JsonParser json = parser(new BufferedInputStream(in))) {
+      return json.nextToken() == null ? MissingNode.getInstance() : value(json);
+    } catch (CharacterCodingException e) {
+      throw new JsonParseException(null, "other bytes than UTF-8", e);
+    }
+  }
+
+  /**
+   * Returns a parser of text for UTF-8, which is nearly always there; {@link JsonInput} has the
+   * same, and the classes of the parser that detects encodings take a short command 10 ms.
+   */
+  private static JsonParser parser(BufferedInputStream in) throws IOException {
+    in.mark(2);
+    int first = in.read();
+    int second = in.read();
+    in.reset();
+    // A byte order mark begins with other bytes, and UTF-16 and UTF-32 have zeros here.
+    boolean utf8 = first > 0 && first < 0x80 && second != 0;
+    return utf8 ? FACTORY.createParser(StrictUtf8.reader(in)) : FACTORY.createParser(in);
+  }
+
+  /**
+   * Reads the value that starts at the parser's current token, up to its last token.
+   *
+   * @throws com.fasterxml.jackson.core.JsonProcessingException if it isn't JSON
+   */
+  public static JsonNode value(JsonParser json) throws IOException {
+    return switch (json.currentToken()) {
+      case START_OBJECT -> object(json);
+      case START_ARRAY -> array(json);
+      case VALUE_STRING -> NODES.textNode(json.getText());
+      case VALUE_NUMBER_INT -> integer(json);
+      case VALUE_NUMBER_FLOAT -> NODES.numberNode(json.getDoubleValue());
+      case VALUE_TRUE -> NODES.booleanNode(true);
+      case VALUE_FALSE -> NODES.booleanNode(false);
+      case VALUE_NULL -> NODES.nullNode();
+      default -> throw new IllegalStateException("no value starts with " + json.currentToken());
+    };
+  }
+
+  /** A key that occurs twice is refused, since readers differ in which value counts. */
+  private static ObjectNode object(JsonParser json) throws IOException {
+    ObjectNode object = NODES.objectNode();
+    for (String key = json.nextFieldName(); key != null; key = json.nextFieldName()) {
+      json.nextToken();
+      if (object.replace(key, value(json)) != null) {
+        throw new JsonParseException(json, "the key '%s' is there twice".formatted(key));
+      }
+    }
+    return object;
+  }
+
+  private static ArrayNode array(JsonParser json) throws IOException {
+    ArrayNode array = NODES.arrayNode();
+    while (json.nextToken() != JsonToken.END_ARRAY) {
+      array.add(value(json));
+    }
+    return array;
+  }
+
+  private static JsonNode integer(JsonParser json) throws IOException {
+    return switch (json.getNumberType()) {
+      case INT -> NODES.numberNode(json.getIntValue());
+      case LONG -> NODES.numberNode(json.getLongValue());
+      default -> NODES.numberNode(json.getBigIntegerValue());
+    };
+  }
+}

@@ -1,0 +1,39 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.job.record.ComparedRun;
+import io.github.wandacuda.job.record.DenseFigures;
+import java.util.List;
+import java.util.function.Function;
+
+/** Measures the parts of a comparison: in this process or by others. */
+public interface ComparisonWork {
+  /**
+   * Measures parts.
+   *
+   * @param parts those that aren't done yet, in their order
+   * @param all how many parts there are, with those that are done
+   * @param progress is told of them; its beginning was told
+   * @param measured is given what each comes to, in any order
+   * @throws io.github.wandacuda.error.InputException of the first part that can't be measured, if a
+   *     weight or an activation isn't finite
+   */
+  void measure(List<Part> parts, int all, Progress progress, Measured measured);
+
+  /**
+   * A part of a comparison.
+   *
+   * @param place among all parts, from 0
+   * @param way shares totals out and returns how the model is pruned; null for the dense model
+   */
+  record Part(int place, Function<Progress, Comparison.Way> way) {}
+
+  /** Takes what parts come to. */
+  interface Measured {
+    /** Takes the dense model's figures. */
+    void dense(DenseFigures figures);
+
+    /** Takes a run. */
+    void run(int place, ComparedRun run);
+  }
+}

@@ -1,0 +1,40 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.system.Job;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** A job that tells when all of it is done. */
+final class Counted implements Job {
+  private final Job job;
+  private final Runnable done;
+  private final AtomicInteger left;
+
+  /**
+   * Wraps a job.
+   *
+   * @param done called once, by whichever worker was last; never if there is no task
+   */
+  Counted(Job job, Runnable done) {
+    this.job = job;
+    this.done = done;
+    left = new AtomicInteger(job.tasks());
+  }
+
+  @Override
+  public Object lane() {
+    return job.lane();
+  }
+
+  @Override
+  public int tasks() {
+    return job.tasks();
+  }
+
+  @Override
+  public void run(int worker, int task) {
+    job.run(worker, task);
+    if (left.decrementAndGet() == 0) {
+      done.run();
+    }
+  }
+}

@@ -1,0 +1,214 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.adapter.LoraAdapter;
+import io.github.wandacuda.adapter.LoraModule;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.job.output.OutputCheck;
+import io.github.wandacuda.job.output.OutputDirectory;
+import io.github.wandacuda.job.output.OutputShards;
+import io.github.wandacuda.job.output.ResumableWork;
+import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.output.SpaceCheck;
+import io.github.wandacuda.job.output.Verification;
+import io.github.wandacuda.job.output.ZerosVerifier;
+import io.github.wandacuda.job.record.Fingerprint;
+import io.github.wandacuda.job.record.RunRecords;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.TileBuffers;
+import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.system.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Merges an adapter into a pruned model: a directory that has the model's shards, names, header
+ * bytes and other tensors, with the adapter's update added to the weights that aren't zero. {@code
+ * config.json} and the index come last, and before them the zeros are checked in what was written.
+ *
+ * <p>The source's {@code wanda-cuda.json} is left out: it says how weights were zeroed and nothing
+ * else changed, which is no longer true. A run that fails takes away what it has written.
+ */
+public final class MergeJob {
+  private static final Logger LOG = LoggerFactory.getLogger(MergeJob.class);
+
+  private final ModelDirectory model;
+  private final LoraAdapter adapter;
+  private final SideFiles sideFiles;
+  private final Path output;
+
+  /**
+   * Checks what can be checked before anything is written.
+   *
+   * @throws io.github.wandacuda.error.UsageException if the output isn't empty
+   */
+  public MergeJob(ModelDirectory model, LoraAdapter adapter, Path output) {
+    OutputCheck.check(output, model.path(), false);
+    this.model = model;
+    this.adapter = adapter;
+    this.output = output;
+    sideFiles = withoutAdapter(SideFiles.of(model.checkpoint(), output));
+  }
+
+  /**
+   * The result of a merge.
+   *
+   * @param modules how many modules the adapter changed
+   * @param elements how many weights these have
+   * @param zeros how many of them were zero and are
+   * @param changed how many have other bytes now
+   * @param newZeros how many of those became zero by the update
+   */
+  public record Result(int modules, long elements, long zeros, long changed, long newZeros) {}
+
+  /**
+   * Merges, checks and completes the output.
+   *
+   * @param threads number of threads, 1 or more
+   * @throws InputException if a file is broken or a merged weight isn't finite
+   * @throws io.github.wandacuda.error.OutputException if the output can't be written
+   * @throws VerificationException if the written output lacks a zero of the model
+   * @throws io.github.wandacuda.error.CancelledException if the thread is interrupted
+   */
+  public Result run(int threads, Progress progress) {
+    SpaceCheck.requireDisk(output, RunNeeds.outputBytes(model, sideFiles));
+    sayLeftOut();
+    try (Workers workers = new Workers(threads);
+        OutputDirectory directory =
+            OutputDirectory.open(
+                output, model.path(), false, sideFiles.withShards(model.checkpoint()))) {
+      try {
+        Fingerprint run = new Fingerprint(Map.of(Fingerprint.MERGE, "lora"));
+        directory.journal().restart(RunRecords.run(run));
+        Result result = write(directory, workers, progress);
+        sideFiles.files().forEach(file -> directory.copy(sideFiles, file));
+        requireZeros(workers);
+        sideFiles.lastFiles().forEach(file -> directory.copy(sideFiles, file));
+        directory.finish();
+        return result;
+      } catch (RuntimeException | Error e) {
+        directory.discard();
+        throw e;
+      }
+    }
+  }
+
+  /**
+   * Leaves out the adapter where it lies in the model's own folder: a loader would apply it to the
+   * merged weights once more.
+   */
+  private SideFiles withoutAdapter(SideFiles all) {
+    Map<Boolean, List<Path>> byOwner =
+        all.files().stream().collect(Collectors.partitioningBy(this::isAdapters));
+    List<Path> leftOut = new ArrayList<>(all.leftOut());
+    leftOut.addAll(byOwner.get(true));
+    return new SideFiles(all.directory(), byOwner.get(false), all.lastFiles(), leftOut);
+  }
+
+  private boolean isAdapters(Path file) {
+    Path place = model.path().resolve(file);
+    try {
+      return adapter.owns(place);
+    } catch (IOException e) {
+      throw new InputException(ErrorDetails.file(place).said("can't be read: " + Reason.of(e)), e);
+    }
+  }
+
+  private void sayLeftOut() {
+    sideFiles
+        .leftOut()
+        .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+    Path record = Path.of(SideFiles.MANIFEST);
+    if (Files.exists(model.path().resolve(record))) {
+      LOG.warn("{} is left out: it tells of the weights before the merge", record);
+    }
+  }
+
+  private Result write(OutputDirectory directory, Workers workers, Progress progress) {
+    Set<TensorInfo> changing =
+        adapter.modules().stream()
+            .map(pair -> pair.module().tensor())
+            .collect(Collectors.toUnmodifiableSet());
+    try (OutputShards shards =
+            new OutputShards(
+                model.checkpoint(),
+                directory,
+                ResumableWork.NONE,
+                false,
+                DirectIo.BUFFERED,
+                (shard, results) -> {});
+        TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
+      shards.copyUntouched(changing, workers, new PhaseClock(workers.count()));
+      StepCount steps = new StepCount("module", adapter.modules().size(), progress);
+      List<MergeTask> tasks = new ArrayList<>();
+      for (LoraModule pair : adapter.modules()) {
+        tasks.add(
+            new MergeTask(
+                pair,
+                shards.of(pair.module()),
+                buffers,
+                module -> {
+                  shards.written(module);
+                  steps.done();
+                }));
+      }
+      progress.begin(0);
+      workers.run(tasks);
+      shards.finish();
+      return result(tasks);
+    }
+  }
+
+  private static Result result(List<MergeTask> tasks) {
+    return new Result(
+        tasks.size(),
+        tasks.stream().mapToLong(MergeTask::elements).sum(),
+        tasks.stream().mapToLong(task -> task.counts().zeros()).sum(),
+        tasks.stream().mapToLong(task -> task.counts().changed()).sum(),
+        tasks.stream().mapToLong(task -> task.counts().newZeros()).sum());
+  }
+
+  /** Checks in the written shards that every zero is still there. */
+  private void requireZeros(Workers workers) {
+    Map<SafetensorsFile, SafetensorsFile> written = new HashMap<>();
+    try {
+      for (SafetensorsFile shard : model.checkpoint().shards()) {
+        Path place = output.resolve(shard.path().getFileName().toString());
+        written.put(shard, SafetensorsFile.open(place));
+      }
+      List<LinearModule> before = model.modules().stream().filter(LinearModule::prunable).toList();
+      List<LinearModule> after =
+          before.stream().map(module -> in(written.get(module.shard()), module)).toList();
+      Verification found = ZerosVerifier.verify(before, after, workers).failures();
+      if (!found.holds()) {
+        throw VerificationException.ofOutput(output, found.failures().getFirst());
+      }
+    } finally {
+      written.values().forEach(SafetensorsFile::close);
+    }
+  }
+
+  private static LinearModule in(SafetensorsFile shard, LinearModule module) {
+    return new LinearModule(
+        module.name(), shard, module.tensor(), module.transposed(), module.router());
+  }
+}

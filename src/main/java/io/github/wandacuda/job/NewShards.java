@@ -1,0 +1,112 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.io.Folders;
+import io.github.wandacuda.job.output.BackgroundWork;
+import io.github.wandacuda.job.output.OutputDirectory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * The output's shards while they are written, each under a temporary name until it is complete. A
+ * background thread forces complete ones to the device and gives them their names.
+ */
+final class NewShards implements AutoCloseable {
+  private final OutputDirectory output;
+  private final BackgroundWork background = new BackgroundWork("wanda-cuda-files");
+  private final List<ShardWriter> open = new ArrayList<>();
+
+  private final Optional<Consumer<Path>> check;
+
+  /** Makes shards that replace nothing. */
+  NewShards(OutputDirectory output) {
+    this(output, Optional.empty());
+  }
+
+  private NewShards(OutputDirectory output, Optional<Consumer<Path>> check) {
+    this.output = output;
+    this.check = check;
+  }
+
+  /**
+   * Makes shards that replace those that have their names, which stay until then.
+   *
+   * @param check is given each under its temporary name before; throws if it is wrong. Called by
+   *     the background thread
+   */
+  static NewShards replacing(OutputDirectory output, Consumer<Path> check) {
+    return new NewShards(output, Optional.of(check));
+  }
+
+  /**
+   * Begins a shard.
+   *
+   * @param source whose name it gets
+   * @param layout whose header it gets
+   * @throws OutputException if it can't be written
+   */
+  ShardWriter begin(SafetensorsFile source, SafetensorsFile layout) {
+    Path target = output.file(source.path().getFileName());
+    Path temporary = AtomicWrite.temporary(target);
+    try {
+      if (check.isEmpty()) {
+        Files.deleteIfExists(target);
+      }
+      Files.deleteIfExists(temporary);
+    } catch (IOException e) {
+      throw OutputException.unwritable(target, e);
+    }
+    ShardWriter writer = ShardWriter.create(temporary, layout, DirectIo.BUFFERED);
+    open.add(writer);
+    return writer;
+  }
+
+  /** Has a shard, of which every byte is written, get its name. */
+  void complete(SafetensorsFile source, ShardWriter writer) {
+    open.remove(writer);
+    Path target = output.path().resolve(source.path().getFileName());
+    background.submit(() -> publish(target, writer));
+  }
+
+  private void publish(Path target, ShardWriter writer) {
+    if (background.isEnding()) {
+      writer.abandon();
+      return;
+    }
+    writer.force();
+    writer.close();
+    Path temporary = AtomicWrite.temporary(target);
+    check.ifPresent(shard -> shard.accept(temporary));
+    try {
+      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw OutputException.unwritable(target, e);
+    }
+    Folders.force(output.path());
+  }
+
+  /**
+   * Waits until every complete shard has its name.
+   *
+   * @throws OutputException if one couldn't be written
+   */
+  void finish() {
+    background.await();
+  }
+
+  @Override
+  public void close() {
+    background.close();
+    open.forEach(ShardWriter::abandon);
+  }
+}

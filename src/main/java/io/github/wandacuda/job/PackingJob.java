@@ -1,0 +1,219 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
+import io.github.wandacuda.checkpoint.PackedShard;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.job.output.OutputCheck;
+import io.github.wandacuda.job.output.OutputDirectory;
+import io.github.wandacuda.job.output.SpaceCheck;
+import io.github.wandacuda.job.record.Fingerprint;
+import io.github.wandacuda.job.record.RunRecords;
+import io.github.wandacuda.job.record.SourceDigest;
+import io.github.wandacuda.job.record.UnfinishedRun;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.system.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Packs a model directory into another one, or unpacks it: every file of it, so that one undoes the
+ * other to the byte. {@code config.json} is written last, after the shards were compared with the
+ * source. An interrupted run keeps the shards that have their names; they are compared again when
+ * it is resumed.
+ */
+public final class PackingJob {
+  private static final Logger LOG = LoggerFactory.getLogger(PackingJob.class);
+
+  private final Direction direction;
+  private final ModelDirectory model;
+  private final Path output;
+  private final boolean resume;
+  private final boolean verify;
+  private final SideFiles sideFiles;
+
+  private PackingJob(
+      Direction direction, ModelDirectory model, Path output, boolean resume, boolean verify) {
+    direction.require(model);
+    OutputCheck.check(output, model.path(), resume);
+    this.direction = direction;
+    this.model = model;
+    this.output = output;
+    this.resume = resume;
+    this.verify = verify;
+    sideFiles = WholeDirectory.of(model, output);
+  }
+
+  /**
+   * The result.
+   *
+   * @param modules how many weights are packed in the packed one of the two directories
+   * @param bytesBefore bytes of the source's shards
+   * @param bytesAfter bytes of the output's shards
+   */
+  public record Result(int modules, long bytesBefore, long bytesAfter) {
+    /** Returns the output's share of the source's bytes. */
+    public double ratio() {
+      return bytesBefore == 0 ? 1 : (double) bytesAfter / bytesBefore;
+    }
+  }
+
+  /**
+   * Checks what can be checked before a model is packed.
+   *
+   * @param resume whether the output may hold an interrupted or finished run
+   * @param verify whether what was written is read back and compared
+   * @throws UsageException if the output isn't empty
+   * @throws InputException if the model is packed already
+   */
+  public static PackingJob pack(ModelDirectory model, Path output, boolean resume, boolean verify) {
+    return new PackingJob(new Packer(), model, output, resume, verify);
+  }
+
+  /**
+   * Checks what can be checked before a model is unpacked, as {@link #pack} does.
+   *
+   * @throws UsageException if the output isn't empty
+   * @throws InputException if the model isn't packed
+   */
+  public static PackingJob unpack(
+      ModelDirectory model, Path output, boolean resume, boolean verify) {
+    return new PackingJob(new Unpacker(), model, output, resume, verify);
+  }
+
+  /**
+   * Writes the output, compares it and completes it.
+   *
+   * @param threads number of threads, 1 or more
+   * @throws UsageException if the output belongs to another run, or another run is at work in it
+   * @throws InputException if a file is broken
+   * @throws io.github.wandacuda.error.OutputException if the output can't be written
+   * @throws VerificationException if it isn't what it should be
+   * @throws CancelledException if the thread is interrupted
+   */
+  public Result run(int threads, Progress progress) {
+    if (resume && isFinished()) {
+      return result();
+    }
+    SpaceCheck.requireDisk(output, leastBytes());
+    sideFiles
+        .leftOut()
+        .forEach(file -> LOG.warn("{} is left out: it is none of the model's files", file));
+    try (Workers workers = new Workers(threads);
+        OutputDirectory directory =
+            OutputDirectory.open(
+                output, model.path(), resume, sideFiles.withShards(model.checkpoint()))) {
+      begin(directory);
+      try {
+        write(directory, workers, progress);
+        directory.finish();
+        return result();
+      } catch (RuntimeException | Error e) {
+        directory.settle(e);
+        throw e;
+      }
+    }
+  }
+
+  /** Returns whether an earlier run has finished in the output with this very model. */
+  private boolean isFinished() {
+    if (UnfinishedRun.isIn(output) || !Files.exists(output.resolve(SideFiles.CONFIG))) {
+      return false;
+    }
+    try (ModelDirectory there = ModelDirectory.open(output)) {
+      return there.isPacked() == direction.packs()
+          && SourceDigest.of(there).equals(SourceDigest.of(model));
+    }
+  }
+
+  /** Returns the bytes that the output takes at least, as far as that is known. */
+  private long leastBytes() {
+    long shards = direction.packs() ? 0 : model.checkpoint().totalBytes();
+    return Math.max(0, shards - SpaceCheck.taken(output));
+  }
+
+  private void write(OutputDirectory directory, Workers workers, Progress progress) {
+    ShardComparison comparison = new ShardComparison(direction, output, workers);
+    List<SafetensorsFile> shards =
+        model.checkpoint().shards().stream()
+            .filter(shard -> !(directory.interrupted().isPresent() && comparison.holds(shard)))
+            .toList();
+    StepCount steps =
+        new StepCount(
+            "tensor",
+            shards.stream()
+                .flatMap(shard -> shard.tensors().stream())
+                .filter(tensor -> tensor.bytes() > 0)
+                .count(),
+            progress);
+    progress.begin(0);
+    try (NewShards written = new NewShards(directory)) {
+      for (int from = 0; from < shards.size(); from += workers.count()) {
+        List<SafetensorsFile> some =
+            shards.subList(from, Math.min(shards.size(), from + workers.count()));
+        direction.write(model.modules(), some, written, workers, steps::done);
+      }
+      written.finish();
+    }
+    if (verify) {
+      shards.forEach(comparison::require);
+    }
+    Path config = Path.of(SideFiles.CONFIG);
+    Path record = Path.of(SideFiles.MANIFEST);
+    Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())
+        .filter(file -> !file.equals(config) && !file.equals(record))
+        .forEach(file -> directory.copy(sideFiles, file));
+    ConfigFile.write(direction, model, directory);
+    // A directory that has it is complete, as one that prune has written.
+    if (sideFiles.files().contains(record)) {
+      directory.copy(sideFiles, record);
+    }
+  }
+
+  private void begin(OutputDirectory directory) {
+    Fingerprint run =
+        new Fingerprint(Map.of(Fingerprint.PACKING, direction.name()))
+            .with(SourceDigest.byFile(model));
+    if (directory.finished().isPresent()) {
+      throw new UsageException(
+          ErrorDetails.file(output).said("holds a model that no interrupted run has left"));
+    }
+    if (directory.interrupted().isEmpty()) {
+      directory.journal().restart(RunRecords.run(run));
+      return;
+    }
+    run.requireSame(output, directory.interrupted().get().run());
+  }
+
+  private Result result() {
+    List<SafetensorsFile> shards = model.checkpoint().shards();
+    long before = 0;
+    long after = 0;
+    int modules = 0;
+    for (SafetensorsFile shard : shards) {
+      Path place = output.resolve(shard.path().getFileName());
+      try (SafetensorsFile written = direction.read(SafetensorsFile.open(place))) {
+        SafetensorsFile packed = direction.packs() ? written : shard;
+        modules += ((PackedShard) packed.bytes()).modules();
+        before += Files.size(shard.path());
+        after += Files.size(place);
+      } catch (IOException e) {
+        throw Malformed.unreadable(place, "a shard", e);
+      }
+    }
+    return new Result(modules, before, after);
+  }
+}

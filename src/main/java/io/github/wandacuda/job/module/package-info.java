@@ -1,2 +1,0 @@
-/** The modules of a run, and their tiles in files. */
-package io.github.wandacuda.job.module;

@@ -1,0 +1,135 @@
+package io.github.wandacuda.job.output;
+
+import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.job.output.Verification.RowFailure;
+import io.github.wandacuda.job.output.Verification.TensorFailures;
+import java.io.Serializable;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * Collects the failures of a verification. The lists have the same order whatever the order in
+ * which threads add to them. Safe for use by several threads.
+ */
+public final class Failures {
+  /** How many failures are kept, to bound memory; the others are only counted. */
+  private static final int KEPT = 250_000;
+
+  private final List<String> others = new ArrayList<>();
+  private final Set<String> known = new HashSet<>();
+  private final Map<String, OfTensor> tensors = new TreeMap<>(TensorNames.NATURAL);
+  private long kept;
+  private long uncounted;
+
+  /** The failures of one tensor's rows. */
+  private static final class OfTensor {
+    private final String file;
+    private final List<RowFailure> rows = new ArrayList<>();
+    private long count;
+
+    OfTensor(String file) {
+      this.file = file;
+    }
+  }
+
+  /** Adds a failure that isn't a row's. */
+  synchronized void add(String failure) {
+    if (kept < KEPT) {
+      others.add(failure);
+      kept++;
+    } else {
+      uncounted++;
+    }
+  }
+
+  /**
+   * Adds a failure of a row of a tensor.
+   *
+   * @param weight how many elements are wrong
+   */
+  synchronized void add(Path file, String tensor, int row, long weight, String failure) {
+    OfTensor found = tensors.computeIfAbsent(tensor, name -> new OfTensor(Printable.of(file)));
+    found.count++;
+    if (kept < KEPT) {
+      found.rows.add(new RowFailure(row, weight, failure));
+      kept++;
+    }
+  }
+
+  /**
+   * What one process of several has found.
+   *
+   * @param others what is wrong beside rows
+   * @param uncounted how many more of those there are
+   * @param tensors what is wrong with rows, by tensor
+   */
+  public record Part(List<String> others, long uncounted, List<TensorFailures> tensors)
+      implements Serializable {
+    /** Takes lists that travel. */
+    public Part {
+      others = List.copyOf(others);
+      tensors = List.copyOf(tensors);
+    }
+  }
+
+  /** Returns all that was found so far. */
+  public synchronized Part part() {
+    return new Part(others, uncounted, tensors());
+  }
+
+  /** Adds what another process has found; what several say of a file is added once. */
+  public synchronized void add(Part part) {
+    part.others().stream().filter(known::add).forEach(this::add);
+    uncounted += part.uncounted();
+    for (TensorFailures of : part.tensors()) {
+      OfTensor found = tensors.computeIfAbsent(of.tensor(), name -> new OfTensor(of.file()));
+      found.count += of.count();
+      List<RowFailure> rows =
+          of.rows().subList(0, (int) Math.min(of.rows().size(), Math.max(0, KEPT - kept)));
+      found.rows.addAll(rows);
+      kept += rows.size();
+    }
+  }
+
+  public synchronized boolean isEmpty() {
+    return others.isEmpty() && tensors.isEmpty();
+  }
+
+  /** Returns the first failure in order. */
+  public String first() {
+    return Verification.inWords(others(), tensors()).findFirst().orElseThrow();
+  }
+
+  /** Returns the failures that aren't a row's. */
+  synchronized List<String> others() {
+    List<String> sorted = new ArrayList<>(others);
+    sorted.sort(TensorNames.NATURAL);
+    if (uncounted > 0) {
+      sorted.add("and %d more".formatted(uncounted));
+    }
+    return sorted;
+  }
+
+  /** Returns the failures of rows by tensor, in the natural order of names, the worst row first. */
+  synchronized List<TensorFailures> tensors() {
+    List<TensorFailures> all = new ArrayList<>();
+    tensors.forEach(
+        (name, found) -> {
+          List<RowFailure> rows = new ArrayList<>(found.rows);
+          rows.sort(
+              Comparator.comparingLong(RowFailure::weight)
+                  .reversed()
+                  .thenComparingInt(RowFailure::row)
+                  .thenComparing(RowFailure::text));
+          all.add(new TensorFailures(found.file, name, found.count, rows));
+        });
+    return all;
+  }
+}

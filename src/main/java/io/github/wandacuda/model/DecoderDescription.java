@@ -1,0 +1,36 @@
+package io.github.wandacuda.model;
+
+import java.util.List;
+import java.util.Objects;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/**
+ * A decoder: its parts and the names of its tensors. Blocks and experts are described when they are
+ * asked for, since a config may claim a billion of them.
+ *
+ * @param shape its sizes
+ * @param prefixes what the names of all tensors but the output matrix may begin with: that of a
+ *     language model and that of a bare decoder. An error names the first one if none is found
+ * @param embedding how token ids become hidden states
+ * @param block describes one of its blocks by its index, from 0 to {@code shape.blocks() - 1}
+ * @param head how hidden states become logits
+ */
+public record DecoderDescription(
+    DecoderShape shape,
+    List<String> prefixes,
+    EmbeddingDescription embedding,
+    IntFunction<BlockDescription> block,
+    HeadDescription head) {
+  /** Copies the list, and describes a block, which checks most of a config. */
+  public DecoderDescription {
+    prefixes = List.copyOf(prefixes);
+    Objects.requireNonNull(block.apply(0));
+  }
+
+  /** Returns the linear modules of all blocks, described one after the other. */
+  public Stream<LinearDescription> linears() {
+    return IntStream.range(0, shape.blocks()).mapToObj(block).flatMap(BlockDescription::linears);
+  }
+}

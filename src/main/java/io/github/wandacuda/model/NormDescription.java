@@ -1,0 +1,33 @@
+package io.github.wandacuda.model;
+
+/**
+ * A norm over the last dimension.
+ *
+ * @param kind RMSNorm or LayerNorm
+ * @param name of its tensors without {@code .weight} and {@code .bias}, after the decoder's prefix
+ * @param size number of features
+ * @param epsilon what is added to the mean square or the variance
+ * @param affine whether it has a gain and, if it is a LayerNorm, a bias
+ * @param gainOffset what is added to the stored gain: 1 where zeros mean no change
+ */
+public record NormDescription(
+    Kind kind, String name, int size, float epsilon, boolean affine, float gainOffset) {
+
+  /** How a row is normalized. */
+  public enum Kind {
+    /** By its root mean square (Zhang and Sennrich, arXiv 1910.07467). */
+    RMS,
+    /** By its mean and its standard deviation (Ba et al., arXiv 1607.06450). */
+    LAYER
+  }
+
+  /** Describes an RMSNorm. */
+  public static NormDescription rms(String name, int size, float epsilon, float gainOffset) {
+    return new NormDescription(Kind.RMS, name, size, epsilon, true, gainOffset);
+  }
+
+  /** Describes a LayerNorm with gain and bias. */
+  public static NormDescription layer(String name, int size, float epsilon) {
+    return new NormDescription(Kind.LAYER, name, size, epsilon, true, 0);
+  }
+}

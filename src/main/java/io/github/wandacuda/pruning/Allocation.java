@@ -1,0 +1,54 @@
+package io.github.wandacuda.pruning;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/** How the total is shared out over the blocks. */
+public sealed interface Allocation {
+  /** Returns whether the shares depend on the weights, which are others once they are pruned. */
+  default boolean readsWeights() {
+    return false;
+  }
+
+  /** A rule of {@link BlockSparsities}. */
+  enum Rule implements Allocation {
+    /** Every block the total. */
+    UNIFORM,
+    /** More from block to block, in equal steps. */
+    ATP,
+    /** More where the mean score is higher. */
+    DLP,
+    /** Less where more scores lie far above the mean. */
+    OWL;
+
+    @Override
+    public boolean readsWeights() {
+      return this != UNIFORM;
+    }
+
+    /** Returns the name that the command line and files use. */
+    public String label() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Returns the rule of a name. */
+    public static Optional<Rule> of(String label) {
+      return Arrays.stream(values()).filter(rule -> rule.label().equals(label)).findFirst();
+    }
+
+    /** Returns the names of all. */
+    public static List<String> labels() {
+      return Arrays.stream(values()).map(Rule::label).toList();
+    }
+  }
+
+  /**
+   * What a file says, see {@link AllocationFile}.
+   *
+   * @param file the file
+   */
+  record FromFile(Path file) implements Allocation {}
+}

@@ -1,0 +1,34 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.model.LinearModule;
+
+/** Says where a weight that isn't finite is: in the matrix, not in its tile, and in the model. */
+public final class FiniteWeights {
+  private FiniteWeights() {}
+
+  /**
+   * Works on a tile.
+   *
+   * @param firstRow where it starts in its matrix
+   * @throws NonFiniteWeightException what the work throws, by its place in the matrix
+   */
+  public static void locate(int firstRow, Runnable work) {
+    try {
+      work.run();
+    } catch (NonFiniteWeightException e) {
+      throw new NonFiniteWeightException(firstRow + e.row(), e.column(), e.value());
+    }
+  }
+
+  /** Returns the failure of a module that holds such a weight. */
+  public static InputException problem(LinearModule module, NonFiniteWeightException e) {
+    return new InputException(
+        module
+            .place()
+            .expected(
+                "finite weights",
+                "%s at row %d, column %d".formatted(e.value(), e.row(), e.column())));
+  }
+}

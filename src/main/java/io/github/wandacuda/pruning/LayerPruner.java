@@ -1,0 +1,328 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.layerwise.GramFactor;
+import io.github.wandacuda.layerwise.MaskRow;
+import io.github.wandacuda.layerwise.MaskSwaps;
+import io.github.wandacuda.layerwise.OutputError;
+import io.github.wandacuda.layerwise.Reconstruction;
+import io.github.wandacuda.layerwise.SparseGpt;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * Prunes a whole module: chooses its mask, improves it, fits the kept weights, as its rules say.
+ * All arithmetic is in float32 on the weights' exact values, and the result is rounded once.
+ */
+public final class LayerPruner implements AutoCloseable {
+  private static final long ALIGNMENT = 64;
+
+  /** From fewer tokens than this share of its columns, weights would be fitted to chance. */
+  private static final double FEWEST_TOKENS = 0.25;
+
+  private final Backend backend;
+  private final Selector selector;
+  private final WorkerPool workers;
+  private final PhaseClock clock;
+  private final TileBuffers buffers;
+
+  /** Of the module that was pruned last, since the next one often has the same inputs. */
+  private GramInUse latest;
+
+  /**
+   * Creates a pruner of modules.
+   *
+   * @param selector one of the backend's
+   */
+  public LayerPruner(Backend backend, Selector selector, WorkerPool workers, PhaseClock clock) {
+    this.backend = backend;
+    this.selector = selector;
+    this.workers = workers;
+    this.clock = clock;
+    buffers = new TileBuffers(TileMemory.of(backend));
+  }
+
+  /**
+   * Returns the bytes of memory that a module takes while it is pruned.
+   *
+   * @param rows output features
+   * @param columns input features
+   */
+  public static long bytes(ModuleRules rules, long rows, long columns) {
+    long weights = rows * columns * Float.BYTES;
+    return 2 * weights + (rules.needsMoments() ? 4 * columns * columns * Float.BYTES : 0);
+  }
+
+  /**
+   * Prunes a module.
+   *
+   * @param source the weights, which take the result back
+   * @param inputs what the rules need
+   * @param mask takes the packed mask
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
+   * @throws MissedShareException if scores are equal so often that the share is missed
+   * @throws UnfitWeightException if a fitted weight is too large for the module's type
+   */
+  public LayerResult prune(
+      TileSource source, ModuleRules rules, LayerInputs inputs, MemorySegment mask) {
+    long start = System.nanoTime();
+    try (Arena arena = Arena.ofShared()) {
+      Layer layer = new Layer(read(source, arena), rules, inputs, mask, arena);
+      layer.prune();
+      clock.addSelect((System.nanoTime() - start) * workers.count());
+      return write(source, layer);
+    }
+  }
+
+  private GramInUse momentsOf(Gram gram) {
+    if (latest == null || !latest.isOf(gram)) {
+      forget();
+      latest = new GramInUse(gram, backend.operations(), workers);
+    }
+    return latest;
+  }
+
+  /** Lets go of the latest second moments; to be called before their memory is given back. */
+  public void forget() {
+    if (latest != null) {
+      latest.close();
+      latest = null;
+    }
+  }
+
+  @Override
+  public void close() {
+    forget();
+    buffers.close();
+  }
+
+  /** Reads a module as float32. */
+  private WeightMatrix read(TileSource source, Arena arena) {
+    WeightMatrix whole = matrix(arena, source.tiles().rows(), source.columns());
+    workers.run(
+        source.tiles().count(),
+        (worker, tile) -> {
+          int first = source.tiles().firstRow(tile);
+          WeightMatrix rows = source.read(worker, tile);
+          float[] values = new float[source.columns()];
+          TypedRow typed = new TypedRow();
+          FiniteWeights.locate(
+              first,
+              () -> {
+                for (int row = 0; row < rows.rows(); row++) {
+                  typed.read(rows, row, values);
+                  copy(values, whole, first + row);
+                }
+              });
+        });
+    return whole;
+  }
+
+  private static void copy(float[] values, WeightMatrix to, int row) {
+    MemorySegment.copy(
+        MemorySegment.ofArray(values),
+        0,
+        to.data(),
+        to.byteOffset(row, 0),
+        (long) values.length * Float.BYTES);
+  }
+
+  private static WeightMatrix matrix(Arena arena, int rows, int columns) {
+    MemorySegment memory = arena.allocate((long) rows * columns * Float.BYTES, ALIGNMENT);
+    return WeightMatrix.of(memory, DType.F32, rows, columns);
+  }
+
+  private LayerResult write(TileSource source, Layer layer) {
+    LongAdder pruned = new LongAdder();
+    LongAdder zeros = new LongAdder();
+    LongAdder zeroRows = new LongAdder();
+    workers.run(
+        source.tiles().count(),
+        (worker, tile) -> {
+          PrunedTile written = new PrunedTile(layer.rules, layer.mask, source.columns());
+          WeightMatrix weights = source.read(worker, tile);
+          written.write(weights, layer.fitted, source.tiles().firstRow(tile));
+          source.write(worker, tile);
+          pruned.add(written.pruned());
+          zeros.add(written.zeros());
+          zeroRows.add(written.zeroRows());
+        });
+    return new LayerResult(
+        pruned.sum(), zeros.sum(), zeroRows.intValue(), layer.errors, layer.warning);
+  }
+
+  /** A module under way. */
+  private final class Layer {
+    private final WeightMatrix dense;
+    private final ModuleRules rules;
+    private final LayerInputs inputs;
+    private final MemorySegment mask;
+    private final Arena arena;
+
+    /** The kept weights' new values, or null if they stay as they are. */
+    private WeightMatrix fitted;
+
+    private Optional<OutputErrors> errors = Optional.empty();
+    private Optional<String> warning = Optional.empty();
+
+    Layer(
+        WeightMatrix dense,
+        ModuleRules rules,
+        LayerInputs inputs,
+        MemorySegment mask,
+        Arena arena) {
+      this.dense = dense;
+      this.rules = rules;
+      this.inputs = inputs;
+      this.mask = mask;
+      this.arena = arena;
+    }
+
+    void prune() {
+      if (dense.elements() == 0) {
+        return;
+      }
+      boolean unreached = Unreached.isUnreached(inputs.norms());
+      if (unreached && rules.method() != Method.MASKS && rules.method() != Method.MAGNITUDE) {
+        lowest(null);
+      } else {
+        choose();
+      }
+      if (!unreached && inputs.gram() != null) {
+        improve();
+      }
+    }
+
+    private void choose() {
+      switch (rules.method()) {
+        case WANDA -> lowest(inputs.norms());
+        case MAGNITUDE -> chooseBy(PlainMask.magnitude(selector, workers, tileBytes()));
+        case RIA -> chooseBy(new RiaMask(selector, workers, buffers, rules.scope()));
+        case WANDA_VARIANT -> chooseBy(new WandaVariantMask(workers));
+        case MASKS -> inputs.mask().orElseThrow().accept(mask);
+        case SPARSEGPT -> sparseGpt();
+      }
+    }
+
+    private void chooseBy(MaskChooser chooser) {
+      chooser.choose(dense, inputs.norms(), rules.sparsity(), mask);
+    }
+
+    /**
+     * Prunes the lowest of each row or group.
+     *
+     * @param norms null to score by magnitude
+     */
+    private void lowest(float[] norms) {
+      PlainMask.wanda(selector, workers, tileBytes()).choose(dense, norms, rules.sparsity(), mask);
+    }
+
+    private long tileBytes() {
+      return buffers.memory().tileBytes();
+    }
+
+    private void sparseGpt() {
+      if (isFewTokens()) {
+        warning = Optional.of("too few tokens reached it for sparsegpt: pruned by wanda");
+        lowest(inputs.norms());
+        return;
+      }
+      Optional<GramFactor> factor = moments().factor();
+      if (factor.isEmpty()) {
+        warning =
+            Optional.of("its second moments have no factor, however dampened: pruned by wanda");
+        lowest(inputs.norms());
+        return;
+      }
+      fitted = matrix(arena, dense.rows(), dense.columns());
+      fitted.data().copyFrom(dense.data());
+      long pruned =
+          new SparseGpt(backend.operations(), workers, factor.get())
+              .prune(fitted, rules.sparsity(), mask);
+      if (rules.sparsity() instanceof Sparsity.Ratio ratio) {
+        long most =
+            ratio.of(dense.elements())
+                + dense.rows()
+                + Math.ceilDiv(dense.columns(), SparseGpt.BLOCK);
+        if (pruned > most && lost() > most) {
+          throw new MissedShareException(ratio, (double) lost() / dense.elements());
+        }
+      }
+    }
+
+    /** Counts the weights that had a part in the outputs and are pruned. */
+    private long lost() {
+      long lost = 0;
+      boolean[] kept = new boolean[dense.columns()];
+      for (int row = 0; row < dense.rows(); row++) {
+        MaskRow.read(mask, row, kept);
+        for (int c = 0; c < kept.length; c++) {
+          lost += !kept[c] && dense.get(row, c) != 0 && inputs.gram().get(c, c) != 0 ? 1 : 0;
+        }
+      }
+      return lost;
+    }
+
+    private boolean isFewTokens() {
+      return inputs.tokens() > 0 && inputs.tokens() < FEWEST_TOKENS * dense.columns();
+    }
+
+    private void improve() {
+      WeightMatrix result = fitted == null ? matrix(arena, dense.rows(), dense.columns()) : fitted;
+      if (fitted == null) {
+        putMasked(result);
+      }
+      OutputError chosen = OutputError.of(moments().square(), dense, result);
+      OutputError refined = chosen;
+      if (rules.swaps().isPresent()) {
+        swap(rules.swaps().get().budget());
+        putMasked(result);
+        refined = chosen.after(moments().square(), dense, result);
+      }
+      OutputError last = refined;
+      if (rules.reconstruct() && !warnOfFewTokens()) {
+        new Reconstruction(moments().square()).solve(dense, mask, result);
+        fitted = result;
+        last = chosen.after(moments().square(), dense, result);
+      }
+      errors =
+          Optional.of(
+              new OutputErrors(chosen.output(), chosen.error(), refined.error(), last.error()));
+    }
+
+    private GramInUse moments() {
+      return momentsOf(inputs.gram());
+    }
+
+    private void swap(OptionalInt budget) {
+      OptionalInt group =
+          rules.sparsity() instanceof Sparsity.GroupPattern pattern
+              ? OptionalInt.of(pattern.size())
+              : OptionalInt.empty();
+      new MaskSwaps(moments().square()).refine(dense, mask, group, budget);
+    }
+
+    /** Returns whether too few tokens are known to fit weights to, and says so. */
+    private boolean warnOfFewTokens() {
+      if (isFewTokens()) {
+        warning = Optional.of("too few tokens reached it: its kept weights stay as they are");
+      }
+      return isFewTokens();
+    }
+
+    /** Copies the weights, with zeros where the mask says. */
+    private void putMasked(WeightMatrix result) {
+      result.data().copyFrom(dense.data());
+      MaskedRows.clear(result, mask, workers);
+    }
+  }
+}

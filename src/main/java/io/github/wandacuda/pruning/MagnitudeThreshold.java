@@ -1,0 +1,98 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.select.DeviceSelector;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.WorkerPool;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.function.ObjIntConsumer;
+
+/**
+ * The magnitude below which a fraction of a matrix lies: the element at index floor(count *
+ * fraction) of the sorted magnitudes, found exactly without sorting. The bits of a non-negative
+ * float32 order as the number does, so a count of their upper halves finds the upper half of the
+ * answer, and a count of the lower halves among those finds the rest.
+ */
+public final class MagnitudeThreshold {
+  private final Selector selector;
+  private final WorkerPool workers;
+  private final TileSource source;
+
+  /**
+   * Prepares a matrix.
+   *
+   * @param source the weights, which stay as they are
+   */
+  public MagnitudeThreshold(Selector selector, WorkerPool workers, TileSource source) {
+    this.selector = selector;
+    this.workers = workers;
+    this.source = source;
+  }
+
+  /**
+   * Returns the magnitude at {@code index}, less than the number of elements, of the sorted ones.
+   *
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite, by its
+   *     place in the matrix
+   */
+  public float at(long index) {
+    return at(
+        index,
+        counts -> addAll(counts, selector::countMagnitudes),
+        (counts, upper) ->
+            addAll(counts, (tile, some) -> selector.countMagnitudes(tile, upper, some)));
+  }
+
+  /**
+   * Returns the magnitude at {@code index} of the sorted ones of a matrix in device memory.
+   *
+   * @throws io.github.wandacuda.NonFiniteWeightException if a weight is NaN or infinite
+   */
+  public static float at(long index, DeviceSelector selector, DeviceMatrix matrix) {
+    return at(
+        index,
+        counts -> selector.countMagnitudes(matrix, counts),
+        (counts, upper) -> selector.countMagnitudes(matrix, upper, counts));
+  }
+
+  private static float at(
+      long index, Consumer<long[]> upperBits, ObjIntConsumer<long[]> lowerBits) {
+    long[] upper = new long[Selector.UPPER_BINS];
+    upperBits.accept(upper);
+    Place high = Place.find(upper, index);
+    long[] lower = new long[Selector.LOWER_BINS];
+    lowerBits.accept(lower, high.bin());
+    Place low = Place.find(lower, index - high.before());
+    return Float.intBitsToFloat(high.bin() << 16 | low.bin());
+  }
+
+  private void addAll(long[] sum, BiConsumer<WeightMatrix, long[]> counter) {
+    long[][] byWorker = new long[workers.count()][sum.length];
+    workers.run(
+        source.tiles().count(),
+        (worker, tile) ->
+            FiniteWeights.locate(
+                source.tiles().firstRow(tile),
+                () -> counter.accept(source.read(worker, tile), byWorker[worker])));
+    for (long[] counts : byWorker) {
+      for (int bin = 0; bin < sum.length; bin++) {
+        sum[bin] += counts[bin];
+      }
+    }
+  }
+
+  /** The bin that holds an index, and how many elements lie in the bins before it. */
+  private record Place(int bin, long before) {
+    static Place find(long[] counts, long index) {
+      long before = 0;
+      int bin = 0;
+      while (before + counts[bin] <= index) {
+        before += counts[bin];
+        bin++;
+      }
+      return new Place(bin, before);
+    }
+  }
+}

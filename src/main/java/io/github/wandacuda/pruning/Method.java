@@ -1,0 +1,68 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import java.util.EnumSet;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** How weights are scored. */
+public enum Method {
+  /**
+   * |W| times the norm of the input column, compared within each output row (arXiv 2306.11695,
+   * section 3).
+   */
+  WANDA,
+  /**
+   * |W|, compared within the whole matrix (Han et al., arXiv 1506.02626, section 3; as the code of
+   * Wanda does it).
+   */
+  MAGNITUDE,
+  /**
+   * |W| relative to its row and its column, times the root of the input norm (Zhang et al., "Plug
+   * and Play: relative importance and activations", ICLR 2024).
+   */
+  RIA,
+  /**
+   * The variant of Wanda that prunes as much of each row as a share of the row's scores, which its
+   * code offers beside the method of the paper.
+   */
+  WANDA_VARIANT,
+  /** Prunes column by column and makes up for it in the columns to come (arXiv 2301.00774). */
+  SPARSEGPT,
+  /** Masks that come from a file. */
+  MASKS;
+
+  /** Returns the name that the command line and files use. */
+  public String label() {
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /**
+   * Returns the method of a name.
+   *
+   * @throws UsageException for any other name
+   */
+  public static Method of(String label) {
+    return of(label, EnumSet.allOf(Method.class));
+  }
+
+  /**
+   * Returns the one of some methods that has a name.
+   *
+   * @throws UsageException for any other name; it lists theirs
+   */
+  public static Method of(String label, Set<Method> methods) {
+    String labels = methods.stream().map(Method::label).collect(Collectors.joining(", "));
+    return methods.stream()
+        .filter(method -> method.label().equals(label))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new UsageException(
+                    ErrorDetails.of("method")
+                        .expected("one of " + labels, "'%s'".formatted(Printable.of(label)))));
+  }
+}

@@ -1,0 +1,38 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.model.LinearModule;
+import java.lang.foreign.MemorySegment;
+import java.util.Collection;
+
+/** The masks of a model's modules, for use by several threads. */
+public interface ModuleMasks extends AutoCloseable {
+  /**
+   * Checks that there is a mask for each module.
+   *
+   * @throws InputException if there is none for one; the message names it
+   */
+  void require(Collection<LinearModule> modules);
+
+  /**
+   * Reads a mask.
+   *
+   * @param mask takes the packed bits, rows * ceil(columns / 8) bytes: one bit a column, 1 = kept,
+   *     least significant bit first, each row padded with 0
+   * @throws InputException if there is none for the module, or it isn't what it should be
+   */
+  void read(LinearModule module, MemorySegment mask);
+
+  @Override
+  void close();
+
+  /** Returns masks that keep what these and the others both keep. They close both. */
+  default ModuleMasks intersection(ModuleMasks others) {
+    return new CombinedMasks(this, others, CombinedMasks.Kept.BY_BOTH);
+  }
+
+  /** Returns masks that keep what these or the others keep. They close both. */
+  default ModuleMasks union(ModuleMasks others) {
+    return new CombinedMasks(this, others, CombinedMasks.Kept.BY_EITHER);
+  }
+}

@@ -1,0 +1,200 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.model.LinearModule;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+
+/**
+ * A file of MaskLLM's masks, see {@link MaskFile}. How long an array is follows from its module's
+ * shape, and no more than that is ever read of one, whatever the archive says.
+ */
+final class NpzMasks implements ModuleMasks {
+  private static final String ENDING = MaskFile.SUFFIX + ".npy";
+  private static final String WHAT = "a zip archive of NumPy arrays";
+  private static final String CHANGED = "it was cut or changed: copy or download it again";
+
+  private static final int LONGEST_ARRAY = Integer.MAX_VALUE - 8;
+
+  private final Path path;
+  private final ZipFile zip;
+  private final Map<String, ZipEntry> byModule = new HashMap<>();
+
+  private NpzMasks(Path path, ZipFile zip) {
+    this.path = path;
+    this.zip = zip;
+  }
+
+  /** Opens a file, a regular one, and checks the headers of all arrays. */
+  static NpzMasks open(Path path, Collection<LinearModule> modules) {
+    return HeapBudget.within(path, () -> opened(path, modules));
+  }
+
+  private static NpzMasks opened(Path path, Collection<LinearModule> modules) {
+    try {
+      NpzMasks masks = new NpzMasks(path, new ZipFile(path.toFile()));
+      try {
+        masks.check(modules);
+        return masks;
+      } catch (RuntimeException | Error e) {
+        masks.close();
+        throw e;
+      }
+    } catch (IOException e) {
+      throw new InputException(
+          ErrorDetails.file(path)
+              .expected(WHAT, "that it can't be read: " + Reason.of(e))
+              .hint(CHANGED),
+          e);
+    }
+  }
+
+  private void check(Collection<LinearModule> modules) {
+    Map<String, LinearModule> byEntry =
+        modules.stream()
+            .collect(
+                Collectors.toMap(module -> module.tensor().name() + ENDING, Function.identity()));
+    for (ZipEntry entry : Collections.list(zip.entries())) {
+      LinearModule module = byEntry.get(entry.getName());
+      if (module == null) {
+        throw new InputException(
+            ErrorDetails.file(path)
+                .tensor(entry.getName())
+                .expected("<weight>%s of a linear module".formatted(ENDING), "none such")
+                .hint("the masks were made for another model"));
+      }
+      if (byModule.put(module.name(), entry) != null) {
+        throw problem(module, "one entry", "a second one");
+      }
+      try (InputStream in = zip.getInputStream(entry)) {
+        checkHeader(module, in);
+      } catch (IOException e) {
+        throw unreadable(module, e);
+      }
+    }
+  }
+
+  private void checkHeader(LinearModule module, InputStream in) throws IOException {
+    NpyHeader header;
+    try {
+      header = NpyHeader.read(in);
+    } catch (NpyHeader.WrongHeaderException e) {
+      throw problem(module, "a NumPy array", e.getMessage());
+    }
+    if (header.isPickled()) {
+      throw new InputException(
+          place(module)
+              .expected("bytes ('|u1')", "pickled Python objects (%s)".formatted(descr(header)))
+              .hint("reading them means running code from the file, which is never done"));
+    }
+    long bytes = flatBytes(module);
+    if (!header.isBytes(bytes)) {
+      throw problem(
+          module,
+          "'|u1' (%d,) for %d x %d weights".formatted(bytes, module.rows(), module.columns()),
+          "%s %s".formatted(descr(header), Printable.of(header.shape())));
+    }
+  }
+
+  private static String descr(NpyHeader header) {
+    return Printable.of(header.descr());
+  }
+
+  private static long flatBytes(LinearModule module) {
+    return Math.ceilDiv(module.elements(), Byte.SIZE);
+  }
+
+  @Override
+  public void require(Collection<LinearModule> modules) {
+    modules.forEach(this::entry);
+  }
+
+  private ZipEntry entry(LinearModule module) {
+    ZipEntry entry = byModule.get(module.name());
+    if (entry == null) {
+      throw problem(module, "a mask of the weight", "none");
+    }
+    return entry;
+  }
+
+  @Override
+  public void read(LinearModule module, MemorySegment mask) {
+    ZipEntry entry = entry(module);
+    HeapBudget.require(place(module), flatBytes(module), 2);
+    if (flatBytes(module) > LONGEST_ARRAY) {
+      throw problem(
+          module, "at most %d bytes".formatted(LONGEST_ARRAY), Long.toString(flatBytes(module)));
+    }
+    byte[] flat;
+    try (CheckedInputStream in = new CheckedInputStream(zip.getInputStream(entry), new CRC32())) {
+      checkHeader(module, in);
+      flat = in.readNBytes((int) flatBytes(module));
+      boolean more = in.read() >= 0;
+      if (flat.length < flatBytes(module) || more) {
+        throw problem(
+            module,
+            "%d bytes of data".formatted(flatBytes(module)),
+            more ? "more" : Integer.toString(flat.length));
+      }
+      if (in.getChecksum().getValue() != entry.getCrc()) {
+        throw problem(
+            module,
+            "data of CRC-32 %08x".formatted(entry.getCrc()),
+            "%08x".formatted(in.getChecksum().getValue()));
+      }
+    } catch (IOException e) {
+      throw unreadable(module, e);
+    }
+    checkPadding(module, flat);
+    PackedMasks.unpackFlat(flat, module, mask);
+  }
+
+  private void checkPadding(LinearModule module, byte[] flat) {
+    int used = (int) (module.elements() % Byte.SIZE);
+    if (used != 0 && (flat[flat.length - 1] << used & 0xff) != 0) {
+      throw problem(module, "zeros after the last weight's bit", "a bit that is set");
+    }
+  }
+
+  private ErrorDetails place(LinearModule module) {
+    return ErrorDetails.file(path).tensor(module.tensor().name() + MaskFile.SUFFIX);
+  }
+
+  private InputException problem(LinearModule module, String expected, String found) {
+    return new InputException(place(module).expected(expected, found));
+  }
+
+  private InputException unreadable(LinearModule module, IOException e) {
+    return new InputException(
+        place(module)
+            .expected("compressed data", "that it can't be read: " + Reason.of(e))
+            .hint(CHANGED),
+        e);
+  }
+
+  @Override
+  public void close() {
+    try {
+      zip.close();
+    } catch (IOException e) {
+      throw Malformed.unreadable(path, "to close it", e);
+    }
+  }
+}

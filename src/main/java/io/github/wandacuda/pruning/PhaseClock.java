@@ -1,0 +1,123 @@
+package io.github.wandacuda.pruning;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
+
+/**
+ * Where the time of a run goes. Workers read, select and write side by side, so the times of these
+ * are added up over the workers and divided by their number.
+ */
+public final class PhaseClock {
+  private static final double NANOS = 1e9;
+
+  private final int workers;
+  private final long start = System.nanoTime();
+  private final LongAdder select = new LongAdder();
+  private final LongAdder readWrite = new LongAdder();
+  private final LongAdder calibrate = new LongAdder();
+  private final LongAdder verify = new LongAdder();
+
+  public PhaseClock(int workers) {
+    this.workers = workers;
+  }
+
+  public void addSelect(long nanos) {
+    select.add(nanos);
+  }
+
+  public void addReadWrite(long nanos) {
+    readWrite.add(nanos);
+  }
+
+  /** Adds time in which no worker did anything, since all waited for reading or writing. */
+  public void addWait(long nanos) {
+    readWrite.add(nanos * workers);
+  }
+
+  public void addCalibrate(long nanos) {
+    calibrate.add(nanos);
+  }
+
+  public void addVerify(long nanos) {
+    verify.add(nanos);
+  }
+
+  /**
+   * Returns the time until now. Phases that went on side by side share the time that all of them
+   * took.
+   */
+  public Seconds seconds() {
+    double total = (System.nanoTime() - start) / NANOS;
+    double[] phases = {
+      calibrate.sum() / NANOS,
+      select.sum() / NANOS / workers,
+      readWrite.sum() / NANOS / workers,
+      verify.sum() / NANOS
+    };
+    double share = Math.min(1, total / Arrays.stream(phases).sum());
+    return new Seconds(
+        total, 0, 0, share * phases[0], share * phases[1], share * phases[2], share * phases[3], 0);
+  }
+
+  /**
+   * Seconds by phase, which with {@link #other} add up to the total.
+   *
+   * @param total from the start to the end
+   * @param start starting the process
+   * @param allocate sharing a total out over blocks
+   * @param calibrate running samples through the model
+   * @param select scoring and selecting
+   * @param readWrite reading and writing weights, and copying what is not pruned
+   * @param verify checking the written output
+   * @param evaluate measuring perplexity
+   */
+  public record Seconds(
+      double total,
+      double start,
+      double allocate,
+      double calibrate,
+      double select,
+      double readWrite,
+      double verify,
+      double evaluate) {
+    /** Returns the seconds of a command that this run is a part of. */
+    public Seconds within(double total, double start, double allocate, double evaluate) {
+      return new Seconds(total, start, allocate, calibrate, select, readWrite, verify, evaluate);
+    }
+
+    /** Returns the seconds of what is none of the phases, such as to read a text. */
+    public double other() {
+      return total - (start + allocate + calibrate + select + readWrite + verify + evaluate);
+    }
+
+    /** Returns the total and the phases by their names in JSON. */
+    public Map<String, Double> toJson() {
+      Map<String, Double> phases = new LinkedHashMap<>();
+      phases.put("total", total);
+      phases.put("start", start);
+      phases.put("allocate", allocate);
+      phases.put("calibrate", calibrate);
+      phases.put("select", select);
+      phases.put("read_write", readWrite);
+      phases.put("verify", verify);
+      phases.put("evaluate", evaluate);
+      phases.put("other", other());
+      return phases;
+    }
+
+    /** Returns the total and, in words, each phase that took time. */
+    public String text() {
+      return "%.2f: ".formatted(total)
+          + toJson().entrySet().stream()
+              .skip(1)
+              .filter(phase -> phase.getValue() > 0)
+              .map(
+                  phase ->
+                      "%s %.2f".formatted(phase.getKey().replace("_", " and "), phase.getValue()))
+              .collect(Collectors.joining(", "));
+    }
+  }
+}

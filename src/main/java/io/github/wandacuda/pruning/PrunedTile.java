@@ -1,0 +1,115 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.layerwise.MaskRow;
+import io.github.wandacuda.select.SelectionRule;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Writes a module's result into the bytes of a tile, row by row, and counts. The mask is brought
+ * into the form that is told from the weights alone: the verification sees nothing else.
+ */
+final class PrunedTile {
+  private final ModuleRules rules;
+  private final MemorySegment mask;
+  private final SelectionRule.Lowest rule;
+  private final boolean[] kept;
+  private final float[] values;
+  private final TypedRow typed = new TypedRow();
+  private long pruned;
+  private long zeros;
+  private int zeroRows;
+
+  /**
+   * Prepares for tiles of a module.
+   *
+   * @param mask of the whole module
+   */
+  PrunedTile(ModuleRules rules, MemorySegment mask, int columns) {
+    this.rules = rules;
+    this.mask = mask;
+    rule = rules.perRow(columns);
+    kept = new boolean[columns];
+    values = new float[columns];
+  }
+
+  /**
+   * Writes a tile.
+   *
+   * @param weights the tile as the source has it, which becomes the result
+   * @param updated the kept weights of the whole module, or null if they stay as they are
+   * @param firstRow where the tile begins in the module
+   */
+  void write(WeightMatrix weights, WeightMatrix updated, int firstRow) {
+    for (int row = 0; row < weights.rows(); row++) {
+      typed.read(weights, row, values);
+      MaskRow.read(mask, firstRow + row, kept);
+      if (!rules.zerosArePruned()) {
+        keepLastOwnZeros();
+      }
+      writeRow(weights, row, updated, firstRow + row);
+      MaskRow.write(kept, mask, firstRow + row);
+    }
+  }
+
+  private void writeRow(WeightMatrix weights, int row, WeightMatrix updated, int moduleRow) {
+    int rowZeros = 0;
+    for (int column = 0; column < kept.length; column++) {
+      float value = kept[column] ? values[column] : 0;
+      if (kept[column] && updated != null) {
+        value = fitted(weights, updated, moduleRow, column);
+        TypedRow.set(weights, row, column, value);
+      }
+      kept[column] &= value != 0 || !rules.zerosArePruned();
+      if (!kept[column]) {
+        TypedRow.set(weights, row, column, 0);
+        pruned++;
+      }
+      rowZeros += value == 0 ? 1 : 0;
+    }
+    zeros += rowZeros;
+    zeroRows += rowZeros == kept.length ? 1 : 0;
+  }
+
+  private static float fitted(WeightMatrix weights, WeightMatrix updated, int row, int column) {
+    float exact = updated.get(row, column);
+    float value = TypedRow.rounded(exact, weights.dtype());
+    if (!Float.isFinite(exact) || !Float.isFinite(value)) {
+      throw new UnfitWeightException(row, column, exact);
+    }
+    return value;
+  }
+
+  /**
+   * Of the source's own zeros in a group, which have the same score, the mask prunes the first
+   * ones, as many as before.
+   */
+  private void keepLastOwnZeros() {
+    int size = rule.groupSize(kept.length);
+    for (int from = 0; from < kept.length; from += size) {
+      int to = Math.min(kept.length, from + size);
+      int own = 0;
+      for (int column = from; column < to; column++) {
+        own += values[column] == 0 && !kept[column] ? 1 : 0;
+      }
+      for (int column = from; column < to; column++) {
+        if (values[column] == 0) {
+          kept[column] = own == 0;
+          own -= own == 0 ? 0 : 1;
+        }
+      }
+    }
+  }
+
+  long pruned() {
+    return pruned;
+  }
+
+  long zeros() {
+    return zeros;
+  }
+
+  int zeroRows() {
+    return zeroRows;
+  }
+}

@@ -1,0 +1,247 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.NamePatterns;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * What is done to the chosen modules.
+ *
+ * @param common what is done to a module that no stage is for
+ * @param stages the stages of a recipe; the first one that is for a module holds. Without any,
+ *     {@code common} holds for all
+ * @param allocated the shares of modules by name, where they differ
+ * @param unreached what becomes of modules that no sample reached
+ * @param kept names of modules that stay as they are, known once norms are
+ */
+public record PruningRules(
+    ModuleRules common,
+    List<Part> stages,
+    Map<String, Double> allocated,
+    Unreached unreached,
+    Set<String> kept) {
+  private static final String RECIPE = "recipe";
+  private static final Pattern BLOCK = Pattern.compile("\\.\\d+\\.");
+
+  /** What is done to some modules. Each module's name is searched once. */
+  public static final class Part {
+    private final Pattern modules;
+    private final ModuleRules rules;
+    private final Map<String, Boolean> searched = new ConcurrentHashMap<>();
+
+    /**
+     * Makes a part.
+     *
+     * @param modules found in the names of the modules that it is for
+     * @param rules what is done to them
+     */
+    public Part(Pattern modules, ModuleRules rules) {
+      this.modules = modules;
+      this.rules = rules;
+    }
+
+    /** Returns what is found in the names of the modules that it is for. */
+    public Pattern modules() {
+      return modules;
+    }
+
+    /** Returns what is done to them. */
+    public ModuleRules rules() {
+      return rules;
+    }
+
+    boolean isFor(LinearModule module) {
+      return searched.computeIfAbsent(module.name(), this::isIn);
+    }
+
+    private boolean isIn(String name) {
+      return NamePatterns.inTime(ErrorDetails.of("modules"), search -> search.finds(modules, name));
+    }
+  }
+
+  /** Copies the collections. */
+  public PruningRules {
+    stages = List.copyOf(stages);
+    allocated = Map.copyOf(allocated);
+    kept = Set.copyOf(kept);
+  }
+
+  /** Makes rules that do the same to all modules. */
+  public PruningRules(ModuleRules common, Unreached unreached) {
+    this(common, List.of(), Map.of(), unreached, Set.of());
+  }
+
+  /** Makes rules that do the same to all modules, but for those that are kept. */
+  public PruningRules(Method method, Sparsity sparsity, Unreached unreached, Set<String> kept) {
+    this(ModuleRules.of(method, sparsity), List.of(), Map.of(), unreached, kept);
+  }
+
+  /** Makes rules that prune every module. */
+  public PruningRules(Method method, Sparsity sparsity) {
+    this(method, sparsity, Unreached.MAGNITUDE, Set.of());
+  }
+
+  /** Returns what is done in a word: {@code wanda+swaps}. */
+  public String label() {
+    return stages.isEmpty() ? common.label() : RECIPE;
+  }
+
+  /** Returns the method's name. */
+  public String method() {
+    return stages.isEmpty() ? common.method().label() : RECIPE;
+  }
+
+  /** Returns how much goes, in words. */
+  public String amount() {
+    return stages.isEmpty() ? common.amount() : "as it says";
+  }
+
+  /** Returns the same rules for a run that kept some modules as they are. */
+  public PruningRules keeping(Set<String> names) {
+    return new PruningRules(common, stages, allocated, unreached, names);
+  }
+
+  /** Returns the same rules without what follows the choice of masks. */
+  public PruningRules masksAlone() {
+    return new PruningRules(
+        common.maskAlone(),
+        stages.stream().map(stage -> new Part(stage.modules(), stage.rules().maskAlone())).toList(),
+        allocated,
+        unreached,
+        kept);
+  }
+
+  /** Returns the same rules with a share for each module. */
+  public PruningRules allocating(Map<String, Double> shares) {
+    return new PruningRules(common, stages, shares, unreached, kept);
+  }
+
+  /** Returns the same rules once it is known which modules nothing reached. */
+  public PruningRules after(List<ModuleResult> results) {
+    return unreached == Unreached.KEEP ? keeping(Set.copyOf(Unreached.in(results))) : this;
+  }
+
+  /** Returns what is done to a module. */
+  public ModuleRules of(LinearModule module) {
+    if (kept.contains(module.name())) {
+      return ModuleRules.NOTHING;
+    }
+    ModuleRules rules = stage(module).map(Part::rules).orElse(common);
+    Double share = allocated.get(module.name());
+    ModuleRules shared = share == null ? rules : rules.with(new Sparsity.Ratio(share));
+    return shared.isNothing() ? ModuleRules.NOTHING : shared;
+  }
+
+  /** Returns whether anything is said of a module. */
+  public boolean areFor(LinearModule module) {
+    return stages.isEmpty() || stage(module).isPresent();
+  }
+
+  private Optional<Part> stage(LinearModule module) {
+    return stages.stream().filter(stage -> stage.isFor(module)).findFirst();
+  }
+
+  /**
+   * Checks that modules can be pruned so.
+   *
+   * @throws io.github.wandacuda.error.InputException if the columns of one don't fall into groups;
+   *     the message says how all such modules are left out
+   */
+  public void check(List<LinearModule> modules) {
+    List<LinearModule> unfit = modules.stream().filter(module -> unfit(module) != null).toList();
+    if (!unfit.isEmpty()) {
+      LinearModule first = unfit.get(0);
+      Sparsity.GroupPattern pattern = unfit(first);
+      throw new InputException(
+          first
+              .place()
+              .expected(
+                  "columns that are a multiple of %d for pattern %s"
+                      .formatted(pattern.size(), pattern),
+                  String.valueOf(first.columns()))
+              .hint(
+                  unfit.size() == modules.size()
+                      ? "take another pattern, this one fits no module"
+                      : "leave it out with `exclude` '%s'".formatted(names(unfit))));
+    }
+  }
+
+  /** Returns a regular expression for some modules, those of any block where there are several. */
+  private static String names(List<LinearModule> modules) {
+    return modules.stream()
+        .map(LinearModule::name)
+        .map(name -> modules.size() == 1 ? name : BLOCK.matcher(name).replaceAll(".\\\\d+."))
+        .distinct()
+        .collect(Collectors.joining("|"));
+  }
+
+  /** Returns the pattern into whose groups a module's columns don't fall, or null. */
+  private Sparsity.GroupPattern unfit(LinearModule module) {
+    ModuleRules rules = of(module);
+    return rules.method() != Method.MASKS
+            && rules.sparsity() instanceof Sparsity.GroupPattern pattern
+            && !pattern.fits(module.columns())
+        ? pattern
+        : null;
+  }
+
+  /** Returns whether modules would stay as they are. */
+  public boolean changeNothing(List<LinearModule> modules) {
+    return modules.stream().allMatch(module -> of(module).isByTiles() && countsAtMost(module) == 0);
+  }
+
+  private long countsAtMost(LinearModule module) {
+    return of(module).perRow(module.columns()).count(module.rows(), module.columns());
+  }
+
+  /**
+   * Returns how many weights of some modules a mask takes out at most, or nothing where a threshold
+   * or a change of kept weights decides.
+   */
+  public Optional<Long> most(List<LinearModule> modules) {
+    boolean known =
+        modules.stream().map(this::of).allMatch(rules -> rules.countsRows() && !rules.updates());
+    return known
+        ? Optional.of(modules.stream().mapToLong(this::countsAtMost).sum())
+        : Optional.empty();
+  }
+
+  /** Returns whether the second moments of inputs are needed. */
+  public boolean needMoments() {
+    return all().anyMatch(ModuleRules::needsMoments);
+  }
+
+  /** Returns whether the norms of inputs are needed. */
+  public boolean needNorms() {
+    return all().anyMatch(ModuleRules::needsNorms);
+  }
+
+  /** Returns whether masks have to be given. */
+  public boolean needMasks() {
+    return all().anyMatch(rules -> rules.method() == Method.MASKS);
+  }
+
+  /** Returns whether kept weights change too. */
+  public boolean update() {
+    return all().anyMatch(ModuleRules::updates);
+  }
+
+  /** Returns whether every module can be pruned tile by tile. */
+  public boolean areByTiles() {
+    return all().allMatch(ModuleRules::isByTiles);
+  }
+
+  private Stream<ModuleRules> all() {
+    return stages.isEmpty() ? Stream.of(common) : stages.stream().map(Part::rules);
+  }
+}

@@ -1,0 +1,62 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.select.SelectionArguments;
+import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Selects the tiles of a matrix on a backend, for their masks.
+ *
+ * @param selector the backend's
+ * @param workers each has a tile under way
+ */
+record TileMasks(Selector selector, WorkerPool workers) {
+
+  /**
+   * Returns a rule that looks at the whole matrix: all scores up to the one at {@code floor(count *
+   * fraction)} of the sorted ones; for a pattern, the lowest of each group.
+   */
+  SelectionRule ofMatrix(TileSource source, Sparsity sparsity) {
+    long elements = (long) source.tiles().rows() * source.columns();
+    if (elements > 0 && sparsity instanceof Sparsity.Ratio ratio) {
+      MagnitudeThreshold threshold = new MagnitudeThreshold(selector, workers, source);
+      return new SelectionRule.AtMost(threshold.at(ratio.of(elements)));
+    }
+    return SelectionRule.of(sparsity, source.columns());
+  }
+
+  /**
+   * Selects all tiles.
+   *
+   * @param dtype of the tiles
+   * @param norms of the columns, or null for scores that are magnitudes
+   * @param scratch whether the tiles are nobody's, so that they may be pruned where they lie
+   * @param mask the whole matrix's packed mask
+   */
+  void select(
+      TileSource source,
+      DType dtype,
+      float[] norms,
+      SelectionRule rule,
+      boolean scratch,
+      MemorySegment mask) {
+    SelectionArguments.checkMask(source.tiles().rows(), source.columns(), mask);
+    long rowBytes = Selector.maskRowBytes(source.columns());
+    try (SelectionPlan plan = selector.prepare(dtype, source.columns(), norms, rule)) {
+      workers.run(
+          source.tiles().count(),
+          (worker, tile) -> {
+            WeightMatrix read = source.read(worker, tile);
+            int row = source.tiles().firstRow(tile);
+            MemorySegment part = mask.asSlice(row * rowBytes, read.rows() * rowBytes);
+            FiniteWeights.locate(row, () -> plan.select(read, scratch ? read : null, part));
+          });
+    }
+  }
+}

@@ -1,0 +1,22 @@
+package io.github.wandacuda.pruning;
+
+import io.github.wandacuda.WeightMatrix;
+
+/** A matrix that comes in tiles. Called from several workers at once, each for tiles of its own. */
+public interface TileSource {
+  /** Returns how the matrix is cut. */
+  RowTiles tiles();
+
+  /** Returns the number of columns. */
+  int columns();
+
+  /**
+   * Returns a tile's rows, in memory that may be written to.
+   *
+   * @param worker whose buffer may be used until that worker's next call
+   */
+  WeightMatrix read(int worker, int tile);
+
+  /** Takes back a tile that was read and changed. */
+  void write(int worker, int tile);
+}

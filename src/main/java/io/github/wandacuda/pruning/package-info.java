@@ -1,0 +1,6 @@
+/**
+ * What is pruned how: matrices in memory, cut into tiles and selected on a backend; masks of whole
+ * modules and fitted weights; how much of each block; and recipes, which say all that in a YAML
+ * file that {@code recipe.schema.json} beside this package describes to editors.
+ */
+package io.github.wandacuda.pruning;

@@ -1,0 +1,39 @@
+package io.github.wandacuda.scalar;
+
+/**
+ * Consecutive columns that SparseGPT works on at once, and what it knows of them. Rows of the
+ * weights, and of the factor, are {@link #stride} elements apart in arrays, of which the first
+ * {@code width} are the block's.
+ *
+ * @param width columns of the block
+ * @param upper the block of the factor U on its diagonal, {@code width} rows; 0 below the diagonal
+ * @param dead which columns never had an input other than 0
+ */
+public record ColumnBlock(int width, float[] upper, boolean[] dead) {
+  private static final int WHOLE = 16;
+
+  /** Returns the elements from a row to the next: the width, rounded up to whole vectors. */
+  public int stride() {
+    return stride(width);
+  }
+
+  /** Returns the elements from a row to the next of a block of so many columns. */
+  public static int stride(int width) {
+    return Math.ceilDiv(width, WHOLE) * WHOLE;
+  }
+
+  /** Returns the words that the bits of a row take. */
+  public int words() {
+    return Math.ceilDiv(width, Long.SIZE);
+  }
+
+  /** Returns an element of the factor's diagonal. */
+  public float diagonal(int column) {
+    return upper[column * stride() + column];
+  }
+
+  /** Returns the square of an element of the factor's diagonal, rounded to float32. */
+  public float diagonalSquare(int column) {
+    return diagonal(column) * diagonal(column);
+  }
+}

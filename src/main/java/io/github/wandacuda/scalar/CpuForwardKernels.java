@@ -1,0 +1,145 @@
+package io.github.wandacuda.scalar;
+
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/**
+ * The arithmetic of the forward half, on arguments whose shapes are already checked. Every
+ * implementation gives the same bits, but for those of a NaN. The roundings and the order of sums
+ * are stated here and written out in {@link ScalarForward}. All rounding is to float32 unless a
+ * type says otherwise.
+ *
+ * <p>Kernels that work on rows are called for ranges of rows, by several threads at once. {@code
+ * linear}, {@link #attention} and {@link #secondMoments} divide their work among threads
+ * themselves, since they prepare data that all threads read; they are called from one thread, and
+ * may keep buffers for their next call.
+ */
+public interface CpuForwardKernels {
+  /**
+   * Terms of a run. A sum of products is divided into runs of this many consecutive terms. Within a
+   * run, each product is added by a fused multiply-add, starting from 0; the runs' results are
+   * added in order.
+   */
+  int RUN = 256;
+
+  /** Consecutive rows whose squares are summed in float32 before the sum is added to a double. */
+  int SQUARES_RUN = 32;
+
+  /**
+   * A linear layer: {@code out[t, o]} is the sum over c of {@code x[t, c] * w[o, c]} in runs of
+   * {@link #RUN} columns, plus {@code bias[o]}.
+   *
+   * @param bias null for none
+   */
+  void linear(CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers);
+
+  /**
+   * Copies a weight into the order in which {@link #linear(CpuTensor, PackedWeight, CpuTensor,
+   * CpuTensor, WorkerPool)} reads it fastest.
+   *
+   * @return nothing if these kernels multiply it no faster than as it is
+   */
+  Optional<PackedWeight> pack(WeightMatrix w, WorkerPool workers);
+
+  /** The other {@code linear}, to the bit, of a weight that {@link #pack} made. */
+  void linear(CpuTensor x, PackedWeight w, CpuTensor bias, CpuTensor out, WorkerPool workers);
+
+  /**
+   * Rounds to bfloat16, of two equally near the even one. What is too large becomes infinite, NaN
+   * stays NaN.
+   *
+   * @param at the first of {@code count} elements
+   * @param to native memory, written from byte {@code offset} on
+   */
+  void round(float[] x, int at, int count, MemorySegment to, long offset);
+
+  /**
+   * Causal attention. For the query of token i of a sequence, and j from {@link
+   * AttentionShape#firstKey} to i: {@code s[j]} is the sum over features of {@code q * k[j]} in
+   * runs, times the scale; with a softcap, {@code softcap * tanh(s[j] / softcap)} ({@link Tanh});
+   * with a key bias, plus that of key j; {@code p[j] = exp(s[j] - max)} ({@link Exponential}),
+   * where max passes over NaN; the output is the sum over j of {@code p[j] * v[j]} in runs, which
+   * begin at the sequence's tokens 0, {@link #RUN} and so on, those without a key left out, divided
+   * by the sum of p, in which token j's is {@link LaneSum}'s element j. So what a token gets hangs
+   * on no other query, and is the same if the tokens before it have none.
+   *
+   * @param keyBias null for none
+   */
+  void attention(
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      CpuTensor out,
+      WorkerPool workers);
+
+  /**
+   * RMSNorm of rows {@code from} to {@code to - 1}: squares are rounded, then summed as {@link
+   * LaneSum} says; {@code 1 / sqrt(sum / columns + epsilon)}, each of the four operations rounded,
+   * is multiplied by x, rounded, and by the gain, rounded.
+   */
+  void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out, int from, int to);
+
+  /**
+   * LayerNorm of rows {@code from} to {@code to - 1}: the mean is the sum ({@link LaneSum}) divided
+   * by the columns; differences from it are rounded, their squares too, then summed likewise and
+   * divided by the columns; {@code 1 / sqrt(variance + epsilon)}, each of the three operations
+   * rounded, is multiplied by the difference, rounded, and by the gain, rounded; the bias is added.
+   *
+   * @param bias null for none
+   */
+  void layerNorm(
+      CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to);
+
+  /**
+   * Rotates rows {@code from} to {@code to - 1}; both products are rounded before they are added or
+   * subtracted.
+   */
+  void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to);
+
+  /** {@link ScalarActivate} of rows {@code from} to {@code to - 1}. */
+  void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to);
+
+  /** {@link ScalarActivate} of the gate, times up, for rows {@code from} to {@code to - 1}. */
+  void gate(Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to);
+
+  /** Adds y to x in rows {@code from} to {@code to - 1}. */
+  void add(CpuTensor x, CpuTensor y, int from, int to);
+
+  /** Multiplies rows {@code from} to {@code to - 1}. */
+  void scale(CpuTensor x, float factor, int from, int to);
+
+  /** {@code cap * tanh(x / cap)} ({@link Tanh}) for rows {@code from} to {@code to - 1}. */
+  void softcap(CpuTensor x, float cap, int from, int to);
+
+  /** Adds {@code factor * x}, rounded, of one row of x to row {@code to} of {@code out}. */
+  void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to);
+
+  /**
+   * Adds the squares in columns {@code from} to {@code to - 1} of all rows of x to {@code sums}. A
+   * square is rounded, {@link #SQUARES_RUN} rows' squares are summed in order, from 0, and the
+   * result is added to the double.
+   */
+  void columnSquares(CpuTensor x, double[] sums, int from, int to);
+
+  /**
+   * Adds the products of each two columns {@code i <= j} of x to {@code sums}. Rows are taken in
+   * runs of {@link #RUN}, from the first one on: within a run each product is added by a fused
+   * multiply-add in the order of the rows, starting from 0, and the result is added to the double.
+   *
+   * @param sums native-endian doubles, aligned, in the order of {@link
+   *     io.github.wandacuda.forward.PackedTriangle}
+   */
+  void secondMoments(CpuTensor x, MemorySegment sums, WorkerPool workers);
+
+  /**
+   * Returns {@code log(sum over c of exp(l[c] - max)) + (max - l[target])} for one row of logits:
+   * differences l[c] - max and their sum ({@link LaneSum}) in float32, the rest in double.
+   */
+  double crossEntropy(CpuTensor logits, int row, int target);
+}

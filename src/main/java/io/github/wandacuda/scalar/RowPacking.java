@@ -1,0 +1,71 @@
+package io.github.wandacuda.scalar;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Turns a row of elements into a bitmask and the elements that it keeps, and back. An element is
+ * kept unless all its bits are 0: +0.0 goes, -0.0 and NaN stay. Bit c % 8 of the mask's byte c / 8
+ * is column c's, and the bits behind the last column are 0. No alignment is required. Safe for use
+ * by several threads.
+ */
+public interface RowPacking {
+  /**
+   * Bytes that must be writable behind the last value that is packed, and readable behind the last
+   * one that is unpacked, since vectors reach beyond it.
+   */
+  int SLACK = 64;
+
+  /** Returns the length of a row's mask in bytes. */
+  static long maskBytes(long columns) {
+    return Math.ceilDiv(columns, Byte.SIZE);
+  }
+
+  /**
+   * Counts the elements that are kept.
+   *
+   * @param elements the elements and nothing else
+   * @param elementBytes bytes of an element, 2 or 4
+   */
+  long count(MemorySegment elements, int elementBytes);
+
+  /**
+   * Packs a row.
+   *
+   * @param row the memory that holds it
+   * @param rowAt where it begins there, in bytes
+   * @param columns elements of the row
+   * @param elementBytes bytes of an element, 2 or 4
+   * @param mask receives {@link #maskBytes} bytes
+   * @param maskAt where, in bytes
+   * @param values receives the kept elements, and anything in the {@link #SLACK} behind them
+   * @param valuesAt where, in bytes
+   * @return how many elements are kept
+   */
+  int pack(
+      MemorySegment row,
+      long rowAt,
+      int columns,
+      int elementBytes,
+      MemorySegment mask,
+      long maskAt,
+      MemorySegment values,
+      long valuesAt);
+
+  /**
+   * Unpacks a row; the opposite of {@link #pack}. The mask must have no bit behind the last column,
+   * and as many values as it has bits must be there.
+   *
+   * @param values the memory that holds the kept elements, readable up to {@link #SLACK} bytes
+   *     behind them
+   * @param row receives the row and nothing behind it
+   */
+  void unpack(
+      MemorySegment mask,
+      long maskAt,
+      MemorySegment values,
+      long valuesAt,
+      int columns,
+      int elementBytes,
+      MemorySegment row,
+      long rowAt);
+}

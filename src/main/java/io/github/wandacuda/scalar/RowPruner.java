@@ -1,0 +1,28 @@
+package io.github.wandacuda.scalar;
+
+import java.lang.foreign.MemorySegment;
+
+/** Prunes rows of one matrix, one after the other; see {@link CpuSelectKernels} for their form. */
+public interface RowPruner {
+  /** What {@link #prune} returns for a row that holds a NaN or an infinity. */
+  int NON_FINITE = -1;
+
+  /**
+   * Replaces the elements of a row that the rule picks by +0.0.
+   *
+   * @param memory holds the row
+   * @param at where the row starts in it, in bytes
+   * @param kept where one bit a column goes, 0 = pruned, and zeros past the last column
+   * @return the number of elements picked, or {@link #NON_FINITE} with, at least, the elements that
+   *     aren't finite left as they were
+   */
+  int prune(MemorySegment memory, long at, long[] kept);
+
+  /** Returns whether rows are passed over just once, so that loading them before gains nothing. */
+  default boolean passesOnce() {
+    return false;
+  }
+
+  /** Returns the number of zeros, of either sign, that the row pruned last has now. */
+  int zeros();
+}

@@ -1,0 +1,112 @@
+package io.github.wandacuda.scalar;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/** The arithmetic as plain loops, the specification of every other implementation. */
+public final class ScalarRows implements RowArithmetic {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  @Override
+  public double dot(float[] x, int xAt, float[] y, int yAt, int count) {
+    double[] sums = new double[LANES];
+    for (int i = 0; i < count; i++) {
+      sums[i % LANES] = Math.fma((double) x[xAt + i], y[yAt + i], sums[i % LANES]);
+    }
+    return combine(sums);
+  }
+
+  @Override
+  public double dot(MemorySegment matrix, long first, double[] y) {
+    double[] sums = new double[LANES];
+    for (int i = 0; i < y.length; i++) {
+      double element = matrix.getAtIndex(FLOAT, first + i);
+      sums[i % LANES] = Math.fma(element, y[i], sums[i % LANES]);
+    }
+    return combine(sums);
+  }
+
+  @Override
+  public double weightedSquares(float[] x, int at, double[] factors) {
+    double[] sums = new double[LANES];
+    for (int i = 0; i < factors.length; i++) {
+      double value = x[at + i];
+      sums[i % LANES] = Math.fma(value * value, factors[i], sums[i % LANES]);
+    }
+    return combine(sums);
+  }
+
+  /** Returns the sum of the partial sums, which are changed. */
+  public static double combine(double[] sums) {
+    for (int width = LANES / 2; width > 0; width /= 2) {
+      for (int lane = 0; lane < width; lane++) {
+        sums[lane] += sums[lane + width];
+      }
+    }
+    return sums[0];
+  }
+
+  @Override
+  public void addScaled(double factor, float[] x, int xAt, float[] y, int yAt, int count) {
+    for (int i = 0; i < count; i++) {
+      y[yAt + i] = (float) Math.fma(factor, (double) x[xAt + i], y[yAt + i]);
+    }
+  }
+
+  @Override
+  public void turn(float[] g, double[] factors, double beta, float[] p, int at) {
+    for (int i = 0; i < factors.length; i++) {
+      p[at + i] = (float) Math.fma(beta, p[at + i], g[at + i] * factors[i]);
+    }
+  }
+
+  @Override
+  public void addRows(
+      MemorySegment matrix, long first, double u, long second, double v, double[] c) {
+    for (int k = 0; k < c.length; k++) {
+      double sum = Math.fma(u, (double) matrix.getAtIndex(FLOAT, first + k), c[k]);
+      c[k] = Math.fma(v, (double) matrix.getAtIndex(FLOAT, second + k), sum);
+    }
+  }
+
+  @Override
+  public int lowest(MemorySegment matrix, long first, double factor, double[] x, double[] y) {
+    return lowest(0, 0, Double.POSITIVE_INFINITY, matrix, first, factor, x, y);
+  }
+
+  /** Returns the column of the lowest from a column on, or one that is known, with its value. */
+  public static int lowest(
+      int from,
+      int known,
+      double value,
+      MemorySegment matrix,
+      long first,
+      double factor,
+      double[] x,
+      double[] y) {
+    int column = known;
+    double least = value;
+    for (int k = from; k < x.length; k++) {
+      double next = Math.fma(factor * x[k], (double) matrix.getAtIndex(FLOAT, first + k), y[k]);
+      if (next < least) {
+        least = next;
+        column = k;
+      }
+    }
+    return column;
+  }
+
+  @Override
+  public void offer(double[] scores, LowestColumns lowest) {
+    offer(0, scores.length, scores, lowest);
+  }
+
+  /** Offers columns {@code from} to {@code to - 1}. */
+  public static void offer(int from, int to, double[] scores, LowestColumns lowest) {
+    for (int k = from; k < to; k++) {
+      lowest.offer(k, scores[k]);
+    }
+  }
+}

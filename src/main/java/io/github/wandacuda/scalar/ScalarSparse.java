@@ -1,0 +1,86 @@
+package io.github.wandacuda.scalar;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseKernels;
+import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/** Products with a sparse matrix as plain loops, the specification of every other kernel. */
+public final class ScalarSparse implements SparseKernels {
+  /** Creates the kernels, which keep nothing. */
+  public ScalarSparse() {}
+
+  @Override
+  public void multiply(
+      SparseMatrix matrix,
+      float[] x,
+      int xOffset,
+      int count,
+      float[] out,
+      int outOffset,
+      int from,
+      int to) {
+    float[] row = new float[matrix.columns()];
+    float[] chains = new float[CHAINS];
+    SparseRowReader reader = new SparseRowReader(matrix);
+    for (int o = from; o < to; o++) {
+      reader.read(o, row);
+      for (int t = 0; t < count; t++) {
+        out[outOffset + t * matrix.rows() + o] =
+            dot(row, x, xOffset + t * matrix.columns(), chains);
+      }
+    }
+  }
+
+  private static float dot(float[] row, float[] x, int at, float[] chains) {
+    Arrays.fill(chains, 0f);
+    int padded = Math.ceilDiv(row.length, CHAINS) * CHAINS;
+    for (int c = 0; c < padded; c++) {
+      float weight = c < row.length ? row[c] : 0f;
+      float factor = c < row.length ? x[at + c] : 0f;
+      chains[c % CHAINS] = Math.fma(weight, factor, chains[c % CHAINS]);
+    }
+    return combine(chains);
+  }
+
+  /** Adds chains as {@link SparseKernels} says; their content is undefined afterwards. */
+  public static float combine(float[] chains) {
+    for (int width = CHAINS / 2; width > 0; width /= 2) {
+      for (int i = 0; i < width; i++) {
+        chains[i] += chains[i + width];
+      }
+    }
+    return chains[0];
+  }
+
+  @Override
+  public boolean isFasterThanDense(DType dtype) {
+    return false;
+  }
+
+  @Override
+  public String description() {
+    return "one by one";
+  }
+
+  /** Reads rows as float32. */
+  private static final class SparseRowReader {
+    private final SparseMatrix matrix;
+    private final WeightMatrix dense;
+    private final WeightReader reader = new WeightReader();
+
+    SparseRowReader(SparseMatrix matrix) {
+      this.matrix = matrix;
+      DType dtype = matrix.dtype();
+      byte[] bytes = new byte[Math.multiplyExact(matrix.columns(), dtype.bytes())];
+      dense = WeightMatrix.of(MemorySegment.ofArray(bytes), dtype, 1, matrix.columns());
+    }
+
+    void read(int row, float[] destination) {
+      matrix.unpack(row, dense);
+      reader.read(dense, 0, 0, destination.length, destination, 0);
+    }
+  }
+}

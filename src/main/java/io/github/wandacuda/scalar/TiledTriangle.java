@@ -1,0 +1,85 @@
+package io.github.wandacuda.scalar;
+
+/**
+ * A lower triangular matrix in float64, cut into squares of {@link #TILE} rows and columns, of
+ * which those on and below the diagonal are held, each row-major in an array of its own. The last
+ * tiles reach past the matrix; there they hold the unit matrix.
+ */
+public final class TiledTriangle {
+  /** Rows and columns of a tile: 32 KiB, so that one stays in the first-level cache. */
+  public static final int TILE = 64;
+
+  private final int order;
+  private final double[][][] tiles;
+
+  /**
+   * Makes a matrix of zeros.
+   *
+   * @param order rows, and columns, of the matrix
+   */
+  public TiledTriangle(int order) {
+    this.order = order;
+    tiles = new double[Math.ceilDiv(order, TILE)][][];
+    for (int row = 0; row < tiles.length; row++) {
+      tiles[row] = new double[row + 1][TILE * TILE];
+    }
+    for (int i = order; i < tiles.length * TILE; i++) {
+      set(i, i, 1);
+    }
+  }
+
+  /** Returns the rows, and columns, of the matrix. */
+  public int order() {
+    return order;
+  }
+
+  /** Returns how many tiles the last row of tiles has. */
+  public int tilesAcross() {
+    return tiles.length;
+  }
+
+  /** Returns a tile, not a copy. */
+  public double[] tile(int row, int column) {
+    return tiles[row][column];
+  }
+
+  /** Puts another array in a tile's place. */
+  public void replace(int row, int column, double[] tile) {
+    tiles[row][column] = tile;
+  }
+
+  /** Returns an element that isn't above the diagonal. */
+  public double get(int row, int column) {
+    return tiles[row / TILE][column / TILE][row % TILE * TILE + column % TILE];
+  }
+
+  /** Sets an element that isn't above the diagonal. */
+  public void set(int row, int column, double value) {
+    tiles[row / TILE][column / TILE][row % TILE * TILE + column % TILE] = value;
+  }
+
+  /** Lets go of a column of tiles, which must not be used again. */
+  public void release(int column) {
+    for (int row = column; row < tiles.length; row++) {
+      tiles[row][column] = null;
+    }
+  }
+
+  /** Returns the bytes that a matrix takes up. */
+  public static long bytes(int order) {
+    long across = Math.ceilDiv(order, TILE);
+    return across * (across + 1) / 2 * TILE * TILE * Double.BYTES;
+  }
+
+  /** Returns the elements row by row, each row up to its diagonal. */
+  public double[][] rows() {
+    double[][] rows = new double[order][];
+    for (int i = 0; i < order; i++) {
+      rows[i] = new double[i + 1];
+      for (int j = 0; j <= i; j++) {
+        rows[i][j] = get(i, j);
+      }
+    }
+    return rows;
+  }
+}

@@ -1,0 +1,154 @@
+package io.github.wandacuda.simd;
+
+import static io.github.wandacuda.simd.Lanes.COUNT;
+import static io.github.wandacuda.simd.Lanes.INTS;
+import static jdk.incubator.vector.VectorOperators.EQ;
+import static jdk.incubator.vector.VectorOperators.LT;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.scalar.RowElements;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import jdk.incubator.vector.IntVector;
+
+/**
+ * The whole scores of a few elements of a row, of which the lowest are cleared. There is about one
+ * in 64 columns, here or there, so a loop that ends with a word's last would be guessed wrong for
+ * every other word; that takes longer than writing places that the next word overwrites.
+ */
+public final class Candidates {
+  /** How many elements can be listed. */
+  public static final int MOST = 512;
+
+  /** So many places are written for each word, whether it has as many bits or not. */
+  private static final int ALWAYS = 3;
+
+  /** Among so few scores they mostly are spread evenly; where they aren't, the rest is halved. */
+  private static final int INTERPOLATIONS = 4;
+
+  private final DType dtype;
+  private final float[] norms;
+  private final int[] columns = new int[MOST + ALWAYS];
+  private final int[] scores = new int[MOST];
+  private int count;
+  private int padded;
+
+  public Candidates(DType dtype, float[] norms) {
+    this.dtype = dtype;
+    this.norms = norms;
+  }
+
+  /**
+   * Lists elements, in the order of their columns.
+   *
+   * @param which one bit for each column, at most {@link #MOST} of them 1
+   */
+  public void list(MemorySegment memory, long at, long[] which) {
+    count = list(which, columns);
+    padded = Math.ceilDiv(count, COUNT) * COUNT;
+    for (int i = 0; i < count; i++) {
+      scores[i] = RowElements.score(dtype, memory, at, columns[i], norms);
+    }
+    Arrays.fill(scores, count, padded, Integer.MAX_VALUE);
+  }
+
+  private static int list(long[] which, int[] columns) {
+    int count = 0;
+    for (int word = 0; word < which.length; word++) {
+      int first = word * Long.SIZE;
+      long bits = which[word];
+      int end = count + Long.bitCount(bits);
+      for (int i = 0; i < ALWAYS; i++) {
+        columns[count + i] = first + Long.numberOfTrailingZeros(bits);
+        bits &= bits - 1;
+      }
+      for (int i = count + ALWAYS; i < end; i++) {
+        columns[i] = first + Long.numberOfTrailingZeros(bits);
+        bits &= bits - 1;
+      }
+      count = end;
+    }
+    return count;
+  }
+
+  /**
+   * Clears the lowest, of equal ones the lowest columns.
+   *
+   * @param wanted how many; at most as many as are listed
+   * @param lowest a number that no score is below
+   * @param above a number that all scores are below
+   * @return a score that none of them is above and none of the others below
+   */
+  public int clearLowest(
+      int wanted, int lowest, int above, MemorySegment memory, long at, long[] kept) {
+    int threshold = threshold(wanted, lowest, above);
+    int left = wanted;
+    for (int i = 0; i < padded; i += Long.SIZE) {
+      left -= clear(i, below(i, threshold), Long.SIZE, memory, at, kept);
+    }
+    for (int i = 0; left > 0; i += COUNT) {
+      long equal = IntVector.fromArray(INTS, scores, i).compare(EQ, threshold).toLong();
+      left -= clear(i, equal, left, memory, at, kept);
+    }
+    return threshold;
+  }
+
+  /** Clears at most {@code most} of those whose bits are set, and returns how many. */
+  private int clear(int from, long bits, int most, MemorySegment memory, long at, long[] kept) {
+    int end = Math.min(most, Long.bitCount(bits));
+    long left = bits;
+    for (int i = 0; i < end; i++) {
+      int column = columns[from + Long.numberOfTrailingZeros(left)];
+      RowElements.clear(dtype, memory, at, column);
+      kept[column / Long.SIZE] &= ~(1L << column);
+      left &= left - 1;
+    }
+    return end;
+  }
+
+  /** Returns a number that at most {@code wanted} are below, and at least as many not above. */
+  private int threshold(int wanted, int lowest, int above) {
+    int low = lowest;
+    int high = above;
+    int belowLow = 0;
+    int belowHigh = count;
+    if (wanted == count) {
+      return above;
+    }
+    for (int steps = 0; high - low > 1; steps++) {
+      long share = (long) (high - low) * (wanted - belowLow) / (belowHigh - belowLow);
+      boolean spread = steps < INTERPOLATIONS;
+      int middle = spread ? (int) Math.clamp(low + share, low + 1L, high - 1L) : (low + high) >>> 1;
+      int below = below(middle);
+      if (below == wanted) {
+        return middle;
+      }
+      if (below < wanted) {
+        low = middle;
+        belowLow = below;
+      } else {
+        high = middle;
+        belowHigh = below;
+      }
+    }
+    return low;
+  }
+
+  private int below(int threshold) {
+    int below = 0;
+    for (int i = 0; i < padded; i += COUNT) {
+      below += IntVector.fromArray(INTS, scores, i).compare(LT, threshold).trueCount();
+    }
+    return below;
+  }
+
+  /** Returns which of the 64 scores from {@code first} on are below a threshold. */
+  private long below(int first, int threshold) {
+    int end = Math.min(padded, first + Long.SIZE);
+    long below = 0;
+    for (int i = first; i < end; i += COUNT) {
+      below |= IntVector.fromArray(INTS, scores, i).compare(LT, threshold).toLong() << (i - first);
+    }
+    return below;
+  }
+}

@@ -1,0 +1,229 @@
+package io.github.wandacuda.simd;
+
+import io.github.wandacuda.SparseKernels;
+import io.github.wandacuda.SparseMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import jdk.incubator.vector.IntVector;
+
+/**
+ * What a thread needs beside its arguments, kept from call to call, in blocks of columns whose
+ * activations stay in the first-level cache. A word is the {@link SparseKernels#CHAINS} columns of
+ * an int of the bitmask; those behind the last column are filled up with zeros. Side by side are
+ * multiplied {@link #ROWS} rows of weights, by one row of activations or by groups of {@link
+ * #TOGETHER}.
+ */
+final class ColumnBlocks {
+  /** Rows of weights side by side. */
+  static final int ROWS = 4;
+
+  /** Rows of activations of a group, where there is more than one. */
+  static final int TOGETHER = 4;
+
+  /** Columns of a word. */
+  static final int WORD = SparseKernels.CHAINS;
+
+  /** Floats of a vector. */
+  static final int HALF = WORD / 2;
+
+  /** Words of a block at most. */
+  static final int MOST_WORDS = 128;
+
+  /** Words of a block at most, where each has a group's activations. */
+  private static final int FEW_WORDS = 64;
+
+  private static final int BLOCK_FLOATS = Math.max(MOST_WORDS, FEW_WORDS * TOGETHER) * WORD;
+  private static final int VECTOR = HALF * Integer.BYTES;
+  private static final int PAGE = 4096;
+  private static final int LINE = 64;
+
+  /** Lines at the beginning of a page that are asked for early. */
+  private static final int LINES = 3;
+
+  /** Bits of the block that is multiplied: of each row, from {@link #MOST_WORDS} to the next. */
+  int[] bits = new int[ROWS * MOST_WORDS];
+
+  private int[] nextBits = new int[ROWS * MOST_WORDS];
+
+  /** The bytes at which each row's next values begin. */
+  final long[] at = new long[ROWS];
+
+  /** The same, when a block began. */
+  private final long[] before = new long[ROWS];
+
+  /** Blocks of a row. */
+  int blocks;
+
+  /** Groups of rows of activations. */
+  int groups;
+
+  /** Rows of activations of a group; those beyond what was asked for are zeros. */
+  int tokens;
+
+  private int words;
+  private int blockWords;
+  private float[][] activations = {};
+  private float[][] chains = {};
+  private byte touched;
+
+  /**
+   * Takes activations.
+   *
+   * @param alternate whether to put even columns of a word before odd ones, as weights of 16 bits
+   *     leave an expanded vector: the even ones in the lower halves of ints
+   */
+  void load(SparseMatrix matrix, float[] x, int xOffset, int count, boolean alternate) {
+    int columns = matrix.columns();
+    words = Math.ceilDiv(columns, WORD);
+    tokens = count == 1 ? 1 : TOGETHER;
+    groups = Math.ceilDiv(count, tokens);
+    int wanted = Math.max(1, Math.ceilDiv(words, count == 1 ? MOST_WORDS : FEW_WORDS));
+    blockWords = Math.ceilDiv(words, wanted);
+    blocks = words == 0 ? 0 : Math.ceilDiv(words, blockWords);
+    reserve();
+    for (int block = 0; block < blocks; block++) {
+      int from = block * blockWords * WORD;
+      int part = Math.min(columns - from, blockWords * WORD);
+      for (int t = 0; t < groups * tokens; t++) {
+        float[] to = x(t / tokens, block);
+        if (t < count) {
+          copy(x, xOffset + t * columns + from, part, to, t % tokens, alternate);
+        } else {
+          clear(to, t % tokens);
+        }
+      }
+    }
+  }
+
+  private void reserve() {
+    if (activations.length < groups * blocks) {
+      activations = new float[groups * blocks][BLOCK_FLOATS];
+    }
+    if (chains.length < groups) {
+      chains = new float[groups][ROWS * TOGETHER * WORD];
+    }
+  }
+
+  private void copy(float[] x, int from, int count, float[] to, int token, boolean alternate) {
+    int at = token * WORD;
+    int whole = count / WORD;
+    for (int word = 0; word < whole; word++) {
+      if (alternate) {
+        for (int i = 0; i < HALF; i++) {
+          to[at + i] = x[from + word * WORD + 2 * i];
+          to[at + HALF + i] = x[from + word * WORD + 2 * i + 1];
+        }
+      } else {
+        System.arraycopy(x, from + word * WORD, to, at, WORD);
+      }
+      at += tokens * WORD;
+    }
+    if (count % WORD > 0) {
+      Arrays.fill(to, at, at + WORD, 0f);
+      for (int i = 0; i < count % WORD; i++) {
+        int place = alternate ? i / 2 + i % 2 * HALF : i;
+        to[at + place] = x[from + whole * WORD + i];
+      }
+    }
+  }
+
+  private void clear(float[] to, int token) {
+    for (int word = 0; word < blockWords; word++) {
+      int at = (word * tokens + token) * WORD;
+      Arrays.fill(to, at, at + WORD, 0f);
+    }
+  }
+
+  /** Returns a group's activations of a block: word by word, of each word those of each row. */
+  float[] x(int group, int block) {
+    return activations[group * blocks + block];
+  }
+
+  /** Returns a group's chains: of each row of weights those of each row of activations. */
+  float[] chains(int group) {
+    return chains[group];
+  }
+
+  /** Returns how many words a block has. */
+  int words(int block) {
+    return Math.min(blockWords, words - block * blockWords);
+  }
+
+  /** Lets all chains begin. */
+  void clearChains() {
+    for (int group = 0; group < groups; group++) {
+      Arrays.fill(chains[group], 0, ROWS * tokens * WORD, 0f);
+    }
+  }
+
+  /** Makes the bits that were read last those of the block that is multiplied. */
+  void turnBits() {
+    int[] read = nextBits;
+    nextBits = bits;
+    bits = read;
+  }
+
+  /** Remembers where a block's values begin. */
+  void mark() {
+    System.arraycopy(at, 0, before, 0, ROWS);
+  }
+
+  /** Goes back there. */
+  void goBack() {
+    System.arraycopy(before, 0, at, 0, ROWS);
+  }
+
+  /**
+   * Reads the bits of a row's block. A product that read them from the memory itself would have to
+   * wait for it.
+   *
+   * @param place the row's number among those side by side
+   */
+  void readBits(SparseMatrix matrix, int row, int block, int place) {
+    int rowBytes = Math.ceilDiv(matrix.columns(), Byte.SIZE);
+    int before = block * blockWords * Integer.BYTES;
+    int bytes = Math.min(rowBytes - before, blockWords * Integer.BYTES);
+    copyBits(matrix.bitmask(), (long) row * rowBytes + before, bytes, place * MOST_WORDS);
+  }
+
+  private void copyBits(MemorySegment bitmask, long at, int bytes, int to) {
+    int vectors = (int) Math.min(Math.ceilDiv(bytes, VECTOR), (bitmask.byteSize() - at) / VECTOR);
+    for (int i = 0; i < vectors; i++) {
+      IntVector.fromMemorySegment(Expansion.INTS, bitmask, at + (long) i * VECTOR, Expansion.ORDER)
+          .intoArray(nextBits, to + i * HALF);
+    }
+    int last = to + bytes / Integer.BYTES;
+    int used = bytes % Integer.BYTES * Byte.SIZE;
+    if (vectors * VECTOR < bytes) {
+      Arrays.fill(nextBits, to + vectors * HALF, Math.min(last + 1, nextBits.length), 0);
+      for (int i = vectors * VECTOR; i < bytes; i++) {
+        nextBits[to + i / Integer.BYTES] |=
+            (bitmask.get(ValueLayout.JAVA_BYTE, at + i) & 0xff) << (i % Integer.BYTES * Byte.SIZE);
+      }
+    } else if (used > 0) {
+      // What follows are the next row's.
+      nextBits[last] &= (1 << used) - 1;
+    }
+  }
+
+  /**
+   * Reads where the pages begin that each row's values will come to next. A processor fetches ahead
+   * within a page only, and all products wait while one row's values are late; so the rows wait
+   * together, once.
+   */
+  void touchPages(MemorySegment values) {
+    long shift = values.address() % PAGE;
+    byte sum = 0;
+    for (int i = 0; i < ROWS; i++) {
+      long page = (at[i] + shift) / PAGE * PAGE + PAGE - shift;
+      if (page + LINES * LINE <= values.byteSize()) {
+        for (int line = 0; line < LINES; line++) {
+          sum += values.get(ValueLayout.JAVA_BYTE, page + line * LINE);
+        }
+      }
+    }
+    // Kept, or the JIT would leave the reading out.
+    touched = sum;
+  }
+}

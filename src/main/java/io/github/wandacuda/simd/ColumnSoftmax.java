@@ -1,0 +1,141 @@
+package io.github.wandacuda.simd;
+
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.scalar.LaneSum;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/** Causal softmax of the columns of a group of queries, in two steps: exponentials, division. */
+final class ColumnSoftmax {
+  /** The sixteen partial sums of each query; the first is the whole sum once they are combined. */
+  private final float[] partial = new float[LaneSum.LANES * RegisterTile.COLUMNS];
+
+  private AttentionShape shape;
+  private CpuTensor keyBias;
+  private int head;
+
+  /**
+   * Sets the parameters of the scores.
+   *
+   * @param keyBias added to the scores, null for none
+   * @param head the head of the scores
+   */
+  void reshape(AttentionShape shape, CpuTensor keyBias, int head) {
+    this.shape = shape;
+    this.keyBias = keyBias;
+    this.head = head;
+  }
+
+  /**
+   * Scales, bounds and biases each score that a query sees, and replaces it by exp(score - max).
+   * The content of the other scores becomes undefined.
+   *
+   * @param scores [keys, queries]
+   * @param column the column of the group's first query
+   * @param group the token of this query in the sequence
+   * @param end keys in the matrix
+   */
+  void exponentials(RegisterTileSums scores, int column, int group, int end) {
+    Arrays.fill(partial, 0f);
+    boolean bent = shape.softcap() > 0 || keyBias != null;
+    // Bent scores are scaled already; a factor of 1 changes nothing.
+    float scale = bent ? 1f : shape.scale();
+    int keys = Math.min(end, group + RegisterTile.COLUMNS);
+    boolean hides = shape.firstKey(group + RegisterTile.COLUMNS - 1) > 0;
+    for (int lane = 0; lane < RegisterTile.COLUMNS; lane += Lanes.COUNT) {
+      int at = scores.at(0, column) + lane;
+      int query = group + lane;
+      if (bent) {
+        bend(scores.data(), at, Math.min(keys, shape.firstKey(query)), keys);
+      }
+      if (hides) {
+        WindowSoftmax window = new WindowSoftmax(scores.data(), at, shape, query, keys);
+        window.exponentials(window.scale(scale), partial, lane);
+      } else {
+        FloatVector max = scale(scores.data(), at, query, keys, scale);
+        exponentials(scores.data(), at, query, keys, max, lane);
+      }
+    }
+    for (int width = LaneSum.LANES / 2; width > 0; width /= 2) {
+      int half = width * RegisterTile.COLUMNS;
+      for (int at = 0; at < half; at += Lanes.COUNT) {
+        load(partial, at).add(load(partial, at + half)).intoArray(partial, at);
+      }
+    }
+  }
+
+  /** Divides the columns of a group by the sums of their exponentials. */
+  void divide(RegisterTileSums sums, int column, int rows) {
+    float[] data = sums.data();
+    for (int row = 0; row < rows; row++) {
+      int at = sums.at(row, column);
+      for (int lane = 0; lane < RegisterTile.COLUMNS; lane += Lanes.COUNT) {
+        load(data, at + lane).div(load(partial, lane)).intoArray(data, at + lane);
+      }
+    }
+  }
+
+  /**
+   * Scales, bounds and biases the scores of one vector of queries, of keys from {@code from} on.
+   */
+  private void bend(float[] data, int start, int from, int end) {
+    float scale = shape.scale();
+    float cap = shape.softcap();
+    for (int j = from; j < end; j++) {
+      int at = start + j * RegisterTile.COLUMNS;
+      FloatVector score = load(data, at).mul(scale);
+      if (cap > 0) {
+        score = VectorElementwise.softcap(score, cap);
+      }
+      if (keyBias != null) {
+        score = score.add(keyBias.data()[keyBias.at(head) + j]);
+      }
+      score.intoArray(data, at);
+    }
+  }
+
+  /** Scales the scores of one vector of queries, from {@code query} on; returns their maxima. */
+  private static FloatVector scale(float[] data, int from, int query, int keys, float scale) {
+    FloatVector max = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
+    int common = Math.min(keys, query + 1);
+    int at = from;
+    for (int j = 0; j < common; j++, at += RegisterTile.COLUMNS) {
+      FloatVector score = load(data, at).mul(scale);
+      score.intoArray(data, at);
+      max = max.blend(score, score.compare(VectorOperators.GT, max));
+    }
+    for (int j = common; j < keys; j++, at += RegisterTile.COLUMNS) {
+      FloatVector score = load(data, at).mul(scale);
+      score.intoArray(data, at);
+      VectorMask<Float> greater = score.compare(VectorOperators.GT, max);
+      max = max.blend(score, greater.and(CausalMask.seeing(query, j)));
+    }
+    return max;
+  }
+
+  private void exponentials(
+      float[] data, int from, int query, int keys, FloatVector max, int lane) {
+    int common = Math.min(keys, query + 1);
+    int at = from;
+    for (int j = 0; j < common; j++, at += RegisterTile.COLUMNS) {
+      int sum = j % LaneSum.LANES * RegisterTile.COLUMNS + lane;
+      FloatVector p = VectorExponential.exp(load(data, at).sub(max));
+      p.intoArray(data, at);
+      load(partial, sum).add(p).intoArray(partial, sum);
+    }
+    for (int j = common; j < keys; j++, at += RegisterTile.COLUMNS) {
+      int sum = j % LaneSum.LANES * RegisterTile.COLUMNS + lane;
+      FloatVector p = VectorExponential.exp(load(data, at).sub(max));
+      p.intoArray(data, at);
+      FloatVector before = load(partial, sum);
+      before.blend(before.add(p), CausalMask.seeing(query, j)).intoArray(partial, sum);
+    }
+  }
+
+  private static FloatVector load(float[] data, int at) {
+    return FloatVector.fromArray(Lanes.FLOATS, data, at);
+  }
+}

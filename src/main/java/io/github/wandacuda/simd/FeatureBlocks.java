@@ -1,0 +1,140 @@
+package io.github.wandacuda.simd;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.scalar.PackedWeight;
+import io.github.wandacuda.scalar.WeightReader;
+import io.github.wandacuda.system.WorkerPool;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * A weight in the order in which {@link VectorLinearRows} reads it, once from the first byte to the
+ * last: by blocks of {@link #FEATURES} features, within a block by columns. Read in place, a row of
+ * weights is one feature's, so 16 rows would have to be turned in registers first, which takes
+ * longer than memory does. A block is narrow, since several are read side by side: a processor
+ * fetches several streams from memory faster than one. Types stay as they are. Of BF16, the weights
+ * of feature i of 16 (a vector's number) and of feature i + 16 are the halves of an int, so that a
+ * vector of ints becomes two vectors of features by a shift and a mask.
+ */
+public final class FeatureBlocks implements PackedWeight {
+  /** Vectors of features of a block. */
+  static final int VECTORS = 2;
+
+  /** Features of a block. */
+  public static final int FEATURES = VECTORS * Lanes.COUNT;
+
+  private static final int W = Lanes.COUNT;
+
+  /** Columns that are packed at a time, in the first-level cache. */
+  private static final int COLUMNS = 64;
+
+  private static final int PAGE = 4096;
+
+  private final Arena arena = Arena.ofShared();
+  private final DType dtype;
+  private final int rows;
+  private final int columns;
+  private final MemorySegment data;
+
+  private FeatureBlocks(DType dtype, int rows, int columns) {
+    this.dtype = dtype;
+    this.rows = rows;
+    this.columns = columns;
+    data = arena.allocate(Math.max(1, (long) blocks() * blockBytes()), PAGE);
+  }
+
+  /** Copies a matrix. */
+  public static FeatureBlocks of(WeightMatrix w, WorkerPool workers) {
+    FeatureBlocks packed = new FeatureBlocks(w.dtype(), w.rows(), w.columns());
+    try {
+      workers.run(packed.blocks(), (worker, block) -> packed.pack(w, block));
+    } catch (RuntimeException | Error e) {
+      packed.close();
+      throw e;
+    }
+    return packed;
+  }
+
+  private void pack(WeightMatrix w, int block) {
+    WeightReader reader = new WeightReader();
+    float[] row = new float[COLUMNS];
+    float[] floats = new float[dtype == DType.F32 ? COLUMNS * FEATURES : 0];
+    short[] halves = new short[dtype == DType.F32 ? 0 : COLUMNS * FEATURES];
+    int first = block * FEATURES;
+    int count = Math.min(FEATURES, rows - first);
+    for (int column = 0; column < columns; column += COLUMNS) {
+      int depth = Math.min(COLUMNS, columns - column);
+      for (int i = 0; i < count; i++) {
+        reader.read(w, first + i, column, depth, row, 0);
+        switch (dtype) {
+          case F32 -> PanelPacking.stand(row, 0, depth, floats, i, FEATURES);
+          case BF16 -> standBfloats(row, depth, halves, place(i));
+          case F16 -> standHalves(row, depth, halves, i);
+        }
+      }
+      long to = at(first, column);
+      if (dtype == DType.F32) {
+        MemorySegment.copy(floats, 0, data, ValueLayout.JAVA_FLOAT, to, depth * FEATURES);
+      } else {
+        MemorySegment.copy(halves, 0, data, ValueLayout.JAVA_SHORT, to, depth * FEATURES);
+      }
+    }
+  }
+
+  /** Returns where a feature of a block lies among the BF16 of a column. */
+  private static int place(int feature) {
+    return 2 * (feature % W) + feature / W;
+  }
+
+  private static void standBfloats(float[] row, int depth, short[] to, int at) {
+    for (int k = 0; k < depth; k++) {
+      to[at + k * FEATURES] = (short) (Float.floatToRawIntBits(row[k]) >>> Short.SIZE);
+    }
+  }
+
+  private static void standHalves(float[] row, int depth, short[] to, int at) {
+    for (int k = 0; k < depth; k++) {
+      to[at + k * FEATURES] = Float.floatToFloat16(row[k]);
+    }
+  }
+
+  private int blocks() {
+    return Math.ceilDiv(rows, FEATURES);
+  }
+
+  private long blockBytes() {
+    return (long) columns * FEATURES * dtype.bytes();
+  }
+
+  /** Returns the offset of a column of the block that begins with a feature. */
+  public long at(int feature, int column) {
+    return feature / FEATURES * blockBytes() + (long) column * FEATURES * dtype.bytes();
+  }
+
+  /** Returns the memory of all blocks. */
+  public MemorySegment data() {
+    return data;
+  }
+
+  /** Returns the weights' type. */
+  public DType dtype() {
+    return dtype;
+  }
+
+  @Override
+  public int rows() {
+    return rows;
+  }
+
+  @Override
+  public int columns() {
+    return columns;
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+}

@@ -1,0 +1,178 @@
+package io.github.wandacuda.simd;
+
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.scalar.CpuForwardKernels;
+import io.github.wandacuda.scalar.CpuTensor;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Attention of the last queries of a sequence whose keys and values were kept. Keys and values are
+ * read once, in the rows in which they lie, for all query heads that share them. The time is that
+ * of reading them, so a part takes several heads that lie side by side: a processor fetches a row
+ * of kilobytes ahead, but of a few hundred bytes it learns only when they are asked for. Scores run
+ * across keys in vectors, so some keys are turned in the cache first; outputs run across features,
+ * by {@link KeptValues}. A {@link QueryBlock} would pack all keys and values, for a single query
+ * too.
+ */
+final class FewQueries {
+  /** Queries that share a pass over the keys. */
+  static final int QUERIES = 8;
+
+  /** Features of a row of keys that a part reads, if its heads are that small: 2 KB. */
+  private static final int FEATURES = 512;
+
+  private static final int RUN = CpuForwardKernels.RUN;
+  private static final int VECTORS = 4;
+
+  /** Keys of a tile. */
+  private static final int KEYS = VECTORS * Lanes.COUNT;
+
+  private final LaneTranspose turn = new LaneTranspose();
+  private final KeyScores softmax = new KeyScores();
+  private float[] keys = {};
+  private final KeptValues values = new KeptValues();
+  private float[] scores = {};
+  private float[] sums = {};
+
+  /**
+   * The queries and heads of a call. Its members are the rows of scores, one for each query and
+   * head: by key and value heads, then by tokens, then by the query heads that share those.
+   *
+   * @param shared the first key and value head
+   * @param sharedEnd the one after the last
+   * @param first the sequence's first query that is computed, a token
+   * @param end the token after the last one
+   */
+  record Part(int sequence, int shared, int sharedEnd, int first, int end) {
+    /** Returns how many key and value heads there are. */
+    int sharedHeads() {
+      return sharedEnd - shared;
+    }
+
+    int members(AttentionShape shape) {
+      return sharedHeads() * (end - first) * group(shape);
+    }
+
+    /** Returns the place of a member's key and value head among those of the part. */
+    int place(AttentionShape shape, int member) {
+      return member / group(shape) / (end - first);
+    }
+
+    int token(AttentionShape shape, int member) {
+      return first + member / group(shape) % (end - first);
+    }
+
+    /** Returns a member's query head. */
+    int head(AttentionShape shape, int member) {
+      return (shared + place(shape, member)) * group(shape) + member % group(shape);
+    }
+
+    /** Returns the row of a member's query and of its output. */
+    int row(AttentionShape shape, int member) {
+      return sequence * shape.queries() + token(shape, member) - shape.past();
+    }
+
+    /** Returns how many query heads share a key and value head. */
+    static int group(AttentionShape shape) {
+      return shape.heads() / shape.keyValueHeads();
+    }
+  }
+
+  /**
+   * Returns how many key and value heads a part takes.
+   *
+   * @param workers that there are to be parts for
+   */
+  static int sharedHeads(AttentionShape shape, int workers) {
+    int share = Math.ceilDiv(shape.keyValueHeads(), workers);
+    return Math.clamp(FEATURES / shape.headSize(), 1, share);
+  }
+
+  /** Computes the outputs of all query heads of a part. */
+  void attend(
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor v,
+      AttentionShape shape,
+      CpuTensor keyBias,
+      Part part,
+      CpuTensor out) {
+    int size = shape.headSize();
+    int width = part.sharedHeads() * size;
+    int members = part.members(shape);
+    int length = Math.ceilDiv(part.end, KEYS) * KEYS;
+    keys = PanelPacking.grown(keys, width, KEYS);
+    scores = PanelPacking.grown(scores, members, length);
+    sums = PanelPacking.grown(sums, members, 1);
+    int start = part.sequence * shape.sequenceLength();
+    for (int j = shape.firstKey(part.first) / KEYS * KEYS; j < part.end; j += KEYS) {
+      turnKeys(k, start, j, Math.min(part.end, j + KEYS), part.shared * size, width);
+      for (int member = 0; member < members; member++) {
+        int at = q.at(part.row(shape, member)) + part.head(shape, member) * size;
+        int from = part.place(shape, member) * size * KEYS;
+        multiplyKeys(q.data(), at, from, size, member * length + j);
+      }
+    }
+    for (int member = 0; member < members; member++) {
+      int head = part.head(shape, member);
+      int token = part.token(shape, member);
+      sums[member] = softmax.exponentials(scores, member * length, shape, keyBias, head, token);
+    }
+    values.multiply(v, scores, length, shape, part);
+    for (int member = 0; member < members; member++) {
+      int to = out.at(part.row(shape, member)) + part.head(shape, member) * size;
+      values.divide(member, size, sums[member], out.data(), to);
+    }
+  }
+
+  /** Writes keys feature by feature; the content of lanes from {@code end} on is undefined. */
+  private void turnKeys(CpuTensor k, int start, int from, int end, int column, int width) {
+    for (int j = from; j < end; j += Lanes.COUNT) {
+      int at = k.at(start + j) + column;
+      int count = Math.min(Lanes.COUNT, end - j);
+      int whole = count == Lanes.COUNT ? Lanes.FLOATS.loopBound(width) : 0;
+      for (int d = 0; d < whole; d += Lanes.COUNT) {
+        turn.square(k.data(), at + d, k.columns(), keys, d * KEYS + j - from, KEYS);
+      }
+      PanelPacking.stand(
+          k.data(),
+          at + whole,
+          k.columns(),
+          count,
+          width - whole,
+          keys,
+          whole * KEYS + j - from,
+          KEYS);
+    }
+  }
+
+  private void multiplyKeys(float[] q, int at, int key, int size, int to) {
+    for (int run = 0; run < size; run += RUN) {
+      int end = Math.min(size, run + RUN);
+      FloatVector c0 = FloatVector.zero(Lanes.FLOATS);
+      FloatVector c1 = FloatVector.zero(Lanes.FLOATS);
+      FloatVector c2 = FloatVector.zero(Lanes.FLOATS);
+      FloatVector c3 = FloatVector.zero(Lanes.FLOATS);
+      for (int d = run; d < end; d++) {
+        FloatVector factor = FloatVector.broadcast(Lanes.FLOATS, q[at + d]);
+        int from = key + d * KEYS;
+        c0 = factor.fma(load(keys, from), c0);
+        c1 = factor.fma(load(keys, from + Lanes.COUNT), c1);
+        c2 = factor.fma(load(keys, from + 2 * Lanes.COUNT), c2);
+        c3 = factor.fma(load(keys, from + 3 * Lanes.COUNT), c3);
+      }
+      put(c0, to, run > 0);
+      put(c1, to + Lanes.COUNT, run > 0);
+      put(c2, to + 2 * Lanes.COUNT, run > 0);
+      put(c3, to + 3 * Lanes.COUNT, run > 0);
+    }
+  }
+
+  private void put(FloatVector chain, int to, boolean add) {
+    (add ? load(scores, to).add(chain) : chain).intoArray(scores, to);
+  }
+
+  private static FloatVector load(float[] data, int at) {
+    return FloatVector.fromArray(Lanes.FLOATS, data, at);
+  }
+}

@@ -1,0 +1,104 @@
+package io.github.wandacuda.simd;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.scalar.RowPruner;
+import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Prunes the lower half of each group of four or eight 16-bit elements, 2:4 and 4:8. A group tells
+ * by itself what is pruned, so {@link LowestOfFours} or {@link LowestOfEights} passes over a row
+ * just once, while it comes from memory: it compares the upper halves of the scores' bits, and
+ * clears what they tell apart. The one group in a hundred where they are equal at the threshold is
+ * looked at element by element afterwards. If many are such, the row is left to a pruner that
+ * compares whole scores, and so are the next ones.
+ */
+public final class GroupHalfPruner implements RowPruner {
+  private static final int FOUR = 4;
+  private static final int EIGHT = 8;
+
+  /** One of so many groups may be looked at element by element. */
+  private static final int GROUPS_PER_TIE = 16;
+
+  /** Rows that are left to whole scores after one that had to be. */
+  private static final int PAUSE = 15;
+
+  private final int columns;
+  private final TiedGroups ties;
+  private final RowPruner whole;
+  private final RowPass[] halve;
+  private boolean finite;
+  private int pause;
+  private int zeros;
+
+  /**
+   * Prepares rows.
+   *
+   * @param dtype one of 16 bits
+   * @param columns a multiple of {@code size}
+   * @param size 4 or 8
+   * @param whole prunes rows by the same rule
+   */
+  public GroupHalfPruner(DType dtype, int columns, float[] norms, int size, RowPruner whole) {
+    this.columns = columns;
+    this.whole = whole;
+    ties = new TiedGroups(dtype, columns, norms, size, 2 + columns / size / GROUPS_PER_TIE);
+    float[] arranged = KeyLayout.of(dtype, columns).arranged(norms);
+    halve = new RowPass[] {size == FOUR ? fours(dtype, arranged) : eights(dtype, arranged)};
+  }
+
+  private RowPass fours(DType dtype, float[] norms) {
+    return dtype == DType.BF16
+        ? (memory, at, kept) -> finite = LowestOfFours.clear(memory, at, true, norms, kept)
+        : (memory, at, kept) -> finite = LowestOfFours.clear(memory, at, false, norms, kept);
+  }
+
+  private RowPass eights(DType dtype, float[] planes) {
+    float[] norms = LowestOfEights.arranged(planes);
+    return dtype == DType.BF16
+        ? (memory, at, kept) -> finite = LowestOfEights.clear(memory, at, true, norms, kept)
+        : (memory, at, kept) -> finite = LowestOfEights.clear(memory, at, false, norms, kept);
+  }
+
+  /** Returns whether a rule is one of those that this prunes by. */
+  public static boolean serves(DType dtype, LowestPerGroup rule) {
+    boolean fits = rule.size() == FOUR || rule.size() == EIGHT;
+    return fits && dtype != DType.F32 && 2 * rule.pruned() == rule.size();
+  }
+
+  @Override
+  public int prune(MemorySegment memory, long at, long[] kept) {
+    if (pause > 0) {
+      pause--;
+      return pruneWhole(memory, at, kept);
+    }
+    RowPass.runAll(halve, memory, at, kept);
+    if (!finite) {
+      return NON_FINITE;
+    }
+    RowMaskWriter.trim(columns, kept);
+    if (!ties.breakTies(memory, at, kept)) {
+      pause = PAUSE;
+      return pruneWhole(memory, at, kept);
+    }
+    zeros = columns / 2 + ties.zeros();
+    return columns / 2;
+  }
+
+  /** What is cleared already has the lowest scores of its group, and is pruned again. */
+  private int pruneWhole(MemorySegment memory, long at, long[] kept) {
+    int pruned = whole.prune(memory, at, kept);
+    zeros = whole.zeros();
+    return pruned;
+  }
+
+  @Override
+  public boolean passesOnce() {
+    return true;
+  }
+
+  @Override
+  public int zeros() {
+    return zeros;
+  }
+}

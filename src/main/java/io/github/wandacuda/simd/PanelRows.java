@@ -1,0 +1,77 @@
+package io.github.wandacuda.simd;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseKernels;
+import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.scalar.ScalarSparse;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+
+/**
+ * Products on a processor that doesn't expand vectors: each row is unpacked one by one to float32
+ * and multiplied by vectors. That takes longer than reading the dense matrix would.
+ */
+public final class PanelRows implements SparseKernels {
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final ThreadLocal<SparseBuffers> buffers = ThreadLocal.withInitial(SparseBuffers::new);
+
+  /** Creates kernels with no buffers yet. */
+  public PanelRows() {}
+
+  @Override
+  public boolean isFasterThanDense(DType dtype) {
+    return false;
+  }
+
+  @Override
+  public String description() {
+    return "unpacked, since the processor doesn't expand vectors";
+  }
+
+  @Override
+  public void multiply(
+      SparseMatrix matrix,
+      float[] x,
+      int xOffset,
+      int count,
+      float[] out,
+      int outOffset,
+      int from,
+      int to) {
+    SparseBuffers own = buffers.get();
+    own.load(matrix, x, xOffset, count);
+    for (int row = from; row < to; row++) {
+      own.loadBits(matrix.bitmask(), matrix.columns(), row, 0);
+      unpack(matrix, row, own);
+      for (int t = 0; t < count; t++) {
+        PanelSums.chains(own.panel, own.activations, own.at(t), own.steps, own.chains);
+        out[outOffset + t * matrix.rows() + row] = ScalarSparse.combine(own.chains);
+      }
+    }
+  }
+
+  private static void unpack(SparseMatrix matrix, int row, SparseBuffers own) {
+    Arrays.fill(own.panel, 0, own.steps * SparseBuffers.STEP, 0f);
+    int bytes = matrix.dtype().bytes();
+    long at = matrix.rowOffset(row) * bytes;
+    MemorySegment values = matrix.values();
+    for (int j = 0; j < own.steps; j++) {
+      int column = j * SparseBuffers.STEP;
+      for (int bits = own.bits[j]; bits != 0; bits &= bits - 1) {
+        own.panel[column + Integer.numberOfTrailingZeros(bits)] =
+            switch (matrix.dtype()) {
+              case F32 -> values.get(FLOAT, at);
+              case F16 -> Float.float16ToFloat(values.get(SHORT, at));
+              case BF16 -> Float.intBitsToFloat(values.get(SHORT, at) << Short.SIZE);
+            };
+        at += bytes;
+      }
+    }
+  }
+}

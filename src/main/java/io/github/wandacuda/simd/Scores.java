@@ -1,0 +1,120 @@
+package io.github.wandacuda.simd;
+
+import static io.github.wandacuda.simd.Lanes.FLOATS;
+import static io.github.wandacuda.simd.Lanes.INTS;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+
+/**
+ * A vector of weights' scores as keys: the bits of |w| * norm, which for numbers that are not
+ * negative are in the numbers' own order. A vector of words that hold two 16-bit elements each
+ * gives two vectors of keys, those of the even and those of the odd columns, since a shift and a
+ * mask tell them apart without moving anything across lanes.
+ */
+public final class Scores {
+  /** The bits of infinity, and their upper halves in BF16 and F16. */
+  public static final int INFINITY = 0x7f80_0000;
+
+  static final int BRAIN_INFINITY = INFINITY >>> Short.SIZE;
+  static final int HALF_INFINITY = 0x7c00;
+
+  private static final int MAGNITUDE = 0x7fff_ffff;
+  private static final int HALF_MAGNITUDES = 0x7fff_7fff;
+  private static final int LOWER_HALF = 0xffff;
+  public static final int HALF_TO_FLOAT = 13;
+  public static final int HALF_REBIAS = (127 - 15) << 23;
+  private static final FloatVector TWO = FloatVector.broadcast(FLOATS, 2);
+  private static final FloatVector MINUS_HALF_SMALLEST_NORMAL =
+      FloatVector.broadcast(FLOATS, -0x1p-14f);
+
+  private Scores() {}
+
+  /** Returns the magnitudes' bits of the F32 elements at {@code at}. */
+  static IntVector magnitudes(MemorySegment memory, long at) {
+    return IntVector.fromMemorySegment(INTS, memory, at, ByteOrder.LITTLE_ENDIAN).and(MAGNITUDE);
+  }
+
+  /** Returns the magnitudes' bits of the 16-bit elements at {@code at}, two a word. */
+  public static IntVector halfMagnitudes(MemorySegment memory, long at) {
+    return halfMagnitudes(IntVector.fromMemorySegment(INTS, memory, at, ByteOrder.LITTLE_ENDIAN));
+  }
+
+  /** Returns the magnitudes' bits of words of two 16-bit elements. */
+  public static IntVector halfMagnitudes(IntVector elements) {
+    return elements.and(HALF_MAGNITUDES);
+  }
+
+  /** Returns the keys of magnitudes in float32. */
+  static IntVector keys(IntVector magnitudes, float[] norms, int at) {
+    FloatVector norm = FloatVector.fromArray(FLOATS, norms, at);
+    return magnitudes.reinterpretAsFloats().mul(norm).reinterpretAsInts();
+  }
+
+  static IntVector evenKeys(IntVector halves, boolean brain, float[] norms, int at) {
+    return brain ? evenBrainKeys(halves, norms, at) : evenHalfKeys(halves, norms, at);
+  }
+
+  static IntVector oddKeys(IntVector halves, boolean brain, float[] norms, int at) {
+    return brain ? oddBrainKeys(halves, norms, at) : oddHalfKeys(halves, norms, at);
+  }
+
+  /** Returns the keys of the words' lower halves in BF16. */
+  static IntVector evenBrainKeys(IntVector halves, float[] norms, int at) {
+    return keys(halves.lanewise(LSHL, Short.SIZE), norms, at);
+  }
+
+  /** Returns the keys of the words' upper halves in BF16. */
+  static IntVector oddBrainKeys(IntVector halves, float[] norms, int at) {
+    return keys(halves.and(~LOWER_HALF), norms, at);
+  }
+
+  /** Returns the keys of the words' lower halves in F16. */
+  static IntVector evenHalfKeys(IntVector halves, float[] norms, int at) {
+    return keys(widened(halves.and(LOWER_HALF)), norms, at);
+  }
+
+  /** Returns the keys of the words' upper halves in F16. */
+  static IntVector oddHalfKeys(IntVector halves, float[] norms, int at) {
+    return keys(widened(halves.lanewise(LSHR, Short.SIZE)), norms, at);
+  }
+
+  /**
+   * Widens F16 magnitudes to float32. With its exponent rebiased, a normal half is x and a
+   * subnormal one, m * 2^-24, becomes x = 2^-15 * (1 + m / 1024), so that it is 2x - 2^-14. For
+   * normal halves that isn't less than x, and for subnormal ones it is. All operands are normal, as
+   * denormal ones may be slow.
+   */
+  private static IntVector widened(IntVector half) {
+    IntVector rebiased = half.lanewise(LSHL, HALF_TO_FLOAT).add(HALF_REBIAS);
+    FloatVector subnormal = rebiased.reinterpretAsFloats().fma(TWO, MINUS_HALF_SMALLEST_NORMAL);
+    return rebiased.min(subnormal.reinterpretAsInts());
+  }
+
+  /**
+   * Returns the upper halves of the keys of words of two 16-bit magnitudes, in their order.
+   *
+   * @param even where the norms of the words' lower halves are
+   * @param odd where those of their upper halves are
+   */
+  public static ShortVector halves(
+      IntVector words, boolean brain, float[] norms, int even, int odd) {
+    IntVector oddKeys = oddKeys(words, brain, norms, odd);
+    return upperHalves(evenKeys(words, brain, norms, even), oddKeys).reinterpretAsShorts();
+  }
+
+  /** Returns the magnitude of infinity in BF16 or F16. */
+  public static short infinity(boolean brain) {
+    return (short) (brain ? BRAIN_INFINITY : HALF_INFINITY);
+  }
+
+  /** Returns the keys' upper halves side by side: {@code first}'s in the words' lower halves. */
+  public static IntVector upperHalves(IntVector first, IntVector second) {
+    return first.lanewise(LSHR, Short.SIZE).or(second.and(~LOWER_HALF));
+  }
+}

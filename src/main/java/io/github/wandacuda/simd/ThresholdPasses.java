@@ -1,0 +1,112 @@
+package io.github.wandacuda.simd;
+
+import static io.github.wandacuda.simd.Lanes.SHORTS;
+import static io.github.wandacuda.simd.Lanes.SHORT_COUNT;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.MAX;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.system.NativeMemory;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
+
+/** Passes over rows of 16-bit elements that compare each with a threshold of its column. */
+public final class ThresholdPasses {
+  /** What {@link #below} returns for a row that holds a NaN or an infinity. */
+  public static final int NON_FINITE = -1;
+
+  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+  private static final short MAGNITUDE = Short.MAX_VALUE;
+  private static final int SIGN = Short.SIZE - 1;
+
+  private final long[] inside;
+  private final RowPass[] count;
+  private final RowPass[] clear;
+  private short[] lower;
+  private short[] upper;
+  private int result;
+
+  public ThresholdPasses(DType dtype, int columns) {
+    short infinity = Scores.infinity(dtype == DType.BF16);
+    inside = new long[Math.ceilDiv(columns, Long.SIZE)];
+    count = new RowPass[] {(memory, at, kept) -> result = below(memory, at, lower, infinity)};
+    clear =
+        new RowPass[] {
+          (memory, at, kept) -> result = clear(memory, at, lower, upper, kept, inside)
+        };
+  }
+
+  /** Returns the number of elements below their thresholds, or {@link #NON_FINITE}. */
+  public int below(MemorySegment memory, long at, long[] kept, short[] thresholds) {
+    lower = thresholds;
+    RowPass.runAll(count, memory, at, kept);
+    return result;
+  }
+
+  /**
+   * Clears the elements below their lower thresholds.
+   *
+   * @param kept one bit for each column, 0 where it is cleared
+   * @return the number of those that aren't, but are below their upper thresholds
+   */
+  public int clear(MemorySegment memory, long at, long[] kept, short[] lowest, short[] highest) {
+    lower = lowest;
+    upper = highest;
+    RowPass.runAll(clear, memory, at, kept);
+    return result;
+  }
+
+  /** Returns one bit a column, 1 for those that the last {@link #clear} counted. */
+  public long[] inside() {
+    return inside;
+  }
+
+  private static int below(MemorySegment memory, long at, short[] thresholds, short infinity) {
+    if (memory.getClass() != NativeMemory.TYPE) {
+      throw NativeMemory.expected();
+    }
+    ShortVector highest = ShortVector.zero(SHORTS);
+    ShortVector below = ShortVector.zero(SHORTS);
+    for (int c = 0; c < thresholds.length; c += SHORT_COUNT) {
+      long from = at + (long) Short.BYTES * c;
+      ShortVector magnitude =
+          ShortVector.fromMemorySegment(SHORTS, memory, from, ORDER).and(MAGNITUDE);
+      ShortVector threshold = ShortVector.fromArray(SHORTS, thresholds, c);
+      highest = highest.max(magnitude);
+      below = below.add(magnitude.sub(threshold).lanewise(LSHR, SIGN));
+    }
+    return highest.reduceLanes(MAX) < infinity ? KeyCounts.sum(below) : NON_FINITE;
+  }
+
+  private static int clear(
+      MemorySegment memory, long at, short[] lower, short[] upper, long[] kept, long[] inside) {
+    if (memory.getClass() != NativeMemory.TYPE) {
+      throw NativeMemory.expected();
+    }
+    int count = 0;
+    for (int word = 0; word < kept.length; word++) {
+      long pruned = 0;
+      long under = 0;
+      for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
+        int column = word * Long.SIZE + i;
+        long to = at + (long) Short.BYTES * column;
+        ShortVector elements = ShortVector.fromMemorySegment(SHORTS, memory, to, ORDER);
+        ShortVector magnitude = elements.and(MAGNITUDE);
+        ShortVector low = ShortVector.fromArray(SHORTS, lower, column);
+        ShortVector high = ShortVector.fromArray(SHORTS, upper, column);
+        VectorMask<Short> belowLow = magnitude.compare(LT, low);
+        VectorMask<Short> belowHigh = magnitude.compare(LT, high);
+        elements.blend((short) 0, belowLow).intoMemorySegment(memory, to, ORDER);
+        pruned |= belowLow.toLong() << i;
+        under |= belowHigh.toLong() << i;
+      }
+      kept[word] = ~pruned;
+      inside[word] = under & ~pruned;
+      count += Long.bitCount(under & ~pruned);
+    }
+    return count;
+  }
+}

@@ -1,0 +1,166 @@
+package io.github.wandacuda.simd;
+
+import static io.github.wandacuda.simd.Lanes.COUNT;
+import static io.github.wandacuda.simd.Lanes.INTS;
+import static io.github.wandacuda.simd.Lanes.SHORTS;
+import static io.github.wandacuda.simd.Lanes.SHORT_COUNT;
+import static jdk.incubator.vector.VectorOperators.ADD;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.MAX;
+import static jdk.incubator.vector.VectorOperators.MIN;
+import static jdk.incubator.vector.VectorOperators.NE;
+
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
+
+/**
+ * Tells apart elements whose keys have the same upper half where there are many of them, as in rows
+ * of few different values: bisects between the lowest and the highest of their whole keys. If they
+ * are all equal, as zeros are, nothing is left to bisect.
+ */
+public final class TiedKeys {
+  private static final int SIGN = Integer.SIZE - 1;
+  private static final long EVEN = 0x5555_5555_5555_5555L;
+
+  private final KeyLayout planes;
+  private int[] keys = {};
+  private int lowest;
+  private int highest;
+  private int threshold;
+
+  public TiedKeys(KeyLayout planes) {
+    this.planes = planes;
+  }
+
+  /** Returns the room for a row's whole keys. */
+  public int[] keys() {
+    if (keys.length == 0) {
+      keys = new int[planes.length()];
+    }
+    return keys;
+  }
+
+  /**
+   * Writes one bit a column, 0 for the {@code wanted} lowest keys, of equal ones the lowest
+   * columns.
+   *
+   * @param halves the keys' upper halves, where {@link HighKeyLayout} says
+   * @param half a key's upper half such that at most {@code wanted} keys have a lower one, and at
+   *     least {@code wanted} that or a lower one
+   * @param below how many have a lower one
+   */
+  public void keep(short[] halves, int half, int below, int wanted, long[] kept) {
+    range(half);
+    threshold = lowest == highest ? lowest : threshold(wanted);
+    if (lowest == highest && planes.count() == 2) {
+      keepByHalves(halves, half, wanted - below, kept);
+    } else {
+      keepByKeys(threshold, wanted - below(threshold), kept);
+    }
+    RowMaskWriter.trim(planes.columns(), kept);
+  }
+
+  /** Returns the number of keys that are {@link #threshold}. */
+  public int atThreshold() {
+    return below(threshold + 1) - below(threshold);
+  }
+
+  /**
+   * Returns the whole key that at most as many as were wanted are below, and the rest not above.
+   */
+  public int threshold() {
+    return threshold;
+  }
+
+  /** Takes {@code left} of those at the threshold, whose whole keys are equal too. */
+  private static void keepByHalves(short[] halves, int threshold, int left, long[] kept) {
+    int more = left;
+    for (int k = 0; k < kept.length; k++) {
+      long lower = bits(halves, k, threshold);
+      long pruned = lowest(bits(halves, k, threshold + 1) ^ lower, more);
+      more -= Long.bitCount(pruned);
+      kept[k] = ~(lower | pruned);
+    }
+  }
+
+  private void keepByKeys(int threshold, int left, long[] kept) {
+    int more = left;
+    for (int k = 0; k < kept.length; k++) {
+      long lower = bits(k, threshold);
+      long pruned = lowest(bits(k, threshold + 1) ^ lower, more);
+      more -= Long.bitCount(pruned);
+      kept[k] = ~(lower | pruned);
+    }
+  }
+
+  /** Returns the lowest bits that are set, {@code most} of them. */
+  public static long lowest(long bits, int most) {
+    return most >= Long.bitCount(bits) ? bits : Long.expand((1L << most) - 1, bits);
+  }
+
+  /** Finds the lowest and the highest key with an upper half. */
+  private void range(int half) {
+    IntVector low = IntVector.broadcast(INTS, ScoreKeys.PAD);
+    IntVector high = IntVector.zero(INTS);
+    for (int i = 0; i < keys.length; i += COUNT) {
+      IntVector key = IntVector.fromArray(INTS, keys, i);
+      VectorMask<Integer> other = key.lanewise(LSHR, Short.SIZE).compare(NE, half);
+      low = low.min(key.blend(ScoreKeys.PAD, other));
+      high = high.max(key.blend(0, other));
+    }
+    lowest = low.reduceLanes(MIN);
+    highest = high.reduceLanes(MAX);
+  }
+
+  /** Returns the highest key that at most {@code wanted} are below. */
+  private int threshold(int wanted) {
+    int low = lowest;
+    int high = highest + 1;
+    while (high - low > 1) {
+      int middle = low + (high - low) / 2;
+      if (below(middle) <= wanted) {
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  private int below(int threshold) {
+    IntVector count = IntVector.zero(INTS);
+    for (int i = 0; i < keys.length; i += COUNT) {
+      count = count.add(IntVector.fromArray(INTS, keys, i).sub(threshold).lanewise(LSHR, SIGN));
+    }
+    return count.reduceLanes(ADD);
+  }
+
+  /** Returns one bit for each of 64 columns, 1 where the key is below the threshold. */
+  private long bits(int k, int threshold) {
+    if (planes.count() == 1) {
+      return bits(k * Long.SIZE, Long.SIZE, threshold);
+    }
+    int from = k * Integer.SIZE;
+    return Long.expand(bits(from, Integer.SIZE, threshold), EVEN)
+        | Long.expand(bits(planes.stride() + from, Integer.SIZE, threshold), ~EVEN);
+  }
+
+  private static long bits(short[] halves, int k, int threshold) {
+    long bits = 0;
+    for (int i = 0; i < Long.SIZE; i += SHORT_COUNT) {
+      ShortVector half = ShortVector.fromArray(SHORTS, halves, k * Long.SIZE + i);
+      bits |= half.compare(LT, (short) threshold).toLong() << i;
+    }
+    return bits;
+  }
+
+  private long bits(int from, int count, int threshold) {
+    long bits = 0;
+    for (int i = 0; i < count; i += COUNT) {
+      bits |= IntVector.fromArray(INTS, keys, from + i).compare(LT, threshold).toLong() << i;
+    }
+    return bits;
+  }
+}

@@ -1,0 +1,194 @@
+package io.github.wandacuda.text;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.FilePieces;
+import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.InputFile;
+import java.io.EOFException;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * The documents of a JSON-lines file: on each line an object with a string {@code text}; blank
+ * lines don't count.
+ *
+ * <p>The file may be far larger than memory: only the offset and number of each line are kept, 16
+ * bytes a document, and a line is read when its document is asked for. A compressed file is first
+ * inflated into a temporary file, which is deleted when this is closed or the process ends.
+ *
+ * <p>So a malformed line that is never drawn does no harm.
+ */
+public final class Documents implements AutoCloseable {
+  private static final int PIECE = 1 << 18;
+  private static final JsonFactory JSON =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder().maxStringLength(Utf8.MAXIMUM_BYTES).build())
+          .build();
+
+  private static final String ONE_OBJECT = "each line is an object such as {\"text\": \"...\"}";
+
+  /** How many keys of a line without text the message names. */
+  private static final int MOST_KEYS = 8;
+
+  private final Path file;
+  private final FileChannel channel;
+  private final LineIndex index;
+
+  private Documents(Path file, FileChannel channel, LineIndex index) {
+    this.file = file;
+    this.channel = channel;
+    this.index = index;
+  }
+
+  /**
+   * Opens a file of documents and finds its lines.
+   *
+   * @param file the file, compressed by gzip if its name ends in {@code .gz}
+   * @throws InputException if the file can't be read, or is compressed and not whole
+   * @throws io.github.wandacuda.error.OutputException if the temporary directory has no space for a
+   *     compressed file's content
+   */
+  public static Documents open(Path file) {
+    boolean compressed = TextFormat.endsWith(file, ".gz");
+    try {
+      FileChannel channel = compressed ? Gunzip.toTemporaryFile(file) : InputFile.channel(file);
+      try {
+        return new Documents(file, channel, index(channel));
+      } catch (IOException | RuntimeException e) {
+        channel.close();
+        throw e;
+      }
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  /** Returns the number of documents. */
+  public int count() {
+    return index.count();
+  }
+
+  /**
+   * Returns the text of a document. Several threads may ask at once.
+   *
+   * @param document from 0 to {@link #count} - 1
+   * @throws InputException if its line isn't UTF-8, isn't one JSON object, or has no string {@code
+   *     text} of whole characters
+   */
+  public String text(int document) {
+    ErrorDetails where = ErrorDetails.file(file).part("line " + index.number(document));
+    String line = Utf8.decode(bytes(document, where), where);
+    try (JsonParser parser = JSON.createParser(line)) {
+      return text(parser, where);
+    } catch (JsonProcessingException e) {
+      throw new InputException(
+          where
+              .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
+              .said("not JSON: " + InputFailures.jsonReason(e))
+              .hint(ONE_OBJECT),
+          e);
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  private static LineIndex index(FileChannel channel) throws IOException {
+    LineIndex index = new LineIndex();
+    ByteBuffer piece = ByteBuffer.allocate(PIECE);
+    long position = 0;
+    for (int size = channel.read(piece, position); size >= 0; ) {
+      index.append(piece.array(), size);
+      position += size;
+      size = channel.read(piece.clear(), position);
+    }
+    return index;
+  }
+
+  private byte[] bytes(int document, ErrorDetails where) {
+    long start = index.start(document);
+    long size = index.end(document) - start;
+    if (size > Utf8.MAXIMUM_BYTES) {
+      throw new InputException(
+          where.expected("at most %d bytes".formatted(Utf8.MAXIMUM_BYTES), String.valueOf(size)));
+    }
+    HeapBudget.require(where, size, HeapBudget.OF_TEXT);
+    byte[] bytes = new byte[(int) size];
+    try {
+      if (!FilePieces.read(channel, start, MemorySegment.ofArray(bytes))) {
+        throw new EOFException("the file became shorter");
+      }
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+    return bytes;
+  }
+
+  private static String text(JsonParser parser, ErrorDetails where) throws IOException {
+    if (parser.nextToken() != JsonToken.START_OBJECT) {
+      throw new InputException(
+          where.expected("a JSON object", InputFailures.found(parser)).hint(ONE_OBJECT));
+    }
+    String text = null;
+    List<String> keys = new ArrayList<>();
+    while (parser.nextToken() != JsonToken.END_OBJECT) {
+      boolean wanted = parser.currentName().equals("text");
+      if (keys.size() <= MOST_KEYS) {
+        keys.add(parser.currentName());
+      }
+      JsonToken value = parser.nextToken();
+      if (!wanted) {
+        parser.skipChildren();
+      } else if (value == JsonToken.VALUE_STRING) {
+        text = parser.getText();
+      } else {
+        throw new InputException(
+            where.expected("a string as \"text\"", InputFailures.found(parser)));
+      }
+    }
+    if (parser.nextToken() != null) {
+      throw new InputException(where.expected("one JSON object", "more after it").hint(ONE_OBJECT));
+    }
+    if (text == null) {
+      throw new InputException(
+          where
+              .expected("an object with a string \"text\"", found(keys))
+              .hint("rename the key that holds the text to \"text\""));
+    }
+    if (Utf8.hasLoneSurrogate(text)) {
+      throw new InputException(where.expected("whole characters", "half a surrogate pair"));
+    }
+    return text;
+  }
+
+  private static String found(List<String> keys) {
+    if (keys.isEmpty()) {
+      return "one without keys";
+    }
+    String names =
+        keys.stream().limit(MOST_KEYS).map(Printable::of).collect(Collectors.joining(", "));
+    return "the keys " + names + (keys.size() > MOST_KEYS ? " and more" : "");
+  }
+}

@@ -1,0 +1,73 @@
+package io.github.wandacuda.text;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.JsonTree;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+
+/** Reads small JSON-lines files: an object on each line; blank lines don't count. */
+public final class JsonLines {
+  private static final JsonFactory JSON = new JsonFactory();
+  private static final char BYTE_ORDER_MARK = 0xfeff;
+
+  private JsonLines() {}
+
+  /**
+   * Reads a file's first objects.
+   *
+   * @param limit the number of objects after which no more are read
+   * @return the objects by their lines' numbers, from 1
+   * @throws InputException if it can't be read, or a line isn't one JSON object in UTF-8
+   */
+  public static SequencedMap<Integer, JsonNode> read(Path file, long limit) {
+    return HeapBudget.within(file, () -> objects(file, limit));
+  }
+
+  private static SequencedMap<Integer, JsonNode> objects(Path file, long limit) {
+    String text = Utf8.read(file);
+    SequencedMap<Integer, JsonNode> objects = new LinkedHashMap<>();
+    int number = 0;
+    int start = !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK ? 1 : 0;
+    // Not by lines(): in JSON a string may hold what it takes for a line's end.
+    while (start < text.length() && objects.size() < limit) {
+      int newline = text.indexOf('\n', start);
+      int end = newline < 0 ? text.length() : newline;
+      String line = text.substring(start, end);
+      number++;
+      if (!line.isBlank()) {
+        objects.put(number, object(line, ErrorDetails.file(file).part("line " + number)));
+      }
+      start = end + 1;
+    }
+    return objects;
+  }
+
+  private static JsonNode object(String line, ErrorDetails where) {
+    try (JsonParser parser = JSON.createParser(line)) {
+      parser.nextToken();
+      JsonNode value = JsonTree.value(parser);
+      if (!value.isObject() || parser.nextToken() != null) {
+        throw new InputException(
+            where.expected(
+                "one JSON object", value.isObject() ? "more after it" : "something else"));
+      }
+      return value;
+    } catch (JsonProcessingException e) {
+      throw new InputException(
+          where
+              .expected("a JSON object", "no JSON: " + InputFailures.jsonReason(e))
+              .said("not JSON: " + InputFailures.jsonReason(e)),
+          e);
+    } catch (IOException e) {
+      throw new InputException(where.said(InputFailures.firstLine(e)), e);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package io.github.wandacuda.text;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.hardwood.HardwoodContext;
+import dev.hardwood.reader.ParquetFileReader;
+import dev.hardwood.reader.RowReader;
+import dev.hardwood.row.PqList;
+import dev.hardwood.row.PqStruct;
+import dev.hardwood.row.StructAccessor;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.Malformed;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+
+/** Reads the rows of a Parquet file as JSON objects. */
+public final class ParquetRows {
+  private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
+
+  /** Bytes of memory for a byte of a file: packed pages grow, and their values become strings. */
+  private static final int OF_FILE = 8;
+
+  /** Lets Hardwood load a library of the system, to unpack pages that aren't packed any more. */
+  private static final String LIBDEFLATE = "hardwood.uselibdeflate";
+
+  /**
+   * Hardwood logs by the JDK's own means how it decodes. Held here, since the JDK forgets the level
+   * of a logger that nobody holds.
+   */
+  private static final Logger LOG = Logger.getLogger("dev.hardwood");
+
+  private ParquetRows() {}
+
+  /**
+   * Reads a file's first rows.
+   *
+   * @param limit the number of rows after which no more are read
+   * @return an object for each row: numbers, strings, truth values, lists and objects; a date or
+   *     another kind of value as a string
+   * @throws InputException if it can't be read, is no Parquet file, cut short or broken
+   */
+  public static List<JsonNode> read(Path file, long limit) {
+    return HeapBudget.within(file, () -> rows(file, limit));
+  }
+
+  private static List<JsonNode> rows(Path file, long limit) {
+    byte[] bytes = bytes(file);
+    long most = Runtime.getRuntime().maxMemory() / OF_FILE * 2;
+    PlainPages.Plain plain = PlainPages.of(file, bytes, Math.min(most, Integer.MAX_VALUE / 2));
+    if (System.getProperty(LIBDEFLATE) == null) {
+      System.setProperty(LIBDEFLATE, "false");
+    }
+    LOG.setLevel(Level.OFF);
+    // One thread: files of tasks have a few megabytes.
+    try (HardwoodContext context = HardwoodContext.create(1);
+        ParquetFileReader reader =
+            ParquetFileReader.open(
+                dev.hardwood.InputFile.of(ByteBuffer.wrap(plain.bytes())), context);
+        RowReader rows = reader.buildRowReader().head(limit).build()) {
+      List<JsonNode> read = new ArrayList<>();
+      while (read.size() < Math.min(limit, plain.rows()) && rows.hasNext()) {
+        CancelledException.throwIfInterrupted();
+        rows.next();
+        read.add(object(rows));
+      }
+      if (read.size() < Math.min(limit, plain.rows())) {
+        throw Malformed.part(
+            file, "its pages", plain.rows() + " rows", "the end after " + read.size());
+      }
+      return read;
+    } catch (CancelledException | InputException e) {
+      throw e;
+    } catch (IOException | RuntimeException | StackOverflowError e) {
+      throw new InputException(
+          ErrorDetails.file(file)
+              .expected("a Parquet file", InputFailures.firstLine(e))
+              .said("cannot be read as Parquet: " + InputFailures.firstLine(e)),
+          e);
+    }
+  }
+
+  private static byte[] bytes(Path file) {
+    try {
+      HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), OF_FILE);
+      return InputFile.bytes(file);
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  private static ObjectNode object(StructAccessor struct) {
+    ObjectNode object = NODES.objectNode();
+    for (int field = 0; field < struct.getFieldCount(); field++) {
+      object.set(
+          struct.getFieldName(field),
+          struct.isNull(field) ? NODES.nullNode() : value(struct.getValue(field)));
+    }
+    return object;
+  }
+
+  private static JsonNode value(Object value) {
+    return switch (value) {
+      case String text -> NODES.textNode(text);
+      case Integer number -> NODES.numberNode(number);
+      case Long number -> NODES.numberNode(number);
+      case Float number -> NODES.numberNode(number);
+      case Double number -> NODES.numberNode(number);
+      case Boolean truth -> NODES.booleanNode(truth);
+      case byte[] bytes -> NODES.textNode(new String(bytes, StandardCharsets.UTF_8));
+      case PqStruct struct -> object(struct);
+      case PqList list -> array(list);
+      default -> NODES.textNode(String.valueOf(value));
+    };
+  }
+
+  private static ArrayNode array(PqList list) {
+    ArrayNode array = NODES.arrayNode();
+    for (Object element : list.values()) {
+      array.add(element == null ? NODES.nullNode() : value(element));
+    }
+    return array;
+  }
+}

@@ -1,0 +1,156 @@
+package io.github.wandacuda.text;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.HeapBudget;
+import io.github.wandacuda.io.InputFile;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/** Reads a {@code .json} file that is a list of lists of token ids. */
+public final class TokenLists {
+  private static final JsonFactory JSON = new JsonFactory();
+
+  private final Path file;
+  private final JsonParser parser;
+
+  private TokenLists(Path file, JsonParser parser) {
+    this.file = file;
+    this.parser = parser;
+  }
+
+  /**
+   * Returns the first lists of a file. The lists after them are only checked to be JSON lists.
+   *
+   * @param limit the number of lists after which ids are no longer read
+   * @return at most {@code limit} lists, any of them possibly empty, of ids that aren't negative
+   * @throws InputException if the file cannot be read or isn't such a list
+   */
+  public static List<int[]> read(Path file, int limit) {
+    return read(file, lists -> lists.lists(limit));
+  }
+
+  private static List<int[]> read(Path file, Reading reading) {
+    return HeapBudget.within(file, () -> lists(file, reading));
+  }
+
+  private static List<int[]> lists(Path file, Reading reading) {
+    try {
+      HeapBudget.require(ErrorDetails.file(file), InputFile.size(file), HeapBudget.OF_IDS);
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+    try (InputStream in = InputFile.stream(file);
+        JsonParser parser = JSON.createParser(in)) {
+      return reading.lists(new TokenLists(file, parser));
+    } catch (JsonProcessingException e) {
+      throw InputFailures.notJson(ErrorDetails.file(file), e);
+    } catch (IOException e) {
+      throw InputFailures.unreadable(file, e);
+    }
+  }
+
+  /**
+   * Does what {@link #read} does for a file that may be a single list of token ids, too.
+   *
+   * @return at most two lists
+   */
+  public static List<int[]> readOne(Path file) {
+    return read(file, lists -> lists.oneOrMore(2));
+  }
+
+  /** Reads an open file. */
+  private interface Reading {
+    List<int[]> lists(TokenLists file) throws IOException;
+  }
+
+  private List<int[]> oneOrMore(int limit) throws IOException {
+    requireList();
+    if (parser.nextToken() == JsonToken.START_ARRAY
+        || parser.currentToken() == JsonToken.END_ARRAY) {
+      return rest(limit);
+    }
+    IntStream.Builder ids = IntStream.builder();
+    do {
+      ids.add(id(1));
+    } while (parser.nextToken() != JsonToken.END_ARRAY);
+    requireEnd();
+    return List.of(ids.build().toArray());
+  }
+
+  private List<int[]> lists(int limit) throws IOException {
+    requireList();
+    parser.nextToken();
+    return rest(limit);
+  }
+
+  private void requireList() throws IOException {
+    if (parser.nextToken() != JsonToken.START_ARRAY) {
+      throw unexpected("a list of lists of token ids");
+    }
+  }
+
+  /** Reads from the first element on. */
+  private List<int[]> rest(int limit) throws IOException {
+    List<int[]> lists = new ArrayList<>();
+    for (int index = 1; parser.currentToken() != JsonToken.END_ARRAY; index++) {
+      if (parser.currentToken() != JsonToken.START_ARRAY) {
+        throw unexpected("a list of token ids as element " + index);
+      }
+      if (lists.size() < limit) {
+        lists.add(ids(index));
+      } else {
+        parser.skipChildren();
+      }
+      parser.nextToken();
+    }
+    requireEnd();
+    return lists;
+  }
+
+  private void requireEnd() throws IOException {
+    if (parser.nextToken() != null) {
+      throw unexpected("nothing after the list of lists");
+    }
+  }
+
+  private int[] ids(int list) throws IOException {
+    IntStream.Builder ids = IntStream.builder();
+    while (parser.nextToken() != JsonToken.END_ARRAY) {
+      ids.add(id(list));
+    }
+    return ids.build().toArray();
+  }
+
+  private int id(int list) throws IOException {
+    boolean isInt =
+        parser.currentToken() == JsonToken.VALUE_NUMBER_INT
+            && parser.getNumberType() == JsonParser.NumberType.INT;
+    if (!isInt || parser.getIntValue() < 0) {
+      throw unexpected("token ids from 0 to " + Integer.MAX_VALUE + " in list " + list);
+    }
+    return parser.getIntValue();
+  }
+
+  private InputException unexpected(String expected) throws IOException {
+    return new InputException(
+        ErrorDetails.file(file)
+            .expected(
+                expected,
+                "%s at line %d, column %d"
+                    .formatted(
+                        InputFailures.found(parser),
+                        parser.currentTokenLocation().getLineNr(),
+                        parser.currentTokenLocation().getColumnNr()))
+            .hint(
+                "token ids are lists in a list, such as [[1, 2], [3, 4]]; text goes as .txt or .jsonl"));
+  }
+}

@@ -1,0 +1,151 @@
+package io.github.wandacuda.text;
+
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.WandaException;
+import io.github.wandacuda.system.ParentTie;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/**
+ * The program that {@link TokenizerProcess} starts: it tokenizes texts from its standard input
+ * until that ends.
+ *
+ * <p>It first answers whether the tokenizer could be opened: a status and, unless that is {@link
+ * #READY}, what is wrong as {@link TransferredError}. Then each question is a byte that says which,
+ * the length of a text in bytes and its UTF-8, or the number of token ids and those. A text is
+ * answered by the number of tokens and their ids, ids by a text; if that fails, the answer is -1
+ * and what is wrong. Numbers have four bytes, the highest first.
+ */
+public final class TokenizerServer {
+  static final int READY = 0;
+  static final int BAD_INPUT = 1;
+  static final int UNAVAILABLE = 2;
+  static final int FAILED = -1;
+
+  /** The questions: a text's tokens with and without special ones, and the text of tokens. */
+  static final int ENCODE_PLAINLY = 0;
+
+  static final int ENCODE = 1;
+  static final int DECODE = 2;
+
+  private static final int BUFFER = 1 << 16;
+
+  private final DataInputStream in;
+  private final DataOutputStream out;
+
+  private TokenizerServer(DataInputStream in, DataOutputStream out) {
+    this.in = in;
+    this.out = out;
+  }
+
+  /**
+   * Runs the program.
+   *
+   * @param args the pid of the process that started it, and the model's directory
+   */
+  public static void main(String[] args) throws IOException {
+    ParentTie.to(Long.parseLong(args[0]));
+    PrintStream answers = System.out;
+    System.setOut(System.err);
+    new TokenizerServer(
+            new DataInputStream(new BufferedInputStream(System.in, BUFFER)),
+            new DataOutputStream(new BufferedOutputStream(answers, BUFFER)))
+        .serve(Path.of(args[1]));
+    // The thread of the tie would keep the JVM alive after main.
+    System.exit(0);
+  }
+
+  private void serve(Path model) throws IOException {
+    try (DjlTokenizer tokenizer = DjlTokenizer.open(model)) {
+      out.writeInt(READY);
+      out.flush();
+      for (int question = in.read(); question >= 0; question = in.read()) {
+        answer(tokenizer, question);
+        out.flush();
+      }
+    } catch (WandaException e) {
+      out.writeInt(e instanceof BackendUnavailableException ? UNAVAILABLE : BAD_INPUT);
+      TransferredError.write(out, e.details());
+      out.flush();
+    }
+  }
+
+  private void answer(DjlTokenizer tokenizer, int question) throws IOException {
+    try {
+      if (question == DECODE) {
+        decode(tokenizer);
+      } else {
+        String text = new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
+        encode(tokenizer, text, question == ENCODE);
+      }
+    } catch (WandaException e) {
+      out.writeInt(FAILED);
+      TransferredError.write(out, e.details());
+    }
+  }
+
+  private void decode(DjlTokenizer tokenizer) throws IOException {
+    int[] ids = new int[in.readInt()];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = in.readInt();
+    }
+    byte[] text = tokenizer.decode(ids).getBytes(StandardCharsets.UTF_8);
+    out.writeInt(text.length);
+    out.write(text);
+  }
+
+  private void encode(DjlTokenizer tokenizer, String text, boolean special) throws IOException {
+    int[] ids = tokenizer.encode(text, special);
+    ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(ids.length, Integer.BYTES));
+    bytes.asIntBuffer().put(ids);
+    out.writeInt(ids.length);
+    out.write(bytes.array());
+  }
+
+  /**
+   * What a failure is about, on its way from the tokenizer's process: part after part, each a
+   * length in bytes and UTF-8, or -1 where there is none.
+   */
+  static final class TransferredError {
+    private static final int NONE = -1;
+
+    private TransferredError() {}
+
+    static void write(DataOutputStream out, ErrorDetails details) throws IOException {
+      write(out, details.file());
+      write(out, details.tensor());
+      write(out, details.part());
+      write(out, details.expected());
+      write(out, details.found());
+      write(out, details.said());
+      write(out, details.hint());
+    }
+
+    static ErrorDetails read(DataInputStream in) throws IOException {
+      return new ErrorDetails(text(in), text(in), text(in), text(in), text(in), text(in), text(in));
+    }
+
+    private static void write(DataOutputStream out, String text) throws IOException {
+      if (text == null) {
+        out.writeInt(NONE);
+        return;
+      }
+      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+      out.writeInt(bytes.length);
+      out.write(bytes);
+    }
+
+    private static String text(DataInputStream in) throws IOException {
+      int length = in.readInt();
+      return length == NONE ? null : new String(in.readNBytes(length), StandardCharsets.UTF_8);
+    }
+  }
+}

@@ -1,2 +1,0 @@
-/** A model's tokenizer, whose native library runs in a process of its own. */
-package io.github.wandacuda.tokenizer;

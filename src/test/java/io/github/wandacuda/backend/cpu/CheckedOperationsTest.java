@@ -1,0 +1,114 @@
+package io.github.wandacuda.backend.cpu;
+
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.scalar.ScalarForward;
+import io.github.wandacuda.system.Workers;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What the parts that decoder families differ in refuse to be given. */
+class CheckedOperationsTest {
+  private final Workers workers = new Workers(1);
+  private final Operations operations = CpuOperations.checked(new ScalarForward(), workers);
+  private final Tensor two = operations.tensor(2, 4);
+  private final Tensor three = operations.tensor(3, 4);
+  private final Tensor gain = operations.tensor(1, 4);
+
+  @AfterEach
+  void close() {
+    workers.close();
+  }
+
+  private static void refused(ThrowingCallable call, String message) {
+    assertThatIllegalArgumentException().isThrownBy(call).withMessage(message);
+  }
+
+  @Test
+  void normsAndActivations() {
+    refused(
+        () -> operations.layerNorm(two, two, null, 1f, two), "gain: expected 1 x 4, found 2 x 4");
+    refused(
+        () -> operations.layerNorm(two, gain, three, 1f, two), "bias: expected 1 x 4, found 3 x 4");
+    refused(
+        () -> operations.layerNorm(two, gain, gain, 1f, three),
+        "result: expected 2 x 4, found 3 x 4");
+    refused(
+        () -> operations.activate(Activation.GELU, two, three),
+        "result: expected 2 x 4, found 3 x 4");
+    refused(() -> operations.softcap(two, 0f), "cap 0.0");
+    refused(() -> operations.softcap(two, Float.NaN), "cap NaN");
+  }
+
+  @Test
+  void attention() {
+    AttentionShape shape = new AttentionShape(2, 2, 2, 2, 1f, 0, 0);
+    Tensor bias = operations.tensor(2, 3);
+    Tensor out = operations.tensor(2, 4);
+    refused(
+        () -> operations.attention(two, two, two, shape, bias, out),
+        "key bias: expected 2 x 2, found 2 x 3");
+    refused(() -> new AttentionShape(2, 1, 1, 1, 1f, -1f, 0), "softcap -1.0, window 0");
+    refused(() -> new AttentionShape(2, 1, 1, 1, 1f, 0f, -2), "softcap 0.0, window -2");
+    Tensor small = operations.tensor(2, 3);
+    refused(() -> operations.rotate(two, 4, small, small), "3 pairs in heads of 4 features");
+    Tensor none = operations.tensor(2, 0);
+    refused(() -> operations.rotate(two, 4, none, none), "0 pairs in heads of 4 features");
+  }
+
+  @Test
+  void gatheredColumns() {
+    Tensor out = operations.tensor(2, 2);
+    refused(
+        () -> operations.gatherColumns(two, 3, 2, 0, out),
+        "1 groups of 2 columns from column 3, 0 apart, in 4 columns");
+    refused(
+        () -> operations.gatherColumns(two, 0, 1, 4, out),
+        "2 groups of 1 columns from column 0, 4 apart, in 4 columns");
+    refused(
+        () -> operations.gatherColumns(two, -1, 1, 1, out),
+        "2 groups of 1 columns from column -1, 1 apart, in 4 columns");
+    refused(() -> operations.gatherColumns(two, 0, 3, 1, out), "groups of 3 columns in 2");
+    refused(() -> operations.gatherColumns(two, 0, 0, 1, out), "groups of 0 columns in 2");
+    refused(
+        () -> operations.gatherColumns(three, 0, 1, 1, out), "result: expected 3 x 2, found 2 x 2");
+    refused(() -> operations.gatherColumns(two, 0, 4, 4, two), "source overlaps the result");
+    operations.gatherColumns(two, 2, 1, 1, out);
+  }
+
+  @Test
+  void experts() {
+    refused(() -> operations.route(two, 0, true), "0 of 4 experts");
+    refused(() -> operations.route(two, 5, true), "5 of 4 experts");
+    refused(
+        () -> operations.gatherRows(two, new int[] {0, 1, 2}, three), "row 2 is 2; there are 2");
+    refused(
+        () -> operations.gatherRows(two, new int[] {0}, three),
+        "result: expected 1 x 4, found 3 x 4");
+    refused(() -> operations.gatherRows(two, new int[] {0, 1}, two), "source overlaps the result");
+    float[] factors = new float[2];
+    refused(
+        () -> operations.addRows(two, new int[] {1, 1}, factors, three), "row 1 is there twice");
+    refused(
+        () -> operations.addRows(two, new int[] {1, 3}, factors, three), "row 1 is 3; there are 3");
+    refused(
+        () -> operations.addRows(two, new int[] {1}, factors, three), "rows: expected 2, found 1");
+    refused(
+        () -> operations.addRows(two, new int[] {1, 0}, new float[1], three),
+        "factors: expected 2, found 1");
+    refused(
+        () -> operations.addRows(two, new int[] {1, 0}, factors, operations.tensor(3, 5)),
+        "columns: expected 5, found 4");
+  }
+
+  @Test
+  void views() {
+    refused(() -> two.reshaped(3, 3), "2 x 4 elements as 3 x 3");
+    refused(() -> two.reshaped(-1, -8), "2 x 4 elements as -1 x -8");
+  }
+}

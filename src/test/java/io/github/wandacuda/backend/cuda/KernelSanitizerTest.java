@@ -1,0 +1,40 @@
+package io.github.wandacuda.backend.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.PretendCudaBuild;
+import io.github.wandacuda.testing.ProcessOutcome;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** All kernels once more, under AddressSanitizer and on memory without room. */
+@Tag("gpu")
+@Tag("pretend")
+@Execution(ExecutionMode.CONCURRENT)
+class KernelSanitizerTest {
+  private static final Path PROGRAMS = Path.of("src/test/pretend-cuda/checks");
+  private static final Path OUT = Path.of("target", "pretend-cuda-asan");
+  private static final long SECONDS = 200;
+
+  @ParameterizedTest
+  @CsvSource({
+    "pruning, 150, select_groups_large_bf16",
+    "forward, 40, linear_tensor_bf16 linear_tensor_fast_bf16 linear_float_f32 linear_split_f16",
+    "decoder, 40, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
+  })
+  void readAndWriteNothingElse(String program, String rounds, String kernels) throws IOException {
+    PretendCudaBuild.assumePossible();
+    Path source = PROGRAMS.resolve(program + ".cpp");
+    PretendCudaBuild.run(OUT, List.of("--asan", "--program", source.toString()));
+    ProcessOutcome outcome =
+        ProcessOutcome.of(List.of(OUT.resolve(program).toString(), rounds), SECONDS);
+    assertThat(outcome.output()).contains("\n0 failures").contains(kernels.split(" "));
+    assertThat(outcome.exitCode()).isZero();
+  }
+}

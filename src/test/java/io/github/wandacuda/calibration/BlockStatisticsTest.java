@@ -1,0 +1,170 @@
+package io.github.wandacuda.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The second moments of a block's inputs beside their norms. */
+class BlockStatisticsTest {
+  private interface Work {
+    void on(Decoder decoder, Backend backend, List<int[]> samples);
+  }
+
+  private static void with(String fixture, int threads, Work work) {
+    Path directory = TestData.fixture(fixture);
+    try (ModelDirectory model = ModelDirectory.open(directory.resolve("model"));
+        Backend backend = Pruning.cpu(threads);
+        Decoder decoder = DecoderFamilies.open(model, backend.operations())) {
+      work.on(decoder, backend, TestData.tokens(directory.resolve("tokens.json")));
+    }
+  }
+
+  private static Map<String, byte[]> triangles(String fixture, int threads) {
+    Map<String, byte[]> triangles = new HashMap<>();
+    with(
+        fixture,
+        threads,
+        (decoder, backend, samples) -> {
+          try (BlockwiseRun run = new BlockwiseRun(decoder, backend.operations(), samples);
+              Arena memory = Arena.ofShared();
+              Block block = decoder.block(0)) {
+            run.observe(block, memory)
+                .grams()
+                .forEach(
+                    (module, gram) ->
+                        triangles.put(module, gram.triangle().toArray(ValueLayout.JAVA_BYTE)));
+          }
+        });
+    return triangles;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-gqa", "mixtral"})
+  void theDiagonalIsTheSquareOfTheNorms(String fixture) {
+    with(
+        fixture,
+        2,
+        (decoder, backend, samples) -> {
+          try (BlockwiseRun run = new BlockwiseRun(decoder, backend.operations(), samples)) {
+            for (int index = 0; index < decoder.blocks(); index++) {
+              try (Arena memory = Arena.ofShared();
+                  Block block = decoder.block(index)) {
+                Map<String, float[]> norms = run.observe(block);
+                BlockStatistics observed = run.observe(block, memory);
+                BlockStatistics advanced = run.observeAndAdvance(block, memory);
+                assertThat(observed.norms()).containsExactlyInAnyOrderEntriesOf(norms);
+                assertThat(observed.grams()).containsOnlyKeys(block.inputFeatures().keySet());
+                observed.grams().forEach((module, gram) -> same(gram, norms.get(module)));
+                advanced.grams().forEach((module, gram) -> same(gram, norms.get(module)));
+              }
+            }
+          }
+        });
+  }
+
+  private static void same(Gram gram, float[] norms) {
+    assertThat(gram.columns()).isEqualTo(norms.length);
+    for (int column = 0; column < norms.length; column++) {
+      double square = (double) norms[column] * norms[column];
+      assertThat((double) gram.get(column, column)).isCloseTo(square, within(square * 1e-5));
+    }
+  }
+
+  @Test
+  void modulesOfOneInputShareOneGram() {
+    with(
+        "llama-gqa",
+        1,
+        (decoder, backend, samples) -> {
+          try (BlockwiseRun run = new BlockwiseRun(decoder, backend.operations(), samples);
+              Arena memory = Arena.ofShared();
+              Block block = decoder.block(1)) {
+            Map<String, Gram> grams = run.observe(block, memory).grams();
+            String attention = "model.layers.1.self_attn.";
+            String mlp = "model.layers.1.mlp.";
+            assertThat(grams.get(attention + "k_proj"))
+                .isSameAs(grams.get(attention + "q_proj"))
+                .isSameAs(grams.get(attention + "v_proj"))
+                .isNotSameAs(grams.get(attention + "o_proj"));
+            assertThat(grams.get(mlp + "gate_proj"))
+                .isSameAs(grams.get(mlp + "up_proj"))
+                .isNotSameAs(grams.get(mlp + "down_proj"));
+          }
+        });
+  }
+
+  @Test
+  void threadsChangeNoBit() {
+    Map<String, byte[]> one = triangles("llama-gqa", 1);
+    triangles("llama-gqa", 3)
+        .forEach((module, triangle) -> assertThat(triangle).isEqualTo(one.get(module)));
+  }
+
+  @Test
+  void anExpertThatNoTokenReachedHasZeros() {
+    try (Backend backend = Pruning.cpu(1);
+        Arena memory = Arena.ofShared();
+        InputMoments moments = new InputMoments(backend.operations());
+        Tensor input = backend.operations().tensor(2, 3)) {
+      backend.operations().upload(MemorySegment.ofArray(new float[] {1, 2, 3, 4, 5, 6}), input);
+      moments.input(List.of("reached"), input);
+      Map<String, Gram> grams =
+          moments.grams(Map.of("reached", 3, "other", 3, "third", 4, "fourth", 4), 2, memory);
+      assertThat(elements(grams.get("reached"))).containsExactly(8.5, 11.0, 13.5, 14.5, 18.0, 22.5);
+      assertThat(elements(grams.get("other"))).hasSize(6).containsOnly(0.0);
+      assertThat(grams.get("third").columns()).isEqualTo(4);
+      assertThat(grams.get("third")).isSameAs(grams.get("fourth"));
+    }
+  }
+
+  private static Double[] elements(Gram gram) {
+    float[] values = gram.triangle().toArray(ValueLayout.JAVA_FLOAT);
+    return Stream.iterate(0, i -> i + 1)
+        .limit(values.length)
+        .map(i -> (double) values[i])
+        .toArray(Double[]::new);
+  }
+
+  @Test
+  void momentsThatOverflowAreNamed() {
+    try (Backend backend = Pruning.cpu(1);
+        Arena memory = Arena.ofShared();
+        InputMoments moments = new InputMoments(backend.operations());
+        Tensor input = backend.operations().tensor(300, 2)) {
+      float[] values = new float[600];
+      Arrays.fill(values, 1.5e18f);
+      for (int token = 0; token < 300; token++) {
+        values[2 * token] = 1;
+      }
+      backend.operations().upload(MemorySegment.ofArray(values), input);
+      moments.input(List.of("any"), input);
+      assertThatThrownBy(() -> moments.grams(Map.of("any", 2), 1, memory))
+          .isInstanceOf(InputException.class)
+          .hasMessageContaining(
+              "module any: expected a finite second moment of input column 1, found Infinity");
+    }
+  }
+}

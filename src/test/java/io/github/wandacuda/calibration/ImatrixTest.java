@@ -1,0 +1,251 @@
+package io.github.wandacuda.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.wandacuda.error.InputException;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Files laid out by hand as llama.cpp's imatrix.cpp writes them. */
+class ImatrixTest {
+  private static final float[] SUMS = {0, 18, 32, 50};
+
+  @TempDir Path directory;
+
+  /** Little-endian numbers and texts, one after the other. */
+  private static final class Bytes {
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+    Bytes i32(int value) {
+      out.writeBytes(buffer(4).putInt(value).array());
+      return this;
+    }
+
+    Bytes i64(long value) {
+      out.writeBytes(buffer(8).putLong(value).array());
+      return this;
+    }
+
+    Bytes floats(float... values) {
+      for (float value : values) {
+        out.writeBytes(buffer(4).putFloat(value).array());
+      }
+      return this;
+    }
+
+    Bytes letters(String text) {
+      out.writeBytes(text.getBytes(StandardCharsets.UTF_8));
+      return this;
+    }
+
+    Bytes text(String text) {
+      return i64(text.length()).letters(text);
+    }
+
+    Bytes pad() {
+      while (out.size() % 32 != 0) {
+        out.write(0);
+      }
+      return this;
+    }
+
+    private static ByteBuffer buffer(int size) {
+      return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    byte[] bytes() {
+      return out.toByteArray();
+    }
+  }
+
+  private static byte[] legacy(String name, int calls, float... values) {
+    return new Bytes()
+        .i32(2)
+        .i32(name.length())
+        .letters(name)
+        .i32(calls)
+        .i32(values.length)
+        .floats(values)
+        .i32("output.weight".length())
+        .letters("output.weight")
+        .i32(1)
+        .i32(1)
+        .floats(1)
+        .i32(7)
+        .i32(8)
+        .letters("text.txt")
+        .bytes();
+  }
+
+  private static byte[] gguf(String name, float tokens, float... sums) {
+    return new Bytes()
+        .letters("GGUF")
+        .i32(3)
+        .i64(2)
+        .i64(4)
+        .text("general.type")
+        .i32(8)
+        .text("imatrix")
+        .text("imatrix.datasets")
+        .i32(9)
+        .i32(8)
+        .i64(1)
+        .text("text.txt")
+        .text("imatrix.chunk_count")
+        .i32(4)
+        .i32(7)
+        .text("imatrix.chunk_size")
+        .i32(4)
+        .i32(512)
+        .text(name + ".in_sum2")
+        .i32(2)
+        .i64(sums.length)
+        .i64(1)
+        .i32(0)
+        .i64(0)
+        .text(name + ".counts")
+        .i32(2)
+        .i64(1)
+        .i64(1)
+        .i32(0)
+        .i64(32)
+        .pad()
+        .floats(sums)
+        .pad()
+        .floats(tokens)
+        .bytes();
+  }
+
+  private Statistics read(byte[] bytes) throws IOException {
+    return Imatrix.read(Files.write(directory.resolve("x.gguf"), bytes));
+  }
+
+  @Test
+  void theOlderFormatHoldsMeansTimesCalls() throws IOException {
+    Statistics statistics = read(legacy("blk.3.attn_q.weight", 2, SUMS));
+    assertThat(statistics.norms()).containsOnlyKeys("model.layers.3.self_attn.q_proj");
+    assertThat(statistics.norms().get("model.layers.3.self_attn.q_proj"))
+        .containsExactly(0, 3, 4, 5);
+    assertThat(statistics.samples()).isEqualTo(7);
+  }
+
+  @Test
+  void ggufHoldsSumsAndCounts() throws IOException {
+    Statistics statistics = read(gguf("blk.0.ffn_down.weight", 1024, SUMS));
+    assertThat(statistics.norms().get("model.layers.0.mlp.down_proj")).containsExactly(0, 3, 4, 5);
+    assertThat(statistics.samples()).isEqualTo(7);
+    assertThat(statistics.sequenceLength()).isEqualTo(512);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"blk.0.attn_qkv.weight", "blk.0.ffn_gate_exps.weight", "blk.1.ssm_in.weight"})
+  void namesThatCantBeMappedAreTold(String name) {
+    for (byte[] bytes : new byte[][] {legacy(name, 1, SUMS), gguf(name, 1, SUMS)}) {
+      assertThatThrownBy(() -> read(bytes))
+          .isInstanceOf(InputException.class)
+          .hasMessageContaining("tensor " + name)
+          .hasMessageContaining("can't be mapped");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {-1, Float.NaN, Float.POSITIVE_INFINITY})
+  void numbersThatAreNoSumsAreRefused(float value) {
+    String name = "blk.0.attn_k.weight";
+    for (byte[] bytes :
+        new byte[][] {legacy(name, 1, 1, value), gguf(name, 1, 1, value), gguf(name, value, 1)}) {
+      assertThatThrownBy(() -> read(bytes))
+          .isInstanceOf(InputException.class)
+          .hasMessageContaining("tensor " + name);
+    }
+  }
+
+  @Test
+  void whatIsCutOrDamagedIsRefusedOrHarmless() throws IOException {
+    Random random = new Random(4);
+    for (byte[] whole :
+        new byte[][] {
+          legacy("blk.0.attn_q.weight", 2, SUMS), gguf("blk.0.attn_q.weight", 2, SUMS)
+        }) {
+      for (int length = 0; length < whole.length; length++) {
+        tolerate(Arrays.copyOf(whole, length));
+      }
+      for (int round = 0; round < 2_000; round++) {
+        byte[] damaged = whole.clone();
+        for (int change = random.nextInt(3); change >= 0; change--) {
+          damaged[random.nextInt(damaged.length)] = (byte) random.nextInt();
+        }
+        tolerate(damaged);
+      }
+    }
+  }
+
+  private void tolerate(byte[] bytes) throws IOException {
+    try {
+      assertThat(read(bytes).norms()).isNotEmpty();
+    } catch (InputException e) {
+      assertThat(e.getMessage()).contains("expected ").doesNotContain("\n");
+    }
+  }
+
+  /** A small file whose tensors lie on one another would be a model of any size. */
+  @Test
+  void tensorsThatLieOnOneAnotherAreRefused() throws IOException {
+    Bytes bytes = new Bytes().letters("GGUF").i32(3).i64(64).i64(0);
+    for (int block = 0; block < 32; block++) {
+      bytes.text("blk.%d.attn_q.weight.in_sum2".formatted(block)).i32(1).i64(2000).i32(0).i64(0);
+      bytes.text("blk.%d.attn_q.weight.counts".formatted(block)).i32(1).i64(1).i32(0).i64(0);
+    }
+    float[] ones = new float[2008];
+    Arrays.fill(ones, 1);
+    assertThatThrownBy(() -> read(bytes.pad().floats(ones).bytes()))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining("elements of all tensors at most");
+  }
+
+  @Test
+  void moreWeightsThanAnyModelHasAreRefused() throws IOException {
+    int count = 300_000;
+    Bytes old = new Bytes().i32(count);
+    Bytes gguf = new Bytes().letters("GGUF").i32(3).i64(count).i64(0);
+    for (int weight = 0; weight < count; weight++) {
+      old.i32(1).letters("a").i32(1).i32(0);
+      gguf.text("a").i32(0).i32(0).i64(0);
+    }
+    for (Bytes bytes : List.of(old, gguf)) {
+      assertThatThrownBy(() -> read(bytes.bytes()))
+          .isInstanceOf(InputException.class)
+          .hasMessageContaining("expected at most 200000 weights, found 300000");
+    }
+  }
+
+  /** Each count in turn, in both formats, as every number that a count could be. */
+  @ParameterizedTest
+  @ValueSource(longs = {-1, 0, 1, 1 << 20, Integer.MAX_VALUE, Integer.MIN_VALUE, Long.MAX_VALUE})
+  void absurdNumbersAreRefusedOrHarmless(long number) throws IOException {
+    for (byte[] valid :
+        List.of(legacy("blk.0.attn_q.weight", 3, SUMS), gguf("blk.0.attn_q.weight", 8, SUMS))) {
+      for (int at = 0; at + Long.BYTES <= valid.length; at++) {
+        byte[] bytes = valid.clone();
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(at, (int) number);
+        tolerate(bytes);
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(at, number);
+        tolerate(bytes);
+      }
+    }
+  }
+}

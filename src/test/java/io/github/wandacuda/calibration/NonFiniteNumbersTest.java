@@ -1,0 +1,171 @@
+package io.github.wandacuda.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.SparsityParser;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Numbers that aren't finite end a run, and the first of them is named by its place. */
+class NonFiniteNumbersTest {
+  private static final int HIDDEN = 32;
+  private static final List<int[]> SAMPLES =
+      List.of(new int[] {5, 6, 7, 8}, new int[] {9, 10, 11, 12}, new int[] {13, 14, 99, 15});
+
+  @TempDir Path directory;
+  private Path model;
+
+  @BeforeEach
+  void copyModel() {
+    model = TestData.copy(TestData.fixture("llama-gqa").resolve("model"), directory.resolve("m"));
+  }
+
+  private void set(String tensor, long element, float value) throws IOException {
+    Path file;
+    long at;
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      Checkpoint.Entry entry = checkpoint.find(tensor).orElseThrow();
+      file = entry.shard().path();
+      at = entry.shard().dataOffset() + entry.info().begin() + 4 * element;
+    }
+    try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
+      out.seek(at);
+      out.writeInt(Integer.reverseBytes(Float.floatToRawIntBits(value)));
+    }
+  }
+
+  @FunctionalInterface
+  private interface Work {
+    void on(Decoder decoder, Backend backend);
+  }
+
+  private String failure(Work work) {
+    InputException failure =
+        catchThrowableOfType(
+            InputException.class,
+            () -> {
+              try (ModelDirectory opened = ModelDirectory.open(model);
+                  Backend backend = Pruning.cpu(2);
+                  Decoder decoder = DecoderFamilies.open(opened, backend.operations())) {
+                work.on(decoder, backend);
+              }
+            });
+    assertThat(failure).isNotNull();
+    return failure.getMessage();
+  }
+
+  private String calibrate() {
+    return failure(
+        (decoder, backend) ->
+            DenseCalibration.run(decoder, backend.operations(), SAMPLES, Progress.NONE));
+  }
+
+  private String perplexity() {
+    return failure(
+        (decoder, backend) -> Perplexity.of(decoder, backend.operations(), SAMPLES, Progress.NONE));
+  }
+
+  private String prune() {
+    InputException failure =
+        catchThrowableOfType(
+            InputException.class,
+            () ->
+                Pruning.prune(
+                    model,
+                    directory.resolve("out"),
+                    Method.WANDA,
+                    new Sparsity.Ratio(0.5),
+                    Pruning.samples(SAMPLES)));
+    assertThat(directory.resolve("out")).doesNotExist();
+    return failure.getMessage();
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+  void anEmbeddingIsFoundByItsSampleAndToken(float value) throws IOException {
+    set("model.embed_tokens.weight", 99L * HIDDEN + 3, value);
+    // A norm of the row takes its infinity to one column, and its NaN to all.
+    String where =
+        "module model.layers.0.self_attn.q_proj: expected finite activations, found NaN at row 2,"
+            + " column %d of sample 2".formatted(Float.isNaN(value) ? 0 : 3);
+    assertThat(calibrate()).isEqualTo(where);
+    assertThat(prune()).isEqualTo(where);
+    assertThat(perplexity()).contains("the embedding: ", value + " at row 2, column 3 of window 2");
+  }
+
+  @Test
+  void aNormThatOverflowsIsFoundInItsBlock() throws IOException {
+    set("model.layers.1.post_attention_layernorm.weight", 7, Float.MAX_VALUE);
+    String where = "module model.layers.1.mlp.";
+    assertThat(calibrate()).contains(where, "column ");
+    assertThat(prune()).contains(where, "column ");
+    assertThat(perplexity()).contains(where, " of window 0");
+  }
+
+  @Test
+  void activationsWhoseSquaresOverflowHaveNoNorm() {
+    assertThat(
+            failure(
+                (decoder, backend) -> {
+                  try (BatchObserver squares = new BatchObserver(backend.operations());
+                      Tensor input = backend.operations().tensor(2, 9)) {
+                    float[] values = new float[18];
+                    values[16] = 1e25f;
+                    backend.operations().upload(MemorySegment.ofArray(values), input);
+                    squares.input(List.of("any"), input);
+                    squares.take().requireFinite();
+                  }
+                }))
+        .startsWith("module any: expected a finite norm of input column 7, found Infinity");
+  }
+
+  @Test
+  void aHeadThatIsNotANumberGivesNoPerplexity() throws IOException {
+    set("lm_head.weight", 5, Float.NaN);
+    assertThat(perplexity())
+        .isEqualTo("the logits: expected a finite loss, found NaN for window 0");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"NaN, NaN", "Infinity, Infinity"})
+  void aWeightIsNamedByItsRowAndColumn(String value, String said) throws IOException {
+    set("model.layers.1.mlp.up_proj.weight", 3L * HIDDEN + 4, Float.parseFloat(value));
+    InputException failure =
+        catchThrowableOfType(
+            InputException.class,
+            () ->
+                Pruning.prune(
+                    model,
+                    directory.resolve("out"),
+                    Method.MAGNITUDE,
+                    SparsityParser.pattern("2:4"),
+                    new Calibration.None()));
+    assertThat(failure.getMessage())
+        .contains(
+            "tensor model.layers.1.mlp.up_proj.weight: expected finite weights, found "
+                + said
+                + " at row 3, column 4");
+  }
+}

@@ -1,0 +1,100 @@
+package io.github.wandacuda.calibration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Every expected number is what CPython 3.11 printed. */
+class PythonRandomTest {
+  @ParameterizedTest
+  @CsvSource({
+    "0, 3626764237, 1654615998, 3255389356, 3823568514",
+    "1, 577090037, 2444712010, 3639700191, 3445702192",
+    "-1, 577090037, 2444712010, 3639700191, 3445702192",
+    "42, 2746317213, 478163327, 107420369, 3184935163",
+    "2147483648, 1455117090, 1620553392, 2169224728, 3773848694",
+    "4294967295, 2728839433, 2661025012, 872737089, 924893097",
+    "4294967296, 485306839, 1508871100, 1794561286, 4014597330",
+    "1099511640121, 1332995613, 1500173691, 493462063, 16738666",
+    "-1099511640121, 1332995613, 1500173691, 493462063, 16738666",
+    "9223372036854775807, 1359979423, 2819855560, 2711238091, 569878368",
+    "-9223372036854775808, 2377109768, 1691753470, 4039908392, 899083848",
+  })
+  void givesTheWordsOfPython(long seed, long first, long second, long third, long fourth) {
+    PythonRandom random = new PythonRandom(seed);
+    assertThat(LongStream.generate(() -> random.getRandBits(32)).limit(4).toArray())
+        .containsExactly(first, second, third, fourth);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0, 201979, 220500, 21225, 135746",
+    "42, 335243, 58369, 13112, 144194",
+    "-9223372036854775808, 290174, 206512, 109751, 126874",
+  })
+  void drawsTheDocumentsOfTheWandaCode(
+      long seed, long first, long second, long third, long fourth) {
+    assertThat(draws(seed, 0, 356_316, 4)).containsExactly(first, second, third, fourth);
+  }
+
+  @Test
+  void goesOnBeyondTheFirstTwist() {
+    PythonRandom random = new PythonRandom(3);
+    LongStream words = LongStream.generate(() -> random.getRandBits(32));
+    assertThat(words.skip(2000).findFirst()).hasValue(869_119_255L);
+  }
+
+  @Test
+  void givesAnyNumberOfBits() {
+    PythonRandom random = new PythonRandom(7);
+    assertThat(
+            LongStream.of(1, 5, 31, 33, 48, 63, 64).map(n -> random.getRandBits((int) n)).toArray())
+        .containsExactly(
+            0,
+            30,
+            323_946_139,
+            5_990_721_294L,
+            20_388_417_142_736L,
+            4_942_639_112_109_623_332L,
+            6_745_769_884_264_228_881L);
+  }
+
+  @Test
+  void drawsFromSpansOfAnyWidth() {
+    assertThat(draws(7, 0, 0, 3)).containsExactly(0, 0, 0);
+    assertThat(draws(7, -5, 5, 12)).containsExactly(0, -3, 1, 5, -5, -4, 3, -4, 0, 4, -5, 3);
+    assertThat(draws(7, 0, 0xffff_ffffL, 3)).containsExactly(647892279, 2795742288L, 2301595691L);
+    assertThat(draws(7, 0, 1L << 40, 4))
+        .containsExactly(868_231_286_071L, 105_874_957_392L, 208_460_025_899L, 470_330_855_157L);
+    assertThat(draws(7, -(1L << 62), (1L << 62) - 1, 2))
+        .containsExactly(2_671_521_945_691_753_783L, -3_720_958_657_989_204_912L);
+    assertThat(draws(7, Long.MIN_VALUE, Long.MAX_VALUE - 1, 3))
+        .containsExactly(
+            8_261_657_684_473_197_624L, -1_940_164_072_735_634_121L, -8_332_644_676_416_592_816L);
+  }
+
+  @Test
+  void refusesWhatIsNoRange() {
+    PythonRandom random = new PythonRandom(0);
+    assertThatThrownBy(() -> random.randInt(1, 0)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> random.randInt(Long.MIN_VALUE, Long.MAX_VALUE))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {-1, 0, 65})
+  void refusesOtherNumbersOfBits(int bits) {
+    assertThatThrownBy(() -> new PythonRandom(0).getRandBits(bits))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  private static long[] draws(long seed, long low, long high, int count) {
+    PythonRandom random = new PythonRandom(seed);
+    return LongStream.generate(() -> random.randInt(low, high)).limit(count).toArray();
+  }
+}

@@ -1,0 +1,152 @@
+package io.github.wandacuda.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.github.wandacuda.scalar.RowPacking;
+import io.github.wandacuda.scalar.ScalarRowPacking;
+import io.github.wandacuda.simd.VectorRowPacking;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Random;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Rows to bits and values and back: the vector code writes what the specification does. */
+class RowPackingTest {
+  private static final RowPacking SPECIFICATION = new ScalarRowPacking();
+  private static final byte UNTOUCHED = 0x5a;
+
+  private static MemorySegment shorts(int... elements) {
+    byte[] bytes = new byte[elements.length * 2];
+    for (int i = 0; i < elements.length; i++) {
+      bytes[2 * i] = (byte) elements[i];
+      bytes[2 * i + 1] = (byte) (elements[i] >> 8);
+    }
+    return MemorySegment.ofArray(bytes);
+  }
+
+  @Test
+  void theFormatsExample() {
+    // [[1, 0, 0, 2, 0, 0, 0, 0, 3, 0], [0, 0, 0, 0, 0, 0, 0, 4, 0, 5]] as compressed-tensors has it
+    MemorySegment rows = shorts(1, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 5);
+    byte[] mask = new byte[4];
+    MemorySegment values = MemorySegment.ofArray(new byte[10 + RowPacking.SLACK]);
+    int first = SPECIFICATION.pack(rows, 0, 10, 2, MemorySegment.ofArray(mask), 0, values, 0);
+    int second =
+        SPECIFICATION.pack(rows, 20, 10, 2, MemorySegment.ofArray(mask), 2, values, 2L * first);
+    assertThat(first).isEqualTo(3);
+    assertThat(second).isEqualTo(2);
+    assertThat(mask).containsExactly(9, 1, 128, 2);
+    assertThat(values.asSlice(0, 10).mismatch(shorts(1, 2, 3, 4, 5))).isEqualTo(-1);
+  }
+
+  @Test
+  void onlyPositiveZeroGoes() {
+    int[] halves = {0, 0x8000, 0x7fc0, 0xffff, 1, 0, 0x7f80, 0};
+    assertThat(SPECIFICATION.count(shorts(halves), 2)).isEqualTo(5);
+    byte[] mask = new byte[1];
+    MemorySegment values = MemorySegment.ofArray(new byte[16 + RowPacking.SLACK]);
+    SPECIFICATION.pack(shorts(halves), 0, 8, 2, MemorySegment.ofArray(mask), 0, values, 0);
+    assertThat(mask).containsExactly(0b01011110);
+    assertThat(values.asSlice(0, 10).mismatch(shorts(0x8000, 0x7fc0, 0xffff, 1, 0x7f80)))
+        .isEqualTo(-1);
+  }
+
+  static Stream<Arguments> rows() {
+    return Stream.of(2, 4)
+        .flatMap(
+            bytes ->
+                Stream.of(0.0, 0.03, 0.5, 0.97, 1.0)
+                    .flatMap(
+                        density ->
+                            IntStream.of(
+                                    0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 352, 1001)
+                                .mapToObj(columns -> Arguments.of(bytes, density, columns))));
+  }
+
+  private static byte[] random(int elementBytes, double density, int columns) {
+    Random random = new Random(31L * columns + elementBytes);
+    byte[] bytes = new byte[columns * elementBytes];
+    for (int column = 0; column < columns; column++) {
+      if (random.nextDouble() < density) {
+        for (int at = 0; at < elementBytes; at++) {
+          // Half of the bytes are 0, so that an element isn't told by one of its bytes.
+          bytes[column * elementBytes + at] = random.nextBoolean() ? 0 : (byte) random.nextInt(256);
+        }
+      }
+    }
+    return bytes;
+  }
+
+  @ParameterizedTest
+  @MethodSource("rows")
+  void unpackingGivesTheRowAndNothingBehindIt(int elementBytes, double density, int columns) {
+    roundTrip(SPECIFICATION, elementBytes, density, columns);
+  }
+
+  @ParameterizedTest
+  @MethodSource("rows")
+  void vectorsDoTheSame(int elementBytes, double density, int columns) {
+    assumeTrue(VectorRowPacking.fits(), "this processor compresses no vectors of shorts");
+    RowPacking vectors = new VectorRowPacking();
+    roundTrip(vectors, elementBytes, density, columns);
+    byte[] row = random(elementBytes, density, columns);
+    assertThat(packed(vectors, row, elementBytes))
+        .isEqualTo(packed(SPECIFICATION, row, elementBytes));
+    assertThat(vectors.count(MemorySegment.ofArray(row), elementBytes))
+        .isEqualTo(SPECIFICATION.count(MemorySegment.ofArray(row), elementBytes));
+  }
+
+  /** Packs a row to misaligned native memory, and returns its mask and values. */
+  private static byte[] packed(RowPacking packing, byte[] row, int elementBytes) {
+    int columns = row.length / elementBytes;
+    int maskBytes = (int) RowPacking.maskBytes(columns);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment source = arena.allocate(row.length + 3L);
+      MemorySegment.copy(row, 0, source, ValueLayout.JAVA_BYTE, 3, row.length);
+      MemorySegment mask = arena.allocate(maskBytes + 2L).fill(UNTOUCHED);
+      MemorySegment values = arena.allocate(row.length + 5L + RowPacking.SLACK).fill(UNTOUCHED);
+      int kept = packing.pack(source, 3, columns, elementBytes, mask, 1, values, 5);
+      assertThat(mask.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo(UNTOUCHED);
+      assertThat(mask.get(ValueLayout.JAVA_BYTE, maskBytes + 1L)).isEqualTo(UNTOUCHED);
+      byte[] all = new byte[maskBytes + kept * elementBytes];
+      MemorySegment.copy(mask, ValueLayout.JAVA_BYTE, 1, all, 0, maskBytes);
+      MemorySegment.copy(values, ValueLayout.JAVA_BYTE, 5, all, maskBytes, kept * elementBytes);
+      return all;
+    }
+  }
+
+  private static void roundTrip(RowPacking packing, int elementBytes, double density, int columns) {
+    byte[] row = random(elementBytes, density, columns);
+    byte[] packed = packed(packing, row, elementBytes);
+    int maskBytes = (int) RowPacking.maskBytes(columns);
+    long kept = packing.count(MemorySegment.ofArray(row), elementBytes);
+    assertThat(packed).hasSize((int) (maskBytes + kept * elementBytes));
+    byte[] room = new byte[row.length + 2];
+    room[0] = UNTOUCHED;
+    room[row.length + 1] = UNTOUCHED;
+    MemorySegment values = MemorySegment.ofArray(new byte[packed.length + RowPacking.SLACK]);
+    MemorySegment.copy(packed, 0, values, ValueLayout.JAVA_BYTE, 0, packed.length);
+    packing.unpack(
+        values, 0, values, maskBytes, columns, elementBytes, MemorySegment.ofArray(room), 1);
+    assertThat(room[0]).isEqualTo(UNTOUCHED);
+    assertThat(room[row.length + 1]).isEqualTo(UNTOUCHED);
+    byte[] found = new byte[row.length];
+    System.arraycopy(room, 1, found, 0, row.length);
+    assertThat(found).isEqualTo(row);
+  }
+
+  @Test
+  void thisMachinesFastestIsOneOfTheTwo() {
+    assertThat(RowPackings.fastest())
+        .isInstanceOf(VectorRowPacking.fits() ? VectorRowPacking.class : ScalarRowPacking.class);
+    assertThat(ByteOrder.nativeOrder()).isEqualTo(ByteOrder.LITTLE_ENDIAN);
+  }
+}

@@ -1,0 +1,138 @@
+package io.github.wandacuda.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.PretendCuda;
+import io.github.wandacuda.testing.PretendCudaBuild;
+import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Commands on a real cluster that write no model, and a GPU: what is printed is what one machine
+ * prints.
+ */
+class CommandsSparkTrials extends OnSpark {
+  private static final Path GOLDEN = TestData.GOLDEN.toAbsolutePath();
+  private static final Path STATISTICS = GOLDEN.resolve("wanda-50.statistics.safetensors");
+
+  private static List<String> errors(String output) {
+    return output.lines().filter(CommandsSparkTrials::isError).toList();
+  }
+
+  /** Returns whether it is the line of an error, or the object that says the same for programs. */
+  private static boolean isError(String line) {
+    return line.startsWith("wanda-cuda:") || line.startsWith("{\"error\":");
+  }
+
+  /** Returns what was printed but for the errors, and for times. */
+  private static String printed(String output) {
+    return output
+        .lines()
+        .filter(text -> !isError(text))
+        .map(text -> text.replaceAll("(\"seconds\" *: *)[0-9.Ee-]+", "$1-"))
+        .map(text -> text + "\n")
+        .reduce("", String::concat);
+  }
+
+  private static void damage(Path shard, int bytes) throws IOException {
+    try (RandomAccessFile file = new RandomAccessFile(shard.toFile(), "rw")) {
+      file.seek(file.length() - 2 * bytes);
+      byte[] ones = new byte[bytes];
+      Arrays.fill(ones, (byte) 1);
+      file.write(ones);
+    }
+  }
+
+  /** With the program's jar before Spark's, so that what it holds has to go with Spark. */
+  @Test
+  void aClusterFindsTheDamageThatOneMachineFinds() throws Exception {
+    Path pruned = directory.resolve("pruned");
+    assertThat(onOneMachine(TINY, pruned, "--statistics", STATISTICS).exitCode()).isZero();
+    damage(pruned.resolve("model-00001-of-00003.safetensors"), 20_000);
+    damage(pruned.resolve("model-00003-of-00003.safetensors"), 10_000);
+    Object[] words =
+        words(List.of("verify", "--dense", TINY, "--pruned", pruned, "--json", "--quiet"));
+    ProcessOutcome expected = onOneMachine(words);
+    assertThat(expected.exitCode()).as(expected.output()).isEqualTo(5);
+    List<String> before =
+        List.of(
+            SparkProcesses.DRIVER_CLASSES + SparkProcesses.PROGRAM,
+            "spark.executor.extraClassPath=" + SparkProcesses.PROGRAM);
+    Process run = spark.submit("verify", 2, before, words(List.of(words), "--cluster", "spark"));
+    assertEnds(5, run, "verify");
+    assertThat(spark.out("verify")).isEqualTo(printed(expected.output()));
+    assertThat(errors(spark.log("verify"))).isEqualTo(errors(expected.output()));
+  }
+
+  private static Object[] compare(Path model, Object... more) {
+    Object[] first =
+        words(
+            List.of("compare", "--model", model, "--text", GOLDEN.resolve("evaluation.json")),
+            "--calibration",
+            GOLDEN.resolve("calibration.json"),
+            "--samples",
+            8,
+            "--backend",
+            "cpu",
+            "--quiet");
+    return words(List.of(first), more);
+  }
+
+  @Test
+  void aComparisonHasTheFiguresOfOneMachine() throws Exception {
+    Object[] words =
+        compare(TINY, "--methods", "wanda,sparsegpt", "--pattern", "2:4,4:8", "--json");
+    ProcessOutcome expected = onOneMachine(words);
+    assertThat(expected.exitCode()).as(expected.output()).isZero();
+    Process run = spark.submit("compare", 3, words(List.of(words), "--cluster", "spark"));
+    assertEnds(0, run, "compare");
+    assertThat(printed(spark.out("compare"))).isEqualTo(printed(expected.output()));
+  }
+
+  @Test
+  void aComparisonTellsOfBadInputOnce() throws Exception {
+    Path broken = TestData.copy(TINY, directory.resolve("broken"));
+    try (RandomAccessFile shard =
+        new RandomAccessFile(broken.resolve("model-00002-of-00003.safetensors").toFile(), "rw")) {
+      shard.seek(shard.length() - 2 * 192 * 64);
+      shard.write(new byte[] {(byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f, (byte) 0xc0, 0x7f});
+    }
+    ProcessOutcome expected = onOneMachine(compare(broken));
+    assertThat(expected.exitCode()).isEqualTo(3);
+    Process run = spark.submit("compare-broken", 2, compare(broken, "--cluster", "spark"));
+    assertEnds(3, run, "compare-broken");
+    assertThat(errors(spark.log("compare-broken"))).hasSize(1).isEqualTo(errors(expected.output()));
+  }
+
+  /** The driver has no GPU, and each executor the one that Spark gives it. */
+  @Test
+  void executorsPruneOnTheGpusThatSparkGivesThem() throws Exception {
+    PretendCudaBuild.assumePossible();
+    PretendCudaBuild.run(PretendCuda.DIRECTORY, List.of());
+    Path expected = directory.resolve("gpu-expected");
+    assertThat(onOneMachine(TINY, expected, "--statistics", STATISTICS).exitCode()).isZero();
+    Path output = directory.resolve("gpu");
+    List<String> settings =
+        List.of(
+            "spark.log.level=INFO",
+            "spark.executor.resource.gpu.amount=1",
+            "spark.executorEnv.PRETEND_CUDA_DEVICES=" + (SparkProcesses.GPU + 1),
+            "spark.executorEnv.LD_LIBRARY_PATH=" + PretendCuda.DIRECTORY.toAbsolutePath());
+    Object[] words = {"prune", "--model", TINY, "--output", output, "--statistics", STATISTICS};
+    Object[] onSpark = words(List.of(words), "--cluster", "spark");
+    Process run = spark.submit("gpu", 2, settings, onSpark);
+    assertEnds(0, run, "gpu");
+    Stream<String> lines = spark.log("gpu").lines().filter(line -> line.contains(" on cuda, "));
+    assertThat(lines)
+        .isNotEmpty()
+        .allMatch(line -> line.contains(", GPU %d on cuda, Pretend".formatted(SparkProcesses.GPU)));
+    assertSame(expected, output);
+  }
+}

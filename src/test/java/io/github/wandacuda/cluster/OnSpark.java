@@ -1,0 +1,91 @@
+package io.github.wandacuda.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A cluster, and runs on it beside runs on one machine. */
+abstract class OnSpark {
+  static final Path TINY = TestData.TINY_LLAMA.toAbsolutePath();
+  static final long SECONDS = 300;
+
+  @TempDir static Path directory;
+
+  static SparkProcesses spark;
+
+  @BeforeAll
+  static void startCluster() throws Exception {
+    spark = new SparkProcesses(directory);
+  }
+
+  @AfterAll
+  static void stopCluster() throws InterruptedException {
+    spark.close();
+  }
+
+  static Object[] prune(Path model, Path output, Object... options) {
+    return words(
+        List.of("prune", "--model", model, "--output", output, "--backend", "cpu"), options);
+  }
+
+  static Object[] words(List<Object> first, Object... more) {
+    return Stream.concat(first.stream(), Stream.of(more)).toArray();
+  }
+
+  static ProcessOutcome onOneMachine(Path model, Path output, Object... options)
+      throws IOException {
+    return onOneMachine(prune(model, output, options));
+  }
+
+  static ProcessOutcome onOneMachine(Object... words) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-jar", "target/wanda-cuda.jar"));
+    Stream.of(words).map(Object::toString).forEach(command::add);
+    return ProcessOutcome.of(command, SECONDS);
+  }
+
+  static Process onSpark(String name, int executors, Path model, Path output, Object... options)
+      throws IOException {
+    Object[] words = words(List.of("--cluster", "spark"), options);
+    return spark.submit(name, executors, prune(model, output, words));
+  }
+
+  static int end(Process process) throws InterruptedException {
+    assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).isTrue();
+    return process.exitValue();
+  }
+
+  static void assertEnds(int expected, Process process, String name) throws Exception {
+    assertThat(end(process)).as(spark.log(name)).isEqualTo(expected);
+  }
+
+  static void assertSame(Path expected, Path actual) throws IOException {
+    assertThat(TestData.names(actual)).isEqualTo(TestData.names(expected));
+    for (String file : TestData.names(expected)) {
+      assertThat(Files.mismatch(actual.resolve(file), expected.resolve(file)))
+          .as(file)
+          .isEqualTo(-1);
+    }
+  }
+
+  static void assertLikeOneMachine(String name, int executors, Path model, Object... options)
+      throws Exception {
+    Path expected = directory.resolve(name + "-expected");
+    assertThat(onOneMachine(model, expected, options).exitCode()).isZero();
+    Path output = directory.resolve(name);
+    assertEnds(0, onSpark(name, executors, model, output, options), name);
+    assertSame(expected, output);
+  }
+}

@@ -1,0 +1,16 @@
+package io.github.wandacuda.device;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.GpuBackend;
+import io.github.wandacuda.backend.opencl.OpenClDevice;
+
+/** The OpenCL backend with the kernels that GPUs get, on whatever device there is. */
+public final class TiledOpenCl {
+  private TiledOpenCl() {}
+
+  /** Opens the first usable device, or skips the test by naming what is missing. */
+  public static Backend open() {
+    OpenClTarget gpu = ChangedTarget.asGpu(AnyOpenCl.target());
+    return new GpuBackend(OpenClDevice.open(gpu, KernelSources.packed(), AnyOpenCl.noCache()), 2);
+  }
+}

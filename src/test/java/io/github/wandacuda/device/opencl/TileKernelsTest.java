@@ -1,9 +1,0 @@
-package io.github.wandacuda.device.opencl;
-
-/** The kernels of GPUs, which run on every device. */
-class TileKernelsTest extends MatrixKernelsCases {
-  @Override
-  MatrixVariant variant(OpenClDevice device) {
-    return MatrixVariant.TILES;
-  }
-}

@@ -1,0 +1,122 @@
+package io.github.wandacuda.evaluate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.decoder.InputObserver;
+import io.github.wandacuda.model.decoder.WeightKeeping;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.backend.EachBackend;
+import io.github.wandacuda.testing.backend.OpenedBackend;
+import io.github.wandacuda.testing.backend.TestedBackend;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Tokens one by one with a key-value cache, against whole sequences: the same bits on the CPU, on
+ * GPUs within 2e-4, which is also how far the logits may be from those of transformers.
+ */
+@EachBackend(variants = TestedBackend.OPENCL_TILES)
+class CachedDecoderTest {
+  private static final double GPU = 2e-4;
+  private static final int PROMPT = 19;
+  private static final int NEW = 8;
+
+  private final OpenedBackend backend;
+
+  CachedDecoderTest(OpenedBackend backend) {
+    this.backend = backend;
+  }
+
+  private Operations operations() {
+    return backend.operations().getLast();
+  }
+
+  private Decoder open(ModelDirectory model, WeightKeeping keeping) {
+    return DecoderFamilies.of(model.config())
+        .open(model.config(), model.checkpoint(), operations(), keeping);
+  }
+
+  /** Returns the logits after each token of a sequence that is run as a whole. */
+  private float[][] whole(Decoder decoder, int[] tokens) {
+    Operations operations = operations();
+    try (Tensor hidden = operations.tensor(tokens.length, decoder.hiddenSize())) {
+      decoder.embed(tokens, tokens.length, hidden);
+      for (int index = 0; index < decoder.blocks(); index++) {
+        try (Block block = decoder.block(index)) {
+          block.forward(hidden, tokens.length, InputObserver.NONE);
+        }
+      }
+      Tensor logits = decoder.logits(hidden);
+      float[] all = new float[logits.rows() * logits.columns()];
+      operations.download(logits, MemorySegment.ofArray(all));
+      int width = logits.columns();
+      float[][] rows = new float[tokens.length][];
+      for (int row = 0; row < rows.length; row++) {
+        rows[row] = Arrays.copyOfRange(all, row * width, (row + 1) * width);
+      }
+      return rows;
+    }
+  }
+
+  private void agree(String what, float[] found, float[] expected) {
+    if (backend.which().isGpu()) {
+      for (int id = 0; id < found.length; id++) {
+        assertThat((double) found[id]).as(what).isCloseTo(expected[id], within(GPU));
+      }
+    } else {
+      assertThat(found).as(what).isEqualTo(expected);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "bloom", "falcon", "gemma", "gemma2", "gpt2", "gpt_neox", "gpt_neox-sequential",
+        "llama-gqa", "llama-linear", "llama-mha", "llama3", "mistral", "mixtral", "opt",
+        "opt-350m", "phi3", "qwen2", "qwen2_moe", "qwen3"
+      })
+  void tokensOneByOneGiveWhatTheWholePrefixGives(String family) {
+    int[] tokens = TestData.tokens(TestData.fixture(family).resolve("tokens.json")).getFirst();
+    try (ModelDirectory model = ModelDirectory.open(TestData.fixture(family).resolve("model"));
+        Decoder plain = open(model, WeightKeeping.WHILE_OPEN);
+        Decoder resident = open(model, WeightKeeping.RESIDENT);
+        CachedDecoder cached = new CachedDecoder(resident, operations(), tokens.length)) {
+      float[][] expected = whole(plain, tokens);
+      agree("after the prompt", cached.next(Arrays.copyOf(tokens, PROMPT)), expected[PROMPT - 1]);
+      // Two and then one at a time, then back and once more, which the window mustn't notice.
+      agree("after two", cached.next(tokens[PROMPT], tokens[PROMPT + 1]), expected[PROMPT + 1]);
+      for (int at = PROMPT + 2; at < tokens.length; at++) {
+        agree("after token " + at, cached.next(tokens[at]), expected[at]);
+      }
+      cached.truncate(PROMPT);
+      agree("once more", cached.next(tokens[PROMPT]), expected[PROMPT]);
+      cached.truncate(0);
+      greedyTokensAreThoseOfTheWholePrefix(plain, cached, Arrays.copyOf(tokens, PROMPT));
+    }
+  }
+
+  private void greedyTokensAreThoseOfTheWholePrefix(
+      Decoder plain, CachedDecoder cached, int[] prompt) {
+    List<Integer> tokens =
+        Generation.run(cached, prompt, NEW, Sampler.GREEDY, Set.of(), id -> {}).tokens();
+    int[] prefix = prompt;
+    for (int token : tokens) {
+      float[][] logits = whole(plain, prefix);
+      assertThat(token).isEqualTo(Sampler.GREEDY.choose(logits[prefix.length - 1]));
+      prefix = Arrays.copyOf(prefix, prefix.length + 1);
+      prefix[prefix.length - 1] = token;
+    }
+    assertThat(tokens).hasSize(NEW);
+  }
+}

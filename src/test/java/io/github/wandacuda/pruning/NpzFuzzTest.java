@@ -1,0 +1,35 @@
+package io.github.wandacuda.pruning;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.testing.Fuzzing;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+
+class NpzFuzzTest {
+  private static final Fuzzing FUZZING = new Fuzzing();
+  private static final List<LinearModule> MODULES = modules();
+
+  private static List<LinearModule> modules() {
+    try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA)) {
+      return List.copyOf(model.modules());
+    }
+  }
+
+  @FuzzTest
+  void read(byte[] bytes) throws IOException {
+    FUZZING.run(bytes, "x.npz", NpzFuzzTest::read);
+  }
+
+  private static void read(Path file) {
+    LinearModule first = MODULES.getFirst();
+    try (ModuleMasks masks = MaskFile.open(file, MODULES, "any")) {
+      masks.require(List.of(first));
+      masks.read(first, MemorySegment.ofArray(new byte[(int) first.maskBytes()]));
+    }
+  }
+}

@@ -1,0 +1,158 @@
+package io.github.wandacuda.pruning;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion;
+import io.github.wandacuda.error.UsageException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.schema.CoreSchema;
+
+/** The published schema and the reader accept and refuse the same recipes. */
+class RecipeSchemaTest {
+  private static final JsonMapper JSON = JsonMapper.builder().build();
+  private static final JsonNode SCHEMA = schema();
+  private static final JsonSchema VALIDATOR =
+      JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012).getSchema(SCHEMA);
+
+  @TempDir Path directory;
+
+  private static JsonNode schema() {
+    try (InputStream in = Recipe.class.getResourceAsStream("recipe.schema.json")) {
+      return JSON.readTree(in);
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static boolean schemaAccepts(String yaml) {
+    LoadSettings settings = LoadSettings.builder().setSchema(new CoreSchema()).build();
+    return VALIDATOR.validate(JSON.valueToTree(new Load(settings).loadFromString(yaml))).isEmpty();
+  }
+
+  private boolean readerAccepts(String yaml) throws IOException {
+    Path file = Files.writeString(directory.resolve("recipe.yaml"), yaml);
+    try {
+      Recipe.read(file);
+      return true;
+    } catch (UsageException e) {
+      return false;
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "- {}",
+        "stages: [{}]",
+        "[{modules: up, method: ria, scope: matrix}, {sparsity: 0}]",
+        "- {sparsity: .5, refine: swaps, refine-swaps: 3.0, update: reconstruct, allocation: atp}",
+        "- {sparsity: 9.99e-1, allocation: by block.json}",
+        "- {pattern: '4:8', method: magnitude, allocation: uniform}",
+        "- {method: masks, pattern: 2:4, refine: swaps}",
+        "- {method: sparsegpt, update: reconstruct, allocation: dlp}",
+      })
+  void bothAccept(String yaml) throws IOException {
+    assertThat(schemaAccepts(yaml)).as("schema").isTrue();
+    assertThat(readerAccepts(yaml)).as("reader").isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "[]",
+        "{}",
+        "wanda",
+        "null",
+        "stages: []",
+        "stages: {}",
+        "{stages: [{}], version: 1}",
+        "stage: [{}]",
+        "[wanda]",
+        "[[]]",
+        "[null]",
+        "- {sparsity: 0.5, pattern: 2:4}",
+        "- {sparsity: 1}",
+        "- {sparsity: -0.1}",
+        "- {pattern: 2-4}",
+        "- {pattern: '1234567:12345678'}",
+        "- {scope: row}",
+        "- {scope: row, method: magnitude}",
+        "- {method: wanda-variant, pattern: 2:4}",
+        "- {method: sparsegpt, refine: swaps}",
+        "- {refine-swaps: 4}",
+        "- {refine: swaps, refine-swaps: 0}",
+        "- {refine: swaps, refine-swaps: 1.5}",
+        "- {refine: swaps, refine-swaps: 2147483648}",
+        "- {allocation: atp, pattern: 2:4}",
+        "- {allocation: shares.json, pattern: 2:4}",
+        "- {allocation: owl, method: masks}",
+        "- {allocation: shares.txt}",
+        "- {Modules: up}",
+      })
+  void bothRefuse(String yaml) throws IOException {
+    assertThat(schemaAccepts(yaml)).as("schema").isFalse();
+    assertThat(readerAccepts(yaml)).as("reader").isFalse();
+  }
+
+  /** Every key with every kind of value that is none of its own. */
+  static Stream<String> valuesOfOtherKinds() {
+    List<String> stages = new ArrayList<>();
+    for (String key : StageReader.KEYS) {
+      for (String value : List.of("true", "null", "[a]", "{a: b}", "7", "'7'", "x", "''")) {
+        boolean any = key.equals("modules") && value.matches("x|'.*'");
+        boolean swaps = key.equals("refine-swaps") && value.equals("7");
+        String stage =
+            "- {%s: %s%s}".formatted(key, value, key.equals("scope") ? ", method: ria" : "");
+        if (!any && !swaps) {
+          stages.add(key.equals("refine-swaps") ? stage.replace("}", ", refine: swaps}") : stage);
+        }
+      }
+    }
+    return stages.stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("valuesOfOtherKinds")
+  void bothRefuseValuesOfOtherKinds(String yaml) throws IOException {
+    assertThat(schemaAccepts(yaml)).as("schema").isFalse();
+    assertThat(readerAccepts(yaml)).as("reader").isFalse();
+  }
+
+  /** What a schema can't say. */
+  @ParameterizedTest
+  @ValueSource(strings = {"- {pattern: 4:4}", "- {pattern: 0:4}", "- {modules: (}"})
+  void onlyTheReaderRefuses(String yaml) throws IOException {
+    assertThat(schemaAccepts(yaml)).isTrue();
+    assertThat(readerAccepts(yaml)).isFalse();
+  }
+
+  @Test
+  void bothKnowTheSameNames() {
+    JsonNode keys = SCHEMA.at("/$defs/stage/properties");
+    assertThat(keys.fieldNames()).toIterable().containsExactlyElementsOf(StageReader.KEYS);
+    assertThat(words(keys.at("/method/enum"))).containsExactlyElementsOf(Recipe.METHODS);
+    assertThat(words(keys.at("/allocation/anyOf/0/enum")))
+        .containsExactlyElementsOf(Allocation.Rule.labels());
+  }
+
+  private static String[] words(JsonNode list) {
+    return JSON.convertValue(list, String[].class);
+  }
+}

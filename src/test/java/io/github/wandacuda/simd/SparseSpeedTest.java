@@ -1,0 +1,101 @@
+package io.github.wandacuda.simd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.SparseMatrix;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.launcher.LaunchedOptions;
+import io.github.wandacuda.testing.ChildJvm;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * Where the JIT inlines a kernel whole, its vectors stay in registers. Where it stops, since the
+ * method has become too large for it ({@code NodeCountInliningCutoff}), each vector is an object
+ * and the kernel runs at a sixth of its speed. Another JDK may draw that line elsewhere.
+ */
+class SparseSpeedTest {
+  private static final int ROWS = 256;
+  private static final int COLUMNS = 2048;
+  private static final int ROUNDS = 60;
+
+  /**
+   * Between a sixth of what was measured and the least of it, 1.3 to 14; for F32 by 4 tokens 0.84
+   * to 4.7 on a Zen 5, as the JIT compiles what it is set beside well or badly.
+   */
+  @ParameterizedTest
+  @CsvSource({"BF16,1,1", "BF16,4,1", "F16,1,1", "F16,4,1", "F32,1,1", "F32,4,0.5"})
+  void kernelsAllocateNothing(DType dtype, int count, double speed, @TempDir Path directory)
+      throws Exception {
+    Assumptions.assumeTrue(Lanes.COMPRESSES_SHORTS, "the processor doesn't expand vectors");
+    List<String> options = new ArrayList<>(LaunchedOptions.ofKernels());
+    options.addAll(List.of("--add-modules", "jdk.incubator.vector"));
+    ChildJvm child =
+        ChildJvm.run(directory, options, Kernels.class, dtype.name(), String.valueOf(count));
+    assertThat(child.exitCode()).as(child.output()).isZero();
+    String[] found = child.output().lines().reduce((first, last) -> last).orElseThrow().split(" ");
+    String jdk = "JDK %s, %s by %d: ".formatted(Runtime.version(), dtype, count);
+    assertThat(Long.parseLong(found[0]))
+        .as(jdk + "bytes that a call allocates; its vectors aren't in registers any more")
+        .isLessThan(1024);
+    assertThat(Double.parseDouble(found[1]))
+        .as(jdk + "times as fast as unpacking first; the kernel isn't compiled whole any more")
+        .isGreaterThan(speed);
+  }
+
+  /** Prints the bytes that a call allocates, and how much faster it is than unpacking. */
+  static final class Kernels {
+    private Kernels() {}
+
+    public static void main(String[] arguments) {
+      int count = Integer.parseInt(arguments[1]);
+      SparseMatrix matrix = random(DType.valueOf(arguments[0]));
+      float[] x = new float[count * COLUMNS];
+      float[] out = new float[count * ROWS];
+      ExpandRows expanding = new ExpandRows();
+      PanelRows unpacking = new PanelRows();
+      ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+      long fastest = Long.MAX_VALUE;
+      long plain = Long.MAX_VALUE;
+      long allocated = Long.MAX_VALUE;
+      for (int round = 0; round < ROUNDS; round++) {
+        long before = threads.getCurrentThreadAllocatedBytes();
+        long start = System.nanoTime();
+        expanding.multiply(matrix, x, 0, count, out, 0, 0, ROWS);
+        fastest = Math.min(fastest, System.nanoTime() - start);
+        allocated = Math.min(allocated, threads.getCurrentThreadAllocatedBytes() - before);
+        start = System.nanoTime();
+        unpacking.multiply(matrix, x, 0, count, out, 0, 0, ROWS);
+        plain = Math.min(plain, System.nanoTime() - start);
+      }
+      System.out.println(allocated + " " + (double) plain / fastest);
+    }
+
+    private static SparseMatrix random(DType dtype) {
+      Random random = new Random(1);
+      MemorySegment data = Arena.global().allocate((long) ROWS * COLUMNS * dtype.bytes(), 64);
+      for (long i = 0; i < (long) ROWS * COLUMNS; i++) {
+        if (random.nextBoolean()) {
+          if (dtype == DType.F32) {
+            data.setAtIndex(ValueLayout.JAVA_FLOAT, i, random.nextFloat());
+          } else {
+            data.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (1 + random.nextInt(0x3000)));
+          }
+        }
+      }
+      return SparseMatrix.pack(WeightMatrix.of(data, dtype, ROWS, COLUMNS));
+    }
+  }
+}

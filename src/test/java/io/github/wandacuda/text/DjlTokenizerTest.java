@@ -1,0 +1,194 @@
+package io.github.wandacuda.text;
+
+import static io.github.wandacuda.text.TestFiles.MODEL;
+import static io.github.wandacuda.text.TestFiles.assertRejects;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class DjlTokenizerTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static DjlTokenizer tokenizer;
+
+  @TempDir private Path directory;
+
+  @BeforeAll
+  static void open() {
+    tokenizer = DjlTokenizer.open(MODEL);
+  }
+
+  @AfterAll
+  static void close() {
+    tokenizer.close();
+  }
+
+  @Test
+  void encodesWithTheTokensThatItAddsItself() {
+    assertThat(tokenizer.encode("The Nile is a great river."))
+        .containsExactly(1, 339, 386, 600, 319, 260, 1396, 423, 1014, 1868);
+    assertThat(tokenizer.encode("")).containsExactly(1);
+    assertThat(tokenizer.encode("<s>x</s>")).containsExactly(1, 1, 1847, 1888, 2);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"日本", "😀", "ï", "\0", "🚀"})
+  void fallsBackToTheBytesOfRareCharacters(String text) {
+    // The piece of byte b has the id b + 3, the space in front of a text the id 1847.
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    int[] expected =
+        IntStream.concat(
+                IntStream.of(1, 1847), IntStream.range(0, bytes.length).map(i -> bytes[i] & 0xff))
+            .toArray();
+    for (int i = 2; i < expected.length; i++) {
+      expected[i] += 3;
+    }
+    assertThat(tokenizer.encode(text)).containsExactly(expected);
+  }
+
+  @Test
+  void cutsNothingOffALongText() {
+    int[] ids = tokenizer.encode("river ".repeat(10_000));
+    assertThat(ids.length).isGreaterThan(10_000);
+    assertThat(tokenizer.encode("river ".repeat(10_001))).startsWith(Arrays.copyOf(ids, 10_000));
+  }
+
+  @Test
+  void ignoresTruncationAndPadding() throws IOException {
+    write(
+        json -> {
+          json.putObject("truncation")
+              .put("direction", "Right")
+              .put("max_length", 16)
+              .put("strategy", "LongestFirst")
+              .put("stride", 0);
+          json.putObject("padding")
+              .put("direction", "Right")
+              .put("pad_id", 0)
+              .put("pad_type_id", 0)
+              .put("pad_token", "<unk>")
+              .putNull("pad_to_multiple_of")
+              .putObject("strategy")
+              .put("Fixed", 64);
+        });
+    try (DjlTokenizer other = DjlTokenizer.open(directory)) {
+      assertThat(other.encode("a")).containsExactly(1, 260);
+      String text = "The Nile is a great river. ".repeat(20);
+      assertThat(other.encode(text)).containsExactly(tokenizer.encode(text));
+    }
+  }
+
+  @Test
+  void leavesTheTextAsItIsWhateverTokenizerConfigSays() throws IOException {
+    write(json -> {});
+    Files.writeString(
+        directory.resolve("tokenizer_config.json"),
+        """
+        {"add_prefix_space": true, "do_lower_case": true, "strip_accents": true,
+         "model_max_length": 8, "bos_token": null}
+        """);
+    String text = "Naïve Été: the Nile is a great river";
+    try (DjlTokenizer other = DjlTokenizer.open(directory)) {
+      assertThat(other.encode(text)).containsExactly(tokenizer.encode(text));
+    }
+  }
+
+  @Test
+  void saysWhereItCameFrom() {
+    assertThat(tokenizer.source()).isEqualTo(MODEL.resolve("tokenizer.json").toString());
+  }
+
+  @Test
+  void refusesHalfASurrogatePair() {
+    assertThatThrownBy(() -> tokenizer.encode("a\ud800b"))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void failsWhenClosed() throws IOException {
+    write(json -> {});
+    DjlTokenizer closed = DjlTokenizer.open(directory);
+    closed.close();
+    closed.close();
+    assertThatThrownBy(() -> closed.encode("a")).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void namesAMissingFile() {
+    assertRejects(() -> DjlTokenizer.open(directory))
+        .startsWith(
+            directory.resolve("tokenizer.json") + ": cannot be read: no such file or folder");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "{}", "[]", "null", "[1,2", "{\"model\": {\"type\": \"None\"}}"})
+  void rejectsWhatIsNoTokenizer(String content) throws IOException {
+    Files.writeString(directory.resolve("tokenizer.json"), content);
+    assertRejects(() -> DjlTokenizer.open(directory))
+        .startsWith(directory.resolve("tokenizer.json").toString());
+  }
+
+  @Test
+  void rejectsATokenizerThatIsCutShort() throws IOException {
+    byte[] whole = Files.readAllBytes(MODEL.resolve("tokenizer.json"));
+    Files.write(directory.resolve("tokenizer.json"), Arrays.copyOf(whole, whole.length / 2));
+    assertRejects(() -> DjlTokenizer.open(directory)).contains("not JSON at line ");
+  }
+
+  @Test
+  void rejectsAMergeOfPiecesThatAreNotThere() throws IOException {
+    write(json -> json.withObject("/model").withArray("merges").add("zz qq"));
+    assertRejects(() -> DjlTokenizer.open(directory)).contains("`zz` out of vocabulary");
+  }
+
+  @Test
+  void rejectsSpecialTokensThatWouldEndTheProcess() throws IOException {
+    write(
+        json -> {
+          ObjectNode template = json.withObject("/post_processor").deepCopy();
+          template.putObject("special_tokens");
+          json.putObject("post_processor")
+              .put("type", "Sequence")
+              .putArray("processors")
+              .add(template);
+        });
+    assertRejects(() -> DjlTokenizer.open(directory)).contains("the special token <s>");
+  }
+
+  @Test
+  void reportsATextThatItCannotEncode() throws IOException {
+    write(
+        json -> {
+          json.putNull("normalizer").putNull("post_processor").putArray("added_tokens");
+          json.putObject("model")
+              .put("type", "WordLevel")
+              .put("unk_token", "[UNK]")
+              .putObject("vocab")
+              .put("a", 0);
+        });
+    try (DjlTokenizer other = DjlTokenizer.open(directory)) {
+      assertThat(other.encode("a")).containsExactly(0);
+      assertRejects(() -> other.encode("b")).contains("tokenizer.json: cannot encode the text: ");
+    }
+  }
+
+  private void write(Consumer<ObjectNode> change) throws IOException {
+    ObjectNode json = (ObjectNode) JSON.readTree(MODEL.resolve("tokenizer.json").toFile());
+    change.accept(json);
+    JSON.writeValue(directory.resolve("tokenizer.json").toFile(), json);
+  }
+}
