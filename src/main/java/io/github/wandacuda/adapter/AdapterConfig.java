@@ -35,7 +35,7 @@ import java.util.Set;
  *     first that matches counts
  * @param alphas {@code alpha_pattern}: likewise to an α
  */
-public record AdapterConfig(
+record AdapterConfig(
     Path file,
     int rank,
     double alpha,

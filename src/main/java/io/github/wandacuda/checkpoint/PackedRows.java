@@ -15,7 +15,7 @@ import java.nio.ByteOrder;
  * @param bits a bit for each element, a row in whole bytes, the least significant bit first
  * @param values the rows' kept elements, and {@link RowPacking#SLACK} bytes behind them
  */
-public record PackedRows(
+record PackedRows(
     int columns,
     int elementBytes,
     MemorySegment offsets,

@@ -10,7 +10,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Options for the backend, the device and the CPU threads. */
-public final class BackendOptions {
+final class BackendOptions {
   /** The option for the precision. */
   public static final String PRECISION = "--precision";
 

@@ -36,7 +36,7 @@ import picocli.CommandLine.Option;
       "      --output norms.safetensors"
     },
     mixinStandardHelpOptions = true)
-public final class CalibrateCommand implements Runnable {
+final class CalibrateCommand implements Runnable {
   @Mixin private ModelOption model;
 
   @Option(

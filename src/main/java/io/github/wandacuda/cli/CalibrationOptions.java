@@ -19,7 +19,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Options for the source of the norms: a calibration run or a file. */
-public final class CalibrationOptions {
+final class CalibrationOptions {
   @Option(names = "--calibration", paramLabel = "FILE", description = SampleOptions.FORMATS)
   private Path calibration;
 

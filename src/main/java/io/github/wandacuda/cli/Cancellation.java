@@ -9,7 +9,7 @@ import java.util.concurrent.TimeUnit;
  * to resume and to free devices. An unfinished output can be resumed at every moment, so nothing is
  * lost if the time is too short.
  */
-public final class Cancellation {
+final class Cancellation {
   /** Longer than a tile or a layer takes, shorter than a person's patience. */
   private static final long PATIENCE_SECONDS = 2;
 

@@ -11,7 +11,7 @@ import java.util.function.Function;
 import picocli.CommandLine.Option;
 
 /** The option for a cluster. */
-public final class ClusterOption {
+final class ClusterOption {
   static final String NAME = "--cluster";
 
   @Option(

@@ -5,7 +5,7 @@ import io.github.wandacuda.system.ProcessAge;
 import java.util.function.Supplier;
 
 /** The time of a command from the start of its process. */
-public final class CommandClock {
+final class CommandClock {
   private final double start = ProcessAge.seconds();
   private final long begin = System.nanoTime();
   private double allocate;

@@ -17,7 +17,7 @@ import picocli.CommandLine.Model.UsageMessageSpec;
  * What {@code --help} shows: what a command does, examples (its {@code footer}), and its options by
  * groups, in which those come first that most runs need.
  */
-public final class CommandHelp {
+final class CommandHelp {
   private static final String RARE = "Rarely needed";
 
   /** Groups by their titles, for all commands; each shows those of its own options. */

@@ -22,7 +22,7 @@ import java.util.Set;
 import picocli.CommandLine.Option;
 
 /** Options for which methods are compared, and at which sparsities. */
-public final class ComparedMethods {
+final class ComparedMethods {
   private static final String PLUS = "+";
   private static final String UNIFORM = "uniform";
   private static final List<String> DEFAULT = List.of("wanda", "magnitude");

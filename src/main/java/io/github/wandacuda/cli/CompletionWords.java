@@ -19,7 +19,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
 /** The words that a shell offers as an option's value. */
-public final class CompletionWords {
+final class CompletionWords {
   private CompletionWords() {}
 
   /** Adds them to the options of the commands of a program that prints nothing but the script. */

@@ -11,7 +11,7 @@ import picocli.CommandLine.Model.CommandSpec;
  * The options of a command that can change a number of its result: all but those that are listed
  * here, so that none is forgotten.
  */
-public final class DecisiveOptions {
+final class DecisiveOptions {
   /** Where results go, what is printed and how the machine is used. */
   private static final Set<String> IDLE =
       Set.of(

@@ -23,7 +23,7 @@ import picocli.CommandLine.ParameterException;
  * Reports a failure in one line, as text or, with {@code --json}, as one object; with {@code
  * --verbose} the stack trace follows.
  */
-public final class ErrorReporter {
+final class ErrorReporter {
   private final PrintStream err;
   private final boolean json;
   private final boolean verbose;

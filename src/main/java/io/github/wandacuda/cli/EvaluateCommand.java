@@ -22,7 +22,7 @@ import picocli.CommandLine.Option;
     footerHeading = "%n",
     footer = {"  wanda-cuda evaluate --model org/model --tasks boolq,rte --data tasks"},
     mixinStandardHelpOptions = true)
-public final class EvaluateCommand implements Runnable {
+final class EvaluateCommand implements Runnable {
   @Mixin private ModelOption model;
 
   @Mixin private TaskOptions tasks;

@@ -17,7 +17,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The option to measure perplexity before and after a run. */
-public final class EvaluateOption {
+final class EvaluateOption {
   private static final int PASSES = 2;
 
   @Option(

@@ -24,7 +24,7 @@ import java.util.stream.Stream;
  *
  * @param root the folder that holds the models' folders
  */
-public record HubCache(Path root) {
+record HubCache(Path root) {
   private static final Pattern NAME =
       Pattern.compile(
           "(?:https?://(?:www\\.)?(?:huggingface\\.co|hf\\.co)/)?"

@@ -5,7 +5,7 @@ package io.github.wandacuda.cli;
  * made. All of it is done here and by properties, since a file or a service in the jar would take
  * over the logging of any program that has this jar in its class path.
  */
-public final class Logging {
+final class Logging {
   private static final String PREFIX = "org.slf4j.simpleLogger.";
 
   private Logging() {}

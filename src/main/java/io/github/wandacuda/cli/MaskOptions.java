@@ -17,7 +17,7 @@ import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** Options for masks in files. */
-public final class MaskOptions {
+final class MaskOptions {
   /** The option that names the file to write. */
   public static final String SAVE = "--save-masks";
 

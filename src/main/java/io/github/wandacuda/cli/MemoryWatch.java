@@ -10,7 +10,7 @@ import java.util.OptionalLong;
  * Measures the peak memory of the process on Linux: VmHWM, which the kernel records, and RssAnon,
  * which is sampled every 50 ms. On other systems both are null.
  */
-public final class MemoryWatch implements AutoCloseable {
+final class MemoryWatch implements AutoCloseable {
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final long INTERVAL_MILLIS = 50;
 

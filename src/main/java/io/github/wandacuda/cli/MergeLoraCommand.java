@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
     footerHeading = "%n",
     footer = {"  wanda-cuda merge-lora --model pruned --adapter adapter --output merged"},
     mixinStandardHelpOptions = true)
-public final class MergeLoraCommand implements Runnable {
+final class MergeLoraCommand implements Runnable {
   @Mixin private ModelOption model;
 
   @Option(

@@ -27,7 +27,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Options for what is done to modules: the method, how much goes, and what follows. */
-public final class MethodOptions {
+final class MethodOptions {
   static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
 
   private static final String RECIPE = "--recipe";

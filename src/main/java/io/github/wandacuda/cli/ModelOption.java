@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** The option for the model that a command reads. */
-public final class ModelOption {
+final class ModelOption {
   @Option(
       names = "--model",
       paramLabel = "DIR",

@@ -11,7 +11,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
 /** Options for the choice of linear modules. */
-public final class ModuleOptions {
+final class ModuleOptions {
   @Option(
       names = "--include",
       paramLabel = "REGEX",

@@ -4,7 +4,7 @@ import io.github.wandacuda.error.Printable;
 import java.util.stream.Stream;
 
 /** Formats text of several lines so that no value can add a line. */
-public final class MultilineText {
+final class MultilineText {
   private MultilineText() {}
 
   /**

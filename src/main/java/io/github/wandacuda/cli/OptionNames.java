@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /** Turns the settings that a failure's text names between backquotes into command-line options. */
-public final class OptionNames {
+final class OptionNames {
   /**
    * The known settings. Other words between backquotes, such as those of a library, are left
    * unchanged.

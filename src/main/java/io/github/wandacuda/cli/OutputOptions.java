@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Options for what a command prints: its result on stdout, everything else on stderr. */
-public final class OutputOptions {
+final class OutputOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 

@@ -12,7 +12,7 @@ import picocli.CommandLine.Command;
     footerHeading = "%n",
     footer = {"  wanda-cuda pack --model pruned --output packed"},
     mixinStandardHelpOptions = true)
-public final class PackCommand extends PackingCommand {
+final class PackCommand extends PackingCommand {
   @Override
   public void run() {
     run(

@@ -8,7 +8,7 @@ import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
 /** Options of the commands that pack and unpack, and what these print. */
-public final class PackingOptions {
+final class PackingOptions {
   @Option(
       names = "--output",
       paramLabel = "DIR",

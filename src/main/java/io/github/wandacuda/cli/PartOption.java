@@ -9,7 +9,7 @@ import java.util.function.Consumer;
 import picocli.CommandLine.Option;
 
 /** The option for a part of a run. */
-public final class PartOption {
+final class PartOption {
   private static final String NAME = "--part";
 
   @Option(

@@ -13,7 +13,7 @@ import java.nio.charset.CharsetEncoder;
  * text. Characters that would control a terminal, reverse the direction of text or begin a line are
  * escaped, and so are those that the stream's charset lacks.
  */
-public final class PrintableStream extends PrintStream {
+final class PrintableStream extends PrintStream {
   private final CharsetEncoder encoder;
 
   /**

@@ -17,7 +17,7 @@ import java.util.function.LongSupplier;
  * latter half of the time, which isn't affected by uncompiled code or cached files at the start. If
  * the two differ, a range is shown. It isn't shown in the first five seconds.
  */
-public final class ProgressPrinter implements Progress {
+final class ProgressPrinter implements Progress {
   private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(100);
   private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(10);
 

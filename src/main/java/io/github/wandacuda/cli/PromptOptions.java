@@ -21,7 +21,7 @@ import java.util.List;
 import picocli.CommandLine.Option;
 
 /** Options for the text that a model goes on with. */
-public final class PromptOptions {
+final class PromptOptions {
   private static final String STANDARD_INPUT = "-";
 
   /** Bytes of a prompt from standard input at most; no model has positions for a tenth of that. */

@@ -46,7 +46,7 @@ import picocli.CommandLine.Option;
       "      --output pruned --dry-run"
     },
     mixinStandardHelpOptions = true)
-public final class PruneCommand implements Runnable {
+final class PruneCommand implements Runnable {
   static final String SAVED_STATISTICS = "--save-statistics";
   static final String REPORT = "--report";
 

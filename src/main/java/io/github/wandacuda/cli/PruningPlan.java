@@ -27,7 +27,7 @@ import java.util.Optional;
  * @param recipe where the rules come from, if from one
  * @param allocation how the total is shared out without a recipe
  */
-public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
+record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
 
   /**
    * Plans the same for all modules.

@@ -29,7 +29,7 @@ import picocli.CommandLine.Option;
  * the run reads is never replaced, and another file only if {@code --overwrite} was given. A run
  * that goes on with what was begun before leaves those as they are that it may have written then.
  */
-public final class ResultFiles implements AutoCloseable {
+final class ResultFiles implements AutoCloseable {
   private static final String ANOTHER = "name another file";
   private static final String REPLACE = "--overwrite replaces it";
   private static final Logger LOG = LoggerFactory.getLogger(ResultFiles.class);

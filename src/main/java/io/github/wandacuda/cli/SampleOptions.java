@@ -18,7 +18,7 @@ import java.util.function.Supplier;
 import picocli.CommandLine.Option;
 
 /** Options for the draw of calibration samples. */
-public final class SampleOptions {
+final class SampleOptions {
   /** What samples are made of, for an option's description. */
   public static final String FORMATS =
       "Text (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet) or lists of token ids (.json).";

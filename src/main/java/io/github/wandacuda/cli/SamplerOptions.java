@@ -6,7 +6,7 @@ import io.github.wandacuda.evaluate.Sampler;
 import picocli.CommandLine.Option;
 
 /** Options for how many tokens are generated, and how each is chosen. */
-public final class SamplerOptions {
+final class SamplerOptions {
   @Option(
       names = "--tokens",
       paramLabel = "N",

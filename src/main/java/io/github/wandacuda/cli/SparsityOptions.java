@@ -8,7 +8,7 @@ import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** Options for how weights are scored and how many are pruned. */
-public final class SparsityOptions {
+final class SparsityOptions {
   @Option(
       names = "--method",
       paramLabel = "NAME",

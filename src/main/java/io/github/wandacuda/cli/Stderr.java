@@ -14,7 +14,7 @@ import java.util.function.IntSupplier;
  * The stream for everything but results. A terminal's last line may be one of progress, which is
  * overwritten by the next; all other text begins on the line below.
  */
-public final class Stderr extends OutputStream {
+final class Stderr extends OutputStream {
   private static final byte[] NEW_LINE = System.lineSeparator().getBytes(StandardCharsets.US_ASCII);
 
   /** The file descriptor of stderr. */

@@ -6,7 +6,7 @@ import java.io.OutputStream;
 import java.util.Optional;
 
 /** The stream for results. It remembers a failed write, which printers ignore. */
-public final class Stdout extends FilterOutputStream {
+final class Stdout extends FilterOutputStream {
   private IOException failure;
 
   public Stdout(OutputStream out) {

@@ -5,7 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 
 /** Guesses which name was meant by an unknown word. */
-public final class Suggestions {
+final class Suggestions {
   private static final int MOST = 3;
 
   private Suggestions() {}

@@ -14,7 +14,7 @@ import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** Options for where the pruned model is written. */
-public final class TargetOptions {
+final class TargetOptions {
   @Option(
       names = "--output",
       paramLabel = "DIR",

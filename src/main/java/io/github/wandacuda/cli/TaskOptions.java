@@ -13,7 +13,7 @@ import java.util.List;
 import picocli.CommandLine.Option;
 
 /** Options for zero-shot tasks. */
-public final class TaskOptions {
+final class TaskOptions {
   @Option(
       names = "--tasks",
       paramLabel = "LIST",

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 
 /** Makes windows of a file: of a text as the paper's perplexity has them, or its lists of ids. */
-public final class TextWindows {
+final class TextWindows {
   /** What perplexity is measured on, for an option's description. */
   public static final String FORMATS =
       "text cut into windows, the tail dropped (.txt, .raw, .jsonl, .json.gz, .jsonl.gz, .parquet),"

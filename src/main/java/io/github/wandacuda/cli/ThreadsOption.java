@@ -5,7 +5,7 @@ import io.github.wandacuda.error.UsageException;
 import picocli.CommandLine.Option;
 
 /** The option for the number of CPU threads. */
-public final class ThreadsOption {
+final class ThreadsOption {
   /** More than any machine has processors; each thread takes memory. */
   private static final int MOST = 1024;
 

@@ -10,7 +10,7 @@ import picocli.CommandLine.Command;
     footerHeading = "%n",
     footer = {"  wanda-cuda unpack --model packed --output pruned"},
     mixinStandardHelpOptions = true)
-public final class UnpackCommand extends PackingCommand {
+final class UnpackCommand extends PackingCommand {
   @Override
   public void run() {
     run(

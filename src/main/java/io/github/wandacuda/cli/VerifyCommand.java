@@ -32,7 +32,7 @@ import picocli.CommandLine.Option;
     footerHeading = "%n",
     footer = {"  wanda-cuda verify --dense org/model --pruned pruned"},
     mixinStandardHelpOptions = true)
-public final class VerifyCommand implements Runnable {
+final class VerifyCommand implements Runnable {
   @Option(
       names = "--dense",
       paramLabel = "DIR",

@@ -48,7 +48,7 @@ import picocli.CommandLine.TypeConversionException;
       "130:interrupted (SIGINT)",
       "143:terminated (SIGTERM)"
     })
-public final class WandaCuda implements Runnable, Supplier<Stderr> {
+final class WandaCuda implements Runnable, Supplier<Stderr> {
   private static final List<String> COMMANDS =
       List.of(
           "prune",

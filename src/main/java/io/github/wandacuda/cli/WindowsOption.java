@@ -5,7 +5,7 @@ import io.github.wandacuda.error.UsageException;
 import picocli.CommandLine.Option;
 
 /** The option for how many windows of a text are taken. */
-public final class WindowsOption {
+final class WindowsOption {
   @Option(
       names = "--windows",
       paramLabel = "N",

@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** Options for the check that a model has all zeros of another one. */
-public final class ZerosOptions {
+final class ZerosOptions {
   private static final String ZEROS_OF = "--zeros-of";
 
   @Option(

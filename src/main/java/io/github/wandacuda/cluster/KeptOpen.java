@@ -4,7 +4,7 @@ import java.io.Serializable;
 import java.util.function.Supplier;
 
 /** What a process keeps open between tasks; of one run at a time. Safe for use by threads. */
-public final class KeptOpen implements AutoCloseable {
+final class KeptOpen implements AutoCloseable {
   private Serializable key;
   private AutoCloseable kept;
 

@@ -10,7 +10,7 @@ import java.io.Serializable;
  * @param result the result, or null
  * @param failure why there is none, or null
  */
-public record TaskOutcome<R extends Serializable>(R result, WandaException failure)
+record TaskOutcome<R extends Serializable>(R result, WandaException failure)
     implements Serializable {
 
   /** Does a task. */

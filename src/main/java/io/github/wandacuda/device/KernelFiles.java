@@ -6,7 +6,7 @@ import java.io.InputStream;
  * The kernel files in the jar: the PTX and the OpenCL sources of {@code kernels/}, all in one
  * folder, so that a file is found by its name alone.
  */
-public final class KernelFiles {
+final class KernelFiles {
   private static final String FOLDER = "/io/github/wandacuda/kernels/";
 
   private KernelFiles() {}

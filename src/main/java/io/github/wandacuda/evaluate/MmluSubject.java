@@ -5,7 +5,7 @@ import java.util.Locale;
 import java.util.Optional;
 
 /** The subjects of MMLU, each with the group that the harness counts it to. */
-public enum MmluSubject {
+enum MmluSubject {
   ABSTRACT_ALGEBRA(Group.STEM),
   ANATOMY(Group.STEM),
   ASTRONOMY(Group.STEM),

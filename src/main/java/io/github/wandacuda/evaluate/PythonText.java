@@ -6,7 +6,7 @@ import java.util.Locale;
  * Strings as Python treats them, in which tasks were defined: its white space differs from Java's,
  * and its strings count characters where Java's count UTF-16 units.
  */
-public final class PythonText {
+final class PythonText {
   private static final String OTHER_SPACES = "\t\n\u000b\f\r\u001c\u001d\u001e\u001f\u0085";
 
   private PythonText() {}

@@ -11,7 +11,7 @@ import java.util.List;
  * @param gold the index of the right one
  * @param group the part of the task that it belongs to, such as a subject; empty if it has none
  */
-public record TaskDocument(String place, List<Choice> choices, int gold, String group)
+record TaskDocument(String place, List<Choice> choices, int gold, String group)
     implements Serializable {
 
   public TaskDocument {

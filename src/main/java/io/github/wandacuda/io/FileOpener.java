@@ -13,7 +13,7 @@ import java.util.Set;
 
 /** Opens files for direct I/O. */
 @FunctionalInterface
-public interface FileOpener {
+interface FileOpener {
   /** Asks the file's own file system. */
   FileOpener SYSTEM = FileOpener::openDirect;
 

@@ -22,7 +22,7 @@ import java.util.function.Consumer;
  * @param model the source, which names shards and modules
  * @param output the output
  */
-public record PackedOutput(ModelDirectory model, OutputDirectory output, Workers workers) {
+record PackedOutput(ModelDirectory model, OutputDirectory output, Workers workers) {
 
   /**
    * Packs all shards.

@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
  * is the same to the bit on every backend and for any number of threads. A chooser serves one call
  * at a time.
  */
-public interface MaskChooser {
+interface MaskChooser {
   /**
    * Chooses a mask.
    *

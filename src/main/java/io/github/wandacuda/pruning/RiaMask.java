@@ -26,7 +26,7 @@ import java.lang.foreign.MemorySegment;
  * weight more than the fraction, and all ties. In the scope of rows the lowest of each row are
  * pruned, ties by column, as in Wanda. For a pattern both are the same: the lowest of each group.
  */
-public final class RiaMask implements MaskChooser {
+final class RiaMask implements MaskChooser {
   private final TileMasks masks;
   private final TileBuffers buffers;
   private final Scope scope;

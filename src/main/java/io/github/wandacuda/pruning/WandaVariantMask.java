@@ -30,7 +30,7 @@ import java.lang.foreign.ValueLayout;
  * <p>Everything is computed by the CPU's threads; sorted scores of the module take 4 bytes a weight
  * off the heap meanwhile.
  */
-public final class WandaVariantMask implements MaskChooser {
+final class WandaVariantMask implements MaskChooser {
   private static final double FIRST = 0.4;
   private static final double HIGHEST = 0.8;
   private static final double TOLERANCE = 0.001;

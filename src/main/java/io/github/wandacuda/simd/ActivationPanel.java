@@ -9,7 +9,7 @@ import io.github.wandacuda.system.WorkerPool;
  * run by blocks of {@link RegisterTile#ROWS} rows, within a block by columns. The content of the
  * rows that pad the last tile is undefined.
  */
-public final class ActivationPanel {
+final class ActivationPanel {
   private static final int RUN = CpuForwardKernels.RUN;
   private static final int ROWS_PER_TASK = 4 * RegisterTile.ROWS;
 

@@ -8,7 +8,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /** Loads vectors of {@link FeatureBlocks}, and widens weights of 16 bits exactly. */
-public final class BlockWidening {
+final class BlockWidening {
   private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED;
   private static final int HALF_BITS = 16;
   private static final int UPPER = 0xffff_0000;

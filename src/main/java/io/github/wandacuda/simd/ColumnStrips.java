@@ -10,7 +10,7 @@ import jdk.incubator.vector.VectorSpecies;
  * that sums over rows: by runs of rows, within a run by strips of columns, within a strip by rows.
  * The content of the columns that pad the last strip is undefined.
  */
-public final class ColumnStrips {
+final class ColumnStrips {
   private static final int RUN = CpuForwardKernels.RUN;
 
   /**

@@ -18,7 +18,7 @@ import java.lang.foreign.ValueLayout;
  * of feature i of 16 (a vector's number) and of feature i + 16 are the halves of an int, so that a
  * vector of ints becomes two vectors of features by a shift and a mask.
  */
-public final class FeatureBlocks implements PackedWeight {
+final class FeatureBlocks implements PackedWeight {
   /** Vectors of features of a block. */
   static final int VECTORS = 2;
 

@@ -15,7 +15,7 @@ import jdk.incubator.vector.VectorShuffle;
  *
  * <p>Not for several threads at once; each has its own.
  */
-public final class LaneTranspose {
+final class LaneTranspose {
   private static final int W = Lanes.COUNT;
   private static final Step STEP_1 = Step.of(1);
   private static final Step STEP_2 = Step.of(2);

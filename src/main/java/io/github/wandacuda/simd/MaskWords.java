@@ -10,7 +10,7 @@ import jdk.incubator.vector.LongVector;
  * Finds the few among many words of bits that somebody has to look at. A branch at each word would
  * cost more than the vectors, as it is guessed wrong at just those.
  */
-public final class MaskWords {
+final class MaskWords {
   private MaskWords() {}
 
   /** Returns which of up to 64 words from {@code first} on have bits, one bit a word. */

@@ -1,7 +1,7 @@
 package io.github.wandacuda.simd;
 
 /** Copies matrices into the order in which a register tile reads them. */
-public final class PanelPacking {
+final class PanelPacking {
   private PanelPacking() {}
 
   /** Returns {@code array}, or a new one if it has less than {@code rows * columns} elements. */

@@ -14,7 +14,7 @@ import java.util.Arrays;
  * (95 GFLOP/s). 4 rows of 2 vectors need 14 registers and ran at 94 to 97 GFLOP/s with either
  * collector. With 32 registers of 512 bits, 6 rows of 4 vectors were faster than 8 or 4 rows of 2.
  */
-public final class RegisterTile {
+final class RegisterTile {
   private static final boolean WIDE = Lanes.FLOATS.vectorBitSize() == 512;
 
   public static final int ROWS = WIDE ? WideRegisterTile.ROWS : NarrowRegisterTile.ROWS;

@@ -8,7 +8,7 @@ import io.github.wandacuda.scalar.CpuTensor;
  * the output its rows would be a power of two apart. The content of rows and columns that pad a
  * last tile is undefined.
  */
-public final class RegisterTileSums {
+final class RegisterTileSums {
   private float[] data = {};
   private int rows;
   private int columns;

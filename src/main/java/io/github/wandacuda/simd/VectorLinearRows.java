@@ -13,7 +13,7 @@ import jdk.incubator.vector.FloatVector;
  * and are in the first-level cache when the next rows are multiplied with them. Vectors run across
  * features, and sums are added in the order of the blocked product.
  */
-public final class VectorLinearRows {
+final class VectorLinearRows {
   /** The most rows for which this takes less time than a blocked product. */
   public static final int MOST_ROWS = 8;
 

@@ -11,7 +11,7 @@ import jdk.incubator.vector.IntVector;
  * tiles read it: by blocks of {@link RegisterTile#COLUMNS} features, within a block by columns. The
  * content of features that pad the last tile is undefined.
  */
-public final class WeightPanel {
+final class WeightPanel {
   private final WeightReader reader = new WeightReader();
   private final LaneTranspose turn = new LaneTranspose();
   private final float[] rows = new float[Lanes.COUNT * CpuForwardKernels.RUN];

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /** An object for each worker, such as its buffers, which is kept from call to call. */
-public final class WorkerLocal<T> {
+final class WorkerLocal<T> {
   private final Supplier<T> maker;
   private final List<T> made = new ArrayList<>();
 

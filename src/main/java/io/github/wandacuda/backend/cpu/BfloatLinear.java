@@ -21,7 +21,7 @@ import java.util.Map;
  * and threads are, so what a row gets hangs on that row and the weight alone. Values below
  * float32's normal range may count as zeros. Called from one thread.
  */
-public final class BfloatLinear implements AutoCloseable {
+final class BfloatLinear implements AutoCloseable {
   /** Columns whose weights stay in the second-level cache while all rows pass. */
   static final int RUN = 2048;
 

@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /** The processor that this JVM runs on. */
-public final class CpuBackend implements Backend {
+final class CpuBackend implements Backend {
   /** The backend's name, as {@code --backend} takes it. */
   static final String NAME = "cpu";
 

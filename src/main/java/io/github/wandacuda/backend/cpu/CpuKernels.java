@@ -10,4 +10,4 @@ import io.github.wandacuda.scalar.CpuSelectKernels;
  * @param forward the arithmetic of a decoder
  * @param description what they use of the processor, for people
  */
-public record CpuKernels(CpuSelectKernels select, CpuForwardKernels forward, String description) {}
+record CpuKernels(CpuSelectKernels select, CpuForwardKernels forward, String description) {}

@@ -20,7 +20,7 @@ import java.lang.foreign.MemorySegment;
  * 1.7 to 2.3 (one thread of a Zen 4, loading the row included). Rows whose scales differ by a tenth
  * or more are left, which is found out by what they take.
  */
-public final class LowestByThresholds implements RowPruner {
+final class LowestByThresholds implements RowPruner {
   /** Shorter rows are soon scored, and have no threshold that others come near to. */
   private static final int LEAST_COLUMNS = 512;
 

@@ -26,7 +26,7 @@ import java.util.Arrays;
  *   <li>{@link RowMaskWriter} writes which elements are kept, and the row without the others.
  * </ol>
  */
-public final class LowestOfRow implements RowPruner {
+final class LowestOfRow implements RowPruner {
   private final DType dtype;
   private final int columns;
   private final float[] norms;

@@ -14,7 +14,7 @@ import java.util.function.Function;
  * oneDNN, a library of the system that multiplies bfloat16 by what the processor has for it. It may
  * be missing, and is of use only on a processor with such instructions.
  */
-public final class OneDnn {
+final class OneDnn {
   /** Its name; Debian's has the version that its interface is of. */
   private static final List<String> FILES = List.of("libdnnl.so.3", "libdnnl.so.3.6");
 

@@ -7,7 +7,7 @@ import io.github.wandacuda.simd.PanelRows;
 import io.github.wandacuda.simd.VectorForward;
 
 /** The kernels of this package; to be loaded only where the Vector API's module is present. */
-public final class VectorCpuKernels {
+final class VectorCpuKernels {
   private VectorCpuKernels() {}
 
   /** Returns the kernels at the machine's widest vectors. */

@@ -6,7 +6,7 @@ import io.github.wandacuda.scalar.RowPruner;
 import io.github.wandacuda.select.SelectionRule;
 
 /** Selection with the Vector API. */
-public final class VectorSelect implements CpuSelectKernels {
+final class VectorSelect implements CpuSelectKernels {
   @Override
   public RowPruner pruner(DType dtype, int columns, float[] norms, SelectionRule rule) {
     return VectorRowPruners.pruner(dtype, columns, norms, rule);

@@ -14,7 +14,7 @@ import java.util.Optional;
  * A weight whose elements are all stored. It is on the device if enough memory remains free; else
  * it is in host memory, and its rows are copied in tiles whenever it is used.
  */
-public final class GpuDenseWeight extends GpuWeight {
+final class GpuDenseWeight extends GpuWeight {
   private static final long ALIGNMENT = 64;
 
   private final WeightMatrix host;

@@ -5,7 +5,7 @@ import io.github.wandacuda.device.DeviceRows;
 import java.util.Optional;
 
 /** A weight whose elements are all stored, on the device alone. */
-public final class GpuHeldWeight extends GpuWeight {
+final class GpuHeldWeight extends GpuWeight {
   private final WeightMemory memory;
   private final DeviceRows matrix;
   private final WeightUpload upload;

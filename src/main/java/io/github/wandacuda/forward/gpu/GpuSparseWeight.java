@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  * A packed weight on the device, which is multiplied as it is by a few rows. More rows are
  * multiplied by the dense weight, which is written piece by piece for the time of the call.
  */
-public final class GpuSparseWeight extends GpuWeight {
+final class GpuSparseWeight extends GpuWeight {
   /** Where each of the three parts may begin. */
   private static final long ALIGNMENT = 256;
 

@@ -9,7 +9,7 @@ import io.github.wandacuda.pruning.TileSource;
 import java.lang.foreign.MemorySegment;
 
 /** The tiles of a weight that is held in memory, where they are pruned and stay. */
-public final class HeldTiles implements TileSource {
+final class HeldTiles implements TileSource {
   private final LinearModule module;
   private final HeldWeight weight;
   private final PhaseClock clock;

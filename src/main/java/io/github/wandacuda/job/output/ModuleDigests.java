@@ -10,7 +10,7 @@ import java.util.Arrays;
  * A SHA-256 of each module's packed mask, by which the masks that were chosen are compared with
  * those that a written shard shows, in whatever order they come. Safe for use by several threads.
  */
-public final class ModuleDigests implements MaskSink {
+final class ModuleDigests implements MaskSink {
   private static final int CHUNK = 1 << 20;
 
   private final byte[][] digests;

@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;
 
 /** The shards that pruned modules are written to. Safe for use by several threads. */
-public interface ShardTarget {
+interface ShardTarget {
   /** Returns the writer of a module's shard. */
   ShardWriter of(LinearModule module);
 

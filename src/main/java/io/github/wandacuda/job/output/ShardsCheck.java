@@ -9,7 +9,7 @@ import java.util.Optional;
 
 /** Checks the shards of a pruned model: in this process or by others. */
 @FunctionalInterface
-public interface ShardsCheck {
+interface ShardsCheck {
   /**
    * Checks them.
    *

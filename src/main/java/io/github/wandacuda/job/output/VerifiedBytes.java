@@ -6,7 +6,7 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import java.util.List;
 
 /** Tells of the tensors that were checked, by whichever worker was last. */
-public final class VerifiedBytes {
+final class VerifiedBytes {
   private final Progress progress;
   private final long tensors;
   private final long bytes;

@@ -24,7 +24,7 @@ import java.util.OptionalInt;
  * @param refineSwaps swaps of a row at most
  * @param update how kept weights were changed
  */
-public record MethodRecord(
+record MethodRecord(
     String method,
     String scope,
     Double sparsity,
