@@ -39,13 +39,24 @@ final class BlockEstimate implements AutoCloseable {
   /** What the seconds of the run are multiplied by for those of a token in all blocks. */
   private final double perToken;
 
+  /** How many times as much as the run all tokens are. */
+  private final double times;
+
+  private final double timesLittle;
+
   /**
    * Prepares measurements.
    *
+   * @param tokens how many pass all blocks
    * @param middle the block that is taken to be like all others
    */
   BlockEstimate(
-      ModelDirectory model, Backend backend, List<int[]> samples, int middle, Stopwatch watch) {
+      ModelDirectory model,
+      Backend backend,
+      List<int[]> samples,
+      double tokens,
+      int middle,
+      Stopwatch watch) {
     this.watch = watch;
     vocabulary = DecoderFamilies.of(model.config()).shape(model.config()).vocabulary();
     decoder = DecoderFamilies.open(model, backend.operations());
@@ -74,6 +85,8 @@ final class BlockEstimate implements AutoCloseable {
               * (width + samples.get(0).length)
               / (width + length)
               / ((double) batch.size() * length);
+      times = tokens * perToken;
+      timesLittle = tokens * decoder.blocks() / FEW_TOKENS;
     } catch (RuntimeException | Error e) {
       little.close();
       block.close();
@@ -102,8 +115,8 @@ final class BlockEstimate implements AutoCloseable {
    * @param moments with their second moments
    */
   double observing(boolean moments) {
-    watch.compile(() -> observe(little, moments));
-    return perToken * watch.seconds(() -> observe(run, moments));
+    watch.compile(() -> observe(little, moments), timesLittle);
+    return perToken * watch.seconds(() -> observe(run, moments), times);
   }
 
   private void observe(BlockwiseRun tokens, boolean moments) {
@@ -114,8 +127,8 @@ final class BlockEstimate implements AutoCloseable {
 
   /** Returns the seconds in which a token passes all blocks. */
   double advancing() {
-    watch.compile(() -> little.advance(block));
-    return perToken * watch.seconds(() -> run.advance(block));
+    watch.compile(() -> little.advance(block), timesLittle);
+    return perToken * watch.seconds(() -> run.advance(block), times);
   }
 
   /** Returns how many times as long as a pass it takes to predict the next token too. */

@@ -43,7 +43,8 @@ record ComparisonEstimate(
     double tokens = sampled ? BlockEstimate.tokens(samples) : 0;
     double tested = BlockEstimate.tokens(windows) + asked;
     int middle = DecoderFamilies.of(model.config()).shape(model.config()).blocks() / 2;
-    try (BlockEstimate block = new BlockEstimate(model, backend, samples, middle, watch);
+    double all = tested + runs.size() * (tokens + tested);
+    try (BlockEstimate block = new BlockEstimate(model, backend, samples, all, middle, watch);
         Arena arena = Arena.ofShared()) {
       double advancing = block.advancing();
       double testing = tested * advancing * block.predicting();

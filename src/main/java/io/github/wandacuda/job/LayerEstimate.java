@@ -107,11 +107,12 @@ final class LayerEstimate implements AutoCloseable {
   /** Returns the seconds that pruning some modules takes, without those that go by tiles. */
   double seconds(List<LinearModule> modules, PruningRules rules) {
     double seconds = 0;
+    long elements = modules.stream().mapToLong(LinearModule::elements).sum();
     for (LinearModule module : modules) {
       ModuleRules own = measurable(rules.of(module));
       Optional<LinearModule> like = own.isByTiles() ? Optional.empty() : samples.like(module);
       if (like.isPresent()) {
-        Measured part = part(own, like.get());
+        Measured part = part(own, like.get(), elements);
         seconds += part.seconds(module, own, !sharing || !RunNeeds.sharesInputs(module));
       }
     }
@@ -130,16 +131,16 @@ final class LayerEstimate implements AutoCloseable {
             rules.reconstruct());
   }
 
-  private Measured part(ModuleRules rules, LinearModule module) {
+  private Measured part(ModuleRules rules, LinearModule module, long elements) {
     int columns = columns(rules, module, COLUMNS);
     Key key = new Key(rules, columns);
     Measured known = measured.get(key);
     if (known == null) {
       int few = columns(rules, module, FEW_COLUMNS);
       if (few < columns && compiled.add(rules)) {
-        compile(rules, module, few);
+        compile(rules, module, few, elements);
       }
-      known = measure(rules, module, columns);
+      known = measure(rules, module, columns, elements);
       measured.put(key, known);
     }
     return known;
@@ -154,22 +155,24 @@ final class LayerEstimate implements AutoCloseable {
     return Math.max(pattern.size(), most - most % pattern.size());
   }
 
-  private Measured measure(ModuleRules rules, LinearModule module, int columns) {
+  private Measured measure(ModuleRules rules, LinearModule module, int columns, long elements) {
     int rows = Math.max(LEAST_ROWS, ROWS_PER_WORKER * workers.count());
     try (Arena arena = Arena.ofShared()) {
       WeightMatrix weights = corner(module, rows, columns, arena);
       Runnable work = work(rules, module, weights, arena);
-      double both = watch.seconds(() -> anew(work));
-      double own = rules.needsMoments() ? Math.min(both, watch.seconds(work)) : both;
+      double times = (double) elements / weights.elements();
+      double both = watch.seconds(() -> anew(work), times);
+      double own = rules.needsMoments() ? Math.min(both, watch.seconds(work, times)) : both;
       pruner.forget();
       return new Measured(columns, both - own, own / weights.rows());
     }
   }
 
-  private void compile(ModuleRules rules, LinearModule module, int columns) {
+  private void compile(ModuleRules rules, LinearModule module, int columns, long elements) {
     try (Arena arena = Arena.ofShared()) {
-      Runnable work = work(rules, module, corner(module, FEW_ROWS, columns, arena), arena);
-      watch.compile(() -> anew(work));
+      WeightMatrix weights = corner(module, FEW_ROWS, columns, arena);
+      Runnable work = work(rules, module, weights, arena);
+      watch.compile(() -> anew(work), (double) elements / weights.elements());
     }
   }
 

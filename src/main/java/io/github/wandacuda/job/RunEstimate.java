@@ -84,11 +84,11 @@ final class RunEstimate {
     return modules.stream()
         .max(Comparator.comparingLong(module -> module.tensor().bytes()))
         .filter(module -> module.elements() > 0)
-        .map(module -> bytes * secondsPerByte(module))
+        .map(module -> bytes * secondsPerByte(module, bytes))
         .orElse(0.0);
   }
 
-  private double secondsPerByte(LinearModule module) {
+  private double secondsPerByte(LinearModule module, long bytes) {
     try (Workers workers = new Workers(backend.concurrency());
         TileBuffers buffers = new TileBuffers(TileMemory.of(backend))) {
       PhaseClock clock = new PhaseClock(workers.count());
@@ -96,17 +96,18 @@ final class RunEstimate {
       long weights = scope.chosen().stream().mapToLong(LinearModule::elements).sum();
       MatrixPruner pruner = new MatrixPruner(backend.selector(weights), workers, clock);
       Runnable work = () -> pruner.prune(sample, null, scope.rules().of(module));
-      watch.compile(work);
-      return watch.seconds(work) / sample.bytes(module);
+      double times = (double) bytes / sample.bytes(module);
+      watch.compile(work, times);
+      return watch.seconds(work, times) / sample.bytes(module);
     }
   }
 
   /** Estimates a calibrated run but for what goes by tiles. */
   private TimeEstimate calibrated(List<int[]> samples, List<Allocation> allocations) {
     boolean moments = scope.rules().needMoments();
-    try (BlockEstimate block = block(samples);
+    double tokens = BlockEstimate.tokens(samples) / backend.forwards(moments).size();
+    try (BlockEstimate block = block(samples, tokens);
         Arena arena = Arena.ofShared()) {
-      double tokens = BlockEstimate.tokens(samples) / backend.forwards(moments).size();
       double advancing = tokens * block.advancing();
       double once = advancing + tokens * block.observing(moments);
       BlockStatistics statistics = block.observe(moments, arena);
@@ -128,8 +129,8 @@ final class RunEstimate {
     }
   }
 
-  private BlockEstimate block(List<int[]> samples) {
-    return new BlockEstimate(scope.model(), backend, samples, someBlock(), watch);
+  private BlockEstimate block(List<int[]> samples, double tokens) {
+    return new BlockEstimate(scope.model(), backend, samples, tokens, someBlock(), watch);
   }
 
   private LayerEstimate layers(Optional<BlockStatistics> statistics) {
@@ -150,8 +151,9 @@ final class RunEstimate {
     if (windows.isEmpty()) {
       return 0;
     }
-    try (BlockEstimate block = block(windows)) {
-      return 2 * BlockEstimate.tokens(windows) * block.advancing() * block.predicting();
+    double tokens = 2 * BlockEstimate.tokens(windows);
+    try (BlockEstimate block = block(windows, tokens)) {
+      return tokens * block.advancing() * block.predicting();
     }
   }
 

@@ -3,7 +3,10 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.calibration.Progress;
 import java.time.Duration;
 
-/** Takes the time of work by doing it again and again, for so long in all. */
+/**
+ * Takes the time of work by doing it again and again, for so long in all; but not for longer than
+ * the run would take over it, which wouldn't get to faster code either.
+ */
 final class Stopwatch {
   /** As long as anybody likes to wait for an estimate. */
   static final Duration MOST = Duration.ofSeconds(9);
@@ -47,31 +50,36 @@ final class Stopwatch {
    * take a hundred times as long.
    *
    * @param little much less work than is measured then, by the same code
+   * @param times how many times as much the run does
    */
-  void compile(Runnable little) {
+  void compile(Runnable little, double times) {
     double start = passed();
     double end = start + most / COMPILING_PART;
     double least = Double.POSITIVE_INFINITY;
     double faster = start;
     double now = start;
-    while (now < end && now - faster < COMPILED) {
+    while (now < end && now - faster < COMPILED && now - start < times * least) {
       double before = now;
       little.run();
       now = passed();
       if (now - before < SETTLED * least) {
-        least = now - before;
         faster = now;
       }
+      least = Math.min(least, now - before);
       tell(now);
     }
     warmUp += passed() - start;
   }
 
-  /** Returns the seconds that work takes once its code is compiled and its file is in memory. */
-  double seconds(Runnable work) {
+  /**
+   * Returns the seconds that work takes once its code is compiled and its file is in memory.
+   *
+   * @param times how many times as much the run does
+   */
+  double seconds(Runnable work, double times) {
     double start = passed();
     double least = Double.POSITIVE_INFINITY;
-    int times = 0;
+    int done = 0;
     int settled = 0;
     double enough = start + most / LEAST_PART;
     double tooMuch = start + (most - start) / MOST_PART;
@@ -82,10 +90,12 @@ final class Stopwatch {
       now = passed();
       settled = now - before < SETTLED * least ? 0 : settled + 1;
       least = Math.min(least, now - before);
-      times++;
+      done++;
       tell(now);
-    } while (now < tooMuch && (now < enough || settled < SETTLED_TIMES));
-    warmUp += now - start - times * least;
+    } while (now < tooMuch
+        && now - start < times * least
+        && (now < enough || settled < SETTLED_TIMES));
+    warmUp += now - start - done * least;
     return least;
   }
 
