@@ -11,8 +11,7 @@ import java.util.Optional;
  * @param plan what is done to modules
  * @param files the SHA-256 of the files that say it, or null if there are none
  */
-record ComparedMethod(
-    String label, Optional<Sparsity> sparsity, PruningPlan plan, String files) {
+record ComparedMethod(String label, Optional<Sparsity> sparsity, PruningPlan plan, String files) {
 
   static ComparedMethod of(String label, Optional<Sparsity> sparsity, PruningPlan plan) {
     return new ComparedMethod(

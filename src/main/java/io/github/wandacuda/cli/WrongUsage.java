@@ -4,6 +4,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.CommandSpec;
@@ -77,5 +78,39 @@ final class WrongUsage {
         message.substring(0, 1).toLowerCase(Locale.ROOT)
             + message.substring(1).replaceFirst("\\.$", "");
     return ErrorDetails.saying(sentence).hint(help);
+  }
+
+  /** What the options of other programs are called here: those of the code of Wanda above all. */
+  private static final class OthersWords {
+    /** Names without hyphens and underscores; what stands for each begins with an option. */
+    private static final Map<String, String> HERE =
+        Map.ofEntries(
+            Map.entry("seqlen", "--sequence-length"),
+            Map.entry("maxseqlength", "--sequence-length"),
+            Map.entry("nsamples", "--samples"),
+            Map.entry("numcalibrationsamples", "--samples"),
+            Map.entry("dataset", "--calibration FILE"),
+            Map.entry("prunemethod", "--method"),
+            Map.entry("usevariant", "--method wanda-variant"),
+            Map.entry("sparsityratio", "--sparsity"),
+            Map.entry("sparsitytype", "--pattern N:M, and --sparsity for unstructured"),
+            Map.entry("save", "--report FILE"),
+            Map.entry("savemodel", "--output DIR"),
+            Map.entry("outputdir", "--output DIR"),
+            Map.entry("modelpath", "--model"),
+            Map.entry("cachedir", "--model org/name, from the cache that HF_HUB_CACHE names"),
+            Map.entry("evalzeroshot", "--tasks of 'wanda-cuda evaluate'"),
+            Map.entry("maxnewtokens", "--tokens"),
+            Map.entry("maxtokens", "--tokens"));
+
+    private OthersWords() {}
+
+    /** Returns what stands here for another program's option, if the command has that. */
+    static Optional<String> here(String option, CommandSpec command) {
+      return Optional.ofNullable(HERE.get(option.replaceAll("[-_]", "")))
+          .filter(
+              here ->
+                  here.contains("'wanda-cuda ") || command.findOption(here.split(" ")[0]) != null);
+    }
   }
 }

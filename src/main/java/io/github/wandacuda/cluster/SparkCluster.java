@@ -18,13 +18,19 @@ import org.apache.spark.SimpleFutureAction;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.Function;
 import org.apache.spark.rdd.RDD;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerTaskEnd;
+import org.apache.spark.scheduler.SparkListenerTaskStart;
+import org.apache.spark.storage.StorageLevel;
 import scala.Function1;
 import scala.Tuple2;
 import scala.collection.Iterator;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 import scala.runtime.AbstractFunction0;
+import scala.runtime.AbstractFunction1;
 import scala.runtime.AbstractFunction2;
 import scala.runtime.BoxedUnit;
 
@@ -219,5 +225,135 @@ final class SparkCluster implements Cluster {
   @Override
   public void close() {
     context.close();
+  }
+
+  /** What an executor does with a partition: the one task in it. */
+  private static final class PartitionWork<R extends Serializable>
+      extends AbstractFunction1<Iterator<ClusterTask<R>>, TaskOutcome<R>> implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    private final ThisExecutor executor;
+
+    PartitionWork(int threads) {
+      executor = new ThisExecutor(threads);
+    }
+
+    @Override
+    public TaskOutcome<R> apply(Iterator<ClusterTask<R>> tasks) {
+      return executor.run(tasks.next());
+    }
+  }
+
+  /**
+   * Counts the tasks that executors are at work on. A job that is cancelled has ended before they
+   * have, and what they were about to write would appear after its output was removed.
+   */
+  private static final class TasksAtWork extends SparkListener {
+    private int count;
+
+    @Override
+    public synchronized void onTaskStart(SparkListenerTaskStart start) {
+      count++;
+    }
+
+    @Override
+    public synchronized void onTaskEnd(SparkListenerTaskEnd end) {
+      count--;
+      notifyAll();
+    }
+
+    /** Waits until there is none, or for so long. */
+    synchronized void awaitNone(long millis) {
+      long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+      try {
+        while (count > 0 && System.nanoTime() < end) {
+          TimeUnit.NANOSECONDS.timedWait(this, end - System.nanoTime());
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /**
+   * States in the block managers of Spark's executors, a partition for each. Those of the last step
+   * are kept; what is lost with an executor is computed again from the first states on, or from
+   * those that were saved last, where Spark was told of a directory for that.
+   */
+  private static final class SparkStates<S extends Serializable> implements KeptStates<S> {
+    /** Steps after which states are saved. */
+    private static final int STEPS = 8;
+
+    private final SparkCluster cluster;
+    private int steps;
+    private JavaRDD<SteppedState<S>> latest;
+
+    SparkStates(SparkCluster cluster, List<S> states) {
+      this.cluster = cluster;
+      latest = cluster.partitions(states.stream().map(SteppedState::first).toList());
+    }
+
+    @Override
+    public <R extends Serializable> void step(
+        String what, ClusterStep<S, R> step, Consumer<R> done) {
+      JavaRDD<SteppedState<S>> before = latest;
+      latest = before.map(new StepWork<>(step, cluster.cores()));
+      latest.persist(StorageLevel.MEMORY_AND_DISK());
+      boolean saved = ++steps % STEPS == 0 && cluster.hasDirectory();
+      if (saved) {
+        latest.checkpoint();
+      }
+      cluster.job(what, latest.rdd(), latest.getNumPartitions(), new StepResult<S, R>(), done);
+      if (saved) {
+        // Spark saves after a job that it runs as a whole, which ours isn't.
+        long unused = latest.count();
+      }
+      before.unpersist(false);
+    }
+
+    @Override
+    public void close() {
+      latest.unpersist(false);
+    }
+
+    /** What travels back of a partition's state: the result of its step, not the state. */
+    private static final class StepResult<S extends Serializable, R extends Serializable>
+        extends AbstractFunction1<Iterator<SteppedState<S>>, TaskOutcome<R>>
+        implements Serializable {
+      private static final long serialVersionUID = 1L;
+
+      @Override
+      @SuppressWarnings("unchecked") // The step that has made the state results in this type.
+      public TaskOutcome<R> apply(Iterator<SteppedState<S>> states) {
+        SteppedState<S> state = states.next();
+        return new TaskOutcome<>((R) state.result(), state.failure());
+      }
+    }
+
+    /** What an executor does with a partition's state. */
+    private static final class StepWork<S extends Serializable, R extends Serializable>
+        implements Function<SteppedState<S>, SteppedState<S>> {
+      private static final long serialVersionUID = 1L;
+
+      private final ClusterStep<S, R> step;
+      private final ThisExecutor executor;
+
+      StepWork(ClusterStep<S, R> step, int threads) {
+        this.step = step;
+        executor = new ThisExecutor(threads);
+      }
+
+      @Override
+      public SteppedState<S> call(SteppedState<S> before) {
+        if (before.failure() != null) {
+          return before;
+        }
+        ClusterTask<ClusterStep.Stepped<S, R>> task = node -> step.run(before.state(), node);
+        TaskOutcome<ClusterStep.Stepped<S, R>> outcome = executor.run(task);
+        return outcome.failure() == null
+            ? new SteppedState<>(outcome.result().state(), outcome.result().result(), null)
+            : new SteppedState<>(null, null, outcome.failure());
+      }
+    }
   }
 }

@@ -1,5 +1,8 @@
 package io.github.wandacuda.evaluate;
 
+import java.util.Arrays;
+import java.util.Random;
+
 /** Chooses the next token. Given equal logits, it chooses the same on every machine. */
 @FunctionalInterface
 public interface Sampler {
@@ -29,5 +32,68 @@ public interface Sampler {
    */
   static Sampler of(double temperature, double topP, long seed) {
     return temperature == 0 ? GREEDY : new NucleusSampler(temperature, topP, seed);
+  }
+
+  /**
+   * Draws a token at a temperature from the nucleus, the fewest most probable tokens that have a
+   * given probability together (Holtzman et al., arXiv 1904.09751, section 3.1). Of equally
+   * probable tokens the lower comes first. Probabilities are computed in double by {@link
+   * StrictMath}, and the draws are {@link Random}'s, whose algorithm is specified, so that they
+   * repeat everywhere.
+   */
+  final class NucleusSampler implements Sampler {
+    private final double temperature;
+    private final double topP;
+    private final Random random;
+
+    NucleusSampler(double temperature, double topP, long seed) {
+      if (!(temperature > 0) || Double.isInfinite(temperature) || !(topP > 0) || topP > 1) {
+        throw new IllegalArgumentException("temperature %s, top-p %s".formatted(temperature, topP));
+      }
+      this.temperature = temperature;
+      this.topP = topP;
+      random = new Random(seed);
+    }
+
+    @Override
+    public int choose(float[] logits) {
+      long[] order = ordered(logits);
+      double highest = logits[id(order[0])];
+      double[] weights = new double[order.length];
+      double total = 0;
+      for (int i = 0; i < order.length; i++) {
+        weights[i] = StrictMath.exp((logits[id(order[i])] - highest) / temperature);
+        total += weights[i];
+      }
+      int count = 0;
+      double nucleus = 0;
+      while (count < order.length && (count == 0 || nucleus < topP * total)) {
+        nucleus += weights[count++];
+      }
+      double drawn = random.nextDouble() * nucleus;
+      int at = 0;
+      double sum = weights[0];
+      while (at + 1 < count && sum <= drawn) {
+        sum += weights[++at];
+      }
+      return id(order[at]);
+    }
+
+    /** Returns ids in the lower halves, the most probable first. */
+    private static long[] ordered(float[] logits) {
+      long[] order = new long[logits.length];
+      for (int id = 0; id < order.length; id++) {
+        // Adding 0 makes -0 and 0 equal. Bits of negative floats are turned round to ascend.
+        int bits = Float.floatToRawIntBits(logits[id] + 0f);
+        int ascending = bits < 0 ? ~bits ^ Integer.MIN_VALUE : bits;
+        order[id] = (long) ~ascending << Integer.SIZE | id;
+      }
+      Arrays.sort(order);
+      return order;
+    }
+
+    private static int id(long ordered) {
+      return (int) ordered;
+    }
   }
 }

@@ -11,8 +11,10 @@ import io.github.wandacuda.model.LinearDescription;
 import io.github.wandacuda.model.NormDescription;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -192,5 +194,39 @@ final class DecoderWeights implements AutoCloseable {
   @Override
   public void close() {
     kept.close();
+  }
+
+  /** The memory of weights that are kept, but that the device reads in place. */
+  private static final class KeptWeights implements AutoCloseable {
+    private final List<KeptMemory> kept = new ArrayList<>();
+
+    /** Makes a weight of memory that is freed when the weight doesn't read it, else with this. */
+    Weight keep(Function<Arena, Weight> making) {
+      KeptMemory memory = new KeptMemory();
+      kept.add(memory);
+      Weight weight = making.apply(memory.arena);
+      if (weight.ownsMemory()) {
+        kept.removeLast();
+        memory.close();
+      }
+      return weight;
+    }
+
+    /** Frees the memory; the weights must be closed. */
+    @Override
+    public void close() {
+      kept.forEach(KeptMemory::close);
+      kept.clear();
+    }
+
+    /** A weight's memory, which outlives the call that reads it. */
+    private static final class KeptMemory implements AutoCloseable {
+      private final Arena arena = Arena.ofShared();
+
+      @Override
+      public void close() {
+        arena.close();
+      }
+    }
   }
 }

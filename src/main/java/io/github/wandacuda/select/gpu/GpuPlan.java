@@ -7,7 +7,10 @@ import io.github.wandacuda.select.ResidentMatrix;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionArguments;
 import io.github.wandacuda.select.SelectionPlan;
+import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Objects;
 
 /** Prunes matrices by one rule and one vector of norms, which lies on the device. */
@@ -80,6 +83,104 @@ final class GpuPlan implements SelectionPlan {
     if (norms != null && !closed) {
       closed = true;
       pool.keep(norms);
+    }
+  }
+
+  /**
+   * A matrix that lies on the device and in host memory too: kernels prune the one, and nothing of
+   * it travels.
+   *
+   * @param host the same elements, as they were
+   */
+  private record HeldMatrix(DeviceRows rows, WeightMatrix host) implements SlotMatrix {
+    @Override
+    public TileShape shape() {
+      return new TileShape(rows.dtype(), rows.rows(), rows.columns(), true);
+    }
+
+    @Override
+    public DeviceRows bring(SlotMemory.Tile tile, int first, int count) {
+      return rows.rowRange(first, count);
+    }
+
+    @Override
+    public void takeBack(DeviceRows pruned, int first) {}
+
+    @Override
+    public float element(int row, int column) {
+      return host.get(row, column);
+    }
+  }
+
+  /** Sets to +0.0 in host memory what a packed mask prunes, several elements at a time. */
+  private static final class HostZeros {
+    private static final ValueLayout.OfLong LONG =
+        ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** By a mask's next bits, the bits of eight bytes of elements that stay. */
+    private static final long[] OF_SHORTS = table(Short.BYTES);
+
+    private static final long[] OF_INTS = table(Integer.BYTES);
+
+    private HostZeros() {}
+
+    private static long[] table(int bytes) {
+      int elements = Long.BYTES / bytes;
+      long whole = -1L >>> (Long.SIZE - bytes * Byte.SIZE);
+      long[] table = new long[1 << elements];
+      for (int bits = 0; bits < table.length; bits++) {
+        for (int element = 0; element < elements; element++) {
+          if ((bits >>> element & 1) != 0) {
+            table[bits] |= whole << element * bytes * Byte.SIZE;
+          }
+        }
+      }
+      return table;
+    }
+
+    /**
+     * Clears the pruned elements.
+     *
+     * @param mask as {@link io.github.wandacuda.select.SelectionPlan#select} packs it
+     */
+    static void clear(WeightMatrix rows, MemorySegment mask) {
+      long maskRowBytes = Selector.maskRowBytes(rows.columns());
+      for (int row = 0; row < rows.rows(); row++) {
+        int from = rows.hasDenseRows() ? clearTogether(rows, row, mask, row * maskRowBytes) : 0;
+        for (int column = from; column < rows.columns(); column++) {
+          int bits = mask.get(ValueLayout.JAVA_BYTE, row * maskRowBytes + column / Byte.SIZE);
+          if ((bits >>> column % Byte.SIZE & 1) == 0) {
+            clear(rows, row, column);
+          }
+        }
+      }
+    }
+
+    /** Clears a row by eight bytes and returns how many columns that were. */
+    private static int clearTogether(WeightMatrix rows, int row, MemorySegment mask, long maskAt) {
+      MemorySegment data = rows.data();
+      long at = rows.byteOffset(row, 0);
+      int bytes = rows.dtype().bytes();
+      long[] table = bytes == Short.BYTES ? OF_SHORTS : OF_INTS;
+      int together = Long.BYTES / bytes;
+      int columns = rows.columns() / Byte.SIZE * Byte.SIZE;
+      for (int column = 0; column < columns; column += Byte.SIZE) {
+        int bits = mask.get(ValueLayout.JAVA_BYTE, maskAt + column / Byte.SIZE);
+        for (int done = 0; done < Byte.SIZE; done += together) {
+          long place = at + (long) (column + done) * bytes;
+          data.set(LONG, place, data.get(LONG, place) & table[bits >>> done & table.length - 1]);
+        }
+      }
+      return columns;
+    }
+
+    private static void clear(WeightMatrix rows, int row, int column) {
+      long place = rows.byteOffset(row, column);
+      if (rows.dtype().bytes() == Short.BYTES) {
+        rows.data().set(ValueLayout.JAVA_SHORT_UNALIGNED, place, (short) 0);
+      } else {
+        rows.data().set(ValueLayout.JAVA_INT_UNALIGNED, place, 0);
+      }
     }
   }
 }

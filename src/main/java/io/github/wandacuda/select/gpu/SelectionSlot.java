@@ -1,5 +1,6 @@
 package io.github.wandacuda.select.gpu;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceMemoryException;
@@ -13,6 +14,7 @@ import io.github.wandacuda.device.StagingBuffer;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.Selector;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.function.LongConsumer;
@@ -184,5 +186,125 @@ final class SelectionSlot implements AutoCloseable {
     reports.close();
     norms.close();
     counts.close();
+  }
+
+  /**
+   * A matrix in host memory, whose tiles travel to the device and back.
+   *
+   * @param destination where results go, or null where there are none
+   */
+  private record HostMatrix(TileTransfer transfer, WeightMatrix source, WeightMatrix destination)
+      implements SlotMatrix {
+    @Override
+    public TileShape shape() {
+      return new TileShape(source.dtype(), source.rows(), source.columns(), false);
+    }
+
+    @Override
+    public DeviceRows bring(SlotMemory.Tile tile, int first, int count) {
+      DeviceRows rows = shape().at(tile.weights(), count);
+      transfer.upload(source.rows(first, count), rows);
+      return rows;
+    }
+
+    @Override
+    public void takeBack(DeviceRows pruned, int first) {
+      if (destination != null) {
+        transfer.download(pruned, destination.rows(first, pruned.rows()));
+      }
+    }
+
+    @Override
+    public float element(int row, int column) {
+      return source.get(row, column);
+    }
+  }
+
+  /**
+   * What the pruning kernels report of each row, see {@link GpuSelectKernels}.
+   *
+   * @param memory the reports
+   * @param rows how many
+   */
+  private record RowReports(MemorySegment memory, int rows) {
+    /** Returns the sum of one of a report's numbers. */
+    long sum(int which) {
+      long sum = 0;
+      for (int row = 0; row < rows; row++) {
+        sum += Integer.toUnsignedLong(get(row, which));
+      }
+      return sum;
+    }
+
+    /**
+     * Checks that no row has a weight that is not finite.
+     *
+     * @param matrix whose rows they are
+     * @param firstRow the number of the first one in its matrix
+     * @throws NonFiniteWeightException for the first such weight
+     */
+    void requireFinite(SlotMatrix matrix, int firstRow) {
+      for (int row = 0; row < rows; row++) {
+        int column = get(row, GpuSelectKernels.NON_FINITE);
+        if (column != GpuSelectKernels.NONE) {
+          float value = matrix.element(firstRow + row, column);
+          throw new NonFiniteWeightException(firstRow + row, column, value);
+        }
+      }
+    }
+
+    private int get(int row, int which) {
+      return memory.getAtIndex(
+          ValueLayout.JAVA_INT, (long) row * GpuSelectKernels.REPORT_INTS + which);
+    }
+  }
+
+  /**
+   * A matrix in device memory that the caller owns. Kernels work on it where it lies or, where its
+   * rows don't start at multiples of 16 bytes, on a copy of a tile.
+   */
+  private record CallerMatrix(DeviceQueue queue, DeviceRows rows) implements SlotMatrix {
+    @Override
+    public TileShape shape() {
+      return new TileShape(rows.dtype(), rows.rows(), rows.columns(), rows.isAligned());
+    }
+
+    @Override
+    public DeviceRows bring(SlotMemory.Tile tile, int first, int count) {
+      DeviceRows part = rows.rowRange(first, count);
+      if (rows.isAligned()) {
+        return part;
+      }
+      DeviceRows copy = shape().at(tile.weights(), count);
+      copy(part, copy);
+      return copy;
+    }
+
+    @Override
+    public void takeBack(DeviceRows pruned, int first) {
+      if (!rows.isAligned()) {
+        copy(pruned, rows.rowRange(first, pruned.rows()));
+        queue.finish();
+      }
+    }
+
+    private void copy(DeviceRows from, DeviceRows to) {
+      queue.copy(from.data(), from.pitch(), to.data(), to.pitch(), from.rowBytes(), from.rows());
+    }
+
+    /**
+     * In place the kernel may have pruned it: then nobody knows what it was, but that it is none.
+     */
+    @Override
+    public float element(int row, int column) {
+      try (Arena arena = Arena.ofConfined()) {
+        DType dtype = rows.dtype();
+        MemorySegment host = arena.allocate(dtype.bytes(), Integer.BYTES);
+        queue.complete(
+            () -> queue.download(rows.rowRange(row, 1).columnRange(column, 1).data(), host));
+        float value = WeightMatrix.of(host, dtype, 1, 1).get(0, 0);
+        return Float.isFinite(value) ? Float.NaN : value;
+      }
+    }
   }
 }
