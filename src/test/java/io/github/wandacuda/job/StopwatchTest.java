@@ -2,7 +2,7 @@ package io.github.wandacuda.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.calibrate.Progress;
+import io.github.wandacuda.calibration.Progress;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
