@@ -17,7 +17,7 @@ import net.jqwik.api.constraints.Size;
 class DamagedFileTest {
   private static final Path SHARD = TestFiles.LLAMA_GQA.resolve("model-00002-of-00003.safetensors");
 
-  @Property(tries = 500)
+  @Property
   void damageToTheHeaderIsAnInputErrorOrHarmless(
       @ForAll @Size(min = 1, max = 3) List<@IntRange(max = 1600) Integer> places,
       @ForAll byte value,

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.docs.Page;
 import io.github.wandacuda.docs.ShellLine;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -53,7 +54,8 @@ class DocumentedCommandsTest {
 
   private static final Pattern TIMED =
       Pattern.compile(
-          "seconds|_bytes\"|\"(total|start|allocate|calibrate|select|read_write|verify|evaluate|other)\"| in [0-9.]+ s ");
+          "seconds|_bytes\"|\"(total|start|allocate|calibrate|select|read_write|verify|evaluate|other)\"|"
+              + " in [0-9.]+ s ");
 
   @TempDir static Path made;
 
@@ -100,6 +102,7 @@ class DocumentedCommandsTest {
 
   @ParameterizedTest
   @MethodSource("programs")
+  @Thorough
   void runsAsShown(ShellLine line) {
     assumeTrue(canRun(line), "reads what isn't here");
     Cli.Result result = RESULTS.computeIfAbsent(line.arguments(), DocumentedCommandsTest::run);

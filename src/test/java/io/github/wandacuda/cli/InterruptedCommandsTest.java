@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.MemoryDirectory;
+import io.github.wandacuda.testing.Thorough;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
@@ -10,6 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** A part of what the profile {@code faults} goes through call by call. */
+@Thorough
 class InterruptedCommandsTest {
   /** No call waits for a disk. */
   @TempDir(factory = MemoryDirectory.class)

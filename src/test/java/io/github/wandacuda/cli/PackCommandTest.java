@@ -12,6 +12,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -320,6 +321,7 @@ class PackCommandTest {
   }
 
   @Test
+  @Thorough
   void theOutputIsTheSameForAnyNumberOfThreads() {
     Path pruned = pruned(TestData.TINY_LLAMA);
     pack(pruned);

@@ -2,10 +2,12 @@ package io.github.wandacuda.families;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.device.TiledOpenCl;
+import io.github.wandacuda.testing.Thorough;
 import org.junit.jupiter.api.Tag;
 
 /** The kernels of tiles, which a device that isn't a GPU doesn't get otherwise. */
 @Tag("gpu")
+@Thorough
 class GpuParityOpenClTilesSecondSizesTest extends SecondSizesMasks {
   @Override
   Backend device() {

@@ -19,6 +19,7 @@ import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -118,6 +119,7 @@ class ClusterMomentsTest {
     "sparsegpt+reconstruct, 0.5, 3, 1, 300",
     "wanda+reconstruct, 0.5, 2, 3, 2",
   })
+  @FirstCases(3)
   void methodsAreThoseOfOneMachine(
       String what, String amount, int workers, int samples, int length) {
     assertLikeOneMachine(
@@ -130,6 +132,7 @@ class ClusterMomentsTest {
   /** Experts that no token reaches, layers that are stored the other way round, parallel blocks. */
   @ParameterizedTest
   @ValueSource(strings = {"mixtral", "qwen2_moe", "gpt2", "gpt_neox", "opt-350m"})
+  @FirstCases
   void familiesAreThoseOfOneMachine(String family) {
     assertLikeOneMachine(
         TestData.fixture(family).resolve("model"),

@@ -17,6 +17,7 @@ import io.github.wandacuda.pruning.ModuleRules.Scope;
 import io.github.wandacuda.pruning.ModuleRules.Swaps;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.GeneratedLlama;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
@@ -44,6 +45,7 @@ class DryRunTest {
 
   @ParameterizedTest
   @MethodSource("families")
+  @FirstCases(2)
   void everyMethodOnEveryFamily(String family) {
     Path fixture = TestData.fixture(family);
     estimate(fixture.resolve("model"), fixture.resolve("tokens.json"));

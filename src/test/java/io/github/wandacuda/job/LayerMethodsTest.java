@@ -23,8 +23,10 @@ import io.github.wandacuda.pruning.OutputErrors;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -127,6 +129,7 @@ class LayerMethodsTest {
     "wanda+swaps+reconstruct, 0.7, 133",
     "ria, 0.5, 49.2",
   })
+  @FirstCases(3)
   void perplexitiesAreThoseOfTheReference(String what, String amount, double most) {
     prune("out", rules(what, amount), 2);
     assertThat(perplexity("out")).isLessThan(most);
@@ -200,6 +203,7 @@ class LayerMethodsTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"sparsegpt", "ria+swaps", "wanda+reconstruct"})
+  @Thorough
   void threadsChangeNoByte(String what) throws IOException {
     prune("one", rules(what, "0.4"), 1);
     prune("three", rules(what, "0.4"), 3);

@@ -18,6 +18,7 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -134,6 +135,7 @@ class StreamingTest {
 
   @ParameterizedTest
   @CsvSource({"any, false", "gpt2, true"})
+  @FirstCases
   void theOutputIsTheSameForAnyNumberOfWorkers(String type, boolean transposed) throws IOException {
     Path model = model(type);
     Calibration calibration = statistics(transposed);

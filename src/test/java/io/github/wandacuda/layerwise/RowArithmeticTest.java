@@ -7,6 +7,7 @@ import io.github.wandacuda.scalar.LowestColumns;
 import io.github.wandacuda.scalar.RowArithmetic;
 import io.github.wandacuda.scalar.ScalarRows;
 import io.github.wandacuda.simd.ShapedKernels;
+import io.github.wandacuda.testing.FirstCases;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -86,6 +87,7 @@ class RowArithmeticTest {
   @EnumSource(
       value = VectorShape.class,
       names = {"S_128_BIT", "S_256_BIT", "S_512_BIT"})
+  @FirstCases(2)
   void vectorsGiveTheScalarBits(VectorShape shape) {
     RowArithmetic vector =
         ShapedKernels.load(RowArithmetic.class, "layerwise.simd.VectorRows", shape);

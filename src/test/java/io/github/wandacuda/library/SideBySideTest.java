@@ -8,6 +8,7 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.PruneOptions;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.testing.Thorough;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -39,6 +40,7 @@ class SideBySideTest {
   }
 
   @Test
+  @Thorough
   void aSoakFindsNothing() throws Exception {
     ManyCalls calls = new ManyCalls(1600);
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(SOAK_SECONDS);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.wandacuda.model.decoder.ChangedConfigs;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -24,6 +25,7 @@ class AbsurdConfigsTest {
 
   @ParameterizedTest
   @MethodSource("families")
+  @FirstCases(4)
   void endInOneLineOrRun(String family) {
     List<String> wrong = new ArrayList<>();
     int refused = 0;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("gpu")
 @Tag("pretend")
 @ResourceLock("target/pretend-cuda-damaged")
+@Thorough
 class DamagedCudaForwardTest {
   private static final Path OUT = Path.of("target", "pretend-cuda-damaged");
   private static final long SECONDS = 120;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +28,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("pretend")
 @Execution(ExecutionMode.CONCURRENT)
 @ResourceLock("target/pretend-cuda-damaged")
+@Thorough
 class DamagedCudaKernelsTest {
   private static final Path OUT = Path.of("target", "pretend-cuda-damaged");
   private static final long SECONDS = 120;
@@ -56,27 +58,41 @@ class DamagedCudaKernelsTest {
       value = {
         // A comparison turned round, a tie lost or broken the other way.
         "3 => 8 => select_rows => radix_select.cuh => other.key < mine.key => other.key > mine.key",
-        "3 => 8 => select_rows => radix_select.cuh => other.column < mine.column => other.column > mine.column",
-        "127 => 256 => select_rows_long => select_rows.cuh => j < ties ? 1u : 0u => j + 1u < ties ? 1u : 0u",
+        "3 => 8 => select_rows => radix_select.cuh => other.column < mine.column => other.column >"
+            + " mine.column",
+        "127 => 256 => select_rows_long => select_rows.cuh => j < ties ? 1u : 0u => j + 1u < ties ?"
+            + " 1u : 0u",
         "10 => 120 => select_groups => select_groups.cu => keys[j] < keys[i] => keys[j] > keys[i]",
         "10 => 120 => select_groups => select_groups.cu => keys[j] < keys[i] => keys[j] <= keys[i]",
         "1 => 4 => select_groups => select_groups.cu => second[HALF - 1u - i] => second[i]",
-        "0 => 4 => select_groups => select_groups.cu => equal ^= 0x80000000u >> __clz(static_cast<int>(equal)) => equal &= equal - 1u",
-        "1 => 4 => select_groups => select_groups.cu => bits | __shfl_xor_sync(ALL_LANES, bits, 1) << 4 => bits | bits << 4",
-        "26 => 120 => select_groups => select_groups.cu => other < keys[i] + wins => other < keys[i]",
+        "0 => 4 => select_groups => select_groups.cu => equal ^= 0x80000000u >>"
+            + " __clz(static_cast<int>(equal)) => equal &= equal - 1u",
+        "1 => 4 => select_groups => select_groups.cu => bits | __shfl_xor_sync(ALL_LANES, bits, 1)"
+            + " << 4 => bits | bits << 4",
+        "26 => 120 => select_groups => select_groups.cu => other < keys[i] + wins => other <"
+            + " keys[i]",
         "1 => 4 => select_groups => select_groups.cu => wins = threadIdx.x % 2u => wins = 0u",
-        "30 => 60 => select_groups_small => select_groups_small.cu => key < keys[chunk] => key > keys[chunk]",
-        "30 => 60 => select_groups_small => select_groups_small.cu => other < member ? 1u : 0u => 0u",
-        "62 => 128 => select_groups_large => select_groups_large.cu => (column < threshold.column ? 1u : 0u) => 0u",
+        "30 => 60 => select_groups_small => select_groups_small.cu => key < keys[chunk] => key >"
+            + " keys[chunk]",
+        "30 => 60 => select_groups_small => select_groups_small.cu => other < member ? 1u : 0u =>"
+            + " 0u",
+        "62 => 128 => select_groups_large => select_groups_large.cu => (column < threshold.column ?"
+            + " 1u : 0u) => 0u",
         "7 => 8 => select_threshold => select_threshold.cu => <= threshold => >= threshold",
         "7 => 8 => select_threshold => select_threshold.cu => <= threshold => < threshold",
         // A tail shifted or lost.
-        "3 => 8 => select_rows => row_vectors.cuh => (1u << (columns - column)) - 1u => (1u << (columns - column - 1u)) - 1u",
-        "127 => 256 => select_rows_long => select_rows_long.cu => storeVector<T>(stage, column, place.columns, words) => storeVector<T>(stage, column, place.columns - 1u, words)",
-        "0 => 4 => select_groups => row_vectors.cuh => T::put(words, j, row[column + j]) => T::put(words, j, row[column])",
-        "30 => 60 => select_groups_small => select_groups_small.cu => addToMask(mask, start, kept) => addToMask(mask, start + size, kept)",
-        "62 => 128 => select_groups_large => select_groups_large.cu => addToMask(mask, start + column, kept) => addToMask(mask, start + column + 1u, kept)",
-        "7 => 8 => select_threshold => row_stream.cuh => columnBits<T>(column, columns) & ~kept => ~kept & 0xfu",
+        "3 => 8 => select_rows => row_vectors.cuh => (1u << (columns - column)) - 1u => (1u <<"
+            + " (columns - column - 1u)) - 1u",
+        "127 => 256 => select_rows_long => select_rows_long.cu => storeVector<T>(stage, column,"
+            + " place.columns, words) => storeVector<T>(stage, column, place.columns - 1u, words)",
+        "0 => 4 => select_groups => row_vectors.cuh => T::put(words, j, row[column + j]) =>"
+            + " T::put(words, j, row[column])",
+        "30 => 60 => select_groups_small => select_groups_small.cu => addToMask(mask, start, kept)"
+            + " => addToMask(mask, start + size, kept)",
+        "62 => 128 => select_groups_large => select_groups_large.cu => addToMask(mask, start +"
+            + " column, kept) => addToMask(mask, start + column + 1u, kept)",
+        "7 => 8 => select_threshold => row_stream.cuh => columnBits<T>(column, columns) & ~kept =>"
+            + " ~kept & 0xfu",
       })
   void aFaultIsSeen(int first, int step, String kernel, String file, String sound, String damaged)
       throws IOException {

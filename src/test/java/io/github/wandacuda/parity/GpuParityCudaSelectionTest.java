@@ -10,7 +10,7 @@ import net.jqwik.api.lifecycle.AfterContainer;
 import net.jqwik.api.lifecycle.BeforeContainer;
 
 @Tag("gpu")
-@PropertyDefaults(tries = 20, shrinking = ShrinkingMode.BOUNDED)
+@PropertyDefaults(shrinking = ShrinkingMode.BOUNDED)
 class GpuParityCudaSelectionTest implements SelectionParity {
   private static Backend backend;
 

@@ -120,7 +120,7 @@ class BlockSparsitiesTest {
     assertThat(equalBlocks(0.7, 1).largestBeta()).isZero();
   }
 
-  @Property(tries = 300)
+  @Property
   void anyStrengthKeepsTheTotal(@ForAll("decoders") Sample sample) {
     for (double strength : new double[] {0, 0.08, 0.3, 1, 5}) {
       assertTotal(sample, sample.decoder().owl(sample.values(), strength));
@@ -128,7 +128,7 @@ class BlockSparsitiesTest {
     }
   }
 
-  @Property(tries = 300)
+  @Property
   void everyStepKeepsTheTotalAndRises(@ForAll("decoders") Sample sample) {
     BlockSparsities decoder = sample.decoder();
     for (double part : new double[] {0.1, 0.5, 1}) {
@@ -138,7 +138,7 @@ class BlockSparsitiesTest {
     }
   }
 
-  @Property(tries = 300)
+  @Property
   void dlpRisesWithTheMeansAndOwlFallsWithTheOutliers(@ForAll("decoders") Sample sample) {
     double[] dlp = sample.decoder().dlp(sample.values(), 0.15);
     double[] owl = sample.decoder().owl(sample.values(), 0.08);

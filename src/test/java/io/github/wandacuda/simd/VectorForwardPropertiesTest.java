@@ -24,7 +24,7 @@ class VectorForwardPropertiesTest {
     return Arbitraries.of(VectorShape.S_128_BIT, VectorShape.S_256_BIT);
   }
 
-  @Property(tries = 100)
+  @Property
   void linear(
       @ForAll("shapes") VectorShape shape,
       @ForAll @IntRange(min = 1, max = 5) int threads,
@@ -48,7 +48,7 @@ class VectorForwardPropertiesTest {
             });
   }
 
-  @Property(tries = 100)
+  @Property
   void attention(
       @ForAll("shapes") VectorShape shape,
       @ForAll @IntRange(min = 1, max = 5) int threads,

@@ -28,7 +28,7 @@ class VectorLayerwisePropertiesTest {
     return Arbitraries.of(VectorShape.S_128_BIT, VectorShape.S_256_BIT, VectorShape.S_512_BIT);
   }
 
-  @Property(tries = 40)
+  @Property
   void factor(
       @ForAll("shapes") VectorShape shape,
       @ForAll @IntRange(min = 1, max = 4) int threads,
@@ -72,7 +72,7 @@ class VectorLayerwisePropertiesTest {
   /** What a kernel wrote. */
   private record Pruned(float[] rows, float[] changes, long[] kept, int[] keys) {}
 
-  @Property(tries = 150)
+  @Property
   void atMost(
       @ForAll("shapes") VectorShape shape,
       @ForAll @IntRange(min = 1, max = 70) int rows,
@@ -81,7 +81,7 @@ class VectorLayerwisePropertiesTest {
     agree(shape, rows, width, seed, 0, 0);
   }
 
-  @Property(tries = 150)
+  @Property
   void groups(
       @ForAll("shapes") VectorShape shape,
       @ForAll @IntRange(min = 1, max = 70) int rows,

@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("gpu")
 @Tag("pretend")
 @Execution(ExecutionMode.CONCURRENT)
+@Thorough
 class PretendDeviceTest {
   private static final Path DIRECTORY = Path.of("target", "pretend-cuda-selftest");
   private static final Path CHECKED = Path.of("target", "pretend-cuda-selftest-asan");

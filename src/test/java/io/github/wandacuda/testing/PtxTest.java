@@ -74,6 +74,7 @@ class PtxTest {
   }
 
   @Test
+  @Thorough
   void isWhatTheSourcesGive() throws IOException {
     assumeTrue(
         PretendCudaBuild.isThere("nvcc") && PretendCudaBuild.isThere("ptxas"),

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.selection.SmallMatrices;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -14,6 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * The small matrices see what they are there for: in each kernel a tail that is shifted by a group
  * or lost, and a tie that is lost or broken the other way.
  */
+@Thorough
 class DamagedKernelsTest {
   private static final SmallMatrices MATRICES = new SmallMatrices(1);
   private static final int MOST = 4000;
@@ -33,7 +35,8 @@ class DamagedKernelsTest {
       value = {
         // 2:4 and 4:8 of 16 bits: the groups that upper halves don't settle.
         "TiedGroups.java => isShort ? found => false ? found",
-        "TiedGroups.java => int column = word * Long.SIZE + first; => int column = word * Long.SIZE + (first + size) % Long.SIZE;",
+        "TiedGroups.java => int column = word * Long.SIZE + first; => int column = word * Long.SIZE"
+            + " + (first + size) % Long.SIZE;",
         "TiedGroups.java => if (column < columns) { => if (column < columns - size) {",
         "TiedGroups.java => > size / 2) { => > size / 2 + 1) {",
         // ... and the pass before.
@@ -41,40 +44,57 @@ class DamagedKernelsTest {
         "LowestOfFours.java => ShortVector a = key.sub( => ShortVector a = key.sub((short) 1).sub(",
         "LowestOfEights.java => << (2 * i + SHORT_COUNT * v) => << (2 * i + 8 + SHORT_COUNT * v)",
         "LowestOfEights.java => .compare(LT, threshold) => .compare(LT, threshold.add((short) 1))",
-        "GroupHalfPruner.java => RowMaskWriter.trim(columns, kept); => RowMaskWriter.trim(columns - 4, kept);",
+        "GroupHalfPruner.java => RowMaskWriter.trim(columns, kept); => RowMaskWriter.trim(columns -"
+            + " 4, kept);",
         // 2:4 of F32, and of 16 bits where many scores are equal.
-        "GroupHalfMarks.java => rotation.lane(lane) < lane ? 1 : 0 => rotation.lane(lane) > lane ? 1 : 0",
-        "GroupHalfMarks.java => i < marks.length; i += 2 * COUNT => i < marks.length - 2 * COUNT; i += 2 * COUNT",
+        "GroupHalfMarks.java => rotation.lane(lane) < lane ? 1 : 0 => rotation.lane(lane) > lane ?"
+            + " 1 : 0",
+        "GroupHalfMarks.java => i < marks.length; i += 2 * COUNT => i < marks.length - 2 * COUNT; i"
+            + " += 2 * COUNT",
         // Other N:M.
-        "GroupRanks.java => lowerColumn[r * COUNT + lane] = source[lane] < lane ? 1 : 0 => lowerColumn[r * COUNT + lane] = 0",
+        "GroupRanks.java => lowerColumn[r * COUNT + lane] = source[lane] < lane ? 1 : 0 =>"
+            + " lowerColumn[r * COUNT + lane] = 0",
         "GroupRanks.java => source[lane] <= lane ? 1 : 0 => source[lane] < lane ? 1 : 0",
         "GroupRanks.java => planes.filled(plane)) => planes.filled(plane) - groupLanes)",
-        "GroupThresholds.java => from < planes.columns(); => from < planes.columns() - group.length;",
+        "GroupThresholds.java => from < planes.columns(); => from < planes.columns() -"
+            + " group.length;",
         "GroupThresholds.java => = PRUNED; => = i == 0 ? 0 : PRUNED;",
         "GroupMarks.java => i < planes.stride(); => i < planes.stride() - step;",
         // The lowest of a row, by its scores.
         "LowestOfRow.java => i < left(); => i < left() - 1;",
         "LowestOfRow.java => << Integer.SIZE | column => << Integer.SIZE",
-        "RowMaskWriter.java => kept[column / Long.SIZE] = ~pruned; => kept[column / Long.SIZE] = ~(pruned << 1);",
-        "RowMaskWriter.java => kept[kept.length - 1] &= -1L >>> -tail; => kept[kept.length - 1] &= -1L >>> -tail >>> 1;",
-        "RowMaskWriter.java => listed[count++] = column + Long.numberOfTrailingZeros(left); => listed[count++] = column + (Long.numberOfTrailingZeros(left) ^ 1);",
-        "TiedKeys.java => Long.expand((1L << most) - 1, bits) => Long.expand(((1L << most) - 1) << 1, bits)",
-        "TiedKeys.java => private static final long EVEN = 0x5555_5555_5555_5555L; => private static final long EVEN = 0xaaaa_aaaa_aaaa_aaaaL;",
+        "RowMaskWriter.java => kept[column / Long.SIZE] = ~pruned; => kept[column / Long.SIZE] ="
+            + " ~(pruned << 1);",
+        "RowMaskWriter.java => kept[kept.length - 1] &= -1L >>> -tail; => kept[kept.length - 1] &="
+            + " -1L >>> -tail >>> 1;",
+        "RowMaskWriter.java => listed[count++] = column + Long.numberOfTrailingZeros(left); =>"
+            + " listed[count++] = column + (Long.numberOfTrailingZeros(left) ^ 1);",
+        "TiedKeys.java => Long.expand((1L << most) - 1, bits) => Long.expand(((1L << most) - 1) <<"
+            + " 1, bits)",
+        "TiedKeys.java => private static final long EVEN = 0x5555_5555_5555_5555L; => private"
+            + " static final long EVEN = 0xaaaa_aaaa_aaaa_aaaaL;",
         "KeyThreshold.java => if (count == wanted) { => if (count == wanted + 1) {",
-        "MaskWords.java => (words[word] == 0 ? 0L : 1L) => (words[word] == 0 || word + 1 == words.length ? 0L : 1L)",
+        "MaskWords.java => (words[word] == 0 ? 0L : 1L) => (words[word] == 0 || word + 1 =="
+            + " words.length ? 0L : 1L)",
         "HighKeys.java => column < places.length(); => column < places.length() - 1;",
         "ScoreKeys.java => from + planes.filled(plane), => from + planes.filled(plane) + 1,",
         // ... and by thresholds on the weights.
         "Candidates.java => left > 0; => left > 1;",
-        "Candidates.java => scores[i] = RowElements.score(dtype, memory, at, columns[i], norms); => scores[i] = RowElements.score(dtype, memory, at, columns[i] ^ 1, norms);",
-        "ThresholdPasses.java => under |= belowHigh.toLong() << i; => under |= belowHigh.toLong() << i + 1;",
-        "ThresholdPasses.java => inside[word] = under & ~pruned; => inside[word] = word + 1 == kept.length ? 0 : under & ~pruned;",
-        "TiedRowPruner.java => left -= Long.bitCount(pruned); => left -= Long.bitCount(pruned) + 1;",
-        "LowestByThresholds.java => RowMaskWriter.trim(columns, kept); => RowMaskWriter.trim(columns + 1, kept);",
+        "Candidates.java => scores[i] = RowElements.score(dtype, memory, at, columns[i], norms); =>"
+            + " scores[i] = RowElements.score(dtype, memory, at, columns[i] ^ 1, norms);",
+        "ThresholdPasses.java => under |= belowHigh.toLong() << i; => under |= belowHigh.toLong()"
+            + " << i + 1;",
+        "ThresholdPasses.java => inside[word] = under & ~pruned; => inside[word] = word + 1 =="
+            + " kept.length ? 0 : under & ~pruned;",
+        "TiedRowPruner.java => left -= Long.bitCount(pruned); => left -= Long.bitCount(pruned) +"
+            + " 1;",
+        "LowestByThresholds.java => RowMaskWriter.trim(columns, kept); =>"
+            + " RowMaskWriter.trim(columns + 1, kept);",
         // What all share.
         "ZeroCounts.java => return zeros - (padded - columns); => return zeros;",
         "CpuPlan.java => i < bytes; i++ => i < bytes - 1; i++",
-        "RowPanel.java => return (long) columns * dtype.bytes(); => return (columns - 1L) * dtype.bytes();",
+        "RowPanel.java => return (long) columns * dtype.bytes(); => return (columns - 1L) *"
+            + " dtype.bytes();",
         "RowPanel.java => blockToRow(r, column, width); => blockToRow(r, column, width - 1);",
         "RowPanel.java => rowToBlock(r, column, width); => rowToBlock(r, column, width - 1);",
       })

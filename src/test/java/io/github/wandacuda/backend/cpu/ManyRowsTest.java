@@ -25,7 +25,7 @@ import net.jqwik.api.constraints.IntRange;
 class ManyRowsTest {
   private static final Map<String, Selector> SELECTORS = AllKernels.selectors();
 
-  @Property(tries = 100, shrinking = ShrinkingMode.OFF)
+  @Property(shrinking = ShrinkingMode.OFF)
   void rowsThatAreAlike(
       @ForAll DType dtype,
       @ForAll Values values,
@@ -40,7 +40,7 @@ class ManyRowsTest {
   }
 
   /** Some rows of one kind, some of another, and so on. */
-  @Property(tries = 60, shrinking = ShrinkingMode.OFF)
+  @Property(shrinking = ShrinkingMode.OFF)
   void rowsThatAreAlikeForAWhile(
       @ForAll DType dtype,
       @ForAll Norms norms,
@@ -59,7 +59,7 @@ class ManyRowsTest {
   }
 
   /** Limits of few values that many elements have, some equal to the next row's, some not. */
-  @Property(tries = 60, shrinking = ShrinkingMode.OFF)
+  @Property(shrinking = ShrinkingMode.OFF)
   void rowsOfFewValues(
       @ForAll DType dtype,
       @ForAll @IntRange(min = 1, max = 12) int different,
@@ -78,7 +78,7 @@ class ManyRowsTest {
     check(dtype, bits, columns, null, percent);
   }
 
-  @Property(tries = 40, shrinking = ShrinkingMode.OFF)
+  @Property(shrinking = ShrinkingMode.OFF)
   void anElementThatIsNotFiniteIsFoundInALaterRowToo(
       @ForAll DType dtype,
       @ForAll Norms norms,

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.scalar.AllKernels;
 import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.FirstCases;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -16,6 +17,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class TruncatedMappingTest {
   @ParameterizedTest
   @EnumSource(names = {"SCALAR", "VECTOR_256"})
+  @FirstCases
   void aFileThatShrinksUnderItsMappingIsAnOrdinaryError(AllKernels kernels, @TempDir Path directory)
       throws Exception {
     List<String> options = List.of("--add-modules=" + KernelChoice.VECTOR_MODULE);

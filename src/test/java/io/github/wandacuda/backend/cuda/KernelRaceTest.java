@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,6 +30,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Tag("gpu")
 @Tag("pretend")
 @Execution(ExecutionMode.CONCURRENT)
+@Thorough
 class KernelRaceTest {
   private static final Path PROGRAMS = Path.of("src/test/pretend-cuda/checks");
   private static final Path OUT = Path.of("target", "pretend-cuda-tsan");
@@ -93,7 +95,8 @@ class KernelRaceTest {
   @ParameterizedTest
   @CsvSource({
     "pruning, 20, select_groups_large_bf16",
-    "forward, 6, linear_tensor_bf16 linear_tensor_fast_bf16 linear_float_f32 linear_split_f16 linear_sparse_4_bf16 linear_unpack_f16",
+    "forward, 6, linear_tensor_bf16 linear_tensor_fast_bf16 linear_float_f32 linear_split_f16"
+        + " linear_sparse_4_bf16 linear_unpack_f16",
     "decoder, 6, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
   })
   void noTwoThreadsMeetUnordered(String program, String rounds, String kernels) throws IOException {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("gpu")
 @Tag("pretend")
 @Execution(ExecutionMode.CONCURRENT)
+@Thorough
 class KernelSanitizerTest {
   private static final Path PROGRAMS = Path.of("src/test/pretend-cuda/checks");
   private static final Path OUT = Path.of("target", "pretend-cuda-asan");

@@ -11,6 +11,7 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
+import io.github.wandacuda.testing.Thorough;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.junit.jupiter.api.Tag;
@@ -21,6 +22,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * The comparisons notice a kernel that is wrong in one place, so it is kernels that they look at.
  */
 @Tag("gpu")
+@Thorough
 class DamagedForwardKernelsTest {
   /** A place in a kernel's source, what it is changed to, and the comparison that has to notice. */
   enum Damage {

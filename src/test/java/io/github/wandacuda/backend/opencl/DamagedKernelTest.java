@@ -11,6 +11,7 @@ import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.selection.SmallMatrices;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
@@ -21,6 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** With a kernel's source damaged its result is wrong: so it is that source which does the work. */
 @Tag("gpu")
+@Thorough
 class DamagedKernelTest {
   private static final String HELD_LOAD =
       "return convert_uint8(((const __local ushort8 *)row.held)[octet]);";
@@ -31,13 +33,20 @@ class DamagedKernelTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "row       | select_rows.cl      | (keys < threshold.key)                    | (keys > threshold.key)",
-        "row       | select_rows.cl      | octet_columns(octet) < threshold.end      | octet_columns(octet) > threshold.end",
-        "row       | radix_select.cl     | searching = wanted < found.z              | searching = wanted > found.z",
-        "group     | select_groups.cl    | keys[g + i] < chunk->keys[g + j]          | keys[g + i] > chunk->keys[g + j]",
-        "group     | select_groups.cl    | ranks[i] < pruned                         | ranks[i] > pruned",
-        "range     | radix_select.cl     | key < threshold.key                       | key > threshold.key",
-        "threshold | select_threshold.cl | as_int8(keys) <= limit                    | as_int8(keys) >= limit"
+        "row       | select_rows.cl      | (keys < threshold.key)                    | (keys >"
+            + " threshold.key)",
+        "row       | select_rows.cl      | octet_columns(octet) < threshold.end      |"
+            + " octet_columns(octet) > threshold.end",
+        "row       | radix_select.cl     | searching = wanted < found.z              | searching ="
+            + " wanted > found.z",
+        "group     | select_groups.cl    | keys[g + i] < chunk->keys[g + j]          | keys[g + i]"
+            + " > chunk->keys[g + j]",
+        "group     | select_groups.cl    | ranks[i] < pruned                         | ranks[i] >"
+            + " pruned",
+        "range     | radix_select.cl     | key < threshold.key                       | key >"
+            + " threshold.key",
+        "threshold | select_threshold.cl | as_int8(keys) <= limit                    |"
+            + " as_int8(keys) >= limit"
       })
   void aComparisonTurnedRoundShows(String rule, String file, String from, String to) {
     assertThat(difference(rule(rule), KernelSources.packed(), Long.MAX_VALUE)).isEmpty();
@@ -55,19 +64,28 @@ class DamagedKernelTest {
   @CsvSource(
       delimiterString = " => ",
       value = {
-        "3 => 8 => select_rows.cl => octet_columns(octet) < threshold.end => octet_columns(octet) <= threshold.end",
-        "3 => 8 => select_rows.cl => mask[octet] = packed(~picked & inside) => mask[octet] = packed(~picked)",
+        "3 => 8 => select_rows.cl => octet_columns(octet) < threshold.end => octet_columns(octet)"
+            + " <= threshold.end",
+        "3 => 8 => select_rows.cl => mask[octet] = packed(~picked & inside) => mask[octet] ="
+            + " packed(~picked)",
         "3 => 8 => radix_select.cl => threshold.end = high + 1 => threshold.end = high",
         "3 => 8 => radix_select.cl => LANES * slot + j : PAST => LANES * (slot + 1) + j : PAST",
-        "0 => 4 => select_groups.cl => keys[g + i] < chunk->keys[g + j] => keys[g + i] <= chunk->keys[g + j]",
+        "0 => 4 => select_groups.cl => keys[g + i] < chunk->keys[g + j] => keys[g + i] <="
+            + " chunk->keys[g + j]",
         "0 => 4 => select_groups.cl => ? 1u << (g + i) : 0 => ? 1u << (g + i + GROUP) : 0",
         "1 => 4 => select_groups.cl => ? 1u << (g + i) : 0 => ? 1u << (g + i + 1) : 0",
-        "18 => 64 => select_groups.cl => if (mask != 0 && pending_bits > 0 => if (mask == 0 && pending_bits > 0",
-        "62 => 128 => select_groups_large.cl => 1u << (from + column) % WORD => 1u << (from + column + 1) % WORD",
-        "62 => 128 => select_groups_large.cl => is_picked(threshold, score_key(bits, row.norms[column]), column) => is_picked(threshold, score_key(bits, row.norms[column]), column + 1)",
+        "18 => 64 => select_groups.cl => if (mask != 0 && pending_bits > 0 => if (mask == 0 &&"
+            + " pending_bits > 0",
+        "62 => 128 => select_groups_large.cl => 1u << (from + column) % WORD => 1u << (from +"
+            + " column + 1) % WORD",
+        "62 => 128 => select_groups_large.cl => is_picked(threshold, score_key(bits,"
+            + " row.norms[column]), column) => is_picked(threshold, score_key(bits,"
+            + " row.norms[column]), column + 1)",
         "7 => 8 => select_threshold.cl => as_int8(keys) <= limit => as_int8(keys) <= limit - 1",
-        "7 => 8 => select_threshold.cl => mask_row[octet] = packed(~picked & inside) => mask_row[octet] = packed(~picked)",
-        "0 => 1 => row_vectors.cl => row[c] = (element)tail[c % OCTET] => row[c] = (element)tail[(c + 1) % OCTET]",
+        "7 => 8 => select_threshold.cl => mask_row[octet] = packed(~picked & inside) =>"
+            + " mask_row[octet] = packed(~picked)",
+        "0 => 1 => row_vectors.cl => row[c] = (element)tail[c % OCTET] => row[c] = (element)tail[(c"
+            + " + 1) % OCTET]",
       })
   void tailsAndTiesAreSeen(int first, int step, String file, String sound, String damaged) {
     SmallMatrices matrices = new SmallMatrices(1);

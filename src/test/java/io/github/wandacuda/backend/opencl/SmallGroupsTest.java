@@ -22,6 +22,7 @@ import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,6 +39,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Kernels on devices that have no room for groups of 256 work-items. */
 @Tag("gpu")
+@Thorough
 class SmallGroupsTest {
   private static final long LOCAL_BYTES = 16 << 10;
 

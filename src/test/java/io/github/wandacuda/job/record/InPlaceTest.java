@@ -20,6 +20,7 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TestData;
@@ -106,6 +107,7 @@ class InPlaceTest {
    */
   @ParameterizedTest
   @ValueSource(strings = {"0.5", "0.2", "0.9", "2:4"})
+  @FirstCases(2)
   void aMatrixInAnyStateEndsTheSame(String amount) throws IOException {
     Random random = new Random(5);
     for (int round = 0; round < 20; round++) {

@@ -18,6 +18,7 @@ import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -254,6 +255,7 @@ class ResumeTest {
 
   @ParameterizedTest
   @EnumSource(Kind.class)
+  @FirstCases
   void aJournalThatWasCutOffIsGoodUpToThere(Kind kind) throws IOException {
     stopAfter(kind, 4);
     long length = Files.size(output.resolve(JOURNAL));

@@ -27,6 +27,7 @@ import io.github.wandacuda.pruning.ModuleRules.Swaps;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.MemorySegment;
@@ -165,6 +166,7 @@ class ResumedMethodsTest {
 
   @ParameterizedTest
   @EnumSource
+  @FirstCases(2)
   void aStopInABlockChangesNoByte(Kind kind) {
     Calibration samples = Pruning.samples(SAMPLES);
     PruneRequest stopped = request(kind, samples, "stopped");
@@ -177,6 +179,7 @@ class ResumedMethodsTest {
   /** Here what is written is kept module by module. */
   @ParameterizedTest
   @CsvSource({"SPARSEGPT", "SWAPS_RECONSTRUCT", "RIA", "SHARED"})
+  @FirstCases
   void aStopBetweenModulesChangesNoByte(Kind kind) {
     Calibration statistics = Pruning.statistics(moments());
     PruneRequest stopped = request(kind, statistics, "stopped");

@@ -8,10 +8,8 @@ import io.github.wandacuda.testing.selection.SelectGroupsProperties;
 import io.github.wandacuda.testing.selection.SelectRowsProperties;
 import io.github.wandacuda.testing.selection.SelectThresholdProperties;
 import java.util.Map;
-import net.jqwik.api.PropertyDefaults;
 
 /** The host code in front of the kernels loses and mixes up nothing, whatever the tiles. */
-@PropertyDefaults(tries = 150)
 class GpuSelectorPropertyTest
     implements SelectRowsProperties,
         SelectGroupsProperties,

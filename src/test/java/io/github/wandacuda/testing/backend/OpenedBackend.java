@@ -11,6 +11,7 @@ import io.github.wandacuda.scalar.ScalarSelect;
 import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.simd.ShapedKernels;
 import io.github.wandacuda.system.Workers;
+import io.github.wandacuda.testing.Tier;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -37,8 +38,8 @@ public final class OpenedBackend implements AutoCloseable {
   }
 
   /**
-   * Returns its operations: on the CPU with 1, 2 and 3 threads, by the same kernels, whose buffers
-   * hold what an earlier call left there.
+   * Returns its operations: on the CPU with 2 threads, or with each of 1, 2 and 3, by the same
+   * kernels, whose buffers hold what an earlier call left there.
    */
   public List<Operations> operations() {
     if (operations == null) {
@@ -51,7 +52,7 @@ public final class OpenedBackend implements AutoCloseable {
                 : ShapedKernels.load(
                     CpuForwardKernels.class, "forward.simd.VectorForward", which.shape());
         operations =
-            IntStream.rangeClosed(1, MOST_THREADS)
+            (Tier.isAll() ? IntStream.rangeClosed(1, MOST_THREADS) : IntStream.of(2))
                 .mapToObj(threads -> CpuOperations.checked(kernels, workers(threads)))
                 .toList();
       }

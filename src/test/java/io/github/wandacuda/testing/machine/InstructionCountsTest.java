@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.testing.PretendCudaBuild;
 import io.github.wandacuda.testing.ProcessOutcome;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
  * {@code -Dinstructions.write}; a kernel may not need 5 % more than it says.
  */
 @Execution(ExecutionMode.CONCURRENT)
+@Thorough
 class InstructionCountsTest {
   private static final Path TABLE = Path.of("kernels", "INSTRUCTIONS.md");
   private static final String ARCHITECTURE = "sm_90";

@@ -1,0 +1,22 @@
+package io.github.wandacuda.testing;
+
+import java.util.List;
+
+/**
+ * How much this run of the tests is for: the product alone, or with the profile {@code all} all.
+ */
+public final class Tier {
+  private static final boolean ALL = Boolean.getBoolean("tests.all");
+
+  private Tier() {}
+
+  /** Returns whether every configuration is tested, not one of each kind. */
+  public static boolean isAll() {
+    return ALL;
+  }
+
+  /** Returns all cases, or the first few of them. */
+  public static <T> List<T> cases(List<T> all, int few) {
+    return ALL ? all : all.subList(0, Math.min(few, all.size()));
+  }
+}
