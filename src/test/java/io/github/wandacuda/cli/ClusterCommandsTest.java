@@ -2,7 +2,9 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -122,6 +124,7 @@ class ClusterCommandsTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"--quiet", "--json"})
+  @FirstCases
   void compareMeasuresAsOneMachineDoes(String form) {
     List<Object> words =
         new ArrayList<>(
@@ -136,6 +139,7 @@ class ClusterCommandsTest {
   }
 
   @Test
+  @Thorough
   void compareWritesTheSameReport() throws IOException {
     Path report = directory.resolve("report.json");
     Object[] words =
@@ -150,6 +154,7 @@ class ClusterCommandsTest {
 
   /** The dense model finds it as well as each run, and it is one line. */
   @Test
+  @Thorough
   void compareTellsOfTheSameWeightOnce() throws IOException {
     Path broken = TestData.copy(TestData.TINY_LLAMA, directory.resolve("broken"));
     try (RandomAccessFile shard =

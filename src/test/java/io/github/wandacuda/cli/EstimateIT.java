@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a dry run says of the time is what the run takes. */
+@Thorough
 class EstimateIT {
   /** Twice is what is meant; other programs may take a processor meanwhile. */
   private static final double MOST_OFF = 3;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -78,6 +79,7 @@ class EvaluateOptionTest {
   }
 
   @Test
+  @Thorough
   void windowsLimitWhatIsMeasured() {
     Object[] words = {
       "perplexity", "--model", TestData.TINY_LLAMA, "--text", TEXT, "--sequence-length", 64

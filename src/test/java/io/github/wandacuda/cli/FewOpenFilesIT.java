@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Thorough;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The system lets a process open few files, of which a model of many shards needs more. */
+@Thorough
 class FewOpenFilesIT {
   @TempDir static Path directory;
 

@@ -9,6 +9,7 @@ import io.github.wandacuda.cli.ResultTrials.Trial;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.ReservedFile;
 import io.github.wandacuda.report.ReportFormat;
+import io.github.wandacuda.testing.FirstCases;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,6 +49,7 @@ class ResultFilesTest {
 
   @ParameterizedTest
   @MethodSource("names")
+  @FirstCases(12)
   void whatIsReadIsNeverReplaced(Trial trial, Name name) throws IOException {
     List<Path> inputs = new ArrayList<>(trials.inputs(trial));
     if (name != Name.ITSELF) {

@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -107,6 +108,7 @@ class ResumeOptionsTest {
   }
 
   @Test
+  @Thorough
   void compareTellsAllOptionsApart() throws IOException {
     assertThat(COMPARE.keySet())
         .as("an option is listed in DecisiveOptions, or tried here")

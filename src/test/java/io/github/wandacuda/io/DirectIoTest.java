@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -91,6 +92,7 @@ class DirectIoTest {
 
   /** More blocks are begun than there is memory for, so those begun first are written in parts. */
   @Test
+  @Thorough
   void blocksThatStayIncompleteAreWrittenInParts() throws Exception {
     int length = 130 * MIB;
     byte[] content = bytes(length);

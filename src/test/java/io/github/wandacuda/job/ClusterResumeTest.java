@@ -14,6 +14,7 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.io.IOException;
@@ -120,6 +121,7 @@ class ClusterResumeTest {
   @EnumSource(
       value = Method.class,
       names = {"WANDA", "SPARSEGPT"})
+  @FirstCases
   void itGoesOnAfterTheLastBlockThatWasSaved(Method method) {
     stop(method, false, 0, 3);
     assertGoesOn(method, BLOCKS - 3);
@@ -129,6 +131,7 @@ class ClusterResumeTest {
   @EnumSource(
       value = Method.class,
       names = {"WANDA", "SPARSEGPT"})
+  @FirstCases
   void itMayBeStoppedTwice(Method method) {
     stop(method, false, 0, 2);
     stop(method, true, 300, 2);

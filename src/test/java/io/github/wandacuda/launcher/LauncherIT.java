@@ -3,6 +3,7 @@ package io.github.wandacuda.launcher;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.launcher.trust.OwnUser;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -27,6 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @EnabledOnOs({OS.LINUX, OS.MAC})
+@Thorough
 class LauncherIT {
   private static final int JAVA_8_CLASSES = 52;
   @TempDir static Path directory;

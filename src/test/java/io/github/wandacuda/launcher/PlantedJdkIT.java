@@ -3,6 +3,7 @@ package io.github.wandacuda.launcher;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.launcher.trust.OwnUser;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Starts the launcher on an older Java where somebody else may have planted a JDK. */
 @EnabledOnOs(value = OS.LINUX, disabledReason = "copies a Java as Linux lays it out")
+@Thorough
 class PlantedJdkIT {
   private static final String PLANTED = "this was planted";
   private static final int NOBODY = 65534;

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.wandacuda.scalar.RowArithmetic;
 import io.github.wandacuda.scalar.ScalarRows;
 import io.github.wandacuda.simd.VectorRows;
+import io.github.wandacuda.testing.FirstCases;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.OptionalInt;
@@ -55,6 +56,7 @@ class MaskSwapsTest {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 4, 15, 28, 64, 130, 300})
+  @FirstCases(7)
   void errorsFallAndCountsStay(int columns) {
     int fell = 0;
     for (int seed = 0; seed < 20; seed++) {

@@ -14,6 +14,7 @@ import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -136,6 +137,7 @@ class SwapSearchTest {
   }
 
   @Test
+  @Thorough
   void theBundledModelIsAsASearchOfAllPairsLeavesIt() {
     Path file = directory.resolve("statistics");
     try (ModelDirectory model = ModelDirectory.open(TestData.TINY_LLAMA);

@@ -111,6 +111,7 @@ class SideBySideTest {
   }
 
   @Test
+  @Thorough
   void anExecutorThatTakesNothingHoldsNoCallUp() throws Exception {
     ExecutorService ended = Executors.newFixedThreadPool(1);
     ended.shutdown();

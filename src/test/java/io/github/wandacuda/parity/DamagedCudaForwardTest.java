@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -20,10 +19,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The parity tests notice a forward kernel that is wrong in one place. */
 @Tag("gpu")
 @Tag("pretend")
-@ResourceLock("target/pretend-cuda-damaged")
 @Thorough
 class DamagedCudaForwardTest {
-  private static final Path OUT = Path.of("target", "pretend-cuda-damaged");
+  private static final Path OUT = Path.of("target", "pretend-cuda-damaged-forward");
   private static final long SECONDS = 120;
   private static final List<String> TENSOR_PRODUCTS =
       List.of("linear_tensor", "linear_tensor_fast", "linear_split");

@@ -16,7 +16,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
-import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -27,7 +26,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("gpu")
 @Tag("pretend")
 @Execution(ExecutionMode.CONCURRENT)
-@ResourceLock("target/pretend-cuda-damaged")
 @Thorough
 class DamagedCudaKernelsTest {
   private static final Path OUT = Path.of("target", "pretend-cuda-damaged");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * Reports in Chromium: nothing is logged, nothing is wider than the window, and tables sort. The
  * pictures are left in {@code target/pictures}.
  */
+@Thorough
 class ReportPagesIT {
   private static final Path PICTURES = Path.of("target/pictures");
   private static final RunFacts FACTS =

@@ -4,6 +4,7 @@ import static io.github.wandacuda.text.TestFiles.assertRejects;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.calibration.TestProcess;
+import io.github.wandacuda.testing.Thorough;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -29,7 +30,8 @@ class DocumentsTest {
 
       {"timestamp": null, "text": "tw\\u00f6 \\ud83d\\ude00 日本\\n"}\r
        \t
-      {"text": ""}""";
+      {"text": ""}\
+      """;
 
   @TempDir private Path directory;
 
@@ -72,6 +74,7 @@ class DocumentsTest {
   }
 
   @Test
+  @Thorough
   void readsBeyondTwoGibibytes() throws IOException {
     Path file = Files.writeString(directory.resolve("large.jsonl"), "{\"text\": \"first\"}\n");
     long far = (1L << 31) + (1L << 20);
@@ -101,9 +104,11 @@ class DocumentsTest {
         "{'text': 1}              | expected a string as \"text\", found 1",
         "{'text': null}           | expected a string as \"text\", found null",
         "{'text': ['a']}          | expected a string as \"text\", found a list",
-        "{'txt': 'a', '\\u001b': 1} | expected an object with a string \"text\", found the keys txt, \\u001b",
+        "{'txt': 'a', '\\u001b': 1} | expected an object with a string \"text\", found the keys"
+            + " txt, \\u001b",
         "{'a': {'text': 'a'}}     | expected an object with a string \"text\", found the keys a;",
-        "{}                       | expected an object with a string \"text\", found one without keys",
+        "{}                       | expected an object with a string \"text\", found one without"
+            + " keys",
         "['text']                 | expected a JSON object, found a list",
         "'text'                   | expected a JSON object, found a string",
         "{'text': 'a'} {}         | expected one JSON object, found more after it",

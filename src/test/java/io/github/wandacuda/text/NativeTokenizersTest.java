@@ -3,6 +3,7 @@ package io.github.wandacuda.text;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.calibration.TestProcess;
+import io.github.wandacuda.testing.FirstCases;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,6 +64,7 @@ class NativeTokenizersTest {
   /** What lies there is no library: whoever loaded it would fail. */
   @ParameterizedTest
   @ValueSource(strings = {"rwxrwxrwx", "rwxrwx---"})
+  @FirstCases
   void loadsNothingOutOfAFolderThatOthersCanWriteTo(String permissions) throws Exception {
     assertThat(TestProcess.finish(start(home))).isEqualTo(EXPECTED);
     Path folder = files(home.resolve(".djl.ai/tokenizers")).get(0);

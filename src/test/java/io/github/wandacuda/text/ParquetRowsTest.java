@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.testing.FirstCases;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -113,6 +114,7 @@ class ParquetRowsTest {
    */
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3})
+  @FirstCases
   void brokenBytesDoNoHarm(int seed) throws IOException {
     Random random = new Random(seed);
     Path file = directory.resolve("flipped.parquet");
@@ -134,6 +136,7 @@ class ParquetRowsTest {
   /** Each byte in turn: the rows that are there, other values in them, or a refusal. */
   @ParameterizedTest
   @ValueSource(strings = {"dictionary.parquet", "dictionary-v2.parquet"})
+  @FirstCases
   void noByteMakesRowsWithoutEnd(String name) throws IOException {
     byte[] bytes = Files.readAllBytes(TASKS.resolve(name));
     Random random = new Random(4);
