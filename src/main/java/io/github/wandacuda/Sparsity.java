@@ -3,6 +3,27 @@ package io.github.wandacuda;
 /** How much of a weight matrix is pruned. */
 public sealed interface Sparsity {
   /**
+   * {@return a fraction of each output row or, for magnitude pruning, of the whole matrix}
+   *
+   * @param fraction at least 0, less than 1
+   * @throws IllegalArgumentException if the fraction is negative, 1 or more, or no number
+   */
+  static Sparsity ratio(double fraction) {
+    return new Ratio(fraction);
+  }
+
+  /**
+   * {@return N of every M consecutive input columns}
+   *
+   * @param pruned N, at least 1
+   * @param size M, more than N
+   * @throws IllegalArgumentException if N is less than 1 or not less than M
+   */
+  static Sparsity pattern(int pruned, int size) {
+    return new GroupPattern(pruned, size);
+  }
+
+  /**
    * A fraction of each output row or, for magnitude pruning, of the whole matrix.
    *
    * @param fraction at least 0, less than 1

@@ -10,9 +10,11 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.library.Pruner;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -27,6 +29,14 @@ class ExamplesTest {
   void fiveLines() throws IOException, InterruptedException {
     String printed = Devices.run("auto", FiveLines.class);
     assertTrue(printed.contains("524288 of 1048576 pruned"), printed);
+  }
+
+  @Test
+  void pruneDirectory(@TempDir Path directory) throws IOException, InterruptedException {
+    Path pruned = directory.resolve("pruned");
+    String printed = Devices.run("cpu", PruneDirectory.class, MODEL, STATISTICS, pruned);
+    assertTrue(printed.contains("815936 of 1631872 pruned"), printed);
+    assertTrue(Files.exists(pruned.resolve("wanda-cuda.json")), printed);
   }
 
   @ParameterizedTest

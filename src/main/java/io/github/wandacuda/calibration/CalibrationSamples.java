@@ -1,5 +1,6 @@
 package io.github.wandacuda.calibration;
 
+import io.github.wandacuda.error.UsageException;
 import java.util.List;
 
 /** The sequences of token ids that a calibration runs over, all of one length. */
@@ -24,6 +25,39 @@ public final class CalibrationSamples {
         throw new IllegalArgumentException("samples of different lengths");
       }
     }
+  }
+
+  /**
+   * Takes a copy of sequences that a program gives.
+   *
+   * @param tokens at least one sequence, all of one length
+   * @param modelMaximum the longest sequence that the model takes
+   * @param vocabularySize the number of tokens that the model has embeddings for
+   * @throws UsageException if there are none, or they don't fit each other or the model
+   */
+  public static CalibrationSamples of(List<int[]> tokens, int modelMaximum, int vocabularySize) {
+    int length = tokens.isEmpty() ? 0 : tokens.get(0).length;
+    if (length == 0) {
+      throw new UsageException("samples: expected sequences of token ids, found none");
+    }
+    Positions.require(length, modelMaximum);
+    for (int index = 0; index < tokens.size(); index++) {
+      int[] sample = tokens.get(index);
+      if (sample.length != length) {
+        throw new UsageException(
+            "samples: expected sequences of one length, found %d tokens in the first and %d in"
+                    .formatted(length, sample.length)
+                + " number %d".formatted(index + 1));
+      }
+      for (int token : sample) {
+        if (token < 0 || token >= vocabularySize) {
+          throw new UsageException(
+              "samples: expected token ids from 0 to %d, found %d in number %d"
+                  .formatted(vocabularySize - 1, token, index + 1));
+        }
+      }
+    }
+    return new CalibrationSamples(tokens.stream().map(int[]::clone).toList(), false);
   }
 
   /** Returns the token ids [{@link #count}][{@link #sequenceLength}], not to be changed. */

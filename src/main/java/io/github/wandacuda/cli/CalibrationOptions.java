@@ -1,7 +1,6 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.calibration.CalibrationSamples;
-import io.github.wandacuda.calibration.Imatrix;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
@@ -125,10 +124,7 @@ final class CalibrationOptions {
   public Calibration load(ModelDirectory model, OutputOptions output) {
     if (statistics != null) {
       output.detail("norms from %s", statistics);
-      return new Calibration.FromStatistics(
-          statistics,
-          Imatrix.isNamed(statistics) ? Imatrix.read(statistics) : Statistics.read(statistics),
-          FileDigest.sha256("statistics", List.of(statistics), ""));
+      return Calibration.FromStatistics.read(statistics);
     }
     CalibrationSamples samples = sampling.draw(calibration, model);
     SampleOptions.say(calibration, samples, output);

@@ -4,6 +4,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.ModuleRules.Scope;
@@ -140,7 +141,7 @@ final class ComparedMethods {
     sparsities.forEach(text -> add(amounts, SparsityParser.ratio(text.strip())));
     patterns.forEach(text -> add(amounts, SparsityParser.pattern(text.strip())));
     if (amounts.isEmpty()) {
-      amounts.add(MethodOptions.DEFAULT_SPARSITY);
+      amounts.add(PruningPlan.DEFAULT_SPARSITY);
     }
     return amounts;
   }

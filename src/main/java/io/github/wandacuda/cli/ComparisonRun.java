@@ -5,6 +5,7 @@ import io.github.wandacuda.evaluate.TaskFigures;
 import io.github.wandacuda.job.Comparison;
 import io.github.wandacuda.job.ComparisonWork;
 import io.github.wandacuda.job.ComparisonWork.Part;
+import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.record.ComparedRun;
 import io.github.wandacuda.job.record.DenseFigures;

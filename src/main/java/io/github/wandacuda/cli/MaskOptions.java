@@ -3,6 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.cli.ResultFiles.Kind;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.record.FileDigest;
 import io.github.wandacuda.job.record.MasksIn;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;

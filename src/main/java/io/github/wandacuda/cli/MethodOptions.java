@@ -4,6 +4,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.output.OnCluster;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -28,8 +29,6 @@ import picocli.CommandLine.Option;
 
 /** Options for what is done to modules: the method, how much goes, and what follows. */
 final class MethodOptions {
-  static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
-
   private static final String RECIPE = "--recipe";
   private static final String JSON = ".json";
 
@@ -207,7 +206,7 @@ final class MethodOptions {
         new ModuleRules(
             method,
             scope == null ? Scope.MATRIX : Scope.of(scope),
-            sparsity.sparsity().orElse(DEFAULT_SPARSITY),
+            sparsity.sparsity().orElse(PruningPlan.DEFAULT_SPARSITY),
             refine == null ? Optional.empty() : Optional.of(new Swaps(budget)),
             update != null),
         Unreached.of(unreached));

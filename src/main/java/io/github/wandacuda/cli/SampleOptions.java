@@ -11,7 +11,6 @@ import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.text.Tokenizer;
 import io.github.wandacuda.text.TokenizerProcess;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
@@ -63,8 +62,7 @@ final class SampleOptions {
 
   /** Returns samples with how they were drawn. */
   public Calibration.FromSamples calibration(CalibrationSamples samples) {
-    return new Calibration.FromSamples(
-        List.of(samples.tokens()), samples.sha256(), seed, samples.joined());
+    return Calibration.FromSamples.of(samples, seed);
   }
 
   /** Returns how many tokens a sequence has, if that is given. */

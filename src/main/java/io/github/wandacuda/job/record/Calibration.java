@@ -1,5 +1,7 @@
 package io.github.wandacuda.job.record;
 
+import io.github.wandacuda.calibration.CalibrationSamples;
+import io.github.wandacuda.calibration.Imatrix;
 import io.github.wandacuda.calibration.Statistics;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,7 +19,19 @@ public sealed interface Calibration {
    * @param statistics its content
    * @param sha256 the SHA-256 of its bytes, in hexadecimal
    */
-  record FromStatistics(Path file, Statistics statistics, String sha256) implements Calibration {}
+  record FromStatistics(Path file, Statistics statistics, String sha256) implements Calibration {
+    /**
+     * Reads statistics of this program, or those of llama.cpp's imatrix tool by their ending.
+     *
+     * @throws io.github.wandacuda.error.InputException if they can't be read, or are none
+     */
+    public static FromStatistics read(Path file) {
+      return new FromStatistics(
+          file,
+          Imatrix.isNamed(file) ? Imatrix.read(file) : Statistics.read(file),
+          FileDigest.sha256("statistics", List.of(file), ""));
+    }
+  }
 
   /**
    * Norms from samples that run through the model while it is pruned block by block.
@@ -32,6 +46,11 @@ public sealed interface Calibration {
     /** Copies the list. */
     public FromSamples {
       samples = List.copyOf(samples);
+    }
+
+    /** Takes samples with how they were drawn. */
+    public static FromSamples of(CalibrationSamples samples, long seed) {
+      return new FromSamples(List.of(samples.tokens()), samples.sha256(), seed, samples.joined());
     }
 
     /** Takes samples that weren't joined. */

@@ -1,10 +1,9 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.job;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.io.InputFile;
-import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.output.OnCluster;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.model.LinearModule;
@@ -34,14 +33,16 @@ import java.util.regex.Pattern;
  * @param recipe where the rules come from, if from one
  * @param allocation how the total is shared out without a recipe
  */
-record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
+public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
+  /** What goes where nothing says how much. */
+  public static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
 
   /**
    * Plans the same for all modules.
    *
    * @throws io.github.wandacuda.error.UsageException if there is no total to share out
    */
-  static PruningPlan of(PruningRules rules, Allocation allocation) {
+  public static PruningPlan of(PruningRules rules, Allocation allocation) {
     PruningPlan plan = new PruningPlan(rules, Optional.empty(), allocation);
     if (plan.shares()) {
       SharedSparsity.total(rules);
@@ -51,11 +52,11 @@ record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation alloc
   }
 
   /** Plans what a recipe says. */
-  static PruningPlan of(Path file, Unreached unreached) {
+  public static PruningPlan of(Path file, Unreached unreached) {
     Recipe recipe = Recipe.read(file);
     PruningPlan plan =
         new PruningPlan(
-            RecipeRules.of(recipe, MethodOptions.DEFAULT_SPARSITY, unreached),
+            RecipeRules.of(recipe, DEFAULT_SPARSITY, unreached),
             Optional.of(recipe),
             Allocation.Rule.UNIFORM);
     plan.files().forEach(InputFile::require);
@@ -63,7 +64,7 @@ record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation alloc
   }
 
   /** Returns the recipe's file and those of allocations. */
-  List<Path> files() {
+  public List<Path> files() {
     List<Path> files = new ArrayList<>();
     recipe.map(Recipe::file).ifPresent(files::add);
     for (Allocation each : allocations()) {
@@ -93,7 +94,7 @@ record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation alloc
   }
 
   /** Returns how totals are shared out, by stages if there are any. */
-  List<Allocation> allocations() {
+  public List<Allocation> allocations() {
     return recipe
         .map(given -> given.stages().stream().map(Stage::allocation).toList())
         .orElse(List.of(allocation));
@@ -132,8 +133,7 @@ record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation alloc
                 stage.allocation(),
                 model,
                 backend,
-                new PruningRules(
-                    RecipeRules.rules(stage, MethodOptions.DEFAULT_SPARSITY), rules.unreached()),
+                new PruningRules(RecipeRules.rules(stage, DEFAULT_SPARSITY), rules.unreached()),
                 RecipeRules.modules(stages, stage, chosen),
                 calibration,
                 on,

@@ -1,4 +1,4 @@
-package io.github.wandacuda.cli;
+package io.github.wandacuda.job.record;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -16,7 +16,7 @@ import java.util.HexFormat;
 import java.util.List;
 
 /** The digest of files that a run reads. */
-final class FileDigest {
+public final class FileDigest {
   private FileDigest() {}
 
   /**
@@ -27,7 +27,7 @@ final class FileDigest {
    * @param more what else tells runs apart, taken after them
    * @throws InputException if a file can't be read
    */
-  static String sha256(String what, List<Path> files, String more) {
+  public static String sha256(String what, List<Path> files, String more) {
     MessageDigest digest = Sha256.digest();
     for (Path file : files) {
       add(digest, what, file);

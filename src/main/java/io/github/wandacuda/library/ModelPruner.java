@@ -1,0 +1,421 @@
+package io.github.wandacuda.library;
+
+import io.github.wandacuda.PruneResult;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.calibration.CalibrationSamples;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.WandaException;
+import io.github.wandacuda.job.PruneJob;
+import io.github.wandacuda.job.PruningPlan;
+import io.github.wandacuda.job.RunResult;
+import io.github.wandacuda.job.SharedSparsity;
+import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.pruning.Allocation;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Unreached;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.concurrent.CancellationException;
+import java.util.regex.Pattern;
+
+/**
+ * Prunes a model's directory into another one, as {@code wanda-cuda prune} does: weights stream
+ * from file to file, the masks are the same to the bit, what was written is checked, and an
+ * interrupted run goes on where it stopped.
+ *
+ * <pre>{@code
+ * ModelPruner.Result result =
+ *     ModelPruner.of(Path.of("model"))
+ *         .sparsity(Sparsity.pattern(2, 4))
+ *         .samples(tokens)
+ *         .prune(Path.of("pruned"));
+ * System.out.println(result.maskSha256());
+ * }</pre>
+ *
+ * <p>Not for several threads at once; runs of several pruners may go side by side. Recipes, tasks
+ * and text need the libraries that the program brings; token ids and statistics need none.
+ */
+public final class ModelPruner {
+  private final Path model;
+  private String backend = Backends.AUTO;
+  private int device;
+  private int threads = Runtime.getRuntime().availableProcessors();
+  private String method = Method.WANDA.label();
+  private Sparsity sparsity = PruningPlan.DEFAULT_SPARSITY;
+  private boolean swaps;
+  private boolean reconstruct;
+  private Path recipe;
+  private List<Pattern> include = List.of();
+  private List<Pattern> exclude = List.of();
+  private List<int[]> samples = List.of();
+  private Path statistics;
+  private boolean resume;
+  private boolean verify = true;
+  private Listener listener = (what, done, total, share) -> {};
+
+  private ModelPruner(Path model) {
+    this.model = Objects.requireNonNull(model, "model");
+  }
+
+  /** Hears how far a run is. */
+  @FunctionalInterface
+  public interface Listener {
+    /**
+     * Takes note of a step that is done.
+     *
+     * @param what the kind of step, such as {@code block}
+     * @param done steps of this kind that are done
+     * @param total steps of this kind in all
+     * @param share of all work, from 0 to 1
+     */
+    void done(String what, long done, long total, double share);
+  }
+
+  /**
+   * What became of a module.
+   *
+   * @param name of the module, without {@code .weight}
+   * @param counts its shape, what its mask prunes, and its zeros
+   * @param relativeError {@code ||(W - V) X||^2 / ||W X||^2} over the samples, of methods that have
+   *     the second moments of their inputs
+   */
+  public record Module(String name, PruneResult counts, OptionalDouble relativeError) {}
+
+  /**
+   * What came of a run.
+   *
+   * @param weights of all chosen modules
+   * @param pruned weights that the masks take out
+   * @param zeros weights of the result that are zero
+   * @param maskSha256 the SHA-256 of the packed masks in the natural order of the modules' names,
+   *     in hexadecimal, as {@code wanda-cuda.json} has it
+   * @param modules in that order; empty if an earlier run had finished the output
+   */
+  public record Result(
+      long weights, long pruned, long zeros, String maskSha256, List<Module> modules) {
+    /** Copies the list. */
+    public Result {
+      modules = List.copyOf(modules);
+    }
+
+    /** {@return the share of zeros in the chosen modules, 0 if there are no weights} */
+    public double sparsity() {
+      return weights == 0 ? 0 : (double) zeros / weights;
+    }
+  }
+
+  /**
+   * {@return a pruner of a model, which prunes half of each row by Wanda unless it is told
+   * otherwise}
+   *
+   * @param model its directory: {@code config.json} and safetensors files
+   */
+  public static ModelPruner of(Path model) {
+    return new ModelPruner(model);
+  }
+
+  /**
+   * Chooses the device.
+   *
+   * @param name as {@link Pruner.Builder#backend} takes it
+   * @param index its number within its backend
+   * @return this
+   */
+  public ModelPruner device(String name, int index) {
+    backend = Objects.requireNonNull(name, "name");
+    device = index;
+    return this;
+  }
+
+  /**
+   * Sets how many threads work on the CPU.
+   *
+   * @param count how many, 1 or more; all processors by default
+   * @return this
+   * @throws IllegalArgumentException if it is less than 1
+   */
+  public ModelPruner threads(int count) {
+    if (count < 1) {
+      throw new IllegalArgumentException("threads: expected at least 1, found " + count);
+    }
+    threads = count;
+    return this;
+  }
+
+  /**
+   * Sets how weights are scored.
+   *
+   * @param name {@code wanda}, {@code magnitude}, {@code ria}, {@code wanda-variant} or {@code
+   *     sparsegpt}
+   * @return this
+   * @throws IllegalArgumentException for any other name
+   */
+  public ModelPruner method(String name) {
+    try {
+      method = Method.of(name, EnumSet.complementOf(EnumSet.of(Method.MASKS))).label();
+      return this;
+    } catch (UsageException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Sets how much goes.
+   *
+   * @param amount a share of each row, or a pattern; half by default
+   * @return this
+   */
+  public ModelPruner sparsity(Sparsity amount) {
+    sparsity = Objects.requireNonNull(amount, "amount");
+    return this;
+  }
+
+  /**
+   * Has masks improved by swaps of kept weights for pruned ones; kept weights keep their bits.
+   *
+   * @param improved whether to
+   * @return this
+   */
+  public ModelPruner swaps(boolean improved) {
+    swaps = improved;
+    return this;
+  }
+
+  /**
+   * Has kept weights fitted to the dense module's outputs by least squares.
+   *
+   * @param fitted whether to
+   * @return this
+   */
+  public ModelPruner reconstruct(boolean fitted) {
+    reconstruct = fitted;
+    return this;
+  }
+
+  /**
+   * Has a recipe say method, amount and what follows, by stages.
+   *
+   * @param file in YAML; null for none
+   * @return this
+   */
+  public ModelPruner recipe(Path file) {
+    recipe = file;
+    return this;
+  }
+
+  /**
+   * Chooses modules by patterns that are found anywhere in their names.
+   *
+   * @param included one of these, or all modules if there are none
+   * @param excluded none of these
+   * @return this
+   */
+  public ModelPruner modules(List<Pattern> included, List<Pattern> excluded) {
+    include = List.copyOf(included);
+    exclude = List.copyOf(excluded);
+    return this;
+  }
+
+  /**
+   * Takes the norms from samples that run through the model while it is pruned block by block.
+   *
+   * @param tokens ids, lists of one length
+   * @return this
+   */
+  public ModelPruner samples(List<int[]> tokens) {
+    samples = List.copyOf(tokens);
+    statistics = null;
+    return this;
+  }
+
+  /**
+   * Takes the norms from a file.
+   *
+   * @param file that {@code wanda-cuda calibrate} or llama.cpp's imatrix tool wrote
+   * @return this
+   */
+  public ModelPruner statistics(Path file) {
+    statistics = Objects.requireNonNull(file, "file");
+    samples = List.of();
+    return this;
+  }
+
+  /**
+   * Lets a run go on with what an earlier one has left in the output.
+   *
+   * @param earlier whether to; an output that isn't empty is refused otherwise
+   * @return this
+   */
+  public ModelPruner resume(boolean earlier) {
+    resume = earlier;
+    return this;
+  }
+
+  /**
+   * Says whether what was written is read back and compared with the model.
+   *
+   * @param checked whether to; true by default
+   * @return this
+   */
+  public ModelPruner verify(boolean checked) {
+    verify = checked;
+    return this;
+  }
+
+  /**
+   * Sets what hears how far a run is.
+   *
+   * @param hears called by the calling thread or one of the run's
+   * @return this
+   */
+  public ModelPruner listener(Listener hears) {
+    listener = Objects.requireNonNull(hears, "hears");
+    return this;
+  }
+
+  /**
+   * Prunes into a directory.
+   *
+   * @param output doesn't exist, is empty or, with {@link #resume}, was left by the same run
+   * @return what came of it
+   * @throws IllegalArgumentException if what is asked for contradicts itself or doesn't fit the
+   *     model, or the output isn't empty
+   * @throws IllegalStateException if there is no such device, or it fails
+   * @throws IOException if a file can't be read, isn't what it should be or can't be written; the
+   *     message says which, what was expected and what was found
+   * @throws CancellationException if the calling thread is interrupted; what is finished is kept
+   *     for a run that resumes
+   */
+  public Result prune(Path output) throws IOException {
+    Objects.requireNonNull(output, "output");
+    try {
+      return run(output);
+    } catch (UsageException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    } catch (BackendUnavailableException e) {
+      throw new IllegalStateException(e.getMessage(), e);
+    } catch (CancelledException e) {
+      CancellationException cancelled = new CancellationException(e.getMessage());
+      cancelled.initCause(e);
+      throw cancelled;
+    } catch (WandaException e) {
+      throw new IOException(e.getMessage(), e);
+    }
+  }
+
+  private Result run(Path output) {
+    PruningPlan plan = plan();
+    PruningRules rules = plan.rules();
+    try (ModelDirectory source = ModelDirectory.open(model)) {
+      source.requireUnpacked("prune");
+      ModuleChoice choice = new ModuleChoice(include, exclude);
+      plan.check(PruneJob.check(source, output, resume, choice, rules));
+      PruneRequest request =
+          new PruneRequest(
+              output,
+              rules,
+              choice,
+              calibration(source, rules),
+              verify,
+              resume,
+              null,
+              Optional.empty());
+      PruneJob job = PruneJob.toOutput(source, request);
+      try (Backend opened = Backends.open(backend, device, threads).backend()) {
+        Progress progress = progress();
+        if (plan.shares()) {
+          SharedSparsity shared =
+              plan.share(
+                  source, job.chosen(), opened, request.calibration(), Optional.empty(), progress);
+          job = PruneJob.toOutput(source, request.with(shared.rules(), shared.label()));
+        }
+        RunResult result = job.run(opened, version(), progress, MaskSink.NONE, unfinished -> {});
+        return new Result(
+            result.elements(),
+            result.pruned(),
+            result.zeros(),
+            result.maskSha256(),
+            result.modules().stream().map(ModelPruner::module).toList());
+      }
+    }
+  }
+
+  private PruningPlan plan() {
+    if (recipe != null) {
+      return PruningPlan.of(recipe, Unreached.MAGNITUDE);
+    }
+    ModuleRules rules =
+        new ModuleRules(
+            Method.of(method),
+            ModuleRules.Scope.MATRIX,
+            sparsity,
+            swaps ? Optional.of(new ModuleRules.Swaps(OptionalInt.empty())) : Optional.empty(),
+            reconstruct);
+    return PruningPlan.of(new PruningRules(rules, Unreached.MAGNITUDE), Allocation.Rule.UNIFORM);
+  }
+
+  private Calibration calibration(ModelDirectory source, PruningRules rules) {
+    if (!rules.needNorms()) {
+      return new Calibration.None();
+    }
+    if (statistics != null) {
+      return Calibration.FromStatistics.read(statistics);
+    }
+    if (samples.isEmpty()) {
+      throw new UsageException(
+          "%s: expected samples or statistics, from which the norms come".formatted(method));
+    }
+    DecoderShape shape = DecoderFamilies.of(source.config()).shape(source.config());
+    return Calibration.FromSamples.of(
+        CalibrationSamples.of(samples, shape.maximumLength(), shape.vocabulary()), 0);
+  }
+
+  private Progress progress() {
+    return new Progress() {
+      @Override
+      public void step(String what, long done, long total) {
+        step(what, done, total, (double) done / total);
+      }
+
+      @Override
+      public void step(String what, long done, long total, double share) {
+        listener.done(what, done, total, share);
+      }
+    };
+  }
+
+  private static Module module(ModuleResult result) {
+    return new Module(
+        result.module().name(),
+        new PruneResult(
+            result.module().rows(), result.module().columns(), result.pruned(), result.zeros()),
+        result.errors() == null
+            ? OptionalDouble.empty()
+            : OptionalDouble.of(result.errors().relative(result.errors().result())));
+  }
+
+  private static String version() {
+    return Objects.requireNonNullElse(
+        ModelPruner.class.getPackage().getImplementationVersion(), "development");
+  }
+}
