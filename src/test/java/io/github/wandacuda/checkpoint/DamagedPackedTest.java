@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.testing.SafetensorsBytes;
 import io.github.wandacuda.testing.TensorBytes;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -222,6 +223,7 @@ class DamagedPackedTest {
 
   /** Every single bit of the file turned: read as something or refused, and nothing else. */
   @Test
+  @Thorough
   void noTurnedBitLeadsOutOfTheMemory() throws IOException {
     Path file = write();
     byte[] whole = Files.readAllBytes(file);

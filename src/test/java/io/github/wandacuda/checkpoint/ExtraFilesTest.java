@@ -3,6 +3,7 @@ package io.github.wandacuda.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +18,7 @@ class ExtraFilesTest {
 
   /** A folder lists its files in any order, so some of the scripts come after the notes. */
   @Test
+  @Thorough
   void whatALoaderReadsIsFoundAmongAnyNumberOfNotes() throws IOException {
     for (int note = 0; note < NOTES; note++) {
       Files.createFile(copy.resolve("note-" + note + ".md"));

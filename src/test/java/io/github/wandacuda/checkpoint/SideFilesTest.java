@@ -5,6 +5,7 @@ import static io.github.wandacuda.checkpoint.TestFiles.assertOutputError;
 import static io.github.wandacuda.checkpoint.TestFiles.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.Within;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -188,6 +189,7 @@ class SideFilesTest {
 
   @Test
   @Timeout(value = 60, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Thorough
   void linksThatSpellEndlesslyManyPathsAreRefused() throws IOException {
     Path folder = Files.createDirectory(model.resolve("inside"));
     for (int i = 0; i < 40; i++) {

@@ -3,6 +3,7 @@ package io.github.wandacuda.families;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.families.SecondSizes.Second;
 import io.github.wandacuda.parity.Gpu;
+import io.github.wandacuda.testing.Thorough;
 import org.junit.jupiter.api.Tag;
 
 /**
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.Tag;
  * perplexity.
  */
 @Tag("gpu")
+@Thorough
 class GpuParityCudaSecondSizesTest extends SecondSizesMasks {
   @Override
   Backend device() {

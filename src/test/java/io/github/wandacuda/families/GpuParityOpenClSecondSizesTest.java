@@ -2,9 +2,11 @@ package io.github.wandacuda.families;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.parity.Gpu;
+import io.github.wandacuda.testing.Thorough;
 import org.junit.jupiter.api.Tag;
 
 @Tag("gpu")
+@Thorough
 class GpuParityOpenClSecondSizesTest extends SecondSizesMasks {
   @Override
   Backend device() {

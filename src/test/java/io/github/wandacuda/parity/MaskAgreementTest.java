@@ -9,6 +9,7 @@ import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.RoundedModel;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Tag("gpu")
 @Tag("pretend")
+@Thorough
 class MaskAgreementTest {
   private static final Path PAGE = Path.of("src/site/markdown/numerics.md");
 

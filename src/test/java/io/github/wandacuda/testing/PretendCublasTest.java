@@ -21,6 +21,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The pretended cuBLAS as JCuda sees it. */
 @Tag("gpu")
 @Tag("pretend")
+@Thorough
 class PretendCublasTest {
   private static final int ROWS = 5;
   private static final int COLUMNS = 3;

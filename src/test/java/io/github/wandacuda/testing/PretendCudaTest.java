@@ -31,6 +31,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The pretend driver as JCuda sees it. */
 @Tag("gpu")
 @Tag("pretend")
+@Thorough
 class PretendCudaTest {
   private static final String SUM = "block_sum_u32";
   private static final String[] SUM_TYPES = {"u64", "u64", "u32"};

@@ -7,6 +7,7 @@ import io.github.wandacuda.device.ForwardDevice;
 import io.github.wandacuda.device.KernelSources;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.Samples;
+import io.github.wandacuda.testing.Thorough;
 import java.util.Map;
 import java.util.function.IntUnaryOperator;
 import org.junit.jupiter.api.Tag;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * so that they count the tiles that they go through, and return that.
  */
 @Tag("gpu")
+@Thorough
 class HiddenTilesTest {
   private static final int LENGTH = 700;
   private static final int QUERIES = 64;

@@ -10,6 +10,7 @@ import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.device.AnyOpenCl;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.testing.ChildJvm;
+import io.github.wandacuda.testing.Thorough;
 import io.github.wandacuda.testing.selection.Select;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A driver whose groups are small: PoCL, as its environment variables tell it to be. */
 @Tag("gpu")
+@Thorough
 class LimitedDeviceTest {
   private static final int COLUMNS = 2000;
 
