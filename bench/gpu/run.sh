@@ -65,7 +65,7 @@ PYTHON
 java_phase() {
   (
     cd "$here"
-    timeout --kill-after=5 "$stop_after" "$java" -cp "lib/*" io.github.wandacuda.bench.gpu.Main "$1" \
+    timeout --kill-after=5 "$stop_after" "$java" -Dtests.all=true -cp "lib/*" io.github.wandacuda.bench.gpu.Main "$1" \
       --home "$here" --results "$results" --work "$work" --seconds "$2" "${small[@]}"
   )
 }
