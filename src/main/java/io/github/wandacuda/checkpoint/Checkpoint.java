@@ -229,6 +229,14 @@ public final class Checkpoint implements AutoCloseable {
     return index;
   }
 
+  /** Returns the shard of a file name. */
+  public SafetensorsFile shard(String name) {
+    return shards.stream()
+        .filter(shard -> shard.path().getFileName().toString().equals(name))
+        .findFirst()
+        .orElseThrow(() -> new IllegalStateException(name));
+  }
+
   /** Returns the shards in the order of their names. */
   public List<SafetensorsFile> shards() {
     return shards;

@@ -41,6 +41,15 @@ public record TensorInfo(String name, String dtype, List<Long> shape, long begin
     return end - begin;
   }
 
+  /** Returns the bytes of the most whole rows that a buffer holds, or else of a whole buffer. */
+  public long pieceBytes(long bufferBytes) {
+    if (!isMatrix() || bytes() == 0) {
+      return bufferBytes;
+    }
+    long rowBytes = Math.max(1, bytes() / shape.getFirst());
+    return rowBytes > bufferBytes ? bufferBytes : bufferBytes / rowBytes * rowBytes;
+  }
+
   /** Returns whether the tensor has two dimensions, whatever its type. */
   public boolean isMatrix() {
     return shape.size() == 2;

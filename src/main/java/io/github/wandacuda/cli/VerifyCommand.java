@@ -4,9 +4,8 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.job.output.ClusterVerification;
+import io.github.wandacuda.job.output.ClusterCheck;
 import io.github.wandacuda.job.output.RunNeeds;
-import io.github.wandacuda.job.output.ShardsHere;
 import io.github.wandacuda.job.output.Verification;
 import io.github.wandacuda.job.output.Verifier;
 import io.github.wandacuda.job.output.ZerosVerifier;
@@ -106,12 +105,10 @@ final class VerifyCommand implements Runnable {
       return cluster.run(
           output,
           RunNeeds.processBytes(dense),
-          on ->
-              Verifier.verify(
-                  dense, pruned, claim, new ClusterVerification(on, output.progress())));
+          on -> Verifier.verify(dense, pruned, claim, new ClusterCheck(on, output.progress())));
     }
     int threads = Runtime.getRuntime().availableProcessors();
-    return Verifier.verify(dense, pruned, claim, new ShardsHere(threads, output.progress()));
+    return Verifier.verify(dense, pruned, claim, threads, output.progress());
   }
 
   private static Map<String, Object> object(Verification found, boolean holds) {

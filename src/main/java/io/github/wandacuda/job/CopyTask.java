@@ -31,16 +31,7 @@ record CopyTask(
       ShardWriter to,
       TensorInfo place,
       PackBuffers buffers) {
-    return new CopyTask(from, tensor, to, place, pieceBytes(tensor, buffers.tileBytes()), buffers);
-  }
-
-  /** Returns the largest piece of whole rows that a buffer holds, or else a whole buffer. */
-  static long pieceBytes(TensorInfo tensor, long bufferBytes) {
-    if (!tensor.isMatrix() || tensor.bytes() == 0) {
-      return bufferBytes;
-    }
-    long rowBytes = Math.max(1, tensor.bytes() / tensor.shape().getFirst());
-    return rowBytes > bufferBytes ? bufferBytes : bufferBytes / rowBytes * rowBytes;
+    return new CopyTask(from, tensor, to, place, tensor.pieceBytes(buffers.tileBytes()), buffers);
   }
 
   @Override

@@ -81,8 +81,7 @@ final class InPlaceRun implements PruneTarget.Run {
       if (scope.request().verify()) {
         long start = System.nanoTime();
         scope.model().checkpoint().shards().forEach(shard -> shard.readFromDevice(tools.io()));
-        new InPlaceCheck(tools.workers(), scope.rules().after(results))
-            .check(results, shards::checksum);
+        shards.check(results, scope.rules().after(results), tools.workers());
         clock.addVerify(System.nanoTime() - start);
       }
       return new RunResult(plan.with(results, masks.hex()), results, clock.seconds());

@@ -12,7 +12,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.DirectIo;
-import io.github.wandacuda.job.output.OutputCheck;
+import io.github.wandacuda.job.output.OutputPlace;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.OutputShards;
 import io.github.wandacuda.job.output.ResumableWork;
@@ -62,7 +62,7 @@ public final class MergeJob {
    * @throws io.github.wandacuda.error.UsageException if the output isn't empty
    */
   public MergeJob(ModelDirectory model, LoraAdapter adapter, Path output) {
-    OutputCheck.check(output, model.path(), false);
+    OutputPlace.check(output, model.path(), false);
     this.model = model;
     this.adapter = adapter;
     this.output = output;

@@ -3,20 +3,20 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorNames;
-import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.output.AddedFiles;
 import io.github.wandacuda.job.output.Failures;
 import io.github.wandacuda.job.output.FinishedShards;
 import io.github.wandacuda.job.output.ModulePruner;
 import io.github.wandacuda.job.output.OnCluster;
+import io.github.wandacuda.job.output.OutputCheck;
+import io.github.wandacuda.job.output.OutputCheck.Found;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.OutputShards;
 import io.github.wandacuda.job.output.RecordCheck;
 import io.github.wandacuda.job.output.ResumableWork;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SaveTimes;
-import io.github.wandacuda.job.output.ShardVerifier;
 import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.output.StateFiles;
 import io.github.wandacuda.job.output.StatisticsPass;
@@ -251,22 +251,25 @@ final class OutputRun implements PruneTarget.Run {
   private String verify(Provenance claimed, PruningRules rulesAfter) {
     long start = System.nanoTime();
     Failures failures = new Failures();
-    Optional<ShardVerifier.Found> found =
-        new ShardVerifier(
-                tools.workers(),
-                rulesAfter,
-                scope.chosen(),
-                failures,
-                tools.masks(),
+    Optional<Found> found =
+        new OutputCheck(
+                output.path(),
+                false,
                 pruned -> pruned.readFromDevice(tools.io()),
-                tools.progress())
-            .verify(scope.model().checkpoint().shards(), output.path());
+                rulesAfter,
+                failures)
+            .check(
+                scope.model().checkpoint().shards(),
+                scope.chosen(),
+                tools.masks(),
+                tools.workers(),
+                tools.progress());
     found.ifPresent(shards -> compare(claimed.withMasks(shards.maskSha256()), shards, failures));
     end(start, failures);
     return found.orElseThrow().maskSha256();
   }
 
-  private void compare(Provenance record, ShardVerifier.Found found, Failures failures) {
+  private void compare(Provenance record, Found found, Failures failures) {
     if (failures.isEmpty()) {
       new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
           .compare(scope.chosen(), found);
@@ -275,8 +278,6 @@ final class OutputRun implements PruneTarget.Run {
 
   private void end(long start, Failures failures) {
     tools.clock().addVerify(System.nanoTime() - start);
-    if (!failures.isEmpty()) {
-      throw VerificationException.ofOutput(output.path(), failures.first());
-    }
+    failures.require(output.path());
   }
 }

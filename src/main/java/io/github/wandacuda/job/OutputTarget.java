@@ -3,7 +3,7 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.job.output.OnCluster;
-import io.github.wandacuda.job.output.OutputCheck;
+import io.github.wandacuda.job.output.OutputPlace;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SpaceCheck;
@@ -52,7 +52,7 @@ final class OutputTarget implements PruneTarget {
 
   @Override
   public boolean isFinished() {
-    return OutputCheck.isFinished(path());
+    return OutputPlace.isFinished(path());
   }
 
   @Override

@@ -4,6 +4,7 @@ import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
@@ -34,11 +35,12 @@ record PackedOutput(ModelDirectory model, OutputDirectory output, Workers worker
   public void pack(boolean verify) {
     Packer packer = new Packer();
     packer.require(model);
-    ShardComparison comparison = new ShardComparison(packer, output.path(), workers);
     for (SafetensorsFile source : model.checkpoint().shards()) {
       try (SafetensorsFile pruned = SafetensorsFile.open(place(source))) {
         Consumer<Path> check =
-            verify ? temporary -> comparison.require(pruned, temporary) : temporary -> {};
+            verify
+                ? temporary -> OutputCheck.requireCopy(pruned, temporary, true, workers)
+                : temporary -> {};
         replace(packer, modules(source, pruned), pruned, check);
       }
     }

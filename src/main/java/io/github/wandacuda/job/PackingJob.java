@@ -13,15 +13,18 @@ import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.OutputDirectory;
+import io.github.wandacuda.job.output.OutputPlace;
 import io.github.wandacuda.job.output.SpaceCheck;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.RunRecords;
 import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -48,7 +51,7 @@ public final class PackingJob {
   private PackingJob(
       Direction direction, ModelDirectory model, Path output, boolean resume, boolean verify) {
     direction.require(model);
-    OutputCheck.check(output, model.path(), resume);
+    OutputPlace.check(output, model.path(), resume);
     this.direction = direction;
     this.model = model;
     this.output = output;
@@ -146,10 +149,9 @@ public final class PackingJob {
   }
 
   private void write(OutputDirectory directory, Workers workers, Progress progress) {
-    ShardComparison comparison = new ShardComparison(direction, output, workers);
     List<SafetensorsFile> shards =
         model.checkpoint().shards().stream()
-            .filter(shard -> !(directory.interrupted().isPresent() && comparison.holds(shard)))
+            .filter(shard -> !(directory.interrupted().isPresent() && holds(shard, workers)))
             .toList();
     StepCount steps =
         new StepCount(
@@ -169,7 +171,7 @@ public final class PackingJob {
       written.finish();
     }
     if (verify) {
-      shards.forEach(comparison::require);
+      shards.forEach(shard -> require(shard, workers));
     }
     Path config = Path.of(SideFiles.CONFIG);
     Path record = Path.of(SideFiles.MANIFEST);
@@ -181,6 +183,28 @@ public final class PackingJob {
     if (sideFiles.files().contains(record)) {
       directory.copy(sideFiles, record);
     }
+  }
+
+  /** Returns whether the output has a shard, and it is right. */
+  private boolean holds(SafetensorsFile source, Workers workers) {
+    if (!Files.isRegularFile(place(source), LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    try {
+      require(source, workers);
+      return true;
+    } catch (InputException | VerificationException e) {
+      RealCause.throwIfBehind(e);
+      return false;
+    }
+  }
+
+  private void require(SafetensorsFile source, Workers workers) {
+    OutputCheck.requireCopy(source, place(source), direction.packs(), workers);
+  }
+
+  private Path place(SafetensorsFile source) {
+    return output.resolve(source.path().getFileName());
   }
 
   private void begin(OutputDirectory directory) {
@@ -204,7 +228,7 @@ public final class PackingJob {
     long after = 0;
     int modules = 0;
     for (SafetensorsFile shard : shards) {
-      Path place = output.resolve(shard.path().getFileName());
+      Path place = place(shard);
       try (SafetensorsFile written = direction.read(SafetensorsFile.open(place))) {
         SafetensorsFile packed = direction.packs() ? written : shard;
         modules += ((PackedShard) packed.bytes()).modules();

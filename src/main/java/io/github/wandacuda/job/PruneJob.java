@@ -6,7 +6,7 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.job.output.OnCluster;
-import io.github.wandacuda.job.output.OutputCheck;
+import io.github.wandacuda.job.output.OutputPlace;
 import io.github.wandacuda.job.output.Part;
 import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.job.output.SpaceCheck;
@@ -53,7 +53,7 @@ public final class PruneJob {
    *     norms
    */
   public static PruneJob toOutput(ModelDirectory model, PruneRequest request) {
-    OutputCheck.check(request.output(), model.path(), request.resume());
+    OutputPlace.check(request.output(), model.path(), request.resume());
     RunScope scope = RunScope.of(model, request);
     return new PruneJob(scope, new OutputTarget(scope, Optional.empty()));
   }
@@ -85,7 +85,7 @@ public final class PruneJob {
    */
   public static List<LinearModule> check(
       ModelDirectory model, Path output, boolean resume, ModuleChoice choice, PruningRules rules) {
-    OutputCheck.check(output, model.path(), resume);
+    OutputPlace.check(output, model.path(), resume);
     List<LinearModule> chosen = model.choose(choice);
     rules.check(chosen);
     return chosen;

@@ -6,7 +6,7 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.output.Failures;
 import io.github.wandacuda.job.output.RecordCheck;
 import io.github.wandacuda.job.output.ShardResult;
-import io.github.wandacuda.job.output.ShardVerifier;
+import io.github.wandacuda.job.output.OutputCheck.Found;
 import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.ShardMasks;
@@ -129,20 +129,11 @@ final class ShardResults {
     if (all.stream().anyMatch(result -> result.check() == null)) {
       return;
     }
-    List<ShardResult.Check> checks = all.stream().map(ShardResult::check).toList();
-    ShardVerifier.Found found =
-        new ShardVerifier.Found(
-            record.maskSha256(),
-            checks.stream().mapToLong(ShardResult.Check::pruned).sum(),
-            checks.stream().mapToLong(ShardResult.Check::zeros).sum(),
-            checks.stream()
-                .flatMap(check -> check.prunedModules().stream())
-                .collect(Collectors.toUnmodifiableSet()));
+    Found found =
+        all.stream().map(result -> result.check().found()).reduce(Found.NOTHING, Found::plus);
     Failures failures = new Failures();
     new RecordCheck(output.resolve(Provenance.FILE_NAME), record, failures)
-        .compare(scope.chosen(), found);
-    if (!failures.isEmpty()) {
-      throw VerificationException.ofOutput(output, failures.first());
-    }
+        .compare(scope.chosen(), found.masked(record.maskSha256()));
+    failures.require(output);
   }
 }

@@ -11,6 +11,7 @@ import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.job.output.OutputCheck;
 import io.github.wandacuda.job.output.ShardResult;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
@@ -227,13 +228,16 @@ class ClusterPassTest {
     }
 
     private static ShardResult wrong(ShardResult result) {
-      ShardResult.Check check = result.check();
+      OutputCheck.Found found = result.check().found();
       return new ShardResult(
           result.shard(),
           result.node(),
           result.tensors(),
           result.written(),
-          new ShardResult.Check(null, check.pruned() - 1, check.zeros(), check.prunedModules()),
+          new ShardResult.Check(
+              null,
+              new OutputCheck.Found(
+                  null, found.pruned() - 1, found.zeros(), found.prunedModules())),
           result.seconds());
     }
   }

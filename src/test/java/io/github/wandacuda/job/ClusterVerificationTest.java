@@ -8,7 +8,7 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.job.output.ClusterVerification;
+import io.github.wandacuda.job.output.ClusterCheck;
 import io.github.wandacuda.job.output.Verification;
 import io.github.wandacuda.job.output.Verifier;
 import io.github.wandacuda.model.ModelDirectory;
@@ -69,7 +69,7 @@ class ClusterVerificationTest {
           model,
           pruned,
           Verifier.Claim.NONE,
-          new ClusterVerification(cluster, Progress.NONE, maskBytes));
+          new ClusterCheck(cluster, Progress.NONE, maskBytes));
     }
   }
 

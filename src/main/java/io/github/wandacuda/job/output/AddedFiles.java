@@ -45,7 +45,7 @@ public record AddedFiles(Checkpoint source, SideFiles sideFiles, OutputDirectory
     firstLoaded()
         .ifPresent(
             file -> {
-              throw OutputCheck.foreign(output.path().resolve(file));
+              throw OutputPlace.foreign(output.path().resolve(file));
             });
   }
 

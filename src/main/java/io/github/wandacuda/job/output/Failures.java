@@ -2,6 +2,7 @@ package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.job.output.Verification.RowFailure;
 import io.github.wandacuda.job.output.Verification.TensorFailures;
 import java.io.Serializable;
@@ -98,12 +99,25 @@ public final class Failures {
     }
   }
 
+  /** Returns whether nothing is wrong. */
   public synchronized boolean isEmpty() {
     return others.isEmpty() && tensors.isEmpty();
   }
 
+  /**
+   * Checks that there are none.
+   *
+   * @param output the output that was checked
+   * @throws VerificationException of the first failure in order
+   */
+  public void require(Path output) {
+    if (!isEmpty()) {
+      throw VerificationException.ofOutput(output, first());
+    }
+  }
+
   /** Returns the first failure in order. */
-  public String first() {
+  String first() {
     return Verification.inWords(others(), tensors()).findFirst().orElseThrow();
   }
 

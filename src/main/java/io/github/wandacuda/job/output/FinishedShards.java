@@ -4,21 +4,18 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.job.output.OutputCheck.Found;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.system.Rethrow;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -26,8 +23,6 @@ import java.util.function.Consumer;
  * is left at the end is checked by all workers.
  */
 public final class FinishedShards implements AutoCloseable {
-  private static final long PATIENCE_MILLIS = 1000;
-
   private final List<LinearModule> chosen;
   private final PruningRules rules;
   private final Path directory;
@@ -36,14 +31,11 @@ public final class FinishedShards implements AutoCloseable {
   private final Map<LinearModule, Integer> places = new HashMap<>();
   private final ModuleDigests written;
   private final ModuleDigests readBack;
-  private final Deque<Finished> waiting = new ArrayDeque<>();
-  private final Set<String> prunedModules = new HashSet<>();
-  private final Thread thread;
-  private long pruned;
-  private long zeros;
-  private boolean incomplete;
-  private boolean ending;
-  private Throwable failure;
+  private final List<Finished> waiting = new ArrayList<>();
+  private final BackgroundWork background = new BackgroundWork("wanda-cuda-verify");
+
+  /** Nothing once a module is missing. */
+  private Optional<Found> found = Optional.of(Found.NOTHING);
 
   private record Finished(SafetensorsFile dense, List<ModuleResult> results) {}
 
@@ -70,7 +62,6 @@ public final class FinishedShards implements AutoCloseable {
     chosen.forEach(module -> places.put(module, places.size()));
     written = new ModuleDigests(chosen.size());
     readBack = new ModuleDigests(chosen.size());
-    thread = Thread.ofPlatform().daemon().name("wanda-cuda-verify").start(this::serve);
   }
 
   /** Returns what takes the masks by which weights are pruned. */
@@ -84,9 +75,32 @@ public final class FinishedShards implements AutoCloseable {
    * @param dense the source's shard
    * @param results the results of its modules
    */
-  public synchronized void add(SafetensorsFile dense, List<ModuleResult> results) {
-    waiting.add(new Finished(dense, results));
-    notifyAll();
+  public void add(SafetensorsFile dense, List<ModuleResult> results) {
+    synchronized (waiting) {
+      waiting.add(new Finished(dense, results));
+    }
+    background.submit(
+        () -> {
+          try (Workers alone = new Workers(1)) {
+            check(take(1), alone, (what, done, total) -> requireWanted());
+          }
+        });
+  }
+
+  private void requireWanted() {
+    if (background.isEnding()) {
+      throw new CancelledException();
+    }
+  }
+
+  /** Returns shards that nothing has checked yet. */
+  private List<Finished> take(int most) {
+    synchronized (waiting) {
+      List<Finished> first = waiting.subList(0, Math.min(most, waiting.size()));
+      List<Finished> taken = List.copyOf(first);
+      first.clear();
+      return taken;
+    }
   }
 
   /**
@@ -96,26 +110,16 @@ public final class FinishedShards implements AutoCloseable {
    * @param maskSha256 the SHA-256 of the masks by which weights were pruned
    * @return what was found in all shards; empty if a module is missing, which is among the failures
    */
-  public Optional<ShardVerifier.Found> finish(
-      Workers workers, Progress progress, String maskSha256) {
-    List<Finished> left = left();
-    if (!left.isEmpty()) {
-      check(left, workers, progress);
-    }
-    end(0);
+  public Optional<Found> finish(Workers workers, Progress progress, String maskSha256) {
+    check(take(Integer.MAX_VALUE), workers, progress);
+    background.await();
     CancelledException.throwIfInterrupted();
-    rethrow();
-    if (incomplete) {
-      return Optional.empty();
+    synchronized (this) {
+      if (found.isPresent()) {
+        compareMasks();
+      }
+      return found.map(all -> all.masked(maskSha256));
     }
-    compareMasks();
-    return Optional.of(new ShardVerifier.Found(maskSha256, pruned, zeros, prunedModules));
-  }
-
-  private synchronized List<Finished> left() {
-    List<Finished> left = List.copyOf(waiting);
-    waiting.clear();
-    return left;
   }
 
   private void compareMasks() {
@@ -130,85 +134,32 @@ public final class FinishedShards implements AutoCloseable {
     }
   }
 
-  private void serve() {
-    try (Workers alone = new Workers(1)) {
-      for (Finished shard = next(); shard != null; shard = next()) {
-        check(List.of(shard), alone, Progress.NONE);
-      }
-    } catch (RuntimeException | Error e) {
-      synchronized (this) {
-        failure = e;
-      }
-    }
-  }
-
-  /** Returns the next shard, or null at the end. */
-  private synchronized Finished next() {
-    try {
-      while (waiting.isEmpty() && !ending) {
-        wait();
-      }
-    } catch (InterruptedException e) {
-      return null;
-    }
-    return waiting.poll();
-  }
-
   private void check(List<Finished> shards, Workers workers, Progress progress) {
+    if (shards.isEmpty()) {
+      return;
+    }
     List<SafetensorsFile> dense = shards.stream().map(Finished::dense).toList();
     List<ModuleResult> results = shards.stream().flatMap(s -> s.results().stream()).toList();
     List<LinearModule> modules =
         chosen.stream().filter(module -> dense.contains(module.shard())).toList();
-    Optional<ShardVerifier.Found> found =
-        new ShardVerifier(
-                workers,
-                rules.after(results),
+    Optional<Found> part =
+        new OutputCheck(directory, false, opened, rules.after(results), failures)
+            .check(
+                dense,
                 modules,
-                failures,
                 (index, mask) -> readBack.add(places.get(modules.get(index)), mask),
-                opened,
-                progress)
-            .verify(dense, directory);
+                workers,
+                progress);
     dense.forEach(SafetensorsFile::dropAdded);
     synchronized (this) {
-      incomplete |= found.isEmpty();
-      found.ifPresent(
-          part -> {
-            pruned += part.pruned();
-            zeros += part.zeros();
-            prunedModules.addAll(part.prunedModules());
-          });
+      found = found.flatMap(all -> part.map(all::plus));
     }
-  }
-
-  /** Ends the thread, which has nothing left to do or has been interrupted. */
-  private void end(long patienceMillis) {
-    synchronized (this) {
-      ending = true;
-      notifyAll();
-    }
-    try {
-      thread.join(patienceMillis);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  private synchronized void rethrow() {
-    Rethrow.unchecked(failure);
   }
 
   /** Stops, whatever is left to check. */
   @Override
   public void close() {
-    synchronized (this) {
-      waiting.clear();
-    }
-    thread.interrupt();
-    boolean interrupted = Thread.interrupted();
-    end(PATIENCE_MILLIS);
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    take(Integer.MAX_VALUE);
+    background.close();
   }
 }

@@ -68,7 +68,7 @@ public final class OutputDirectory implements AutoCloseable {
    * @throws OutputException if it can't be made
    */
   public static OutputDirectory open(Path directory, Path model, boolean resume, Set<Path> own) {
-    OutputCheck.check(directory, model, resume);
+    OutputPlace.check(directory, model, resume);
     OutputDirectory output = new OutputDirectory(directory, model);
     try {
       output.makeRoot();
@@ -91,11 +91,11 @@ public final class OutputDirectory implements AutoCloseable {
       if (finished.isPresent()) {
         return;
       }
-      OutputCheck.requireOwn(directory, own);
+      OutputPlace.requireOwn(directory, own);
     }
     journalIsNew = !UnfinishedRun.isIn(directory);
     journal = Journal.open(directory);
-    OutputCheck.requirePlain(directory, own);
+    OutputPlace.requirePlain(directory, own);
     finished = journal.finished();
     if (finished.isPresent()) {
       // The earlier run was stopped between its last steps.
@@ -105,7 +105,7 @@ public final class OutputDirectory implements AutoCloseable {
     }
     interrupted = RunRecords.read(journal.records());
     if (interrupted.isPresent() && !resume) {
-      throw OutputCheck.holdsInterruptedRun(directory);
+      throw OutputPlace.holdsInterruptedRun(directory);
     }
   }
 

@@ -20,7 +20,7 @@ import java.nio.ByteOrder;
  * lower column is pruned first. Where no rule counts, or kept weights change too, the mask prunes
  * what is zero in the result.
  */
-public final class RowCheck {
+final class RowCheck {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -46,7 +46,7 @@ public final class RowCheck {
    * @param rule how many zeros each row or group has at least
    * @param zerosArePruned whether every zero counts as pruned by the mask
    */
-  public RowCheck(DType dtype, int columns, SelectionRule.Lowest rule, boolean zerosArePruned) {
+  RowCheck(DType dtype, int columns, SelectionRule.Lowest rule, boolean zerosArePruned) {
     this.zerosArePruned = zerosArePruned;
     groupSize = rule.groupSize(columns);
     perGroup = rule.perGroup();
@@ -60,7 +60,7 @@ public final class RowCheck {
   }
 
   /** Reads and compares a row of both matrices. */
-  public void read(WeightMatrix dense, WeightMatrix pruned, int row) {
+  void read(WeightMatrix dense, WeightMatrix pruned, int row) {
     int beforeStart = before.read(dense, row);
     int afterStart = after.read(pruned, row);
     keepsOrZeroes = after.keepsOrZeroes(afterStart, before, beforeStart);
@@ -113,7 +113,7 @@ public final class RowCheck {
   }
 
   /** Returns whether every group has at least the zeros that the rule asks for. */
-  public boolean hasItsZeros() {
+  boolean hasItsZeros() {
     if (groupSize >= columns) {
       return zeros() >= perGroup;
     }
@@ -136,12 +136,12 @@ public final class RowCheck {
   }
 
   /** Returns the row's zeros. */
-  public int zeros() {
+  int zeros() {
     return BitGroups.count(zeros);
   }
 
   /** Returns the zeros of the group that starts at a column. */
-  public int zeros(int from) {
+  int zeros(int from) {
     return BitGroups.count(zeros, from, Math.min(columns, from + groupSize));
   }
 

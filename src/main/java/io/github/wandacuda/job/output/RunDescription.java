@@ -74,10 +74,15 @@ public record RunDescription(
 
   /** Returns the record of the run without its results. */
   Provenance provenance() {
+    return read(plan, output);
+  }
+
+  /** Returns a record that has come as a text, of a directory. */
+  static Provenance read(String json, String directory) {
     try {
       return Provenance.read(
-          new ByteArrayInputStream(plan.getBytes(StandardCharsets.UTF_8)),
-          Path.of(output).resolve(Provenance.FILE_NAME));
+          new ByteArrayInputStream(json.getBytes(StandardCharsets.UTF_8)),
+          Path.of(directory).resolve(Provenance.FILE_NAME));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

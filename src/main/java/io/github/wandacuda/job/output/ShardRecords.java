@@ -13,11 +13,13 @@ import io.github.wandacuda.system.Sha256;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -66,9 +68,10 @@ public record ShardRecords(Path output, String run, List<LinearModule> chosen) {
     record.put("shard", result.shard());
     record.put("node", result.node());
     if (result.check() != null) {
-      record.put("pruned", result.check().pruned());
-      record.put("zeros", result.check().zeros());
-      record.put("pruned_modules", result.check().prunedModules());
+      OutputCheck.Found found = result.check().found();
+      record.put("pruned", found.pruned());
+      record.put("zeros", found.zeros());
+      record.put("pruned_modules", List.copyOf(found.prunedModules()));
     }
     return record;
   }
@@ -108,10 +111,12 @@ public record ShardRecords(Path output, String run, List<LinearModule> chosen) {
     if (!last.has("pruned_modules")) {
       return null;
     }
-    List<String> modules = new ArrayList<>();
+    Set<String> modules = new HashSet<>();
     last.get("pruned_modules").forEach(module -> modules.add(module.asText()));
     return new ShardResult.Check(
-        null, last.path("pruned").asLong(), last.path("zeros").asLong(), modules);
+        null,
+        new OutputCheck.Found(
+            null, last.path("pruned").asLong(), last.path("zeros").asLong(), modules));
   }
 
   private Map<String, LinearModule> byTensor(SafetensorsFile shard) {

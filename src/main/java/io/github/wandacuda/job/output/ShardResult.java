@@ -106,17 +106,9 @@ public record ShardResult(
    * What a check found in the written file.
    *
    * @param failure the first thing that is wrong, or null
-   * @param pruned number of weights that the masks prune
-   * @param zeros number of weights of the chosen modules that are zero
-   * @param prunedModules names of the modules of which the masks prune at least one weight
+   * @param found what is there if nothing is wrong
    */
-  public record Check(String failure, long pruned, long zeros, List<String> prunedModules)
-      implements Serializable {
-    /** Takes a list that travels. */
-    public Check {
-      prunedModules = List.copyOf(prunedModules);
-    }
-  }
+  public record Check(String failure, OutputCheck.Found found) implements Serializable {}
 
   /** Seconds by phase, as {@link PhaseClock.Seconds} has them. */
   public record Seconds(double select, double readWrite, double verify) implements Serializable {

@@ -7,10 +7,12 @@ import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.job.output.OutputCheck.Found;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.ShardMasks;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
@@ -63,7 +65,7 @@ final class ShardWorker implements AutoCloseable {
 
   /** Does a shard. */
   ShardResult run(ShardTask task, ClusterNode node) {
-    SafetensorsFile shard = shard(task.shard());
+    SafetensorsFile shard = model.checkpoint().shard(task.shard());
     Path output = Path.of(run.output());
     List<LinearModule> modules = chosen.stream().filter(module -> module.shard() == shard).toList();
     PhaseClock clock = new PhaseClock(workers.count());
@@ -90,8 +92,7 @@ final class ShardWorker implements AutoCloseable {
                   .write(run.temporary(), output, run.verify() ? digests : digests.and(masks));
       ShardResult.Check check =
           run.verify() || keeps
-              ? new ShardCheck(modules, workers, clock)
-                  .check(shard, output, rulesAfter(task, modules), masks, keeps ? null : digests)
+              ? check(shard, modules, rulesAfter(task, modules), masks, keeps ? null : digests, clock)
               : null;
       run.requireWanted(node);
       masks.publish(ShardMasks.file(output, task.shard()));
@@ -105,11 +106,37 @@ final class ShardWorker implements AutoCloseable {
     }
   }
 
-  private SafetensorsFile shard(String name) {
-    return model.checkpoint().shards().stream()
-        .filter(shard -> shard.path().getFileName().toString().equals(name))
-        .findFirst()
-        .orElseThrow(() -> new IllegalStateException(name));
+  /**
+   * Checks a written shard.
+   *
+   * @param masks takes the masks that it shows
+   * @param claimed the digests of the masks that were chosen, or null if they aren't known
+   */
+  private ShardResult.Check check(
+      SafetensorsFile shard,
+      List<LinearModule> modules,
+      PruningRules after,
+      MaskSink masks,
+      ModuleDigests claimed,
+      PhaseClock clock) {
+    long start = System.nanoTime();
+    Failures failures = new Failures();
+    ModuleDigests shown = new ModuleDigests(modules.size());
+    Found found =
+        new OutputCheck(Path.of(run.output()), false, OutputCheck.THROUGH_CACHE, after, failures)
+            .check(List.of(shard), modules, shown.and(masks), workers, Progress.NONE)
+            .orElse(Found.NOTHING);
+    clock.addVerify(System.nanoTime() - start);
+    if (!failures.isEmpty()) {
+      return new ShardResult.Check(failures.first(), Found.NOTHING);
+    }
+    int other = claimed == null ? -1 : claimed.mismatch(shown);
+    return new ShardResult.Check(
+        other < 0
+            ? null
+            : "%s: expected the mask that was chosen, found another"
+                .formatted(modules.get(other).name()),
+        found);
   }
 
   /** Returns the rules once it is known which modules nothing reached. */

@@ -1,22 +1,37 @@
 package io.github.wandacuda.job.output;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.ExtraFiles;
+import io.github.wandacuda.checkpoint.PackedConfig;
+import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.IoMode;
+import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.Workers;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -59,9 +74,64 @@ public final class Verifier {
     }
   }
 
-  /** Checks a pruned directory in this process. */
+  /**
+   * A pruned model with what is known of it.
+   *
+   * @param dense its source
+   * @param directory holds shards of the same names
+   * @param packed whether they are packed
+   * @param claim what the user says of it
+   * @param record its {@code wanda-cuda.json}, if it has one
+   * @param rules by which it was pruned, of the claim and the record
+   * @param chosen its pruned modules, in the order of their masks
+   */
+  record Pruned(
+      ModelDirectory dense,
+      Path directory,
+      boolean packed,
+      Claim claim,
+      Optional<Provenance> record,
+      PruningRules rules,
+      List<LinearModule> chosen) {}
+
+  /** Checks the shards of a pruned model: in this process or by others. */
+  @FunctionalInterface
+  interface Shards {
+    /**
+     * Checks them.
+     *
+     * @param failures takes what is wrong
+     * @return what was found; empty if a module is missing, which is among the failures
+     * @throws InputException if the source can't be read
+     */
+    Optional<OutputCheck.Found> check(Pruned pruned, Failures failures);
+  }
+
+  /** Checks a pruned directory in this process, and tells nobody meanwhile. */
   public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
-    return verify(dense, pruned, claim, new ShardsHere(threads, Progress.NONE));
+    return verify(dense, pruned, claim, threads, Progress.NONE);
+  }
+
+  /** Checks a pruned directory in this process, with a number of threads. */
+  public static Verification verify(
+      ModelDirectory dense, Path pruned, Claim claim, int threads, Progress progress) {
+    return verify(dense, pruned, claim, (all, failures) -> here(all, failures, threads, progress));
+  }
+
+  private static Optional<OutputCheck.Found> here(
+      Pruned pruned, Failures failures, int threads, Progress progress) {
+    Checkpoint source = pruned.dense().checkpoint();
+    try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * source.totalBytes());
+        Workers workers = new Workers(threads)) {
+      source.shards().forEach(shard -> shard.readThrough(io));
+      return new OutputCheck(
+              pruned.directory(),
+              pruned.packed(),
+              shard -> shard.readThrough(io),
+              pruned.rules(),
+              failures)
+          .check(source.shards(), pruned.chosen(), MaskSink.NONE, workers, progress);
+    }
   }
 
   /**
@@ -74,7 +144,7 @@ public final class Verifier {
    * @throws InputException if the source is broken or the pruned directory isn't there
    */
   public static Verification verify(
-      ModelDirectory dense, Path pruned, Claim claim, ShardsCheck shards) {
+      ModelDirectory dense, Path pruned, Claim claim, Shards shards) {
     if (!Files.isDirectory(pruned)) {
       throw new InputException(
           ErrorDetails.file(pruned).expected("a pruned model's directory", "none"));
@@ -101,12 +171,12 @@ public final class Verifier {
             : dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
     PruningRules rules = claim.rules(recorded.map(RecordCheck::record));
     rules.check(chosen);
-    PrunedFiles files = PrunedFiles.of(pruned, failures);
-    List<Path> added = files.compare(dense, failures);
-    Optional<ShardVerifier.Found> found =
+    boolean packed = isPacked(pruned, failures);
+    List<Path> added = compareFiles(dense, pruned, failures);
+    Optional<OutputCheck.Found> found =
         shards.check(
-            new ShardsCheck.Pruned(
-                dense, pruned, files.packed(), claim, recorded.isPresent(), rules, chosen),
+            new Pruned(
+                dense, pruned, packed, claim, recorded.map(RecordCheck::record), rules, chosen),
             failures);
     if (claim.equals(Claim.NONE) && recorded.isPresent()) {
       found.ifPresent(all -> recorded.get().compare(chosen, all));
@@ -123,5 +193,80 @@ public final class Verifier {
       failures.add(e.getMessage());
       return Optional.empty();
     }
+  }
+
+  /** Looks at a directory's config; what is wrong with a packed one is added to the failures. */
+  private static boolean isPacked(Path directory, Failures failures) {
+    try {
+      return ModelConfig.read(directory).packed();
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      boolean packed = saysPacked(directory);
+      if (packed) {
+        failures.add(e.getMessage());
+      }
+      return packed;
+    }
+  }
+
+  /** Returns whether a config, which is wrong in some way, says that it is a packed model's. */
+  private static boolean saysPacked(Path directory) {
+    try (var in = InputFile.stream(directory.resolve(SideFiles.CONFIG))) {
+      JsonNode root = JsonTree.read(in);
+      return PackedConfig.isPacked(root);
+    } catch (InputException | IOException noConfig) {
+      return false;
+    }
+  }
+
+  /** Compares the side files, and returns the files that were added. */
+  private static List<Path> compareFiles(
+      ModelDirectory dense, Path directory, Failures failures) {
+    SideFiles expected = SideFiles.of(dense.checkpoint(), directory);
+    expected.files().forEach(file -> compareFile(dense.path(), directory, file, failures));
+    expected.lastFiles().forEach(file -> compareFile(dense.path(), directory, file, failures));
+    ExtraFiles extra = ExtraFiles.of(dense.checkpoint(), expected, directory);
+    extra
+        .loaded()
+        .forEach(
+            file -> add(failures, directory.resolve(file), "nothing, as in the source", "a file"));
+    return extra.others();
+  }
+
+  private static void compareFile(Path dense, Path directory, Path file, Failures failures) {
+    Path copy = directory.resolve(file);
+    try {
+      if (!Files.isRegularFile(copy)) {
+        add(failures, copy, "a copy of the source's", "that it is missing");
+        return;
+      }
+      long at =
+          file.equals(Path.of(SideFiles.CONFIG))
+              ? configMismatch(dense.resolve(file), copy)
+              : Files.mismatch(dense.resolve(file), copy);
+      if (at >= 0) {
+        add(failures, copy, "the source's bytes", "that it differs at byte " + at);
+      }
+    } catch (IOException e) {
+      RealCause.throwIfBehind(e);
+      add(failures, copy, "a copy of the source's", "that it can't be read: " + Reason.of(e));
+    }
+  }
+
+  /** Compares what two configs say of their models, whichever of the two is packed. */
+  private static long configMismatch(Path dense, Path copy) throws IOException {
+    try {
+      return Arrays.mismatch(
+          PackedConfig.source(dense, InputFile.bytes(dense)),
+          PackedConfig.source(copy, InputFile.bytes(copy)));
+    } catch (InputException broken) {
+      RealCause.throwIfBehind(broken);
+      return Files.mismatch(dense, copy);
+    }
+  }
+
+  private static void add(Failures failures, Path file, String expected, String found) {
+    failures.add(
+        "%s: expected %s, found %s".formatted(Printable.of(file), expected, Printable.of(found)));
   }
 }

@@ -1,15 +1,15 @@
 package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.RowTiles;
+import io.github.wandacuda.pruning.RowWords;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -80,11 +80,6 @@ public final class ZerosVerifier {
 
   /** A job that compares two weights, some stored rows at a time. */
   private static final class Comparison implements Job {
-    private static final ValueLayout.OfInt INT =
-        ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfShort SHORT =
-        ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
     private final LinearModule pruned;
     private final LinearModule other;
     private final DType prunedType;
@@ -142,27 +137,33 @@ public final class ZerosVerifier {
       MemorySegment found = buffers.pruned(worker, rows * after);
       pruned.shard().read(pruned.tensor(), first * before, expected);
       other.shard().read(other.tensor(), first * after, found);
+      WeightMatrix was = WeightMatrix.of(expected, prunedType, rows, columns);
+      WeightMatrix is = WeightMatrix.of(found, otherType, rows, columns);
+      RowWords wasWords = new RowWords(prunedType, columns);
+      RowWords isWords = new RowWords(otherType, columns);
       for (int row = 0; row < rows; row++) {
-        compare(
-            expected.asSlice(row * before, before), found.asSlice(row * after, after), first + row);
+        wasWords.read(was, row);
+        isWords.read(is, row);
+        compare(wasWords, isWords, is, row, first + row);
       }
     }
 
-    private void compare(MemorySegment expected, MemorySegment found, int row) {
+    private void compare(RowWords was, RowWords is, WeightMatrix found, int row, int stored) {
       int rowZeros = 0;
       int lost = 0;
       int firstLost = -1;
-      for (int column = 0; column < columns; column++) {
-        if (isZero(expected, prunedType, column)) {
-          rowZeros++;
-          if (!isZero(found, otherType, column)) {
-            firstLost = lost++ == 0 ? column : firstLost;
-          }
+      for (int from = 0; from < columns; from += RowWords.BITS) {
+        long expected = was.zeros(from / was.lanes());
+        long gone = expected & ~is.zeros(from / is.lanes());
+        rowZeros += Long.bitCount(expected);
+        lost += Long.bitCount(gone);
+        if (firstLost < 0 && gone != 0) {
+          firstLost = from + Long.numberOfTrailingZeros(gone);
         }
       }
       zeros.add(rowZeros);
       if (lost > 0) {
-        report(row, firstLost, lost, value(found, otherType, firstLost));
+        report(stored, firstLost, lost, found.get(row, firstLost));
       }
     }
 
@@ -181,20 +182,6 @@ public final class ZerosVerifier {
                   turned ? storedRow : storedColumn,
                   found,
                   more));
-    }
-
-    private static boolean isZero(MemorySegment row, DType dtype, int column) {
-      return dtype == DType.F32
-          ? row.getAtIndex(INT, column) << 1 == 0
-          : (row.getAtIndex(SHORT, column) & 0x7fff) == 0;
-    }
-
-    private static float value(MemorySegment row, DType dtype, int column) {
-      return switch (dtype) {
-        case F32 -> Float.intBitsToFloat(row.getAtIndex(INT, column));
-        case F16 -> Float.float16ToFloat(row.getAtIndex(SHORT, column));
-        case BF16 -> Float.intBitsToFloat(row.getAtIndex(SHORT, column) << 16);
-      };
     }
   }
 }

@@ -132,7 +132,7 @@ class VerifierTest {
           }
         };
     try (ModelDirectory model = ModelDirectory.open(DENSE)) {
-      Verifier.verify(model, pruned, Claim.NONE, new ShardsHere(2, progress));
+      Verifier.verify(model, pruned, Claim.NONE, 2, progress);
       List<TensorInfo> tensors =
           model.checkpoint().shards().stream().flatMap(file -> file.tensors().stream()).toList();
       int count = tensors.size();

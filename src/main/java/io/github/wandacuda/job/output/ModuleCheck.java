@@ -5,7 +5,6 @@ import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.job.record.MasksInOrder;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ElementMessages;
-import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.SelectionRule;
@@ -13,11 +12,12 @@ import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 
 /**
  * A job that checks a pruned module against its dense source, tile by tile, and computes its mask.
  */
-final class ModuleVerifier implements Job {
+final class ModuleCheck implements Job {
   /** Stands for the whole matrix where a row is expected. */
   private static final int WHOLE = -1;
 
@@ -27,9 +27,8 @@ final class ModuleVerifier implements Job {
   private final SelectionRule.Lowest rule;
   private final Failures failures;
   private final MasksInOrder masks;
-  private final MaskSink sink;
   private final int place;
-  private final VerifiedBytes verified;
+  private final Consumer<MemorySegment> checked;
   private final TileSource before;
   private final TileSource after;
   private final AtomicInteger left;
@@ -43,28 +42,25 @@ final class ModuleVerifier implements Job {
    * @param pruned a file with a tensor of the same name, type, shape and offsets
    * @param buffers the workers' buffers, which are enlarged here
    * @param masks digests the module's mask
-   * @param sink receives the module's mask too
    * @param place the module's index among all masks
-   * @param verified is told when the module is done
+   * @param checked takes the module's mask when the module is done
    */
-  ModuleVerifier(
+  ModuleCheck(
       LinearModule module,
       SafetensorsFile pruned,
       ModuleRules rules,
       Failures failures,
       TilePairs buffers,
       MasksInOrder masks,
-      MaskSink sink,
       int place,
-      VerifiedBytes verified) {
+      Consumer<MemorySegment> checked) {
     this.module = module;
     this.pruned = pruned;
     this.rules = rules;
     this.failures = failures;
     this.masks = masks;
-    this.sink = sink;
     this.place = place;
-    this.verified = verified;
+    this.checked = checked;
     rule = rules.perRow(module.columns());
     before = buffers.dense(module, module.shard());
     after = buffers.pruned(module, pruned);
@@ -74,7 +70,7 @@ final class ModuleVerifier implements Job {
   /** One lane for all modules, since masks are digested in their order. */
   @Override
   public Object lane() {
-    return ModuleVerifier.class;
+    return ModuleCheck.class;
   }
 
   @Override
@@ -133,9 +129,8 @@ final class ModuleVerifier implements Job {
     if (zeros.sum() < expected) {
       report(WHOLE, "the matrix", expected, zeros.sum());
     }
-    sink.add(place, whole.asSlice(0, module.maskBytes()));
+    checked.accept(whole.asSlice(0, module.maskBytes()));
     masks.finish(place, whole, module.maskBytes());
-    verified.done(module.tensor());
   }
 
   /** Returns the module's name. */
