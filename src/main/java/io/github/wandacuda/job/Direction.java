@@ -25,9 +25,6 @@ interface Direction {
   /** Returns the bytes of the output's {@code config.json}. */
   byte[] config(Path file, byte[] source);
 
-  /** Returns what a shard of the output, as it is stored, stands for. */
-  SafetensorsFile read(SafetensorsFile stored);
-
   /**
    * Writes some shards side by side.
    *

@@ -107,29 +107,26 @@ final class OutputRun implements PruneTarget.Run {
   private Written write(RunStart start) {
     if (output.interrupted().isPresent()) {
       Written written = write(start, MaskSink.NONE, (shard, results) -> {});
-      PruningRules rules = scope.rules().after(written.results());
-      return new Written(written.results(), verify(plan.with(written.results(), null), rules));
+      return new Written(written.results(), verify(written.results()));
     }
     if (!scope.request().verify()) {
       return write(start, MaskSink.NONE, (shard, results) -> {});
     }
-    Failures failures = new Failures();
-    try (FinishedShards checks =
-        new FinishedShards(
-            scope.chosen(),
-            scope.rules(),
-            output.path(),
-            pruned -> pruned.readFromDevice(tools.io()),
-            failures)) {
+    OutputCheck check = check(scope.rules());
+    try (FinishedShards checks = new FinishedShards(check, scope.chosen())) {
       Written written = write(start, checks.masks(), checks::add);
       long began = System.nanoTime();
       checks
-          .finish(tools.workers(), tools.progress(), written.masks())
-          .ifPresent(
-              found -> compare(plan.with(written.results(), written.masks()), found, failures));
-      end(began, failures);
+          .finish(tools.workers(), tools.progress())
+          .ifPresent(found -> compare(written.results(), written.masks(), found, check.failures()));
+      end(began, check.failures());
       return written;
     }
+  }
+
+  private OutputCheck check(PruningRules rules) {
+    return new OutputCheck(
+        output.path(), false, pruned -> pruned.readFromDevice(tools.io()), rules, new Failures());
   }
 
   @Override
@@ -164,8 +161,6 @@ final class OutputRun implements PruneTarget.Run {
   private Written write(
       RunStart start, MaskSink checked, BiConsumer<SafetensorsFile, List<ModuleResult>> published) {
     boolean fresh = output.interrupted().isEmpty();
-    Path spill = output.file(Path.of(SPILL));
-    output.remove(spill);
     try (OutputShards shards =
             new OutputShards(
                 scope.model().checkpoint(),
@@ -174,7 +169,7 @@ final class OutputRun implements PruneTarget.Run {
                 scope.isCalibrated(),
                 tools.io(),
                 published);
-        MaskDigest masks = new MaskDigest(scope.chosen().size(), spill)) {
+        MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
       shards.copyUntouched(scope.tensors(), tools.workers(), tools.clock());
       SaveTimes times =
           hasRoomForStates()
@@ -241,39 +236,37 @@ final class OutputRun implements PruneTarget.Run {
         .run(scope.chosen().stream().filter(module -> !kept.contains(module)).toList());
   }
 
-  /**
-   * Checks what was written by a run that was interrupted.
-   *
-   * @param claimed the record to be written, with a null as the masks' digest
-   * @param rulesAfter the rules, with the modules that were kept unpruned
-   * @return the masks' digest
-   */
-  private String verify(Provenance claimed, PruningRules rulesAfter) {
+  /** Checks what was written by a run that was interrupted, and returns the masks' digest. */
+  private String verify(List<ModuleResult> results) {
     long start = System.nanoTime();
-    Failures failures = new Failures();
-    Optional<Found> found =
-        new OutputCheck(
-                output.path(),
-                false,
-                pruned -> pruned.readFromDevice(tools.io()),
-                rulesAfter,
-                failures)
-            .check(
-                scope.model().checkpoint().shards(),
-                scope.chosen(),
-                tools.masks(),
-                tools.workers(),
-                tools.progress());
-    found.ifPresent(shards -> compare(claimed.withMasks(shards.maskSha256()), shards, failures));
-    end(start, failures);
-    return found.orElseThrow().maskSha256();
+    OutputCheck check = check(scope.rules().after(results));
+    try (MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
+      Optional<Found> found =
+          check.check(
+              scope.model().checkpoint().shards(),
+              scope.chosen(),
+              masks.and(tools.masks()),
+              tools.workers(),
+              tools.progress());
+      String sha256 = masks.hex();
+      found.ifPresent(shards -> compare(results, sha256, shards, check.failures()));
+      end(start, check.failures());
+      return sha256;
+    }
   }
 
-  private void compare(Provenance record, Found found, Failures failures) {
+  private void compare(List<ModuleResult> results, String masks, Found found, Failures failures) {
     if (failures.isEmpty()) {
+      Provenance record = plan.with(results, masks);
       new RecordCheck(output.path().resolve(Provenance.FILE_NAME), record, failures)
-          .compare(scope.chosen(), found);
+          .compare(scope.chosen(), masks, found);
     }
+  }
+
+  private Path spill() {
+    Path spill = output.file(Path.of(SPILL));
+    output.remove(spill);
+    return spill;
   }
 
   private void end(long start, Failures failures) {

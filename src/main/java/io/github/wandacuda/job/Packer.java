@@ -3,7 +3,6 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedNames;
-import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.RowPackings;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
@@ -50,11 +49,6 @@ final class Packer implements Direction {
   @Override
   public byte[] config(Path file, byte[] source) {
     return PackedConfig.packed(file, source);
-  }
-
-  @Override
-  public SafetensorsFile read(SafetensorsFile stored) {
-    return PackedShard.unpacked(stored);
   }
 
   /** Counts first, since a header says how long each tensor is. */

@@ -229,7 +229,7 @@ public final class PackingJob {
     int modules = 0;
     for (SafetensorsFile shard : shards) {
       Path place = place(shard);
-      try (SafetensorsFile written = direction.read(SafetensorsFile.open(place))) {
+      try (SafetensorsFile written = OutputCheck.open(place, direction.packs())) {
         SafetensorsFile packed = direction.packs() ? written : shard;
         modules += ((PackedShard) packed.bytes()).modules();
         before += Files.size(shard.path());

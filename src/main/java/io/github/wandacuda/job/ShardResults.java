@@ -4,9 +4,9 @@ import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.output.Failures;
+import io.github.wandacuda.job.output.OutputCheck.Found;
 import io.github.wandacuda.job.output.RecordCheck;
 import io.github.wandacuda.job.output.ShardResult;
-import io.github.wandacuda.job.output.OutputCheck.Found;
 import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.ShardMasks;
@@ -133,7 +133,7 @@ final class ShardResults {
         all.stream().map(result -> result.check().found()).reduce(Found.NOTHING, Found::plus);
     Failures failures = new Failures();
     new RecordCheck(output.resolve(Provenance.FILE_NAME), record, failures)
-        .compare(scope.chosen(), found.masked(record.maskSha256()));
+        .compare(scope.chosen(), record.maskSha256(), found);
     failures.require(output);
   }
 }

@@ -2,7 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.PackedConfig;
 import io.github.wandacuda.checkpoint.PackedFormat;
-import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.error.ErrorDetails;
@@ -42,11 +41,6 @@ final class Unpacker implements Direction {
   @Override
   public byte[] config(Path file, byte[] source) {
     return PackedConfig.source(file, source);
-  }
-
-  @Override
-  public SafetensorsFile read(SafetensorsFile stored) {
-    return PackedShard.requireDense(stored);
   }
 
   @Override

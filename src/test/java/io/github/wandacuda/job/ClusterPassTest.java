@@ -236,8 +236,7 @@ class ClusterPassTest {
           result.written(),
           new ShardResult.Check(
               null,
-              new OutputCheck.Found(
-                  null, found.pruned() - 1, found.zeros(), found.prunedModules())),
+              new OutputCheck.Found(found.pruned() - 1, found.zeros(), found.prunedModules())),
           result.seconds());
     }
   }

@@ -66,10 +66,7 @@ class ClusterVerificationTest {
     try (Cluster cluster = new Backwards(ClusterRuns.local(), before, parts);
         ModelDirectory model = ModelDirectory.open(dense)) {
       return Verifier.verify(
-          model,
-          pruned,
-          Verifier.Claim.NONE,
-          new ClusterCheck(cluster, Progress.NONE, maskBytes));
+          model, pruned, Verifier.Claim.NONE, new ClusterCheck(cluster, Progress.NONE, maskBytes));
     }
   }
 

@@ -9,18 +9,14 @@ import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.FirstFailure;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.job.output.OutputCheck.Found;
-import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.SparsityParser;
-import io.github.wandacuda.system.PrivateDirectory;
 import io.github.wandacuda.system.Workers;
-import java.io.IOException;
 import java.io.Serializable;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -79,7 +75,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
       String sparsity,
       boolean masks)
       implements Serializable {
-    static Run of(Verifier.Pruned pruned) {
+    static Run of(Verifier.Pruned pruned, boolean masks) {
       Verifier.Claim claim = pruned.claim();
       return new Run(
           SharedSource.of(pruned.dense()),
@@ -90,7 +86,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
           claim.sparsity() instanceof Sparsity.Ratio ratio
               ? Double.toString(ratio.fraction())
               : Objects.toString(claim.sparsity(), null),
-          pruned.record().isPresent() && claim.equals(Verifier.Claim.NONE));
+          masks);
     }
 
     /** Returns the rules by which the model was pruned. */
@@ -132,16 +128,12 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
    * @param found what is there, or null if a module is missing
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as they are, never compared.
-  private record Result(
-      Piece piece, String node, Failures.Part failures, byte[][] masks, Found found)
+  private record Result(Piece piece, String node, Failures failures, byte[][] masks, Found found)
       implements Serializable {}
 
   /** A process of a cluster that checks pieces: it holds the source open. */
   private record Worker(
-      ModelDirectory model,
-      Map<String, LinearModule> modules,
-      PruningRules rules,
-      Workers workers)
+      ModelDirectory model, Map<String, LinearModule> modules, PruningRules rules, Workers workers)
       implements AutoCloseable {
     /**
      * Opens what a run needs.
@@ -183,7 +175,7 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
                   sink,
                   workers,
                   Progress.NONE);
-      return new Result(piece, node.name(), failures.part(), masks, found.orElse(null));
+      return new Result(piece, node.name(), failures, masks, found.orElse(null));
     }
 
     @Override
@@ -194,24 +186,22 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
   }
 
   @Override
-  public Optional<Found> check(Verifier.Pruned pruned, Failures failures) {
-    Run run = Run.of(pruned);
+  public Optional<Found> check(Verifier.Pruned pruned, Failures failures, MaskSink masks) {
+    Run run = Run.of(pruned, masks != MaskSink.NONE);
     GivenPaths paths = new GivenPaths(List.of(pruned.directory(), pruned.dense().path()));
-    try (PrivateDirectory spill = PrivateDirectory.create("wanda-cuda-verify");
-        Results results = new Results(pruned, progress, spill.path())) {
+    Results results = new Results(pruned, progress, masks);
+    try {
       FirstFailure.run(
           cluster,
           "verify " + pruned.directory(),
           pieces(pruned).stream().map(piece -> new Task(run, piece)).toList(),
           result -> {
-            failures.add(paths.in(result.failures()));
+            failures.add(result.failures(), paths::in);
             results.take(result);
           });
-      return results.found(run.masks());
+      return results.found;
     } catch (InputException e) {
       throw paths.in(e);
-    } catch (IOException e) {
-      throw OutputException.unwritable(Path.of(System.getProperty("java.io.tmpdir")), e);
     }
   }
 
@@ -261,11 +251,9 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
   }
 
   /** Puts together what processes have found, as it comes. */
-  private static final class Results implements AutoCloseable {
-    private static final String SPILL = "masks";
-
+  private static final class Results {
+    private final MaskSink masks;
     private final OutputCheck.Told told;
-    private final MaskDigest digest;
     private final Map<String, Integer> places = new HashMap<>();
     private final Map<String, TensorInfo> tensors = new HashMap<>();
     private final Set<String> nodes = new HashSet<>();
@@ -273,15 +261,10 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
     /** Nothing once a module is missing. */
     private Optional<Found> found = Optional.of(Found.NOTHING);
 
-    /**
-     * Begins without any.
-     *
-     * @param spill a directory for masks that come before those that they follow
-     */
-    Results(Verifier.Pruned model, Progress progress, Path spill) {
+    Results(Verifier.Pruned model, Progress progress, MaskSink masks) {
+      this.masks = masks;
       List<SafetensorsFile> shards = model.dense().checkpoint().shards();
       told = new OutputCheck.Told(progress, shards);
-      digest = new MaskDigest(model.chosen().size(), spill.resolve(SPILL));
       shards.forEach(
           shard -> shard.tensors().forEach(tensor -> tensors.put(tensor.name(), tensor)));
       for (LinearModule module : model.chosen()) {
@@ -294,31 +277,16 @@ public record ClusterCheck(Cluster cluster, Progress progress, long maskBytes)
       if (nodes.add(result.node())) {
         LOG.info("{}", result.node());
       }
+      found = found.flatMap(all -> Optional.ofNullable(result.found()).map(part -> all.plus(part)));
       Piece piece = result.piece();
-      found =
-          found.flatMap(all -> Optional.ofNullable(result.found()).map(part -> all.plus(part)));
-      for (int index = 0; result.found() != null && index < result.masks().length; index++) {
-        digest.add(
+      for (int index = 0; index < result.masks().length; index++) {
+        masks.add(
             places.get(piece.modules().get(index)), MemorySegment.ofArray(result.masks()[index]));
       }
       Stream.concat(piece.others().stream(), piece.modules().stream())
           .map(tensors::get)
           .filter(tensor -> tensor.bytes() > 0)
           .forEach(told::done);
-    }
-
-    /**
-     * Returns what was found in all of them; empty if a module is missing.
-     *
-     * @param masks whether there are masks, without which there is no digest of them
-     */
-    Optional<Found> found(boolean masks) {
-      return masks ? found.map(all -> all.masked(digest.hex())) : found;
-    }
-
-    @Override
-    public void close() {
-      digest.close();
     }
   }
 }

@@ -9,28 +9,33 @@ import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 
 /**
  * Collects the failures of a verification. The lists have the same order whatever the order in
  * which threads add to them. Safe for use by several threads.
  */
-public final class Failures {
+public final class Failures implements Serializable {
+  private static final long serialVersionUID = 1L;
+
   /** How many failures are kept, to bound memory; the others are only counted. */
   private static final int KEPT = 250_000;
 
   private final List<String> others = new ArrayList<>();
   private final Set<String> known = new HashSet<>();
-  private final Map<String, OfTensor> tensors = new TreeMap<>(TensorNames.NATURAL);
+  private final Map<String, OfTensor> tensors = new HashMap<>();
   private long kept;
   private long uncounted;
 
   /** The failures of one tensor's rows. */
-  private static final class OfTensor {
+  private static final class OfTensor implements Serializable {
+    private static final long serialVersionUID = 1L;
+
     private final String file;
     private final List<RowFailure> rows = new ArrayList<>();
     private long count;
@@ -65,38 +70,21 @@ public final class Failures {
   }
 
   /**
-   * What one process of several has found.
+   * Adds what another process has found; what several say of a file is added once.
    *
-   * @param others what is wrong beside rows
-   * @param uncounted how many more of those there are
-   * @param tensors what is wrong with rows, by tensor
+   * @param names turns a text that begins with a file as it is there into one with it as it is here
    */
-  public record Part(List<String> others, long uncounted, List<TensorFailures> tensors)
-      implements Serializable {
-    /** Takes lists that travel. */
-    public Part {
-      others = List.copyOf(others);
-      tensors = List.copyOf(tensors);
-    }
-  }
-
-  /** Returns all that was found so far. */
-  public synchronized Part part() {
-    return new Part(others, uncounted, tensors());
-  }
-
-  /** Adds what another process has found; what several say of a file is added once. */
-  public synchronized void add(Part part) {
-    part.others().stream().filter(known::add).forEach(this::add);
-    uncounted += part.uncounted();
-    for (TensorFailures of : part.tensors()) {
-      OfTensor found = tensors.computeIfAbsent(of.tensor(), name -> new OfTensor(of.file()));
-      found.count += of.count();
-      List<RowFailure> rows =
-          of.rows().subList(0, (int) Math.min(of.rows().size(), Math.max(0, KEPT - kept)));
-      found.rows.addAll(rows);
-      kept += rows.size();
-    }
+  synchronized void add(Failures found, UnaryOperator<String> names) {
+    found.others.stream().map(names).filter(known::add).forEach(this::add);
+    uncounted += found.uncounted;
+    found.tensors.forEach(
+        (name, of) -> {
+          OfTensor all = tensors.computeIfAbsent(name, key -> new OfTensor(names.apply(of.file)));
+          all.count += of.count;
+          int room = (int) Math.min(of.rows.size(), Math.max(0, KEPT - kept));
+          all.rows.addAll(of.rows.subList(0, room));
+          kept += room;
+        });
   }
 
   /** Returns whether nothing is wrong. */
@@ -134,16 +122,19 @@ public final class Failures {
   /** Returns the failures of rows by tensor, in the natural order of names, the worst row first. */
   synchronized List<TensorFailures> tensors() {
     List<TensorFailures> all = new ArrayList<>();
-    tensors.forEach(
-        (name, found) -> {
-          List<RowFailure> rows = new ArrayList<>(found.rows);
-          rows.sort(
-              Comparator.comparingLong(RowFailure::weight)
-                  .reversed()
-                  .thenComparingInt(RowFailure::row)
-                  .thenComparing(RowFailure::text));
-          all.add(new TensorFailures(found.file, name, found.count, rows));
-        });
+    tensors.keySet().stream()
+        .sorted(TensorNames.NATURAL)
+        .forEach(
+            name -> {
+              OfTensor found = tensors.get(name);
+              List<RowFailure> rows = new ArrayList<>(found.rows);
+              rows.sort(
+                  Comparator.comparingLong(RowFailure::weight)
+                      .reversed()
+                      .thenComparingInt(RowFailure::row)
+                      .thenComparing(RowFailure::text));
+              all.add(new TensorFailures(found.file, name, found.count, rows));
+            });
     return all;
   }
 }

@@ -8,26 +8,20 @@ import io.github.wandacuda.job.output.OutputCheck.Found;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.system.Workers;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Consumer;
 
 /**
  * Checks shards on a thread of its own as soon as they are finished, while others are written. What
  * is left at the end is checked by all workers.
  */
 public final class FinishedShards implements AutoCloseable {
+  private final OutputCheck check;
   private final List<LinearModule> chosen;
-  private final PruningRules rules;
-  private final Path directory;
-  private final Consumer<SafetensorsFile> opened;
-  private final Failures failures;
   private final Map<LinearModule, Integer> places = new HashMap<>();
   private final ModuleDigests written;
   private final ModuleDigests readBack;
@@ -42,23 +36,12 @@ public final class FinishedShards implements AutoCloseable {
   /**
    * Starts the thread.
    *
+   * @param check checks them
    * @param chosen the pruned modules, in the order of their masks
-   * @param rules by which they are pruned
-   * @param directory holds the finished shards, with the names of the source's
-   * @param opened says how a finished shard is read
-   * @param failures takes what is wrong
    */
-  public FinishedShards(
-      List<LinearModule> chosen,
-      PruningRules rules,
-      Path directory,
-      Consumer<SafetensorsFile> opened,
-      Failures failures) {
+  public FinishedShards(OutputCheck check, List<LinearModule> chosen) {
+    this.check = check;
     this.chosen = chosen;
-    this.rules = rules;
-    this.directory = directory;
-    this.opened = opened;
-    this.failures = failures;
     chosen.forEach(module -> places.put(module, places.size()));
     written = new ModuleDigests(chosen.size());
     readBack = new ModuleDigests(chosen.size());
@@ -107,10 +90,9 @@ public final class FinishedShards implements AutoCloseable {
    * Checks what is left.
    *
    * @param progress is told of each tensor that is checked from now on
-   * @param maskSha256 the SHA-256 of the masks by which weights were pruned
    * @return what was found in all shards; empty if a module is missing, which is among the failures
    */
-  public Optional<Found> finish(Workers workers, Progress progress, String maskSha256) {
+  public Optional<Found> finish(Workers workers, Progress progress) {
     check(take(Integer.MAX_VALUE), workers, progress);
     background.await();
     CancelledException.throwIfInterrupted();
@@ -118,7 +100,7 @@ public final class FinishedShards implements AutoCloseable {
       if (found.isPresent()) {
         compareMasks();
       }
-      return found.map(all -> all.masked(maskSha256));
+      return found;
     }
   }
 
@@ -126,11 +108,13 @@ public final class FinishedShards implements AutoCloseable {
     int other = written.mismatch(readBack);
     if (other >= 0) {
       LinearModule module = chosen.get(other);
-      failures.add(
-          "%s: tensor %s: expected the mask that was chosen, found another"
-              .formatted(
-                  Printable.of(directory.resolve(module.shard().path().getFileName())),
-                  Printable.of(module.tensor().name())));
+      check
+          .failures()
+          .add(
+              "%s: tensor %s: expected the mask that was chosen, found another"
+                  .formatted(
+                      Printable.of(check.directory().resolve(module.shard().path().getFileName())),
+                      Printable.of(module.tensor().name())));
     }
   }
 
@@ -143,7 +127,8 @@ public final class FinishedShards implements AutoCloseable {
     List<LinearModule> modules =
         chosen.stream().filter(module -> dense.contains(module.shard())).toList();
     Optional<Found> part =
-        new OutputCheck(directory, false, opened, rules.after(results), failures)
+        check
+            .after(results)
             .check(
                 dense,
                 modules,

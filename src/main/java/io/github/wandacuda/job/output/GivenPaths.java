@@ -2,7 +2,6 @@ package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.job.output.Verification.TensorFailures;
 import java.io.File;
 import java.nio.file.Path;
 import java.util.List;
@@ -33,16 +32,6 @@ public record GivenPaths(List<Path> directories) {
   /** Returns whether a directory's name ends there: with the text, or before a file or a colon. */
   private static boolean endsName(String text, int at) {
     return at == text.length() || text.charAt(at) == File.separatorChar || text.charAt(at) == ':';
-  }
-
-  /** Returns the same failures of the files that the user knows. */
-  public Failures.Part in(Failures.Part part) {
-    return new Failures.Part(
-        part.others().stream().map(this::in).toList(),
-        part.uncounted(),
-        part.tensors().stream()
-            .map(of -> new TensorFailures(in(of.file()), of.tensor(), of.count(), of.rows()))
-            .toList());
   }
 
   /** Returns the same failure of the file that the user knows. */

@@ -219,9 +219,9 @@ public final class InPlaceShards implements ShardTarget, AutoCloseable {
   }
 
   /**
-   * The tiles of a module that is pruned in its own file. Before a tile is written over its weights,
-   * each element is checked to be +0.0 or the weight that was read, since afterwards there is nothing
-   * to compare with.
+   * The tiles of a module that is pruned in its own file. Before a tile is written over its
+   * weights, each element is checked to be +0.0 or the weight that was read, since afterwards there
+   * is nothing to compare with.
    */
   private static final class CheckedTiles implements TileSource {
     private final LinearModule module;

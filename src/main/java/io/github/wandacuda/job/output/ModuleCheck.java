@@ -2,9 +2,9 @@ package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.job.record.MasksInOrder;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ElementMessages;
+import io.github.wandacuda.pruning.MaskPool;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.select.SelectionRule;
@@ -26,8 +26,7 @@ final class ModuleCheck implements Job {
   private final ModuleRules rules;
   private final SelectionRule.Lowest rule;
   private final Failures failures;
-  private final MasksInOrder masks;
-  private final int place;
+  private final MaskPool masks;
   private final Consumer<MemorySegment> checked;
   private final TileSource before;
   private final TileSource after;
@@ -41,8 +40,7 @@ final class ModuleCheck implements Job {
    *
    * @param pruned a file with a tensor of the same name, type, shape and offsets
    * @param buffers the workers' buffers, which are enlarged here
-   * @param masks digests the module's mask
-   * @param place the module's index among all masks
+   * @param masks memory for the mask
    * @param checked takes the module's mask when the module is done
    */
   ModuleCheck(
@@ -51,15 +49,13 @@ final class ModuleCheck implements Job {
       ModuleRules rules,
       Failures failures,
       TilePairs buffers,
-      MasksInOrder masks,
-      int place,
+      MaskPool masks,
       Consumer<MemorySegment> checked) {
     this.module = module;
     this.pruned = pruned;
     this.rules = rules;
     this.failures = failures;
     this.masks = masks;
-    this.place = place;
     this.checked = checked;
     rule = rules.perRow(module.columns());
     before = buffers.dense(module, module.shard());
@@ -67,7 +63,7 @@ final class ModuleCheck implements Job {
     left = new AtomicInteger(before.tiles().count());
   }
 
-  /** One lane for all modules, since masks are digested in their order. */
+  /** One lane for all modules, so that masks come nearly in their order. */
   @Override
   public Object lane() {
     return ModuleCheck.class;
@@ -80,15 +76,6 @@ final class ModuleCheck implements Job {
 
   @Override
   public void run(int worker, int tile) {
-    try {
-      verify(worker, tile);
-    } catch (RuntimeException | Error e) {
-      masks.giveUp();
-      throw e;
-    }
-  }
-
-  private void verify(int worker, int tile) {
     MemorySegment whole = mask();
     WeightMatrix dense = before.read(worker, tile);
     WeightMatrix zeroed = after.read(worker, tile);
@@ -119,7 +106,7 @@ final class ModuleCheck implements Job {
 
   private synchronized MemorySegment mask() {
     if (mask == null) {
-      mask = masks.begin(place);
+      mask = masks.take();
     }
     return mask;
   }
@@ -130,7 +117,7 @@ final class ModuleCheck implements Job {
       report(WHOLE, "the matrix", expected, zeros.sum());
     }
     checked.accept(whole.asSlice(0, module.maskBytes()));
-    masks.finish(place, whole, module.maskBytes());
+    masks.giveBack(whole);
   }
 
   /** Returns the module's name. */

@@ -4,6 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.Backends;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.UsageException;
@@ -108,6 +109,16 @@ public record OnCluster(Cluster cluster, Devices devices) {
               ? Backends.openAll(backend, count, precision)
               : Backends.open(backend, number, count, precision))
           .backend();
+    }
+  }
+
+  /** Asks one process what the last bits of its results depend on. */
+  private record DeviceProbe(Devices devices) implements ClusterTask<String> {
+    @Override
+    public String run(ClusterNode node) {
+      try (Backend backend = devices.open(node)) {
+        return backend.arithmetic();
+      }
     }
   }
 }

@@ -8,9 +8,10 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.VerificationException;
-import io.github.wandacuda.job.record.MasksInOrder;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.MaskPool;
 import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.RealCause;
@@ -54,21 +55,16 @@ public record OutputCheck(
   /** Reads shards as any file. */
   static final Consumer<SafetensorsFile> THROUGH_CACHE = shard -> {};
 
-  /** Looks at every tensor of a shard. */
-  static final Predicate<TensorInfo> ALL = tensor -> true;
-
   /**
    * What was found.
    *
-   * @param maskSha256 the SHA-256 of the masks of the chosen modules, or null if it isn't asked for
    * @param pruned number of weights that the masks prune
    * @param zeros number of weights of the chosen modules that are zero
    * @param prunedModules names of the modules of which the masks prune at least one weight
    */
-  public record Found(String maskSha256, long pruned, long zeros, Set<String> prunedModules)
-      implements Serializable {
+  public record Found(long pruned, long zeros, Set<String> prunedModules) implements Serializable {
     /** What is found in no shards. */
-    public static final Found NOTHING = new Found(null, 0, 0, Set.of());
+    public static final Found NOTHING = new Found(0, 0, Set.of());
 
     /** Takes a set that travels. */
     public Found {
@@ -79,12 +75,7 @@ public record OutputCheck(
     public Found plus(Found other) {
       Set<String> names = new HashSet<>(prunedModules);
       names.addAll(other.prunedModules);
-      return new Found(null, pruned + other.pruned, zeros + other.zeros, names);
-    }
-
-    /** Returns the same with the digest of all masks. */
-    public Found masked(String sha256) {
-      return new Found(sha256, pruned, zeros, prunedModules);
+      return new Found(pruned + other.pruned, zeros + other.zeros, names);
     }
   }
 
@@ -140,11 +131,16 @@ public record OutputCheck(
       for (SafetensorsFile dense : shards) {
         open(dense).ifPresent(file -> written.put(dense, file));
       }
-      return new Piece(written, chosen, sink, buffers, new Told(progress, shards))
+      return new Piece(this, written, chosen, sink, buffers, new Told(progress, shards))
           .check(shards, others, workers);
     } finally {
       written.values().forEach(SafetensorsFile::close);
     }
+  }
+
+  /** Returns the check of a run that has these results. */
+  OutputCheck after(List<ModuleResult> results) {
+    return new OutputCheck(directory, packed, opened, rules.after(results), failures);
   }
 
   /** Checks all of some shards. */
@@ -154,7 +150,7 @@ public record OutputCheck(
       MaskSink sink,
       Workers workers,
       Progress progress) {
-    return check(shards, chosen, ALL, sink, workers, progress);
+    return check(shards, chosen, tensor -> true, sink, workers, progress);
   }
 
   private Optional<SafetensorsFile> open(SafetensorsFile dense) {
@@ -168,6 +164,16 @@ public record OutputCheck(
       failures.add(e.getMessage());
       return Optional.empty();
     }
+  }
+
+  /**
+   * Opens what a shard of an output stands for.
+   *
+   * @param packed whether it has to be packed
+   * @throws InputException if it is broken, or is packed and hasn't to be, or the opposite
+   */
+  public static SafetensorsFile open(Path place, boolean packed) {
+    return open(place, packed, THROUGH_CACHE);
   }
 
   private static SafetensorsFile open(
@@ -249,7 +255,7 @@ public record OutputCheck(
    */
   public static void requireCopy(
       SafetensorsFile source, Path place, boolean packed, Workers workers) {
-    try (SafetensorsFile written = open(place, packed, THROUGH_CACHE);
+    try (SafetensorsFile written = open(place, packed);
         TilePairs buffers = new TilePairs(workers.count())) {
       int differs = Arrays.mismatch(source.headerBytes(), written.headerBytes());
       if (differs >= 0) {
@@ -277,26 +283,13 @@ public record OutputCheck(
   }
 
   /** A piece with its files open. */
-  private final class Piece {
-    private final Map<SafetensorsFile, SafetensorsFile> written;
-    private final List<LinearModule> chosen;
-    private final MaskSink sink;
-    private final TilePairs buffers;
-    private final Told told;
-
-    Piece(
-        Map<SafetensorsFile, SafetensorsFile> written,
-        List<LinearModule> chosen,
-        MaskSink sink,
-        TilePairs buffers,
-        Told told) {
-      this.written = written;
-      this.chosen = chosen;
-      this.sink = sink;
-      this.buffers = buffers;
-      this.told = told;
-    }
-
+  private record Piece(
+      OutputCheck of,
+      Map<SafetensorsFile, SafetensorsFile> written,
+      List<LinearModule> chosen,
+      MaskSink sink,
+      TilePairs buffers,
+      Told told) {
     /** Returns the output's file that has an equal tensor. */
     private Optional<SafetensorsFile> counterpart(SafetensorsFile dense, TensorInfo tensor) {
       return Optional.ofNullable(written.get(dense))
@@ -307,7 +300,7 @@ public record OutputCheck(
         List<SafetensorsFile> shards, Predicate<TensorInfo> others, Workers workers) {
       workers.run(untouched(shards, others));
       long maskBytes = chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
-      try (MasksInOrder masks = new MasksInOrder(chosen.size(), maskBytes, workers.count() + 1)) {
+      try (MaskPool masks = new MaskPool(maskBytes)) {
         boolean missing = false;
         List<ModuleCheck> jobs = new ArrayList<>();
         for (int index = 0; index < chosen.size(); index++) {
@@ -317,7 +310,6 @@ public record OutputCheck(
           if (pruned.isPresent() && module.elements() > 0) {
             jobs.add(module(index, pruned.get(), masks));
           } else {
-            masks.finish(index, MemorySegment.NULL, 0);
             sink.add(index, MemorySegment.NULL);
           }
         }
@@ -331,7 +323,6 @@ public record OutputCheck(
             ? Optional.empty()
             : Optional.of(
                 new Found(
-                    masks.hex(),
                     jobs.stream().mapToLong(ModuleCheck::pruned).sum(),
                     jobs.stream().mapToLong(ModuleCheck::zeros).sum(),
                     names));
@@ -358,20 +349,19 @@ public record OutputCheck(
           pruned,
           tensor,
           buffers,
-          difference -> reportUntouched(pruned, tensor, difference),
+          difference -> of.reportUntouched(pruned, tensor, difference),
           () -> told.done(tensor));
     }
 
-    private ModuleCheck module(int index, SafetensorsFile pruned, MasksInOrder masks) {
+    private ModuleCheck module(int index, SafetensorsFile pruned, MaskPool masks) {
       LinearModule module = chosen.get(index);
       return new ModuleCheck(
           module,
           pruned,
-          rules.of(module),
-          failures,
+          of.rules.of(module),
+          of.failures,
           buffers,
           masks,
-          index,
           mask -> {
             sink.add(index, mask);
             told.done(module.tensor());

@@ -70,8 +70,7 @@ public record RecordCheck(Path file, Provenance record, Failures failures) {
       absent("statistics_sha256", record.statisticsSha256(), "a method without norms");
       absent("calibration_sha256", record.calibrationSha256(), "a method without norms");
     } else if (fromFile == isSampled()) {
-      add(
-          "statistics_sha256, calibration_sha256", "one of them", fromFile ? "both" : "neither");
+      add("statistics_sha256, calibration_sha256", "one of them", fromFile ? "both" : "neither");
     }
     digest("statistics_sha256", record.statisticsSha256());
     digest("calibration_sha256", record.calibrationSha256());
@@ -190,10 +189,14 @@ public record RecordCheck(Path file, Provenance record, Failures failures) {
         .toList();
   }
 
-  /** Compares masks and counts. */
-  public void compare(List<LinearModule> chosen, OutputCheck.Found found) {
-    if (!found.maskSha256().equals(record.maskSha256())) {
-      add("mask_sha256", found.maskSha256() + " by the weights", record.maskSha256());
+  /**
+   * Compares masks and counts.
+   *
+   * @param maskSha256 the SHA-256 of the masks of the chosen modules
+   */
+  public void compare(List<LinearModule> chosen, String maskSha256, OutputCheck.Found found) {
+    if (!maskSha256.equals(record.maskSha256())) {
+      add("mask_sha256", maskSha256 + " by the weights", record.maskSha256());
       return;
     }
     long elements = chosen.stream().mapToLong(LinearModule::elements).sum();

@@ -2,6 +2,7 @@ package io.github.wandacuda.job.output;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
@@ -87,31 +88,18 @@ record ShardPass(
   private List<ShardResult.Tensor> copyUntouched(ShardWriter writer) {
     Set<TensorInfo> changed =
         chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
-    List<ShardResult.Tensor> copied = new ArrayList<>();
+    List<TensorInfo> copied =
+        shard.tensors().stream().filter(tensor -> !changed.contains(tensor)).toList();
     try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
-      buffers.reserve(buffers.memory().tileBytes());
-      for (TensorInfo tensor : shard.tensors()) {
-        if (!changed.contains(tensor)) {
-          copy(tensor, writer, buffers);
-          copied.add(new ShardResult.Tensor(tensor.name(), writer.checksum(tensor), null));
-          progress.step("tensor", copied.size(), shard.tensors().size());
-        }
-      }
+      StepCount steps = new StepCount("tensor", copied.size(), progress);
+      workers.run(
+          copied.stream()
+              .map(tensor -> new CopyJob(shard, tensor, writer, buffers, clock, steps::done))
+              .toList());
     }
-    return copied;
-  }
-
-  private void copy(TensorInfo tensor, ShardWriter writer, TileBuffers buffers) {
-    long start = System.nanoTime();
-    long piece = buffers.memory().tileBytes();
-    workers.run(
-        Math.toIntExact(Math.ceilDiv(tensor.bytes(), piece)),
-        (worker, index) -> {
-          long from = index * piece;
-          long bytes = Math.min(piece, tensor.bytes() - from);
-          writer.copy(shard, tensor, from, buffers.of(worker, bytes));
-        });
-    clock.addReadWrite((System.nanoTime() - start) * workers.count());
+    return copied.stream()
+        .map(tensor -> new ShardResult.Tensor(tensor.name(), writer.checksum(tensor), null))
+        .collect(Collectors.toCollection(ArrayList::new));
   }
 
   private List<ShardResult.Tensor> take(ModuleFiles files, ShardWriter writer, MaskSink masks) {

@@ -115,8 +115,7 @@ public record ShardRecords(Path output, String run, List<LinearModule> chosen) {
     last.get("pruned_modules").forEach(module -> modules.add(module.asText()));
     return new ShardResult.Check(
         null,
-        new OutputCheck.Found(
-            null, last.path("pruned").asLong(), last.path("zeros").asLong(), modules));
+        new OutputCheck.Found(last.path("pruned").asLong(), last.path("zeros").asLong(), modules));
   }
 
   private Map<String, LinearModule> byTensor(SafetensorsFile shard) {

@@ -92,7 +92,8 @@ final class ShardWorker implements AutoCloseable {
                   .write(run.temporary(), output, run.verify() ? digests : digests.and(masks));
       ShardResult.Check check =
           run.verify() || keeps
-              ? check(shard, modules, rulesAfter(task, modules), masks, keeps ? null : digests, clock)
+              ? check(
+                  shard, modules, rulesAfter(task, modules), masks, keeps ? null : digests, clock)
               : null;
       run.requireWanted(node);
       masks.publish(ShardMasks.file(output, task.shard()));

@@ -3,9 +3,9 @@ package io.github.wandacuda.job.output;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.ExtraFiles;
 import io.github.wandacuda.checkpoint.PackedConfig;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -15,6 +15,7 @@ import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.IoMode;
 import io.github.wandacuda.io.JsonTree;
+import io.github.wandacuda.job.record.MaskDigest;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.UnfinishedRun;
 import io.github.wandacuda.model.LinearModule;
@@ -34,11 +35,15 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 
 /**
  * Proves that a pruned directory is its dense source with weights zeroed and nothing else changed.
  */
 public final class Verifier {
+  /** Bytes of masks that wait in memory. */
+  private static final long HELD_BYTES = 16 << 20;
+
   private Verifier() {}
 
   /**
@@ -101,10 +106,11 @@ public final class Verifier {
      * Checks them.
      *
      * @param failures takes what is wrong
+     * @param masks takes the masks of the chosen modules, or is {@link MaskSink#NONE}
      * @return what was found; empty if a module is missing, which is among the failures
      * @throws InputException if the source can't be read
      */
-    Optional<OutputCheck.Found> check(Pruned pruned, Failures failures);
+    Optional<OutputCheck.Found> check(Pruned pruned, Failures failures, MaskSink masks);
   }
 
   /** Checks a pruned directory in this process, and tells nobody meanwhile. */
@@ -115,22 +121,19 @@ public final class Verifier {
   /** Checks a pruned directory in this process, with a number of threads. */
   public static Verification verify(
       ModelDirectory dense, Path pruned, Claim claim, int threads, Progress progress) {
-    return verify(dense, pruned, claim, (all, failures) -> here(all, failures, threads, progress));
-  }
-
-  private static Optional<OutputCheck.Found> here(
-      Pruned pruned, Failures failures, int threads, Progress progress) {
-    Checkpoint source = pruned.dense().checkpoint();
-    try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * source.totalBytes());
+    List<SafetensorsFile> shards = dense.checkpoint().shards();
+    try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());
         Workers workers = new Workers(threads)) {
-      source.shards().forEach(shard -> shard.readThrough(io));
-      return new OutputCheck(
-              pruned.directory(),
-              pruned.packed(),
-              shard -> shard.readThrough(io),
-              pruned.rules(),
-              failures)
-          .check(source.shards(), pruned.chosen(), MaskSink.NONE, workers, progress);
+      return verify(
+          dense,
+          pruned,
+          claim,
+          (all, failures, masks) -> {
+            shards.forEach(shard -> shard.readThrough(io));
+            return new OutputCheck(
+                    pruned, all.packed(), shard -> shard.readThrough(io), all.rules(), failures)
+                .check(shards, all.chosen(), masks, workers, progress);
+          });
     }
   }
 
@@ -143,8 +146,7 @@ public final class Verifier {
    * @return the failures, and the files that were added beside the model
    * @throws InputException if the source is broken or the pruned directory isn't there
    */
-  public static Verification verify(
-      ModelDirectory dense, Path pruned, Claim claim, Shards shards) {
+  public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, Shards shards) {
     if (!Files.isDirectory(pruned)) {
       throw new InputException(
           ErrorDetails.file(pruned).expected("a pruned model's directory", "none"));
@@ -173,16 +175,24 @@ public final class Verifier {
     rules.check(chosen);
     boolean packed = isPacked(pruned, failures);
     List<Path> added = compareFiles(dense, pruned, failures);
-    Optional<OutputCheck.Found> found =
-        shards.check(
-            new Pruned(
-                dense, pruned, packed, claim, recorded.map(RecordCheck::record), rules, chosen),
-            failures);
+    Pruned all =
+        new Pruned(dense, pruned, packed, claim, recorded.map(RecordCheck::record), rules, chosen);
     if (claim.equals(Claim.NONE) && recorded.isPresent()) {
-      found.ifPresent(all -> recorded.get().compare(chosen, all));
+      try (MaskDigest masks = new MaskDigest(chosen.size(), spill(), HELD_BYTES)) {
+        shards
+            .check(all, failures, masks)
+            .ifPresent(found -> recorded.get().compare(chosen, masks.hex(), found));
+      }
+    } else {
+      Optional<OutputCheck.Found> unrecorded = shards.check(all, failures, MaskSink.NONE);
     }
     return new Verification(
         failures.others(), failures.tensors(), added, unchecked, rules.update());
+  }
+
+  /** Returns a name for masks that have to wait, as few do in one process. */
+  private static Path spill() {
+    return Path.of(System.getProperty("java.io.tmpdir"), "wanda-cuda-" + UUID.randomUUID());
   }
 
   private static Optional<Provenance> provenance(Path pruned, Failures failures) {
@@ -220,8 +230,7 @@ public final class Verifier {
   }
 
   /** Compares the side files, and returns the files that were added. */
-  private static List<Path> compareFiles(
-      ModelDirectory dense, Path directory, Failures failures) {
+  private static List<Path> compareFiles(ModelDirectory dense, Path directory, Failures failures) {
     SideFiles expected = SideFiles.of(dense.checkpoint(), directory);
     expected.files().forEach(file -> compareFile(dense.path(), directory, file, failures));
     expected.lastFiles().forEach(file -> compareFile(dense.path(), directory, file, failures));

@@ -9,6 +9,7 @@ import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -22,21 +23,23 @@ import java.util.Set;
 
 /**
  * The SHA-256 over the packed masks of all modules in a fixed order. Masks may come in any order:
- * one that comes early waits in a temporary file, since all masks of a large model would not fit
- * into memory.
+ * those that come early wait, a few in memory and others in a temporary file, since all masks of a
+ * large model would not fit into memory.
  */
 public final class MaskDigest implements MaskSink, AutoCloseable {
   private static final int CHUNK = 1 << 20;
 
   private final int modules;
   private final Path spill;
+  private long room;
   private final MessageDigest digest;
   private final Map<Integer, Extent> waiting = new HashMap<>();
   private FileChannel channel;
   private long spilled;
   private int next;
 
-  private record Extent(long offset, long length) {}
+  /** A mask that waits, in memory unless that is null. */
+  private record Extent(MemorySegment held, long offset, long length) {}
 
   /**
    * Starts a digest.
@@ -45,8 +48,18 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
    * @param spill the temporary file, made when it is needed and deleted by {@link #close}
    */
   public MaskDigest(int modules, Path spill) {
+    this(modules, spill, 0);
+  }
+
+  /**
+   * Starts a digest of masks that come nearly in order, so that a file is hardly ever needed.
+   *
+   * @param heldBytes bytes of masks that wait in memory
+   */
+  public MaskDigest(int modules, Path spill, long heldBytes) {
     this.modules = modules;
     this.spill = spill;
+    room = heldBytes;
     digest = Sha256.digest();
   }
 
@@ -64,7 +77,7 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
       }
       update(mask);
       for (next++; waiting.containsKey(next); next++) {
-        updateFromSpill(waiting.remove(next));
+        update(waiting.remove(next));
       }
     } catch (IOException e) {
       throw OutputException.unwritable(spill, e);
@@ -78,6 +91,12 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
   }
 
   private void wait(int index, MemorySegment mask) throws IOException {
+    if (mask.byteSize() <= room) {
+      room -= mask.byteSize();
+      MemorySegment held = MemorySegment.ofArray(mask.toArray(ValueLayout.JAVA_BYTE));
+      waiting.put(index, new Extent(held, 0, held.byteSize()));
+      return;
+    }
     if (channel == null) {
       channel =
           FileChannel.open(
@@ -86,12 +105,17 @@ public final class MaskDigest implements MaskSink, AutoCloseable {
                   StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
               FileModes.ownerOnly());
     }
-    waiting.put(index, new Extent(spilled, mask.byteSize()));
+    waiting.put(index, new Extent(null, spilled, mask.byteSize()));
     FilePieces.write(channel, spilled, mask);
     spilled += mask.byteSize();
   }
 
-  private void updateFromSpill(Extent extent) throws IOException {
+  private void update(Extent extent) throws IOException {
+    if (extent.held() != null) {
+      update(extent.held());
+      room += extent.length();
+      return;
+    }
     ByteBuffer chunk = ByteBuffer.allocate(CHUNK);
     for (long at = 0; at < extent.length(); at += chunk.limit()) {
       chunk.clear().limit((int) Math.min(CHUNK, extent.length() - at));

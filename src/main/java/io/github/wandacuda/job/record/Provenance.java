@@ -146,11 +146,6 @@ public record Provenance(
         kept(results));
   }
 
-  /** Returns a copy with another digest of the masks. */
-  public Provenance withMasks(String masks) {
-    return with(pruned, zeros, masks, kept);
-  }
-
   private Provenance with(long pruned, long zeros, String masks, List<String> kept) {
     return new Provenance(
         format,

@@ -29,13 +29,16 @@ class MaskDigestTest {
       expected.update(masks[i]);
     }
     Path spill = directory.resolve("spill");
-    try (MaskDigest digest = new MaskDigest(5, spill)) {
-      for (char index : order.toCharArray()) {
-        digest.add(index - '0', MemorySegment.ofArray(masks[index - '0']));
+    String sha256 = HexFormat.of().formatHex(expected.digest());
+    for (long held : new long[] {0, 50, Long.MAX_VALUE}) {
+      try (MaskDigest digest = new MaskDigest(5, spill, held)) {
+        for (char index : order.toCharArray()) {
+          digest.add(index - '0', MemorySegment.ofArray(masks[index - '0']));
+        }
+        assertThat(digest.hex()).isEqualTo(sha256);
       }
-      assertThat(digest.hex()).isEqualTo(HexFormat.of().formatHex(expected.digest()));
+      assertThat(Files.exists(spill)).isFalse();
     }
-    assertThat(Files.exists(spill)).isFalse();
   }
 
   @Test
@@ -45,6 +48,20 @@ class MaskDigestTest {
       digest.add(0, MemorySegment.ofArray(new byte[8]));
       digest.add(1, MemorySegment.ofArray(new byte[8]));
       assertThat(Files.exists(spill)).isFalse();
+    }
+  }
+
+  @Test
+  void whatFitsWaitsInMemory() {
+    Path spill = directory.resolve("spill");
+    try (MaskDigest digest = new MaskDigest(5, spill, 16)) {
+      digest.add(1, MemorySegment.ofArray(new byte[16]));
+      assertThat(Files.exists(spill)).isFalse();
+      digest.add(0, MemorySegment.ofArray(new byte[8]));
+      digest.add(3, MemorySegment.ofArray(new byte[16]));
+      assertThat(Files.exists(spill)).as("memory that is free again is used again").isFalse();
+      digest.add(4, MemorySegment.ofArray(new byte[1]));
+      assertThat(Files.exists(spill)).isTrue();
     }
   }
 
