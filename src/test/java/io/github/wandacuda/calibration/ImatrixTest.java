@@ -17,10 +17,13 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files laid out by hand as llama.cpp's imatrix.cpp writes them. */
+@Execution(ExecutionMode.CONCURRENT)
 class ImatrixTest {
   private static final float[] SUMS = {0, 18, 32, 50};
 

@@ -19,11 +19,14 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** A packed shard whose parts contradict each other is refused, with the tensor and the row. */
+@Execution(ExecutionMode.CONCURRENT)
 class DamagedPackedTest {
   private static final String WEIGHT = "layers.0.q.weight";
   private static final String MODULE = "layers.0.q";

@@ -15,6 +15,8 @@ import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -25,6 +27,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * of a method with the parameters that {@link #BEFORE} says. {@link QuotedFilesTest} is for the
  * page that quote whole files.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class JavaBlocksTest {
   private static final Path CLASSES = Path.of("target/classes");
 

@@ -12,10 +12,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Swaps against errors in float64 that are computed from nothing but the masks. */
+@Execution(ExecutionMode.CONCURRENT)
 class MaskSwapsTest {
   private static final OptionalInt NONE = OptionalInt.empty();
 

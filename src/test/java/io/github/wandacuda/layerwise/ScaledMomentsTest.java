@@ -15,6 +15,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -23,6 +25,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * Neither masks nor weights may change by it: not in a bit if it is a power of 4, since then every
  * number that is computed has its own exponent changed and no more.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class ScaledMomentsTest {
   private static final int COLUMNS = 140;
   private static final int ROWS = 12;

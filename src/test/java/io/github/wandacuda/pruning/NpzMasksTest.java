@@ -21,10 +21,13 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** MaskLLM's files of masks. */
+@Execution(ExecutionMode.CONCURRENT)
 class NpzMasksTest {
   private static final LinearModule MODULE = SmallModules.of("h.0.a", 2, 10);
   private static final String ENTRY = "h.0.a.weight.mask.npy";

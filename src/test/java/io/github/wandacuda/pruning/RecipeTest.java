@@ -14,10 +14,13 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@Execution(ExecutionMode.CONCURRENT)
 class RecipeTest {
   private static final List<String> MODULES =
       List.of("h.0.attn.q_proj", "h.0.mlp.up", "h.1.attn.q_proj", "h.1.mlp.up");
@@ -87,28 +90,34 @@ class RecipeTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "modulse: up | line 3: expected one of the keys modules, method, | found 'modulse'; did you mean 'modules'?",
+        "modulse: up | line 3: expected one of the keys modules, method, | found 'modulse'; did you"
+            + " mean 'modules'?",
         "refine_swap: 3 | line 3: | did you mean 'refine-swaps'?",
         "colour: red | line 3: | found 'colour'",
-        "method: 'sparse-gpt' | line 3: method: expected one of wanda, | found 'sparse-gpt'; did you mean 'sparsegpt'?",
+        "method: 'sparse-gpt' | line 3: method: expected one of wanda, | found 'sparse-gpt'; did"
+            + " you mean 'sparsegpt'?",
         "method: 7 | line 3: method: expected one of | found the number 7",
         "method: | line 3: method: | found nothing",
         "scope: cell | line 3: scope: | with 'method: ria' alone, found 'cell'",
         "modules: ( | line 3: modules: expected a regular expression | found Unclosed group",
         "modules: [a, b] | line 3: expected one value for 'modules' | found a list",
         "modules: 3 | line 3: modules: expected a regular expression as text | found the number 3",
-        "sparsity: 1 | line 3: sparsity: expected a fraction of at least 0 and less than 1 | found 1",
+        "sparsity: 1 | line 3: sparsity: expected a fraction of at least 0 and less than 1 | found"
+            + " 1",
         "sparsity: -0.1 | line 3: sparsity: | found -0.1",
         "sparsity: 50% | line 3: sparsity: expected a fraction such as 0.5 | write 0.5 for 50 %",
         "sparsity: '0.5' | line 3: sparsity: expected a number, found '0.5' | leave the quotes out",
         "sparsity: .nan | line 3: sparsity: | found '.nan'",
         "sparsity: true | line 3: sparsity: | found 'true'",
-        "pattern: 4:4 | line 3: pattern: expected N:M with N at least 1 and less than M | found 4:4",
+        "pattern: 4:4 | line 3: pattern: expected N:M with N at least 1 and less than M | found"
+            + " 4:4",
         "pattern: 24 | line 3: pattern: expected N:M such as 2:4 | found the number 24",
         "refine: swap | line 3: refine: expected 'swaps', found 'swap' | did you mean 'swaps'?",
-        "refine-swaps: 5 | line 3: refine-swaps: expected it with 'refine: swaps' alone | found the number 5",
+        "refine-swaps: 5 | line 3: refine-swaps: expected it with 'refine: swaps' alone | found the"
+            + " number 5",
         "update: true | line 3: update: expected 'reconstruct' | found the truth value true",
-        "allocation: owls | line 3: allocation: expected one of uniform, atp, dlp, owl, or a file .json | did you mean",
+        "allocation: owls | line 3: allocation: expected one of uniform, atp, dlp, owl, or a file"
+            + " .json | did you mean",
       })
   void aWrongLineIsNamed(String line, String place, String found) {
     String first = line.startsWith("update") ? "sparsity: 0.5" : "update: reconstruct";

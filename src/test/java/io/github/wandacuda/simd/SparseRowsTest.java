@@ -13,10 +13,13 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The vector kernels give the scalar specification's bits. */
+@Execution(ExecutionMode.CONCURRENT)
 class SparseRowsTest {
   private static final int[] COLUMNS = {0, 1, 15, 16, 17, 31, 32, 33, 64, 100, 255, 257, 512};
   private static final int[] ROWS = {0, 1, 2, 3, 4, 5, 8, 13};
