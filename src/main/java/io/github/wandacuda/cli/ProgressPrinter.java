@@ -13,18 +13,23 @@ import java.util.function.LongSupplier;
  * bytes where those are what the work goes through. Libraries for it show one pace alone, and write
  * their lines whatever else is written to the stream.
  *
- * <p>The remaining time is estimated from two paces: that since this run began, and that in the
- * latter half of the time, which isn't affected by uncompiled code or cached files at the start. If
- * the two differ, a range is shown. It isn't shown in the first five seconds.
+ * <p>The remaining time is estimated from two paces: that in the latter half of the time since the
+ * first step, and that in its last quarter. What came before is slower by up to twenty times, since
+ * its code wasn't compiled yet: an interrupted run that goes on would be told hours for its last
+ * minutes. If the two differ, a range is shown. It isn't shown in the ten seconds after the first
+ * step.
  */
 final class ProgressPrinter implements Progress {
   private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(100);
   private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(10);
 
-  /** A pace over less time or fewer steps is too uncertain. */
-  private static final double LEAST_SECONDS = 5;
+  /** A pace over less time is too uncertain. */
+  private static final double LEAST_SECONDS = 10;
 
-  private static final int LEAST_STEPS = 2;
+  /** The parts of the time after which the two paces begin. */
+  private static final double HALF = 0.5;
+
+  private static final double LAST_QUARTER = 0.75;
 
   /** A rate over less time jumps. */
   private static final double LEAST_RATE_SECONDS = 1;
@@ -46,6 +51,7 @@ final class ProgressPrinter implements Progress {
   private final LongSupplier nanos;
   private final long start;
   private final Deque<Mark> marks = new ArrayDeque<>();
+  private Mark begin;
   private long shown;
   private long bytes;
   private Pass pass;
@@ -74,7 +80,7 @@ final class ProgressPrinter implements Progress {
     marks.clear();
     bytes = 0;
     pass = null;
-    marks.add(new Mark(nanos.getAsLong(), share));
+    begin = new Mark(nanos.getAsLong(), share);
   }
 
   @Override
@@ -102,7 +108,7 @@ final class ProgressPrinter implements Progress {
 
   private void show(String what, long done, long total, double share, boolean last) {
     long now = nanos.getAsLong();
-    if (marks.isEmpty()) {
+    if (begin == null) {
       begin(0);
     }
     marks.add(new Mark(now, share));
@@ -135,12 +141,11 @@ final class ProgressPrinter implements Progress {
           ? ""
           : ", %s/s".formatted(number((done - pass.done()) / seconds));
     }
-    Mark first = marks.getFirst();
-    double seconds = seconds(first.nanos(), now);
+    double seconds = seconds(begin.nanos(), now);
     if (bytes == 0 || seconds < LEAST_RATE_SECONDS) {
       return "";
     }
-    double rate = (share - first.share()) * bytes / seconds;
+    double rate = (share - begin.share()) * bytes / seconds;
     return rate < GIGABYTE
         ? ", %s MB/s".formatted(number(rate / MEGABYTE))
         : ", %s GB/s".formatted(number(rate / GIGABYTE));
@@ -151,36 +156,32 @@ final class ProgressPrinter implements Progress {
   }
 
   private String left(long now, double share) {
-    Mark first = marks.getFirst();
-    if (seconds(first.nanos(), now) < LEAST_SECONDS || marks.size() <= LEAST_STEPS) {
+    if (seconds(marks.getFirst().nanos(), now) < LEAST_SECONDS) {
       return "";
     }
-    double whole = left(first, now, share);
-    double latter = left(half(first, now), now, share);
-    double least = Math.min(whole, latter);
-    double most = Math.max(whole, latter);
+    double half = left(lastWithin(HALF, now), now, share);
+    double quarter = left(lastWithin(LAST_QUARTER, now), now, share);
+    double least = Math.min(half, quarter);
+    double most = Math.max(half, quarter);
     if (most > UNCERTAIN * least) {
       return "";
     }
     return most <= ALIKE * least
-        ? ", about %s left".formatted(time(latter))
+        ? ", about %s left".formatted(time(quarter))
         : ", %s to %s left".formatted(time(least), time(most));
   }
 
-  /**
-   * Returns the last mark of the first half of the time, but not the first of all: the first step
-   * may take longer than many after it.
-   */
-  private Mark half(Mark first, long now) {
-    Mark half = first;
+  /** Returns the last mark within a part of the time since the first step. */
+  private Mark lastWithin(double part, long now) {
+    Mark last = marks.getFirst();
+    double end = part * (now - last.nanos()) + last.nanos();
     for (Mark mark : marks) {
-      boolean early = mark.nanos() - first.nanos() <= (now - first.nanos()) / 2;
-      if (!early && half != first) {
+      if (mark.nanos() > end) {
         break;
       }
-      half = mark;
+      last = mark;
     }
-    return half;
+    return last;
   }
 
   private static double left(Mark from, long now, double share) {

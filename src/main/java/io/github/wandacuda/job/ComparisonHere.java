@@ -11,8 +11,9 @@ import java.util.List;
 public record ComparisonHere(Comparison comparison) implements ComparisonWork {
   @Override
   public void measure(List<Part> parts, int all, Progress progress, Measured measured) {
+    int done = all - parts.size();
     for (Part part : parts) {
-      Progress of = progress.part(part.place(), all);
+      Progress of = progress.part(done++, all);
       if (part.way() == null) {
         measured.dense(comparison.dense(of));
       } else {
