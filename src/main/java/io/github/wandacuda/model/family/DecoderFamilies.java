@@ -59,13 +59,15 @@ public final class DecoderFamilies {
     return family.open(model.config(), model.checkpoint(), operations);
   }
 
+  /** Blocks beyond the decoder's may be there that predict further tokens, as many as are said. */
   private static void requireAllBlocks(ModelDirectory model, int blocks) {
     int last =
         model.modules().stream()
             .mapToInt(module -> LinearModules.block(module.name()).orElse(-1))
             .max()
             .orElse(-1);
-    if (last >= blocks) {
+    int further = model.config().root().path("num_nextn_predict_layers").asInt(0);
+    if (last >= (long) blocks + further) {
       throw new InputException(
           ErrorDetails.file(model.path().resolve(ModelConfig.FILE_NAME))
               .expected(

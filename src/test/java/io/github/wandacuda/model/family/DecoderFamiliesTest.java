@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.model.ModelConfig;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Pruning;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -105,6 +108,29 @@ class DecoderFamiliesTest {
       assertThatThrownBy(() -> DecoderFamilies.open(opened, (Operations) null))
           .isInstanceOf(InputException.class)
           .hasMessage(config + ": expected as many blocks as there are weights of, 3, found 2");
+    }
+  }
+
+  @Test
+  void blocksThatPredictFurtherTokensAreNoneOfTheDecoders() throws IOException {
+    Path model = new GeneratedLlama(3, 32, 64, 50).write(directory.resolve("model"));
+    Path config = model.resolve("config.json");
+    String all = Files.readString(config);
+    Files.writeString(
+        config,
+        all.replaceFirst("(num_hidden_layers\\W+)3", "$12, \"num_nextn_predict_layers\": 1"));
+    try (ModelDirectory opened = ModelDirectory.open(model);
+        Backend backend = Pruning.cpu(1);
+        Decoder decoder = DecoderFamilies.open(opened, backend.operations())) {
+      assertThat(decoder.blocks()).isEqualTo(2);
+    }
+    Files.writeString(
+        config,
+        all.replaceFirst("(num_hidden_layers\\W+)3", "$11, \"num_nextn_predict_layers\": 1"));
+    try (ModelDirectory opened = ModelDirectory.open(model)) {
+      assertThatThrownBy(() -> DecoderFamilies.open(opened, (Operations) null))
+          .isInstanceOf(InputException.class)
+          .hasMessage(config + ": expected as many blocks as there are weights of, 3, found 1");
     }
   }
 
