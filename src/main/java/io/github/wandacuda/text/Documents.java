@@ -17,8 +17,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashSet;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -91,7 +91,10 @@ public final class Documents implements AutoCloseable {
    */
   public String text(int document) {
     ErrorDetails where = ErrorDetails.file(file).part("line " + index.number(document));
-    String line = Utf8.decode(bytes(document, where), where);
+    return HeapBudget.within(file, () -> text(Utf8.decode(bytes(document, where), where), where));
+  }
+
+  private String text(String line, ErrorDetails where) {
     try (JsonParser parser = JSON.createParser(line)) {
       return text(parser, where);
     } catch (JsonProcessingException e) {
@@ -152,11 +155,13 @@ public final class Documents implements AutoCloseable {
           where.expected("a JSON object", InputFailures.found(parser)).hint(ONE_OBJECT));
     }
     String text = null;
-    List<String> keys = new ArrayList<>();
+    Set<String> keys = new LinkedHashSet<>();
     while (parser.nextToken() != JsonToken.END_OBJECT) {
       boolean wanted = parser.currentName().equals("text");
-      if (keys.size() <= MOST_KEYS) {
-        keys.add(parser.currentName());
+      if (!keys.add(parser.currentName())) {
+        throw new InputException(
+            where.said(
+                "the key '%s' is there twice".formatted(Printable.of(parser.currentName()))));
       }
       JsonToken value = parser.nextToken();
       if (!wanted) {
@@ -183,7 +188,7 @@ public final class Documents implements AutoCloseable {
     return text;
   }
 
-  private static String found(List<String> keys) {
+  private static String found(Set<String> keys) {
     if (keys.isEmpty()) {
       return "one without keys";
     }

@@ -86,6 +86,25 @@ class AllocationFileTest {
         .hasMessageContaining("allocation.json: line 3: '1': expected");
   }
 
+  @Test
+  void manyPatternsAreReadAndTheWrongOneIsNamedInOneLine() throws IOException {
+    StringBuilder many = new StringBuilder("{");
+    for (int index = 0; index < 200_000; index++) {
+      many.append("\"up.%d\": 0.5,\n".formatted(index));
+    }
+    AllocationFile file = read(many + "\".\": 0.5}");
+    assertThatThrownBy(() -> file.of(MODULES, 0.5))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("'up.0'")
+        .message()
+        .hasLineCount(1);
+    assertThatThrownBy(() -> read(many + "\"(\": 0.5}"))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("line 200001: '(': expected a block's number or a regular expression")
+        .message()
+        .hasLineCount(1);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"", "[0.5]", "0.5", "{\"0\": 0.5", "{} {}", "{\"0\": NaN}"})
   void refusesWhatIsNoJsonObject(String json) {

@@ -83,6 +83,20 @@ class NpzMasksTest {
   }
 
   @Test
+  void aLongDirectoryIsReadAndTheEntryThatIsWrongNamedInOneLine() throws IOException {
+    try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(file()))) {
+      for (int index = 0; index < 100_000; index++) {
+        out.putNextEntry(new ZipEntry("h.%d.%s".formatted(index, "a".repeat(50))));
+      }
+    }
+    assertThatThrownBy(() -> read(MODULE))
+        .isInstanceOf(InputException.class)
+        .hasMessageStartingWith(file() + ": tensor h.0.aaa")
+        .message()
+        .hasLineCount(1);
+  }
+
+  @Test
   void whatNumPyWroteIsRead() {
     TreeMap<String, byte[]> golden =
         TestData.bytes(TestData.GOLDEN.resolve("wanda-2of4.masks.safetensors"));

@@ -60,13 +60,6 @@ class DocumentsTest {
   }
 
   @Test
-  void takesTheLastOfTwoTextsAsPythonDoes() throws IOException {
-    Path file =
-        Files.writeString(directory.resolve("a.jsonl"), "{\"text\": \"a\", \"text\": \"b\"}");
-    assertThat(texts(file)).containsExactly("b");
-  }
-
-  @Test
   void holdsTextsLongerThanJacksonTakesByDefault() throws IOException {
     String text = "x".repeat(21_000_000);
     Path file = Files.writeString(directory.resolve("a.jsonl"), "{\"text\": \"" + text + "\"}");
@@ -109,6 +102,8 @@ class DocumentsTest {
         "{'a': {'text': 'a'}}     | expected an object with a string \"text\", found the keys a;",
         "{}                       | expected an object with a string \"text\", found one without"
             + " keys",
+        "{'text': 'a', 'text': 'b'} | the key 'text' is there twice",
+        "{'\\u001b': 1, '\\u001b': 2, 'text': 'a'} | the key '\\u001b' is there twice",
         "['text']                 | expected a JSON object, found a list",
         "'text'                   | expected a JSON object, found a string",
         "{'text': 'a'} {}         | expected one JSON object, found more after it",
