@@ -2,6 +2,7 @@ package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.HeapBudget;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -60,8 +61,12 @@ public final class Imatrix {
    *     weight inside the blocks that is none of LLaMA's modules
    */
   public static Statistics read(Path file) {
-    LittleEndianFile in = LittleEndianFile.open(file);
-    return in.startsWith("GGUF") ? new GgufImatrix(in).read() : new Legacy(in).read();
+    return HeapBudget.within(
+        file,
+        () -> {
+          LittleEndianFile in = LittleEndianFile.open(file);
+          return in.startsWith("GGUF") ? new GgufImatrix(in).read() : new Legacy(in).read();
+        });
   }
 
   /**

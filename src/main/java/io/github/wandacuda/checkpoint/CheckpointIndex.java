@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonInput;
 import io.github.wandacuda.io.Malformed;
@@ -74,14 +75,17 @@ record CheckpointIndex(Path path, SortedSet<String> shards, int tensors) {
             path, "at most %d bytes".formatted(JsonInput.LONGEST), Long.toString(size));
       }
       try (InputStream in = InputFile.stream(path)) {
-        JsonInput.read(
+        HeapBudget.within(
             path,
-            INDEX,
-            in,
-            json -> {
-              readAll(path, json, visitor);
-              return null;
-            });
+            () ->
+                JsonInput.read(
+                    path,
+                    INDEX,
+                    in,
+                    json -> {
+                      readAll(path, json, visitor);
+                      return null;
+                    }));
       }
     } catch (IOException e) {
       throw Malformed.unreadable(path, "an index", e);

@@ -4,7 +4,6 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import java.nio.file.Path;
-import java.util.function.Supplier;
 
 /** Refuses input that doesn't fit into the Java heap, before the heap is full. */
 public final class HeapBudget {
@@ -45,14 +44,21 @@ public final class HeapBudget {
     }
   }
 
+  /** Reads a file. */
+  @FunctionalInterface
+  public interface Reading<T, E extends Exception> {
+    /** Returns what the file holds. */
+    T read() throws E;
+  }
+
   /**
    * Reads a file.
    *
    * @throws InputException that names the file, if its content fills the heap
    */
-  public static <T> T within(Path file, Supplier<T> reading) {
+  public static <T, E extends Exception> T within(Path file, Reading<T, E> reading) throws E {
     try {
-      return reading.get();
+      return reading.read();
     } catch (OutOfMemoryError e) {
       throw new InputException(
           ErrorDetails.file(file)

@@ -50,10 +50,14 @@ public final class InputFile {
     return Files.newInputStream(file);
   }
 
-  /** Returns a file's whole content; opens it as {@link #channel} does. */
+  /**
+   * Returns a file's whole content; opens it as {@link #channel} does.
+   *
+   * @throws InputException if it doesn't fit into the heap, too
+   */
   public static byte[] bytes(Path file) throws IOException {
     requireRegular(file);
-    return Files.readAllBytes(file);
+    return HeapBudget.within(file, () -> Files.readAllBytes(file));
   }
 
   /** Returns a file's length in bytes; refuses what {@link #channel} does. */

@@ -8,6 +8,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
@@ -56,6 +57,10 @@ public record ModelConfig(Path file, JsonNode root, boolean packed) {
    */
   public static ModelConfig read(Path directory) {
     Path file = directory.resolve(FILE_NAME);
+    return HeapBudget.within(file, () -> of(file));
+  }
+
+  private static ModelConfig of(Path file) {
     try (var in = InputFile.stream(file)) {
       JsonNode root = JsonTree.read(in);
       if (!root.isObject()) {

@@ -7,6 +7,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonInput;
 import io.github.wandacuda.io.Malformed;
@@ -74,8 +75,12 @@ public final class AllocationFile {
       if (size > LONGEST) {
         throw Malformed.file(file, "at most %d bytes".formatted(LONGEST), String.valueOf(size));
       }
-      return new AllocationFile(
-          file, JsonInput.read(file, WHAT, InputFile.stream(file), json -> entries(file, json)));
+      return HeapBudget.within(
+          file,
+          () ->
+              new AllocationFile(
+                  file,
+                  JsonInput.read(file, WHAT, InputFile.stream(file), json -> entries(file, json))));
     } catch (IOException e) {
       throw Malformed.unreadable(file, "an allocation", e);
     }

@@ -12,6 +12,7 @@ import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.io.HeapBudget;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import java.io.ByteArrayInputStream;
@@ -69,8 +70,9 @@ public final class DjlTokenizer implements Tokenizer {
 
   private static byte[] checked(Path file) {
     try {
-      byte[] json = bytes(file);
-      Optional<String> undefined = TemplateCheck.undefinedToken(json);
+      byte[] json = HeapBudget.within(file, () -> bytes(file));
+      Optional<String> undefined =
+          HeapBudget.within(file, () -> TemplateCheck.undefinedToken(json));
       if (undefined.isPresent()) {
         throw new InputException(
             ErrorDetails.file(file)
