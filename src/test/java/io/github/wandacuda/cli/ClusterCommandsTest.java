@@ -2,7 +2,6 @@ package io.github.wandacuda.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
@@ -124,7 +123,7 @@ class ClusterCommandsTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"--quiet", "--json"})
-  @FirstCases
+  @Thorough
   void compareMeasuresAsOneMachineDoes(String form) {
     List<Object> words =
         new ArrayList<>(

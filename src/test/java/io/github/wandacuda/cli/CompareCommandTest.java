@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -120,6 +121,7 @@ class CompareCommandTest {
   }
 
   @Test
+  @Thorough
   void tasksAreAnsweredAsByTheModelThatPruneWrites() throws IOException {
     Path golden = TestData.GOLDEN;
     List<Object> asked =

@@ -9,6 +9,7 @@ import io.github.wandacuda.backend.cpu.FoundOneDnn;
 import io.github.wandacuda.testing.ChildJvm;
 import io.github.wandacuda.testing.RoundedModel;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -103,6 +104,7 @@ class CpuPrecisionTest {
 
   /** A file that is no library stands for one that isn't there. */
   @Test
+  @Thorough
   void withoutTheLibraryItIsAsWithoutTheOption() throws IOException, InterruptedException {
     run(calibrate("usual"));
     for (String name : List.of("libdnnl.so.3", "libdnnl.so.3.6")) {

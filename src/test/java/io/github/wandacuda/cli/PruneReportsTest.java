@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -97,6 +98,7 @@ class PruneReportsTest {
   }
 
   @Test
+  @Thorough
   void aPackedOutputHasItsReportAndSampleTexts() {
     Path file = directory.resolve("report.json");
     Object[] packed = {

@@ -22,6 +22,7 @@ import io.github.wandacuda.testing.Directories;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
+import io.github.wandacuda.testing.Thorough;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.Serializable;
@@ -119,7 +120,7 @@ class ClusterMomentsTest {
     "sparsegpt+reconstruct, 0.5, 3, 1, 300",
     "wanda+reconstruct, 0.5, 2, 3, 2",
   })
-  @FirstCases(3)
+  @FirstCases
   void methodsAreThoseOfOneMachine(
       String what, String amount, int workers, int samples, int length) {
     assertLikeOneMachine(
@@ -167,6 +168,7 @@ class ClusterMomentsTest {
 
   /** Sums in double are exact so often that their order hardly ever shows in the bits. */
   @Test
+  @Thorough
   void batchesAreSummedInTheirOrder() {
     List<String> tasks = new ArrayList<>();
     Cluster cluster = new Noting(ClusterRuns.Several.of(3), tasks);

@@ -129,7 +129,7 @@ class LayerMethodsTest {
     "wanda+swaps+reconstruct, 0.7, 133",
     "ria, 0.5, 49.2",
   })
-  @FirstCases(3)
+  @FirstCases(2)
   void perplexitiesAreThoseOfTheReference(String what, String amount, double most) {
     prune("out", rules(what, amount), 2);
     assertThat(perplexity("out")).isLessThan(most);
@@ -172,6 +172,7 @@ class LayerMethodsTest {
 
   /** The limits are a hundredth above what float64 gives for the sum over modules. */
   @Test
+  @Thorough
   void errorsBesideWandasAreThoseOfTheReference() {
     ModuleRules wanda = rules("wanda+swaps", "0.5");
     ModuleRules unswapped =

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.testing.FirstCases;
+import io.github.wandacuda.testing.Thorough;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -139,7 +140,7 @@ class ParquetRowsTest {
   /** Each byte in turn: the rows that are there, other values in them, or a refusal. */
   @ParameterizedTest
   @ValueSource(strings = {"dictionary.parquet", "dictionary-v2.parquet"})
-  @FirstCases
+  @Thorough
   void noByteMakesRowsWithoutEnd(String name) throws IOException {
     byte[] bytes = Files.readAllBytes(TASKS.resolve(name));
     Random random = new Random(4);
