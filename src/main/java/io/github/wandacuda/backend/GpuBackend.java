@@ -122,7 +122,7 @@ public final class GpuBackend implements Backend {
     }
     if (operations == null) {
       queued = new GpuOperations(device);
-      operations = new CheckedOperations<>(GpuTensor.class, GpuWeight.class, queued);
+      operations = new CheckedOperations(GpuTensor.class, GpuWeight.class, queued);
     }
     return operations;
   }

@@ -1,24 +1,23 @@
 package io.github.wandacuda.forward;
 
 import java.lang.foreign.MemorySegment;
-import java.util.function.Function;
+import java.util.function.Consumer;
 
 /**
  * Checks the operands of {@link SecondMoments}.
  *
  * @param columns of the matrices
- * @param own takes a tensor for the backend's own, or throws
+ * @param own throws if a tensor isn't the backend's own
  * @param moments does the work; there are elements
  */
-record CheckedMoments<T extends Tensor>(
-    int columns, Function<Tensor, T> own, BackendOperations.Moments<T> moments)
+record CheckedMoments(int columns, Consumer<Tensor> own, SecondMoments moments)
     implements SecondMoments {
   @Override
   public void add(Tensor x) {
-    T matrix = own.apply(x);
-    OperandShapes.same("columns", columns, matrix.columns());
-    if (matrix.rows() > 0 && columns > 0) {
-      moments.add(matrix);
+    own.accept(x);
+    OperandShapes.same("columns", columns, x.columns());
+    if (x.rows() > 0 && columns > 0) {
+      moments.add(x);
     }
   }
 

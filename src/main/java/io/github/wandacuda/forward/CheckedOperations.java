@@ -15,21 +15,13 @@ import java.util.OptionalLong;
  * bounds. Otherwise it throws an {@link IllegalArgumentException}. For a result without elements
  * the backend isn't called.
  *
- * @param <T> the backend's tensors
- * @param <W> the backend's weights
+ * @param tensors the class of the backend's tensors
+ * @param weights the class of the backend's weights
+ * @param backend does the work
  */
-public final class CheckedOperations<T extends Tensor, W extends Weight> implements Operations {
-  private final Class<T> tensors;
-  private final Class<W> weights;
-  private final BackendOperations<T, W> backend;
-
-  /** Checks operands for a backend. */
-  public CheckedOperations(Class<T> tensors, Class<W> weights, BackendOperations<T, W> backend) {
-    this.tensors = tensors;
-    this.weights = weights;
-    this.backend = backend;
-  }
-
+public record CheckedOperations(
+    Class<? extends Tensor> tensors, Class<? extends Weight> weights, Operations backend)
+    implements Operations {
   @Override
   public Tensor tensor(int rows, int columns) {
     return backend.tensor(rows, columns);
@@ -37,11 +29,9 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
 
   @Override
   public StoredRows storedRows(long rows, int columns) {
-    Optional<BackendOperations.Stored<T>> stored =
-        rows == 0 || columns == 0 ? Optional.empty() : backend.storedRows(rows, columns);
-    return stored.isPresent()
-        ? new CheckedStoredRows<>(rows, columns, this::own, stored.get())
-        : new HostStoredRows(this, rows, columns);
+    return rows == 0 || columns == 0
+        ? Operations.super.storedRows(rows, columns)
+        : new CheckedStoredRows(rows, columns, this::own, backend.storedRows(rows, columns));
   }
 
   @Override
@@ -51,19 +41,19 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
 
   @Override
   public void upload(MemorySegment source, Tensor destination) {
-    T to = own(destination);
-    OperandShapes.host(source.byteSize(), to);
-    if (hasElements(to)) {
-      backend.upload(source, to);
+    own(destination);
+    OperandShapes.host(source.byteSize(), destination);
+    if (hasElements(destination)) {
+      backend.upload(source, destination);
     }
   }
 
   @Override
   public void download(Tensor source, MemorySegment destination) {
-    T from = own(source);
-    OperandShapes.host(destination.byteSize(), from);
-    if (hasElements(from)) {
-      backend.download(from, destination);
+    own(source);
+    OperandShapes.host(destination.byteSize(), source);
+    if (hasElements(source)) {
+      backend.download(source, destination);
     }
   }
 
@@ -94,187 +84,170 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
 
   @Override
   public void embed(Weight table, int[] tokens, Tensor out) {
-    W source = own(table);
-    T to = own(out);
-    OperandShapes.size("result", to, tokens.length, source.columns());
-    OperandShapes.indices("token", tokens, source.rows());
-    if (hasElements(to)) {
-      backend.embed(source, tokens, to);
+    own(table);
+    own(out);
+    OperandShapes.size("result", out, tokens.length, table.columns());
+    OperandShapes.indices("token", tokens, table.rows());
+    if (hasElements(out)) {
+      backend.embed(table, tokens, out);
     }
   }
 
   @Override
   public void rmsNorm(Tensor x, Tensor gain, float epsilon, Tensor out) {
-    T input = own(x);
-    T gains = own(gain);
-    T result = own(out);
-    OperandShapes.norm(input, gains, null, result);
-    if (hasElements(result)) {
-      backend.rmsNorm(input, gains, epsilon, result);
+    own(x, gain, out);
+    OperandShapes.norm(x, gain, null, out);
+    if (hasElements(out)) {
+      backend.rmsNorm(x, gain, epsilon, out);
     }
   }
 
   @Override
   public void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out) {
-    T input = own(x);
-    T gains = own(gain);
-    T biases = ownOrNull(bias);
-    T result = own(out);
-    OperandShapes.norm(input, gains, biases, result);
-    if (hasElements(result)) {
-      backend.layerNorm(input, gains, biases, epsilon, result);
+    own(x, gain, out);
+    ownOrNull(bias);
+    OperandShapes.norm(x, gain, bias, out);
+    if (hasElements(out)) {
+      backend.layerNorm(x, gain, bias, epsilon, out);
     }
   }
 
   @Override
   public void linear(Tensor x, Weight w, Tensor bias, Tensor out) {
-    T input = own(x);
-    W weight = own(w);
-    T biases = ownOrNull(bias);
-    T result = own(out);
-    OperandShapes.linear(input, weight, biases, result);
-    if (hasElements(result)) {
-      backend.linear(input, weight, biases, result);
+    own(x, out);
+    own(w);
+    ownOrNull(bias);
+    OperandShapes.linear(x, w, bias, out);
+    if (hasElements(out)) {
+      backend.linear(x, w, bias, out);
     }
   }
 
   @Override
   public void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
-    T input = own(x);
-    T cosines = own(cos);
-    T sines = own(sin);
-    OperandShapes.rotate(input, headSize, cosines, sines);
-    if (hasElements(input)) {
-      backend.rotate(input, headSize, cosines, sines);
+    own(x, cos, sin);
+    OperandShapes.rotate(x, headSize, cos, sin);
+    if (hasElements(x)) {
+      backend.rotate(x, headSize, cos, sin);
     }
   }
 
   @Override
   public void attention(
       Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
-    T queries = own(q);
-    T keys = own(k);
-    T values = own(v);
-    T result = own(out);
-    T biases = ownOrNull(keyBias);
-    OperandShapes.attention(queries, keys, values, shape, biases, result);
-    if (hasElements(result)) {
-      backend.attention(queries, keys, values, shape, biases, result);
+    own(q, k, v, out);
+    ownOrNull(keyBias);
+    OperandShapes.attention(q, k, v, shape, keyBias, out);
+    if (hasElements(out)) {
+      backend.attention(q, k, v, shape, keyBias, out);
     }
   }
 
   @Override
   public void activate(Activation activation, Tensor x, Tensor out) {
-    T input = own(x);
-    T result = own(out);
-    OperandShapes.size("result", result, input.rows(), input.columns());
-    if (hasElements(result)) {
-      backend.activate(activation, input, result);
+    own(x, out);
+    OperandShapes.size("result", out, x.rows(), x.columns());
+    if (hasElements(out)) {
+      backend.activate(activation, x, out);
     }
   }
 
   @Override
   public void gate(Activation activation, Tensor gate, Tensor up, Tensor out) {
-    T gates = own(gate);
-    T ups = own(up);
-    T result = own(out);
-    OperandShapes.size("up", ups, gates.rows(), gates.columns());
-    OperandShapes.size("result", result, gates.rows(), gates.columns());
-    if (hasElements(result)) {
-      backend.gate(activation, gates, ups, result);
+    own(gate, up, out);
+    OperandShapes.size("up", up, gate.rows(), gate.columns());
+    OperandShapes.size("result", out, gate.rows(), gate.columns());
+    if (hasElements(out)) {
+      backend.gate(activation, gate, up, out);
     }
   }
 
   @Override
   public void add(Tensor x, Tensor y) {
-    T sum = own(x);
-    T addend = own(y);
-    OperandShapes.size("y", addend, sum.rows(), sum.columns());
-    if (hasElements(sum)) {
-      backend.add(sum, addend);
+    own(x, y);
+    OperandShapes.size("y", y, x.rows(), x.columns());
+    if (hasElements(x)) {
+      backend.add(x, y);
     }
   }
 
   @Override
   public void clear(Tensor x) {
-    T own = own(x);
-    if (hasElements(own)) {
-      backend.clear(own);
+    own(x);
+    if (hasElements(x)) {
+      backend.clear(x);
     }
   }
 
   @Override
   public void scale(Tensor x, float factor) {
-    T own = own(x);
-    if (hasElements(own)) {
-      backend.scale(own, factor);
+    own(x);
+    if (hasElements(x)) {
+      backend.scale(x, factor);
     }
   }
 
   @Override
   public void softcap(Tensor x, float cap) {
-    T own = own(x);
+    own(x);
     if (!(cap > 0) || Float.isInfinite(cap)) {
       throw new IllegalArgumentException("cap %s".formatted(cap));
     }
-    if (hasElements(own)) {
-      backend.softcap(own, cap);
+    if (hasElements(x)) {
+      backend.softcap(x, cap);
     }
   }
 
   @Override
   public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
-    T from = own(source);
-    T to = own(out);
-    OperandShapes.gatherColumns(from, offset, width, stride, to);
-    if (hasElements(to)) {
-      backend.gatherColumns(from, offset, width, stride, to);
+    own(source, out);
+    OperandShapes.gatherColumns(source, offset, width, stride, out);
+    if (hasElements(out)) {
+      backend.gatherColumns(source, offset, width, stride, out);
     }
   }
 
   @Override
   public Routing route(Tensor logits, int k, boolean renormalize) {
-    T input = own(logits);
-    if (k < 1 || k > input.columns()) {
-      throw new IllegalArgumentException("%d of %d experts".formatted(k, input.columns()));
+    own(logits);
+    if (k < 1 || k > logits.columns()) {
+      throw new IllegalArgumentException("%d of %d experts".formatted(k, logits.columns()));
     }
-    return input.rows() == 0
+    return logits.rows() == 0
         ? new Routing(k, new int[0], new float[0])
-        : backend.route(input, k, renormalize);
+        : backend.route(logits, k, renormalize);
   }
 
   @Override
   public void gatherRows(Tensor x, int[] rows, Tensor out) {
-    T from = own(x);
-    T to = own(out);
-    OperandShapes.size("result", to, rows.length, from.columns());
-    OperandShapes.indices("row", rows, from.rows());
-    OperandShapes.apart("source", from, to);
-    if (hasElements(to)) {
-      backend.gatherRows(from, rows, to);
+    own(x, out);
+    OperandShapes.size("result", out, rows.length, x.columns());
+    OperandShapes.indices("row", rows, x.rows());
+    OperandShapes.apart("source", x, out);
+    if (hasElements(out)) {
+      backend.gatherRows(x, rows, out);
     }
   }
 
   @Override
   public void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
-    T input = own(x);
-    T sum = own(out);
-    OperandShapes.addRows(input, rows, factors, sum);
-    if (hasElements(input)) {
-      backend.addRows(input, rows, factors, sum);
+    own(x, out);
+    OperandShapes.addRows(x, rows, factors, out);
+    if (hasElements(x)) {
+      backend.addRows(x, rows, factors, out);
     }
   }
 
   @Override
   public ColumnSquares columnSquares(int columns) {
-    BackendOperations.Squares<T> squares = backend.columnSquares(columns);
+    ColumnSquares squares = backend.columnSquares(columns);
     return new ColumnSquares() {
       @Override
       public void add(Tensor x) {
-        T matrix = own(x);
-        OperandShapes.same("columns", columns, matrix.columns());
-        if (hasElements(matrix)) {
-          squares.add(matrix);
+        own(x);
+        OperandShapes.same("columns", columns, x.columns());
+        if (hasElements(x)) {
+          squares.add(x);
         }
       }
 
@@ -305,15 +278,15 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
 
   @Override
   public SecondMoments secondMoments(int columns) {
-    return new CheckedMoments<>(columns, this::own, backend.secondMoments(columns));
+    return new CheckedMoments(columns, this::own, backend.secondMoments(columns));
   }
 
   @Override
   public double[] crossEntropy(Tensor logits, int[] targets) {
-    T input = own(logits);
-    OperandShapes.same("targets", input.rows(), targets.length);
-    OperandShapes.indices("target", targets, input.columns());
-    return targets.length == 0 ? new double[0] : backend.crossEntropy(input, targets);
+    own(logits);
+    OperandShapes.same("targets", logits.rows(), targets.length);
+    OperandShapes.indices("target", targets, logits.columns());
+    return targets.length == 0 ? new double[0] : backend.crossEntropy(logits, targets);
   }
 
   /**
@@ -330,22 +303,28 @@ public final class CheckedOperations<T extends Tensor, W extends Weight> impleme
     }
   }
 
-  private T own(Tensor tensor) {
+  private void own(Tensor... operands) {
+    for (Tensor operand : operands) {
+      own(operand);
+    }
+  }
+
+  private void own(Tensor tensor) {
     if (!tensors.isInstance(tensor)) {
       throw new IllegalArgumentException("a tensor of another backend");
     }
-    return tensors.cast(tensor);
   }
 
-  private T ownOrNull(Tensor tensor) {
-    return tensor == null ? null : own(tensor);
+  private void ownOrNull(Tensor tensor) {
+    if (tensor != null) {
+      own(tensor);
+    }
   }
 
-  private W own(Weight weight) {
+  private void own(Weight weight) {
     if (!weights.isInstance(weight)) {
       throw new IllegalArgumentException("a weight of another backend");
     }
-    return weights.cast(weight);
   }
 
   private static boolean hasElements(Tensor tensor) {

@@ -3,34 +3,32 @@ package io.github.wandacuda.forward;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.function.Function;
+import java.util.function.Consumer;
 
 /**
  * Checks the operands of {@link StoredRows} for a backend.
  *
- * @param own takes a tensor for the backend's own
+ * @param own throws if a tensor isn't the backend's own
  */
-record CheckedStoredRows<T extends Tensor>(
-    long rows, int columns, Function<Tensor, T> own, BackendOperations.Stored<T> stored)
+record CheckedStoredRows(long rows, int columns, Consumer<Tensor> own, StoredRows stored)
     implements StoredRows {
-  private T batch(long from, Tensor tensor) {
-    T batch = own.apply(tensor);
+  private void check(long from, Tensor batch) {
+    own.accept(batch);
     OperandShapes.same("columns", columns, batch.columns());
     Objects.checkFromIndexSize(from, batch.rows(), rows);
-    return batch;
   }
 
   @Override
-  public void read(long from, Tensor tensor) {
-    T batch = batch(from, tensor);
+  public void read(long from, Tensor batch) {
+    check(from, batch);
     if (batch.rows() > 0) {
       stored.read(from, batch);
     }
   }
 
   @Override
-  public void write(long from, Tensor tensor) {
-    T batch = batch(from, tensor);
+  public void write(long from, Tensor batch) {
+    check(from, batch);
     if (batch.rows() > 0) {
       stored.write(from, batch);
     }
@@ -38,7 +36,7 @@ record CheckedStoredRows<T extends Tensor>(
 
   @Override
   public Optional<MemorySegment> inPlace() {
-    return Optional.empty();
+    return stored.inPlace();
   }
 
   private void check(long from, MemorySegment host) {

@@ -23,7 +23,10 @@ public interface ColumnSquares extends AutoCloseable {
    * @throws IllegalArgumentException if the matrix isn't in memory of this device, or its memory or
    *     queue isn't of the context that it has to be of
    */
-  void add(DeviceMatrix x);
+  default void add(DeviceMatrix x) {
+    throw new UnsupportedOperationException(
+        "this backend reads no matrices in a device's memory; cuda and opencl do");
+  }
 
   /** Returns the sum of each column. */
   double[] sums();

@@ -15,6 +15,10 @@ import java.util.OptionalLong;
  * <p>Calls come from one thread and take effect in their order. A result may overwrite an input
  * only if the method says so. Results of one backend are the same for any number of threads; two
  * backends agree within rounding.
+ *
+ * <p>A backend's own class is handed tensors and weights that it made itself, and shapes that fit
+ * each other: {@link CheckedOperations} checks them. Its results have elements, but for tensors,
+ * weights and sums that are made.
  */
 public interface Operations {
 
@@ -22,13 +26,17 @@ public interface Operations {
   Tensor tensor(int rows, int columns);
 
   /** Returns rows whose content is undefined, for batches to be read from and written to. */
-  StoredRows storedRows(long rows, int columns);
+  default StoredRows storedRows(long rows, int columns) {
+    return new HostStoredRows(this, rows, columns);
+  }
 
   /**
    * Returns the bytes of host memory that {@link #storedRows} would take now, for rows that the
    * device's memory has no room for; nothing if the backend works in host memory.
    */
-  OptionalLong hostBytes(long rows, int columns);
+  default OptionalLong hostBytes(long rows, int columns) {
+    return OptionalLong.empty();
+  }
 
   /** Copies rows * columns little-endian floats from host memory. */
   void upload(MemorySegment source, Tensor destination);
@@ -49,7 +57,9 @@ public interface Operations {
    * @param matrix may be freed if the weight {@linkplain Weight#ownsMemory owns its memory}
    * @return for {@link #linear} alone
    */
-  Weight residentWeight(WeightMatrix matrix);
+  default Weight residentWeight(WeightMatrix matrix) {
+    return weight(matrix);
+  }
 
   /**
    * Makes room for weights that come to the device while it works on others. All but these calls
@@ -59,13 +69,17 @@ public interface Operations {
    * @return nothing if there is no room for all of them beside what is there, or no need: where
    *     weights are read where they lie
    */
-  Optional<WeightsAhead> weightsAhead(List<WeightsAhead.Shape> shapes);
+  default Optional<WeightsAhead> weightsAhead(List<WeightsAhead.Shape> shapes) {
+    return Optional.empty();
+  }
 
   /**
    * Returns whether packed weights of a type, multiplied with one to a few rows at a time, are at
    * their best as they are; else they are better unpacked.
    */
-  boolean multipliesSparse(DType dtype);
+  default boolean multipliesSparse(DType dtype) {
+    return false;
+  }
 
   /**
    * Makes a packed weight ready to be multiplied many times, with one to a few rows at a time. The
@@ -74,7 +88,9 @@ public interface Operations {
    * @param matrix of a type for which {@link #multipliesSparse} says so
    * @return for {@link #linear} alone
    */
-  Weight sparseWeight(SparseMatrix matrix);
+  default Weight sparseWeight(SparseMatrix matrix) {
+    throw new UnsupportedOperationException("this backend multiplies dense matrices alone");
+  }
 
   /**
    * Looks tokens up: row t of {@code out} becomes row {@code tokens[t]} of {@code table}, widened

@@ -31,6 +31,6 @@ public enum AllKernels {
   }
 
   private static CpuSelectKernels vector(VectorShape shape) {
-    return ShapedKernels.load(CpuSelectKernels.class, "select.simd.VectorSelect", shape);
+    return ShapedKernels.load(CpuSelectKernels.class, "backend.cpu.VectorSelect", shape);
   }
 }

@@ -61,7 +61,7 @@ class ScalarRoundTest {
   @FirstCases(2)
   void vectorsGiveTheSame(VectorShape shape) {
     CpuForwardKernels vector =
-        ShapedKernels.load(CpuForwardKernels.class, "forward.simd.VectorForward", shape);
+        ShapedKernels.load(CpuForwardKernels.class, "simd.VectorForward", shape);
     float[] values = Samples.wholeRange().data();
     assertThat(rounded(vector, values, 0, values.length))
         .isEqualTo(rounded(new ScalarForward(), values, 0, values.length));

@@ -20,7 +20,7 @@ final class BothKernels {
   private final CpuForwardKernels vector;
 
   BothKernels(VectorShape shape) {
-    vector = ShapedKernels.load(CpuForwardKernels.class, "forward.simd.VectorForward", shape);
+    vector = ShapedKernels.load(CpuForwardKernels.class, "simd.VectorForward", shape);
   }
 
   /**

@@ -44,7 +44,7 @@ public final class ShapedKernels extends RedefinedCpu {
 
   @Override
   protected boolean redefines(String name) {
-    return name.contains(".simd.");
+    return name.startsWith(ROOT + "simd.") || name.startsWith(ROOT + "backend.cpu.");
   }
 
   @Override

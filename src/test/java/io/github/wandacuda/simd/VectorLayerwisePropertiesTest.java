@@ -21,7 +21,7 @@ import net.jqwik.api.constraints.IntRange;
 
 /** The kernels on vectors give the specification's bits. */
 class VectorLayerwisePropertiesTest {
-  private static final String PACKAGE = "layerwise.simd.";
+  private static final String PACKAGE = "simd.";
 
   @Provide
   Arbitrary<VectorShape> shapes() {

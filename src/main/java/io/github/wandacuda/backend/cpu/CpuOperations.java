@@ -5,10 +5,12 @@ import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
-import io.github.wandacuda.forward.BackendOperations;
 import io.github.wandacuda.forward.CheckedOperations;
+import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.SecondMoments;
+import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
@@ -29,7 +31,7 @@ import java.util.function.IntConsumer;
  * The forward half on the CPU: divides the work into tasks for threads; {@link CpuForwardKernels}
  * do the arithmetic.
  */
-public final class CpuOperations implements BackendOperations<CpuTensor, CpuOperations.CpuWeight> {
+public final class CpuOperations implements Operations {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -64,8 +66,13 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
    */
   public static Operations checked(
       CpuForwardKernels kernels, WorkerPool workers, BfloatLinear bfloat) {
-    return new CheckedOperations<>(
+    return new CheckedOperations(
         CpuTensor.class, CpuWeight.class, new CpuOperations(kernels, workers, bfloat));
+  }
+
+  /** Returns a tensor of this backend, or null for none. */
+  private static CpuTensor own(Tensor tensor) {
+    return (CpuTensor) tensor;
   }
 
   @Override
@@ -74,13 +81,15 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
   }
 
   @Override
-  public void upload(MemorySegment source, CpuTensor to) {
-    MemorySegment.copy(source, FLOAT, 0, to.data(), to.at(0), to.elements());
+  public void upload(MemorySegment source, Tensor to) {
+    CpuTensor own = own(to);
+    MemorySegment.copy(source, FLOAT, 0, own.data(), own.at(0), own.elements());
   }
 
   @Override
-  public void download(CpuTensor from, MemorySegment destination) {
-    MemorySegment.copy(from.data(), from.at(0), destination, FLOAT, 0, from.elements());
+  public void download(Tensor from, MemorySegment destination) {
+    CpuTensor own = own(from);
+    MemorySegment.copy(own.data(), own.at(0), destination, FLOAT, 0, own.elements());
   }
 
   @Override
@@ -107,121 +116,123 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
   }
 
   @Override
-  public void embed(CpuWeight table, int[] tokens, CpuTensor out) {
-    if (table.matrix() == null) {
+  public void embed(Weight table, int[] tokens, Tensor out) {
+    WeightMatrix matrix = ((CpuWeight) table).matrix();
+    if (matrix == null) {
       throw new IllegalArgumentException("a resident weight is for linear layers alone");
     }
-    forRanges(out, (from, to) -> ScalarEmbed.embed(table.matrix(), tokens, out, from, to));
+    forRanges(out, (from, to) -> ScalarEmbed.embed(matrix, tokens, own(out), from, to));
   }
 
   @Override
-  public void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out) {
-    forRanges(x, (from, to) -> kernels.rmsNorm(x, gain, epsilon, out, from, to));
+  public void rmsNorm(Tensor x, Tensor gain, float epsilon, Tensor out) {
+    forRanges(x, (from, to) -> kernels.rmsNorm(own(x), own(gain), epsilon, own(out), from, to));
   }
 
   @Override
-  public void layerNorm(CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out) {
-    forRanges(x, (from, to) -> kernels.layerNorm(x, gain, bias, epsilon, out, from, to));
+  public void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out) {
+    forRanges(x, (from, to) -> kernels.layerNorm(own(x), own(gain), own(bias), epsilon, own(out), from, to));
   }
 
   @Override
-  public void linear(CpuTensor x, CpuWeight w, CpuTensor bias, CpuTensor out) {
-    if (w.sparse() != null) {
-      SparseLinear.linear(x, w.sparse(), bias, out, kernels, workers);
-    } else if (w.packed() != null) {
-      kernels.linear(x, w.packed(), bias, out, workers);
-    } else if (w.rounding()) {
-      bfloat.linear(x, w.matrix(), bias, out, workers);
+  public void linear(Tensor x, Weight w, Tensor bias, Tensor out) {
+    CpuWeight weight = (CpuWeight) w;
+    if (weight.sparse() != null) {
+      SparseLinear.linear(own(x), weight.sparse(), own(bias), own(out), kernels, workers);
+    } else if (weight.packed() != null) {
+      kernels.linear(own(x), weight.packed(), own(bias), own(out), workers);
+    } else if (weight.rounding()) {
+      bfloat.linear(own(x), weight.matrix(), own(bias), own(out), workers);
     } else {
-      kernels.linear(x, w.matrix(), bias, out, workers);
+      kernels.linear(own(x), weight.matrix(), own(bias), own(out), workers);
     }
   }
 
   @Override
-  public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin) {
-    forRanges(x, (from, to) -> kernels.rotate(x, headSize, cos, sin, from, to));
+  public void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
+    forRanges(x, (from, to) -> kernels.rotate(own(x), headSize, own(cos), own(sin), from, to));
   }
 
   @Override
   public void attention(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
+      Tensor q,
+      Tensor k,
+      Tensor v,
       AttentionShape shape,
-      CpuTensor keyBias,
-      CpuTensor out) {
-    kernels.attention(q, k, v, shape, keyBias, out, workers);
+      Tensor keyBias,
+      Tensor out) {
+    kernels.attention(own(q), own(k), own(v), shape, own(keyBias), own(out), workers);
   }
 
   @Override
-  public void activate(Activation activation, CpuTensor x, CpuTensor out) {
-    forRanges(x, (from, to) -> kernels.activate(activation, x, out, from, to));
+  public void activate(Activation activation, Tensor x, Tensor out) {
+    forRanges(x, (from, to) -> kernels.activate(activation, own(x), own(out), from, to));
   }
 
   @Override
-  public void gate(Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out) {
-    forRanges(gate, (from, to) -> kernels.gate(activation, gate, up, out, from, to));
+  public void gate(Activation activation, Tensor gate, Tensor up, Tensor out) {
+    forRanges(gate, (from, to) -> kernels.gate(activation, own(gate), own(up), own(out), from, to));
   }
 
   @Override
-  public void add(CpuTensor x, CpuTensor y) {
-    forRanges(x, (from, to) -> kernels.add(x, y, from, to));
+  public void add(Tensor x, Tensor y) {
+    forRanges(x, (from, to) -> kernels.add(own(x), own(y), from, to));
   }
 
   @Override
-  public void clear(CpuTensor x) {
-    ScalarElementwise.clear(x);
+  public void clear(Tensor x) {
+    ScalarElementwise.clear(own(x));
   }
 
   @Override
-  public void scale(CpuTensor x, float factor) {
-    forRanges(x, (from, to) -> kernels.scale(x, factor, from, to));
+  public void scale(Tensor x, float factor) {
+    forRanges(x, (from, to) -> kernels.scale(own(x), factor, from, to));
   }
 
   @Override
-  public void softcap(CpuTensor x, float cap) {
-    forRanges(x, (from, to) -> kernels.softcap(x, cap, from, to));
+  public void softcap(Tensor x, float cap) {
+    forRanges(x, (from, to) -> kernels.softcap(own(x), cap, from, to));
   }
 
   @Override
-  public void gatherColumns(CpuTensor source, int offset, int width, int stride, CpuTensor out) {
+  public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
     forEachRow(
-        out, row -> ScalarGatherColumns.gatherColumns(source, offset, width, stride, out, row));
+        out, row -> ScalarGatherColumns.gatherColumns(own(source), offset, width, stride, own(out), row));
   }
 
   @Override
-  public Routing route(CpuTensor logits, int k, boolean renormalize) {
-    ScalarRoute routing = new ScalarRoute(logits, k, renormalize);
+  public Routing route(Tensor logits, int k, boolean renormalize) {
+    ScalarRoute routing = new ScalarRoute(own(logits), k, renormalize);
     forEachRow(logits, routing::route);
     return routing.routing();
   }
 
   @Override
-  public void gatherRows(CpuTensor x, int[] rows, CpuTensor out) {
-    forEachRow(out, i -> ScalarExpertRows.gatherRow(x, rows[i], out, i));
+  public void gatherRows(Tensor x, int[] rows, Tensor out) {
+    forEachRow(out, i -> ScalarExpertRows.gatherRow(own(x), rows[i], own(out), i));
   }
 
   @Override
-  public void addRows(CpuTensor x, int[] rows, float[] factors, CpuTensor out) {
-    forEachRow(x, i -> kernels.addRow(x, i, factors[i], out, rows[i]));
+  public void addRows(Tensor x, int[] rows, float[] factors, Tensor out) {
+    forEachRow(x, i -> kernels.addRow(own(x), i, factors[i], own(out), rows[i]));
   }
 
   @Override
-  public BackendOperations.Squares<CpuTensor> columnSquares(int columns) {
+  public ColumnSquares columnSquares(int columns) {
     return new ColumnSums(kernels, workers, columns);
   }
 
   @Override
-  public BackendOperations.Moments<CpuTensor> secondMoments(int columns) {
+  public SecondMoments secondMoments(int columns) {
     return new CpuSecondMoments(kernels, workers, columns);
   }
 
   @Override
-  public double[] crossEntropy(CpuTensor logits, int[] targets) {
+  public double[] crossEntropy(Tensor logits, int[] targets) {
     double[] losses = new double[targets.length];
     workers.run(
         losses.length,
-        (worker, row) -> losses[row] = kernels.crossEntropy(logits, row, targets[row]));
+        (worker, row) -> losses[row] = kernels.crossEntropy(own(logits), row, targets[row]));
     return losses;
   }
 
@@ -231,13 +242,13 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
   }
 
   /** Runs work on all rows of a tensor, in ranges. */
-  private void forRanges(CpuTensor tensor, Rows work) {
+  private void forRanges(Tensor tensor, Rows work) {
     int rows = Math.max(1, ELEMENTS_PER_TASK / Math.max(1, tensor.columns()));
     workers.runRanges(tensor.rows(), rows, (worker, from, to) -> work.run(from, to));
   }
 
   /** Runs work on each row of a tensor. */
-  private void forEachRow(CpuTensor tensor, IntConsumer work) {
+  private void forEachRow(Tensor tensor, IntConsumer work) {
     forRanges(
         tensor,
         (from, to) -> {
@@ -248,7 +259,7 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
   }
 
   /** Column sums in doubles; each task takes a range of columns. */
-  private static final class ColumnSums implements BackendOperations.Squares<CpuTensor> {
+  private static final class ColumnSums implements ColumnSquares {
     /**
      * Columns of the largest task: 8 KiB of a row, twice as much as the processor prefetches by
      * itself.
@@ -269,11 +280,11 @@ public final class CpuOperations implements BackendOperations<CpuTensor, CpuOper
     }
 
     @Override
-    public void add(CpuTensor x) {
+    public void add(Tensor x) {
       workers.runRanges(
           sums.length,
           columnsPerTask(),
-          (worker, from, to) -> kernels.columnSquares(x, sums, from, to));
+          (worker, from, to) -> kernels.columnSquares(own(x), sums, from, to));
     }
 
     private int columnsPerTask() {

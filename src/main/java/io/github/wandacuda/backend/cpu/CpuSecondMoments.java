@@ -1,7 +1,8 @@
 package io.github.wandacuda.backend.cpu;
 
-import io.github.wandacuda.forward.BackendOperations;
 import io.github.wandacuda.forward.PackedTriangle;
+import io.github.wandacuda.forward.SecondMoments;
+import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
@@ -14,7 +15,7 @@ import java.nio.ByteOrder;
  * Sums of products of columns as a packed triangle of doubles, outside the Java heap, since there
  * are 4 bytes for the square of the columns.
  */
-final class CpuSecondMoments implements BackendOperations.Moments<CpuTensor> {
+final class CpuSecondMoments implements SecondMoments {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final long ALIGNMENT = 64;
@@ -35,8 +36,8 @@ final class CpuSecondMoments implements BackendOperations.Moments<CpuTensor> {
   }
 
   @Override
-  public void add(CpuTensor x) {
-    kernels.secondMoments(x, sums, workers);
+  public void add(Tensor x) {
+    kernels.secondMoments((CpuTensor) x, sums, workers);
   }
 
   @Override

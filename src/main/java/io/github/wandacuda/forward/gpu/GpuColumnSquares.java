@@ -5,7 +5,8 @@ import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
-import io.github.wandacuda.forward.BackendOperations;
+import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,7 +15,7 @@ import java.lang.foreign.ValueLayout;
  * Column sums in a device's memory. For activations in another context than the device's the
  * running sums are copied to that context and back, so the bits depend only on the order of calls.
  */
-final class GpuColumnSquares implements BackendOperations.Squares<GpuTensor> {
+final class GpuColumnSquares implements ColumnSquares {
   private final GpuDevice device;
   private final DeviceQueue queue;
   private final int columns;
@@ -68,8 +69,8 @@ final class GpuColumnSquares implements BackendOperations.Squares<GpuTensor> {
   }
 
   @Override
-  public void add(GpuTensor x) {
-    queue.forward().columnSquares(x.matrix(), state.at(0));
+  public void add(Tensor x) {
+    queue.forward().columnSquares(((GpuTensor) x).matrix(), state.at(0));
   }
 
   @Override

@@ -3,14 +3,19 @@ package io.github.wandacuda.forward.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.device.StagingBuffer;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
-import io.github.wandacuda.forward.BackendOperations;
+import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Routing;
+import io.github.wandacuda.forward.StoredRows;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.WeightsAhead;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -22,7 +27,7 @@ import java.util.OptionalLong;
  * The forward half on a GPU: queues kernels. All work is in one queue, so it takes effect in order.
  * The host waits only when it copies memory or needs a result.
  */
-public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeight>, AutoCloseable {
+public final class GpuOperations implements Operations, AutoCloseable {
   private final GpuDevice device;
   private final DeviceQueue queue;
   private final WeightUpload weights;
@@ -55,9 +60,8 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
   }
 
   @Override
-  public Optional<Stored<GpuTensor>> storedRows(long rows, int columns) {
-    return Optional.of(
-        new GpuStoredRows(device, queue, pinned, rows, columns, weights.roomBesideBlock()));
+  public StoredRows storedRows(long rows, int columns) {
+    return new GpuStoredRows(device, queue, pinned, rows, columns, weights.roomBesideBlock());
   }
 
   @Override
@@ -67,12 +71,25 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
     return OptionalLong.of((rows - resident) * rowBytes);
   }
 
+  /** Returns a tensor of this backend, or null for none. */
+  private static GpuTensor own(Tensor tensor) {
+    return (GpuTensor) tensor;
+  }
+
+  private static DeviceRows matrix(Tensor tensor) {
+    return tensor == null ? null : own(tensor).matrix();
+  }
+
+  private static DevicePointer data(Tensor tensor) {
+    return tensor == null ? null : matrix(tensor).data();
+  }
+
   @Override
-  public void upload(MemorySegment source, GpuTensor to) {
+  public void upload(MemorySegment source, Tensor to) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment from = source.asSlice(0, to.bytes());
+      MemorySegment from = source.asSlice(0, own(to).bytes());
       MemorySegment host = from.isNative() ? from : copy(from, arena);
-      queue.complete(() -> queue.upload(host, to.matrix().data()));
+      queue.complete(() -> queue.upload(host, data(to)));
     }
   }
 
@@ -81,11 +98,11 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
   }
 
   @Override
-  public void download(GpuTensor from, MemorySegment destination) {
+  public void download(Tensor from, MemorySegment destination) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment to = destination.asSlice(0, from.bytes());
-      MemorySegment host = to.isNative() ? to : arena.allocate(from.bytes(), Long.BYTES);
-      queue.complete(() -> queue.download(from.matrix().data(), host));
+      MemorySegment to = destination.asSlice(0, own(from).bytes());
+      MemorySegment host = to.isNative() ? to : arena.allocate(own(from).bytes(), Long.BYTES);
+      queue.complete(() -> queue.download(data(from), host));
       if (!to.isNative()) {
         to.copyFrom(host);
       }
@@ -116,104 +133,104 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
   }
 
   @Override
-  public void embed(GpuWeight table, int[] tokens, GpuTensor out) {
-    rows.embed(table, tokens, out);
+  public void embed(Weight table, int[] tokens, Tensor out) {
+    rows.embed((GpuWeight) table, tokens, matrix(out));
   }
 
   @Override
-  public void rmsNorm(GpuTensor x, GpuTensor gain, float epsilon, GpuTensor out) {
-    queue.forward().rmsNorm(x.matrix(), gain.matrix().data(), epsilon, out.matrix());
+  public void rmsNorm(Tensor x, Tensor gain, float epsilon, Tensor out) {
+    queue.forward().rmsNorm(matrix(x), data(gain), epsilon, matrix(out));
   }
 
   @Override
-  public void layerNorm(GpuTensor x, GpuTensor gain, GpuTensor bias, float epsilon, GpuTensor out) {
+  public void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out) {
     queue
         .forward()
         .layerNorm(
-            x.matrix(),
-            gain.matrix().data(),
-            bias == null ? null : bias.matrix().data(),
+            matrix(x),
+            data(gain),
+            data(bias),
             epsilon,
-            out.matrix());
+            matrix(out));
   }
 
   @Override
-  public void linear(GpuTensor x, GpuWeight w, GpuTensor bias, GpuTensor out) {
-    w.linear(x, bias, out);
+  public void linear(Tensor x, Weight w, Tensor bias, Tensor out) {
+    ((GpuWeight) w).linear(own(x), own(bias), own(out));
   }
 
   @Override
-  public void rotate(GpuTensor x, int headSize, GpuTensor cos, GpuTensor sin) {
-    queue.forward().rotate(x.matrix(), headSize, cos.matrix(), sin.matrix());
+  public void rotate(Tensor x, int headSize, Tensor cos, Tensor sin) {
+    queue.forward().rotate(matrix(x), headSize, matrix(cos), matrix(sin));
   }
 
   @Override
   public void attention(
-      GpuTensor q,
-      GpuTensor k,
-      GpuTensor v,
+      Tensor q,
+      Tensor k,
+      Tensor v,
       AttentionShape shape,
-      GpuTensor keyBias,
-      GpuTensor out) {
+      Tensor keyBias,
+      Tensor out) {
     queue
         .forward()
         .attention(
-            q.matrix(),
-            k.matrix(),
-            v.matrix(),
+            matrix(q),
+            matrix(k),
+            matrix(v),
             shape,
-            keyBias == null ? null : keyBias.matrix(),
-            out.matrix());
+            matrix(keyBias),
+            matrix(out));
   }
 
   @Override
-  public void activate(Activation activation, GpuTensor x, GpuTensor out) {
-    queue.forward().activate(activation, x.matrix(), out.matrix());
+  public void activate(Activation activation, Tensor x, Tensor out) {
+    queue.forward().activate(activation, matrix(x), matrix(out));
   }
 
   @Override
-  public void gate(Activation activation, GpuTensor gate, GpuTensor up, GpuTensor out) {
-    queue.forward().gate(activation, gate.matrix(), up.matrix(), out.matrix());
+  public void gate(Activation activation, Tensor gate, Tensor up, Tensor out) {
+    queue.forward().gate(activation, matrix(gate), matrix(up), matrix(out));
   }
 
   @Override
-  public void add(GpuTensor x, GpuTensor y) {
-    queue.forward().add(x.matrix(), y.matrix());
+  public void add(Tensor x, Tensor y) {
+    queue.forward().add(matrix(x), matrix(y));
   }
 
   @Override
-  public void clear(GpuTensor x) {
-    queue.clear(x.matrix().data(), x.bytes());
+  public void clear(Tensor x) {
+    queue.clear(data(x), own(x).bytes());
   }
 
   @Override
-  public void scale(GpuTensor x, float factor) {
-    queue.forward().scale(x.matrix(), factor);
+  public void scale(Tensor x, float factor) {
+    queue.forward().scale(matrix(x), factor);
   }
 
   @Override
-  public void softcap(GpuTensor x, float cap) {
-    queue.forward().softcap(x.matrix(), cap);
+  public void softcap(Tensor x, float cap) {
+    queue.forward().softcap(matrix(x), cap);
   }
 
   @Override
-  public void gatherColumns(GpuTensor source, int offset, int width, int stride, GpuTensor out) {
-    queue.forward().gatherColumns(source.matrix(), offset, width, stride, out.matrix());
+  public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
+    queue.forward().gatherColumns(matrix(source), offset, width, stride, matrix(out));
   }
 
   @Override
-  public Routing route(GpuTensor logits, int k, boolean renormalize) {
-    return rows.route(logits, k, renormalize);
+  public Routing route(Tensor logits, int k, boolean renormalize) {
+    return rows.route(matrix(logits), k, renormalize);
   }
 
   @Override
-  public void gatherRows(GpuTensor x, int[] from, GpuTensor out) {
-    rows.gatherRows(x, from, out);
+  public void gatherRows(Tensor x, int[] from, Tensor out) {
+    rows.gatherRows(matrix(x), from, matrix(out));
   }
 
   @Override
-  public void addRows(GpuTensor x, int[] to, float[] factors, GpuTensor out) {
-    rows.addRows(x, to, factors, out);
+  public void addRows(Tensor x, int[] to, float[] factors, Tensor out) {
+    rows.addRows(matrix(x), to, factors, matrix(out));
   }
 
   @Override
@@ -227,8 +244,8 @@ public final class GpuOperations implements BackendOperations<GpuTensor, GpuWeig
   }
 
   @Override
-  public double[] crossEntropy(GpuTensor logits, int[] targets) {
-    return rows.crossEntropy(logits, targets);
+  public double[] crossEntropy(Tensor logits, int[] targets) {
+    return rows.crossEntropy(matrix(logits), targets);
   }
 
   @Override

@@ -4,7 +4,8 @@ import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GpuForwardKernels;
-import io.github.wandacuda.forward.BackendOperations;
+import io.github.wandacuda.forward.SecondMoments;
+import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.PackedTriangle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -15,7 +16,7 @@ import java.nio.ByteOrder;
  * Sums of products of columns in a device's memory. They are divided on the host, so that a
  * quotient has the same bits for the same sum everywhere.
  */
-final class GpuSecondMoments implements BackendOperations.Moments<GpuTensor> {
+final class GpuSecondMoments implements SecondMoments {
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -42,8 +43,8 @@ final class GpuSecondMoments implements BackendOperations.Moments<GpuTensor> {
   }
 
   @Override
-  public void add(GpuTensor x) {
-    queue.forward().secondMoments(x.matrix(), state.at(0));
+  public void add(Tensor x) {
+    queue.forward().secondMoments(((GpuTensor) x).matrix(), state.at(0));
   }
 
   @Override

@@ -4,11 +4,13 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.PinnedMemory;
-import io.github.wandacuda.forward.BackendOperations;
+import io.github.wandacuda.forward.StoredRows;
+import io.github.wandacuda.forward.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /** Rows in a device's memory as far as they fit, the others in pinned host memory. */
-final class GpuStoredRows implements BackendOperations.Stored<GpuTensor> {
+final class GpuStoredRows implements StoredRows {
   private final DeviceQueue queue;
   private final long rowBytes;
   private final ResidentChunks resident;
@@ -43,8 +45,8 @@ final class GpuStoredRows implements BackendOperations.Stored<GpuTensor> {
   }
 
   @Override
-  public void read(long from, GpuTensor batch) {
-    DevicePointer to = batch.matrix().data();
+  public void read(long from, Tensor batch) {
+    DevicePointer to = ((GpuTensor) batch).matrix().data();
     long here = residentOf(from, batch.rows());
     resident.read(from, here, to);
     if (here < batch.rows()) {
@@ -54,14 +56,19 @@ final class GpuStoredRows implements BackendOperations.Stored<GpuTensor> {
   }
 
   @Override
-  public void write(long from, GpuTensor batch) {
-    DevicePointer source = batch.matrix().data();
+  public void write(long from, Tensor batch) {
+    DevicePointer source = ((GpuTensor) batch).matrix().data();
     long here = residentOf(from, batch.rows());
     resident.write(from, here, source);
     if (here < batch.rows()) {
       long first = from + here - resident.rows();
       streamed.write(first, batch.rows() - here, source.plus(here * rowBytes));
     }
+  }
+
+  @Override
+  public Optional<MemorySegment> inPlace() {
+    return Optional.empty();
   }
 
   @Override

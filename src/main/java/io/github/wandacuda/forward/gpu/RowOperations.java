@@ -3,6 +3,7 @@ package io.github.wandacuda.forward.gpu;
 import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
+import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.GrowingBuffer;
@@ -32,9 +33,9 @@ final class RowOperations implements AutoCloseable {
    *
    * @throws DeviceMemoryException if the table didn't fit on the device
    */
-  void embed(GpuWeight table, int[] tokens, GpuTensor out) {
+  void embed(GpuWeight table, int[] tokens, DeviceRows out) {
     DevicePointer ids = upload(tokens);
-    queue.forward().embed(table.whole(), ids, out.matrix());
+    queue.forward().embed(table.whole(), ids, out);
   }
 
   private DevicePointer upload(int[] values) {
@@ -46,11 +47,11 @@ final class RowOperations implements AutoCloseable {
     }
   }
 
-  Routing route(GpuTensor logits, int k, boolean renormalize) {
+  Routing route(DeviceRows logits, int k, boolean renormalize) {
     long bytes = (long) Math.multiplyExact(logits.rows(), k) * Integer.BYTES;
     DevicePointer experts = results.atLeast(2 * bytes);
     DevicePointer weights = experts.plus(bytes);
-    queue.forward().route(logits.matrix(), k, renormalize, experts, weights);
+    queue.forward().route(logits, k, renormalize, experts, weights);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(2 * bytes, Integer.BYTES);
       queue.complete(() -> queue.download(experts, host));
@@ -61,15 +62,15 @@ final class RowOperations implements AutoCloseable {
     }
   }
 
-  void gatherRows(GpuTensor x, int[] rows, GpuTensor out) {
+  void gatherRows(DeviceRows x, int[] rows, DeviceRows out) {
     DevicePointer places = upload(rows);
-    queue.forward().gatherRows(x.matrix(), places, out.matrix());
+    queue.forward().gatherRows(x, places, out);
   }
 
-  void addRows(GpuTensor x, int[] rows, float[] factors, GpuTensor out) {
+  void addRows(DeviceRows x, int[] rows, float[] factors, DeviceRows out) {
     DevicePointer places = upload(rowsAndFactors(rows, factors));
     DevicePointer weights = places.plus((long) rows.length * Integer.BYTES);
-    queue.forward().addRows(x.matrix(), places, weights, out.matrix());
+    queue.forward().addRows(x, places, weights, out);
   }
 
   /** Returns the rows followed by the factors' bits, so that one copy uploads both. */
@@ -81,12 +82,12 @@ final class RowOperations implements AutoCloseable {
     return all;
   }
 
-  double[] crossEntropy(GpuTensor logits, int[] targets) {
+  double[] crossEntropy(DeviceRows logits, int[] targets) {
     double[] result = new double[targets.length];
     long bytes = (long) targets.length * GpuForwardKernels.LOSS_FLOATS * Float.BYTES;
     DevicePointer ids = upload(targets);
     DevicePointer place = results.atLeast(bytes);
-    queue.forward().crossEntropy(logits.matrix(), ids, place);
+    queue.forward().crossEntropy(logits, ids, place);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment host = arena.allocate(bytes, Float.BYTES);
       queue.complete(() -> queue.download(place, host));

@@ -1,13 +1,17 @@
 package io.github.wandacuda.backend.cpu;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.system.Workers;
+import java.lang.reflect.Method;
+import java.util.Arrays;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -27,6 +31,15 @@ class CheckedOperationsTest {
 
   private static void refused(ThrowingCallable call, String message) {
     assertThatIllegalArgumentException().isThrownBy(call).withMessage(message);
+  }
+
+  /** What it left to a default would never reach the backend. */
+  @Test
+  void passesEveryCallOn() {
+    assertThat(CheckedOperations.class.getDeclaredMethods())
+        .extracting(Method::getName)
+        .contains(
+            Arrays.stream(Operations.class.getMethods()).map(Method::getName).toArray(String[]::new));
   }
 
   @Test

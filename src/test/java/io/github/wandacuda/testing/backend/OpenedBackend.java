@@ -50,7 +50,7 @@ public final class OpenedBackend implements AutoCloseable {
             which.shape() == null
                 ? new ScalarForward()
                 : ShapedKernels.load(
-                    CpuForwardKernels.class, "forward.simd.VectorForward", which.shape());
+                    CpuForwardKernels.class, "simd.VectorForward", which.shape());
         operations =
             (Tier.isAll() ? IntStream.rangeClosed(1, MOST_THREADS) : IntStream.of(2))
                 .mapToObj(threads -> CpuOperations.checked(kernels, workers(threads)))
@@ -79,7 +79,7 @@ public final class OpenedBackend implements AutoCloseable {
   private CpuSelectKernels selectKernels() {
     return which.shape() == null
         ? new ScalarSelect()
-        : ShapedKernels.load(CpuSelectKernels.class, "select.simd.VectorSelect", which.shape());
+        : ShapedKernels.load(CpuSelectKernels.class, "backend.cpu.VectorSelect", which.shape());
   }
 
   private Backend gpu() {
