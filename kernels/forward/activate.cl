@@ -1,6 +1,6 @@
 // What stands between an MLP's linear layers: an activation, or an activation times another matrix. Each element is
 // touched once; a work-item takes one, neighbours take neighbours, so that a work-group of 256 reads and writes whole
-// lines. No local memory. Results are those of ScalarActivate to the bit.
+// lines. No local memory. Results are those of ScalarForward to the bit.
 //
 //   activate  reads 4 bytes and writes 4 for each element
 //   gate      reads 8 bytes and writes 4 for each element

@@ -1,5 +1,5 @@
 // The activation functions of an MLP: alone, out = f(x), and as the gate of a gated MLP, out = f(gate) * up: a kernel
-// for each kind, by the same float32 operations as the CPU's (ScalarActivate.java), so that both give the same bits.
+// for each kind, by the same float32 operations as the CPU's (ScalarForward.java), so that both give the same bits.
 //
 // A grid of any size walks along the matrix as one array (grid_stride.cuh). 8 bytes for each element, or 12 with a gate,
 // and 2 to 45 operations, few enough to wait for memory: those with a sigmoid take a division and an exponential, GELU

@@ -9,25 +9,30 @@
 #include "exponential.cl"
 #include "tanh.cl"
 
+// The result may be an input: an element is read before it is written, by one work-item.
 __kernel void add(
-    __global float *x, ulong x_offset, __global const float *y, ulong y_offset, long count) {
+    __global const float *x, ulong x_offset, __global const float *y, ulong y_offset,
+    __global float *out, ulong out_offset, long count) {
   long i = (long)get_global_id(0);
   if (i < count) {
-    POINTER(float, x)[i] += CONST_POINTER(float, y)[i];
+    POINTER(float, out)[i] = CONST_POINTER(float, x)[i] + CONST_POINTER(float, y)[i];
   }
 }
 
-__kernel void scale(__global float *x, ulong x_offset, float factor, long count) {
+__kernel void scale(
+    __global const float *x, ulong x_offset, float factor, __global float *out, ulong out_offset,
+    long count) {
   long i = (long)get_global_id(0);
   if (i < count) {
-    POINTER(float, x)[i] *= factor;
+    POINTER(float, out)[i] = CONST_POINTER(float, x)[i] * factor;
   }
 }
 
-__kernel void softcap(__global float *x, ulong x_offset, float cap, long count) {
+__kernel void softcap(
+    __global const float *x, ulong x_offset, float cap, __global float *out, ulong out_offset,
+    long count) {
   long i = (long)get_global_id(0);
   if (i < count) {
-    __global float *at = POINTER(float, x) + i;
-    *at = cap * hyperbolic_tangent(*at / cap);
+    POINTER(float, out)[i] = cap * hyperbolic_tangent(CONST_POINTER(float, x)[i] / cap);
   }
 }

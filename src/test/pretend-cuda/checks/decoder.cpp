@@ -45,8 +45,8 @@ void scaling(pretend::Harness &harness) {
   Buffer<float> x(count, true);
   x.fill([] { return 20 * normal(); });
   const std::vector<float> before = valuesOf(x);
-  run(harness, "softcap", {blocks}, 256, 0, x.get(), 7.0f, static_cast<long long>(count));
-  run(harness, "scale", {blocks}, 256, 0, x.get(), -2.5f, static_cast<long long>(count));
+  run(harness, "softcap", {blocks}, 256, 0, x.get(), 7.0f, x.get(), static_cast<long long>(count));
+  run(harness, "scale", {blocks}, 256, 0, x.get(), -2.5f, x.get(), static_cast<long long>(count));
   for (size_t i = 0; i < count; i++) check("softcap, scale", x[i], -17.5 * std::tanh(before[i] / 7.0), 20);
 }
 

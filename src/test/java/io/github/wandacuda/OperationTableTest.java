@@ -61,6 +61,10 @@ class OperationTableTest {
       Set.of(
           "CudaForwardKernels",
           "OpenClForwardKernels",
+          "RegularKernels",
+          "ScalarForward",
+          "VectorForward",
+          "VectorNorms",
           "CudaSelectKernels",
           "OpenClSelectKernels",
           "ScalarSelect",

@@ -1,7 +1,7 @@
 package io.github.wandacuda.device;
 
-import io.github.wandacuda.forward.Activation;
-import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.AttentionOperands;
+import io.github.wandacuda.forward.Elementwise;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -80,33 +80,16 @@ public interface GpuForwardKernels {
    */
   void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin);
 
+  /** Causal attention in one pass over the keys inside the window, with an online softmax. */
+  void attention(AttentionOperands<DeviceRows> operands);
+
   /**
-   * Causal attention in one pass over the keys inside the window, with an online softmax.
+   * Computes each element of {@code out} from those at its place.
    *
-   * @param keyBias [heads, sequenceLength], or null
+   * @param y null if the operation takes only x
+   * @param out may be either input
    */
-  void attention(
-      DeviceRows q,
-      DeviceRows k,
-      DeviceRows v,
-      AttentionShape shape,
-      DeviceRows keyBias,
-      DeviceRows out);
-
-  /** {@code out = activation(x)}; {@code out} may be {@code x}. */
-  void activate(Activation activation, DeviceRows x, DeviceRows out);
-
-  /** {@code out = activation(gate) * up}; {@code out} may be either input. */
-  void gate(Activation activation, DeviceRows gate, DeviceRows up, DeviceRows out);
-
-  /** {@code x += y}. */
-  void add(DeviceRows x, DeviceRows y);
-
-  /** {@code x *= factor}. */
-  void scale(DeviceRows x, float factor);
-
-  /** {@code x = cap * tanh(x / cap)}. */
-  void softcap(DeviceRows x, float cap);
+  void elementwise(Elementwise operation, DeviceRows x, DeviceRows y, DeviceRows out);
 
   /**
    * {@code out[t, i * width + j] = source[t, offset + i * stride + j]} for j below the width.

@@ -1,7 +1,7 @@
 package io.github.wandacuda.forward;
 
 /** The functions between an MLP's linear layers. */
-public enum Activation {
+public enum Activation implements Elementwise {
   /** {@code x * sigmoid(x)}, also called swish (Ramachandran et al., arXiv 1710.05941). */
   SILU,
 

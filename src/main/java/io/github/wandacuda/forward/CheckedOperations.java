@@ -144,30 +144,15 @@ public record CheckedOperations(
   }
 
   @Override
-  public void activate(Activation activation, Tensor x, Tensor out) {
+  public void elementwise(Elementwise operation, Tensor x, Tensor y, Tensor out) {
     own(x, out);
+    if (operation.takesTwo()) {
+      own(y);
+      OperandShapes.size("y", y, x.rows(), x.columns());
+    }
     OperandShapes.size("result", out, x.rows(), x.columns());
     if (hasElements(out)) {
-      backend.activate(activation, x, out);
-    }
-  }
-
-  @Override
-  public void gate(Activation activation, Tensor gate, Tensor up, Tensor out) {
-    own(gate, up, out);
-    OperandShapes.size("up", up, gate.rows(), gate.columns());
-    OperandShapes.size("result", out, gate.rows(), gate.columns());
-    if (hasElements(out)) {
-      backend.gate(activation, gate, up, out);
-    }
-  }
-
-  @Override
-  public void add(Tensor x, Tensor y) {
-    own(x, y);
-    OperandShapes.size("y", y, x.rows(), x.columns());
-    if (hasElements(x)) {
-      backend.add(x, y);
+      backend.elementwise(operation, x, y, out);
     }
   }
 
@@ -176,25 +161,6 @@ public record CheckedOperations(
     own(x);
     if (hasElements(x)) {
       backend.clear(x);
-    }
-  }
-
-  @Override
-  public void scale(Tensor x, float factor) {
-    own(x);
-    if (hasElements(x)) {
-      backend.scale(x, factor);
-    }
-  }
-
-  @Override
-  public void softcap(Tensor x, float cap) {
-    own(x);
-    if (!(cap > 0) || Float.isInfinite(cap)) {
-      throw new IllegalArgumentException("cap %s".formatted(cap));
-    }
-    if (hasElements(x)) {
-      backend.softcap(x, cap);
     }
   }
 

@@ -163,30 +163,16 @@ public interface Operations {
    */
   void attention(Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out);
 
-  /** {@code out = activation(x)}; {@code out} may be {@code x}. */
-  void activate(Activation activation, Tensor x, Tensor out);
-
   /**
-   * The gate of a gated MLP: {@code out = activation(gate) * up}; {@code out} may be either input
-   * (Shazeer, arXiv 2002.05202).
+   * Computes each element of {@code out} from those at its place.
+   *
+   * @param y null if the operation {@linkplain Elementwise#takesTwo takes only x}
+   * @param out may be either input
    */
-  void gate(Activation activation, Tensor gate, Tensor up, Tensor out);
-
-  /** {@code x += y}. */
-  void add(Tensor x, Tensor y);
+  void elementwise(Elementwise operation, Tensor x, Tensor y, Tensor out);
 
   /** {@code x = 0}. */
   void clear(Tensor x);
-
-  /** {@code x *= factor}. */
-  void scale(Tensor x, float factor);
-
-  /**
-   * Bounds logits: {@code x = cap * tanh(x / cap)} (Gemma 2, arXiv 2408.00118, section 2).
-   *
-   * @param cap more than 0
-   */
-  void softcap(Tensor x, float cap);
 
   /**
    * Copies groups of columns from a fused output: {@code out[t, i * width + j] = source[t, offset +

@@ -1,8 +1,8 @@
 package io.github.wandacuda.scalar;
 
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.forward.Activation;
-import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.AttentionOperands;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -59,24 +59,16 @@ public interface CpuForwardKernels {
 
   /**
    * Causal attention. For the query of token i of a sequence, and j from {@link
-   * AttentionShape#firstKey} to i: {@code s[j]} is the sum over features of {@code q * k[j]} in
-   * runs, times the scale; with a softcap, {@code softcap * tanh(s[j] / softcap)} ({@link Tanh});
-   * with a key bias, plus that of key j; {@code p[j] = exp(s[j] - max)} ({@link Exponential}),
-   * where max passes over NaN; the output is the sum over j of {@code p[j] * v[j]} in runs, which
-   * begin at the sequence's tokens 0, {@link #RUN} and so on, those without a key left out, divided
-   * by the sum of p, in which token j's is {@link LaneSum}'s element j. So what a token gets hangs
-   * on no other query, and is the same if the tokens before it have none.
-   *
-   * @param keyBias null for none
+   * io.github.wandacuda.forward.AttentionShape#firstKey} to i: {@code s[j]} is the sum over
+   * features of {@code q * k[j]} in runs, times the scale; with a softcap, {@code softcap *
+   * tanh(s[j] / softcap)} ({@link Tanh}); with a key bias, plus that of key j; {@code p[j] =
+   * exp(s[j] - max)} ({@link Exponential}), where max passes over NaN; the output is the sum over j
+   * of {@code p[j] * v[j]} in runs, which begin at the sequence's tokens 0, {@link #RUN} and so on,
+   * those without a key left out, divided by the sum of p, in which token j's is {@link LaneSum}'s
+   * element j. So what a token gets hangs on no other query, and is the same if the tokens before
+   * it have none.
    */
-  void attention(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
-      AttentionShape shape,
-      CpuTensor keyBias,
-      CpuTensor out,
-      WorkerPool workers);
+  void attention(AttentionOperands<CpuTensor> operands, WorkerPool workers);
 
   /**
    * RMSNorm of rows {@code from} to {@code to - 1}: squares are rounded, then summed as {@link
@@ -102,20 +94,24 @@ public interface CpuForwardKernels {
    */
   void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to);
 
-  /** {@link ScalarActivate} of rows {@code from} to {@code to - 1}. */
-  void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to);
-
-  /** {@link ScalarActivate} of the gate, times up, for rows {@code from} to {@code to - 1}. */
-  void gate(Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to);
-
-  /** Adds y to x in rows {@code from} to {@code to - 1}. */
-  void add(CpuTensor x, CpuTensor y, int from, int to);
-
-  /** Multiplies rows {@code from} to {@code to - 1}. */
-  void scale(CpuTensor x, float factor, int from, int to);
-
-  /** {@code cap * tanh(x / cap)} ({@link Tanh}) for rows {@code from} to {@code to - 1}. */
-  void softcap(CpuTensor x, float cap, int from, int to);
+  /**
+   * Computes {@code count} elements. Each operation that is written out is rounded. The activations
+   * with a sigmoid are {@code x / (1 + exp(-u))} ({@link Exponential}), with u as the kind says;
+   * GELU is {@code x * p}, where p is the {@link NormalTail} of |x| for negative x, else 1 minus
+   * that. As in PyTorch, -Infinity becomes NaN, except with RELU. A cap's tanh is {@link Tanh}.
+   *
+   * @param y not read if the operation takes only x
+   * @param out may be either input
+   */
+  void elementwise(
+      Elementwise operation,
+      float[] x,
+      int xAt,
+      float[] y,
+      int yAt,
+      float[] out,
+      int outAt,
+      int count);
 
   /** Adds {@code factor * x}, rounded, of one row of x to row {@code to} of {@code out}. */
   void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to);

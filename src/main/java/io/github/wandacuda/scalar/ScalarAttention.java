@@ -1,44 +1,19 @@
 package io.github.wandacuda.scalar;
 
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.system.WorkerPool;
 
 /** Attention as plain loops, one head of one token at a time. */
-final class ScalarAttention {
-  private final CpuTensor q;
-  private final CpuTensor k;
-  private final CpuTensor v;
-  private final AttentionShape shape;
-  private final CpuTensor keyBias;
-  private final CpuTensor out;
-
-  private ScalarAttention(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
-      AttentionShape shape,
-      CpuTensor keyBias,
-      CpuTensor out) {
-    this.q = q;
-    this.k = k;
-    this.v = v;
-    this.shape = shape;
-    this.keyBias = keyBias;
-    this.out = out;
-  }
-
+record ScalarAttention(
+    CpuTensor q, CpuTensor k, CpuTensor v, AttentionShape shape, CpuTensor keyBias, CpuTensor out) {
   /** See {@link CpuForwardKernels#attention}. */
-  static void attention(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
-      AttentionShape shape,
-      CpuTensor keyBias,
-      CpuTensor out,
-      WorkerPool workers) {
-    ScalarAttention attention = new ScalarAttention(q, k, v, shape, keyBias, out);
+  static void attention(AttentionOperands<CpuTensor> of, WorkerPool workers) {
+    AttentionShape shape = of.shape();
+    ScalarAttention attention =
+        new ScalarAttention(of.q(), of.k(), of.v(), shape, of.keyBias(), of.out());
     workers.run(
-        q.rows() / shape.queries() * shape.heads(),
+        of.q().rows() / shape.queries() * shape.heads(),
         (worker, task) -> {
           float[] p = new float[shape.sequenceLength()];
           for (int i = shape.past(); i < shape.sequenceLength(); i++) {

@@ -2,16 +2,31 @@ package io.github.wandacuda.scalar;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
-import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.AttentionOperands;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * The forward kernels as plain loops, the specification of every other implementation. Each
- * operation is in the class of its name.
+ * The forward kernels as plain loops, the specification of every other implementation. Operations
+ * of more than a few lines have a class of their name.
  */
 public final class ScalarForward implements CpuForwardKernels {
+  /** The factor of QUICK_GELU. */
+  public static final float QUICK = 1.702f;
+
+  /** 2 * sqrt(2 / pi), of GELU_TANH. */
+  public static final float TWICE_ROOT = 0x1.988454p0f;
+
+  /** The cubic term's factor, of GELU_TANH. */
+  public static final float CUBIC = 0.044715f;
+
+  /** Makes what is left of a NaN's fraction other than zero, which would stand for infinity. */
+  private static final int QUIET = 0x40;
+
   @Override
   public void linear(
       CpuTensor x, WeightMatrix w, CpuTensor bias, CpuTensor out, WorkerPool workers) {
@@ -31,71 +46,175 @@ public final class ScalarForward implements CpuForwardKernels {
 
   @Override
   public void round(float[] x, int at, int count, MemorySegment to, long offset) {
-    ScalarRound.round(x, at, count, to, offset);
+    for (int i = 0; i < count; i++) {
+      to.set(ValueLayout.JAVA_SHORT_UNALIGNED, offset + (long) i * Short.BYTES, bits(x[at + i]));
+    }
+  }
+
+  private static short bits(float value) {
+    return Float.isNaN(value)
+        ? (short) (Float.floatToRawIntBits(value) >>> Short.SIZE | QUIET)
+        : Bfloat16.bits(value);
   }
 
   @Override
-  public void attention(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
-      AttentionShape shape,
-      CpuTensor keyBias,
-      CpuTensor out,
-      WorkerPool workers) {
-    ScalarAttention.attention(q, k, v, shape, keyBias, out, workers);
+  public void attention(AttentionOperands<CpuTensor> operands, WorkerPool workers) {
+    ScalarAttention.attention(operands, workers);
+  }
+
+  /** Looks tokens up for rows {@code from} to {@code to - 1} of {@code out}. */
+  public static void embed(WeightMatrix table, int[] tokens, CpuTensor out, int from, int to) {
+    WeightReader reader = new WeightReader();
+    for (int t = from; t < to; t++) {
+      reader.read(table, tokens[t], 0, out.columns(), out.data(), out.at(t));
+    }
   }
 
   @Override
   public void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out, int from, int to) {
-    ScalarRmsNorm.rmsNorm(x, gain, epsilon, out, from, to);
+    for (int t = from; t < to; t++) {
+      normalize(x, 0f, gain, null, epsilon, out, t);
+    }
   }
 
   @Override
   public void layerNorm(
       CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to) {
-    ScalarLayerNorm.layerNorm(x, gain, bias, epsilon, out, from, to);
+    for (int t = from; t < to; t++) {
+      float[] lanes = new float[LaneSum.LANES];
+      for (int c = 0; c < x.columns(); c++) {
+        lanes[c % LaneSum.LANES] += x.data()[x.at(t) + c];
+      }
+      normalize(x, LaneSum.combine(lanes) / x.columns(), gain, bias, epsilon, out, t);
+    }
+  }
+
+  private static void normalize(
+      CpuTensor x,
+      float mean,
+      CpuTensor gain,
+      CpuTensor bias,
+      float epsilon,
+      CpuTensor out,
+      int t) {
+    float[] lanes = new float[LaneSum.LANES];
+    for (int c = 0; c < x.columns(); c++) {
+      float difference = x.data()[x.at(t) + c] - mean;
+      lanes[c % LaneSum.LANES] += difference * difference;
+    }
+    float variance = LaneSum.combine(lanes) / x.columns();
+    float factor = 1f / (float) Math.sqrt(variance + epsilon);
+    for (int c = 0; c < x.columns(); c++) {
+      float normal = (x.data()[x.at(t) + c] - mean) * factor;
+      float gained = normal * gain.data()[gain.at(0) + c];
+      out.data()[out.at(t) + c] = bias == null ? gained : gained + bias.data()[bias.at(0) + c];
+    }
   }
 
   @Override
   public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to) {
-    ScalarRotate.rotate(x, headSize, cos, sin, from, to);
+    int pairs = cos.columns();
+    float[] data = x.data();
+    for (int t = from; t < to; t++) {
+      int position = t % cos.rows();
+      for (int head = 0; head < x.columns(); head += headSize) {
+        for (int i = 0; i < pairs; i++) {
+          int at = x.at(t) + head + i;
+          float c = cos.data()[cos.at(position) + i];
+          float s = sin.data()[sin.at(position) + i];
+          float a = data[at];
+          float b = data[at + pairs];
+          data[at] = a * c - b * s;
+          data[at + pairs] = b * c + a * s;
+        }
+      }
+    }
   }
 
   @Override
-  public void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to) {
-    ScalarActivate.activate(activation, x, out, from, to);
+  public void elementwise(
+      Elementwise operation,
+      float[] x,
+      int xAt,
+      float[] y,
+      int yAt,
+      float[] out,
+      int outAt,
+      int count) {
+    switch (operation) {
+      case Activation activation -> {
+        for (int i = 0; i < count; i++) {
+          out[outAt + i] = of(activation, x[xAt + i]);
+        }
+      }
+      case Elementwise.Gate(Activation activation) -> {
+        for (int i = 0; i < count; i++) {
+          out[outAt + i] = of(activation, x[xAt + i]) * y[yAt + i];
+        }
+      }
+      case Elementwise.Add() -> {
+        for (int i = 0; i < count; i++) {
+          out[outAt + i] = x[xAt + i] + y[yAt + i];
+        }
+      }
+      case Elementwise.Scale(float factor) -> {
+        for (int i = 0; i < count; i++) {
+          out[outAt + i] = x[xAt + i] * factor;
+        }
+      }
+      case Elementwise.Softcap(float cap) -> {
+        for (int i = 0; i < count; i++) {
+          out[outAt + i] = cap * Tanh.of(x[xAt + i] / cap);
+        }
+      }
+    }
   }
 
-  @Override
-  public void gate(
-      Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
-    ScalarActivate.gate(activation, gate, up, out, from, to);
+  private static float of(Activation activation, float x) {
+    return switch (activation) {
+      case SILU -> x / (1f + Exponential.exp(-x));
+      case QUICK_GELU -> x / (1f + Exponential.exp(-(QUICK * x)));
+      case GELU_TANH -> x / (1f + Exponential.exp(-(TWICE_ROOT * Math.fma(CUBIC * x * x, x, x))));
+      case GELU -> {
+        float tail = NormalTail.of(Math.abs(x));
+        yield x * (x < 0 ? tail : 1f - tail);
+      }
+      case RELU -> x < 0 ? 0f : x;
+    };
   }
 
-  @Override
-  public void add(CpuTensor x, CpuTensor y, int from, int to) {
-    ScalarElementwise.add(x, y, from, to);
-  }
-
-  @Override
-  public void scale(CpuTensor x, float factor, int from, int to) {
-    ScalarElementwise.scale(x, factor, from, to);
-  }
-
-  @Override
-  public void softcap(CpuTensor x, float cap, int from, int to) {
-    ScalarElementwise.softcap(x, cap, from, to);
+  /** Copies groups of columns to one row of {@code out}. */
+  public static void gatherColumns(
+      CpuTensor source, int offset, int width, int stride, CpuTensor out, int row) {
+    int groups = out.columns() / width;
+    for (int i = 0; i < groups; i++) {
+      int at = source.at(row) + offset + i * stride;
+      System.arraycopy(source.data(), at, out.data(), out.at(row) + i * width, width);
+    }
   }
 
   @Override
   public void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to) {
-    ScalarExpertRows.addRow(x, row, factor, out, to);
+    for (int c = 0; c < x.columns(); c++) {
+      out.data()[out.at(to) + c] += factor * x.data()[x.at(row) + c];
+    }
   }
 
   @Override
   public void columnSquares(CpuTensor x, double[] sums, int from, int to) {
-    ScalarColumnSquares.columnSquares(x, sums, from, to);
+    float[] squares = new float[to - from];
+    for (int run = 0; run < x.rows(); run += SQUARES_RUN) {
+      Arrays.fill(squares, 0f);
+      for (int t = run; t < Math.min(x.rows(), run + SQUARES_RUN); t++) {
+        for (int c = from; c < to; c++) {
+          float value = x.data()[x.at(t) + c];
+          squares[c - from] += value * value;
+        }
+      }
+      for (int c = from; c < to; c++) {
+        sums[c] += squares[c - from];
+      }
+    }
   }
 
   @Override
@@ -105,6 +224,16 @@ public final class ScalarForward implements CpuForwardKernels {
 
   @Override
   public double crossEntropy(CpuTensor logits, int row, int target) {
-    return ScalarCrossEntropy.crossEntropy(logits, row, target);
+    float[] l = logits.data();
+    int at = logits.at(row);
+    float max = Float.NEGATIVE_INFINITY;
+    for (int c = 0; c < logits.columns(); c++) {
+      max = l[at + c] > max ? l[at + c] : max;
+    }
+    float[] lanes = new float[LaneSum.LANES];
+    for (int c = 0; c < logits.columns(); c++) {
+      lanes[c % LaneSum.LANES] += Exponential.exp(l[at + c] - max);
+    }
+    return Math.log(LaneSum.combine(lanes)) + ((double) max - l[at + target]);
   }
 }

@@ -10,24 +10,11 @@ import io.github.wandacuda.forward.Routing;
  * All arithmetic is in float32.
  */
 public final class ScalarRoute {
-  private final CpuTensor logits;
-  private final boolean renormalize;
-  private final Routing routing;
+  private ScalarRoute() {}
 
-  public ScalarRoute(CpuTensor logits, int k, boolean renormalize) {
-    this.logits = logits;
-    this.renormalize = renormalize;
-    int places = Math.multiplyExact(logits.rows(), k);
-    routing = new Routing(k, new int[places], new float[places]);
-  }
-
-  public Routing routing() {
-    return routing;
-  }
-
-  /** Chooses the experts of one token. */
-  public void route(int token) {
-    float[] probabilities = softmax(token);
+  /** Chooses the experts of one token, as many as {@code routing} has room for. */
+  public static void route(CpuTensor logits, int token, boolean renormalize, Routing routing) {
+    float[] probabilities = softmax(logits, token);
     boolean[] taken = new boolean[probabilities.length];
     int from = token * routing.expertsPerToken();
     int end = from + routing.expertsPerToken();
@@ -44,7 +31,7 @@ public final class ScalarRoute {
     }
   }
 
-  private float[] softmax(int token) {
+  private static float[] softmax(CpuTensor logits, int token) {
     float[] p = new float[logits.columns()];
     System.arraycopy(logits.data(), logits.at(token), p, 0, p.length);
     float max = Float.NEGATIVE_INFINITY;

@@ -3,6 +3,7 @@ package io.github.wandacuda.simd;
 import static io.github.wandacuda.simd.BlockWidening.highBfloats;
 import static io.github.wandacuda.simd.BlockWidening.lowBfloats;
 import static io.github.wandacuda.simd.BlockWidening.pairs;
+import static io.github.wandacuda.simd.Lanes.load;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -142,9 +143,5 @@ final class BlockChains {
     c1.intoArray(chains, to + 5 * W);
     d0.intoArray(chains, to + 6 * W);
     d1.intoArray(chains, to + 7 * W);
-  }
-
-  private static FloatVector load(float[] data, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, data, at);
   }
 }

@@ -1,5 +1,7 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.LaneSum;
@@ -88,7 +90,7 @@ final class ColumnSoftmax {
       int at = start + j * RegisterTile.COLUMNS;
       FloatVector score = load(data, at).mul(scale);
       if (cap > 0) {
-        score = VectorElementwise.softcap(score, cap);
+        score = VectorTanh.softcap(score, cap);
       }
       if (keyBias != null) {
         score = score.add(keyBias.data()[keyBias.at(head) + j]);
@@ -133,9 +135,5 @@ final class ColumnSoftmax {
       FloatVector before = load(partial, sum);
       before.blend(before.add(p), CausalMask.seeing(query, j)).intoArray(partial, sum);
     }
-  }
-
-  private static FloatVector load(float[] data, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, data, at);
   }
 }

@@ -1,5 +1,8 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
@@ -89,14 +92,10 @@ final class FewQueries {
   }
 
   /** Computes the outputs of all query heads of a part. */
-  void attend(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
-      AttentionShape shape,
-      CpuTensor keyBias,
-      Part part,
-      CpuTensor out) {
+  void attend(AttentionOperands<CpuTensor> operands, Part part) {
+    AttentionShape shape = operands.shape();
+    CpuTensor q = operands.q();
+    CpuTensor out = operands.out();
     int size = shape.headSize();
     int width = part.sharedHeads() * size;
     int members = part.members(shape);
@@ -106,7 +105,7 @@ final class FewQueries {
     sums = PanelPacking.grown(sums, members, 1);
     int start = part.sequence * shape.sequenceLength();
     for (int j = shape.firstKey(part.first) / KEYS * KEYS; j < part.end; j += KEYS) {
-      turnKeys(k, start, j, Math.min(part.end, j + KEYS), part.shared * size, width);
+      turnKeys(operands.k(), start, j, Math.min(part.end, j + KEYS), part.shared * size, width);
       for (int member = 0; member < members; member++) {
         int at = q.at(part.row(shape, member)) + part.head(shape, member) * size;
         int from = part.place(shape, member) * size * KEYS;
@@ -116,9 +115,10 @@ final class FewQueries {
     for (int member = 0; member < members; member++) {
       int head = part.head(shape, member);
       int token = part.token(shape, member);
-      sums[member] = softmax.exponentials(scores, member * length, shape, keyBias, head, token);
+      sums[member] =
+          softmax.exponentials(scores, member * length, shape, operands.keyBias(), head, token);
     }
-    values.multiply(v, scores, length, shape, part);
+    values.multiply(operands.v(), scores, length, shape, part);
     for (int member = 0; member < members; member++) {
       int to = out.at(part.row(shape, member)) + part.head(shape, member) * size;
       values.divide(member, size, sums[member], out.data(), to);
@@ -170,9 +170,5 @@ final class FewQueries {
 
   private void put(FloatVector chain, int to, boolean add) {
     (add ? load(scores, to).add(chain) : chain).intoArray(scores, to);
-  }
-
-  private static FloatVector load(float[] data, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, data, at);
   }
 }

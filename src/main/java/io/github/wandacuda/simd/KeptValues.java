@@ -1,5 +1,7 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
@@ -188,9 +190,5 @@ final class KeptValues {
     for (int d = 0; d < size; d++) {
       to[at + d] = sums[member * size + d] / divisor;
     }
-  }
-
-  private static FloatVector load(float[] data, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, data, at);
   }
 }

@@ -1,5 +1,7 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.LaneSum;
@@ -31,7 +33,7 @@ final class KeyScores {
     for (int j = start; j <= token; j += Lanes.COUNT) {
       FloatVector score = load(scores, at + j).mul(shape.scale());
       if (shape.softcap() > 0) {
-        score = VectorElementwise.softcap(score, shape.softcap());
+        score = VectorTanh.softcap(score, shape.softcap());
       }
       VectorMask<Float> seen = seen(j, first, token);
       if (keyBias != null) {
@@ -58,9 +60,5 @@ final class KeyScores {
     return INDEX
         .compare(VectorOperators.GE, (float) (first - j))
         .and(INDEX.compare(VectorOperators.LE, (float) (token - j)));
-  }
-
-  private static FloatVector load(float[] data, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, data, at);
   }
 }

@@ -1,5 +1,7 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
@@ -107,9 +109,5 @@ final class LaneTranspose {
       step.low(low, high).intoArray(to, toAt + row * width);
       step.high(low, high).intoArray(to, toAt + (row + bit) * width);
     }
-  }
-
-  private static FloatVector load(float[] data, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, data, at);
   }
 }

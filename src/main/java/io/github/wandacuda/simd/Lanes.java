@@ -1,6 +1,7 @@
 package io.github.wandacuda.simd;
 
 import io.github.wandacuda.system.CpuInfo;
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -52,6 +53,16 @@ public final class Lanes {
       return VectorShape.S_512_BIT;
     }
     return bits >= 256 ? VectorShape.S_256_BIT : VectorShape.S_128_BIT;
+  }
+
+  /** Returns a vector of the floats from {@code at} on. */
+  static FloatVector load(float[] array, int at) {
+    return FloatVector.fromArray(FLOATS, array, at);
+  }
+
+  /** Returns a vector of equal floats. */
+  static FloatVector constant(float value) {
+    return FloatVector.broadcast(FLOATS, value);
   }
 
   /** Returns the shape in words, such as {@code 256-bit}. */

@@ -1,5 +1,7 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import io.github.wandacuda.SparseKernels;
 import jdk.incubator.vector.FloatVector;
 
@@ -29,9 +31,5 @@ final class PanelSums {
       a.intoArray(chains, lane);
       b.intoArray(chains, second);
     }
-  }
-
-  private static FloatVector load(float[] data, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, data, at);
   }
 }

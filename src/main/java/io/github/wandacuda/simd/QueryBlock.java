@@ -1,5 +1,6 @@
 package io.github.wandacuda.simd;
 
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
@@ -35,34 +36,27 @@ final class QueryBlock {
   /**
    * Computes a block's output.
    *
-   * @param keyBias added to scores, null for none
    * @param start the sequence's first row
    * @param part the number of the block of {@link #QUERIES} queries in the sequence
    */
-  void attend(
-      CpuTensor q,
-      AttentionShape shape,
-      CpuTensor keyBias,
-      int start,
-      int head,
-      int part,
-      CpuTensor out) {
+  void attend(AttentionOperands<CpuTensor> operands, int start, int head, int part) {
+    AttentionShape shape = operands.shape();
     int first = part * QUERIES;
     int end = Math.min(shape.sequenceLength(), first + QUERIES);
     int shared = head / (shape.heads() / shape.keyValueHeads());
     int size = shape.headSize();
     scores.reshape(end, end - first);
     sums.reshape(size, end - first);
-    packQueries(q, size, start, head, first, end);
+    packQueries(operands.q(), size, start, head, first, end);
     multiplyKeys(shared, shape, first, end);
-    softmax.reshape(shape, keyBias, head);
+    softmax.reshape(shape, operands.keyBias(), head);
     for (int group = first; group < end; group += RegisterTile.COLUMNS) {
       int column = group - first;
       softmax.exponentials(scores, column, group, end);
       multiplyValues(shared, shape, column, group, end);
       softmax.divide(sums, column, size);
     }
-    sums.copyTurnedTo(out, start + first, head * size);
+    sums.copyTurnedTo(operands.out(), start + first, head * size);
   }
 
   private void packQueries(CpuTensor q, int size, int start, int head, int first, int end) {

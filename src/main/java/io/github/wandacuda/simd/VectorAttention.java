@@ -1,5 +1,6 @@
 package io.github.wandacuda.simd;
 
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
@@ -16,47 +17,35 @@ final class VectorAttention {
   private final WorkerLocal<FewQueries> few = new WorkerLocal<>(FewQueries::new);
 
   /** See {@link CpuForwardKernels#attention}. */
-  void attention(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
-      AttentionShape shape,
-      CpuTensor keyBias,
-      CpuTensor out,
-      WorkerPool workers) {
+  void attention(AttentionOperands<CpuTensor> operands, WorkerPool workers) {
+    AttentionShape shape = operands.shape();
     if (shape.past() > 0) {
-      extend(q, k, v, shape, keyBias, out, workers);
+      extend(operands, workers);
       return;
     }
     blocks.prepare(workers);
     int parts = Math.ceilDiv(shape.sequenceLength(), QueryBlock.QUERIES);
-    for (int start = 0; start < q.rows(); start += shape.sequenceLength()) {
+    for (int start = 0; start < operands.q().rows(); start += shape.sequenceLength()) {
       int first = start;
-      panels.pack(k, v, shape, start, workers);
+      panels.pack(operands.k(), operands.v(), shape, start, workers);
       workers.run(
           shape.heads() * parts,
           (worker, task) -> {
             // The last queries see the most keys, so they come first and the last tasks are short.
             int part = parts - 1 - task % parts;
-            blocks.of(worker).attend(q, shape, keyBias, first, task / parts, part, out);
+            blocks.of(worker).attend(operands, first, task / parts, part);
           });
     }
   }
 
-  private void extend(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
-      AttentionShape shape,
-      CpuTensor keyBias,
-      CpuTensor out,
-      WorkerPool workers) {
+  private void extend(AttentionOperands<CpuTensor> operands, WorkerPool workers) {
+    AttentionShape shape = operands.shape();
     few.prepare(workers);
     int together = FewQueries.sharedHeads(shape, workers.count());
     int groups = Math.ceilDiv(shape.keyValueHeads(), together);
     int parts = Math.ceilDiv(shape.queries(), FewQueries.QUERIES);
     workers.run(
-        q.rows() / shape.queries() * parts * groups,
+        operands.q().rows() / shape.queries() * parts * groups,
         (worker, task) -> {
           int head = task % groups * together;
           int headEnd = Math.min(shape.keyValueHeads(), head + together);
@@ -64,7 +53,7 @@ final class VectorAttention {
           int end = Math.min(shape.sequenceLength(), first + FewQueries.QUERIES);
           FewQueries.Part part =
               new FewQueries.Part(task / groups / parts, head, headEnd, first, end);
-          few.of(worker).attend(q, k, v, shape, keyBias, part, out);
+          few.of(worker).attend(operands, part);
         });
   }
 }

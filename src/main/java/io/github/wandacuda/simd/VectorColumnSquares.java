@@ -1,5 +1,7 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import java.util.Arrays;
@@ -76,9 +78,5 @@ final class VectorColumnSquares {
     for (int i = whole; i < sums.length; i++) {
       sums[i] += x[at + i] * x[at + i];
     }
-  }
-
-  private static FloatVector load(float[] array, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, array, at);
   }
 }

@@ -1,5 +1,7 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Exponential;
@@ -54,9 +56,5 @@ final class VectorCrossEntropy {
       lanes[c - whole] += Exponential.exp(x[at + c] - max);
     }
     return LaneSum.combine(lanes);
-  }
-
-  private static FloatVector load(float[] array, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, array, at);
   }
 }

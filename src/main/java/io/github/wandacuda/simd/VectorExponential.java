@@ -14,6 +14,7 @@ import static io.github.wandacuda.scalar.Exponential.LN2_LOW;
 import static io.github.wandacuda.scalar.Exponential.LOG2_E;
 import static io.github.wandacuda.scalar.Exponential.LOWEST;
 import static io.github.wandacuda.scalar.Exponential.ROUNDER;
+import static io.github.wandacuda.simd.Lanes.constant;
 
 import io.github.wandacuda.scalar.Exponential;
 import jdk.incubator.vector.FloatVector;
@@ -26,10 +27,6 @@ final class VectorExponential {
   private static final int ROUNDER_BITS = Float.floatToRawIntBits(ROUNDER);
 
   private VectorExponential() {}
-
-  private static FloatVector constant(float value) {
-    return FloatVector.broadcast(Lanes.FLOATS, value);
-  }
 
   /** Returns e^x of each element. */
   static FloatVector exp(FloatVector x) {

@@ -1,20 +1,61 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.scalar.NormalTail.C0;
+import static io.github.wandacuda.scalar.NormalTail.C1;
+import static io.github.wandacuda.scalar.NormalTail.C2;
+import static io.github.wandacuda.scalar.NormalTail.C3;
+import static io.github.wandacuda.scalar.NormalTail.C4;
+import static io.github.wandacuda.scalar.NormalTail.C5;
+import static io.github.wandacuda.scalar.NormalTail.C6;
+import static io.github.wandacuda.scalar.NormalTail.C7;
+import static io.github.wandacuda.scalar.NormalTail.C8;
+import static io.github.wandacuda.scalar.NormalTail.C9;
+import static io.github.wandacuda.scalar.NormalTail.RATE;
+import static io.github.wandacuda.scalar.ScalarForward.CUBIC;
+import static io.github.wandacuda.scalar.ScalarForward.QUICK;
+import static io.github.wandacuda.scalar.ScalarForward.TWICE_ROOT;
+import static io.github.wandacuda.simd.Lanes.constant;
+import static io.github.wandacuda.simd.Lanes.load;
+
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
-import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.AttentionOperands;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
+import io.github.wandacuda.scalar.NormalTail;
 import io.github.wandacuda.scalar.PackedWeight;
+import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import java.util.Optional;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width. Each
- * operation is in the class of its name.
+ * The forward kernels on vectors, equal to the scalar ones bit for bit at every vector width. What
+ * is more than a loop has a class of its name. The elements after the last whole vector are
+ * computed one by one.
  */
 public final class VectorForward implements CpuForwardKernels {
+  /** As many shorts as a vector has ints. */
+  private static final VectorSpecies<Short> HALVES =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(Lanes.COUNT * Short.SIZE));
+
+  /** One less than half of what the last bit that is kept stands for. */
+  private static final int BELOW_HALF = 0x7fff;
+
+  /** A bit that a NaN keeps. */
+  private static final int QUIET = 0x40_0000;
+
+  /** Computes what is left of a vector. */
+  private static final CpuForwardKernels REST = new ScalarForward();
+
   private final VectorLinear linear = new VectorLinear();
   private final VectorLinearRows fewRows = new VectorLinearRows();
   private final VectorAttention attention = new VectorAttention();
@@ -47,66 +88,212 @@ public final class VectorForward implements CpuForwardKernels {
 
   @Override
   public void round(float[] x, int at, int count, MemorySegment to, long offset) {
-    VectorRound.round(x, at, count, to, offset);
+    int whole = Lanes.FLOATS.loopBound(count);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      FloatVector values = FloatVector.fromArray(Lanes.FLOATS, x, at + i);
+      VectorMask<Integer> nan = values.test(VectorOperators.IS_NAN).cast(Lanes.INTS);
+      IntVector bits = values.reinterpretAsInts();
+      IntVector odd = bits.lanewise(VectorOperators.LSHR, Short.SIZE).and(1);
+      IntVector rounded = bits.add(odd).add(BELOW_HALF).blend(bits.or(QUIET), nan);
+      rounded
+          .lanewise(VectorOperators.LSHR, Short.SIZE)
+          .convertShape(VectorOperators.I2S, HALVES, 0)
+          .intoMemorySegment(to, offset + (long) i * Short.BYTES, ByteOrder.nativeOrder());
+    }
+    REST.round(x, at + whole, count - whole, to, offset + (long) whole * Short.BYTES);
   }
 
   @Override
-  public void attention(
-      CpuTensor q,
-      CpuTensor k,
-      CpuTensor v,
-      AttentionShape shape,
-      CpuTensor keyBias,
-      CpuTensor out,
-      WorkerPool workers) {
-    attention.attention(q, k, v, shape, keyBias, out, workers);
+  public void attention(AttentionOperands<CpuTensor> operands, WorkerPool workers) {
+    attention.attention(operands, workers);
   }
 
   @Override
   public void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out, int from, int to) {
-    VectorRmsNorm.rmsNorm(x, gain, epsilon, out, from, to);
+    VectorNorms.rmsNorm(x, gain, epsilon, out, from, to);
   }
 
   @Override
   public void layerNorm(
       CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to) {
-    VectorLayerNorm.layerNorm(x, gain, bias, epsilon, out, from, to);
+    VectorNorms.layerNorm(x, gain, bias, epsilon, out, from, to);
   }
 
   @Override
   public void rotate(CpuTensor x, int headSize, CpuTensor cos, CpuTensor sin, int from, int to) {
-    VectorRotate.rotate(x, headSize, cos, sin, from, to);
+    for (int row = from; row < to; row++) {
+      int position = row % cos.rows();
+      int end = x.at(row) + x.columns();
+      for (int head = x.at(row); head < end; head += headSize) {
+        rotate(
+            x.data(),
+            head,
+            cos.columns(),
+            cos.data(),
+            cos.at(position),
+            sin.data(),
+            sin.at(position));
+      }
+    }
+  }
+
+  /** Rotates one head's halves, {@code half} elements each. */
+  private static void rotate(
+      float[] x, int at, int half, float[] cos, int cosAt, float[] sin, int sinAt) {
+    int whole = Lanes.FLOATS.loopBound(half);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      FloatVector c = load(cos, cosAt + i);
+      FloatVector s = load(sin, sinAt + i);
+      FloatVector a = load(x, at + i);
+      FloatVector b = load(x, at + half + i);
+      a.mul(c).sub(b.mul(s)).intoArray(x, at + i);
+      b.mul(c).add(a.mul(s)).intoArray(x, at + half + i);
+    }
+    for (int i = whole; i < half; i++) {
+      float c = cos[cosAt + i];
+      float s = sin[sinAt + i];
+      float a = x[at + i];
+      float b = x[at + half + i];
+      x[at + i] = a * c - b * s;
+      x[at + half + i] = b * c + a * s;
+    }
   }
 
   @Override
-  public void activate(Activation activation, CpuTensor x, CpuTensor out, int from, int to) {
-    VectorActivate.activate(activation, x, out, from, to);
+  public void elementwise(
+      Elementwise operation,
+      float[] x,
+      int xAt,
+      float[] y,
+      int yAt,
+      float[] out,
+      int outAt,
+      int count) {
+    int whole = Lanes.FLOATS.loopBound(count);
+    switch (operation) {
+      case Activation activation -> activate(activation, x, xAt, null, 0, out, outAt, whole);
+      case Elementwise.Gate(Activation activation) ->
+          activate(activation, x, xAt, y, yAt, out, outAt, whole);
+      case Elementwise.Add() -> add(x, xAt, y, yAt, out, outAt, whole);
+      case Elementwise.Scale(float factor) -> scale(factor, x, xAt, out, outAt, whole);
+      case Elementwise.Softcap(float cap) -> softcap(cap, x, xAt, out, outAt, whole);
+    }
+    REST.elementwise(operation, x, xAt + whole, y, yAt + whole, out, outAt + whole, count - whole);
   }
 
-  @Override
-  public void gate(
-      Activation activation, CpuTensor gate, CpuTensor up, CpuTensor out, int from, int to) {
-    VectorActivate.gate(activation, gate, up, out, from, to);
+  private static void add(
+      float[] x, int xAt, float[] y, int yAt, float[] out, int outAt, int count) {
+    for (int i = 0; i < count; i += Lanes.COUNT) {
+      load(x, xAt + i).add(load(y, yAt + i)).intoArray(out, outAt + i);
+    }
   }
 
-  @Override
-  public void add(CpuTensor x, CpuTensor y, int from, int to) {
-    VectorElementwise.add(x, y, from, to);
+  private static void scale(float factor, float[] x, int at, float[] out, int outAt, int count) {
+    for (int i = 0; i < count; i += Lanes.COUNT) {
+      load(x, at + i).mul(factor).intoArray(out, outAt + i);
+    }
   }
 
-  @Override
-  public void scale(CpuTensor x, float factor, int from, int to) {
-    VectorElementwise.scale(x, factor, from, to);
+  private static void softcap(float cap, float[] x, int at, float[] out, int outAt, int count) {
+    for (int i = 0; i < count; i += Lanes.COUNT) {
+      VectorTanh.softcap(load(x, at + i), cap).intoArray(out, outAt + i);
+    }
   }
 
-  @Override
-  public void softcap(CpuTensor x, float cap, int from, int to) {
-    VectorElementwise.softcap(x, cap, from, to);
+  /**
+   * Computes {@code out = activation(x) * up}. Each kind has a loop of its own, so that the JIT
+   * compiles it without a branch inside.
+   *
+   * @param up null for 1
+   */
+  private static void activate(
+      Activation activation,
+      float[] x,
+      int xAt,
+      float[] up,
+      int upAt,
+      float[] out,
+      int outAt,
+      int count) {
+    switch (activation) {
+      case SILU -> {
+        for (int i = 0; i < count; i += Lanes.COUNT) {
+          FloatVector value = load(x, xAt + i);
+          store(sigmoid(value, value), up, upAt + i, out, outAt + i);
+        }
+      }
+      case QUICK_GELU -> {
+        for (int i = 0; i < count; i += Lanes.COUNT) {
+          FloatVector value = load(x, xAt + i);
+          store(sigmoid(value, value.mul(QUICK)), up, upAt + i, out, outAt + i);
+        }
+      }
+      case GELU_TANH -> {
+        for (int i = 0; i < count; i += Lanes.COUNT) {
+          FloatVector value = load(x, xAt + i);
+          FloatVector cubic = value.mul(CUBIC).mul(value).fma(value, value);
+          store(sigmoid(value, cubic.mul(TWICE_ROOT)), up, upAt + i, out, outAt + i);
+        }
+      }
+      case GELU -> {
+        for (int i = 0; i < count; i += Lanes.COUNT) {
+          store(gelu(load(x, xAt + i)), up, upAt + i, out, outAt + i);
+        }
+      }
+      case RELU -> {
+        for (int i = 0; i < count; i += Lanes.COUNT) {
+          FloatVector value = load(x, xAt + i);
+          FloatVector positive = value.blend(0f, value.compare(VectorOperators.LT, 0f));
+          store(positive, up, upAt + i, out, outAt + i);
+        }
+      }
+    }
+  }
+
+  /** Returns x / (1 + exp(-u)). */
+  private static FloatVector sigmoid(FloatVector x, FloatVector u) {
+    return x.div(VectorExponential.exp(u.neg()).add(1f));
+  }
+
+  private static FloatVector gelu(FloatVector x) {
+    FloatVector tail = normalTail(x.abs());
+    FloatVector rest = constant(1f).sub(tail);
+    return x.mul(rest.blend(tail, x.compare(VectorOperators.LT, 0f)));
+  }
+
+  /** {@link NormalTail}, operation by operation. */
+  private static FloatVector normalTail(FloatVector a) {
+    FloatVector t = constant(1f).div(a.fma(constant(RATE), constant(1f)));
+    FloatVector q = constant(C9).fma(t, constant(C8));
+    q = q.fma(t, constant(C7));
+    q = q.fma(t, constant(C6));
+    q = q.fma(t, constant(C5));
+    q = q.fma(t, constant(C4));
+    q = q.fma(t, constant(C3));
+    q = q.fma(t, constant(C2));
+    q = q.fma(t, constant(C1));
+    q = q.fma(t, constant(C0));
+    return VectorExponential.exp(a.mul(-0.5f).mul(a)).mul(t.mul(q));
+  }
+
+  private static void store(FloatVector value, float[] up, int upAt, float[] out, int outAt) {
+    (up == null ? value : value.mul(load(up, upAt))).intoArray(out, outAt);
   }
 
   @Override
   public void addRow(CpuTensor x, int row, float factor, CpuTensor out, int to) {
-    VectorExpertRows.addRow(x, row, factor, out, to);
+    addScaled(x.data(), x.at(row), factor, out.data(), out.at(to), x.columns());
+  }
+
+  private static void addScaled(
+      float[] x, int xAt, float factor, float[] sum, int sumAt, int count) {
+    int whole = Lanes.FLOATS.loopBound(count);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      load(sum, sumAt + i).add(load(x, xAt + i).mul(factor)).intoArray(sum, sumAt + i);
+    }
+    for (int i = whole; i < count; i++) {
+      sum[sumAt + i] += factor * x[xAt + i];
+    }
   }
 
   @Override

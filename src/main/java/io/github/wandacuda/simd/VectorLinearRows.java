@@ -1,11 +1,12 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.system.WorkerPool;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
 
 /**
  * Linear layers of one to a few rows of activations, as when a text is generated token by token.
@@ -120,9 +121,5 @@ final class VectorLinearRows {
         out.data()[to + i] += bias.data()[bias.at(0) + feature + i];
       }
     }
-  }
-
-  private static FloatVector load(float[] data, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, data, at);
   }
 }

@@ -3,9 +3,9 @@ package io.github.wandacuda.device;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.cpu.CpuOperations;
-import io.github.wandacuda.forward.Activation;
-import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.Routing;
@@ -133,18 +133,14 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void attention(
-      DeviceRows q,
-      DeviceRows k,
-      DeviceRows v,
-      AttentionShape shape,
-      DeviceRows keyBias,
-      DeviceRows out) {
+  public void attention(AttentionOperands<DeviceRows> operands) {
     into(
-        out,
-        result ->
-            scalar.attention(
-                read(q), read(k), read(v), shape, keyBias == null ? null : read(keyBias), result));
+        operands.out(),
+        result -> {
+          AttentionOperands<Tensor> read =
+              operands.map(matrix -> matrix == null ? null : read(matrix));
+          scalar.attention(read.q(), read.k(), read.v(), read.shape(), read.keyBias(), result);
+        });
   }
 
   @Override
@@ -162,23 +158,8 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void activate(Activation activation, DeviceRows x, DeviceRows out) {
-    into(out, result -> scalar.activate(activation, read(x), result));
-  }
-
-  @Override
-  public void gate(Activation activation, DeviceRows gate, DeviceRows up, DeviceRows out) {
-    into(out, result -> scalar.gate(activation, read(gate), read(up), result));
-  }
-
-  @Override
-  public void scale(DeviceRows x, float factor) {
-    into(x, result -> scalar.scale(result, factor));
-  }
-
-  @Override
-  public void softcap(DeviceRows x, float cap) {
-    into(x, result -> scalar.softcap(result, cap));
+  public void elementwise(Elementwise operation, DeviceRows x, DeviceRows y, DeviceRows out) {
+    into(out, result -> scalar.elementwise(operation, read(x), y == null ? null : read(y), result));
   }
 
   @Override
@@ -215,11 +196,6 @@ final class HostForwardKernels implements GpuForwardKernels, AutoCloseable {
           scalar.download(vector(factors, weights.length), MemorySegment.ofArray(weights));
           scalar.addRows(read(x), ints(rows, weights.length), weights, result);
         });
-  }
-
-  @Override
-  public void add(DeviceRows x, DeviceRows y) {
-    into(x, result -> scalar.add(result, read(y)));
   }
 
   @Override

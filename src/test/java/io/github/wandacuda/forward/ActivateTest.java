@@ -51,7 +51,7 @@ class ActivateTest extends OperationCases {
 
   private static CpuTensor activated(Activation activation, Operands operands, CpuTensor values) {
     Tensor x = operands.in(values);
-    operands.operations().activate(activation, x, x);
+    operands.operations().elementwise(activation, x, null, x);
     return operands.values(x);
   }
 
@@ -66,9 +66,11 @@ class ActivateTest extends OperationCases {
     each(
         operands -> {
           Tensor out = operands.out(1, 4001);
-          operands.operations().activate(activation, operands.in(x), out);
+          operands.operations().elementwise(activation, operands.in(x), null, out);
           Tensor gated = operands.in(x);
-          operands.operations().gate(activation, gated, operands.in(up), gated);
+          operands
+              .operations()
+              .elementwise(new Elementwise.Gate(activation), gated, operands.in(up), gated);
           CpuTensor found = operands.values(out);
           CpuTensor product = operands.values(gated);
           for (int i = 0; i <= 4000; i++) {
@@ -94,7 +96,10 @@ class ActivateTest extends OperationCases {
     each(
         operands -> {
           Tensor out = operands.out(10, 50);
-          operands.operations().gate(Activation.SILU, operands.in(gate), operands.in(up), out);
+          operands
+              .operations()
+              .elementwise(
+                  new Elementwise.Gate(Activation.SILU), operands.in(gate), operands.in(up), out);
           return operands.values(out);
         },
         out -> {
@@ -113,7 +118,7 @@ class ActivateTest extends OperationCases {
         operands -> {
           Tensor gate = operands.in(Samples.of(1, -200f, 200f, -inf, inf, Float.NaN, -0f));
           Tensor up = operands.in(Samples.of(1, 1f, 1f, 1f, 1f, 1f, 1f));
-          operands.operations().gate(Activation.SILU, gate, up, gate);
+          operands.operations().elementwise(new Elementwise.Gate(Activation.SILU), gate, up, gate);
           return operands.values(gate);
         },
         out -> assertThat(out.data()).containsExactly(-0f, 200f, Float.NaN, inf, Float.NaN, -0f));
@@ -151,16 +156,16 @@ class ActivateTest extends OperationCases {
     Tensor x = operands.in(values, offset);
     Tensor up = operands.in(others);
     Tensor gated = operands.out(values.rows(), values.columns());
-    operations.gate(activation, x, up, gated);
+    operations.elementwise(new Elementwise.Gate(activation), x, up, gated);
     CpuTensor result = operands.values(gated);
     Tensor gate = operands.in(values, offset);
-    operations.gate(activation, gate, up, gate);
+    operations.elementwise(new Elementwise.Gate(activation), gate, up, gate);
     assertThat(Samples.bits(operands.values(gate))).isEqualTo(Samples.bits(result));
-    operations.gate(activation, x, up, up);
+    operations.elementwise(new Elementwise.Gate(activation), x, up, up);
     assertThat(Samples.bits(operands.values(up))).isEqualTo(Samples.bits(result));
     Tensor out = operands.out(values.rows(), values.columns());
-    operations.activate(activation, x, out);
-    operations.activate(activation, x, x);
+    operations.elementwise(activation, x, null, out);
+    operations.elementwise(activation, x, null, x);
     CpuTensor activated = operands.values(x);
     assertThat(Samples.bits(operands.values(out))).isEqualTo(Samples.bits(activated));
     CpuTensor both = CpuTensor.zeros(2, values.elements());

@@ -25,7 +25,7 @@ class ElementwiseTest extends OperationCases {
     each(
         operands -> {
           Tensor x = operands.in(Samples.of(2, 1f, 2f, 3f, Float.MAX_VALUE));
-          operands.operations().add(x, operands.in(y));
+          operands.operations().elementwise(new Elementwise.Add(), x, operands.in(y), x);
           return operands.values(x);
         },
         x -> assertThat(x.data()).containsExactly(11f, 22f, Float.NaN, Float.POSITIVE_INFINITY));
@@ -38,9 +38,9 @@ class ElementwiseTest extends OperationCases {
     each(
         operands -> {
           Tensor x = operands.in(before);
-          operands.operations().softcap(x, 30f);
+          operands.operations().elementwise(new Elementwise.Softcap(30f), x, null, x);
           CpuTensor capped = operands.values(x);
-          operands.operations().scale(x, 0.5f);
+          operands.operations().elementwise(new Elementwise.Scale(0.5f), x, null, x);
           assertThat(operands.values(x).data()[0]).isEqualTo(-15f);
           return capped;
         },
@@ -74,8 +74,8 @@ class ElementwiseTest extends OperationCases {
             Samples samples = new Samples(columns);
             Tensor x = operands.in(samples.spoil(samples.tensor(257, columns), 100));
             Tensor y = operands.in(samples.spoil(samples.tensor(257, columns), 100));
-            operands.operations().add(x, y);
-            return operands.values(x);
+            operands.operations().elementwise(new Elementwise.Add(), x, y, y);
+            return operands.values(y);
           });
     }
   }
@@ -88,9 +88,11 @@ class ElementwiseTest extends OperationCases {
           operands -> {
             Samples samples = new Samples(columns);
             Tensor x = operands.in(samples.spoil(samples.tensor(257, columns), 100));
-            operands.operations().scale(x, 3.1f);
-            operands.operations().softcap(x, 1.3f);
-            return operands.values(x);
+            Tensor scaled = operands.in(samples.tensor(257, columns));
+            Tensor bounded = operands.in(samples.tensor(257, columns));
+            operands.operations().elementwise(new Elementwise.Scale(3.1f), x, null, scaled);
+            operands.operations().elementwise(new Elementwise.Softcap(1.3f), scaled, null, bounded);
+            return operands.values(bounded);
           });
     }
   }
@@ -115,7 +117,7 @@ class ElementwiseTest extends OperationCases {
         "add",
         operands -> {
           Tensor sum = operands.in(x, offset);
-          operands.operations().add(sum, operands.in(spoiled));
+          operands.operations().elementwise(new Elementwise.Add(), sum, operands.in(spoiled), sum);
           return operands.values(sum);
         });
     for (CpuTensor values : new CpuTensor[] {x, spoiled}) {
@@ -123,7 +125,7 @@ class ElementwiseTest extends OperationCases {
           "scale",
           operands -> {
             Tensor scaled = operands.in(values, offset);
-            operands.operations().scale(scaled, -1.7f);
+            operands.operations().elementwise(new Elementwise.Scale(-1.7f), scaled, null, scaled);
             return operands.values(scaled);
           });
       for (float cap : new float[] {0.8f, 2.5f}) {
@@ -131,7 +133,7 @@ class ElementwiseTest extends OperationCases {
             "softcap",
             operands -> {
               Tensor capped = operands.in(values, offset);
-              operands.operations().softcap(capped, cap);
+              operands.operations().elementwise(new Elementwise.Softcap(cap), capped, null, capped);
               return operands.values(capped);
             });
       }
@@ -145,7 +147,7 @@ class ElementwiseTest extends OperationCases {
         "softcap",
         operands -> {
           Tensor x = operands.in(Samples.wholeRange());
-          operands.operations().softcap(x, cap);
+          operands.operations().elementwise(new Elementwise.Softcap(cap), x, null, x);
           return operands.values(x);
         });
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Tensor;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
@@ -79,8 +80,8 @@ abstract class DecoderPartsParity {
         operations -> {
           try (Tensor in = tensor(operations, 37, 24, x);
               Tensor out = operations.tensor(37, 24)) {
-            operations.activate(activation, in, out);
-            operations.activate(activation, in, in);
+            operations.elementwise(activation, in, null, out);
+            operations.elementwise(activation, in, null, in);
             assertThat(values(operations, in)).isEqualTo(values(operations, out));
             return values(operations, out);
           }
@@ -91,8 +92,8 @@ abstract class DecoderPartsParity {
           try (Tensor in = tensor(operations, 37, 24, x);
               Tensor other = tensor(operations, 37, 24, up);
               Tensor out = operations.tensor(37, 24)) {
-            operations.gate(activation, in, other, out);
-            operations.gate(activation, in, other, other);
+            operations.elementwise(new Elementwise.Gate(activation), in, other, out);
+            operations.elementwise(new Elementwise.Gate(activation), in, other, other);
             assertThat(values(operations, other)).isEqualTo(values(operations, out));
             return values(operations, out);
           }
@@ -111,7 +112,7 @@ abstract class DecoderPartsParity {
         activation.name(),
         operations -> {
           try (Tensor in = tensor(operations, 256, 256, x)) {
-            operations.activate(activation, in, in);
+            operations.elementwise(activation, in, null, in);
             return values(operations, in);
           }
         });
@@ -125,9 +126,9 @@ abstract class DecoderPartsParity {
         "scale and softcap",
         operations -> {
           try (Tensor in = tensor(operations, rows, columns, x)) {
-            operations.softcap(in, 30f);
-            operations.scale(in, 1.7f);
-            operations.softcap(in, 4.5f);
+            operations.elementwise(new Elementwise.Softcap(30f), in, null, in);
+            operations.elementwise(new Elementwise.Scale(1.7f), in, null, in);
+            operations.elementwise(new Elementwise.Softcap(4.5f), in, null, in);
             return values(operations, in);
           }
         });

@@ -11,6 +11,7 @@ import io.github.wandacuda.backend.cpu.CpuOperations;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.SecondMoments;
@@ -260,9 +261,9 @@ abstract class OperationsParity {
             operations -> {
               try (Tensor x = tensor(operations, 37, 24, a);
                   Tensor y = tensor(operations, 37, 24, b)) {
-                operations.add(x, y);
-                operations.gate(Activation.SILU, x, y, y);
-                operations.gate(Activation.SILU, y, x, y);
+                operations.elementwise(new Elementwise.Add(), x, y, x);
+                operations.elementwise(new Elementwise.Gate(Activation.SILU), x, y, y);
+                operations.elementwise(new Elementwise.Gate(Activation.SILU), y, x, y);
                 return values(operations, y);
               }
             }));

@@ -3,10 +3,11 @@ package io.github.wandacuda.backend.cpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.CheckedOperations;
 import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.SecondMoments;
@@ -15,10 +16,7 @@ import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.PackedWeight;
-import io.github.wandacuda.scalar.ScalarElementwise;
-import io.github.wandacuda.scalar.ScalarEmbed;
-import io.github.wandacuda.scalar.ScalarExpertRows;
-import io.github.wandacuda.scalar.ScalarGatherColumns;
+import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.scalar.ScalarRoute;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
@@ -121,7 +119,7 @@ public final class CpuOperations implements Operations {
     if (matrix == null) {
       throw new IllegalArgumentException("a resident weight is for linear layers alone");
     }
-    forRanges(out, (from, to) -> ScalarEmbed.embed(matrix, tokens, own(out), from, to));
+    forRanges(out, (from, to) -> ScalarForward.embed(matrix, tokens, own(out), from, to));
   }
 
   @Override
@@ -131,7 +129,9 @@ public final class CpuOperations implements Operations {
 
   @Override
   public void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out) {
-    forRanges(x, (from, to) -> kernels.layerNorm(own(x), own(gain), own(bias), epsilon, own(out), from, to));
+    forRanges(
+        x,
+        (from, to) -> kernels.layerNorm(own(x), own(gain), own(bias), epsilon, own(out), from, to));
   }
 
   @Override
@@ -155,61 +155,57 @@ public final class CpuOperations implements Operations {
 
   @Override
   public void attention(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      AttentionShape shape,
-      Tensor keyBias,
-      Tensor out) {
-    kernels.attention(own(q), own(k), own(v), shape, own(keyBias), own(out), workers);
+      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
+    AttentionOperands<Tensor> operands = new AttentionOperands<>(q, k, v, shape, keyBias, out);
+    kernels.attention(operands.map(CpuOperations::own), workers);
   }
 
   @Override
-  public void activate(Activation activation, Tensor x, Tensor out) {
-    forRanges(x, (from, to) -> kernels.activate(activation, own(x), own(out), from, to));
-  }
-
-  @Override
-  public void gate(Activation activation, Tensor gate, Tensor up, Tensor out) {
-    forRanges(gate, (from, to) -> kernels.gate(activation, own(gate), own(up), own(out), from, to));
-  }
-
-  @Override
-  public void add(Tensor x, Tensor y) {
-    forRanges(x, (from, to) -> kernels.add(own(x), own(y), from, to));
+  public void elementwise(Elementwise operation, Tensor x, Tensor y, Tensor out) {
+    CpuTensor first = own(x);
+    CpuTensor second = operation.takesTwo() ? own(y) : first;
+    CpuTensor result = own(out);
+    forRanges(
+        x,
+        (from, to) ->
+            kernels.elementwise(
+                operation,
+                first.data(),
+                first.at(from),
+                second.data(),
+                second.at(from),
+                result.data(),
+                result.at(from),
+                (to - from) * x.columns()));
   }
 
   @Override
   public void clear(Tensor x) {
-    ScalarElementwise.clear(own(x));
-  }
-
-  @Override
-  public void scale(Tensor x, float factor) {
-    forRanges(x, (from, to) -> kernels.scale(own(x), factor, from, to));
-  }
-
-  @Override
-  public void softcap(Tensor x, float cap) {
-    forRanges(x, (from, to) -> kernels.softcap(own(x), cap, from, to));
+    CpuTensor own = own(x);
+    Arrays.fill(own.data(), own.at(0), own.at(own.rows()), 0f);
   }
 
   @Override
   public void gatherColumns(Tensor source, int offset, int width, int stride, Tensor out) {
     forEachRow(
-        out, row -> ScalarGatherColumns.gatherColumns(own(source), offset, width, stride, own(out), row));
+        out, row -> ScalarForward.gatherColumns(own(source), offset, width, stride, own(out), row));
   }
 
   @Override
   public Routing route(Tensor logits, int k, boolean renormalize) {
-    ScalarRoute routing = new ScalarRoute(own(logits), k, renormalize);
-    forEachRow(logits, routing::route);
-    return routing.routing();
+    int places = Math.multiplyExact(logits.rows(), k);
+    Routing routing = new Routing(k, new int[places], new float[places]);
+    forEachRow(logits, token -> ScalarRoute.route(own(logits), token, renormalize, routing));
+    return routing;
   }
 
   @Override
   public void gatherRows(Tensor x, int[] rows, Tensor out) {
-    forEachRow(out, i -> ScalarExpertRows.gatherRow(own(x), rows[i], own(out), i));
+    CpuTensor from = own(x);
+    CpuTensor to = own(out);
+    forEachRow(
+        out,
+        i -> System.arraycopy(from.data(), from.at(rows[i]), to.data(), to.at(i), to.columns()));
   }
 
   @Override

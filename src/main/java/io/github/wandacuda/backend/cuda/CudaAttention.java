@@ -2,6 +2,7 @@ package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.Grid;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 
 /**
@@ -36,16 +37,10 @@ enum CudaAttention {
   }
 
   /** Queues the kernel for one or more whole sequences. */
-  void launch(
-      CudaQueue queue,
-      DeviceRows q,
-      DeviceRows k,
-      DeviceRows v,
-      AttentionShape shape,
-      DeviceRows keyBias,
-      DeviceRows out) {
+  void launch(CudaQueue queue, AttentionOperands<DeviceRows> operands) {
+    AttentionShape shape = operands.shape();
     int length = shape.sequenceLength();
-    long heads = (long) q.rows() / length * shape.heads();
+    long heads = (long) operands.q().rows() / length * shape.heads();
     String name = "attention_" + features;
     queue.launch(
         queue.device().function(name, name),
@@ -55,11 +50,11 @@ enum CudaAttention {
             1),
         THREADS,
         0,
-        q.data(),
-        k.data(),
-        v.data(),
-        keyBias == null ? null : keyBias.data(),
-        out.data(),
+        operands.q().data(),
+        operands.k().data(),
+        operands.v().data(),
+        operands.keyBias() == null ? null : operands.keyBias().data(),
+        operands.out().data(),
         length,
         shape.heads(),
         shape.heads() / shape.keyValueHeads(),

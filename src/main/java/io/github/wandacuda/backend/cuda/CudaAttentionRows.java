@@ -4,6 +4,7 @@ import io.github.wandacuda.device.AttentionPlaces;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.Grid;
 import io.github.wandacuda.device.GrowingBuffer;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 
 /**
@@ -22,15 +23,10 @@ final class CudaAttentionRows implements AutoCloseable {
   }
 
   /** See {@link io.github.wandacuda.device.GpuForwardKernels#attention}; there are queries. */
-  void attention(
-      DeviceRows q,
-      DeviceRows k,
-      DeviceRows v,
-      AttentionShape shape,
-      DeviceRows keyBias,
-      DeviceRows out) {
+  void attention(AttentionOperands<DeviceRows> operands) {
+    AttentionShape shape = operands.shape();
     AttentionPlaces.forEachPart(
-        q.rows(),
+        operands.q().rows(),
         shape,
         memory,
         part -> {
@@ -38,11 +34,11 @@ final class CudaAttentionRows implements AutoCloseable {
           int size = shape.headSize();
           int length = shape.sequenceLength();
           Object[] arguments = {
-            q.data(),
-            k.data(),
-            v.data(),
-            keyBias == null ? null : keyBias.data(),
-            out.data(),
+            operands.q().data(),
+            operands.k().data(),
+            operands.v().data(),
+            operands.keyBias() == null ? null : operands.keyBias().data(),
+            operands.out().data(),
             part.scores(),
             part.sums(),
             part.chains(),

@@ -3,14 +3,11 @@ package io.github.wandacuda.backend.cuda;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.DeviceSparse;
-import io.github.wandacuda.device.GpuForwardKernels;
-import io.github.wandacuda.device.KernelNames;
-import io.github.wandacuda.forward.Activation;
-import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.device.RegularKernels;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.Precision;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -19,13 +16,18 @@ import java.util.Optional;
  * that takes more than one statement to launch has a class of its name; the others are launched
  * here.
  */
-public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseable {
+public final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
   private static final int LOSS_THREADS = 512;
 
   /** Threads of a block that chooses experts; each token has half a warp. */
   private static final int ROUTE_THREADS = 128;
 
   private static final int ROUTED_TOKENS = 8;
+
+  /** Threads and columns of a tile of second moments. */
+  private static final int MOMENT_THREADS = 256;
+
+  private static final int MOMENT_COLUMNS = 128;
 
   private final CudaQueue queue;
   private final CudaDevice device;
@@ -34,7 +36,6 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   private final CudaLinearSparse sparse;
   private final CudaAttentionRows attentionRows;
   private final CudaColumnSquares squares;
-  private final CudaSecondMoments moments;
 
   CudaForwardKernels(CudaQueue queue) {
     this(queue, CublasLinear.open(queue), queue.device().chosenPrecision());
@@ -54,31 +55,11 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
     sparse = new CudaLinearSparse(queue);
     attentionRows = new CudaAttentionRows(queue);
     squares = new CudaColumnSquares(queue);
-    moments = new CudaSecondMoments(queue);
   }
 
   @Override
-  public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
-    launches.rows(
-        "embed",
-        KernelNames.of("embed", table.dtype()),
-        out,
-        table.data(),
-        table.stride(),
-        tokens,
-        out.data(),
-        out.columns());
-  }
-
-  @Override
-  public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
-    launches.cachedRows("rms_norm", x, x.data(), gain, epsilon, out.data());
-  }
-
-  @Override
-  public void layerNorm(
-      DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out) {
-    launches.cachedRows("layer_norm", x, x.data(), gain, bias, epsilon, out.data());
+  protected void launch(Launch kernel) {
+    launches.launch(kernel);
   }
 
   @Override
@@ -103,9 +84,11 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
 
   @Override
   public void rotate(DeviceRows x, int headSize, DeviceRows cos, DeviceRows sin) {
+    if (x.isEmpty()) {
+      return;
+    }
     launches.rows(
-        "rotate",
-        "rotate_pairs",
+        device.function("rotate", "rotate_pairs"),
         x,
         x.data(),
         x.columns() / headSize,
@@ -117,72 +100,21 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
   }
 
   @Override
-  public void attention(
-      DeviceRows q,
-      DeviceRows k,
-      DeviceRows v,
-      AttentionShape shape,
-      DeviceRows keyBias,
-      DeviceRows out) {
-    if (CudaLaunches.isEmpty(q)) {
+  public void attention(AttentionOperands<DeviceRows> operands) {
+    if (operands.q().isEmpty()) {
       return;
     }
-    if (shape.past() > 0) {
-      attentionRows.attention(q, k, v, shape, keyBias, out);
+    if (operands.shape().past() > 0) {
+      attentionRows.attention(operands);
     } else {
-      CudaAttention.of(shape.headSize()).launch(queue, q, k, v, shape, keyBias, out);
+      CudaAttention.of(operands.shape().headSize()).launch(queue, operands);
     }
-  }
-
-  @Override
-  public void activate(Activation activation, DeviceRows x, DeviceRows out) {
-    launches.elements("activate", kernel("activate", activation), out, x.data(), out.data());
-  }
-
-  @Override
-  public void gate(Activation activation, DeviceRows gate, DeviceRows up, DeviceRows out) {
-    launches.elements(
-        "activate", kernel("gate", activation), out, gate.data(), up.data(), out.data());
-  }
-
-  private static String kernel(String what, Activation activation) {
-    return what + '_' + activation.name().toLowerCase(Locale.ROOT);
-  }
-
-  @Override
-  public void add(DeviceRows x, DeviceRows y) {
-    launches.elements("elementwise", "add", x, x.data(), y.data());
-  }
-
-  @Override
-  public void scale(DeviceRows x, float factor) {
-    launches.elements("elementwise", "scale", x, x.data(), factor);
-  }
-
-  @Override
-  public void softcap(DeviceRows x, float cap) {
-    launches.elements("elementwise", "softcap", x, x.data(), cap);
-  }
-
-  @Override
-  public void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out) {
-    launches.rows(
-        "gather_columns",
-        "gather_columns",
-        out,
-        source.data(),
-        source.columns(),
-        offset,
-        width,
-        stride,
-        out.data(),
-        out.columns());
   }
 
   @Override
   public void route(
       DeviceRows logits, int k, boolean renormalize, DevicePointer experts, DevicePointer weights) {
-    if (CudaLaunches.isEmpty(logits)) {
+    if (logits.isEmpty()) {
       return;
     }
     queue.launch(
@@ -197,16 +129,6 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
         renormalize ? 1 : 0,
         experts,
         weights);
-  }
-
-  @Override
-  public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
-    launches.rows("expert_rows", "gather_rows", out, x.data(), rows, out.data(), out.columns());
-  }
-
-  @Override
-  public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
-    launches.rows("expert_rows", "add_rows", x, x.data(), rows, factors, out.data(), out.columns());
   }
 
   @Override
@@ -226,7 +148,19 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
 
   @Override
   public void secondMoments(DeviceRows x, DevicePointer state) {
-    moments.add(x, state);
+    if (x.isEmpty()) {
+      return;
+    }
+    queue.launch(
+        device.function("second_moments", "second_moments"),
+        LaunchShape.blocks(
+            LaunchShape.tiles(x.columns(), MOMENT_COLUMNS, x.columns(), MOMENT_COLUMNS)),
+        MOMENT_THREADS,
+        0,
+        x.data(),
+        x.rows(),
+        x.columns(),
+        state);
   }
 
   @Override
@@ -236,7 +170,7 @@ public final class CudaForwardKernels implements GpuForwardKernels, AutoCloseabl
 
   @Override
   public void crossEntropy(DeviceRows logits, DevicePointer targets, DevicePointer losses) {
-    if (CudaLaunches.isEmpty(logits)) {
+    if (logits.isEmpty()) {
       return;
     }
     queue.launch(

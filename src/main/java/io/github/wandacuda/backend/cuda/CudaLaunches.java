@@ -1,12 +1,10 @@
 package io.github.wandacuda.backend.cuda;
 
+import io.github.wandacuda.device.CudaFunction;
 import io.github.wandacuda.device.DeviceRows;
-import java.util.Arrays;
+import io.github.wandacuda.device.RegularKernels;
 
-/**
- * Queues kernels of the forward pass in one of three launch shapes; does nothing for empty
- * matrices.
- */
+/** Queues kernels of the forward pass in one of three launch shapes. */
 final class CudaLaunches {
   private static final int THREADS = 256;
 
@@ -28,66 +26,46 @@ final class CudaLaunches {
     this.queue = queue;
   }
 
-  static boolean isEmpty(DeviceRows matrix) {
-    return matrix.rows() == 0 || matrix.columns() == 0;
+  /** Queues a kernel. */
+  void launch(RegularKernels.Launch kernel) {
+    DeviceRows over = kernel.over();
+    CudaFunction function = queue.device().function(kernel.file(), kernel.function());
+    switch (kernel.shape()) {
+      case ELEMENTS -> elements(function, kernel.elements(), kernel.with(kernel.elements()));
+      case COLUMNS -> rows(function, over, kernel.with(over.columns()));
+      case ROWS -> cachedRows(function, over, kernel);
+    }
   }
 
-  /**
-   * Queues a kernel with a block for each row.
-   *
-   * @param file the kernel's file
-   * @param name the kernel's name
-   */
-  void rows(String file, String name, DeviceRows rows, Object... arguments) {
-    if (!isEmpty(rows)) {
-      queue.launch(
-          queue.device().function(file, name),
-          LaunchShape.blocks(rows.rows()),
-          LaunchShape.rowThreads(rows.columns(), THREADS),
-          0,
-          arguments);
-    }
+  /** Queues a kernel with a block for each row. */
+  void rows(CudaFunction function, DeviceRows rows, Object... arguments) {
+    queue.launch(
+        function,
+        LaunchShape.blocks(rows.rows()),
+        LaunchShape.rowThreads(rows.columns(), THREADS),
+        0,
+        arguments);
   }
 
   /**
    * Queues a kernel with a block for each row, which keeps the row in shared memory if it fits. The
    * kernel's last two arguments are the number of columns and whether rows fit.
    */
-  void cachedRows(String name, DeviceRows rows, Object... others) {
-    if (isEmpty(rows)) {
-      return;
-    }
+  private void cachedRows(CudaFunction function, DeviceRows rows, RegularKernels.Launch kernel) {
     long rowBytes = (long) rows.columns() * Float.BYTES;
     int cached = rowBytes <= ROW_BYTES ? 1 : 0;
-    Object[] arguments = Arrays.copyOf(others, others.length + 2);
-    arguments[others.length] = rows.columns();
-    arguments[others.length + 1] = cached;
     queue.launch(
-        queue.device().function(name, name),
+        function,
         LaunchShape.blocks(rows.rows()),
         LaunchShape.rowThreads(rows.columns(), THREADS),
         cached * (int) rowBytes,
-        arguments);
+        kernel.with(rows.columns(), cached));
   }
 
-  /**
-   * Queues a kernel that computes each element by itself. The kernel's last argument is the number
-   * of elements.
-   */
-  void elements(String file, String name, DeviceRows matrix, Object... others) {
-    long count = (long) matrix.rows() * matrix.columns();
-    if (count == 0) {
-      return;
-    }
+  /** Queues a kernel that computes each element by itself. */
+  private void elements(CudaFunction function, long count, Object... arguments) {
     long blocks = Math.ceilDiv(count, (long) THREADS * ELEMENTS);
     long most = (long) queue.device().multiprocessors() * BLOCKS_PER_MULTIPROCESSOR;
-    Object[] arguments = Arrays.copyOf(others, others.length + 1);
-    arguments[others.length] = count;
-    queue.launch(
-        queue.device().function(file, name),
-        LaunchShape.blocks(Math.min(blocks, most)),
-        THREADS,
-        0,
-        arguments);
+    queue.launch(function, LaunchShape.blocks(Math.min(blocks, most)), THREADS, 0, arguments);
   }
 }

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.opencl;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 
 /** Launches {@code attention_tiles.cl} or {@code attention_vectors.cl}. */
@@ -28,43 +29,34 @@ final class OpenClAttention {
    * See {@link io.github.wandacuda.device.GpuForwardKernels#attention}; the result must not be
    * empty.
    */
-  void attention(
-      DeviceRows q,
-      DeviceRows k,
-      DeviceRows v,
-      AttentionShape shape,
-      DeviceRows keyBias,
-      DeviceRows out) {
+  void attention(AttentionOperands<DeviceRows> operands) {
     if (variant.tiles()) {
-      tiles(q, k, v, shape, keyBias, out);
+      tiles(operands);
     } else {
-      vectors(q, k, v, shape, keyBias, out);
+      vectors(operands);
     }
   }
 
-  private void tiles(
-      DeviceRows q,
-      DeviceRows k,
-      DeviceRows v,
-      AttentionShape shape,
-      DeviceRows keyBias,
-      DeviceRows out) {
+  private void tiles(AttentionOperands<DeviceRows> operands) {
+    AttentionShape shape = operands.shape();
     int features = Math.min(shape.headSize(), HEAD_FEATURES);
     long parts = Math.ceilDiv(shape.headSize(), HEAD_FEATURES);
     String options =
-        "-D PARTS=%d %s".formatted(Math.ceilDiv(features, SIDE), scoreOptions(shape, keyBias));
+        "-D PARTS=%d %s".formatted(Math.ceilDiv(features, SIDE), scoreOptions(operands));
     OpenClKernel kernel = queue.device().kernel("attention_tiles.cl", "attention_tiles", options);
     int down = kernel.items() / SIDE;
     long tiles = Math.ceilDiv(shape.sequenceLength(), QUERIES * down);
     queue.launch(
         kernel,
-        new long[] {tiles * SIDE, shape.heads() * parts * down, q.rows() / shape.sequenceLength()},
+        new long[] {
+          tiles * SIDE, shape.heads() * parts * down, operands.q().rows() / shape.sequenceLength()
+        },
         new long[] {SIDE, down, 1},
-        q.data(),
-        k.data(),
-        v.data(),
-        dataOrNull(keyBias),
-        out.data(),
+        operands.q().data(),
+        operands.k().data(),
+        operands.v().data(),
+        bias(operands),
+        operands.out().data(),
         shape.sequenceLength(),
         shape.heads(),
         shape.heads() / shape.keyValueHeads(),
@@ -74,26 +66,23 @@ final class OpenClAttention {
         shape.window());
   }
 
-  private void vectors(
-      DeviceRows q,
-      DeviceRows k,
-      DeviceRows v,
-      AttentionShape shape,
-      DeviceRows keyBias,
-      DeviceRows out) {
+  private void vectors(AttentionOperands<DeviceRows> operands) {
+    AttentionShape shape = operands.shape();
     int length = shape.sequenceLength();
     String options =
         "-D HEAD_SIZE=%d %s %s"
-            .formatted(shape.headSize(), scoreOptions(shape, keyBias), variant.vectorOptions());
+            .formatted(shape.headSize(), scoreOptions(operands), variant.vectorOptions());
     queue.launch(
         queue.device().single("attention_vectors.cl", "attention_vectors", options),
-        new long[] {Math.ceilDiv(length, variant.panel()), shape.heads(), q.rows() / length},
+        new long[] {
+          Math.ceilDiv(length, variant.panel()), shape.heads(), operands.q().rows() / length
+        },
         new long[] {1, 1, 1},
-        q.data(),
-        k.data(),
-        v.data(),
-        dataOrNull(keyBias),
-        out.data(),
+        operands.q().data(),
+        operands.k().data(),
+        operands.v().data(),
+        bias(operands),
+        operands.out().data(),
         length,
         shape.heads(),
         shape.heads() / shape.keyValueHeads(),
@@ -102,16 +91,17 @@ final class OpenClAttention {
         shape.window());
   }
 
-  /** Returns the first element of a matrix, or null for none. */
-  private static DevicePointer dataOrNull(DeviceRows matrix) {
-    return matrix == null ? null : matrix.data();
+  private static DevicePointer bias(AttentionOperands<DeviceRows> operands) {
+    return operands.keyBias() == null ? null : operands.keyBias().data();
   }
 
   /** Returns the compiler options for the scores: window, softcap and key bias. */
-  private static String scoreOptions(AttentionShape shape, DeviceRows keyBias) {
+  private static String scoreOptions(AttentionOperands<DeviceRows> operands) {
+    AttentionShape shape = operands.shape();
     // A window as long as the sequence hides nothing.
     boolean windowed = shape.window() > 0 && shape.window() < shape.sequenceLength();
     return "-D WINDOWED=%d -D BOUNDED=%d -D BIASED=%d"
-        .formatted(windowed ? 1 : 0, shape.softcap() > 0 ? 1 : 0, keyBias == null ? 0 : 1);
+        .formatted(
+            windowed ? 1 : 0, shape.softcap() > 0 ? 1 : 0, operands.keyBias() == null ? 0 : 1);
   }
 }

@@ -5,6 +5,7 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 
 /** Launches {@code attention_rows.cl}: attention of a sequence's last queries. */
@@ -20,20 +21,15 @@ final class OpenClAttentionRows implements AutoCloseable {
   }
 
   /** See {@link io.github.wandacuda.device.GpuForwardKernels#attention}; there are queries. */
-  void attention(
-      DeviceRows q,
-      DeviceRows k,
-      DeviceRows v,
-      AttentionShape shape,
-      DeviceRows keyBias,
-      DeviceRows out) {
+  void attention(AttentionOperands<DeviceRows> operands) {
+    AttentionShape shape = operands.shape();
     int length = shape.sequenceLength();
     int size = shape.headSize();
     int group = shape.heads() / shape.keyValueHeads();
     int window = shape.window() == 0 ? length : Math.min(shape.window(), length);
-    DevicePointer bias = keyBias == null ? null : keyBias.data();
+    DevicePointer bias = operands.keyBias() == null ? null : operands.keyBias().data();
     AttentionPlaces.forEachPart(
-        q.rows(),
+        operands.q().rows(),
         shape,
         memory,
         part -> {
@@ -41,8 +37,8 @@ final class OpenClAttentionRows implements AutoCloseable {
               kernel("attention_row_scores"),
               length,
               part.count(),
-              q.data(),
-              k.data(),
+              operands.q().data(),
+              operands.k().data(),
               bias,
               part.scores(),
               part.first(),
@@ -71,7 +67,7 @@ final class OpenClAttentionRows implements AutoCloseable {
               kernel("attention_row_values"),
               AttentionPlaces.runs(shape) * size,
               part.count(),
-              v.data(),
+              operands.v().data(),
               part.scores(),
               part.chains(),
               part.first(),
@@ -88,7 +84,7 @@ final class OpenClAttentionRows implements AutoCloseable {
               part.count(),
               part.chains(),
               part.sums(),
-              out.data(),
+              operands.out().data(),
               part.first(),
               shape.queries(),
               length,

@@ -3,22 +3,25 @@ package io.github.wandacuda.backend.opencl;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.DeviceSparse;
-import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.device.OpenClKernel;
-import io.github.wandacuda.forward.Activation;
-import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.device.RegularKernels;
+import io.github.wandacuda.forward.AttentionOperands;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Locale;
 
 /**
  * Launches the kernels of the forward pass. All but attention, column squares and second moments
  * give the CPU's bits on devices that round quotients and roots as IEEE 754 does. A kernel that
  * takes more than one statement to launch has a class of its name; the others are launched here.
  */
-final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
-  private static final String ELEMENTWISE = "elementwise.cl";
-  private static final String EXPERT_ROWS = "expert_rows.cl";
+final class OpenClForwardKernels extends RegularKernels implements AutoCloseable {
+  /** Work-items of a tile of second moments in each dimension, in the largest groups and others. */
+  private static final int SIDE = 16;
+
+  private static final int SMALL_SIDE = 8;
+
+  /** Columns of a tile of second moments for each work-item of a side. */
+  private static final int COLUMNS = 4;
 
   private final OpenClQueue queue;
   private final OpenClLaunches launches;
@@ -27,7 +30,6 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   private final OpenClAttention attention;
   private final OpenClAttentionRows attentionRows;
   private final OpenClColumnSquares squares;
-  private final OpenClSecondMoments moments;
 
   OpenClForwardKernels(OpenClQueue queue) {
     this(queue, MatrixVariant.of(queue.device()));
@@ -41,71 +43,29 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
     this.attention = new OpenClAttention(queue, variant);
     this.attentionRows = new OpenClAttentionRows(queue, launches);
     this.squares = new OpenClColumnSquares(queue, launches);
-    this.moments = new OpenClSecondMoments(queue);
   }
 
   private OpenClKernel kernel(String file, String name) {
     return queue.device().kernel(file, name, "");
   }
 
-  private OpenClKernel kernel(Activation activation, String name) {
-    String function = activation.name().toLowerCase(Locale.ROOT);
-    return queue.device().kernel("activate.cl", name, "-D ACTIVATION=" + function);
-  }
-
-  private static boolean isEmpty(DeviceRows matrix) {
-    return matrix.rows() == 0 || matrix.columns() == 0;
-  }
-
-  private static long elements(DeviceRows matrix) {
-    return (long) matrix.rows() * matrix.columns();
-  }
-
   @Override
-  public void embed(DeviceRows table, DevicePointer tokens, DeviceRows out) {
-    launches.columns(
-        queue.device().kernel("embed.cl", "embed", OpenClLinear.weightOption(table.dtype())),
-        out.columns(),
-        out.rows(),
-        table.data(),
-        table.stride(),
-        tokens,
-        out.data(),
-        out.rows(),
-        out.columns());
-  }
-
-  @Override
-  public void rmsNorm(DeviceRows x, DevicePointer gain, float epsilon, DeviceRows out) {
-    launches.rows(
-        kernel("rms_norm.cl", "rms_norm"),
-        x,
-        x.data(),
-        gain,
-        epsilon,
-        out.data(),
-        x.rows(),
-        x.columns());
-  }
-
-  @Override
-  public void layerNorm(
-      DeviceRows x, DevicePointer gain, DevicePointer bias, float epsilon, DeviceRows out) {
-    launches.rows(
-        kernel("layer_norm.cl", "layer_norm"),
-        x,
-        x.data(),
-        gain,
-        bias,
-        epsilon,
-        out.data(),
-        x.rows(),
-        x.columns());
+  protected void launch(Launch kernel) {
+    DeviceRows over = kernel.over();
+    OpenClKernel compiled =
+        queue.device().kernel(kernel.file() + ".cl", kernel.name(), kernel.option());
+    Object[] sizes = kernel.with(over.rows(), over.columns());
+    switch (kernel.shape()) {
+      case ELEMENTS ->
+          launches.elements(compiled, kernel.elements(), kernel.with(kernel.elements()));
+      case COLUMNS -> launches.columns(compiled, over.columns(), over.rows(), sizes);
+      case ROWS -> launches.rows(compiled, over, sizes);
+    }
   }
 
   @Override
   public void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
-    if (!isEmpty(out)) {
+    if (!out.isEmpty()) {
       linear.linear(x, w, bias, out);
     }
   }
@@ -143,70 +103,15 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
   }
 
   @Override
-  public void attention(
-      DeviceRows q,
-      DeviceRows k,
-      DeviceRows v,
-      AttentionShape shape,
-      DeviceRows keyBias,
-      DeviceRows out) {
-    if (isEmpty(out)) {
+  public void attention(AttentionOperands<DeviceRows> operands) {
+    if (operands.out().isEmpty()) {
       return;
     }
-    if (shape.past() > 0) {
-      attentionRows.attention(q, k, v, shape, keyBias, out);
+    if (operands.shape().past() > 0) {
+      attentionRows.attention(operands);
     } else {
-      attention.attention(q, k, v, shape, keyBias, out);
+      attention.attention(operands);
     }
-  }
-
-  @Override
-  public void activate(Activation activation, DeviceRows x, DeviceRows out) {
-    long count = elements(out);
-    launches.elements(kernel(activation, "activate"), count, x.data(), out.data(), count);
-  }
-
-  @Override
-  public void gate(Activation activation, DeviceRows gate, DeviceRows up, DeviceRows out) {
-    long count = elements(out);
-    launches.elements(kernel(activation, "gate"), count, gate.data(), up.data(), out.data(), count);
-  }
-
-  @Override
-  public void add(DeviceRows x, DeviceRows y) {
-    long count = elements(x);
-    launches.elements(kernel(ELEMENTWISE, "add"), count, x.data(), y.data(), count);
-  }
-
-  @Override
-  public void scale(DeviceRows x, float factor) {
-    inPlace("scale", x, factor);
-  }
-
-  @Override
-  public void softcap(DeviceRows x, float cap) {
-    inPlace("softcap", x, cap);
-  }
-
-  private void inPlace(String name, DeviceRows x, float parameter) {
-    long count = elements(x);
-    launches.elements(kernel(ELEMENTWISE, name), count, x.data(), parameter, count);
-  }
-
-  @Override
-  public void gatherColumns(DeviceRows source, int offset, int width, int stride, DeviceRows out) {
-    launches.columns(
-        kernel("gather_columns.cl", "gather_columns"),
-        out.columns(),
-        out.rows(),
-        source.data(),
-        source.columns(),
-        offset,
-        width,
-        stride,
-        out.data(),
-        out.rows(),
-        out.columns());
   }
 
   @Override
@@ -222,33 +127,6 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
         weights,
         logits.rows(),
         logits.columns());
-  }
-
-  @Override
-  public void gatherRows(DeviceRows x, DevicePointer rows, DeviceRows out) {
-    launches.columns(
-        kernel(EXPERT_ROWS, "gather_rows"),
-        out.columns(),
-        out.rows(),
-        x.data(),
-        rows,
-        out.data(),
-        out.rows(),
-        out.columns());
-  }
-
-  @Override
-  public void addRows(DeviceRows x, DevicePointer rows, DevicePointer factors, DeviceRows out) {
-    launches.columns(
-        kernel(EXPERT_ROWS, "add_rows"),
-        x.columns(),
-        x.rows(),
-        x.data(),
-        rows,
-        factors,
-        out.data(),
-        x.rows(),
-        x.columns());
   }
 
   @Override
@@ -268,7 +146,20 @@ final class OpenClForwardKernels implements GpuForwardKernels, AutoCloseable {
 
   @Override
   public void secondMoments(DeviceRows x, DevicePointer state) {
-    moments.add(x, state);
+    if (x.isEmpty()) {
+      return;
+    }
+    OpenClKernel kernel = kernel("second_moments.cl", "second_moments");
+    int side = kernel.items() >= SIDE * SIDE ? SIDE : SMALL_SIDE;
+    long items = (long) Math.ceilDiv(x.columns(), COLUMNS * side) * side;
+    queue.launch(
+        kernel,
+        new long[] {items, items},
+        new long[] {side, side},
+        x.data(),
+        state,
+        x.rows(),
+        x.columns());
   }
 
   @Override

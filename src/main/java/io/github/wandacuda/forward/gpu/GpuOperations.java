@@ -3,14 +3,18 @@ package io.github.wandacuda.forward.gpu;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.device.DeviceMemoryException;
 import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceQueue;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.device.GpuForwardKernels;
+import io.github.wandacuda.device.GrowingBuffer;
 import io.github.wandacuda.device.PinnedMemory;
 import io.github.wandacuda.device.StagingBuffer;
-import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Routing;
 import io.github.wandacuda.forward.StoredRows;
@@ -19,6 +23,8 @@ import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.forward.WeightsAhead;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -31,7 +37,8 @@ public final class GpuOperations implements Operations, AutoCloseable {
   private final GpuDevice device;
   private final DeviceQueue queue;
   private final WeightUpload weights;
-  private final RowOperations rows;
+  private final GrowingBuffer indices;
+  private final GrowingBuffer results;
   private final PinnedMemory pinned;
   private final StagingBuffer staging;
 
@@ -42,7 +49,8 @@ public final class GpuOperations implements Operations, AutoCloseable {
     this.device = device;
     queue = device.queue();
     weights = new WeightUpload(device, queue);
-    rows = new RowOperations(device, queue);
+    indices = new GrowingBuffer(device, queue);
+    results = new GrowingBuffer(device, queue);
     pinned = new PinnedMemory(device);
     staging = new StagingBuffer(pinned);
   }
@@ -132,9 +140,25 @@ public final class GpuOperations implements Operations, AutoCloseable {
     return GpuSparseWeight.of(matrix, weights);
   }
 
+  private DevicePointer upload(int[] values) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocateFrom(ValueLayout.JAVA_INT, values);
+      DevicePointer place = indices.atLeast(host.byteSize());
+      queue.complete(() -> queue.upload(host, place));
+      return place;
+    }
+  }
+
+  /**
+   * Looks tokens up in a table that is on the device as a whole; decoders pass only the rows of
+   * their tokens.
+   *
+   * @throws DeviceMemoryException if the table didn't fit on the device
+   */
   @Override
   public void embed(Weight table, int[] tokens, Tensor out) {
-    rows.embed((GpuWeight) table, tokens, matrix(out));
+    DevicePointer ids = upload(tokens);
+    queue.forward().embed(((GpuWeight) table).whole(), ids, matrix(out));
   }
 
   @Override
@@ -144,14 +168,7 @@ public final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public void layerNorm(Tensor x, Tensor gain, Tensor bias, float epsilon, Tensor out) {
-    queue
-        .forward()
-        .layerNorm(
-            matrix(x),
-            data(gain),
-            data(bias),
-            epsilon,
-            matrix(out));
+    queue.forward().layerNorm(matrix(x), data(gain), data(bias), epsilon, matrix(out));
   }
 
   @Override
@@ -166,51 +183,19 @@ public final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public void attention(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      AttentionShape shape,
-      Tensor keyBias,
-      Tensor out) {
-    queue
-        .forward()
-        .attention(
-            matrix(q),
-            matrix(k),
-            matrix(v),
-            shape,
-            matrix(keyBias),
-            matrix(out));
+      Tensor q, Tensor k, Tensor v, AttentionShape shape, Tensor keyBias, Tensor out) {
+    AttentionOperands<Tensor> operands = new AttentionOperands<>(q, k, v, shape, keyBias, out);
+    queue.forward().attention(operands.map(GpuOperations::matrix));
   }
 
   @Override
-  public void activate(Activation activation, Tensor x, Tensor out) {
-    queue.forward().activate(activation, matrix(x), matrix(out));
-  }
-
-  @Override
-  public void gate(Activation activation, Tensor gate, Tensor up, Tensor out) {
-    queue.forward().gate(activation, matrix(gate), matrix(up), matrix(out));
-  }
-
-  @Override
-  public void add(Tensor x, Tensor y) {
-    queue.forward().add(matrix(x), matrix(y));
+  public void elementwise(Elementwise operation, Tensor x, Tensor y, Tensor out) {
+    queue.forward().elementwise(operation, matrix(x), matrix(y), matrix(out));
   }
 
   @Override
   public void clear(Tensor x) {
     queue.clear(data(x), own(x).bytes());
-  }
-
-  @Override
-  public void scale(Tensor x, float factor) {
-    queue.forward().scale(matrix(x), factor);
-  }
-
-  @Override
-  public void softcap(Tensor x, float cap) {
-    queue.forward().softcap(matrix(x), cap);
   }
 
   @Override
@@ -220,17 +205,40 @@ public final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public Routing route(Tensor logits, int k, boolean renormalize) {
-    return rows.route(matrix(logits), k, renormalize);
+    long bytes = (long) Math.multiplyExact(logits.rows(), k) * Integer.BYTES;
+    DevicePointer experts = results.atLeast(2 * bytes);
+    DevicePointer weights = experts.plus(bytes);
+    queue.forward().route(matrix(logits), k, renormalize, experts, weights);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(2 * bytes, Integer.BYTES);
+      queue.complete(() -> queue.download(experts, host));
+      return new Routing(
+          k,
+          host.asSlice(0, bytes).toArray(ValueLayout.JAVA_INT),
+          host.asSlice(bytes).toArray(ValueLayout.JAVA_FLOAT));
+    }
   }
 
   @Override
   public void gatherRows(Tensor x, int[] from, Tensor out) {
-    rows.gatherRows(matrix(x), from, matrix(out));
+    DevicePointer places = upload(from);
+    queue.forward().gatherRows(matrix(x), places, matrix(out));
   }
 
   @Override
   public void addRows(Tensor x, int[] to, float[] factors, Tensor out) {
-    rows.addRows(matrix(x), to, factors, matrix(out));
+    DevicePointer places = upload(rowsAndFactors(to, factors));
+    DevicePointer weights = places.plus((long) to.length * Integer.BYTES);
+    queue.forward().addRows(matrix(x), places, weights, matrix(out));
+  }
+
+  /** Returns the rows followed by the factors' bits, so that one copy uploads both. */
+  private static int[] rowsAndFactors(int[] rows, float[] factors) {
+    int[] all = Arrays.copyOf(rows, rows.length + factors.length);
+    for (int i = 0; i < factors.length; i++) {
+      all[rows.length + i] = Float.floatToRawIntBits(factors[i]);
+    }
+    return all;
   }
 
   @Override
@@ -245,7 +253,26 @@ public final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public double[] crossEntropy(Tensor logits, int[] targets) {
-    return rows.crossEntropy(matrix(logits), targets);
+    double[] result = new double[targets.length];
+    long bytes = (long) targets.length * GpuForwardKernels.LOSS_FLOATS * Float.BYTES;
+    DevicePointer ids = upload(targets);
+    DevicePointer place = results.atLeast(bytes);
+    queue.forward().crossEntropy(matrix(logits), ids, place);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment host = arena.allocate(bytes, Float.BYTES);
+      queue.complete(() -> queue.download(place, host));
+      for (int row = 0; row < result.length; row++) {
+        result[row] = loss(host, (long) row * GpuForwardKernels.LOSS_FLOATS);
+      }
+    }
+    return result;
+  }
+
+  private static double loss(MemorySegment host, long at) {
+    double highest = host.getAtIndex(ValueLayout.JAVA_FLOAT, at);
+    double sum = host.getAtIndex(ValueLayout.JAVA_FLOAT, at + 1);
+    double target = host.getAtIndex(ValueLayout.JAVA_FLOAT, at + 2);
+    return Math.log(sum) + (highest - target);
   }
 
   @Override
@@ -256,6 +283,7 @@ public final class GpuOperations implements Operations, AutoCloseable {
     }
     staging.close();
     weights.close();
-    rows.close();
+    indices.close();
+    results.close();
   }
 }

@@ -66,7 +66,7 @@ interface Branch extends AutoCloseable {
       Tensor wide = workspace.take(Place.UP, input.rows(), up.rows());
       observer.input(List.of(up.module()), input);
       up.apply(input, wide);
-      operations.activate(description.activation(), wide, wide);
+      operations.elementwise(description.activation(), wide, null, wide);
       observer.input(List.of(down.module()), wide);
       if (out != null) {
         down.apply(wide, out);

@@ -3,6 +3,7 @@ package io.github.wandacuda.model.decoder;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
@@ -57,7 +58,7 @@ final class Embedding implements AutoCloseable {
       projection.apply(narrow, hidden);
     }
     if (description.scale() != 1) {
-      operations.scale(hidden, description.scale());
+      operations.elementwise(new Elementwise.Scale(description.scale()), hidden, null, hidden);
     }
     if (description.positions() != null) {
       addPositions(description.positions(), span, hidden);
@@ -100,7 +101,7 @@ final class Embedding implements AutoCloseable {
         operations.embed(table, places, added);
       }
     }
-    operations.add(hidden, added);
+    operations.elementwise(new Elementwise.Add(), hidden, added, hidden);
   }
 
   @Override

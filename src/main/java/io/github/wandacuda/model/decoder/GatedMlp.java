@@ -1,6 +1,7 @@
 package io.github.wandacuda.model.decoder;
 
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.LinearDescription;
@@ -73,7 +74,7 @@ final class GatedMlp implements Branch {
       inputs.get(0).apply(input, gate);
       inputs.get(1).apply(input, up);
     }
-    operations.gate(activation, gate, up, gate);
+    operations.elementwise(new Elementwise.Gate(activation), gate, up, gate);
     observer.input(List.of(down.module()), gate);
     if (out != null) {
       down.apply(gate, out);

@@ -1,5 +1,6 @@
 package io.github.wandacuda.model.decoder;
 
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
@@ -63,7 +64,7 @@ final class Head implements AutoCloseable {
     Tensor scores = logits.rows(0, hidden.rows());
     operations.linear(states, weight, null, scores);
     if (description.softcap() > 0) {
-      operations.softcap(scores, description.softcap());
+      operations.elementwise(new Elementwise.Softcap(description.softcap()), scores, null, scores);
     }
     return scores;
   }

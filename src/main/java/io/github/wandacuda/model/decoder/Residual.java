@@ -1,5 +1,6 @@
 package io.github.wandacuda.model.decoder;
 
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.model.BlockDescription.BranchNorms;
@@ -58,7 +59,7 @@ final class Residual implements AutoCloseable {
     if (after != null) {
       after.apply(out, out);
     }
-    operations.add(hidden, out);
+    operations.elementwise(new Elementwise.Add(), hidden, out, hidden);
     if (sum != null) {
       sum.apply(hidden, hidden);
     }

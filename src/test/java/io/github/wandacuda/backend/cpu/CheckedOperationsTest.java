@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.CheckedOperations;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.scalar.ScalarForward;
@@ -39,7 +40,9 @@ class CheckedOperationsTest {
     assertThat(CheckedOperations.class.getDeclaredMethods())
         .extracting(Method::getName)
         .contains(
-            Arrays.stream(Operations.class.getMethods()).map(Method::getName).toArray(String[]::new));
+            Arrays.stream(Operations.class.getMethods())
+                .map(Method::getName)
+                .toArray(String[]::new));
   }
 
   @Test
@@ -52,10 +55,12 @@ class CheckedOperationsTest {
         () -> operations.layerNorm(two, gain, gain, 1f, three),
         "result: expected 2 x 4, found 3 x 4");
     refused(
-        () -> operations.activate(Activation.GELU, two, three),
+        () -> operations.elementwise(Activation.GELU, two, null, three),
         "result: expected 2 x 4, found 3 x 4");
-    refused(() -> operations.softcap(two, 0f), "cap 0.0");
-    refused(() -> operations.softcap(two, Float.NaN), "cap NaN");
+    refused(() -> operations.elementwise(new Elementwise.Softcap(0f), two, null, two), "cap 0.0");
+    refused(
+        () -> operations.elementwise(new Elementwise.Softcap(Float.NaN), two, null, two),
+        "cap NaN");
   }
 
   @Test

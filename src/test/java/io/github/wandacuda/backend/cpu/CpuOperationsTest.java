@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.SecondMoments;
 import io.github.wandacuda.forward.Tensor;
@@ -46,7 +47,7 @@ class CpuOperationsTest {
     Tensor tensor = operations.tensor(4, 3);
     assertThat(((CpuTensor) tensor).data()).hasSize(12).containsOnly(0f);
     Tensor middle = tensor.rows(1, 2).rows(1, 1);
-    operations.add(middle, samples.tensor(1, 3));
+    operations.elementwise(new Elementwise.Add(), middle, samples.tensor(1, 3), middle);
     middle.close();
     CpuTensor whole = (CpuTensor) tensor;
     assertThat(Samples.bits(whole.rows(2, 1))).isEqualTo(Samples.bits((CpuTensor) middle));
@@ -59,7 +60,8 @@ class CpuOperationsTest {
     Tensor tensor = operations.tensor(1, 1);
     tensor.close();
     tensor.close();
-    assertThatIllegalStateException().isThrownBy(() -> operations.add(tensor, tensor));
+    assertThatIllegalStateException()
+        .isThrownBy(() -> operations.elementwise(new Elementwise.Add(), tensor, tensor, tensor));
   }
 
   @Test
@@ -134,11 +136,14 @@ class CpuOperationsTest {
     refused(() -> operations.rmsNorm(two, two, 1f, two), "gain: expected 1 x 4, found 2 x 4");
     refused(() -> operations.rmsNorm(two, gain, 1f, three), "result: expected 2 x 4, found 3 x 4");
     refused(
-        () -> operations.gate(Activation.SILU, two, three, two), "up: expected 2 x 4, found 3 x 4");
+        () -> operations.elementwise(new Elementwise.Gate(Activation.SILU), two, three, two),
+        "up: expected 2 x 4, found 3 x 4");
     refused(
-        () -> operations.gate(Activation.SILU, two, two, three),
+        () -> operations.elementwise(new Elementwise.Gate(Activation.SILU), two, two, three),
         "result: expected 2 x 4, found 3 x 4");
-    refused(() -> operations.add(two, three), "y: expected 2 x 4, found 3 x 4");
+    refused(
+        () -> operations.elementwise(new Elementwise.Add(), two, three, two),
+        "y: expected 2 x 4, found 3 x 4");
     refused(() -> operations.columnSquares(3).add(two), "columns: expected 3, found 4");
     refused(() -> operations.secondMoments(3).add(two), "columns: expected 3, found 4");
     refused(
@@ -226,7 +231,9 @@ class CpuOperationsTest {
           @Override
           public void close() {}
         };
-    refused(() -> operations.add(foreign, foreign), "a tensor of another backend");
+    refused(
+        () -> operations.elementwise(new Elementwise.Add(), foreign, foreign, foreign),
+        "a tensor of another backend");
     Weight weight =
         new Weight() {
           @Override
@@ -249,7 +256,7 @@ class CpuOperationsTest {
   @Test
   void emptyTensorsAreFine() {
     Tensor none = operations.tensor(0, 3);
-    operations.add(none, none);
+    operations.elementwise(new Elementwise.Add(), none, none, none);
     operations.rmsNorm(none, operations.tensor(1, 3), 1f, none);
     operations.linear(none, weight(2, 3), null, operations.tensor(0, 2));
     assertThat(operations.crossEntropy(none, new int[0])).isEmpty();

@@ -9,7 +9,9 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -47,15 +49,15 @@ class CudaForwardKernelsTest {
     session.own.linear(none, weight, null, session.matrix(new float[0], 8, 0));
     session.own.rotate(
         none, 8, session.matrix(new float[4], 4, 0), session.matrix(new float[4], 4, 0));
-    session.own.add(none, none);
-    session.own.gate(Activation.SILU, none, none, none);
+    session.own.elementwise(new Elementwise.Add(), none, none, none);
+    session.own.elementwise(new Elementwise.Gate(Activation.SILU), none, none, none);
     session.own.columnSquares(none, place);
     session.own.secondMoments(none, place);
     session.own.crossEntropy(none, place, place);
     session.own.layerNorm(none, place, place, 1e-5f, none);
-    session.own.activate(Activation.GELU, none, none);
-    session.own.scale(none, 2);
-    session.own.softcap(none, 2);
+    session.own.elementwise(Activation.GELU, none, null, none);
+    session.own.elementwise(new Elementwise.Scale(2), none, null, none);
+    session.own.elementwise(new Elementwise.Softcap(2), none, null, none);
     session.own.gatherColumns(none, 0, 8, 0, none);
     session.own.route(none, 2, true, place, place);
     session.own.gatherRows(none, place, none);
@@ -98,12 +100,13 @@ class CudaForwardKernelsTest {
     AttentionShape shape = new AttentionShape(100, 2, 1, 72, (float) (1 / Math.sqrt(72)), 0, 0);
     DeviceRows out = session.matrix(new float[100 * 144], 144, 0);
     session.own.attention(
-        session.matrix(random(100 * 144, 2, 1), 144, 0),
-        session.matrix(random(100 * 72, 2, 2), 72, 0),
-        session.matrix(random(100 * 72, 1, 3), 72, 0),
-        shape,
-        null,
-        out);
+        new AttentionOperands<>(
+            session.matrix(random(100 * 144, 2, 1), 144, 0),
+            session.matrix(random(100 * 72, 2, 2), 72, 0),
+            session.matrix(random(100 * 72, 1, 3), 72, 0),
+            shape,
+            null,
+            out));
     return session.read(out);
   }
 }

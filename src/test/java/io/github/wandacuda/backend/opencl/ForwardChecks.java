@@ -11,8 +11,10 @@ import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.ForwardDevice;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.ColumnSquares;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.forward.Routing;
@@ -153,7 +155,9 @@ final class ForwardChecks implements AutoCloseable {
     cpu.attention(q, k, v, shape, keyBias, expected);
     DeviceRows out = like(expected);
     DeviceRows biases = keyBias == null ? null : device.copy(keyBias);
-    kernels.attention(device.copy(q), device.copy(k), device.copy(v), shape, biases, out);
+    kernels.attention(
+        new AttentionOperands<>(
+            device.copy(q), device.copy(k), device.copy(v), shape, biases, out));
     float tolerance = shape.past() > 0 ? 0 : ATTENTION_TOLERANCE;
     float[] found = device.floats(out);
     for (int i = 0; i < found.length; i++) {
@@ -168,50 +172,50 @@ final class ForwardChecks implements AutoCloseable {
 
   void activate(Activation activation, CpuTensor x) {
     CpuTensor expected = CpuTensor.zeros(x.rows(), x.columns());
-    cpu.activate(activation, x, expected);
+    cpu.elementwise(activation, x, null, expected);
     DeviceRows inPlace = device.copy(x);
     DeviceRows out = like(expected);
-    kernels.activate(activation, inPlace, out);
+    kernels.elementwise(activation, inPlace, null, out);
     assertBits(out, expected);
-    kernels.activate(activation, inPlace, inPlace);
+    kernels.elementwise(activation, inPlace, null, inPlace);
     assertBits(inPlace, expected);
   }
 
   void gate(Activation activation, CpuTensor gate, CpuTensor up) {
     CpuTensor expected = CpuTensor.zeros(gate.rows(), gate.columns());
-    cpu.gate(activation, gate, up, expected);
+    cpu.elementwise(new Elementwise.Gate(activation), gate, up, expected);
     DeviceRows gates = device.copy(gate);
     DeviceRows ups = device.copy(up);
     DeviceRows out = like(expected);
-    kernels.gate(activation, gates, ups, out);
+    kernels.elementwise(new Elementwise.Gate(activation), gates, ups, out);
     assertBits(out, expected);
-    kernels.gate(activation, gates, ups, gates);
+    kernels.elementwise(new Elementwise.Gate(activation), gates, ups, gates);
     assertBits(gates, expected);
-    kernels.gate(activation, device.copy(gate), ups, ups);
+    kernels.elementwise(new Elementwise.Gate(activation), device.copy(gate), ups, ups);
     assertBits(ups, expected);
   }
 
   void scale(CpuTensor x, float factor) {
     DeviceRows scaled = device.copy(x);
-    kernels.scale(scaled, factor);
+    kernels.elementwise(new Elementwise.Scale(factor), scaled, null, scaled);
     CpuTensor expected = Samples.copy(x);
-    cpu.scale(expected, factor);
+    cpu.elementwise(new Elementwise.Scale(factor), expected, null, expected);
     assertBits(scaled, expected);
   }
 
   void softcap(CpuTensor x, float cap) {
     DeviceRows bounded = device.copy(x);
-    kernels.softcap(bounded, cap);
+    kernels.elementwise(new Elementwise.Softcap(cap), bounded, null, bounded);
     CpuTensor expected = Samples.copy(x);
-    cpu.softcap(expected, cap);
+    cpu.elementwise(new Elementwise.Softcap(cap), expected, null, expected);
     assertBits(bounded, expected);
   }
 
   void add(CpuTensor x, CpuTensor y) {
     DeviceRows sum = device.copy(x);
-    kernels.add(sum, device.copy(y));
+    kernels.elementwise(new Elementwise.Add(), sum, device.copy(y), sum);
     CpuTensor expected = Samples.copy(x);
-    cpu.add(expected, y);
+    cpu.elementwise(new Elementwise.Add(), expected, y, expected);
     assertBits(sum, expected);
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.ForwardDevice;
 import io.github.wandacuda.device.KernelSources;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.testing.Thorough;
@@ -59,7 +60,7 @@ class HiddenTilesTest {
         OpenClForwardKernels kernels = new OpenClForwardKernels(device.queue(), variant)) {
       DeviceRows q = device.copy(samples.tensor(LENGTH, 1));
       DeviceRows out = device.empty(LENGTH, 1, 1);
-      kernels.attention(q, q, q, shape, null, out);
+      kernels.attention(new AttentionOperands<>(q, q, q, shape, null, out));
       return device.floats(out);
     }
   }

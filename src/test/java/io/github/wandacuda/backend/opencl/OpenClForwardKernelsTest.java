@@ -6,7 +6,9 @@ import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.ForwardDevice;
 import io.github.wandacuda.device.KernelSources;
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Elementwise;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -45,13 +47,15 @@ class OpenClForwardKernelsTest {
     kernels.rmsNorm(none, at, 1e-5f, none);
     kernels.linear(none, one, null, device.empty(0, 1, 1));
     kernels.rotate(none, 4, angles, angles);
-    kernels.attention(none, none, none, new AttentionShape(3, 2, 1, 4, 1f, 0, 0), null, none);
+    kernels.attention(
+        new AttentionOperands<>(
+            none, none, none, new AttentionShape(3, 2, 1, 4, 1f, 0, 0), null, none));
     kernels.layerNorm(none, at, null, 1e-5f, none);
-    kernels.activate(Activation.GELU, none, none);
-    kernels.gate(Activation.SILU, none, none, none);
-    kernels.add(none, none);
-    kernels.scale(none, 2f);
-    kernels.softcap(none, 2f);
+    kernels.elementwise(Activation.GELU, none, null, none);
+    kernels.elementwise(new Elementwise.Gate(Activation.SILU), none, none, none);
+    kernels.elementwise(new Elementwise.Add(), none, none, none);
+    kernels.elementwise(new Elementwise.Scale(2f), none, null, none);
+    kernels.elementwise(new Elementwise.Softcap(2f), none, null, none);
     kernels.gatherColumns(none, 0, 4, 4, none);
     kernels.gatherRows(one, at, none);
     kernels.addRows(none, at, at, one);

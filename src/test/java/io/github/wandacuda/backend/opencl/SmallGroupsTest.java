@@ -14,6 +14,7 @@ import io.github.wandacuda.device.KernelSources;
 import io.github.wandacuda.device.OpenClTarget;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
@@ -186,7 +187,7 @@ class SmallGroupsTest {
       DeviceRows k = device.copy(samples.tensor(150, 48));
       DeviceRows v = device.copy(samples.tensor(150, 48));
       DeviceRows out = device.empty(150, 96, 96);
-      kernels.attention(q, k, v, shape, null, out);
+      kernels.attention(new AttentionOperands<>(q, k, v, shape, null, out));
       return device.floats(out);
     }
   }

@@ -49,8 +49,7 @@ public final class OpenedBackend implements AutoCloseable {
         CpuForwardKernels kernels =
             which.shape() == null
                 ? new ScalarForward()
-                : ShapedKernels.load(
-                    CpuForwardKernels.class, "simd.VectorForward", which.shape());
+                : ShapedKernels.load(CpuForwardKernels.class, "simd.VectorForward", which.shape());
         operations =
             (Tier.isAll() ? IntStream.rangeClosed(1, MOST_THREADS) : IntStream.of(2))
                 .mapToObj(threads -> CpuOperations.checked(kernels, workers(threads)))

@@ -6,6 +6,7 @@ import io.github.wandacuda.device.DevicePointer;
 import io.github.wandacuda.device.DeviceRows;
 import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
+import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.forward.PackedTriangle;
 import java.lang.foreign.MemorySegment;
@@ -203,7 +204,10 @@ final class ForwardCases {
               new AttentionShape(tokens, heads, heads, headSize, scale, 0, 0);
           GpuForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
-              turn -> kernels.attention(q[turn], k[turn], v[turn], attention, null, out[turn]),
+              turn ->
+                  kernels.attention(
+                      new AttentionOperands<>(
+                          q[turn], k[turn], v[turn], attention, null, out[turn])),
               () -> checkAttention(bench, content, out[0], attention));
         });
   }

@@ -1,51 +1,72 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.simd.Lanes.load;
+
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.LaneSum;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * LayerNorm on vectors. Sixteen partial sums ({@link LaneSum}) stay in an array, which suits
- * vectors of any width; the elements after the last whole sixteen are added one by one.
+ * RMSNorm and LayerNorm on vectors. Sixteen partial sums ({@link LaneSum}) stay in an array, which
+ * suits vectors of any width; the elements after the last whole sixteen are added one by one.
  */
-final class VectorLayerNorm {
+final class VectorNorms {
   private static final int LANES = LaneSum.LANES;
 
-  private VectorLayerNorm() {}
+  private VectorNorms() {}
+
+  /** See {@link CpuForwardKernels#rmsNorm}. */
+  static void rmsNorm(CpuTensor x, CpuTensor gain, float epsilon, CpuTensor out, int from, int to) {
+    for (int row = from; row < to; row++) {
+      normalize(x, 0f, gain, null, epsilon, out, row);
+    }
+  }
 
   /** See {@link CpuForwardKernels#layerNorm}. */
   static void layerNorm(
       CpuTensor x, CpuTensor gain, CpuTensor bias, float epsilon, CpuTensor out, int from, int to) {
     for (int row = from; row < to; row++) {
-      row(
-          x.data(),
-          x.at(row),
-          gain.data(),
-          gain.at(0),
-          bias == null ? null : bias.data(),
-          bias == null ? 0 : bias.at(0),
-          epsilon,
-          x.columns(),
-          out.data(),
-          out.at(row));
+      float mean = sum(x.data(), x.at(row), x.columns()) / x.columns();
+      normalize(x, mean, gain, bias, epsilon, out, row);
     }
   }
 
-  private static void row(
+  private static void normalize(
+      CpuTensor x,
+      float mean,
+      CpuTensor gain,
+      CpuTensor bias,
+      float epsilon,
+      CpuTensor out,
+      int row) {
+    float variance = sumOfSquares(x.data(), x.at(row), x.columns(), mean) / x.columns();
+    normalize(
+        x.data(),
+        x.at(row),
+        mean,
+        1f / (float) Math.sqrt(variance + epsilon),
+        gain.data(),
+        gain.at(0),
+        bias == null ? null : bias.data(),
+        bias == null ? 0 : bias.at(0),
+        x.columns(),
+        out.data(),
+        out.at(row));
+  }
+
+  private static void normalize(
       float[] x,
       int xAt,
+      float mean,
+      float factor,
       float[] gain,
       int gainAt,
       float[] bias,
       int biasAt,
-      float epsilon,
       int columns,
       float[] out,
       int outAt) {
-    float mean = sum(x, xAt, columns) / columns;
-    float variance = sumOfSquares(x, xAt, columns, mean) / columns;
-    float factor = 1f / (float) Math.sqrt(variance + epsilon);
     int whole = Lanes.FLOATS.loopBound(columns);
     for (int c = 0; c < whole; c += Lanes.COUNT) {
       FloatVector normal = load(x, xAt + c).sub(mean).mul(factor);
@@ -88,9 +109,5 @@ final class VectorLayerNorm {
       lanes[c - whole] += difference * difference;
     }
     return LaneSum.combine(lanes);
-  }
-
-  private static FloatVector load(float[] array, int at) {
-    return FloatVector.fromArray(Lanes.FLOATS, array, at);
   }
 }
