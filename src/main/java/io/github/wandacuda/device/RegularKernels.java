@@ -5,7 +5,6 @@ import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.Elementwise;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.stream.Stream;
 
 /**
  * The table of kernels that go over a matrix in one of three ways, the same with every driver:
@@ -74,7 +73,9 @@ public abstract class RegularKernels implements GpuForwardKernels {
 
     /** Returns all arguments. */
     public Object[] with(Object... sizes) {
-      return Stream.of(arguments, sizes).flatMap(Arrays::stream).toArray();
+      Object[] all = Arrays.copyOf(arguments, arguments.length + sizes.length);
+      System.arraycopy(sizes, 0, all, arguments.length, sizes.length);
+      return all;
     }
   }
 

@@ -1,6 +1,6 @@
 /**
- * The kernels on the Vector API, a class for each that gains by it: keys of scores and N:M groups,
- * register tiles of linear layers and attention, sparse rows, layer-wise pruning and packing.
+ * The kernels on the Vector API, where it gains: operations on elements, keys of scores and N:M
+ * groups, register tiles of linear layers and attention, sparse rows, layer-wise pruning, packing.
  *
  * <p>Inside a loop over vectors no method of this package takes or returns one, unless it is small
  * enough to be inlined. The JIT always inlines the Vector API's own methods, but ours only while

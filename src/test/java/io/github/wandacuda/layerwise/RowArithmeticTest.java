@@ -89,8 +89,7 @@ class RowArithmeticTest {
       names = {"S_128_BIT", "S_256_BIT", "S_512_BIT"})
   @FirstCases(2)
   void vectorsGiveTheScalarBits(VectorShape shape) {
-    RowArithmetic vector =
-        ShapedKernels.load(RowArithmetic.class, "layerwise.simd.VectorRows", shape);
+    RowArithmetic vector = ShapedKernels.load(RowArithmetic.class, "simd.VectorRows", shape);
     for (int count : COUNTS) {
       assertThat(results(vector, count, count))
           .as("%d elements", count)

@@ -13,8 +13,7 @@ import java.util.Optional;
 /**
  * Launches the kernels of the forward pass. Norms, attention, cross-entropy and linear layers on
  * tensor cores sum in another order than the CPU; all other results have the CPU's bits. A kernel
- * that takes more than one statement to launch has a class of its name; the others are launched
- * here.
+ * that takes more than a few lines to launch has a class of its name.
  */
 public final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
   private static final int LOSS_THREADS = 512;

@@ -12,7 +12,7 @@ import java.lang.foreign.ValueLayout;
 /**
  * Launches the kernels of the forward pass. All but attention, column squares and second moments
  * give the CPU's bits on devices that round quotients and roots as IEEE 754 does. A kernel that
- * takes more than one statement to launch has a class of its name; the others are launched here.
+ * takes more than a few lines to launch has a class of its name.
  */
 final class OpenClForwardKernels extends RegularKernels implements AutoCloseable {
   /** Work-items of a tile of second moments in each dimension, in the largest groups and others. */

@@ -137,7 +137,7 @@ class CpuOperationsTest {
     refused(() -> operations.rmsNorm(two, gain, 1f, three), "result: expected 2 x 4, found 3 x 4");
     refused(
         () -> operations.elementwise(new Elementwise.Gate(Activation.SILU), two, three, two),
-        "up: expected 2 x 4, found 3 x 4");
+        "y: expected 2 x 4, found 3 x 4");
     refused(
         () -> operations.elementwise(new Elementwise.Gate(Activation.SILU), two, two, three),
         "result: expected 2 x 4, found 3 x 4");

@@ -8,6 +8,7 @@ import io.github.wandacuda.device.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
+import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.forward.PackedTriangle;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -169,7 +170,9 @@ final class ForwardCases {
           DeviceRows[] out = bench.outputs(DType.F32, shape[0], shape[1], shape[1]);
           GpuForwardKernels kernels = bench.queue().forward();
           return new KernelCase.Prepared(
-              turn -> kernels.gate(Activation.SILU, gate[turn], up[turn], out[turn]),
+              turn ->
+                  kernels.elementwise(
+                      new Elementwise.Gate(Activation.SILU), gate[turn], up[turn], out[turn]),
               () -> {
                 double value = content.get(shape[0] - 1, 0);
                 double expected = value / (1 + Math.exp(-value)) * value;
