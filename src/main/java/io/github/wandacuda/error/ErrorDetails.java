@@ -49,6 +49,11 @@ public record ErrorDetails(
     return new ErrorDetails(null, null, null, null, null, sentence, null);
   }
 
+  /** Returns the same of a file by another name. */
+  public ErrorDetails in(String name) {
+    return new ErrorDetails(name, tensor, part, expected, found, said, hint);
+  }
+
   /** Returns the same of a tensor in the file. */
   public ErrorDetails tensor(String name) {
     return new ErrorDetails(file, name, part, expected, found, said, hint);

@@ -245,6 +245,7 @@ final class OutputRun implements PruneTarget.Run {
           check.check(
               scope.model().checkpoint().shards(),
               scope.chosen(),
+              tensor -> true,
               masks.and(tools.masks()),
               tools.workers(),
               tools.progress());

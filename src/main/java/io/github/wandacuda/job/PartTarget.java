@@ -1,7 +1,9 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.job.output.AddedFiles;
 import io.github.wandacuda.job.output.OnCluster;
@@ -10,14 +12,20 @@ import io.github.wandacuda.job.output.Part;
 import io.github.wandacuda.job.output.PartLock;
 import io.github.wandacuda.job.output.PartState;
 import io.github.wandacuda.job.output.RunNeeds;
-import io.github.wandacuda.job.output.WeightSample;
 import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.job.record.Journal;
 import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.job.record.RunRecords;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.system.Sha256;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -32,6 +40,9 @@ import java.util.Optional;
 final class PartTarget implements PruneTarget {
   /** The part of the fingerprint that tells models of the same shapes apart. */
   private static final String WEIGHTS = "weights";
+
+  private static final int SAMPLED_TENSORS = 64;
+  private static final int SAMPLE_BYTES = 4096;
 
   /** Longer than parts hold the journal when they begin; a run that is no part holds it longer. */
   private static final Duration PATIENCE = Duration.ofSeconds(20);
@@ -91,7 +102,7 @@ final class PartTarget implements PruneTarget {
   private Map<String, String> parts() {
     Map<String, String> parts = new LinkedHashMap<>();
     parts.put(Fingerprint.PARTS, String.valueOf(part.of()));
-    parts.put(WEIGHTS, "sha256 " + WeightSample.of(scope.model()));
+    parts.put(WEIGHTS, "sha256 " + weights(scope.model()));
     return parts;
   }
 
@@ -157,5 +168,32 @@ final class PartTarget implements PruneTarget {
   /** Returns the files in the output that the run doesn't write. */
   AddedFiles added(OutputDirectory output) {
     return new AddedFiles(scope.model().checkpoint(), sideFiles, output);
+  }
+
+  /**
+   * Returns the SHA-256, in hexadecimal, over the bytes in the middle of up to 64 tensors of each
+   * shard. They tell a model from another of the same shapes, such as what it was fine-tuned to,
+   * and don't depend on where a copy of it lies or when that was made.
+   */
+  private static String weights(ModelDirectory model) {
+    MessageDigest digest = Sha256.digest();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment memory = arena.allocate(SAMPLE_BYTES);
+      for (SafetensorsFile shard : model.checkpoint().shards()) {
+        List<TensorInfo> tensors = shard.tensors();
+        int step = Math.max(1, Math.ceilDiv(tensors.size(), SAMPLED_TENSORS));
+        for (int index = 0; index < tensors.size(); index += step) {
+          digest.update(middle(shard, tensors.get(index), memory).asByteBuffer());
+        }
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static MemorySegment middle(
+      SafetensorsFile shard, TensorInfo tensor, MemorySegment memory) {
+    MemorySegment bytes = memory.asSlice(0, Math.min(SAMPLE_BYTES, tensor.bytes()));
+    shard.read(tensor, (tensor.bytes() - bytes.byteSize()) / 2, bytes);
+    return bytes;
   }
 }

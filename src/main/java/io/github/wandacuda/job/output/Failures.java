@@ -106,7 +106,7 @@ public final class Failures implements Serializable {
 
   /** Returns the first failure in order. */
   String first() {
-    return Verification.inWords(others(), tensors()).findFirst().orElseThrow();
+    return Verification.of(this).failures().getFirst();
   }
 
   /** Returns the failures that aren't a row's. */

@@ -132,6 +132,7 @@ public final class FinishedShards implements AutoCloseable {
             .check(
                 dense,
                 modules,
+                tensor -> true,
                 (index, mask) -> readBack.add(places.get(modules.get(index)), mask),
                 workers,
                 progress);

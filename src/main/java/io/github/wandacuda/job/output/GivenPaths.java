@@ -39,15 +39,6 @@ public record GivenPaths(List<Path> directories) {
     ErrorDetails details = failure.details();
     return details.file() == null
         ? failure
-        : new InputException(
-            new ErrorDetails(
-                in(details.file()),
-                details.tensor(),
-                details.part(),
-                details.expected(),
-                details.found(),
-                details.said(),
-                details.hint()),
-            failure);
+        : new InputException(details.in(in(details.file())), failure);
   }
 }

@@ -143,16 +143,6 @@ public record OutputCheck(
     return new OutputCheck(directory, packed, opened, rules.after(results), failures);
   }
 
-  /** Checks all of some shards. */
-  public Optional<Found> check(
-      List<SafetensorsFile> shards,
-      List<LinearModule> chosen,
-      MaskSink sink,
-      Workers workers,
-      Progress progress) {
-    return check(shards, chosen, tensor -> true, sink, workers, progress);
-  }
-
   private Optional<SafetensorsFile> open(SafetensorsFile dense) {
     try {
       SafetensorsFile pruned =

@@ -1,7 +1,10 @@
 package io.github.wandacuda.job.output;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.SampleBatch;
+import io.github.wandacuda.checkpoint.PackedFormat;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.job.record.Calibration;
@@ -11,6 +14,8 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.pruning.LayerPruner;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -290,6 +295,46 @@ public record RunNeeds(
       return Files.size(file);
     } catch (IOException e) {
       return 0; // The copy will fail and name the file.
+    }
+  }
+
+  /**
+   * How large the shards of an output that is packed will be, by what the rules prune. Other zeros,
+   * and those of masks that are read, aren't known: such weights count as dense.
+   *
+   * @param bytes of all shards in the end
+   * @param mostBytes of all shards at the same time: they are written dense and packed one by one,
+   *     each beside what it replaces
+   */
+  private record PackedSize(long bytes, long mostBytes) {
+    static PackedSize of(
+        List<SafetensorsFile> shards, PruningRules rules, List<LinearModule> chosen) {
+      long now = shards.stream().mapToLong(SafetensorsFile::byteSize).sum();
+      long most = now;
+      for (SafetensorsFile shard : shards) {
+        long saved =
+            chosen.stream()
+                .filter(module -> module.shard().equals(shard))
+                .mapToLong(module -> saved(module, rules.of(module)))
+                .sum();
+        most = Math.max(most, now + shard.byteSize() - saved);
+        now -= saved;
+      }
+      return new PackedSize(now, most);
+    }
+
+    private static long saved(LinearModule module, ModuleRules rules) {
+      if (rules.method() == Method.MASKS || !module.prunable()) {
+        return 0;
+      }
+      long elements = module.elements();
+      long zeros =
+          switch (rules.sparsity()) {
+            case Sparsity.Ratio ratio -> ratio.of(elements);
+            case Sparsity.GroupPattern groups -> elements / groups.size() * groups.pruned();
+          };
+      long packed = PackedFormat.bytes(module.tensor(), elements - zeros);
+      return Math.max(0, module.tensor().bytes() - packed);
     }
   }
 }

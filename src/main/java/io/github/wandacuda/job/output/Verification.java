@@ -79,10 +79,7 @@ public record Verification(
 
   /** Returns all failures in words. */
   public List<String> failures() {
-    return inWords(others, tensors).toList();
-  }
-
-  static Stream<String> inWords(List<String> others, List<TensorFailures> tensors) {
-    return Stream.concat(others.stream(), tensors.stream().flatMap(TensorFailures::inWords));
+    return Stream.concat(others.stream(), tensors.stream().flatMap(TensorFailures::inWords))
+        .toList();
   }
 }
