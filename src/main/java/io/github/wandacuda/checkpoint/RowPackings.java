@@ -11,7 +11,7 @@ public final class RowPackings {
 
   /** Returns the vector code where the machine has instructions for it, else the plain loops. */
   public static RowPacking fastest() {
-    return ThisRuntime.hasClass("jdk.incubator.vector.Vector") && VectorRowPacking.fits()
+    return ThisRuntime.hasVectors() && VectorRowPacking.fits()
         ? new VectorRowPacking()
         : new ScalarRowPacking();
   }

@@ -10,17 +10,12 @@ import io.github.wandacuda.system.ThisRuntime;
 
 /** The kernels that this JVM can run: those on the Vector API where it is, else the scalar ones. */
 record LayerwiseKernels(FactorKernels factor, SparseGptKernels sparseGpt, RowArithmetic rows) {
-  private static final LayerwiseKernels CHOSEN = choose();
+  private static final LayerwiseKernels CHOSEN =
+      ThisRuntime.hasVectors() ? VectorLayerwise.create() : scalar();
 
   /** Returns the kernels, the same for every call. */
   static LayerwiseKernels chosen() {
     return CHOSEN;
-  }
-
-  private static LayerwiseKernels choose() {
-    return ThisRuntime.hasClass("jdk.incubator.vector.Vector")
-        ? VectorLayerwise.create()
-        : scalar();
   }
 
   /** Returns the specification. */

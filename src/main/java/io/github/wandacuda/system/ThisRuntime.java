@@ -4,6 +4,9 @@ import java.lang.module.ModuleFinder;
 
 /** Modules and rights of the running Java. */
 public final class ThisRuntime {
+  /** The module of the Vector API, which a JVM has only where it was asked for. */
+  public static final String VECTOR_MODULE = "jdk.incubator.vector";
+
   private ThisRuntime() {}
 
   /** Returns whether a module is resolved in this run, so that its classes can be used. */
@@ -18,12 +21,12 @@ public final class ThisRuntime {
   }
 
   /**
-   * Returns whether a class can be found. This finds those of a module too that the launcher
-   * brought in after the boot layer was made.
+   * Returns whether the classes of {@link #VECTOR_MODULE} can be used. This finds them too where
+   * the launcher brought the module in after the boot layer was made.
    */
-  public static boolean hasClass(String name) {
+  public static boolean hasVectors() {
     try {
-      Class.forName(name, false, ThisRuntime.class.getClassLoader());
+      Class.forName(VECTOR_MODULE + ".Vector", false, ThisRuntime.class.getClassLoader());
       return true;
     } catch (ClassNotFoundException missing) {
       return false;

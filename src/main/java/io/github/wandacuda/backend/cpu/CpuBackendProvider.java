@@ -7,6 +7,7 @@ import io.github.wandacuda.backend.DeviceDescription;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.system.CpuInfo;
+import io.github.wandacuda.system.ThisRuntime;
 import io.github.wandacuda.system.WorkerPool;
 import java.util.List;
 import org.slf4j.Logger;
@@ -78,7 +79,7 @@ public final class CpuBackendProvider implements BackendProvider {
     if (device != 0) {
       throw new BackendUnavailableException("cpu has no device %d, only 0".formatted(device));
     }
-    if (!KernelChoice.hasVectors()) {
+    if (!ThisRuntime.hasVectors()) {
       LOG.warn("slow without the Vector API: {}", KernelChoice.ADVICE);
     }
     return KernelChoice.choose();

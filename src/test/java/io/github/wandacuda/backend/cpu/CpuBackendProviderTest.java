@@ -17,6 +17,7 @@ import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.scalar.ScalarSelect;
+import io.github.wandacuda.system.ThisRuntime;
 import io.github.wandacuda.testing.ChildJvm;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -161,7 +162,7 @@ class CpuBackendProviderTest {
 
   @Test
   void withTheVectorModuleThereIsNothingToWarnOf(@TempDir Path directory) throws Exception {
-    List<String> options = List.of("--add-modules=" + KernelChoice.VECTOR_MODULE);
+    List<String> options = List.of("--add-modules=" + ThisRuntime.VECTOR_MODULE);
     ChildJvm child = ChildJvm.run(directory, options, SelectOnce.class);
     assertThat(child.exitCode()).as(child.output()).isZero();
     assertThat(child.output()).doesNotContain(WARNING).contains("[0.0, 0.0, 3.0, 4.0]");

@@ -3,6 +3,7 @@ package io.github.wandacuda.backend.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.scalar.AllKernels;
+import io.github.wandacuda.system.ThisRuntime;
 import io.github.wandacuda.testing.ChildJvm;
 import io.github.wandacuda.testing.FirstCases;
 import java.nio.file.Path;
@@ -20,7 +21,7 @@ class TruncatedMappingTest {
   @FirstCases
   void aFileThatShrinksUnderItsMappingIsAnOrdinaryError(AllKernels kernels, @TempDir Path directory)
       throws Exception {
-    List<String> options = List.of("--add-modules=" + KernelChoice.VECTOR_MODULE);
+    List<String> options = List.of("--add-modules=" + ThisRuntime.VECTOR_MODULE);
     ChildJvm child = ChildJvm.run(directory, options, TruncatedMapping.class, kernels.name());
     assertThat(child.exitCode()).as(child.output()).isZero();
     assertThat(child.output())
