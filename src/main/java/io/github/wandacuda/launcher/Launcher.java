@@ -51,7 +51,7 @@ public final class Launcher {
   static final int JAVA = 25;
 
   /** The module of the Vector API. */
-  static final String MODULE = "jdk.incubator.vector";
+  static final String MODULE = ThisRuntime.VECTOR_MODULE;
 
   /** Set for a process that a launcher started: to {@link #IN_PLACE} or to the launcher's pid. */
   private static final String LAUNCHED = "wandacuda.launched";
@@ -126,7 +126,7 @@ public final class Launcher {
       return fail(args, missing(search.passedOver()));
     }
     if (!Arrays.asList(args).contains("--quiet")) {
-      warnOfNamed(places.named(), search.passedOver());
+      warnOfNamed(places.named(), search.passedOver().get(places.named()));
     }
     return startBelow(args, home, line, options(recent, vectors, line));
   }
@@ -190,18 +190,13 @@ public final class Launcher {
     }
   }
 
-  private static void warnOfNamed(Map<String, Path> named, Map<Path, String> passedOver) {
-    for (Map.Entry<String, Path> each : named.entrySet()) {
-      String objection = passedOver.get(each.getValue());
-      if (objection != null) {
-        System.err.println(
-            "wanda-cuda: passed over "
-                + each.getKey()
-                + ", "
-                + PrintableText.printable(each.getValue())
-                + ": "
-                + objection);
-      }
+  private static void warnOfNamed(Path named, String objection) {
+    if (objection != null) {
+      System.err.println(
+          "wanda-cuda: passed over JAVA_HOME, "
+              + PrintableText.printable(named)
+              + ": "
+              + objection);
     }
   }
 
