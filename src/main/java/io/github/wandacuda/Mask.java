@@ -227,12 +227,7 @@ public final class Mask {
     long pruned = ~kept & (-1L >>> (Long.SIZE - count));
     while (pruned != 0) {
       int column = firstColumn + Long.numberOfTrailingZeros(pruned);
-      long at = weight.byteOffset(row, column);
-      if (weight.dtype() == DType.F32) {
-        weight.data().set(ValueLayout.JAVA_INT_UNALIGNED, at, 0);
-      } else {
-        weight.data().set(ValueLayout.JAVA_SHORT_UNALIGNED, at, (short) 0);
-      }
+      weight.dtype().setBits(weight.data(), weight.byteOffset(row, column), 0);
       pruned &= pruned - 1;
     }
   }

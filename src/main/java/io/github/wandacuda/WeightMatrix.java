@@ -1,8 +1,6 @@
 package io.github.wandacuda;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Objects;
 
 /**
@@ -23,11 +21,6 @@ import java.util.Objects;
  */
 public record WeightMatrix(
     MemorySegment data, DType dtype, int rows, int columns, long rowStride, long columnStride) {
-
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   /**
    * Checks that the whole matrix lies inside {@code data}.
@@ -142,12 +135,33 @@ public record WeightMatrix(
   public float get(int row, int column) {
     Objects.checkIndex(row, rows);
     Objects.checkIndex(column, columns);
-    long at = byteOffset(row, column);
-    return switch (dtype) {
-      case F32 -> Float.intBitsToFloat(data.get(INT, at));
-      case F16 -> Float.float16ToFloat(data.get(SHORT, at));
-      case BF16 -> Float.intBitsToFloat(data.get(SHORT, at) << 16);
-    };
+    return dtype.value(data, byteOffset(row, column));
+  }
+
+  /**
+   * Sets element (row, column) to the nearest number of its type, as {@link DType#bits(float)}
+   * rounds.
+   *
+   * @param row its row, from 0
+   * @param column its column, from 0
+   * @param value any number
+   */
+  public void set(int row, int column, float value) {
+    dtype.put(data, byteOffset(row, column), value);
+  }
+
+  /**
+   * Widens a part of a row exactly to float32. Rows whose elements lie side by side are only read
+   * by bulk copies, as {@link DType#read} says.
+   *
+   * @param row its row, from 0
+   * @param column the first element's column, from 0
+   * @param count how many elements, all of them in the row
+   * @param to receives the numbers
+   * @param offset where in it the first goes
+   */
+  public void read(int row, int column, int count, float[] to, int offset) {
+    dtype.read(data, byteOffset(row, column), columnStride, to, offset, count);
   }
 
   /** Returns shape and type, and the strides of a view that isn't dense. */

@@ -1,13 +1,10 @@
 package io.github.wandacuda.adapter;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.HeapBudget;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * The two factors of an update in memory, turned so that their product lies as the weight does in
@@ -17,11 +14,6 @@ import java.nio.ByteOrder;
  * Conv1D does, they are Aᵀ and Bᵀ. Each element of the product is the same sum in the same order.
  */
 final class LoraFactors {
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** A float32 array and the bytes that it is read from, for a byte of the narrowest type. */
   private static final int HEAP_TIMES = 4;
 
@@ -67,7 +59,7 @@ final class LoraFactors {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(tensor.bytes(), Float.BYTES);
       pair.file().read(tensor, 0, bytes);
-      widen(bytes, tensor.type().orElseThrow(), values);
+      tensor.type().orElseThrow().read(bytes, 0, 1, values, 0, values.length);
     }
     for (int at = 0; at < values.length; at++) {
       if (!Float.isFinite(values[at])) {
@@ -80,16 +72,5 @@ final class LoraFactors {
       }
     }
     return values;
-  }
-
-  private static void widen(MemorySegment bytes, DType dtype, float[] values) {
-    for (int at = 0; at < values.length; at++) {
-      values[at] =
-          switch (dtype) {
-            case F32 -> Float.intBitsToFloat(bytes.getAtIndex(INT, at));
-            case F16 -> Float.float16ToFloat(bytes.getAtIndex(SHORT, at));
-            case BF16 -> Float.intBitsToFloat(bytes.getAtIndex(SHORT, at) << 16);
-          };
-    }
   }
 }

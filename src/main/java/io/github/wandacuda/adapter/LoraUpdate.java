@@ -3,10 +3,7 @@ package io.github.wandacuda.adapter;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.scalar.Bfloat16;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -19,11 +16,6 @@ import java.util.Arrays;
  * several threads.
  */
 public final class LoraUpdate {
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** Columns whose sums are computed together, so that their part of a factor stays in a cache. */
   private static final int STRIP = 1024;
 
@@ -109,66 +101,21 @@ public final class LoraUpdate {
 
   /** Adds sums to weights; returns the first whose new weight isn't finite, or -1. */
   private int add(MemorySegment weights, long start, int width, float[] sums, Tally tally) {
-    return switch (dtype) {
-      case F32 -> addF32(weights, start, width, sums, tally);
-      case F16 -> addF16(weights, start, width, sums, tally);
-      case BF16 -> addBf16(weights, start, width, sums, tally);
-    };
-  }
-
-  private int addF32(MemorySegment weights, long start, int width, float[] sums, Tally tally) {
     for (int i = 0; i < width; i++) {
-      int bits = weights.getAtIndex(INT, start + i);
-      float weight = Float.intBitsToFloat(bits);
-      if (weight == 0) {
-        tally.zeros++;
-        continue;
-      }
-      float merged = Math.fma(pair.scale(), sums[i], weight);
-      if (!Float.isFinite(merged)) {
-        return i;
-      }
-      int rounded = Float.floatToRawIntBits(merged);
-      weights.setAtIndex(INT, start + i, rounded);
-      tally.add(bits, rounded, merged);
-    }
-    return -1;
-  }
-
-  private int addF16(MemorySegment weights, long start, int width, float[] sums, Tally tally) {
-    for (int i = 0; i < width; i++) {
-      short bits = weights.getAtIndex(SHORT, start + i);
-      float weight = Float.float16ToFloat(bits);
-      if (weight == 0) {
-        tally.zeros++;
-        continue;
-      }
-      short rounded = Float.floatToFloat16(Math.fma(pair.scale(), sums[i], weight));
-      float merged = Float.float16ToFloat(rounded);
-      if (!Float.isFinite(merged)) {
-        return i;
-      }
-      weights.setAtIndex(SHORT, start + i, rounded);
-      tally.add(bits, rounded, merged);
-    }
-    return -1;
-  }
-
-  private int addBf16(MemorySegment weights, long start, int width, float[] sums, Tally tally) {
-    for (int i = 0; i < width; i++) {
-      short bits = weights.getAtIndex(SHORT, start + i);
-      float weight = Float.intBitsToFloat(bits << 16);
+      long at = (start + i) * dtype.bytes();
+      int bits = dtype.bits(weights, at);
+      float weight = dtype.value(bits);
       if (weight == 0) {
         tally.zeros++;
         continue;
       }
       float exact = Math.fma(pair.scale(), sums[i], weight);
-      short rounded = Bfloat16.bits(exact);
-      float merged = Bfloat16.value(rounded);
+      int rounded = dtype.bits(exact);
+      float merged = dtype.value(rounded);
       if (!Float.isFinite(exact) || !Float.isFinite(merged)) {
         return i;
       }
-      weights.setAtIndex(SHORT, start + i, rounded);
+      dtype.setBits(weights, at, rounded);
       tally.add(bits, rounded, merged);
     }
     return -1;
@@ -177,12 +124,7 @@ public final class LoraUpdate {
   private InputException notFinite(
       MemorySegment weights, long at, int storedRow, int storedColumn, float sum) {
     LinearModule module = pair.module();
-    float weight =
-        switch (dtype) {
-          case F32 -> Float.intBitsToFloat(weights.getAtIndex(INT, at));
-          case F16 -> Float.float16ToFloat(weights.getAtIndex(SHORT, at));
-          case BF16 -> Float.intBitsToFloat(weights.getAtIndex(SHORT, at) << 16);
-        };
+    float weight = dtype.value(weights, at * dtype.bytes());
     return new InputException(
         module
             .place()

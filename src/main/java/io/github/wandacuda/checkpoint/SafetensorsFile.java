@@ -10,9 +10,7 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.Malformed;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,10 +23,6 @@ import java.util.function.Function;
 /** A safetensors file, checked and held open. Safe for use by several threads. */
 public final class SafetensorsFile implements AutoCloseable {
   private static final String WHAT = "a safetensors file";
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Path path;
   private final byte[] headerBytes;
@@ -253,20 +247,9 @@ public final class SafetensorsFile implements AutoCloseable {
           path, info.name(), "a vector below 2 GiB", "%s %s".formatted(type, info.shape()));
     }
     float[] values = new float[(int) info.elements()];
-    if (type == DType.F32 && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN) {
-      read(info, 0, MemorySegment.ofArray(values));
-      return values;
-    }
     MemorySegment copy = MemorySegment.ofArray(new byte[(int) info.bytes()]);
     read(info, 0, copy);
-    for (int i = 0; i < values.length; i++) {
-      values[i] =
-          switch (type) {
-            case F32 -> Float.intBitsToFloat(copy.getAtIndex(INT, i));
-            case F16 -> Float.float16ToFloat(copy.getAtIndex(SHORT, i));
-            case BF16 -> Float.intBitsToFloat(copy.getAtIndex(SHORT, i) << 16);
-          };
-    }
+    type.read(copy, 0, 1, values, 0, values.length);
     return values;
   }
 

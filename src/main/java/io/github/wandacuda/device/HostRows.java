@@ -1,8 +1,8 @@
 package io.github.wandacuda.device;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
 /**
  * Copies rows of a matrix with any layout in host memory to and from consecutive rows, as devices
@@ -69,27 +69,18 @@ public final class HostRows {
     for (int row = firstRow; row < endRow; row++) {
       for (int column = firstColumn; column < endColumn; column++) {
         long at = ((long) row * matrix.columns() + column) * bytes;
-        copyElement(matrix.data(), matrix.byteOffset(row, column), dense, at, bytes, toDense);
+        copyElement(matrix, matrix.byteOffset(row, column), dense, at, toDense);
       }
     }
   }
 
   private static void copyElement(
-      MemorySegment matrix, long from, MemorySegment dense, long to, int bytes, boolean toDense) {
-    MemorySegment source = toDense ? matrix : dense;
-    MemorySegment target = toDense ? dense : matrix;
-    long sourceAt = toDense ? from : to;
-    long targetAt = toDense ? to : from;
-    if (bytes == Short.BYTES) {
-      target.set(
-          ValueLayout.JAVA_SHORT_UNALIGNED,
-          targetAt,
-          source.get(ValueLayout.JAVA_SHORT_UNALIGNED, sourceAt));
+      WeightMatrix matrix, long from, MemorySegment dense, long to, boolean toDense) {
+    DType dtype = matrix.dtype();
+    if (toDense) {
+      dtype.setBits(dense, to, dtype.bits(matrix.data(), from));
     } else {
-      target.set(
-          ValueLayout.JAVA_INT_UNALIGNED,
-          targetAt,
-          source.get(ValueLayout.JAVA_INT_UNALIGNED, sourceAt));
+      dtype.setBits(matrix.data(), from, dtype.bits(dense, to));
     }
   }
 }

@@ -1,17 +1,13 @@
 package io.github.wandacuda.device;
 
 import io.github.wandacuda.DType;
+import java.util.Locale;
 
 /** The names of kernels that exist for each element type. */
 public final class KernelNames {
   private KernelNames() {}
 
   public static String of(String kernel, DType dtype) {
-    return kernel
-        + switch (dtype) {
-          case F32 -> "_f32";
-          case F16 -> "_f16";
-          case BF16 -> "_bf16";
-        };
+    return kernel + "_" + dtype.name().toLowerCase(Locale.ROOT);
   }
 }

@@ -2,7 +2,6 @@ package io.github.wandacuda.layerwise;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.RowArithmetic;
-import io.github.wandacuda.scalar.WeightReader;
 import java.lang.foreign.MemorySegment;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
@@ -132,7 +131,7 @@ public final class MaskSwaps {
         searches[worker] = made.get();
       }
       RowSwaps swaps = rows[worker];
-      new WeightReader().read(weights, row, 0, weights.columns(), swaps.weights(), 0);
+      weights.read(row, 0, weights.columns(), swaps.weights(), 0);
       MaskRow.read(mask, row, swaps.kept());
       return swaps;
     }

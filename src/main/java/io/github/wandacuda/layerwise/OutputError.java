@@ -2,7 +2,6 @@ package io.github.wandacuda.layerwise;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.RowArithmetic;
-import io.github.wandacuda.scalar.WeightReader;
 
 /**
  * How far a layer's outputs are from what they were, over the tokens that its Gram matrix G was
@@ -109,12 +108,11 @@ public record OutputError(double error, double output) {
     }
 
     private void read(WeightMatrix matrix, WeightMatrix subtracted, int row, int at) {
-      WeightReader reader = new WeightReader();
       int columns = gram.columns();
-      reader.read(matrix, row, 0, columns, rows, at);
+      matrix.read(row, 0, columns, rows, at);
       if (subtracted != null) {
         float[] other = new float[columns];
-        reader.read(subtracted, row, 0, columns, other, 0);
+        subtracted.read(row, 0, columns, other, 0);
         for (int k = 0; k < columns; k++) {
           rows[at + k] -= other[k];
         }

@@ -2,7 +2,6 @@ package io.github.wandacuda.layerwise;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.RowArithmetic;
-import io.github.wandacuda.scalar.WeightReader;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -48,7 +47,6 @@ final class ReconstructionTile {
 
   /** What a worker needs for a row. */
   private final class Scratch {
-    final WeightReader reader = new WeightReader();
     final float[] weights = new float[columns];
     final float[] start = new float[columns];
     final boolean[] kept = new boolean[columns];
@@ -125,8 +123,8 @@ final class ReconstructionTile {
       int row,
       Scratch scratch) {
     int at = row * columns;
-    scratch.reader.read(weights, from + row, 0, columns, scratch.weights, 0);
-    scratch.reader.read(result, from + row, 0, columns, x, at);
+    weights.read(from + row, 0, columns, scratch.weights, 0);
+    result.read(from + row, 0, columns, x, at);
     MaskRow.read(mask, from + row, scratch.kept);
     for (int k = 0; k < columns; k++) {
       if (!scratch.kept[k]) {
@@ -179,8 +177,8 @@ final class ReconstructionTile {
   /** Takes the solution if its error is less than that of the start. */
   private void end(WeightMatrix weights, WeightMatrix result, int from, int row, Scratch scratch) {
     int at = row * columns;
-    scratch.reader.read(weights, from + row, 0, columns, scratch.weights, 0);
-    scratch.reader.read(result, from + row, 0, columns, scratch.start, 0);
+    weights.read(from + row, 0, columns, scratch.weights, 0);
+    result.read(from + row, 0, columns, scratch.start, 0);
     for (int k = 0; k < columns; k++) {
       p[at + k] = scratch.weights[k] - x[at + k];
     }

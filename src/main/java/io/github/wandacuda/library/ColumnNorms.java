@@ -117,7 +117,9 @@ public final class ColumnNorms implements AutoCloseable {
     float[] values = new float[Math.min(tokens, activations.rows()) * columns];
     for (int first = 0; first < activations.rows(); first += tokens) {
       int count = Math.min(tokens, activations.rows() - first);
-      FloatRows.widen(activations.rows(first, count), values);
+      for (int row = 0; row < count; row++) {
+        activations.read(first + row, 0, columns, values, row * columns);
+      }
       add(MemorySegment.ofArray(values), count);
     }
     return this;

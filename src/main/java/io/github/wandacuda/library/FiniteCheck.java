@@ -1,6 +1,5 @@
 package io.github.wandacuda.library;
 
-import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
@@ -14,8 +13,6 @@ import java.nio.ByteOrder;
 final class FiniteCheck {
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final long OF_FOUR = 0x0001_0001_0001_0001L;
-  private static final long OF_TWO = 0x0000_0001_0000_0001L;
 
   private final WeightMatrix matrix;
   private final long exponents;
@@ -24,14 +21,11 @@ final class FiniteCheck {
 
   private FiniteCheck(WeightMatrix matrix) {
     this.matrix = matrix;
-    exponents =
-        switch (matrix.dtype()) {
-          case F32 -> OF_TWO * 0x7f80_0000L;
-          case F16 -> OF_FOUR * 0x7c00L;
-          case BF16 -> OF_FOUR * 0x7f80L;
-        };
+    int width = matrix.dtype().bytes() * Byte.SIZE;
+    long ones = Long.divideUnsigned(-1, (1L << width) - 1);
+    exponents = ones * matrix.dtype().bits(Float.POSITIVE_INFINITY);
     lowest = exponents & ~(exponents << 1);
-    signs = matrix.dtype() == DType.F32 ? OF_TWO << 31 : OF_FOUR << 15;
+    signs = ones << width - 1;
   }
 
   /**

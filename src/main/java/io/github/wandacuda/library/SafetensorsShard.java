@@ -175,7 +175,7 @@ public final class SafetensorsShard {
       throw wrong(info, "a vector of at most %d elements".formatted(LONGEST_ARRAY));
     }
     float[] values = new float[(int) info.elements()];
-    FloatRows.widen(WeightMatrix.of(data(name), dtype, 1, values.length), values);
+    dtype.read(data(name), 0, 1, values, 0, values.length);
     return values;
   }
 

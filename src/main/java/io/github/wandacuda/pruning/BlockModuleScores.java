@@ -6,7 +6,6 @@ import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.scalar.WeightReader;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -83,14 +82,13 @@ final class BlockModuleScores {
     workers.run(
         tiles.count(),
         (worker, tile) -> {
-          WeightReader reader = new WeightReader();
           float[] scores = new float[tensor.columns()];
           int first = tiles.firstRow(tile);
           MemorySegment rows = buffers.of(worker, tiles.rowsOf(tile) * rowBytes);
           module.shard().read(tensor, first * rowBytes, rows);
           WeightMatrix weights = WeightMatrix.of(rows, dtype, tiles.rowsOf(tile), tensor.columns());
           for (int row = 0; row < weights.rows(); row++) {
-            reader.read(weights, row, 0, scores.length, scores, 0);
+            weights.read(row, 0, scores.length, scores, 0);
             score(first + row, scores);
             body.take(first + row, weights.rows(row, 1), scores);
           }
@@ -135,7 +133,7 @@ final class BlockModuleScores {
 
   private InputException problem(int row, WeightMatrix weights) {
     float[] values = new float[tensor.columns()];
-    new WeightReader().read(weights, 0, 0, values.length, values, 0);
+    weights.read(0, 0, values.length, values, 0);
     for (int column = 0; column < values.length; column++) {
       if (!Float.isFinite(values[column])) {
         return FiniteWeights.problem(

@@ -1,6 +1,7 @@
 package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
 
@@ -19,6 +20,21 @@ public final class FiniteWeights {
       work.run();
     } catch (NonFiniteWeightException e) {
       throw new NonFiniteWeightException(firstRow + e.row(), e.column(), e.value());
+    }
+  }
+
+  /**
+   * Reads a row, widened exactly.
+   *
+   * @param values takes one for each column
+   * @throws NonFiniteWeightException if one is NaN or infinite
+   */
+  static void read(WeightMatrix weights, int row, float[] values) {
+    weights.read(row, 0, weights.columns(), values, 0);
+    for (int column = 0; column < weights.columns(); column++) {
+      if (!Float.isFinite(values[column])) {
+        throw new NonFiniteWeightException(row, column, values[column]);
+      }
     }
   }
 

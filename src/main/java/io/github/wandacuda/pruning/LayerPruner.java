@@ -114,12 +114,11 @@ public final class LayerPruner implements AutoCloseable {
           int first = source.tiles().firstRow(tile);
           WeightMatrix rows = source.read(worker, tile);
           float[] values = new float[source.columns()];
-          TypedRow typed = new TypedRow();
           FiniteWeights.locate(
               first,
               () -> {
                 for (int row = 0; row < rows.rows(); row++) {
-                  typed.read(rows, row, values);
+                  FiniteWeights.read(rows, row, values);
                   copy(values, whole, first + row);
                 }
               });

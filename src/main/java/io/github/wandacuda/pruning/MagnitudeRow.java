@@ -3,7 +3,6 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.RowElements;
-import io.github.wandacuda.scalar.WeightReader;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -17,7 +16,6 @@ final class MagnitudeRow {
   private static final int PANEL = 64;
 
   private final float[] magnitudes;
-  private final WeightReader reader = new WeightReader();
 
   /** Makes room for rows of so many columns. */
   MagnitudeRow(int columns) {
@@ -64,7 +62,7 @@ final class MagnitudeRow {
    * @throws NonFiniteWeightException if one is NaN or infinite
    */
   float[] read(WeightMatrix matrix, int row) {
-    reader.read(matrix, row, 0, magnitudes.length, magnitudes, 0);
+    matrix.read(row, 0, magnitudes.length, magnitudes, 0);
     for (int c = 0; c < magnitudes.length; c++) {
       magnitudes[c] = Math.abs(magnitudes[c]);
     }

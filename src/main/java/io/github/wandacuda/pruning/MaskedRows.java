@@ -32,7 +32,7 @@ final class MaskedRows {
   private static void clear(WeightMatrix weights, int row, boolean[] kept) {
     for (int column = 0; column < kept.length; column++) {
       if (!kept[column]) {
-        TypedRow.set(weights, row, column, 0);
+        weights.set(row, column, 0);
       }
     }
   }

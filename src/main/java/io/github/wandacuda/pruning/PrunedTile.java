@@ -15,7 +15,6 @@ final class PrunedTile {
   private final SelectionRule.Lowest rule;
   private final boolean[] kept;
   private final float[] values;
-  private final TypedRow typed = new TypedRow();
   private long pruned;
   private long zeros;
   private int zeroRows;
@@ -42,7 +41,7 @@ final class PrunedTile {
    */
   void write(WeightMatrix weights, WeightMatrix updated, int firstRow) {
     for (int row = 0; row < weights.rows(); row++) {
-      typed.read(weights, row, values);
+      FiniteWeights.read(weights, row, values);
       MaskRow.read(mask, firstRow + row, kept);
       if (!rules.zerosArePruned()) {
         keepLastOwnZeros();
@@ -58,11 +57,11 @@ final class PrunedTile {
       float value = kept[column] ? values[column] : 0;
       if (kept[column] && updated != null) {
         value = fitted(weights, updated, moduleRow, column);
-        TypedRow.set(weights, row, column, value);
+        weights.set(row, column, value);
       }
       kept[column] &= value != 0 || !rules.zerosArePruned();
       if (!kept[column]) {
-        TypedRow.set(weights, row, column, 0);
+        weights.set(row, column, 0);
         pruned++;
       }
       rowZeros += value == 0 ? 1 : 0;
@@ -73,7 +72,7 @@ final class PrunedTile {
 
   private static float fitted(WeightMatrix weights, WeightMatrix updated, int row, int column) {
     float exact = updated.get(row, column);
-    float value = TypedRow.rounded(exact, weights.dtype());
+    float value = weights.dtype().rounded(exact);
     if (!Float.isFinite(exact) || !Float.isFinite(value)) {
       throw new UnfitWeightException(row, column, exact);
     }

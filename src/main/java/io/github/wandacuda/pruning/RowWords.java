@@ -55,7 +55,7 @@ public final class RowWords {
     this.dtype = dtype;
     this.columns = columns;
     lanes = Long.BYTES / dtype.bytes();
-    signs = dtype == DType.F32 ? SIGNS_OF_TWO : SIGNS_OF_FOUR;
+    signs = lanes == 2 ? SIGNS_OF_TWO : SIGNS_OF_FOUR;
     rowWords = Math.ceilDiv(columns, BITS) * (BITS / lanes);
     pad(1);
   }

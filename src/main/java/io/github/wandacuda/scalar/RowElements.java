@@ -4,8 +4,6 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /** Single elements of a row in the form that {@link CpuSelectKernels} describes. */
 public final class RowElements {
@@ -13,20 +11,12 @@ public final class RowElements {
   public static final int INFINITY = 0x7f80_0000;
 
   private static final int MAGNITUDE = 0x7fff_ffff;
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private RowElements() {}
 
   /** Returns the element, widened exactly to float32. */
   static float value(DType dtype, MemorySegment memory, long at, int column) {
-    return switch (dtype) {
-      case F32 -> Float.intBitsToFloat(memory.get(INT, at + (long) Integer.BYTES * column));
-      case F16 -> Float.float16ToFloat(half(memory, at, column));
-      case BF16 -> Float.intBitsToFloat(half(memory, at, column) << 16);
-    };
+    return dtype.value(memory, at + (long) dtype.bytes() * column);
   }
 
   /** Returns the bits of the element's magnitude, widened exactly to float32. */
@@ -42,11 +32,7 @@ public final class RowElements {
 
   /** Makes the element +0.0. */
   public static void clear(DType dtype, MemorySegment memory, long at, int column) {
-    if (dtype == DType.F32) {
-      memory.set(INT, at + (long) Integer.BYTES * column, 0);
-    } else {
-      memory.set(SHORT, at + (long) Short.BYTES * column, (short) 0);
-    }
+    dtype.setBits(memory, at + (long) dtype.bytes() * column, 0);
   }
 
   /**
@@ -61,9 +47,5 @@ public final class RowElements {
       }
     }
     throw new AssertionError("row " + row + " is finite");
-  }
-
-  private static short half(MemorySegment memory, long at, int column) {
-    return memory.get(SHORT, at + (long) Short.BYTES * column);
   }
 }

@@ -1,12 +1,12 @@
 package io.github.wandacuda.scalar;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.Elementwise;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Optional;
 
@@ -23,9 +23,6 @@ public final class ScalarForward implements CpuForwardKernels {
 
   /** The cubic term's factor, of GELU_TANH. */
   public static final float CUBIC = 0.044715f;
-
-  /** Makes what is left of a NaN's fraction other than zero, which would stand for infinity. */
-  private static final int QUIET = 0x40;
 
   @Override
   public void linear(
@@ -47,14 +44,8 @@ public final class ScalarForward implements CpuForwardKernels {
   @Override
   public void round(float[] x, int at, int count, MemorySegment to, long offset) {
     for (int i = 0; i < count; i++) {
-      to.set(ValueLayout.JAVA_SHORT_UNALIGNED, offset + (long) i * Short.BYTES, bits(x[at + i]));
+      DType.BF16.put(to, offset + (long) i * DType.BF16.bytes(), x[at + i]);
     }
-  }
-
-  private static short bits(float value) {
-    return Float.isNaN(value)
-        ? (short) (Float.floatToRawIntBits(value) >>> Short.SIZE | QUIET)
-        : Bfloat16.bits(value);
   }
 
   @Override
@@ -64,9 +55,8 @@ public final class ScalarForward implements CpuForwardKernels {
 
   /** Looks tokens up for rows {@code from} to {@code to - 1} of {@code out}. */
   public static void embed(WeightMatrix table, int[] tokens, CpuTensor out, int from, int to) {
-    WeightReader reader = new WeightReader();
     for (int t = from; t < to; t++) {
-      reader.read(table, tokens[t], 0, out.columns(), out.data(), out.at(t));
+      table.read(tokens[t], 0, out.columns(), out.data(), out.at(t));
     }
   }
 

@@ -16,10 +16,9 @@ final class ScalarLinear {
         w.rows(),
         FEATURES_PER_TASK,
         (worker, from, to) -> {
-          WeightReader reader = new WeightReader();
           float[] row = new float[w.columns()];
           for (int o = from; o < to; o++) {
-            reader.read(w, o, 0, row.length, row, 0);
+            w.read(o, 0, row.length, row, 0);
             feature(x, row, o, bias, out);
           }
         });

@@ -69,7 +69,6 @@ public final class ScalarSparse implements SparseKernels {
   private static final class SparseRowReader {
     private final SparseMatrix matrix;
     private final WeightMatrix dense;
-    private final WeightReader reader = new WeightReader();
 
     SparseRowReader(SparseMatrix matrix) {
       this.matrix = matrix;
@@ -80,7 +79,7 @@ public final class ScalarSparse implements SparseKernels {
 
     void read(int row, float[] destination) {
       matrix.unpack(row, dense);
-      reader.read(dense, 0, 0, destination.length, destination, 0);
+      dense.read(0, 0, destination.length, destination, 0);
     }
   }
 }

@@ -3,7 +3,6 @@ package io.github.wandacuda.simd;
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.PackedWeight;
-import io.github.wandacuda.scalar.WeightReader;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -58,7 +57,6 @@ final class FeatureBlocks implements PackedWeight {
   }
 
   private void pack(WeightMatrix w, int block) {
-    WeightReader reader = new WeightReader();
     float[] row = new float[COLUMNS];
     float[] floats = new float[dtype == DType.F32 ? COLUMNS * FEATURES : 0];
     short[] halves = new short[dtype == DType.F32 ? 0 : COLUMNS * FEATURES];
@@ -67,7 +65,7 @@ final class FeatureBlocks implements PackedWeight {
     for (int column = 0; column < columns; column += COLUMNS) {
       int depth = Math.min(COLUMNS, columns - column);
       for (int i = 0; i < count; i++) {
-        reader.read(w, first + i, column, depth, row, 0);
+        w.read(first + i, column, depth, row, 0);
         switch (dtype) {
           case F32 -> PanelPacking.stand(row, 0, depth, floats, i, FEATURES);
           case BF16 -> standBfloats(row, depth, halves, place(i));

@@ -5,8 +5,6 @@ import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.scalar.ScalarSparse;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -14,11 +12,6 @@ import java.util.Arrays;
  * and multiplied by vectors. That takes longer than reading the dense matrix would.
  */
 public final class PanelRows implements SparseKernels {
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final ThreadLocal<SparseBuffers> buffers = ThreadLocal.withInitial(SparseBuffers::new);
 
   /** Creates kernels with no buffers yet. */
@@ -64,12 +57,7 @@ public final class PanelRows implements SparseKernels {
     for (int j = 0; j < own.steps; j++) {
       int column = j * SparseBuffers.STEP;
       for (int bits = own.bits[j]; bits != 0; bits &= bits - 1) {
-        own.panel[column + Integer.numberOfTrailingZeros(bits)] =
-            switch (matrix.dtype()) {
-              case F32 -> values.get(FLOAT, at);
-              case F16 -> Float.float16ToFloat(values.get(SHORT, at));
-              case BF16 -> Float.intBitsToFloat(values.get(SHORT, at) << Short.SIZE);
-            };
+        own.panel[column + Integer.numberOfTrailingZeros(bits)] = matrix.dtype().value(values, at);
         at += bytes;
       }
     }

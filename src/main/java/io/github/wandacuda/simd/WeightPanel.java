@@ -2,7 +2,6 @@ package io.github.wandacuda.simd;
 
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.CpuForwardKernels;
-import io.github.wandacuda.scalar.WeightReader;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.IntVector;
 
@@ -12,7 +11,6 @@ import jdk.incubator.vector.IntVector;
  * content of features that pad the last tile is undefined.
  */
 final class WeightPanel {
-  private final WeightReader reader = new WeightReader();
   private final LaneTranspose turn = new LaneTranspose();
   private final float[] rows = new float[Lanes.COUNT * CpuForwardKernels.RUN];
   private float[] data = {};
@@ -27,7 +25,7 @@ final class WeightPanel {
     for (int i = 0; i < count; i += Lanes.COUNT) {
       int features = Math.min(Lanes.COUNT, count - i);
       for (int row = 0; row < features; row++) {
-        reader.read(w, feature + i + row, column, depth, rows, row * CpuForwardKernels.RUN);
+        w.read(feature + i + row, column, depth, rows, row * CpuForwardKernels.RUN);
       }
       int lane = i % RegisterTile.COLUMNS;
       turnRows(depth, at(i - lane, depth) + lane);

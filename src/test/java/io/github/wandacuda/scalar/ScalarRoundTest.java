@@ -2,6 +2,7 @@ package io.github.wandacuda.scalar;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.simd.ShapedKernels;
 import io.github.wandacuda.testing.FirstCases;
 import java.lang.foreign.Arena;
@@ -36,7 +37,7 @@ class ScalarRoundTest {
     short[] found = rounded(new ScalarForward(), values, 0, values.length);
     for (int i = 0; i < values.length; i++) {
       float value = values[i];
-      float half = Bfloat16.value(found[i]);
+      float half = DType.BF16.value(found[i]);
       if (Float.isNaN(value)) {
         assertThat(half).isNaN();
         continue;

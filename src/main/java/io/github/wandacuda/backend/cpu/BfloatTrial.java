@@ -3,7 +3,7 @@ package io.github.wandacuda.backend.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
-import io.github.wandacuda.scalar.Bfloat16;
+import io.github.wandacuda.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -33,7 +33,7 @@ final class BfloatTrial {
   private static void fill(MemorySegment matrix, int rows, int stride) {
     for (int row = 0; row < rows; row++) {
       for (int column = 0; column < COLUMNS; column++) {
-        short bits = Bfloat16.bits(value(row, column));
+        short bits = (short) DType.BF16.bits(value(row, column));
         matrix.setAtIndex(JAVA_SHORT, (long) row * stride + column, bits);
       }
     }

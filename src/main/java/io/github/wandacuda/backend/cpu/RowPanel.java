@@ -6,8 +6,6 @@ import io.github.wandacuda.scalar.CpuSelectKernels;
 import io.github.wandacuda.system.NativeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * Rows of a matrix in memory of its own, in the form that {@link CpuSelectKernels} asks for.
@@ -22,10 +20,6 @@ final class RowPanel {
   private static final int STRIDED_ROWS = 32;
   private static final int BLOCK_COLUMNS = 64;
   private static final long CACHE_LINE = 64;
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final DType dtype;
   private final int columns;
@@ -34,9 +28,7 @@ final class RowPanel {
   private final MemorySegment memory;
 
   /** A block's elements, column after column. */
-  private final int[] wideBlock;
-
-  private final short[] narrowBlock;
+  private final MemorySegment block;
 
   private RowPanel(WeightMatrix matrix, boolean dense, Arena arena) {
     dtype = matrix.dtype();
@@ -44,9 +36,7 @@ final class RowPanel {
     capacity = dense ? 1 : Math.min(STRIDED_ROWS, matrix.rows());
     rowBytes = (long) CpuSelectKernels.padded(columns) * dtype.bytes();
     memory = arena.allocate(capacity * rowBytes, CACHE_LINE);
-    int block = dense ? 0 : STRIDED_ROWS * BLOCK_COLUMNS;
-    wideBlock = new int[dtype == DType.F32 ? block : 0];
-    narrowBlock = new short[dtype == DType.F32 ? 0 : block];
+    block = arena.allocate(dense ? 0 : placeInBlock(BLOCK_COLUMNS, 0), CACHE_LINE);
   }
 
   /** Returns whether the matrix's rows can be worked on where they are. */
@@ -113,7 +103,7 @@ final class RowPanel {
     for (int column = 0; column < columns; column += BLOCK_COLUMNS) {
       int width = Math.min(BLOCK_COLUMNS, columns - column);
       for (int c = 0; c < width; c++) {
-        readColumn(source, first, column + c, count, c * STRIDED_ROWS);
+        readColumn(source, first, column + c, count, c);
       }
       for (int r = 0; r < count; r++) {
         blockToRow(r, column, width);
@@ -128,56 +118,45 @@ final class RowPanel {
         rowToBlock(r, column, width);
       }
       for (int c = 0; c < width; c++) {
-        writeColumn(destination, first, column + c, count, c * STRIDED_ROWS);
+        writeColumn(destination, first, column + c, count, c);
       }
     }
   }
 
-  private void readColumn(WeightMatrix source, int first, int column, int count, int at) {
+  /** Returns where in the block an element lies, in bytes. */
+  private long placeInBlock(int c, int r) {
+    return (long) (c * STRIDED_ROWS + r) * dtype.bytes();
+  }
+
+  private void readColumn(WeightMatrix source, int first, int column, int count, int c) {
     int run = source.rowStride() == 1 ? count : 1;
     for (int r = 0; r < count; r += run) {
       long from = source.byteOffset(first + r, column);
-      if (dtype == DType.F32) {
-        MemorySegment.copy(source.data(), INT, from, wideBlock, at + r, run);
-      } else {
-        MemorySegment.copy(source.data(), SHORT, from, narrowBlock, at + r, run);
-      }
+      MemorySegment.copy(
+          source.data(), from, block, placeInBlock(c, r), (long) run * dtype.bytes());
     }
   }
 
-  private void writeColumn(WeightMatrix destination, int first, int column, int count, int at) {
+  private void writeColumn(WeightMatrix destination, int first, int column, int count, int c) {
     int run = destination.rowStride() == 1 ? count : 1;
     for (int r = 0; r < count; r += run) {
       long to = destination.byteOffset(first + r, column);
-      if (dtype == DType.F32) {
-        MemorySegment.copy(wideBlock, at + r, destination.data(), INT, to, run);
-      } else {
-        MemorySegment.copy(narrowBlock, at + r, destination.data(), SHORT, to, run);
-      }
+      MemorySegment.copy(
+          block, placeInBlock(c, r), destination.data(), to, (long) run * dtype.bytes());
     }
   }
 
   private void blockToRow(int r, int column, int width) {
-    long at = at(r) + (long) column * dtype.bytes();
     for (int c = 0; c < width; c++) {
-      int from = c * STRIDED_ROWS + r;
-      if (dtype == DType.F32) {
-        memory.set(INT, at + (long) c * Integer.BYTES, wideBlock[from]);
-      } else {
-        memory.set(SHORT, at + (long) c * Short.BYTES, narrowBlock[from]);
-      }
+      long at = at(r) + (long) (column + c) * dtype.bytes();
+      dtype.setBits(memory, at, dtype.bits(block, placeInBlock(c, r)));
     }
   }
 
   private void rowToBlock(int r, int column, int width) {
-    long at = at(r) + (long) column * dtype.bytes();
     for (int c = 0; c < width; c++) {
-      int to = c * STRIDED_ROWS + r;
-      if (dtype == DType.F32) {
-        wideBlock[to] = memory.get(INT, at + (long) c * Integer.BYTES);
-      } else {
-        narrowBlock[to] = memory.get(SHORT, at + (long) c * Short.BYTES);
-      }
+      long at = at(r) + (long) (column + c) * dtype.bytes();
+      dtype.setBits(block, placeInBlock(c, r), dtype.bits(memory, at));
     }
   }
 }

@@ -10,7 +10,6 @@ import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.pruning.Unreached;
-import io.github.wandacuda.scalar.WeightReader;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -178,13 +177,12 @@ public record ModuleReading(
     private void read(int worker, int tile) {
       WeightMatrix before = dense.read(worker, tile);
       WeightMatrix after = pruned.read(worker, tile);
-      WeightReader reader = new WeightReader();
       int columns = before.columns();
       float[] weights = new float[columns];
       float[] left = new float[columns];
       for (int row = 0; row < before.rows(); row++) {
-        reader.read(before, row, 0, columns, weights, 0);
-        reader.read(after, row, 0, columns, left, 0);
+        before.read(row, 0, columns, weights, 0);
+        after.read(row, 0, columns, left, 0);
         read(dense.tiles().firstRow(tile) + row, weights, left);
       }
     }

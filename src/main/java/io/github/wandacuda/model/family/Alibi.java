@@ -1,7 +1,7 @@
 package io.github.wandacuda.model.family;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.model.PositionTable;
-import io.github.wandacuda.scalar.Bfloat16;
 import java.util.function.DoubleUnaryOperator;
 
 /**
@@ -58,6 +58,6 @@ final class Alibi {
 
   /** Rounds to bfloat16, ties to even. */
   private static double brain(double value) {
-    return Bfloat16.value(Bfloat16.bits((float) value));
+    return DType.BF16.rounded((float) value);
   }
 }

@@ -117,13 +117,9 @@ final class GpuPlan implements SelectionPlan {
     private static final ValueLayout.OfLong LONG =
         ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** By a mask's next bits, the bits of eight bytes of elements that stay. */
-    private static final long[] OF_SHORTS = table(Short.BYTES);
-
-    private static final long[] OF_INTS = table(Integer.BYTES);
-
     private HostZeros() {}
 
+    /** Returns, by a mask's next bits, the bits of eight bytes of elements that stay. */
     private static long[] table(int bytes) {
       int elements = Long.BYTES / bytes;
       long whole = -1L >>> (Long.SIZE - bytes * Byte.SIZE);
@@ -144,24 +140,26 @@ final class GpuPlan implements SelectionPlan {
      * @param mask as {@link io.github.wandacuda.select.SelectionPlan#select} packs it
      */
     static void clear(WeightMatrix rows, MemorySegment mask) {
+      long[] table = table(rows.dtype().bytes());
       long maskRowBytes = Selector.maskRowBytes(rows.columns());
       for (int row = 0; row < rows.rows(); row++) {
-        int from = rows.hasDenseRows() ? clearTogether(rows, row, mask, row * maskRowBytes) : 0;
+        long maskAt = row * maskRowBytes;
+        int from = rows.hasDenseRows() ? clearTogether(rows, row, mask, maskAt, table) : 0;
         for (int column = from; column < rows.columns(); column++) {
-          int bits = mask.get(ValueLayout.JAVA_BYTE, row * maskRowBytes + column / Byte.SIZE);
+          int bits = mask.get(ValueLayout.JAVA_BYTE, maskAt + column / Byte.SIZE);
           if ((bits >>> column % Byte.SIZE & 1) == 0) {
-            clear(rows, row, column);
+            rows.set(row, column, 0);
           }
         }
       }
     }
 
     /** Clears a row by eight bytes and returns how many columns that were. */
-    private static int clearTogether(WeightMatrix rows, int row, MemorySegment mask, long maskAt) {
+    private static int clearTogether(
+        WeightMatrix rows, int row, MemorySegment mask, long maskAt, long[] table) {
       MemorySegment data = rows.data();
       long at = rows.byteOffset(row, 0);
       int bytes = rows.dtype().bytes();
-      long[] table = bytes == Short.BYTES ? OF_SHORTS : OF_INTS;
       int together = Long.BYTES / bytes;
       int columns = rows.columns() / Byte.SIZE * Byte.SIZE;
       for (int column = 0; column < columns; column += Byte.SIZE) {
@@ -172,15 +170,6 @@ final class GpuPlan implements SelectionPlan {
         }
       }
       return columns;
-    }
-
-    private static void clear(WeightMatrix rows, int row, int column) {
-      long place = rows.byteOffset(row, column);
-      if (rows.dtype().bytes() == Short.BYTES) {
-        rows.data().set(ValueLayout.JAVA_SHORT_UNALIGNED, place, (short) 0);
-      } else {
-        rows.data().set(ValueLayout.JAVA_INT_UNALIGNED, place, 0);
-      }
     }
   }
 }

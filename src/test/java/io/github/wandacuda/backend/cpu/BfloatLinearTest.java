@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.scalar.Bfloat16;
 import io.github.wandacuda.scalar.CpuTensor;
 import io.github.wandacuda.scalar.Samples;
 import io.github.wandacuda.scalar.ScalarForward;
@@ -66,7 +65,7 @@ class BfloatLinearTest {
   }
 
   private static double rounded(CpuTensor x, int row, int column) {
-    return Bfloat16.value(Bfloat16.bits(x.data()[x.at(row) + column]));
+    return DType.BF16.rounded(x.data()[x.at(row) + column]);
   }
 
   private void withinRounding(CpuTensor x, WeightMatrix w, CpuTensor bias) {
@@ -128,7 +127,7 @@ class BfloatLinearTest {
   void activationsAreRoundedToTheNearestAndTiesToTheEvenOne() {
     float[] values = {1 + 0x1p-8f, 1 + 0x3p-8f, 1 + 0x1.1p-8f, -1 - 0x1p-8f, 3, 0x1p-140f};
     WeightMatrix w = new Samples(1).weight(DType.BF16, 1, 1, Samples.Layout.ROWS);
-    w.data().set(ValueLayout.JAVA_SHORT_UNALIGNED, 0, Bfloat16.bits(1));
+    w.data().set(ValueLayout.JAVA_SHORT_UNALIGNED, 0, (short) DType.BF16.bits(1));
     CpuTensor out = multiplied(Samples.of(values.length, values), w, null, 1);
     assertThat(Arrays.copyOfRange(out.data(), out.at(0), out.at(5)))
         .containsExactly(1, 1 + 0x1p-6f, 1 + 0x1p-7f, -1, 3);
@@ -191,7 +190,7 @@ class BfloatLinearTest {
         .set(
             ValueLayout.JAVA_SHORT_UNALIGNED,
             spoiled.byteOffset(36, 44),
-            Bfloat16.bits(Float.NEGATIVE_INFINITY));
+            (short) DType.BF16.bits(Float.NEGATIVE_INFINITY));
     CpuTensor x = samples.tensor(3, 45);
     CpuTensor out = multiplied(x, spoiled, null, 1);
     for (int i = 0; i < out.elements(); i++) {

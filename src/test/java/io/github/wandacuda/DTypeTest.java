@@ -1,9 +1,8 @@
-package io.github.wandacuda.scalar;
+package io.github.wandacuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.DType;
-import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.scalar.Samples;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,7 +20,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-class WeightReaderTest {
+/** What elements stand for, one by one and in rows, and what numbers become as elements. */
+class DTypeTest {
   static Stream<Arguments> kinds() {
     return Arrays.stream(DType.values())
         .flatMap(
@@ -33,14 +33,13 @@ class WeightReaderTest {
   @MethodSource("kinds")
   void readsPartsOfRows(DType dtype, Samples.Layout layout) {
     WeightMatrix matrix = new Samples(1).weight(dtype, 3, 2500, layout);
-    WeightReader reader = new WeightReader();
     for (int[] part : new int[][] {{0, 2500}, {1, 1024}, {7, 1025}, {2499, 1}, {5, 0}}) {
       float[] found = new float[part[1] + 2];
       float[] expected = new float[part[1] + 2];
       for (int i = 0; i < part[1]; i++) {
         expected[1 + i] = matrix.get(2, part[0] + i);
       }
-      reader.read(matrix, 2, part[0], part[1], found, 1);
+      matrix.read(2, part[0], part[1], found, 1);
       assertThat(found).isEqualTo(expected);
     }
   }
@@ -55,15 +54,54 @@ class WeightReaderTest {
       data.set(layout, 2L * i, (short) i);
     }
     float[] found = new float[patterns];
-    new WeightReader().read(WeightMatrix.of(data, dtype, 1, patterns), 0, 0, patterns, found, 0);
+    dtype.read(data, 0, 1, found, 0, patterns);
     for (int i = 0; i < patterns; i++) {
       double expected = dtype == DType.F16 ? value(i, 10, 15) : value(i, 7, 127);
       if (Double.isNaN(expected)) {
         assertThat(found[i]).isNaN();
+        assertThat(dtype.value(i)).isNaN();
+        assertThat(dtype.rounded(found[i])).isNaN();
       } else {
         assertThat((double) found[i]).isEqualTo(expected);
+        assertThat(dtype.value(i)).isEqualTo(found[i]);
+        assertThat(dtype.value(data, 2L * i)).isEqualTo(found[i]);
+        assertThat(dtype.bits(found[i])).isEqualTo(i);
+        assertThat(dtype.bits(data, 2L * i)).isEqualTo(i);
       }
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aNumberBecomesTheNearestElement(DType dtype) {
+    MemorySegment data = Arena.ofAuto().allocate(3L * dtype.bytes());
+    data.fill((byte) 0x55);
+    for (int bits : new int[] {0, 1, 2, 0x3c00, 0x3c01, 0x8000, 0xbf81}) {
+      float element = dtype.value(bits);
+      float next = dtype.value(bits + 1);
+      float even = bits % 2 == 0 ? element : next;
+      float middle = (float) (((double) element + next) / 2);
+      if (dtype != DType.F32) {
+        assertThat(dtype.rounded(middle)).isEqualTo(even);
+        assertThat(dtype.rounded(Math.nextAfter(middle, element))).isEqualTo(element);
+        assertThat(dtype.rounded(Math.nextAfter(middle, next))).isEqualTo(next);
+      }
+      dtype.put(data, dtype.bytes(), element);
+      assertThat(dtype.bits(data, dtype.bytes())).isEqualTo(bits);
+    }
+    for (int edge = 0; edge < dtype.bytes(); edge++) {
+      assertThat(data.get(ValueLayout.JAVA_BYTE, edge)).isEqualTo((byte) 0x55);
+      assertThat(data.get(ValueLayout.JAVA_BYTE, 2L * dtype.bytes() + edge)).isEqualTo((byte) 0x55);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void aNumberThatIsTooLargeBecomesInfinite(DType dtype) {
+    assertThat(dtype.rounded(Float.MAX_VALUE)).isEqualTo(Float.POSITIVE_INFINITY);
+    assertThat(dtype.rounded(-Float.MAX_VALUE)).isEqualTo(Float.NEGATIVE_INFINITY);
+    // Its fraction lies in the bits that BF16 hasn't.
+    assertThat(dtype.rounded(Float.intBitsToFloat(0x7f80_0001))).isNaN();
   }
 
   /** What a 16-bit float of sign, exponent and fraction stands for (IEEE 754-2019, section 3.4). */
@@ -104,7 +142,7 @@ class WeightReaderTest {
           matrix.byteOffset(rows - 1, columns - 1),
           (short) 0x3F80);
       float[] found = new float[2];
-      new WeightReader().read(matrix, rows - 1, columns - 2, 2, found, 0);
+      matrix.read(rows - 1, columns - 2, 2, found, 0);
       assertThat(found).containsExactly(0f, 1f);
     }
   }
