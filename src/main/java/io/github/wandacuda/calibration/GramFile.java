@@ -1,5 +1,7 @@
 package io.github.wandacuda.calibration;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
@@ -9,8 +11,6 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.layerwise.Gram;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -24,8 +24,6 @@ public final class GramFile implements AutoCloseable {
   /** What the name of a tensor of second moments ends in. */
   public static final String SUFFIX = ".input_gram";
 
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final long ALIGNMENT = 64;
 
   /** By how much, relatively, float32 sums of the same squares in two orders may differ. */

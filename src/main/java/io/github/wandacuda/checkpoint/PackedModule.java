@@ -1,13 +1,13 @@
 package io.github.wandacuda.checkpoint;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.scalar.RowPacking;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Optional;
 
@@ -27,9 +27,6 @@ public record PackedModule(
     TensorInfo values,
     TensorInfo bitmask,
     TensorInfo rowOffsets) {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** Returns the packed weight that a checkpoint's tensor stands for, or nothing if it is dense. */
   public static Optional<PackedModule> of(Checkpoint.Entry entry) {
     return entry.shard().bytes() instanceof PackedShard shard

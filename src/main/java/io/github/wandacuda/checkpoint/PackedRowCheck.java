@@ -1,10 +1,11 @@
 package io.github.wandacuda.checkpoint;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.scalar.RowPacking;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * Checks that the offsets, bits and values of some rows agree, so that nothing is read or written
@@ -15,9 +16,6 @@ import java.nio.ByteOrder;
  * @param count how many rows
  */
 record PackedRowCheck(PackedModule module, int first, int count) {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /**
    * Checks that offsets rise from 0 to the number of values, by the columns at most.
    *

@@ -1,9 +1,9 @@
 package io.github.wandacuda.checkpoint;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.scalar.RowPacking;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * Some rows of a packed weight in memory, checked: bits, values and offsets agree.
@@ -21,9 +21,6 @@ record PackedRows(
     MemorySegment offsets,
     MemorySegment bits,
     MemorySegment values) {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** Returns where a row's values begin in {@link #values}, in bytes. */
   public long valuesAt(int row) {
     return (offsets.get(LONG, (long) row * Long.BYTES) - offsets.get(LONG, 0)) * elementBytes;

@@ -22,8 +22,6 @@ import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -48,9 +46,6 @@ final class LayerEstimate implements AutoCloseable {
   private static final int FEW_ROWS = 8;
   private static final int LEAST_ROWS = 64;
   private static final int ROWS_PER_WORKER = 32;
-  private static final long ALIGNMENT = 64;
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Samples samples;
   private final boolean sharing;
@@ -194,12 +189,12 @@ final class LayerEstimate implements AutoCloseable {
   private WeightMatrix corner(LinearModule module, int most, int columns, Arena arena) {
     ModuleTiles tiles = new ModuleTiles(module, module.shard(), null, buffers, clock);
     int rows = Math.min(module.rows(), most);
-    WeightMatrix corner = matrix(arena, rows, columns);
+    WeightMatrix corner = LayerPruner.matrix(arena, rows, columns);
     for (int row = 0; row < rows; ) {
       WeightMatrix tile = tiles.read(0, row / tiles.tiles().tileRows());
       for (int from = 0; from < tile.rows() && row < rows; from++, row++) {
         for (int column = 0; column < columns; column++) {
-          corner.data().set(FLOAT, corner.byteOffset(row, column), tile.get(from, column));
+          corner.set(row, column, tile.get(from, column));
         }
       }
     }
@@ -229,11 +224,6 @@ final class LayerEstimate implements AutoCloseable {
     return new Gram(columns, MemorySegment.ofArray(triangle));
   }
 
-  private static WeightMatrix matrix(Arena arena, int rows, int columns) {
-    MemorySegment memory = arena.allocate((long) rows * columns * Float.BYTES, ALIGNMENT);
-    return WeightMatrix.of(memory, DType.F32, rows, columns);
-  }
-
   /** A part of a module in memory, which stays as it is however often it is pruned. */
   private static final class Corner implements TileSource {
     private final WeightMatrix weights;
@@ -244,7 +234,8 @@ final class LayerEstimate implements AutoCloseable {
       this.weights = weights;
       tiles = RowTiles.of(weights, Long.MAX_VALUE, workers);
       copies = new WeightMatrix[workers];
-      Arrays.setAll(copies, worker -> matrix(arena, tiles.tileRows(), weights.columns()));
+      Arrays.setAll(
+          copies, worker -> LayerPruner.matrix(arena, tiles.tileRows(), weights.columns()));
     }
 
     @Override

@@ -1,5 +1,7 @@
 package io.github.wandacuda.job;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.checkpoint.PackedNames;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
@@ -8,14 +10,9 @@ import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.scalar.RowPacking;
 import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /** A job that packs a weight into the output's shard, tile by tile. */
 final class PackTask implements Job {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final ModulePlan module;
   private final ShardWriter writer;
   private final PackBuffers buffers;

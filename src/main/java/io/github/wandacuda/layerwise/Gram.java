@@ -1,10 +1,10 @@
 package io.github.wandacuda.layerwise;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.forward.PackedTriangle;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * The second moments of a linear layer's inputs: the symmetric matrix {@code G[i, j] = 1/S * sum
@@ -16,9 +16,6 @@ import java.nio.ByteOrder;
  * @param triangle the upper triangle row by row, {@link #elements} little-endian floats
  */
 public record Gram(int columns, MemorySegment triangle) {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** Rows and columns of a block, which stays in the first-level cache while it is mirrored. */
   private static final int BLOCK = 64;
 

@@ -1,10 +1,10 @@
 package io.github.wandacuda.layerwise;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.scalar.FactorKernels;
 import io.github.wandacuda.scalar.TiledTriangle;
 import io.github.wandacuda.system.WorkerPool;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Optional;
 
 /**
@@ -17,9 +17,6 @@ import java.util.Optional;
  * Cholesky factor and its inverse, in place of H's inverse and a Cholesky factor of that.
  */
 public final class GramFactor {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private static final double FIRST_DAMPENING = 0.01;
   private static final int TRIES = 4;
   private static final int STEP = 10;

@@ -1,10 +1,10 @@
 package io.github.wandacuda.layerwise;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.RowArithmetic;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -19,9 +19,6 @@ import java.util.Arrays;
  * }</pre>
  */
 final class ReconstructionTile {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /**
    * An error that became this part of what it was is known to be less, whatever the rounding of
    * float32 products; one that is nearer is computed in float64.

@@ -1,5 +1,7 @@
 package io.github.wandacuda.layerwise;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.Sparsity.GroupPattern;
 import io.github.wandacuda.Sparsity.Ratio;
@@ -7,15 +9,10 @@ import io.github.wandacuda.scalar.ColumnBlock;
 import io.github.wandacuda.scalar.SparseGptKernels;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.concurrent.atomic.LongAdder;
 
 /** Prunes one block of columns after the other, its rows shared out to workers. */
 final class SparseGptBlock {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private static final int ROWS_PER_TASK = 2 * SparseGptKernels.ROWS;
 
   private final SparseGptKernels kernels;

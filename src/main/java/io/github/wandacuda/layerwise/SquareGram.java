@@ -1,5 +1,7 @@
 package io.github.wandacuda.layerwise;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Operations;
@@ -8,17 +10,12 @@ import io.github.wandacuda.forward.Weight;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * A Gram matrix with both its halves, in host memory and ready to be multiplied with on a backend.
  * Layers with the same input share one. For one thread at a time.
  */
 public final class SquareGram implements AutoCloseable {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private static final long CACHE_LINE = 64;
 
   /** Elements of a tile: 16 MiB for each of the buffers that a tile's work takes. */

@@ -1,5 +1,7 @@
 package io.github.wandacuda.layerwise;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.forward.Operations;
@@ -7,17 +9,12 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.forward.Weight;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * Passes the changes of a block of columns on to the columns to the right of it, by linear layers
  * whose weights are U's rows of the block. Rows are taken in tiles, which bounds the memory.
  */
 final class TrailingUpdate implements AutoCloseable {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final Arena arena = Arena.ofShared();
   private final Operations operations;
   private final WeightRows rows;

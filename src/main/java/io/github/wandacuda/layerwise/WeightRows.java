@@ -1,17 +1,14 @@
 package io.github.wandacuda.layerwise;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.system.WorkerPool;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /** Copies pieces of the rows of a float32 matrix to arrays and back. */
 final class WeightRows {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** Elements of a task that reads each once: some microseconds of work. */
   private static final int ELEMENTS_PER_TASK = 1 << 15;
 

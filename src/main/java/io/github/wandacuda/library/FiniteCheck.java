@@ -1,19 +1,17 @@
 package io.github.wandacuda.library;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * Looks for weights that aren't finite: those whose exponent bits are all set. Several lie in a
  * word, and one more in the exponent's lowest place carries into the sign's bit of just those.
  */
 final class FiniteCheck {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final WeightMatrix matrix;
   private final long exponents;
   private final long lowest;

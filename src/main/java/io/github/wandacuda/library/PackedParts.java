@@ -1,5 +1,7 @@
 package io.github.wandacuda.library;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.SparseMatrix;
 import io.github.wandacuda.checkpoint.PackedFormat;
@@ -9,15 +11,10 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.function.Function;
 
 /** The tensors of a packed weight in a shard that lies in memory. */
 record PackedParts(SafetensorsHeader header, Function<TensorInfo, MemorySegment> data) {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** Returns whether the shard is packed in the version that is known here and has the weight. */
   boolean has(String weight) {
     return PackedFormat.isKnown(header.metadata())

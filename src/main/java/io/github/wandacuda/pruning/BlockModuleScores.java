@@ -132,15 +132,14 @@ final class BlockModuleScores {
   }
 
   private InputException problem(int row, WeightMatrix weights) {
-    float[] values = new float[tensor.columns()];
-    weights.read(0, 0, values.length, values, 0);
-    for (int column = 0; column < values.length; column++) {
-      if (!Float.isFinite(values[column])) {
+    for (int column = 0; column < tensor.columns(); column++) {
+      float value = weights.get(0, column);
+      if (!Float.isFinite(value)) {
         return FiniteWeights.problem(
             module,
             module.transposed()
-                ? new NonFiniteWeightException(column, row, values[column])
-                : new NonFiniteWeightException(row, column, values[column]));
+                ? new NonFiniteWeightException(column, row, value)
+                : new NonFiniteWeightException(row, column, value));
       }
     }
     return new InputException(

@@ -4,6 +4,7 @@ import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.scalar.RowElements;
 
 /** Says where a weight that isn't finite is: in the matrix, not in its tile, and in the model. */
 public final class FiniteWeights {
@@ -30,8 +31,12 @@ public final class FiniteWeights {
    * @throws NonFiniteWeightException if one is NaN or infinite
    */
   static void read(WeightMatrix weights, int row, float[] values) {
-    weights.read(row, 0, weights.columns(), values, 0);
-    for (int column = 0; column < weights.columns(); column++) {
+    weights.read(row, 0, values.length, values, 0);
+    int highest = 0;
+    for (float value : values) {
+      highest = Math.max(highest, Float.floatToRawIntBits(Math.abs(value)));
+    }
+    for (int column = 0; highest >= RowElements.INFINITY; column++) {
       if (!Float.isFinite(values[column])) {
         throw new NonFiniteWeightException(row, column, values[column]);
       }

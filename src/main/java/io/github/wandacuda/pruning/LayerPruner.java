@@ -1,5 +1,7 @@
 package io.github.wandacuda.pruning;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
@@ -119,23 +121,16 @@ public final class LayerPruner implements AutoCloseable {
               () -> {
                 for (int row = 0; row < rows.rows(); row++) {
                   FiniteWeights.read(rows, row, values);
-                  copy(values, whole, first + row);
+                  long at = whole.byteOffset(first + row, 0);
+                  MemorySegment.copy(values, 0, whole.data(), FLOAT, at, values.length);
                 }
               });
         });
     return whole;
   }
 
-  private static void copy(float[] values, WeightMatrix to, int row) {
-    MemorySegment.copy(
-        MemorySegment.ofArray(values),
-        0,
-        to.data(),
-        to.byteOffset(row, 0),
-        (long) values.length * Float.BYTES);
-  }
-
-  private static WeightMatrix matrix(Arena arena, int rows, int columns) {
+  /** Returns a matrix of float32 in memory that lasts as long as an arena. */
+  public static WeightMatrix matrix(Arena arena, int rows, int columns) {
     MemorySegment memory = arena.allocate((long) rows * columns * Float.BYTES, ALIGNMENT);
     return WeightMatrix.of(memory, DType.F32, rows, columns);
   }

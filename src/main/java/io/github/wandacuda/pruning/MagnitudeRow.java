@@ -2,7 +2,6 @@ package io.github.wandacuda.pruning;
 
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.scalar.RowElements;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -62,26 +61,10 @@ final class MagnitudeRow {
    * @throws NonFiniteWeightException if one is NaN or infinite
    */
   float[] read(WeightMatrix matrix, int row) {
-    matrix.read(row, 0, magnitudes.length, magnitudes, 0);
+    FiniteWeights.read(matrix, row, magnitudes);
     for (int c = 0; c < magnitudes.length; c++) {
       magnitudes[c] = Math.abs(magnitudes[c]);
     }
-    requireFinite(matrix, row);
     return magnitudes;
-  }
-
-  private void requireFinite(WeightMatrix matrix, int row) {
-    int highest = 0;
-    for (float magnitude : magnitudes) {
-      highest = Math.max(highest, Float.floatToRawIntBits(magnitude));
-    }
-    if (highest < RowElements.INFINITY) {
-      return;
-    }
-    for (int c = 0; c < magnitudes.length; c++) {
-      if (!Float.isFinite(magnitudes[c])) {
-        throw new NonFiniteWeightException(row, c, matrix.get(row, c));
-      }
-    }
   }
 }

@@ -1,19 +1,16 @@
 package io.github.wandacuda.pruning;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * The scores of a matrix's weights as a matrix of float32 that comes in tiles. They are computed
  * each time that a tile is read, so that memory holds a tile for each worker, never a module.
  */
 final class ModuleScores implements TileSource {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final WeightMatrix weights;
   private final RowScores rowScores;
   private final TileBuffers buffers;

@@ -1,10 +1,11 @@
 package io.github.wandacuda.pruning;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -20,8 +21,6 @@ public final class RowWords {
   /** Columns that one word of {@link #zeros} tells about. */
   public static final int BITS = Long.SIZE;
 
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final long SIGNS_OF_TWO = 0x8000_0000_8000_0000L;
   private static final long SIGNS_OF_FOUR = 0x8000_8000_8000_8000L;
 

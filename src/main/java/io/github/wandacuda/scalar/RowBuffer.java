@@ -1,19 +1,16 @@
 package io.github.wandacuda.scalar;
 
+import static io.github.wandacuda.system.LittleEndian.INT;
+import static io.github.wandacuda.system.LittleEndian.SHORT;
+
 import io.github.wandacuda.DType;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
  * A copy of a row in an array, and the bits of its scores. Loops over arrays are fast as soon as
  * they are compiled at all.
  */
 final class RowBuffer {
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int MAGNITUDE = 0x7fff_ffff;
   private static final int HALF_MAGNITUDE = 0x7fff;
 

@@ -1,14 +1,11 @@
 package io.github.wandacuda.scalar;
 
+import static io.github.wandacuda.system.LittleEndian.FLOAT;
+
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /** The arithmetic as plain loops, the specification of every other implementation. */
 public final class ScalarRows implements RowArithmetic {
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   @Override
   public double dot(float[] x, int xAt, float[] y, int yAt, int count) {
     double[] sums = new double[LANES];

@@ -1,10 +1,11 @@
 package io.github.wandacuda.simd;
 
+import static io.github.wandacuda.system.LittleEndian.INT;
+
 import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.SparseMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -18,9 +19,6 @@ final class SparseBuffers {
 
   /** Floats of half a step. */
   static final int HALF = SparseKernels.CHAINS / 2;
-
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   /** Rows of activations. */
   float[] activations = {};

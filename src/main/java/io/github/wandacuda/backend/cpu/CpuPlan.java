@@ -1,5 +1,7 @@
 package io.github.wandacuda.backend.cpu;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.scalar.CpuSelectKernels;
 import io.github.wandacuda.scalar.RowElements;
@@ -11,7 +13,6 @@ import io.github.wandacuda.select.Selector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
@@ -21,9 +22,6 @@ import java.util.Deque;
  * takes the one that was used last, and makes one only where all are at work.
  */
 final class CpuPlan implements SelectionPlan {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   /** What is loaded or copied before it is pruned: enough to do it well, and a share of an L2. */
   private static final long CACHED_BYTES = 64 << 10;
 

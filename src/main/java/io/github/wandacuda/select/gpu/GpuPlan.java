@@ -1,5 +1,7 @@
 package io.github.wandacuda.select.gpu;
 
+import static io.github.wandacuda.system.LittleEndian.LONG;
+
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.device.DeviceBuffer;
 import io.github.wandacuda.device.DeviceRows;
@@ -10,7 +12,6 @@ import io.github.wandacuda.select.SelectionPlan;
 import io.github.wandacuda.select.Selector;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.Objects;
 
 /** Prunes matrices by one rule and one vector of norms, which lies on the device. */
@@ -114,9 +115,6 @@ final class GpuPlan implements SelectionPlan {
 
   /** Sets to +0.0 in host memory what a packed mask prunes, several elements at a time. */
   private static final class HostZeros {
-    private static final ValueLayout.OfLong LONG =
-        ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
     private HostZeros() {}
 
     /** Returns, by a mask's next bits, the bits of eight bytes of elements that stay. */

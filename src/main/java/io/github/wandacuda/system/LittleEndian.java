@@ -1,0 +1,25 @@
+package io.github.wandacuda.system;
+
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/** Numbers as files and memory of others hold them: little-endian, at any address. */
+public final class LittleEndian {
+  /** 16 bits. */
+  public static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** 32 bits. */
+  public static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** 64 bits. */
+  public static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Of IEEE 754, 32 bits. */
+  public static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private LittleEndian() {}
+}
