@@ -120,11 +120,11 @@ public abstract class RegularKernels implements GpuForwardKernels {
     queue(
         switch (operation) {
           case Activation kind -> Launch.of(kind, "activate", out, x.data(), out.data());
-          case Elementwise.Gate(Activation kind) ->
-              Launch.of(kind, "gate", out, x.data(), y.data(), out.data());
-          case Elementwise.Add() -> elementwise("add", x.data(), y.data(), out);
-          case Elementwise.Scale(float factor) -> elementwise("scale", x.data(), factor, out);
-          case Elementwise.Softcap(float cap) -> elementwise("softcap", x.data(), cap, out);
+          case Elementwise.Gate gate ->
+              Launch.of(gate.activation(), "gate", out, x.data(), y.data(), out.data());
+          case Elementwise.Add add -> elementwise("add", x.data(), y.data(), out);
+          case Elementwise.Scale scale -> elementwise("scale", x.data(), scale.factor(), out);
+          case Elementwise.Softcap softcap -> elementwise("softcap", x.data(), softcap.cap(), out);
         });
   }
 

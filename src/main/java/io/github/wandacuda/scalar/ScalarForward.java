@@ -137,22 +137,24 @@ public final class ScalarForward implements CpuForwardKernels {
           out[outAt + i] = of(activation, x[xAt + i]);
         }
       }
-      case Elementwise.Gate(Activation activation) -> {
+      case Elementwise.Gate gate -> {
         for (int i = 0; i < count; i++) {
-          out[outAt + i] = of(activation, x[xAt + i]) * y[yAt + i];
+          out[outAt + i] = of(gate.activation(), x[xAt + i]) * y[yAt + i];
         }
       }
-      case Elementwise.Add() -> {
+      case Elementwise.Add add -> {
         for (int i = 0; i < count; i++) {
           out[outAt + i] = x[xAt + i] + y[yAt + i];
         }
       }
-      case Elementwise.Scale(float factor) -> {
+      case Elementwise.Scale scale -> {
+        float factor = scale.factor();
         for (int i = 0; i < count; i++) {
           out[outAt + i] = x[xAt + i] * factor;
         }
       }
-      case Elementwise.Softcap(float cap) -> {
+      case Elementwise.Softcap softcap -> {
+        float cap = softcap.cap();
         for (int i = 0; i < count; i++) {
           out[outAt + i] = cap * Tanh.of(x[xAt + i] / cap);
         }

@@ -172,11 +172,10 @@ public final class VectorForward implements CpuForwardKernels {
     int whole = Lanes.FLOATS.loopBound(count);
     switch (operation) {
       case Activation activation -> activate(activation, x, xAt, null, 0, out, outAt, whole);
-      case Elementwise.Gate(Activation activation) ->
-          activate(activation, x, xAt, y, yAt, out, outAt, whole);
-      case Elementwise.Add() -> add(x, xAt, y, yAt, out, outAt, whole);
-      case Elementwise.Scale(float factor) -> scale(factor, x, xAt, out, outAt, whole);
-      case Elementwise.Softcap(float cap) -> softcap(cap, x, xAt, out, outAt, whole);
+      case Elementwise.Gate gate -> activate(gate.activation(), x, xAt, y, yAt, out, outAt, whole);
+      case Elementwise.Add add -> add(x, xAt, y, yAt, out, outAt, whole);
+      case Elementwise.Scale scale -> scale(scale.factor(), x, xAt, out, outAt, whole);
+      case Elementwise.Softcap softcap -> softcap(softcap.cap(), x, xAt, out, outAt, whole);
     }
     REST.elementwise(operation, x, xAt + whole, y, yAt + whole, out, outAt + whole, count - whole);
   }
