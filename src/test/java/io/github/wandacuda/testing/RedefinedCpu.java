@@ -11,17 +11,7 @@ import java.util.List;
  */
 public abstract class RedefinedCpu extends ClassLoader {
   private static final String ROOT = "io.github.wandacuda.";
-  private static final List<String> PACKAGES =
-      List.of(
-          "simd.",
-          "select.reference.",
-          "select.simd.",
-          "select.rows.",
-          "select.cpu.",
-          "forward.reference.",
-          "forward.simd.",
-          "forward.cpu.",
-          "backend.cpu.");
+  private static final List<String> PACKAGES = List.of("scalar.", "simd.", "backend.cpu.");
 
   /** Creates a loader beside the usual one. */
   protected RedefinedCpu() {

@@ -7,6 +7,7 @@ import io.github.wandacuda.select.Selector;
 import io.github.wandacuda.testing.RedefinedCpu;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Constructor;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -44,13 +45,14 @@ public final class DamagedKernels extends RedefinedCpu {
       Path classes = Files.createDirectories(work.resolve("classes"));
       compile(source, classes);
       DamagedKernels loader = new DamagedKernels(classes);
-      Object kernels =
-          loader.loadClass(VectorSelect.class.getName()).getConstructor().newInstance();
+      Constructor<?> kernels =
+          loader.loadClass(VectorSelect.class.getName()).getDeclaredConstructor();
+      kernels.setAccessible(true);
       return (Selector)
           loader
               .loadClass(CpuSelector.class.getName())
               .getConstructor(loader.loadClass(CpuSelectKernels.class.getName()))
-              .newInstance(kernels);
+              .newInstance(kernels.newInstance());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (ReflectiveOperationException e) {
