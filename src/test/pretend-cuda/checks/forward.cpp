@@ -130,7 +130,7 @@ void add(pretend::Harness &harness) {
   x.fill(normal);
   y.fill(normal);
   const std::vector<float> before(x.get(), x.get() + count);
-  run(harness, "add", {1 + static_cast<unsigned>(below(4))}, 256, 0, x.get(), y.get(), static_cast<long long>(count));
+  run(harness, "add", {1 + static_cast<unsigned>(below(4))}, 256, 0, x.get(), y.get(), x.get(), static_cast<long long>(count));
   for (size_t i = 0; i < count; i++) check("add", x[i], static_cast<double>(before[i]) + y[i], 10);
 }
 
