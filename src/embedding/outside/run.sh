@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A project outside this repository whose local Maven repository is empty but for the artifact: compiles and runs each
-# example on wanda-cuda alone, then with the GPUs' bindings. Run after `mvn package`, in the root of the repository.
+# example on wanda-cuda alone, then with jackson-databind for directories and with the GPUs' bindings. Run after
+# `mvn package`, in the root of the repository.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
@@ -36,7 +37,7 @@ run() {
 model=$root/testdata/models/tiny-llama
 statistics=$root/testdata/golden/tiny-llama/wanda-50.statistics.safetensors
 
-cp $examples/{FiveLines,PruneDirectory,PruneWhileLoading,NormsOfYourForwardPass}.java "$outside/project/src/main/java/example"
+cp $examples/{FiveLines,PruneWhileLoading,NormsOfYourForwardPass}.java "$outside/project/src/main/java/example"
 build_with
 jars=$(grep -c ':jar:' "$outside/project/tree.txt")
 ours=$(grep -c 'io\.github\.wandacuda:.*:jar:' "$outside/project/tree.txt")
@@ -44,12 +45,15 @@ echo "jars below the project: $((jars - 1)), ours: $ours"
 [ "$ours" -le 2 ]
 run FiveLines
 run PruneWhileLoading "$model" "$statistics" cpu
+run NormsOfYourForwardPass cpu
+
+cp $examples/PruneDirectory.java "$outside/project/src/main/java/example"
+build_with -Pdirectories
 # What the command line finds.
 digest=$("$JAVA_HOME/bin/java" -jar target/wanda-cuda.jar prune --quiet --json --model "$model" --statistics "$statistics" \
   --output "$outside/by-command" | grep -o '"mask_sha256" *: *"[0-9a-f]*"' | grep -o '[0-9a-f]\{64\}')
 run PruneDirectory "$model" "$statistics" "$outside/pruned" | tee "$outside/printed"
 grep -q "^masks $digest$" "$outside/printed"
-run NormsOfYourForwardPass cpu
 
 cp $examples/*.java "$outside/project/src/main/java/example"
 build_with -Pgpus

@@ -45,7 +45,7 @@ class PublicApiTest {
    * Programs that embed the library need jackson-core and slf4j-api beside it and the JDK, whose
    * module jdk.management says how much memory there is, and no more. What prunes a directory
    * reaches readers of all the formats that a program may use with it, which are loaded with the
-   * first such file: {@code src/embedding/outside} runs it without them.
+   * first such file: {@code src/embedding/outside} runs it with jackson-databind alone.
    */
   @ArchTest
   static void whatTheLibraryNeedsIsLittle(JavaClasses classes) {

@@ -52,8 +52,9 @@ import java.util.regex.Pattern;
  * System.out.println(result.maskSha256());
  * }</pre>
  *
- * <p>Not for several threads at once; runs of several pruners may go side by side. Recipes, tasks
- * and text need the libraries that the program brings; token ids and statistics need none.
+ * <p>Not for several threads at once; runs of several pruners may go side by side. A model's config
+ * is read with jackson-databind, which has to be in the class path; recipes need snakeyaml-engine
+ * too.
  */
 public final class ModelPruner {
   private final Path model;
