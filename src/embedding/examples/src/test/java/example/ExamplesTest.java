@@ -35,7 +35,7 @@ class ExamplesTest {
   void pruneDirectory(@TempDir Path directory) throws IOException, InterruptedException {
     Path pruned = directory.resolve("pruned");
     String printed = Devices.run("cpu", PruneDirectory.class, MODEL, STATISTICS, pruned);
-    assertTrue(printed.contains("815936 of 1631872 pruned"), printed);
+    assertTrue(printed.contains("552960 of 1105920 pruned"), printed);
     assertTrue(Files.exists(pruned.resolve("wanda-cuda.json")), printed);
   }
 
