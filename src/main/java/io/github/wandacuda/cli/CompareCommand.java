@@ -20,6 +20,7 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.ComparisonReport;
 import io.github.wandacuda.report.ReportFormat;
+import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -226,7 +227,7 @@ final class CompareCommand implements Runnable {
       return Optional.empty();
     }
     Map<String, String> parts = new LinkedHashMap<>();
-    parts.put("program", WandaCuda.Version.current());
+    parts.put("program", ThisRuntime.programVersion());
     parts.putAll(digests);
     parts.put("backend", arithmetic);
     parts.putAll(output.decisive(RUNS));

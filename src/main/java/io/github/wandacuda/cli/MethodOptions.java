@@ -5,7 +5,6 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruningPlan;
-import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.output.OnCluster;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
@@ -185,8 +184,7 @@ final class MethodOptions {
       Backend backend,
       Optional<OnCluster> on,
       Progress progress) {
-    SharedSparsity shared = plan.share(model, chosen, backend, request.calibration(), on, progress);
-    return request.with(shared.rules(), shared.label());
+    return plan.share(request, model, chosen, backend, on, progress);
   }
 
   private PruningRules common() {

@@ -20,6 +20,7 @@ import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.report.Perplexities;
 import io.github.wandacuda.report.ReportFormat;
+import io.github.wandacuda.system.ThisRuntime;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -303,7 +304,7 @@ final class PruneCommand implements Runnable {
       RunResult result =
           job.run(
               backend,
-              WandaCuda.Version.current(),
+              ThisRuntime.programVersion(),
               output.progress(),
               masks.<MaskSink>map(writer -> writer).orElse(MaskSink.NONE),
               unfinished -> {

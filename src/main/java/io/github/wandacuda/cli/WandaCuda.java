@@ -16,6 +16,7 @@ import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.report.RunFacts;
+import io.github.wandacuda.system.ThisRuntime;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -27,7 +28,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.LongFunction;
 import java.util.function.Supplier;
@@ -201,7 +201,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
       ModelDirectory model, Backend backend, OutputOptions output, Map<String, Object> inputs) {
     return new RunFacts(
         model.path(),
-        Version.current(),
+        ThisRuntime.programVersion(),
         backend.name(),
         backend.device(),
         Precision.label(backend.precision()),
@@ -212,15 +212,9 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
 
   /** The program's version, from the jar's manifest. */
   static final class Version implements IVersionProvider {
-    /** Returns the version, or {@code development} if the program doesn't run from its jar. */
-    static String current() {
-      return Objects.requireNonNullElse(
-          Version.class.getPackage().getImplementationVersion(), "development");
-    }
-
     @Override
     public String[] getVersion() {
-      return new String[] {"wanda-cuda " + current()};
+      return new String[] {"wanda-cuda " + ThisRuntime.programVersion()};
     }
   }
 

@@ -6,6 +6,7 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.output.OnCluster;
 import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
@@ -98,6 +99,26 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return recipe
         .map(given -> given.stages().stream().map(Stage::allocation).toList())
         .orElse(List.of(allocation));
+  }
+
+  /**
+   * Shares a request's totals out.
+   *
+   * @param request with the same share for all
+   * @param chosen the modules
+   * @param on a cluster for that, if there is one
+   * @param progress is told of what runs through the model for it
+   * @return the request with each module's share
+   */
+  public PruneRequest share(
+      PruneRequest request,
+      ModelDirectory model,
+      List<LinearModule> chosen,
+      Backend backend,
+      Optional<OnCluster> on,
+      Progress progress) {
+    SharedSparsity shared = share(model, chosen, backend, request.calibration(), on, progress);
+    return request.with(shared.rules(), shared.label());
   }
 
   /**

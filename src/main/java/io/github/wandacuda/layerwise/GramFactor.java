@@ -113,11 +113,6 @@ public final class GramFactor {
     return transposed;
   }
 
-  /** Returns the bytes of Java heap that factoring a matrix of so many columns needs at most. */
-  public static long heapBytes(int columns) {
-    return TiledTriangle.bytes(columns) + Gram.elements(columns) * Float.BYTES;
-  }
-
   /** Returns the columns of the Gram matrix. */
   public int columns() {
     return dead.length;

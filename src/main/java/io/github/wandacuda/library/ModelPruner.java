@@ -13,10 +13,10 @@ import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.job.PruneJob;
 import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.job.SharedSparsity;
 import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.DecoderShape;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.family.DecoderFamilies;
@@ -27,6 +27,7 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.system.ThisRuntime;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -345,12 +346,14 @@ public final class ModelPruner {
       try (Backend opened = Backends.open(backend, device, threads).backend()) {
         Progress progress = progress();
         if (plan.shares()) {
-          SharedSparsity shared =
-              plan.share(
-                  source, job.chosen(), opened, request.calibration(), Optional.empty(), progress);
-          job = PruneJob.toOutput(source, request.with(shared.rules(), shared.label()));
+          List<LinearModule> chosen = job.chosen();
+          job =
+              PruneJob.toOutput(
+                  source, plan.share(request, source, chosen, opened, Optional.empty(), progress));
         }
-        RunResult result = job.run(opened, version(), progress, MaskSink.NONE, unfinished -> {});
+        RunResult result =
+            job.run(
+                opened, ThisRuntime.programVersion(), progress, MaskSink.NONE, unfinished -> {});
         return new Result(
             result.elements(),
             result.pruned(),
@@ -413,10 +416,5 @@ public final class ModelPruner {
         result.errors() == null
             ? OptionalDouble.empty()
             : OptionalDouble.of(result.errors().relative(result.errors().result())));
-  }
-
-  private static String version() {
-    return Objects.requireNonNullElse(
-        ModelPruner.class.getPackage().getImplementationVersion(), "development");
   }
 }

@@ -65,12 +65,6 @@ public final class TiledTriangle {
     }
   }
 
-  /** Returns the bytes that a matrix takes up. */
-  public static long bytes(int order) {
-    long across = Math.ceilDiv(order, TILE);
-    return across * (across + 1) / 2 * TILE * TILE * Double.BYTES;
-  }
-
   /** Returns the elements row by row, each row up to its diagonal. */
   public double[][] rows() {
     double[][] rows = new double[order][];

@@ -1,6 +1,7 @@
 package io.github.wandacuda.system;
 
 import java.lang.module.ModuleFinder;
+import java.util.Objects;
 
 /** Modules and rights of the running Java. */
 public final class ThisRuntime {
@@ -8,6 +9,15 @@ public final class ThisRuntime {
   public static final String VECTOR_MODULE = "jdk.incubator.vector";
 
   private ThisRuntime() {}
+
+  /**
+   * Returns this program's version, from the jar's manifest, or {@code development} if it doesn't
+   * run from its jar.
+   */
+  public static String programVersion() {
+    return Objects.requireNonNullElse(
+        ThisRuntime.class.getPackage().getImplementationVersion(), "development");
+  }
 
   /** Returns whether a module is resolved in this run, so that its classes can be used. */
   public static boolean hasResolved(String module) {
