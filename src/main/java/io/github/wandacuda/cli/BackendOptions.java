@@ -5,7 +5,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.job.output.OnCluster;
+import io.github.wandacuda.job.OnCluster;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 

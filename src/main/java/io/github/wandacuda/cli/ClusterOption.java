@@ -4,7 +4,7 @@ import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterProvider;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.output.OnCluster;
+import io.github.wandacuda.job.OnCluster;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;

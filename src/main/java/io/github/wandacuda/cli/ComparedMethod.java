@@ -1,8 +1,8 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.job.FileDigest;
 import io.github.wandacuda.job.PruningPlan;
-import io.github.wandacuda.job.record.FileDigest;
 import java.util.Optional;
 
 /**

@@ -2,14 +2,14 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.evaluate.TaskFigures;
+import io.github.wandacuda.job.ComparedRun;
 import io.github.wandacuda.job.Comparison;
 import io.github.wandacuda.job.ComparisonWork;
 import io.github.wandacuda.job.ComparisonWork.Part;
+import io.github.wandacuda.job.DenseFigures;
 import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.job.SharedSparsity;
-import io.github.wandacuda.job.record.ComparedRun;
-import io.github.wandacuda.job.record.DenseFigures;
-import io.github.wandacuda.job.record.UnfinishedComparison;
+import io.github.wandacuda.job.UnfinishedComparison;
 import io.github.wandacuda.report.ComparisonReport;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -4,7 +4,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.evaluate.Evaluation;
 import io.github.wandacuda.evaluate.TaskScore;
-import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;

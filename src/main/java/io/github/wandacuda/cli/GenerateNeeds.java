@@ -1,7 +1,7 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.job.output.SpaceCheck;
+import io.github.wandacuda.job.SpaceCheck;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;
 

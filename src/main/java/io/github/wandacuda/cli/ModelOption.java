@@ -1,6 +1,6 @@
 package io.github.wandacuda.cli;
 
-import io.github.wandacuda.job.record.UnfinishedRun;
+import io.github.wandacuda.job.UnfinishedRun;
 import io.github.wandacuda.model.ModelDirectory;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;

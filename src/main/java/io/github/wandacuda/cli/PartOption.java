@@ -1,9 +1,9 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.cluster.Clusters;
+import io.github.wandacuda.job.OnCluster;
+import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.output.OnCluster;
-import io.github.wandacuda.job.output.Part;
 import java.util.Optional;
 import java.util.function.Consumer;
 import picocli.CommandLine.Option;

@@ -5,7 +5,7 @@ import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Perplexity;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.output.RunNeeds;
+import io.github.wandacuda.job.RunNeeds;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;

@@ -2,9 +2,9 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.job.PartState;
+import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.job.output.PartState;
-import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.report.Perplexities;
 import java.util.LinkedHashMap;
 import java.util.Map;

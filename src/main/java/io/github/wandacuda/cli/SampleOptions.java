@@ -4,7 +4,7 @@ import io.github.wandacuda.calibration.CalibrationRequest;
 import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.evaluate.PrefixToken;
-import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.family.DecoderFamilies;

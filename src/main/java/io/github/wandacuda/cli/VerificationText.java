@@ -1,9 +1,9 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.error.Printable;
-import io.github.wandacuda.job.output.Verification;
-import io.github.wandacuda.job.output.Verification.RowFailure;
-import io.github.wandacuda.job.output.Verification.TensorFailures;
+import io.github.wandacuda.job.Verification;
+import io.github.wandacuda.job.Verification.RowFailure;
+import io.github.wandacuda.job.Verification.TensorFailures;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

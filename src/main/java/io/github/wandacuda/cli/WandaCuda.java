@@ -9,7 +9,7 @@ import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.evaluate.Tasks;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.io.ReadFiles;
-import io.github.wandacuda.job.record.Card;
+import io.github.wandacuda.job.Card;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Method;

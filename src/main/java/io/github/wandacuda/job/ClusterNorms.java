@@ -2,13 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.job.output.ClusterCalibration;
-import io.github.wandacuda.job.output.OnCluster;
-import io.github.wandacuda.job.output.OutputDirectory;
-import io.github.wandacuda.job.output.RunDescription;
-import io.github.wandacuda.job.output.SavedBlocks;
-import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.Fingerprint;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import java.util.Map;

@@ -1,19 +1,6 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.SafetensorsFile;
-import io.github.wandacuda.job.output.JournalWriter;
-import io.github.wandacuda.job.output.ModuleFiles;
-import io.github.wandacuda.job.output.ModulePruner;
-import io.github.wandacuda.job.output.ModuleRequest;
-import io.github.wandacuda.job.output.OnCluster;
-import io.github.wandacuda.job.output.OutputDirectory;
-import io.github.wandacuda.job.output.RunDescription;
-import io.github.wandacuda.job.output.ShardResult;
-import io.github.wandacuda.job.output.ShardTask;
-import io.github.wandacuda.job.record.Fingerprint;
-import io.github.wandacuda.job.record.Provenance;
-import io.github.wandacuda.job.record.RunRecords;
-import io.github.wandacuda.job.record.ShardMasks;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.LayerInputs;
 import io.github.wandacuda.pruning.ModuleResult;

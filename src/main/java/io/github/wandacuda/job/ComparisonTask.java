@@ -2,7 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.cluster.ClusterTask;
-import io.github.wandacuda.job.output.OnCluster;
 
 /**
  * A part of a comparison, which one process does alone. Nothing is shared between parts but the

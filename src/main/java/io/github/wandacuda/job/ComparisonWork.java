@@ -1,8 +1,6 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.job.record.ComparedRun;
-import io.github.wandacuda.job.record.DenseFigures;
 import java.util.List;
 import java.util.function.Function;
 

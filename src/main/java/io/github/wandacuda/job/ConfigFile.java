@@ -5,7 +5,6 @@ import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.Malformed;
-import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.model.ModelDirectory;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -2,7 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.BlockStatistics;
 import io.github.wandacuda.calibration.GramFile;
-import io.github.wandacuda.job.record.Calibration;
 import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.LayerInputs;

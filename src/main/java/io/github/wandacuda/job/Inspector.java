@@ -3,7 +3,6 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.job.output.ModuleTiles;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.RowZeros;

@@ -4,8 +4,6 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.job.output.ModuleTiles;
-import io.github.wandacuda.job.output.RunNeeds;
 import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.LayerInputs;

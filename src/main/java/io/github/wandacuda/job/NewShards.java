@@ -6,8 +6,6 @@ import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.io.Folders;
-import io.github.wandacuda.job.output.BackgroundWork;
-import io.github.wandacuda.job.output.OutputDirectory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,15 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SideFiles;
-import io.github.wandacuda.job.output.OnCluster;
-import io.github.wandacuda.job.output.OutputDirectory;
-import io.github.wandacuda.job.output.OutputPlace;
-import io.github.wandacuda.job.output.RunNeeds;
-import io.github.wandacuda.job.output.SpaceCheck;
-import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.Fingerprint;
-import io.github.wandacuda.job.record.Provenance;
-import io.github.wandacuda.job.record.SourceDigest;
 import io.github.wandacuda.model.ModelConfig;
 import java.nio.file.Path;
 import java.util.Map;

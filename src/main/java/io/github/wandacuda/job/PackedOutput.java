@@ -4,8 +4,6 @@ import io.github.wandacuda.checkpoint.PackedFormat;
 import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.job.output.OutputCheck;
-import io.github.wandacuda.job.output.OutputDirectory;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.RealCause;

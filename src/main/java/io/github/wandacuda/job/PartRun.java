@@ -2,18 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.job.output.ModulePruner;
-import io.github.wandacuda.job.output.OnCluster;
-import io.github.wandacuda.job.output.OutputDirectory;
-import io.github.wandacuda.job.output.Part;
-import io.github.wandacuda.job.output.PartLock;
-import io.github.wandacuda.job.output.PartState;
-import io.github.wandacuda.job.output.RunDescription;
-import io.github.wandacuda.job.output.ShardRecords;
-import io.github.wandacuda.job.output.ShardResult;
-import io.github.wandacuda.job.output.ShardTask;
-import io.github.wandacuda.job.record.Fingerprint;
-import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.system.RealCause;

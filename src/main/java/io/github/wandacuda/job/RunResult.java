@@ -2,8 +2,6 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.checkpoint.TensorNames;
-import io.github.wandacuda.job.output.PartState;
-import io.github.wandacuda.job.record.Provenance;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import java.util.Comparator;

@@ -1,12 +1,5 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.job.output.OutputDirectory;
-import io.github.wandacuda.job.output.ResumableWork;
-import io.github.wandacuda.job.output.RunNeeds;
-import io.github.wandacuda.job.output.StateFiles;
-import io.github.wandacuda.job.record.Fingerprint;
-import io.github.wandacuda.job.record.Journal;
-import io.github.wandacuda.job.record.RunRecords;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.system.Workers;

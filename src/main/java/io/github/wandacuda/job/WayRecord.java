@@ -1,7 +1,6 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.job.record.RulesRecord;
 import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
 import java.io.Serializable;

@@ -2,8 +2,8 @@ package io.github.wandacuda.report;
 
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.evaluate.TaskFigures;
-import io.github.wandacuda.job.record.ComparedRun;
-import io.github.wandacuda.job.record.ComparedRun.ModuleFigures;
+import io.github.wandacuda.job.ComparedRun;
+import io.github.wandacuda.job.ComparedRun.ModuleFigures;
 import io.github.wandacuda.report.LineChart.Place;
 import io.github.wandacuda.report.LineChart.Series;
 import java.util.ArrayList;

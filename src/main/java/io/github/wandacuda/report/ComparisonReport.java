@@ -1,8 +1,8 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.job.record.ComparedRun;
-import io.github.wandacuda.job.record.DenseFigures;
+import io.github.wandacuda.job.ComparedRun;
+import io.github.wandacuda.job.DenseFigures;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;

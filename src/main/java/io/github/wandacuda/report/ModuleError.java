@@ -1,6 +1,6 @@
 package io.github.wandacuda.report;
 
-import io.github.wandacuda.job.output.ModuleReading;
+import io.github.wandacuda.job.ModuleReading;
 import io.github.wandacuda.pruning.ModuleResult;
 import java.util.Comparator;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.github.wandacuda.report;
 
+import io.github.wandacuda.job.ModuleReading.RowThresholds;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.job.output.ModuleReading.RowThresholds;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.OutputErrors;
 import java.util.List;

@@ -1,10 +1,10 @@
 package io.github.wandacuda.report;
 
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.job.ModuleReading;
+import io.github.wandacuda.job.ModuleReading.RowThresholds;
+import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.job.output.ModuleReading;
-import io.github.wandacuda.job.output.ModuleReading.RowThresholds;
-import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.OutputErrors;
 import java.nio.file.Path;

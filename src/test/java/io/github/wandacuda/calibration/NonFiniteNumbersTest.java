@@ -8,7 +8,7 @@ import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.job.record.Calibration;
+import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.model.family.DecoderFamilies;

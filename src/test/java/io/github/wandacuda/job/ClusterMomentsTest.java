@@ -9,7 +9,6 @@ import io.github.wandacuda.cluster.ClusterStep;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.error.InputException;
-import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;

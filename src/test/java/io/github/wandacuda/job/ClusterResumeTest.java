@@ -8,8 +8,6 @@ import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterStep;
 import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.io.IoMode;
-import io.github.wandacuda.job.record.PruneRequest;
-import io.github.wandacuda.job.record.Storage;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.Unreached;

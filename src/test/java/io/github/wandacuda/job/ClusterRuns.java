@@ -8,8 +8,6 @@ import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.Clusters;
 import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.job.output.OnCluster;
-import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.testing.Pruning;

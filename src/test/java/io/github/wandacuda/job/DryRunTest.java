@@ -6,8 +6,6 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Progress;
-import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Allocation;

@@ -15,8 +15,6 @@ import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.IoMode;
-import io.github.wandacuda.job.record.PruneRequest;
-import io.github.wandacuda.job.record.Storage;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;

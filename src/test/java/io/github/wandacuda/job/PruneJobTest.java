@@ -9,8 +9,6 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.Unreached;

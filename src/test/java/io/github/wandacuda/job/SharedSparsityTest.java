@@ -9,7 +9,6 @@ import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.error.BackendUnavailableException;
-import io.github.wandacuda.job.output.OnCluster;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;

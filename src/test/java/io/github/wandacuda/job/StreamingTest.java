@@ -11,8 +11,6 @@ import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;

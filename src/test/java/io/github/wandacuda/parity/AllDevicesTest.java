@@ -9,7 +9,7 @@ import io.github.wandacuda.calibration.DenseCalibration;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.Statistics;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.model.decoder.Decoder;

@@ -4,7 +4,7 @@ import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.job.PruneJob;
-import io.github.wandacuda.job.record.PruneRequest;
+import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
-import io.github.wandacuda.job.record.Calibration;
-import io.github.wandacuda.job.record.PruneRequest;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;

@@ -1,0 +1,132 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.system.Rethrow;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * A thread that does a run's tasks in their order, so that the run doesn't wait for the disk. The
+ * thread is never interrupted, so the files that it uses stay open when the run is cancelled.
+ */
+final class BackgroundWork implements AutoCloseable {
+  /**
+   * How long {@link #close} waits: enough for small tasks. A task that waits for a slow disk is
+   * given up.
+   */
+  private static final long PATIENCE_MILLIS = 1000;
+
+  private final Deque<Runnable> tasks = new ArrayDeque<>();
+  private final Thread thread;
+  private long submitted;
+  private long done;
+  private boolean ending;
+  private Throwable failure;
+
+  public BackgroundWork(String name) {
+    thread = Thread.ofPlatform().daemon().name(name).start(this::serve);
+  }
+
+  /**
+   * Adds a task.
+   *
+   * @return its number, for {@link #await(long)}
+   * @throws RuntimeException the exception of an earlier task
+   */
+  public synchronized long submit(Runnable task) {
+    rethrow();
+    tasks.add(task);
+    notifyAll();
+    return ++submitted;
+  }
+
+  /**
+   * Waits until all tasks are done.
+   *
+   * @throws RuntimeException the exception of a task
+   * @throws CancelledException if the thread is interrupted
+   */
+  public synchronized void await() {
+    await(submitted);
+  }
+
+  /**
+   * Waits until a task and all before it are done.
+   *
+   * @param task its number
+   * @throws RuntimeException the exception of a task
+   * @throws CancelledException if the thread is interrupted
+   */
+  public synchronized void await(long task) {
+    try {
+      while (failure == null && done < task) {
+        wait();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CancelledException();
+    }
+    rethrow();
+  }
+
+  /** Returns whether long tasks are to be given up. */
+  public synchronized boolean isEnding() {
+    return ending;
+  }
+
+  private void rethrow() {
+    Rethrow.unchecked(failure);
+  }
+
+  private void serve() {
+    for (Runnable task = take(); task != null; task = take()) {
+      try {
+        task.run();
+      } catch (RuntimeException | Error e) {
+        fail(e);
+        return;
+      }
+      end();
+    }
+  }
+
+  private synchronized void end() {
+    done++;
+    notifyAll();
+  }
+
+  private synchronized Runnable take() {
+    try {
+      while (tasks.isEmpty() && !ending) {
+        wait();
+      }
+    } catch (InterruptedException e) {
+      return null;
+    }
+    return tasks.poll();
+  }
+
+  private synchronized void fail(Throwable e) {
+    failure = e;
+    tasks.clear();
+    notifyAll();
+  }
+
+  /** Ends the thread after the remaining tasks, but waits no longer than a second for them. */
+  @Override
+  public void close() {
+    synchronized (this) {
+      ending = true;
+      notifyAll();
+    }
+    boolean interrupted = Thread.interrupted();
+    try {
+      thread.join(PATIENCE_MILLIS);
+    } catch (InterruptedException e) {
+      interrupted = true;
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

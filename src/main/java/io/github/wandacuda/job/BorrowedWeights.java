@@ -1,0 +1,80 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Pruned weights in the memory of a block that go on being used, and that a background thread
+ * writes meanwhile.
+ */
+final class BorrowedWeights implements AutoCloseable {
+  /** What {@link #close} may have to wait for. */
+  private static final long PIECE = 1 << 20;
+
+  private final BackgroundWork background;
+  private long last;
+  private boolean closed;
+
+  BorrowedWeights(BackgroundWork background) {
+    this.background = background;
+  }
+
+  /**
+   * Writes a weight after all that was to be done before.
+   *
+   * @param written called on the background thread, once it is
+   */
+  synchronized void write(
+      ShardWriter writer, TensorInfo tensor, MemorySegment weight, Runnable written) {
+    last =
+        background.submit(
+            () -> {
+              if (write(writer, tensor, weight)) {
+                written.run();
+              }
+            });
+  }
+
+  private boolean write(ShardWriter writer, TensorInfo tensor, MemorySegment weight) {
+    for (long at = 0; at < weight.byteSize(); at += PIECE) {
+      if (!write(writer, tensor, weight, at)) {
+        return false;
+      }
+    }
+    return !isClosed();
+  }
+
+  /** Writes a piece, unless {@link #close} was called, after which the memory may be freed. */
+  private synchronized boolean write(
+      ShardWriter writer, TensorInfo tensor, MemorySegment weight, long at) {
+    if (!closed) {
+      long bytes = Math.min(PIECE, weight.byteSize() - at);
+      writer.write(tensor, at, weight.asSlice(at, bytes));
+    }
+    return !closed;
+  }
+
+  private synchronized boolean isClosed() {
+    return closed;
+  }
+
+  /**
+   * Waits until all are written.
+   *
+   * @throws RuntimeException what a write threw
+   */
+  public void await() {
+    background.await(last());
+  }
+
+  private synchronized long last() {
+    return last;
+  }
+
+  /** Stops the use of the weights' memory, even if they aren't written. */
+  @Override
+  public synchronized void close() {
+    closed = true;
+  }
+}

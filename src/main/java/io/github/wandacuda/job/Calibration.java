@@ -1,0 +1,66 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.calibration.CalibrationSamples;
+import io.github.wandacuda.calibration.Imatrix;
+import io.github.wandacuda.calibration.Statistics;
+import java.nio.file.Path;
+import java.util.List;
+
+/** The source of a run's input norms. */
+public sealed interface Calibration {
+
+  /** No norms: the method scores by magnitude alone. */
+  record None() implements Calibration {}
+
+  /**
+   * Norms from a file that {@code calibrate} or an earlier run wrote.
+   *
+   * @param file the file's path, for messages
+   * @param statistics its content
+   * @param sha256 the SHA-256 of its bytes, in hexadecimal
+   */
+  record FromStatistics(Path file, Statistics statistics, String sha256) implements Calibration {
+    /**
+     * Reads statistics of this program, or those of llama.cpp's imatrix tool by their ending.
+     *
+     * @throws io.github.wandacuda.error.InputException if they can't be read, or are none
+     */
+    public static FromStatistics read(Path file) {
+      return new FromStatistics(
+          file,
+          Imatrix.isNamed(file) ? Imatrix.read(file) : Statistics.read(file),
+          FileDigest.sha256("statistics", List.of(file), ""));
+    }
+  }
+
+  /**
+   * Norms from samples that run through the model while it is pruned block by block.
+   *
+   * @param samples token ids, all lists of the same length, at least one
+   * @param sha256 the SHA-256 of the token ids as little-endian 32-bit integers, in hexadecimal
+   * @param seed the seed of the draw
+   * @param joined whether they were drawn from documents that were joined
+   */
+  record FromSamples(List<int[]> samples, String sha256, long seed, boolean joined)
+      implements Calibration {
+    /** Copies the list. */
+    public FromSamples {
+      samples = List.copyOf(samples);
+    }
+
+    /** Takes samples with how they were drawn. */
+    public static FromSamples of(CalibrationSamples samples, long seed) {
+      return new FromSamples(List.of(samples.tokens()), samples.sha256(), seed, samples.joined());
+    }
+
+    /** Takes samples that weren't joined. */
+    public FromSamples(List<int[]> samples, String sha256, long seed) {
+      this(samples, sha256, seed, false);
+    }
+
+    /** Returns the number of tokens of a sample. */
+    public int sequenceLength() {
+      return samples.get(0).length;
+    }
+  }
+}

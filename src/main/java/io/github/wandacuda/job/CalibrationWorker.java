@@ -1,0 +1,239 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.BatchRunner;
+import io.github.wandacuda.calibration.BatchSquares;
+import io.github.wandacuda.calibration.HiddenStates;
+import io.github.wandacuda.calibration.SampleBatch;
+import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.cluster.ClusterStep.Stepped;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.decoder.Block;
+import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.decoder.InputObserver;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.pruning.PruningRules;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * A process of a cluster that runs samples: it holds the source and a device open, and two blocks,
+ * the one that batches come out of and the one that they come to.
+ */
+final class CalibrationWorker implements AutoCloseable {
+  private static final int NONE = -1;
+
+  private final CalibrationRun run;
+  private final ModelDirectory model;
+  private final Backend backend;
+  private final Decoder decoder;
+  private final List<LinearModule> chosen;
+  private final PrunedBlocks pruned;
+  private final GroupPruner groups;
+  private BatchRunner runner;
+  private int tokens;
+  private Block into;
+  private int intoIndex = NONE;
+
+  private CalibrationWorker(CalibrationRun run, ModelDirectory model, Backend backend) {
+    this.run = run;
+    this.model = model;
+    this.backend = backend;
+    decoder = DecoderFamilies.open(model, backend.operations());
+    if (run.pruned() == null) {
+      chosen = List.of();
+      pruned = null;
+      groups = null;
+      return;
+    }
+    Provenance plan = run.pruned().provenance();
+    PruningRules rules = RunDescription.rules(plan);
+    chosen = model.choose(RunDescription.choice(plan)).stream().filter(rules::areFor).toList();
+    pruned = new PrunedBlocks(run.pruned(), rules, chosen, backend, decoder);
+    groups =
+        run.pruned().byMoments() ? new GroupPruner(run.pruned(), rules, chosen, backend) : null;
+  }
+
+  /**
+   * Opens what a run needs.
+   *
+   * @throws io.github.wandacuda.error.InputException if the source isn't here, or is another one
+   * @throws io.github.wandacuda.error.OutputException if the output directory isn't the one that
+   *     the run has begun
+   * @throws io.github.wandacuda.error.BackendUnavailableException if there is no such device, or
+   *     one that computes other bits
+   */
+  static CalibrationWorker open(CalibrationRun run, ClusterNode node) {
+    if (run.pruned() != null) {
+      run.pruned().requireShared(node.name());
+    }
+    ModelDirectory model = run.openModel();
+    try {
+      Backend backend = run.devices().open(node);
+      try {
+        run.requireSame(backend.arithmetic(), node.name());
+        return new CalibrationWorker(run, model, backend);
+      } catch (RuntimeException | Error e) {
+        backend.close();
+        throw e;
+      }
+    } catch (RuntimeException | Error e) {
+      model.close();
+      throw e;
+    }
+  }
+
+  /** Does a step for a batch. */
+  Stepped<BatchStates, BatchResult> run(
+      CalibrationStep step, BatchStates before, ClusterNode node) {
+    node.throwIfCancelled();
+    SampleBatch batch = before.batch();
+    BatchRunner device = runner(batch.tokens());
+    try (HiddenStates states =
+        new HiddenStates(backend.operations(), batch.tokens(), decoder.hiddenSize())) {
+      if (before.states() != null) {
+        states.load(all -> all.copyFrom(MemorySegment.ofArray(before.states())));
+      } else if (step.block() > 0) {
+        states.load(all -> SavedBlocks.read(output(), step.block() - 1, batch.index(), all));
+      }
+      bring(step, batch, device, states);
+      node.throwIfCancelled();
+      Block block = block(step.block());
+      Observed observed = observe(step, batch, device, block, states, node);
+      if (step.saved()) {
+        run.pruned().requireWanted(node);
+        Path temporary = run.pruned().temporary();
+        SavedBlocks.write(output(), step.block(), batch.index(), states.all(), temporary);
+      }
+      return new Stepped<>(
+          new BatchStates(batch, states.all().toArray(ValueLayout.JAVA_FLOAT)),
+          new BatchResult(
+              batch.index(),
+              batch.samples().size(),
+              observed.squares(),
+              block.inputFeatures(),
+              observed.inputs(),
+              place(node)));
+    }
+  }
+
+  private Path output() {
+    return Path.of(run.pruned().output());
+  }
+
+  private String place(ClusterNode node) {
+    return "%s on %s, %s".formatted(node.name(), backend.name(), backend.device());
+  }
+
+  /** What a block's inputs are over a batch, and where they are if anybody needs them. */
+  private record Observed(BatchSquares squares, List<InputSlice> inputs) {}
+
+  private Observed observe(
+      CalibrationStep step,
+      SampleBatch batch,
+      BatchRunner device,
+      Block block,
+      HiddenStates states,
+      ClusterNode node) {
+    if (run.pruned() == null) {
+      return new Observed(
+          device.observeAndAdvance(block, batch, states, 0, InputObserver.NONE), List.of());
+    }
+    Set<String> wanted = groups == null ? Set.of() : wanted(block);
+    if (wanted.isEmpty()) {
+      return new Observed(device.observe(block, batch, states, 0, InputObserver.NONE), List.of());
+    }
+    try (BatchInputs inputs =
+        new BatchInputs(backend.operations(), wanted, batch.index(), run.pruned().temporary())) {
+      BatchSquares squares = device.observe(block, batch, states, 0, inputs);
+      run.pruned().requireWanted(node);
+      Path file = BatchInputs.file(output(), step.block(), batch.index());
+      return new Observed(squares, inputs.publish(file));
+    }
+  }
+
+  /**
+   * Returns the modules whose inputs are of use: none any more if the block's are pruned, and its
+   * batches run again because a process was lost.
+   */
+  private Set<String> wanted(Block block) {
+    ModuleFiles files = new ModuleFiles(output(), chosen);
+    return chosen.stream()
+        .filter(module -> block.inputFeatures().containsKey(module.name()))
+        .filter(module -> !Files.exists(files.of(module)))
+        .map(LinearModule::name)
+        .collect(Collectors.toUnmodifiableSet());
+  }
+
+  /** Prunes modules by their second moments, and returns who did. */
+  String prune(GroupTask task, ClusterNode node) {
+    groups.prune(task, node);
+    return place(node);
+  }
+
+  /** Brings a batch to the block of a step. */
+  private void bring(
+      CalibrationStep step, SampleBatch batch, BatchRunner device, HiddenStates states) {
+    if (step.block() == 0) {
+      device.embed(batch, states, 0);
+    } else if (run.pruned() != null) {
+      Block out = pruned.block(step.block() - 1, step.norms());
+      device.advance(out, batch, states, 0, InputObserver.NONE);
+    }
+  }
+
+  private BatchRunner runner(int needed) {
+    if (needed > tokens) {
+      closeRunner();
+      runner = new BatchRunner(decoder, backend.operations(), needed);
+      tokens = needed;
+    }
+    return runner;
+  }
+
+  private Block block(int index) {
+    if (index != intoIndex) {
+      closeInto();
+      into = decoder.block(index);
+      intoIndex = index;
+    }
+    return into;
+  }
+
+  private void closeInto() {
+    if (into != null) {
+      into.close();
+      into = null;
+      intoIndex = NONE;
+    }
+  }
+
+  private void closeRunner() {
+    if (runner != null) {
+      runner.close();
+      runner = null;
+      tokens = 0;
+    }
+  }
+
+  @Override
+  public void close() {
+    closeInto();
+    closeRunner();
+    if (pruned != null) {
+      pruned.close();
+    }
+    if (groups != null) {
+      groups.close();
+    }
+    decoder.close();
+    backend.close();
+    model.close();
+  }
+}

@@ -1,0 +1,132 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.model.BlockDescription;
+import io.github.wandacuda.model.DecoderDescription;
+import java.util.List;
+
+/**
+ * The traffic and the time of a calibrated run by Wanda on a card, by arithmetic alone: how many
+ * bytes cross the bus is what the driver counts, how many operations there are is what the formulas
+ * say, and a card's rates are given. Nothing of it is measured.
+ *
+ * @param lines what takes time, one after the other
+ */
+public record CardPlan(List<Line> lines) {
+  /** Bytes a second that a host copies, or reads from files that are in memory. */
+  private static final double HOST = 10e9;
+
+  /** Samples pass each block dense, and all but the last one pruned. */
+  private static final int PASSES = 2;
+
+  /** Weights are read to run samples, to prune and to verify, there beside what was written. */
+  private static final int TIMES_IN_FILES = 5;
+
+  /** The share of a card's memory that hidden states may take. */
+  private static final int STATES_SHARE = 2;
+
+  /**
+   * Something that takes time.
+   *
+   * @param what in a few words
+   * @param formula how the amount comes about, in words
+   * @param amount bytes, or operations
+   * @param rate how many a second
+   * @param hidden seconds of it during which other lines are at work
+   */
+  public record Line(String what, String formula, double amount, double rate, double hidden) {
+    /** Returns the seconds that it adds. */
+    public double seconds() {
+      return Math.max(0, amount / rate - hidden);
+    }
+  }
+
+  /**
+   * Plans a run.
+   *
+   * @param bytesPerWeight 2 or 4
+   * @param samples how many
+   * @param length tokens of a sample
+   * @param precision of linear layers: how many 16-bit halves of each activation they multiply
+   */
+  public static CardPlan of(
+      DecoderDescription model,
+      int bytesPerWeight,
+      int samples,
+      int length,
+      Card card,
+      Precision precision) {
+    int halves = precision.passes();
+    int blocks = model.shape().blocks();
+    BlockDescription block = model.block().apply(0);
+    TokenWork work = TokenWork.of(block, model.shape().hiddenSize(), halves);
+    double weights = (double) blocks * work.weights();
+    double bytes = weights * bytesPerWeight;
+    double tokens = (double) samples * length;
+    double states = tokens * model.shape().hiddenSize() * Float.BYTES;
+    boolean fit = states * STATES_SHARE <= card.memoryBytes();
+    RunTraffic traffic = RunTraffic.of(blocks, work, bytesPerWeight, fit ? 0 : states);
+    int pruned = blocks - 1;
+    double products = blocks * work.productsToLastInput() + pruned * work.products();
+    double scores = 2.0 * (length + 1) * block.attention().heads().queryWidth();
+    double floats = blocks * (work.floats() + work.squares()) + pruned * work.floats();
+    Line linear =
+        new Line(
+            "linear layers",
+            (halves == 1 ? "2 x tokens" : "2 x %d halves x tokens".formatted(halves))
+                + " x (weights before the last inputs + weights of all but the last block)",
+            2 * halves * tokens * products,
+            card.tensorRate(),
+            0);
+    Line attention =
+        new Line(
+            "attention",
+            "4 x tokens x (length + 1) / 2 x width of the queries x passes",
+            tokens * scores * (PASSES * blocks - 1),
+            card.floatRate(),
+            0);
+    Line rest =
+        new Line(
+            "norms, rotations, gates, sums, squares and halves",
+            "4 x tokens x floats that are read and written",
+            Float.BYTES * tokens * floats,
+            card.memoryRate(),
+            0);
+    double kernels = linear.seconds() + attention.seconds() + rest.seconds();
+    return new CardPlan(
+        List.of(
+            new Line(
+                "files",
+                "5 x weights: read to run, to prune and to compare with what is written and read",
+                TIMES_IN_FILES * bytes,
+                HOST,
+                0),
+            new Line(
+                "weights up",
+                "once, all but the first block's while the block before runs",
+                traffic.weightsUp(),
+                HOST,
+                Math.min(kernels, traffic.weightsUp() / HOST * (blocks - 1) / blocks)),
+            new Line(
+                "masks, norms and reports down",
+                "a bit for each weight, 8 bytes a column, 12 a row",
+                traffic.resultsDown(),
+                card.busBytes(),
+                0),
+            new Line(
+                "hidden states over the bus",
+                fit ? "none, they stay on the card" : "3 x states x blocks, while kernels run",
+                traffic.states(),
+                card.busBytes(),
+                kernels),
+            linear,
+            attention,
+            rest,
+            new Line("selection", "weights, read and written", 2 * bytes, card.memoryRate(), 0)));
+  }
+
+  /** Returns the seconds of all lines together. */
+  public double seconds() {
+    return lines.stream().mapToDouble(Line::seconds).sum();
+  }
+}

@@ -1,0 +1,161 @@
+package io.github.wandacuda.job;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.evaluate.TaskFigures;
+import io.github.wandacuda.pruning.SparsityParser;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.stream.StreamSupport;
+
+/**
+ * One way of pruning a model, and what it leaves.
+ *
+ * @param method with what follows it, as {@code wanda+swaps}
+ * @param sparsity how much goes; of a recipe, which says it by stages, the share of zeros
+ * @param allocation how that was shared out over blocks, or null if all got the same
+ * @param filesSha256 the SHA-256 of a recipe or another file that says what is done, or null
+ * @param perplexity on the text, or nothing if it isn't finite
+ * @param tasks what the pruned model scores on tasks, by their names
+ * @param maskSha256 over the packed masks, in hexadecimal, as {@code prune} has it
+ * @param modules by module, in the natural order of their names
+ * @param seconds of pruning and measuring
+ */
+public record ComparedRun(
+    String method,
+    Sparsity sparsity,
+    String allocation,
+    String filesSha256,
+    OptionalDouble perplexity,
+    Map<String, TaskFigures> tasks,
+    String maskSha256,
+    List<ModuleFigures> modules,
+    double seconds) {
+  private static final String METHOD = "method";
+  private static final String SPARSITY = "sparsity";
+  private static final String PATTERN = "pattern";
+  private static final String ALLOCATION = "allocation";
+  private static final String FILES = "files_sha256";
+  private static final String PERPLEXITY = "perplexity";
+  private static final String ERROR = "relative_error";
+  private static final String MASKS = "mask_sha256";
+  private static final String SECONDS = "seconds";
+  private static final String MODULES = "modules";
+  private static final String NAME = "name";
+  private static final String WEIGHTS = "weights";
+  private static final String ZEROS = "zeros";
+
+  /** Copies the collections. */
+  public ComparedRun {
+    tasks = Collections.unmodifiableMap(new LinkedHashMap<>(tasks));
+    modules = List.copyOf(modules);
+  }
+
+  /**
+   * A module after pruning.
+   *
+   * @param name of the module
+   * @param weights how many it has
+   * @param zeros how many of them are zero
+   * @param error {@code ||(W - V) X||^2 / ||W X||^2} over the calibration samples, or nothing if no
+   *     sample reached the module
+   */
+  public record ModuleFigures(String name, long weights, long zeros, OptionalDouble error) {
+    /** Returns the share of zeros. */
+    public double sparsity() {
+      return weights == 0 ? 0 : (double) zeros / weights;
+    }
+
+    private Map<String, Object> toJson() {
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put(NAME, name);
+      object.put(WEIGHTS, weights);
+      object.put(ZEROS, zeros);
+      object.put(SPARSITY, sparsity());
+      object.put(ERROR, orNull(error));
+      return object;
+    }
+
+    private static ModuleFigures of(JsonNode object) {
+      return new ModuleFigures(
+          object.path(NAME).asText(),
+          object.path(WEIGHTS).asLong(),
+          object.path(ZEROS).asLong(),
+          number(object.path(ERROR)));
+    }
+  }
+
+  /** Returns the mean of the modules' errors, or nothing if there are none. */
+  public OptionalDouble relativeError() {
+    return modules.stream()
+        .filter(module -> module.error().isPresent())
+        .mapToDouble(module -> module.error().getAsDouble())
+        .average();
+  }
+
+  /** Returns whether it prunes so much by such a method. */
+  public boolean isOf(String otherMethod, Sparsity otherSparsity) {
+    return method.equals(otherMethod) && sparsity.equals(otherSparsity);
+  }
+
+  /** Returns the share of zeros in all modules. */
+  public double zeros() {
+    long weights = modules.stream().mapToLong(ModuleFigures::weights).sum();
+    long zeros = modules.stream().mapToLong(ModuleFigures::zeros).sum();
+    return weights == 0 ? 0 : (double) zeros / weights;
+  }
+
+  /** Returns the object that the command line's JSON has. */
+  public Map<String, Object> toJson() {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put(METHOD, method);
+    if (sparsity instanceof Sparsity.Ratio ratio) {
+      object.put(SPARSITY, ratio.fraction());
+    } else {
+      object.put(PATTERN, sparsity.toString());
+    }
+    if (allocation != null) {
+      object.put(ALLOCATION, allocation);
+    }
+    if (filesSha256 != null) {
+      object.put(FILES, filesSha256);
+    }
+    object.put(PERPLEXITY, orNull(perplexity));
+    object.put(DenseFigures.TASKS, DenseFigures.toJson(tasks));
+    object.put(ERROR, orNull(relativeError()));
+    object.put(ZEROS, zeros());
+    object.put(MASKS, maskSha256);
+    object.put(SECONDS, seconds);
+    object.put(MODULES, modules.stream().map(ModuleFigures::toJson).toList());
+    return object;
+  }
+
+  /** Reads what {@link #toJson} wrote. */
+  public static ComparedRun of(JsonNode object) {
+    return new ComparedRun(
+        object.path(METHOD).asText(),
+        object.has(PATTERN)
+            ? SparsityParser.pattern(object.path(PATTERN).asText())
+            : SparsityParser.ratio(object.path(SPARSITY).asText()),
+        object.path(ALLOCATION).textValue(),
+        object.path(FILES).textValue(),
+        number(object.path(PERPLEXITY)),
+        DenseFigures.tasksOf(object),
+        object.path(MASKS).asText(),
+        StreamSupport.stream(object.path(MODULES).spliterator(), false)
+            .map(ModuleFigures::of)
+            .toList(),
+        object.path(SECONDS).asDouble());
+  }
+
+  private static Double orNull(OptionalDouble value) {
+    return value.isPresent() ? value.getAsDouble() : null;
+  }
+
+  private static OptionalDouble number(JsonNode value) {
+    return value.isNumber() ? OptionalDouble.of(value.asDouble()) : OptionalDouble.empty();
+  }
+}

@@ -1,0 +1,292 @@
+package io.github.wandacuda.job;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.WrittenShard;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.RowTiles;
+import io.github.wandacuda.pruning.TileBuffers;
+import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.pruning.TileSource;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Supplier;
+
+/**
+ * A model's own shards while they are pruned.
+ *
+ * <p>If a row or group was pruned in part, pruning it again gives the same result: a zero has the
+ * lowest possible score, so the weights that are zero already are selected again, and the order of
+ * the others is unchanged. That isn't true of a threshold over a whole matrix, since the new zeros
+ * shift the ranks of the others. So such a threshold is written to the journal and forced to the
+ * device before the first weight of its matrix is changed.
+ */
+final class InPlaceShards implements ShardTarget, AutoCloseable {
+  private static final String THRESHOLD = "threshold";
+  private static final String BITS = "bits";
+
+  private final Journal journal;
+  private final TileBuffers copies;
+  private final Map<String, Float> thresholds = new HashMap<>();
+  private final Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
+
+  /**
+   * Opens the shards for writing.
+   *
+   * @param pruned the tensors that will be written
+   * @param records the journal's records of an interrupted run
+   * @param memory memory for copies of tiles
+   * @param io how the shards are written
+   */
+  public InPlaceShards(
+      Checkpoint model,
+      Set<TensorInfo> pruned,
+      Journal journal,
+      List<JsonNode> records,
+      TileMemory memory,
+      DirectIo io) {
+    this.journal = journal;
+    copies = new TileBuffers(memory);
+    for (JsonNode record : records) {
+      if (record.has(THRESHOLD)) {
+        thresholds.put(record.get(THRESHOLD).asText(), threshold(record, journal));
+      }
+    }
+    try {
+      for (SafetensorsFile shard : model.shards()) {
+        if (shard.tensors().stream().anyMatch(pruned::contains)) {
+          writers.put(shard, ShardWriter.inPlace(shard, tensor -> !pruned.contains(tensor), io));
+        }
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  private static float threshold(JsonNode record, Journal journal) {
+    JsonNode bits = record.path(BITS);
+    float threshold = Float.intBitsToFloat(bits.asInt());
+    if (!bits.isIntegralNumber()
+        || !bits.canConvertToInt()
+        || !(threshold >= 0)
+        || Float.isInfinite(threshold)) {
+      throw new InputException(
+          ErrorDetails.file(journal.file())
+              .part("threshold of " + Printable.of(record.get(THRESHOLD).asText()))
+              .expected("the bits of a number from 0 on", Printable.of(bits.toString()))
+              .hint("the model may be pruned in part: take a new copy of it"));
+    }
+    return threshold;
+  }
+
+  @Override
+  public ShardWriter of(LinearModule module) {
+    return writers.get(module.shard());
+  }
+
+  @Override
+  public TileSource through(LinearModule module, ModuleTiles tiles) {
+    return new CheckedTiles(module, tiles, copies);
+  }
+
+  @Override
+  public SelectionRule rule(LinearModule module, Supplier<SelectionRule> found) {
+    String name = module.tensor().name();
+    if (thresholds.containsKey(name)) {
+      return new SelectionRule.AtMost(thresholds.get(name));
+    }
+    SelectionRule rule = found.get();
+    if (rule instanceof SelectionRule.AtMost atMost) {
+      journal.append(Map.of(THRESHOLD, name, BITS, Float.floatToRawIntBits(atMost.threshold())));
+      journal.force();
+    }
+    return rule;
+  }
+
+  @Override
+  public void done(ModuleResult result) {}
+
+  /**
+   * Closes the shards, with all that was written forced to the device.
+   *
+   * @throws io.github.wandacuda.error.OutputException if that fails or a byte wasn't written
+   */
+  public void finish() {
+    writers
+        .values()
+        .forEach(
+            writer -> {
+              writer.force();
+              writer.close();
+            });
+  }
+
+  /**
+   * Checks modules by reading the files again, once they are {@link #finish finished}. A weight's
+   * bytes must have the checksum of what was written, which was checked before it was; and every
+   * row, group or matrix must have enough zeros.
+   *
+   * @throws VerificationException if something is wrong
+   */
+  public void check(List<ModuleResult> results, PruningRules rules, Workers workers) {
+    for (ModuleResult result : results) {
+      LinearModule module = result.module();
+      SafetensorsFile shard = module.shard();
+      try (WrittenShard written = open(shard)) {
+        if (!written.holds(module.tensor(), of(module).checksum(module.tensor()))) {
+          throw wrong(module, "its bytes are not those that were written");
+        }
+      }
+      checkZeros(result, rules.of(module), workers);
+    }
+  }
+
+  private static WrittenShard open(SafetensorsFile shard) {
+    return WrittenShard.open(shard.path(), shard)
+        .orElseThrow(
+            () ->
+                new VerificationException(
+                    ErrorDetails.file(shard.path()).said("its header is not the one it had")));
+  }
+
+  private static void checkZeros(ModuleResult result, ModuleRules rules, Workers workers) {
+    LinearModule module = result.module();
+    LongAdder zeros = new LongAdder();
+    try (TilePairs buffers = new TilePairs(workers.count())) {
+      TileSource source = buffers.pruned(module, module.shard());
+      workers.run(
+          source.tiles().count(),
+          (worker, tile) ->
+              zeros.add(
+                  zeros(module, source.read(worker, tile), source.tiles().firstRow(tile), rules)));
+    }
+    if (zeros.sum() != result.zeros()) {
+      throw wrong(module, "expected %d zeros, found %d".formatted(result.zeros(), zeros.sum()));
+    }
+  }
+
+  /** Returns the number of zeros in some rows, and checks that there are enough. */
+  private static long zeros(
+      LinearModule module, WeightMatrix weights, int firstRow, ModuleRules asked) {
+    SelectionRule.Lowest rule = asked.perRow(weights.columns());
+    RowCheck row = new RowCheck(weights.dtype(), weights.columns(), rule, asked.zerosArePruned());
+    long zeros = 0;
+    for (int index = 0; index < weights.rows(); index++) {
+      row.read(weights, weights, index);
+      if (asked.countsRows() && !row.hasItsZeros()) {
+        throw wrong(
+            module,
+            "row %d: expected at least %d zeros in every %d columns, found less"
+                .formatted(firstRow + index, rule.perGroup(), rule.groupSize(weights.columns())));
+      }
+      zeros += row.zeros();
+    }
+    return zeros;
+  }
+
+  private static VerificationException wrong(LinearModule module, String what) {
+    return new VerificationException(
+        ErrorDetails.file(module.shard().path()).tensor(module.tensor().name()).said(what));
+  }
+
+  @Override
+  public void close() {
+    writers.values().forEach(ShardWriter::abandon);
+    copies.close();
+  }
+
+  /**
+   * The tiles of a module that is pruned in its own file. Before a tile is written over its
+   * weights, each element is checked to be +0.0 or the weight that was read, since afterwards there
+   * is nothing to compare with.
+   */
+  private static final class CheckedTiles implements TileSource {
+    private final LinearModule module;
+    private final ModuleTiles tiles;
+    private final TileBuffers copies;
+    private final boolean wide;
+
+    CheckedTiles(LinearModule module, ModuleTiles tiles, TileBuffers copies) {
+      this.module = module;
+      this.tiles = tiles;
+      this.copies = copies;
+      wide = module.tensor().type().orElseThrow() == DType.F32;
+      copies.reserve(tiles.largestBytes());
+    }
+
+    @Override
+    public RowTiles tiles() {
+      return tiles.tiles();
+    }
+
+    @Override
+    public int columns() {
+      return tiles.columns();
+    }
+
+    @Override
+    public WeightMatrix read(int worker, int tile) {
+      WeightMatrix weights = tiles.read(worker, tile);
+      MemorySegment bytes = tiles.bytes(worker, tile);
+      copies.of(worker, bytes.byteSize()).copyFrom(bytes);
+      return weights;
+    }
+
+    @Override
+    public void write(int worker, int tile) {
+      MemorySegment after = tiles.bytes(worker, tile);
+      MemorySegment before = copies.of(worker, after.byteSize());
+      if (wide ? !isZeroedInts(before, after) : !isZeroedShorts(before, after)) {
+        throw new VerificationException(
+            ErrorDetails.file(module.shard().path())
+                .tensor(module.tensor().name())
+                .said(
+                    "a weight was to be changed to something else than 0;"
+                        + " nothing of its tile was written"));
+      }
+      tiles.write(worker, tile);
+    }
+
+    private static boolean isZeroedInts(MemorySegment before, MemorySegment after) {
+      int wrong = 0;
+      long count = after.byteSize() / Integer.BYTES;
+      for (long i = 0; i < count; i++) {
+        int now = after.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, i);
+        wrong |= now == 0 ? 0 : now ^ before.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, i);
+      }
+      return wrong == 0;
+    }
+
+    private static boolean isZeroedShorts(MemorySegment before, MemorySegment after) {
+      int wrong = 0;
+      long count = after.byteSize() / Short.BYTES;
+      for (long i = 0; i < count; i++) {
+        short now = after.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i);
+        wrong |= now == 0 ? 0 : now ^ before.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, i);
+      }
+      return wrong == 0;
+    }
+  }
+}

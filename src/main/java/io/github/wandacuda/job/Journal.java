@@ -1,0 +1,267 @@
+package io.github.wandacuda.job;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.Folders;
+import java.io.ByteArrayInputStream;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileAttribute;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The journal of an unfinished directory, in the file {@code .wanda-cuda.journal}: a record on each
+ * line, a CRC-32C and a JSON object. A line that a crash has cut off ends the journal.
+ *
+ * <p>The file is locked while it is open, so two runs can't write to one directory. The system
+ * releases the lock when the process ends, even if it is killed.
+ *
+ * <p>A thread that may be interrupted must not use the journal, since an interrupt would close it.
+ */
+public final class Journal implements AutoCloseable {
+  /** The file's name. */
+  static final String FILE_NAME = AtomicWrite.OWN + ".journal";
+
+  private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
+
+  private static final int LONGEST_FIRST = 64 << 20;
+
+  private final Path file;
+  private final FileChannel channel;
+  private FileChannel successor;
+
+  private Journal(Path file, FileChannel channel) {
+    this.file = file;
+    this.channel = channel;
+  }
+
+  /** Another run has locked the journal. */
+  public static final class Busy extends UsageException {
+    private static final long serialVersionUID = 1L;
+
+    Busy(Path directory) {
+      super(
+          ErrorDetails.file(directory)
+              .said("another run is at work in this directory")
+              .hint("wait for its end"));
+    }
+  }
+
+  /**
+   * Opens a directory's journal, or makes an empty one, and locks it.
+   *
+   * @throws Busy if another run has locked it
+   * @throws OutputException if it can't be made
+   */
+  public static Journal open(Path directory) {
+    return new Journal(directory.resolve(FILE_NAME), JournalFile.open(directory));
+  }
+
+  /** Returns the file's content: records or, at the end of a run, the record that replaces them. */
+  byte[] content() {
+    try {
+      long most = Runtime.getRuntime().maxMemory() / 4;
+      if (channel.size() > Math.min(most, Integer.MAX_VALUE - Long.BYTES)) {
+        throw new InputException(
+            ErrorDetails.file(file)
+                .expected("a journal that fits into memory", channel.size() + " bytes")
+                .hint("give Java more with -Xmx, or begin anew in another directory"));
+      }
+      ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(channel.size()));
+      int read;
+      do {
+        read = channel.read(bytes, bytes.position());
+      } while (read > 0);
+      return bytes.array();
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /** Returns the record that a finished run has put in the journal's place, if it has. */
+  public Optional<Provenance> finished() {
+    byte[] content = content();
+    if (content.length == 0 || content[0] != '{') {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(Provenance.read(new ByteArrayInputStream(content), file));
+    } catch (IOException | InputException e) {
+      LOG.debug("{} is no finished record", file, e);
+      return Optional.empty();
+    }
+  }
+
+  /** Returns the first record of a directory's journal, if there is one, without a lock. */
+  static Optional<JsonNode> firstRecord(Path directory) {
+    Path file = directory.resolve(FILE_NAME);
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      return Optional.empty();
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] content = in.readNBytes(LONGEST_FIRST);
+      return JournalLines.first(content);
+    } catch (IOException e) {
+      LOG.debug("{} can't be read", file, e);
+      return Optional.empty();
+    }
+  }
+
+  /** Returns the records up to the first that isn't whole, and cuts the file off there. */
+  public List<JsonNode> records() {
+    JournalLines lines = JournalLines.read(content());
+    truncate(lines.bytes());
+    return lines.records();
+  }
+
+  private void truncate(long length) {
+    try {
+      channel.truncate(length);
+      channel.position(length);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /** Replaces all records by one, which is on the device when this returns. */
+  public void restart(Map<String, ?> record) {
+    truncate(0);
+    append(record);
+    force();
+    Folders.forceParent(file);
+  }
+
+  /**
+   * Adds a record. It survives a crash of the process at once, and a power failure once it is
+   * forced.
+   */
+  public void append(Map<String, ?> record) {
+    ByteBuffer line = JournalLines.line(record);
+    try {
+      while (line.hasRemaining()) {
+        channel.write(line);
+      }
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /** Forces the records to the device. */
+  public void force() {
+    try {
+      channel.force(true);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /** Returns the file's path. */
+  public Path file() {
+    return file;
+  }
+
+  /**
+   * Replaces the journal by the record of the finished run and then renames it, so that at every
+   * moment there is one of the two.
+   *
+   * @param content the record's bytes
+   * @param record the record's path
+   * @param attributes the attributes of the record's file, see {@link FileModes}
+   */
+  public void becomes(byte[] content, Path record, FileAttribute<?>... attributes) {
+    becomes(content, record, () -> {}, attributes);
+  }
+
+  /**
+   * Does what {@link #becomes(byte[], Path, FileAttribute...)} does.
+   *
+   * @param between done when the record is there and hasn't its name yet; after an interruption
+   *     then, {@link #finished} returns the record
+   * @param attributes the attributes of the record's file, see {@link FileModes}
+   */
+  public void becomes(
+      byte[] content, Path record, Runnable between, FileAttribute<?>... attributes) {
+    succeed(content, attributes);
+    between.run();
+    rename(record);
+  }
+
+  /**
+   * Does the first step: replaces the journal. The new file is locked before, so that no other run
+   * opens it as the journal of a run that has ended.
+   */
+  void succeed(byte[] content, FileAttribute<?>... attributes) {
+    Path next = AtomicWrite.temporary(file);
+    try {
+      Files.deleteIfExists(next);
+      successor = JournalFile.create(next, attributes);
+      ByteBuffer bytes = ByteBuffer.wrap(content);
+      while (bytes.hasRemaining()) {
+        successor.write(bytes);
+      }
+      successor.force(true);
+      if (File.separatorChar == '\\') {
+        // Windows replaces no file that is open, so the lock is released here.
+        close();
+      } else {
+        successor.lock();
+      }
+      AtomicWrite.moveOver(next, file);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /** Removes the file, as the last step of a run that leaves no record of itself. */
+  public void remove() {
+    try {
+      Files.delete(file);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+    Folders.forceParent(file);
+  }
+
+  /** Does the second step, perhaps for an interrupted run: renames the record. */
+  public void rename(Path record) {
+    if (File.separatorChar == '\\') {
+      close();
+    }
+    rename(file, record);
+  }
+
+  private static void rename(Path file, Path record) {
+    try {
+      Files.move(file, record, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw OutputException.unwritable(record, e);
+    }
+    Folders.forceParent(record);
+  }
+
+  /** Closes and unlocks the file, which is kept. */
+  @Override
+  public void close() {
+    try (FileChannel last = successor) {
+      channel.close();
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+}

@@ -1,0 +1,150 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.FilePieces;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.system.Sha256;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The SHA-256 over the packed masks of all modules in a fixed order. Masks may come in any order:
+ * those that come early wait, a few in memory and others in a temporary file, since all masks of a
+ * large model would not fit into memory.
+ */
+final class MaskDigest implements MaskSink, AutoCloseable {
+  private static final int CHUNK = 1 << 20;
+
+  private final int modules;
+  private final Path spill;
+  private long room;
+  private final MessageDigest digest;
+  private final Map<Integer, Extent> waiting = new HashMap<>();
+  private FileChannel channel;
+  private long spilled;
+  private int next;
+
+  /** A mask that waits, in memory unless that is null. */
+  private record Extent(MemorySegment held, long offset, long length) {}
+
+  /**
+   * Starts a digest.
+   *
+   * @param modules the number of masks
+   * @param spill the temporary file, made when it is needed and deleted by {@link #close}
+   */
+  public MaskDigest(int modules, Path spill) {
+    this(modules, spill, 0);
+  }
+
+  /**
+   * Starts a digest of masks that come nearly in order, so that a file is hardly ever needed.
+   *
+   * @param heldBytes bytes of masks that wait in memory
+   */
+  public MaskDigest(int modules, Path spill, long heldBytes) {
+    this.modules = modules;
+    this.spill = spill;
+    room = heldBytes;
+    digest = Sha256.digest();
+  }
+
+  /**
+   * Takes the mask of a module.
+   *
+   * @throws OutputException if the temporary file can't be written
+   */
+  @Override
+  public synchronized void add(int index, MemorySegment mask) {
+    try {
+      if (index != next) {
+        wait(index, mask);
+        return;
+      }
+      update(mask);
+      for (next++; waiting.containsKey(next); next++) {
+        update(waiting.remove(next));
+      }
+    } catch (IOException e) {
+      throw OutputException.unwritable(spill, e);
+    }
+  }
+
+  private void update(MemorySegment mask) {
+    for (long at = 0; at < mask.byteSize(); at += CHUNK) {
+      digest.update(mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer());
+    }
+  }
+
+  private void wait(int index, MemorySegment mask) throws IOException {
+    if (mask.byteSize() <= room) {
+      room -= mask.byteSize();
+      MemorySegment held = MemorySegment.ofArray(mask.toArray(ValueLayout.JAVA_BYTE));
+      waiting.put(index, new Extent(held, 0, held.byteSize()));
+      return;
+    }
+    if (channel == null) {
+      channel =
+          FileChannel.open(
+              spill,
+              Set.of(
+                  StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
+              FileModes.ownerOnly());
+    }
+    waiting.put(index, new Extent(null, spilled, mask.byteSize()));
+    FilePieces.write(channel, spilled, mask);
+    spilled += mask.byteSize();
+  }
+
+  private void update(Extent extent) throws IOException {
+    if (extent.held() != null) {
+      update(extent.held());
+      room += extent.length();
+      return;
+    }
+    ByteBuffer chunk = ByteBuffer.allocate(CHUNK);
+    for (long at = 0; at < extent.length(); at += chunk.limit()) {
+      chunk.clear().limit((int) Math.min(CHUNK, extent.length() - at));
+      if (!FilePieces.read(channel, extent.offset() + at, MemorySegment.ofBuffer(chunk))) {
+        throw new IOException("it became shorter");
+      }
+      digest.update(chunk);
+    }
+  }
+
+  /** Returns the digest in hexadecimal, after all masks were added. */
+  public synchronized String hex() {
+    if (next != modules) {
+      throw new IllegalStateException("%d of %d masks are there".formatted(next, modules));
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  @Override
+  public synchronized void close() {
+    try {
+      if (channel != null) {
+        channel.close();
+        Files.deleteIfExists(spill);
+        channel = null;
+      }
+    } catch (IOException e) {
+      throw new OutputException(
+          ErrorDetails.file(spill).said("can't be removed: " + Reason.of(e)), e);
+    }
+  }
+}

@@ -1,0 +1,210 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.ElementMessages;
+import io.github.wandacuda.pruning.MaskPool;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.TileSource;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.system.Job;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
+
+/**
+ * A job that checks a pruned module against its dense source, tile by tile, and computes its mask.
+ */
+final class ModuleCheck implements Job {
+  /** Stands for the whole matrix where a row is expected. */
+  private static final int WHOLE = -1;
+
+  private final LinearModule module;
+  private final SafetensorsFile pruned;
+  private final ModuleRules rules;
+  private final SelectionRule.Lowest rule;
+  private final Failures failures;
+  private final MaskPool masks;
+  private final Consumer<MemorySegment> checked;
+  private final TileSource before;
+  private final TileSource after;
+  private final AtomicInteger left;
+  private final LongAdder zeros = new LongAdder();
+  private final LongAdder taken = new LongAdder();
+  private MemorySegment mask;
+
+  /**
+   * Prepares a module.
+   *
+   * @param pruned a file with a tensor of the same name, type, shape and offsets
+   * @param buffers the workers' buffers, which are enlarged here
+   * @param masks memory for the mask
+   * @param checked takes the module's mask when the module is done
+   */
+  ModuleCheck(
+      LinearModule module,
+      SafetensorsFile pruned,
+      ModuleRules rules,
+      Failures failures,
+      TilePairs buffers,
+      MaskPool masks,
+      Consumer<MemorySegment> checked) {
+    this.module = module;
+    this.pruned = pruned;
+    this.rules = rules;
+    this.failures = failures;
+    this.masks = masks;
+    this.checked = checked;
+    rule = rules.perRow(module.columns());
+    before = buffers.dense(module, module.shard());
+    after = buffers.pruned(module, pruned);
+    left = new AtomicInteger(before.tiles().count());
+  }
+
+  /** One lane for all modules, so that masks come nearly in their order. */
+  @Override
+  public Object lane() {
+    return ModuleCheck.class;
+  }
+
+  @Override
+  public int tasks() {
+    return before.tiles().count();
+  }
+
+  @Override
+  public void run(int worker, int tile) {
+    MemorySegment whole = mask();
+    WeightMatrix dense = before.read(worker, tile);
+    WeightMatrix zeroed = after.read(worker, tile);
+    RowCheck check = new RowCheck(dense.dtype(), dense.columns(), rule, rules.zerosArePruned());
+    int first = before.tiles().firstRow(tile);
+    long tileZeros = 0;
+    long tileTaken = 0;
+    for (int row = 0; row < dense.rows(); row++) {
+      check.read(dense, zeroed, row);
+      if (rules.updates()) {
+        requireFinite(zeroed, row, first);
+      } else if (!check.keepsOrZeroes()) {
+        reportChanges(dense, zeroed, row, first);
+      }
+      if (rules.countsRows() && !check.hasItsZeros()) {
+        reportGroups(check, first + row);
+      }
+      check.writeMask(whole, first + row);
+      tileZeros += check.zeros();
+      tileTaken += check.pruned();
+    }
+    zeros.add(tileZeros);
+    taken.add(tileTaken);
+    if (left.decrementAndGet() == 0) {
+      finish(whole);
+    }
+  }
+
+  private synchronized MemorySegment mask() {
+    if (mask == null) {
+      mask = masks.take();
+    }
+    return mask;
+  }
+
+  private void finish(MemorySegment whole) {
+    long expected = rules.leastZeros(module.rows(), module.columns());
+    if (zeros.sum() < expected) {
+      report(WHOLE, "the matrix", expected, zeros.sum());
+    }
+    checked.accept(whole.asSlice(0, module.maskBytes()));
+    masks.giveBack(whole);
+  }
+
+  /** Returns the module's name. */
+  String module() {
+    return module.name();
+  }
+
+  /** Returns the module's zeros, once all tiles are done. */
+  long zeros() {
+    return zeros.sum();
+  }
+
+  /** Returns the number of weights that the mask prunes, once all tiles are done. */
+  long pruned() {
+    return taken.sum();
+  }
+
+  /** Looks at what is all that can be told of a kept weight that was fitted. */
+  private void requireFinite(WeightMatrix updated, int row, int first) {
+    for (int column = 0; column < updated.columns(); column++) {
+      if (!Float.isFinite(updated.get(row, column))) {
+        report(
+            first + row,
+            1,
+            "row %d, column %d: expected a finite weight, found %s"
+                .formatted(first + row, column, ElementMessages.text(updated, row, column)));
+        return;
+      }
+    }
+  }
+
+  private void reportChanges(WeightMatrix dense, WeightMatrix zeroed, int row, int first) {
+    int count = 0;
+    String what = null;
+    for (int column = 0; column < dense.columns(); column++) {
+      long was = ElementMessages.bits(dense, row, column);
+      long is = ElementMessages.bits(zeroed, row, column);
+      if (is != was && is != 0) {
+        if (count++ == 0) {
+          what =
+              "row %d, column %d: expected %s or 0.0, found %s"
+                  .formatted(
+                      first + row,
+                      column,
+                      ElementMessages.text(dense, row, column),
+                      ElementMessages.text(zeroed, row, column));
+        }
+      }
+    }
+    String more = count > 1 ? ", and %d more of the row".formatted(count - 1) : "";
+    report(first + row, count, what + more);
+  }
+
+  private void reportGroups(RowCheck check, int row) {
+    int size = rule.groupSize(module.columns());
+    int columns = module.columns();
+    if (size >= columns) {
+      report(row, "row " + row, rule.perGroup(), check.zeros());
+      return;
+    }
+    int count = 0;
+    int missing = 0;
+    int worst = 0;
+    for (int from = 0; from < columns; from += size) {
+      int lacking = rule.perGroup() - check.zeros(from);
+      if (lacking > 0) {
+        count++;
+        missing += lacking;
+        worst = count == 1 || check.zeros(from) < check.zeros(worst) ? from : worst;
+      }
+    }
+    String more = count > 1 ? ", and %d more groups of the row".formatted(count - 1) : "";
+    report(
+        row,
+        missing,
+        "row %d, columns %d to %d: expected at least %d zeros, found %d%s"
+            .formatted(row, worst, worst + size - 1, rule.perGroup(), check.zeros(worst), more));
+  }
+
+  private void report(int row, String where, long expected, long found) {
+    report(
+        row,
+        expected - found,
+        "%s: expected at least %d zeros, found %d".formatted(where, expected, found));
+  }
+
+  private void report(int row, long weight, String what) {
+    failures.add(pruned.path(), module.tensor().name(), row, weight, what);
+  }
+}

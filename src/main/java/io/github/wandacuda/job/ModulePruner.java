@@ -1,0 +1,350 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.NonFiniteWeightException;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.FiniteWeights;
+import io.github.wandacuda.pruning.LayerInputs;
+import io.github.wandacuda.pruning.LayerPruner;
+import io.github.wandacuda.pruning.LayerResult;
+import io.github.wandacuda.pruning.MaskPool;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.MatrixPruner;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MissedShareException;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.TileBuffers;
+import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.pruning.TilePruner;
+import io.github.wandacuda.pruning.TileSource;
+import io.github.wandacuda.pruning.UnfitWeightException;
+import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
+import io.github.wandacuda.system.Workers;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Prunes modules from the source's shards into the output's. */
+final class ModulePruner implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ModulePruner.class);
+
+  private final TileBuffers buffers;
+  private final MaskPool maskMemory;
+  private final Workers workers;
+  private final PruningRules rules;
+  private final PhaseClock clock;
+  private final MatrixPruner pruner;
+  private final LayerPruner layers;
+  private final ShardTarget shards;
+  private final MaskSink masks;
+  private final Map<String, Integer> places = new HashMap<>();
+
+  /** Warned of at the end, since a calibrated run prunes block by block. */
+  private final List<String> unreached = new ArrayList<>();
+
+  /**
+   * Creates the pruner of a run.
+   *
+   * @param order the chosen modules in the order of the digest
+   * @param shards the shards of the result
+   * @param masks takes each module's mask
+   */
+  public ModulePruner(
+      Backend backend,
+      Workers workers,
+      PruningRules rules,
+      List<LinearModule> order,
+      ShardTarget shards,
+      MaskSink masks,
+      PhaseClock clock) {
+    buffers = new TileBuffers(TileMemory.of(backend));
+    maskMemory = new MaskPool(order.stream().mapToLong(LinearModule::maskBytes).max().orElse(0));
+    this.workers = workers;
+    this.rules = rules;
+    this.clock = clock;
+    this.shards = shards;
+    this.masks = masks;
+    order.forEach(module -> places.put(module.name(), places.size()));
+    long weights = order.stream().mapToLong(LinearModule::elements).sum();
+    Selector selector = backend.selector(weights);
+    pruner = new MatrixPruner(selector, workers, clock);
+    layers = new LayerPruner(backend, selector, workers, clock);
+  }
+
+  /**
+   * Prunes modules, several at a time, and writes them.
+   *
+   * @param requests the modules, best in the order of the digest
+   * @param progress is told of each module that is done
+   * @return a result for each request, in their order
+   */
+  public List<ModuleResult> prune(List<ModuleRequest> requests, Progress progress) {
+    Run run = new Run(requests, progress);
+    unreached.addAll(unreached(requests));
+    progress.begin(0);
+    progress.bytes(run.bytes);
+    run.pruneSideBySide();
+    try {
+      run.pruneOneByOne();
+    } finally {
+      layers.forget();
+    }
+    return run.results();
+  }
+
+  /** The modules of a call and their results. */
+  private final class Run {
+    private final List<ModuleRequest> requests;
+    private final Progress progress;
+    private final ModuleResult[] results;
+    private final long bytes;
+    private int done;
+    private long bytesDone;
+
+    Run(List<ModuleRequest> requests, Progress progress) {
+      this.requests = requests;
+      this.progress = progress;
+      results = new ModuleResult[requests.size()];
+      bytes = requests.stream().mapToLong(request -> request.module().tensor().bytes()).sum();
+    }
+
+    /** Prunes the modules whose tiles are independent of each other, several at a time. */
+    void pruneSideBySide() {
+      prune(indices(index -> !isOneByOne(index)).toList());
+    }
+
+    /** Prunes the others: all workers work on one of them. */
+    void pruneOneByOne() {
+      List<Integer> alone = indices(this::isOneByOne).toList();
+      alone.stream()
+          .sorted(Comparator.comparing(index -> firstOfSameInputs(alone, index)))
+          .forEach(
+              index -> {
+                if (isByTiles(requests.get(index))) {
+                  prune(List.of(index));
+                } else {
+                  pruneLayer(index);
+                }
+              });
+    }
+
+    /** Modules with the same inputs come one after the other, since they share work. */
+    private int firstOfSameInputs(List<Integer> alone, int index) {
+      Gram gram = requests.get(index).inputs().gram();
+      return gram == null
+          ? index
+          : alone.stream()
+              .filter(other -> requests.get(other).inputs().gram() == gram)
+              .findFirst()
+              .orElseThrow();
+    }
+
+    private Stream<Integer> indices(IntPredicate which) {
+      return IntStream.range(0, requests.size()).filter(which).boxed();
+    }
+
+    private boolean isOneByOne(int index) {
+      ModuleRequest request = requests.get(index);
+      return !isByTiles(request) || rules.of(request.module()).needsThreshold();
+    }
+
+    private void prune(List<Integer> indices) {
+      List<ModuleJob> jobs = jobs(indices);
+      try {
+        workers.run(jobs);
+      } finally {
+        jobs.forEach(ModuleJob::close);
+      }
+    }
+
+    private List<ModuleJob> jobs(List<Integer> indices) {
+      List<ModuleJob> jobs = new ArrayList<>();
+      for (int index : indices) {
+        LinearModule module = requests.get(index).module();
+        try {
+          jobs.add(job(index));
+        } catch (NonFiniteWeightException e) {
+          throw FiniteWeights.problem(module, e);
+        }
+      }
+      return jobs;
+    }
+
+    private ModuleJob job(int index) {
+      ModuleRequest request = requests.get(index);
+      LinearModule module = request.module();
+      TileSource tiles = tiles(request);
+      TilePruner tilePruner = tilePruner(request, tiles);
+      int count = tiles.tiles().count();
+      if (count == 0) {
+        finish(index, tilePruner, MemorySegment.NULL);
+      }
+      return new ModuleJob(
+          module, tilePruner, count, maskMemory, mask -> finish(index, tilePruner, mask));
+    }
+
+    private TileSource tiles(ModuleRequest request) {
+      LinearModule module = request.module();
+      return request.held() == null
+          ? shards.through(
+              module, new ModuleTiles(module, module.shard(), shards.of(module), buffers, clock))
+          : new HeldTiles(module, request.held(), buffers.memory(), clock);
+    }
+
+    private void pruneLayer(int index) {
+      ModuleRequest request = requests.get(index);
+      LinearModule module = request.module();
+      rules.unreached().check(module, request.norms());
+      MemorySegment memory = maskMemory.take();
+      try {
+        MemorySegment mask = memory.asSlice(0, module.maskBytes());
+        LayerResult result = layers.prune(tiles(request), rules.of(module), request.inputs(), mask);
+        result.warning().ifPresent(what -> LOG.warn("{}: {}", module.name(), what));
+        if (result.errors().isPresent() && result.errors().get().relative().isEmpty()) {
+          LOG.warn("{}: its outputs are beyond float32: no relative error", module.name());
+        }
+        finish(
+            index,
+            new ModuleResult(
+                module,
+                result.pruned(),
+                result.zeros(),
+                result.zeroRows(),
+                request.norms(),
+                result.errors().orElse(null)),
+            mask);
+      } catch (NonFiniteWeightException e) {
+        throw FiniteWeights.problem(module, e);
+      } catch (UnfitWeightException e) {
+        throw new InputException(
+            module
+                .place()
+                .expected(
+                    "fitted weights that %s holds".formatted(module.tensor().dtype()),
+                    "%s at row %d, column %d".formatted(e.value(), e.row(), e.column())));
+      } catch (MissedShareException e) {
+        throw new InputException(module.place().expected(e.expected(), e.found()));
+      } finally {
+        maskMemory.giveBack(memory);
+      }
+    }
+
+    private void finish(int index, TilePruner pruned, MemorySegment mask) {
+      ModuleRequest request = requests.get(index);
+      finish(
+          index,
+          new ModuleResult(
+              request.module(),
+              pruned.pruned(),
+              pruned.zeros(),
+              pruned.zeroRows(),
+              request.norms(),
+              null),
+          mask);
+    }
+
+    private void finish(int index, ModuleResult result, MemorySegment mask) {
+      ModuleRequest request = requests.get(index);
+      masks.add(places.get(request.module().name()), mask);
+      if (request.held() == null) {
+        shards.done(result);
+      } else {
+        shards.lend(result, request.held().bytes());
+      }
+      synchronized (this) {
+        results[index] = result;
+        done++;
+        bytesDone += request.module().tensor().bytes();
+        progress.step("module", done, requests.size(), bytes == 0 ? 1 : (double) bytesDone / bytes);
+      }
+    }
+
+    synchronized List<ModuleResult> results() {
+      return Arrays.asList(results);
+    }
+  }
+
+  @Override
+  public void close() {
+    warnOfUnreached(rules.unreached(), unreached);
+    layers.close();
+    buffers.close();
+    maskMemory.close();
+  }
+
+  private boolean isByTiles(ModuleRequest request) {
+    return isByTiles(request.module(), request.inputs());
+  }
+
+  /**
+   * Returns whether a module is pruned tile by tile, so that it may be pruned on the device too.
+   * One with second moments is pruned whole, so that the error of its outputs is measured.
+   */
+  public boolean isByTiles(LinearModule module, LayerInputs inputs) {
+    boolean kept = rules.unreached() == Unreached.KEEP && Unreached.isUnreached(inputs.norms());
+    boolean measured = inputs.gram() != null;
+    return kept || (!measured && rules.of(module).isByTiles());
+  }
+
+  /** Returns the modules that no sample reached, in the natural order of their names. */
+  private static List<String> unreached(List<ModuleRequest> requests) {
+    return requests.stream()
+        .filter(request -> Unreached.isUnreached(request.norms()))
+        .map(request -> request.module().name())
+        .sorted(TensorNames.NATURAL)
+        .toList();
+  }
+
+  /** Warns of those modules of a run that no sample reached, in one line. */
+  public static void warnOfUnreached(PruningRules rules, List<ModuleRequest> requests) {
+    warnOfUnreached(rules.unreached(), unreached(requests));
+  }
+
+  private static void warnOfUnreached(Unreached treated, List<String> names) {
+    if (!names.isEmpty() && treated != Unreached.FAIL) {
+      LOG.warn(
+          "{}{}: all norms are zero, no sample reached {}; {}",
+          names.getFirst(),
+          names.size() == 1 ? "" : " and %d more modules".formatted(names.size() - 1),
+          names.size() == 1 ? "it" : "them",
+          treated == Unreached.KEEP ? "kept" : "pruned by magnitude");
+      names.forEach(name -> LOG.debug("{}: no sample reached it", name));
+    }
+  }
+
+  /** Prepares a module; one that no sample reached is handled as the rules say. */
+  private TilePruner tilePruner(ModuleRequest request, TileSource tiles) {
+    LinearModule module = request.module();
+    if (!Unreached.isUnreached(request.norms())) {
+      boolean magnitude = rules.of(module).method() == Method.MAGNITUDE;
+      return pruner.tiles(
+          tiles, rule(module, tiles), magnitude ? null : request.norms(), request.resident());
+    }
+    rules.unreached().check(module, request.norms());
+    boolean keep = rules.unreached() == Unreached.KEEP;
+    return keep
+        ? pruner.unchanged(tiles)
+        : pruner.tiles(tiles, rule(module, tiles), null, request.resident());
+  }
+
+  private SelectionRule rule(LinearModule module, TileSource tiles) {
+    return shards.rule(module, () -> pruner.rule(tiles, rules.of(module)));
+  }
+}

@@ -1,0 +1,124 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.cluster.Cluster;
+import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.cluster.ClusterTask;
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.forward.Precision;
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A cluster for a run's samples and shards.
+ *
+ * @param cluster does them
+ * @param devices what each of its processes opens
+ */
+public record OnCluster(Cluster cluster, Devices devices) {
+
+  /**
+   * Checks that a cluster can do what is asked for.
+   *
+   * @param inPlace whether the model's own shards are pruned
+   * @param masks whether masks come from files
+   * @throws UsageException if not
+   */
+  public static void check(boolean inPlace, boolean masks) {
+    if (inPlace) {
+      throw new UsageException("`cluster` and `in-place` exclude each other");
+    }
+    if (masks) {
+      throw new UsageException("`cluster`: masks from files aren't shared out");
+    }
+  }
+
+  /** Returns what the last bits of samples' results depend on, as one of the processes says. */
+  public String arithmetic() {
+    List<String> found = new ArrayList<>();
+    cluster.run("look at a device", List.of(new DeviceProbe(devices)), found::add);
+    return found.get(0);
+  }
+
+  /**
+   * Checks that a device of this process computes the bits of the others.
+   *
+   * @throws BackendUnavailableException if it doesn't
+   */
+  public void requireSame(Backend own) {
+    requireSame(arithmetic(), own.arithmetic(), "this process");
+  }
+
+  /**
+   * Checks that a process computes the bits of the others.
+   *
+   * @param node what people call it
+   * @throws BackendUnavailableException if it doesn't
+   */
+  static void requireSame(String expected, String found, String node) {
+    if (!found.equals(expected)) {
+      throw new BackendUnavailableException(
+          ErrorDetails.of(node)
+              .expected("the bits of the other machines, " + expected, found)
+              .hint("choose a `backend` that all of them have"));
+    }
+  }
+
+  /**
+   * What a process of a cluster opens to prune with.
+   *
+   * @param backend a backend's name, or {@link Backends#AUTO}
+   * @param device the device's number within it, or {@link #ALL}, unless the cluster gives out
+   *     devices
+   * @param threads CPU threads, or {@link #EACH_PROCESSOR}, unless the cluster gives out those
+   * @param precision of linear layers, where the backend has more than one
+   */
+  public record Devices(String backend, int device, int threads, Precision precision)
+      implements Serializable {
+    /** Stands for all devices. */
+    public static final int ALL = -1;
+
+    /** Stands for a thread for each processor that the process may use. */
+    public static final int EACH_PROCESSOR = 0;
+
+    /**
+     * Opens a device, and checks that it computes the bits of the others.
+     *
+     * @throws BackendUnavailableException if it doesn't, or there is none
+     */
+    public Backend open(ClusterNode node, String arithmetic) {
+      Backend backend = open(node);
+      try {
+        requireSame(arithmetic, backend.arithmetic(), node.name());
+        return backend;
+      } catch (RuntimeException | Error e) {
+        backend.close();
+        throw e;
+      }
+    }
+
+    Backend open(ClusterNode node) {
+      int own = threads == EACH_PROCESSOR ? Runtime.getRuntime().availableProcessors() : threads;
+      int count = node.threads().orElse(own);
+      int number = node.device().orElse(device);
+      return (number == ALL
+              ? Backends.openAll(backend, count, precision)
+              : Backends.open(backend, number, count, precision))
+          .backend();
+    }
+  }
+
+  /** Asks one process what the last bits of its results depend on. */
+  private record DeviceProbe(Devices devices) implements ClusterTask<String> {
+    @Override
+    public String run(ClusterNode node) {
+      try (Backend backend = devices.open(node)) {
+        return backend.arithmetic();
+      }
+    }
+  }
+}

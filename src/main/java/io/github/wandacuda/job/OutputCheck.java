@@ -1,0 +1,439 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.PackedShard;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.MaskPool;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.Workers;
+import java.io.Serializable;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+
+/**
+ * The check of an output: its shards are the source's with weights zeroed and nothing else changed.
+ * It is done piece by piece where shards come one by one or a cluster has many hands; a piece is
+ * some modules and other tensors of some shards, and what was found in all of them is added up.
+ *
+ * @param directory holds the output's shards, with the names of the source's
+ * @param packed whether they are packed
+ * @param opened says how a shard of the output is read
+ * @param rules by which modules were pruned
+ * @param failures takes what is wrong
+ */
+record OutputCheck(
+    Path directory,
+    boolean packed,
+    Consumer<SafetensorsFile> opened,
+    PruningRules rules,
+    Failures failures) {
+  /** Reads shards as any file. */
+  static final Consumer<SafetensorsFile> THROUGH_CACHE = shard -> {};
+
+  /**
+   * What was found.
+   *
+   * @param pruned number of weights that the masks prune
+   * @param zeros number of weights of the chosen modules that are zero
+   * @param prunedModules names of the modules of which the masks prune at least one weight
+   */
+  public record Found(long pruned, long zeros, Set<String> prunedModules) implements Serializable {
+    /** What is found in no shards. */
+    public static final Found NOTHING = new Found(0, 0, Set.of());
+
+    /** Takes a set that travels. */
+    public Found {
+      prunedModules = Set.copyOf(prunedModules);
+    }
+
+    /** Returns what is found in two pieces. */
+    public Found plus(Found other) {
+      Set<String> names = new HashSet<>(prunedModules);
+      names.addAll(other.prunedModules);
+      return new Found(pruned + other.pruned, zeros + other.zeros, names);
+    }
+  }
+
+  /** Tells of the tensors that were checked, by whichever worker was last. */
+  static final class Told {
+    private final Progress progress;
+    private final long tensors;
+    private final long bytes;
+    private long tensorsDone;
+    private long bytesDone;
+
+    /** Counts all tensors that have bytes, of the source alone. */
+    Told(Progress progress, List<SafetensorsFile> shards) {
+      this.progress = progress;
+      List<TensorInfo> all =
+          shards.stream()
+              .flatMap(shard -> shard.tensors().stream())
+              .filter(tensor -> tensor.bytes() > 0)
+              .toList();
+      tensors = all.size();
+      bytes = all.stream().mapToLong(TensorInfo::bytes).sum();
+      progress.begin(0);
+      progress.bytes(bytes);
+    }
+
+    /** Called when a tensor with bytes is checked. */
+    synchronized void done(TensorInfo tensor) {
+      tensorsDone++;
+      bytesDone += tensor.bytes();
+      progress.step("verified tensor", tensorsDone, tensors, (double) bytesDone / bytes);
+    }
+  }
+
+  /**
+   * Checks a piece.
+   *
+   * @param shards the source's shards that have the piece
+   * @param chosen the pruned modules of the piece, in the order of their masks
+   * @param others whether a tensor is looked at that isn't a chosen module's
+   * @param sink receives the masks that the output shows
+   * @param progress is told of each tensor that is checked
+   * @return what was found; empty if a module is missing, which is added to the failures
+   */
+  public Optional<Found> check(
+      List<SafetensorsFile> shards,
+      List<LinearModule> chosen,
+      Predicate<TensorInfo> others,
+      MaskSink sink,
+      Workers workers,
+      Progress progress) {
+    Map<SafetensorsFile, SafetensorsFile> written = new HashMap<>();
+    try (TilePairs buffers = new TilePairs(workers.count())) {
+      for (SafetensorsFile dense : shards) {
+        open(dense).ifPresent(file -> written.put(dense, file));
+      }
+      return new Piece(this, written, chosen, sink, buffers, new Told(progress, shards))
+          .check(shards, others, workers);
+    } finally {
+      written.values().forEach(SafetensorsFile::close);
+    }
+  }
+
+  /** Returns the check of a run that has these results. */
+  OutputCheck after(List<ModuleResult> results) {
+    return new OutputCheck(directory, packed, opened, rules.after(results), failures);
+  }
+
+  private Optional<SafetensorsFile> open(SafetensorsFile dense) {
+    try {
+      SafetensorsFile pruned =
+          open(directory.resolve(dense.path().getFileName().toString()), packed, opened);
+      comparePlaces(dense, pruned);
+      return Optional.of(pruned);
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      failures.add(e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * Opens what a shard of an output stands for.
+   *
+   * @param packed whether it has to be packed
+   * @throws InputException if it is broken, or is packed and hasn't to be, or the opposite
+   */
+  public static SafetensorsFile open(Path place, boolean packed) {
+    return open(place, packed, THROUGH_CACHE);
+  }
+
+  private static SafetensorsFile open(
+      Path place, boolean packed, Consumer<SafetensorsFile> opened) {
+    SafetensorsFile stored = SafetensorsFile.open(place);
+    try {
+      opened.accept(stored);
+      return packed ? PackedShard.unpacked(stored) : PackedShard.requireDense(stored);
+    } catch (RuntimeException | Error e) {
+      stored.close();
+      throw e;
+    }
+  }
+
+  private void comparePlaces(SafetensorsFile dense, SafetensorsFile pruned) {
+    String file = Printable.of(pruned.path());
+    Map<String, TensorInfo> found =
+        pruned.tensors().stream().collect(Collectors.toMap(TensorInfo::name, Function.identity()));
+    boolean alike = true;
+    for (TensorInfo expected : dense.tensors()) {
+      TensorInfo actual = found.remove(expected.name());
+      if (!expected.equals(actual)) {
+        alike = false;
+        failures.add(
+            "%s: tensor %s: expected %s, found %s"
+                .formatted(
+                    file,
+                    Printable.of(expected.name()),
+                    inWords(expected),
+                    actual == null ? "none" : inWords(actual)));
+      }
+    }
+    for (String name : found.keySet()) {
+      alike = false;
+      failures.add(
+          "%s: tensor %s: expected none, as in the source, found %s"
+              .formatted(file, Printable.of(name), inWords(found.get(name))));
+    }
+    int at = Arrays.mismatch(dense.headerBytes(), pruned.headerBytes());
+    if (alike && at >= 0) {
+      failures.add(
+          "%s: header: expected the source's, found another at byte %d".formatted(file, at));
+    }
+  }
+
+  private static String inWords(TensorInfo tensor) {
+    return "%s %s at [%d, %d]"
+        .formatted(Printable.of(tensor.dtype()), tensor.shape(), tensor.begin(), tensor.end());
+  }
+
+  private void reportUntouched(SafetensorsFile pruned, TensorInfo tensor, Difference difference) {
+    failures.add(
+        "%s: tensor %s: was not to be pruned, but differs at byte %d%s: expected 0x%02x, found 0x%02x"
+            .formatted(
+                Printable.of(pruned.path()),
+                Printable.of(tensor.name()),
+                difference.at(),
+                place(tensor, difference.at()),
+                difference.expected(),
+                difference.found()));
+  }
+
+  /** Returns the element of a byte in words, if the tensor is a matrix of a known type. */
+  private static String place(TensorInfo tensor, long at) {
+    if (tensor.type().isEmpty() || !tensor.isMatrix()) {
+      return "";
+    }
+    long element = at / tensor.type().get().bytes();
+    long columns = tensor.shape().get(1);
+    return " (row %d, column %d)".formatted(element / columns, element % columns);
+  }
+
+  /**
+   * Checks that a shard has all bytes of another, when both are unpacked.
+   *
+   * @param packed whether the shard is packed
+   * @throws VerificationException if it hasn't
+   * @throws InputException if it is broken
+   */
+  public static void requireCopy(
+      SafetensorsFile source, Path place, boolean packed, Workers workers) {
+    try (SafetensorsFile written = open(place, packed);
+        TilePairs buffers = new TilePairs(workers.count())) {
+      int differs = Arrays.mismatch(source.headerBytes(), written.headerBytes());
+      if (differs >= 0) {
+        throw new VerificationException(
+            ErrorDetails.file(place)
+                .part("header")
+                .expected("the source's", "another at byte " + differs));
+      }
+      List<Job> jobs = new ArrayList<>();
+      for (TensorInfo tensor : source.tensors()) {
+        Consumer<Difference> different =
+            difference -> {
+              throw new VerificationException(
+                  ErrorDetails.file(written.path())
+                      .tensor(tensor.name())
+                      .part("byte " + difference.at())
+                      .expected(
+                          "0x%02x, as in the source".formatted(difference.expected()),
+                          "0x%02x".formatted(difference.found())));
+            };
+        jobs.add(new EqualTensor(source, written, tensor, buffers, different, () -> {}));
+      }
+      workers.run(jobs);
+    }
+  }
+
+  /** A piece with its files open. */
+  private record Piece(
+      OutputCheck of,
+      Map<SafetensorsFile, SafetensorsFile> written,
+      List<LinearModule> chosen,
+      MaskSink sink,
+      TilePairs buffers,
+      Told told) {
+    /** Returns the output's file that has an equal tensor. */
+    private Optional<SafetensorsFile> counterpart(SafetensorsFile dense, TensorInfo tensor) {
+      return Optional.ofNullable(written.get(dense))
+          .filter(pruned -> pruned.tensor(tensor.name()).filter(tensor::equals).isPresent());
+    }
+
+    Optional<Found> check(
+        List<SafetensorsFile> shards, Predicate<TensorInfo> others, Workers workers) {
+      workers.run(untouched(shards, others));
+      long maskBytes = chosen.stream().mapToLong(LinearModule::maskBytes).max().orElse(0);
+      try (MaskPool masks = new MaskPool(maskBytes)) {
+        boolean missing = false;
+        List<ModuleCheck> jobs = new ArrayList<>();
+        for (int index = 0; index < chosen.size(); index++) {
+          LinearModule module = chosen.get(index);
+          Optional<SafetensorsFile> pruned = counterpart(module.shard(), module.tensor());
+          missing |= pruned.isEmpty();
+          if (pruned.isPresent() && module.elements() > 0) {
+            jobs.add(module(index, pruned.get(), masks));
+          } else {
+            sink.add(index, MemorySegment.NULL);
+          }
+        }
+        workers.run(jobs);
+        Set<String> names =
+            jobs.stream()
+                .filter(job -> job.pruned() > 0)
+                .map(ModuleCheck::module)
+                .collect(Collectors.toSet());
+        return missing
+            ? Optional.empty()
+            : Optional.of(
+                new Found(
+                    jobs.stream().mapToLong(ModuleCheck::pruned).sum(),
+                    jobs.stream().mapToLong(ModuleCheck::zeros).sum(),
+                    names));
+      }
+    }
+
+    private List<Job> untouched(List<SafetensorsFile> shards, Predicate<TensorInfo> others) {
+      Set<TensorInfo> touched =
+          chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
+      List<Job> jobs = new ArrayList<>();
+      for (SafetensorsFile dense : shards) {
+        for (TensorInfo tensor : dense.tensors()) {
+          if (!touched.contains(tensor) && others.test(tensor)) {
+            counterpart(dense, tensor).map(file -> equal(dense, file, tensor)).ifPresent(jobs::add);
+          }
+        }
+      }
+      return jobs;
+    }
+
+    private Job equal(SafetensorsFile dense, SafetensorsFile pruned, TensorInfo tensor) {
+      return new EqualTensor(
+          dense,
+          pruned,
+          tensor,
+          buffers,
+          difference -> of.reportUntouched(pruned, tensor, difference),
+          () -> told.done(tensor));
+    }
+
+    private ModuleCheck module(int index, SafetensorsFile pruned, MaskPool masks) {
+      LinearModule module = chosen.get(index);
+      return new ModuleCheck(
+          module,
+          pruned,
+          of.rules.of(module),
+          of.failures,
+          buffers,
+          masks,
+          mask -> {
+            sink.add(index, mask);
+            told.done(module.tensor());
+          });
+    }
+  }
+
+  /**
+   * The first byte of a piece that differs.
+   *
+   * @param at its index in the tensor
+   * @param expected the source's
+   */
+  private record Difference(long at, byte expected, byte found) {}
+
+  /** A job that compares a tensor with the source's, piece by piece. */
+  private static final class EqualTensor implements Job {
+    private final SafetensorsFile source;
+    private final SafetensorsFile other;
+    private final TensorInfo tensor;
+    private final long pieceBytes;
+    private final TilePairs buffers;
+    private final Consumer<Difference> different;
+    private final Runnable compared;
+    private final AtomicInteger piecesLeft;
+    private final AtomicBoolean differs = new AtomicBoolean();
+
+    /**
+     * Prepares a tensor.
+     *
+     * @param other a file with the same tensor
+     * @param buffers the workers' buffers, which are enlarged here
+     * @param different takes the difference that is found first, and may throw
+     * @param compared called when all pieces are compared
+     */
+    EqualTensor(
+        SafetensorsFile source,
+        SafetensorsFile other,
+        TensorInfo tensor,
+        TilePairs buffers,
+        Consumer<Difference> different,
+        Runnable compared) {
+      this.source = source;
+      this.other = other;
+      this.tensor = tensor;
+      this.buffers = buffers;
+      this.different = different;
+      this.compared = compared;
+      pieceBytes = tensor.pieceBytes(buffers.pieceBytes());
+      piecesLeft = new AtomicInteger(tasks());
+      buffers.reserve(Math.min(pieceBytes, tensor.bytes()));
+    }
+
+    @Override
+    public Object lane() {
+      return EqualTensor.class;
+    }
+
+    @Override
+    public int tasks() {
+      return Math.toIntExact(Math.ceilDiv(tensor.bytes(), pieceBytes));
+    }
+
+    @Override
+    public void run(int worker, int piece) {
+      long from = piece * pieceBytes;
+      long count = Math.min(pieceBytes, tensor.bytes() - from);
+      MemorySegment expected = buffers.dense(worker, count);
+      MemorySegment found = buffers.pruned(worker, count);
+      source.read(tensor, from, expected);
+      other.read(tensor, from, found);
+      long mismatch = expected.mismatch(found);
+      if (mismatch >= 0 && differs.compareAndSet(false, true)) {
+        different.accept(
+            new Difference(
+                from + mismatch,
+                expected.get(ValueLayout.JAVA_BYTE, mismatch),
+                found.get(ValueLayout.JAVA_BYTE, mismatch)));
+      }
+      if (piecesLeft.decrementAndGet() == 0) {
+        compared.run();
+      }
+    }
+  }
+}

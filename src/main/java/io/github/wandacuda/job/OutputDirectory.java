@@ -1,0 +1,297 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.error.WandaException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.Folders;
+import io.github.wandacuda.system.RealCause;
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The directory that a pruned model is written to. It has a {@link Journal} until the model is
+ * complete. At the end {@code wanda-cuda.json} replaces the journal and then gets its own name, or
+ * the journal is removed, so at every moment the directory is either recognizably unfinished, or
+ * finished without temporary files.
+ *
+ * <p>{@link #close} keeps the files, so that another run can resume, unless {@link #discard} was
+ * called.
+ */
+final class OutputDirectory implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(OutputDirectory.class);
+
+  private final Path directory;
+  private final Path model;
+  private final Deque<Path> files = new ArrayDeque<>();
+  private final Deque<Path> folders = new ArrayDeque<>();
+  private Journal journal;
+  private boolean journalIsNew;
+  private Optional<Provenance> finished = Optional.empty();
+  private Optional<RunRecords> interrupted = Optional.empty();
+  private boolean discarded;
+
+  private OutputDirectory(Path directory, Path model) {
+    this.directory = directory;
+    this.model = model;
+  }
+
+  /**
+   * Makes the directory, or opens that of an earlier run, and locks it against other runs. It gets
+   * the modes of the model's directory, see {@link FileModes}.
+   *
+   * @param model the directory of the model that it is a copy of
+   * @param resume whether an earlier run may be there
+   * @param own the files that the run makes, relative to the directory
+   * @throws io.github.wandacuda.error.UsageException if something else is there
+   * @throws OutputException if it can't be made
+   */
+  public static OutputDirectory open(Path directory, Path model, boolean resume, Set<Path> own) {
+    OutputPlace.check(directory, model, resume);
+    OutputDirectory output = new OutputDirectory(directory, model);
+    try {
+      output.makeRoot();
+      output.look(resume, own);
+      return output;
+    } catch (RuntimeException | Error e) {
+      if (output.journalIsNew && output.journal != null) {
+        // An interrupt, say: a journal without records would stand for an interrupted run.
+        delete(output.journal.file());
+      }
+      output.folders.forEach(OutputDirectory::delete);
+      output.close();
+      throw e;
+    }
+  }
+
+  private void look(boolean resume, Set<Path> own) {
+    if (!UnfinishedRun.isIn(directory)) {
+      finished = resume ? Provenance.read(directory) : finished;
+      if (finished.isPresent()) {
+        return;
+      }
+      OutputPlace.requireOwn(directory, own);
+    }
+    journalIsNew = !UnfinishedRun.isIn(directory);
+    journal = Journal.open(directory);
+    OutputPlace.requirePlain(directory, own);
+    finished = journal.finished();
+    if (finished.isPresent()) {
+      // The earlier run was stopped between its last steps.
+      removeTemporary();
+      journal.rename(directory.resolve(Provenance.FILE_NAME));
+      return;
+    }
+    interrupted = RunRecords.read(journal.records());
+    if (interrupted.isPresent() && !resume) {
+      throw OutputPlace.holdsInterruptedRun(directory);
+    }
+  }
+
+  public Path path() {
+    return directory;
+  }
+
+  /** Returns the record of a finished run, if there is one. */
+  public Optional<Provenance> finished() {
+    return finished;
+  }
+
+  /** Returns the records of an interrupted run, if there is one. */
+  public Optional<RunRecords> interrupted() {
+    return interrupted;
+  }
+
+  /** Returns the journal, or null if the directory is finished. */
+  public Journal journal() {
+    return journal;
+  }
+
+  /** Returns the path of a file that is about to be made, and makes its folder. */
+  public Path file(Path relative) {
+    Path file = directory.resolve(relative);
+    makeFolders(relative.getParent());
+    files.push(file);
+    files.push(AtomicWrite.temporary(file));
+    return file;
+  }
+
+  /** Makes the directory and its parents, which may be links. */
+  private void makeRoot() {
+    makeAbove(directory.getParent());
+    if (!Files.isDirectory(directory)) {
+      make(directory, FileModes.likeFolder(model));
+    }
+  }
+
+  private void makeAbove(Path wanted) {
+    if (wanted != null && !Files.isDirectory(wanted)) {
+      makeAbove(wanted.getParent());
+      make(wanted);
+    }
+  }
+
+  /** Makes folders inside the directory, where links are refused. */
+  private void makeFolders(Path relative) {
+    if (relative == null) {
+      return;
+    }
+    makeFolders(relative.getParent());
+    Path wanted = directory.resolve(relative);
+    if (!Files.isDirectory(wanted, LinkOption.NOFOLLOW_LINKS)) {
+      make(wanted, FileModes.likeFolder(model.resolve(relative)));
+    }
+  }
+
+  private void make(Path wanted, FileAttribute<?>... attributes) {
+    try {
+      Files.createDirectory(wanted, attributes);
+      folders.push(wanted);
+      Folders.forceParent(wanted);
+    } catch (FileAlreadyExistsException e) {
+      if (!Files.isDirectory(wanted, LinkOption.NOFOLLOW_LINKS)) {
+        throw new OutputException(
+            ErrorDetails.file(wanted)
+                .expected("a directory", Files.isSymbolicLink(wanted) ? "a link" : "something else")
+                .hint("take it away"),
+            e);
+      }
+    } catch (IOException e) {
+      throw OutputException.unwritable(wanted, e);
+    }
+  }
+
+  /** Copies a side file of the model. */
+  public void copy(SideFiles sideFiles, Path relative) {
+    file(relative);
+    sideFiles.copy(relative, directory);
+  }
+
+  /** Removes a file of the directory. */
+  public void remove(Path file) {
+    removeFile(file);
+  }
+
+  /** Removes a file of a run. */
+  public static void removeFile(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /** Writes the last file, by which the model is complete. */
+  public void finish(Provenance provenance) {
+    finish(provenance, () -> {});
+  }
+
+  /**
+   * Does what {@link #finish(Provenance)} does.
+   *
+   * @param between removes what the run could be ended from again, until the last file is written
+   */
+  public void finish(Provenance provenance, Runnable between) {
+    Folders.force(directory);
+    journal.becomes(
+        provenance.json(),
+        directory.resolve(Provenance.FILE_NAME),
+        between,
+        FileModes.like(model.resolve(SideFiles.CONFIG)));
+  }
+
+  /** Removes the files at the top of the directory that only exist while a run is unfinished. */
+  private void removeTemporary() {
+    try (Stream<Path> entries = Files.list(directory)) {
+      entries
+          .filter(AtomicWrite::isTemporary)
+          .filter(entry -> !entry.equals(journal.file()))
+          .toList()
+          .forEach(OutputDirectory::removeFile);
+    } catch (IOException e) {
+      throw OutputException.unwritable(directory, e);
+    }
+  }
+
+  /** Ends the journal of a run that leaves no record of itself; the model is complete then. */
+  public void finish() {
+    Folders.force(directory);
+    journal.remove();
+  }
+
+  /**
+   * Keeps what a run has finished when it fails, so that another one can go on, unless its input is
+   * broken or its output wrong: then nothing is worth keeping.
+   *
+   * @throws CancelledException if that was the reason, however it was wrapped
+   */
+  public void settle(Throwable failure) {
+    Optional<WandaException> behind = RealCause.behind(failure);
+    if (behind.orElse(null) instanceof CancelledException) {
+      throw new CancelledException(
+          "cancelled; what is finished of %s is kept: run the same again with `resume` to go on"
+              .formatted(directory),
+          failure);
+    }
+    if (behind.isEmpty() && isInputsOrOutputsFault(failure)) {
+      discard();
+      return;
+    }
+    LOG.warn("{}: what is finished is kept for a run that resumes", directory);
+    RealCause.throwIfBehind(failure);
+  }
+
+  /**
+   * Tells a broken input or a wrong output, after which nothing is worth keeping, from a file that
+   * couldn't be read and may be readable the next time.
+   */
+  private static boolean isInputsOrOutputsFault(Throwable e) {
+    return (e instanceof InputException && !(e.getCause() instanceof IOException))
+        || e instanceof UsageException
+        || (e instanceof VerificationException && !(e instanceof AddedFiles.Found));
+  }
+
+  /** Has {@link #close} delete all files that the run has made. */
+  public void discard() {
+    discarded = true;
+  }
+
+  @Override
+  public void close() {
+    if (discarded) {
+      files.forEach(OutputDirectory::delete);
+      // The last of all files, so that the directory is unfinished as long as any other exists.
+      delete(journal.file());
+      folders.forEach(OutputDirectory::delete);
+    }
+    if (journal != null) {
+      journal.close();
+    }
+  }
+
+  /** A file that can't be removed is left; without config.json the directory is no model. */
+  private static void delete(Path path) {
+    try {
+      Files.deleteIfExists(path);
+    } catch (IOException e) {
+      LOG.debug("{} can't be removed", path, e);
+    }
+  }
+}

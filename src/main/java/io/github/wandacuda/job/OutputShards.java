@@ -1,0 +1,254 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.io.Folders;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.TileBuffers;
+import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.Workers;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BiConsumer;
+
+/**
+ * The output's shards while they are written, one for each of the source's, with the same name and
+ * header. A shard is written under a temporary name. When it is complete, a background thread
+ * forces it to the device and gives it its name, while others are written.
+ */
+final class OutputShards implements ShardTarget, AutoCloseable {
+  private final Path directory;
+  private final Journal journal;
+  private final BackgroundWork background = new BackgroundWork("wanda-cuda-files");
+  private final boolean withNorms;
+  private final ResumableWork kept;
+  private final DirectIo io;
+  private final BiConsumer<SafetensorsFile, List<ModuleResult>> published;
+  private final Map<SafetensorsFile, Shard> shards = new LinkedHashMap<>();
+  private BorrowedWeights borrowed;
+
+  /**
+   * Creates all shards, or resumes those that an interrupted run has left.
+   *
+   * @param kept the work of an interrupted run that is kept
+   * @param withNorms whether the journal holds the modules' norms
+   * @param io how the shards are written
+   * @param published takes each of the source's shards whose copy has its name, with the results of
+   *     its modules; called on the background thread
+   * @throws OutputException if one can't be made
+   */
+  public OutputShards(
+      Checkpoint source,
+      OutputDirectory output,
+      ResumableWork kept,
+      boolean withNorms,
+      DirectIo io,
+      BiConsumer<SafetensorsFile, List<ModuleResult>> published) {
+    this.io = io;
+    this.published = published;
+    this.directory = output.path();
+    this.journal = output.journal();
+    this.withNorms = withNorms;
+    this.kept = kept;
+    try {
+      for (SafetensorsFile shard : source.shards()) {
+        Path target = output.file(shard.path().getFileName());
+        Shard opened = open(target, shard);
+        shards.put(shard, opened);
+        shard.tensors().stream()
+            .filter(tensor -> tensor.bytes() > 0 && !kept.has(tensor))
+            .forEach(opened.unrecorded::add);
+      }
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** A shard with its temporary name and its final one. */
+  private static final class Shard {
+    private final Path temporary;
+    private final Path target;
+    private final ShardWriter writer;
+    private final List<ModuleResult> results = new ArrayList<>();
+
+    /** Tensors that no record tells of yet; only for the background thread. */
+    private final Set<TensorInfo> unrecorded = new HashSet<>();
+
+    private boolean published;
+
+    Shard(Path temporary, Path target, ShardWriter writer) {
+      this.temporary = temporary;
+      this.target = target;
+      this.writer = writer;
+    }
+  }
+
+  private Shard open(Path target, SafetensorsFile layout) {
+    Path temporary = AtomicWrite.temporary(target);
+    boolean begun = layout.tensors().stream().anyMatch(t -> t.bytes() > 0 && kept.has(t));
+    try {
+      if (!begun) {
+        Files.deleteIfExists(target);
+        Files.deleteIfExists(temporary);
+        return new Shard(temporary, target, ShardWriter.create(temporary, layout, io));
+      }
+      if (target.equals(kept.place(layout))) {
+        Files.move(target, temporary, StandardCopyOption.ATOMIC_MOVE);
+      } else {
+        Files.deleteIfExists(target);
+      }
+      return new Shard(temporary, target, ShardWriter.resume(temporary, layout, kept::has, io));
+    } catch (IOException e) {
+      throw OutputException.unwritable(target, e);
+    }
+  }
+
+  @Override
+  public ShardWriter of(LinearModule module) {
+    return shards.get(module.shard()).writer;
+  }
+
+  /** Copies every tensor that isn't among {@code pruned}. */
+  public void copyUntouched(Set<TensorInfo> pruned, Workers workers, PhaseClock clock) {
+    try (TileBuffers buffers = new TileBuffers(TileMemory.inCache(workers.count()))) {
+      List<Job> copies = new ArrayList<>();
+      shards.forEach(
+          (source, shard) ->
+              source.tensors().stream()
+                  .filter(tensor -> !pruned.contains(tensor) && !kept.has(tensor))
+                  .forEach(tensor -> copies.add(copy(source, tensor, shard, buffers, clock))));
+      workers.run(copies);
+    }
+  }
+
+  private Job copy(
+      SafetensorsFile source,
+      TensorInfo tensor,
+      Shard shard,
+      TileBuffers buffers,
+      PhaseClock clock) {
+    Runnable done =
+        () ->
+            record(source, tensor, RunRecords.tensor(tensor.name(), shard.writer.checksum(tensor)));
+    return new CopyJob(source, tensor, shard.writer, buffers, clock, done);
+  }
+
+  @Override
+  public void done(ModuleResult result) {
+    record(result.module().shard(), result.module().tensor(), written(result));
+  }
+
+  /** Takes a module that is written, and returns the journal's record of it. */
+  private Map<String, Object> written(ModuleResult result) {
+    Shard shard = shards.get(result.module().shard());
+    synchronized (shard) {
+      shard.results.add(result);
+    }
+    int checksum = shard.writer.checksum(result.module().tensor());
+    return RunRecords.module(result, checksum, withNorms);
+  }
+
+  /** Begins to borrow weights from somebody who waits for them before their memory is freed. */
+  public BorrowedWeights borrow() {
+    borrowed = new BorrowedWeights(background);
+    return borrowed;
+  }
+
+  @Override
+  public void lend(ModuleResult result, MemorySegment weight) {
+    LinearModule module = result.module();
+    borrowed.write(
+        of(module),
+        module.tensor(),
+        weight,
+        () -> settle(module.shard(), module.tensor(), written(result)));
+  }
+
+  /** Called when a module is written completely by another work than pruning. */
+  public void written(LinearModule module) {
+    Shard shard = shards.get(module.shard());
+    TensorInfo tensor = module.tensor();
+    record(module.shard(), tensor, RunRecords.tensor(tensor.name(), shard.writer.checksum(tensor)));
+  }
+
+  private void record(SafetensorsFile source, TensorInfo tensor, Map<String, Object> record) {
+    background.submit(() -> settle(source, tensor, record));
+  }
+
+  /** Records a tensor that is written; only on the background thread. */
+  private void settle(SafetensorsFile source, TensorInfo tensor, Map<String, Object> record) {
+    Shard shard = shards.get(source);
+    shard.writer.settle(tensor);
+    journal.append(record);
+    shard.unrecorded.remove(tensor);
+    if (shard.unrecorded.isEmpty() && shard.writer.isComplete()) {
+      publish(source, shard);
+    }
+  }
+
+  /** Gives a complete shard its name; only on the background thread. */
+  private void publish(SafetensorsFile source, Shard shard) {
+    if (shard.published || background.isEnding()) {
+      return;
+    }
+    shard.writer.force();
+    shard.writer.close();
+    try {
+      Files.move(shard.temporary, shard.target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw OutputException.unwritable(shard.target, e);
+    }
+    Folders.force(directory);
+    shard.published = true;
+    synchronized (shard) {
+      published.accept(source, List.copyOf(shard.results));
+    }
+  }
+
+  /** Forces what was written so far to the device; only on the background thread. */
+  void force() {
+    shards.values().stream()
+        .filter(shard -> !shard.published)
+        .forEach(shard -> shard.writer.force());
+  }
+
+  /**
+   * Completes all shards.
+   *
+   * @throws OutputException if one wasn't written whole
+   */
+  public void finish() {
+    shards.forEach((source, shard) -> background.submit(() -> publish(source, shard)));
+    background.await();
+  }
+
+  /** Returns the background thread. */
+  BackgroundWork background() {
+    return background;
+  }
+
+  /** Closes the shards, also those that aren't complete. */
+  @Override
+  public void close() {
+    background.close();
+    shards.values().forEach(shard -> shard.writer.abandon());
+  }
+}

@@ -1,0 +1,116 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.UsageException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * One of the equal commands that share a run's shards out.
+ *
+ * @param number which one, from 1
+ * @param of how many there are
+ */
+public record Part(int number, int of) {
+  /** More than any model has shards. */
+  private static final int MOST = 10_000;
+
+  private static final Pattern FORM = Pattern.compile("([0-9]{1,9})/([0-9]{1,9})");
+
+  private static final Comparator<SafetensorsFile> LARGEST_FIRST =
+      Comparator.comparingLong(SafetensorsFile::byteSize)
+          .reversed()
+          .thenComparing(shard -> shard.path().getFileName().toString());
+
+  /**
+   * Reads a part.
+   *
+   * @param text as in {@code 3/8}
+   * @throws UsageException if it isn't one
+   */
+  public static Part parse(String text) {
+    Matcher numbers = FORM.matcher(text);
+    if (numbers.matches()) {
+      Part part = new Part(Integer.parseInt(numbers.group(1)), Integer.parseInt(numbers.group(2)));
+      if (part.number >= 1 && part.number <= part.of && part.of <= MOST) {
+        return part;
+      }
+    }
+    throw new UsageException(
+        ErrorDetails.of("`part`")
+            .expected(
+                "1/N to N/N, with N up to %d".formatted(MOST),
+                "'%s'".formatted(Printable.of(text))));
+  }
+
+  /**
+   * Checks that a run can be had in parts.
+   *
+   * @param inPlace whether the model's own shards are pruned
+   * @param sampled whether norms come from samples
+   * @param masks whether masks come from files
+   * @param packed whether the output is packed in the end
+   * @throws UsageException if not
+   */
+  public static void check(boolean inPlace, boolean sampled, boolean masks, boolean packed) {
+    if (inPlace) {
+      throw new UsageException("`part` and `in-place` exclude each other");
+    }
+    if (sampled) {
+      throw new UsageException(
+          ErrorDetails.saying("`part` needs `statistics`: samples run through the whole model")
+              .hint("'wanda-cuda calibrate' writes them"));
+    }
+    if (masks) {
+      throw new UsageException("`part`: masks from files aren't shared out");
+    }
+    if (packed) {
+      throw new UsageException(
+          ErrorDetails.saying("`part` and `packed` exclude each other")
+              .hint("'wanda-cuda pack' packs the finished model"));
+    }
+  }
+
+  /** Returns the part's shards. */
+  public List<SafetensorsFile> shareOf(List<SafetensorsFile> shards) {
+    return shares(shards).get(number - 1);
+  }
+
+  /**
+   * Shares shards out, about equally by bytes: the largest first, each to the part that has least,
+   * the lowest among equals. So every process comes to the same.
+   *
+   * @return each part's shards, some of them empty if there are fewer shards
+   */
+  public List<List<SafetensorsFile>> shares(List<SafetensorsFile> shards) {
+    List<List<SafetensorsFile>> shares =
+        new ArrayList<>(Stream.generate(() -> new ArrayList<SafetensorsFile>()).limit(of).toList());
+    long[] bytes = new long[of];
+    for (SafetensorsFile shard : shards.stream().sorted(LARGEST_FIRST).toList()) {
+      int least = least(bytes);
+      shares.get(least).add(shard);
+      bytes[least] += shard.byteSize();
+    }
+    return shares;
+  }
+
+  private static int least(long[] bytes) {
+    int least = 0;
+    for (int part = 1; part < bytes.length; part++) {
+      least = bytes[part] < bytes[least] ? part : least;
+    }
+    return least;
+  }
+
+  /** Returns the part in words. */
+  @Override
+  public String toString() {
+    return "part %d of %d".formatted(number, of);
+  }
+}

@@ -1,0 +1,125 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Unreached;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A request for a run of {@code prune}.
+ *
+ * @param output the directory of the pruned model, which doesn't exist yet, is empty or, if this
+ *     run resumes, was left by an interrupted run
+ * @param rules what is done to modules
+ * @param choice the modules to prune
+ * @param calibration the source of the norms
+ * @param verify whether the written output is checked before it is declared finished
+ * @param resume whether to resume an interrupted run
+ * @param allocation how the total is shared out over modules, or null if all get the same
+ * @param masks the masks of {@link Method#MASKS}
+ * @param packed whether the output is packed in the end
+ * @param storage how the disk is used
+ * @param files what is read beside the model, by what it is
+ */
+public record PruneRequest(
+    Path output,
+    PruningRules rules,
+    ModuleChoice choice,
+    Calibration calibration,
+    boolean verify,
+    boolean resume,
+    String allocation,
+    Optional<MasksIn> masks,
+    boolean packed,
+    Storage storage,
+    Map<String, List<Path>> files) {
+  /** Copies the map, in its order. */
+  public PruneRequest {
+    files = Collections.unmodifiableMap(new LinkedHashMap<>(files));
+  }
+
+  /** Makes a request whose output isn't packed, and that uses the disk as most runs do. */
+  public PruneRequest(
+      Path output,
+      PruningRules rules,
+      ModuleChoice choice,
+      Calibration calibration,
+      boolean verify,
+      boolean resume,
+      String allocation,
+      Optional<MasksIn> masks) {
+    this(
+        output,
+        rules,
+        choice,
+        calibration,
+        verify,
+        resume,
+        allocation,
+        masks,
+        false,
+        Storage.DEFAULT,
+        Map.of());
+  }
+
+  /** Makes a request that does the same to all modules, with nothing after it. */
+  public PruneRequest(
+      Path output,
+      Method method,
+      Sparsity sparsity,
+      ModuleChoice choice,
+      Calibration calibration,
+      boolean verify,
+      boolean resume,
+      Unreached unreached) {
+    this(
+        output,
+        new PruningRules(ModuleRules.of(method, sparsity), unreached),
+        choice,
+        calibration,
+        verify,
+        resume,
+        null,
+        Optional.empty());
+  }
+
+  /**
+   * Returns the same request with shares.
+   *
+   * @param shared the rules with them
+   * @param label how the total was shared out, or null if all get the same
+   */
+  public PruneRequest with(PruningRules shared, String label) {
+    return new PruneRequest(
+        output, shared, choice, calibration, verify, resume, label, masks, packed, storage, files);
+  }
+
+  /** Returns the same request with another use of the disk. */
+  public PruneRequest with(Storage other) {
+    return new PruneRequest(
+        output,
+        rules,
+        choice,
+        calibration,
+        verify,
+        resume,
+        allocation,
+        masks,
+        packed,
+        other,
+        files);
+  }
+
+  /** Returns what is done to modules that no sample reached. */
+  public Unreached unreached() {
+    return rules.unreached();
+  }
+}

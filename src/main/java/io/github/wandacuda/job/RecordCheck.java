@@ -1,0 +1,242 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.WandaException;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.NamePatterns;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Unreached;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+
+/**
+ * Compares a {@code wanda-cuda.json} with the source and the weights.
+ *
+ * @param file its path
+ * @param record its content
+ * @param failures receive each contradiction
+ */
+record RecordCheck(Path file, Provenance record, Failures failures) {
+  private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]{64}");
+  private static final String NOTHING = "nothing";
+
+  /**
+   * Compares what it says of its run's request with the source, and its values with each other.
+   *
+   * @return the keys whose values can't be checked
+   */
+  List<String> compareCause(ModelDirectory dense) {
+    require(
+        Provenance.FORMAT.equals(record.format()), "format", Provenance.FORMAT, record.format());
+    require(record.version() != null, "version", "the version that wrote it", null);
+    String source = SourceDigest.of(dense);
+    require(
+        source.equals(record.sourceSha256()),
+        "source_sha256",
+        source + " by the source's config.json and headers",
+        record.sourceSha256());
+    String mode = record.rules().update() ? Provenance.UPDATE : Provenance.MASK;
+    require(mode.equals(record.mode()), "mode", mode + " by its method", record.mode());
+    digest("masks_sha256", record.masksSha256());
+    compareNorms();
+    compareUnreached();
+    return unchecked();
+  }
+
+  /** Returns whether nothing was done that needs norms. */
+  private boolean isWithoutNorms() {
+    return !record.rules().needNorms();
+  }
+
+  private boolean isSampled() {
+    return record.calibrationSha256() != null;
+  }
+
+  /** Norms come from statistics or from samples, and magnitude needs none. */
+  private void compareNorms() {
+    boolean fromFile = record.statisticsSha256() != null;
+    if (isWithoutNorms()) {
+      absent("statistics_sha256", record.statisticsSha256(), "a method without norms");
+      absent("calibration_sha256", record.calibrationSha256(), "a method without norms");
+    } else if (fromFile == isSampled()) {
+      add("statistics_sha256, calibration_sha256", "one of them", fromFile ? "both" : "neither");
+    }
+    digest("statistics_sha256", record.statisticsSha256());
+    digest("calibration_sha256", record.calibrationSha256());
+    if (isSampled()) {
+      positive("samples", record.samples());
+      positive("sequence_length", record.sequenceLength());
+      require(record.seed() != null, "seed", "a number", null);
+    } else {
+      String why = isWithoutNorms() ? "a method without norms" : "norms from statistics";
+      absent("samples", record.samples(), why);
+      absent("sequence_length", record.sequenceLength(), why);
+      absent("seed", record.seed(), why);
+      absent("join", record.join(), why);
+    }
+  }
+
+  private void compareUnreached() {
+    if (isWithoutNorms()) {
+      absent("unreached", record.unreached(), "a method without norms");
+      absent("kept", record.kept(), "a method without norms");
+      return;
+    }
+    boolean known =
+        List.of(Unreached.values()).stream()
+            .anyMatch(value -> value.label().equals(record.unreached()));
+    require(known, "unreached", "magnitude, keep or fail", record.unreached());
+    if (record.kept() == null) {
+      return;
+    }
+    require(
+        Unreached.KEEP.label().equals(record.unreached()),
+        "kept",
+        "none with unreached " + text(record.unreached()),
+        "some");
+    Set<String> unknown = new TreeSet<>(record.kept());
+    unknown.removeAll(new HashSet<>(record.modules()));
+    unknown.forEach(name -> add("kept", "pruned modules", Printable.of(name)));
+  }
+
+  /** Returns the keys whose values neither the weights nor the source can prove. */
+  private List<String> unchecked() {
+    List<String> keys = new ArrayList<>(List.of("version"));
+    if (!isWithoutNorms()) {
+      keys.add("unreached");
+      keys.addAll(
+          isSampled()
+              ? List.of("samples", "sequence_length", "seed", "calibration_sha256")
+              : List.of("statistics_sha256"));
+      if (record.join() != null) {
+        keys.add("join");
+      }
+    }
+    return keys;
+  }
+
+  private void digest(String key, String value) {
+    if (value != null) {
+      require(SHA_256.matcher(value).matches(), key, "64 hexadecimal digits", value);
+    }
+  }
+
+  private void positive(String key, Integer value) {
+    require(value != null && value > 0, key, "1 or more", value);
+  }
+
+  private void absent(String key, Object value, String why) {
+    require(value == null, key, NOTHING + " with " + why, value);
+  }
+
+  private void require(boolean held, String key, String expected, Object found) {
+    if (!held) {
+      add(key, expected, text(found));
+    }
+  }
+
+  private static String text(Object found) {
+    return found == null ? NOTHING : Printable.of(found.toString());
+  }
+
+  /** Returns the source's modules that it names. */
+  List<LinearModule> modules(ModelDirectory dense) {
+    Set<String> unknown = new HashSet<>(record.modules());
+    List<LinearModule> chosen =
+        dense.modules().stream()
+            .filter(module -> unknown.contains(module.name()) && module.prunable())
+            .toList();
+    chosen.forEach(module -> unknown.remove(module.name()));
+    new TreeSet<>(unknown)
+        .forEach(name -> add("modules", "modules of the source", Printable.of(name)));
+    if (unknown.isEmpty()) {
+      compareChoice(dense, chosen);
+    }
+    return chosen;
+  }
+
+  private void compareChoice(ModelDirectory dense, List<LinearModule> chosen) {
+    try {
+      ModuleChoice choice =
+          new ModuleChoice(patterns(record.include()), patterns(record.exclude()));
+      List<LinearModule> expected =
+          dense.choose(choice).stream().filter(record.rules()::areFor).toList();
+      if (!expected.equals(chosen)) {
+        add(
+            "modules",
+            "the %d that include and exclude choose".formatted(expected.size()),
+            "%d that are not the same".formatted(chosen.size()));
+      }
+    } catch (WandaException | PatternSyntaxException e) {
+      add("include, exclude", "patterns that fit the source", Printable.of(e.getMessage()));
+    }
+  }
+
+  private static List<Pattern> patterns(List<String> texts) {
+    return Optional.ofNullable(texts).orElse(List.of()).stream()
+        .map(NamePatterns::compile)
+        .toList();
+  }
+
+  /**
+   * Compares masks and counts.
+   *
+   * @param maskSha256 the SHA-256 of the masks of the chosen modules
+   */
+  public void compare(List<LinearModule> chosen, String maskSha256, OutputCheck.Found found) {
+    if (!maskSha256.equals(record.maskSha256())) {
+      add("mask_sha256", maskSha256 + " by the weights", record.maskSha256());
+      return;
+    }
+    long elements = chosen.stream().mapToLong(LinearModule::elements).sum();
+    compare("elements", elements, record.elements());
+    compare("pruned", found.pruned(), record.pruned());
+    compare("zeros", found.zeros(), record.zeros());
+    compareKept(found);
+    compareAmount(chosen, found);
+  }
+
+  /** Checks that every module that it says was kept has all weights of the source. */
+  private void compareKept(OutputCheck.Found found) {
+    Set<String> pruned = new TreeSet<>(Optional.ofNullable(record.kept()).orElse(List.of()));
+    pruned.retainAll(found.prunedModules());
+    pruned.forEach(name -> add("kept", "modules as in the source", Printable.of(name)));
+  }
+
+  private void compare(String key, long expected, long recorded) {
+    if (expected != recorded) {
+      add(key, "%d by the weights".formatted(expected), Long.toString(recorded));
+    }
+  }
+
+  /**
+   * Checks that no more weights were pruned than the sparsity says; that there are enough is
+   * checked row by row.
+   */
+  private void compareAmount(List<LinearModule> chosen, OutputCheck.Found found) {
+    PruningRules rules = record.rules();
+    rules
+        .most(chosen)
+        .filter(most -> found.pruned() > most)
+        .ifPresent(
+            most ->
+                add(
+                    "pruned",
+                    "at most %d by its %s".formatted(most, rules.common().sparsity()),
+                    Long.toString(found.pruned())));
+  }
+
+  private void add(String key, String expected, String found) {
+    failures.add(
+        "%s: %s: expected %s, found %s".formatted(Printable.of(file), key, expected, found));
+  }
+}

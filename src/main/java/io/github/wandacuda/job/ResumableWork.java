@@ -1,0 +1,178 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.checkpoint.WrittenShard;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.system.Workers;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * The part of an interrupted run's work that is kept. A tensor that the journal names is kept if
+ * its bytes, read back, have the checksum that was computed when they were written. So bytes that a
+ * crash of the system has lost are noticed.
+ */
+final class ResumableWork {
+  /** No work. */
+  public static final ResumableWork NONE = new ResumableWork(Set.of(), Map.of(), Map.of());
+
+  private final Set<TensorInfo> written;
+  private final Map<SafetensorsFile, Path> places;
+  private final Map<String, RunRecords.Tensor> records;
+
+  private ResumableWork(
+      Set<TensorInfo> written,
+      Map<SafetensorsFile, Path> places,
+      Map<String, RunRecords.Tensor> records) {
+    this.written = written;
+    this.places = places;
+    this.records = records;
+  }
+
+  /**
+   * Reads back the tensors that a journal names.
+   *
+   * @param chosen the modules that are pruned
+   * @param withNorms whether the journal holds their norms
+   */
+  public static ResumableWork check(
+      RunRecords records,
+      Checkpoint source,
+      List<LinearModule> chosen,
+      boolean withNorms,
+      Path directory,
+      Workers workers) {
+    Map<String, RunRecords.Tensor> sensible = new HashMap<>(records.tensors());
+    Map<String, LinearModule> modules = new HashMap<>();
+    chosen.forEach(module -> modules.put(module.tensor().name(), module));
+    sensible
+        .entrySet()
+        .removeIf(tensor -> !fits(tensor.getValue(), modules.get(tensor.getKey()), withNorms));
+    Set<TensorInfo> written = ConcurrentHashMap.newKeySet();
+    Map<SafetensorsFile, Path> places = new HashMap<>();
+    for (SafetensorsFile shard : source.shards()) {
+      try (WrittenShard file = find(shard, directory).orElse(null)) {
+        if (file != null) {
+          places.put(shard, file.path());
+          check(shard, file, sensible, workers, written);
+        }
+      }
+    }
+    return new ResumableWork(written, places, sensible);
+  }
+
+  /** Returns whether a record's numbers are possible for its tensor. */
+  private static boolean fits(RunRecords.Tensor record, LinearModule module, boolean withNorms) {
+    if (record.module().isEmpty() || module == null) {
+      return record.module().isEmpty() && module == null;
+    }
+    RunRecords.Module result = record.module().get();
+    return result.pruned() >= 0
+        && result.pruned() <= module.elements()
+        && result.zeros() >= 0
+        && result.zeros() <= module.elements()
+        && result.zeroRows() >= 0
+        && result.zeroRows() <= module.rows()
+        && (withNorms ? areNorms(result.norms(), module.columns()) : result.norms() == null);
+  }
+
+  private static boolean areNorms(float[] norms, int columns) {
+    if (norms == null || norms.length != columns) {
+      return false;
+    }
+    for (float norm : norms) {
+      if (!(norm >= 0) || Float.isInfinite(norm)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Returns the path at which a shard was found, or null. */
+  Path place(SafetensorsFile shard) {
+    return places.get(shard);
+  }
+
+  /** Finds a shard under its name or its temporary one. */
+  private static Optional<WrittenShard> find(SafetensorsFile shard, Path directory) {
+    Path target = directory.resolve(shard.path().getFileName());
+    return Stream.of(target, AtomicWrite.temporary(target))
+        .flatMap(path -> WrittenShard.open(path, shard).stream())
+        .findFirst();
+  }
+
+  private static void check(
+      SafetensorsFile shard,
+      WrittenShard file,
+      Map<String, RunRecords.Tensor> records,
+      Workers workers,
+      Set<TensorInfo> written) {
+    List<TensorInfo> claimed =
+        shard.tensors().stream().filter(tensor -> records.containsKey(tensor.name())).toList();
+    workers.run(
+        claimed.size(),
+        (worker, index) -> {
+          TensorInfo tensor = claimed.get(index);
+          if (file.holds(tensor, records.get(tensor.name()).checksum())) {
+            written.add(tensor);
+          }
+        });
+  }
+
+  /** Returns a copy without the modules that aren't among {@code names}. */
+  public ResumableWork withModulesOf(Set<String> names) {
+    Set<TensorInfo> left =
+        written.stream()
+            .filter(tensor -> !isModule(tensor) || names.contains(tensor.name()))
+            .collect(Collectors.toUnmodifiableSet());
+    return new ResumableWork(left, places, records);
+  }
+
+  private boolean isModule(TensorInfo tensor) {
+    return records.get(tensor.name()).module().isPresent();
+  }
+
+  /** Returns whether a tensor is kept. */
+  boolean has(TensorInfo tensor) {
+    return written.contains(tensor) || tensor.bytes() == 0;
+  }
+
+  /** Returns whether every module among {@code names} is kept. */
+  public boolean hasModulesOf(Set<String> names) {
+    Set<String> kept = written.stream().map(TensorInfo::name).collect(Collectors.toSet());
+    return names.stream()
+        .filter(name -> !records.containsKey(name) || records.get(name).module().isPresent())
+        .allMatch(kept::contains);
+  }
+
+  /** Returns the results of the modules that are kept, in the order of {@code chosen}. */
+  public List<ModuleResult> results(List<LinearModule> chosen) {
+    List<ModuleResult> results = new ArrayList<>();
+    for (LinearModule module : chosen) {
+      if (written.contains(module.tensor())) {
+        RunRecords.Module record = records.get(module.tensor().name()).module().orElseThrow();
+        results.add(
+            new ModuleResult(
+                module,
+                record.pruned(),
+                record.zeros(),
+                record.zeroRows(),
+                record.norms(),
+                record.errors()));
+      }
+    }
+    return results;
+  }
+}

@@ -1,0 +1,169 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.pruning.BitGroups;
+import io.github.wandacuda.pruning.RowWords;
+import io.github.wandacuda.select.SelectionRule;
+import io.github.wandacuda.select.Selector;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * Compares a row of a pruned matrix with the same row of its dense source, and computes the row's
+ * mask.
+ *
+ * <p>The mask follows from the two rows alone. An element that changed was pruned. If the source
+ * has zeros of its own, the mask prunes the first of them by column, as many as the rule asks for
+ * in addition to the changed elements: a zero has the lowest score, and among equal scores the
+ * lower column is pruned first. Where no rule counts, or kept weights change too, the mask prunes
+ * what is zero in the result.
+ */
+final class RowCheck {
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final boolean zerosArePruned;
+  private final int groupSize;
+  private final int perGroup;
+  private final int columns;
+  private final RowWords before;
+  private final RowWords after;
+
+  /** A bit for each column that is zero, and for each of these that was zero in the source. */
+  private final long[] zeros;
+
+  private final long[] ownZeros;
+  private final long[] kept;
+  private final int bitWords;
+  private boolean keepsOrZeroes;
+  private boolean hasOwnZeros;
+
+  /**
+   * Prepares for matrices of a type.
+   *
+   * @param rule how many zeros each row or group has at least
+   * @param zerosArePruned whether every zero counts as pruned by the mask
+   */
+  RowCheck(DType dtype, int columns, SelectionRule.Lowest rule, boolean zerosArePruned) {
+    this.zerosArePruned = zerosArePruned;
+    groupSize = rule.groupSize(columns);
+    perGroup = rule.perGroup();
+    this.columns = columns;
+    before = new RowWords(dtype, columns);
+    after = new RowWords(dtype, columns);
+    bitWords = Math.ceilDiv(columns, RowWords.BITS);
+    zeros = new long[bitWords];
+    ownZeros = new long[bitWords];
+    kept = new long[bitWords];
+  }
+
+  /** Reads and compares a row of both matrices. */
+  void read(WeightMatrix dense, WeightMatrix pruned, int row) {
+    int beforeStart = before.read(dense, row);
+    int afterStart = after.read(pruned, row);
+    keepsOrZeroes = after.keepsOrZeroes(afterStart, before, beforeStart);
+    hasOwnZeros = !before.hasNoZeros(beforeStart);
+    int step = RowWords.BITS / after.lanes();
+    for (int word = 0; word < bitWords; word++) {
+      zeros[word] = after.zeros(afterStart + word * step);
+    }
+    if (hasOwnZeros) {
+      for (int word = 0; word < bitWords; word++) {
+        ownZeros[word] = zeros[word] & before.zeros(beforeStart + word * step);
+      }
+    }
+    findKept();
+  }
+
+  private void findKept() {
+    for (int word = 0; word < bitWords; word++) {
+      kept[word] = ~zeros[word];
+    }
+    if (columns % RowWords.BITS != 0) {
+      kept[bitWords - 1] &= BitGroups.range(0, columns % RowWords.BITS);
+    }
+    if (hasOwnZeros && !zerosArePruned) {
+      for (int from = 0; from < columns; from += groupSize) {
+        keepOwnZeros(from, Math.min(columns, from + groupSize));
+      }
+    }
+  }
+
+  /** Marks as kept all but the first of the source's own zeros in a group. */
+  private void keepOwnZeros(int from, int to) {
+    int own = BitGroups.count(ownZeros, from, to);
+    int changed = BitGroups.count(zeros, from, to) - own;
+    int pruned = perGroup - changed;
+    if (own <= pruned) {
+      return;
+    }
+    for (int column = from; column < to; column++) {
+      long bit = 1L << column % RowWords.BITS;
+      if ((ownZeros[column / RowWords.BITS] & bit) != 0 && --pruned < 0) {
+        kept[column / RowWords.BITS] |= bit;
+      }
+    }
+  }
+
+  /** Returns whether every element is the source's, bit for bit, or +0.0. */
+  boolean keepsOrZeroes() {
+    return keepsOrZeroes;
+  }
+
+  /** Returns whether every group has at least the zeros that the rule asks for. */
+  boolean hasItsZeros() {
+    if (groupSize >= columns) {
+      return zeros() >= perGroup;
+    }
+    if (!BitGroups.fillWords(groupSize)) {
+      for (int from = 0; from < columns; from += groupSize) {
+        if (zeros(from) < perGroup) {
+          return false;
+        }
+      }
+      return true;
+    }
+    for (int word = 0; word < bitWords; word++) {
+      int beyond = (word + 1) * RowWords.BITS - columns;
+      long padding = beyond > 0 ? BitGroups.range(RowWords.BITS - beyond, beyond) : 0;
+      if (!BitGroups.eachHas(zeros[word] | padding, groupSize, perGroup)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Returns the row's zeros. */
+  int zeros() {
+    return BitGroups.count(zeros);
+  }
+
+  /** Returns the zeros of the group that starts at a column. */
+  int zeros(int from) {
+    return BitGroups.count(zeros, from, Math.min(columns, from + groupSize));
+  }
+
+  /** Returns how many elements the mask prunes. */
+  int pruned() {
+    return columns - BitGroups.count(kept);
+  }
+
+  /**
+   * Writes the row of the packed mask.
+   *
+   * @param mask the mask of all rows
+   * @param row the row's index in the whole matrix
+   */
+  void writeMask(MemorySegment mask, long row) {
+    long rowBytes = Selector.maskRowBytes(columns);
+    long at = row * rowBytes;
+    int whole = (int) (rowBytes / Long.BYTES);
+    MemorySegment.copy(kept, 0, mask, LONG, at, whole);
+    for (int index = whole * Long.BYTES; index < rowBytes; index++) {
+      long word = kept[index / Long.BYTES];
+      mask.set(ValueLayout.JAVA_BYTE, at + index, (byte) (word >>> index % Long.BYTES * Byte.SIZE));
+    }
+  }
+}

@@ -1,0 +1,148 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.NamePatterns;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Unreached;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.regex.Pattern;
+
+/**
+ * What a process on another machine has to know of a run to do a part of it. Two runs that differ
+ * in anything have descriptions that differ.
+ *
+ * @param model the source's directory, the same path on all machines
+ * @param output the output directory, which all machines share
+ * @param statistics the file of norms, or null; only second moments are read from it
+ * @param byMoments whether modules are pruned by second moments of samples, and are in {@link
+ *     ModuleFiles} before shards are written
+ * @param plan the record of the run without its results, as {@code wanda-cuda.json} has it
+ * @param verify whether shards are checked when they are written
+ * @param devices what each process opens
+ */
+record RunDescription(
+    String model,
+    String output,
+    String statistics,
+    boolean byMoments,
+    String plan,
+    boolean verify,
+    OnCluster.Devices devices)
+    implements Serializable {
+
+  /**
+   * Describes a run.
+   *
+   * @param moments the statistics file, if second moments are read from one
+   * @param byMoments whether modules are pruned by second moments of samples
+   */
+  public static RunDescription of(
+      ModelDirectory model,
+      Path output,
+      Optional<Path> moments,
+      boolean byMoments,
+      Provenance plan,
+      boolean verify,
+      OnCluster.Devices devices) {
+    return new RunDescription(
+        model.path().toAbsolutePath().toString(),
+        output.toAbsolutePath().toString(),
+        moments.map(file -> file.toAbsolutePath().toString()).orElse(null),
+        byMoments,
+        new String(plan.json(), StandardCharsets.UTF_8),
+        verify,
+        devices);
+  }
+
+  /** Returns the record of the run without its results. */
+  Provenance provenance() {
+    return read(plan, output);
+  }
+
+  /** Returns a record that has come as a text, of a directory. */
+  static Provenance read(String json, String directory) {
+    try {
+      return Provenance.read(
+          new ByteArrayInputStream(json.getBytes(StandardCharsets.UTF_8)),
+          Path.of(directory).resolve(Provenance.FILE_NAME));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * Checks that a process sees the output directory.
+   *
+   * @param node what people call it
+   * @throws OutputException if it isn't the one that the run has begun
+   */
+  void requireShared(String node) {
+    Path directory = Path.of(output);
+    if (!UnfinishedRun.isIn(directory)) {
+      throw new OutputException(
+          ErrorDetails.file(directory)
+              .expected("a directory that all machines share", "none at " + node));
+    }
+  }
+
+  /**
+   * Ends an attempt that nobody waits for: it was cancelled, or this process was given up, and the
+   * run has finished without it. What it would leave then would stand in a finished model.
+   */
+  void requireWanted(ClusterNode node) {
+    node.throwIfCancelled();
+    if (!UnfinishedRun.isIn(Path.of(output))) {
+      throw new CancelledException();
+    }
+  }
+
+  /** Returns a name in the output directory that no other attempt at anything has. */
+  Path temporary() {
+    return AtomicWrite.temporary(Path.of(output).resolve(UUID.randomUUID().toString()));
+  }
+
+  /** Returns the rules by which modules are pruned. */
+  static PruningRules rules(Provenance plan) {
+    PruningRules recorded = plan.rules();
+    return new PruningRules(
+        recorded.common(),
+        recorded.stages(),
+        recorded.allocated(),
+        plan.unreached() == null ? Unreached.MAGNITUDE : Unreached.of(plan.unreached()),
+        Set.of());
+  }
+
+  /** Returns the choice of modules. */
+  static ModuleChoice choice(Provenance plan) {
+    return new ModuleChoice(patterns(plan.include()), patterns(plan.exclude()));
+  }
+
+  private static List<Pattern> patterns(List<String> texts) {
+    return texts == null ? List.of() : texts.stream().map(NamePatterns::compile).toList();
+  }
+
+  /**
+   * Opens the source.
+   *
+   * @throws InputException if there is none at its path, or another one than where the run began
+   */
+  ModelDirectory openModel(Provenance plan) {
+    return new SharedSource(model, plan.sourceSha256()).open();
+  }
+}

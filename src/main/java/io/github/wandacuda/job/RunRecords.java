@@ -1,0 +1,196 @@
+package io.github.wandacuda.job;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.OutputErrors;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The content of a run's journal.
+ *
+ * <ul>
+ *   <li>{@code "run"}: the fingerprint; the first record;
+ *   <li>{@code "tensor"}: a tensor is written, with the CRC-32C of its bytes and, for a module, its
+ *       result;
+ *   <li>{@code "states"}: the hidden states that a block will read are written, and all modules of
+ *       the blocks before it;
+ *   <li>{@code "resumed"}: a calibrated run was resumed at a block, so that earlier records of this
+ *       and later blocks no longer hold.
+ * </ul>
+ *
+ * @param run the fingerprint
+ * @param tensors the last record of each tensor, by its name
+ * @param states the records of hidden states, the latest first
+ */
+public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<States> states) {
+
+  /**
+   * A tensor that is written.
+   *
+   * @param checksum the CRC-32C of its bytes
+   * @param module the module's result; empty for a copied tensor
+   */
+  public record Tensor(int checksum, Optional<Module> module) {}
+
+  /**
+   * A module's result.
+   *
+   * @param pruned number of weights that its mask prunes
+   * @param zeros number of weights that are zero
+   * @param zeroRows number of rows whose weights are all zero
+   * @param norms the norms of its input columns in a calibrated run, or null
+   * @param errors how far its outputs are off, or null
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
+  public record Module(long pruned, long zeros, int zeroRows, float[] norms, OutputErrors errors) {}
+
+  /**
+   * Hidden states that are written.
+   *
+   * @param block the block that will read them
+   * @param checksum the CRC-32C of their bytes
+   * @param tensors names of the tensors that were written before
+   */
+  public record States(int block, int checksum, Set<String> tensors) {}
+
+  /** Returns the first record of a run. */
+  public static Map<String, Object> run(Fingerprint fingerprint) {
+    return Map.of("run", fingerprint.parts());
+  }
+
+  /** Returns the record of a copied tensor. */
+  public static Map<String, Object> tensor(String name, int checksum) {
+    Map<String, Object> record = new LinkedHashMap<>();
+    record.put("tensor", name);
+    record.put("crc32c", hex(checksum));
+    return record;
+  }
+
+  /**
+   * Returns the record of a pruned tensor.
+   *
+   * @param norms whether the record holds the module's norms
+   */
+  public static Map<String, Object> module(ModuleResult result, int checksum, boolean norms) {
+    Map<String, Object> record = tensor(result.module().tensor().name(), checksum);
+    record.put("pruned", result.pruned());
+    record.put("zeros", result.zeros());
+    record.put("zero_rows", result.zeroRows());
+    if (norms && result.norms() != null) {
+      record.put("norms", encoded(result.norms()));
+    }
+    if (result.errors() != null) {
+      OutputErrors errors = result.errors();
+      record.put(
+          "errors", List.of(errors.output(), errors.chosen(), errors.refined(), errors.result()));
+    }
+    return record;
+  }
+
+  /** Returns the record of hidden states. */
+  public static Map<String, Object> states(int block, int checksum) {
+    Map<String, Object> record = new LinkedHashMap<>();
+    record.put("states", block);
+    record.put("crc32c", hex(checksum));
+    return record;
+  }
+
+  /** Returns the record of a calibrated run that resumes at a block, 0 for the first. */
+  public static Map<String, Object> resumed(int block) {
+    return Map.of("resumed", block);
+  }
+
+  /** Reads a journal; returns nothing if it doesn't begin with a run. */
+  public static Optional<RunRecords> read(List<JsonNode> records) {
+    if (records.isEmpty() || !records.get(0).path("run").isObject()) {
+      return Optional.empty();
+    }
+    Map<String, Tensor> tensors = new HashMap<>();
+    List<States> states = new ArrayList<>();
+    for (JsonNode record : records) {
+      try {
+        take(record, tensors, states);
+      } catch (IllegalArgumentException noNumber) {
+        // No run writes such a record, so its tensor counts as not written.
+        tensors.remove(record.path("tensor").asText());
+      }
+    }
+    return Optional.of(new RunRecords(Fingerprint.of(records.get(0).get("run")), tensors, states));
+  }
+
+  private static void take(JsonNode record, Map<String, Tensor> tensors, List<States> states) {
+    if (record.has("tensor")) {
+      tensors.put(record.get("tensor").asText(), tensor(record));
+    } else if (record.has("states")) {
+      Set<String> before = new HashSet<>(tensors.keySet());
+      states.add(0, new States(record.get("states").asInt(), checksum(record), before));
+    } else if (record.has("resumed")) {
+      forgetFrom(record.get("resumed").asInt(), tensors, states);
+    }
+  }
+
+  private static void forgetFrom(int block, Map<String, Tensor> tensors, List<States> states) {
+    states.removeIf(later -> later.block() > block);
+    Set<String> left = states.isEmpty() ? Set.of() : states.get(0).tensors();
+    tensors
+        .entrySet()
+        .removeIf(
+            tensor -> tensor.getValue().module().isPresent() && !left.contains(tensor.getKey()));
+  }
+
+  private static Tensor tensor(JsonNode record) {
+    Optional<Module> module =
+        record.has("pruned")
+            ? Optional.of(
+                new Module(
+                    record.get("pruned").asLong(),
+                    record.path("zeros").asLong(),
+                    record.path("zero_rows").asInt(),
+                    record.has("norms") ? decoded(record.get("norms").asText()) : null,
+                    errors(record.path("errors"))))
+            : Optional.empty();
+    return new Tensor(checksum(record), module);
+  }
+
+  private static OutputErrors errors(JsonNode errors) {
+    return errors.size() == 4
+        ? new OutputErrors(
+            errors.get(0).asDouble(),
+            errors.get(1).asDouble(),
+            errors.get(2).asDouble(),
+            errors.get(3).asDouble())
+        : null;
+  }
+
+  private static int checksum(JsonNode record) {
+    return HexFormat.fromHexDigits(record.path("crc32c").asText());
+  }
+
+  private static String hex(int checksum) {
+    return HexFormat.of().toHexDigits(checksum);
+  }
+
+  private static String encoded(float[] values) {
+    ByteBuffer bytes = ByteBuffer.allocate(values.length * Float.BYTES);
+    bytes.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().put(values);
+    return Base64.getEncoder().encodeToString(bytes.array());
+  }
+
+  private static float[] decoded(String text) {
+    ByteBuffer bytes = ByteBuffer.wrap(Base64.getDecoder().decode(text));
+    float[] values = new float[bytes.capacity() / Float.BYTES];
+    bytes.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+    return values;
+  }
+}

@@ -1,0 +1,179 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.calibration.SampleBatch;
+import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.Crc32c;
+import io.github.wandacuda.io.SharedFile;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What a calibrated run on a cluster leaves in its unfinished output for one that resumes it: each
+ * block's norms, and now and then the hidden states that a block has read, a file for each batch,
+ * which the process that has the batch writes.
+ */
+final class SavedBlocks {
+  private static final int NONE = -1;
+
+  private final OutputDirectory output;
+  private final Duration every;
+  private final List<SampleBatch> batches;
+  private final long tokenBytes;
+  private final boolean resumed;
+  private long last = System.nanoTime();
+
+  /** The block whose states this run has begun with; a batch that is lost begins there again. */
+  private int begun = NONE;
+
+  private int latest = NONE;
+
+  /**
+   * Knows the files.
+   *
+   * @param every how much work may pass until states are saved
+   * @param batches the run's
+   * @param hiddenSize of a token's state
+   */
+  public SavedBlocks(
+      OutputDirectory output, Duration every, List<SampleBatch> batches, int hiddenSize) {
+    this.output = output;
+    this.every = every;
+    this.batches = batches;
+    tokenBytes = (long) hiddenSize * Float.BYTES;
+    resumed = output.interrupted().isPresent();
+  }
+
+  private Path norms(int block) {
+    return output.path().resolve("%s.norms-%d".formatted(AtomicWrite.OWN, block));
+  }
+
+  private static Path states(Path output, int block, int batch) {
+    return output.resolve("%s.batch-%d-%d".formatted(AtomicWrite.OWN, block, batch));
+  }
+
+  /** Returns the norms that an interrupted run has left, by block, without a gap. */
+  public Map<Integer, Map<String, float[]>> norms() {
+    Map<Integer, Map<String, float[]>> norms = new TreeMap<>();
+    while (resumed && Files.isRegularFile(norms(norms.size()))) {
+      norms.put(norms.size(), Statistics.read(norms(norms.size())).norms());
+    }
+    return norms;
+  }
+
+  /**
+   * Returns the first block that samples have to run to.
+   *
+   * @param blocks how many have their norms
+   */
+  int first(int blocks) {
+    for (int block = blocks - 1; block >= 0; block--) {
+      if (holds(block)) {
+        begun = block;
+        latest = block;
+        return block + 1;
+      }
+    }
+    return 0;
+  }
+
+  private boolean holds(int block) {
+    for (SampleBatch batch : batches) {
+      Path file = states(output.path(), block, batch.index());
+      try {
+        if (Files.size(file) != batch.tokens() * tokenBytes + Long.BYTES) {
+          return false;
+        }
+      } catch (IOException e) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Returns whether the states that a block reads are to be saved. */
+  boolean isTime(int block) {
+    long bytes = batches.stream().mapToLong(batch -> batch.tokens() * tokenBytes).sum();
+    if (System.nanoTime() - last < every.toNanos() || !SpaceCheck.hasDisk(output.path(), bytes)) {
+      return false;
+    }
+    batches.forEach(batch -> register(states(output.path(), block, batch.index())));
+    return true;
+  }
+
+  private void register(Path file) {
+    Path unused = output.file(output.path().relativize(file));
+  }
+
+  /**
+   * Keeps what is known once a block is pruned.
+   *
+   * @param saved whether the states that it has read were saved
+   */
+  void add(int block, Statistics norms, boolean saved) {
+    register(norms(block));
+    AtomicWrite.write(norms(block), norms.content());
+    if (saved) {
+      last = System.nanoTime();
+      if (latest != begun) {
+        remove(latest);
+      }
+      latest = block;
+    }
+  }
+
+  private void remove(int block) {
+    batches.forEach(batch -> output.remove(states(output.path(), block, batch.index())));
+  }
+
+  /** Removes all, when nobody needs it any more. */
+  public void remove() {
+    for (int block = 0; Files.exists(norms(block)); block++) {
+      output.remove(norms(block));
+      remove(block);
+    }
+  }
+
+  /**
+   * Saves the states that a block reads of a batch.
+   *
+   * @param temporary a name that no other attempt has
+   * @throws OutputException if they can't be written
+   */
+  static void write(Path output, int block, int batch, MemorySegment states, Path temporary) {
+    ByteBuffer checksum = ByteBuffer.allocateDirect(Long.BYTES).putLong(Crc32c.of(states));
+    try (SharedFile file = SharedFile.create(temporary)) {
+      file.write(0, states);
+      file.write(states.byteSize(), MemorySegment.ofBuffer(checksum.flip()));
+      file.force();
+      file.publish(states(output, block, batch));
+    }
+  }
+
+  /**
+   * Reads the states that a block has read of a batch.
+   *
+   * @throws OutputException if they can't be read, or aren't what was written
+   */
+  static void read(Path output, int block, int batch, MemorySegment states) {
+    Path file = states(output, block, batch);
+    try (SharedFile shared = SharedFile.open(file)) {
+      ByteBuffer checksum = ByteBuffer.allocateDirect(Long.BYTES);
+      shared.read(0, states);
+      shared.read(states.byteSize(), MemorySegment.ofBuffer(checksum));
+      if (checksum.getLong(0) != Crc32c.of(states)) {
+        throw new OutputException(
+            ErrorDetails.file(file).expected("hidden states as they were written", "other bytes"));
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.checkpoint.PackedConfig;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.system.Sha256;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** Digests of a source model that don't read its weights. */
+public final class SourceDigest {
+  private static final int SHOWN_DIGITS = 16;
+
+  private SourceDigest() {}
+
+  /**
+   * Returns the SHA-256, in hexadecimal, over config.json and each shard's name, length and header.
+   * It doesn't depend on the model's path, nor on whether the model is packed.
+   */
+  public static String of(ModelDirectory model) {
+    MessageDigest digest = Sha256.digest();
+    Path config = model.config().file();
+    digest.update(PackedConfig.source(config, read(config)));
+    for (SafetensorsFile shard : model.checkpoint().shards()) {
+      String place = "%s %d\n".formatted(shard.path().getFileName(), shard.byteSize());
+      digest.update(place.getBytes(StandardCharsets.UTF_8));
+      digest.update(shard.headerBytes());
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /**
+   * Returns a description of config.json and of each shard, so that a message can name the one that
+   * differs. It holds the time of the last change, since a run must not be resumed with weights
+   * that have changed.
+   */
+  public static Map<String, String> byFile(ModelDirectory model) {
+    Map<String, String> files = new LinkedHashMap<>();
+    Path config = model.config().file();
+    files.put(config.getFileName().toString(), "sha256 " + shortened(read(config)));
+    Checkpoint checkpoint = model.checkpoint();
+    for (SafetensorsFile shard : checkpoint.shards()) {
+      files.put(
+          shard.path().getFileName().toString(),
+          "%d bytes, header %s, changed %s"
+              .formatted(shard.byteSize(), shortened(shard.headerBytes()), changed(shard.path())));
+    }
+    return files;
+  }
+
+  private static String shortened(byte[] bytes) {
+    return HexFormat.of().formatHex(Sha256.digest().digest(bytes)).substring(0, SHOWN_DIGITS);
+  }
+
+  private static byte[] read(Path file) {
+    try {
+      return InputFile.bytes(file);
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+  }
+
+  private static String changed(Path file) {
+    try {
+      return Files.getLastModifiedTime(file).toString();
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+  }
+
+  private static InputException unreadable(Path file, IOException e) {
+    return new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
+  }
+}

@@ -1,0 +1,114 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.system.AvailableMemory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+
+/**
+ * Checks, before anything is written, that a run has enough disk space and memory and may write its
+ * output.
+ */
+public final class SpaceCheck {
+  private static final double GIB = 1 << 30;
+
+  private SpaceCheck() {}
+
+  /**
+   * Checks the directory of an output.
+   *
+   * @param directory the output, which needn't exist yet
+   * @param bytes bytes that will be written to its disk
+   * @throws OutputException if it can't be written, or the disk has less free space
+   */
+  public static void requireDisk(Path directory, long bytes) {
+    Path existing = existing(directory.toAbsolutePath());
+    if (!Files.isDirectory(existing)) {
+      throw new OutputException(
+          ErrorDetails.file(existing).expected("a directory", "something else"));
+    }
+    if (!Files.isWritable(existing)) {
+      throw new OutputException(
+          ErrorDetails.file(existing).expected("the right to write in it", "none"));
+    }
+    long usable = usable(existing);
+    if (bytes > usable) {
+      throw new OutputException(
+          ErrorDetails.file(directory).expected("room for " + amount(bytes), amount(usable)));
+    }
+  }
+
+  /** Returns whether an output's disk has so many free bytes. */
+  public static boolean hasDisk(Path directory, long bytes) {
+    return bytes <= usable(existing(directory.toAbsolutePath()));
+  }
+
+  private static Path existing(Path absolute) {
+    Path path = absolute;
+    while (!Files.exists(path, LinkOption.NOFOLLOW_LINKS) && path.getParent() != null) {
+      path = path.getParent();
+    }
+    return path;
+  }
+
+  /** Returns the bytes of an output that an interrupted run has written already. */
+  public static long taken(Path directory) {
+    if (!Files.isDirectory(directory)) {
+      return 0;
+    }
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.mapToLong(SpaceCheck::size).sum();
+    } catch (IOException e) {
+      return 0;
+    }
+  }
+
+  private static long size(Path file) {
+    try {
+      return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) ? Files.size(file) : 0;
+    } catch (IOException e) {
+      return 0;
+    }
+  }
+
+  private static long usable(Path existing) {
+    try {
+      return Files.getFileStore(existing).getUsableSpace();
+    } catch (IOException e) {
+      return Long
+          .MAX_VALUE; // Some file systems don't say; then a write fails when the disk is full.
+    }
+  }
+
+  /**
+   * Checks that the machine has so many bytes of memory available.
+   *
+   * @throws UsageException if it doesn't
+   */
+  public static void requireMemory(long bytes) {
+    requireMemory(bytes, "take fewer or shorter samples");
+  }
+
+  /**
+   * Does what {@link #requireMemory(long)} does.
+   *
+   * @param advice what needs less
+   */
+  public static void requireMemory(long bytes, String advice) {
+    long available = AvailableMemory.bytes();
+    if (bytes > available) {
+      throw new UsageException(
+          "this run needs %s of memory, found %s available; %s"
+              .formatted(amount(bytes), amount(available), advice));
+    }
+  }
+
+  private static String amount(long bytes) {
+    return "%d bytes (%.2f GiB)".formatted(bytes, bytes / GIB);
+  }
+}

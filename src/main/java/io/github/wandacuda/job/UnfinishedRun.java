@@ -1,0 +1,105 @@
+package io.github.wandacuda.job;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * Recognizes a directory in which a run has begun and not ended, when it is given as a model: the
+ * unfinished output of {@code prune}, of packing or of a merge, or a model of which a part is
+ * pruned in place.
+ */
+public final class UnfinishedRun {
+  private UnfinishedRun() {}
+
+  /** Returns whether a run has begun in a directory and not ended there. */
+  public static boolean isIn(Path directory) {
+    return Files.exists(directory.resolve(Journal.FILE_NAME), LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /** Returns whether the run in a directory has said what it is, before which it writes nothing. */
+  public static boolean hasRecords(Path directory) {
+    return Journal.firstRecord(directory).isPresent();
+  }
+
+  /**
+   * Checks that no run is unfinished in a directory.
+   *
+   * @throws InputException if one is; the message says which, and what to do
+   */
+  public static void requireNone(Path directory) {
+    if (isIn(directory)) {
+      throw new InputException(describe(directory));
+    }
+  }
+
+  /** Returns in words what is unfinished in a directory, and what to do. */
+  public static ErrorDetails describe(Path directory) {
+    if (isInPlace(directory)) {
+      return ErrorDetails.file(directory)
+          .expected(
+              "a model",
+              "one of which a part is pruned: a run in place was interrupted or is at work")
+          .hint("run the same again with `in-place` to end it");
+    }
+    if (isMerge(directory)) {
+      return ErrorDetails.file(directory)
+          .expected("a model", "an unfinished merge: a run was interrupted or is at work there")
+          .hint("take it away and merge again");
+    }
+    Optional<String> packing = ofRun(directory, Fingerprint.PACKING);
+    if (packing.isPresent()) {
+      return ErrorDetails.file(directory)
+          .expected(
+              "a model",
+              "an unfinished output of %s: a run was interrupted or is at work there"
+                  .formatted(Printable.of(packing.get())))
+          .hint("run the same again with `resume` to finish it");
+    }
+    Optional<String> parts = ofRun(directory, Fingerprint.PARTS);
+    if (parts.isPresent()) {
+      return ErrorDetails.file(directory)
+          .expected(
+              "a model", "one that prune writes in %s parts".formatted(Printable.of(parts.get())))
+          .hint("run those that have not ended");
+    }
+    return ErrorDetails.file(directory)
+        .expected(
+            "a model", "an unfinished output of prune: a run was interrupted or is at work there")
+        .hint("run the same prune again with `resume` to finish it");
+  }
+
+  /** Returns whether a merge, which can't be resumed, has begun in a directory and not ended. */
+  public static boolean isMerge(Path directory) {
+    return Journal.firstRecord(directory)
+        .filter(first -> first.path("run").has(Fingerprint.MERGE))
+        .isPresent();
+  }
+
+  /** Returns a part of the fingerprint of a directory's run, if it has that. */
+  private static Optional<String> ofRun(Path directory, String part) {
+    return Journal.firstRecord(directory)
+        .map(first -> first.path("run").path(part))
+        .filter(JsonNode::isTextual)
+        .map(JsonNode::textValue);
+  }
+
+  /** Returns whether a run in parts has begun in a directory and not ended. */
+  public static boolean isInParts(Path directory) {
+    return ofRun(directory, Fingerprint.PARTS).isPresent();
+  }
+
+  private static boolean isInPlace(Path directory) {
+    Optional<JsonNode> first = Journal.firstRecord(directory);
+    // Before its first record a run in place has changed nothing, and an output has no config.
+    return first.isPresent()
+        ? first.get().path("run").has(Fingerprint.IN_PLACE)
+        : Files.exists(directory.resolve(SideFiles.CONFIG));
+  }
+}

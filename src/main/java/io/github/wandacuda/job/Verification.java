@@ -1,0 +1,85 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.error.Printable;
+import java.io.Serializable;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * The result of a verification.
+ *
+ * @param others what is wrong with files, headers, tensors as a whole and the record
+ * @param tensors what is wrong with rows, by tensor in the natural order of their names
+ * @param added files beside the model that no program loads; they are no failures
+ * @param unchecked keys of the record whose values neither the weights nor the source can prove
+ * @param updated whether kept weights may differ, since the method fits them
+ */
+public record Verification(
+    List<String> others,
+    List<TensorFailures> tensors,
+    List<Path> added,
+    List<String> unchecked,
+    boolean updated) {
+  /** Takes copies of the lists. */
+  public Verification {
+    others = List.copyOf(others);
+    tensors = List.copyOf(tensors);
+    added = List.copyOf(added);
+    unchecked = List.copyOf(unchecked);
+  }
+
+  /** Returns the result of a verification that went no further than its failures. */
+  static Verification of(Failures failures) {
+    return new Verification(failures.others(), failures.tensors(), List.of(), List.of(), false);
+  }
+
+  /**
+   * What is wrong with a row.
+   *
+   * @param row its number, or -1 for the whole matrix
+   * @param weight how many elements are wrong
+   * @param text the failure in words
+   */
+  public record RowFailure(int row, long weight, String text) implements Serializable {}
+
+  /**
+   * What is wrong with a tensor's rows.
+   *
+   * @param file the file that holds it, printable
+   * @param tensor its name
+   * @param count number of failures
+   * @param rows the failures, the worst first; fewer than {@code count} if there are too many
+   */
+  public record TensorFailures(String file, String tensor, long count, List<RowFailure> rows)
+      implements Serializable {
+    /** Takes a copy of the list. */
+    public TensorFailures {
+      rows = List.copyOf(rows);
+    }
+
+    /** Returns the failures in words, and how many more there are. */
+    Stream<String> inWords() {
+      String place = "%s: tensor %s: ".formatted(file, Printable.of(tensor));
+      Stream<String> all = rows.stream().map(row -> place + row.text());
+      long more = count - rows.size();
+      return more == 0 ? all : Stream.concat(all, Stream.of(place + "and %d more".formatted(more)));
+    }
+  }
+
+  /** Returns whether nothing is wrong. */
+  public boolean holds() {
+    return others.isEmpty() && tensors.isEmpty();
+  }
+
+  /** Returns how many failures there are. */
+  public long count() {
+    return others.size() + tensors.stream().mapToLong(TensorFailures::count).sum();
+  }
+
+  /** Returns all failures in words. */
+  public List<String> failures() {
+    return Stream.concat(others.stream(), tensors.stream().flatMap(TensorFailures::inWords))
+        .toList();
+  }
+}

@@ -1,0 +1,278 @@
+package io.github.wandacuda.job;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.checkpoint.ExtraFiles;
+import io.github.wandacuda.checkpoint.PackedConfig;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.error.Reason;
+import io.github.wandacuda.io.DirectIo;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.IoMode;
+import io.github.wandacuda.io.JsonTree;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PruningRules;
+import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.system.RealCause;
+import io.github.wandacuda.system.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * Proves that a pruned directory is its dense source with weights zeroed and nothing else changed.
+ */
+public final class Verifier {
+  /** Bytes of masks that wait in memory. */
+  private static final long HELD_BYTES = 16 << 20;
+
+  private Verifier() {}
+
+  /**
+   * What the user says of the pruned model. A null is replaced by what its {@code wanda-cuda.json}
+   * says.
+   *
+   * @param method how weights were scored, or null
+   * @param sparsity how much was pruned, or null
+   * @param choice the pruned modules, or null
+   */
+  public record Claim(Method method, Sparsity sparsity, ModuleChoice choice) {
+    /** A claim without content. */
+    public static final Claim NONE = new Claim(null, null, null);
+
+    /**
+     * Returns the rules that a pruned model is checked by.
+     *
+     * @param recorded what its {@code wanda-cuda.json} says, if there is one; there has to be if
+     *     the claim has no sparsity
+     */
+    public PruningRules rules(Optional<Provenance> recorded) {
+      if (sparsity == null && method == null) {
+        return recorded.orElseThrow().rules();
+      }
+      // The modules that a run has kept count for its own record, not for a user's claim.
+      ModuleRules common =
+          recorded
+              .map(record -> record.rules().common())
+              .orElse(ModuleRules.of(Method.WANDA, new Sparsity.Ratio(0)));
+      Sparsity amount = sparsity != null ? sparsity : common.sparsity();
+      ModuleRules claimed = method != null ? ModuleRules.of(method, amount) : common.with(amount);
+      return new PruningRules(claimed, Unreached.MAGNITUDE);
+    }
+  }
+
+  /**
+   * A pruned model with what is known of it.
+   *
+   * @param dense its source
+   * @param directory holds shards of the same names
+   * @param packed whether they are packed
+   * @param claim what the user says of it
+   * @param record its {@code wanda-cuda.json}, if it has one
+   * @param rules by which it was pruned, of the claim and the record
+   * @param chosen its pruned modules, in the order of their masks
+   */
+  record Pruned(
+      ModelDirectory dense,
+      Path directory,
+      boolean packed,
+      Claim claim,
+      Optional<Provenance> record,
+      PruningRules rules,
+      List<LinearModule> chosen) {}
+
+  /** Checks the shards of a pruned model: in this process or by others. */
+  @FunctionalInterface
+  interface Shards {
+    /**
+     * Checks them.
+     *
+     * @param failures takes what is wrong
+     * @param masks takes the masks of the chosen modules, or is {@link MaskSink#NONE}
+     * @return what was found; empty if a module is missing, which is among the failures
+     * @throws InputException if the source can't be read
+     */
+    Optional<OutputCheck.Found> check(Pruned pruned, Failures failures, MaskSink masks);
+  }
+
+  /** Checks a pruned directory in this process, and tells nobody meanwhile. */
+  public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, int threads) {
+    return verify(dense, pruned, claim, threads, Progress.NONE);
+  }
+
+  /** Checks a pruned directory in this process, with a number of threads. */
+  public static Verification verify(
+      ModelDirectory dense, Path pruned, Claim claim, int threads, Progress progress) {
+    List<SafetensorsFile> shards = dense.checkpoint().shards();
+    try (DirectIo io = DirectIo.of(IoMode.AUTO, 2 * dense.checkpoint().totalBytes());
+        Workers workers = new Workers(threads)) {
+      return verify(
+          dense,
+          pruned,
+          claim,
+          (all, failures, masks) -> {
+            shards.forEach(shard -> shard.readThrough(io));
+            return new OutputCheck(
+                    pruned, all.packed(), shard -> shard.readThrough(io), all.rules(), failures)
+                .check(shards, all.chosen(), tensor -> true, masks, workers, progress);
+          });
+    }
+  }
+
+  /**
+   * Checks a pruned directory.
+   *
+   * @param dense its source
+   * @param pruned the directory, which may be packed
+   * @param shards checks its shards
+   * @return the failures, and the files that were added beside the model
+   * @throws InputException if the source is broken or the pruned directory isn't there
+   */
+  public static Verification verify(ModelDirectory dense, Path pruned, Claim claim, Shards shards) {
+    if (!Files.isDirectory(pruned)) {
+      throw new InputException(
+          ErrorDetails.file(pruned).expected("a pruned model's directory", "none"));
+    }
+    Failures failures = new Failures();
+    if (UnfinishedRun.isIn(pruned)) {
+      // All other failures would follow from this one.
+      failures.add(UnfinishedRun.describe(pruned).line());
+      return Verification.of(failures);
+    }
+    Optional<RecordCheck> recorded =
+        provenance(pruned, failures)
+            .map(record -> new RecordCheck(pruned.resolve(Provenance.FILE_NAME), record, failures));
+    if (claim.sparsity() == null && recorded.isEmpty()) {
+      failures.add(
+          "%s: has no usable %s, and neither `sparsity` nor `pattern` says what to expect"
+              .formatted(Printable.of(pruned), Provenance.FILE_NAME));
+      return Verification.of(failures);
+    }
+    List<String> unchecked = recorded.map(record -> record.compareCause(dense)).orElse(List.of());
+    List<LinearModule> chosen =
+        claim.choice() == null && recorded.isPresent()
+            ? recorded.get().modules(dense)
+            : dense.choose(claim.choice() == null ? ModuleChoice.DEFAULT : claim.choice());
+    PruningRules rules = claim.rules(recorded.map(RecordCheck::record));
+    rules.check(chosen);
+    boolean packed = isPacked(pruned, failures);
+    List<Path> added = compareFiles(dense, pruned, failures);
+    Pruned all =
+        new Pruned(dense, pruned, packed, claim, recorded.map(RecordCheck::record), rules, chosen);
+    if (claim.equals(Claim.NONE) && recorded.isPresent()) {
+      try (MaskDigest masks = new MaskDigest(chosen.size(), spill(), HELD_BYTES)) {
+        shards
+            .check(all, failures, masks)
+            .ifPresent(found -> recorded.get().compare(chosen, masks.hex(), found));
+      }
+    } else {
+      Optional<OutputCheck.Found> unrecorded = shards.check(all, failures, MaskSink.NONE);
+    }
+    return new Verification(
+        failures.others(), failures.tensors(), added, unchecked, rules.update());
+  }
+
+  /** Returns a name for masks that have to wait, as few do in one process. */
+  private static Path spill() {
+    return Path.of(System.getProperty("java.io.tmpdir"), "wanda-cuda-" + UUID.randomUUID());
+  }
+
+  private static Optional<Provenance> provenance(Path pruned, Failures failures) {
+    try {
+      return Provenance.read(pruned);
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      failures.add(e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  /** Looks at a directory's config; what is wrong with a packed one is added to the failures. */
+  private static boolean isPacked(Path directory, Failures failures) {
+    try {
+      return ModelConfig.read(directory).packed();
+    } catch (InputException e) {
+      RealCause.throwIfBehind(e);
+      boolean packed = saysPacked(directory);
+      if (packed) {
+        failures.add(e.getMessage());
+      }
+      return packed;
+    }
+  }
+
+  /** Returns whether a config, which is wrong in some way, says that it is a packed model's. */
+  private static boolean saysPacked(Path directory) {
+    try (var in = InputFile.stream(directory.resolve(SideFiles.CONFIG))) {
+      JsonNode root = JsonTree.read(in);
+      return PackedConfig.isPacked(root);
+    } catch (InputException | IOException noConfig) {
+      return false;
+    }
+  }
+
+  /** Compares the side files, and returns the files that were added. */
+  private static List<Path> compareFiles(ModelDirectory dense, Path directory, Failures failures) {
+    SideFiles expected = SideFiles.of(dense.checkpoint(), directory);
+    expected.files().forEach(file -> compareFile(dense.path(), directory, file, failures));
+    expected.lastFiles().forEach(file -> compareFile(dense.path(), directory, file, failures));
+    ExtraFiles extra = ExtraFiles.of(dense.checkpoint(), expected, directory);
+    extra
+        .loaded()
+        .forEach(
+            file -> add(failures, directory.resolve(file), "nothing, as in the source", "a file"));
+    return extra.others();
+  }
+
+  private static void compareFile(Path dense, Path directory, Path file, Failures failures) {
+    Path copy = directory.resolve(file);
+    try {
+      if (!Files.isRegularFile(copy)) {
+        add(failures, copy, "a copy of the source's", "that it is missing");
+        return;
+      }
+      long at =
+          file.equals(Path.of(SideFiles.CONFIG))
+              ? configMismatch(dense.resolve(file), copy)
+              : Files.mismatch(dense.resolve(file), copy);
+      if (at >= 0) {
+        add(failures, copy, "the source's bytes", "that it differs at byte " + at);
+      }
+    } catch (IOException e) {
+      RealCause.throwIfBehind(e);
+      add(failures, copy, "a copy of the source's", "that it can't be read: " + Reason.of(e));
+    }
+  }
+
+  /** Compares what two configs say of their models, whichever of the two is packed. */
+  private static long configMismatch(Path dense, Path copy) throws IOException {
+    try {
+      return Arrays.mismatch(
+          PackedConfig.source(dense, InputFile.bytes(dense)),
+          PackedConfig.source(copy, InputFile.bytes(copy)));
+    } catch (InputException broken) {
+      RealCause.throwIfBehind(broken);
+      return Files.mismatch(dense, copy);
+    }
+  }
+
+  private static void add(Failures failures, Path file, String expected, String found) {
+    failures.add(
+        "%s: expected %s, found %s".formatted(Printable.of(file), expected, Printable.of(found)));
+  }
+}

@@ -1,0 +1,169 @@
+package io.github.wandacuda.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.model.family.DecoderFamilies;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What a run would take, by hand for a 7B, and as the site's page says. */
+class CardPlanTest {
+  private static final Path PAGE = Path.of("src/site/markdown/gpus.md");
+
+  private static DecoderDescription describe(String json) throws IOException {
+    ModelConfig config = new ModelConfig(Path.of("config.json"), new ObjectMapper().readTree(json));
+    return DecoderFamilies.of(config).describe(config);
+  }
+
+  /** The sizes of LLaMA-2 7B. */
+  private static DecoderDescription sevenBillion() throws IOException {
+    return describe(
+        """
+        {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096,
+         "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
+         "num_key_value_heads": 32, "vocab_size": 32000, "rms_norm_eps": 1e-5,
+         "max_position_embeddings": 4096, "tie_word_embeddings": false, "hidden_act": "silu"}
+        """);
+  }
+
+  private static CardPlan plan(String card) throws IOException {
+    return plan(Card.named(card).orElseThrow(), Precision.HIGH);
+  }
+
+  private static CardPlan plan(Card card, Precision precision) throws IOException {
+    return CardPlan.of(sevenBillion(), 2, 128, 2048, card, precision);
+  }
+
+  private static CardPlan fast(String card) throws IOException {
+    return plan(Card.named(card).orElseThrow(), Precision.FAST);
+  }
+
+  private static CardPlan.Line line(CardPlan plan, String what) {
+    return plan.lines().stream().filter(line -> line.what().equals(what)).findFirst().orElseThrow();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"h100, 60", "RTX4090, 150"})
+  void aSevenBillionModelStaysBelowItsGoal(String card, double most) throws IOException {
+    CardPlan plan = plan(card);
+    assertThat(plan.seconds()).isLessThan(most);
+    assertThat(plan.seconds())
+        .isCloseTo(plan.lines().stream().mapToDouble(CardPlan.Line::seconds).sum(), within(1e-9));
+  }
+
+  @Test
+  void amountsAreThoseOfPencilAndPaper() throws IOException {
+    CardPlan plan = plan("h100");
+    double block = 4.0 * 4096 * 4096 + 3.0 * 4096 * 11008;
+    double tokens = 128 * 2048;
+    double last = 4096.0 * 11008;
+    assertThat(line(plan, "weights up").amount()).isEqualTo(32 * 2 * block);
+    assertThat(line(plan, "linear layers").amount())
+        .isEqualTo(4 * tokens * (63 * block - 32 * last));
+    assertThat(line(plan, "attention").amount()).isEqualTo(4 * tokens * 2049 / 2 * 4096 * 63);
+    double halves = 2 * (6 * 4096 + 11008);
+    double norms = 2 * 2 * 4096;
+    double turned = 2 * 2 * 4096;
+    double sums = 2 * 3 * 4096;
+    double states = 2 * 2 * 4096;
+    double gate = 3 * 11008;
+    double squares = 3 * 4096 + 11008;
+    assertThat(line(plan, "norms, rotations, gates, sums, squares and halves").amount())
+        .isEqualTo(
+            4 * tokens * (63 * (halves + norms + turned + sums + states + gate) + 32 * squares));
+  }
+
+  /** Half of the products, and half of what is written for them; all else stays. */
+  @Test
+  void onePassSavesHalfOfTheProducts() throws IOException {
+    CardPlan high = plan("h100");
+    CardPlan fast = fast("h100");
+    String rest = "norms, rotations, gates, sums, squares and halves";
+    double inputs = 6 * 4096 + 11008;
+    assertThat(line(fast, "linear layers").amount())
+        .isEqualTo(line(high, "linear layers").amount() / 2);
+    assertThat(line(high, rest).amount() - line(fast, rest).amount())
+        .isEqualTo(4 * 128 * 2048 * 63 * inputs / 2);
+    assertThat(line(fast, "attention")).isEqualTo(line(high, "attention"));
+  }
+
+  /** They come up twice a block and go down once, but add only what kernels don't cover. */
+  @Test
+  void statesThatDoNotFitCrossTheBusWhileKernelsRun() throws IOException {
+    double states = 128.0 * 2048 * 4096 * 4;
+    Card small = Card.of("small", 8, 25, 806, 107, 37);
+    CardPlan.Line hidden = line(plan(small, Precision.HIGH), "hidden states over the bus");
+    assertThat(hidden.amount()).isEqualTo(3 * 32 * states);
+    assertThat(hidden.seconds()).isZero();
+    Card slowBus = Card.of("slow", 8, 0.5, 806, 107, 37);
+    CardPlan plan = plan(slowBus, Precision.HIGH);
+    double kernels =
+        line(plan, "linear layers").seconds()
+            + line(plan, "attention").seconds()
+            + line(plan, "norms, rotations, gates, sums, squares and halves").seconds();
+    assertThat(line(plan, "hidden states over the bus").seconds())
+        .isCloseTo(3 * 32 * states / 0.5e9 - kernels, within(1e-6));
+    assertThat(line(plan("h100"), "hidden states over the bus").amount()).isZero();
+  }
+
+  /** All experts come up, but a token passes two of eight. */
+  @Test
+  void aTokenPassesSomeOfTheExperts() throws IOException {
+    DecoderDescription mixtral =
+        describe(
+            """
+            {"architectures": ["MixtralForCausalLM"], "model_type": "mixtral", "hidden_size": 64,
+             "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 4,
+             "num_key_value_heads": 2, "vocab_size": 100, "rms_norm_eps": 1e-5,
+             "max_position_embeddings": 64, "num_local_experts": 8, "num_experts_per_tok": 2,
+             "tie_word_embeddings": false, "hidden_act": "silu"}
+            """);
+    TokenWork work = TokenWork.of(mixtral.block().apply(0), 64, 2);
+    double attention = 2 * 64 * 64 + 2 * 32 * 64;
+    double expert = 3 * 64 * 128;
+    assertThat(work.weights()).isEqualTo(attention + 8 * 64 + 8 * expert);
+    assertThat(work.products()).isEqualTo(attention + 8 * 64 + 2 * expert);
+  }
+
+  /** The failure prints the rows that the page is to have. */
+  @Test
+  void thePageHasWhatIsComputed() throws IOException {
+    CardPlan large = plan("h100");
+    CardPlan small = plan("rtx4090");
+    List<String> rows = new ArrayList<>();
+    rows.add("| what | amount | H100, s | RTX 4090, s |");
+    rows.add("| --- | --- | --- | --- |");
+    for (int i = 0; i < large.lines().size(); i++) {
+      CardPlan.Line line = large.lines().get(i);
+      rows.add(
+          "| %s | %s: %.3g | %.1f | %.1f |"
+              .formatted(
+                  line.what(),
+                  line.formula(),
+                  line.amount(),
+                  line.seconds(),
+                  small.lines().get(i).seconds()));
+    }
+    rows.add("| together | | %.1f | %.1f |".formatted(large.seconds(), small.seconds()));
+    assertThat(Files.readString(PAGE))
+        .contains(String.join("\n", rows) + "\n")
+        .contains(
+            "With `--precision fast` linear layers take %.1f s and %.1f s, and all %.1f s and %.1f s."
+                .formatted(
+                    line(fast("h100"), "linear layers").seconds(),
+                    line(fast("rtx4090"), "linear layers").seconds(),
+                    fast("h100").seconds(),
+                    fast("rtx4090").seconds()));
+  }
+}

@@ -1,0 +1,128 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.MaskSink;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.SparsityParser;
+import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.testing.BackendAround;
+import io.github.wandacuda.testing.Directories;
+import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.Pruning;
+import io.github.wandacuda.testing.TestData;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The same run writes the same bytes, however the work is cut and shared out. */
+@Timeout(300)
+class DeterminismTest {
+  @TempDir Path directory;
+
+  private Path model;
+  private Path statistics;
+  private List<int[]> samples;
+
+  @BeforeEach
+  void write() throws IOException {
+    GeneratedLlama llama = new GeneratedLlama(3, 96, 160, 70);
+    model = llama.write(directory.resolve("model"));
+    statistics = llama.writeStatistics(directory.resolve("statistics"));
+    samples = TestData.tokens(llama.writeSamples(directory.resolve("samples"), 3, 17));
+  }
+
+  /** A backend that asks for tiles of another size, or for more callers at once. */
+  private static final class Tiles extends BackendAround {
+    private final long bytes;
+
+    Tiles(Backend inner, long bytes) {
+      super(inner);
+      this.bytes = bytes;
+    }
+
+    @Override
+    public long tileBytes() {
+      return bytes;
+    }
+  }
+
+  private Path prune(String kind, String amount, int threads, long tileBytes) {
+    Path output =
+        directory.resolve("%s-%d-%d-%d".formatted(kind, amount.length(), threads, tileBytes));
+    Calibration calibration =
+        switch (kind) {
+          case "statistics" -> Pruning.statistics(statistics);
+          case "magnitude" -> new Calibration.None();
+          default -> Pruning.samples(samples);
+        };
+    PruneRequest request =
+        new PruneRequest(
+            output,
+            kind.equals("magnitude") ? Method.MAGNITUDE : Method.WANDA,
+            amount.contains(":")
+                ? SparsityParser.pattern(amount)
+                : new Sparsity.Ratio(Double.parseDouble(amount)),
+            ModuleChoice.DEFAULT,
+            calibration,
+            true,
+            false,
+            Unreached.MAGNITUDE);
+    try (ModelDirectory opened = ModelDirectory.open(model);
+        Backend backend = Pruning.cpu(threads)) {
+      PruneJob.toOutput(opened, request)
+          .run(new Tiles(backend, tileBytes), "test", Progress.NONE, MaskSink.NONE, result -> {});
+    }
+    return output;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "statistics, 0.5",
+    "statistics, 2:4",
+    "magnitude, 0.5",
+    "magnitude, 4:8",
+    "samples, 0.5"
+  })
+  void anyNumberOfThreadsAndAnyTiles(String kind, String amount) {
+    Path expected = prune(kind, amount, 1, 1 << 20);
+    for (int threads : new int[] {2, 3, 7}) {
+      Directories.assertSame(expected, prune(kind, amount, threads, 1 << 20));
+    }
+    for (long tileBytes : new long[] {1, 1000, 12_345}) {
+      Directories.assertSame(expected, prune(kind, amount, 2, tileBytes));
+    }
+  }
+
+  /** Whoever stops a run may go on with other threads. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4})
+  void theNumberOfThreadsIsNoPartOfTheRun(int threads) {
+    Path expected = prune("samples", "0.5", 2, 1 << 20);
+    PruneRequest request =
+        new PruneRequest(
+            expected,
+            Method.WANDA,
+            new Sparsity.Ratio(0.5),
+            ModuleChoice.DEFAULT,
+            Pruning.samples(samples),
+            true,
+            true,
+            Unreached.MAGNITUDE);
+    try (ModelDirectory opened = ModelDirectory.open(model);
+        Backend backend = Pruning.cpu(threads)) {
+      PruneJob.toOutput(opened, request)
+          .run(backend, "test", Progress.NONE, MaskSink.NONE, result -> {});
+    }
+    Directories.assertSame(prune("samples", "0.5", threads, 1 << 20), expected);
+  }
+}

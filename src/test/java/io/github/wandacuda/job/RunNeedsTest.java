@@ -1,0 +1,93 @@
+package io.github.wandacuda.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.Unreached;
+import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.PretendCuda;
+import io.github.wandacuda.testing.Pruning;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Whose memory hidden states are counted as: the device's as far as it has room. */
+@Tag("gpu")
+@Tag("pretend")
+class RunNeedsTest {
+  private static final int HIDDEN = 64;
+  private static final int LENGTH = 512;
+  private static final List<int[]> SAMPLES = Collections.nCopies(64, new int[LENGTH]);
+  private static final long ROW = HIDDEN * Float.BYTES;
+  private static final long STATES = 64L * LENGTH * ROW;
+
+  @TempDir Path directory;
+  private PretendCuda driver;
+
+  @BeforeEach
+  void start() throws IOException {
+    driver = PretendCuda.start();
+    new GeneratedLlama(2, HIDDEN, 96, 256).write(directory.resolve("model"));
+  }
+
+  @AfterEach
+  void reset() {
+    PretendCuda.start();
+  }
+
+  private RunNeeds needs(String backend) {
+    PruneRequest request =
+        new PruneRequest(
+            directory.resolve("out"),
+            Method.WANDA,
+            new Sparsity.Ratio(0.5),
+            ModuleChoice.DEFAULT,
+            Pruning.samples(SAMPLES),
+            false,
+            false,
+            Unreached.MAGNITUDE);
+    try (ModelDirectory model = ModelDirectory.open(directory.resolve("model"));
+        Backend opened = Backends.open(backend, 0, 2).backend()) {
+      return PruneJob.toOutput(model, request).needs(opened);
+    }
+  }
+
+  @Test
+  void aProcessorHasAllOfThem() {
+    RunNeeds needs = needs("cpu");
+    assertThat(needs.stateBytes()).isEqualTo(STATES);
+    assertThat(needs.hostStateBytes()).isEqualTo(STATES);
+    assertThat(needs.memoryBytes()).isGreaterThan(STATES);
+    assertThat(needs.savingBytes()).isZero();
+  }
+
+  @Test
+  void aDeviceWithRoomLeavesNoneToTheHostUntilTheyAreSaved() {
+    RunNeeds needs = needs("cuda");
+    assertThat(needs.stateBytes()).isEqualTo(STATES);
+    assertThat(needs.hostStateBytes()).isZero();
+    assertThat(needs.savingBytes()).isEqualTo(STATES);
+  }
+
+  /** They may take half of its memory; the others are pinned. */
+  @Test
+  void aDeviceWithRoomForSomeLeavesTheOthersToTheHost() {
+    long memory = needs("cuda").memoryBytes();
+    driver.memory(STATES);
+    RunNeeds needs = needs("cuda");
+    assertThat(needs.hostStateBytes()).isEqualTo(STATES / 2);
+    assertThat(needs.memoryBytes()).isEqualTo(memory + STATES / 2);
+    assertThat(needs.savingBytes()).isEqualTo(STATES);
+  }
+}

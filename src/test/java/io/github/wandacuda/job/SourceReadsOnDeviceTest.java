@@ -1,0 +1,65 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.testing.GeneratedLlama;
+import io.github.wandacuda.testing.PretendCuda;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** {@link SourceReadsTest} where weights go to a device. */
+@Tag("gpu")
+@Tag("pretend")
+class SourceReadsOnDeviceTest {
+  private static final Sparsity HALF = new Sparsity.Ratio(0.5);
+
+  @TempDir Path directory;
+  private PretendCuda driver;
+  private Path model;
+
+  @BeforeEach
+  void start() throws IOException {
+    driver = PretendCuda.start();
+    model = new GeneratedLlama(3, 64, 96, 256).write(directory.resolve("model"));
+  }
+
+  @AfterEach
+  void reset() {
+    PretendCuda.start();
+  }
+
+  private void check(Backend backend, Method method, Calibration calibration) {
+    try (backend) {
+      SourceReadsTest.check(backend, model, method, HALF, ModuleChoice.DEFAULT, calibration, true);
+    }
+  }
+
+  /** By tiles a mask comes back, by which the host zeroes what it reads once more. */
+  @ParameterizedTest
+  @EnumSource(names = {"WANDA", "RIA", "SPARSEGPT"})
+  void whatIsSentAheadIsReadAgain(Method method) {
+    check(Backends.open("cuda", 0, 2).backend(), method, SourceReadsTest.SAMPLES);
+  }
+
+  @Test
+  void withoutSamplesItIsRead() {
+    check(Backends.open("cuda", 0, 2).backend(), Method.MAGNITUDE, new Calibration.None());
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"WANDA", "RIA"})
+  void eachDeviceReadsTheBlocks(Method method) {
+    driver.devices(2);
+    check(Backends.openAll("cuda", 2).backend(), method, SourceReadsTest.SAMPLES);
+  }
+}
