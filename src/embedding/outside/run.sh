@@ -14,7 +14,7 @@ trap 'rm -rf "$outside"' EXIT
 examples=src/embedding/examples/src/main/java/example
 maven() { mvn -B -ntp -q -Dmaven.repo.local="$outside/repository" "$@"; }
 
-maven org.apache.maven.plugins:maven-install-plugin:3.1.4:install-file -Dfile=target/wanda-cuda-0.1.0.jar -DpomFile=pom.xml
+maven org.apache.maven.plugins:maven-install-plugin:3.1.4:install-file -Dfile=target/wanda-cuda-0.2.0.jar -DpomFile=pom.xml
 mkdir -p "$outside/project/src/main/java/example"
 cp src/embedding/outside/pom.xml "$outside/project"
 
