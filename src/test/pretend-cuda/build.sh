@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the pretend driver and the kernels for the CPU with g++ alone, what changed of it:
 #
-#   build.sh OUT [--asan | --tsan] [--kernels DIRECTORY]... [--program TEST.cpp]
+#   build.sh OUT [--asan | --tsan | --plain] [--kernels DIRECTORY]... [--program TEST.cpp]...
 #
 #   OUT/libcuda.so.1              the driver, with the runtime that runs a block's threads as fibers
 #   OUT/cublas/libcublas.so.12    cuBLAS, in a directory of its own so that it can be there or not
@@ -9,8 +9,8 @@
 #   OUT/TEST                      a program over harness.h, for kernels without the driver
 #
 # --asan adds AddressSanitizer, for programs over harness.h, --tsan ThreadSanitizer, which sees the pretended threads as
-# threads. --kernels takes the .cu files of that directory instead of
-# kernels/select and kernels/forward; it may be given more than once.
+# threads. --plain compiles kernels without optimizing them, which takes a third of the time. --kernels takes the .cu files of
+# that directory instead of kernels/select and kernels/forward. --kernels and --program may be given more than once.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,13 +18,14 @@ kernels=$here/../../../kernels
 [ $# -ge 1 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2; }
 out=$1
 shift
-optimize=-O2 sanitize= races= program= directories=
+optimize=-O2 plain= sanitize= races= programs= directories=
 while [ $# -gt 0 ]; do
   case $1 in
     --asan) optimize=-O1 sanitize=-fsanitize=address ;;
     --tsan) optimize=-O1 races=-fsanitize=thread ;;
+    --plain) plain=-O0 ;;
     --kernels) directories="$directories $2"; shift ;;
-    --program) program=$2; shift ;;
+    --program) programs="$programs $2"; shift ;;
     *) echo "unknown option $1" >&2; exit 2 ;;
   esac
   shift
@@ -36,7 +37,7 @@ out=$(cd "$out" && pwd)
 
 common="-std=c++20 $optimize -g1 -fPIC -ffp-contract=off -fno-strict-aliasing -fvisibility=hidden -Wall -Wno-maybe-uninitialized $sanitize -I$here/runtime"
 # Checks of alignment and of array bounds whose handlers are in runtime/checks.cpp.
-kernel="$common $races -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=alignment,bounds"
+kernel="$common $plain $races -Wno-unknown-pragmas -Wno-unused-function -Wno-unused-variable -fsanitize=alignment,bounds"
 kernel="$kernel -fno-sanitize-recover=alignment,bounds -I$kernels/lib"
 
 # compile KEY COMMAND...: runs the command unless it was run with the same key, which is a file that sums up its inputs.
@@ -60,10 +61,18 @@ library() {
   compile "$object.key" g++ $common -I"$here/driver" -c "$source" -o "$object.o"
 }
 
-# Preprocesses a kernel file for both architectures and compiles it once for each that differs.
+# Preprocesses a kernel file for both architectures and compiles it once for each that differs, if a file that it may include
+# has changed.
 kernel_file() {
   source=$1
   name=$(basename "$source" .cu)
+  inputs=$out/build/$name.inputs
+  { echo "$kernel"; cat "$source" "$(dirname "$source")"/*.cuh "$kernels"/lib/*.cuh "$here"/runtime/*.h; } 2>/dev/null |
+    sha256sum >"$inputs.new"
+  if cmp -s "$inputs.new" "$inputs" && ls "$out/kernels/$name".*so >/dev/null 2>&1; then
+    return
+  fi
+  rm -f "$inputs"
   for architecture in 75 80; do
     g++ -x c++ $kernel -D__CUDA_ARCH__=${architecture}0 -E -P "$source" -o "$out/build/$name.$architecture.text"
   done
@@ -74,6 +83,7 @@ kernel_file() {
     rm -f "$out/kernels/$name.so"
     for architecture in 75 80; do kernel_library "$source" "$name" $architecture "$name.sm_$architecture"; done
   fi
+  mv "$inputs.new" "$inputs"
 }
 
 # A kernel is what has the attribute of __global__: the last name before its parameters.
@@ -116,6 +126,12 @@ in_parallel() {
   for job in $jobs; do wait "$job"; done
 }
 
+program() {
+  name=$(basename "$1" .cpp)
+  g++ -std=c++20 $optimize -g $sanitize $races -ffp-contract=off -Wall -I"$here" -I"$here/runtime" "$1" \
+    -o "$out/$name" -L"$out" -l:libcuda.so.1 -Wl,-rpath,"$out" -pthread
+}
+
 cuda_source() { library cuda "$1"; }
 cublas_source() { library cublas "$1"; }
 
@@ -145,7 +161,4 @@ for built in "$out"/kernels/*.so; do
   source_name=$(basename "$built" .so)
   case "$listed" in *"/${source_name%.sm_*}.cu "*) ;; *) rm -f "$built" ;; esac
 done
-if [ -n "$program" ]; then
-  g++ -std=c++20 $optimize -g $sanitize $races -ffp-contract=off -Wall -I"$here" -I"$here/runtime" "$program" \
-    -o "$out/$(basename "$program" .cpp)" -L"$out" -l:libcuda.so.1 -Wl,-rpath,"$out" -pthread
-fi
+in_parallel program $programs

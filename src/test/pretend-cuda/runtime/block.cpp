@@ -284,6 +284,15 @@ void Block::refuseDeadlock() const {
 
 int barrier(Vote vote, int value) { return Block::current()->waitAtBarrier(vote, value); }
 
+void barrierAt(const char *file, int line) {
+  static const char *const without = getenv("PRETEND_CUDA_WITHOUT_BARRIER");
+  if (without != nullptr) {
+    const std::string place = std::string(file) + ":" + std::to_string(line);
+    if (place.ends_with(std::string("/") + without)) return;
+  }
+  barrier(Vote::NONE, 0);
+}
+
 void meet(const char *name, unsigned mask, Meeting meeting, void *payload) {
   Block::current()->waitInWarp(name, mask, meeting, payload);
 }

@@ -29,6 +29,9 @@ enum class Vote { NONE, ANY, ALL, COUNT };
 // Waits until all threads of the block are here and combines what they bring.
 PRETEND_EXPORT int barrier(Vote vote, int value);
 
+// A barrier, unless the environment takes it away: PRETEND_CUDA_WITHOUT_BARRIER=select_rows.cuh:120.
+PRETEND_EXPORT void barrierAt(const char *file, int line);
+
 // What lanes that met do together: payloads has what each lane brought, null for a lane that isn't there.
 using Meeting = void (*)(void *const payloads[32]);
 

@@ -18,10 +18,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /**
  * What files say never commands a terminal, turns a line round or forges one, whoever prints it.
  */
+@Isolated
 class ControlCharactersTest {
   private static final String EVIL =
       "\u001b[2J\u0007\u009b31m\u202e\nverified: all is well\r\u2028";

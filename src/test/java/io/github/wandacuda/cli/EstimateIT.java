@@ -11,11 +11,13 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a dry run says of the time is what the run takes. */
 @Thorough
+@Isolated
 class EstimateIT {
   /** Twice is what is meant; other programs may take a processor meanwhile. */
   private static final double MOST_OFF = 3;

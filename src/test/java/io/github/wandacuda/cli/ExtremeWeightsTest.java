@@ -25,11 +25,13 @@ import java.util.Map;
 import java.util.function.DoubleUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Shares of modules whose weights are all equal, or tiny, or huge; and a share of nothing. */
+@Isolated
 class ExtremeWeightsTest {
   private static final Path FIXTURE = TestData.fixture("llama-gqa");
   private static final Path MODEL = FIXTURE.resolve("model");

@@ -21,8 +21,10 @@ import org.assertj.core.api.SoftAssertions;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Every file of the corpus ends in one line and exit code 3, in little memory and soon. */
+@Isolated
 class HostileFilesFaults {
   private static final int BAD_INPUT = 3;
   private static final String HEAP = "-Xmx256m";

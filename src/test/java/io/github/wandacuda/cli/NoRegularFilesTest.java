@@ -17,11 +17,13 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** A pipe, a device, a socket or a folder where a file is read: refused, and never waited for. */
+@Isolated
 class NoRegularFilesTest {
   private static final Path MODEL = TestData.TINY_LLAMA;
   private static final Duration SOON = Duration.ofSeconds(10);

@@ -25,12 +25,14 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The power fails at each fsync, rename and truncation of a run, at each write of one from
- * statistics and at some of the others ({@code -Dpower.cut.writes}): what was not forced to the
- * device is lost, and the same run, started again, ends with the same bytes.
+ * statistics ({@code -Dpower.cut.each}) and at some of the others ({@code -Dpower.cut.writes}):
+ * what was not forced to the device is lost, and the same run, started again, ends with the same
+ * bytes.
  */
 class PowerCutFaults {
   private static final int AT_A_TIME = 2;
   private static final int WRITES = Integer.getInteger("power.cut.writes", 8);
+  private static final boolean EACH = Boolean.parseBoolean(System.getProperty("power.cut.each"));
   private static final int LAST_CALLS = 5;
 
   @TempDir Path directory;
@@ -96,7 +98,8 @@ class PowerCutFaults {
     Path expected = prepare(kind, "expected");
     List<String> calls = PowerCut.calls(expected, directory.resolve("log"), words(kind, expected));
     dropTimes(expected);
-    List<Integer> points = points(calls, kind == Kind.STATISTICS ? calls.size() : WRITES);
+    boolean each = EACH && kind == Kind.STATISTICS;
+    List<Integer> points = points(calls, each ? calls.size() : WRITES);
     long cuts = 0;
     try (ExecutorService workers = Executors.newFixedThreadPool(AT_A_TIME)) {
       List<Future<Boolean>> trials = new ArrayList<>();

@@ -119,7 +119,7 @@ class DamagedCudaForwardTest {
       copyOtherPart(damage.kernel);
     }
     damage.apply(kernels);
-    PretendCudaBuild.run(OUT, List.of("--kernels", kernels.toString()));
+    PretendCudaBuild.run(OUT, List.of("--plain", "--kernels", kernels.toString()));
     ProcessOutcome outcome = check(OUT, damage.kernel);
     assertThat(outcome.exitCode()).as(outcome.output()).isEqualTo(ForwardOnCuda.DIFFERENT);
   }

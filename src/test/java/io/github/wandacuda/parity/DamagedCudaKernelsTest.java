@@ -138,7 +138,7 @@ class DamagedCudaKernelsTest {
   /** Compares in a process that finds the driver with these kernels as the system's. */
   private ProcessOutcome select(List<String> arguments) throws IOException {
     PretendCudaBuild.assumePossible();
-    PretendCudaBuild.run(OUT, List.of("--kernels", kernels.toString()));
+    PretendCudaBuild.run(OUT, List.of("--plain", "--kernels", kernels.toString()));
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -146,6 +146,7 @@ class DamagedCudaKernelsTest {
                 "LD_LIBRARY_PATH=" + OUT.toAbsolutePath(),
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
+                "-XX:TieredStopAtLevel=1",
                 "-cp",
                 System.getProperty("java.class.path"),
                 SelectOnCuda.class.getName()));

@@ -28,8 +28,10 @@ import java.util.List;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Experts that no sample reached. */
+@Isolated
 class UnreachedTest {
   private static final Path MODEL = TestData.fixture("qwen2_moe").resolve("model");
   private static final String EXPERT = "model.layers.1.mlp.experts.4.up_proj";

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * method has become too large for it ({@code NodeCountInliningCutoff}), each vector is an object
  * and the kernel runs at a sixth of its speed. Another JDK may draw that line elsewhere.
  */
+@Isolated
 class SparseSpeedTest {
   private static final int ROWS = 256;
   private static final int COLUMNS = 2048;

@@ -12,10 +12,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,7 +32,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 class KernelRaceTest {
   private static final Path PROGRAMS = Path.of("src/test/pretend-cuda/checks");
   private static final Path OUT = Path.of("target", "pretend-cuda-tsan");
-  private static final Path DAMAGED = Path.of("target", "pretend-cuda-tsan-damaged");
   private static final String BARRIER = "__syncthreads();";
   private static final String REPORT = "WARNING: ThreadSanitizer: data race";
   private static final long SECONDS = 100;
@@ -55,27 +52,27 @@ class KernelRaceTest {
           "linear_float",
           List.of("linear_float.cu"));
 
-  /** What the program launches beside the kernel without a barrier. */
-  private static final List<String> OTHERS = List.of("linear_split.cu", "linear_tensor_fast.cu");
-
-  @TempDir private Path kernels;
-
   /**
    * A barrier.
    *
    * @param kernel the kernel's file, without the ending
    * @param file where it is
-   * @param index its number in the file
+   * @param line its number in the file, from 1
    */
-  record Barrier(String kernel, String file, int index) {}
+  record Barrier(String kernel, String file, int line) {}
 
   @BeforeAll
-  static void canBeBuilt() {
+  static void build() throws IOException {
     PretendCudaBuild.assumePossible();
     assumeTrue(PretendCudaBuild.isThere("setarch"), "ThreadSanitizer needs setarch");
+    List<String> options = new ArrayList<>(List.of("--tsan"));
+    for (String program : List.of("pruning", "forward", "decoder")) {
+      options.addAll(List.of("--program", PROGRAMS.resolve(program + ".cpp").toString()));
+    }
+    PretendCudaBuild.run(OUT, options);
   }
 
-  private static ProcessOutcome run(Path out, String program, String... arguments)
+  private static ProcessOutcome run(String without, String program, String... arguments)
       throws IOException {
     // It ends at the first race, since without a barrier a kernel may never end.
     List<String> command =
@@ -83,11 +80,12 @@ class KernelRaceTest {
             List.of(
                 "env",
                 "TSAN_OPTIONS=halt_on_error=1 history_size=7",
+                "PRETEND_CUDA_WITHOUT_BARRIER=" + without,
                 "timeout",
                 "80",
                 "setarch",
                 "-R",
-                out.resolve(program).toString()));
+                OUT.resolve(program).toString()));
     command.addAll(List.of(arguments));
     return ProcessOutcome.of(command, SECONDS);
   }
@@ -100,9 +98,7 @@ class KernelRaceTest {
     "decoder, 6, attention_64 attention_128 attention_256 gate_gelu layer_norm add_rows route"
   })
   void noTwoThreadsMeetUnordered(String program, String rounds, String kernels) throws IOException {
-    Path source = PROGRAMS.resolve(program + ".cpp");
-    PretendCudaBuild.run(OUT, List.of("--tsan", "--program", source.toString()));
-    ProcessOutcome outcome = run(OUT, program, rounds);
+    ProcessOutcome outcome = run("none", program, rounds);
     assertThat(outcome.output())
         .doesNotContain(REPORT)
         .contains("\n0 failures")
@@ -118,9 +114,11 @@ class KernelRaceTest {
       for (Path source : sources) {
         String name = source.getFileName().toString();
         if (kernel.getValue().contains(name)) {
-          int count = Files.readString(source).split(Pattern.quote(BARRIER), -1).length - 1;
-          for (int i = 0; i < count; i++) {
-            barriers.add(new Barrier(kernel.getKey(), name, i));
+          List<String> lines = Files.readAllLines(source);
+          for (int i = 0; i < lines.size(); i++) {
+            if (lines.get(i).contains(BARRIER)) {
+              barriers.add(new Barrier(kernel.getKey(), name, i + 1));
+            }
           }
         }
       }
@@ -131,38 +129,9 @@ class KernelRaceTest {
   @ParameterizedTest
   @MethodSource("barriers")
   void everyBarrierIsMissed(Barrier barrier) throws IOException {
-    PretendCudaBuild.copy(barrier.kernel, kernels);
-    takeAway(kernels.resolve(barrier.file), barrier.index);
-    String program = "pruning";
-    if (barrier.kernel.equals("select_rows")) {
-      leaveOneKernel(kernels.resolve("select_rows.cu"));
-    } else {
-      program = "forward";
-      for (String other : OTHERS) {
-        Files.copy(Path.of("kernels/forward", other), kernels.resolve(other));
-      }
-    }
-    Path source = PROGRAMS.resolve(program + ".cpp");
-    PretendCudaBuild.run(
-        DAMAGED,
-        List.of("--tsan", "--kernels", kernels.toString(), "--program", source.toString()));
-    ProcessOutcome outcome = run(DAMAGED, program, "12", "1", barrier.kernel);
+    String program = barrier.kernel.equals("select_rows") ? "pruning" : "forward";
+    String without = barrier.file + ":" + barrier.line;
+    ProcessOutcome outcome = run(without, program, "12", "1", barrier.kernel);
     assertThat(outcome.output()).as("without barrier %s", barrier).contains(REPORT);
-  }
-
-  private static void takeAway(Path file, int index) throws IOException {
-    String text = Files.readString(file);
-    int at = -1;
-    for (int i = 0; i <= index; i++) {
-      at = text.indexOf(BARRIER, at + 1);
-    }
-    Files.writeString(file, text.substring(0, at) + text.substring(at + BARRIER.length()));
-  }
-
-  /** Leaves the kernel for F16 and 16 weights, since the others take as long to compile. */
-  private static void leaveOneKernel(Path file) throws IOException {
-    String text = Files.readString(file);
-    Files.writeString(
-        file, text.replaceAll("(?m)^SELECT_ROWS\\((?!select_rows_16_f16,).*\\)$", ""));
   }
 }
