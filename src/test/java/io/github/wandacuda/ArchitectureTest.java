@@ -50,11 +50,9 @@ class ArchitectureTest {
           "scalar",
           "simd",
           "layerwise",
-          "device",
-          "select.gpu",
-          "forward.gpu",
           "backend",
           "backend.cpu",
+          "backend.gpu",
           "backend.cuda",
           "backend.opencl",
           "checkpoint",
@@ -177,7 +175,7 @@ class ArchitectureTest {
   static final ArchRule JCUDA_STAYS_WITH_CUDA =
       noClasses()
           .that()
-          .resideOutsideOfPackages(ROOT + "device", ROOT + "backend.cuda")
+          .resideOutsideOfPackage(ROOT + "backend.cuda")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("jcuda..");
@@ -186,25 +184,20 @@ class ArchitectureTest {
   static final ArchRule JOCL_STAYS_WITH_OPENCL =
       noClasses()
           .that()
-          .resideOutsideOfPackages(ROOT + "device", ROOT + "backend.opencl")
+          .resideOutsideOfPackage(ROOT + "backend.opencl")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("org.jocl..");
 
   @ArchTest
-  static final ArchRule DRIVERS_ARE_USED_BY_GPU_CODE_ALONE =
+  static final ArchRule GPUS_ARE_USED_BY_THEIR_BACKENDS_ALONE =
       noClasses()
           .that()
           .resideOutsideOfPackages(
-              ROOT + "device",
-              ROOT + "select.gpu",
-              ROOT + "forward.gpu",
-              ROOT + "backend",
-              ROOT + "backend.cuda",
-              ROOT + "backend.opencl")
+              ROOT + "backend.gpu", ROOT + "backend.cuda", ROOT + "backend.opencl")
           .should()
           .dependOnClassesThat()
-          .resideInAPackage(ROOT + "device");
+          .resideInAPackage(ROOT + "backend.gpu");
 
   @ArchTest
   static final ArchRule COMMAND_LINE_LIBRARY_STAYS_IN_THE_COMMAND_LINE =

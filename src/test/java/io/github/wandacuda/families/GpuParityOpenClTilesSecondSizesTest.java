@@ -1,7 +1,7 @@
 package io.github.wandacuda.families;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.device.TiledOpenCl;
+import io.github.wandacuda.backend.opencl.TiledOpenCl;
 import io.github.wandacuda.testing.Thorough;
 import org.junit.jupiter.api.Tag;
 

@@ -238,7 +238,7 @@ class CudaFaults {
       first = first.getCause();
     }
     return Arrays.stream(first.getStackTrace())
-        .filter(frame -> frame.getClassName().contains(".wandacuda.device."))
+        .filter(frame -> frame.getClassName().contains(".wandacuda.backend."))
         .filter(frame -> !WRAPPERS.contains(frame.getMethodName()))
         .findFirst()
         .map(StackTraceElement::toString)

@@ -1,7 +1,7 @@
 package io.github.wandacuda.parity;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.HostGpu;
+import io.github.wandacuda.backend.gpu.HostGpu;
 
 /** The host's half of the GPU backends. */
 class HostDecoderPartsParityTest extends DecoderPartsParity {

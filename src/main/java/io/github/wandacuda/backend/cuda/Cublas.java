@@ -1,7 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.NativeLoading;
-import io.github.wandacuda.device.SharedLibrary;
+import io.github.wandacuda.backend.gpu.NativeLoading;
+import io.github.wandacuda.backend.gpu.SharedLibrary;
 import java.lang.foreign.SymbolLookup;
 import java.util.List;
 import java.util.Optional;
@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
  * @param version its version, such as 12.6
  * @param handles gives handles that aren't created yet
  */
-public record Cublas(String version, Supplier<CublasHandle> handles) {
+record Cublas(String version, Supplier<CublasHandle> handles) {
   private static final Logger LOG = LoggerFactory.getLogger(Cublas.class);
 
   /** The version that JCuda binds to. */

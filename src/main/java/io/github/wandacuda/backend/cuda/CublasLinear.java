@@ -1,8 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.CudaContext;
-import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.error.BackendUnavailableException;
 import java.util.Optional;
 import jcuda.jcublas.cublasStatus;
@@ -13,7 +12,7 @@ import org.slf4j.LoggerFactory;
  * The product of a linear layer through cuBLAS, on one queue. Products are accumulated in float32,
  * and float32 inputs are never rounded to TF32.
  */
-public final class CublasLinear implements AutoCloseable {
+final class CublasLinear implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CublasLinear.class);
 
   private final CudaContext context;

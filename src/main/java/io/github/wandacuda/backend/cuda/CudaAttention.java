@@ -1,7 +1,6 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.Grid;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 

@@ -1,9 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.AttentionPlaces;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.Grid;
-import io.github.wandacuda.device.GrowingBuffer;
+import io.github.wandacuda.backend.gpu.AttentionPlaces;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 
@@ -22,7 +21,7 @@ final class CudaAttentionRows implements AutoCloseable {
     memory = new GrowingBuffer(queue.device(), queue);
   }
 
-  /** See {@link io.github.wandacuda.device.GpuForwardKernels#attention}; there are queries. */
+  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#attention}; there are queries. */
   void attention(AttentionOperands<DeviceRows> operands) {
     AttentionShape shape = operands.shape();
     AttentionPlaces.forEachPart(

@@ -1,13 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DeviceMatrix;
-import io.github.wandacuda.device.CudaBuffer;
-import io.github.wandacuda.device.CudaContext;
-import io.github.wandacuda.device.CudaEvent;
-import io.github.wandacuda.device.CudaMemory;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.NativeFunction;
-import io.github.wandacuda.device.PointerFacts;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.NativeFunction;
 import java.lang.foreign.ValueLayout;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;

@@ -1,11 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.Grid;
-import io.github.wandacuda.device.GrowingBuffer;
-import io.github.wandacuda.device.KernelNames;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GrowingBuffer;
 
 /**
  * Launches the sums of squares of columns, which have the CPU's bits: {@code

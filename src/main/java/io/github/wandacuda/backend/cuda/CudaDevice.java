@@ -1,13 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DeviceMatrix;
-import io.github.wandacuda.device.CudaBuffer;
-import io.github.wandacuda.device.CudaContext;
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.CudaMemory;
-import io.github.wandacuda.device.CudaModules;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GpuDevice;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Precision;
 import java.lang.foreign.Arena;
@@ -17,7 +12,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /** An open CUDA device. */
-public final class CudaDevice implements GpuDevice {
+final class CudaDevice implements GpuDevice {
   /** The backend's name. */
   static final String NAME = "cuda";
 

@@ -1,7 +1,5 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.CudaStatus;
-import io.github.wandacuda.device.PtxChoice;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Optional;

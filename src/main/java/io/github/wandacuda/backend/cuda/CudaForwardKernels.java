@@ -1,9 +1,9 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.DeviceSparse;
-import io.github.wandacuda.device.RegularKernels;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.DeviceSparse;
+import io.github.wandacuda.backend.gpu.RegularKernels;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.Precision;
 import java.lang.foreign.MemorySegment;
@@ -15,7 +15,7 @@ import java.util.Optional;
  * tensor cores sum in another order than the CPU; all other results have the CPU's bits. A kernel
  * that takes more than a few lines to launch has a class of its name.
  */
-public final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
+final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
   private static final int LOSS_THREADS = 512;
 
   /** Threads of a block that chooses experts; each token has half a warp. */

@@ -1,8 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.RegularKernels;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.RegularKernels;
 
 /** Queues kernels of the forward pass in one of three launch shapes. */
 final class CudaLaunches {

@@ -1,8 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.CudaStatus;
-import io.github.wandacuda.device.NativeLoading;
-import io.github.wandacuda.device.SharedLibrary;
+import io.github.wandacuda.backend.gpu.NativeLoading;
+import io.github.wandacuda.backend.gpu.SharedLibrary;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.error.Printable;
 import java.lang.foreign.SymbolLookup;

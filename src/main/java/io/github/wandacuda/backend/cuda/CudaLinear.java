@@ -1,10 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.KernelNames;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.forward.Precision;
 import java.util.Optional;
 
@@ -55,7 +53,7 @@ final class CudaLinear implements AutoCloseable {
     activations = new CudaLinearSplit(queue, precision.passes());
   }
 
-  /** See {@link io.github.wandacuda.device.GpuForwardKernels#linear}. */
+  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#linear}. */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (out.rows() == 0 || out.columns() == 0) {
       return;

@@ -1,10 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.DeviceSparse;
-import io.github.wandacuda.device.KernelNames;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.DeviceSparse;
 
 /** Launches {@code linear_sparse.cu}: linear layers whose weights are packed. */
 final class CudaLinearSparse {
@@ -22,7 +20,7 @@ final class CudaLinearSparse {
     this.queue = queue;
   }
 
-  /** See {@link io.github.wandacuda.device.GpuForwardKernels#sparse}. */
+  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#sparse}. */
   void linear(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
     if (out.rows() == 0 || w.rows() == 0) {
       return;
@@ -45,7 +43,7 @@ final class CudaLinearSparse {
         w.columns());
   }
 
-  /** See {@link io.github.wandacuda.device.GpuForwardKernels#unpack}. */
+  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#unpack}. */
   void unpack(DeviceSparse w, DeviceRows out) {
     if (w.rows() == 0 || w.columns() == 0) {
       return;

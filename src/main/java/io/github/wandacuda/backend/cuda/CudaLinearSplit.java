@@ -1,12 +1,10 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.DeviceMemoryException;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.Grid;
-import io.github.wandacuda.device.GrowingBuffer;
+import io.github.wandacuda.backend.gpu.DeviceMemoryException;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GrowingBuffer;
 
 /**
  * Splits float32 activations into the sum of two 16-bit halves, which tensor cores multiply, or

@@ -1,9 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.CudaContext;
-import io.github.wandacuda.device.CudaStatus;
-import io.github.wandacuda.device.DeviceMemoryException;
-import io.github.wandacuda.device.NativeFunction;
+import io.github.wandacuda.backend.gpu.DeviceMemoryException;
+import io.github.wandacuda.backend.gpu.NativeFunction;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,16 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.CudaBuffer;
-import io.github.wandacuda.device.CudaContext;
-import io.github.wandacuda.device.CudaEvent;
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.CudaStream;
-import io.github.wandacuda.device.DeviceCopy;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.Grid;
-import io.github.wandacuda.device.LaunchArguments;
-import io.github.wandacuda.device.RowCopy;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
@@ -20,7 +11,7 @@ import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
 /** A CUDA stream. */
-public final class CudaQueue implements DeviceQueue {
+final class CudaQueue implements DeviceQueue {
   private final CudaDevice device;
   private final CudaContext context;
   private final CudaStream stream = new CudaStream();

@@ -1,9 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.KernelNames;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import java.util.function.IntSupplier;
 
 /**

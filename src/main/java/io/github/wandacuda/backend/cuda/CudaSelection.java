@@ -1,16 +1,14 @@
 package io.github.wandacuda.backend.cuda;
 
-import static io.github.wandacuda.device.GpuSelectKernels.ROW_ALIGNMENT;
+import static io.github.wandacuda.backend.gpu.GpuSelectKernels.ROW_ALIGNMENT;
 
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.KernelNames;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import java.util.stream.Stream;
 
 /**
- * The operands of a selection, see {@link io.github.wandacuda.device.GpuSelectKernels#select}, and
- * the launch of its kernels.
+ * The operands of a selection, see {@link io.github.wandacuda.backend.gpu.GpuSelectKernels#select},
+ * and the launch of its kernels.
  */
 record CudaSelection(
     CudaQueue queue,

@@ -1,8 +1,6 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.CudaBuffer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.HostPointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

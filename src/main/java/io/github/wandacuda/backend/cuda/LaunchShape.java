@@ -1,7 +1,5 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.Grid;
-
 /** Numbers of threads and blocks of kernels. */
 final class LaunchShape {
   private static final int WARP = 32;

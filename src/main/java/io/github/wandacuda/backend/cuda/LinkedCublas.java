@@ -3,9 +3,8 @@ package io.github.wandacuda.backend.cuda;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
-import io.github.wandacuda.device.CudaBuffer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.NativeFunction;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.NativeFunction;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;

@@ -1,10 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.LocalMemory;
-import io.github.wandacuda.device.OpenClBuffer;
-import io.github.wandacuda.device.OpenClKernel;
-import io.github.wandacuda.device.OpenClStatus;
+import io.github.wandacuda.backend.gpu.DevicePointer;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;

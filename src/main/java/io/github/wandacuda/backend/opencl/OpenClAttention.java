@@ -1,8 +1,7 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 
@@ -26,7 +25,7 @@ final class OpenClAttention {
   }
 
   /**
-   * See {@link io.github.wandacuda.device.GpuForwardKernels#attention}; the result must not be
+   * See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#attention}; the result must not be
    * empty.
    */
   void attention(AttentionOperands<DeviceRows> operands) {

@@ -1,10 +1,9 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.device.AttentionPlaces;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GrowingBuffer;
-import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.backend.gpu.AttentionPlaces;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 
@@ -20,7 +19,7 @@ final class OpenClAttentionRows implements AutoCloseable {
     memory = new GrowingBuffer(queue.device(), queue);
   }
 
-  /** See {@link io.github.wandacuda.device.GpuForwardKernels#attention}; there are queries. */
+  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#attention}; there are queries. */
   void attention(AttentionOperands<DeviceRows> operands) {
     AttentionShape shape = operands.shape();
     int length = shape.sequenceLength();

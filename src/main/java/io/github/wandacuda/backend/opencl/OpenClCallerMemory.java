@@ -1,9 +1,7 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DeviceMatrix;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.OpenClHandles;
-import io.github.wandacuda.device.OpenClStatus;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import java.util.HashMap;
 import java.util.Map;
 import org.jocl.CL;
@@ -27,7 +25,7 @@ final class OpenClCallerMemory implements AutoCloseable {
     this.handles = handles;
   }
 
-  /** As {@link io.github.wandacuda.device.GpuDevice#reaching}. */
+  /** As {@link io.github.wandacuda.backend.gpu.GpuDevice#reaching}. */
   synchronized OpenClDevice reaching(DeviceMatrix matrix) {
     cl_command_queue queue = handles.queue(matrix.queue());
     if (!OpenClHandles.deviceOf(queue).equals(device.id())) {
@@ -40,7 +38,7 @@ final class OpenClCallerMemory implements AutoCloseable {
         : others.computeIfAbsent(context, device::over);
   }
 
-  /** As {@link io.github.wandacuda.device.GpuDevice#view}. */
+  /** As {@link io.github.wandacuda.backend.gpu.GpuDevice#view}. */
   DeviceRows view(DeviceMatrix matrix) {
     cl_mem memory = handles.memory(matrix.memory());
     if (!OpenClHandles.contextOf(memory).equals(device.context())) {

@@ -1,10 +1,9 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GrowingBuffer;
-import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GrowingBuffer;
 
 /**
  * Launches the sums of squares of columns, which are pairs of floats: {@code column_squares.cl}.

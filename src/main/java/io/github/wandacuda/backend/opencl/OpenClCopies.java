@@ -1,9 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.HostCopies;
-import io.github.wandacuda.device.OpenClBuffer;
-import io.github.wandacuda.device.OpenClStatus;
+import io.github.wandacuda.backend.gpu.DevicePointer;
 import java.lang.foreign.MemorySegment;
 import org.jocl.CL;
 import org.jocl.cl_command_queue;

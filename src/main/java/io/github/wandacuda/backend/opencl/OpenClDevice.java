@@ -1,19 +1,9 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DeviceMatrix;
-import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DeviceFacts;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GpuDevice;
-import io.github.wandacuda.device.KernelSources;
-import io.github.wandacuda.device.OpenClHandles;
-import io.github.wandacuda.device.OpenClInfo;
-import io.github.wandacuda.device.OpenClKernel;
-import io.github.wandacuda.device.OpenClMemory;
-import io.github.wandacuda.device.OpenClPrograms;
-import io.github.wandacuda.device.OpenClStatus;
-import io.github.wandacuda.device.OpenClTarget;
-import io.github.wandacuda.device.ProgramCache;
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GpuDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jocl.CL;
@@ -23,7 +13,7 @@ import org.jocl.cl_context_properties;
 import org.jocl.cl_device_id;
 
 /** An open OpenCL device with its memory and programs. */
-public final class OpenClDevice implements GpuDevice {
+final class OpenClDevice implements GpuDevice {
   static final String BACKEND = "opencl";
 
   private final OpenClTarget target;

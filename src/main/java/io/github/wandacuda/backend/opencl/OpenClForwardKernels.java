@@ -1,10 +1,9 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.DeviceSparse;
-import io.github.wandacuda.device.OpenClKernel;
-import io.github.wandacuda.device.RegularKernels;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.DeviceSparse;
+import io.github.wandacuda.backend.gpu.RegularKernels;
 import io.github.wandacuda.forward.AttentionOperands;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

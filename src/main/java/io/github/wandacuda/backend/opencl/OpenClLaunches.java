@@ -1,7 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 
 /**
  * Queues kernels of the forward pass in one of three launch shapes; does nothing for empty

@@ -1,10 +1,9 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GrowingBuffer;
-import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GrowingBuffer;
 
 /**
  * Launches {@code linear_tiles.cl}, {@code linear_rows.cl} for up to four tokens, or {@code
@@ -52,7 +51,8 @@ final class OpenClLinear implements AutoCloseable {
   }
 
   /**
-   * See {@link io.github.wandacuda.device.GpuForwardKernels#linear}; the result must not be empty.
+   * See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#linear}; the result must not be
+   * empty.
    */
   void linear(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     if (variant.tiles() && x.rows() <= FEWEST) {

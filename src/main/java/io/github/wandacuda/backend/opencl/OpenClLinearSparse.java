@@ -1,9 +1,8 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.DeviceSparse;
-import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.DeviceSparse;
 
 /** Launches {@code linear_sparse.cl}: linear layers whose weights are packed. */
 final class OpenClLinearSparse {
@@ -26,7 +25,7 @@ final class OpenClLinearSparse {
     return variant.tiles();
   }
 
-  /** See {@link io.github.wandacuda.device.GpuForwardKernels#sparse}. */
+  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#sparse}. */
   void linear(DeviceRows x, DeviceSparse w, DevicePointer bias, DeviceRows out) {
     if (out.rows() == 0 || w.rows() == 0) {
       return;
@@ -48,7 +47,7 @@ final class OpenClLinearSparse {
         w.columns());
   }
 
-  /** See {@link io.github.wandacuda.device.GpuForwardKernels#unpack}. */
+  /** See {@link io.github.wandacuda.backend.gpu.GpuForwardKernels#unpack}. */
   void unpack(DeviceSparse w, DeviceRows out) {
     if (w.rows() == 0 || w.columns() == 0) {
       return;

@@ -1,14 +1,9 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.GpuForwardKernels;
-import io.github.wandacuda.device.GpuSelectKernels;
-import io.github.wandacuda.device.HostCopies;
-import io.github.wandacuda.device.LocalMemory;
-import io.github.wandacuda.device.OpenClBuffer;
-import io.github.wandacuda.device.OpenClKernel;
-import io.github.wandacuda.device.OpenClStatus;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import java.lang.foreign.MemorySegment;
 import org.jocl.CL;
 import org.jocl.Pointer;
@@ -16,7 +11,7 @@ import org.jocl.cl_command_queue;
 import org.jocl.cl_mem;
 
 /** An in-order command queue. */
-public final class OpenClQueue implements DeviceQueue {
+final class OpenClQueue implements DeviceQueue {
   private static final byte[] ZERO = new byte[1];
 
   private final OpenClDevice device;

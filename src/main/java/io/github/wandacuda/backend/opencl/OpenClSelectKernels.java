@@ -1,10 +1,8 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GpuSelectKernels;
-import io.github.wandacuda.device.LocalMemory;
-import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;

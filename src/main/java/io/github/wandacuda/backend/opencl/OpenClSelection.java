@@ -1,14 +1,13 @@
 package io.github.wandacuda.backend.opencl;
 
-import static io.github.wandacuda.device.GpuSelectKernels.ROW_ALIGNMENT;
+import static io.github.wandacuda.backend.gpu.GpuSelectKernels.ROW_ALIGNMENT;
 
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 
 /**
- * The operands of a selection, see {@link io.github.wandacuda.device.GpuSelectKernels#select}, and
- * the launch of its kernels, which have a work-group for each row.
+ * The operands of a selection, see {@link io.github.wandacuda.backend.gpu.GpuSelectKernels#select},
+ * and the launch of its kernels, which have a work-group for each row.
  */
 record OpenClSelection(
     OpenClQueue queue,

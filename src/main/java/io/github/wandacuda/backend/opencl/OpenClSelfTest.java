@@ -1,7 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
-import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -4,9 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.CudaBuffer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.SharedLibrary;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.SharedLibrary;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

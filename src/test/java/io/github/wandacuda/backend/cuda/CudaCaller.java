@@ -1,9 +1,7 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.CallerProgram;
-import io.github.wandacuda.device.CudaStatus;
-import io.github.wandacuda.device.HostPointer;
+import io.github.wandacuda.backend.gpu.CallerProgram;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
-import io.github.wandacuda.backend.CallerProgram;
-import io.github.wandacuda.backend.DeviceSelectionCases;
+import io.github.wandacuda.backend.gpu.CallerProgram;
+import io.github.wandacuda.backend.gpu.DeviceSelectionCases;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;

@@ -5,9 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import io.github.wandacuda.device.CudaBuffer;
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.DeviceMemoryException;
+import io.github.wandacuda.backend.gpu.DeviceMemoryException;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;

@@ -5,9 +5,9 @@ import static io.github.wandacuda.backend.cuda.ScalarOperations.random;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GpuForwardKernels;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;

@@ -3,8 +3,8 @@ package io.github.wandacuda.backend.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GpuForwardKernels;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GpuForwardKernels;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda.Order;
 import java.util.Arrays;

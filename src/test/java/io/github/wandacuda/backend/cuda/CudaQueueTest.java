@@ -3,9 +3,6 @@ package io.github.wandacuda.backend.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
-import io.github.wandacuda.device.CudaBuffer;
-import io.github.wandacuda.device.CudaFunction;
-import io.github.wandacuda.device.Grid;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.testing.PretendCuda;
 import io.github.wandacuda.testing.PretendCudaBuild;

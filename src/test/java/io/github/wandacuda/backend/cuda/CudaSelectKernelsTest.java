@@ -4,9 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.CudaBuffer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.KernelNames;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;

@@ -1,9 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.CudaBuffer;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.testing.PretendCuda;
 import java.lang.foreign.Arena;

@@ -1,8 +1,8 @@
 package io.github.wandacuda.backend.cuda;
 
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.select.SelectionRule;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

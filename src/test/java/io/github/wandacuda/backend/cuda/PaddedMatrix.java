@@ -2,7 +2,7 @@ package io.github.wandacuda.backend.cuda;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

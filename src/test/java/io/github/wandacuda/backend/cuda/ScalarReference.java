@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.wandacuda.NonFiniteWeightException;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.cpu.CpuSelector;
-import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.scalar.ScalarSelect;
 import io.github.wandacuda.select.Selection;
 import io.github.wandacuda.select.SelectionRule;

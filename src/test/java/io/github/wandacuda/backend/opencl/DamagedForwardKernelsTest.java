@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
-import io.github.wandacuda.device.ForwardDevice;
-import io.github.wandacuda.device.KernelSources;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuTensor;

@@ -4,9 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.backend.GpuBackend;
-import io.github.wandacuda.device.AnyOpenCl;
-import io.github.wandacuda.device.KernelSources;
+import io.github.wandacuda.backend.gpu.GpuBackend;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;

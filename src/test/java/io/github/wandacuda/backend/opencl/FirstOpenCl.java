@@ -3,10 +3,8 @@ package io.github.wandacuda.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.GpuBackend;
-import io.github.wandacuda.device.ForwardDevice;
-import io.github.wandacuda.device.KernelSources;
-import io.github.wandacuda.device.KernelsOn;
+import io.github.wandacuda.backend.gpu.GpuBackend;
+import io.github.wandacuda.backend.gpu.KernelsOn;
 import io.github.wandacuda.testing.BackendAround;
 import java.util.function.Function;
 

@@ -1,11 +1,11 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

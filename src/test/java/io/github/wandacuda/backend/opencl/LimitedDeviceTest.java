@@ -7,7 +7,6 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.backend.DeviceDescription;
-import io.github.wandacuda.device.AnyOpenCl;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import io.github.wandacuda.testing.ChildJvm;
 import io.github.wandacuda.testing.Thorough;

@@ -1,8 +1,6 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.ForwardDevice;
-import io.github.wandacuda.device.KernelSources;
 import io.github.wandacuda.scalar.Samples;
 import java.util.Arrays;
 import java.util.stream.Stream;

@@ -1,10 +1,7 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.backend.Backend;
-import io.github.wandacuda.backend.CallerProgram;
-import io.github.wandacuda.device.AnyOpenCl;
-import io.github.wandacuda.device.OpenClStatus;
-import io.github.wandacuda.device.OpenClTarget;
+import io.github.wandacuda.backend.gpu.CallerProgram;
 import io.github.wandacuda.testing.Within;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;

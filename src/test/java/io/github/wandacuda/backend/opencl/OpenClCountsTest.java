@@ -3,9 +3,8 @@ package io.github.wandacuda.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.AnyOpenCl;
-import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
 import io.github.wandacuda.select.SelectionRule.LowestPerGroup;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.DeviceMatrix;
-import io.github.wandacuda.backend.CallerProgram;
-import io.github.wandacuda.backend.DeviceSelectionCases;
+import io.github.wandacuda.backend.gpu.CallerProgram;
+import io.github.wandacuda.backend.gpu.DeviceSelectionCases;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;

@@ -2,9 +2,7 @@ package io.github.wandacuda.backend.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.ForwardDevice;
-import io.github.wandacuda.device.KernelSources;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;

@@ -3,8 +3,7 @@ package io.github.wandacuda.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.AnyOpenCl;
-import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.LowestPerRow;
 import java.util.List;

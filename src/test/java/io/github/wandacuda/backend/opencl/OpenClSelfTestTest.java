@@ -3,10 +3,6 @@ package io.github.wandacuda.backend.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.wandacuda.device.AnyOpenCl;
-import io.github.wandacuda.device.KernelSources;
-import io.github.wandacuda.device.OpenClLibrary;
-import io.github.wandacuda.device.OpenClTarget;
 import io.github.wandacuda.error.BackendUnavailableException;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;

@@ -2,9 +2,7 @@ package io.github.wandacuda.backend.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.wandacuda.device.AnyOpenCl;
-import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.OpenClKernel;
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
 import io.github.wandacuda.testing.ChildJvm;
 import io.github.wandacuda.testing.Signals;
 import java.io.IOException;

@@ -1,9 +1,9 @@
 package io.github.wandacuda.backend.opencl;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.scalar.CpuSelectKernels;
 import io.github.wandacuda.scalar.RowPruner;
 import io.github.wandacuda.scalar.ScalarSelect;

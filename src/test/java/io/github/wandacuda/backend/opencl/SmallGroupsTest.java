@@ -4,14 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.AnyOpenCl;
-import io.github.wandacuda.device.ChangedTarget;
-import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.ForwardDevice;
-import io.github.wandacuda.device.GpuSelectKernels;
-import io.github.wandacuda.device.KernelSources;
-import io.github.wandacuda.device.OpenClTarget;
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.error.BackendUnavailableException;
 import io.github.wandacuda.forward.Activation;
 import io.github.wandacuda.forward.AttentionOperands;

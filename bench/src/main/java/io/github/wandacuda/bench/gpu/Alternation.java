@@ -1,8 +1,8 @@
 package io.github.wandacuda.bench.gpu;
 
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
 import io.github.wandacuda.bench.common.Spread;
-import io.github.wandacuda.device.DeviceBuffer;
-import io.github.wandacuda.device.DeviceQueue;
 import java.util.function.IntConsumer;
 
 /**

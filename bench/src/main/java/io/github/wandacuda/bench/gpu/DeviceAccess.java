@@ -1,7 +1,9 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.GpuDevice;
+import io.github.wandacuda.backend.cuda.CudaAccess;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
+import io.github.wandacuda.backend.gpu.GpuDevice;
+import io.github.wandacuda.backend.opencl.OpenClAccess;
 import java.util.Map;
 import java.util.Optional;
 

@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.device.DeviceBuffer;
+import io.github.wandacuda.backend.gpu.DeviceBuffer;
 
 /** The driver's own copy within a device's memory, the measure of what the memory can do. */
 public interface DeviceCopy {

@@ -1,9 +1,9 @@
 package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GpuSelectKernels;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.select.Selector;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,6 +1,6 @@
 package io.github.wandacuda.bench.gpu;
 
-import io.github.wandacuda.device.DeviceRows;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 
 /** Queues a linear layer without a bias. */
 @FunctionalInterface

@@ -1,8 +1,8 @@
 package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
+import io.github.wandacuda.backend.gpu.DeviceRows;
 import io.github.wandacuda.bench.common.NormalWeights;
-import io.github.wandacuda.device.DeviceRows;
 import java.util.ArrayList;
 import java.util.List;
 

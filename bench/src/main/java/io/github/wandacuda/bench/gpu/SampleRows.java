@@ -2,11 +2,11 @@ package io.github.wandacuda.bench.gpu;
 
 import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.backend.gpu.DevicePointer;
+import io.github.wandacuda.backend.gpu.DeviceQueue;
+import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GpuSelectKernels;
 import io.github.wandacuda.bench.common.WeightBytes;
-import io.github.wandacuda.device.DevicePointer;
-import io.github.wandacuda.device.DeviceQueue;
-import io.github.wandacuda.device.DeviceRows;
-import io.github.wandacuda.device.GpuSelectKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;

@@ -1,0 +1,122 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.error.BackendUnavailableException;
+import java.lang.foreign.MemorySegment;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A queue of work for a device, which does it in order while the caller goes on: a CUDA stream, an
+ * OpenCL in-order queue. Work of different queues may overlap. Used by one thread at a time.
+ *
+ * <p>Host memory must be native, and must not change or be freed until {@link #finish}. A failure
+ * may be reported by any later call, as a {@link
+ * io.github.wandacuda.error.BackendUnavailableException}.
+ */
+public interface DeviceQueue extends AutoCloseable {
+  /**
+   * Copies rows to the device.
+   *
+   * @param host host memory, which begins with the first row
+   * @param hostPitch bytes from a row to the next in host memory
+   * @param device the address of the first row on the device
+   * @param devicePitch bytes from a row to the next in device memory
+   * @param rowBytes bytes of a row to copy
+   * @param rows number of rows
+   */
+  void upload(
+      MemorySegment host,
+      long hostPitch,
+      DevicePointer device,
+      long devicePitch,
+      long rowBytes,
+      long rows);
+
+  /** Copies rows from the device; the parameters are those of {@link #upload}. */
+  void download(
+      DevicePointer device,
+      long devicePitch,
+      MemorySegment host,
+      long hostPitch,
+      long rowBytes,
+      long rows);
+
+  /** Copies all of {@code host} to the device. */
+  default void upload(MemorySegment host, DevicePointer device) {
+    upload(host, host.byteSize(), device, host.byteSize(), host.byteSize(), 1);
+  }
+
+  /** Fills all of {@code host} from the device. */
+  default void download(DevicePointer device, MemorySegment host) {
+    download(device, host.byteSize(), host, host.byteSize(), host.byteSize(), 1);
+  }
+
+  /**
+   * Copies rows within the device.
+   *
+   * @param from where the first row starts
+   * @param fromPitch bytes from a row to the next there
+   * @param to where the first row goes, apart from what is copied
+   * @param toPitch bytes from a row to the next there
+   * @param rowBytes bytes of a row to copy
+   * @param rows how many
+   */
+  void copy(
+      DevicePointer from, long fromPitch, DevicePointer to, long toPitch, long rowBytes, long rows);
+
+  /**
+   * Lets what is queued here from now on begin after what a caller has queued so far.
+   *
+   * @param callerQueue as in {@link io.github.wandacuda.DeviceMatrix#queue}
+   * @throws IllegalArgumentException if it can't be waited for on this device
+   */
+  void startAfter(long callerQueue);
+
+  /**
+   * Lets what is queued here from now on begin after what is queued there so far.
+   *
+   * @param other a queue of this device
+   */
+  void startAfter(DeviceQueue other);
+
+  /** Sets bytes to zero. */
+  void clear(DevicePointer device, long bytes);
+
+  /** Returns the kernels of selection, which run on this queue. */
+  GpuSelectKernels pruning();
+
+  /** Returns the kernels of the forward pass, which run on this queue. */
+  GpuForwardKernels forward();
+
+  /** Waits until all that was queued is done. */
+  void finish();
+
+  /**
+   * Waits as {@link #finish} does, before memory is freed, but doesn't fail: a lost device no
+   * longer uses memory, and the next call reports that it is lost.
+   */
+  default void settle() {
+    try {
+      finish();
+    } catch (BackendUnavailableException e) {
+      LoggerFactory.getLogger(DeviceQueue.class).debug("freeing memory after a failure", e);
+    }
+  }
+
+  /**
+   * Queues copies and waits for their end, even if only some could be queued, so that their host
+   * memory may be freed afterwards.
+   */
+  default void complete(Runnable copies) {
+    try {
+      copies.run();
+    } catch (RuntimeException e) {
+      settle();
+      throw e;
+    }
+    finish();
+  }
+
+  /** Waits as {@link #finish} does, without failing, and frees the queue and its memory. */
+  @Override
+  void close();
+}

@@ -1,0 +1,57 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.DType;
+
+/**
+ * A row-major matrix in a device's memory.
+ *
+ * @param data where element (0, 0) is
+ * @param dtype the element type
+ * @param rows number of rows
+ * @param columns elements of a row
+ * @param stride distance between an element and the one below it, in elements, at least {@code
+ *     columns}
+ */
+public record DeviceRows(DevicePointer data, DType dtype, int rows, int columns, long stride) {
+  /** Checks that the matrix lies inside of the memory. */
+  public DeviceRows {
+    if (rows < 0 || columns < 0 || stride < columns) {
+      throw new IllegalArgumentException(
+          "%d x %d with a stride of %d".formatted(rows, columns, stride));
+    }
+    if (rows > 0) {
+      data.plus(((rows - 1) * stride + columns) * dtype.bytes());
+    }
+  }
+
+  /** Returns whether there are no elements. */
+  public boolean isEmpty() {
+    return rows == 0 || columns == 0;
+  }
+
+  /** Returns the bytes from a row to the next. */
+  public long pitch() {
+    return stride * dtype.bytes();
+  }
+
+  /** Returns a view of {@code count} rows from row {@code from}. */
+  public DeviceRows rowRange(int from, int count) {
+    return new DeviceRows(data.plus(from * stride * dtype.bytes()), dtype, count, columns, stride);
+  }
+
+  /** Returns a view of {@code count} columns from column {@code from}. */
+  public DeviceRows columnRange(int from, int count) {
+    return new DeviceRows(data.plus((long) from * dtype.bytes()), dtype, rows, count, stride);
+  }
+
+  /** Returns whether the rows lie as {@link GpuSelectKernels} want them. */
+  public boolean isAligned() {
+    return data.offset() % GpuSelectKernels.ROW_ALIGNMENT == 0
+        && pitch() % GpuSelectKernels.ROW_ALIGNMENT == 0;
+  }
+
+  /** Returns the bytes of a row's elements. */
+  public long rowBytes() {
+    return (long) columns * dtype.bytes();
+  }
+}

@@ -1,0 +1,34 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.DType;
+
+/**
+ * Some rows of a {@link io.github.wandacuda.SparseMatrix} in a device's memory, in its layout.
+ *
+ * @param values the stored weights of the whole matrix, at a multiple of their size
+ * @param bitmask the first row's bits, at a multiple of 4 bytes if rows have a multiple of 4 bytes
+ * @param rowOffsets the first row's offset and the others', at a multiple of 8 bytes
+ * @param dtype the type of the values
+ * @param rows number of rows
+ * @param columns elements of a row
+ */
+public record DeviceSparse(
+    DevicePointer values,
+    DevicePointer bitmask,
+    DevicePointer rowOffsets,
+    DType dtype,
+    int rows,
+    int columns) {
+
+  /** Returns a view of {@code count} rows from row {@code from}. */
+  public DeviceSparse rowRange(int from, int count) {
+    long rowBytes = Math.ceilDiv(columns, Byte.SIZE);
+    return new DeviceSparse(
+        values,
+        bitmask.plus(from * rowBytes),
+        rowOffsets.plus((long) from * Long.BYTES),
+        dtype,
+        count,
+        columns);
+  }
+}

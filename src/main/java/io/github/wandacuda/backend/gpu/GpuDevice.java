@@ -1,0 +1,82 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.DeviceMatrix;
+import io.github.wandacuda.forward.Precision;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/**
+ * An open GPU, as the shared host code of the GPU backends sees it. All methods may be called from
+ * any thread.
+ */
+public interface GpuDevice extends AutoCloseable {
+  /** Returns the backend's name, as {@code --backend} takes it. */
+  String backend();
+
+  /** Returns the device's name, for people. */
+  String name();
+
+  /**
+   * Returns the precision of linear layers on tensor cores; nothing if they multiply in float32
+   * throughout.
+   */
+  default Optional<Precision> precision() {
+    return Optional.empty();
+  }
+
+  /**
+   * Names the library and its version by which linear layers are multiplied on tensor cores;
+   * nothing if there is none but our own kernels.
+   */
+  default Optional<String> library() {
+    return Optional.empty();
+  }
+
+  /** Returns the free memory in bytes, or all memory if the device doesn't say. */
+  long freeBytes();
+
+  /** Returns the largest size in bytes that {@link #allocate} may allocate. */
+  long largestBuffer();
+
+  /**
+   * Allocates memory, whose content is undefined. Its address is a multiple of 256.
+   *
+   * @param bytes 1 or more
+   * @throws DeviceMemoryException if there isn't enough
+   */
+  DeviceBuffer allocate(long bytes);
+
+  /**
+   * Allocates host memory that the device can copy from and to by itself, while kernels run: pinned
+   * memory. Its content is undefined.
+   *
+   * @param bytes 1 or more
+   * @param arena frees the memory when it is closed
+   */
+  MemorySegment pinned(long bytes, Arena arena);
+
+  /** Returns a new queue. */
+  DeviceQueue queue();
+
+  /**
+   * Returns the device whose queues reach a matrix that a caller owns: this one, or one over the
+   * caller's own context, which is closed with this one.
+   *
+   * @throws IllegalArgumentException if the matrix's queue is another device's
+   */
+  GpuDevice reaching(DeviceMatrix matrix);
+
+  /**
+   * Returns a matrix that a caller owns as rows on this device, which {@link #reaching} returned.
+   * Closing their buffer gives nothing back.
+   *
+   * @param matrix one with elements
+   * @throws IllegalArgumentException if it isn't in memory of this device and context
+   */
+  DeviceRows view(DeviceMatrix matrix);
+
+  /** Closes the device. Everything that was made on it must be closed before. */
+  @Override
+  void close();
+}

@@ -1,0 +1,81 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.select.SelectionRule;
+
+/**
+ * The kernels of selection, queued in order. {@link io.github.wandacuda.select.Selector} specifies
+ * their results to the bit.
+ *
+ * <p>Weight matrices and each of their rows start at a multiple of 16 bytes; elements between a
+ * row's last column and the next row are ignored and not changed. Kernels must work for any number
+ * of rows and columns from 1 on, within the memory of the device.
+ */
+public interface GpuSelectKernels {
+  /** The alignment of a weight's rows in bytes. */
+  int ROW_ALIGNMENT = 16;
+
+  /** Integers of a row's report. */
+  int REPORT_INTS = 3;
+
+  /** In a report: the number of elements that were selected. */
+  int PICKED = 0;
+
+  /** In a report: the number of elements of the result that are +0.0 or -0.0. */
+  int ZEROS = 1;
+
+  /** In a report: the lowest column whose weight is NaN or infinite, or {@link #NONE}. */
+  int NON_FINITE = 2;
+
+  /** No column. */
+  int NONE = -1;
+
+  /**
+   * Prunes rows.
+   *
+   * @param source the weights
+   * @param norms one float32 for each column, finite, not negative and not -0.0; at a multiple of
+   *     16 bytes
+   * @param rule the rule, valid for the number of columns
+   * @param destination the result, of {@code source}'s type, shape and stride, or {@code source}
+   *     itself
+   * @param mask int32 [rows, ceil(columns / 32)], bit c % 32 of word c / 32 is 1 where column c is
+   *     kept, bits past the last column are 0; or null
+   * @param report int32 [rows, {@link #REPORT_INTS}]; if a row has a non-finite weight, only {@link
+   *     #NON_FINITE} is defined, and its result and mask are undefined
+   */
+  void select(
+      DeviceRows source,
+      DevicePointer norms,
+      SelectionRule rule,
+      DeviceRows destination,
+      DevicePointer mask,
+      DevicePointer report);
+
+  /**
+   * Adds to the counts of the magnitudes' upper bits, {@code bits(|w|) >>> 16} of the exact float32
+   * value.
+   *
+   * @param source the weights
+   * @param counts int32 [{@link io.github.wandacuda.select.Selector#UPPER_BINS}]
+   */
+  void countUpper(DeviceRows source, DevicePointer counts);
+
+  /**
+   * Adds to the counts of the magnitudes' lower bits, {@code bits(|w|) & 0xffff}, of the elements
+   * whose upper bits are {@code upper}.
+   *
+   * @param source the weights
+   * @param upper a bin of {@link #countUpper}
+   * @param counts int32 [{@link io.github.wandacuda.select.Selector#LOWER_BINS}]
+   */
+  void countLower(DeviceRows source, int upper, DevicePointer counts);
+
+  /**
+   * Reports on rows without pruning them: {@link #ZEROS} and {@link #NON_FINITE}; {@link #PICKED}
+   * is 0.
+   *
+   * @param source the weights
+   * @param report int32 [rows, {@link #REPORT_INTS}]
+   */
+  void inspect(DeviceRows source, DevicePointer report);
+}

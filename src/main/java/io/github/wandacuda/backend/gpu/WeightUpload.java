@@ -1,0 +1,183 @@
+package io.github.wandacuda.backend.gpu;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Copies weights to the device, with rows aligned as its kernels require. */
+final class WeightUpload implements AutoCloseable {
+  /** The largest piece of a weight that doesn't fit on the device. */
+  private static final long PIECE_BYTES = 64 << 20;
+
+  /** One part in this many of the free memory is left for other uses than weights. */
+  private static final int RESERVE = 4;
+
+  private final GpuDevice device;
+  private final DeviceQueue queue;
+  private final long reserveBytes;
+
+  /** Halved whenever the device lacks memory for a piece. */
+  private long pieceBytes;
+
+  private final GrowingBuffer piece;
+
+  WeightUpload(GpuDevice device, DeviceQueue queue) {
+    this.device = device;
+    this.queue = queue;
+    reserveBytes = device.freeBytes() / RESERVE;
+    pieceBytes = Math.min(PIECE_BYTES, device.largestBuffer());
+    piece = new GrowingBuffer(device, queue);
+  }
+
+  /**
+   * Returns memory for a weight, or null if the device hasn't so much beside what weights leave for
+   * activations, kernels and selection.
+   */
+  DeviceBuffer allocate(long bytes) {
+    if (bytes > most()) {
+      return null;
+    }
+    try {
+      return device.allocate(Math.max(1, bytes));
+    } catch (DeviceMemoryException e) {
+      return null;
+    }
+  }
+
+  /**
+   * Returns how many bytes may be taken for long, so that a block has as much memory as is left for
+   * activations, kernels and selection.
+   */
+  long roomBesideBlock() {
+    return Math.max(0, device.freeBytes() - 2 * reserveBytes);
+  }
+
+  private long most() {
+    return Math.min(device.largestBuffer(), device.freeBytes() - reserveBytes);
+  }
+
+  /** Returns what to throw where a weight of so many bytes has to be on the device and isn't. */
+  DeviceMemoryException lacking(long bytes) {
+    return new DeviceMemoryException(device.name(), bytes, most());
+  }
+
+  /** Waits for all queued work, before device memory is freed. */
+  void settle() {
+    queue.settle();
+  }
+
+  /** Copies native memory to the device and waits for the copy. */
+  void upload(MemorySegment from, DevicePointer to) {
+    queue.complete(() -> queue.upload(from, to));
+  }
+
+  /** Copies rows to the device and waits for the copy. */
+  void upload(WeightMatrix from, DeviceRows to) {
+    if (from.elements() == 0) {
+      return;
+    }
+    long rowBytes = RowLayout.rowBytes(from);
+    if (from.data().isNative() && RowLayout.isByRows(from)) {
+      long hostPitch = RowLayout.hostPitch(from);
+      queue.complete(
+          () -> queue.upload(from.data(), hostPitch, to.data(), to.pitch(), rowBytes, from.rows()));
+      return;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment dense = arena.allocate(from.rows() * rowBytes, Long.BYTES);
+      HostRows.gather(from, dense);
+      queue.complete(
+          () -> queue.upload(dense, rowBytes, to.data(), to.pitch(), rowBytes, from.rows()));
+    }
+  }
+
+  /**
+   * Queues work for all rows, piece by piece.
+   *
+   * @throws DeviceMemoryException if the device lacks memory for one row
+   */
+  void stream(WeightMatrix host, GpuWeight.RowWork work) {
+    forEachPiece(
+        host.rows(),
+        host.columns(),
+        host.dtype(),
+        (rows, first) -> {
+          upload(host.rows(first, rows.rows()), rows);
+          work.run(rows, first);
+        });
+  }
+
+  /**
+   * Queues work for all rows of a packed weight, unpacked piece by piece.
+   *
+   * @throws DeviceMemoryException if the device lacks memory for one row
+   */
+  void unpack(DeviceSparse packed, GpuWeight.RowWork work) {
+    forEachPiece(
+        packed.rows(),
+        packed.columns(),
+        packed.dtype(),
+        (rows, first) -> {
+          queue.forward().unpack(packed.rowRange(first, rows.rows()), rows);
+          work.run(rows, first);
+        });
+  }
+
+  private void forEachPiece(int count, int columns, DType dtype, GpuWeight.RowWork work) {
+    long pitch = Math.max(dtype.bytes(), RowLayout.devicePitch(columns, dtype));
+    int rows = Math.clamp(pieceBytes / pitch, 1, Math.max(1, count));
+    DevicePointer room = room(rows, pitch);
+    int fitting = (int) Math.min(rows, room.buffer().bytes() / pitch);
+    for (int first = 0; first < count; first += fitting) {
+      int part = Math.min(fitting, count - first);
+      work.run(new DeviceRows(room, dtype, part, columns, pitch / dtype.bytes()), first);
+    }
+  }
+
+  /**
+   * Queues a linear layer of some rows of a weight.
+   *
+   * @param first the first row's number
+   * @param bias of all rows, or null for none
+   * @param out receives the columns of these rows
+   */
+  void linear(GpuTensor x, DeviceRows rows, int first, GpuTensor bias, GpuTensor out) {
+    queue
+        .forward()
+        .linear(
+            x.matrix(),
+            rows,
+            bias == null ? null : bias.matrix().columnRange(first, rows.rows()).data(),
+            out.matrix().columnRange(first, rows.rows()));
+  }
+
+  /**
+   * Queues a linear layer of a packed weight.
+   *
+   * @param bias null for none
+   */
+  void sparse(GpuTensor x, DeviceSparse w, GpuTensor bias, GpuTensor out) {
+    DevicePointer biases = bias == null ? null : bias.matrix().data();
+    queue.forward().sparse(x.matrix(), w, biases, out.matrix());
+  }
+
+  /** Returns memory for the given rows, or for as many of them as the device has memory for. */
+  private DevicePointer room(int rows, long pitch) {
+    for (int fewer = rows; ; fewer /= 2) {
+      try {
+        return piece.atLeast(fewer * pitch);
+      } catch (DeviceMemoryException e) {
+        if (fewer == 1) {
+          throw e;
+        }
+        pieceBytes = fewer / 2 * pitch;
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    piece.close();
+  }
+}

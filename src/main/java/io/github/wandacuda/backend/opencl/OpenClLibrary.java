@@ -1,0 +1,74 @@
+package io.github.wandacuda.backend.opencl;
+
+import io.github.wandacuda.backend.gpu.NativeLoading;
+import java.lang.foreign.Arena;
+import java.lang.foreign.SymbolLookup;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.jocl.CL;
+
+/** The system's OpenCL loader, and JOCL's library for it. */
+final class OpenClLibrary {
+  private OpenClLibrary() {}
+
+  /** Returns the possible names of this system's loader. */
+  public static List<String> names() {
+    String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+    if (system.startsWith("windows")) {
+      return List.of("OpenCL.dll");
+    }
+    if (system.startsWith("mac")) {
+      return List.of("/System/Library/Frameworks/OpenCL.framework/Versions/Current/OpenCL");
+    }
+    return List.of("libOpenCL.so.1", "libOpenCL.so");
+  }
+
+  /**
+   * Loads JOCL, unless the loader is missing, about which JOCL's own message would be long.
+   *
+   * @param names possible names of the loader
+   * @return why OpenCL can't be used; empty if it can
+   */
+  public static Optional<String> problem(List<String> names) {
+    if (names.stream().noneMatch(OpenClLibrary::isThere)) {
+      return Optional.of(
+          "%s was not found: no OpenCL loader is installed".formatted(names.getFirst()));
+    }
+    return Binding.PROBLEM;
+  }
+
+  private static boolean isThere(String name) {
+    try (Arena arena = Arena.ofConfined()) {
+      return SymbolLookup.libraryLookup(name, arena).find("clGetPlatformIDs").isPresent();
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
+  }
+
+  /** Returns the functions of this system's loader, which stays loaded. */
+  static SymbolLookup functions() {
+    return names().stream()
+        .filter(OpenClLibrary::isThere)
+        .findFirst()
+        .map(name -> SymbolLookup.libraryLookup(name, Arena.global()))
+        .orElseThrow(() -> new UnsatisfiedLinkError("no OpenCL loader is installed"));
+  }
+
+  /** JOCL's library, which is loaded once. */
+  private static final class Binding {
+    static final Optional<String> PROBLEM = load();
+
+    private Binding() {}
+
+    private static Optional<String> load() {
+      try {
+        NativeLoading.inPrivateDirectory(() -> CL.setExceptionsEnabled(false));
+        return Optional.empty();
+      } catch (LinkageError | RuntimeException e) {
+        return Optional.of(
+            "JOCL's library can't be loaded: " + e.toString().lines().findFirst().orElse(""));
+      }
+    }
+  }
+}

@@ -1,0 +1,123 @@
+package io.github.wandacuda.backend.opencl;
+
+import io.github.wandacuda.backend.gpu.DeviceMemoryException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jocl.CL;
+import org.jocl.Pointer;
+import org.jocl.cl_command_queue;
+import org.jocl.cl_context;
+import org.jocl.cl_mem;
+
+/** Allocates a device's memory, and pinned host memory. */
+final class OpenClMemory {
+  private static final byte[] PATTERN = new byte[1];
+
+  private final DeviceFacts facts;
+  private final cl_context context;
+  private final cl_command_queue queue;
+  private final AtomicLong used = new AtomicLong();
+
+  /**
+   * Creates the memory of an open device.
+   *
+   * @param queue a queue for short commands of this class alone
+   */
+  public OpenClMemory(DeviceFacts facts, cl_context context, cl_command_queue queue) {
+    this.facts = facts;
+    this.context = context;
+    this.queue = queue;
+  }
+
+  /** Returns the bytes that aren't allocated here; OpenCL doesn't say what other programs use. */
+  public long freeBytes() {
+    return Math.max(0, facts.globalBytes() - used.get());
+  }
+
+  public OpenClBuffer allocate(long bytes) {
+    if (bytes < 1) {
+      throw new IllegalArgumentException(bytes + " bytes");
+    }
+    if (bytes > facts.largestBuffer() || bytes > freeBytes()) {
+      throw shortage(bytes);
+    }
+    cl_mem handle = create(CL.CL_MEM_READ_WRITE, bytes);
+    OpenClBuffer buffer = new OpenClBuffer(this, handle, bytes, true);
+    used.addAndGet(bytes);
+    int status = touch(handle);
+    if (status != CL.CL_SUCCESS) {
+      buffer.close();
+      throwFailure(status, "clEnqueueFillBuffer", bytes);
+    }
+    return buffer;
+  }
+
+  /** Returns memory that somebody else allocated and releases. */
+  public OpenClBuffer view(cl_mem handle, long bytes) {
+    return new OpenClBuffer(this, handle, bytes, false);
+  }
+
+  public MemorySegment pinned(long bytes, Arena arena) {
+    if (bytes > Integer.MAX_VALUE) {
+      return arena.allocate(bytes, Long.BYTES);
+    }
+    cl_mem handle = create(CL.CL_MEM_READ_WRITE | CL.CL_MEM_ALLOC_HOST_PTR, bytes);
+    int[] status = new int[1];
+    ByteBuffer mapped =
+        CL.clEnqueueMapBuffer(
+            queue, handle, true, CL.CL_MAP_READ | CL.CL_MAP_WRITE, 0, bytes, 0, null, null, status);
+    if (status[0] != CL.CL_SUCCESS) {
+      CL.clReleaseMemObject(handle);
+      throwFailure(status[0], "clEnqueueMapBuffer", bytes);
+    }
+    MemorySegment memory = MemorySegment.ofAddress(MemorySegment.ofBuffer(mapped).address());
+    return memory.reinterpret(bytes, arena, segment -> unmap(handle, memory));
+  }
+
+  void release(cl_mem handle, long bytes) {
+    OpenClStatus.note(CL.clReleaseMemObject(handle), "clReleaseMemObject");
+    used.addAndGet(-bytes);
+  }
+
+  /** Throws the failure of a command that used memory. */
+  public void throwFailure(int status, String call, long bytes) {
+    if (OpenClStatus.isMemoryShortage(status)) {
+      // How much is free isn't known, since other programs' memory isn't counted.
+      throw new DeviceMemoryException(
+          "%s: out of device memory: %s of %d bytes failed with %s"
+              .formatted(facts.name(), call, bytes, OpenClStatus.name(status)));
+    }
+    OpenClStatus.check(status, facts.name(), () -> call);
+  }
+
+  private cl_mem create(long flags, long bytes) {
+    int[] status = new int[1];
+    cl_mem handle = CL.clCreateBuffer(context, flags, bytes, null, status);
+    if (status[0] != CL.CL_SUCCESS) {
+      throwFailure(status[0], "clCreateBuffer", bytes);
+    }
+    return handle;
+  }
+
+  /** Writes a byte, since OpenCL may delay an allocation until its first use and fail only then. */
+  private int touch(cl_mem handle) {
+    int status =
+        CL.clEnqueueFillBuffer(
+            queue, handle, Pointer.to(PATTERN), PATTERN.length, 0, PATTERN.length, 0, null, null);
+    return status == CL.CL_SUCCESS ? CL.clFinish(queue) : status;
+  }
+
+  private void unmap(cl_mem handle, MemorySegment mapped) {
+    OpenClStatus.note(
+        HostCopies.ofLoader().unmap(queue, handle, mapped), "clEnqueueUnmapMemObject");
+    OpenClStatus.note(CL.clFinish(queue), "clFinish");
+    OpenClStatus.note(CL.clReleaseMemObject(handle), "clReleaseMemObject");
+  }
+
+  private DeviceMemoryException shortage(long bytes) {
+    return new DeviceMemoryException(
+        facts.name(), bytes, Math.min(freeBytes(), facts.largestBuffer()));
+  }
+}

@@ -1,0 +1,63 @@
+package io.github.wandacuda.backend.opencl;
+
+import io.github.wandacuda.error.BackendUnavailableException;
+import java.util.function.Supplier;
+import org.jocl.CL;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The results of OpenCL's calls. */
+final class OpenClStatus {
+  private static final Logger LOG = LoggerFactory.getLogger(OpenClStatus.class);
+
+  private OpenClStatus() {}
+
+  /**
+   * Checks the status of a call that isn't for an open device.
+   *
+   * @param status the call's result
+   * @param call the call's name
+   * @throws BackendUnavailableException if it failed
+   */
+  public static void check(int status, String call) {
+    check(status, "OpenCL", () -> call);
+  }
+
+  /**
+   * Checks the status of a call.
+   *
+   * @param status the call's result
+   * @param device the device's name in messages
+   * @param call the call's name, only evaluated if it failed
+   * @throws BackendUnavailableException if it failed
+   */
+  public static void check(int status, String device, Supplier<String> call) {
+    if (status != CL.CL_SUCCESS) {
+      throw new BackendUnavailableException(
+          "%s: %s failed with %s".formatted(device, call.get(), name(status)));
+    }
+  }
+
+  /**
+   * Logs the status of a call that frees something. Nothing can be done about a failure, and the
+   * rest must be freed too.
+   */
+  public static void note(int status, String call) {
+    if (status != CL.CL_SUCCESS) {
+      LOG.debug("{} failed with {}", call, name(status));
+    }
+  }
+
+  /** Returns whether a call failed for lack of memory. */
+  static boolean isMemoryShortage(int status) {
+    return status == CL.CL_MEM_OBJECT_ALLOCATION_FAILURE
+        || status == CL.CL_OUT_OF_RESOURCES
+        || status == CL.CL_OUT_OF_HOST_MEMORY
+        || status == CL.CL_INVALID_BUFFER_SIZE;
+  }
+
+  /** Returns the name of the status in OpenCL's header. */
+  static String name(int status) {
+    return CL.stringFor_errorCode(status);
+  }
+}

@@ -1,0 +1,138 @@
+package io.github.wandacuda.backend.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.github.wandacuda.backend.Backend;
+import io.github.wandacuda.backend.Backends;
+import io.github.wandacuda.backend.DeviceDescription;
+import io.github.wandacuda.error.BackendUnavailableException;
+import io.github.wandacuda.testing.PretendCuda;
+import java.util.List;
+import jcuda.driver.CUresult;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+@Tag("gpu")
+@Tag("pretend")
+class CudaDiscoveryTest {
+  private final CudaBackendProvider provider = new CudaBackendProvider();
+  private PretendCuda driver;
+
+  @BeforeEach
+  void start() {
+    driver = PretendCuda.start();
+  }
+
+  @AfterEach
+  void nothingIsLeft() {
+    if (driver != null) {
+      assertThat(driver.outstanding()).isEmpty();
+    }
+  }
+
+  private void assertOneUnusable(String reason) {
+    assertThat(provider.devices())
+        .containsExactly(new DeviceDescription(0, "NVIDIA GPU", false, true, reason));
+    assertThatExceptionOfType(BackendUnavailableException.class)
+        .isThrownBy(() -> Backends.open("cuda", 0, 1).backend().close())
+        .withMessage("cuda device 0 (NVIDIA GPU) can't be used: " + reason);
+  }
+
+  @Test
+  void tellsWhatEachDeviceHas() {
+    driver.devices(2);
+    driver.memory(3L << 29);
+    driver.capability(89);
+    driver.driverVersion(12040);
+    List<DeviceDescription> devices = provider.devices();
+    assertThat(devices).extracting(DeviceDescription::index).containsExactly(0, 1);
+    assertThat(devices)
+        .allSatisfy(
+            device -> {
+              assertThat(device.name()).isEqualTo("Pretend GPU sm_89");
+              assertThat(device.usable()).isTrue();
+              assertThat(device.preferred()).isTrue();
+              assertThat(device.reason())
+                  .isEqualTo(
+                      "1.5 GiB, compute capability 8.9, driver for CUDA 12.4, " + Cublas.linear());
+            });
+  }
+
+  @Test
+  void anOldDriver() {
+    driver.driverVersion(11040);
+    assertOneUnusable(
+        "the NVIDIA driver is too old: it supports CUDA 11.4, expected 11.8 or later (driver 520)");
+  }
+
+  @Test
+  void noDevice() {
+    driver.devices(0);
+    assertOneUnusable("cuInit failed: CUDA_ERROR_NO_DEVICE (no CUDA-capable device is detected)");
+  }
+
+  @Test
+  void aDriverThatDoesNotFitItsKernelModule() {
+    int mismatch = CUresult.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH;
+    driver.fail("cuInit", 1, mismatch);
+    assertThat(provider.devices())
+        .singleElement()
+        .satisfies(
+            device -> {
+              assertThat(device.usable()).isFalse();
+              assertThat(device.reason())
+                  .isEqualTo("cuInit failed: " + CudaStatus.describe(mismatch))
+                  .contains("CUDA_ERROR_SYSTEM_DRIVER_MISMATCH");
+            });
+    assertThat(provider.devices()).allMatch(DeviceDescription::usable);
+  }
+
+  @Test
+  void anOldDevice() {
+    driver.devices(2);
+    driver.capability(70);
+    String reason = "compute capability 7.0 is too low, the kernels need 7.5 or more";
+    assertThat(provider.devices())
+        .containsExactly(
+            new DeviceDescription(0, "Pretend GPU sm_70", false, true, reason),
+            new DeviceDescription(1, "Pretend GPU sm_70", false, true, reason));
+    assertThatExceptionOfType(BackendUnavailableException.class)
+        .isThrownBy(() -> CudaDevice.open(1))
+        .withMessage("cuda device 1 (Pretend GPU sm_70) can't be used: " + reason);
+    assertThatExceptionOfType(BackendUnavailableException.class)
+        .isThrownBy(() -> Backends.open("cuda", 2, 1).backend().close())
+        .withMessage("cuda has no usable device: " + reason + "; 'wanda-cuda devices' lists them");
+  }
+
+  @Test
+  void aDeviceThatIsNotThere() {
+    assertThatExceptionOfType(BackendUnavailableException.class)
+        .isThrownBy(() -> CudaDevice.open(1))
+        .withMessageStartingWith("cuda device 1: failed: cuDeviceGet: CUDA_ERROR_INVALID_DEVICE (");
+    assertThatExceptionOfType(BackendUnavailableException.class)
+        .isThrownBy(() -> Backends.open("cuda", 1, 1).backend().close())
+        .withMessage("cuda has no device 1: it has one, device 0; 'wanda-cuda devices' lists them");
+  }
+
+  @Test
+  void aDeviceWhoseMemoryOthersHave() {
+    driver.fail("cuDevicePrimaryCtxRetain", 1, CUresult.CUDA_ERROR_OUT_OF_MEMORY);
+    assertThatExceptionOfType(BackendUnavailableException.class)
+        .isThrownBy(() -> provider.open(0, 1))
+        .withMessageStartingWith(
+            "cuda device 0 (Pretend GPU sm_80): cuDevicePrimaryCtxRetain: CUDA_ERROR_OUT_OF_MEMORY (");
+  }
+
+  @Test
+  void isTheFirstChoice() {
+    Backends.Choice choice = Backends.open(Backends.AUTO, 0, 1);
+    try (Backend backend = choice.backend()) {
+      assertThat(backend.name()).isEqualTo("cuda");
+      assertThat(backend.device()).isEqualTo("Pretend GPU sm_80");
+      assertThat(choice.reason()).isEqualTo("the first usable backend");
+    }
+  }
+}
