@@ -57,8 +57,6 @@ class ArchitectureTest {
           "backend.opencl",
           "checkpoint",
           "model",
-          "model.decoder",
-          "model.family",
           "text",
           "calibration",
           "evaluate",

@@ -1,8 +1,8 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.error.CancelledException;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.system.Rethrow;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;

@@ -3,7 +3,7 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.forward.ColumnSquares;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.model.decoder.InputObserver;
+import io.github.wandacuda.model.InputObserver;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;

@@ -3,9 +3,9 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
-import io.github.wandacuda.model.decoder.InputObserver;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.InputObserver;
 
 /**
  * A device through which batches pass one after the other: each is embedded, observed in a block or

@@ -2,9 +2,9 @@ package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
-import io.github.wandacuda.model.decoder.InputObserver;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.InputObserver;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;

@@ -1,8 +1,8 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;

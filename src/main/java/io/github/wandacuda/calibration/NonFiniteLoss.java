@@ -3,8 +3,8 @@ package io.github.wandacuda.calibration;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
 import java.util.List;
 
 /** Explains a loss that isn't finite by the first value on the way to it that isn't. */

@@ -2,8 +2,8 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.job.SpaceCheck;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.family.DecoderFamilies;
 
 /** The memory that a generation needs, weights and cache, which is checked before it is taken. */
 final class GenerateNeeds {

@@ -5,9 +5,9 @@ import io.github.wandacuda.calibration.CalibrationSampler;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.evaluate.PrefixToken;
 import io.github.wandacuda.job.Calibration;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.DecoderShape;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.text.Tokenizer;
 import io.github.wandacuda.text.TokenizerProcess;
 import java.nio.file.Path;
@@ -44,8 +44,8 @@ final class SampleOptions {
   @Option(
       names = "--join",
       description =
-          "Join documents by the end token to one stream and draw samples from that, as from a text;"
-              + " for documents shorter than a sample.")
+          "Join documents by the end token to one stream and draw samples from that, as from a"
+              + " text; for documents shorter than a sample.")
   private boolean join;
 
   /** Warns of options that have no effect on a draw from a file. */

@@ -4,8 +4,8 @@ import io.github.wandacuda.DType;
 import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.PackedModule;
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.family.DecoderFamilies;
 import java.util.Optional;
 
 /** The bytes of a model's weights in memory, and of those that a token reads. */

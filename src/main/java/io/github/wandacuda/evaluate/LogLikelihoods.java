@@ -3,8 +3,8 @@ package io.github.wandacuda.evaluate;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.forward.Operations;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
 import java.util.Arrays;
 import java.util.List;
 

@@ -2,8 +2,8 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.SampleBatch;
 import io.github.wandacuda.calibration.Statistics;
-import io.github.wandacuda.model.decoder.Decoder;
-import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
 import java.util.Map;
 
 /**

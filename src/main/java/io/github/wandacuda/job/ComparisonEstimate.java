@@ -2,9 +2,9 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BlockStatistics;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.pruning.PruningRules;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;

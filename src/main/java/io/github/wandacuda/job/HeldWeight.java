@@ -1,7 +1,7 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.decoder.Block;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

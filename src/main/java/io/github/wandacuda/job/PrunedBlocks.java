@@ -2,9 +2,9 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
 import io.github.wandacuda.pruning.LayerInputs;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.PhaseClock;

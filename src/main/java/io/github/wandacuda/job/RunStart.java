@@ -1,7 +1,7 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
-import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.system.Workers;
 import java.util.HashSet;
 import java.util.Set;

@@ -10,7 +10,7 @@ package io.github.wandacuda.model;
  * @param affine whether it has a gain and, if it is a LayerNorm, a bias
  * @param gainOffset what is added to the stored gain: 1 where zeros mean no change
  */
-public record NormDescription(
+record NormDescription(
     Kind kind, String name, int size, float epsilon, boolean affine, float gainOffset) {
 
   /** How a row is normalized. */

@@ -2,7 +2,7 @@ package io.github.wandacuda.model;
 
 /** Numbers that depend on a sequence's length alone, such as a rotary embedding's cosines. */
 @FunctionalInterface
-public interface PositionTable {
+interface PositionTable {
   /**
    * Returns the table for sequences of a length.
    *

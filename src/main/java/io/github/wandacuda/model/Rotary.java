@@ -5,7 +5,7 @@ package io.github.wandacuda.model;
  * of each pair of a head's first features. Angles are float32 as in Hugging Face transformers,
  * since at large positions the rounding shows.
  */
-public final class Rotary {
+final class Rotary {
   private final float[] frequencies;
   private final PositionTable cosines = length -> table(length, true);
   private final PositionTable sines = length -> table(length, false);

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.CancelledException;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
-import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.testing.Pruning;
 import io.github.wandacuda.testing.TestData;
 import java.lang.foreign.ValueLayout;

@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
+import io.github.wandacuda.model.InputObserver;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.decoder.Block;
-import io.github.wandacuda.model.decoder.Decoder;
-import io.github.wandacuda.model.decoder.InputObserver;
-import io.github.wandacuda.model.decoder.WeightKeeping;
-import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.model.WeightKeeping;
 import io.github.wandacuda.testing.TestData;
 import io.github.wandacuda.testing.backend.EachBackend;
 import io.github.wandacuda.testing.backend.OpenedBackend;

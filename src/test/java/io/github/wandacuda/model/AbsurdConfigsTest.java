@@ -3,7 +3,6 @@ package io.github.wandacuda.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.wandacuda.model.decoder.ChangedConfigs;
 import io.github.wandacuda.testing.FirstCases;
 import io.github.wandacuda.testing.TestData;
 import java.util.ArrayList;

@@ -1,7 +1,6 @@
 package io.github.wandacuda.model;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import io.github.wandacuda.model.family.DecoderFamilies;
 import io.github.wandacuda.testing.Fuzzing;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -8,10 +8,10 @@ import io.github.wandacuda.bench.common.ModelShape;
 import io.github.wandacuda.bench.common.OptShape;
 import io.github.wandacuda.evaluate.CachedDecoder;
 import io.github.wandacuda.evaluate.Sampler;
+import io.github.wandacuda.model.Decoder;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.decoder.Decoder;
-import io.github.wandacuda.model.decoder.WeightKeeping;
-import io.github.wandacuda.model.family.DecoderFamilies;
+import io.github.wandacuda.model.WeightKeeping;
 import java.nio.file.Path;
 
 /** Generates tokens after a prompt, in a model of random BF16 weights. */

@@ -1,0 +1,133 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.forward.Operations;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** The decoder families whose forward pass is known. */
+public final class DecoderFamilies {
+  /** In the order of their model types. */
+  private static final List<DecoderFamily> KNOWN =
+      List.of(
+          new DecoderFamily("bloom", "BloomForCausalLM", BloomFamily::describe),
+          new DecoderFamily("falcon", "FalconForCausalLM", FalconFamily::describe),
+          new DecoderFamily("gemma", "GemmaForCausalLM", GemmaFamilies::gemma),
+          new DecoderFamily("gemma2", "Gemma2ForCausalLM", GemmaFamilies::gemma2),
+          new DecoderFamily("gpt2", "GPT2LMHeadModel", Gpt2Family::describe),
+          new DecoderFamily("gpt_neox", "GPTNeoXForCausalLM", GptNeoxFamily::describe),
+          new DecoderFamily("llama", "LlamaForCausalLM", LlamaFamilies::llama),
+          new DecoderFamily("mistral", "MistralForCausalLM", LlamaFamilies::mistral),
+          new DecoderFamily("mixtral", "MixtralForCausalLM", LlamaFamilies::mixtral),
+          new DecoderFamily("opt", "OPTForCausalLM", OptFamily::describe),
+          new DecoderFamily("phi3", "Phi3ForCausalLM", LlamaFamilies::phi3),
+          new DecoderFamily("qwen2", "Qwen2ForCausalLM", QwenFamilies::qwen2),
+          new DecoderFamily("qwen2_moe", "Qwen2MoeForCausalLM", QwenFamilies::qwen2Moe),
+          new DecoderFamily("qwen3", "Qwen3ForCausalLM", QwenFamilies::qwen3),
+          new DecoderFamily("qwen3_moe", "Qwen3MoeForCausalLM", QwenFamilies::qwen3Moe));
+
+  private DecoderFamilies() {}
+
+  /** Returns all of them, in the order of their model types. */
+  public static List<DecoderFamily> known() {
+    return KNOWN;
+  }
+
+  /**
+   * Returns the family of a model: by its model type, which its architecture must not contradict,
+   * or by its architecture if the config names no type.
+   *
+   * @throws InputException if no family is known, or the weights are quantized
+   */
+  public static DecoderFamily of(ModelConfig config) {
+    for (DecoderFamily family : KNOWN) {
+      if (isOf(config, family)) {
+        config.requireUnquantized();
+        return family;
+      }
+    }
+    throw unknown(config);
+  }
+
+  /**
+   * Opens a model's decoder; closing it is up to the caller.
+   *
+   * @param operations run it
+   * @throws InputException as {@link #of}, or if the checkpoint isn't the family's
+   */
+  public static Decoder open(ModelDirectory model, Operations operations) {
+    DecoderFamily family = of(model.config());
+    requireAllBlocks(model, family.shape(model.config()).blocks());
+    return family.open(model.config(), model.checkpoint(), operations);
+  }
+
+  /** Blocks beyond the decoder's may be there that predict further tokens, as many as are said. */
+  private static void requireAllBlocks(ModelDirectory model, int blocks) {
+    int last =
+        model.modules().stream()
+            .mapToInt(module -> LinearModules.block(module.name()).orElse(-1))
+            .max()
+            .orElse(-1);
+    int further = model.config().root().path("num_nextn_predict_layers").asInt(0);
+    if (last >= (long) blocks + further) {
+      throw new InputException(
+          ErrorDetails.file(model.path().resolve(ModelConfig.FILE_NAME))
+              .expected(
+                  "as many blocks as there are weights of, %d".formatted(last + 1),
+                  String.valueOf(blocks)));
+    }
+  }
+
+  /**
+   * Opens a model's decoder on several devices; closing it is up to the caller.
+   *
+   * @param devices run it; they compute the same bits
+   * @throws InputException as {@link #open(ModelDirectory, Operations)} does
+   */
+  public static Decoder open(ModelDirectory model, List<Operations> devices) {
+    if (devices.size() == 1) {
+      return open(model, devices.get(0));
+    }
+    List<Decoder> copies = new ArrayList<>();
+    try {
+      devices.forEach(device -> copies.add(open(model, device)));
+      return new DecoderGroup(copies);
+    } catch (RuntimeException | Error e) {
+      copies.forEach(Decoder::close);
+      throw e;
+    }
+  }
+
+  private static boolean isOf(ModelConfig config, DecoderFamily family) {
+    boolean named = family.architecture().equals(config.architecture());
+    return config.modelType().isEmpty()
+        ? named
+        : family.modelType().equals(config.modelType()) && (named || isBare(config, family));
+  }
+
+  /** Returns whether the architecture is the decoder without a head, such as LlamaModel. */
+  private static boolean isBare(ModelConfig config, DecoderFamily family) {
+    String architecture = config.architecture();
+    return architecture.isEmpty()
+        || (architecture.endsWith("Model")
+            && family.architecture().startsWith(architecture.replaceAll("Model$", "")));
+  }
+
+  private static InputException unknown(ModelConfig config) {
+    String names =
+        KNOWN.stream()
+            .map(family -> "%s (%s)".formatted(family.modelType(), family.architecture()))
+            .collect(Collectors.joining(", "));
+    String found =
+        "model_type '%s' with architecture '%s'"
+            .formatted(Printable.of(config.modelType()), Printable.of(config.architecture()));
+    return new InputException(
+        ErrorDetails.file(config.file())
+            .expected("an architecture of " + names, found)
+            .said("no forward pass for %s; known are %s".formatted(found, names))
+            .hint(ModelConfig.WITHOUT_A_PASS));
+  }
+}

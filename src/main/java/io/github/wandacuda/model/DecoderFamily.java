@@ -1,0 +1,55 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.forward.Operations;
+import java.util.function.Function;
+
+/**
+ * A family of decoders, which describes its models by their configs.
+ *
+ * @param modelType the {@code model_type} of its configs
+ * @param architecture the {@code architectures} entry of its language models
+ * @param description describes a model by its config
+ */
+public record DecoderFamily(
+    String modelType, String architecture, Function<ModelConfig, DecoderDescription> description) {
+  /**
+   * Describes a model of this family.
+   *
+   * @throws io.github.wandacuda.error.InputException if the config is wrong or asks for something
+   *     that the forward pass doesn't compute
+   */
+  public DecoderDescription describe(ModelConfig config) {
+    return description.apply(config);
+  }
+
+  /**
+   * Returns the sizes of a model of this family.
+   *
+   * @throws io.github.wandacuda.error.InputException as {@link #describe} does
+   */
+  public DecoderShape shape(ModelConfig config) {
+    return describe(config).shape();
+  }
+
+  /**
+   * Opens a model of this family.
+   *
+   * @param checkpoint its weights, read while the decoder is open
+   * @throws io.github.wandacuda.error.InputException as {@link #describe} does, and if a tensor is
+   *     missing or of the wrong shape
+   */
+  public Decoder open(ModelConfig config, Checkpoint checkpoint, Operations operations) {
+    return open(config, checkpoint, operations, WeightKeeping.WHILE_OPEN);
+  }
+
+  /**
+   * Opens a model of this family, as {@link #open(ModelConfig, Checkpoint, Operations)} does.
+   *
+   * @param keeping how long its blocks' weights are used
+   */
+  public Decoder open(
+      ModelConfig config, Checkpoint checkpoint, Operations operations, WeightKeeping keeping) {
+    return new DescribedDecoder(describe(config), checkpoint, operations, keeping);
+  }
+}

@@ -1,0 +1,170 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.DType;
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.checkpoint.Checkpoint;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.error.Printable;
+import io.github.wandacuda.forward.WeightsAhead;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.LongStream;
+
+/**
+ * A decoder's tensors in its checkpoint, whose shapes are checked when they are read. Names are
+ * without the decoder's prefix, unless they are called full.
+ */
+final class DecoderTensors {
+  private static final long ALIGNMENT = 64;
+  private static final String WEIGHT = ".weight";
+
+  private final Checkpoint checkpoint;
+  private final String prefix;
+
+  /** Tensors that were read already, by their full names. */
+  private final Map<String, MemorySegment> read;
+
+  private DecoderTensors(Checkpoint checkpoint, String prefix, Map<String, MemorySegment> read) {
+    this.checkpoint = Objects.requireNonNull(checkpoint);
+    this.prefix = prefix;
+    this.read = read;
+  }
+
+  /**
+   * Finds a checkpoint's prefix.
+   *
+   * @param prefixes possible prefixes of names
+   * @param tensor a tensor of every checkpoint, by which the prefix is told
+   */
+  static DecoderTensors of(Checkpoint checkpoint, List<String> prefixes, String tensor) {
+    String prefix =
+        prefixes.stream()
+            .filter(candidate -> checkpoint.find(candidate + tensor).isPresent())
+            .findFirst()
+            .orElse(prefixes.get(0));
+    return new DecoderTensors(checkpoint, prefix, Map.of());
+  }
+
+  /** Returns the same tensors, of which some were read already: their bytes by their full names. */
+  DecoderTensors having(Map<String, MemorySegment> tensors) {
+    return new DecoderTensors(checkpoint, prefix, tensors);
+  }
+
+  /** Returns a name with the prefix, as in the checkpoint. */
+  String fullName(String name) {
+    return prefix + name;
+  }
+
+  /** Returns whether the checkpoint holds a tensor, by its full name. */
+  boolean has(String fullName) {
+    return checkpoint.find(fullName).isPresent();
+  }
+
+  /**
+   * Returns a linear module's full name.
+   *
+   * @throws InputException if its weight is missing or of another shape
+   */
+  String require(LinearDescription linear) {
+    boolean transposed = linear.transposed();
+    entry(
+        fullName(linear.name()) + WEIGHT,
+        transposed ? linear.columns() : linear.rows(),
+        transposed ? linear.rows() : linear.columns());
+    return fullName(linear.name());
+  }
+
+  /** Returns what the checkpoint has as a linear module's weight, if it has any. */
+  Optional<Checkpoint.Entry> stored(LinearDescription linear) {
+    return checkpoint.find(fullName(linear.name()) + WEIGHT);
+  }
+
+  /**
+   * Copies a linear module's weight from its file.
+   *
+   * @throws InputException if it is missing, of another shape, or in a type that isn't computed
+   *     with
+   */
+  WeightMatrix read(LinearDescription linear, Arena arena) {
+    String name = fullName(linear.name()) + WEIGHT;
+    return linear.transposed()
+        ? read(name, linear.columns(), linear.rows(), arena).transposed()
+        : read(name, linear.rows(), linear.columns(), arena);
+  }
+
+  /** Returns a linear module's weight as it would come ahead, by what the checkpoint says of it. */
+  Optional<WeightsAhead.Shape> shape(LinearDescription linear) {
+    return stored(linear)
+        .flatMap(entry -> entry.info().type())
+        .map(dtype -> new WeightsAhead.Shape(dtype, linear.rows(), linear.columns()));
+  }
+
+  /** Copies a matrix from its file. */
+  WeightMatrix read(String fullName, int rows, int columns, Arena arena) {
+    Checkpoint.Entry entry = entry(fullName, rows, columns);
+    MemorySegment copy = read.get(fullName);
+    if (copy == null) {
+      copy = arena.allocate(entry.info().bytes(), ALIGNMENT);
+      entry.shard().read(entry.info(), 0, copy);
+    }
+    return WeightMatrix.of(copy, entry.info().type().orElseThrow(), rows, columns);
+  }
+
+  /**
+   * Copies some rows of a matrix from its file, since a large table needn't be loaded whole.
+   *
+   * @param height rows of the whole matrix
+   * @param rows the rows to copy, in the order of the result
+   * @param arena owns the copy
+   * @return [rows.length, columns]
+   */
+  WeightMatrix rows(String name, int height, int columns, int[] rows, Arena arena) {
+    Checkpoint.Entry entry = entry(fullName(name), height, columns);
+    DType dtype = entry.info().type().orElseThrow();
+    long rowBytes = (long) columns * dtype.bytes();
+    MemorySegment copy = arena.allocate(rows.length * rowBytes, ALIGNMENT);
+    for (int at = 0; at < rows.length; at++) {
+      entry.shard().read(entry.info(), rows[at] * rowBytes, copy.asSlice(at * rowBytes, rowBytes));
+    }
+    return WeightMatrix.of(copy, dtype, rows.length, columns);
+  }
+
+  /** Returns a vector, widened to float32. */
+  float[] values(String name, int length) {
+    Checkpoint.Entry entry = entry(fullName(name), length);
+    return entry.shard().vector(entry.info());
+  }
+
+  private Checkpoint.Entry entry(String name, long... shape) {
+    Checkpoint.Entry entry =
+        checkpoint
+            .find(name)
+            .orElseThrow(
+                () ->
+                    new InputException(
+                        ErrorDetails.file(checkpoint.directory())
+                            .tensor(name)
+                            .expected("one of shape " + Arrays.toString(shape), "it missing")));
+    if (!entry.info().shape().equals(LongStream.of(shape).boxed().toList())) {
+      throw new InputException(
+          ErrorDetails.file(entry.shard().path())
+              .tensor(name)
+              .expected(
+                  "shape " + Arrays.toString(shape) + ", as config.json says",
+                  entry.info().shape().toString()));
+    }
+    if (entry.info().type().isEmpty()) {
+      throw new InputException(
+          ErrorDetails.file(entry.shard().path())
+              .tensor(name)
+              .expected("F32, F16 or BF16", Printable.of(entry.info().dtype())));
+    }
+    return entry;
+  }
+}

@@ -1,0 +1,57 @@
+package io.github.wandacuda.model;
+
+import java.util.List;
+
+/** Reads the number and size of attention's heads from a config. */
+final class HeadSizes {
+  private HeadSizes() {}
+
+  /**
+   * Reads {@code num_attention_heads}, {@code num_key_value_heads} and {@code head_dim}.
+   *
+   * @param otherwise features of a head if the config doesn't say; 0 for hidden size / heads
+   */
+  static Heads of(ModelConfig config, int hidden, int otherwise) {
+    int heads = config.positive("num_attention_heads");
+    int shared = config.positive("num_key_value_heads", heads);
+    if (heads % shared != 0) {
+      throw config.wrong(
+          "num_key_value_heads", "a divisor of " + heads, config.root().get("num_key_value_heads"));
+    }
+    boolean fixed = otherwise > 0 && !config.has("head_dim");
+    int size = config.positive("head_dim", fixed ? otherwise : Math.max(1, hidden / heads));
+    config.requireWidth("num_attention_heads", (long) heads * size);
+    return new Heads(heads, shared, size);
+  }
+
+  /**
+   * Reads the number of heads, each with a key and a value, whose size is hidden size / heads.
+   *
+   * @param keys keys of the number; the first one that is present counts
+   */
+  static Heads sharing(ModelConfig config, int hidden, List<String> keys) {
+    int heads = config.positive(keys);
+    if (hidden % heads != 0) {
+      throw config.wrong(
+          keys.get(0), "a divisor of the hidden size " + hidden, config.root().path(keys.get(0)));
+    }
+    return new Heads(heads, heads, hidden / heads);
+  }
+
+  /**
+   * Reads the number of key and value heads, which groups of query heads share.
+   *
+   * @param all the query heads
+   * @param keys keys of the number, of which the first one that is present counts; without one
+   *     there are as many as query heads
+   */
+  static Heads grouped(ModelConfig config, Heads all, List<String> keys) {
+    boolean given = keys.stream().anyMatch(key -> config.find(key).isPresent());
+    int shared = given ? config.positive(keys) : all.queries();
+    if (all.queries() % shared != 0) {
+      throw config.wrong(
+          keys.get(0), "a divisor of " + all.queries(), config.root().path(keys.get(0)));
+    }
+    return new Heads(all.queries(), shared, all.size());
+  }
+}

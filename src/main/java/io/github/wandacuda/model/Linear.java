@@ -1,0 +1,78 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.WeightMatrix;
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+import io.github.wandacuda.forward.Weight;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/**
+ * A linear module on the device: its weight, which pruning replaces, and its bias if it has one.
+ */
+final class Linear implements AutoCloseable {
+  private final Operations operations;
+  private final String module;
+  private final Tensor bias;
+  private Weight weight;
+  private MemorySegment bytes;
+
+  Linear(DecoderWeights weights, LinearDescription description, Arena arena) {
+    operations = weights.operations();
+    module = weights.tensors().fullName(description.name());
+    DecoderWeights.Loaded loaded = weights.weight(description, arena);
+    weight = loaded.weight();
+    bytes = loaded.bytes();
+    bias = weights.bias(description);
+  }
+
+  /** Returns the module's full name. */
+  String module() {
+    return module;
+  }
+
+  /** Returns the weight, which is this module's. */
+  Weight weight() {
+    return weight;
+  }
+
+  /** Returns the memory that the weight is read from, as {@link Block#bytes} does. */
+  Optional<MemorySegment> bytes() {
+    return Optional.ofNullable(bytes);
+  }
+
+  /** Returns the number of output features. */
+  int rows() {
+    return weight.rows();
+  }
+
+  /** Returns the number of input features. */
+  int columns() {
+    return weight.columns();
+  }
+
+  /** {@code output = input * w^T + bias}. */
+  void apply(Tensor input, Tensor output) {
+    operations.linear(input, weight, bias, output);
+  }
+
+  void replace(WeightMatrix matrix) {
+    if (matrix.rows() != weight.rows() || matrix.columns() != weight.columns()) {
+      throw new IllegalArgumentException(
+          "%s is %d x %d, not %d x %d"
+              .formatted(module, weight.rows(), weight.columns(), matrix.rows(), matrix.columns()));
+    }
+    weight.close();
+    weight = operations.weight(matrix);
+    bytes = weight.ownsMemory() ? null : matrix.data();
+  }
+
+  @Override
+  public void close() {
+    weight.close();
+    if (bias != null) {
+      bias.close();
+    }
+  }
+}

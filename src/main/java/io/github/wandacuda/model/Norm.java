@@ -1,0 +1,54 @@
+package io.github.wandacuda.model;
+
+import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.forward.Tensor;
+
+/** A norm with its gain and bias. */
+final class Norm implements AutoCloseable {
+  private final Operations operations;
+  private final NormDescription description;
+  private final Tensor gain;
+  private final Tensor bias;
+
+  private Norm(DecoderWeights weights, NormDescription description) {
+    operations = weights.operations();
+    this.description = description;
+    gain = weights.gain(description);
+    bias = weights.bias(description);
+  }
+
+  /** Loads a norm, or returns null if there is none. */
+  static Norm orNull(DecoderWeights weights, NormDescription description) {
+    return description == null ? null : new Norm(weights, description);
+  }
+
+  /** Norms rows; {@code output} may be {@code input}. */
+  void apply(Tensor input, Tensor output) {
+    switch (description.kind()) {
+      case RMS -> operations.rmsNorm(input, gain, description.epsilon(), output);
+      case LAYER -> operations.layerNorm(input, gain, bias, description.epsilon(), output);
+    }
+  }
+
+  /** Norms each head of {@code rows} in place. */
+  void applyToHeads(Tensor rows) {
+    int heads = rows.rows() * (rows.columns() / description.size());
+    Tensor split = rows.reshaped(heads, description.size());
+    apply(split, split);
+  }
+
+  @Override
+  public void close() {
+    gain.close();
+    if (bias != null) {
+      bias.close();
+    }
+  }
+
+  /** Closes a norm, if there is one. */
+  static void close(Norm norm) {
+    if (norm != null) {
+      norm.close();
+    }
+  }
+}
