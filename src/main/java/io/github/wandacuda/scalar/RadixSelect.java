@@ -1,5 +1,8 @@
 package io.github.wandacuda.scalar;
 
+import static io.github.wandacuda.system.LittleEndian.INT;
+import static io.github.wandacuda.system.LittleEndian.SHORT;
+
 import io.github.wandacuda.DType;
 import io.github.wandacuda.select.SelectionRule;
 import io.github.wandacuda.select.SelectionRule.AtMost;
@@ -82,6 +85,192 @@ public final class RadixSelect implements CpuSelectKernels {
 
     @Override
     public int zeros() {
+      return zeros;
+    }
+  }
+
+  /**
+   * Finds up to which score the lowest of some go, by a radix select: it counts the scores by their
+   * highest digit, which tells the threshold's, then those of that digit by the next one, and so
+   * on. Keys are the bits of scores, which aren't negative, so their 31 bits make three digits.
+   */
+  private static final class RadixThreshold {
+    private static final int HIGH_SHIFT = 20;
+    private static final int MIDDLE_SHIFT = 10;
+    private static final int HIGH_DIGITS = 1 << (Integer.SIZE - 1 - HIGH_SHIFT);
+    private static final int LOWER_DIGITS = 1 << MIDDLE_SHIFT;
+
+    private final int[] counts = new int[HIGH_DIGITS];
+    private final int[] candidates;
+    private int threshold;
+    private int left;
+
+    /**
+     * Makes room.
+     *
+     * @param most keys at a time
+     */
+    RadixThreshold(int most) {
+      candidates = new int[most];
+    }
+
+    /**
+     * Finds the threshold of the keys from {@code from} to before {@code to}.
+     *
+     * @param wanted how many go, at most as many as there are
+     */
+    void find(int[] keys, int from, int to, int wanted) {
+      left = wanted;
+      int high = digit(keys, from, to, HIGH_SHIFT, HIGH_DIGITS);
+      int count = take(keys, from, to, HIGH_SHIFT, high);
+      int middle = digit(candidates, 0, count, MIDDLE_SHIFT, LOWER_DIGITS);
+      int higher = (high << (HIGH_SHIFT - MIDDLE_SHIFT)) | middle;
+      count = take(candidates, 0, count, MIDDLE_SHIFT, higher);
+      threshold = (higher << MIDDLE_SHIFT) | digit(candidates, 0, count, 0, LOWER_DIGITS);
+    }
+
+    /** Returns the key below which all go and above which all stay. */
+    int threshold() {
+      return threshold;
+    }
+
+    /** Returns how many of the keys that equal the threshold go. */
+    int equal() {
+      return left;
+    }
+
+    /** Returns the threshold's digit, and takes those of lower digits off {@code left}. */
+    private int digit(int[] keys, int from, int to, int shift, int digits) {
+      Arrays.fill(counts, 0, digits, 0);
+      for (int i = from; i < to; i++) {
+        counts[(keys[i] >>> shift) & (digits - 1)]++;
+      }
+      int digit = 0;
+      while (left > counts[digit]) {
+        left -= counts[digit++];
+      }
+      return digit;
+    }
+
+    /** Copies the keys that begin with some digits to the candidates, and returns their number. */
+    private int take(int[] keys, int from, int to, int shift, int digits) {
+      int count = 0;
+      for (int i = from; i < to; i++) {
+        int key = keys[i];
+        if (key >>> shift == digits) {
+          candidates[count++] = key;
+        }
+      }
+      return count;
+    }
+  }
+
+  /**
+   * A copy of a row in an array, and the bits of its scores. Loops over arrays are fast as soon as
+   * they are compiled at all.
+   */
+  private static final class RowBuffer {
+    private static final int MAGNITUDE = 0x7fff_ffff;
+    private static final int HALF_MAGNITUDE = 0x7fff;
+
+    private final DType dtype;
+    private final float[] norms;
+    private final int[] keys;
+
+    /** The row, if its elements have 32 bits. */
+    private final int[] words;
+
+    /** The row, if its elements have 16 bits. */
+    private final short[] halves;
+
+    RowBuffer(DType dtype, int columns, float[] norms) {
+      this.dtype = dtype;
+      this.norms = norms;
+      keys = new int[columns];
+      words = new int[dtype == DType.F32 ? columns : 0];
+      halves = new short[dtype == DType.F32 ? 0 : columns];
+    }
+
+    /** Returns the bits of each element's score. */
+    int[] keys() {
+      return keys;
+    }
+
+    /** Reads a row and scores it; returns whether all of it is finite. */
+    boolean read(MemorySegment memory, long at) {
+      int highest;
+      if (dtype == DType.F32) {
+        MemorySegment.copy(memory, INT, at, words, 0, words.length);
+        highest = scoreFloats(words, norms, keys);
+      } else {
+        MemorySegment.copy(memory, SHORT, at, halves, 0, halves.length);
+        highest =
+            dtype == DType.F16
+                ? scoreHalves(halves, norms, keys)
+                : scoreBfloats(halves, norms, keys);
+      }
+      return highest < RowElements.INFINITY;
+    }
+
+    private static int scoreFloats(int[] words, float[] norms, int[] keys) {
+      int highest = 0;
+      for (int c = 0; c < keys.length; c++) {
+        int magnitude = words[c] & MAGNITUDE;
+        highest = Math.max(highest, magnitude);
+        keys[c] = Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) * norms[c]);
+      }
+      return highest;
+    }
+
+    private static int scoreHalves(short[] halves, float[] norms, int[] keys) {
+      int highest = 0;
+      for (int c = 0; c < keys.length; c++) {
+        float value = Float.float16ToFloat((short) (halves[c] & HALF_MAGNITUDE));
+        highest = Math.max(highest, Float.floatToRawIntBits(value));
+        keys[c] = Float.floatToRawIntBits(value * norms[c]);
+      }
+      return highest;
+    }
+
+    private static int scoreBfloats(short[] halves, float[] norms, int[] keys) {
+      int highest = 0;
+      for (int c = 0; c < keys.length; c++) {
+        int magnitude = (halves[c] & HALF_MAGNITUDE) << Short.SIZE;
+        highest = Math.max(highest, magnitude);
+        keys[c] = Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) * norms[c]);
+      }
+      return highest;
+    }
+
+    /** Writes the row back, with zeros where it isn't kept; returns how many zeros it has then. */
+    int write(long[] kept, MemorySegment memory, long at) {
+      if (dtype == DType.F32) {
+        int zeros = clear(words, kept);
+        MemorySegment.copy(words, 0, memory, INT, at, words.length);
+        return zeros;
+      }
+      int zeros = clear(halves, kept);
+      MemorySegment.copy(halves, 0, memory, SHORT, at, halves.length);
+      return zeros;
+    }
+
+    private static int clear(int[] words, long[] kept) {
+      int zeros = 0;
+      for (int c = 0; c < words.length; c++) {
+        int word = words[c] & -(int) (kept[c >> KeptColumns.WORD_SHIFT] >>> c & 1);
+        words[c] = word;
+        zeros += (word & MAGNITUDE) == 0 ? 1 : 0;
+      }
+      return zeros;
+    }
+
+    private static int clear(short[] halves, long[] kept) {
+      int zeros = 0;
+      for (int c = 0; c < halves.length; c++) {
+        int half = halves[c] & -(int) (kept[c >> KeptColumns.WORD_SHIFT] >>> c & 1);
+        halves[c] = (short) half;
+        zeros += (half & HALF_MAGNITUDE) == 0 ? 1 : 0;
+      }
       return zeros;
     }
   }

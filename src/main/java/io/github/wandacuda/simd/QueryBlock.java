@@ -4,6 +4,8 @@ import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 import io.github.wandacuda.scalar.CpuForwardKernels;
 import io.github.wandacuda.scalar.CpuTensor;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * Attention of a block of one head's queries. All matrices are transposed: scores are [keys,
@@ -156,6 +158,139 @@ final class QueryBlock {
       int values = panels.valueAt(head, d);
       diagonal.multiply(
           panels.values(), values, scores, column, keys, sums.data(), sums.at(d, column));
+    }
+  }
+
+  /**
+   * A run of keys in which the window of some queries of a group begins, so that not all queries
+   * see all of its keys. A key that isn't seen is skipped instead of multiplied by 0, since its
+   * value may be infinite or NaN.
+   */
+  private static final class WindowTile {
+    private WindowTile() {}
+
+    /**
+     * The run's keys that some query sees.
+     *
+     * @param run the run's first key
+     * @param from the first key
+     * @param end the key after the last one
+     * @param group the group's first query
+     * @param window how many keys a query sees
+     */
+    record Keys(int run, int from, int end, int group, int window) {}
+
+    /**
+     * Adds the run to the sums of one tile. For a query that sees no key of the run, -0 is added,
+     * which changes no sum.
+     *
+     * @param values the tile of values of token 0
+     * @param scores [keys, queries]
+     * @param column the column of the group's first query in {@code scores}
+     */
+    static void multiply(
+        float[] values,
+        int valuesOffset,
+        RegisterTileSums scores,
+        int column,
+        Keys keys,
+        float[] before,
+        int beforeOffset,
+        float[] sums,
+        int sumsOffset) {
+      long firstWithout = (long) keys.run + CpuForwardKernels.RUN + keys.window - 1;
+      for (int at = 0; at < RegisterTile.ROWS * RegisterTile.COLUMNS; at += Lanes.COUNT) {
+        int lane = at % RegisterTile.COLUMNS;
+        int value = valuesOffset + at / RegisterTile.COLUMNS;
+        FloatVector chain = FloatVector.zero(Lanes.FLOATS);
+        for (int j = keys.from; j < keys.end; j++) {
+          VectorMask<Float> seeing = CausalMask.seeing(keys.group + lane, j, keys.window);
+          FloatVector p =
+              FloatVector.fromArray(Lanes.FLOATS, scores.data(), scores.at(j, column) + lane);
+          FloatVector next =
+              p.fma(
+                  FloatVector.broadcast(Lanes.FLOATS, values[value + j * RegisterTile.ROWS]),
+                  chain);
+          chain = chain.blend(next, seeing);
+        }
+        VectorMask<Float> with = CausalMask.before(keys.group + lane, firstWithout);
+        FloatVector added = FloatVector.broadcast(Lanes.FLOATS, -0f).blend(chain, with);
+        FloatVector.fromArray(Lanes.FLOATS, before, beforeOffset + at)
+            .add(added)
+            .intoArray(sums, sumsOffset + at);
+      }
+    }
+  }
+
+  /**
+   * The last run of keys of a group of queries. All queries see the keys up to the group's first
+   * query; of the others each query sees only those up to itself. A key that isn't seen is skipped
+   * instead of multiplied by 0, since its value may be infinite or NaN.
+   */
+  private static final class CausalTile {
+    /**
+     * The keys of the run.
+     *
+     * @param from the run's first key
+     * @param group the group's first query, which is also the last key that all queries see
+     * @param end the key after the last one
+     * @param first whether it is also the first run
+     */
+    record Keys(int from, int group, int end, boolean first) {
+      int last() {
+        return Math.min(end, group + RegisterTile.COLUMNS) - 1;
+      }
+    }
+
+    private final float[] chain = new float[RegisterTile.ROWS * RegisterTile.COLUMNS];
+
+    /**
+     * Adds the run to the sums of one tile, or writes it if it is the first.
+     *
+     * @param values the tile of values of token 0
+     * @param scores [keys, queries]
+     * @param column the column of the group's first query in {@code scores}
+     */
+    void multiply(
+        float[] values,
+        int valuesOffset,
+        RegisterTileSums scores,
+        int column,
+        Keys keys,
+        float[] sums,
+        int sumsOffset) {
+      int common = keys.group - keys.from + 1;
+      RegisterTile.multiply(
+          values,
+          valuesOffset + keys.from * RegisterTile.ROWS,
+          scores.data(),
+          scores.at(keys.from, column),
+          common,
+          RegisterTile.NOTHING,
+          0,
+          chain,
+          0);
+      for (int at = 0; at < chain.length; at += Lanes.COUNT) {
+        int row = at / RegisterTile.COLUMNS;
+        int lane = at % RegisterTile.COLUMNS;
+        FloatVector total = FloatVector.fromArray(Lanes.FLOATS, chain, at);
+        for (int j = keys.group + 1; j <= keys.last(); j++) {
+          VectorMask<Float> seeing = CausalMask.seeing(keys.group + lane, j);
+          FloatVector p =
+              FloatVector.fromArray(Lanes.FLOATS, scores.data(), scores.at(j, column) + lane);
+          FloatVector next =
+              p.fma(broadcast(values[valuesOffset + j * RegisterTile.ROWS + row]), total);
+          total = total.blend(next, seeing);
+        }
+        if (!keys.first) {
+          total = FloatVector.fromArray(Lanes.FLOATS, sums, sumsOffset + at).add(total);
+        }
+        total.intoArray(sums, sumsOffset + at);
+      }
+    }
+
+    private static FloatVector broadcast(float value) {
+      return FloatVector.broadcast(Lanes.FLOATS, value);
     }
   }
 }

@@ -4,6 +4,10 @@ import io.github.wandacuda.SparseKernels;
 import io.github.wandacuda.scalar.RadixSelect;
 import io.github.wandacuda.scalar.ScalarForward;
 import io.github.wandacuda.scalar.ScalarSparse;
+import io.github.wandacuda.simd.ExpandRows;
+import io.github.wandacuda.simd.Lanes;
+import io.github.wandacuda.simd.PanelRows;
+import io.github.wandacuda.simd.VectorForward;
 import io.github.wandacuda.system.ThisRuntime;
 
 /** Which kernels this JVM can run. */
@@ -23,5 +27,20 @@ final class KernelChoice {
   /** Returns what multiplies sparse matrices. */
   static SparseKernels chooseSparse() {
     return ThisRuntime.hasVectors() ? VectorCpuKernels.createSparse() : new ScalarSparse();
+  }
+
+  /** The kernels of this package; to be loaded only where the Vector API's module is present. */
+  private static final class VectorCpuKernels {
+    private VectorCpuKernels() {}
+
+    /** Returns the kernels at the machine's widest vectors. */
+    public static CpuKernels create() {
+      return new CpuKernels(new VectorSelect(), new VectorForward(), Lanes.describe() + " vectors");
+    }
+
+    /** Returns what multiplies sparse matrices fastest on this processor. */
+    public static SparseKernels createSparse() {
+      return Lanes.COMPRESSES_SHORTS ? new ExpandRows() : new PanelRows();
+    }
   }
 }

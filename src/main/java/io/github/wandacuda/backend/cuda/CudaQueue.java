@@ -180,4 +180,12 @@ final class CudaQueue implements DeviceQueue {
     }
     device.forget(this);
   }
+
+  /** A stream that can be read as the number that it is. */
+  private static final class CudaStream extends CUstream {
+    /** Returns the {@code CUstream}. */
+    public long handle() {
+      return getNativePointer();
+    }
+  }
 }
