@@ -15,9 +15,7 @@ public final class ScalarRowPacking implements RowPacking {
   public long count(MemorySegment elements, int elementBytes) {
     long count = 0;
     for (long at = 0; at < elements.byteSize(); at += elementBytes) {
-      boolean kept =
-          elementBytes == Integer.BYTES ? elements.get(INT, at) != 0 : elements.get(SHORT, at) != 0;
-      count += kept ? 1 : 0;
+      count += get(elements, at, elementBytes) != 0 ? 1 : 0;
     }
     return count;
   }
@@ -32,55 +30,19 @@ public final class ScalarRowPacking implements RowPacking {
       long maskAt,
       MemorySegment values,
       long valuesAt) {
-    return elementBytes == Integer.BYTES
-        ? packInts(row, rowAt, columns, mask, maskAt, values, valuesAt)
-        : packShorts(row, rowAt, columns, mask, maskAt, values, valuesAt);
-  }
-
-  private static int packShorts(
-      MemorySegment row,
-      long rowAt,
-      int columns,
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt) {
     long at = valuesAt;
     for (int from = 0; from < columns; from += Byte.SIZE) {
       int bits = 0;
       for (int column = from; column < Math.min(columns, from + Byte.SIZE); column++) {
-        short element = row.get(SHORT, rowAt + (long) column * Short.BYTES);
-        values.set(SHORT, at, element);
+        int element = get(row, rowAt + (long) column * elementBytes, elementBytes);
+        set(values, at, elementBytes, element);
         int kept = element != 0 ? 1 : 0;
-        at += (long) kept * Short.BYTES;
+        at += (long) kept * elementBytes;
         bits |= kept << (column - from);
       }
       mask.set(ValueLayout.JAVA_BYTE, maskAt + from / Byte.SIZE, (byte) bits);
     }
-    return (int) ((at - valuesAt) / Short.BYTES);
-  }
-
-  private static int packInts(
-      MemorySegment row,
-      long rowAt,
-      int columns,
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt) {
-    long at = valuesAt;
-    for (int from = 0; from < columns; from += Byte.SIZE) {
-      int bits = 0;
-      for (int column = from; column < Math.min(columns, from + Byte.SIZE); column++) {
-        int element = row.get(INT, rowAt + (long) column * Integer.BYTES);
-        values.set(INT, at, element);
-        int kept = element != 0 ? 1 : 0;
-        at += (long) kept * Integer.BYTES;
-        bits |= kept << (column - from);
-      }
-      mask.set(ValueLayout.JAVA_BYTE, maskAt + from / Byte.SIZE, (byte) bits);
-    }
-    return (int) ((at - valuesAt) / Integer.BYTES);
+    return (int) ((at - valuesAt) / elementBytes);
   }
 
   @Override
@@ -93,47 +55,26 @@ public final class ScalarRowPacking implements RowPacking {
       int elementBytes,
       MemorySegment row,
       long rowAt) {
-    if (elementBytes == Integer.BYTES) {
-      unpackInts(mask, maskAt, values, valuesAt, columns, row, rowAt);
+    long at = valuesAt;
+    for (int column = 0; column < columns; column++) {
+      byte bits = mask.get(ValueLayout.JAVA_BYTE, maskAt + column / Byte.SIZE);
+      int kept = bits >> column % Byte.SIZE & 1;
+      int value = get(values, at, elementBytes);
+      set(row, rowAt + (long) column * elementBytes, elementBytes, value & -kept);
+      at += (long) kept * elementBytes;
+    }
+  }
+
+  /** Returns an element's bits; a loop that calls this is compiled for each size by itself. */
+  private static int get(MemorySegment memory, long at, int bytes) {
+    return bytes == Integer.BYTES ? memory.get(INT, at) : memory.get(SHORT, at);
+  }
+
+  private static void set(MemorySegment memory, long at, int bytes, int element) {
+    if (bytes == Integer.BYTES) {
+      memory.set(INT, at, element);
     } else {
-      unpackShorts(mask, maskAt, values, valuesAt, columns, row, rowAt);
+      memory.set(SHORT, at, (short) element);
     }
-  }
-
-  private static void unpackShorts(
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt,
-      int columns,
-      MemorySegment row,
-      long rowAt) {
-    long at = valuesAt;
-    for (int column = 0; column < columns; column++) {
-      int kept = bit(mask, maskAt, column);
-      short value = values.get(SHORT, at);
-      row.set(SHORT, rowAt + (long) column * Short.BYTES, (short) (value & -kept));
-      at += (long) kept * Short.BYTES;
-    }
-  }
-
-  private static void unpackInts(
-      MemorySegment mask,
-      long maskAt,
-      MemorySegment values,
-      long valuesAt,
-      int columns,
-      MemorySegment row,
-      long rowAt) {
-    long at = valuesAt;
-    for (int column = 0; column < columns; column++) {
-      int kept = bit(mask, maskAt, column);
-      row.set(INT, rowAt + (long) column * Integer.BYTES, values.get(INT, at) & -kept);
-      at += (long) kept * Integer.BYTES;
-    }
-  }
-
-  private static int bit(MemorySegment mask, long maskAt, int column) {
-    return mask.get(ValueLayout.JAVA_BYTE, maskAt + column / Byte.SIZE) >> column % Byte.SIZE & 1;
   }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.backend.cuda;
 
+import io.github.wandacuda.backend.cuda.RowCopy.Place;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceQueue;
 import java.lang.foreign.Arena;
@@ -54,9 +55,7 @@ final class CudaQueue implements DeviceQueue {
       long devicePitch,
       long rowBytes,
       long rows) {
-    context.enter();
-    RowCopy copy = new RowCopy(host, hostPitch, to, devicePitch, rowBytes, rows);
-    copy.pieces(device.maximumPitch(), piece -> piece.upload(context, stream));
+    copy(Place.of(host, hostPitch), Place.of(to, devicePitch), rowBytes, rows);
   }
 
   @Override
@@ -67,9 +66,7 @@ final class CudaQueue implements DeviceQueue {
       long hostPitch,
       long rowBytes,
       long rows) {
-    context.enter();
-    RowCopy copy = new RowCopy(host, hostPitch, from, devicePitch, rowBytes, rows);
-    copy.pieces(device.maximumPitch(), piece -> piece.download(context, stream));
+    copy(Place.of(from, devicePitch), Place.of(host, hostPitch), rowBytes, rows);
   }
 
   @Override
@@ -80,9 +77,12 @@ final class CudaQueue implements DeviceQueue {
       long toPitch,
       long rowBytes,
       long rows) {
+    copy(Place.of(from, fromPitch), Place.of(to, toPitch), rowBytes, rows);
+  }
+
+  private void copy(Place from, Place to, long rowBytes, long rows) {
     context.enter();
-    new DeviceCopy(from, fromPitch, to, toPitch, rowBytes, rows)
-        .queue(context, stream, device.maximumPitch());
+    new RowCopy(from, to, rowBytes, rows).queue(context, stream, device.maximumPitch());
   }
 
   @Override

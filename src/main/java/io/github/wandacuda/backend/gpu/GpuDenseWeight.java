@@ -13,16 +13,36 @@ import java.util.Optional;
 final class GpuDenseWeight extends GpuWeight {
   private static final long ALIGNMENT = 64;
 
+  /** The weight in host memory, or null if it is on the device alone. */
   private final WeightMatrix host;
-  private final WeightUpload upload;
 
   /** Owns the weight in host memory, or null. */
-  private final HostMemory hostMemory;
+  private final Arena hostMemory;
 
-  /** The weight on the device, and what owns it there; null if it isn't there. */
+  /** The weight on the device; null if it isn't there. */
   private final DeviceRows matrix;
 
-  private final WeightMemory memory;
+  /**
+   * Takes over a weight that is on the device alone.
+   *
+   * @param buffer its memory, which is freed with it
+   * @param matrix how it lies there
+   */
+  GpuDenseWeight(DeviceBuffer buffer, DeviceRows matrix, WeightUpload upload) {
+    this(null, null, buffer, matrix, upload);
+  }
+
+  private GpuDenseWeight(
+      WeightMatrix host,
+      Arena hostMemory,
+      DeviceBuffer buffer,
+      DeviceRows matrix,
+      WeightUpload upload) {
+    super(buffer, upload);
+    this.host = host;
+    this.hostMemory = hostMemory;
+    this.matrix = matrix;
+  }
 
   /**
    * Copies a weight to the device, if it fits.
@@ -30,40 +50,35 @@ final class GpuDenseWeight extends GpuWeight {
    * @param host the weight, in memory that must not change until this is closed
    * @param upload copies rows to the device
    */
-  GpuDenseWeight(WeightMatrix host, WeightUpload upload) {
-    this(host, null, upload);
+  static GpuDenseWeight of(WeightMatrix host, WeightUpload upload) {
+    return of(host, null, upload);
   }
 
-  private GpuDenseWeight(WeightMatrix host, HostMemory hostMemory, WeightUpload upload) {
-    this.host = host;
-    this.hostMemory = hostMemory;
-    this.upload = upload;
+  private static GpuDenseWeight of(WeightMatrix host, Arena hostMemory, WeightUpload upload) {
     DeviceBuffer buffer = upload.allocate(RowLayout.devicePitch(host) * host.rows());
-    memory = buffer == null ? null : new WeightMemory(buffer, upload);
-    matrix = buffer == null ? null : RowLayout.onDevice(host, buffer.at(0), host.rows());
-    if (buffer != null) {
-      fill();
+    if (buffer == null) {
+      return new GpuDenseWeight(host, hostMemory, null, null, upload);
     }
-  }
-
-  private void fill() {
     try {
+      DeviceRows matrix = RowLayout.onDevice(host, buffer.at(0), host.rows());
       upload.upload(host, matrix);
+      return new GpuDenseWeight(host, hostMemory, buffer, matrix, upload);
     } catch (RuntimeException e) {
-      close();
+      upload.settle();
+      buffer.close();
       throw e;
     }
   }
 
   /** Makes a dense weight of a packed one, in host memory of its own. */
   static GpuDenseWeight unpacked(SparseMatrix packed, WeightUpload upload) {
-    HostMemory memory = new HostMemory();
+    Arena memory = Arena.ofShared();
     try {
       long bytes = (long) packed.rows() * packed.columns() * packed.dtype().bytes();
-      MemorySegment dense = memory.arena.allocate(bytes, ALIGNMENT);
+      MemorySegment dense = memory.allocate(bytes, ALIGNMENT);
       WeightMatrix host = WeightMatrix.of(dense, packed.dtype(), packed.rows(), packed.columns());
       packed.unpack(host);
-      return new GpuDenseWeight(host, memory, upload);
+      return of(host, memory, upload);
     } catch (RuntimeException e) {
       memory.close();
       throw e;
@@ -94,44 +109,30 @@ final class GpuDenseWeight extends GpuWeight {
     if (matrix == null) {
       throw upload.lacking(RowLayout.devicePitch(host) * host.rows());
     }
-    memory.requireOpen();
+    requireOpen();
     return matrix;
   }
 
   @Override
   public int rows() {
-    return host.rows();
+    return host == null ? matrix.rows() : host.rows();
   }
 
   @Override
   public int columns() {
-    return host.columns();
+    return host == null ? matrix.columns() : host.columns();
   }
 
   @Override
   public boolean ownsMemory() {
-    return hostMemory != null;
+    return host == null || hostMemory != null;
   }
 
   @Override
   public void close() {
-    if (memory != null) {
-      memory.close();
-    }
-    if (hostMemory != null) {
+    super.close();
+    if (hostMemory != null && hostMemory.scope().isAlive()) {
       hostMemory.close();
-    }
-  }
-
-  /** An unpacked weight's memory. A second close does nothing. */
-  private static final class HostMemory implements AutoCloseable {
-    private final Arena arena = Arena.ofShared();
-
-    @Override
-    public void close() {
-      if (arena.scope().isAlive()) {
-        arena.close();
-      }
     }
   }
 }

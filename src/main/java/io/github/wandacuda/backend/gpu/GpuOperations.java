@@ -110,7 +110,7 @@ final class GpuOperations implements Operations, AutoCloseable {
 
   @Override
   public GpuWeight weight(WeightMatrix matrix) {
-    return new GpuDenseWeight(matrix, weights);
+    return GpuDenseWeight.of(matrix, weights);
   }
 
   @Override

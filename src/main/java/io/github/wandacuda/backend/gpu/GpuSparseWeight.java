@@ -13,13 +13,10 @@ final class GpuSparseWeight extends GpuWeight {
   /** Where each of the three parts may begin. */
   private static final long ALIGNMENT = 256;
 
-  private final WeightMemory memory;
-  private final WeightUpload upload;
   private final DeviceSparse matrix;
 
   private GpuSparseWeight(DeviceBuffer buffer, SparseMatrix host, WeightUpload upload) {
-    memory = new WeightMemory(buffer, upload);
-    this.upload = upload;
+    super(buffer, upload);
     long bits = aligned(host.values().byteSize());
     DevicePointer bitmask = buffer.at(bits);
     DevicePointer offsets = buffer.at(bits + aligned(host.bitmask().byteSize()));
@@ -79,7 +76,7 @@ final class GpuSparseWeight extends GpuWeight {
 
   @Override
   void linear(GpuTensor x, GpuTensor bias, GpuTensor out) {
-    memory.requireOpen();
+    requireOpen();
     if (x.rows() > SparseMatrix.MOST_ROWS) {
       upload.unpack(matrix, (rows, first) -> upload.linear(x, rows, first, bias, out));
     } else {
@@ -105,10 +102,5 @@ final class GpuSparseWeight extends GpuWeight {
   @Override
   public boolean ownsMemory() {
     return true;
-  }
-
-  @Override
-  public void close() {
-    memory.close();
   }
 }

@@ -111,7 +111,7 @@ final class GpuWeightsAhead implements WeightsAhead {
     copies.finish();
     ended = true;
     return places.stream()
-        .<Weight>map(place -> new GpuHeldWeight(place.buffer, place.rows, upload))
+        .<Weight>map(place -> new GpuDenseWeight(place.buffer, place.rows, upload))
         .toList();
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.github.wandacuda.backend.cuda.RowCopy.Place;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,10 +18,15 @@ class RowCopyTest {
 
   private final CudaBuffer device = new CudaBuffer(null, new DeviceAddress(), 1L << 44);
 
-  private List<RowCopy.Piece> pieces(long hostPitch, long devicePitch, long rowBytes, long rows) {
-    List<RowCopy.Piece> pieces = new ArrayList<>();
-    new RowCopy(HOST, hostPitch, device.at(0), devicePitch, rowBytes, rows)
-        .pieces(MAXIMUM_PITCH, pieces::add);
+  private RowCopy copy(
+      MemorySegment host, long hostPitch, long at, long devicePitch, long rowBytes, long rows) {
+    Place to = Place.of(device.at(at), devicePitch);
+    return new RowCopy(Place.of(host, hostPitch), to, rowBytes, rows);
+  }
+
+  private List<RowCopy> pieces(long hostPitch, long devicePitch, long rowBytes, long rows) {
+    List<RowCopy> pieces = new ArrayList<>();
+    copy(HOST, hostPitch, 0, devicePitch, rowBytes, rows).pieces(MAXIMUM_PITCH, pieces::add);
     return pieces;
   }
 
@@ -55,32 +61,32 @@ class RowCopyTest {
         .satisfies(
             piece -> {
               assertThat(piece.rows()).isEqualTo(3);
-              assertThat(piece.hostPitch()).isEqualTo(10);
-              assertThat(piece.devicePitch()).isEqualTo(16);
+              assertThat(piece.from().pitch()).isEqualTo(10);
+              assertThat(piece.to().pitch()).isEqualTo(16);
             });
   }
 
   @Test
   void aPitchBeyondTheLimitMakesItRowByRow() {
     long pitch = MAXIMUM_PITCH + 9;
-    List<RowCopy.Piece> pieces = pieces(10, pitch, 10, 3);
+    List<RowCopy> pieces = pieces(10, pitch, 10, 3);
     assertThat(pieces).hasSize(3).allSatisfy(piece -> assertThat(piece.rows()).isEqualTo(1));
     assertThat(pieces)
-        .extracting(piece -> piece.device().offset())
+        .extracting(piece -> piece.to().device().offset())
         .containsExactly(0L, pitch, 2 * pitch);
     assertThat(pieces)
-        .extracting(piece -> piece.host().address() - HOST.address())
+        .extracting(piece -> piece.from().host().address() - HOST.address())
         .containsExactly(0L, 10L, 20L);
   }
 
   @Test
   void manyRowsAreCutWithoutAGap() {
     long rows = (3L << 20) + 1;
-    List<RowCopy.Piece> pieces = pieces(10, 16, 10, rows);
+    List<RowCopy> pieces = pieces(10, 16, 10, rows);
     long next = 0;
-    for (RowCopy.Piece piece : pieces) {
-      assertThat(piece.device().offset()).isEqualTo(next * 16);
-      assertThat(piece.host().address() - HOST.address()).isEqualTo(next * 10);
+    for (RowCopy piece : pieces) {
+      assertThat(piece.to().device().offset()).isEqualTo(next * 16);
+      assertThat(piece.from().host().address() - HOST.address()).isEqualTo(next * 10);
       next += piece.rows();
     }
     assertThat(next).isEqualTo(rows);
@@ -91,10 +97,9 @@ class RowCopyTest {
   void staysInsideOfBothMemories() {
     MemorySegment small = HOST.reinterpret(100);
     assertThatExceptionOfType(IndexOutOfBoundsException.class)
-        .isThrownBy(() -> new RowCopy(small, 50, device.at(0), 64, 50, 3));
+        .isThrownBy(() -> copy(small, 50, 0, 64, 50, 3));
     assertThatExceptionOfType(IndexOutOfBoundsException.class)
-        .isThrownBy(() -> new RowCopy(HOST, 50, device.at((1L << 44) - 100), 64, 50, 2));
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> new RowCopy(HOST, 50, device.at(0), 49, 50, 2));
+        .isThrownBy(() -> copy(HOST, 50, (1L << 44) - 100, 64, 50, 2));
+    assertThatIllegalArgumentException().isThrownBy(() -> copy(HOST, 50, 0, 49, 50, 2));
   }
 }
