@@ -255,7 +255,7 @@ class ArchitectureTest {
    * WrongFile}, which looks at a file that was refused, if it is a regular one.
    */
   private static final String OWN_FILES =
-      "InputFile|WrongFile|CpuInfo|ProcessAge|OwnFolder|SpaceCheck|MemoryWatch|Journal|JournalFile|MaskDigest|StateFiles|AtomicWrite|ShardFile"
+      "InputFile|WrongFile|CpuInfo|ProcessAge|OwnFolder|SpaceCheck|MemoryWatch|Journal|MaskDigest|StateFiles|AtomicWrite|ShardFile"
           + "|FileOpener|WrittenShard|SharedFile|PartLock|ReservedFile|Folders|Gunzip|AvailableMemory";
 
   private static final DescribedPredicate<JavaCall<?>> READS =

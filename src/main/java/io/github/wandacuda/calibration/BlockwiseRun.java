@@ -80,55 +80,30 @@ public final class BlockwiseRun implements AutoCloseable {
   /**
    * Runs a block on all samples without keeping its outputs.
    *
-   * @return the norms of its linear modules' inputs, by module; zeros for one that no token reached
-   */
-  public Map<String, float[]> observe(Block block) {
-    return norms(block, BlockwiseRun::observing);
-  }
-
-  /**
-   * Does what {@link #observe(Block)} does, and sums the second moments of the inputs too: on one
-   * device, since they are too large to be summed by batch.
-   *
-   * @param memory takes the second moments
+   * @param memory takes the second moments of its linear modules' inputs, which are summed on one
+   *     device, since they are too large to be summed by batch; null to sum no more than norms
+   * @return the norms of the inputs, by module; zeros for one that no token reached
    */
   public BlockStatistics observe(Block block, Arena memory) {
-    return statistics(block, BlockwiseRun::observing, memory);
+    return statistics(
+        block,
+        memory,
+        (norms, also) ->
+            (lane, own, batch, at) ->
+                norms.add(
+                    batch.index(), lane.runner().observe(own, batch, lane.states(), at, also)));
   }
 
-  private static BatchLanes.Work observing(InputNorms norms, InputObserver also) {
-    return (lane, block, batch, at) ->
-        norms.add(batch.index(), lane.runner().observe(block, batch, lane.states(), at, also));
-  }
-
-  private void requireOneDevice() {
-    if (lanes.count() > 1) {
-      throw new IllegalStateException("second moments on %d devices".formatted(lanes.count()));
-    }
-  }
-
-  /**
-   * Runs a block on all samples, returns norms as {@link #observe} does, and keeps the outputs as
-   * the next block's input.
-   */
-  public Map<String, float[]> observeAndAdvance(Block block) {
-    return norms(block, BlockwiseRun::observingAndAdvancing);
-  }
-
-  /**
-   * Does what {@link #observeAndAdvance(Block)} does, and sums the second moments of the inputs
-   * too.
-   *
-   * @param memory takes the second moments
-   */
+  /** Does what {@link #observe} does, and keeps the outputs as the next block's input. */
   public BlockStatistics observeAndAdvance(Block block, Arena memory) {
-    return statistics(block, BlockwiseRun::observingAndAdvancing, memory);
-  }
-
-  private static BatchLanes.Work observingAndAdvancing(InputNorms norms, InputObserver also) {
-    return (lane, block, batch, at) ->
-        norms.add(
-            batch.index(), lane.runner().observeAndAdvance(block, batch, lane.states(), at, also));
+    return statistics(
+        block,
+        memory,
+        (norms, also) ->
+            (lane, own, batch, at) ->
+                norms.add(
+                    batch.index(),
+                    lane.runner().observeAndAdvance(own, batch, lane.states(), at, also)));
   }
 
   /** What a batch does in a block while its inputs are observed. */
@@ -137,16 +112,17 @@ public final class BlockwiseRun implements AutoCloseable {
     BatchLanes.Work by(InputNorms norms, InputObserver also);
   }
 
-  private Map<String, float[]> norms(Block block, Observing observing) {
+  private BlockStatistics statistics(Block block, Arena memory, Observing observing) {
     InputNorms norms = new InputNorms();
-    lanes.each(block, watcher, observing.by(norms, InputObserver.NONE));
-    return norms.norms(block.inputFeatures(), samples.size());
-  }
-
-  private BlockStatistics statistics(Block block, Observing observing, Arena memory) {
+    if (memory == null) {
+      lanes.each(block, watcher, observing.by(norms, InputObserver.NONE));
+      return new BlockStatistics(
+          norms.norms(block.inputFeatures(), samples.size()), Map.of(), Map.of());
+    }
+    if (lanes.count() > 1) {
+      throw new IllegalStateException("second moments on %d devices".formatted(lanes.count()));
+    }
     try (InputMoments moments = new InputMoments(operations)) {
-      InputNorms norms = new InputNorms();
-      requireOneDevice();
       lanes.each(block, watcher, observing.by(norms, moments));
       return new BlockStatistics(
           norms.norms(block.inputFeatures(), samples.size()),

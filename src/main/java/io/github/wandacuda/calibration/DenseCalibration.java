@@ -1,9 +1,12 @@
 package io.github.wandacuda.calibration;
 
 import io.github.wandacuda.forward.Operations;
+import io.github.wandacuda.layerwise.Gram;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
+import java.lang.foreign.Arena;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -18,20 +21,42 @@ public final class DenseCalibration {
    */
   public static Statistics run(
       Decoder decoder, Operations operations, List<int[]> samples, Progress progress) {
+    SortedMap<String, float[]> norms = norms(decoder, operations, samples, progress, null);
+    return new Statistics(norms, samples.size(), samples.get(0).length);
+  }
+
+  /** Takes a block's second moments, which hold until it returns. */
+  @FunctionalInterface
+  interface Moments<E extends Exception> {
+    void take(Map<String, Gram> grams) throws E;
+  }
+
+  /** Does what {@link #run} does; sums second moments too if {@code moments} takes them. */
+  static <E extends Exception> SortedMap<String, float[]> norms(
+      Decoder decoder,
+      Operations operations,
+      List<int[]> samples,
+      Progress progress,
+      Moments<E> moments)
+      throws E {
     SortedMap<String, float[]> norms = new TreeMap<>();
     try (BlockwiseRun run = new BlockwiseRun(decoder, operations, samples)) {
       SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
       run.watchedBy(passing);
-      progress.begin(0);
-      for (int index = 0; index < decoder.blocks(); index++) {
-        try (Block block = decoder.block(index)) {
-          passing.begin(index, 0, "sample");
-          decoder.readAhead(index + 1);
-          norms.putAll(run.observeAndAdvance(block));
-        }
-        progress.step("block", index + 1, decoder.blocks());
-      }
+      passing.overBlocks(
+          0,
+          index -> {
+            try (Block block = decoder.block(index);
+                Arena memory = Arena.ofShared()) {
+              decoder.readAhead(index + 1);
+              BlockStatistics found = run.observeAndAdvance(block, moments == null ? null : memory);
+              norms.putAll(found.norms());
+              if (moments != null) {
+                moments.take(found.grams());
+              }
+            }
+          });
     }
-    return new Statistics(norms, samples.size(), samples.get(0).length);
+    return norms;
   }
 }

@@ -4,11 +4,9 @@ import io.github.wandacuda.checkpoint.SafetensorsWriter;
 import io.github.wandacuda.forward.Operations;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.layerwise.Gram;
-import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
@@ -81,26 +79,19 @@ public final class MomentsCalibration implements AtomicWrite.Content {
     norms.clear();
     out.write(
         SafetensorsWriter.header(SafetensorsWriter.layout(vectors()), statistics().metadata()));
-    try (BlockwiseRun run = new BlockwiseRun(decoder, operations, samples)) {
-      SampleProgress passing = new SampleProgress(progress, decoder.blocks(), 1);
-      run.watchedBy(passing);
-      progress.begin(0);
-      for (int index = 0; index < decoder.blocks(); index++) {
-        passing.begin(index, 0, "sample");
-        try (Block block = decoder.block(index);
-            Arena memory = Arena.ofShared()) {
-          decoder.readAhead(index + 1);
-          BlockStatistics statistics = run.observeAndAdvance(block, memory);
-          norms.putAll(statistics.norms());
-          for (String module : decoder.linearModules()) {
-            if (statistics.grams().containsKey(module)) {
-              write(out, statistics.grams().get(module));
-            }
-          }
-        }
-        progress.step("block", index + 1, decoder.blocks());
-      }
-    }
+    norms.putAll(
+        DenseCalibration.norms(
+            decoder,
+            operations,
+            samples,
+            progress,
+            grams -> {
+              for (String module : decoder.linearModules()) {
+                if (grams.containsKey(module)) {
+                  write(out, grams.get(module));
+                }
+              }
+            }));
     for (float[] vector : norms.values()) {
       SafetensorsWriter.write(out, vector);
     }

@@ -28,6 +28,27 @@ public final class SampleProgress {
     this.passes = passes;
   }
 
+  /** What is done with a block. */
+  @FunctionalInterface
+  public interface Work<E extends Exception> {
+    /** Does it with the block of a number. */
+    void run(int block) throws E;
+  }
+
+  /**
+   * Goes through the decoder's blocks, one after the other, and tells of each that is done.
+   *
+   * @param first the block to begin with: an interrupted run has done those before it
+   */
+  public <E extends Exception> void overBlocks(int first, Work<E> work) throws E {
+    progress.begin((double) first / blocks);
+    for (int index = first; index < blocks; index++) {
+      begin(index, 0, "sample");
+      work.run(index);
+      progress.step("block", index + 1, blocks);
+    }
+  }
+
   /**
    * Called before samples pass a block.
    *

@@ -1,8 +1,8 @@
 package io.github.wandacuda.checkpoint;
 
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
+import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.io.FileModes;
 import java.io.IOException;
@@ -150,20 +150,6 @@ public final class ShardWriter implements AutoCloseable {
     }
   }
 
-  /**
-   * Writes a piece of a tensor as it is in {@code source}.
-   *
-   * @param source a file with the same layout
-   * @param offset offset of the piece in the tensor, in bytes
-   * @param piece memory for the piece, as long as it
-   * @throws InputException if the source has become shorter
-   * @throws OutputException if it can't be written
-   */
-  public void copy(SafetensorsFile source, TensorInfo info, long offset, MemorySegment piece) {
-    source.read(info, offset, piece);
-    write(info, offset, piece);
-  }
-
   private int index(TensorInfo info) {
     Integer index = indexOf.get(info);
     if (index == null) {
@@ -242,6 +228,24 @@ public final class ShardWriter implements AutoCloseable {
     }
     if (!failed) {
       checkComplete(length);
+    }
+  }
+
+  /**
+   * Forces a complete shard to the device, closes it and gives it its name; whatever had that is
+   * replaced.
+   *
+   * @param closed called before it gets the name
+   * @throws OutputException if that fails, or a byte was never written
+   */
+  public void publish(Path target, Runnable closed) {
+    force();
+    close();
+    closed.run();
+    try {
+      AtomicWrite.moveOver(path, target);
+    } catch (IOException e) {
+      throw OutputException.unwritable(target, e);
     }
   }
 

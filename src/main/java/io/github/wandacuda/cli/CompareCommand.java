@@ -8,7 +8,6 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.job.Calibration;
 import io.github.wandacuda.job.ClusterComparison;
 import io.github.wandacuda.job.Comparison;
-import io.github.wandacuda.job.ComparisonHere;
 import io.github.wandacuda.job.ComparisonWork;
 import io.github.wandacuda.job.Fingerprint;
 import io.github.wandacuda.job.OnCluster;
@@ -171,7 +170,7 @@ final class CompareCommand implements Runnable {
                                 windows,
                                 asked),
                             Optional.of(on)))
-                : compare.apply(new ComparisonHere(comparison), Optional.empty());
+                : compare.apply(comparison, Optional.empty());
         if (report != null) {
           results.write(
               REPORT,

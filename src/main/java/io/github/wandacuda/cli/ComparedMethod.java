@@ -1,8 +1,8 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.Sparsity;
-import io.github.wandacuda.job.FileDigest;
 import io.github.wandacuda.job.PruningPlan;
+import io.github.wandacuda.job.SourceDigest;
 import java.util.Optional;
 
 /**
@@ -20,7 +20,7 @@ record ComparedMethod(String label, Optional<Sparsity> sparsity, PruningPlan pla
         label,
         sparsity,
         plan,
-        plan.files().isEmpty() ? null : FileDigest.sha256("what is done", plan.files(), ""));
+        plan.files().isEmpty() ? null : SourceDigest.ofFiles("what is done", plan.files(), ""));
   }
 
   /** Returns it in words, with how much goes. */

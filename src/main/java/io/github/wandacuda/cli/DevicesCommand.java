@@ -66,7 +66,7 @@ final class DevicesCommand implements Runnable {
   @Override
   public void run() {
     if (card != null) {
-      new CardPlanPrinter(output).print(card, model, samples, sequenceLength, precision);
+      new GpuPlanPrinter(output).print(card, model, samples, sequenceLength, precision);
       return;
     }
     output.warnIfGiven(

@@ -60,7 +60,7 @@ final class EvaluateOption {
       output.warnIfGiven("no text is evaluated", "--windows");
     } else {
       windows = most.of(TextWindows.of(text, OptionalInt.empty(), model, output));
-      RunNeeds.requireMemory(model, windows());
+      RunNeeds.requireMemory(model, windows(), 0);
     }
   }
 

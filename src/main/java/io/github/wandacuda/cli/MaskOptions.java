@@ -1,10 +1,8 @@
 package io.github.wandacuda.cli;
 
 import io.github.wandacuda.cli.ResultFiles.Kind;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.job.FileDigest;
-import io.github.wandacuda.job.MasksIn;
+import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.SourceDigest;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskFile;
@@ -86,7 +84,7 @@ final class MaskOptions {
    *
    * @throws InputException if they aren't this model's
    */
-  public Optional<MasksIn> open(ModelDirectory model) {
+  public Optional<PruneRequest.MasksIn> open(ModelDirectory model) {
     if (files.isEmpty()) {
       return Optional.empty();
     }
@@ -98,8 +96,8 @@ final class MaskOptions {
         masks = UNION.equals(combination) ? masks.union(more) : masks.intersection(more);
       }
       return Optional.of(
-          new MasksIn(
-              masks, FileDigest.sha256("masks", files, UNION.equals(combination) ? UNION : "")));
+          new PruneRequest.MasksIn(
+              masks, SourceDigest.ofFiles("masks", files, UNION.equals(combination) ? UNION : "")));
     } catch (RuntimeException | Error e) {
       masks.close();
       throw e;

@@ -68,7 +68,7 @@ final class PerplexityCommand implements Runnable {
       ModelSummary.say(directory, output);
       EvaluationWindows windows = most.of(windows(directory));
       output.detail("%d windows, %d tokens", windows.count(), windows.tokens());
-      RunNeeds.requireMemory(directory, List.of(windows.windows()));
+      RunNeeds.requireMemory(directory, List.of(windows.windows()), 0);
       try (Backend backend = backends.open(output).backend();
           Decoder decoder = DecoderFamilies.open(directory, backend.forwards())) {
         List<int[]> lists = List.of(windows.windows());

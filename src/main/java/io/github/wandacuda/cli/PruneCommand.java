@@ -3,7 +3,6 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.Calibration;
-import io.github.wandacuda.job.MasksIn;
 import io.github.wandacuda.job.ModuleReading;
 import io.github.wandacuda.job.OnCluster;
 import io.github.wandacuda.job.Provenance;
@@ -115,7 +114,7 @@ final class PruneCommand implements Runnable {
         }
       }
       try (ResultFiles results = results(directory, place)) {
-        Optional<MasksIn> masks = maskFiles.open(directory);
+        Optional<PruneRequest.MasksIn> masks = maskFiles.open(directory);
         try {
           evaluation.prepare(directory, output);
           Calibration calibration = calibrations.load(rules, directory, output);
@@ -134,7 +133,7 @@ final class PruneCommand implements Runnable {
                   files(rules));
           prune(directory, request, results, memory);
         } finally {
-          masks.ifPresent(MasksIn::close);
+          masks.ifPresent(PruneRequest.MasksIn::close);
         }
       }
     }

@@ -2,7 +2,7 @@ package io.github.wandacuda.cli;
 
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.job.PartState;
+import io.github.wandacuda.job.Part;
 import io.github.wandacuda.job.PruneRequest;
 import io.github.wandacuda.job.RunResult;
 import io.github.wandacuda.report.Perplexities;
@@ -44,7 +44,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
     output.written(object, () -> Stream.concat(text(result), text(perplexities)));
   }
 
-  private static Map<String, Object> json(PartState part) {
+  private static Map<String, Object> json(Part.PartState part) {
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("number", part.part().number());
     object.put("of", part.part().of());
@@ -55,7 +55,7 @@ record PrunePrinter(PruneRequest request, Backend backend) {
 
   /** Returns what was done, in words. */
   private String title(RunResult result) {
-    PartState part = result.part();
+    Part.PartState part = result.part();
     boolean nothing = result.wasFinished();
     String done =
         nothing
@@ -97,7 +97,8 @@ record PrunePrinter(PruneRequest request, Backend backend) {
           weights  %d, of which %d are now zero (%.2f %%)
           numbers  %s, %d rows that are all zero%s
           masks    %s
-          seconds  %s%s""",
+          seconds  %s%s\
+        """,
         request.output(),
         title(result),
         result.provenance().modules().size(),

@@ -5,7 +5,6 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.IoMode;
 import io.github.wandacuda.job.PruneRequest;
-import io.github.wandacuda.job.Storage;
 import java.io.Console;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -45,8 +44,8 @@ final class TargetOptions {
   @Option(
       names = "--packed",
       description =
-          "Pack the pruned model in the end, as the command pack does. Until then the output takes as"
-              + " much room as without.")
+          "Pack the pruned model in the end, as the command pack does. Until then the output takes"
+              + " as much room as without.")
   private boolean packed;
 
   @Option(
@@ -61,8 +60,8 @@ final class TargetOptions {
       names = "--checkpoint-every",
       paramLabel = "SECONDS",
       description =
-          "How often a calibrated run saves the samples' hidden states, from which --resume goes on;"
-              + " 0: after every block. Default: 300.")
+          "How often a calibrated run saves the samples' hidden states, from which --resume goes"
+              + " on; 0: after every block. Default: 300.")
   private int checkpointEvery = 300;
 
   /**
@@ -117,8 +116,8 @@ final class TargetOptions {
   }
 
   /** Returns how the disk is used. */
-  public Storage storage() {
-    return new Storage(io, Duration.ofSeconds(checkpointEvery));
+  public PruneRequest.Storage storage() {
+    return new PruneRequest.Storage(io, Duration.ofSeconds(checkpointEvery));
   }
 
   /** Returns the directory of the pruned model. */

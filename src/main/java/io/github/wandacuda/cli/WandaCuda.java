@@ -9,7 +9,7 @@ import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.evaluate.Tasks;
 import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.io.ReadFiles;
-import io.github.wandacuda.job.Card;
+import io.github.wandacuda.job.GpuRunPlan;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Method;
@@ -288,7 +288,7 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
         case "--cluster" -> Clusters.names();
         case "--combine-masks" -> List.of("intersection", "union");
         case "--device" -> List.of("0", "all");
-        case "--plan" -> Card.known().stream().map(Card::name).toList();
+        case "--plan" -> GpuRunPlan.Gpu.known().stream().map(GpuRunPlan.Gpu::name).toList();
         case "--refine" -> List.of(ModuleRules.SWAPS);
         case "--scope" -> of(ModuleRules.Scope.values(), ModuleRules.Scope::label);
         case "--tasks" -> Tasks.names();

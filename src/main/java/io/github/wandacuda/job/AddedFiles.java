@@ -76,7 +76,7 @@ record AddedFiles(Checkpoint source, SideFiles sideFiles, OutputDirectory output
         .filter(AddedFiles::isRuns)
         .map(output.path()::resolve)
         .filter(file -> !file.equals(output.journal().file()))
-        .forEach(output::remove);
+        .forEach(OutputDirectory::removeFile);
   }
 
   private Optional<Path> firstLoaded() {

@@ -6,6 +6,7 @@ import io.github.wandacuda.forward.Tensor;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.SharedFile;
 import io.github.wandacuda.model.InputObserver;
+import java.io.Serializable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -100,6 +101,23 @@ final class BatchInputs implements InputObserver, AutoCloseable {
         operations.upload(some, view);
         moments.input(slice.modules(), view);
       }
+    }
+  }
+
+  /**
+   * Where a {@link BatchInputs} file has one input.
+   *
+   * @param modules the linear modules that read it
+   * @param batch whose
+   * @param at its first byte
+   * @param rows its tokens
+   * @param columns its features
+   */
+  record InputSlice(List<String> modules, int batch, long at, int rows, int columns)
+      implements Serializable {
+    /** Takes a list that travels. */
+    InputSlice {
+      modules = List.copyOf(modules);
     }
   }
 }

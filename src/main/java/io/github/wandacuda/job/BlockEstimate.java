@@ -11,7 +11,6 @@ import io.github.wandacuda.model.ModelDirectory;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Estimates the time of running samples through a decoder by running a batch through one block, or
@@ -29,20 +28,20 @@ final class BlockEstimate implements AutoCloseable {
   private final Stopwatch watch;
   private final int vocabulary;
   private final Decoder decoder;
-  private final Block block;
+  private Block block;
 
   /** A few tokens, until the code is compiled. */
-  private final BlockwiseRun little;
+  private BlockwiseRun little;
 
-  private final BlockwiseRun run;
+  private BlockwiseRun run;
 
   /** What the seconds of the run are multiplied by for those of a token in all blocks. */
-  private final double perToken;
+  private double perToken;
 
   /** How many times as much as the run all tokens are. */
-  private final double times;
+  private double times;
 
-  private final double timesLittle;
+  private double timesLittle;
 
   /**
    * Prepares measurements.
@@ -62,35 +61,22 @@ final class BlockEstimate implements AutoCloseable {
     decoder = DecoderFamilies.open(model, backend.operations());
     try {
       block = decoder.block(Math.min(middle, decoder.blocks() - 1));
-    } catch (RuntimeException | Error e) {
-      decoder.close();
-      throw e;
-    }
-    try {
       int[] first = samples.get(0);
       int[] few = Arrays.copyOf(first, Math.min(FEW_TOKENS, first.length));
       little = new BlockwiseRun(decoder, backend.operations(), List.of(few));
-    } catch (RuntimeException | Error e) {
-      block.close();
-      decoder.close();
-      throw e;
-    }
-    try {
       List<int[]> batch = batch(samples);
       run = new BlockwiseRun(decoder, backend.operations(), batch);
       int length = batch.get(0).length;
       double width = WIDTHS * decoder.hiddenSize();
       perToken =
           decoder.blocks()
-              * (width + samples.get(0).length)
+              * (width + first.length)
               / (width + length)
               / ((double) batch.size() * length);
       times = tokens * perToken;
       timesLittle = tokens * decoder.blocks() / FEW_TOKENS;
     } catch (RuntimeException | Error e) {
-      little.close();
-      block.close();
-      decoder.close();
+      close();
       throw e;
     }
   }
@@ -121,7 +107,7 @@ final class BlockEstimate implements AutoCloseable {
 
   private void observe(BlockwiseRun tokens, boolean moments) {
     try (Arena arena = Arena.ofShared()) {
-      observe(tokens, moments, arena);
+      BlockStatistics unused = tokens.observe(block, moments ? arena : null);
     }
   }
 
@@ -138,20 +124,20 @@ final class BlockEstimate implements AutoCloseable {
 
   /** Observes the block's inputs. */
   BlockStatistics observe(boolean moments, Arena arena) {
-    return observe(run, moments, arena);
-  }
-
-  private BlockStatistics observe(BlockwiseRun tokens, boolean moments, Arena arena) {
-    return moments
-        ? tokens.observe(block, arena)
-        : new BlockStatistics(tokens.observe(block), Map.of(), Map.of());
+    return run.observe(block, moments ? arena : null);
   }
 
   @Override
   public void close() {
-    run.close();
-    little.close();
-    block.close();
+    if (run != null) {
+      run.close();
+    }
+    if (little != null) {
+      little.close();
+    }
+    if (block != null) {
+      block.close();
+    }
     decoder.close();
   }
 }

@@ -3,11 +3,18 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.calibration.CalibrationSamples;
 import io.github.wandacuda.calibration.Imatrix;
 import io.github.wandacuda.calibration.Statistics;
+import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /** The source of a run's input norms. */
 public sealed interface Calibration {
+
+  /** Returns the norms that are known before anything runs, by module. */
+  default Map<String, float[]> norms() {
+    return Map.of();
+  }
 
   /** No norms: the method scores by magnitude alone. */
   record None() implements Calibration {}
@@ -20,6 +27,11 @@ public sealed interface Calibration {
    * @param sha256 the SHA-256 of its bytes, in hexadecimal
    */
   record FromStatistics(Path file, Statistics statistics, String sha256) implements Calibration {
+    @Override
+    public Map<String, float[]> norms() {
+      return statistics.norms();
+    }
+
     /**
      * Reads statistics of this program, or those of llama.cpp's imatrix tool by their ending.
      *
@@ -29,7 +41,7 @@ public sealed interface Calibration {
       return new FromStatistics(
           file,
           Imatrix.isNamed(file) ? Imatrix.read(file) : Statistics.read(file),
-          FileDigest.sha256("statistics", List.of(file), ""));
+          SourceDigest.ofFiles("statistics", List.of(file), ""));
     }
   }
 
@@ -42,7 +54,7 @@ public sealed interface Calibration {
    * @param joined whether they were drawn from documents that were joined
    */
   record FromSamples(List<int[]> samples, String sha256, long seed, boolean joined)
-      implements Calibration {
+      implements Calibration, Serializable {
     /** Copies the list. */
     public FromSamples {
       samples = List.copyOf(samples);

@@ -35,7 +35,6 @@ final class CalibrationWorker implements AutoCloseable {
   private final Decoder decoder;
   private final List<LinearModule> chosen;
   private final PrunedBlocks pruned;
-  private final GroupPruner groups;
   private BatchRunner runner;
   private int tokens;
   private Block into;
@@ -49,15 +48,12 @@ final class CalibrationWorker implements AutoCloseable {
     if (run.pruned() == null) {
       chosen = List.of();
       pruned = null;
-      groups = null;
       return;
     }
     Provenance plan = run.pruned().provenance();
     PruningRules rules = RunDescription.rules(plan);
-    chosen = model.choose(RunDescription.choice(plan)).stream().filter(rules::areFor).toList();
+    chosen = model.choose(plan.choice()).stream().filter(rules::areFor).toList();
     pruned = new PrunedBlocks(run.pruned(), rules, chosen, backend, decoder);
-    groups =
-        run.pruned().byMoments() ? new GroupPruner(run.pruned(), rules, chosen, backend) : null;
   }
 
   /**
@@ -73,11 +69,10 @@ final class CalibrationWorker implements AutoCloseable {
     if (run.pruned() != null) {
       run.pruned().requireShared(node.name());
     }
-    ModelDirectory model = run.openModel();
+    ModelDirectory model = run.source().open();
     try {
-      Backend backend = run.devices().open(node);
+      Backend backend = run.devices().open(node, run.arithmetic());
       try {
-        run.requireSame(backend.arithmetic(), node.name());
         return new CalibrationWorker(run, model, backend);
       } catch (RuntimeException | Error e) {
         backend.close();
@@ -90,8 +85,8 @@ final class CalibrationWorker implements AutoCloseable {
   }
 
   /** Does a step for a batch. */
-  Stepped<BatchStates, BatchResult> run(
-      CalibrationStep step, BatchStates before, ClusterNode node) {
+  Stepped<CalibrationStep.BatchStates, CalibrationStep.BatchResult> run(
+      CalibrationStep step, CalibrationStep.BatchStates before, ClusterNode node) {
     node.throwIfCancelled();
     SampleBatch batch = before.batch();
     BatchRunner device = runner(batch.tokens());
@@ -112,8 +107,8 @@ final class CalibrationWorker implements AutoCloseable {
         SavedBlocks.write(output(), step.block(), batch.index(), states.all(), temporary);
       }
       return new Stepped<>(
-          new BatchStates(batch, states.all().toArray(ValueLayout.JAVA_FLOAT)),
-          new BatchResult(
+          new CalibrationStep.BatchStates(batch, states.all().toArray(ValueLayout.JAVA_FLOAT)),
+          new CalibrationStep.BatchResult(
               batch.index(),
               batch.samples().size(),
               observed.squares(),
@@ -132,7 +127,7 @@ final class CalibrationWorker implements AutoCloseable {
   }
 
   /** What a block's inputs are over a batch, and where they are if anybody needs them. */
-  private record Observed(BatchSquares squares, List<InputSlice> inputs) {}
+  private record Observed(BatchSquares squares, List<BatchInputs.InputSlice> inputs) {}
 
   private Observed observe(
       CalibrationStep step,
@@ -145,7 +140,7 @@ final class CalibrationWorker implements AutoCloseable {
       return new Observed(
           device.observeAndAdvance(block, batch, states, 0, InputObserver.NONE), List.of());
     }
-    Set<String> wanted = groups == null ? Set.of() : wanted(block);
+    Set<String> wanted = run.pruned().byMoments() ? wanted(block) : Set.of();
     if (wanted.isEmpty()) {
       return new Observed(device.observe(block, batch, states, 0, InputObserver.NONE), List.of());
     }
@@ -172,8 +167,8 @@ final class CalibrationWorker implements AutoCloseable {
   }
 
   /** Prunes modules by their second moments, and returns who did. */
-  String prune(GroupTask task, ClusterNode node) {
-    groups.prune(task, node);
+  String prune(PrunedBlocks.GroupTask task, ClusterNode node) {
+    pruned.prune(task, node);
     return place(node);
   }
 
@@ -228,9 +223,6 @@ final class CalibrationWorker implements AutoCloseable {
     closeRunner();
     if (pruned != null) {
       pruned.close();
-    }
-    if (groups != null) {
-      groups.close();
     }
     decoder.close();
     backend.close();

@@ -22,6 +22,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -64,12 +65,7 @@ public final class ClusterCalibration {
     return new ClusterCalibration(
         on,
         model,
-        new CalibrationRun(
-            model.path().toAbsolutePath().toString(),
-            SourceDigest.of(model),
-            on.arithmetic(),
-            on.devices(),
-            null),
+        new CalibrationRun(SharedSource.of(model), on.arithmetic(), on.devices(), null),
         List.of(),
         Optional.empty());
   }
@@ -92,8 +88,7 @@ public final class ClusterCalibration {
     return new ClusterCalibration(
         on,
         model,
-        new CalibrationRun(
-            description.model(), SourceDigest.of(model), arithmetic, on.devices(), description),
+        new CalibrationRun(SharedSource.of(model), arithmetic, on.devices(), description),
         description.byMoments() ? chosen : List.of(),
         Optional.of(saves));
   }
@@ -111,43 +106,36 @@ public final class ClusterCalibration {
     int first = known.size() == blocks ? blocks : saves.map(of -> of.first(known.size())).orElse(0);
     SortedMap<String, float[]> all = new TreeMap<>();
     known.values().stream().limit(first).forEach(all::putAll);
-    if (first < blocks) {
-      run(samples, blocks, known.getOrDefault(first - 1, Map.of()), first, all, progress);
+    if (first == blocks) {
+      return statistics(all, samples);
+    }
+    removeModulesBut(all.keySet());
+    AtomicReference<Map<String, float[]>> before =
+        new AtomicReference<>(known.getOrDefault(first - 1, Map.of()));
+    SampleProgress passing = new SampleProgress(progress, blocks, 1);
+    List<CalibrationStep.BatchStates> batches =
+        SampleBatch.of(samples).stream()
+            .map(batch -> new CalibrationStep.BatchStates(batch, null))
+            .toList();
+    try (KeptStates<CalibrationStep.BatchStates> states = on.cluster().keep(batches)) {
+      passing.overBlocks(
+          first,
+          block -> {
+            boolean saved = block + 1 < blocks && saves.map(of -> of.isTime(block)).orElse(false);
+            Map<String, float[]> pruning = run.pruned() == null ? Map.of() : before.get();
+            CalibrationStep step = new CalibrationStep(run, block, pruning, saved);
+            Map<String, float[]> norms =
+                pass(states, step, batches.size(), samples.size(), passing);
+            saves.ifPresent(of -> of.add(block, statistics(new TreeMap<>(norms), samples), saved));
+            all.putAll(norms);
+            before.set(norms);
+          });
     }
     return statistics(all, samples);
   }
 
   private static Statistics statistics(SortedMap<String, float[]> norms, List<int[]> samples) {
     return new Statistics(norms, samples.size(), samples.get(0).length);
-  }
-
-  private void run(
-      List<int[]> samples,
-      int blocks,
-      Map<String, float[]> known,
-      int first,
-      SortedMap<String, float[]> all,
-      Progress progress) {
-    removeModulesBut(all.keySet());
-    Map<String, float[]> before = known;
-    SampleProgress passing = new SampleProgress(progress, blocks, 1);
-    progress.begin((double) first / blocks);
-    List<BatchStates> batches =
-        SampleBatch.of(samples).stream().map(batch -> new BatchStates(batch, null)).toList();
-    try (KeptStates<BatchStates> states = on.cluster().keep(batches)) {
-      for (int block = first; block < blocks; block++) {
-        int now = block;
-        passing.begin(block, 0, "sample");
-        boolean saved = block + 1 < blocks && saves.map(of -> of.isTime(now)).orElse(false);
-        Map<String, float[]> pruning = run.pruned() == null ? Map.of() : before;
-        CalibrationStep step = new CalibrationStep(run, block, pruning, saved);
-        Map<String, float[]> norms = pass(states, step, batches.size(), samples.size(), passing);
-        saves.ifPresent(of -> of.add(now, statistics(new TreeMap<>(norms), samples), saved));
-        all.putAll(norms);
-        before = norms;
-        progress.step("block", block + 1, blocks);
-      }
-    }
   }
 
   /** Removes modules that an interrupted run has pruned and whose blocks are pruned again. */
@@ -162,12 +150,12 @@ public final class ClusterCalibration {
 
   /** Takes all batches to a block, prunes it if that is done here, and returns its norms. */
   private Map<String, float[]> pass(
-      KeptStates<BatchStates> states,
+      KeptStates<CalibrationStep.BatchStates> states,
       CalibrationStep step,
       int batches,
       int samples,
       SampleProgress passing) {
-    List<InputSlice> inputs = new ArrayList<>();
+    List<BatchInputs.InputSlice> inputs = new ArrayList<>();
     try {
       Map<String, float[]> norms = norms(states, step, samples, passing, inputs);
       prune(step.block(), norms, inputs, samples);
@@ -184,19 +172,20 @@ public final class ClusterCalibration {
   }
 
   /** Has the modules of a block pruned that are pruned by second moments, a group on a process. */
-  private void prune(int block, Map<String, float[]> norms, List<InputSlice> inputs, int samples) {
+  private void prune(
+      int block, Map<String, float[]> norms, List<BatchInputs.InputSlice> inputs, int samples) {
     Set<String> left =
         measured.stream()
             .map(LinearModule::name)
             .filter(norms::containsKey)
             .collect(Collectors.toCollection(TreeSet::new));
-    Map<List<String>, List<InputSlice>> groups =
+    Map<List<String>, List<BatchInputs.InputSlice>> groups =
         inputs.stream()
-            .sorted(Comparator.comparing(InputSlice::batch))
+            .sorted(Comparator.comparing(BatchInputs.InputSlice::batch))
             .collect(
                 Collectors.groupingBy(
-                    InputSlice::modules, LinkedHashMap::new, Collectors.toList()));
-    List<GroupTask> tasks = new ArrayList<>();
+                    BatchInputs.InputSlice::modules, LinkedHashMap::new, Collectors.toList()));
+    List<PrunedBlocks.GroupTask> tasks = new ArrayList<>();
     groups.forEach(
         (modules, slices) -> {
           List<String> wanted = modules.stream().filter(left::remove).toList();
@@ -211,7 +200,7 @@ public final class ClusterCalibration {
       tasks.add(task(block, List.of(module), norms, List.of(), samples));
     }
     // The widest input takes longest, so it comes first.
-    tasks.sort(Comparator.comparing(GroupTask::columns).reversed());
+    tasks.sort(Comparator.comparing(PrunedBlocks.GroupTask::columns).reversed());
     on.cluster()
         .run(
             "prune block %d of %s by second moments".formatted(block, model.path()),
@@ -219,15 +208,15 @@ public final class ClusterCalibration {
             this::say);
   }
 
-  private GroupTask task(
+  private PrunedBlocks.GroupTask task(
       int block,
       List<String> modules,
       Map<String, float[]> norms,
-      List<InputSlice> inputs,
+      List<BatchInputs.InputSlice> inputs,
       int samples) {
     Map<String, float[]> own = new TreeMap<>(norms);
     own.keySet().retainAll(modules);
-    return new GroupTask(run, block, modules, own, inputs, samples);
+    return new PrunedBlocks.GroupTask(run, block, modules, own, inputs, samples);
   }
 
   private void say(String node) {
@@ -237,11 +226,11 @@ public final class ClusterCalibration {
   }
 
   private Map<String, float[]> norms(
-      KeptStates<BatchStates> states,
+      KeptStates<CalibrationStep.BatchStates> states,
       CalibrationStep step,
       int samples,
       SampleProgress passing,
-      List<InputSlice> inputs) {
+      List<BatchInputs.InputSlice> inputs) {
     InputNorms norms = new InputNorms();
     Map<String, Integer> features = new TreeMap<>();
     int[] done = {0};

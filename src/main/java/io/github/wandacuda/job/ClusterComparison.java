@@ -1,22 +1,31 @@
 package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.EvaluationWindows;
 import io.github.wandacuda.calibration.Progress;
+import io.github.wandacuda.cluster.ClusterNode;
+import io.github.wandacuda.cluster.ClusterTask;
 import io.github.wandacuda.cluster.FirstFailure;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.evaluate.Evaluation;
+import io.github.wandacuda.io.JsonText;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.pruning.SparsityParser;
+import io.github.wandacuda.pruning.Unreached;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
@@ -28,7 +37,7 @@ public final class ClusterComparison implements ComparisonWork {
 
   private final OnCluster on;
   private final Path model;
-  private final ComparisonInputs inputs;
+  private final Inputs inputs;
 
   /**
    * Prepares a comparison.
@@ -48,7 +57,7 @@ public final class ClusterComparison implements ComparisonWork {
       Optional<Evaluation> tasks) {
     this.on = on;
     this.model = model.path();
-    inputs = new ComparisonInputs(model, choice, calibration, text, tasks);
+    inputs = new Inputs(SharedSource.of(model), choice, calibration, text, tasks.orElse(null));
   }
 
   @Override
@@ -98,6 +107,177 @@ public final class ClusterComparison implements ComparisonWork {
       measured.dense(DenseFigures.of(figures));
     } else {
       measured.run(part.place(), ComparedRun.of(figures));
+    }
+  }
+
+  /**
+   * What a part of a comparison comes to.
+   *
+   * @param place the part's
+   * @param dense whether it is the dense model
+   * @param json its figures, as a report has them
+   * @param node who measured it, and on what device
+   */
+  record MeasuredPart(int place, boolean dense, String json, String node) implements Serializable {}
+
+  /**
+   * A way of pruning as it is sent to other machines.
+   *
+   * @param label what people call it
+   * @param ratio the fraction that goes, or null
+   * @param pattern the pattern, or null
+   * @param files the SHA-256 of the files that say what is done, or null
+   * @param rules what is done
+   * @param allocation how totals were shared out, or null
+   */
+  record WayRecord(
+      String label,
+      Double ratio,
+      String pattern,
+      String files,
+      RulesRecord rules,
+      String allocation)
+      implements Serializable {
+
+    static WayRecord of(Comparison.Way way) {
+      Sparsity sparsity = way.sparsity().orElse(null);
+      return new WayRecord(
+          way.label(),
+          sparsity instanceof Sparsity.Ratio fraction ? fraction.fraction() : null,
+          sparsity instanceof Sparsity.GroupPattern groups ? groups.toString() : null,
+          way.files(),
+          RulesRecord.of(way.shared().rules()),
+          way.shared().label());
+    }
+
+    Comparison.Way way() {
+      Optional<Sparsity> fraction = Optional.ofNullable(ratio).map(Sparsity.Ratio::new);
+      return new Comparison.Way(
+          label,
+          pattern == null ? fraction : Optional.of(SparsityParser.pattern(pattern)),
+          files,
+          new SharedSparsity(rules.rules(Unreached.MAGNITUDE, Set.of()), allocation));
+    }
+  }
+
+  /**
+   * A part of a comparison, which one process does alone. Nothing is shared between parts but the
+   * model that a process has open: each is calibrated on the blocks that it has pruned itself.
+   *
+   * @param inputs what all parts are measured with
+   * @param arithmetic what the last bits depend on, the same on all machines
+   * @param devices what each process opens
+   * @param key what tells comparisons apart
+   * @param place the part's
+   * @param way how the model is pruned, or null for the dense model
+   */
+  record ComparisonTask(
+      Inputs inputs,
+      String arithmetic,
+      OnCluster.Devices devices,
+      String key,
+      int place,
+      WayRecord way)
+      implements ClusterTask<MeasuredPart> {
+    @Override
+    public MeasuredPart run(ClusterNode node) {
+      return node.kept(key, () -> ComparisonWorker.open(this, node)).run(this, node);
+    }
+  }
+
+  /** A process of a cluster that measures parts of a comparison: it holds model and device open. */
+  private static final class ComparisonWorker implements AutoCloseable {
+    private final ModelDirectory model;
+    private final Backend backend;
+    private final Comparison comparison;
+
+    private ComparisonWorker(ModelDirectory model, Backend backend, Comparison comparison) {
+      this.model = model;
+      this.backend = backend;
+      this.comparison = comparison;
+    }
+
+    /**
+     * Opens what a comparison needs.
+     *
+     * @throws io.github.wandacuda.error.InputException if the source isn't here, or is another one
+     * @throws io.github.wandacuda.error.BackendUnavailableException if there is no such device, or
+     *     one that computes other bits
+     */
+    static ComparisonWorker open(ComparisonTask task, ClusterNode node) {
+      ModelDirectory model = task.inputs().source().open();
+      try {
+        Backend backend = task.devices().open(node, task.arithmetic());
+        try {
+          return new ComparisonWorker(model, backend, task.inputs().comparison(model, backend));
+        } catch (RuntimeException | Error e) {
+          backend.close();
+          throw e;
+        }
+      } catch (RuntimeException | Error e) {
+        model.close();
+        throw e;
+      }
+    }
+
+    /** Measures a part. */
+    MeasuredPart run(ComparisonTask task, ClusterNode node) {
+      node.throwIfCancelled();
+      Progress wanted = (what, done, total) -> node.throwIfCancelled();
+      return new MeasuredPart(
+          task.place(),
+          task.way() == null,
+          JsonText.line(figures(task, wanted)),
+          "%s on %s, %s".formatted(node.name(), backend.name(), backend.device()));
+    }
+
+    private Map<String, Object> figures(ComparisonTask task, Progress wanted) {
+      if (task.way() == null) {
+        return comparison.dense(wanted).toJson();
+      }
+      Comparison.Way way = task.way().way();
+      comparison.requireMemory(List.of(way.shared().rules()));
+      return comparison.run(way, wanted).toJson();
+    }
+
+    @Override
+    public void close() {
+      backend.close();
+      model.close();
+    }
+  }
+
+  /**
+   * What a process on another machine has to know of a comparison. Tokens travel, so that it needs
+   * none of the files but the model's.
+   */
+  private record Inputs(
+      SharedSource source,
+      ModuleChoice choice,
+      Calibration.FromSamples calibration,
+      EvaluationWindows windows,
+      Evaluation tasks)
+      implements Serializable {
+    /**
+     * Returns what differs for inputs that differ, and for devices that do.
+     *
+     * @param arithmetic what the last bits depend on
+     */
+    String key(String arithmetic, OnCluster.Devices devices) {
+      return String.join(
+          "\n",
+          source.toString(),
+          choice.toString(),
+          calibration.sha256(),
+          windows.sha256(),
+          tasks == null ? "" : tasks.sha256(),
+          arithmetic,
+          devices.toString());
+    }
+
+    Comparison comparison(ModelDirectory model, Backend backend) {
+      return new Comparison(
+          model, backend, choice, calibration, windows, Optional.ofNullable(tasks));
     }
   }
 }

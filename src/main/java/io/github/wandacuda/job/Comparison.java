@@ -34,7 +34,7 @@ import java.util.stream.Stream;
  * pruned in memory, one block at a time, and the text runs through each block right afterwards.
  * Each run is calibrated as {@code prune} does it, so that its masks are the same to the bit.
  */
-public final class Comparison {
+public final class Comparison implements ComparisonWork {
   private static final String SPILL = "masks";
 
   private final ModelDirectory model;
@@ -79,7 +79,7 @@ public final class Comparison {
    * @throws io.github.wandacuda.error.InputException if one can't, or has no norms
    */
   public void check(PruningRules rules) {
-    RunScope unused = RunScope.of(model, ComparisonEstimate.request(rules, choice, calibration));
+    RunScope unused = RunScope.of(model, RunEstimate.request(rules, choice, calibration));
   }
 
   /** Returns the modules that some rules are for. */
@@ -144,8 +144,21 @@ public final class Comparison {
 
   TimeEstimate estimate(List<PruningRules> runs, Stopwatch watch) {
     long asked = tasks.map(Evaluation::inputTokens).orElse(0L);
-    return new ComparisonEstimate(model, backend, choice, calibration, windows, asked, watch)
-        .of(runs);
+    return RunEstimate.of(model, backend, choice, calibration, windows, asked, watch, runs);
+  }
+
+  /** Measures one part after the other in this process. */
+  @Override
+  public void measure(List<Part> parts, int all, Progress progress, Measured measured) {
+    int done = all - parts.size();
+    for (Part part : parts) {
+      Progress of = progress.part(done++, all);
+      if (part.way() == null) {
+        measured.dense(dense(of));
+      } else {
+        measured.run(part.place(), run(part.way().apply(of), of));
+      }
+    }
   }
 
   /** Measures the dense model. */
@@ -180,8 +193,8 @@ public final class Comparison {
     try (PrivateDirectory directory = PrivateDirectory.create("wanda-cuda-compare");
         MaskDigest masks = new MaskDigest(modules.size(), directory.path().resolve(SPILL))) {
       MemoryPass.Result result =
-          new MemoryPass(model, backend, rules, modules)
-              .run(calibration, windows, tasks, true, masks, progress);
+          MemoryPass.run(
+              model, backend, rules, modules, calibration, windows, tasks, true, masks, progress);
       return new ComparedRun(
           way.label(),
           way.sparsity().orElseGet(() -> zeros(result.modules())),

@@ -3,18 +3,21 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.system.Job;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A job that copies a tensor to another place in another file, piece by piece. Of a packed weight a
- * piece is some whole rows, since it is unpacked row by row.
+ * A job that copies a tensor to its place in another file, piece by piece.
  *
  * @param from holds the tensor
  * @param tensor there
  * @param to writes the copy
  * @param place the tensor in the copy
- * @param pieceBytes bytes of a piece
+ * @param pieceBytes bytes of a piece: of a packed weight some whole rows, since it is unpacked row
+ *     by row
+ * @param buffers the workers' memory, which holds a piece
  */
 record CopyTask(
     SafetensorsFile from,
@@ -22,16 +25,20 @@ record CopyTask(
     ShardWriter to,
     TensorInfo place,
     long pieceBytes,
-    PackBuffers buffers)
+    TileBuffers buffers,
+    PhaseClock clock)
     implements Job {
 
+  /** Returns a copy at the same place, in pieces that fill a buffer. */
   static CopyTask of(
       SafetensorsFile from,
       TensorInfo tensor,
       ShardWriter to,
-      TensorInfo place,
-      PackBuffers buffers) {
-    return new CopyTask(from, tensor, to, place, tensor.pieceBytes(buffers.tileBytes()), buffers);
+      TileBuffers buffers,
+      PhaseClock clock) {
+    long bytes = buffers.memory().tileBytes();
+    buffers.reserve(bytes);
+    return new CopyTask(from, tensor, to, tensor, bytes, buffers, clock);
   }
 
   @Override
@@ -46,9 +53,11 @@ record CopyTask(
 
   @Override
   public void run(int worker, int piece) {
+    long start = System.nanoTime();
     long at = piece * pieceBytes;
-    MemorySegment bytes = buffers.rows(worker, Math.min(pieceBytes, tensor.bytes() - at));
+    MemorySegment bytes = buffers.of(worker, Math.min(pieceBytes, tensor.bytes() - at));
     from.read(tensor, at, bytes);
     to.write(place, at, bytes);
+    clock.addReadWrite(System.nanoTime() - start);
   }
 }

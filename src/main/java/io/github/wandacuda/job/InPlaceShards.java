@@ -16,8 +16,8 @@ import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleRules;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.pruning.TileSource;
@@ -107,8 +107,8 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
   }
 
   @Override
-  public TileSource through(LinearModule module, ModuleTiles tiles) {
-    return new CheckedTiles(module, tiles, copies);
+  public ModuleTiles tiles(LinearModule module, TileBuffers buffers, PhaseClock clock) {
+    return new CheckedTiles(module, of(module), buffers, copies, clock);
   }
 
   @Override
@@ -174,8 +174,8 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
   private static void checkZeros(ModuleResult result, ModuleRules rules, Workers workers) {
     LinearModule module = result.module();
     LongAdder zeros = new LongAdder();
-    try (TilePairs buffers = new TilePairs(workers.count())) {
-      TileSource source = buffers.pruned(module, module.shard());
+    try (TilePairs buffers = TilePairs.of(workers.count())) {
+      TileSource source = TilePairs.tiles(module, module.shard(), buffers.pruned());
       workers.run(
           source.tiles().count(),
           (worker, tile) ->
@@ -222,41 +222,35 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
    * weights, each element is checked to be +0.0 or the weight that was read, since afterwards there
    * is nothing to compare with.
    */
-  private static final class CheckedTiles implements TileSource {
+  private static final class CheckedTiles extends ModuleTiles {
     private final LinearModule module;
-    private final ModuleTiles tiles;
     private final TileBuffers copies;
     private final boolean wide;
 
-    CheckedTiles(LinearModule module, ModuleTiles tiles, TileBuffers copies) {
+    CheckedTiles(
+        LinearModule module,
+        ShardWriter writer,
+        TileBuffers buffers,
+        TileBuffers copies,
+        PhaseClock clock) {
+      super(module, module.shard(), writer, buffers, clock);
       this.module = module;
-      this.tiles = tiles;
       this.copies = copies;
       wide = module.tensor().type().orElseThrow() == DType.F32;
-      copies.reserve(tiles.largestBytes());
-    }
-
-    @Override
-    public RowTiles tiles() {
-      return tiles.tiles();
-    }
-
-    @Override
-    public int columns() {
-      return tiles.columns();
+      copies.reserve(largestBytes());
     }
 
     @Override
     public WeightMatrix read(int worker, int tile) {
-      WeightMatrix weights = tiles.read(worker, tile);
-      MemorySegment bytes = tiles.bytes(worker, tile);
+      WeightMatrix weights = super.read(worker, tile);
+      MemorySegment bytes = bytes(worker, tile);
       copies.of(worker, bytes.byteSize()).copyFrom(bytes);
       return weights;
     }
 
     @Override
     public void write(int worker, int tile) {
-      MemorySegment after = tiles.bytes(worker, tile);
+      MemorySegment after = bytes(worker, tile);
       MemorySegment before = copies.of(worker, after.byteSize());
       if (wide ? !isZeroedInts(before, after) : !isZeroedShorts(before, after)) {
         throw new VerificationException(
@@ -266,7 +260,7 @@ final class InPlaceShards implements ShardTarget, AutoCloseable {
                     "a weight was to be changed to something else than 0;"
                         + " nothing of its tile was written"));
       }
-      tiles.write(worker, tile);
+      super.write(worker, tile);
     }
 
     private static boolean isZeroedInts(MemorySegment before, MemorySegment after) {

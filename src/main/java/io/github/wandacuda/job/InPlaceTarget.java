@@ -3,18 +3,28 @@ package io.github.wandacuda.job;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.FileIdentity;
+import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A model's own shards, which are pruned without a second copy of them. During a run, and after an
@@ -22,6 +32,11 @@ import java.util.Optional;
  * the run. {@code wanda-cuda.json} is written last.
  */
 final class InPlaceTarget implements PruneTarget {
+  private static final Logger LOG = LoggerFactory.getLogger(InPlaceTarget.class);
+  private static final String SPILL = AtomicWrite.OWN + ".masks";
+
+  private static final String COPY = "copy the model, or name an `output`";
+
   private final RunScope scope;
 
   /**
@@ -31,7 +46,7 @@ final class InPlaceTarget implements PruneTarget {
    */
   InPlaceTarget(RunScope scope) {
     this.scope = scope;
-    WritableShards.check(path(), written());
+    requireWritable(path(), written());
   }
 
   /**
@@ -99,7 +114,7 @@ final class InPlaceTarget implements PruneTarget {
     try {
       List<JsonNode> records =
           begin(journal, Fingerprint.of(plan).with(Map.of(Fingerprint.IN_PLACE, "yes")));
-      return new InPlaceRun(scope, journal, records, tools, plan);
+      return new InPlaceRun(journal, records, tools, plan);
     } catch (RuntimeException | Error e) {
       journal.close();
       throw e;
@@ -145,57 +160,139 @@ final class InPlaceTarget implements PruneTarget {
     return records;
   }
 
-  /** Checks that a model's shards can be written and that nothing else shares their files. */
-  private static final class WritableShards {
-    private static final String COPY = "copy the model, or name an `output`";
+  /**
+   * Checks a model's directory and shards.
+   *
+   * @throws OutputException if one can't be written, is a link (as in a Hugging Face cache, where
+   *     other models may share the file), or has a second name
+   */
+  private static void requireWritable(Path directory, List<SafetensorsFile> shards) {
+    if (!Files.isWritable(directory)) {
+      throw new OutputException(ErrorDetails.file(directory).expected("to write it", "no right"));
+    }
+    for (SafetensorsFile shard : shards) {
+      requireOwn(shard.path());
+    }
+  }
 
-    private WritableShards() {}
+  private static void requireOwn(Path shard) {
+    if (Files.isSymbolicLink(shard)) {
+      throw new OutputException(
+          ErrorDetails.file(shard)
+              .expected(
+                  "a file of the model's own",
+                  "a link to %s: what others may use too is never written to"
+                      .formatted(Printable.of(target(shard))))
+              .hint(COPY));
+    }
+    if (!Files.isWritable(shard)) {
+      throw new OutputException(ErrorDetails.file(shard).expected("to write it", "no right"));
+    }
+    int names = FileIdentity.names(shard);
+    if (names > 1) {
+      throw new OutputException(
+          ErrorDetails.file(shard)
+              .expected(
+                  "a file of the model's own",
+                  "one with %d names (hard links): the others would change too".formatted(names))
+              .hint(COPY));
+    }
+  }
+
+  private static Path target(Path link) {
+    try {
+      return Files.readSymbolicLink(link);
+    } catch (IOException e) {
+      return link;
+    }
+  }
+
+  /** A run on a model's own shards, begun or resumed. */
+  private final class InPlaceRun implements Run {
+    private final Journal journal;
+    private final List<JsonNode> records;
+    private final PruneTarget.Tools tools;
+    private final Provenance plan;
 
     /**
-     * Checks a model's directory and shards.
+     * Takes over the journal, which it closes.
      *
-     * @throws OutputException if one can't be written, is a link (as in a Hugging Face cache, where
-     *     other models may share the file), or has a second name
+     * @param records the journal's records of an interrupted run
      */
-    public static void check(Path directory, List<SafetensorsFile> shards) {
-      if (!Files.isWritable(directory)) {
-        throw new OutputException(ErrorDetails.file(directory).expected("to write it", "no right"));
-      }
-      for (SafetensorsFile shard : shards) {
-        check(shard.path());
+    InPlaceRun(Journal journal, List<JsonNode> records, PruneTarget.Tools tools, Provenance plan) {
+      this.journal = journal;
+      this.records = records;
+      this.tools = tools;
+      this.plan = plan;
+    }
+
+    @Override
+    public RunResult prune() {
+      PhaseClock clock = tools.clock();
+      TileMemory memory = TileMemory.of(tools.backend());
+      try (InPlaceShards shards =
+              new InPlaceShards(
+                  scope.model().checkpoint(),
+                  scope.tensors(),
+                  journal,
+                  records,
+                  memory,
+                  tools.io());
+          MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
+        List<ModuleResult> results;
+        try (ModulePruner pruner =
+            new ModulePruner(
+                tools.backend(),
+                tools.workers(),
+                scope.rules(),
+                scope.chosen(),
+                shards,
+                masks.and(tools.masks()),
+                clock)) {
+          List<ModuleRequest> requests = scope.chosen().stream().map(scope::moduleRequest).toList();
+          results = pruner.prune(requests, tools.progress());
+        }
+        shards.finish();
+        if (scope.request().verify()) {
+          long start = System.nanoTime();
+          scope.model().checkpoint().shards().forEach(shard -> shard.readFromDevice(tools.io()));
+          shards.check(results, scope.rules().after(results), tools.workers());
+          clock.addVerify(System.nanoTime() - start);
+        }
+        return new RunResult(plan.with(results, masks.hex()), results, clock.seconds());
       }
     }
 
-    private static void check(Path shard) {
-      if (Files.isSymbolicLink(shard)) {
-        throw new OutputException(
-            ErrorDetails.file(shard)
-                .expected(
-                    "a file of the model's own",
-                    "a link to %s: what others may use too is never written to"
-                        .formatted(Printable.of(target(shard))))
-                .hint(COPY));
-      }
-      if (!Files.isWritable(shard)) {
-        throw new OutputException(ErrorDetails.file(shard).expected("to write it", "no right"));
-      }
-      int names = FileIdentity.names(shard);
-      if (names > 1) {
-        throw new OutputException(
-            ErrorDetails.file(shard)
-                .expected(
-                    "a file of the model's own",
-                    "one with %d names (hard links): the others would change too".formatted(names))
-                .hint(COPY));
-      }
+    private Path spill() {
+      Path spill = path().resolve(SPILL);
+      OutputDirectory.removeFile(spill);
+      return spill;
     }
 
-    private static Path target(Path link) {
-      try {
-        return Files.readSymbolicLink(link);
-      } catch (IOException e) {
-        return link;
+    @Override
+    public void end(RunResult result) {
+      journal.becomes(
+          result.provenance().json(),
+          path().resolve(Provenance.FILE_NAME),
+          () -> {},
+          FileModes.like(path().resolve(SideFiles.CONFIG)));
+    }
+
+    @Override
+    public void settle(Throwable failure) {
+      Path directory = path();
+      if (RealCause.behind(failure).orElse(null) instanceof CancelledException) {
+        throw new CancelledException(
+            "cancelled; %s is pruned in part: run the same again to end it".formatted(directory),
+            failure);
       }
+      LOG.warn("{}: may be pruned in part: run the same again to end it", directory);
+      RealCause.throwIfBehind(failure);
+    }
+
+    @Override
+    public void close() {
+      journal.close();
     }
   }
 }

@@ -6,6 +6,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileIdentity;
 import io.github.wandacuda.io.FileModes;
 import io.github.wandacuda.io.Folders;
 import java.io.ByteArrayInputStream;
@@ -14,14 +15,18 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -70,7 +75,7 @@ public final class Journal implements AutoCloseable {
    * @throws OutputException if it can't be made
    */
   public static Journal open(Path directory) {
-    return new Journal(directory.resolve(FILE_NAME), JournalFile.open(directory));
+    return new Journal(directory.resolve(FILE_NAME), locked(directory));
   }
 
   /** Returns the file's content: records or, at the end of a run, the record that replaces them. */
@@ -182,15 +187,6 @@ public final class Journal implements AutoCloseable {
    *
    * @param content the record's bytes
    * @param record the record's path
-   * @param attributes the attributes of the record's file, see {@link FileModes}
-   */
-  public void becomes(byte[] content, Path record, FileAttribute<?>... attributes) {
-    becomes(content, record, () -> {}, attributes);
-  }
-
-  /**
-   * Does what {@link #becomes(byte[], Path, FileAttribute...)} does.
-   *
    * @param between done when the record is there and hasn't its name yet; after an interruption
    *     then, {@link #finished} returns the record
    * @param attributes the attributes of the record's file, see {@link FileModes}
@@ -210,7 +206,7 @@ public final class Journal implements AutoCloseable {
     Path next = AtomicWrite.temporary(file);
     try {
       Files.deleteIfExists(next);
-      successor = JournalFile.create(next, attributes);
+      successor = create(next, attributes);
       ByteBuffer bytes = ByteBuffer.wrap(content);
       while (bytes.hasRemaining()) {
         successor.write(bytes);
@@ -243,10 +239,6 @@ public final class Journal implements AutoCloseable {
     if (File.separatorChar == '\\') {
       close();
     }
-    rename(file, record);
-  }
-
-  private static void rename(Path file, Path record) {
     try {
       Files.move(file, record, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
@@ -263,5 +255,82 @@ public final class Journal implements AutoCloseable {
     } catch (IOException e) {
       throw OutputException.unwritable(file, e);
     }
+  }
+
+  /**
+   * Opens a directory's journal, or makes an empty one, and locks it.
+   *
+   * @throws Busy if another run has locked it
+   * @throws OutputException if it can't be made
+   */
+  private static FileChannel locked(Path directory) {
+    Path file = directory.resolve(FILE_NAME);
+    try {
+      boolean there = Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+      if (there) {
+        requireOwn(file);
+      }
+      Optional<Object> before = FileIdentity.of(file);
+      FileChannel channel = there ? openExisting(file) : create(file);
+      try {
+        // The other run may have finished, and put another file in its place, in between.
+        boolean same = !there || before.equals(FileIdentity.of(file));
+        if (!AtomicWrite.tryLock(channel)
+            || !same
+            || !Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+          throw new Busy(directory);
+        }
+        return channel;
+      } catch (IOException e) {
+        channel.close();
+        if (!there) {
+          // An interrupt, say: the empty file would stand for an interrupted run.
+          Files.deleteIfExists(file);
+        }
+        throw e;
+      } catch (RuntimeException | Error e) {
+        channel.close();
+        throw e;
+      }
+    } catch (NoSuchFileException | FileAlreadyExistsException e) {
+      throw Files.isDirectory(directory)
+          ? new Busy(directory)
+          : OutputException.unwritable(file, e);
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
+  }
+
+  /**
+   * Refuses a link or a file with a second name: a write would change a file that isn't the run's.
+   */
+  private static void requireOwn(Path file) {
+    String found = null;
+    if (Files.isSymbolicLink(file)) {
+      found = "a link";
+    } else if (!Files.isRegularFile(file)) {
+      found = "no regular file";
+    } else if (FileIdentity.names(file) > 1) {
+      found = "one with a second name (hard link)";
+    }
+    if (found != null) {
+      throw new OutputException(
+          ErrorDetails.file(file)
+              .expected("a journal of the run's own", found)
+              .hint("nothing is written to it; take it away"));
+    }
+  }
+
+  private static FileChannel openExisting(Path file) throws IOException {
+    return FileChannel.open(
+        file, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /** Makes a file. */
+  private static FileChannel create(Path file, FileAttribute<?>... attributes) throws IOException {
+    return FileChannel.open(
+        file,
+        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
+        attributes.length == 0 ? FileModes.ownerOnly() : attributes);
   }
 }

@@ -85,6 +85,11 @@ final class MaskDigest implements MaskSink, AutoCloseable {
   }
 
   private void update(MemorySegment mask) {
+    update(digest, mask);
+  }
+
+  /** Adds a mask to a digest, piece by piece. */
+  static void update(MessageDigest digest, MemorySegment mask) {
     for (long at = 0; at < mask.byteSize(); at += CHUNK) {
       digest.update(mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer());
     }

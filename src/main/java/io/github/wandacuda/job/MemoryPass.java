@@ -9,7 +9,6 @@ import io.github.wandacuda.evaluate.TaskPass;
 import io.github.wandacuda.evaluate.TaskScore;
 import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.Decoder;
-import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.MaskSink;
@@ -17,29 +16,36 @@ import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.system.Workers;
-import java.lang.foreign.Arena;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * Prunes a model in memory, one block at a time, as a calibrated run does, and runs other sequences
- * through each block right after it is pruned. Nothing is written, and memory holds one block.
- *
- * @param model the dense model
- * @param backend does the work
- * @param rules what is done to the modules
- * @param chosen the modules, in code-point order of their names
+ * Prunes a model in memory as a calibrated run does, and runs other sequences through each block
+ * right after it is pruned. Nothing is written.
  */
-record MemoryPass(
-    ModelDirectory model, Backend backend, PruningRules rules, List<LinearModule> chosen) {
-  /** Calibration samples pass each block dense, and pruned; then tested ones pass it. */
-  private static final int PASSES = 3;
+final class MemoryPass implements BlockPass.Sink {
+  private final Backend backend;
+  private final List<int[]> tested;
+  private final Optional<Evaluation> tasks;
+  private final boolean sampled;
+  private SampleProgress passing;
+  private BlockwiseRun testing;
+  private TaskPass asking;
+  private int blocks;
+  private double[] losses;
+  private List<TaskScore> scores;
+
+  private MemoryPass(
+      Backend backend, List<int[]> tested, Optional<Evaluation> tasks, boolean sampled) {
+    this.backend = backend;
+    this.tested = tested;
+    this.tasks = tasks;
+    this.sampled = sampled;
+  }
 
   /**
-   * What came of it.
+   * What it comes to.
    *
    * @param losses the mean next-token negative log-likelihood of each tested sequence
    * @param scores of the tasks
@@ -51,6 +57,9 @@ record MemoryPass(
   /**
    * Prunes and tests.
    *
+   * @param model the dense model
+   * @param rules what is done to the modules
+   * @param chosen the modules, in code-point order of their names
    * @param calibration what the modules' norms come from
    * @param tested sequences of one length that the pruned model predicts
    * @param tasks what the pruned model is asked
@@ -58,69 +67,67 @@ record MemoryPass(
    * @param masks takes each module's mask
    * @param progress is told of each block
    */
-  Result run(
+  static Result run(
+      ModelDirectory model,
+      Backend backend,
+      PruningRules rules,
+      List<LinearModule> chosen,
       Calibration calibration,
       List<int[]> tested,
       Optional<Evaluation> tasks,
       boolean measured,
       MaskSink masks,
       Progress progress) {
+    boolean sampled = calibration instanceof Calibration.FromSamples;
+    MemoryPass pass = new MemoryPass(backend, tested, tasks, sampled);
     try (Workers workers = new Workers(backend.concurrency())) {
       PhaseClock clock = new PhaseClock(workers.count());
-      boolean sampled = calibration instanceof Calibration.FromSamples;
-      boolean moments = sampled && (measured || rules.needMoments());
-      Map<String, float[]> norms =
-          calibration instanceof Calibration.FromStatistics from
-              ? from.statistics().norms()
-              : Map.of();
       try (ModulePruner pruner =
-              new ModulePruner(backend, workers, rules, chosen, new MemoryShards(), masks, clock);
-          Decoder decoder = DecoderFamilies.open(model, backend.forwards(moments));
-          BlockwiseRun calibrating =
-              calibration instanceof Calibration.FromSamples samples
-                  ? new BlockwiseRun(decoder, backend.operations(), samples.samples())
-                  : null;
-          BlockwiseRun testing = new BlockwiseRun(decoder, backend.operations(), tested);
-          TaskPass asking =
-              tasks.map(given -> given.pass(decoder, backend.operations())).orElse(null)) {
-        BlockPruner blocks =
-            new BlockPruner(backend, pruner, chosen, moments, Optional.empty(), clock);
-        blocks.requireInside(decoder);
-        List<ModuleResult> results = new ArrayList<>();
-        int passes = sampled ? PASSES : 1;
-        SampleProgress passing = new SampleProgress(progress, decoder.blocks(), passes);
-        if (sampled) {
-          calibrating.watchedBy(passing);
-        }
-        testing.watchedBy(passing);
-        progress.begin(0);
-        for (int index = 0; index < decoder.blocks(); index++) {
-          try (Arena arena = Arena.ofShared();
-              Block block = decoder.block(index)) {
-            passing.begin(index, 0, "sample");
-            results.addAll(
-                sampled
-                    ? blocks.prune(calibrating, block, arena)
-                    : blocks.prune(norms, block, arena));
-            decoder.readAhead(index + 1);
-            if (sampled) {
-              passing.begin(index, 1, "sample after pruning");
-            }
-            if (sampled && index + 1 < decoder.blocks()) {
-              calibrating.advance(block);
-            }
-            passing.begin(index, passes - 1, "tested sample");
-            testing.advance(block);
-            if (asking != null) {
-              asking.advance(block);
-            }
-          }
-          progress.step("block", index + 1, decoder.blocks());
-        }
-        double[] losses =
-            IntStream.range(0, tested.size()).mapToDouble(testing::meanLoss).toArray();
-        return new Result(losses, asking == null ? List.of() : asking.scores(), results);
+          new ModulePruner(backend, workers, rules, chosen, ShardTarget.MEMORY, masks, clock)) {
+        boolean moments = sampled && (measured || rules.needMoments());
+        List<ModuleResult> modules =
+            new BlockPass(
+                    model, backend, pruner, chosen, moments, Optional.empty(), clock, progress)
+                .run(calibration, 0, null, pass);
+        return new Result(pass.losses, pass.scores, modules);
       }
+    }
+  }
+
+  @Override
+  public void open(Decoder decoder, SampleProgress progress) {
+    passing = progress;
+    blocks = decoder.blocks();
+    testing = new BlockwiseRun(decoder, backend.operations(), tested);
+    testing.watchedBy(progress);
+    asking = tasks.map(given -> given.pass(decoder, backend.operations())).orElse(null);
+  }
+
+  @Override
+  public int passes() {
+    return 1;
+  }
+
+  @Override
+  public void end(int index, Block block) {
+    passing.begin(index, sampled ? BlockPass.PASSES : 0, "tested sample");
+    testing.advance(block);
+    if (asking != null) {
+      asking.advance(block);
+    }
+    if (index + 1 == blocks) {
+      losses = IntStream.range(0, tested.size()).mapToDouble(testing::meanLoss).toArray();
+      scores = asking == null ? List.of() : asking.scores();
+    }
+  }
+
+  @Override
+  public void close() {
+    if (asking != null) {
+      asking.close();
+    }
+    if (testing != null) {
+      testing.close();
     }
   }
 }

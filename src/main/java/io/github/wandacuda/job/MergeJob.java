@@ -2,9 +2,11 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.adapter.LoraAdapter;
 import io.github.wandacuda.adapter.LoraModule;
+import io.github.wandacuda.adapter.LoraUpdate;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
@@ -15,10 +17,13 @@ import io.github.wandacuda.io.DirectIo;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.system.Job;
 import io.github.wandacuda.system.Workers;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,6 +31,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -150,19 +156,20 @@ public final class MergeJob {
       shards.copyUntouched(changing, workers, new PhaseClock(workers.count()));
       StepCount steps = new StepCount("module", adapter.modules().size(), progress);
       List<MergeTask> tasks = new ArrayList<>();
+      List<Job> jobs = new ArrayList<>();
       for (LoraModule pair : adapter.modules()) {
-        tasks.add(
-            new MergeTask(
-                pair,
-                shards.of(pair.module()),
-                buffers,
-                module -> {
-                  shards.written(module);
-                  steps.done();
-                }));
+        MergeTask task = new MergeTask(pair, shards.of(pair.module()), buffers);
+        tasks.add(task);
+        Runnable done =
+            () -> {
+              task.release();
+              shards.written(pair.module());
+              steps.done();
+            };
+        jobs.add(new Counted(task, done));
       }
       progress.begin(0);
-      workers.run(tasks);
+      workers.run(jobs);
       shards.finish();
       return result(tasks);
     }
@@ -187,7 +194,7 @@ public final class MergeJob {
       }
       List<LinearModule> before = model.modules().stream().filter(LinearModule::prunable).toList();
       List<LinearModule> after =
-          before.stream().map(module -> in(written.get(module.shard()), module)).toList();
+          before.stream().map(module -> module.in(written.get(module.shard()))).toList();
       Verification found = ZerosVerifier.verify(before, after, workers).failures();
       if (!found.holds()) {
         throw VerificationException.ofOutput(output, found.failures().getFirst());
@@ -197,8 +204,83 @@ public final class MergeJob {
     }
   }
 
-  private static LinearModule in(SafetensorsFile shard, LinearModule module) {
-    return new LinearModule(
-        module.name(), shard, module.tensor(), module.transposed(), module.router());
+  /** A job that updates a module from the source's shard into the output's, rows by rows. */
+  private static final class MergeTask implements Job {
+    private final LoraModule pair;
+    private final TensorInfo tensor;
+    private final ShardWriter writer;
+    private final TileBuffers buffers;
+    private final RowTiles tiles;
+    private final long rowBytes;
+    private final LongAdder zeros = new LongAdder();
+    private final LongAdder changed = new LongAdder();
+    private final LongAdder newZeros = new LongAdder();
+    private LoraUpdate update;
+
+    /**
+     * Prepares a module.
+     *
+     * @param writer the output's shard
+     * @param buffers the workers' buffers, which are enlarged here
+     */
+    MergeTask(LoraModule pair, ShardWriter writer, TileBuffers buffers) {
+      this.pair = pair;
+      this.writer = writer;
+      this.buffers = buffers;
+      tensor = pair.module().tensor();
+      rowBytes = (long) tensor.columns() * tensor.type().orElseThrow().bytes();
+      tiles =
+          RowTiles.of(
+              tensor.rows(),
+              rowBytes,
+              true,
+              buffers.memory().tileBytes(),
+              buffers.memory().workers());
+      buffers.reserve(tiles.tileRows() * rowBytes);
+    }
+
+    /** One thread writes to a shard at a time, because the system locks a file during a write. */
+    @Override
+    public Object lane() {
+      return writer;
+    }
+
+    @Override
+    public int tasks() {
+      return tensor.bytes() == 0 ? 0 : tiles.count();
+    }
+
+    @Override
+    public void run(int worker, int tile) {
+      int first = tiles.firstRow(tile);
+      MemorySegment rows = buffers.of(worker, tiles.rowsOf(tile) * rowBytes);
+      pair.module().shard().read(tensor, first * rowBytes, rows);
+      LoraUpdate.Counts counts = update().apply(rows, first);
+      writer.write(tensor, first * rowBytes, rows);
+      zeros.add(counts.zeros());
+      changed.add(counts.changed());
+      newZeros.add(counts.newZeros());
+    }
+
+    /** Returns the update, whose tensors are read when the first rows are. */
+    private synchronized LoraUpdate update() {
+      if (update == null) {
+        update = new LoraUpdate(pair);
+      }
+      return update;
+    }
+
+    private synchronized void release() {
+      update = null;
+    }
+
+    /** Returns what was done, once all rows are. */
+    LoraUpdate.Counts counts() {
+      return new LoraUpdate.Counts(zeros.sum(), changed.sum(), newZeros.sum());
+    }
+
+    long elements() {
+      return pair.module().elements();
+    }
   }
 }

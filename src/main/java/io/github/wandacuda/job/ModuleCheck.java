@@ -58,8 +58,8 @@ final class ModuleCheck implements Job {
     this.masks = masks;
     this.checked = checked;
     rule = rules.perRow(module.columns());
-    before = buffers.dense(module, module.shard());
-    after = buffers.pruned(module, pruned);
+    before = TilePairs.tiles(module, module.shard(), buffers.dense());
+    after = TilePairs.tiles(module, pruned, buffers.pruned());
     left = new AtomicInteger(before.tiles().count());
   }
 

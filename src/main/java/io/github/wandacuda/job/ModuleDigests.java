@@ -11,8 +11,6 @@ import java.util.Arrays;
  * those that a written shard shows, in whatever order they come. Safe for use by several threads.
  */
 final class ModuleDigests implements MaskSink {
-  private static final int CHUNK = 1 << 20;
-
   private final byte[][] digests;
 
   public ModuleDigests(int modules) {
@@ -22,9 +20,7 @@ final class ModuleDigests implements MaskSink {
   @Override
   public void add(int index, MemorySegment mask) {
     MessageDigest digest = Sha256.digest();
-    for (long at = 0; at < mask.byteSize(); at += CHUNK) {
-      digest.update(mask.asSlice(at, Math.min(CHUNK, mask.byteSize() - at)).asByteBuffer());
-    }
+    MaskDigest.update(digest, mask);
     byte[] value = digest.digest();
     synchronized (this) {
       digests[index] = value;

@@ -98,7 +98,7 @@ final class ModuleFiles {
    * @param weight takes the weight
    * @throws OutputException if it can't be read, or isn't what was written
    */
-  ShardResult.Module read(LinearModule module, MemorySegment mask, MemorySegment weight) {
+  RunRecords.Module read(LinearModule module, MemorySegment mask, MemorySegment weight) {
     Path file = of(module);
     try (SharedFile shared = SharedFile.open(file)) {
       ByteBuffer header = ByteBuffer.allocateDirect(HEADER).order(ByteOrder.LITTLE_ENDIAN);
@@ -107,7 +107,7 @@ final class ModuleFiles {
       shared.read(HEADER + mask.byteSize(), weight);
       long[] sums = {Crc32c.of(mask), Crc32c.of(weight), checksum(header)};
       header.position(0);
-      ShardResult.Module found = module(header);
+      RunRecords.Module found = module(header);
       for (long sum : sums) {
         if (header.getLong() != sum) {
           throw new OutputException(
@@ -118,7 +118,7 @@ final class ModuleFiles {
     }
   }
 
-  private static ShardResult.Module module(ByteBuffer header) {
+  private static RunRecords.Module module(ByteBuffer header) {
     long pruned = header.getLong();
     long zeros = header.getLong();
     int zeroRows = (int) header.getLong();
@@ -126,13 +126,13 @@ final class ModuleFiles {
     OutputErrors errors =
         new OutputErrors(
             header.getDouble(), header.getDouble(), header.getDouble(), header.getDouble());
-    return new ShardResult.Module(pruned, zeros, zeroRows, measured ? errors : null);
+    return new RunRecords.Module(pruned, zeros, zeroRows, null, measured ? errors : null);
   }
 
   /** Reads a weight alone, as {@link #read} does. */
   void readWeight(LinearModule module, MemorySegment weight) {
     try (Arena arena = Arena.ofShared()) {
-      ShardResult.Module unused =
+      RunRecords.Module unused =
           read(module, arena.allocate(module.maskBytes(), ALIGNMENT), weight);
     }
   }

@@ -203,9 +203,8 @@ final class ModulePruner implements AutoCloseable {
     private TileSource tiles(ModuleRequest request) {
       LinearModule module = request.module();
       return request.held() == null
-          ? shards.through(
-              module, new ModuleTiles(module, module.shard(), shards.of(module), buffers, clock))
-          : new HeldTiles(module, request.held(), buffers.memory(), clock);
+          ? shards.tiles(module, buffers, clock)
+          : ModuleTiles.of(module, request.held(), buffers, clock);
     }
 
     private void pruneLayer(int index) {

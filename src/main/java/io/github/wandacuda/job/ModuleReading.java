@@ -76,7 +76,7 @@ public record ModuleReading(
     Map<String, ModuleReading> all = new LinkedHashMap<>();
     Map<Path, SafetensorsFile> shards = new LinkedHashMap<>();
     try (Workers workers = new Workers(backend.concurrency());
-        TilePairs buffers = new TilePairs(workers.count())) {
+        TilePairs buffers = TilePairs.of(workers.count())) {
       for (ModuleResult result : results) {
         LinearModule module = result.module();
         SafetensorsFile shard =
@@ -85,8 +85,8 @@ public record ModuleReading(
                 SafetensorsFile::open);
         Pair pair =
             new Pair(
-                buffers.dense(module, module.shard()),
-                buffers.pruned(module, shard),
+                TilePairs.tiles(module, module.shard(), buffers.dense()),
+                TilePairs.tiles(module, shard, buffers.pruned()),
                 result.norms(),
                 rules.of(module).method() == Method.MAGNITUDE);
         ModuleReading reading =

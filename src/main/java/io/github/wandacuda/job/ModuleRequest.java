@@ -1,8 +1,12 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.model.Block;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.LayerInputs;
 import io.github.wandacuda.select.ResidentMatrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * A request to prune a module.
@@ -15,13 +19,51 @@ import io.github.wandacuda.select.ResidentMatrix;
 record ModuleRequest(
     LinearModule module, LayerInputs inputs, HeldWeight held, ResidentMatrix resident) {
 
+  /** A request for a weight that is in its file, of which no more is known than its norms. */
+  static ModuleRequest of(LinearModule module, float[] norms) {
+    return of(module, norms, null);
+  }
+
+  /** A request for a weight that is held, of which no more is known than its norms. */
+  static ModuleRequest of(LinearModule module, float[] norms, HeldWeight held) {
+    return new ModuleRequest(module, new LayerInputs(norms, null, 0, Optional.empty()), held);
+  }
+
   /** A request for a weight that isn't on the device. */
   public ModuleRequest(LinearModule module, LayerInputs inputs, HeldWeight held) {
     this(module, inputs, held, null);
   }
 
+  /** Gives a block the pruned weight, which is held. */
+  void keepIn(Block block) {
+    block.replace(module.name(), module.view(held.bytes()));
+  }
+
   /** Returns the norm of each input column, or null to score by magnitude. */
   public float[] norms() {
     return inputs.norms();
+  }
+
+  /**
+   * The memory in which a module's weight is pruned as a whole, since it is needed afterwards.
+   *
+   * @param bytes the weight, laid out as in its file
+   * @param filled whether they are there already, so that the file isn't read
+   */
+  record HeldWeight(MemorySegment bytes, boolean filled) {
+    private static final long ALIGNMENT = 64;
+
+    /**
+     * Returns a block's own memory, or new memory if the block's weight is elsewhere.
+     *
+     * @param arena owns new memory
+     */
+    public static HeldWeight of(LinearModule module, Block block, Arena arena) {
+      return block
+          .bytes(module.name())
+          .map(bytes -> new HeldWeight(bytes, true))
+          .orElseGet(
+              () -> new HeldWeight(arena.allocate(module.tensor().bytes(), ALIGNMENT), false));
+    }
   }
 }

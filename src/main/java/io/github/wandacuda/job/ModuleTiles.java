@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.DType;
 import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.ShardWriter;
@@ -7,17 +8,24 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
+import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.pruning.TileSource;
 import java.lang.foreign.MemorySegment;
 
-/** The tiles of a module's weight, read from its file and written to a shard. */
-final class ModuleTiles implements TileSource {
+/**
+ * The tiles of a module's weight: read from its file and written to a shard, or held in memory,
+ * where they are pruned and stay.
+ */
+class ModuleTiles implements TileSource {
   private final LinearModule module;
   private final SafetensorsFile file;
   private final ShardWriter writer;
-  private final PhaseClock clock;
-  private final ModuleRows rows;
+  private final ModuleRequest.HeldWeight held;
   private final TileBuffers buffers;
+  private final PhaseClock clock;
+  private final DType dtype;
+  private final long rowBytes;
+  private final RowTiles tiles;
 
   /**
    * Prepares a module's tiles.
@@ -27,24 +35,46 @@ final class ModuleTiles implements TileSource {
    * @param buffers the workers' buffers; they are enlarged here, so no worker may use them
    *     meanwhile
    */
-  public ModuleTiles(
+  ModuleTiles(
       LinearModule module,
       SafetensorsFile file,
       ShardWriter writer,
       TileBuffers buffers,
       PhaseClock clock) {
+    this(module, file, writer, null, buffers, clock);
+    buffers.reserve(tiles.tileRows() * rowBytes);
+  }
+
+  private ModuleTiles(
+      LinearModule module,
+      SafetensorsFile file,
+      ShardWriter writer,
+      ModuleRequest.HeldWeight held,
+      TileBuffers buffers,
+      PhaseClock clock) {
     this.module = module;
     this.file = file;
     this.writer = writer;
+    this.held = held;
     this.buffers = buffers;
     this.clock = clock;
-    rows = ModuleRows.of(module, buffers.memory());
-    buffers.reserve(largestBytes());
+    dtype = module.tensor().type().orElseThrow();
+    rowBytes = (long) module.columns() * dtype.bytes();
+    TileMemory memory = buffers.memory();
+    tiles =
+        RowTiles.of(
+            module.rows(), rowBytes, !module.transposed(), memory.tileBytes(), memory.workers());
+  }
+
+  /** Cuts a weight that is held, as {@code buffers} say. */
+  static ModuleTiles of(
+      LinearModule module, ModuleRequest.HeldWeight held, TileBuffers buffers, PhaseClock clock) {
+    return new ModuleTiles(module, module.shard(), null, held, buffers, clock);
   }
 
   @Override
   public RowTiles tiles() {
-    return rows.tiles();
+    return tiles;
   }
 
   @Override
@@ -54,27 +84,38 @@ final class ModuleTiles implements TileSource {
 
   @Override
   public WeightMatrix read(int worker, int tile) {
-    long start = System.nanoTime();
     MemorySegment bytes = bytes(worker, tile);
-    file.read(module.tensor(), rows.from(tile), bytes);
-    clock.addReadWrite(System.nanoTime() - start);
-    return rows.view(bytes, tile);
+    if (held == null || !held.filled()) {
+      long start = System.nanoTime();
+      file.read(module.tensor(), from(tile), bytes);
+      clock.addReadWrite(System.nanoTime() - start);
+    }
+    return module.transposed()
+        ? module.view(bytes)
+        : WeightMatrix.of(bytes, dtype, tiles.rowsOf(tile), module.columns());
   }
 
   @Override
   public void write(int worker, int tile) {
-    long start = System.nanoTime();
-    writer.write(module.tensor(), rows.from(tile), bytes(worker, tile));
-    clock.addReadWrite(System.nanoTime() - start);
+    if (writer != null) {
+      long start = System.nanoTime();
+      writer.write(module.tensor(), from(tile), bytes(worker, tile));
+      clock.addReadWrite(System.nanoTime() - start);
+    }
+  }
+
+  private long from(int tile) {
+    return tiles.firstRow(tile) * rowBytes;
   }
 
   /** Returns the bytes of the largest tile. */
-  public long largestBytes() {
-    return rows.tiles().tileRows() * rows.rowBytes();
+  final long largestBytes() {
+    return tiles.tileRows() * rowBytes;
   }
 
   /** Returns the memory of a tile, valid from its read to its write. */
-  MemorySegment bytes(int worker, int tile) {
-    return buffers.of(worker, rows.bytes(tile));
+  final MemorySegment bytes(int worker, int tile) {
+    long count = tiles.rowsOf(tile) * rowBytes;
+    return held == null ? buffers.of(worker, count) : held.bytes().asSlice(from(tile), count);
   }
 }

@@ -5,11 +5,9 @@ import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.DirectIo;
-import io.github.wandacuda.io.Folders;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -81,16 +79,8 @@ final class NewShards implements AutoCloseable {
       writer.abandon();
       return;
     }
-    writer.force();
-    writer.close();
     Path temporary = AtomicWrite.temporary(target);
-    check.ifPresent(shard -> shard.accept(temporary));
-    try {
-      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      throw OutputException.unwritable(target, e);
-    }
-    Folders.force(output.path());
+    writer.publish(target, () -> check.ifPresent(shard -> shard.accept(temporary)));
   }
 
   /**

@@ -29,7 +29,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -127,7 +126,7 @@ record OutputCheck(
       Workers workers,
       Progress progress) {
     Map<SafetensorsFile, SafetensorsFile> written = new HashMap<>();
-    try (TilePairs buffers = new TilePairs(workers.count())) {
+    try (TilePairs buffers = TilePairs.of(workers.count())) {
       for (SafetensorsFile dense : shards) {
         open(dense).ifPresent(file -> written.put(dense, file));
       }
@@ -246,7 +245,7 @@ record OutputCheck(
   public static void requireCopy(
       SafetensorsFile source, Path place, boolean packed, Workers workers) {
     try (SafetensorsFile written = open(place, packed);
-        TilePairs buffers = new TilePairs(workers.count())) {
+        TilePairs buffers = TilePairs.of(workers.count())) {
       int differs = Arrays.mismatch(source.headerBytes(), written.headerBytes());
       if (differs >= 0) {
         throw new VerificationException(
@@ -266,7 +265,7 @@ record OutputCheck(
                           "0x%02x, as in the source".formatted(difference.expected()),
                           "0x%02x".formatted(difference.found())));
             };
-        jobs.add(new EqualTensor(source, written, tensor, buffers, different, () -> {}));
+        jobs.add(EqualTensor.of(source, written, tensor, buffers, different, () -> {}));
       }
       workers.run(jobs);
     }
@@ -334,7 +333,7 @@ record OutputCheck(
     }
 
     private Job equal(SafetensorsFile dense, SafetensorsFile pruned, TensorInfo tensor) {
-      return new EqualTensor(
+      return EqualTensor.of(
           dense,
           pruned,
           tensor,
@@ -368,17 +367,15 @@ record OutputCheck(
   private record Difference(long at, byte expected, byte found) {}
 
   /** A job that compares a tensor with the source's, piece by piece. */
-  private static final class EqualTensor implements Job {
-    private final SafetensorsFile source;
-    private final SafetensorsFile other;
-    private final TensorInfo tensor;
-    private final long pieceBytes;
-    private final TilePairs buffers;
-    private final Consumer<Difference> different;
-    private final Runnable compared;
-    private final AtomicInteger piecesLeft;
-    private final AtomicBoolean differs = new AtomicBoolean();
-
+  private record EqualTensor(
+      SafetensorsFile source,
+      SafetensorsFile other,
+      TensorInfo tensor,
+      long pieceBytes,
+      TilePairs buffers,
+      Consumer<Difference> different,
+      AtomicBoolean differs)
+      implements Job {
     /**
      * Prepares a tensor.
      *
@@ -387,22 +384,18 @@ record OutputCheck(
      * @param different takes the difference that is found first, and may throw
      * @param compared called when all pieces are compared
      */
-    EqualTensor(
+    static Job of(
         SafetensorsFile source,
         SafetensorsFile other,
         TensorInfo tensor,
         TilePairs buffers,
         Consumer<Difference> different,
         Runnable compared) {
-      this.source = source;
-      this.other = other;
-      this.tensor = tensor;
-      this.buffers = buffers;
-      this.different = different;
-      this.compared = compared;
-      pieceBytes = tensor.pieceBytes(buffers.pieceBytes());
-      piecesLeft = new AtomicInteger(tasks());
-      buffers.reserve(Math.min(pieceBytes, tensor.bytes()));
+      long piece = tensor.pieceBytes(buffers.pieceBytes());
+      buffers.reserve(Math.min(piece, tensor.bytes()));
+      return new Counted(
+          new EqualTensor(source, other, tensor, piece, buffers, different, new AtomicBoolean()),
+          compared);
     }
 
     @Override
@@ -419,8 +412,8 @@ record OutputCheck(
     public void run(int worker, int piece) {
       long from = piece * pieceBytes;
       long count = Math.min(pieceBytes, tensor.bytes() - from);
-      MemorySegment expected = buffers.dense(worker, count);
-      MemorySegment found = buffers.pruned(worker, count);
+      MemorySegment expected = buffers.dense().of(worker, count);
+      MemorySegment found = buffers.pruned().of(worker, count);
       source.read(tensor, from, expected);
       other.read(tensor, from, found);
       long mismatch = expected.mismatch(found);
@@ -430,9 +423,6 @@ record OutputCheck(
                 from + mismatch,
                 expected.get(ValueLayout.JAVA_BYTE, mismatch),
                 found.get(ValueLayout.JAVA_BYTE, mismatch)));
-      }
-      if (piecesLeft.decrementAndGet() == 0) {
-        compared.run();
       }
     }
   }

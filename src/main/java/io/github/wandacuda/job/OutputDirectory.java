@@ -184,11 +184,6 @@ final class OutputDirectory implements AutoCloseable {
     sideFiles.copy(relative, directory);
   }
 
-  /** Removes a file of the directory. */
-  public void remove(Path file) {
-    removeFile(file);
-  }
-
   /** Removes a file of a run. */
   public static void removeFile(Path file) {
     try {
@@ -198,15 +193,10 @@ final class OutputDirectory implements AutoCloseable {
     }
   }
 
-  /** Writes the last file, by which the model is complete. */
-  public void finish(Provenance provenance) {
-    finish(provenance, () -> {});
-  }
-
   /**
-   * Does what {@link #finish(Provenance)} does.
+   * Writes the last file, by which the model is complete.
    *
-   * @param between removes what the run could be ended from again, until the last file is written
+   * @param between removes what the run could be ended from again, until that file is written
    */
   public void finish(Provenance provenance, Runnable between) {
     Folders.force(directory);

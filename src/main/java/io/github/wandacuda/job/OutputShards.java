@@ -7,7 +7,6 @@ import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.DirectIo;
-import io.github.wandacuda.io.Folders;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
@@ -34,7 +33,6 @@ import java.util.function.BiConsumer;
  * forces it to the device and gives it its name, while others are written.
  */
 final class OutputShards implements ShardTarget, AutoCloseable {
-  private final Path directory;
   private final Journal journal;
   private final BackgroundWork background = new BackgroundWork("wanda-cuda-files");
   private final boolean withNorms;
@@ -63,7 +61,6 @@ final class OutputShards implements ShardTarget, AutoCloseable {
       BiConsumer<SafetensorsFile, List<ModuleResult>> published) {
     this.io = io;
     this.published = published;
-    this.directory = output.path();
     this.journal = output.journal();
     this.withNorms = withNorms;
     this.kept = kept;
@@ -145,10 +142,14 @@ final class OutputShards implements ShardTarget, AutoCloseable {
       Shard shard,
       TileBuffers buffers,
       PhaseClock clock) {
-    Runnable done =
-        () ->
-            record(source, tensor, RunRecords.tensor(tensor.name(), shard.writer.checksum(tensor)));
-    return new CopyJob(source, tensor, shard.writer, buffers, clock, done);
+    return new Counted(
+        CopyTask.of(source, tensor, shard.writer, buffers, clock),
+        () -> copied(source, tensor, shard));
+  }
+
+  private void copied(SafetensorsFile source, TensorInfo tensor, Shard shard) {
+    record(
+        source, tensor, new RunRecords.Tensor(tensor.name(), shard.writer.checksum(tensor), null));
   }
 
   @Override
@@ -157,13 +158,13 @@ final class OutputShards implements ShardTarget, AutoCloseable {
   }
 
   /** Takes a module that is written, and returns the journal's record of it. */
-  private Map<String, Object> written(ModuleResult result) {
+  private RunRecords.Tensor written(ModuleResult result) {
     Shard shard = shards.get(result.module().shard());
     synchronized (shard) {
       shard.results.add(result);
     }
     int checksum = shard.writer.checksum(result.module().tensor());
-    return RunRecords.module(result, checksum, withNorms);
+    return RunRecords.Tensor.of(result, checksum, withNorms);
   }
 
   /** Begins to borrow weights from somebody who waits for them before their memory is freed. */
@@ -184,20 +185,18 @@ final class OutputShards implements ShardTarget, AutoCloseable {
 
   /** Called when a module is written completely by another work than pruning. */
   public void written(LinearModule module) {
-    Shard shard = shards.get(module.shard());
-    TensorInfo tensor = module.tensor();
-    record(module.shard(), tensor, RunRecords.tensor(tensor.name(), shard.writer.checksum(tensor)));
+    copied(module.shard(), module.tensor(), shards.get(module.shard()));
   }
 
-  private void record(SafetensorsFile source, TensorInfo tensor, Map<String, Object> record) {
+  private void record(SafetensorsFile source, TensorInfo tensor, RunRecords.Tensor record) {
     background.submit(() -> settle(source, tensor, record));
   }
 
   /** Records a tensor that is written; only on the background thread. */
-  private void settle(SafetensorsFile source, TensorInfo tensor, Map<String, Object> record) {
+  private void settle(SafetensorsFile source, TensorInfo tensor, RunRecords.Tensor record) {
     Shard shard = shards.get(source);
     shard.writer.settle(tensor);
-    journal.append(record);
+    journal.append(record.record());
     shard.unrecorded.remove(tensor);
     if (shard.unrecorded.isEmpty() && shard.writer.isComplete()) {
       publish(source, shard);
@@ -209,14 +208,7 @@ final class OutputShards implements ShardTarget, AutoCloseable {
     if (shard.published || background.isEnding()) {
       return;
     }
-    shard.writer.force();
-    shard.writer.close();
-    try {
-      Files.move(shard.temporary, shard.target, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      throw OutputException.unwritable(shard.target, e);
-    }
-    Folders.force(directory);
+    shard.writer.publish(shard.target, () -> {});
     shard.published = true;
     synchronized (shard) {
       published.accept(source, List.copyOf(shard.results));

@@ -3,10 +3,14 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.model.ModelConfig;
+import io.github.wandacuda.pruning.ModuleResult;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A new directory, or that of an interrupted run. Its {@code config.json}, index and {@code
@@ -18,6 +22,8 @@ import java.util.Set;
  * deletes everything.
  */
 final class OutputTarget implements PruneTarget {
+  private static final Logger LOG = LoggerFactory.getLogger(OutputTarget.class);
+
   /** The part of a calibrated run's fingerprint that says what its last bits depend on. */
   static final String ARITHMETIC = "backend";
 
@@ -88,12 +94,12 @@ final class OutputTarget implements PruneTarget {
       if (output.finished().isPresent()) {
         boolean packed = ModelConfig.read(path()).packed();
         cause.requireSame(path(), Fingerprint.of(output.finished().get()).with(form(packed)));
-        return new OutputRun(scope, sideFiles, output, tools, plan, cause, cluster);
+        return new OutputRun(output, tools, plan, cause);
       }
       Fingerprint fingerprint =
           cause.with(SourceDigest.byFile(scope.model())).with(arithmetic(tools.backend()));
       output.interrupted().ifPresent(earlier -> fingerprint.requireSame(path(), earlier.run()));
-      return new OutputRun(scope, sideFiles, output, tools, plan, fingerprint, cluster);
+      return new OutputRun(output, tools, plan, fingerprint);
     } catch (RuntimeException | Error e) {
       output.close();
       throw e;
@@ -116,5 +122,79 @@ final class OutputTarget implements PruneTarget {
       return Map.of();
     }
     return Map.of(ARITHMETIC, cluster.map(OnCluster::arithmetic).orElseGet(backend::arithmetic));
+  }
+
+  /** What was written: the modules' results, and the digest of their masks. */
+  record Written(List<ModuleResult> results, String masks) {}
+
+  /** A run in its output directory, begun or resumed. */
+  private final class OutputRun implements Run {
+    private final OutputDirectory output;
+    private final PruneTarget.Tools tools;
+    private final Provenance plan;
+    private final Fingerprint fingerprint;
+    private final AddedFiles added;
+
+    /** Takes over the directory, which it closes. */
+    OutputRun(
+        OutputDirectory output, PruneTarget.Tools tools, Provenance plan, Fingerprint fingerprint) {
+      this.output = output;
+      this.tools = tools;
+      this.plan = plan;
+      this.fingerprint = fingerprint;
+      added = new AddedFiles(scope.model().checkpoint(), sideFiles, output);
+    }
+
+    @Override
+    public Optional<Provenance> finished() {
+      return output.finished();
+    }
+
+    @Override
+    public RunResult prune() {
+      sideFiles
+          .leftOut()
+          .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+      added.requireNoneBefore();
+      if (output.interrupted().isPresent()) {
+        new PackedOutput(scope.model(), output, tools.workers()).unpack();
+      }
+      Written written =
+          cluster.isPresent()
+              ? new ClusterPass(scope, cluster.get(), output, tools, plan).run(fingerprint)
+              : new LocalPass(scope, sideFiles, output, tools, plan).run(fingerprint);
+      sideFiles.files().forEach(file -> output.copy(sideFiles, file));
+      added.requireNoneAfter();
+      return new RunResult(
+          plan.with(written.results(), written.masks()),
+          written.results(),
+          tools.clock().seconds());
+    }
+
+    @Override
+    public void end(RunResult result) {
+      Optional<PackedOutput> packed =
+          scope.request().packed()
+              ? Optional.of(new PackedOutput(scope.model(), output, tools.workers()))
+              : Optional.empty();
+      packed.ifPresent(shards -> shards.pack(scope.request().verify()));
+      StateFiles.remove(output);
+      sideFiles.lastFiles().stream()
+          .filter(file -> packed.isEmpty() || !file.equals(Path.of(SideFiles.CONFIG)))
+          .forEach(file -> output.copy(sideFiles, file));
+      packed.ifPresent(PackedOutput::writeConfig);
+      added.removeLeftovers();
+      output.finish(result.provenance(), () -> {});
+    }
+
+    @Override
+    public void settle(Throwable failure) {
+      output.settle(failure);
+    }
+
+    @Override
+    public void close() {
+      output.close();
+    }
   }
 }

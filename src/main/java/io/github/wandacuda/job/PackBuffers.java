@@ -3,22 +3,23 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileMemory;
 import io.github.wandacuda.scalar.RowPacking;
-import java.lang.foreign.MemorySegment;
 
-/** Each worker's memory for a tile of rows, and for what it is packed to. */
-final class PackBuffers implements AutoCloseable {
-  private final TileBuffers rows;
-  private final TileBuffers values;
-  private final TileBuffers masks;
-  private final TileBuffers offsets;
+/**
+ * Each worker's memory for a tile of rows, and for what it is packed to.
+ *
+ * @param values the elements that are kept
+ * @param masks which those are
+ * @param offsets where those of each row begin
+ */
+record PackBuffers(TileBuffers rows, TileBuffers values, TileBuffers masks, TileBuffers offsets)
+    implements AutoCloseable {
 
-  PackBuffers(int workers) {
+  static PackBuffers of(int workers) {
     TileMemory memory = TileMemory.inCache(workers);
-    rows = new TileBuffers(memory);
-    values = new TileBuffers(memory);
-    masks = new TileBuffers(memory);
-    offsets = new TileBuffers(memory);
+    TileBuffers rows = new TileBuffers(memory);
     rows.reserve(memory.tileBytes());
+    return new PackBuffers(
+        rows, new TileBuffers(memory), new TileBuffers(memory), new TileBuffers(memory));
   }
 
   /** Enlarges the buffers for a module's tiles; no worker may use them meanwhile. */
@@ -28,30 +29,6 @@ final class PackBuffers implements AutoCloseable {
     values.reserve(count * module.rowBytes() + RowPacking.SLACK);
     masks.reserve(count * module.maskRowBytes());
     offsets.reserve(count * Long.BYTES);
-  }
-
-  long tileBytes() {
-    return rows.memory().tileBytes();
-  }
-
-  int workers() {
-    return rows.memory().workers();
-  }
-
-  MemorySegment rows(int worker, long bytes) {
-    return rows.of(worker, bytes);
-  }
-
-  MemorySegment values(int worker, long bytes) {
-    return values.of(worker, bytes);
-  }
-
-  MemorySegment masks(int worker, long bytes) {
-    return masks.of(worker, bytes);
-  }
-
-  MemorySegment offsets(int worker, long bytes) {
-    return offsets.of(worker, bytes);
   }
 
   @Override

@@ -68,10 +68,10 @@ final class PackTask implements Job {
     long rowBytes = module.rowBytes();
     int elementBytes = module.elementBytes();
     long maskRowBytes = module.maskRowBytes();
-    MemorySegment rows = buffers.rows(worker, count * rowBytes);
-    MemorySegment kept = buffers.values(worker, count * rowBytes + RowPacking.SLACK);
-    MemorySegment masks = buffers.masks(worker, count * maskRowBytes);
-    MemorySegment offsets = buffers.offsets(worker, (long) count * Long.BYTES);
+    MemorySegment rows = buffers.rows().of(worker, count * rowBytes);
+    MemorySegment kept = buffers.values().of(worker, count * rowBytes + RowPacking.SLACK);
+    MemorySegment masks = buffers.masks().of(worker, count * maskRowBytes);
+    MemorySegment offsets = buffers.offsets().of(worker, (long) count * Long.BYTES);
     module.shard().read(module.weight(), first * rowBytes, rows);
     long before = module.keptBefore(tile);
     long written = 0;

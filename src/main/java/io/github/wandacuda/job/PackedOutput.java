@@ -31,15 +31,14 @@ record PackedOutput(ModelDirectory model, OutputDirectory output, Workers worker
    * @throws io.github.wandacuda.error.VerificationException if a packed one is wrong
    */
   public void pack(boolean verify) {
-    Packer packer = new Packer();
-    packer.require(model);
+    Packing.PACK.require(model);
     for (SafetensorsFile source : model.checkpoint().shards()) {
       try (SafetensorsFile pruned = SafetensorsFile.open(place(source))) {
         Consumer<Path> check =
             verify
                 ? temporary -> OutputCheck.requireCopy(pruned, temporary, true, workers)
                 : temporary -> {};
-        replace(packer, modules(source, pruned), pruned, check);
+        replace(Packing.PACK, modules(source, pruned), pruned, check);
       }
     }
   }
@@ -60,7 +59,7 @@ record PackedOutput(ModelDirectory model, OutputDirectory output, Workers worker
   private void unpack(Path place) {
     try (SafetensorsFile stored = SafetensorsFile.open(place)) {
       if (PackedFormat.isPacked(stored)) {
-        replace(new Unpacker(), List.of(), PackedShard.unpacked(stored), temporary -> {});
+        replace(Packing.UNPACK, List.of(), PackedShard.unpacked(stored), temporary -> {});
       }
     } catch (InputException broken) {
       RealCause.throwIfBehind(broken);
@@ -68,10 +67,7 @@ record PackedOutput(ModelDirectory model, OutputDirectory output, Workers worker
   }
 
   private void replace(
-      Direction direction,
-      List<LinearModule> modules,
-      SafetensorsFile shard,
-      Consumer<Path> check) {
+      Packing direction, List<LinearModule> modules, SafetensorsFile shard, Consumer<Path> check) {
     try (NewShards written = NewShards.replacing(output, check)) {
       direction.write(modules, List.of(shard), written, workers, () -> {});
       written.finish();
@@ -86,15 +82,12 @@ record PackedOutput(ModelDirectory model, OutputDirectory output, Workers worker
   private List<LinearModule> modules(SafetensorsFile source, SafetensorsFile pruned) {
     return model.modules().stream()
         .filter(module -> module.shard().equals(source))
-        .map(
-            module ->
-                new LinearModule(
-                    module.name(), pruned, module.tensor(), module.transposed(), module.router()))
+        .map(module -> module.in(pruned))
         .toList();
   }
 
   /** Writes the {@code config.json} that says that the output is packed. */
   public void writeConfig() {
-    ConfigFile.write(new Packer(), model, output);
+    Packing.PACK.writeConfig(model, output);
   }
 }

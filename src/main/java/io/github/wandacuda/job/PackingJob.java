@@ -5,11 +5,11 @@ import io.github.wandacuda.calibration.StepCount;
 import io.github.wandacuda.checkpoint.PackedShard;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.SideFiles;
-import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.error.VerificationException;
+import io.github.wandacuda.io.Links;
 import io.github.wandacuda.io.Malformed;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.RealCause;
@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -33,7 +34,7 @@ import org.slf4j.LoggerFactory;
 public final class PackingJob {
   private static final Logger LOG = LoggerFactory.getLogger(PackingJob.class);
 
-  private final Direction direction;
+  private final Packing direction;
   private final ModelDirectory model;
   private final Path output;
   private final boolean resume;
@@ -41,7 +42,7 @@ public final class PackingJob {
   private final SideFiles sideFiles;
 
   private PackingJob(
-      Direction direction, ModelDirectory model, Path output, boolean resume, boolean verify) {
+      Packing direction, ModelDirectory model, Path output, boolean resume, boolean verify) {
     direction.require(model);
     OutputPlace.check(output, model.path(), resume);
     this.direction = direction;
@@ -49,7 +50,7 @@ public final class PackingJob {
     this.output = output;
     this.resume = resume;
     this.verify = verify;
-    sideFiles = WholeDirectory.of(model, output);
+    sideFiles = allFiles(model, output);
   }
 
   /**
@@ -75,7 +76,7 @@ public final class PackingJob {
    * @throws InputException if the model is packed already
    */
   public static PackingJob pack(ModelDirectory model, Path output, boolean resume, boolean verify) {
-    return new PackingJob(new Packer(), model, output, resume, verify);
+    return new PackingJob(Packing.PACK, model, output, resume, verify);
   }
 
   /**
@@ -86,7 +87,7 @@ public final class PackingJob {
    */
   public static PackingJob unpack(
       ModelDirectory model, Path output, boolean resume, boolean verify) {
-    return new PackingJob(new Unpacker(), model, output, resume, verify);
+    return new PackingJob(Packing.UNPACK, model, output, resume, verify);
   }
 
   /**
@@ -170,7 +171,7 @@ public final class PackingJob {
     Stream.concat(sideFiles.files().stream(), sideFiles.lastFiles().stream())
         .filter(file -> !file.equals(config) && !file.equals(record))
         .forEach(file -> directory.copy(sideFiles, file));
-    ConfigFile.write(direction, model, directory);
+    direction.writeConfig(model, directory);
     // A directory that has it is complete, as one that prune has written.
     if (sideFiles.files().contains(record)) {
       directory.copy(sideFiles, record);
@@ -201,7 +202,7 @@ public final class PackingJob {
 
   private void begin(OutputDirectory directory) {
     Fingerprint run =
-        new Fingerprint(Map.of(Fingerprint.PACKING, direction.name()))
+        new Fingerprint(Map.of(Fingerprint.PACKING, direction.command()))
             .with(SourceDigest.byFile(model));
     if (directory.finished().isPresent()) {
       throw new UsageException(
@@ -231,5 +232,36 @@ public final class PackingJob {
       }
     }
     return new Result(modules, before, after);
+  }
+
+  /**
+   * Returns all files beside the weights, of which a lossless copy leaves none out: those that a
+   * pruned copy needs, weights in other formats, and the record of a run. Left out are folders of
+   * version control and caches, links to nothing, and what is no regular file.
+   *
+   * @throws io.github.wandacuda.error.InputException if one can't be read, or a link leads out
+   */
+  private static SideFiles allFiles(ModelDirectory model, Path output) {
+    SideFiles needed = SideFiles.of(model.checkpoint(), output);
+    List<Path> files = new ArrayList<>(needed.files());
+    List<Path> leftOut = new ArrayList<>();
+    List<Path> others = new ArrayList<>(needed.leftOut());
+    others.add(Path.of(SideFiles.MANIFEST));
+    for (Path file : others) {
+      Path place = model.path().resolve(file);
+      if (isSkipped(file) || !Files.isRegularFile(place)) {
+        leftOut.add(file);
+      } else {
+        Links.requireInside(model.path(), place);
+        files.add(file);
+      }
+    }
+    leftOut.remove(Path.of(SideFiles.MANIFEST));
+    return new SideFiles(model.path(), files, needed.lastFiles(), leftOut);
+  }
+
+  private static boolean isSkipped(Path file) {
+    String name = file.getFileName().toString();
+    return name.equals(".git") || name.equals(".cache");
   }
 }

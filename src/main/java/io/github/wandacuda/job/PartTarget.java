@@ -6,17 +6,23 @@ import io.github.wandacuda.checkpoint.SideFiles;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.system.RealCause;
 import io.github.wandacuda.system.Sha256;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * An output that several parts of a run write, each its shards. They agree by the first record of
@@ -37,6 +43,8 @@ final class PartTarget implements PruneTarget {
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private static final long PAUSE_MILLIS = 50;
+
+  private static final Logger LOG = LoggerFactory.getLogger(PartTarget.class);
 
   private final RunScope scope;
   private final Part part;
@@ -80,11 +88,11 @@ final class PartTarget implements PruneTarget {
     try (OutputDirectory output = directory(PATIENCE)) {
       if (output.finished().isPresent()) {
         cause.requireSame(path(), Fingerprint.of(output.finished().get()));
-        return new Ended(output.finished(), PartState.end(part));
+        return new Ended(output.finished(), Part.PartState.end(part));
       }
       begin(output, fingerprint);
       PartLock lock = PartLock.take(path(), part);
-      return new PartRun(this, scope, part, process, tools, plan, fingerprint, lock);
+      return new PartRun(tools, plan, fingerprint, lock);
     }
   }
 
@@ -115,17 +123,13 @@ final class PartTarget implements PruneTarget {
    *
    * @throws io.github.wandacuda.error.UsageException if it isn't
    */
-  void requireSame(OutputDirectory output, Fingerprint fingerprint) {
+  private void requireSame(OutputDirectory output, Fingerprint fingerprint) {
     Fingerprint there =
         output.interrupted().map(RunRecords::run).orElseGet(() -> new Fingerprint(Map.of()));
     fingerprint.requireSame(path(), there);
   }
 
   /** Opens the output when no other part has it open. */
-  OutputDirectory directory() {
-    return directory(Duration.ofDays(1));
-  }
-
   private OutputDirectory directory(Duration patience) {
     long start = System.nanoTime();
     while (true) {
@@ -149,13 +153,8 @@ final class PartTarget implements PruneTarget {
     }
   }
 
-  /** Returns the side files, which the last part copies. */
-  SideFiles sideFiles() {
-    return sideFiles;
-  }
-
   /** Returns the files in the output that the run doesn't write. */
-  AddedFiles added(OutputDirectory output) {
+  private AddedFiles added(OutputDirectory output) {
     return new AddedFiles(scope.model().checkpoint(), sideFiles, output);
   }
 
@@ -184,5 +183,149 @@ final class PartTarget implements PruneTarget {
     MemorySegment bytes = memory.asSlice(0, Math.min(SAMPLE_BYTES, tensor.bytes()));
     shard.read(tensor, (tensor.bytes() - bytes.byteSize()) / 2, bytes);
     return bytes;
+  }
+
+  /** A part at work: it writes its shards and, if it is the last, completes the output. */
+  private final class PartRun implements Run {
+    private final PruneTarget.Tools tools;
+    private final Provenance plan;
+    private final Fingerprint fingerprint;
+    private final PartLock lock;
+    private final ShardRecords records;
+    private final List<SafetensorsFile> share;
+    private Part.PartState state;
+
+    /** The output, from when the shards are finished. */
+    private OutputDirectory output;
+
+    /** Takes over the part's lock, which it closes. */
+    PartRun(PruneTarget.Tools tools, Provenance plan, Fingerprint fingerprint, PartLock lock) {
+      this.tools = tools;
+      this.plan = plan;
+      this.fingerprint = fingerprint;
+      this.lock = lock;
+      records = ShardRecords.of(scope, fingerprint);
+      share = part.shareOf(scope.model().checkpoint().shards());
+    }
+
+    @Override
+    public Part.PartState part() {
+      return state;
+    }
+
+    /** The output is open if all shards are finished and nobody has completed it. */
+    @Override
+    public boolean completes() {
+      return output != null && output.finished().isEmpty();
+    }
+
+    @Override
+    public RunResult prune() {
+      ShardPass own = writeShare();
+      // Who looks next, with the journal's lock, has to see that this part is not at work any more.
+      lock.close();
+      output = directory(Duration.ofDays(1));
+      if (output.finished().isPresent()) {
+        state = Part.PartState.end(part);
+        return result(output.finished().get(), List.of());
+      }
+      requireSame(output, fingerprint);
+      ShardPass all = new ShardPass(scope, path(), tools, scope::norms);
+      state = look(all);
+      if (state.finished()) {
+        return complete(all);
+      }
+      output.close();
+      output = null;
+      List<ModuleResult> results = own.modules();
+      return result(
+          Provenance.planned(
+                  scope.request(),
+                  share.stream().flatMap(shard -> scope.modules(shard).stream()).toList(),
+                  plan.sourceSha256(),
+                  plan.version())
+              .with(results, null),
+          results);
+    }
+
+    private RunResult result(Provenance record, List<ModuleResult> results) {
+      return new RunResult(record, results, tools.clock().seconds());
+    }
+
+    private ShardPass writeShare() {
+      ShardPass own = new ShardPass(scope, path(), tools, scope::norms);
+      own.run(
+          process.cluster(),
+          "prune " + part,
+          RunDescription.of(scope, path(), plan, scope.request().verify(), process.devices()),
+          share,
+          shard -> records.read(shard).map(ShardResult::tensors).orElse(List.of()),
+          records::write);
+      return own;
+    }
+
+    /**
+     * Looks for all parts' shards, with the journal's lock.
+     *
+     * @param all takes what is there
+     * @return a state that is finished if this part has to complete the output
+     */
+    private Part.PartState look(ShardPass all) {
+      List<SafetensorsFile> shards = scope.model().checkpoint().shards();
+      Set<SafetensorsFile> missing = new HashSet<>();
+      for (SafetensorsFile shard : shards) {
+        records.read(shard).ifPresentOrElse(all::take, () -> missing.add(shard));
+      }
+      int done =
+          Math.toIntExact(
+              part.shares(shards).stream()
+                  .filter(shares -> shares.stream().noneMatch(missing::contains))
+                  .count());
+      Optional<Part> atWork = PartLock.atWork(path(), part.of());
+      if (missing.isEmpty() && atWork.isPresent()) {
+        LOG.info("{} is at work again and will complete the output", atWork.get());
+      }
+      return new Part.PartState(part, done, missing.isEmpty() && atWork.isEmpty());
+    }
+
+    private RunResult complete(ShardPass all) {
+      LOG.info("{}: all {} parts are done", path(), part.of());
+      sideFiles
+          .leftOut()
+          .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
+      List<ModuleResult> modules = all.modules();
+      Provenance record = plan.with(modules, all.digest());
+      all.check(record);
+      sideFiles.files().forEach(file -> output.copy(sideFiles, file));
+      added(output).requireNoneAfter();
+      return result(record, modules);
+    }
+
+    @Override
+    public void end(RunResult result) {
+      sideFiles.lastFiles().forEach(file -> output.copy(sideFiles, file));
+      output.finish(result.provenance(), added(output)::removeLeftovers);
+    }
+
+    /** Keeps everything: other parts have worked on it too. */
+    @Override
+    public void settle(Throwable failure) {
+      if (RealCause.behind(failure).orElse(null) instanceof CancelledException) {
+        throw new CancelledException(
+            "cancelled; what is finished of %s is kept: run %s again to go on"
+                .formatted(path(), part),
+            failure);
+      }
+      LOG.warn("{}: what is finished is kept for when {} runs again", path(), part);
+      RealCause.throwIfBehind(failure);
+    }
+
+    @Override
+    public void close() {
+      lock.close();
+      if (output != null) {
+        output.close();
+      }
+    }
   }
 }

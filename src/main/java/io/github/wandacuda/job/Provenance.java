@@ -7,10 +7,11 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.error.UsageException;
-import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.io.JsonTree;
 import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModuleChoice;
+import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
@@ -117,7 +118,7 @@ public record Provenance(
         written.stages(),
         request.allocation(),
         written.shares(),
-        request.masks().map(MasksIn::sha256).orElse(null),
+        request.masks().map(PruneRequest.MasksIn::sha256).orElse(null),
         texts(request.choice().include()),
         texts(request.choice().exclude()),
         rules.needNorms() ? request.unreached().label() : null,
@@ -252,6 +253,15 @@ public record Provenance(
             .said("not what this tool writes: " + why)
             .hint("take the file back from where the model was pruned, or prune again"),
         cause);
+  }
+
+  /** Returns the choice of modules. */
+  ModuleChoice choice() {
+    return new ModuleChoice(patterns(include), patterns(exclude));
+  }
+
+  private static List<Pattern> patterns(List<String> texts) {
+    return texts == null ? List.of() : texts.stream().map(NamePatterns::compile).toList();
   }
 
   /**

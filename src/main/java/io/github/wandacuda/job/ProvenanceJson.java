@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
 import java.util.function.Predicate;
 
 /** Writes and reads a {@link Provenance} as JSON. A null value is left out. */
@@ -102,8 +104,8 @@ final class ProvenanceJson {
         json.files(),
         json.integer("samples"),
         json.integer("sequence_length"),
-        json.seed(),
-        json.join(),
+        json.whole("seed"),
+        json.value("join", "true", JsonNode::isBoolean, JsonNode::booleanValue),
         json.text("calibration_sha256"),
         json.text("statistics_sha256"),
         json.text("source_sha256"),
@@ -141,71 +143,64 @@ final class ProvenanceJson {
   }
 
   private List<RulesRecord.StageRecord> stages() {
-    if (!isGiven("stages", "a list of objects", node -> areAll(node, JsonNode::isObject))) {
-      return null;
-    }
-    List<RulesRecord.StageRecord> stages = new ArrayList<>();
-    for (JsonNode node : root.get("stages")) {
-      ProvenanceJson stage = new ProvenanceJson(node);
-      stages.add(new RulesRecord.StageRecord(stage.text("modules"), stage.done()));
-    }
-    return stages;
+    return value(
+        "stages",
+        "a list of objects",
+        node -> areAll(node, JsonNode::isObject),
+        node -> {
+          List<RulesRecord.StageRecord> stages = new ArrayList<>();
+          for (JsonNode each : node) {
+            ProvenanceJson stage = new ProvenanceJson(each);
+            stages.add(new RulesRecord.StageRecord(stage.text("modules"), stage.done()));
+          }
+          return stages;
+        });
   }
 
   private Map<String, Double> shares() {
-    if (!isGiven(
+    return value(
         SHARES,
         "an object of numbers",
-        node -> node.isObject() && areAll(node, JsonNode::isNumber))) {
-      return null;
-    }
-    Map<String, Double> shares = new LinkedHashMap<>();
-    root.get(SHARES)
-        .properties()
-        .forEach(share -> shares.put(share.getKey(), share.getValue().doubleValue()));
-    return shares;
+        node -> node.isObject() && areAll(node, JsonNode::isNumber),
+        node -> map(node, JsonNode::doubleValue));
   }
 
   private Map<String, String> files() {
-    if (!isGiven(
+    return value(
         FILES,
         "an object of strings",
-        node -> node.isObject() && areAll(node, JsonNode::isTextual))) {
-      return null;
-    }
-    Map<String, String> files = new LinkedHashMap<>();
-    root.get(FILES)
-        .properties()
-        .forEach(file -> files.put(file.getKey(), file.getValue().textValue()));
-    return files;
+        node -> node.isObject() && areAll(node, JsonNode::isTextual),
+        node -> map(node, JsonNode::textValue));
+  }
+
+  private static <T> Map<String, T> map(JsonNode object, Function<JsonNode, T> value) {
+    Map<String, T> map = new LinkedHashMap<>();
+    object.properties().forEach(entry -> map.put(entry.getKey(), value.apply(entry.getValue())));
+    return map;
   }
 
   private String text(String key) {
-    return isGiven(key, "a string", JsonNode::isTextual) ? root.get(key).textValue() : null;
+    return value(key, "a string", JsonNode::isTextual, JsonNode::textValue);
   }
 
   private Double number(String key) {
-    return isGiven(key, "a number", JsonNode::isNumber) ? root.get(key).doubleValue() : null;
+    return value(key, "a number", JsonNode::isNumber, JsonNode::doubleValue);
   }
 
   private Integer integer(String key) {
-    boolean given =
-        isGiven(key, "a 32-bit integer", node -> isInteger(node) && node.canConvertToInt());
-    return given ? root.get(key).intValue() : null;
+    return value(
+        key,
+        "a 32-bit integer",
+        node -> isInteger(node) && node.canConvertToInt(),
+        JsonNode::intValue);
   }
 
-  private Long seed() {
-    return isGiven("seed", "an integer", ProvenanceJson::isInteger)
-        ? root.get("seed").longValue()
-        : null;
-  }
-
-  private Boolean join() {
-    return isGiven("join", "true", JsonNode::isBoolean) ? root.get("join").booleanValue() : null;
+  private Long whole(String key) {
+    return value(key, "an integer", ProvenanceJson::isInteger, JsonNode::longValue);
   }
 
   private long count(String key) {
-    return isGiven(key, "an integer", ProvenanceJson::isInteger) ? root.get(key).longValue() : 0;
+    return Objects.requireNonNullElse(whole(key), 0L);
   }
 
   private static boolean isInteger(JsonNode node) {
@@ -213,13 +208,15 @@ final class ProvenanceJson {
   }
 
   private List<String> texts(String key) {
-    if (!isGiven(
-        key, "a list of strings", node -> node.isArray() && areAll(node, JsonNode::isTextual))) {
-      return null;
-    }
-    List<String> texts = new ArrayList<>();
-    root.get(key).forEach(text -> texts.add(text.textValue()));
-    return texts;
+    return value(
+        key,
+        "a list of strings",
+        node -> node.isArray() && areAll(node, JsonNode::isTextual),
+        node -> {
+          List<String> texts = new ArrayList<>();
+          node.forEach(text -> texts.add(text.textValue()));
+          return texts;
+        });
   }
 
   private static boolean areAll(JsonNode node, Predicate<JsonNode> isSo) {
@@ -231,15 +228,17 @@ final class ProvenanceJson {
     return node.isContainerNode();
   }
 
-  private boolean isGiven(String key, String expected, Predicate<JsonNode> isSo) {
+  /** Returns a value, or null if it isn't given. */
+  private <T> T value(
+      String key, String expected, Predicate<JsonNode> isSo, Function<JsonNode, T> read) {
     JsonNode value = root.path(key);
     if (value.isMissingNode() || value.isNull()) {
-      return false;
+      return null;
     }
     if (!isSo.test(value)) {
       throw new InputException(
           ErrorDetails.of(key).expected(expected, Printable.of(value.toString())));
     }
-    return true;
+    return read.apply(value);
   }
 }

@@ -1,17 +1,23 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.io.IoMode;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleMasks;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * A request for a run of {@code prune}.
@@ -121,5 +127,35 @@ public record PruneRequest(
   /** Returns what is done to modules that no sample reached. */
   public Unreached unreached() {
     return rules.unreached();
+  }
+
+  /**
+   * How a run uses the disk; its result doesn't depend on it.
+   *
+   * @param io how shards are read and written
+   * @param saveEvery how much work of a calibrated run may pass until its hidden states are saved
+   */
+  public record Storage(IoMode io, Duration saveEvery) {
+    /** What suits most runs. */
+    public static final Storage DEFAULT = new Storage(IoMode.AUTO, Duration.ofSeconds(300));
+  }
+
+  /**
+   * Masks that a run takes from files.
+   *
+   * @param masks the masks
+   * @param sha256 a SHA-256 of the files' bytes, in hexadecimal
+   */
+  public record MasksIn(ModuleMasks masks, String sha256) implements AutoCloseable {
+    /** Returns what writes a module's mask, if masks are given. */
+    public static Optional<Consumer<MemorySegment>> of(
+        Optional<MasksIn> given, LinearModule module) {
+      return given.map(in -> mask -> in.masks().read(module, mask));
+    }
+
+    @Override
+    public void close() {
+      masks.close();
+    }
   }
 }

@@ -41,13 +41,15 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
   /** A run in its directory. Closing it keeps the files, so that another run can resume. */
   interface Run extends AutoCloseable {
     /** Returns the record of the same run if it has finished before; then nothing is to be done. */
-    Optional<Provenance> finished();
+    default Optional<Provenance> finished() {
+      return Optional.empty();
+    }
 
     /** Prunes, writes, and verifies what was written. */
     RunResult prune();
 
     /** Returns how far the other parts are, if the run is a part; null if it is whole. */
-    default PartState part() {
+    default Part.PartState part() {
       return null;
     }
 
@@ -77,7 +79,7 @@ sealed interface PruneTarget permits OutputTarget, InPlaceTarget, PartTarget {
    * @param finished its record
    * @param part which part it was, or null
    */
-  record Ended(Optional<Provenance> finished, PartState part) implements Run {
+  record Ended(Optional<Provenance> finished, Part.PartState part) implements Run {
     @Override
     public RunResult prune() {
       throw new IllegalStateException("the run has ended");

@@ -32,6 +32,8 @@ import java.util.regex.Pattern;
  * @param allocation how the total is shared out without a recipe
  */
 public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
+  private static final Pattern ALL = Pattern.compile("");
+
   /** What goes where nothing says how much. */
   public static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
 
@@ -54,7 +56,7 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     Recipe recipe = Recipe.read(file);
     PruningPlan plan =
         new PruningPlan(
-            RecipeRules.of(recipe, DEFAULT_SPARSITY, unreached),
+            rules(recipe, DEFAULT_SPARSITY, unreached),
             Optional.of(recipe),
             Allocation.Rule.UNIFORM);
     plan.files().forEach(InputFile::require);
@@ -151,8 +153,8 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
                 stage.allocation(),
                 model,
                 backend,
-                new PruningRules(RecipeRules.rules(stage, DEFAULT_SPARSITY), rules.unreached()),
-                RecipeRules.modules(stages, stage, chosen),
+                new PruningRules(rules(stage, DEFAULT_SPARSITY), rules.unreached()),
+                modules(stages, stage, chosen),
                 calibration,
                 on,
                 progress);
@@ -163,41 +165,34 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
     return new SharedSparsity(rules.allocating(shares), String.join("; ", labels));
   }
 
-  /** Turns a recipe into rules. */
-  private static final class RecipeRules {
-    private static final Pattern ALL = Pattern.compile("");
+  /** Returns the rules of a recipe. */
+  private static PruningRules rules(Recipe recipe, Sparsity otherwise, Unreached unreached) {
+    List<PruningRules.Part> parts =
+        recipe.stages().stream()
+            .map(
+                stage ->
+                    new PruningRules.Part(stage.modules().orElse(ALL), rules(stage, otherwise)))
+            .toList();
+    return new PruningRules(ModuleRules.NOTHING, parts, Map.of(), unreached, Set.of());
+  }
 
-    private RecipeRules() {}
+  /**
+   * Returns what a stage does.
+   *
+   * @param otherwise how much goes if the stage doesn't say it
+   */
+  private static ModuleRules rules(Stage stage, Sparsity otherwise) {
+    return new ModuleRules(
+        Method.of(stage.method()),
+        stage.scope().map(Scope::of).orElse(Scope.MATRIX),
+        stage.sparsity().orElse(otherwise),
+        stage.swaps() ? Optional.of(new Swaps(stage.swapBudget())) : Optional.empty(),
+        stage.reconstruct());
+  }
 
-    /** Returns the rules of a recipe. */
-    static PruningRules of(Recipe recipe, Sparsity otherwise, Unreached unreached) {
-      List<PruningRules.Part> parts =
-          recipe.stages().stream()
-              .map(
-                  stage ->
-                      new PruningRules.Part(stage.modules().orElse(ALL), rules(stage, otherwise)))
-              .toList();
-      return new PruningRules(ModuleRules.NOTHING, parts, Map.of(), unreached, Set.of());
-    }
-
-    /**
-     * Returns what a stage does.
-     *
-     * @param otherwise how much goes if the stage doesn't say it
-     */
-    static ModuleRules rules(Stage stage, Sparsity otherwise) {
-      return new ModuleRules(
-          Method.of(stage.method()),
-          stage.scope().map(Scope::of).orElse(Scope.MATRIX),
-          stage.sparsity().orElse(otherwise),
-          stage.swaps() ? Optional.of(new Swaps(stage.swapBudget())) : Optional.empty(),
-          stage.reconstruct());
-    }
-
-    /** Returns the modules that a stage of a recipe holds for. */
-    static List<LinearModule> modules(
-        Map<String, Stage> stages, Stage stage, List<LinearModule> chosen) {
-      return chosen.stream().filter(module -> stages.get(module.name()) == stage).toList();
-    }
+  /** Returns the modules that a stage of a recipe holds for. */
+  private static List<LinearModule> modules(
+      Map<String, Stage> stages, Stage stage, List<LinearModule> chosen) {
+    return chosen.stream().filter(module -> stages.get(module.name()) == stage).toList();
   }
 }

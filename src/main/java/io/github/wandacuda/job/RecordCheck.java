@@ -4,8 +4,6 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.WandaException;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
@@ -166,10 +164,8 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
 
   private void compareChoice(ModelDirectory dense, List<LinearModule> chosen) {
     try {
-      ModuleChoice choice =
-          new ModuleChoice(patterns(record.include()), patterns(record.exclude()));
       List<LinearModule> expected =
-          dense.choose(choice).stream().filter(record.rules()::areFor).toList();
+          dense.choose(record.choice()).stream().filter(record.rules()::areFor).toList();
       if (!expected.equals(chosen)) {
         add(
             "modules",
@@ -179,12 +175,6 @@ record RecordCheck(Path file, Provenance record, Failures failures) {
     } catch (WandaException | PatternSyntaxException e) {
       add("include, exclude", "patterns that fit the source", Printable.of(e.getMessage()));
     }
-  }
-
-  private static List<Pattern> patterns(List<String> texts) {
-    return Optional.ofNullable(texts).orElse(List.of()).stream()
-        .map(NamePatterns::compile)
-        .toList();
   }
 
   /**

@@ -1,21 +1,24 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.checkpoint.Checkpoint;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.checkpoint.WrittenShard;
 import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -26,43 +29,93 @@ import java.util.stream.Stream;
  */
 final class ResumableWork {
   /** No work. */
-  public static final ResumableWork NONE = new ResumableWork(Set.of(), Map.of(), Map.of());
+  public static final ResumableWork NONE = new ResumableWork(Set.of(), Map.of(), Map.of(), 0);
+
+  private static final Pattern BLOCK = Pattern.compile("\\.(\\d{1,9})\\.");
 
   private final Set<TensorInfo> written;
   private final Map<SafetensorsFile, Path> places;
   private final Map<String, RunRecords.Tensor> records;
 
+  /** The first block of a calibrated run, 0 for other runs. */
+  private final int block;
+
   private ResumableWork(
       Set<TensorInfo> written,
       Map<SafetensorsFile, Path> places,
-      Map<String, RunRecords.Tensor> records) {
+      Map<String, RunRecords.Tensor> records,
+      int block) {
     this.written = written;
     this.places = places;
     this.records = records;
+    this.block = block;
   }
 
   /**
-   * Reads back the tensors that a journal names.
-   *
-   * @param chosen the modules that are pruned
-   * @param withNorms whether the journal holds their norms
+   * Checks what an interrupted run has left, if there is one, and notes in the journal where this
+   * run begins.
    */
-  public static ResumableWork check(
-      RunRecords records,
-      Checkpoint source,
-      List<LinearModule> chosen,
-      boolean withNorms,
-      Path directory,
-      Workers workers) {
+  static ResumableWork of(
+      RunScope scope, OutputDirectory output, Fingerprint fingerprint, Workers workers) {
+    Journal journal = output.journal();
+    if (output.interrupted().isEmpty()) {
+      journal.restart(RunRecords.run(fingerprint));
+      return NONE;
+    }
+    RunRecords records = output.interrupted().get();
+    ResumableWork kept = check(scope, records, output.path(), workers);
+    if (!scope.isCalibrated()) {
+      return kept;
+    }
+    ResumableWork start = lastCompleteBlock(scope, output, records, kept);
+    journal.append(RunRecords.resumed(start.block));
+    return start;
+  }
+
+  /** Returns the start at the latest block whose states, and all modules before it, are kept. */
+  private static ResumableWork lastCompleteBlock(
+      RunScope scope, OutputDirectory output, RunRecords records, ResumableWork kept) {
+    int blocks = DecoderFamilies.of(scope.model().config()).shape(scope.model().config()).blocks();
+    long bytes = RunNeeds.stateBytes(scope.model(), scope.request().calibration());
+    Set<Integer> overwritten = new HashSet<>();
+    for (RunRecords.States states : records.states()) {
+      if (overwritten.add(StateFiles.fileOf(states.block()))
+          && states.block() > 0
+          && states.block() < blocks
+          && hasAllBefore(scope, states)
+          && kept.hasModulesOf(states.tensors())
+          && StateFiles.holds(output.path(), states, bytes)) {
+        return kept.withModulesOf(states.tensors(), states.block());
+      }
+    }
+    return kept.withModulesOf(Set.of(), 0);
+  }
+
+  /** Returns whether all modules of the blocks before some states were written before them. */
+  private static boolean hasAllBefore(RunScope scope, RunRecords.States states) {
+    return scope.chosen().stream()
+        .filter(module -> block(module) < states.block())
+        .allMatch(module -> states.tensors().contains(module.tensor().name()));
+  }
+
+  private static int block(LinearModule module) {
+    Matcher number = BLOCK.matcher(module.name());
+    return number.find() ? Integer.parseInt(number.group(1)) : 0;
+  }
+
+  /** Reads back the tensors that a journal names. */
+  private static ResumableWork check(
+      RunScope scope, RunRecords records, Path directory, Workers workers) {
     Map<String, RunRecords.Tensor> sensible = new HashMap<>(records.tensors());
     Map<String, LinearModule> modules = new HashMap<>();
-    chosen.forEach(module -> modules.put(module.tensor().name(), module));
+    scope.chosen().forEach(module -> modules.put(module.tensor().name(), module));
     sensible
         .entrySet()
-        .removeIf(tensor -> !fits(tensor.getValue(), modules.get(tensor.getKey()), withNorms));
+        .removeIf(
+            tensor -> !fits(tensor.getValue(), modules.get(tensor.getKey()), scope.isCalibrated()));
     Set<TensorInfo> written = ConcurrentHashMap.newKeySet();
     Map<SafetensorsFile, Path> places = new HashMap<>();
-    for (SafetensorsFile shard : source.shards()) {
+    for (SafetensorsFile shard : scope.model().checkpoint().shards()) {
       try (WrittenShard file = find(shard, directory).orElse(null)) {
         if (file != null) {
           places.put(shard, file.path());
@@ -70,15 +123,15 @@ final class ResumableWork {
         }
       }
     }
-    return new ResumableWork(written, places, sensible);
+    return new ResumableWork(written, places, sensible, 0);
   }
 
   /** Returns whether a record's numbers are possible for its tensor. */
   private static boolean fits(RunRecords.Tensor record, LinearModule module, boolean withNorms) {
-    if (record.module().isEmpty() || module == null) {
-      return record.module().isEmpty() && module == null;
+    RunRecords.Module result = record.module();
+    if (result == null || module == null) {
+      return result == null && module == null;
     }
-    RunRecords.Module result = record.module().get();
     return result.pruned() >= 0
         && result.pruned() <= module.elements()
         && result.zeros() >= 0
@@ -131,17 +184,22 @@ final class ResumableWork {
         });
   }
 
-  /** Returns a copy without the modules that aren't among {@code names}. */
-  public ResumableWork withModulesOf(Set<String> names) {
+  /** Returns a copy without the modules that aren't among {@code names}, to begin at a block. */
+  private ResumableWork withModulesOf(Set<String> names, int first) {
     Set<TensorInfo> left =
         written.stream()
             .filter(tensor -> !isModule(tensor) || names.contains(tensor.name()))
             .collect(Collectors.toUnmodifiableSet());
-    return new ResumableWork(left, places, records);
+    return new ResumableWork(left, places, records, first);
   }
 
   private boolean isModule(TensorInfo tensor) {
-    return records.get(tensor.name()).module().isPresent();
+    return records.get(tensor.name()).module() != null;
+  }
+
+  /** Returns the first block of a calibrated run, 0 for other runs. */
+  int block() {
+    return block;
   }
 
   /** Returns whether a tensor is kept. */
@@ -150,10 +208,10 @@ final class ResumableWork {
   }
 
   /** Returns whether every module among {@code names} is kept. */
-  public boolean hasModulesOf(Set<String> names) {
+  private boolean hasModulesOf(Set<String> names) {
     Set<String> kept = written.stream().map(TensorInfo::name).collect(Collectors.toSet());
     return names.stream()
-        .filter(name -> !records.containsKey(name) || records.get(name).module().isPresent())
+        .filter(name -> !records.containsKey(name) || records.get(name).module() != null)
         .allMatch(kept::contains);
   }
 
@@ -162,15 +220,8 @@ final class ResumableWork {
     List<ModuleResult> results = new ArrayList<>();
     for (LinearModule module : chosen) {
       if (written.contains(module.tensor())) {
-        RunRecords.Module record = records.get(module.tensor().name()).module().orElseThrow();
-        results.add(
-            new ModuleResult(
-                module,
-                record.pruned(),
-                record.zeros(),
-                record.zeroRows(),
-                record.norms(),
-                record.errors()));
+        RunRecords.Module record = records.get(module.tensor().name()).module();
+        results.add(record.result(module, record.norms()));
       }
     }
     return results;

@@ -3,12 +3,8 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.cluster.ClusterNode;
 import io.github.wandacuda.error.CancelledException;
 import io.github.wandacuda.error.ErrorDetails;
-import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.model.ModelDirectory;
-import io.github.wandacuda.model.ModuleChoice;
-import io.github.wandacuda.model.NamePatterns;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import java.io.ByteArrayInputStream;
@@ -17,17 +13,14 @@ import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.regex.Pattern;
 
 /**
  * What a process on another machine has to know of a run to do a part of it. Two runs that differ
  * in anything have descriptions that differ.
  *
- * @param model the source's directory, the same path on all machines
+ * @param source the model, where all machines have it
  * @param output the output directory, which all machines share
  * @param statistics the file of norms, or null; only second moments are read from it
  * @param byMoments whether modules are pruned by second moments of samples, and are in {@link
@@ -37,7 +30,7 @@ import java.util.regex.Pattern;
  * @param devices what each process opens
  */
 record RunDescription(
-    String model,
+    SharedSource source,
     String output,
     String statistics,
     boolean byMoments,
@@ -49,22 +42,15 @@ record RunDescription(
   /**
    * Describes a run.
    *
-   * @param moments the statistics file, if second moments are read from one
-   * @param byMoments whether modules are pruned by second moments of samples
+   * @param plan the record of the run without its results
    */
   public static RunDescription of(
-      ModelDirectory model,
-      Path output,
-      Optional<Path> moments,
-      boolean byMoments,
-      Provenance plan,
-      boolean verify,
-      OnCluster.Devices devices) {
+      RunScope scope, Path output, Provenance plan, boolean verify, OnCluster.Devices devices) {
     return new RunDescription(
-        model.path().toAbsolutePath().toString(),
+        new SharedSource(scope.model().path().toAbsolutePath().toString(), plan.sourceSha256()),
         output.toAbsolutePath().toString(),
-        moments.map(file -> file.toAbsolutePath().toString()).orElse(null),
-        byMoments,
+        scope.moments().map(file -> file.toAbsolutePath().toString()).orElse(null),
+        scope.isCalibrated() && scope.rules().needMoments(),
         new String(plan.json(), StandardCharsets.UTF_8),
         verify,
         devices);
@@ -126,23 +112,5 @@ record RunDescription(
         recorded.allocated(),
         plan.unreached() == null ? Unreached.MAGNITUDE : Unreached.of(plan.unreached()),
         Set.of());
-  }
-
-  /** Returns the choice of modules. */
-  static ModuleChoice choice(Provenance plan) {
-    return new ModuleChoice(patterns(plan.include()), patterns(plan.exclude()));
-  }
-
-  private static List<Pattern> patterns(List<String> texts) {
-    return texts == null ? List.of() : texts.stream().map(NamePatterns::compile).toList();
-  }
-
-  /**
-   * Opens the source.
-   *
-   * @throws InputException if there is none at its path, or another one than where the run began
-   */
-  ModelDirectory openModel(Provenance plan) {
-    return new SharedSource(model, plan.sourceSha256()).open();
   }
 }

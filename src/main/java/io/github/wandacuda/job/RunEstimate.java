@@ -1,22 +1,29 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.WeightMatrix;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.BlockStatistics;
+import io.github.wandacuda.calibration.GramFile;
+import io.github.wandacuda.layerwise.Gram;
+import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.LinearModules;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Allocation;
+import io.github.wandacuda.pruning.LayerInputs;
 import io.github.wandacuda.pruning.MatrixPruner;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.RowTiles;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileMemory;
-import io.github.wandacuda.pruning.TileSource;
 import io.github.wandacuda.system.Workers;
 import java.lang.foreign.Arena;
+import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -65,12 +72,68 @@ final class RunEstimate {
     TimeEstimate work =
         scope.request().calibration() instanceof Calibration.FromSamples samples
             ? calibrated(samples.samples(), allocations)
-            : TimeEstimate.ofWork(fromFile());
+            : TimeEstimate.ofWork(layers(Optional.empty()));
     certain += evaluation(evaluated) + watch.warmUp();
     double copied = (double) needs.readBytes() + needs.writeBytes() + needs.packingBytes();
     return work.plus(TimeEstimate.ofWork(certain))
         .plus(new TimeEstimate(copied / FAST_COPIES, copied / COPIES, copied / SLOW_COPIES))
         .plus(TimeEstimate.START);
+  }
+
+  /**
+   * Estimates the time of a comparison: some tokens run through one block, and each method prunes a
+   * part of its modules. How much goes is taken to make no difference.
+   *
+   * @param calibration the samples of each run, or statistics
+   * @param windows the text that runs through the pruned blocks, and through the dense ones once
+   * @param asked the tokens of tasks, which do so too
+   */
+  static TimeEstimate of(
+      ModelDirectory model,
+      Backend backend,
+      ModuleChoice choice,
+      Calibration calibration,
+      List<int[]> windows,
+      long asked,
+      Stopwatch watch,
+      List<PruningRules> runs) {
+    boolean sampled = calibration instanceof Calibration.FromSamples;
+    List<int[]> samples =
+        calibration instanceof Calibration.FromSamples from ? from.samples() : windows;
+    double tokens = sampled ? BlockEstimate.tokens(samples) : 0;
+    double tested = BlockEstimate.tokens(windows) + asked;
+    int middle = DecoderFamilies.of(model.config()).shape(model.config()).blocks() / 2;
+    double all = tested + runs.size() * (tokens + tested);
+    try (BlockEstimate block = new BlockEstimate(model, backend, samples, all, middle, watch);
+        Arena arena = Arena.ofShared()) {
+      double advancing = block.advancing();
+      double testing = tested * advancing * block.predicting();
+      double each = tokens == 0 ? testing : tokens * (block.observing(true) + advancing) + testing;
+      Optional<BlockStatistics> statistics =
+          sampled ? Optional.of(block.observe(true, arena)) : Optional.empty();
+      Map<Object, Double> byMethod = new HashMap<>();
+      double pruning =
+          runs.stream()
+              .mapToDouble(
+                  rules ->
+                      byMethod.computeIfAbsent(
+                          rules.stages().isEmpty() ? rules.label() : rules,
+                          any ->
+                              new RunEstimate(
+                                      RunScope.of(model, request(rules, choice, calibration)),
+                                      backend,
+                                      watch)
+                                  .layers(statistics)))
+              .sum();
+      return TimeEstimate.ofWork(testing + runs.size() * each + pruning + watch.warmUp())
+          .plus(TimeEstimate.START);
+    }
+  }
+
+  /** Returns a request of which nothing is written. */
+  static PruneRequest request(PruningRules rules, ModuleChoice choice, Calibration calibration) {
+    return new PruneRequest(
+        Path.of(""), rules, choice, calibration, false, false, null, Optional.empty());
   }
 
   /** Returns the seconds of the modules that go by tiles. */
@@ -89,13 +152,13 @@ final class RunEstimate {
     try (Workers workers = new Workers(backend.concurrency());
         TileBuffers buffers = new TileBuffers(TileMemory.of(backend))) {
       PhaseClock clock = new PhaseClock(workers.count());
-      Sample sample = new Sample(new ModuleTiles(module, module.shard(), null, buffers, clock));
+      Sample sample = new Sample(module, buffers, clock);
       long weights = scope.chosen().stream().mapToLong(LinearModule::elements).sum();
       MatrixPruner pruner = new MatrixPruner(backend.selector(weights), workers, clock);
       Runnable work = () -> pruner.prune(sample, null, scope.rules().of(module));
-      double times = (double) bytes / sample.bytes(module);
+      double times = (double) bytes / sample.bytes();
       watch.compile(work, times);
-      return watch.seconds(work, times) / sample.bytes(module);
+      return watch.seconds(work, times) / sample.bytes();
     }
   }
 
@@ -108,7 +171,7 @@ final class RunEstimate {
       double advancing = tokens * block.advancing();
       double once = advancing + tokens * block.observing(moments);
       BlockStatistics statistics = block.observe(moments, arena);
-      try (LayerEstimate layers = layers(Optional.of(statistics))) {
+      try (LayerEstimate layers = estimate(Optional.of(statistics))) {
         double work = once + layers.seconds(scope.chosen(), scope.rules());
         if (!allocations.contains(Allocation.Rule.ATP)) {
           boolean dense = allocations.stream().anyMatch(Allocation::readsWeights);
@@ -130,7 +193,7 @@ final class RunEstimate {
     return new BlockEstimate(scope.model(), backend, samples, tokens, someBlock(), watch);
   }
 
-  private LayerEstimate layers(Optional<BlockStatistics> statistics) {
+  private LayerEstimate estimate(Optional<BlockStatistics> statistics) {
     return new LayerEstimate(
         backend, new EstimateSamples(scope, statistics), statistics.isPresent(), watch);
   }
@@ -154,38 +217,89 @@ final class RunEstimate {
     }
   }
 
-  /** Estimates a run without samples but for what goes by tiles. */
-  private double fromFile() {
-    try (LayerEstimate layers = layers(Optional.empty())) {
+  /**
+   * Returns the seconds of the modules that don't go by tiles.
+   *
+   * @param statistics of a block's inputs, for a run with samples
+   */
+  private double layers(Optional<BlockStatistics> statistics) {
+    try (LayerEstimate layers = estimate(statistics)) {
       return layers.seconds(scope.chosen(), scope.rules());
     }
   }
 
   /** The first tiles of a module, which aren't written back. */
-  private record Sample(ModuleTiles whole) implements TileSource {
+  private static final class Sample extends ModuleTiles {
+    private final LinearModule module;
+
+    Sample(LinearModule module, TileBuffers buffers, PhaseClock clock) {
+      super(module, module.shard(), null, buffers, clock);
+      this.module = module;
+    }
+
     @Override
     public RowTiles tiles() {
-      RowTiles tiles = whole.tiles();
-      long count = Math.max(1, SAMPLE_BYTES / Math.max(1, whole.largestBytes()));
+      RowTiles tiles = super.tiles();
+      long count = Math.max(1, SAMPLE_BYTES / Math.max(1, largestBytes()));
       long rows = Math.min(tiles.rows(), count * tiles.tileRows());
       return new RowTiles((int) rows, tiles.tileRows());
     }
 
-    long bytes(LinearModule module) {
-      return module.tensor().bytes() / whole.tiles().rows() * tiles().rows();
+    long bytes() {
+      return module.tensor().bytes() / super.tiles().rows() * tiles().rows();
+    }
+  }
+
+  /**
+   * The modules by which a run's time is estimated: those of one block whose inputs were observed,
+   * or those that a statistics file knows.
+   *
+   * @param scope the run
+   * @param block what was observed, or nothing
+   */
+  record EstimateSamples(RunScope scope, Optional<BlockStatistics> block)
+      implements LayerEstimate.Samples {
+
+    @Override
+    public Optional<LinearModule> like(LinearModule module) {
+      List<LinearModule> known =
+          scope.chosen().stream().filter(other -> isKnown(other, module)).toList();
+      return known.stream()
+          .filter(other -> other.columns() == module.columns())
+          .findFirst()
+          .or(() -> known.stream().max(Comparator.comparingInt(LinearModule::columns)));
+    }
+
+    /** Returns whether as much is known of one module as another needs. */
+    private boolean isKnown(LinearModule one, LinearModule other) {
+      boolean known =
+          block
+              .map(observed -> observed.norms().containsKey(one.name()))
+              .orElseGet(() -> needsMoments(one) == needsMoments(other));
+      return known && one.elements() > 0;
+    }
+
+    private boolean needsMoments(LinearModule module) {
+      return scope.rules().of(module).needsMoments();
     }
 
     @Override
-    public int columns() {
-      return whole.columns();
+    public LayerInputs inputs(LinearModule module, boolean moments, Arena arena) {
+      if (block.isPresent()) {
+        BlockStatistics observed = block.get();
+        return inputs(observed.norms().get(module.name()), observed.grams().get(module.name()));
+      }
+      float[] norms = scope.norms(module);
+      if (!moments || !(scope.request().calibration() instanceof Calibration.FromStatistics from)) {
+        return inputs(norms, null);
+      }
+      try (GramFile file = GramFile.open(from.file())) {
+        return inputs(norms, file.read(module.name(), norms, arena));
+      }
     }
 
-    @Override
-    public WeightMatrix read(int worker, int tile) {
-      return whole.read(worker, tile);
+    private static LayerInputs inputs(float[] norms, Gram gram) {
+      return new LayerInputs(norms, gram, 0, Optional.empty());
     }
-
-    @Override
-    public void write(int worker, int tile) {}
   }
 }

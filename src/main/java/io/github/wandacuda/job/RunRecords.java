@@ -1,8 +1,12 @@
 package io.github.wandacuda.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.OutputErrors;
+import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -15,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The content of a run's journal.
@@ -38,10 +43,35 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
   /**
    * A tensor that is written.
    *
+   * @param name its name
    * @param checksum the CRC-32C of its bytes
-   * @param module the module's result; empty for a copied tensor
+   * @param module the module's result; null for a copied tensor
    */
-  public record Tensor(int checksum, Optional<Module> module) {}
+  public record Tensor(String name, int checksum, Module module) implements Serializable {
+    /** Returns the tensor of a module that was pruned, with its norms if they are wanted. */
+    static Tensor of(ModuleResult result, int checksum, boolean norms) {
+      return new Tensor(
+          result.module().tensor().name(),
+          checksum,
+          new Module(
+              result.pruned(),
+              result.zeros(),
+              result.zeroRows(),
+              norms ? result.norms() : null,
+              result.errors()));
+    }
+
+    /** Returns the record of it. */
+    Map<String, Object> record() {
+      Map<String, Object> record = new LinkedHashMap<>();
+      record.put("tensor", name);
+      record.put("crc32c", hex(checksum));
+      if (module != null) {
+        module.addTo(record);
+      }
+      return record;
+    }
+  }
 
   /**
    * A module's result.
@@ -53,7 +83,26 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
    * @param errors how far its outputs are off, or null
    */
   @SuppressWarnings("ArrayRecordComponent") // Handed on as it is, never compared.
-  public record Module(long pruned, long zeros, int zeroRows, float[] norms, OutputErrors errors) {}
+  public record Module(long pruned, long zeros, int zeroRows, float[] norms, OutputErrors errors)
+      implements Serializable {
+    /** Returns the result, with norms that come from elsewhere. */
+    ModuleResult result(LinearModule of, float[] known) {
+      return new ModuleResult(of, pruned, zeros, zeroRows, known, errors);
+    }
+
+    private void addTo(Map<String, Object> record) {
+      record.put("pruned", pruned);
+      record.put("zeros", zeros);
+      record.put("zero_rows", zeroRows);
+      if (norms != null) {
+        record.put("norms", encoded(norms));
+      }
+      if (errors != null) {
+        record.put(
+            "errors", List.of(errors.output(), errors.chosen(), errors.refined(), errors.result()));
+      }
+    }
+  }
 
   /**
    * Hidden states that are written.
@@ -69,33 +118,27 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     return Map.of("run", fingerprint.parts());
   }
 
-  /** Returns the record of a copied tensor. */
-  public static Map<String, Object> tensor(String name, int checksum) {
-    Map<String, Object> record = new LinkedHashMap<>();
-    record.put("tensor", name);
-    record.put("crc32c", hex(checksum));
-    return record;
-  }
-
   /**
-   * Returns the record of a pruned tensor.
+   * Returns what is said of a shard's tensors, of which there is anything to know; nothing unless
+   * it is of all of them.
    *
-   * @param norms whether the record holds the module's norms
+   * @param chosen the modules that are pruned
    */
-  public static Map<String, Object> module(ModuleResult result, int checksum, boolean norms) {
-    Map<String, Object> record = tensor(result.module().tensor().name(), checksum);
-    record.put("pruned", result.pruned());
-    record.put("zeros", result.zeros());
-    record.put("zero_rows", result.zeroRows());
-    if (norms && result.norms() != null) {
-      record.put("norms", encoded(result.norms()));
+  Optional<List<Tensor>> all(SafetensorsFile shard, List<LinearModule> chosen) {
+    Set<TensorInfo> pruned =
+        chosen.stream().map(LinearModule::tensor).collect(Collectors.toUnmodifiableSet());
+    List<Tensor> all = new ArrayList<>();
+    for (TensorInfo tensor : shard.tensors()) {
+      boolean module = pruned.contains(tensor);
+      if (tensor.bytes() > 0 || module) {
+        Tensor record = tensors.get(tensor.name());
+        if (record == null || (record.module() != null) != module) {
+          return Optional.empty();
+        }
+        all.add(record);
+      }
     }
-    if (result.errors() != null) {
-      OutputErrors errors = result.errors();
-      record.put(
-          "errors", List.of(errors.output(), errors.chosen(), errors.refined(), errors.result()));
-    }
-    return record;
+    return Optional.of(all);
   }
 
   /** Returns the record of hidden states. */
@@ -145,22 +188,20 @@ public record RunRecords(Fingerprint run, Map<String, Tensor> tensors, List<Stat
     Set<String> left = states.isEmpty() ? Set.of() : states.get(0).tensors();
     tensors
         .entrySet()
-        .removeIf(
-            tensor -> tensor.getValue().module().isPresent() && !left.contains(tensor.getKey()));
+        .removeIf(tensor -> tensor.getValue().module() != null && !left.contains(tensor.getKey()));
   }
 
   private static Tensor tensor(JsonNode record) {
-    Optional<Module> module =
+    Module module =
         record.has("pruned")
-            ? Optional.of(
-                new Module(
-                    record.get("pruned").asLong(),
-                    record.path("zeros").asLong(),
-                    record.path("zero_rows").asInt(),
-                    record.has("norms") ? decoded(record.get("norms").asText()) : null,
-                    errors(record.path("errors"))))
-            : Optional.empty();
-    return new Tensor(checksum(record), module);
+            ? new Module(
+                record.get("pruned").asLong(),
+                record.path("zeros").asLong(),
+                record.path("zero_rows").asInt(),
+                record.has("norms") ? decoded(record.get("norms").asText()) : null,
+                errors(record.path("errors")))
+            : null;
+    return new Tensor(record.get("tensor").asText(), checksum(record), module);
   }
 
   private static OutputErrors errors(JsonNode errors) {

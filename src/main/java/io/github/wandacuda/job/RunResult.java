@@ -21,7 +21,10 @@ import java.util.TreeMap;
  *     modules are the part's, and their masks have no digest
  */
 public record RunResult(
-    Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds, PartState part) {
+    Provenance provenance,
+    List<ModuleResult> modules,
+    PhaseClock.Seconds seconds,
+    Part.PartState part) {
 
   /** Makes the result of a whole run. */
   RunResult(Provenance provenance, List<ModuleResult> modules, PhaseClock.Seconds seconds) {

@@ -2,6 +2,7 @@ package io.github.wandacuda.job;
 
 import io.github.wandacuda.calibration.GramFile;
 import io.github.wandacuda.calibration.Statistics;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorInfo;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
@@ -81,6 +82,11 @@ record RunScope(
             .hint("calibrate again with `second-moments`"));
   }
 
+  /** Returns a shard's modules that are pruned. */
+  List<LinearModule> modules(SafetensorsFile shard) {
+    return chosen.stream().filter(module -> module.shard() == shard).toList();
+  }
+
   /** Returns whether norms come from samples that run through the model. */
   boolean isCalibrated() {
     return request.calibration() instanceof Calibration.FromSamples;
@@ -101,7 +107,9 @@ record RunScope(
   ModuleRequest moduleRequest(LinearModule module) {
     float[] norms = norms(module);
     return new ModuleRequest(
-        module, new LayerInputs(norms, null, 0, MasksIn.of(request.masks(), module)), null);
+        module,
+        new LayerInputs(norms, null, 0, PruneRequest.MasksIn.of(request.masks(), module)),
+        null);
   }
 
   /** Returns the file of second moments, if norms come from a file. */

@@ -1,16 +1,23 @@
 package io.github.wandacuda.job;
 
 import io.github.wandacuda.forward.Precision;
+import io.github.wandacuda.model.AttentionDescription;
+import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.DecoderDescription;
+import io.github.wandacuda.model.LinearDescription;
+import io.github.wandacuda.model.MlpDescription;
+import io.github.wandacuda.model.ProjectionDescription;
+import java.util.List;
+import java.util.stream.Stream;
 
 /**
- * The bytes that a calibrated run by Wanda moves over the bus to a card, by arithmetic alone: how
+ * The bytes that a calibrated run by Wanda moves over the bus to a GPU, by arithmetic alone: how
  * many it is that a driver counts, but for the embedding's rows, norms and numbers of rows, which
  * are few.
  *
  * @param weightsUp each block's weights, once
  * @param resultsDown masks, norms and reports
- * @param statesUp hidden states that the card has no room for, twice for each block: dense and
+ * @param statesUp hidden states that the GPU has no room for, twice for each block: dense and
  *     pruned
  * @param statesDown those, once for each block
  */
@@ -22,7 +29,7 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
    * Plans a run.
    *
    * @param bytesPerWeight 2 or 4
-   * @param streamed bytes of the hidden states that don't lie on the card
+   * @param streamed bytes of the hidden states that don't lie on the GPU
    */
   public static RunTraffic of(DecoderDescription model, double bytesPerWeight, double streamed) {
     TokenWork block =
@@ -36,7 +43,7 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
    *
    * @param block what a block is made of
    * @param bytesPerWeight 2 or 4
-   * @param streamed bytes of the hidden states that don't lie on the card
+   * @param streamed bytes of the hidden states that don't lie on the GPU
    */
   static RunTraffic of(int blocks, TokenWork block, double bytesPerWeight, double streamed) {
     double weights = blocks * block.weights();
@@ -47,12 +54,12 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
         streamed * blocks);
   }
 
-  /** Returns the bytes that go to the card. */
+  /** Returns the bytes that go to the GPU. */
   public double up() {
     return weightsUp + statesUp;
   }
 
-  /** Returns the bytes that come from the card. */
+  /** Returns the bytes that come from the GPU. */
   public double down() {
     return resultsDown + statesDown;
   }
@@ -60,5 +67,120 @@ public record RunTraffic(double weightsUp, double resultsDown, double statesUp, 
   /** Returns the bytes of hidden states, both ways. */
   double states() {
     return statesUp + statesDown;
+  }
+
+  /**
+   * What a block does for a token, counted by its description. Of a mixture a token has the mean of
+   * its experts.
+   *
+   * @param weights weights of the block
+   * @param rows rows of all its linear modules
+   * @param products multiplications by weights
+   * @param productsToLastInput those of a pass that ends at the last linear module's input
+   * @param floats floats that are read and written beside the products and attention
+   * @param squares columns whose squares are summed
+   */
+  record TokenWork(
+      double weights,
+      double rows,
+      double products,
+      double productsToLastInput,
+      double floats,
+      double squares) {
+
+    /** A linear module, and the share of tokens that pass it. */
+    private record Part(LinearDescription linear, double share) {
+      double products() {
+        return share * linear.rows() * linear.columns();
+      }
+    }
+
+    /**
+     * Counts.
+     *
+     * @param halves how many of 16 bits linear layers take of an activation
+     */
+    static TokenWork of(BlockDescription block, int hidden, int halves) {
+      List<Part> parts =
+          Stream.concat(attention(block.attention()), parts(block.mlp(), 1)).toList();
+      Part last = parts.getLast();
+      double products = parts.stream().mapToDouble(Part::products).sum();
+      AttentionDescription attention = block.attention();
+      double turned =
+          attention.rotary() == null
+              ? 0
+              : attention.heads().queryWidth() + attention.heads().keyValueWidth();
+      double inputs = parts.stream().mapToDouble(part -> part.share * part.linear.columns()).sum();
+      double inner = inner(block.mlp(), 1);
+      // A norm and a rotation are read and written; two values are read for a sum or a gate.
+      double floats =
+          (1 + halves / 2.0) * inputs
+              + 2 * (turned + norms(block) * hidden)
+              + 2 * 3 * hidden
+              + 2 * 2 * hidden
+              + 3 * inner;
+      return new TokenWork(
+          block.linears().mapToDouble(linear -> (double) linear.rows() * linear.columns()).sum(),
+          block.linears().mapToDouble(LinearDescription::rows).sum(),
+          products,
+          products - last.products(),
+          floats,
+          2.0 * hidden + attention.output().columns() + inner);
+    }
+
+    private static Stream<Part> attention(AttentionDescription attention) {
+      Stream<LinearDescription> projections =
+          attention.projection() instanceof ProjectionDescription.Separate separate
+              ? Stream.of(separate.query(), separate.key(), separate.value())
+              : Stream.of(((ProjectionDescription.Fused) attention.projection()).linear());
+      return Stream.concat(projections, Stream.of(attention.output()))
+          .map(linear -> new Part(linear, 1));
+    }
+
+    private static Stream<Part> parts(MlpDescription mlp, double share) {
+      return switch (mlp) {
+        case MlpDescription.Plain plain ->
+            Stream.of(new Part(plain.up(), share), new Part(plain.down(), share));
+        case MlpDescription.Gated gated ->
+            Stream.of(
+                new Part(gated.gate(), share),
+                new Part(gated.up(), share),
+                new Part(gated.down(), share));
+        case MlpDescription.FusedGated fused ->
+            Stream.of(new Part(fused.gateUp(), share), new Part(fused.down(), share));
+        case MlpDescription.Experts experts -> {
+          double each = share * experts.expertsPerToken() / experts.router().rows();
+          Stream<Part> routed =
+              Stream.concat(
+                  Stream.of(new Part(experts.router(), share)),
+                  experts.all().flatMap(expert -> parts(expert, each)));
+          yield experts.shared() == null
+              ? routed
+              : Stream.concat(routed, parts(experts.shared().mlp(), share));
+        }
+      };
+    }
+
+    /** Returns the width between gate and down, for each token. */
+    private static double inner(MlpDescription mlp, double share) {
+      return switch (mlp) {
+        case MlpDescription.Plain plain -> share * plain.down().columns();
+        case MlpDescription.Gated gated -> share * gated.down().columns();
+        case MlpDescription.FusedGated fused -> share * fused.down().columns();
+        case MlpDescription.Experts experts -> {
+          double shared = experts.shared() == null ? 0 : inner(experts.shared().mlp(), share);
+          yield shared + experts.expertsPerToken() * inner(experts.expert().apply(0), share);
+        }
+      };
+    }
+
+    private static long norms(BlockDescription block) {
+      return Stream.of(block.attentionNorms(), block.mlpNorms())
+          .flatMap(
+              norms ->
+                  Stream.of(norms.before() != null, norms.after() != null, norms.sum() != null))
+          .filter(there -> there)
+          .count();
+    }
   }
 }

@@ -132,13 +132,14 @@ final class SavedBlocks {
   }
 
   private void remove(int block) {
-    batches.forEach(batch -> output.remove(states(output.path(), block, batch.index())));
+    batches.forEach(
+        batch -> OutputDirectory.removeFile(states(output.path(), block, batch.index())));
   }
 
   /** Removes all, when nobody needs it any more. */
   public void remove() {
     for (int block = 0; Files.exists(norms(block)); block++) {
-      output.remove(norms(block));
+      OutputDirectory.removeFile(norms(block));
       remove(block);
     }
   }

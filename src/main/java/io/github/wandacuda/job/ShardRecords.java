@@ -3,10 +3,16 @@ package io.github.wandacuda.job;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.WrittenShard;
+import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.io.AtomicWrite;
-import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.Sha256;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -16,47 +22,44 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
- * What parts have finished of a run: a file of records for each shard, in the output until the run
- * ends. The last record says that the others are complete.
+ * What parts have finished of a run: a file of a journal's lines for each shard, in the output
+ * until the run ends. The last record says that the others are complete.
  *
- * @param output the output directory
  * @param run the digest of the run's fingerprint, so that what is left of another run isn't taken
- * @param chosen the modules that are pruned
  */
-record ShardRecords(Path output, String run, List<LinearModule> chosen) {
+record ShardRecords(RunScope scope, String run) {
   private static final String SUFFIX = ".records";
 
   /** Returns the records of a run. */
-  public static ShardRecords of(Path output, Fingerprint run, List<LinearModule> chosen) {
+  public static ShardRecords of(RunScope scope, Fingerprint run) {
     byte[] parts = run.parts().toString().getBytes(StandardCharsets.UTF_8);
-    return new ShardRecords(
-        output, HexFormat.of().formatHex(Sha256.digest().digest(parts)), chosen);
+    return new ShardRecords(scope, HexFormat.of().formatHex(Sha256.digest().digest(parts)));
   }
 
   private Path file(String shard) {
-    return AtomicWrite.temporary(output.resolve(shard + SUFFIX));
+    return AtomicWrite.temporary(scope.request().output().resolve(shard + SUFFIX));
   }
 
   private Fingerprint fingerprint() {
     return new Fingerprint(Map.of("sha256", run));
   }
 
-  /** Returns a shard's modules that are pruned. */
-  public List<LinearModule> modules(SafetensorsFile shard) {
-    return chosen.stream().filter(module -> module.shard() == shard).toList();
-  }
-
   /** Writes the records of a shard that is on the device, as are its masks. */
-  public void write(SafetensorsFile shard, ShardResult result) {
-    Map<String, LinearModule> modules = byTensor(shard);
+  public void write(ShardResult result) {
     List<Map<String, Object>> records = new ArrayList<>();
     records.add(RunRecords.run(fingerprint()));
-    result.tensors().forEach(tensor -> records.add(tensor.record(modules.get(tensor.name()))));
+    result.tensors().forEach(tensor -> records.add(tensor.record()));
     records.add(last(result));
-    RecordFile.write(file(result.shard()), records);
+    AtomicWrite.replace(
+        file(result.shard()),
+        out -> {
+          for (Map<String, Object> record : records) {
+            out.write(JournalLines.line(record).array());
+          }
+        },
+        FileModes.ownerOnly());
   }
 
   private static Map<String, Object> last(ShardResult result) {
@@ -74,8 +77,8 @@ record ShardRecords(Path output, String run, List<LinearModule> chosen) {
 
   /** Returns what became of a shard, if it is finished and is there. */
   public Optional<ShardResult> read(SafetensorsFile shard) {
-    String name = shard.path().getFileName().toString();
-    List<JsonNode> records = RecordFile.read(file(name));
+    String name = ShardPass.name(shard);
+    List<JsonNode> records = records(file(name));
     if (records.isEmpty() || !isThere(shard, name)) {
       return Optional.empty();
     }
@@ -83,7 +86,7 @@ record ShardRecords(Path output, String run, List<LinearModule> chosen) {
     return RunRecords.read(records)
         .filter(found -> found.run().equals(fingerprint()))
         .filter(found -> name.equals(last.path("shard").textValue()))
-        .flatMap(found -> ShardResult.Tensor.all(shard, byTensor(shard), found.tensors()))
+        .flatMap(found -> found.all(shard, scope.modules(shard)))
         .map(
             tensors ->
                 new ShardResult(
@@ -92,14 +95,27 @@ record ShardRecords(Path output, String run, List<LinearModule> chosen) {
                     tensors,
                     false,
                     check(last),
-                    new ShardResult.Seconds(0, 0, 0)));
+                    new PhaseClock(1).seconds()));
+  }
+
+  /** Reads records, up to the first that isn't whole; none if there is no such file. */
+  private static List<JsonNode> records(Path file) {
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      return List.of();
+    }
+    try {
+      return JournalLines.read(InputFile.bytes(file)).records();
+    } catch (IOException e) {
+      throw OutputException.unwritable(file, e);
+    }
   }
 
   private boolean isThere(SafetensorsFile shard, String name) {
+    Path output = scope.request().output();
     try (WrittenShard written = WrittenShard.open(output.resolve(name), shard).orElse(null)) {
       return written != null
           && written.isWhole()
-          && ShardMasks.isWhole(ShardMasks.file(output, name), modules(shard));
+          && ShardMasks.isWhole(ShardMasks.file(output, name), scope.modules(shard));
     }
   }
 
@@ -112,10 +128,5 @@ record ShardRecords(Path output, String run, List<LinearModule> chosen) {
     return new ShardResult.Check(
         null,
         new OutputCheck.Found(last.path("pruned").asLong(), last.path("zeros").asLong(), modules));
-  }
-
-  private Map<String, LinearModule> byTensor(SafetensorsFile shard) {
-    return modules(shard).stream()
-        .collect(Collectors.toMap(module -> module.tensor().name(), module -> module));
   }
 }

@@ -3,19 +3,43 @@ package io.github.wandacuda.job;
 import io.github.wandacuda.checkpoint.ShardWriter;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.ModuleResult;
-import io.github.wandacuda.pruning.TileSource;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.select.SelectionRule;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;
 
 /** The shards that pruned modules are written to. Safe for use by several threads. */
 interface ShardTarget {
-  /** Returns the writer of a module's shard. */
+  /** No shards: what modules become stays in the memory that their requests bring. */
+  ShardTarget MEMORY = to(null);
+
+  /** Returns one shard that is written, of which nobody is told; or none, without a writer. */
+  static ShardTarget to(ShardWriter writer) {
+    return new ShardTarget() {
+      @Override
+      public ShardWriter of(LinearModule module) {
+        return writer;
+      }
+
+      @Override
+      public void done(ModuleResult result) {}
+
+      @Override
+      public void lend(ModuleResult result, MemorySegment weight) {}
+    };
+  }
+
+  /** Returns the writer of a module's shard, or null if none is written. */
   ShardWriter of(LinearModule module);
 
-  /** Returns a module's tiles, perhaps wrapped to check what is written. */
-  default TileSource through(LinearModule module, ModuleTiles tiles) {
-    return tiles;
+  /**
+   * Returns a module's tiles, which are read from its shard and written where {@link #of} says.
+   *
+   * @param buffers the workers' buffers
+   */
+  default ModuleTiles tiles(LinearModule module, TileBuffers buffers, PhaseClock clock) {
+    return new ModuleTiles(module, module.shard(), of(module), buffers, clock);
   }
 
   /**

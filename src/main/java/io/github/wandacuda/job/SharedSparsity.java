@@ -21,6 +21,7 @@ import io.github.wandacuda.system.Workers;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.ToDoubleFunction;
 
 /**
  * The sparsity of each module, shared out from a total.
@@ -76,16 +77,12 @@ public record SharedSparsity(PruningRules rules, String label) {
       }
       case DLP -> {
         double[] means =
-            scores(model, backend, blocks, calibration, on, progress).stream()
-                .mapToDouble(BlockScores::mean)
-                .toArray();
+            scores(model, backend, blocks, calibration, on, progress, BlockScores::mean);
         yield shared(rules, blocks, sparsities.dlp(means, sparsities.dlpAlpha()), "dlp");
       }
       case OWL -> {
         double[] outliers =
-            scores(model, backend, blocks, calibration, on, progress).stream()
-                .mapToDouble(BlockScores::outliers)
-                .toArray();
+            scores(model, backend, blocks, calibration, on, progress, BlockScores::outliers);
         yield shared(rules, blocks, sparsities.owl(outliers, BlockSparsities.OWL_LAMBDA), "owl");
       }
     };
@@ -111,37 +108,31 @@ public record SharedSparsity(PruningRules rules, String label) {
     return new SharedSparsity(rules.allocating(shares), label);
   }
 
-  private static List<BlockScores> scores(
+  /** Returns a score of each block by the dense model's norms. */
+  private static double[] scores(
       ModelDirectory model,
       Backend backend,
       List<ModuleBlock> blocks,
       Calibration calibration,
       Optional<OnCluster> on,
-      Progress progress) {
-    Map<String, float[]> norms = norms(model, backend, calibration, on, progress);
-    try (Workers workers = new Workers(backend.concurrency())) {
-      return BlockScores.of(blocks, module -> norms.get(module.name()), workers);
+      Progress progress,
+      ToDoubleFunction<BlockScores> score) {
+    if (calibration instanceof Calibration.None) {
+      throw new UsageException("allocation dlp and owl need `calibration` or `statistics`");
     }
-  }
-
-  /** Returns the dense model's norms. */
-  private static Map<String, float[]> norms(
-      ModelDirectory model,
-      Backend backend,
-      Calibration calibration,
-      Optional<OnCluster> on,
-      Progress progress) {
-    return switch (calibration) {
-      case Calibration.FromStatistics from -> from.statistics().norms();
-      case Calibration.FromSamples samples ->
-          on.map(
-                  cluster ->
-                      ClusterCalibration.dense(cluster, model).run(samples.samples(), progress))
-              .orElseGet(() -> dense(model, backend, samples, progress))
-              .norms();
-      case Calibration.None none ->
-          throw new UsageException("allocation dlp and owl need `calibration` or `statistics`");
-    };
+    Map<String, float[]> norms =
+        calibration instanceof Calibration.FromSamples samples
+            ? on.map(
+                    cluster ->
+                        ClusterCalibration.dense(cluster, model).run(samples.samples(), progress))
+                .orElseGet(() -> dense(model, backend, samples, progress))
+                .norms()
+            : calibration.norms();
+    try (Workers workers = new Workers(backend.concurrency())) {
+      return BlockScores.of(blocks, module -> norms.get(module.name()), workers).stream()
+          .mapToDouble(score)
+          .toArray();
+    }
   }
 
   private static Statistics dense(

@@ -10,15 +10,19 @@ import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.system.Sha256;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
-/** Digests of a source model that don't read its weights. */
+/** Digests of what a run reads: of a model without its weights, and of other files. */
 public final class SourceDigest {
   private static final int SHOWN_DIGITS = 16;
 
@@ -81,5 +85,31 @@ public final class SourceDigest {
 
   private static InputException unreadable(Path file, IOException e) {
     return new InputException(ErrorDetails.file(file).said("can't be read: " + Reason.of(e)), e);
+  }
+
+  /**
+   * Returns a SHA-256 in hexadecimal.
+   *
+   * @param what is expected in the files, for messages
+   * @param files whose bytes are taken one after the other
+   * @param more what else tells runs apart, taken after them
+   * @throws InputException if a file can't be read
+   */
+  public static String ofFiles(String what, List<Path> files, String more) {
+    MessageDigest digest = Sha256.digest();
+    for (Path file : files) {
+      add(digest, what, file);
+    }
+    digest.update(more.getBytes(StandardCharsets.UTF_8));
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static void add(MessageDigest digest, String what, Path file) {
+    try (InputStream in = InputFile.stream(file)) {
+      new DigestInputStream(in, digest).transferTo(OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      throw new InputException(
+          ErrorDetails.file(file).expected(what, "that they can't be read: " + Reason.of(e)), e);
+    }
   }
 }

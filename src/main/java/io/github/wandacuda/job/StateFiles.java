@@ -1,11 +1,14 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.calibration.BlockwiseRun;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.OutputException;
 import io.github.wandacuda.error.Reason;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.io.Crc32c;
 import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.model.Block;
+import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.system.RealCause;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -15,14 +18,16 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.Set;
-import java.util.function.Supplier;
+import java.util.function.LongSupplier;
 
 /**
- * The samples' hidden states between two blocks, in two files of the unfinished output that are
- * written in turn, so that one of them is complete at every moment.
+ * What a run writes while its blocks are pruned: the weights of one while samples run through it
+ * again, and now and then the samples' hidden states between two blocks, in two files of the
+ * unfinished output that are written in turn, so that one of them is complete at every moment.
  */
-final class StateFiles implements AutoCloseable {
+final class StateFiles implements BlockPass.Sink {
   private static final int FILES = 2;
   private static final long CHUNK = 8 << 20;
 
@@ -30,6 +35,8 @@ final class StateFiles implements AutoCloseable {
   private final BackgroundWork background;
   private final OutputShards shards;
   private final SaveTimes times;
+  private final PhaseClock clock;
+  private BorrowedWeights borrowed;
 
   /** The number of the background's latest task; 0 before that. */
   private long saving;
@@ -43,8 +50,10 @@ final class StateFiles implements AutoCloseable {
    *     after a power failure the earlier blocks are complete too; their background thread writes
    *     the states
    * @param times says after which blocks states are saved
+   * @param clock takes the time of waiting for the weights
    */
-  public StateFiles(OutputDirectory output, OutputShards shards, SaveTimes times) {
+  StateFiles(OutputDirectory output, OutputShards shards, SaveTimes times, PhaseClock clock) {
+    this.clock = clock;
     this.times = times;
     this.output = output;
     this.background = shards.background();
@@ -58,22 +67,35 @@ final class StateFiles implements AutoCloseable {
     return AtomicWrite.OWN + ".states-" + fileOf(block);
   }
 
-  /**
-   * Saves the states that a block will read, in the background, if it is time to. They must not
-   * change until {@link #await} returns.
-   *
-   * @param states has them copied to host memory, which is only done if they are saved
-   */
-  public void save(int block, Supplier<MemorySegment> states) {
-    if (times.isTime(block)) {
-      MemorySegment now = states.get();
-      saving = background.submit(() -> write(block, now));
+  @Override
+  public void begin() {
+    borrowed = shards.borrow();
+  }
+
+  @Override
+  public void await() {
+    background.await(saving);
+  }
+
+  /** Saves the states, which are only copied to host memory if it is time to. */
+  @Override
+  public void advanced(int next, BlockwiseRun samples) {
+    if (times.isTime(next)) {
+      MemorySegment now = samples.states();
+      saving = background.submit(() -> write(next, now));
     }
   }
 
-  /** Waits until the states are saved. */
-  public void await() {
-    background.await(saving);
+  @Override
+  public void end(int index, Block block) {
+    long start = System.nanoTime();
+    borrowed.await();
+    clock.addWait(System.nanoTime() - start);
+  }
+
+  @Override
+  public void release() {
+    borrowed.close();
   }
 
   private void write(int block, MemorySegment states) {
@@ -83,7 +105,7 @@ final class StateFiles implements AutoCloseable {
     shards.force();
     Path file = output.path().resolve(name(block));
     Crc32c crc = new Crc32c();
-    output.remove(file);
+    OutputDirectory.removeFile(file);
     try (FileChannel channel =
         FileChannel.open(
             file,
@@ -187,7 +209,7 @@ final class StateFiles implements AutoCloseable {
   /** Removes the files of an output. */
   public static void remove(OutputDirectory output) {
     for (int file = 0; file < FILES; file++) {
-      output.remove(output.path().resolve(name(file)));
+      OutputDirectory.removeFile(output.path().resolve(name(file)));
     }
   }
 
@@ -195,5 +217,43 @@ final class StateFiles implements AutoCloseable {
     RealCause.throwIfBehind(e);
     return new OutputException(
         ErrorDetails.file(file).said("can't be %s: %s".formatted(what, Reason.of(e))), e);
+  }
+
+  /**
+   * When a calibrated run saves its samples' hidden states: they are as large as a block or more,
+   * so not after every block, but when as much work as a user would do twice lies behind. Two files
+   * take turns by the block's number, so that the states that were saved last are never written
+   * over.
+   */
+  static final class SaveTimes {
+    private final Duration every;
+    private final LongSupplier nanos;
+    private long last;
+    private int lastFile;
+
+    /**
+     * Saves as soon as some time has gone by.
+     *
+     * @param every how much; null to save nothing
+     * @param first the block that the run begins with, whose states are saved unless it is the
+     *     first
+     */
+    SaveTimes(Duration every, int first, LongSupplier nanos) {
+      this.every = every;
+      this.nanos = nanos;
+      last = nanos.getAsLong();
+      lastFile = first == 0 ? -1 : fileOf(first);
+    }
+
+    /** Returns whether the states that a block will read are to be saved now. */
+    boolean isTime(int block) {
+      long now = nanos.getAsLong();
+      if (every == null || now - last < every.toNanos() || fileOf(block) == lastFile) {
+        return false;
+      }
+      last = now;
+      lastFile = fileOf(block);
+      return true;
+    }
   }
 }

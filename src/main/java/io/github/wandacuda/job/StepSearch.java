@@ -91,8 +91,17 @@ final class StepSearch {
   /** Returns the mean loss over the samples that were held back, of a model pruned so. */
   private double loss(Map<String, Double> shares, Progress part) {
     return Arrays.stream(
-            new MemoryPass(model, backend, rules.allocating(shares), chosen)
-                .run(fitted, held, Optional.empty(), false, MaskSink.NONE, part)
+            MemoryPass.run(
+                    model,
+                    backend,
+                    rules.allocating(shares),
+                    chosen,
+                    fitted,
+                    held,
+                    Optional.empty(),
+                    false,
+                    MaskSink.NONE,
+                    part)
                 .losses())
         .average()
         .orElseThrow();

@@ -5,62 +5,39 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.TileBuffers;
 import io.github.wandacuda.pruning.TileMemory;
-import io.github.wandacuda.pruning.TileSource;
-import java.lang.foreign.MemorySegment;
 
 /**
- * Two buffers for each worker: for a piece of the source and for the same piece of its copy, pruned
- * or not.
+ * Two buffers for each worker, which grow as they are used.
+ *
+ * @param dense for a piece of the source
+ * @param pruned for the same piece of its copy, pruned or not
  */
-final class TilePairs implements AutoCloseable {
-  private final TileBuffers denseBuffers;
-  private final TileBuffers prunedBuffers;
+record TilePairs(TileBuffers dense, TileBuffers pruned) implements AutoCloseable {
 
-  /** Makes buffers that grow as they are used. */
-  public TilePairs(int workers) {
+  static TilePairs of(int workers) {
     TileMemory memory = TileMemory.inCache(workers);
-    denseBuffers = new TileBuffers(memory);
-    prunedBuffers = new TileBuffers(memory);
+    return new TilePairs(new TileBuffers(memory), new TileBuffers(memory));
   }
 
   /** Enlarges the buffers if necessary; no worker may use them meanwhile. */
   void reserve(long bytes) {
-    denseBuffers.reserve(bytes);
-    prunedBuffers.reserve(bytes);
+    dense.reserve(bytes);
+    pruned.reserve(bytes);
   }
 
   /** Returns the size of a piece in bytes. */
-  public long pieceBytes() {
-    return denseBuffers.memory().tileBytes();
+  long pieceBytes() {
+    return dense.memory().tileBytes();
   }
 
-  /** Returns a worker's memory for a piece of the source. */
-  MemorySegment dense(int worker, long bytes) {
-    return denseBuffers.of(worker, bytes);
-  }
-
-  /** Returns a worker's memory for a piece of the pruned copy. */
-  MemorySegment pruned(int worker, long bytes) {
-    return prunedBuffers.of(worker, bytes);
-  }
-
-  /** Returns a module's tiles in the source. */
-  TileSource dense(LinearModule module, SafetensorsFile file) {
-    return tiles(module, file, denseBuffers);
-  }
-
-  /** Returns a module's tiles in the pruned copy. */
-  TileSource pruned(LinearModule module, SafetensorsFile file) {
-    return tiles(module, file, prunedBuffers);
-  }
-
-  private static TileSource tiles(LinearModule module, SafetensorsFile file, TileBuffers buffers) {
+  /** Returns a module's tiles, read from a file into one of the two. */
+  static ModuleTiles tiles(LinearModule module, SafetensorsFile file, TileBuffers buffers) {
     return new ModuleTiles(module, file, null, buffers, new PhaseClock(buffers.memory().workers()));
   }
 
   @Override
   public void close() {
-    denseBuffers.close();
-    prunedBuffers.close();
+    dense.close();
+    pruned.close();
   }
 }

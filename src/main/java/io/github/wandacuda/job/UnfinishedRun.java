@@ -42,37 +42,35 @@ public final class UnfinishedRun {
   /** Returns in words what is unfinished in a directory, and what to do. */
   public static ErrorDetails describe(Path directory) {
     if (isInPlace(directory)) {
-      return ErrorDetails.file(directory)
-          .expected(
-              "a model",
-              "one of which a part is pruned: a run in place was interrupted or is at work")
-          .hint("run the same again with `in-place` to end it");
+      return noModel(
+          directory,
+          "one of which a part is pruned: a run in place was interrupted or is at work",
+          "run the same again with `in-place` to end it");
     }
     if (isMerge(directory)) {
-      return ErrorDetails.file(directory)
-          .expected("a model", "an unfinished merge: a run was interrupted or is at work there")
-          .hint("take it away and merge again");
-    }
-    Optional<String> packing = ofRun(directory, Fingerprint.PACKING);
-    if (packing.isPresent()) {
-      return ErrorDetails.file(directory)
-          .expected(
-              "a model",
-              "an unfinished output of %s: a run was interrupted or is at work there"
-                  .formatted(Printable.of(packing.get())))
-          .hint("run the same again with `resume` to finish it");
+      return noModel(
+          directory,
+          "an unfinished merge: a run was interrupted or is at work there",
+          "take it away and merge again");
     }
     Optional<String> parts = ofRun(directory, Fingerprint.PARTS);
-    if (parts.isPresent()) {
-      return ErrorDetails.file(directory)
-          .expected(
-              "a model", "one that prune writes in %s parts".formatted(Printable.of(parts.get())))
-          .hint("run those that have not ended");
+    Optional<String> packing = ofRun(directory, Fingerprint.PACKING);
+    if (packing.isEmpty() && parts.isPresent()) {
+      return noModel(
+          directory,
+          "one that prune writes in %s parts".formatted(Printable.of(parts.get())),
+          "run those that have not ended");
     }
-    return ErrorDetails.file(directory)
-        .expected(
-            "a model", "an unfinished output of prune: a run was interrupted or is at work there")
-        .hint("run the same prune again with `resume` to finish it");
+    return noModel(
+        directory,
+        "an unfinished output of %s: a run was interrupted or is at work there"
+            .formatted(Printable.of(packing.orElse("prune"))),
+        "run the same %swith `resume` to finish it"
+            .formatted(packing.isPresent() ? "again " : "prune again "));
+  }
+
+  private static ErrorDetails noModel(Path directory, String found, String hint) {
+    return ErrorDetails.file(directory).expected("a model", found).hint(hint);
   }
 
   /** Returns whether a merge, which can't be resumed, has begun in a directory and not ended. */

@@ -44,7 +44,7 @@ public final class ZerosVerifier {
     Map<String, LinearModule> others = new TreeMap<>();
     other.forEach(module -> others.put(module.name(), module));
     List<Comparison> jobs = new ArrayList<>();
-    try (TilePairs buffers = new TilePairs(workers.count())) {
+    try (TilePairs buffers = TilePairs.of(workers.count())) {
       for (LinearModule module : pruned) {
         LinearModule counterpart = others.remove(module.name());
         if (counterpart == null) {
@@ -133,8 +133,8 @@ public final class ZerosVerifier {
       int rows = tiles.rowsOf(tile);
       long before = (long) columns * prunedType.bytes();
       long after = (long) columns * otherType.bytes();
-      MemorySegment expected = buffers.dense(worker, rows * before);
-      MemorySegment found = buffers.pruned(worker, rows * after);
+      MemorySegment expected = buffers.dense().of(worker, rows * before);
+      MemorySegment found = buffers.pruned().of(worker, rows * after);
       pruned.shard().read(pruned.tensor(), first * before, expected);
       other.shard().read(other.tensor(), first * after, found);
       WeightMatrix was = WeightMatrix.of(expected, prunedType, rows, columns);

@@ -58,4 +58,9 @@ public record LinearModule(
   public ErrorDetails place() {
     return ErrorDetails.file(shard.path()).tensor(tensor.name());
   }
+
+  /** Returns the module as it is in a copy of its shard. */
+  public LinearModule in(SafetensorsFile copy) {
+    return new LinearModule(name, copy, tensor, transposed, router);
+  }
 }

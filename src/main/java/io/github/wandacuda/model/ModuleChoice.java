@@ -5,6 +5,7 @@ import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.NamePatterns.Search;
+import java.io.Serializable;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -18,7 +19,7 @@ import java.util.stream.Collectors;
  * @param include patterns that replace the default choice
  * @param exclude patterns that remove from it
  */
-public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) {
+public record ModuleChoice(List<Pattern> include, List<Pattern> exclude) implements Serializable {
   /** All modules but routers. */
   public static final ModuleChoice DEFAULT = new ModuleChoice(List.of(), List.of());
 

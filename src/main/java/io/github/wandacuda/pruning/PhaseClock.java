@@ -1,5 +1,6 @@
 package io.github.wandacuda.pruning;
 
+import java.io.Serializable;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -82,7 +83,8 @@ public final class PhaseClock {
       double select,
       double readWrite,
       double verify,
-      double evaluate) {
+      double evaluate)
+      implements Serializable {
     /** Returns the seconds of a command that this run is a part of. */
     public Seconds within(double total, double start, double allocate, double evaluate) {
       return new Seconds(total, start, allocate, calibrate, select, readWrite, verify, evaluate);

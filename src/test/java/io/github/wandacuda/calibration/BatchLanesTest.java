@@ -68,7 +68,9 @@ class BatchLanesTest {
           try (BlockwiseRun run = run(decoder)) {
             for (int index = 0; index < decoder.blocks(); index++) {
               try (Block block = decoder.block(index)) {
-                run.observe(block).forEach((module, norms) -> all.put(module, boxed(norms)));
+                run.observe(block, null)
+                    .norms()
+                    .forEach((module, norms) -> all.put(module, boxed(norms)));
                 run.advance(block);
               }
             }

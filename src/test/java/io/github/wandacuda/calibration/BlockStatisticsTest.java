@@ -72,7 +72,7 @@ class BlockStatisticsTest {
             for (int index = 0; index < decoder.blocks(); index++) {
               try (Arena memory = Arena.ofShared();
                   Block block = decoder.block(index)) {
-                Map<String, float[]> norms = run.observe(block);
+                Map<String, float[]> norms = run.observe(block, null).norms();
                 BlockStatistics observed = run.observe(block, memory);
                 BlockStatistics advanced = run.observeAndAdvance(block, memory);
                 assertThat(observed.norms()).containsExactlyInAnyOrderEntriesOf(norms);

@@ -54,7 +54,7 @@ class ClusterResumeTest {
             true,
             resume,
             Unreached.MAGNITUDE)
-        .with(new Storage(IoMode.AUTO, Duration.ofSeconds(seconds)));
+        .with(new PruneRequest.Storage(IoMode.AUTO, Duration.ofSeconds(seconds)));
   }
 
   private Path expected(Method method) {

@@ -101,7 +101,7 @@ class HostileOutputTest {
                 true,
                 true,
                 Unreached.MAGNITUDE)
-            .with(new Storage(IoMode.DIRECT, Duration.ZERO));
+            .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(1)) {
       return PruneJob.toOutput(opened, request)

@@ -101,7 +101,7 @@ class PageCacheTest {
                 true,
                 false,
                 Unreached.MAGNITUDE)
-            .with(new Storage(mode, Duration.ofHours(1)));
+            .with(new PruneRequest.Storage(mode, Duration.ofHours(1)));
     try (ModelDirectory opened = ModelDirectory.open(model);
         Backend backend = Pruning.cpu(1)) {
       PruneJob.toOutput(opened, request)

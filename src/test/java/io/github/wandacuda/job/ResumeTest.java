@@ -88,7 +88,7 @@ class ResumeTest {
             false,
             true,
             Unreached.MAGNITUDE)
-        .with(new Storage(IoMode.DIRECT, Duration.ZERO));
+        .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
   }
 
   private RunResult prune(PruneRequest request, Progress progress) {

@@ -108,7 +108,7 @@ class ResumedMethodsTest {
             true,
             kind == Kind.SHARED ? "atp, step 0.06" : null,
             Optional.empty())
-        .with(new Storage(IoMode.DIRECT, Duration.ZERO));
+        .with(new PruneRequest.Storage(IoMode.DIRECT, Duration.ZERO));
   }
 
   private static RunResult prune(PruneRequest request, Progress progress, MaskSink masks) {

@@ -13,7 +13,8 @@ class SaveTimesTest {
 
   /** Returns the blocks whose states are saved when each block takes ten seconds. */
   private List<Integer> saved(int every, int first) {
-    SaveTimes times = SaveTimes.every(Duration.ofSeconds(every), first, clock::get);
+    StateFiles.SaveTimes times =
+        new StateFiles.SaveTimes(Duration.ofSeconds(every), first, clock::get);
     return IntStream.range(first + 1, 20)
         .filter(
             block -> {
@@ -43,6 +44,6 @@ class SaveTimesTest {
 
   @Test
   void aRunWithoutRoomSavesNone() {
-    assertThat(SaveTimes.never().isTime(1)).isFalse();
+    assertThat(new StateFiles.SaveTimes(null, 0, clock::get).isTime(1)).isFalse();
   }
 }

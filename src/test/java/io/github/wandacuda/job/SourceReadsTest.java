@@ -175,7 +175,7 @@ class SourceReadsTest {
             null,
             Optional.empty(),
             packed,
-            Storage.DEFAULT,
+            PruneRequest.Storage.DEFAULT,
             Map.of());
     try (Backend backend = Pruning.cpu(2)) {
       return PruneJob.toOutput(model, request).needs(backend).readBytes();

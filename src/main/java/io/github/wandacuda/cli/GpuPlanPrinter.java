@@ -3,8 +3,7 @@ package io.github.wandacuda.cli;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.forward.Precision;
-import io.github.wandacuda.job.Card;
-import io.github.wandacuda.job.CardPlan;
+import io.github.wandacuda.job.GpuRunPlan;
 import io.github.wandacuda.model.DecoderDescription;
 import io.github.wandacuda.model.DecoderFamilies;
 import io.github.wandacuda.model.ModelConfig;
@@ -14,15 +13,15 @@ import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 
-/** Prints what a calibrated run would move and take on a card that needn't be there. */
-record CardPlanPrinter(OutputOptions output) {
+/** Prints what a calibrated run would move and take on a GPU that needn't be there. */
+record GpuPlanPrinter(OutputOptions output) {
   private static final int SAMPLES = 128;
   private static final int LENGTH = 2048;
   private static final int NUMBERS = 5;
 
   void print(
-      String card, String model, Integer samples, Integer sequenceLength, Precision precision) {
-    Card found = card(card);
+      String gpu, String model, Integer samples, Integer sequenceLength, Precision precision) {
+    GpuRunPlan.Gpu found = gpu(gpu);
     if (model == null) {
       throw new UsageException("--plan needs --model DIR");
     }
@@ -36,14 +35,14 @@ record CardPlanPrinter(OutputOptions output) {
               .formatted(longest, length));
     }
     int count = positive("--samples", samples, SAMPLES);
-    CardPlan plan =
-        CardPlan.of(description, bytesPerWeight(config), count, length, found, precision);
+    GpuRunPlan plan =
+        GpuRunPlan.of(description, bytesPerWeight(config), count, length, found, precision);
     Map<String, Object> object = new LinkedHashMap<>();
     object.put("card", found.name());
     object.put("samples", count);
     object.put("sequence_length", length);
     object.put("precision", precision.label());
-    object.put("lines", plan.lines().stream().map(CardPlanPrinter::row).toList());
+    object.put("lines", plan.lines().stream().map(GpuPlanPrinter::row).toList());
     object.put("seconds", plan.seconds());
     output.result(object, () -> text(object, plan));
   }
@@ -62,11 +61,11 @@ record CardPlanPrinter(OutputOptions output) {
     return given == null ? otherwise : given;
   }
 
-  private static Card card(String given) {
-    return Card.named(given).orElseGet(() -> ofNumbers(given));
+  private static GpuRunPlan.Gpu gpu(String given) {
+    return GpuRunPlan.Gpu.named(given).orElseGet(() -> ofNumbers(given));
   }
 
-  private static Card ofNumbers(String given) {
+  private static GpuRunPlan.Gpu ofNumbers(String given) {
     double[] numbers;
     try {
       numbers = Stream.of(given.split(",", -1)).mapToDouble(Double::parseDouble).toArray();
@@ -77,18 +76,20 @@ record CardPlanPrinter(OutputOptions output) {
         || !DoubleStream.of(numbers).allMatch(number -> number > 0 && number < 1e9)) {
       throw unknown(given);
     }
-    return Card.of(given, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
+    return GpuRunPlan.Gpu.of(given, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
   }
 
   private static UsageException unknown(String given) {
     return new UsageException(
         "--plan: expected %s or five numbers as 80,50,2680,398,30, found '%s'"
             .formatted(
-                Card.known().stream().map(Card::name).collect(Collectors.joining(", ")),
+                GpuRunPlan.Gpu.known().stream()
+                    .map(GpuRunPlan.Gpu::name)
+                    .collect(Collectors.joining(", ")),
                 Printable.of(given)));
   }
 
-  private static Map<String, Object> row(CardPlan.Line line) {
+  private static Map<String, Object> row(GpuRunPlan.Line line) {
     Map<String, Object> row = new LinkedHashMap<>();
     row.put("what", line.what());
     row.put("formula", line.formula());
@@ -98,7 +99,7 @@ record CardPlanPrinter(OutputOptions output) {
     return row;
   }
 
-  private static Stream<String> text(Map<String, Object> object, CardPlan plan) {
+  private static Stream<String> text(Map<String, Object> object, GpuRunPlan plan) {
     Stream<String> rows =
         plan.lines().stream()
             .map(line -> "%9.2f s  %s: %s".formatted(line.seconds(), line.what(), line.formula()));

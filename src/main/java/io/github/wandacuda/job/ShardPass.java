@@ -1,39 +1,101 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.checkpoint.SafetensorsFile;
 import io.github.wandacuda.checkpoint.TensorNames;
+import io.github.wandacuda.cluster.Cluster;
 import io.github.wandacuda.error.VerificationException;
 import io.github.wandacuda.io.AtomicWrite;
 import io.github.wandacuda.job.OutputCheck.Found;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
+import io.github.wandacuda.pruning.PhaseClock;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 
-/** What became of shards that were written one by one, by whatever process, put together. */
-final class ShardResults {
+/**
+ * Shards that are written one by one, by whatever process, and what became of them, put together.
+ */
+final class ShardPass {
   private static final String UNUSED_SPILL = AtomicWrite.OWN + ".masks";
 
   private final RunScope scope;
   private final Path output;
   private final PruneTarget.Tools tools;
+  private final Function<LinearModule, float[]> norms;
   private final Map<String, ShardResult> results = new TreeMap<>();
 
-  ShardResults(RunScope scope, Path output, PruneTarget.Tools tools) {
+  /**
+   * Begins with no shards.
+   *
+   * @param norms returns a module's norms, or null if there are none or none are needed
+   */
+  ShardPass(
+      RunScope scope, Path output, PruneTarget.Tools tools, Function<LinearModule, float[]> norms) {
     this.scope = scope;
     this.output = output;
     this.tools = tools;
+    this.norms = norms;
+  }
+
+  /**
+   * Has shards written and checked, each as a task of a cluster.
+   *
+   * @param what the work in words
+   * @param earlier returns what was recorded of a shard that was written whole before, or nothing
+   * @param record records what became of a shard
+   */
+  void run(
+      Cluster cluster,
+      String what,
+      RunDescription run,
+      List<SafetensorsFile> shards,
+      Function<SafetensorsFile, List<RunRecords.Tensor>> earlier,
+      Consumer<ShardResult> record) {
+    ModulePruner.warnOfUnreached(
+        scope.rules(),
+        shards.stream()
+            .flatMap(shard -> scope.modules(shard).stream())
+            .map(module -> ModuleRequest.of(module, norms.apply(module)))
+            .toList());
+    List<ShardTask> tasks =
+        shards.stream()
+            .map(shard -> new ShardTask(run, name(shard), norms(shard), earlier.apply(shard)))
+            .toList();
+    tools.progress().begin(0);
+    cluster.run(
+        what,
+        tasks,
+        result -> {
+          take(result);
+          record.accept(result);
+          tools.progress().step("shard", results.size(), tasks.size());
+        });
+  }
+
+  /** Returns a shard's file name, by which processes and records know it. */
+  static String name(SafetensorsFile shard) {
+    return shard.path().getFileName().toString();
+  }
+
+  private Map<String, float[]> norms(SafetensorsFile shard) {
+    Map<String, float[]> own = new TreeMap<>();
+    for (LinearModule module : scope.modules(shard)) {
+      float[] known = norms.apply(module);
+      if (known != null) {
+        own.put(module.name(), known);
+      }
+    }
+    return own;
   }
 
   /**
@@ -49,12 +111,8 @@ final class ShardResults {
     addSeconds(result.seconds());
   }
 
-  int size() {
-    return results.size();
-  }
-
   /** Adds a machine's time up; the clock divides by the number of this process's workers. */
-  private void addSeconds(ShardResult.Seconds seconds) {
+  private void addSeconds(PhaseClock.Seconds seconds) {
     int workers = tools.workers().count();
     tools.clock().addSelect(nanos(seconds.select() * workers));
     tools.clock().addReadWrite(nanos(seconds.readWrite() * workers));
@@ -65,27 +123,19 @@ final class ShardResults {
     return Math.round(seconds * 1e9);
   }
 
-  /**
-   * Returns the results of the shards' modules, in the natural order of their names.
-   *
-   * @param norms returns a module's norms, or null
-   */
-  List<ModuleResult> modules(Function<LinearModule, float[]> norms) {
-    Map<String, LinearModule> byTensor =
-        scope.chosen().stream()
-            .collect(Collectors.toMap(module -> module.tensor().name(), Function.identity()));
-    List<ModuleResult> modules = new ArrayList<>();
-    Set<String> there = new HashSet<>();
-    for (ShardResult result : results.values()) {
-      for (ShardResult.Tensor tensor : result.tensors()) {
-        LinearModule module = byTensor.get(tensor.name());
-        if (module != null && there.add(module.name())) {
-          modules.add(tensor.result(module, norms.apply(module)));
-        }
-      }
-    }
-    modules.sort(Comparator.comparing(result -> result.module().name(), TensorNames.ORDER));
-    return modules;
+  /** Returns the results of the shards' modules, in the natural order of their names. */
+  List<ModuleResult> modules() {
+    Map<String, RunRecords.Tensor> tensors = new HashMap<>();
+    results.values().stream()
+        .flatMap(result -> result.tensors().stream())
+        .forEach(tensor -> tensors.putIfAbsent(tensor.name(), tensor));
+    return scope.chosen().stream()
+        .filter(module -> tensors.containsKey(module.tensor().name()))
+        .map(
+            module ->
+                tensors.get(module.tensor().name()).module().result(module, norms.apply(module)))
+        .sorted(Comparator.comparing(result -> result.module().name(), TensorNames.ORDER))
+        .toList();
   }
 
   /** Digests the masks that were left in the output, in the order of all modules. */
@@ -99,13 +149,9 @@ final class ShardResults {
       for (int index = 0; index < chosen.size(); index++) {
         LinearModule module = chosen.get(index);
         MemorySegment mask = memory.asSlice(0, module.maskBytes());
-        List<LinearModule> ofShard =
-            chosen.stream().filter(other -> other.shard() == module.shard()).toList();
+        List<LinearModule> ofShard = scope.modules(module.shard());
         ShardMasks.read(
-            ShardMasks.file(output, module.shard().path().getFileName().toString()),
-            ofShard,
-            ofShard.indexOf(module),
-            mask);
+            ShardMasks.file(output, name(module.shard())), ofShard, ofShard.indexOf(module), mask);
         sink.add(index, mask);
       }
       return digest.hex();

@@ -4,15 +4,17 @@ import io.github.wandacuda.forward.Precision;
 import io.github.wandacuda.model.BlockDescription;
 import io.github.wandacuda.model.DecoderDescription;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 
 /**
- * The traffic and the time of a calibrated run by Wanda on a card, by arithmetic alone: how many
+ * The traffic and the time of a calibrated run by Wanda on a GPU, by arithmetic alone: how many
  * bytes cross the bus is what the driver counts, how many operations there are is what the formulas
- * say, and a card's rates are given. Nothing of it is measured.
+ * say, and a GPU's rates are given. Nothing of it is measured.
  *
  * @param lines what takes time, one after the other
  */
-public record CardPlan(List<Line> lines) {
+public record GpuRunPlan(List<Line> lines) {
   /** Bytes a second that a host copies, or reads from files that are in memory. */
   private static final double HOST = 10e9;
 
@@ -22,7 +24,7 @@ public record CardPlan(List<Line> lines) {
   /** Weights are read to run samples, to prune and to verify, there beside what was written. */
   private static final int TIMES_IN_FILES = 5;
 
-  /** The share of a card's memory that hidden states may take. */
+  /** The share of a GPU's memory that hidden states may take. */
   private static final int STATES_SHARE = 2;
 
   /**
@@ -49,22 +51,22 @@ public record CardPlan(List<Line> lines) {
    * @param length tokens of a sample
    * @param precision of linear layers: how many 16-bit halves of each activation they multiply
    */
-  public static CardPlan of(
+  public static GpuRunPlan of(
       DecoderDescription model,
       int bytesPerWeight,
       int samples,
       int length,
-      Card card,
+      Gpu gpu,
       Precision precision) {
     int halves = precision.passes();
     int blocks = model.shape().blocks();
     BlockDescription block = model.block().apply(0);
-    TokenWork work = TokenWork.of(block, model.shape().hiddenSize(), halves);
+    RunTraffic.TokenWork work = RunTraffic.TokenWork.of(block, model.shape().hiddenSize(), halves);
     double weights = (double) blocks * work.weights();
     double bytes = weights * bytesPerWeight;
     double tokens = (double) samples * length;
     double states = tokens * model.shape().hiddenSize() * Float.BYTES;
-    boolean fit = states * STATES_SHARE <= card.memoryBytes();
+    boolean fit = states * STATES_SHARE <= gpu.memoryBytes();
     RunTraffic traffic = RunTraffic.of(blocks, work, bytesPerWeight, fit ? 0 : states);
     int pruned = blocks - 1;
     double products = blocks * work.productsToLastInput() + pruned * work.products();
@@ -76,24 +78,24 @@ public record CardPlan(List<Line> lines) {
             (halves == 1 ? "2 x tokens" : "2 x %d halves x tokens".formatted(halves))
                 + " x (weights before the last inputs + weights of all but the last block)",
             2 * halves * tokens * products,
-            card.tensorRate(),
+            gpu.tensorRate(),
             0);
     Line attention =
         new Line(
             "attention",
             "4 x tokens x (length + 1) / 2 x width of the queries x passes",
             tokens * scores * (PASSES * blocks - 1),
-            card.floatRate(),
+            gpu.floatRate(),
             0);
     Line rest =
         new Line(
             "norms, rotations, gates, sums, squares and halves",
             "4 x tokens x floats that are read and written",
             Float.BYTES * tokens * floats,
-            card.memoryRate(),
+            gpu.memoryRate(),
             0);
     double kernels = linear.seconds() + attention.seconds() + rest.seconds();
-    return new CardPlan(
+    return new GpuRunPlan(
         List.of(
             new Line(
                 "files",
@@ -111,22 +113,78 @@ public record CardPlan(List<Line> lines) {
                 "masks, norms and reports down",
                 "a bit for each weight, 8 bytes a column, 12 a row",
                 traffic.resultsDown(),
-                card.busBytes(),
+                gpu.busBytes(),
                 0),
             new Line(
                 "hidden states over the bus",
                 fit ? "none, they stay on the card" : "3 x states x blocks, while kernels run",
                 traffic.states(),
-                card.busBytes(),
+                gpu.busBytes(),
                 kernels),
             linear,
             attention,
             rest,
-            new Line("selection", "weights, read and written", 2 * bytes, card.memoryRate(), 0)));
+            new Line("selection", "weights, read and written", 2 * bytes, gpu.memoryRate(), 0)));
   }
 
   /** Returns the seconds of all lines together. */
   public double seconds() {
     return lines.stream().mapToDouble(Line::seconds).sum();
+  }
+
+  /**
+   * A GPU by what its kernels and its bus are taken to attain, which is less than its data sheet
+   * says.
+   *
+   * @param name for people
+   * @param memoryBytes its memory
+   * @param busBytes bytes a second each way between it and pinned host memory
+   * @param memoryRate bytes a second that kernels read and write
+   * @param tensorRate operations a second of the linear layers' kernels, on 16-bit operands
+   * @param floatRate operations a second of kernels that compute in float32
+   */
+  public record Gpu(
+      String name,
+      long memoryBytes,
+      double busBytes,
+      double memoryRate,
+      double tensorRate,
+      double floatRate) {
+    private static final double GIGA = 1e9;
+    private static final double TERA = 1e12;
+
+    /**
+     * Four fifths of the data sheet's bandwidths, 45 % of its float32 rate, and 65 % of what {@code
+     * mma.sync} can do: all of it on the one, 62 % on the other.
+     */
+    private static final List<Gpu> KNOWN =
+        List.of(of("h100", 80, 50, 2680, 398, 30), of("rtx4090", 24, 25, 806, 107, 37));
+
+    /**
+     * Makes a GPU of numbers.
+     *
+     * @param memory GB
+     * @param bus GB/s
+     * @param rate of its memory, GB/s
+     * @param tensor TFLOP/s
+     * @param floats TFLOP/s
+     */
+    public static Gpu of(
+        String name, double memory, double bus, double rate, double tensor, double floats) {
+      return new Gpu(
+          name, (long) (memory * GIGA), bus * GIGA, rate * GIGA, tensor * TERA, floats * TERA);
+    }
+
+    /** Returns the GPUs that have names. */
+    public static List<Gpu> known() {
+      return KNOWN;
+    }
+
+    /** Returns a GPU by its name. */
+    public static Optional<Gpu> named(String name) {
+      return KNOWN.stream()
+          .filter(gpu -> gpu.name.equals(name.toLowerCase(Locale.ROOT)))
+          .findFirst();
+    }
   }
 }

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a run would take, by hand for a 7B, and as the site's page says. */
-class CardPlanTest {
+class GpuRunPlanTest {
   private static final Path PAGE = Path.of("src/site/markdown/gpus.md");
 
   private static DecoderDescription describe(String json) throws IOException {
@@ -37,34 +37,34 @@ class CardPlanTest {
         """);
   }
 
-  private static CardPlan plan(String card) throws IOException {
-    return plan(Card.named(card).orElseThrow(), Precision.HIGH);
+  private static GpuRunPlan plan(String card) throws IOException {
+    return plan(GpuRunPlan.Gpu.named(card).orElseThrow(), Precision.HIGH);
   }
 
-  private static CardPlan plan(Card card, Precision precision) throws IOException {
-    return CardPlan.of(sevenBillion(), 2, 128, 2048, card, precision);
+  private static GpuRunPlan plan(GpuRunPlan.Gpu card, Precision precision) throws IOException {
+    return GpuRunPlan.of(sevenBillion(), 2, 128, 2048, card, precision);
   }
 
-  private static CardPlan fast(String card) throws IOException {
-    return plan(Card.named(card).orElseThrow(), Precision.FAST);
+  private static GpuRunPlan fast(String card) throws IOException {
+    return plan(GpuRunPlan.Gpu.named(card).orElseThrow(), Precision.FAST);
   }
 
-  private static CardPlan.Line line(CardPlan plan, String what) {
+  private static GpuRunPlan.Line line(GpuRunPlan plan, String what) {
     return plan.lines().stream().filter(line -> line.what().equals(what)).findFirst().orElseThrow();
   }
 
   @ParameterizedTest
   @CsvSource({"h100, 60", "RTX4090, 150"})
   void aSevenBillionModelStaysBelowItsGoal(String card, double most) throws IOException {
-    CardPlan plan = plan(card);
+    GpuRunPlan plan = plan(card);
     assertThat(plan.seconds()).isLessThan(most);
     assertThat(plan.seconds())
-        .isCloseTo(plan.lines().stream().mapToDouble(CardPlan.Line::seconds).sum(), within(1e-9));
+        .isCloseTo(plan.lines().stream().mapToDouble(GpuRunPlan.Line::seconds).sum(), within(1e-9));
   }
 
   @Test
   void amountsAreThoseOfPencilAndPaper() throws IOException {
-    CardPlan plan = plan("h100");
+    GpuRunPlan plan = plan("h100");
     double block = 4.0 * 4096 * 4096 + 3.0 * 4096 * 11008;
     double tokens = 128 * 2048;
     double last = 4096.0 * 11008;
@@ -87,8 +87,8 @@ class CardPlanTest {
   /** Half of the products, and half of what is written for them; all else stays. */
   @Test
   void onePassSavesHalfOfTheProducts() throws IOException {
-    CardPlan high = plan("h100");
-    CardPlan fast = fast("h100");
+    GpuRunPlan high = plan("h100");
+    GpuRunPlan fast = fast("h100");
     String rest = "norms, rotations, gates, sums, squares and halves";
     double inputs = 6 * 4096 + 11008;
     assertThat(line(fast, "linear layers").amount())
@@ -102,12 +102,12 @@ class CardPlanTest {
   @Test
   void statesThatDoNotFitCrossTheBusWhileKernelsRun() throws IOException {
     double states = 128.0 * 2048 * 4096 * 4;
-    Card small = Card.of("small", 8, 25, 806, 107, 37);
-    CardPlan.Line hidden = line(plan(small, Precision.HIGH), "hidden states over the bus");
+    GpuRunPlan.Gpu small = GpuRunPlan.Gpu.of("small", 8, 25, 806, 107, 37);
+    GpuRunPlan.Line hidden = line(plan(small, Precision.HIGH), "hidden states over the bus");
     assertThat(hidden.amount()).isEqualTo(3 * 32 * states);
     assertThat(hidden.seconds()).isZero();
-    Card slowBus = Card.of("slow", 8, 0.5, 806, 107, 37);
-    CardPlan plan = plan(slowBus, Precision.HIGH);
+    GpuRunPlan.Gpu slowBus = GpuRunPlan.Gpu.of("slow", 8, 0.5, 806, 107, 37);
+    GpuRunPlan plan = plan(slowBus, Precision.HIGH);
     double kernels =
         line(plan, "linear layers").seconds()
             + line(plan, "attention").seconds()
@@ -129,7 +129,7 @@ class CardPlanTest {
              "max_position_embeddings": 64, "num_local_experts": 8, "num_experts_per_tok": 2,
              "tie_word_embeddings": false, "hidden_act": "silu"}
             """);
-    TokenWork work = TokenWork.of(mixtral.block().apply(0), 64, 2);
+    RunTraffic.TokenWork work = RunTraffic.TokenWork.of(mixtral.block().apply(0), 64, 2);
     double attention = 2 * 64 * 64 + 2 * 32 * 64;
     double expert = 3 * 64 * 128;
     assertThat(work.weights()).isEqualTo(attention + 8 * 64 + 8 * expert);
@@ -139,13 +139,13 @@ class CardPlanTest {
   /** The failure prints the rows that the page is to have. */
   @Test
   void thePageHasWhatIsComputed() throws IOException {
-    CardPlan large = plan("h100");
-    CardPlan small = plan("rtx4090");
+    GpuRunPlan large = plan("h100");
+    GpuRunPlan small = plan("rtx4090");
     List<String> rows = new ArrayList<>();
     rows.add("| what | amount | H100, s | RTX 4090, s |");
     rows.add("| --- | --- | --- | --- |");
     for (int i = 0; i < large.lines().size(); i++) {
-      CardPlan.Line line = large.lines().get(i);
+      GpuRunPlan.Line line = large.lines().get(i);
       rows.add(
           "| %s | %s: %.3g | %.1f | %.1f |"
               .formatted(

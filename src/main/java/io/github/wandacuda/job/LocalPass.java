@@ -10,6 +10,7 @@ import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PruningRules;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -20,82 +21,37 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A run in its output directory, begun or resumed. */
-final class OutputRun implements PruneTarget.Run {
-  private static final Logger LOG = LoggerFactory.getLogger(OutputRun.class);
+/**
+ * Writes a run's shards in this process, and checks them.
+ *
+ * @param sideFiles what lies beside them
+ */
+record LocalPass(
+    RunScope scope,
+    SideFiles sideFiles,
+    OutputDirectory output,
+    PruneTarget.Tools tools,
+    Provenance plan) {
+  private static final Logger LOG = LoggerFactory.getLogger(LocalPass.class);
   private static final String SPILL = AtomicWrite.OWN + ".masks";
 
-  private final RunScope scope;
-  private final SideFiles sideFiles;
-  private final OutputDirectory output;
-  private final PruneTarget.Tools tools;
-  private final Provenance plan;
-  private final Fingerprint fingerprint;
-  private final Optional<OnCluster> cluster;
-  private final AddedFiles added;
-
   /**
-   * Takes over the directory, which it closes.
+   * Writes all shards and checks them, if that is wanted or the masks' digest comes from there.
    *
-   * @param cluster writes the shards, if there is one
+   * @param fingerprint what an interrupted run has agreed with
    */
-  OutputRun(
-      RunScope scope,
-      SideFiles sideFiles,
-      OutputDirectory output,
-      PruneTarget.Tools tools,
-      Provenance plan,
-      Fingerprint fingerprint,
-      Optional<OnCluster> cluster) {
-    this.scope = scope;
-    this.sideFiles = sideFiles;
-    this.output = output;
-    this.tools = tools;
-    this.plan = plan;
-    this.fingerprint = fingerprint;
-    this.cluster = cluster;
-    added = new AddedFiles(scope.model().checkpoint(), sideFiles, output);
-  }
-
-  @Override
-  public Optional<Provenance> finished() {
-    return output.finished();
-  }
-
-  /** What was written. */
-  record Written(List<ModuleResult> results, String masks) {}
-
-  @Override
-  public RunResult prune() {
-    sideFiles
-        .leftOut()
-        .forEach(file -> LOG.warn("{} is left out: the output has no use for it", file));
-    added.requireNoneBefore();
+  OutputTarget.Written run(Fingerprint fingerprint) {
+    ResumableWork start = ResumableWork.of(scope, output, fingerprint, tools.workers());
     if (output.interrupted().isPresent()) {
-      new PackedOutput(scope.model(), output, tools.workers()).unpack();
-    }
-    Written written =
-        cluster.isPresent()
-            ? new ClusterPass(scope, cluster.get(), output, tools, plan).run(fingerprint)
-            : write(RunStart.of(scope, output, fingerprint, tools.workers()));
-    sideFiles.files().forEach(file -> output.copy(sideFiles, file));
-    added.requireNoneAfter();
-    return new RunResult(
-        plan.with(written.results(), written.masks()), written.results(), tools.clock().seconds());
-  }
-
-  /** Writes all shards and checks them, if that is wanted or the masks' digest comes from there. */
-  private Written write(RunStart start) {
-    if (output.interrupted().isPresent()) {
-      Written written = write(start, MaskSink.NONE, (shard, results) -> {});
-      return new Written(written.results(), verify(written.results()));
+      OutputTarget.Written written = write(start, MaskSink.NONE, (shard, results) -> {});
+      return new OutputTarget.Written(written.results(), verify(written.results()));
     }
     if (!scope.request().verify()) {
       return write(start, MaskSink.NONE, (shard, results) -> {});
     }
     OutputCheck check = check(scope.rules());
     try (FinishedShards checks = new FinishedShards(check, scope.chosen())) {
-      Written written = write(start, checks.masks(), checks::add);
+      OutputTarget.Written written = write(start, checks.masks(), checks::add);
       long began = System.nanoTime();
       checks
           .finish(tools.workers(), tools.progress())
@@ -110,54 +66,28 @@ final class OutputRun implements PruneTarget.Run {
         output.path(), false, pruned -> pruned.readFromDevice(tools.io()), rules, new Failures());
   }
 
-  @Override
-  public void end(RunResult result) {
-    Optional<PackedOutput> packed =
-        scope.request().packed()
-            ? Optional.of(new PackedOutput(scope.model(), output, tools.workers()))
-            : Optional.empty();
-    packed.ifPresent(shards -> shards.pack(scope.request().verify()));
-    StateFiles.remove(output);
-    sideFiles.lastFiles().stream()
-        .filter(file -> packed.isEmpty() || !file.equals(Path.of(SideFiles.CONFIG)))
-        .forEach(file -> output.copy(sideFiles, file));
-    packed.ifPresent(PackedOutput::writeConfig);
-    added.removeLeftovers();
-    output.finish(result.provenance());
-  }
-
-  @Override
-  public void settle(Throwable failure) {
-    output.settle(failure);
-  }
-
-  @Override
-  public void close() {
-    output.close();
-  }
-
   /**
    * Writes all shards. The digest of the masks is null after a resumed run, which hasn't all masks.
    */
-  private Written write(
-      RunStart start, MaskSink checked, BiConsumer<SafetensorsFile, List<ModuleResult>> published) {
+  private OutputTarget.Written write(
+      ResumableWork start,
+      MaskSink checked,
+      BiConsumer<SafetensorsFile, List<ModuleResult>> published) {
     boolean fresh = output.interrupted().isEmpty();
     try (OutputShards shards =
             new OutputShards(
                 scope.model().checkpoint(),
                 output,
-                start.kept(),
+                start,
                 scope.isCalibrated(),
                 tools.io(),
                 published);
         MaskDigest masks = new MaskDigest(scope.chosen().size(), spill())) {
       shards.copyUntouched(scope.tensors(), tools.workers(), tools.clock());
-      SaveTimes times =
-          hasRoomForStates()
-              ? SaveTimes.every(scope.request().storage().saveEvery(), start.block())
-              : SaveTimes.never();
-      StateFiles states = new StateFiles(output, shards, times);
-      List<ModuleResult> results = new ArrayList<>(kept(start.kept()));
+      Duration every = hasRoomForStates() ? scope.request().storage().saveEvery() : null;
+      StateFiles.SaveTimes times = new StateFiles.SaveTimes(every, start.block(), System::nanoTime);
+      StateFiles states = new StateFiles(output, shards, times, tools.clock());
+      List<ModuleResult> results = new ArrayList<>(kept(start));
       MaskSink sink = fresh ? masks.and(tools.masks()).and(checked) : MaskSink.NONE;
       try (ModulePruner pruner =
           new ModulePruner(
@@ -168,11 +98,11 @@ final class OutputRun implements PruneTarget.Run {
               shards,
               sink,
               tools.clock())) {
-        results.addAll(prune(pruner, shards, start, states));
+        results.addAll(prune(pruner, start, states));
       }
       shards.finish();
       results.sort(Comparator.comparing(result -> result.module().name(), TensorNames.ORDER));
-      return new Written(results, fresh ? masks.hex() : null);
+      return new OutputTarget.Written(results, fresh ? masks.hex() : null);
     }
   }
 
@@ -202,14 +132,26 @@ final class OutputRun implements PruneTarget.Run {
         .toList();
   }
 
-  private List<ModuleResult> prune(
-      ModulePruner pruner, OutputShards shards, RunStart start, StateFiles states) {
-    if (scope.request().calibration() instanceof Calibration.FromSamples samples) {
-      return new CalibratedPass(scope, tools.backend(), samples, tools.clock(), tools.progress())
-          .run(scope.chosen(), pruner, shards, start.block(), states);
+  private List<ModuleResult> prune(ModulePruner pruner, ResumableWork start, StateFiles states) {
+    if (scope.isCalibrated()) {
+      int first = start.block();
+      return new BlockPass(
+              scope.model(),
+              tools.backend(),
+              pruner,
+              scope.chosen(),
+              scope.rules().needMoments(),
+              scope.request().masks(),
+              tools.clock(),
+              tools.progress())
+          .run(
+              scope.request().calibration(),
+              first,
+              first == 0 ? null : all -> states.load(first, all),
+              states);
     }
     Set<LinearModule> kept =
-        start.kept().results(scope.chosen()).stream()
+        start.results(scope.chosen()).stream()
             .map(ModuleResult::module)
             .collect(Collectors.toUnmodifiableSet());
     return new StatisticsPass(
@@ -247,7 +189,7 @@ final class OutputRun implements PruneTarget.Run {
 
   private Path spill() {
     Path spill = output.file(Path.of(SPILL));
-    output.remove(spill);
+    OutputDirectory.removeFile(spill);
     return spill;
   }
 

@@ -1,0 +1,207 @@
+package io.github.wandacuda.job;
+
+import io.github.wandacuda.checkpoint.PackedConfig;
+import io.github.wandacuda.checkpoint.PackedFormat;
+import io.github.wandacuda.checkpoint.PackedNames;
+import io.github.wandacuda.checkpoint.RowPackings;
+import io.github.wandacuda.checkpoint.SafetensorsFile;
+import io.github.wandacuda.checkpoint.ShardWriter;
+import io.github.wandacuda.checkpoint.SideFiles;
+import io.github.wandacuda.checkpoint.TensorInfo;
+import io.github.wandacuda.error.ErrorDetails;
+import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.io.AtomicWrite;
+import io.github.wandacuda.io.FileModes;
+import io.github.wandacuda.io.InputFile;
+import io.github.wandacuda.io.Malformed;
+import io.github.wandacuda.model.LinearModule;
+import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.PhaseClock;
+import io.github.wandacuda.pruning.TileMemory;
+import io.github.wandacuda.scalar.RowPacking;
+import io.github.wandacuda.system.Job;
+import io.github.wandacuda.system.Workers;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** From weights with zeros to packed ones, or back to what those stand for. */
+enum Packing {
+  PACK,
+  UNPACK;
+
+  /** Returns the command's name. */
+  String command() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  /** Returns whether the output is packed. */
+  boolean packs() {
+    return this == PACK;
+  }
+
+  /**
+   * Checks that a model can go this way.
+   *
+   * @throws InputException if it is packed already, or isn't
+   */
+  void require(ModelDirectory model) {
+    if (packs()) {
+      model.requireUnpacked("pack");
+      if (model.checkpoint().find(PackedFormat.SOURCE_HEADER).isPresent()) {
+        throw new InputException(
+            ErrorDetails.file(model.path())
+                .tensor(PackedFormat.SOURCE_HEADER)
+                .expected("no tensor of this name, which the packed form needs", "one"));
+      }
+    } else if (!model.isPacked()) {
+      throw new InputException(
+          ErrorDetails.file(model.path())
+              .expected("a packed model, " + PackedFormat.FORMAT, "one that isn't packed")
+              .hint("name a directory that pack or prune has packed"));
+    }
+  }
+
+  /** Writes the {@code config.json} of an output, by which it is packed or isn't. */
+  void writeConfig(ModelDirectory model, OutputDirectory output) {
+    Path source = model.config().file();
+    try {
+      byte[] bytes = InputFile.bytes(source);
+      byte[] config =
+          packs() ? PackedConfig.packed(source, bytes) : PackedConfig.source(source, bytes);
+      Path target = output.file(Path.of(SideFiles.CONFIG));
+      AtomicWrite.replace(target, out -> out.write(config), FileModes.like(source));
+    } catch (IOException e) {
+      throw Malformed.unreadable(source, "a config.json", e);
+    }
+  }
+
+  /**
+   * Writes some shards side by side.
+   *
+   * @param modules the linear modules, of which those in the shards may be packed
+   * @param shards some of the source's shards
+   * @param done called after each tensor
+   */
+  void write(
+      List<LinearModule> modules,
+      List<SafetensorsFile> shards,
+      NewShards output,
+      Workers workers,
+      Runnable done) {
+    RowPacking rows = RowPackings.fastest();
+    try (PackBuffers buffers = PackBuffers.of(workers.count())) {
+      List<ShardPlan> plans =
+          packs()
+              ? counted(modules, shards, buffers, workers, rows)
+              : shards.stream().map(shard -> new ShardPlan(shard, List.of(), shard)).toList();
+      List<Job> jobs = new ArrayList<>();
+      Map<SafetensorsFile, ShardWriter> writers = new LinkedHashMap<>();
+      for (ShardPlan plan : plans) {
+        ShardWriter writer = output.begin(plan.source(), plan.layout());
+        writers.put(plan.source(), writer);
+        addJobs(plan, writer, buffers, rows, done, jobs);
+      }
+      workers.run(jobs);
+      writers.forEach(output::complete);
+    }
+  }
+
+  /** Counts what weights keep, since a header says how long each tensor is. */
+  private static List<ShardPlan> counted(
+      List<LinearModule> modules,
+      List<SafetensorsFile> shards,
+      PackBuffers buffers,
+      Workers workers,
+      RowPacking rows) {
+    Map<SafetensorsFile, List<ModulePlan>> counted = new LinkedHashMap<>();
+    shards.forEach(shard -> counted.put(shard, plans(modules, shard, buffers)));
+    workers.run(
+        counted.values().stream()
+            .flatMap(List::stream)
+            .map(plan -> new Count(plan, buffers, rows))
+            .toList());
+    return counted.entrySet().stream()
+        .map(shard -> ShardPlan.of(shard.getKey(), shard.getValue()))
+        .toList();
+  }
+
+  private static List<ModulePlan> plans(
+      List<LinearModule> modules, SafetensorsFile shard, PackBuffers buffers) {
+    List<ModulePlan> plans = new ArrayList<>();
+    for (LinearModule module : modules) {
+      if (module.shard().equals(shard) && canBePacked(module)) {
+        TileMemory memory = buffers.rows().memory();
+        ModulePlan plan =
+            new ModulePlan(shard, module.tensor(), memory.tileBytes(), memory.workers());
+        buffers.reserve(plan);
+        plans.add(plan);
+      }
+    }
+    return plans;
+  }
+
+  private static boolean canBePacked(LinearModule module) {
+    return module.prunable()
+        && module.elements() > 0
+        && module.tensor().name().endsWith(".weight")
+        && PackedNames.of(module.tensor().name()).all().stream()
+            .allMatch(name -> module.shard().tensor(name).isEmpty());
+  }
+
+  private void addJobs(
+      ShardPlan plan,
+      ShardWriter writer,
+      PackBuffers buffers,
+      RowPacking rows,
+      Runnable done,
+      List<Job> jobs) {
+    SafetensorsFile layout = plan.layout();
+    TileMemory memory = buffers.rows().memory();
+    PhaseClock unused = new PhaseClock(memory.workers());
+    for (TensorInfo tensor : plan.source().tensors()) {
+      long piece = tensor.pieceBytes(memory.tileBytes());
+      layout
+          .tensor(tensor.name())
+          .map(
+              place ->
+                  new CopyTask(plan.source(), tensor, writer, place, piece, buffers.rows(), unused))
+          .ifPresent(copy -> jobs.add(new Counted(copy, done)));
+    }
+    for (ModulePlan module : plan.modules()) {
+      jobs.add(new Counted(new PackTask(module, layout, writer, buffers, rows), done));
+    }
+    if (packs()) {
+      writer.write(
+          layout.tensor(PackedFormat.SOURCE_HEADER).orElseThrow(),
+          0,
+          MemorySegment.ofArray(plan.source().headerBytes()));
+    }
+  }
+
+  /** A job that counts the elements that a weight keeps, tile by tile. */
+  private record Count(ModulePlan module, PackBuffers buffers, RowPacking packing) implements Job {
+    @Override
+    public Object lane() {
+      return Count.class;
+    }
+
+    @Override
+    public int tasks() {
+      return module.tiles().count();
+    }
+
+    @Override
+    public void run(int worker, int tile) {
+      long rowBytes = module.rowBytes();
+      MemorySegment rows = buffers.rows().of(worker, module.tiles().rowsOf(tile) * rowBytes);
+      module.shard().read(module.weight(), module.tiles().firstRow(tile) * rowBytes, rows);
+      module.counted(tile, packing.count(rows, module.elementBytes()));
+    }
+  }
+}
