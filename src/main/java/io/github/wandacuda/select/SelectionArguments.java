@@ -9,24 +9,19 @@ import java.util.Objects;
 /**
  * What {@link Selector#prepare} is given, checked, for those who implement one; all throw {@link
  * IllegalArgumentException}.
+ *
+ * @param norms without -0.0, or ones, which leave magnitudes as they are, where null is given; the
+ *     array is not to be changed
+ * @param rule what is pruned
  */
-public final class SelectionArguments {
-  private final DType dtype;
-  private final int columns;
-  private final float[] norms;
-  private final SelectionRule rule;
-
-  /**
-   * Checks the arguments of {@link Selector#prepare}.
-   *
-   * @param norms one for each column, or null
-   */
-  public SelectionArguments(DType dtype, int columns, float[] norms, SelectionRule rule) {
-    this.dtype = Objects.requireNonNull(dtype, "dtype");
-    this.columns = columns;
-    this.rule = Objects.requireNonNull(rule, "rule");
+@SuppressWarnings("ArrayRecordComponent") // Compared by isSame alone.
+public record SelectionArguments(DType dtype, int columns, float[] norms, SelectionRule rule) {
+  /** Checks the arguments of {@link Selector#prepare}. */
+  public SelectionArguments {
+    Objects.requireNonNull(dtype, "dtype");
+    Objects.requireNonNull(rule, "rule");
     rule.check(columns);
-    this.norms = norms(norms, columns);
+    norms = norms(norms, columns);
   }
 
   private static float[] norms(float[] norms, int columns) {
@@ -46,29 +41,6 @@ public final class SelectionArguments {
       checked[c] = norms[c] + 0.0f;
     }
     return checked;
-  }
-
-  /** Returns the weights' type. */
-  public DType dtype() {
-    return dtype;
-  }
-
-  /** Returns the number of columns. */
-  public int columns() {
-    return columns;
-  }
-
-  /**
-   * Returns the norms without -0.0, or ones, which leave magnitudes as they are. The array is not
-   * to be changed.
-   */
-  public float[] norms() {
-    return norms;
-  }
-
-  /** Returns what is pruned. */
-  public SelectionRule rule() {
-    return rule;
   }
 
   /** Returns whether the other selection picks the same elements of the same matrices. */

@@ -44,7 +44,7 @@ final class CudaColumnSquares implements AutoCloseable {
     DevicePointer sums = runSums.atLeast((long) runs * columns * Float.BYTES);
     queue.launch(
         function(KernelNames.of("column_squares_runs", x.dtype())),
-        LaunchShape.blocks(LaunchShape.tiles(runs, WARPS, columns, WARP)),
+        Grid.of(Grid.tiles(runs, WARPS, columns, WARP)),
         WARPS * WARP,
         0,
         x.data(),
@@ -64,7 +64,7 @@ final class CudaColumnSquares implements AutoCloseable {
 
   /** Launches a kernel with a thread for each column. */
   private void launch(String name, int columns, Object... arguments) {
-    Grid grid = LaunchShape.blocks(Math.ceilDiv(columns, WARP));
+    Grid grid = Grid.of(Math.ceilDiv(columns, WARP));
     queue.launch(function(name), grid, WARP, 0, arguments);
   }
 

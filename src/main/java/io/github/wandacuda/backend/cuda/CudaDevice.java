@@ -86,29 +86,9 @@ final class CudaDevice implements GpuDevice {
     return Optional.of(precision);
   }
 
-  /** Returns the precision that there always is. */
-  Precision chosenPrecision() {
-    return precision;
-  }
-
-  /** Returns the compute capability times 10: 75, 80, 90. */
-  public int capability() {
-    return info.capability();
-  }
-
-  /** Returns the number of multiprocessors. */
-  public int multiprocessors() {
-    return info.multiprocessors();
-  }
-
-  /** Returns the most bytes of shared memory that a block may have. */
-  int sharedBytesPerBlock() {
-    return info.sharedBytesPerBlock();
-  }
-
-  /** Returns the most bytes from a row to the next in a two-dimensional copy. */
-  int maximumPitch() {
-    return info.maximumPitch();
+  /** Returns what the driver says about the device. */
+  CudaDeviceInfo info() {
+    return info;
   }
 
   /** Returns the context of all calls. */

@@ -33,11 +33,11 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
   private final CudaLaunches launches;
   private final CudaLinear linear;
   private final CudaLinearSparse sparse;
-  private final CudaAttentionRows attentionRows;
+  private final CudaAttention attention;
   private final CudaColumnSquares squares;
 
   CudaForwardKernels(CudaQueue queue) {
-    this(queue, CublasLinear.open(queue), queue.device().chosenPrecision());
+    this(queue, CublasLinear.open(queue), queue.device().precision().orElseThrow());
   }
 
   /**
@@ -52,7 +52,7 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
     launches = new CudaLaunches(queue);
     linear = new CudaLinear(queue, cublas, precision);
     sparse = new CudaLinearSparse(queue);
-    attentionRows = new CudaAttentionRows(queue);
+    attention = new CudaAttention(queue);
     squares = new CudaColumnSquares(queue);
   }
 
@@ -100,14 +100,7 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
 
   @Override
   public void attention(AttentionOperands<DeviceRows> operands) {
-    if (operands.q().isEmpty()) {
-      return;
-    }
-    if (operands.shape().past() > 0) {
-      attentionRows.attention(operands);
-    } else {
-      CudaAttention.of(operands.shape().headSize()).launch(queue, operands);
-    }
+    attention.attention(operands);
   }
 
   @Override
@@ -118,7 +111,7 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
     }
     queue.launch(
         device.function("route", "route"),
-        LaunchShape.blocks(Math.ceilDiv(logits.rows(), ROUTED_TOKENS)),
+        Grid.of(Math.ceilDiv(logits.rows(), ROUTED_TOKENS)),
         ROUTE_THREADS,
         0,
         logits.data(),
@@ -152,8 +145,7 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
     }
     queue.launch(
         device.function("second_moments", "second_moments"),
-        LaunchShape.blocks(
-            LaunchShape.tiles(x.columns(), MOMENT_COLUMNS, x.columns(), MOMENT_COLUMNS)),
+        Grid.of(Grid.tiles(x.columns(), MOMENT_COLUMNS, x.columns(), MOMENT_COLUMNS)),
         MOMENT_THREADS,
         0,
         x.data(),
@@ -174,8 +166,8 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
     }
     queue.launch(
         device.function("cross_entropy", "cross_entropy"),
-        LaunchShape.blocks(logits.rows()),
-        LaunchShape.rowThreads(logits.columns(), LOSS_THREADS),
+        Grid.of(logits.rows()),
+        Grid.rowThreads(logits.columns(), LOSS_THREADS),
         0,
         logits.data(),
         logits.columns(),
@@ -186,7 +178,7 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
   @Override
   public void close() {
     linear.close();
-    attentionRows.close();
+    attention.close();
     squares.close();
   }
 
@@ -226,11 +218,7 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
     /** Queues a kernel with a block for each row. */
     void rows(CudaFunction function, DeviceRows rows, Object... arguments) {
       queue.launch(
-          function,
-          LaunchShape.blocks(rows.rows()),
-          LaunchShape.rowThreads(rows.columns(), THREADS),
-          0,
-          arguments);
+          function, Grid.of(rows.rows()), Grid.rowThreads(rows.columns(), THREADS), 0, arguments);
     }
 
     /**
@@ -242,8 +230,8 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
       int cached = rowBytes <= ROW_BYTES ? 1 : 0;
       queue.launch(
           function,
-          LaunchShape.blocks(rows.rows()),
-          LaunchShape.rowThreads(rows.columns(), THREADS),
+          Grid.of(rows.rows()),
+          Grid.rowThreads(rows.columns(), THREADS),
           cached * (int) rowBytes,
           kernel.with(rows.columns(), cached));
     }
@@ -251,8 +239,8 @@ final class CudaForwardKernels extends RegularKernels implements AutoCloseable {
     /** Queues a kernel that computes each element by itself. */
     private void elements(CudaFunction function, long count, Object... arguments) {
       long blocks = Math.ceilDiv(count, (long) THREADS * ELEMENTS);
-      long most = (long) queue.device().multiprocessors() * BLOCKS_PER_MULTIPROCESSOR;
-      queue.launch(function, LaunchShape.blocks(Math.min(blocks, most)), THREADS, 0, arguments);
+      long most = (long) queue.device().info().multiprocessors() * BLOCKS_PER_MULTIPROCESSOR;
+      queue.launch(function, Grid.of(Math.min(blocks, most)), THREADS, 0, arguments);
     }
   }
 }

@@ -81,7 +81,7 @@ final class CudaLinear implements AutoCloseable {
     return switch (dtype) {
       case F32 -> false;
       case F16 -> true;
-      case BF16 -> device.capability() >= AMPERE;
+      case BF16 -> device.info().capability() >= AMPERE;
     };
   }
 
@@ -94,7 +94,7 @@ final class CudaLinear implements AutoCloseable {
   private void floats(DeviceRows x, DeviceRows w, DevicePointer bias, DeviceRows out) {
     CudaFunction function =
         device.function("linear_float", KernelNames.of("linear_float", w.dtype()));
-    long blocks = LaunchShape.tiles(out.rows(), TILE, out.columns(), TILE);
+    long blocks = Grid.tiles(out.rows(), TILE, out.columns(), TILE);
     launch(function, blocks, x, w, bias, out);
   }
 
@@ -107,7 +107,7 @@ final class CudaLinear implements AutoCloseable {
       DeviceRows out) {
     queue.launch(
         function,
-        LaunchShape.blocks(blocks),
+        Grid.of(blocks),
         THREADS,
         0,
         x.data(),
@@ -128,11 +128,11 @@ final class CudaLinear implements AutoCloseable {
     String file = fast ? "linear_tensor_fast" : "linear_tensor";
     String name = KernelNames.of(few ? file + "_few" : file, w.dtype());
     CudaFunction function = device.function(file, name);
-    int stages = device.capability() >= AMPERE ? 3 : 2;
+    int stages = device.info().capability() >= AMPERE ? 3 : 2;
     int shared = stages * ((fast ? 1 : 2) * tile + TILE) * SLICE_BYTES;
     queue.launch(
         function,
-        LaunchShape.blocks(LaunchShape.tiles(out.rows(), tile, out.columns(), TILE)),
+        Grid.of(Grid.tiles(out.rows(), tile, out.columns(), TILE)),
         fast ? FAST_THREADS : THREADS,
         shared,
         x.high().data(),
@@ -163,8 +163,8 @@ final class CudaLinear implements AutoCloseable {
     }
     queue.launch(
         device.function("linear_epilogue", "linear_epilogue"),
-        LaunchShape.blocks(out.rows()),
-        LaunchShape.rowThreads(out.columns(), THREADS),
+        Grid.of(out.rows()),
+        Grid.rowThreads(out.columns(), THREADS),
         0,
         out.data(),
         out.stride(),

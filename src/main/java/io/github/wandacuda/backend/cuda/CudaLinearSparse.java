@@ -28,7 +28,7 @@ final class CudaLinearSparse {
     int tokens = x.rows() == 1 ? 1 : x.rows() <= FEW ? FEW : MOST;
     queue.launch(
         function("linear_sparse_" + tokens, w),
-        LaunchShape.blocks(Math.ceilDiv(w.rows(), FEATURES)),
+        Grid.of(Math.ceilDiv(w.rows(), FEATURES)),
         THREADS,
         0,
         x.data(),
@@ -50,7 +50,7 @@ final class CudaLinearSparse {
     }
     queue.launch(
         function("linear_unpack", w),
-        LaunchShape.blocks(Math.ceilDiv(w.rows(), FEATURES)),
+        Grid.of(Math.ceilDiv(w.rows(), FEATURES)),
         THREADS,
         0,
         w.values(),

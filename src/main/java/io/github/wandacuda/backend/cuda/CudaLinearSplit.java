@@ -106,8 +106,8 @@ final class CudaLinearSplit implements AutoCloseable {
     DevicePointer place = halves.atLeast(x.rows() * rowBytes);
     DevicePointer scales =
         type == DType.F16 ? inverses.atLeast((long) x.rows() * Float.BYTES) : null;
-    Grid grid = LaunchShape.blocks(x.rows());
-    int threads = LaunchShape.rowThreads(padded, THREADS);
+    Grid grid = Grid.of(x.rows());
+    int threads = Grid.rowThreads(padded, THREADS);
     if (scales == null) {
       CudaFunction function = queue.device().function(FILE, "linear_split_bf16");
       queue.launch(function, grid, threads, 0, x.data(), x.columns(), place, padded, parts);

@@ -82,7 +82,7 @@ final class CudaQueue implements DeviceQueue {
 
   private void copy(Place from, Place to, long rowBytes, long rows) {
     context.enter();
-    new RowCopy(from, to, rowBytes, rows).queue(context, stream, device.maximumPitch());
+    new RowCopy(from, to, rowBytes, rows).queue(context, stream, device.info().maximumPitch());
   }
 
   @Override

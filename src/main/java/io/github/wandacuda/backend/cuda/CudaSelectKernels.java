@@ -89,8 +89,7 @@ final class CudaSelectKernels implements GpuSelectKernels {
     Object[] rows = {source.data(), source.rows(), source.columns(), source.stride()};
     queue.launch(
         queue.device().function("magnitudes", KernelNames.of(kernel, source.dtype())),
-        LaunchShape.blocks(
-            Math.min(source.rows(), (long) queue.device().multiprocessors() * blocks)),
+        Grid.of(Math.min(source.rows(), (long) queue.device().info().multiprocessors() * blocks)),
         threads,
         0,
         Stream.of(rows, arguments).flatMap(Arrays::stream).toArray());
@@ -101,7 +100,7 @@ final class CudaSelectKernels implements GpuSelectKernels {
     CudaSelection.checkRows(source);
     queue.launch(
         queue.device().function("inspect_rows", KernelNames.of("inspect_rows", source.dtype())),
-        LaunchShape.blocks(source.rows()),
+        Grid.of(source.rows()),
         CudaSelection.vectorThreads(source),
         0,
         source.data(),

@@ -71,7 +71,7 @@ record CudaSelectRows(
         dtype,
         columns,
         () ->
-            device.sharedBytesPerBlock()
+            device.info().sharedBytesPerBlock()
                 - device.function(LONG, KernelNames.of(LONG, dtype)).staticSharedBytes());
   }
 
@@ -87,7 +87,8 @@ record CudaSelectRows(
     } else {
       selection.launchBlocks(
           function,
-          Math.min(source.rows(), selection.queue().device().multiprocessors() * choice.blocks),
+          Math.min(
+              source.rows(), selection.queue().device().info().multiprocessors() * choice.blocks),
           choice.threads,
           sharedBytes,
           source.rows(),

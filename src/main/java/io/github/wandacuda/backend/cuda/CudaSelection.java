@@ -60,7 +60,7 @@ record CudaSelection(
             source.columns(),
             source.stride());
     Object[] arguments = Stream.concat(common, Stream.of(rule)).toArray();
-    queue.launch(function, LaunchShape.blocks(blocks), threads, sharedBytes, arguments);
+    queue.launch(function, Grid.of(blocks), threads, sharedBytes, arguments);
   }
 
   /** Returns the threads for a row of which each thread reads a vector at a time. */

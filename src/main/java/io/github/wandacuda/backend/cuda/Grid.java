@@ -9,10 +9,30 @@ package io.github.wandacuda.backend.cuda;
  */
 record Grid(int x, int y, int z) {
   private static final int MOST = 65535;
+  private static final int WARP = 32;
+  private static final int VECTOR = 4;
 
   public Grid {
     if (x < 1 || y < 1 || y > MOST || z < 1 || z > MOST) {
       throw new IllegalArgumentException("a grid of %d x %d x %d blocks".formatted(x, y, z));
     }
+  }
+
+  /**
+   * Returns the threads of a block that works on one row, of which each thread takes four elements
+   * at a time.
+   */
+  static int rowThreads(int columns, int most) {
+    return Math.clamp(Math.ceilDiv(columns, VECTOR * WARP) * (long) WARP, WARP, most);
+  }
+
+  /** Returns a grid of one dimension. */
+  static Grid of(long count) {
+    return new Grid(Math.toIntExact(count), 1, 1);
+  }
+
+  /** Returns the number of tiles that cover a matrix. */
+  static long tiles(int rows, int tileRows, int columns, int tileColumns) {
+    return (long) Math.ceilDiv(rows, tileRows) * Math.ceilDiv(columns, tileColumns);
   }
 }

@@ -49,7 +49,8 @@ class CudaDeviceTest {
       assertThatExceptionOfType(DeviceMemoryException.class)
           .isThrownBy(() -> device.allocate(400_001))
           .withMessage(
-              "cuda device 0 (Pretend GPU sm_80): out of device memory: expected 400001 free bytes, found 400000");
+              "cuda device 0 (Pretend GPU sm_80): out of device memory: expected 400001 free bytes,"
+                  + " found 400000");
       most.close();
       assertThat(device.freeBytes()).isEqualTo(1_000_000);
       device.allocate(1_000_000).close();
@@ -133,7 +134,7 @@ class CudaDeviceTest {
   void loadsAFileOnce(int capability) {
     driver.capability(capability);
     try (CudaDevice device = CudaDevice.open(0)) {
-      assertThat(device.capability()).isEqualTo(capability);
+      assertThat(device.info().capability()).isEqualTo(capability);
       CudaFunction sum = device.function("basics", "block_sum_u32");
       assertThat(device.function("basics", "block_sum_u32")).isSameAs(sum);
       assertThat(device.function("basics", "reverse_scaled_f32")).isNotSameAs(sum);
@@ -152,13 +153,13 @@ class CudaDeviceTest {
       assertThatExceptionOfType(BackendUnavailableException.class)
           .isThrownBy(() -> device.function("no_file", "missing"))
           .withMessage(
-              "cuda device 0 (Pretend GPU sm_80): this build has no kernel file no_file for compute capability"
-                  + " 8.0");
+              "cuda device 0 (Pretend GPU sm_80): this build has no kernel file no_file for compute"
+                  + " capability 8.0");
       assertThatExceptionOfType(BackendUnavailableException.class)
           .isThrownBy(() -> device.function("unfinished", "unfinished"))
           .withMessageStartingWith(
-              "cuda device 0 (Pretend GPU sm_80): failed: cuModuleLoadDataEx of unfinished (a body that doesn't"
-                  + " end): CUDA_ERROR_INVALID_PTX (");
+              "cuda device 0 (Pretend GPU sm_80): failed: cuModuleLoadDataEx of unfinished (a body"
+                  + " that doesn't end): CUDA_ERROR_INVALID_PTX (");
     }
   }
 

@@ -167,7 +167,7 @@ class CudaQueueTest {
 
   @Test
   void allowsAllSharedMemoryThatABlockMayHave() {
-    int shared = device.sharedBytesPerBlock();
+    int shared = device.info().sharedBytesPerBlock();
     CudaFunction reverse = device.function("basics", "reverse_scaled_f32");
     try (CudaBuffer buffer = device.allocate(128)) {
       Object[] arguments = {buffer.at(0), buffer.at(0), 1f, 32L};

@@ -43,6 +43,6 @@ public final class PretendedCuda {
   private static KernelsOn.Queue<CudaForwardKernels> queue(CudaDevice device) {
     CudaQueue queue = device.queue();
     return new KernelsOn.Queue<>(
-        queue, new CudaForwardKernels(queue, Optional.empty(), device.chosenPrecision()));
+        queue, new CudaForwardKernels(queue, Optional.empty(), device.precision().orElseThrow()));
   }
 }

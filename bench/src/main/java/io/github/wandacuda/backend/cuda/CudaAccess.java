@@ -52,8 +52,10 @@ public final class CudaAccess implements DeviceAccess {
   public Map<String, Object> facts() {
     CudaDevice device = queue.device();
     Map<String, Object> facts = new LinkedHashMap<>();
-    facts.put("compute_capability", device.capability() / 10 + "." + device.capability() % 10);
-    facts.put("multiprocessors", device.multiprocessors());
+    facts.put(
+        "compute_capability",
+        device.info().capability() / 10 + "." + device.info().capability() % 10);
+    facts.put("multiprocessors", device.info().multiprocessors());
     facts.put("linear", Cublas.linear());
     return facts;
   }
