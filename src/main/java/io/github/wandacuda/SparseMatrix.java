@@ -80,8 +80,11 @@ public final class SparseMatrix {
       int columns,
       DType dtype) {
     Objects.requireNonNull(dtype, "dtype");
-    SparseShape shape = new SparseShape(rows, columns);
-    requireSize("bitmask", rows * shape.rowBytes(), bitmask);
+    if (rows < 0 || columns < 0) {
+      throw new IllegalArgumentException(
+          "shape: expected sizes of at least 0, found %d x %d".formatted(rows, columns));
+    }
+    requireSize("bitmask", rows * rowBytes(columns), bitmask);
     requireSize("row offsets", (long) rows * Long.BYTES, rowOffsets);
     if (values.byteSize() % dtype.bytes() != 0) {
       throw new IllegalArgumentException(
@@ -89,9 +92,14 @@ public final class SparseMatrix {
               .formatted(dtype.bytes(), values.byteSize()));
     }
     SparseMatrix matrix = new SparseMatrix(values, bitmask, rowOffsets, rows, columns, dtype);
-    shape.requireOffsets(matrix.offsets);
-    shape.requireBits(bitmask, matrix.offsets);
+    matrix.requireOffsets();
+    matrix.requireBits();
     return matrix;
+  }
+
+  /** Returns the bytes of a row's bits. */
+  private static long rowBytes(int columns) {
+    return Math.ceilDiv((long) columns, Byte.SIZE);
   }
 
   private static void requireSize(String name, long expected, MemorySegment found) {
@@ -99,6 +107,61 @@ public final class SparseMatrix {
       throw new IllegalArgumentException(
           "%s: expected %d bytes, found %d".formatted(name, expected, found.byteSize()));
     }
+  }
+
+  /** Checks that offsets rise from 0, by the columns at most. */
+  private void requireOffsets() {
+    if (rows == 0 && offsets[0] != 0) {
+      throw new IllegalArgumentException("values: expected none of no rows, found " + offsets[0]);
+    }
+    if (offsets[0] != 0) {
+      throw new IllegalArgumentException("row offsets: expected 0 for row 0, found " + offsets[0]);
+    }
+    for (int row = 0; row < rows; row++) {
+      long start = offsets[row];
+      long end = offsets[row + 1];
+      if (end < start || end - start > columns) {
+        throw new IllegalArgumentException(
+            "row offsets: expected 0 to %d values in row %d, found them from %d to %d"
+                .formatted(columns, row, start, end));
+      }
+    }
+  }
+
+  /** Checks that each row has as many bits as values, and none beyond its columns. */
+  private void requireBits() {
+    int used = columns % Byte.SIZE;
+    long rowBytes = rowBytes(columns);
+    for (int row = 0; row < rows; row++) {
+      long found = countBits(row * rowBytes, (row + 1) * rowBytes);
+      long expected = offsets[row + 1] - offsets[row];
+      if (found != expected) {
+        throw new IllegalArgumentException(
+            "bitmask: expected %d bits in row %d, which has as many values, found %d"
+                .formatted(expected, row, found));
+      }
+      if (used > 0 && unsigned((row + 1) * rowBytes - 1) >>> used != 0) {
+        throw new IllegalArgumentException(
+            "bitmask: expected no bit beyond column %d in row %d, found one"
+                .formatted(columns - 1, row));
+      }
+    }
+  }
+
+  private long countBits(long from, long end) {
+    long at = from;
+    long count = 0;
+    for (; at + Long.BYTES <= end; at += Long.BYTES) {
+      count += Long.bitCount(bitmask.get(LONG, at));
+    }
+    for (; at < end; at++) {
+      count += Integer.bitCount(unsigned(at));
+    }
+    return count;
+  }
+
+  private int unsigned(long at) {
+    return bitmask.get(ValueLayout.JAVA_BYTE, at) & 0xff;
   }
 
   /**
@@ -119,12 +182,25 @@ public final class SparseMatrix {
    * @param arena where its memory is allocated
    */
   public static SparseMatrix pack(WeightMatrix weight, Arena arena) {
-    SparsePacking packing = new SparsePacking(weight);
-    MemorySegment offsets = packing.offsets(arena);
-    MemorySegment bits = arena.allocate(packing.maskBytes(), Long.BYTES);
-    MemorySegment values = arena.allocate(packing.valueBytes(), 64);
-    packing.write(values, bits);
-    return new SparseMatrix(values, bits, offsets, weight.rows(), weight.columns(), weight.dtype());
+    DType dtype = weight.dtype();
+    SparseRow row = new SparseRow(dtype, weight.columns());
+    MemorySegment offsets = arena.allocate((long) weight.rows() * Long.BYTES, Long.BYTES);
+    long stored = 0;
+    for (int r = 0; r < weight.rows(); r++) {
+      offsets.set(LONG, (long) r * Long.BYTES, stored);
+      stored += row.pack(weight, r);
+    }
+    long rowBytes = rowBytes(weight.columns());
+    MemorySegment bits = arena.allocate(weight.rows() * rowBytes, Long.BYTES);
+    MemorySegment values = arena.allocate(stored * dtype.bytes(), 64);
+    long at = 0;
+    for (int r = 0; r < weight.rows(); r++) {
+      int count = row.pack(weight, r);
+      row.writeValues(values, at, count);
+      row.writeBits(bits, r * rowBytes);
+      at += (long) count * dtype.bytes();
+    }
+    return new SparseMatrix(values, bits, offsets, weight.rows(), weight.columns(), dtype);
   }
 
   /** {@return the stored weights, read-only} */
@@ -201,7 +277,11 @@ public final class SparseMatrix {
           "destination: expected %d columns of %s, found %d of %s"
               .formatted(columns, dtype, destination.columns(), destination.dtype()));
     }
-    new SparseUnpacking(this).write(from, destination);
+    SparseRow row = new SparseRow(dtype, columns);
+    for (int r = 0; r < destination.rows(); r++) {
+      row.unpack(this, from + r);
+      row.write(destination, r);
+    }
   }
 
   /**

@@ -24,8 +24,7 @@ final class SparseRow {
     return (long) column * dtype.bytes();
   }
 
-  /** Reads a dense row. */
-  void read(WeightMatrix weight, int row) {
+  private void read(WeightMatrix weight, int row) {
     if (columns > 0 && weight.hasDenseRows()) {
       long from = weight.byteOffset(row, 0);
       MemorySegment.copy(weight.data(), from, patterns, 0, place(columns));
@@ -49,8 +48,12 @@ final class SparseRow {
     }
   }
 
-  /** Moves the patterns that aren't +0.0 to the front, sets their bits and returns their number. */
-  int pack() {
+  /**
+   * Reads a dense row, moves the patterns that aren't +0.0 to the front, sets their bits and
+   * returns their number.
+   */
+  int pack(WeightMatrix weight, int row) {
+    read(weight, row);
     int count = 0;
     for (int b = 0; b < bits.length; b++) {
       int first = b * Byte.SIZE;
@@ -78,21 +81,13 @@ final class SparseRow {
     MemorySegment.copy(bits, 0, bitmask, ValueLayout.JAVA_BYTE, at, bits.length);
   }
 
-  /** Reads the values of a packed row to the front, and its bits. */
-  void readPacked(SparseMatrix matrix, int row) {
+  /** Reads the values and bits of a packed row, and puts +0.0 in all other columns. */
+  void unpack(SparseMatrix matrix, int row) {
     long from = matrix.rowOffset(row);
     int count = (int) (matrix.rowOffset(row + 1) - from);
     MemorySegment.copy(matrix.values(), from * dtype.bytes(), patterns, 0, place(count));
     long mask = (long) row * bits.length;
     MemorySegment.copy(matrix.bitmask(), ValueLayout.JAVA_BYTE, mask, bits, 0, bits.length);
-  }
-
-  /**
-   * Moves values from the front to their columns, and +0.0 to the others.
-   *
-   * @param count the values
-   */
-  void unpack(int count) {
     int next = count;
     for (int c = columns - 1; c >= 0; c--) {
       int set = bits[c / Byte.SIZE] >>> (c % Byte.SIZE) & 1;

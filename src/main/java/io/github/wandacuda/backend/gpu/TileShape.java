@@ -13,9 +13,7 @@ import io.github.wandacuda.DType;
 record TileShape(DType dtype, int rows, int columns, boolean inPlace) {
   /** Returns the bytes from a row of weights to the next, as kernels want them. */
   long pitch() {
-    long rowBytes = (long) columns * dtype.bytes();
-    return Math.ceilDiv(rowBytes, (long) GpuSelectKernels.ROW_ALIGNMENT)
-        * GpuSelectKernels.ROW_ALIGNMENT;
+    return RowLayout.devicePitch(columns, dtype);
   }
 
   /** Returns the bytes from a row of the mask to the next. */
@@ -30,6 +28,6 @@ record TileShape(DType dtype, int rows, int columns, boolean inPlace) {
 
   /** Returns rows of weights, {@code count} of them, from {@code start} on. */
   DeviceRows at(DevicePointer start, int count) {
-    return new DeviceRows(start, dtype, count, columns, pitch() / dtype.bytes());
+    return RowLayout.onDevice(start, dtype, count, columns);
   }
 }

@@ -1,12 +1,17 @@
 package io.github.wandacuda.backend.opencl;
 
+import io.github.wandacuda.backend.gpu.AttentionPlaces;
 import io.github.wandacuda.backend.gpu.DevicePointer;
 import io.github.wandacuda.backend.gpu.DeviceRows;
+import io.github.wandacuda.backend.gpu.GrowingBuffer;
 import io.github.wandacuda.forward.AttentionOperands;
 import io.github.wandacuda.forward.AttentionShape;
 
-/** Launches {@code attention_tiles.cl} or {@code attention_vectors.cl}. */
-final class OpenClAttention {
+/**
+ * Launches {@code attention_tiles.cl} or {@code attention_vectors.cl} for whole sequences, and
+ * {@code attention_rows.cl} for a sequence's last queries.
+ */
+final class OpenClAttention implements AutoCloseable {
   /** Work-items of a tile's group in dimension 0. */
   private static final int SIDE = 16;
 
@@ -17,11 +22,15 @@ final class OpenClAttention {
   private static final int HEAD_FEATURES = 256;
 
   private final OpenClQueue queue;
+  private final OpenClLaunches launches;
   private final MatrixVariant variant;
+  private final GrowingBuffer memory;
 
-  OpenClAttention(OpenClQueue queue, MatrixVariant variant) {
+  OpenClAttention(OpenClQueue queue, OpenClLaunches launches, MatrixVariant variant) {
     this.queue = queue;
+    this.launches = launches;
     this.variant = variant;
+    memory = new GrowingBuffer(queue.device(), queue);
   }
 
   /**
@@ -29,7 +38,9 @@ final class OpenClAttention {
    * empty.
    */
   void attention(AttentionOperands<DeviceRows> operands) {
-    if (variant.tiles()) {
+    if (operands.shape().past() > 0) {
+      rows(operands);
+    } else if (variant.tiles()) {
       tiles(operands);
     } else {
       vectors(operands);
@@ -102,5 +113,88 @@ final class OpenClAttention {
     return "-D WINDOWED=%d -D BOUNDED=%d -D BIASED=%d"
         .formatted(
             windowed ? 1 : 0, shape.softcap() > 0 ? 1 : 0, operands.keyBias() == null ? 0 : 1);
+  }
+
+  private void rows(AttentionOperands<DeviceRows> operands) {
+    AttentionShape shape = operands.shape();
+    int length = shape.sequenceLength();
+    int size = shape.headSize();
+    int group = shape.heads() / shape.keyValueHeads();
+    int window = shape.window() == 0 ? length : Math.min(shape.window(), length);
+    DevicePointer bias = bias(operands);
+    AttentionPlaces.forEachPart(
+        operands.q().rows(),
+        shape,
+        memory,
+        part -> {
+          launches.columns(
+              kernel("attention_row_scores"),
+              length,
+              part.count(),
+              operands.q().data(),
+              operands.k().data(),
+              bias,
+              part.scores(),
+              part.first(),
+              shape.queries(),
+              length,
+              shape.past(),
+              shape.heads(),
+              group,
+              size,
+              window,
+              shape.scale(),
+              shape.softcap());
+          launches.rows(
+              kernel("attention_row_softmax"),
+              part.count(),
+              part.scores(),
+              part.sums(),
+              part.first(),
+              part.count(),
+              shape.queries(),
+              length,
+              shape.past(),
+              shape.heads(),
+              window);
+          launches.columns(
+              kernel("attention_row_values"),
+              AttentionPlaces.runs(shape) * size,
+              part.count(),
+              operands.v().data(),
+              part.scores(),
+              part.chains(),
+              part.first(),
+              shape.queries(),
+              length,
+              shape.past(),
+              shape.heads(),
+              group,
+              size,
+              window);
+          launches.columns(
+              kernel("attention_row_sums"),
+              size,
+              part.count(),
+              part.chains(),
+              part.sums(),
+              operands.out().data(),
+              part.first(),
+              shape.queries(),
+              length,
+              shape.past(),
+              shape.heads(),
+              size,
+              window);
+        });
+  }
+
+  private OpenClKernel kernel(String name) {
+    return queue.device().kernel("attention_rows.cl", name, "");
+  }
+
+  @Override
+  public void close() {
+    memory.close();
   }
 }

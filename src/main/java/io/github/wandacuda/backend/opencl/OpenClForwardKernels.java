@@ -27,7 +27,6 @@ final class OpenClForwardKernels extends RegularKernels implements AutoCloseable
   private final OpenClLinear linear;
   private final OpenClLinearSparse sparse;
   private final OpenClAttention attention;
-  private final OpenClAttentionRows attentionRows;
   private final OpenClColumnSquares squares;
 
   OpenClForwardKernels(OpenClQueue queue) {
@@ -39,8 +38,7 @@ final class OpenClForwardKernels extends RegularKernels implements AutoCloseable
     this.launches = new OpenClLaunches(queue);
     this.sparse = new OpenClLinearSparse(queue, variant);
     this.linear = new OpenClLinear(queue, launches, variant);
-    this.attention = new OpenClAttention(queue, variant);
-    this.attentionRows = new OpenClAttentionRows(queue, launches);
+    this.attention = new OpenClAttention(queue, launches, variant);
     this.squares = new OpenClColumnSquares(queue, launches);
   }
 
@@ -106,11 +104,7 @@ final class OpenClForwardKernels extends RegularKernels implements AutoCloseable
     if (operands.out().isEmpty()) {
       return;
     }
-    if (operands.shape().past() > 0) {
-      attentionRows.attention(operands);
-    } else {
-      attention.attention(operands);
-    }
+    attention.attention(operands);
   }
 
   @Override
@@ -182,7 +176,7 @@ final class OpenClForwardKernels extends RegularKernels implements AutoCloseable
   @Override
   public void close() {
     linear.close();
-    attentionRows.close();
+    attention.close();
     squares.close();
   }
 }
