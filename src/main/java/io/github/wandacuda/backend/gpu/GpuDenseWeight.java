@@ -71,6 +71,7 @@ final class GpuDenseWeight extends GpuWeight {
   }
 
   /** Makes a dense weight of a packed one, in host memory of its own. */
+  @SuppressWarnings("MustBeClosedChecker") // Closed with the weight.
   static GpuDenseWeight unpacked(SparseMatrix packed, WeightUpload upload) {
     Arena memory = Arena.ofShared();
     try {
