@@ -6,11 +6,9 @@ import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.job.PruningPlan;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
-import io.github.wandacuda.pruning.ModuleRules.Scope;
-import io.github.wandacuda.pruning.ModuleRules.Swaps;
 import io.github.wandacuda.pruning.PruningRules;
-import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,7 +16,6 @@ import java.util.EnumSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import picocli.CommandLine.Option;
 
@@ -95,7 +92,8 @@ final class ComparedMethods {
     if (!recipesAlone) {
       Set<Sparsity> amounts = amounts();
       for (String method : distinct("--methods", methods == null ? DEFAULT : methods)) {
-        amounts.forEach(amount -> addShared(all, rules(method, amount)));
+        amounts.forEach(
+            amount -> addShared(all, ModuleRules.of(method, amount, WITHOUT_FILES, "--methods")));
       }
     }
     distinct("--recipes", recipes.stream().map(Path::toString).toList()).stream()
@@ -138,16 +136,16 @@ final class ComparedMethods {
 
   private Set<Sparsity> amounts() {
     Set<Sparsity> amounts = new LinkedHashSet<>();
-    sparsities.forEach(text -> add(amounts, SparsityParser.ratio(text.strip())));
-    patterns.forEach(text -> add(amounts, SparsityParser.pattern(text.strip())));
+    sparsities.forEach(text -> add(amounts, KeyOptions.read(MethodKey.SPARSITY, text.strip())));
+    patterns.forEach(text -> add(amounts, KeyOptions.read(MethodKey.PATTERN, text.strip())));
     if (amounts.isEmpty()) {
-      amounts.add(PruningPlan.DEFAULT_SPARSITY);
+      amounts.add((Sparsity) MethodKey.SPARSITY.otherwise());
     }
     return amounts;
   }
 
-  private static void add(Set<Sparsity> amounts, Sparsity amount) {
-    if (!amounts.add(amount)) {
+  private static void add(Set<Sparsity> amounts, Object amount) {
+    if (!amounts.add((Sparsity) amount)) {
       throw new UsageException("%s is given twice".formatted(amount));
     }
   }
@@ -161,22 +159,5 @@ final class ComparedMethods {
       }
     }
     return distinct;
-  }
-
-  private static ModuleRules rules(String text, Sparsity amount) {
-    boolean reconstruct = text.endsWith(PLUS + ModuleRules.RECONSTRUCT);
-    String before = reconstruct ? without(text, ModuleRules.RECONSTRUCT) : text;
-    boolean swaps = before.endsWith(PLUS + ModuleRules.SWAPS);
-    Method method = Method.of(swaps ? without(before, ModuleRules.SWAPS) : before, WITHOUT_FILES);
-    return new ModuleRules(
-        method,
-        Scope.MATRIX,
-        amount,
-        swaps ? Optional.of(new Swaps(OptionalInt.empty())) : Optional.empty(),
-        reconstruct);
-  }
-
-  private static String without(String text, String last) {
-    return text.substring(0, text.length() - PLUS.length() - last.length());
   }
 }

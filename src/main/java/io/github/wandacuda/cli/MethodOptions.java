@@ -11,18 +11,16 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
-import io.github.wandacuda.pruning.ModuleRules.Scope;
-import io.github.wandacuda.pruning.ModuleRules.Swaps;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.stream.Stream;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -31,33 +29,7 @@ final class MethodOptions {
   private static final String RECIPE = "--recipe";
   private static final String JSON = ".json";
 
-  @Mixin private SparsityOptions sparsity;
-
-  @Option(
-      names = "--scope",
-      paramLabel = "NAME",
-      description = "What ria ranks: row, or the whole matrix (default: matrix).")
-  private String scope;
-
-  @Option(
-      names = "--refine",
-      paramLabel = "NAME",
-      description =
-          "swaps: improve the mask by swapping kept weights for pruned ones; kept weights keep"
-              + " their bits.")
-  private String refine;
-
-  @Option(
-      names = "--refine-swaps",
-      paramLabel = "N",
-      description = "Swaps in a row at most (default: until nothing improves).")
-  private Integer refineSwaps;
-
-  @Option(
-      names = "--update",
-      paramLabel = "NAME",
-      description = "reconstruct: fit the kept weights to the dense module's outputs.")
-  private String update;
+  @Mixin private KeyOptions keys = new KeyOptions(MethodKey.values());
 
   @Option(
       names = "--unreached",
@@ -99,14 +71,13 @@ final class MethodOptions {
   }
 
   private void refuseBeside() {
-    boolean alone =
-        !sparsity.given()
-            && Stream.of(scope, refine, refineSwaps, update, allocation).allMatch(Objects::isNull);
-    if (!alone) {
+    if (!keys.values().isEmpty() || allocation != null) {
       throw new UsageException(
-          RECIPE
-              + " says itself what --method, --scope, --sparsity, --pattern, --refine,"
-              + " --refine-swaps, --update and --allocation say");
+          Arrays.stream(MethodKey.values())
+              .map(KeyOptions::option)
+              .collect(
+                  Collectors.joining(
+                      ", ", RECIPE + " says itself what ", " and --allocation say")));
     }
   }
 
@@ -188,32 +159,15 @@ final class MethodOptions {
   }
 
   private PruningRules common() {
-    requireOneOf("--refine", refine, ModuleRules.SWAPS);
-    requireOneOf("--update", update, ModuleRules.RECONSTRUCT);
-    Method method = sparsity.method().orElse(Method.WANDA);
-    if (method == Method.MASKS && sparsity.sparsity().isPresent()) {
+    Map<MethodKey, Object> given = keys.values();
+    if (given.get(MethodKey.METHOD) == Method.MASKS && keys.sparsity().isPresent()) {
       throw new UsageException(
           "--method masks: the masks say how much goes, so it excludes --sparsity and --pattern");
     }
-    if (refineSwaps != null && refine == null) {
+    if (given.containsKey(MethodKey.REFINE_SWAPS) && !given.containsKey(MethodKey.REFINE)) {
       throw new UsageException("--refine-swaps says how many swaps of --refine swaps");
     }
-    OptionalInt budget =
-        refineSwaps == null ? OptionalInt.empty() : OptionalInt.of(refineSwaps.intValue());
-    return new PruningRules(
-        new ModuleRules(
-            method,
-            scope == null ? Scope.MATRIX : Scope.of(scope),
-            sparsity.sparsity().orElse(PruningPlan.DEFAULT_SPARSITY),
-            refine == null ? Optional.empty() : Optional.of(new Swaps(budget)),
-            update != null),
-        Unreached.of(unreached));
-  }
-
-  private static void requireOneOf(String option, String found, String expected) {
-    if (found != null && !found.equals(expected)) {
-      throw new UsageException("%s: expected %s, found '%s'".formatted(option, expected, found));
-    }
+    return new PruningRules(new ModuleRules(given), Unreached.of(unreached));
   }
 
   /** Warns of options that have no effect. */

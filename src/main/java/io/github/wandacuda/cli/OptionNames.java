@@ -12,6 +12,7 @@ final class OptionNames {
    */
   static final List<String> SETTINGS =
       List.of(
+          "allocation",
           "backend",
           "calibration",
           "cluster",
@@ -26,6 +27,7 @@ final class OptionNames {
           "packed",
           "part",
           "pattern",
+          "refine",
           "report",
           "resume",
           "samples",

@@ -12,6 +12,7 @@ import io.github.wandacuda.job.Verification;
 import io.github.wandacuda.job.Verifier;
 import io.github.wandacuda.job.ZerosVerifier;
 import io.github.wandacuda.model.ModelDirectory;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.system.Workers;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -53,7 +54,10 @@ final class VerifyCommand implements Runnable {
   private boolean strict;
 
   @Mixin private ZerosOptions zeros;
-  @Mixin private SparsityOptions sparsity;
+
+  @Mixin
+  private KeyOptions keys = new KeyOptions(MethodKey.METHOD, MethodKey.SPARSITY, MethodKey.PATTERN);
+
   @Mixin private ModuleOptions modules;
   @Mixin private ClusterOption cluster;
   @Mixin private OutputOptions output;
@@ -75,10 +79,10 @@ final class VerifyCommand implements Runnable {
     }
     Verifier.Claim claim =
         new Verifier.Claim(
-            sparsity.method().orElse(null),
-            sparsity.sparsity().orElse(null),
+            keys.method().orElse(null),
+            keys.sparsity().orElse(null),
             modules.given() ? modules.choice() : null);
-    if (sparsity.sparsity().orElse(null) instanceof Sparsity.GroupPattern) {
+    if (keys.sparsity().orElse(null) instanceof Sparsity.GroupPattern) {
       output.warnIfGiven("a pattern asks the same of every method", "--method");
     }
     HubCache cache = HubCache.of(System.getenv());

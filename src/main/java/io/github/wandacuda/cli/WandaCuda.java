@@ -12,8 +12,6 @@ import io.github.wandacuda.io.ReadFiles;
 import io.github.wandacuda.job.GpuRunPlan;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
-import io.github.wandacuda.pruning.Method;
-import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.report.RunFacts;
 import io.github.wandacuda.system.ThisRuntime;
@@ -277,7 +275,6 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
         return of(option.type().getEnumConstants(), Object::toString);
       }
       return switch (option.longestName()) {
-        case "--method" -> of(Method.values(), Method::label);
         case "--methods" -> ComparedMethods.words();
         case "--allocation" -> Allocation.Rule.labels();
         case "--backend" ->
@@ -289,12 +286,9 @@ final class WandaCuda implements Runnable, Supplier<Stderr> {
         case "--combine-masks" -> List.of("intersection", "union");
         case "--device" -> List.of("0", "all");
         case "--plan" -> GpuRunPlan.Gpu.known().stream().map(GpuRunPlan.Gpu::name).toList();
-        case "--refine" -> List.of(ModuleRules.SWAPS);
-        case "--scope" -> of(ModuleRules.Scope.values(), ModuleRules.Scope::label);
         case "--tasks" -> Tasks.names();
         case "--unreached" -> of(Unreached.values(), Unreached::label);
-        case "--update" -> List.of(ModuleRules.RECONSTRUCT);
-        default -> List.of();
+        default -> KeyOptions.words(option.longestName()).toList();
       };
     }
 

@@ -9,6 +9,7 @@ import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.pruning.LayerInputs;
 import io.github.wandacuda.pruning.LayerPruner;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PhaseClock;
 import io.github.wandacuda.pruning.PruningRules;
@@ -116,12 +117,7 @@ final class LayerEstimate implements AutoCloseable {
   private static ModuleRules measurable(ModuleRules rules) {
     return rules.method() != Method.MASKS
         ? rules
-        : new ModuleRules(
-            Method.WANDA,
-            rules.scope(),
-            new Sparsity.Ratio(0.5),
-            rules.swaps(),
-            rules.reconstruct());
+        : rules.with(MethodKey.METHOD, Method.WANDA).with(new Sparsity.Ratio(0.5));
   }
 
   private Measured part(ModuleRules rules, LinearModule module, long elements) {

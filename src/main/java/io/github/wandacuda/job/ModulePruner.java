@@ -14,7 +14,6 @@ import io.github.wandacuda.pruning.LayerResult;
 import io.github.wandacuda.pruning.MaskPool;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.MatrixPruner;
-import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.MissedShareException;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.PhaseClock;
@@ -332,9 +331,8 @@ final class ModulePruner implements AutoCloseable {
   private TilePruner tilePruner(ModuleRequest request, TileSource tiles) {
     LinearModule module = request.module();
     if (!Unreached.isUnreached(request.norms())) {
-      boolean magnitude = rules.of(module).method() == Method.MAGNITUDE;
-      return pruner.tiles(
-          tiles, rule(module, tiles), magnitude ? null : request.norms(), request.resident());
+      float[] norms = rules.of(module).scoringNorms(request.norms());
+      return pruner.tiles(tiles, rule(module, tiles), norms, request.resident());
     }
     rules.unreached().check(module, request.norms());
     boolean keep = rules.unreached() == Unreached.KEEP;

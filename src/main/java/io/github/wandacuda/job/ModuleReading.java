@@ -88,7 +88,7 @@ public record ModuleReading(
                 TilePairs.tiles(module, module.shard(), buffers.dense()),
                 TilePairs.tiles(module, shard, buffers.pruned()),
                 result.norms(),
-                rules.of(module).method() == Method.MAGNITUDE);
+                rules.of(module).scoringNorms(result.norms()));
         ModuleReading reading =
             pair.read(workers, module.columns(), hasThresholds(rules.of(module), result));
         if (reading.thresholds.isPresent() && !Float.isFinite(reading.thresholds.get().highest)) {
@@ -129,17 +129,17 @@ public record ModuleReading(
     private final TileSource dense;
     private final TileSource pruned;
     private final float[] norms;
-    private final boolean byMagnitude;
+    private final float[] scoring;
     private final int[] zeros;
     private final float[] thresholds;
     private final double[] lost;
     private final double[] whole;
 
-    Pair(TileSource dense, TileSource pruned, float[] norms, boolean byMagnitude) {
+    Pair(TileSource dense, TileSource pruned, float[] norms, float[] scoring) {
       this.dense = dense;
       this.pruned = pruned;
       this.norms = norms;
-      this.byMagnitude = byMagnitude;
+      this.scoring = scoring;
       int rows = dense.tiles().rows();
       zeros = new int[rows];
       thresholds = new float[rows];
@@ -197,7 +197,7 @@ public record ModuleReading(
         if (left[column] == 0) {
           count++;
           float magnitude = Math.abs(weights[column]);
-          highest = Math.max(highest, byMagnitude ? magnitude : magnitude * norm);
+          highest = Math.max(highest, scoring == null ? magnitude : magnitude * scoring[column]);
         }
         double before = (double) weights[column] * norm;
         double change = ((double) weights[column] - left[column]) * norm;

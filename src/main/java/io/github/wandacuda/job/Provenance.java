@@ -62,7 +62,7 @@ public record Provenance(
     String format,
     String version,
     String mode,
-    MethodRecord done,
+    Map<String, Object> done,
     List<RulesRecord.StageRecord> stages,
     String allocation,
     Map<String, Double> shares,
@@ -250,7 +250,7 @@ public record Provenance(
   private static InputException notOurs(Path file, String why, Exception cause) {
     return new InputException(
         ErrorDetails.file(file)
-            .said("not what this tool writes: " + why)
+            .said("not what this tool writes: " + why.replace("`", ""))
             .hint("take the file back from where the model was pruned, or prune again"),
         cause);
   }

@@ -5,6 +5,7 @@ import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.io.JsonText;
+import io.github.wandacuda.pruning.MethodKey;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -56,7 +57,7 @@ final class ProvenanceJson {
     object.put("version", provenance.version());
     object.put("mode", provenance.mode());
     if (provenance.done() != null) {
-      object.putAll(provenance.done().values());
+      object.putAll(provenance.done());
     }
     object.put("stages", stages(provenance));
     object.put("allocation", provenance.allocation());
@@ -125,21 +126,25 @@ final class ProvenanceJson {
     for (RulesRecord.StageRecord stage : provenance.stages()) {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("modules", stage.modules());
-      object.putAll(stage.done().values());
+      object.putAll(stage.done());
       stages.add(object);
     }
     return stages;
   }
 
-  private MethodRecord done() {
-    return new MethodRecord(
-        text("method"),
-        text("scope"),
-        number("sparsity"),
-        text("pattern"),
-        text("refine"),
-        integer("refine_swaps"),
-        text("update"));
+  private Map<String, Object> done() {
+    Map<String, Object> done = new LinkedHashMap<>();
+    for (MethodKey each : MethodKey.values()) {
+      String key = each.recordKey();
+      Object value =
+          each.type() == String.class
+              ? text(key)
+              : each.type() == Double.class ? (Object) number(key) : integer(key);
+      if (value != null) {
+        done.put(key, value);
+      }
+    }
+    return done;
   }
 
   private List<RulesRecord.StageRecord> stages() {

@@ -1,16 +1,12 @@
 package io.github.wandacuda.job;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.backend.Backend;
 import io.github.wandacuda.calibration.Progress;
 import io.github.wandacuda.io.InputFile;
 import io.github.wandacuda.model.LinearModule;
 import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.pruning.Allocation;
-import io.github.wandacuda.pruning.Method;
 import io.github.wandacuda.pruning.ModuleRules;
-import io.github.wandacuda.pruning.ModuleRules.Scope;
-import io.github.wandacuda.pruning.ModuleRules.Swaps;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Recipe;
 import io.github.wandacuda.pruning.Stage;
@@ -34,9 +30,6 @@ import java.util.regex.Pattern;
 public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocation allocation) {
   private static final Pattern ALL = Pattern.compile("");
 
-  /** What goes where nothing says how much. */
-  public static final Sparsity DEFAULT_SPARSITY = new Sparsity.Ratio(0.5);
-
   /**
    * Plans the same for all modules.
    *
@@ -55,12 +48,17 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
   public static PruningPlan of(Path file, Unreached unreached) {
     Recipe recipe = Recipe.read(file);
     PruningPlan plan =
-        new PruningPlan(
-            rules(recipe, DEFAULT_SPARSITY, unreached),
-            Optional.of(recipe),
-            Allocation.Rule.UNIFORM);
+        new PruningPlan(rules(recipe, unreached), Optional.of(recipe), Allocation.Rule.UNIFORM);
     plan.files().forEach(InputFile::require);
     return plan;
+  }
+
+  private static PruningRules rules(Recipe recipe, Unreached unreached) {
+    List<PruningRules.Part> parts =
+        recipe.stages().stream()
+            .map(stage -> new PruningRules.Part(stage.modules().orElse(ALL), stage.rules()))
+            .toList();
+    return new PruningRules(ModuleRules.NOTHING, parts, Map.of(), unreached, Set.of());
   }
 
   /** Returns the recipe's file and those of allocations. */
@@ -153,8 +151,8 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
                 stage.allocation(),
                 model,
                 backend,
-                new PruningRules(rules(stage, DEFAULT_SPARSITY), rules.unreached()),
-                modules(stages, stage, chosen),
+                new PruningRules(stage.rules(), rules.unreached()),
+                chosen.stream().filter(module -> stages.get(module.name()) == stage).toList(),
                 calibration,
                 on,
                 progress);
@@ -163,36 +161,5 @@ public record PruningPlan(PruningRules rules, Optional<Recipe> recipe, Allocatio
       }
     }
     return new SharedSparsity(rules.allocating(shares), String.join("; ", labels));
-  }
-
-  /** Returns the rules of a recipe. */
-  private static PruningRules rules(Recipe recipe, Sparsity otherwise, Unreached unreached) {
-    List<PruningRules.Part> parts =
-        recipe.stages().stream()
-            .map(
-                stage ->
-                    new PruningRules.Part(stage.modules().orElse(ALL), rules(stage, otherwise)))
-            .toList();
-    return new PruningRules(ModuleRules.NOTHING, parts, Map.of(), unreached, Set.of());
-  }
-
-  /**
-   * Returns what a stage does.
-   *
-   * @param otherwise how much goes if the stage doesn't say it
-   */
-  private static ModuleRules rules(Stage stage, Sparsity otherwise) {
-    return new ModuleRules(
-        Method.of(stage.method()),
-        stage.scope().map(Scope::of).orElse(Scope.MATRIX),
-        stage.sparsity().orElse(otherwise),
-        stage.swaps() ? Optional.of(new Swaps(stage.swapBudget())) : Optional.empty(),
-        stage.reconstruct());
-  }
-
-  /** Returns the modules that a stage of a recipe holds for. */
-  private static List<LinearModule> modules(
-      Map<String, Stage> stages, Stage stage, List<LinearModule> chosen) {
-    return chosen.stream().filter(module -> stages.get(module.name()) == stage).toList();
   }
 }

@@ -1,5 +1,6 @@
 package io.github.wandacuda.job;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.checkpoint.TensorNames;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.model.NamePatterns;
@@ -16,11 +17,12 @@ import java.util.Set;
 /**
  * What is done to modules, as values that are written down and sent to other machines.
  *
- * @param done what is done to all, or null if a recipe says it
+ * @param done what is done to all, as {@link ModuleRules#written} says it, or null if a recipe says
+ *     it
  * @param stages the stages of a recipe, or null
  * @param shares the shares of modules by name, or null if all get the same
  */
-record RulesRecord(MethodRecord done, List<StageRecord> stages, Map<String, Double> shares)
+record RulesRecord(Map<String, Object> done, List<StageRecord> stages, Map<String, Double> shares)
     implements Serializable {
 
   /**
@@ -29,12 +31,12 @@ record RulesRecord(MethodRecord done, List<StageRecord> stages, Map<String, Doub
    * @param modules the pattern of the modules that it is for
    * @param done what is done to them
    */
-  public record StageRecord(String modules, MethodRecord done) implements Serializable {
+  public record StageRecord(String modules, Map<String, Object> done) implements Serializable {
     private PruningRules.Part part() {
       if (modules == null) {
         throw new UsageException("expected modules in every stage");
       }
-      return new PruningRules.Part(NamePatterns.compile(modules), done.rules());
+      return new PruningRules.Part(NamePatterns.compile(modules), ModuleRules.read(done));
     }
   }
 
@@ -42,14 +44,12 @@ record RulesRecord(MethodRecord done, List<StageRecord> stages, Map<String, Doub
   public static RulesRecord of(PruningRules rules) {
     boolean recipe = !rules.stages().isEmpty();
     return new RulesRecord(
-        recipe ? null : MethodRecord.of(rules.common()),
-        recipe ? stages(rules) : null,
-        shares(rules));
+        recipe ? null : rules.common().written(), recipe ? stages(rules) : null, shares(rules));
   }
 
   private static List<StageRecord> stages(PruningRules rules) {
     return rules.stages().stream()
-        .map(stage -> new StageRecord(stage.modules().pattern(), MethodRecord.of(stage.rules())))
+        .map(stage -> new StageRecord(stage.modules().pattern(), stage.rules().written()))
         .toList();
   }
 
@@ -69,9 +69,15 @@ record RulesRecord(MethodRecord done, List<StageRecord> stages, Map<String, Doub
    */
   public PruningRules rules(Unreached unreached, Set<String> kept) {
     Map<String, Double> allocated = Optional.ofNullable(shares).orElse(Map.of());
-    allocated.values().forEach(MethodRecord::ratio);
+    for (double share : allocated.values()) {
+      try {
+        Sparsity.ratio(share);
+      } catch (IllegalArgumentException e) {
+        throw new UsageException(e.getMessage());
+      }
+    }
     return new PruningRules(
-        done == null ? ModuleRules.NOTHING : done.rules(),
+        done == null ? ModuleRules.NOTHING : ModuleRules.read(done),
         Optional.ofNullable(stages).orElse(List.of()).stream().map(StageRecord::part).toList(),
         allocated,
         unreached,

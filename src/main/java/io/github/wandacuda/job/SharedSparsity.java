@@ -99,7 +99,7 @@ public record SharedSparsity(PruningRules rules, String label) {
       return total;
     }
     throw new UsageException(
-        "allocation: expected a sparsity to share out, found " + rules.common().amount());
+        "`allocation`: expected a sparsity to share out, found " + rules.common().amount());
   }
 
   private static SharedSparsity shared(

@@ -23,6 +23,7 @@ import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.PruningRules;
@@ -30,12 +31,13 @@ import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.system.ThisRuntime;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalInt;
 import java.util.concurrent.CancellationException;
 import java.util.regex.Pattern;
 
@@ -62,10 +64,8 @@ public final class ModelPruner {
   private String backend = Backends.AUTO;
   private int device;
   private int threads = Runtime.getRuntime().availableProcessors();
-  private String method = Method.WANDA.label();
-  private Sparsity sparsity = PruningPlan.DEFAULT_SPARSITY;
-  private boolean swaps;
-  private boolean reconstruct;
+  private Sparsity sparsity = (Sparsity) MethodKey.SPARSITY.otherwise();
+  private final Map<MethodKey, Object> said = new EnumMap<>(MethodKey.class);
   private Path recipe;
   private List<Pattern> include = List.of();
   private List<Pattern> exclude = List.of();
@@ -174,7 +174,9 @@ public final class ModelPruner {
    */
   public ModelPruner method(String name) {
     try {
-      method = Method.of(name, EnumSet.complementOf(EnumSet.of(Method.MASKS))).label();
+      said.put(
+          MethodKey.METHOD,
+          Method.of(name, EnumSet.complementOf(EnumSet.of(Method.MASKS)), "method"));
       return this;
     } catch (UsageException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
@@ -199,8 +201,7 @@ public final class ModelPruner {
    * @return this
    */
   public ModelPruner swaps(boolean improved) {
-    swaps = improved;
-    return this;
+    return say(MethodKey.REFINE, improved);
   }
 
   /**
@@ -210,7 +211,14 @@ public final class ModelPruner {
    * @return this
    */
   public ModelPruner reconstruct(boolean fitted) {
-    reconstruct = fitted;
+    return say(MethodKey.UPDATE, fitted);
+  }
+
+  private ModelPruner say(MethodKey key, boolean so) {
+    said.remove(key);
+    if (so) {
+      said.put(key, key.words().getFirst());
+    }
     return this;
   }
 
@@ -368,13 +376,7 @@ public final class ModelPruner {
     if (recipe != null) {
       return PruningPlan.of(recipe, Unreached.MAGNITUDE);
     }
-    ModuleRules rules =
-        new ModuleRules(
-            Method.of(method),
-            ModuleRules.Scope.MATRIX,
-            sparsity,
-            swaps ? Optional.of(new ModuleRules.Swaps(OptionalInt.empty())) : Optional.empty(),
-            reconstruct);
+    ModuleRules rules = new ModuleRules(said).with(sparsity);
     return PruningPlan.of(new PruningRules(rules, Unreached.MAGNITUDE), Allocation.Rule.UNIFORM);
   }
 
@@ -387,7 +389,8 @@ public final class ModelPruner {
     }
     if (samples.isEmpty()) {
       throw new UsageException(
-          "%s: expected samples or statistics, from which the norms come".formatted(method));
+          "%s: expected samples or statistics, from which the norms come"
+              .formatted(rules.method()));
     }
     DecoderShape shape = DecoderFamilies.of(source.config()).shape(source.config());
     return Calibration.FromSamples.of(

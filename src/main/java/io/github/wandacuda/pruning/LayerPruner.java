@@ -159,6 +159,7 @@ public final class LayerPruner implements AutoCloseable {
     private final WeightMatrix dense;
     private final ModuleRules rules;
     private final LayerInputs inputs;
+    private final float[] norms;
     private final MemorySegment mask;
     private final Arena arena;
 
@@ -177,6 +178,7 @@ public final class LayerPruner implements AutoCloseable {
       this.dense = dense;
       this.rules = rules;
       this.inputs = inputs;
+      norms = rules.scoringNorms(inputs.norms());
       this.mask = mask;
       this.arena = arena;
     }
@@ -187,7 +189,7 @@ public final class LayerPruner implements AutoCloseable {
       }
       boolean unreached = Unreached.isUnreached(inputs.norms());
       if (unreached && rules.method() != Method.MASKS && rules.method() != Method.MAGNITUDE) {
-        lowest(null);
+        lowest();
       } else {
         choose();
       }
@@ -198,7 +200,7 @@ public final class LayerPruner implements AutoCloseable {
 
     private void choose() {
       switch (rules.method()) {
-        case WANDA -> lowest(inputs.norms());
+        case WANDA -> lowest();
         case MAGNITUDE -> chooseBy(PlainMask.magnitude(selector, workers, tileBytes()));
         case RIA -> chooseBy(new RiaMask(selector, workers, buffers, rules.scope()));
         case WANDA_VARIANT -> chooseBy(new WandaVariantMask(workers));
@@ -208,16 +210,12 @@ public final class LayerPruner implements AutoCloseable {
     }
 
     private void chooseBy(MaskChooser chooser) {
-      chooser.choose(dense, inputs.norms(), rules.sparsity(), mask);
+      chooser.choose(dense, norms, rules.sparsity(), mask);
     }
 
-    /**
-     * Prunes the lowest of each row or group.
-     *
-     * @param norms null to score by magnitude
-     */
-    private void lowest(float[] norms) {
-      PlainMask.wanda(selector, workers, tileBytes()).choose(dense, norms, rules.sparsity(), mask);
+    /** Prunes the lowest of each row or group. */
+    private void lowest() {
+      chooseBy(PlainMask.wanda(selector, workers, tileBytes()));
     }
 
     private long tileBytes() {
@@ -227,14 +225,14 @@ public final class LayerPruner implements AutoCloseable {
     private void sparseGpt() {
       if (isFewTokens()) {
         warning = Optional.of("too few tokens reached it for sparsegpt: pruned by wanda");
-        lowest(inputs.norms());
+        lowest();
         return;
       }
       Optional<GramFactor> factor = moments().factor();
       if (factor.isEmpty()) {
         warning =
             Optional.of("its second moments have no factor, however dampened: pruned by wanda");
-        lowest(inputs.norms());
+        lowest();
         return;
       }
       fitted = matrix(arena, dense.rows(), dense.columns());
@@ -277,8 +275,8 @@ public final class LayerPruner implements AutoCloseable {
       }
       OutputError chosen = OutputError.of(moments().square(), dense, result);
       OutputError refined = chosen;
-      if (rules.swaps().isPresent()) {
-        swap(rules.swaps().get().budget());
+      if (rules.swaps()) {
+        swap(rules.swapBudget());
         putMasked(result);
         refined = chosen.after(moments().square(), dense, result);
       }

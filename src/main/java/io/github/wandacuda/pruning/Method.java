@@ -46,15 +46,16 @@ public enum Method {
    * @throws UsageException for any other name
    */
   public static Method of(String label) {
-    return of(label, EnumSet.allOf(Method.class));
+    return of(label, EnumSet.allOf(Method.class), MethodKey.METHOD.label());
   }
 
   /**
    * Returns the one of some methods that has a name.
    *
+   * @param key what the user calls it where the name stands
    * @throws UsageException for any other name; it lists theirs
    */
-  public static Method of(String label, Set<Method> methods) {
+  public static Method of(String label, Set<Method> methods, String key) {
     String labels = methods.stream().map(Method::label).collect(Collectors.joining(", "));
     return methods.stream()
         .filter(method -> method.label().equals(label))
@@ -62,7 +63,7 @@ public enum Method {
         .orElseThrow(
             () ->
                 new UsageException(
-                    ErrorDetails.of("method")
+                    ErrorDetails.of(key)
                         .expected("one of " + labels, "'%s'".formatted(Printable.of(label)))));
   }
 }

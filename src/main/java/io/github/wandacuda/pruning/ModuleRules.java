@@ -3,30 +3,29 @@ package io.github.wandacuda.pruning;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.UsageException;
 import io.github.wandacuda.select.SelectionRule;
-import java.util.Arrays;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
+import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
- * What is done to a module.
+ * What is done to a module: the values of its keys, with what holds where nothing is said.
  *
- * @param method how weights are scored
- * @param scope what {@link Method#RIA} ranks
- * @param sparsity how much goes; {@link Method#MASKS} takes no notice of it
- * @param swaps how the mask is improved afterwards, if at all
- * @param reconstruct whether the kept weights are fitted to the dense module's outputs in the end
+ * @param values by key, each of the type that the key names; of {@link MethodKey#SPARSITY} and
+ *     {@link MethodKey#PATTERN} one
  */
-public record ModuleRules(
-    Method method, Scope scope, Sparsity sparsity, Optional<Swaps> swaps, boolean reconstruct) {
-  /** The name that the command line and files use for swaps. */
-  public static final String SWAPS = "swaps";
-
-  /** The name that the command line and files use for the reconstruction. */
-  public static final String RECONSTRUCT = "reconstruct";
-
+public record ModuleRules(Map<MethodKey, Object> values) {
   /** Keeps a module as it is. */
   public static final ModuleRules NOTHING = of(Method.WANDA, new Sparsity.Ratio(0));
+
+  /** What follows the choice of the mask and has a name of its own, in that order. */
+  private static final List<MethodKey> AFTER = List.of(MethodKey.REFINE, MethodKey.UPDATE);
 
   /** What scores are compared within. */
   public enum Scope {
@@ -39,83 +38,195 @@ public record ModuleRules(
     public String label() {
       return name().toLowerCase(Locale.ROOT);
     }
-
-    /**
-     * Returns the scope of a name.
-     *
-     * @throws UsageException for any other name
-     */
-    public static Scope of(String label) {
-      return Arrays.stream(values())
-          .filter(scope -> scope.label().equals(label))
-          .findFirst()
-          .orElseThrow(
-              () ->
-                  new UsageException("scope: expected row or matrix, found '%s'".formatted(label)));
-    }
   }
 
   /**
-   * A mask is improved by swapping kept weights for pruned ones.
-   *
-   * @param budget swaps in a row at most, or empty to go on until nothing improves
-   */
-  public record Swaps(OptionalInt budget) {
-    /** Checks the budget. */
-    public Swaps {
-      if (budget.isPresent() && budget.getAsInt() < 0) {
-        throw new UsageException("refine-swaps: expected 0 or more, found " + budget.getAsInt());
-      }
-    }
-  }
-
-  /**
-   * Checks that the parts go together.
+   * Adds what isn't said, and checks that the values go together.
    *
    * @throws UsageException if they don't
    */
   public ModuleRules {
-    if (method == Method.WANDA_VARIANT && sparsity instanceof Sparsity.GroupPattern) {
-      throw new UsageException(
-          "method wanda-variant: expected a sparsity, found the pattern " + sparsity);
+    Map<MethodKey, Object> all = new EnumMap<>(MethodKey.class);
+    all.putAll(values);
+    for (MethodKey key : MethodKey.values()) {
+      if (key.otherwise() != null
+          && !(key == MethodKey.SPARSITY && all.containsKey(MethodKey.PATTERN))) {
+        all.putIfAbsent(key, key.otherwise());
+      }
     }
-    if (method == Method.SPARSEGPT && swaps.isPresent()) {
+    values = Collections.unmodifiableMap(all);
+    Object method = all.get(MethodKey.METHOD);
+    if (method == Method.WANDA_VARIANT && all.containsKey(MethodKey.PATTERN)) {
       throw new UsageException(
-          "refine swaps: expected a method that keeps weights as they are, found sparsegpt");
+          "`method` wanda-variant: expected a sparsity, found the pattern "
+              + all.get(MethodKey.PATTERN));
+    }
+    if (method == Method.SPARSEGPT && all.containsKey(MethodKey.REFINE)) {
+      throw new UsageException(
+          "`refine` swaps: expected a method that keeps weights as they are, found sparsegpt");
     }
   }
 
   /** Makes rules of a method with nothing after it. */
   public static ModuleRules of(Method method, Sparsity sparsity) {
-    return new ModuleRules(method, Scope.MATRIX, sparsity, Optional.empty(), false);
+    return new ModuleRules(Map.of(MethodKey.METHOD, method)).with(sparsity);
+  }
+
+  /**
+   * Makes rules of a method with what follows it, as {@link #label} writes it.
+   *
+   * @param methods those that it may be
+   * @param name what the user calls the text
+   * @throws UsageException by that name if it is none
+   */
+  public static ModuleRules of(String label, Sparsity sparsity, Set<Method> methods, String name) {
+    Map<MethodKey, Object> values = new EnumMap<>(MethodKey.class);
+    String left = label;
+    for (MethodKey key : AFTER.reversed()) {
+      for (String word : key.words()) {
+        if (left.endsWith("+" + word)) {
+          left = left.substring(0, left.length() - word.length() - 1);
+          values.put(key, word);
+        }
+      }
+    }
+    values.put(MethodKey.METHOD, Method.of(left, methods, name));
+    values.put(key(sparsity), sparsity);
+    return new ModuleRules(values);
+  }
+
+  /**
+   * Makes the rules that {@link #written} wrote down.
+   *
+   * @throws UsageException if the values contradict each other
+   */
+  public static ModuleRules read(Map<String, Object> written) {
+    Object method = written.get(MethodKey.METHOD.recordKey());
+    Object sparsity = written.get(MethodKey.SPARSITY.recordKey());
+    Object pattern = written.get(MethodKey.PATTERN.recordKey());
+    boolean bothOrNeither = (sparsity == null) == (pattern == null);
+    if (method == null
+        || (Method.MASKS.label().equals(method)
+            ? sparsity != null || pattern != null
+            : bothOrNeither)) {
+      throw new UsageException(
+          "expected a method and, unless that is masks, one of sparsity and pattern, found %s, %s, %s"
+              .formatted(method, sparsity, pattern));
+    }
+    Map<MethodKey, Object> values = new EnumMap<>(MethodKey.class);
+    for (MethodKey key : MethodKey.values()) {
+      Object value = written.get(key.recordKey());
+      if (value != null) {
+        values.put(key, key.read(value.toString(), key.recordKey()));
+      }
+    }
+    return new ModuleRules(values);
+  }
+
+  /** Returns the values by their keys in files, without those that have no effect. */
+  public Map<String, Object> written() {
+    Map<String, Object> written = new LinkedHashMap<>();
+    values.forEach(
+        (key, value) -> {
+          boolean counts =
+              switch (key) {
+                case SCOPE -> method() == Method.RIA;
+                case SPARSITY, PATTERN -> method() != Method.MASKS;
+                default -> true;
+              };
+          if (counts) {
+            written.put(key.recordKey(), MethodKey.written(value));
+          }
+        });
+    return written;
+  }
+
+  /** Returns how weights are scored. */
+  public Method method() {
+    return (Method) values.get(MethodKey.METHOD);
+  }
+
+  /** Returns what {@link Method#RIA} ranks. */
+  public Scope scope() {
+    return (Scope) values.get(MethodKey.SCOPE);
+  }
+
+  /** Returns how much goes; {@link Method#MASKS} takes no notice of it. */
+  public Sparsity sparsity() {
+    return (Sparsity) values.getOrDefault(MethodKey.PATTERN, values.get(MethodKey.SPARSITY));
+  }
+
+  /** Returns whether the mask is improved by swapping kept weights for pruned ones. */
+  public boolean swaps() {
+    return values.containsKey(MethodKey.REFINE);
+  }
+
+  /** Returns the swaps in a row at most, or nothing to go on until nothing improves. */
+  public OptionalInt swapBudget() {
+    return values.get(MethodKey.REFINE_SWAPS) instanceof Integer most
+        ? OptionalInt.of(most)
+        : OptionalInt.empty();
+  }
+
+  /** Returns whether the kept weights are fitted to the dense module's outputs in the end. */
+  public boolean reconstruct() {
+    return values.containsKey(MethodKey.UPDATE);
   }
 
   /** Returns the method with what follows it, as people write it: {@code wanda+swaps}. */
   public String label() {
-    return method.label()
-        + (swaps.isPresent() ? "+" + SWAPS : "")
-        + (reconstruct ? "+" + RECONSTRUCT : "");
+    return Stream.concat(
+            Stream.of(method().label()),
+            AFTER.stream().filter(values::containsKey).map(key -> values.get(key).toString()))
+        .collect(Collectors.joining("+"));
   }
 
   /** Returns how much goes, in words. */
   public String amount() {
-    return method == Method.MASKS ? "as the masks say" : sparsity.toString();
+    return method() == Method.MASKS ? "as the masks say" : sparsity().toString();
   }
 
   /** Returns the same rules without what follows the choice of the mask. */
   ModuleRules maskAlone() {
-    return new ModuleRules(method, scope, sparsity, Optional.empty(), false);
+    Map<MethodKey, Object> others = new EnumMap<>(values);
+    AFTER.forEach(others::remove);
+    others.remove(MethodKey.REFINE_SWAPS);
+    return new ModuleRules(others);
   }
 
   /** Returns the same rules for another share. */
   public ModuleRules with(Sparsity other) {
-    return new ModuleRules(method, scope, other, swaps, reconstruct);
+    Map<MethodKey, Object> others = new EnumMap<>(values);
+    others.remove(MethodKey.SPARSITY);
+    others.remove(MethodKey.PATTERN);
+    others.put(key(other), other);
+    return new ModuleRules(others);
+  }
+
+  /** Returns the same rules but for a key. */
+  public ModuleRules with(MethodKey key, Object value) {
+    Map<MethodKey, Object> others = new EnumMap<>(values);
+    others.put(key, value);
+    return new ModuleRules(others);
+  }
+
+  private static MethodKey key(Sparsity sparsity) {
+    return sparsity instanceof Sparsity.Ratio ? MethodKey.SPARSITY : MethodKey.PATTERN;
+  }
+
+  /**
+   * Returns the norms that weights are scored with, or null to score by magnitude alone.
+   *
+   * @param norms of the module's input columns, or null
+   */
+  public float[] scoringNorms(float[] norms) {
+    return method() == Method.MAGNITUDE || Unreached.isUnreached(norms) ? null : norms;
   }
 
   /** Returns whether it is a share of nothing, which changes no weight by any method. */
   boolean isNothing() {
-    return method != Method.MASKS
-        && sparsity instanceof Sparsity.Ratio ratio
+    return method() != Method.MASKS
+        && sparsity() instanceof Sparsity.Ratio ratio
         && ratio.fraction() == 0;
   }
 
@@ -123,38 +234,36 @@ public record ModuleRules(
    * Returns whether tiles can be pruned one by one: by Wanda or magnitude, and nothing after it.
    */
   public boolean isByTiles() {
-    return (method == Method.WANDA || method == Method.MAGNITUDE)
-        && swaps.isEmpty()
-        && !reconstruct;
+    return (method() == Method.WANDA || method() == Method.MAGNITUDE) && !swaps() && !reconstruct();
   }
 
   /** Returns whether the second moments of the module's inputs are needed. */
   public boolean needsMoments() {
-    return method == Method.SPARSEGPT || swaps.isPresent() || reconstruct;
+    return method() == Method.SPARSEGPT || swaps() || reconstruct();
   }
 
   /** Returns whether the norms of the module's input columns are needed. */
   public boolean needsNorms() {
-    return needsMoments() || (method != Method.MAGNITUDE && method != Method.MASKS);
+    return needsMoments() || (method() != Method.MAGNITUDE && method() != Method.MASKS);
   }
 
   /** Returns whether kept weights change too. */
   public boolean updates() {
-    return method == Method.SPARSEGPT || reconstruct;
+    return method() == Method.SPARSEGPT || reconstruct();
   }
 
   /** Returns whether a threshold on magnitudes depends on the whole matrix. */
   public boolean needsThreshold() {
-    return method == Method.MAGNITUDE && sparsity instanceof Sparsity.Ratio;
+    return method() == Method.MAGNITUDE && sparsity() instanceof Sparsity.Ratio;
   }
 
   /** Returns whether each row or group is known to have lost so many weights. */
   public boolean countsRows() {
-    return switch (method) {
+    return switch (method()) {
       case MASKS -> false;
       case WANDA -> true;
-      case RIA -> scope == Scope.ROW || sparsity instanceof Sparsity.GroupPattern;
-      case MAGNITUDE, SPARSEGPT, WANDA_VARIANT -> sparsity instanceof Sparsity.GroupPattern;
+      case RIA -> scope() == Scope.ROW || sparsity() instanceof Sparsity.GroupPattern;
+      case MAGNITUDE, SPARSEGPT, WANDA_VARIANT -> sparsity() instanceof Sparsity.GroupPattern;
     };
   }
 
@@ -173,7 +282,7 @@ public record ModuleRules(
    */
   public SelectionRule.Lowest perRow(int columns) {
     return countsRows()
-        ? SelectionRule.of(sparsity, columns)
+        ? SelectionRule.of(sparsity(), columns)
         : new SelectionRule.LowestPerRow(columns);
   }
 
@@ -183,10 +292,10 @@ public record ModuleRules(
    * @param columns elements in a row
    */
   public long leastZeros(long rows, int columns) {
-    if (countsRows() || !(sparsity instanceof Sparsity.Ratio ratio)) {
+    if (countsRows() || !(sparsity() instanceof Sparsity.Ratio ratio)) {
       return 0;
     }
-    return switch (method) {
+    return switch (method()) {
       case MAGNITUDE -> ratio.of(rows * columns) + 1;
       // A module that nothing reached, or whose moments are no use, is pruned row by row.
       case RIA, SPARSEGPT -> rows * ratio.of(columns);

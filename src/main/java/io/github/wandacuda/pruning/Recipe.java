@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  *
  * <ul>
  *   <li>{@code modules}, a regular expression; all modules without it;
- *   <li>{@code method}, one of {@link #METHODS}; {@code wanda} without it;
+ *   <li>{@code method}, a {@link Method}; {@code wanda} without it;
  *   <li>{@code scope}, {@code row} or {@code matrix}, of {@code ria} alone;
  *   <li>{@code sparsity}, a number of at least 0 and less than 1, or {@code pattern}, N:M as text,
  *       but not with {@code wanda-variant};
@@ -42,10 +42,6 @@ import org.slf4j.LoggerFactory;
  * @param stages its stages, at least one, in order
  */
 public record Recipe(Path file, List<Stage> stages) {
-  /** The methods that a stage may name. */
-  public static final List<String> METHODS =
-      List.of("wanda", "magnitude", "ria", "wanda-variant", "sparsegpt", "masks");
-
   private static final Logger LOG = LoggerFactory.getLogger(Recipe.class);
 
   /** Copies the list. */

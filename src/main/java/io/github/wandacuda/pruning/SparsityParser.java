@@ -79,14 +79,17 @@ public final class SparsityParser {
   public static Sparsity.GroupPattern pattern(String text) {
     Matcher matcher = N_OF_M.matcher(text);
     if (!matcher.matches()) {
-      throw new UsageException(
-          "pattern: expected N:M such as 2:4, with numbers up to 999999, found '" + text + "'");
+      throw refusal("N:M such as 2:4, with numbers up to 999999", "'" + text + "'");
     }
-    try {
-      return new Sparsity.GroupPattern(
-          Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));
-    } catch (IllegalArgumentException e) {
-      throw new UsageException(e.getMessage());
+    int pruned = Integer.parseInt(matcher.group(1));
+    int size = Integer.parseInt(matcher.group(2));
+    if (pruned < 1 || pruned >= size) {
+      throw refusal("N:M with N at least 1 and less than M", pruned + ":" + size);
     }
+    return new Sparsity.GroupPattern(pruned, size);
+  }
+
+  private static UsageException refusal(String expected, String found) {
+    return new UsageException(ErrorDetails.of("pattern").expected(expected, found));
   }
 }

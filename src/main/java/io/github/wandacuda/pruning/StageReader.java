@@ -1,6 +1,5 @@
 package io.github.wandacuda.pruning;
 
-import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.ErrorDetails;
 import io.github.wandacuda.error.Printable;
 import io.github.wandacuda.error.UsageException;
@@ -8,29 +7,30 @@ import io.github.wandacuda.model.NamePatterns;
 import java.math.BigDecimal;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
 
 /** Makes a stage of its keys and values, and checks that they go together. */
 final class StageReader {
   private static final String MODULES = "modules";
-  private static final String METHOD = "method";
-  private static final String SCOPE = "scope";
-  private static final String SPARSITY = "sparsity";
-  private static final String PATTERN = "pattern";
-  private static final String REFINE = "refine";
-  private static final String REFINE_SWAPS = "refine-swaps";
-  private static final String UPDATE = "update";
   private static final String ALLOCATION = "allocation";
+  private static final String PATTERN = MethodKey.PATTERN.label();
+  private static final String REFINE = MethodKey.REFINE.label();
 
   /** What a stage may say. */
   static final List<String> KEYS =
-      List.of(MODULES, METHOD, SCOPE, SPARSITY, PATTERN, REFINE, REFINE_SWAPS, UPDATE, ALLOCATION);
+      Stream.of(
+              Stream.of(MODULES),
+              Arrays.stream(MethodKey.values()).map(MethodKey::label),
+              Stream.of(ALLOCATION))
+          .flatMap(keys -> keys)
+          .toList();
 
   private static final String ENDING = ".json";
 
@@ -51,36 +51,34 @@ final class StageReader {
 
   /** Returns the stage, which begins at a line. */
   Stage stage(int line) {
-    String method = word(METHOD, Recipe.METHODS).orElse(Recipe.METHODS.getFirst());
-    if (!method.equals("ria")) {
-      refuse(SCOPE, "with 'method: ria' alone");
+    Map<MethodKey, Object> said = new EnumMap<>(MethodKey.class);
+    read(MethodKey.METHOD, said);
+    Object method = said.getOrDefault(MethodKey.METHOD, MethodKey.METHOD.otherwise());
+    if (method != Method.RIA) {
+      refuse(MethodKey.SCOPE.label(), "with 'method: ria' alone");
     }
-    if (method.equals("wanda-variant")) {
+    if (method == Method.WANDA_VARIANT) {
       refuse(PATTERN, "with another method than wanda-variant, which takes no pattern");
     }
-    if (method.equals("sparsegpt")) {
+    if (method == Method.SPARSEGPT) {
       refuse(REFINE, "with another method than sparsegpt, whose weights fit its own mask");
     }
-    if (values.containsKey(SPARSITY)) {
+    if (values.containsKey(MethodKey.SPARSITY.label())) {
       refuse(PATTERN, "without 'sparsity'");
     }
     if (!values.containsKey(REFINE)) {
-      refuse(REFINE_SWAPS, "with 'refine: swaps' alone");
+      refuse(MethodKey.REFINE_SWAPS.label(), "with 'refine: swaps' alone");
     }
     Optional<Allocation> allocation = allocation();
     if (allocation.isPresent() && allocation.get() != Allocation.Rule.UNIFORM) {
       requireFree(method);
     }
+    Optional<Pattern> modules = modules();
+    for (MethodKey key : MethodKey.values()) {
+      read(key, said);
+    }
     return new Stage(
-        modules(),
-        method,
-        word(SCOPE, List.of("row", "matrix")),
-        sparsity(),
-        word(REFINE, List.of("swaps")).isPresent(),
-        swaps(),
-        word(UPDATE, List.of("reconstruct")).isPresent(),
-        allocation.orElse(Allocation.Rule.UNIFORM),
-        line);
+        modules, new ModuleRules(said), allocation.orElse(Allocation.Rule.UNIFORM), line);
   }
 
   private void refuse(String key, String where) {
@@ -91,11 +89,11 @@ final class StageReader {
   }
 
   /** Checks that the share of a block may be another than the total. */
-  private void requireFree(String method) {
+  private void requireFree(Object method) {
     if (values.containsKey(PATTERN)) {
       refuse(ALLOCATION, "without 'pattern', which fixes every block's share");
     }
-    if (method.equals("masks")) {
+    if (method == Method.MASKS) {
       refuse(ALLOCATION, "with another method than masks, which fix every block's share");
     }
   }
@@ -108,18 +106,43 @@ final class StageReader {
     return Optional.ofNullable(value);
   }
 
-  private Optional<String> word(String key, List<String> words) {
+  /** Reads what a key says, if it is there. */
+  private void read(MethodKey key, Map<MethodKey, Object> said) {
+    String name = key.label();
+    YamlValue value = values.get(name);
+    if (value == null) {
+      return;
+    }
+    if (!key.words().isEmpty()) {
+      checkWord(name, key.words());
+    } else if (key.type() == String.class) {
+      text(name, key.placeholder() + " such as 2:4");
+    } else if (key.type() == Integer.class) {
+      said.put(key, wholeNumber(name, value));
+      return;
+    }
+    try {
+      said.put(key, key.read(value.text(), name));
+    } catch (UsageException e) {
+      ErrorDetails details = e.details();
+      throw wrong(name, details.expected(), details.found(), details.hint());
+    }
+    if (key.type() == Double.class && !value.isNumber()) {
+      throw wrong(name, "a number", value.found(), "leave the quotes out");
+    }
+  }
+
+  private void checkWord(String key, List<String> words) {
     String expected =
         words.size() == 1
             ? "'%s'".formatted(words.getFirst())
             : "one of " + String.join(", ", words);
-    Optional<String> word = text(key, expected).map(YamlValue::text);
-    word.filter(found -> !words.contains(found))
+    text(key, expected)
+        .filter(found -> !words.contains(found.text()))
         .ifPresent(
             found -> {
-              throw wrong(key, expected, values.get(key).found(), Suggestion.hint(found, words));
+              throw wrong(key, expected, found.found(), Suggestion.hint(found.text(), words));
             });
-    return word;
   }
 
   private Optional<Pattern> modules() {
@@ -134,51 +157,16 @@ final class StageReader {
             });
   }
 
-  private Optional<Sparsity> sparsity() {
-    YamlValue ratio = values.get(SPARSITY);
-    if (ratio != null) {
-      Sparsity parsed = placed(SPARSITY, () -> SparsityParser.ratio(ratio.text()));
-      if (!ratio.isNumber()) {
-        throw wrong(SPARSITY, "a number", ratio.found(), "leave the quotes out");
-      }
-      return Optional.of(parsed);
-    }
-    return text(PATTERN, "N:M such as 2:4")
-        .map(value -> placed(PATTERN, () -> SparsityParser.pattern(value.text())));
-  }
-
-  /** Says where the text is that a parser refuses. */
-  private <T> T placed(String key, Supplier<T> parse) {
+  private Integer wholeNumber(String key, YamlValue value) {
     try {
-      return parse.get();
-    } catch (UsageException e) {
-      ErrorDetails details = e.details();
-      ErrorDetails place = ErrorDetails.file(file);
-      throw new UsageException(
-          details.said() == null
-              ? place
-                  .part(place(key))
-                  .expected(details.expected(), details.found())
-                  .hint(details.hint())
-              : place.part("line " + values.get(key).line()).said(details.said()),
-          e);
-    }
-  }
-
-  private OptionalInt swaps() {
-    YamlValue value = values.get(REFINE_SWAPS);
-    if (value == null) {
-      return OptionalInt.empty();
-    }
-    try {
-      int swaps = value.isNumber() ? new BigDecimal(value.text()).intValueExact() : 0;
-      if (swaps >= 1) {
-        return OptionalInt.of(swaps);
+      int number = value.isNumber() ? new BigDecimal(value.text()).intValueExact() : 0;
+      if (number >= 1) {
+        return number;
       }
     } catch (ArithmeticException | NumberFormatException e) {
       // Said below, as of other numbers that are none of these.
     }
-    throw wrong(REFINE_SWAPS, "a whole number from 1 to 2147483647", value.found());
+    throw wrong(key, "a whole number from 1 to 2147483647", value.found());
   }
 
   private Optional<Allocation> allocation() {

@@ -174,6 +174,31 @@ class MethodsCommandTest {
     assertThat(directory.resolve("out")).doesNotExist();
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "prune --model m --method wnada | --method: expected one of wanda, magnitude, ria,",
+        "prune --model m --method ria --scope all | --scope: expected row or matrix, found 'all'",
+        "prune --model m --sparsity 50% | --sparsity: expected a fraction such as 0.5, found '50%'",
+        "prune --model m --sparsity 1 | --sparsity: expected a fraction of at least 0",
+        "prune --model m --pattern 2of4 | --pattern: expected N:M such as 2:4",
+        "prune --model m --pattern 4:4 | --pattern: expected N:M with N at least 1",
+        "prune --model m --refine-swaps -1 --refine swaps | --refine-swaps: expected 0 or more",
+        "prune --model m --method wanda-variant --pattern 2:4 | --method wanda-variant: expected",
+        "prune --model m --method sparsegpt --refine swaps | --refine swaps: expected a method",
+        "prune --model m --allocation atp --pattern 2:4 | --allocation: expected a sparsity",
+        "verify --dense m --pruned p --pattern 4:4 | --pattern: expected N:M with N at least 1",
+        "compare --model m --text t --methods wnada | --methods: expected one of wanda,",
+        "compare --model m --text t --sparsity half | --sparsity: expected a fraction such as 0.5",
+        "compare --model m --text t --pattern 2 | --pattern: expected N:M such as 2:4",
+      })
+  void aRefusalNamesTheOptionThatWasTyped(String words, String expected) {
+    Cli.Result result = InProcess.run((Object[]) words.split(" "));
+    assertThat(result.exitCode()).as(result.err()).isEqualTo(2);
+    assertThat(result.err()).startsWith("wanda-cuda: " + expected);
+  }
+
   @Test
   void secondMomentsComeFromAFileToo() {
     Path statistics = directory.resolve("moments.safetensors");

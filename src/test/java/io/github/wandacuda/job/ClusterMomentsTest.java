@@ -11,9 +11,8 @@ import io.github.wandacuda.cluster.KeptStates;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
-import io.github.wandacuda.pruning.ModuleRules.Scope;
-import io.github.wandacuda.pruning.ModuleRules.Swaps;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.SparsityParser;
 import io.github.wandacuda.pruning.Unreached;
@@ -28,10 +27,10 @@ import java.io.Serializable;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -57,17 +56,12 @@ class ClusterMomentsTest {
   }
 
   private static ModuleRules rules(String what, String amount) {
-    List<String> parts = List.of(what.split("\\+"));
     Sparsity sparsity =
         amount.contains(":")
             ? SparsityParser.pattern(amount)
             : new Sparsity.Ratio(Double.parseDouble(amount));
-    return new ModuleRules(
-        Method.of(parts.get(0)),
-        Scope.MATRIX,
-        sparsity,
-        parts.contains("swaps") ? Optional.of(new Swaps(OptionalInt.of(20))) : Optional.empty(),
-        parts.contains("reconstruct"));
+    ModuleRules rules = ModuleRules.of(what, sparsity, EnumSet.allOf(Method.class), "method");
+    return rules.swaps() ? rules.with(MethodKey.REFINE_SWAPS, 20) : rules;
   }
 
   /** Each length is no multiple of the rows that are summed in a run. */

@@ -10,9 +10,9 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.Allocation;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
 import io.github.wandacuda.pruning.ModuleRules.Scope;
-import io.github.wandacuda.pruning.ModuleRules.Swaps;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.FirstCases;
@@ -25,7 +25,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -101,12 +100,15 @@ class DryRunTest {
       if (method != Method.WANDA_VARIANT) {
         all.add(ModuleRules.of(method, new Sparsity.GroupPattern(2, 4)));
       }
-      Optional<Swaps> swaps = Optional.of(new Swaps(OptionalInt.empty()));
+      ModuleRules fitted = ModuleRules.of(method, HALF).with(MethodKey.UPDATE, "reconstruct");
       if (method != Method.SPARSEGPT) {
-        all.add(new ModuleRules(method, Scope.ROW, HALF, swaps, false));
-        all.add(new ModuleRules(method, Scope.MATRIX, HALF, swaps, true));
+        all.add(
+            ModuleRules.of(method, HALF)
+                .with(MethodKey.SCOPE, Scope.ROW)
+                .with(MethodKey.REFINE, "swaps"));
+        all.add(fitted.with(MethodKey.REFINE, "swaps"));
       }
-      all.add(new ModuleRules(method, Scope.MATRIX, HALF, Optional.empty(), true));
+      all.add(fitted);
     }
     return all.stream().filter(rules -> rules.method() != Method.MASKS).toList();
   }

@@ -12,8 +12,8 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.LayerInputs;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleRules;
-import io.github.wandacuda.pruning.ModuleRules.Swaps;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Pruning;
@@ -24,7 +24,6 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 
 /** What is measured once is taken for all modules of its kind. */
@@ -97,13 +96,7 @@ class LayerEstimateTest {
       List<LinearModule> module = model.choose(ModuleChoice.DEFAULT).subList(0, 1);
       ModuleRules masks = ModuleRules.of(Method.MASKS, new Sparsity.Ratio(0));
       assertThat(estimate.seconds(module, rules(masks))).isZero();
-      ModuleRules swapped =
-          new ModuleRules(
-              masks.method(),
-              masks.scope(),
-              masks.sparsity(),
-              Optional.of(new Swaps(OptionalInt.empty())),
-              false);
+      ModuleRules swapped = masks.with(MethodKey.REFINE, "swaps");
       assertThat(estimate.seconds(module, rules(swapped))).isPositive();
       assertThat(samples.asked).isEqualTo(2);
     }

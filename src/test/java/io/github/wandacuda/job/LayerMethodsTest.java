@@ -13,10 +13,9 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleRules;
-import io.github.wandacuda.pruning.ModuleRules.Scope;
-import io.github.wandacuda.pruning.ModuleRules.Swaps;
 import io.github.wandacuda.pruning.OutputErrors;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.SparsityParser;
@@ -32,11 +31,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -61,18 +60,11 @@ class LayerMethodsTest {
   }
 
   private static ModuleRules rules(String what, String amount) {
-    String[] parts = what.split("\\+");
-    List<String> after = List.of(parts).subList(1, parts.length);
     Sparsity sparsity =
         amount.contains(":")
             ? SparsityParser.pattern(amount)
             : new Sparsity.Ratio(Double.parseDouble(amount));
-    return new ModuleRules(
-        Method.of(parts[0]),
-        Scope.MATRIX,
-        sparsity,
-        after.contains("swaps") ? Optional.of(new Swaps(OptionalInt.empty())) : Optional.empty(),
-        after.contains("reconstruct"));
+    return ModuleRules.of(what, sparsity, EnumSet.allOf(Method.class), "method");
   }
 
   private RunResult prune(String name, ModuleRules rules, int threads) {
@@ -173,13 +165,7 @@ class LayerMethodsTest {
   @Thorough
   void errorsBesideWandasAreThoseOfTheReference() {
     ModuleRules wanda = rules("wanda+swaps", "0.5");
-    ModuleRules unswapped =
-        new ModuleRules(
-            wanda.method(),
-            wanda.scope(),
-            wanda.sparsity(),
-            Optional.of(new Swaps(OptionalInt.of(0))),
-            false);
+    ModuleRules unswapped = wanda.with(MethodKey.REFINE_SWAPS, 0);
     double alone = relative(prune("alone", unswapped, 2));
     assertThat(relative(prune("swaps", wanda, 2)) / alone).isLessThan(0.82);
     assertThat(relative(prune("fitted", rules("wanda+reconstruct", "0.5"), 2)) / alone)

@@ -3,7 +3,10 @@ package io.github.wandacuda.job;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.InputException;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.ModuleRules;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,7 +37,7 @@ class ProvenanceTest {
             Provenance.FORMAT,
             "1",
             Provenance.MASK,
-            new MethodRecord("wanda", null, 0.1, null, null, null, null),
+            Map.of("method", "wanda", "sparsity", 0.1),
             null,
             null,
             null,
@@ -61,7 +64,7 @@ class ProvenanceTest {
             null,
             null,
             Provenance.MASK,
-            new MethodRecord("magnitude", null, null, "2:4", null, null, null),
+            Map.of("method", "magnitude", "pattern", "2:4"),
             null,
             null,
             null,
@@ -92,7 +95,7 @@ class ProvenanceTest {
             "f",
             "v",
             Provenance.MASK,
-            new MethodRecord("wanda", null, null, "2:4", null, null, null),
+            ModuleRules.of(Method.WANDA, new Sparsity.GroupPattern(2, 4)).written(),
             null,
             null,
             null,

@@ -17,10 +17,9 @@ import io.github.wandacuda.model.ModelDirectory;
 import io.github.wandacuda.model.ModuleChoice;
 import io.github.wandacuda.pruning.MaskSink;
 import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MethodKey;
 import io.github.wandacuda.pruning.ModuleResult;
 import io.github.wandacuda.pruning.ModuleRules;
-import io.github.wandacuda.pruning.ModuleRules.Scope;
-import io.github.wandacuda.pruning.ModuleRules.Swaps;
 import io.github.wandacuda.pruning.PruningRules;
 import io.github.wandacuda.pruning.Unreached;
 import io.github.wandacuda.testing.Directories;
@@ -35,7 +34,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Timeout;
@@ -72,12 +70,9 @@ class ResumedMethodsTest {
             all(ModuleRules.of(Method.SPARSEGPT, new Sparsity.GroupPattern(2, 4)));
         case SWAPS_RECONSTRUCT ->
             all(
-                new ModuleRules(
-                    Method.WANDA,
-                    Scope.MATRIX,
-                    half,
-                    Optional.of(new Swaps(OptionalInt.empty())),
-                    true));
+                ModuleRules.of(Method.WANDA, half)
+                    .with(MethodKey.REFINE, "swaps")
+                    .with(MethodKey.UPDATE, "reconstruct"));
         case RIA -> all(ModuleRules.of(Method.RIA, half));
         case VARIANT -> all(ModuleRules.of(Method.WANDA_VARIANT, half));
         case SHARED -> all(ModuleRules.of(Method.RIA, half)).allocating(shares());

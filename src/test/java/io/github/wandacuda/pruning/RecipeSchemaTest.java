@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,6 +34,9 @@ class RecipeSchemaTest {
   private static final JsonNode SCHEMA = schema();
   private static final JsonSchema VALIDATOR =
       JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012).getSchema(SCHEMA);
+
+  private static final Map<Class<?>, String> TYPES =
+      Map.of(String.class, "string", Double.class, "number", Integer.class, "integer");
 
   @TempDir Path directory;
 
@@ -150,12 +154,20 @@ class RecipeSchemaTest {
   void bothKnowTheSameNames() {
     JsonNode keys = SCHEMA.at("/$defs/stage/properties");
     assertThat(keys.fieldNames()).toIterable().containsExactlyElementsOf(StageReader.KEYS);
-    assertThat(words(keys.at("/method/enum"))).containsExactlyElementsOf(Recipe.METHODS);
-    assertThat(words(keys.at("/allocation/anyOf/0/enum")))
-        .containsExactlyElementsOf(Allocation.Rule.labels());
+    for (MethodKey key : MethodKey.values()) {
+      JsonNode schema = keys.get(key.label());
+      assertThat(schema.has("const") ? List.of(schema.get("const").asText()) : words(schema))
+          .as(key.label())
+          .isEqualTo(key.words());
+      assertThat(schema.path("default").asText())
+          .isEqualTo(key.otherwise() == null ? "" : MethodKey.written(key.otherwise()).toString());
+      assertThat(schema.path("type").asText(key.words().isEmpty() ? "" : "string"))
+          .isEqualTo(TYPES.get(key.type()));
+    }
+    assertThat(words(keys.at("/allocation/anyOf/0"))).isEqualTo(Allocation.Rule.labels());
   }
 
-  private static String[] words(JsonNode list) {
-    return JSON.convertValue(list, String[].class);
+  private static List<String> words(JsonNode schema) {
+    return schema.path("enum").valueStream().map(JsonNode::asText).toList();
   }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.wandacuda.Sparsity;
 import io.github.wandacuda.error.InputException;
 import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.pruning.ModuleRules.Scope;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,18 +56,18 @@ class RecipeTest {
             """);
     Stage first = recipe.stages().getFirst();
     assertThat(first.modules().orElseThrow().pattern()).isEqualTo("attn|q_proj");
-    assertThat(first.method()).isEqualTo("ria");
-    assertThat(first.scope()).hasValue("row");
-    assertThat(first.sparsity()).hasValue(new Sparsity.Ratio(0.6));
-    assertThat(first.swaps()).isTrue();
-    assertThat(first.swapBudget()).hasValue(20);
-    assertThat(first.reconstruct()).isTrue();
+    assertThat(first.rules().method()).isEqualTo(Method.RIA);
+    assertThat(first.rules().scope()).isEqualTo(Scope.ROW);
+    assertThat(first.rules().sparsity()).isEqualTo(new Sparsity.Ratio(0.6));
+    assertThat(first.rules().swaps()).isTrue();
+    assertThat(first.rules().swapBudget()).hasValue(20);
+    assertThat(first.rules().reconstruct()).isTrue();
     assertThat(first.allocation())
         .isEqualTo(new Allocation.FromFile(directory.resolve("shares/by-block.json")));
     assertThat(first.line()).isEqualTo(3);
     Stage second = recipe.stages().get(1);
-    assertThat(second.method()).isEqualTo("sparsegpt");
-    assertThat(second.sparsity()).hasValue(new Sparsity.GroupPattern(2, 4));
+    assertThat(second.rules().method()).isEqualTo(Method.SPARSEGPT);
+    assertThat(second.rules().sparsity()).isEqualTo(new Sparsity.GroupPattern(2, 4));
     assertThat(second.line()).isEqualTo(12);
     assertThat(recipe.stages()).hasSize(2);
   }
@@ -75,12 +76,10 @@ class RecipeTest {
   void anEmptyStageIsThatOfTheDefaults() throws IOException {
     Stage stage = only("- {}");
     assertThat(stage.modules()).isEmpty();
-    assertThat(stage.method()).isEqualTo("wanda");
-    assertThat(stage.scope()).isEmpty();
-    assertThat(stage.sparsity()).isEmpty();
-    assertThat(stage.swaps()).isFalse();
-    assertThat(stage.swapBudget()).isEmpty();
-    assertThat(stage.reconstruct()).isFalse();
+    assertThat(stage.rules())
+        .isEqualTo(
+            ModuleRules.of(Method.WANDA, new Sparsity.Ratio(0.5))
+                .with(MethodKey.SCOPE, Scope.MATRIX));
     assertThat(stage.allocation()).isEqualTo(Allocation.Rule.UNIFORM);
     assertThat(only("- allocation: owl").allocation()).isEqualTo(Allocation.Rule.OWL);
   }

@@ -1,0 +1,88 @@
+package io.github.wandacuda.cli;
+
+import io.github.wandacuda.Sparsity;
+import io.github.wandacuda.error.UsageException;
+import io.github.wandacuda.pruning.Method;
+import io.github.wandacuda.pruning.MethodKey;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Spec;
+
+/** Options of keys that say what is done to a module. */
+final class KeyOptions {
+  private final Map<MethodKey, OptionSpec> options = new EnumMap<>(MethodKey.class);
+
+  KeyOptions(MethodKey... keys) {
+    for (MethodKey key : keys) {
+      options.put(
+          key,
+          OptionSpec.builder(option(key))
+              .paramLabel(key.placeholder())
+              .type(key.type() == Integer.class ? Integer.class : String.class)
+              .description(key.help())
+              .build());
+    }
+  }
+
+  @Spec
+  void addTo(CommandSpec mixin) {
+    options.values().forEach(mixin::addOption);
+  }
+
+  /** Returns the option of a key. */
+  static String option(MethodKey key) {
+    return "--" + key.label();
+  }
+
+  /** Returns the words that an option takes, or none. */
+  static Stream<String> words(String option) {
+    return Stream.of(MethodKey.values())
+        .filter(key -> option(key).equals(option))
+        .flatMap(key -> key.words().stream());
+  }
+
+  /**
+   * Reads a value by the name of its option.
+   *
+   * @throws UsageException if it is none
+   */
+  static Object read(MethodKey key, String text) {
+    return key.read(text, option(key));
+  }
+
+  /**
+   * Returns the values of the options that are given.
+   *
+   * @throws UsageException if a value is none, or they exclude each other
+   */
+  public Map<MethodKey, Object> values() {
+    Map<MethodKey, Object> values = new EnumMap<>(MethodKey.class);
+    options.forEach(
+        (key, option) -> {
+          Object given = option.getValue();
+          if (given != null) {
+            values.put(key, read(key, given.toString()));
+          }
+        });
+    if (values.containsKey(MethodKey.SPARSITY) && values.containsKey(MethodKey.PATTERN)) {
+      throw new UsageException("--sparsity and --pattern exclude each other");
+    }
+    return values;
+  }
+
+  /** Returns the method, if it is given. */
+  public Optional<Method> method() {
+    return Optional.ofNullable((Method) values().get(MethodKey.METHOD));
+  }
+
+  /** Returns how much goes, if it is given. */
+  public Optional<Sparsity> sparsity() {
+    Map<MethodKey, Object> values = values();
+    return Optional.ofNullable(
+        (Sparsity) values.getOrDefault(MethodKey.SPARSITY, values.get(MethodKey.PATTERN)));
+  }
+}
